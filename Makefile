@@ -1,0 +1,43 @@
+# make help lists the targets. Needs only Python >= 3.11 (with venv), make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint viz lock
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+# The stamp is newer than the lock and pyproject.toml once both are installed.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11 to 3.13 is needed, $$($(PYTHON) --version) came; try make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(INSTALLED) ## Create .venv and install what the lock pins
+
+run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
+	$(BIN)/kedro run
+
+test: $(INSTALLED) ## Run all tests, with coverage
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term
+
+lint: $(INSTALLED) ## Check style, types, import rules and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+viz: $(INSTALLED) ## Show the pipeline in the browser (kedro viz run)
+	$(BIN)/kedro viz run
+
+lock: $(INSTALLED) ## Pin the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --upgrade \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		--quiet pyproject.toml -o requirements.lock

@@ -1,0 +1,34 @@
+"""The error that a person can mend: it names the file, column and rows, and says what to do."""
+
+from collections.abc import Sequence
+
+from kedro.io import DatasetError
+
+LISTED = 10
+
+
+class DataError(DatasetError):
+    """The input data cannot be used. The message is complete: no traceback is needed.
+
+    It is a `DatasetError` because Kedro passes that on unchanged out of a dataset's
+    `load` and wraps everything else.
+    """
+
+
+def row_list(rows: Sequence[int]) -> str:
+    """Name rows in a sentence: the first ten, and how many more.
+
+    Args:
+        rows: Row numbers, counted from 1 below the header.
+
+    Examples:
+        >>> row_list([7])
+        'row 7'
+        >>> row_list([1, 2, 3])
+        'rows 1, 2, 3'
+        >>> row_list(range(1, 14))
+        'rows 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more'
+    """
+    shown = ", ".join(str(row) for row in rows[:LISTED])
+    more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
+    return f"{'row' if len(rows) == 1 else 'rows'} {shown}{more}"

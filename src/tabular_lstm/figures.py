@@ -1,0 +1,165 @@
+"""The figures: arrays in, plotly figure out. One color to a model throughout."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from sklearn import metrics as sk
+
+from tabular_lstm.metrics import calibration_bins
+
+# Okabe and Ito's colors, told apart by color-blind readers too.
+COLORS = {
+    "network": "#0072B2",
+    "logistic_regression": "#D55E00",
+    "hist_gradient_boosting": "#009E73",
+    "majority_class": "#777777",
+}
+NAMES = {
+    "network": "network",
+    "logistic_regression": "logistic regression",
+    "hist_gradient_boosting": "gradient boosting",
+    "majority_class": "majority class",
+}
+Predictions = dict[str, np.ndarray]
+
+
+def learning_curves(history: dict[str, Any]) -> go.Figure:
+    """Draw loss per epoch, with the epoch whose weights were kept."""
+    epochs = list(range(1, len(history["loss"]) + 1))
+    figure = _figure("Learning curves", "epoch", "binary cross-entropy")
+    for name, color in {"loss": "#0072B2", "validation_loss": "#D55E00"}.items():
+        if name in history:
+            label = "validation rows" if name == "validation_loss" else "fitted rows, with dropout"
+            figure.add_scatter(x=epochs, y=history[name], name=label, line_color=color)
+    best = history["best_epoch"]
+    figure.add_vline(
+        x=best, line_dash="dot", line_color="#777777", annotation_text=f"weights of epoch {best}"
+    )
+    return figure
+
+
+def roc(labels: np.ndarray, predictions: Predictions) -> go.Figure:
+    """Draw the ROC curve of every model that ranks rows."""
+    figure = _figure("ROC", "false positive rate", "true positive rate")
+    for name, p in predictions.items():
+        false_positives, true_positives, _ = sk.roc_curve(labels, p)
+        area = sk.auc(false_positives, true_positives)
+        _line(figure, name, false_positives, true_positives, f"AUC {area:.3f}")
+    return _square(figure)
+
+
+def precision_recall(labels: np.ndarray, predictions: Predictions) -> go.Figure:
+    """Draw precision against recall for every model."""
+    figure = _figure("Precision and recall", "recall", "precision")
+    for name, p in predictions.items():
+        precision, recall, _ = sk.precision_recall_curve(labels, p)
+        mean = sk.average_precision_score(labels, p)
+        _line(figure, name, recall, precision, f"average {mean:.3f}")
+    return _square(figure)
+
+
+def calibration(labels: np.ndarray, predictions: Predictions) -> go.Figure:
+    """Draw observed against predicted share of positives, in ten bins."""
+    figure = _figure("Calibration", "predicted probability", "observed share of positives")
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], name="perfect", mode="lines", line={"color": "#bbbbbb", "dash": "dot"}
+    )
+    for name, p in predictions.items():
+        rows, predicted, observed = calibration_bins(labels, p)
+        figure.add_scatter(
+            x=predicted,
+            y=observed,
+            name=NAMES[name],
+            mode="lines+markers",
+            marker={"color": COLORS[name], "size": 5 + 15 * np.sqrt(rows / rows.max())},
+            text=[f"{count} rows" for count in rows],
+        )
+    return _square(figure)
+
+
+def confusion_matrix(matrix: dict[str, int], positive: str, negative: str) -> go.Figure:
+    """Draw the four counts at the decision threshold."""
+    counts = [
+        [matrix["true_negatives"], matrix["false_positives"]],
+        [matrix["false_negatives"], matrix["true_positives"]],
+    ]
+    figure = _figure("Confusion matrix of the network", "predicted", "actual")
+    figure.add_heatmap(
+        z=counts,
+        x=[f"class {negative}", f"class {positive}"],
+        y=[f"class {negative}", f"class {positive}"],
+        text=counts,
+        texttemplate="%{text}",
+        textfont_size=22,
+        colorscale="Blues",
+        zmin=0,
+        showscale=False,
+    )
+    figure.update_yaxes(autorange="reversed")
+    return figure
+
+
+def permutation_importance(importances: dict[str, dict[str, float]]) -> go.Figure:
+    """Draw what each feature is worth, the most important on top."""
+    names = list(importances)[::-1]
+    figure = _figure("Permutation importance", "ROC AUC lost when shuffled", "")
+    figure.add_bar(
+        x=[importances[name]["mean"] for name in names],
+        y=names,
+        error_x={"array": [importances[name]["std"] for name in names], "color": "#777777"},
+        orientation="h",
+        marker_color=COLORS["network"],
+    )
+    return figure
+
+
+def score_distribution(
+    labels: np.ndarray, probabilities: np.ndarray, decision_threshold: float, names: dict[int, str]
+) -> go.Figure:
+    """Draw how the network's probabilities spread in each class."""
+    figure = _figure("Scores by class", "predicted probability", "share of the class's rows")
+    for label, color in {0: "#0072B2", 1: "#D55E00"}.items():
+        figure.add_histogram(
+            x=probabilities[labels == label],
+            name=f"class {names[label]}",
+            marker_color=color,
+            opacity=0.6,
+            histnorm="probability",
+            xbins={"start": 0, "end": 1, "size": 0.05},
+        )
+    figure.add_vline(
+        x=decision_threshold,
+        line_dash="dot",
+        line_color="#777777",
+        annotation_text="decision threshold",
+    )
+    return figure.update_layout(barmode="overlay", xaxis_range=[0, 1])
+
+
+def _figure(title: str, x: str, y: str) -> go.Figure:
+    return go.Figure(
+        layout={
+            "title": title,
+            "xaxis_title": x,
+            "yaxis_title": y,
+            "template": "plotly_white",
+            "legend": {"orientation": "h", "y": -0.2},
+        }
+    )
+
+
+def _line(figure: go.Figure, name: str, x: np.ndarray, y: np.ndarray, value: str) -> None:
+    dash = "dot" if name == "majority_class" else "solid"
+    figure.add_scatter(
+        x=x,
+        y=y,
+        name=f"{NAMES[name]}, {value}",
+        mode="lines",
+        line={"color": COLORS[name], "dash": dash},
+    )
+
+
+def _square(figure: go.Figure) -> go.Figure:
+    """Show both axes from 0 to 1."""
+    return figure.update_layout(xaxis_range=[-0.01, 1.01], yaxis_range=[-0.01, 1.02])

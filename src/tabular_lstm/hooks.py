@@ -1,0 +1,66 @@
+"""What a run knows of itself: where its outputs go, its run id, and its verdict at the end."""
+
+import difflib
+import logging
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.validation import ParameterValidationError
+from omegaconf import OmegaConf
+
+from tabular_lstm.parameters import BLOCKS
+
+logger = logging.getLogger(__name__)
+
+
+def output_folder(env: str | None) -> str:
+    """Name the folder of an environment's outputs, so that no two environments share one.
+
+    Examples:
+        >>> output_folder(None)
+        'data'
+        >>> output_folder("tutorial")
+        'data/tutorial'
+    """
+    return "data" if env in {None, "base", "local"} else f"data/{env}"
+
+
+def refuse_unknown_blocks(parameters: dict[str, Any]) -> None:
+    """Stop at a parameter that no node would read.
+
+    Kedro checks what is inside the blocks; a misspelt block it would pass over in silence.
+
+    Raises:
+        ParameterValidationError: Names the unknown block and the closest known one.
+    """
+    for name in parameters:
+        if name not in BLOCKS:
+            close = difflib.get_close_matches(name, BLOCKS, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(BLOCKS)}"
+            raise ParameterValidationError(f"Parameter '{name}' is unknown; {hint}")
+
+
+class RunHooks:
+    """Registered in settings.py; Kedro calls the methods."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Make `${outputs:}` known to the catalog and check the parameters' names."""
+        folder = output_folder(context.env)
+        OmegaConf.register_new_resolver("outputs", lambda: folder, replace=True)
+        refuse_unknown_blocks(context.config_loader["parameters"])
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol, save_version: str | None) -> None:
+        """Give the nodes the run id: the stamp that Kedro puts on all versioned outputs."""
+        if save_version is not None:
+            catalog["params:run_id"] = save_version
+
+    @hook_impl
+    def after_pipeline_run(self, run_result: dict[str, Any]) -> None:
+        """Close the log with the verdict."""
+        if "verdict" in run_result:
+            for sentence in run_result["verdict"].load():
+                logger.info(sentence)

@@ -1,0 +1,180 @@
+"""Metrics of probabilities against labels, their intervals, and what each feature is worth.
+
+Numpy in, plain numbers out. Labels are 0 or 1 and probabilities those of class 1, both of
+shape (rows,).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from sklearn import metrics as sk
+
+INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
+CALIBRATION_BINS = 10
+BLOCK_CELLS = 4_000_000
+Resampled = dict[str, np.ndarray]
+
+
+def point_metrics(
+    labels: np.ndarray, probabilities: np.ndarray, decision_threshold: float
+) -> dict[str, Any]:
+    """Measure one model on one set of rows.
+
+    Returns:
+        accuracy, roc_auc, average_precision, log_loss (nats), brier_score,
+        expected_calibration_error, confusion_matrix and decision_threshold.
+    """
+    decided = probabilities >= decision_threshold
+    (true_negatives, false_positives), (false_negatives, true_positives) = sk.confusion_matrix(
+        labels, decided, labels=[0, 1]
+    ).tolist()
+    return {
+        "accuracy": float(np.mean(decided == labels)),
+        "roc_auc": float(sk.roc_auc_score(labels, probabilities)),
+        "average_precision": float(sk.average_precision_score(labels, probabilities)),
+        "log_loss": float(sk.log_loss(labels, probabilities, labels=[0, 1])),
+        "brier_score": float(np.mean((probabilities - labels) ** 2)),
+        "expected_calibration_error": expected_calibration_error(labels, probabilities),
+        "confusion_matrix": {
+            "true_negatives": true_negatives,
+            "false_positives": false_positives,
+            "false_negatives": false_negatives,
+            "true_positives": true_positives,
+        },
+        "decision_threshold": decision_threshold,
+    }
+
+
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Average gap between predicted and observed share of positives over ten equal-width bins.
+
+    Weighted by the rows of each bin. Source: Naeini, Cooper and Hauskrecht, "Obtaining Well
+    Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
+
+    Examples:
+        >>> expected_calibration_error(np.array([0, 1]), np.array([0.25, 0.75]))
+        0.25
+    """
+    rows, predicted, observed = calibration_bins(labels, probabilities)
+    return float(np.sum(rows * np.abs(predicted - observed)) / len(labels))
+
+
+def calibration_bins(
+    labels: np.ndarray, probabilities: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sort rows into ten equal-width bins by probability.
+
+    Returns:
+        Rows, mean probability and share of positives of each bin that has rows.
+    """
+    bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    rows = np.bincount(bins, minlength=CALIBRATION_BINS)
+    filled = rows > 0
+    predicted = np.bincount(bins, probabilities, CALIBRATION_BINS)[filled] / rows[filled]
+    observed = np.bincount(bins, labels, CALIBRATION_BINS)[filled] / rows[filled]
+    return rows[filled], predicted, observed
+
+
+def bootstrap(
+    labels: np.ndarray,
+    probabilities: dict[str, np.ndarray],
+    decision_threshold: float,
+    resamples: int,
+    seed: int,
+) -> dict[str, Resampled]:
+    """Measure every model on the same resamples of the rows, drawn with replacement.
+
+    Because the resamples are shared, the difference of two models' arrays is a paired
+    bootstrap of their difference.
+
+    Returns:
+        For each model, an array of shape (resamples,) for accuracy, roc_auc and log_loss. AUC
+        is NaN where a resample holds one class only.
+    """
+    losses = {
+        name: -np.log(np.clip(np.where(labels == 1, p, 1 - p), 1e-15, None))
+        for name, p in probabilities.items()
+    }
+    parts: dict[str, list[Resampled]] = {name: [] for name in probabilities}
+    for counts in _resample_counts(len(labels), resamples, seed):
+        for name, p in probabilities.items():
+            hits = (p >= decision_threshold) == labels
+            parts[name].append(
+                {
+                    "accuracy": counts @ hits / len(labels),
+                    "roc_auc": _weighted_auc(labels, p, counts),
+                    "log_loss": counts @ losses[name] / len(labels),
+                }
+            )
+    return {
+        name: {metric: np.concatenate([b[metric] for b in blocks]) for metric in INTERVAL_METRICS}
+        for name, blocks in parts.items()
+    }
+
+
+def interval(values: np.ndarray) -> list[float]:
+    """Bound the middle 95 % of bootstrap values (the percentile interval)."""
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return [float(low), float(high)]
+
+
+def permutation_importance(
+    predict: Callable[[np.ndarray], np.ndarray],
+    sequences: np.ndarray,
+    labels: np.ndarray,
+    features: list[str],
+    repeats: int,
+    seed: int,
+) -> dict[str, dict[str, float]]:
+    """Measure how much ROC AUC is lost when one feature's values are shuffled among the rows.
+
+    Source: Breiman, "Random Forests", Machine Learning 45, 2001; here for any model.
+
+    Args:
+        predict: From sequences to probabilities; called once for each feature.
+        sequences: (rows, steps, features_per_step), features in slot order.
+        labels: (rows,).
+        features: Names of the slots; padded slots have none.
+        repeats: Shuffles of each feature.
+        seed: Of the shuffles.
+
+    Returns:
+        Mean and standard deviation of the loss over the shuffles, by feature, the largest
+        mean first.
+    """
+    rng = np.random.default_rng(seed)
+    whole = sk.roc_auc_score(labels, predict(sequences))
+    flat = sequences.reshape(len(sequences), -1)
+    orders = [rng.permutation(len(flat)) for _ in range(repeats)]
+    importances = {}
+    for slot, feature in enumerate(features):
+        shuffled = np.tile(flat, (repeats, 1))
+        shuffled[:, slot] = np.concatenate([flat[order, slot] for order in orders])
+        predicted = predict(shuffled.reshape(-1, *sequences.shape[1:])).reshape(repeats, -1)
+        lost = [whole - sk.roc_auc_score(labels, p) for p in predicted]
+        importances[feature] = {"mean": float(np.mean(lost)), "std": float(np.std(lost))}
+    return dict(sorted(importances.items(), key=lambda item: -item[1]["mean"]))
+
+
+def _resample_counts(rows: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield how often each row is drawn, (resamples of a block, rows), in bounded memory."""
+    rng = np.random.default_rng(seed)
+    block = max(1, BLOCK_CELLS // rows)
+    for start in range(0, resamples, block):
+        size = min(block, resamples - start)
+        drawn = rng.integers(rows, size=(size, rows)) + np.arange(size)[:, None] * rows
+        yield np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows)
+
+
+def _weighted_auc(labels: np.ndarray, probabilities: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """ROC AUC of each resample: the share of pairs ranked right, a tie counting half."""
+    order = np.argsort(probabilities, kind="stable")
+    first_of_tie = np.flatnonzero(np.r_[True, np.diff(probabilities[order]) > 0])
+    weights = counts[:, order]
+    positives = np.add.reduceat(weights * labels[order], first_of_tie, axis=1)
+    negatives = np.add.reduceat(weights * (1 - labels[order]), first_of_tie, axis=1)
+    below = np.cumsum(negatives, axis=1) - negatives
+    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
+    right = (positives * (below + negatives / 2)).sum(axis=1)
+    return np.divide(right, pairs, out=np.full(len(counts), np.nan), where=pairs > 0)

@@ -1,0 +1,141 @@
+"""Train a network, the same way to the bit each time, and predict with it."""
+
+import logging
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.model_selection import train_test_split
+
+from tabular_lstm.parameters import Training
+
+logger = logging.getLogger(__name__)
+
+PREDICT_BATCH = 4096
+SECONDS_BETWEEN_LINES = 1.0
+
+
+def train(
+    network: keras.Model, sequences: np.ndarray, labels: np.ndarray, training: Training
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Train a copy of the network by Adam on the binary cross-entropy.
+
+    Args:
+        network: From `build`; left as it is.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing.
+        labels: float32 (rows,), 1 for the positive class.
+        training: Epochs, batch size and the like.
+
+    Returns:
+        The trained model, and the history: `loss` and `accuracy` per epoch, as means over the
+        epoch's batches, `validation_loss` and `validation_accuracy` if rows were kept back for
+        it, and `best_epoch`, counted from 1, whose weights the model has.
+    """
+    keras.utils.set_random_seed(training.seed)
+    tf.config.experimental.enable_op_determinism()
+    model = keras.models.clone_model(network)
+    model.set_weights(network.get_weights())
+    fitted, validation = _validation_split(labels, training)
+    steps = -(-len(fitted) // training.batch_size)
+    model.compile(
+        loss="binary_crossentropy",
+        optimizer=keras.optimizers.Adam(training.learning_rate),
+        metrics=["accuracy"],
+        # One call into TensorFlow an epoch. XLA would take longer to compile than to train.
+        steps_per_execution=steps,
+        jit_compile=False,
+    )
+    callbacks: list[keras.callbacks.Callback] = [_Progress(training.epochs)]
+    validation_data = None
+    if len(validation):
+        validation_data = (sequences[validation], labels[validation])
+        callbacks.append(
+            keras.callbacks.EarlyStopping(patience=training.patience, restore_best_weights=True)
+        )
+    logger.info(
+        "Training on %d rows, %d kept back to stop early; %d steps an epoch, %d epochs at most",
+        len(fitted),
+        len(validation),
+        steps,
+        training.epochs,
+    )
+    fit = model.fit(
+        sequences[fitted],
+        labels[fitted],
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        validation_data=validation_data,
+        validation_batch_size=PREDICT_BATCH,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    return model, _history(fit.history)
+
+
+def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
+    """Give the probability of the positive class.
+
+    Args:
+        model: A candidate.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing.
+
+    Returns:
+        float64 (rows,).
+    """
+    probabilities = model.predict(sequences, batch_size=PREDICT_BATCH, verbose=0)
+    return np.asarray(probabilities, np.float64)[:, 0]
+
+
+def _validation_split(labels: np.ndarray, training: Training) -> tuple[np.ndarray, np.ndarray]:
+    """Keep back a stratified part of the train rows.
+
+    Too few rows for one of each class on both parts means none is kept back.
+    """
+    rows = np.arange(len(labels))
+    kept_back = round(training.validation_fraction * len(labels))
+    smallest_class = min(int(labels.sum()), int(len(labels) - labels.sum()))
+    if kept_back < 2 or smallest_class < 2:
+        return rows, rows[:0]
+    fitted, validation = train_test_split(
+        rows, test_size=kept_back, stratify=labels, random_state=training.seed
+    )
+    return fitted, validation
+
+
+def _history(logs: dict[str, list[float]]) -> dict[str, Any]:
+    history = {name.replace("val_", "validation_"): values for name, values in logs.items()}
+    watched = history.get("validation_loss")
+    best = int(np.argmin(watched)) + 1 if watched else len(history["loss"])
+    return {**history, "best_epoch": best}
+
+
+class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
+    """Log a line an epoch, at most one a second, without control characters."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self.epochs = epochs
+        self.started = self.last_line = time.monotonic()
+        self.best = np.inf
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Say how far training is and how long it may still take."""
+        logs = logs or {}
+        watched = logs.get("val_loss", logs["loss"])
+        self.best = min(self.best, watched)
+        now = time.monotonic()
+        done = epoch + 1
+        if 1 < done < self.epochs and now - self.last_line < SECONDS_BETWEEN_LINES:
+            return
+        self.last_line = now
+        left = (now - self.started) / done * (self.epochs - done)
+        logger.info(
+            "epoch %d of at most %d: loss %.4f%s, at most %.0f s left",
+            done,
+            self.epochs,
+            logs["loss"],
+            f", validation loss {watched:.4f} (best {self.best:.4f})" if "val_loss" in logs else "",
+            left,
+        )

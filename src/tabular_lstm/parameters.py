@@ -1,0 +1,177 @@
+"""Typed parameters: an unknown name or an impossible value fails before any node runs.
+
+Kedro builds these models from the blocks of `conf/*/parameters_*.yml` because the nodes'
+arguments are annotated with them. A block that an environment overrides is replaced whole,
+and what it leaves out takes the default given here.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, model_validator
+
+# YAML reads an unquoted yes or no as a boolean; strict types refuse it where text is meant.
+Value = StrictInt | StrictFloat | StrictStr
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Parameters(BaseModel):
+    """What all blocks share: immutable, no unknown names, no infinite numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Columns(Parameters):
+    """The role of each column of the CSV.
+
+    Attributes:
+        label: Name of the column to predict.
+        positive_class: The label's value whose probability the network gives.
+        negative_class: The label's other value.
+        key: Column that identifies a row, used for the split alone. Default: none, the
+            features identify it.
+        features: Columns to learn from, in this order. Default: every column but the label
+            and the key, in the order of the file.
+        bounds: Lowest and highest possible value of a feature; `null` leaves an end open.
+            Default: any finite number.
+        missing: Values that mean "not measured", for each feature. An empty cell and NA,
+            N/A, NaN, null and None always do.
+    """
+
+    label: str
+    positive_class: Value
+    negative_class: Value
+    key: str | None = None
+    features: Annotated[list[str], Field(min_length=1)] | None = None
+    bounds: dict[str, tuple[float | None, float | None]] = {}
+    missing: dict[str, list[Value]] = {}
+
+    @model_validator(mode="after")
+    def _roles_exclude_each_other(self) -> Self:
+        if str(self.positive_class) == str(self.negative_class):
+            raise ValueError(f"positive_class and negative_class are both {self.positive_class!r}")
+        if self.key == self.label:
+            raise ValueError(f"column '{self.label}' is both label and key")
+        features = self.features or []
+        if len(set(features)) < len(features):
+            raise ValueError(f"features names a column twice: {features}")
+        if used := {self.label, self.key} & set(features):
+            raise ValueError(f"features holds {sorted(map(str, used))}, which is label or key")
+        for name, (low, high) in self.bounds.items():
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
+        return self
+
+
+class Validation(Parameters):
+    """How many bad rows a run puts up with.
+
+    Attributes:
+        max_quarantined_fraction: Share of the file's rows above which the run stops.
+    """
+
+    max_quarantined_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
+
+
+class Split(Parameters):
+    """Which rows are held out.
+
+    Attributes:
+        test_fraction: Share of test rows, met on average. With 0 nothing is held out, and
+            the network is evaluated on its train rows.
+        salt: Text that the hash starts from. Another salt gives another split.
+    """
+
+    test_fraction: Fraction = 0.2
+    salt: Annotated[str, Field(min_length=1, max_length=64)] = "tabular-lstm"
+
+
+class Reshaping(Parameters):
+    """How a row becomes a sequence.
+
+    Attributes:
+        features_per_step: How many features the network reads in one step.
+        allow_padding: Whether the last step may be filled up with slots that the network
+            ignores. If not, a number of features that does not divide evenly is an error.
+    """
+
+    features_per_step: Annotated[int, Field(ge=1)] = 2
+    allow_padding: bool = True
+
+
+class Stacked(Parameters):
+    """The options of the network of kind `stacked`.
+
+    Attributes:
+        units: Size of each LSTM, from the input on; as many LSTMs as numbers.
+        bidirectional: Whether a second LSTM of the same size reads the steps backwards.
+        dropout: Share of an LSTM's outputs dropped in training.
+        normalization: What stands after each LSTM: `layer`, `batch` or `none`.
+    """
+
+    units: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = [32, 16]
+    bidirectional: bool = True
+    dropout: Fraction = 0.3
+    normalization: Literal["none", "layer", "batch"] = "none"
+
+
+class Network(Parameters):
+    """Which network is built.
+
+    Attributes:
+        kind: `stacked`, or `tutorial` for the tutorial's network to the letter.
+        stacked: Options of the kind `stacked`.
+    """
+
+    kind: Literal["stacked", "tutorial"] = "stacked"
+    stacked: Stacked = Stacked()
+
+
+class Training(Parameters):
+    """How the network is trained.
+
+    Attributes:
+        epochs: Passes over the train rows, at most.
+        batch_size: Rows to a step of the optimizer.
+        learning_rate: Adam's.
+        validation_fraction: Share of the train rows kept back to stop early. With 0 all
+            epochs run and the last weights stay.
+        patience: Epochs without a lower validation loss before training stops. The best
+            epoch's weights are restored.
+        seed: Of the initial weights, the shuffling, the dropout and the validation rows.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 100
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    learning_rate: Annotated[float, Field(gt=0)] = 0.005
+    validation_fraction: Fraction = 0.15
+    patience: Annotated[int, Field(ge=1)] = 15
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+class Evaluation(Parameters):
+    """How the candidate is judged.
+
+    Attributes:
+        decision_threshold: Probability from which a row is called positive.
+        bootstrap_resamples: Resamples of the evaluated rows behind each interval.
+        importance_repeats: Shuffles of each feature for the permutation importance.
+        importance_rows: Rows that the permutation importance is measured on, at most.
+        seed: Of the resamples, the shuffles and the boosted trees.
+    """
+
+    decision_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    bootstrap_resamples: Annotated[int, Field(ge=100)] = 2000
+    importance_repeats: Annotated[int, Field(ge=1)] = 10
+    importance_rows: Annotated[int, Field(ge=1)] = 2000
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+BLOCKS: dict[str, type[Parameters]] = {
+    "columns": Columns,
+    "validation": Validation,
+    "split": Split,
+    "reshaping": Reshaping,
+    "network": Network,
+    "training": Training,
+    "evaluation": Evaluation,
+}

@@ -1,0 +1,19 @@
+"""Which pipelines there are, and what `kedro run` runs."""
+
+from kedro.framework.project import find_pipelines
+from kedro.pipeline import Pipeline
+
+DEFAULT = ("data_processing", "reshaping", "training", "evaluation")
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Find the pipelines and compose `__default__` of the four from CSV to metrics.
+
+    Returns:
+        The pipelines by name. Under `--pipelines X` Kedro looks for X alone, and
+        there is no `__default__`.
+    """
+    pipelines = find_pipelines(raise_errors=True)
+    if "__default__" in pipelines:
+        pipelines["__default__"] = sum((pipelines[name] for name in DEFAULT), Pipeline([]))
+    return pipelines

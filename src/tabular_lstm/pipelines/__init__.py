@@ -1,0 +1,1 @@
+"""The pipelines, one folder each: nodes.py holds pure functions, pipeline.py the wiring."""

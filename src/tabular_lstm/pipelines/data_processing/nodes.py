@@ -1,0 +1,238 @@
+"""Check every cell, set bad rows aside with a reason, and hold out the same rows every time."""
+
+import difflib
+import hashlib
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.parameters import Columns, Split, Validation, Value
+
+logger = logging.getLogger(__name__)
+
+EMPTY = {"", "na", "n/a", "nan", "null", "none"}
+LARGEST = float(np.finfo(np.float32).max)
+Source = dict[str, Any]
+
+
+def validate_rows(
+    raw_rows: pd.DataFrame, columns: Columns
+) -> tuple[pd.DataFrame, pd.DataFrame, Source]:
+    """Turn text cells into numbers and set aside the rows where that fails.
+
+    Args:
+        raw_rows: Text cells in file order, from `RawCSVDataset`.
+        columns: The role of each column.
+
+    Returns:
+        The valid rows, indexed by `row` (counted from 1 below the header): the key as text if
+        there is one, the features as float64 with NaN for a cell without a number, the label
+        as 1 (positive) or 0. The quarantined rows: `row`, `reason`, and the cells as they were.
+        The source: file, sha256, number of rows and of quarantined rows.
+
+    Raises:
+        DataError: A column is not in the file.
+    """
+    file = raw_rows.attrs["file"]
+    features = _features(raw_rows, columns)
+    raw = raw_rows.set_axis(pd.RangeIndex(1, len(raw_rows) + 1, name="row"), axis="index")
+    raw.attrs = {}
+
+    checked = {name: _number(raw[name], columns) for name in features}
+    checked[columns.label] = _label(raw[columns.label], columns)
+    if columns.key is not None:
+        checked = {columns.key: _key(raw[columns.key])} | checked
+    values = pd.DataFrame({name: value for name, (value, _) in checked.items()})
+    problems = pd.DataFrame({name: problem for name, (_, problem) in checked.items()})
+
+    bad = (problems != "").any(axis="columns")
+    reasons = ["; ".join(filter(None, row)) for row in problems[bad].to_numpy()]
+    quarantined = raw[bad].reset_index(allow_duplicates=True)
+    quarantined.insert(1, "reason", pd.Series(reasons, dtype=object), allow_duplicates=True)
+    valid = values[~bad].astype({columns.label: "int64"})
+    logger.info("%d rows read: %d valid, %d quarantined", len(raw), len(valid), len(quarantined))
+    source = {"file": file, "sha256": raw_rows.attrs["sha256"]}
+    return valid, quarantined, source | {"rows": len(raw), "quarantined_rows": len(quarantined)}
+
+
+def accept_rows(
+    valid_rows: pd.DataFrame,
+    quarantined_rows: pd.DataFrame,
+    source: Source,
+    validation: Validation,
+) -> pd.DataFrame:
+    """Let the valid rows through unless too many others were quarantined.
+
+    Its own node, so that the quarantined rows are on disk before the run stops for them.
+
+    Raises:
+        DataError: The quarantined share is above `max_quarantined_fraction`.
+    """
+    limit = validation.max_quarantined_fraction
+    if len(quarantined_rows) > limit * source["rows"]:
+        reasons = quarantined_rows.groupby("reason", sort=False)["row"].agg(list)
+        by_count = sorted(reasons.items(), key=lambda item: -len(item[1]))
+        listed = "".join(f"\n  {row_list(rows)}: {reason}" for reason, rows in by_count[:5])
+        more = f"\n  and {len(by_count) - 5} more reasons" if len(by_count) > 5 else ""
+        raise DataError(
+            f"{source['file']}: {len(quarantined_rows)} of {source['rows']} rows were quarantined, "
+            f"more than max_quarantined_fraction = {limit} allows:{listed}{more}\n"
+            "Mend the rows (all are in quarantined_rows.csv), or declare in conf what the columns "
+            "may hold."
+        )
+    return valid_rows
+
+
+def split_rows(
+    accepted_rows: pd.DataFrame, source: Source, columns: Columns, split: Split
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Decide each row's side by a salted hash of its key, or of its features without the label.
+
+    The side depends on nothing else, so it holds when the file grows, is reordered or has
+    labels corrected, and equal rows share it.
+
+    Returns:
+        Train rows, test rows, and the data summary of the metrics.
+
+    Raises:
+        DataError: A class is missing, or a side would hold fewer than two rows of a class.
+    """
+    labels = accepted_rows[columns.label]
+    classes = {1: columns.positive_class, 0: columns.negative_class}
+    for value, name in classes.items():
+        if not (labels == value).any():
+            raise DataError(
+                f"{source['file']}: column '{columns.label}': one class only; expected rows of "
+                f"{classes[1]!r} and {classes[0]!r}, none is {name!r}."
+            )
+    is_test = _hashes(accepted_rows, columns, split.salt) < split.test_fraction
+    train, test = accepted_rows[~is_test], accepted_rows[is_test]
+    for side, rows in {"train": train, "test": test}.items():
+        if side == "test" and split.test_fraction == 0:
+            continue
+        for value, name in classes.items():
+            count = int((rows[columns.label] == value).sum())
+            if count < 2:
+                raise DataError(
+                    f"{source['file']}: too few rows to split: of {len(accepted_rows)} rows the "
+                    f"{side} side gets {count} with {columns.label} = {name!r}; expected at least "
+                    f"2. Add rows, or change test_fraction = {split.test_fraction}."
+                )
+        share = rows[columns.label].mean()
+        logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
+    summary = {
+        "rows": source["rows"],
+        "train_rows": len(train),
+        "test_rows": len(test),
+        "quarantined_rows": source["quarantined_rows"],
+        "sha256": source["sha256"],
+    }
+    return train, test, summary
+
+
+def _features(raw: pd.DataFrame, columns: Columns) -> list[str]:
+    """Name the feature columns and check that every column of a role is in the file."""
+    roles = [columns.label, *([columns.key] if columns.key is not None else [])]
+    features = columns.features or [name for name in raw.columns if name not in roles]
+    for name in [*roles, *features]:
+        if name not in raw.columns:
+            close = difflib.get_close_matches(name, raw.columns, n=1, cutoff=0.7)
+            hint = f"Did you mean '{close[0]}'? " if close else ""
+            raise DataError(
+                f"{raw.attrs['file']}: column '{name}' is not in the file. {hint}It has: "
+                f"{', '.join(raw.columns)}. Column roles are declared in conf, under columns."
+            )
+    for block in ("bounds", "missing"):
+        if unknown := sorted(set(getattr(columns, block)) - set(features)):
+            raise DataError(
+                f"{raw.attrs['file']}: columns.{block} names {', '.join(unknown)}, which is no "
+                f"feature. The features are: {', '.join(features)}."
+            )
+    return features
+
+
+def _number(cells: pd.Series, columns: Columns) -> tuple[pd.Series, pd.Series]:
+    """Read one feature's cells as numbers, with the problem of each cell that is none."""
+    name = str(cells.name)
+    text = cells.str.strip()
+    codes = columns.missing.get(name, [])
+    absent = text.str.lower().isin(EMPTY) | text.isin([code for code in codes if isinstance(code, str)])
+    numbers = pd.to_numeric(text.mask(absent), errors="coerce").astype("float64")
+    low, high = columns.bounds.get(name, (None, None))
+    is_code = numbers.isin([code for code in codes if not isinstance(code, str)])
+    outside = ~is_code & ((numbers < _or(low, -np.inf)) | (numbers > _or(high, np.inf)))
+    problem = pd.Series("", index=cells.index, dtype=object)
+    problem[outside] = name + ": " + text[outside] + f" is outside {_interval(low, high)}"
+    infinite = numbers.abs() > LARGEST
+    problem[infinite] = name + ": " + text[infinite] + " is infinite or beyond float32"
+    unread = numbers.isna() & ~absent
+    problem[unread] = name + ": '" + text[unread] + "' is not a number"
+    return numbers, problem
+
+
+def _label(cells: pd.Series, columns: Columns) -> tuple[pd.Series, pd.Series]:
+    """Read the label as 1 or 0; a number matches however it is written."""
+    text = cells.str.strip()
+    positive, negative = (
+        _matches(text, value) for value in (columns.positive_class, columns.negative_class)
+    )
+    problem = pd.Series("", index=cells.index, dtype=object)
+    other = ~(positive | negative)
+    problem[other] = (
+        f"{columns.label}: '"
+        + text[other]
+        + f"' is neither {columns.positive_class!r} nor {columns.negative_class!r}"
+    )
+    problem[text.str.lower().isin(EMPTY) & other] = f"{columns.label}: no label"
+    return positive.astype("float64").mask(other), problem
+
+
+def _key(cells: pd.Series) -> tuple[pd.Series, pd.Series]:
+    text = cells.str.strip()
+    problem = pd.Series("", index=cells.index, dtype=object)
+    problem[text == ""] = f"{cells.name}: no key"
+    return text, problem
+
+
+def _matches(text: pd.Series, value: Value) -> pd.Series:
+    if isinstance(value, str):
+        return text == value
+    return pd.to_numeric(text, errors="coerce") == value
+
+
+def _or(bound: float | None, otherwise: float) -> float:
+    return otherwise if bound is None else bound
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    """Write bounds as people do.
+
+    Examples:
+        >>> _interval(0, 17.5), _interval(None, 3)
+        ('[0, 17.5]', '(-inf, 3]')
+    """
+    left = "(-inf" if low is None else f"[{low:g}"
+    return f"{left}, {'inf)' if high is None else f'{high:g}]'}"
+
+
+def _hashes(rows: pd.DataFrame, columns: Columns, salt: str) -> np.ndarray:
+    """Hash each row to a number in [0, 1), the same on every machine and in every version.
+
+    BLAKE2b, keyed with the salt, over the key's UTF-8, or over the features' float64 bytes in
+    the order of their names, so that neither the order of the columns nor the way a number is
+    written counts.
+    """
+    if columns.key is not None:
+        contents = [key.encode() for key in rows[columns.key]]
+    else:
+        values = rows.drop(columns=columns.label).sort_index(axis="columns").to_numpy("<f8")
+        # One bit pattern for zero and one for NaN.
+        values = np.where(np.isnan(values), np.nan, values) + 0.0
+        contents = [row.tobytes() for row in np.ascontiguousarray(values)]
+    digests = (
+        hashlib.blake2b(content, digest_size=8, key=salt.encode()).digest() for content in contents
+    )
+    return np.array([int.from_bytes(digest, "big") / 2**64 for digest in digests])

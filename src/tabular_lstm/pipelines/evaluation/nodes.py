@@ -1,0 +1,250 @@
+"""Judge the candidate beside plain baselines, on the same rows, with intervals."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tabular_lstm import figures
+from tabular_lstm.metrics import (
+    INTERVAL_METRICS,
+    bootstrap,
+    interval,
+    permutation_importance,
+    point_metrics,
+)
+from tabular_lstm.parameters import Evaluation, Network
+from tabular_lstm.schema import Schema
+
+logger = logging.getLogger(__name__)
+
+
+def choose_evaluated_rows(
+    train_sequences: np.ndarray,
+    train_labels: pd.Series,
+    test_sequences: np.ndarray,
+    test_labels: pd.Series,
+) -> tuple[np.ndarray, pd.Series, str]:
+    """Take the test rows, or, if nothing was held out, the train rows.
+
+    Returns:
+        Sequences, labels, and `"test"` or `"train"`.
+    """
+    if len(test_labels):
+        return test_sequences, test_labels, "test"
+    logger.warning("test_fraction is 0: the network is evaluated on the rows it was trained on")
+    return train_sequences, train_labels, "train"
+
+
+def predict_with_candidate(
+    candidate: Any, evaluated_sequences: np.ndarray, evaluated_labels: pd.Series
+) -> pd.DataFrame:
+    """Give each evaluated row its probability.
+
+    Returns:
+        `row`, `label` (1 is the positive class) and `network`, the probability.
+    """
+    from tabular_lstm.network.fit import predict  # noqa: PLC0415
+
+    labels = evaluated_labels.rename("label").rename_axis("row").reset_index()
+    return labels.assign(network=predict(candidate, evaluated_sequences))
+
+
+def predict_with_baselines(
+    train_sequences: np.ndarray,
+    train_labels: pd.Series,
+    evaluated_sequences: np.ndarray,
+    schema: dict[str, Any],
+    evaluation: Evaluation,
+) -> pd.DataFrame:
+    """Fit the baselines on the train rows and predict the evaluated ones.
+
+    Library defaults throughout. The majority class predicts every row's probability to be the
+    share of positives; the logistic regression gets medians for missing values and
+    standardized features.
+
+    Returns:
+        A column of probabilities for each baseline.
+    """
+    used = len(Schema.model_validate(schema).features)
+    fitted = train_sequences.reshape(len(train_sequences), -1)[:, :used]
+    evaluated = evaluated_sequences.reshape(len(evaluated_sequences), -1)[:, :used]
+    baselines = {
+        "majority_class": DummyClassifier(),
+        "logistic_regression": make_pipeline(
+            SimpleImputer(strategy="median", keep_empty_features=True),
+            StandardScaler(),
+            LogisticRegression(max_iter=1000),
+        ),
+        "hist_gradient_boosting": HistGradientBoostingClassifier(random_state=evaluation.seed),
+    }
+    return pd.DataFrame(
+        {
+            name: model.fit(fitted, train_labels).predict_proba(evaluated)[:, 1]
+            for name, model in baselines.items()
+        }
+    )
+
+
+def evaluate(
+    candidate_predictions: pd.DataFrame,
+    baseline_predictions: pd.DataFrame,
+    evaluated_on: str,
+    evaluation: Evaluation,
+) -> dict[str, Any]:
+    """Measure the network and the baselines on the same rows and the same resamples of them.
+
+    Returns:
+        `evaluated_on`; under its value the network's metrics with 95 % intervals; under
+        `baselines` the same for each baseline, with the paired difference network - baseline.
+    """
+    labels = candidate_predictions["label"].to_numpy()
+    predictions = {"network": candidate_predictions["network"].to_numpy()} | {
+        name: column.to_numpy() for name, column in baseline_predictions.items()
+    }
+    threshold = evaluation.decision_threshold
+    points = {name: point_metrics(labels, p, threshold) for name, p in predictions.items()}
+    resampled = bootstrap(
+        labels, predictions, threshold, evaluation.bootstrap_resamples, evaluation.seed
+    )
+    for name, values in resampled.items():
+        points[name]["interval"] = {metric: interval(values[metric]) for metric in INTERVAL_METRICS}
+    network = points.pop("network")
+    for name, baseline in points.items():
+        baseline["network_minus_baseline"] = {
+            metric: {
+                "difference": network[metric] - baseline[metric],
+                "interval": interval(resampled["network"][metric] - resampled[name][metric]),
+            }
+            for metric in INTERVAL_METRICS
+        }
+    return {"evaluated_on": evaluated_on, evaluated_on: network, "baselines": points}
+
+
+def measure_importance(
+    candidate: Any,
+    evaluated_sequences: np.ndarray,
+    evaluated_labels: pd.Series,
+    schema: dict[str, Any],
+    evaluation: Evaluation,
+) -> dict[str, dict[str, float]]:
+    """Measure each feature's permutation importance, on at most `importance_rows` rows."""
+    from tabular_lstm.network.fit import predict  # noqa: PLC0415
+
+    rows = slice(evaluation.importance_rows)
+    return permutation_importance(
+        lambda sequences: predict(candidate, sequences),
+        evaluated_sequences[rows],
+        evaluated_labels.to_numpy()[rows],
+        Schema.model_validate(schema).features,
+        evaluation.importance_repeats,
+        evaluation.seed,
+    )
+
+
+def assemble_metrics(
+    run_id: str,
+    data_summary: dict[str, Any],
+    candidate: Any,
+    history: dict[str, Any],
+    network: Network,
+    scores: dict[str, Any],
+) -> dict[str, Any]:
+    """Put what is known of the run into one JSON document."""
+    return {
+        "run_id": run_id,
+        "data": data_summary,
+        "network": {
+            "kind": network.kind,
+            "parameters": candidate.count_params(),
+            "epochs": len(history["loss"]),
+            "best_epoch": history["best_epoch"],
+        },
+        **scores,
+    }
+
+
+def draw_figures(
+    history: dict[str, Any],
+    candidate_predictions: pd.DataFrame,
+    baseline_predictions: pd.DataFrame,
+    scores: dict[str, Any],
+    permutation_importance: dict[str, dict[str, float]],
+    schema: dict[str, Any],
+) -> tuple[go.Figure, ...]:
+    """Draw the figures, in the order of `pipeline.FIGURES`."""
+    labels = candidate_predictions["label"].to_numpy()
+    network = candidate_predictions["network"].to_numpy()
+    predictions = {"network": network} | {
+        name: column.to_numpy() for name, column in baseline_predictions.items()
+    }
+    known = Schema.model_validate(schema)
+    classes = {0: str(known.negative_class), 1: str(known.positive_class)}
+    judged = scores[scores["evaluated_on"]]
+    return (
+        figures.learning_curves(history),
+        figures.roc(labels, predictions),
+        figures.precision_recall(labels, predictions),
+        figures.calibration(labels, predictions),
+        figures.confusion_matrix(judged["confusion_matrix"], classes[1], classes[0]),
+        figures.permutation_importance(permutation_importance),
+        figures.score_distribution(labels, network, judged["decision_threshold"], classes),
+    )
+
+
+def compare_with_baselines(metrics: dict[str, Any]) -> list[str]:
+    """Say in one sentence for each baseline whether the network beats it, and by how much.
+
+    A logistic regression that does better is what a reader must hear first.
+    """
+    side = metrics["evaluated_on"]
+    network = metrics[side]
+    sentences = {
+        name: _comparison(name, network, baseline)
+        for name, baseline in metrics["baselines"].items()
+    }
+    order = list(sentences)
+    if metrics["baselines"]["logistic_regression"]["roc_auc"] > network["roc_auc"]:
+        order.sort(key=lambda name: name != "logistic_regression")
+    rows = metrics["data"][f"{side}_rows"]
+    summary = (
+        f"Network on {rows} {side} rows: ROC AUC {network['roc_auc']:.3f} "
+        f"{_bounds(network['interval']['roc_auc'])}, accuracy {100 * network['accuracy']:.1f} % "
+        f"{_bounds(network['interval']['accuracy'], 100, 1)}, "
+        f"log loss {network['log_loss']:.3f} {_bounds(network['interval']['log_loss'])}"
+    )
+    ordered = [sentences[name] for name in order]
+    return [*ordered, summary] if order[0] == "logistic_regression" else [summary, *ordered]
+
+
+def _comparison(name: str, network: dict[str, Any], baseline: dict[str, Any]) -> str:
+    difference = baseline["network_minus_baseline"]["roc_auc"]
+    low, high = difference["interval"]
+    other = figures.NAMES[name]
+    verdict = (
+        f"The network beats {other}"
+        if low > 0
+        else f"The network loses to {other}"
+        if high < 0
+        else f"The network is behind {other}, within chance"
+        if difference["difference"] < 0
+        else f"The network is ahead of {other}, within chance"
+    )
+    return (
+        f"{verdict}: ROC AUC {network['roc_auc']:.3f} against {baseline['roc_auc']:.3f}, "
+        f"difference {difference['difference']:+.3f} {_bounds([low, high], sign='+')}; "
+        f"accuracy {100 * network['accuracy']:.1f} % against {100 * baseline['accuracy']:.1f} %"
+    )
+
+
+def _bounds(bounds: list[float], scale: float = 1, digits: int = 3, sign: str = "") -> str:
+    low, high = (format(scale * bound, f"{sign}.{digits}f") for bound in bounds)
+    return f"[{low}, {high}]"

@@ -1,0 +1,5 @@
+"""From train and test rows to sequences and labels, by a schema learned from the train rows."""
+
+from tabular_lstm.pipelines.reshaping.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

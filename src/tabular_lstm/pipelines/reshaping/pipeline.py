@@ -1,0 +1,43 @@
+"""Wiring: train rows → schema; rows and schema → features and labels → sequences."""
+
+from kedro.pipeline import Node, Pipeline
+
+from tabular_lstm.pipelines.reshaping.nodes import (
+    learn_schema,
+    reshape,
+    split_features_from_label,
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Wire the nodes from `train_rows` and `test_rows` to sequences and labels."""
+    return Pipeline(
+        [
+            Node(
+                learn_schema,
+                inputs=["train_rows", "params:columns", "params:reshaping"],
+                outputs="schema",
+                name="learn_schema",
+            ),
+            *(
+                node
+                for side in ("train", "test")
+                for node in (
+                    Node(
+                        split_features_from_label,
+                        inputs=[f"{side}_rows", "schema"],
+                        outputs=[f"{side}_features", f"{side}_labels"],
+                        name=f"split_{side}_features_from_label",
+                    ),
+                    Node(
+                        reshape,
+                        inputs=[f"{side}_features", "schema"],
+                        outputs=f"{side}_sequences",
+                        name=f"reshape_{side}_features",
+                    ),
+                )
+            ),
+        ],
+        namespace="reshaping",
+        prefix_datasets_with_namespace=False,
+    )

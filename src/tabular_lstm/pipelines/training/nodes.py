@@ -1,0 +1,37 @@
+"""Build the network that the schema asks for and train it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.parameters import Network, Training
+from tabular_lstm.schema import Schema
+
+# TensorFlow takes seconds to import. The functions below do it, not this module: Kedro imports
+# every pipeline to list them.
+
+
+def build_network(schema: dict[str, Any], network: Network, training: Training) -> Any:
+    """Build the network, untrained.
+
+    Returns:
+        A `keras.Model` from sequences (rows, steps, features_per_step) to probabilities
+        (rows, 1).
+    """
+    from tabular_lstm.network.build import build  # noqa: PLC0415
+
+    return build(Schema.model_validate(schema), network, training.seed)
+
+
+def train_network(
+    network: Any, train_sequences: np.ndarray, train_labels: pd.Series, training: Training
+) -> tuple[Any, dict[str, Any]]:
+    """Train a copy of the network.
+
+    Returns:
+        The candidate, and its history: see `tabular_lstm.network.fit.train`.
+    """
+    from tabular_lstm.network.fit import train  # noqa: PLC0415
+
+    return train(network, train_sequences, train_labels.to_numpy(np.float32), training)

@@ -1,0 +1,38 @@
+"""The schema: all that turns a row into a sequence, learned from the train rows once."""
+
+from pydantic import BaseModel, ConfigDict
+
+from tabular_lstm.parameters import Value
+
+
+class Schema(BaseModel):
+    """Which feature goes where in a sequence, and what the train rows say of each.
+
+    Attributes:
+        features: Names in the order of the sequence's slots.
+        steps: Steps of a sequence.
+        features_per_step: Slots of a step.
+        missing: Numbers that mean "not measured", for each feature that has any.
+        mean: Of each feature over the train rows, missing values left out.
+        variance: Likewise; 1 where the feature never varies.
+        label: Name of the label column.
+        positive_class: The label's value whose probability the network gives.
+        negative_class: The label's other value.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    features: list[str]
+    steps: int
+    features_per_step: int
+    missing: dict[str, list[float]]
+    mean: list[float]
+    variance: list[float]
+    label: str
+    positive_class: Value
+    negative_class: Value
+
+    @property
+    def padded_slots(self) -> int:
+        """Slots at the end of the last step that no feature fills."""
+        return self.steps * self.features_per_step - len(self.features)
