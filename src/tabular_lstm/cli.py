@@ -1,5 +1,7 @@
 """`kedro run`, ending in one clear message where the data or a parameter is at fault."""
 
+import logging
+import sys
 from typing import Any
 
 import click
@@ -18,10 +20,26 @@ class Run(click.Command):
         Raises:
             click.ClickException: The data or a parameter is at fault. Exit code 1.
         """
+        logging.getLogger("kedro.pipeline.node").addFilter(_is_news)
         try:
             return super().invoke(ctx)
-        except (DataError, ParameterValidationError) as error:
-            raise click.ClickException(str(error)) from error
+        except Exception as error:
+            fault = _fault(error)
+            if fault is None:
+                raise
+            raise click.ClickException(str(fault)) from error
+
+
+def _fault(error: BaseException | None) -> DataError | ParameterValidationError | None:
+    """Find the fault that the user can mend; Kedro wraps it where a dataset raised it."""
+    while error is not None and not isinstance(error, DataError | ParameterValidationError):
+        error = error.__cause__
+    return error
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop the line in which Kedro repeats what the command will say as its last."""
+    return _fault(sys.exc_info()[1]) is None
 
 
 run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)

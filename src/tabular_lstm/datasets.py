@@ -13,6 +13,8 @@ from kedro_datasets.pandas import CSVDataset
 
 from tabular_lstm.errors import DataError, row_list
 
+# The arguments under which rows can be told apart without pandas, to count their cells.
+COUNTABLE = {"sep", "delimiter", "header", "names", "encoding", "quotechar", "usecols", "nrows"}
 DELIMITERS = {",": "','", ";": "';'", "\t": "'\\t'", "|": "'|'"}
 
 
@@ -66,15 +68,11 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
     arguments = {**load_args, "dtype": str, "keep_default_na": False, "na_values": []}
     arguments.pop("encoding", None)
     header = _header(text, file, arguments)
+    _refuse_ragged_rows(text, file, len(header), load_args)
     try:
         frame = pd.read_csv(io.StringIO(text), **arguments)
-    except pd.errors.ParserError as error:
-        raise DataError(_ragged(text, file, header, arguments) or f"{file}: {error}") from error
-    # A row that is too long moves pandas' index; one that is too short leaves holes.
-    if not isinstance(frame.index, pd.RangeIndex) or frame.isna().any(axis=None):
-        raise DataError(
-            _ragged(text, file, header, arguments) or f"{file}: the rows differ in length."
-        )
+    except (pd.errors.ParserError, ValueError) as error:
+        raise DataError(f"{file}: pandas cannot read it: {error}") from error
     if len(header) == 1:
         raise DataError(_one_column(file, header[0], arguments))
     if frame.empty:
@@ -114,28 +112,37 @@ def _header(text: str, file: str, arguments: dict[str, Any]) -> list[str]:
     return names
 
 
-def _ragged(text: str, file: str, header: list[str], arguments: dict[str, Any]) -> str | None:
-    """Find the rows that have another number of cells than there are columns."""
-    delimiter = arguments.get("sep") or arguments.get("delimiter") or ","
+def _refuse_ragged_rows(text: str, file: str, columns: int, load_args: dict[str, Any]) -> None:
+    """Stop at rows with another number of cells than there are columns.
+
+    pandas fills short rows up and takes the first cells of long ones for an index, in silence.
+    """
+    delimiter = _delimiter(load_args)
+    if len(delimiter) > 1 or not set(load_args) <= COUNTABLE:
+        return
     reader = csv.reader(
         io.StringIO(text, newline=""),
-        delimiter=delimiter if len(delimiter) == 1 else ",",
-        quotechar=arguments.get("quotechar", '"'),
+        delimiter=delimiter,
+        quotechar=load_args.get("quotechar", '"'),
     )
-    lengths = [len(cells) for cells in reader if cells]
-    if arguments.get("header", "infer") is not None:
-        lengths = lengths[1:]
-    rows = [row for row, length in enumerate(lengths, 1) if length != len(header)]
-    if not rows:
-        return None
-    return (
-        f"{file}: {row_list(rows)}: expected {len(header)} cells as there are columns, got "
-        f"{lengths[rows[0] - 1]} in row {rows[0]}. A cell that holds the delimiter needs quotes."
-    )
+    lengths = [len(cells) for cells in reader if cells and (len(cells) > 1 or cells[0].strip())]
+    headers = {"infer": 0 if load_args.get("names") else 1, None: 0}
+    header = load_args.get("header", "infer")
+    lengths = lengths[headers[header] if header in headers else header + 1 :]
+    rows = [row for row, length in enumerate(lengths, 1) if length != columns]
+    if rows:
+        raise DataError(
+            f"{file}: {row_list(rows)}: expected {columns} cells as there are columns, got "
+            f"{lengths[rows[0] - 1]} in row {rows[0]}. A cell that holds the delimiter needs quotes."
+        )
+
+
+def _delimiter(load_args: dict[str, Any]) -> str:
+    return str(load_args.get("sep") or load_args.get("delimiter") or ",")
 
 
 def _one_column(file: str, header: str, arguments: dict[str, Any]) -> str:
-    used = arguments.get("sep") or arguments.get("delimiter") or ","
+    used = _delimiter(arguments)
     other = max(DELIMITERS, key=header.count)
     hint = (
         f"It looks separated by {DELIMITERS[other]}; say so in the catalog: "

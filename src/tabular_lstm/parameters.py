@@ -5,9 +5,19 @@ arguments are annotated with them. A block that an environment overrides is repl
 and what it leaves out takes the default given here.
 """
 
-from typing import Annotated, Literal, Self
+import difflib
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 
 # YAML reads an unquoted yes or no as a boolean; strict types refuse it where text is meant.
 Value = StrictInt | StrictFloat | StrictStr
@@ -18,6 +28,33 @@ class Parameters(BaseModel):
     """What all blocks share: immutable, no unknown names, no infinite numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def model_validate(cls, obj: Any, **kwargs: Any) -> Self:
+        """Build the block, or say in a line for each fault what is wrong with it.
+
+        Raises:
+            ValueError: An unknown name, with the closest known one, or an impossible value.
+        """
+        try:
+            return super().model_validate(obj, **kwargs)
+        except ValidationError as error:
+            faults = [cls._fault(**fault) for fault in error.errors()]
+            raise ValueError("; ".join(faults)) from error
+
+    @classmethod
+    def _fault(
+        cls, type: str, loc: tuple[int | str, ...], msg: str, input: Any, **_: Any
+    ) -> str:
+        path = ".".join(str(part) for part in loc)
+        if type != "extra_forbidden":
+            return f"{path} = {input!r}: {msg}" if path else msg
+        block = cls
+        for part in loc[:-1]:
+            block = block.model_fields[str(part)].annotation  # type: ignore[assignment]
+        close = difflib.get_close_matches(str(loc[-1]), block.model_fields, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(block.model_fields)}"
+        return f"'{path}' is unknown; {hint}"
 
 
 class Columns(Parameters):
@@ -155,14 +192,15 @@ class Evaluation(Parameters):
         decision_threshold: Probability from which a row is called positive.
         bootstrap_resamples: Resamples of the evaluated rows behind each interval.
         importance_repeats: Shuffles of each feature for the permutation importance.
-        importance_rows: Rows that the permutation importance is measured on, at most.
+        importance_rows: Rows that the permutation importance is measured on, at most, drawn
+            evenly from the two classes.
         seed: Of the resamples, the shuffles and the boosted trees.
     """
 
     decision_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     bootstrap_resamples: Annotated[int, Field(ge=100)] = 2000
-    importance_repeats: Annotated[int, Field(ge=1)] = 10
-    importance_rows: Annotated[int, Field(ge=1)] = 2000
+    importance_repeats: Annotated[int, Field(ge=1)] = 5
+    importance_rows: Annotated[int, Field(ge=2)] = 1000
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 

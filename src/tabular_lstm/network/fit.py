@@ -117,7 +117,7 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, epochs: int) -> None:
         super().__init__()
         self.epochs = epochs
-        self.started = self.last_line = time.monotonic()
+        self.first_epoch_ended = self.last_line = 0.0
         self.best = np.inf
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -127,15 +127,18 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self.best = min(self.best, watched)
         now = time.monotonic()
         done = epoch + 1
-        if 1 < done < self.epochs and now - self.last_line < SECONDS_BETWEEN_LINES:
+        if done == 1:
+            self.first_epoch_ended = now
+        elif done < self.epochs and now - self.last_line < SECONDS_BETWEEN_LINES:
             return
         self.last_line = now
-        left = (now - self.started) / done * (self.epochs - done)
+        # The first epoch, most of it compilation, would foretell too long a time.
+        left = (now - self.first_epoch_ended) / max(epoch, 1) * (self.epochs - done)
         logger.info(
-            "epoch %d of at most %d: loss %.4f%s, at most %.0f s left",
+            "epoch %d of at most %d: loss %.4f%s%s",
             done,
             self.epochs,
             logs["loss"],
             f", validation loss {watched:.4f} (best {self.best:.4f})" if "val_loss" in logs else "",
-            left,
+            f", at most {left:.0f} s left" if done > 1 else "",
         )
