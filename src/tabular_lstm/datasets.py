@@ -1,4 +1,4 @@
-"""The raw CSV as the catalog reads it: text cells, with the fingerprint of the bytes they came from."""
+"""The raw CSV as the catalog reads it: text cells, and the fingerprint of their bytes."""
 
 import codecs
 import csv
@@ -133,7 +133,8 @@ def _refuse_ragged_rows(text: str, file: str, columns: int, load_args: dict[str,
     if rows:
         raise DataError(
             f"{file}: {row_list(rows)}: expected {columns} cells as there are columns, got "
-            f"{lengths[rows[0] - 1]} in row {rows[0]}. A cell that holds the delimiter needs quotes."
+            f"{lengths[rows[0] - 1]} in row {rows[0]}. "
+            "A cell that holds the delimiter needs quotes."
         )
 
 

@@ -1,4 +1,4 @@
-"""What a run knows of itself: where its outputs go, its run id, and its verdict at the end."""
+"""What a run does around its nodes: check names, know its run id, close with the verdict."""
 
 import difflib
 import importlib
@@ -13,23 +13,10 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
-from omegaconf import OmegaConf
 
 from tabular_lstm.parameters import BLOCKS
 
 logger = logging.getLogger(__name__)
-
-
-def output_folder(env: str | None) -> str:
-    """Name the folder of an environment's outputs, so that no two environments share one.
-
-    Examples:
-        >>> output_folder(None)
-        'data'
-        >>> output_folder("tutorial")
-        'data/tutorial'
-    """
-    return "data" if env in {None, "base", "local"} else f"data/{env}"
 
 
 def refuse_unknown_blocks(parameters: dict[str, Any]) -> None:
@@ -65,16 +52,14 @@ class RunHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Make `${outputs:}` known to the catalog and check the parameters' names."""
-        folder = output_folder(context.env)
-        OmegaConf.register_resolver("outputs", lambda: folder, replace=True)
+        """Check the names of the parameters' blocks."""
         refuse_unknown_blocks(context.config_loader["parameters"])
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol, save_version: str | None) -> None:
         """Give the nodes the run id: the stamp that Kedro puts on all versioned outputs."""
         if save_version is not None:
-            catalog["params:run_id"] = save_version
+            catalog.save("run_id", save_version)
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:

@@ -43,9 +43,7 @@ class Parameters(BaseModel):
             raise ValueError("; ".join(faults)) from error
 
     @classmethod
-    def _fault(
-        cls, type: str, loc: tuple[int | str, ...], msg: str, input: Any, **_: Any
-    ) -> str:
+    def _fault(cls, type: str, loc: tuple[int | str, ...], msg: str, input: Any, **_: Any) -> str:
         path = ".".join(str(part) for part in loc)
         if type != "extra_forbidden":
             return f"{path} = {input!r}: {msg}" if path else msg

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.cells import read_key, read_label, read_number
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.parameters import Columns, Split, Validation, Value
+from tabular_lstm.parameters import Columns, Split, Validation
 
 logger = logging.getLogger(__name__)
 
-EMPTY = {"", "na", "n/a", "nan", "null", "none"}
-LARGEST = float(np.finfo(np.float32).max)
 Source = dict[str, Any]
 
 
@@ -41,10 +40,10 @@ def validate_rows(
     raw = raw_rows.set_axis(pd.RangeIndex(1, len(raw_rows) + 1, name="row"), axis="index")
     raw.attrs = {}
 
-    checked = {name: _number(raw[name], columns) for name in features}
-    checked[columns.label] = _label(raw[columns.label], columns)
+    checked = {name: read_number(raw[name], columns) for name in features}
+    checked[columns.label] = read_label(raw[columns.label], columns)
     if columns.key is not None:
-        checked = {columns.key: _key(raw[columns.key])} | checked
+        checked = {columns.key: read_key(raw[columns.key])} | checked
     values = pd.DataFrame({name: value for name, (value, _) in checked.items()})
     problems = pd.DataFrame({name: problem for name, (_, problem) in checked.items()})
 
@@ -152,70 +151,6 @@ def _features(raw: pd.DataFrame, columns: Columns) -> list[str]:
                 f"feature. The features are: {', '.join(features)}."
             )
     return features
-
-
-def _number(cells: pd.Series, columns: Columns) -> tuple[pd.Series, pd.Series]:
-    """Read one feature's cells as numbers, with the problem of each cell that is none."""
-    name = str(cells.name)
-    text = cells.str.strip()
-    codes = columns.missing.get(name, [])
-    absent = text.str.lower().isin(EMPTY) | text.isin([code for code in codes if isinstance(code, str)])
-    numbers = pd.to_numeric(text.mask(absent), errors="coerce").astype("float64")
-    low, high = columns.bounds.get(name, (None, None))
-    is_code = numbers.isin([code for code in codes if not isinstance(code, str)])
-    outside = ~is_code & ((numbers < _or(low, -np.inf)) | (numbers > _or(high, np.inf)))
-    problem = pd.Series("", index=cells.index, dtype=object)
-    problem[outside] = name + ": " + text[outside] + f" is outside {_interval(low, high)}"
-    infinite = numbers.abs() > LARGEST
-    problem[infinite] = name + ": " + text[infinite] + " is infinite or beyond float32"
-    unread = numbers.isna() & ~absent
-    problem[unread] = name + ": '" + text[unread] + "' is not a number"
-    return numbers, problem
-
-
-def _label(cells: pd.Series, columns: Columns) -> tuple[pd.Series, pd.Series]:
-    """Read the label as 1 or 0; a number matches however it is written."""
-    text = cells.str.strip()
-    positive, negative = (
-        _matches(text, value) for value in (columns.positive_class, columns.negative_class)
-    )
-    problem = pd.Series("", index=cells.index, dtype=object)
-    other = ~(positive | negative)
-    problem[other] = (
-        f"{columns.label}: '"
-        + text[other]
-        + f"' is neither {columns.positive_class!r} nor {columns.negative_class!r}"
-    )
-    problem[text.str.lower().isin(EMPTY) & other] = f"{columns.label}: no label"
-    return positive.astype("float64").mask(other), problem
-
-
-def _key(cells: pd.Series) -> tuple[pd.Series, pd.Series]:
-    text = cells.str.strip()
-    problem = pd.Series("", index=cells.index, dtype=object)
-    problem[text == ""] = f"{cells.name}: no key"
-    return text, problem
-
-
-def _matches(text: pd.Series, value: Value) -> pd.Series:
-    if isinstance(value, str):
-        return text == value
-    return pd.to_numeric(text, errors="coerce") == value
-
-
-def _or(bound: float | None, otherwise: float) -> float:
-    return otherwise if bound is None else bound
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    """Write bounds as people do.
-
-    Examples:
-        >>> _interval(0, 17.5), _interval(None, 3)
-        ('[0, 17.5]', '(-inf, 3]')
-    """
-    left = "(-inf" if low is None else f"[{low:g}"
-    return f"{left}, {'inf)' if high is None else f'{high:g}]'}"
 
 
 def _hashes(rows: pd.DataFrame, columns: Columns, salt: str) -> np.ndarray:

@@ -69,7 +69,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.assemble_metrics,
                 inputs=[
-                    "params:run_id",
+                    "run_id",
                     "data_summary",
                     "candidate",
                     "history",
