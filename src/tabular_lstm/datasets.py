@@ -18,7 +18,7 @@ COUNTABLE = {"sep", "delimiter", "header", "names", "encoding", "quotechar", "us
 DELIMITERS = {",": "','", ";": "';'", "\t": "'\\t'", "|": "'|'"}
 
 
-class RawCSVDataset(CSVDataset):
+class RawCSVDataset(CSVDataset):  # type: ignore[misc]
     """A CSV of which every cell stays the text it is in the file.
 
     `load_args` are those of `pandas.read_csv`; `sep`, `header`, `names`, `encoding`,
@@ -70,7 +70,7 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
     header = _header(text, file, arguments)
     _refuse_ragged_rows(text, file, len(header), load_args)
     try:
-        frame = pd.read_csv(io.StringIO(text), **arguments)
+        frame: pd.DataFrame = pd.read_csv(io.StringIO(text), **arguments)
     except (pd.errors.ParserError, ValueError) as error:
         raise DataError(f"{file}: pandas cannot read it: {error}") from error
     if len(header) == 1:

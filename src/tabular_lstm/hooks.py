@@ -56,7 +56,9 @@ class RunHooks:
         refuse_unknown_blocks(context.config_loader["parameters"])
 
     @hook_impl
-    def after_catalog_created(self, catalog: CatalogProtocol, save_version: str | None) -> None:
+    def after_catalog_created(
+        self, catalog: CatalogProtocol[Any, Any], save_version: str | None
+    ) -> None:
         """Give the nodes the run id: the stamp that Kedro puts on all versioned outputs."""
         if save_version is not None:
             catalog.save("run_id", save_version)

@@ -177,4 +177,4 @@ def _weighted_auc(labels: np.ndarray, probabilities: np.ndarray, counts: np.ndar
     below = np.cumsum(negatives, axis=1) - negatives
     pairs = positives.sum(axis=1) * negatives.sum(axis=1)
     right = (positives * (below + negatives / 2)).sum(axis=1)
-    return np.divide(right, pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
+    return np.where(pairs > 0, right / np.maximum(pairs, 1), np.nan)

@@ -107,9 +107,7 @@ def evaluate(
         `baselines` the same for each baseline, with the paired difference network - baseline.
     """
     labels = candidate_predictions["label"].to_numpy()
-    predictions = {"network": candidate_predictions["network"].to_numpy()} | {
-        name: column.to_numpy() for name, column in baseline_predictions.items()
-    }
+    predictions = _by_model(candidate_predictions, baseline_predictions)
     threshold = evaluation.decision_threshold
     points = {name: point_metrics(labels, p, threshold) for name, p in predictions.items()}
     resampled = bootstrap(
@@ -188,13 +186,11 @@ def draw_figures(
 ) -> tuple[go.Figure, ...]:
     """Draw the figures, in the order of `pipeline.FIGURES`."""
     labels = candidate_predictions["label"].to_numpy()
-    network = candidate_predictions["network"].to_numpy()
-    predictions = {"network": network} | {
-        name: column.to_numpy() for name, column in baseline_predictions.items()
-    }
+    predictions = _by_model(candidate_predictions, baseline_predictions)
     known = Schema.model_validate(schema)
     classes = {0: str(known.negative_class), 1: str(known.positive_class)}
     judged = scores[scores["evaluated_on"]]
+    threshold = judged["decision_threshold"]
     return (
         figures.learning_curves(history),
         figures.roc(labels, predictions),
@@ -202,7 +198,7 @@ def draw_figures(
         figures.calibration(labels, predictions),
         figures.confusion_matrix(judged["confusion_matrix"], classes[1], classes[0]),
         figures.permutation_importance(permutation_importance),
-        figures.score_distribution(labels, network, judged["decision_threshold"], classes),
+        figures.score_distribution(labels, predictions["network"], threshold, classes),
     )
 
 
@@ -229,6 +225,14 @@ def compare_with_baselines(metrics: dict[str, Any]) -> list[str]:
     )
     ordered = [sentences[name] for name in order]
     return [*ordered, summary] if order[0] == "logistic_regression" else [summary, *ordered]
+
+
+def _by_model(
+    candidate_predictions: pd.DataFrame, baseline_predictions: pd.DataFrame
+) -> dict[str, np.ndarray]:
+    """Give each model's probabilities, the network's first."""
+    columns = {"network": candidate_predictions["network"], **dict(baseline_predictions.items())}
+    return {str(name): column.to_numpy() for name, column in columns.items()}
 
 
 def _comparison(name: str, network: dict[str, Any], baseline: dict[str, Any]) -> str:
