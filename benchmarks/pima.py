@@ -1,6 +1,6 @@
 """How the default network does on Pima's held-out rows, over five splits.
 
-    python benchmarks/pima.py [network.stacked.dropout=0.5 ...]
+    python benchmarks/pima.py [training.epochs=50 ...]
 
 For each of five split salts the whole pipeline runs in a temporary copy of the project. It
 prints the network's accuracy and ROC AUC beside those of the baselines on the same test rows,
@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,18 @@ import pandas as pd
 
 PROJECT = Path(__file__).resolve().parents[1]
 SALTS = ("a", "b", "c", "d", "e")
+
+
+@contextmanager
+def project_copy() -> Iterator[Path]:
+    """Copy what a run reads into a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        for name in ("conf", "src", "data/01_raw"):
+            shutil.copytree(PROJECT / name, project / name)
+        for name in ("pyproject.toml", ".telemetry"):
+            shutil.copy(PROJECT / name, project)
+        yield project
 
 
 def run(project: Path, parameters: list[str]) -> dict[str, Any]:
@@ -32,13 +46,8 @@ def run(project: Path, parameters: list[str]) -> dict[str, Any]:
 
 def main(parameters: list[str]) -> None:
     """Print a line for each salt and the means."""
-    with tempfile.TemporaryDirectory() as folder:
-        project = Path(folder)
-        for name in ("conf", "src", "data/01_raw"):
-            shutil.copytree(PROJECT / name, project / name)
-        for name in ("pyproject.toml", ".telemetry"):
-            shutil.copy(PROJECT / name, project)
-        rows = []
+    rows = []
+    with project_copy() as project:
         for salt in SALTS:
             metrics = run(project, [f"split.salt={salt}", *parameters])
             models = {"network": metrics["test"], **metrics["baselines"]}
@@ -48,11 +57,11 @@ def main(parameters: list[str]) -> None:
                 for name, model in models.items()
             }
             rows.append(row)
-        table = pd.DataFrame(rows, index=pd.Index(SALTS, name="salt"))
-        table.loc["mean"] = table.mean()
-        print(table.T.round(3).to_string())
-        gains = 100 * (table["network accuracy"] - table["majority_class accuracy"])
-        print(f"accuracy above the majority class: {gains.iloc[-1]:.1f} points")
+    table = pd.DataFrame(rows, index=pd.Index(SALTS, name="salt"))
+    table.loc["mean"] = table.mean()
+    print(table.T.round(3).to_string())
+    gains = 100 * (table["network accuracy"] - table["majority_class accuracy"])
+    print(f"accuracy above the majority class: {gains.iloc[-1]:.1f} points")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class Project:
             [sys.executable, "-m", "kedro", *arguments],
             cwd=self.path,
             env={**os.environ, "KEDRO_ENV": ""},
+            check=False,
             capture_output=True,
             text=True,
             timeout=300,

@@ -145,7 +145,7 @@ class Stacked(Parameters):
 
     units: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = [32, 16]
     bidirectional: bool = True
-    dropout: Fraction = 0.3
+    dropout: Fraction = 0.4
     normalization: Literal["none", "layer", "batch"] = "none"
 
 
@@ -176,8 +176,8 @@ class Training(Parameters):
     """
 
     epochs: Annotated[int, Field(ge=1)] = 100
-    batch_size: Annotated[int, Field(ge=1)] = 32
-    learning_rate: Annotated[float, Field(gt=0)] = 0.005
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
     validation_fraction: Fraction = 0.15
     patience: Annotated[int, Field(ge=1)] = 15
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

@@ -202,21 +202,20 @@ def draw_figures(
     )
 
 
-def compare_with_baselines(metrics: dict[str, Any]) -> list[str]:
+def compare_with_baselines(scores: dict[str, Any], data_summary: dict[str, Any]) -> list[str]:
     """Say in one sentence for each baseline whether the network beats it, and by how much.
 
     A logistic regression that does better is what a reader must hear first.
     """
-    side = metrics["evaluated_on"]
-    network = metrics[side]
+    side = scores["evaluated_on"]
+    network = scores[side]
     sentences = {
-        name: _comparison(name, network, baseline)
-        for name, baseline in metrics["baselines"].items()
+        name: _comparison(name, network, baseline) for name, baseline in scores["baselines"].items()
     }
     order = list(sentences)
-    if metrics["baselines"]["logistic_regression"]["roc_auc"] > network["roc_auc"]:
+    if scores["baselines"]["logistic_regression"]["roc_auc"] > network["roc_auc"]:
         order.sort(key=lambda name: name != "logistic_regression")
-    rows = metrics["data"][f"{side}_rows"]
+    rows = data_summary[f"{side}_rows"]
     summary = (
         f"Network on {rows} {side} rows: ROC AUC {network['roc_auc']:.3f} "
         f"{_bounds(network['interval']['roc_auc'])}, accuracy {100 * network['accuracy']:.1f} % "

@@ -94,7 +94,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.compare_with_baselines,
-                inputs="metrics",
+                inputs=["scores", "data_summary"],
                 outputs="verdict",
                 name="compare_with_baselines",
             ),

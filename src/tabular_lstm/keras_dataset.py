@@ -1,0 +1,27 @@
+"""The candidate in the catalog: Kedro's Keras file, and its layers to look at in Kedro-Viz."""
+
+import json
+
+from kedro_datasets._typing import JSONPreview
+from kedro_datasets.tensorflow import TensorFlowModelDataset
+
+
+class KerasModelDataset(TensorFlowModelDataset):  # type: ignore[misc]
+    """A `.keras` file, loaded with safe mode on."""
+
+    def preview(self) -> JSONPreview:
+        """List the layers of the newest version, each with its output shape and parameters."""
+        model = self.load()
+        layers = {
+            layer.name: {
+                "type": type(layer).__name__,
+                "output": str(layer.output.shape),
+                "parameters": layer.count_params(),
+            }
+            for layer in model.layers
+        }
+        return JSONPreview(
+            json.dumps(
+                {"network": model.name, "parameters": model.count_params(), "layers": layers}
+            )
+        )
