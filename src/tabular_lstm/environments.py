@@ -1,9 +1,9 @@
 """Each conf environment keeps its outputs in a folder of its own."""
 
-from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
+from omegaconf import OmegaConf
 
 
 def output_folder(env: str | None) -> str:
@@ -24,18 +24,12 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
     Not a hook, because Kedro-Viz loads the catalog without the project's hooks.
     """
 
-    def __init__(
-        self,
-        conf_source: str | Path,
-        env: str | None = None,
-        runtime_params: dict[str, Any] | None = None,
-        **options: Any,
-    ) -> None:
-        folder = output_folder(env)
-        super().__init__(
-            conf_source,
-            env,
-            runtime_params,
-            custom_resolvers={"outputs": lambda: folder},
-            **options,
-        )
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Load one kind of configuration.
+
+        Resolvers are global to a process. Registering at each use keeps two loaders of one
+        process, each with its environment, from answering for each other.
+        """
+        OmegaConf.register_resolver("outputs", lambda: output_folder(self.env), replace=True)
+        config: dict[str, Any] = super().__getitem__(key)
+        return config
