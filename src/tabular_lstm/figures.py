@@ -56,6 +56,8 @@ def precision_recall(labels: np.ndarray, predictions: Predictions) -> go.Figure:
         precision, recall, _ = sk.precision_recall_curve(labels, p)
         mean = sk.average_precision_score(labels, p)
         _line(figure, name, recall, precision, f"average {mean:.3f}")
+    # Steps, as the average counts them: a straight line would promise points nobody can reach.
+    figure.update_traces(line_shape="hv")
     return _square(figure)
 
 

@@ -1,0 +1,51 @@
+"""The README's code blocks do what it says, in their order, in a copy of the project."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT, Project
+
+BLOCK = re.compile(r"^```(bash|python|yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def run(command: list[str], project: Project) -> str:
+    bin_folder = Path(sys.executable).parent
+    finished = subprocess.run(
+        command,
+        cwd=project.path,
+        # `make` takes the environment that the tests run in for the one it would create.
+        env={
+            **os.environ,
+            "PATH": f"{bin_folder}:{os.environ['PATH']}",
+            "MAKEFLAGS": f"VENV={bin_folder.parent} --assume-old={bin_folder.parent}/.installed",
+        },
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert finished.returncode == 0, f"{command}: {finished.stdout[-2000:]}{finished.stderr}"
+    return finished.stdout
+
+
+def test_code_blocks_run_in_order(project: Project) -> None:
+    shutil.copy(ROOT / "Makefile", project.path)
+    blocks = BLOCK.findall((ROOT / "README.md").read_text())
+    assert {language for language, _ in blocks} == {"bash", "python", "yaml"}
+
+    for language, code in blocks:
+        if language == "yaml":
+            path = project.path / code.splitlines()[0].removeprefix("# ")
+            path.write_text(code)
+        elif language == "python":
+            assert run([sys.executable, "-c", code], project).startswith("20")
+        else:
+            run(["bash", "-euc", code], project)
+
+    runs = [project.metrics(env)["data"] for env in ("", "tutorial", "patients")]
+    assert [data["rows"] for data in runs] == [768, 768, 768]
+    assert len(project.versions("08_reporting/metrics.json")) == 2

@@ -1,0 +1,138 @@
+"""Kedro-Viz shows every node, layer and output: its page built, and opened in a real browser."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.framework.project import pipelines
+
+from tests.conftest import TINY, Project
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+LAYERS = [
+    "raw",
+    "intermediate",
+    "primary",
+    "feature",
+    "model_input",
+    "models",
+    "model_output",
+    "reporting",
+]
+
+
+@pytest.fixture
+def address(project: Project) -> Iterator[str]:
+    """Serve Kedro-Viz of a project that has run once."""
+    project.run(**TINY)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = project.path / "viz.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "kedro", "viz", "run", "--no-browser", "--port", str(port)],
+            cwd=project.path,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_until_it_answers(f"{address}/api/main", server, log)
+        yield address
+    finally:
+        # The server is a child of the command: end the whole group.
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+def wait_until_it_answers(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        assert server.poll() is None, f"kedro viz ended: {log.read_text(errors='replace')[-2000:]}"
+        try:
+            urllib.request.urlopen(url, timeout=5)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.5)
+        else:
+            return
+    pytest.fail("kedro viz did not answer within two minutes")
+
+
+def fetch(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=60) as response:
+        return json.load(response)
+
+
+def test_layers_pipelines_and_previews(address: str) -> None:
+    main = fetch(f"{address}/api/main")
+
+    assert main["layers"] == LAYERS
+    collapsible = {node["name"] for node in main["nodes"] if node["type"] == "modularPipeline"}
+    assert collapsible == {"data_processing", "reshaping", "training", "evaluation"}
+    datasets = [node for node in main["nodes"] if node["type"] == "data"]
+    assert {node["layer"] for node in datasets} == set(LAYERS)
+    in_memory = "io.memory_dataset.MemoryDataset"
+    persisted = [node for node in datasets if node["dataset_type"] != in_memory]
+    assert len(persisted) == 20
+    for node in persisted:
+        assert fetch(f"{address}/api/nodes/{node['id']}").get("preview"), node["name"]
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("REQUIRE_BROWSER"),
+    reason="needs a browser: apt-get install chromium",
+)
+def test_a_browser_shows_every_node(address: str) -> None:
+    assert CHROMIUM, "REQUIRE_BROWSER is set and there is no chromium: apt-get install chromium"
+    with tempfile.TemporaryDirectory() as profile:
+        finished = subprocess.run(
+            [
+                CHROMIUM,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                f"--user-data-dir={profile}",
+                "--window-size=2000,3000",
+                "--virtual-time-budget=30000",
+                "--dump-dom",
+                f"{address}/?expandAllPipelines=true",
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    drawn = finished.stdout.partition('id="nodes"')[2]
+    for node in pipelines["__default__"].nodes:
+        name = node.name.rpartition(".")[2]
+        assert f">{name}<" in drawn, name
+
+
+def test_the_page_can_be_built(project: Project) -> None:
+    project.run(**TINY)
+    finished = project.command("viz", "build", "--include-previews")
+
+    assert finished.returncode == 0, finished.stderr
+    built = Path(project.path / "build")
+    assert "<html" in (built / "index.html").read_text()
+    names = {node["name"] for node in json.loads((built / "api/main").read_text())["nodes"]}
+    assert {node.name.rpartition(".")[2] for node in pipelines["__default__"].nodes} <= names
