@@ -196,7 +196,7 @@ class Evaluation(Parameters):
     """
 
     decision_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    bootstrap_resamples: Annotated[int, Field(ge=100)] = 2000
+    bootstrap_resamples: Annotated[int, Field(ge=100)] = 1000
     importance_repeats: Annotated[int, Field(ge=1)] = 5
     importance_rows: Annotated[int, Field(ge=2)] = 1000
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

@@ -91,12 +91,12 @@ def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
 def _validation_split(labels: np.ndarray, training: Training) -> tuple[np.ndarray, np.ndarray]:
     """Keep back a stratified part of the train rows.
 
-    Too few rows for one of each class on both parts means none is kept back.
+    Where the rows are too few for both classes on both parts, none is kept back.
     """
     rows = np.arange(len(labels))
     kept_back = round(training.validation_fraction * len(labels))
     smallest_class = min(int(labels.sum()), int(len(labels) - labels.sum()))
-    if kept_back < 2 or smallest_class < 2:
+    if not 2 <= kept_back <= len(labels) - 2 or smallest_class < 2:
         return rows, rows[:0]
     fitted, validation = train_test_split(
         rows, test_size=kept_back, stratify=labels, random_state=training.seed
