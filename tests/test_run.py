@@ -214,6 +214,27 @@ def test_tensorflow_is_not_imported_without_need(
     assert finished.stdout.splitlines()[-1] == "False"
 
 
+def test_the_package_runs_by_its_own_name(project: Project) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "tabular_lstm", "--pipelines", "data_processing"],
+        cwd=project.path,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert len(project.rows("train")) + len(project.rows("test")) == 768
+
+
+def test_an_unknown_environment_is_named_in_one_line(project: Project) -> None:
+    finished = project.command("run", "--env", "tutorail")
+
+    assert finished.returncode == 1
+    assert "tutorail" in finished.stderr
+    assert "Traceback" not in finished.stdout + finished.stderr
+
+
 def test_a_pipeline_can_go_on_from_what_is_on_disk(project: Project) -> None:
     project.run("data_processing")
     project.run("reshaping", "training", **TINY)

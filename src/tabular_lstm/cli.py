@@ -5,10 +5,13 @@ import sys
 from typing import Any
 
 import click
+from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.validation import ParameterValidationError
 
 from tabular_lstm.errors import DataError
+
+MENDABLE = (DataError, ParameterValidationError, MissingConfigException)
 
 
 class Run(click.Command):
@@ -18,7 +21,8 @@ class Run(click.Command):
         """Run the pipeline.
 
         Raises:
-            click.ClickException: The data or a parameter is at fault. Exit code 1.
+            click.ClickException: The data, a parameter or the environment's name is at fault.
+                Exit code 1.
         """
         logging.getLogger("kedro.pipeline.node").addFilter(_is_news)
         try:
@@ -30,9 +34,9 @@ class Run(click.Command):
             raise click.ClickException(str(fault)) from error
 
 
-def _fault(error: BaseException | None) -> DataError | ParameterValidationError | None:
+def _fault(error: BaseException | None) -> BaseException | None:
     """Find the fault that the user can mend; Kedro wraps it where a dataset raised it."""
-    while error is not None and not isinstance(error, DataError | ParameterValidationError):
+    while error is not None and not isinstance(error, MENDABLE):
         error = error.__cause__
     return error
 
