@@ -65,7 +65,7 @@ class Project:
 
     def rows(self, side: str) -> pd.DataFrame:
         """The rows of a side, `train` or `test`."""
-        return pd.read_parquet(self.path / f"data/03_primary/{side}_rows.parquet")
+        return pd.read_parquet(self.versions(f"03_primary/{side}_rows.parquet")[-1])
 
     def files(self) -> dict[str, bytes]:
         """Every output and its content."""
@@ -76,8 +76,10 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """Copy what a run reads into an empty folder, and work from there."""
+    others = shutil.ignore_patterns("local")
     for name in ("conf", "data/01_raw"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=others)
+    (tmp_path / "conf/local").mkdir()
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "src").mkdir()  # Kedro wants it; the code is the installed package's

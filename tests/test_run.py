@@ -22,8 +22,11 @@ FIGURES = {
     "importance_chart",
     "score_distribution",
 }
-VERSIONED = {
+OUTPUTS = {
     "02_intermediate/quarantined_rows.csv",
+    "03_primary/train_rows.parquet",
+    "03_primary/test_rows.parquet",
+    "03_primary/data_summary.json",
     "04_feature/schema.json",
     "06_models/candidate.keras",
     "06_models/history.json",
@@ -60,7 +63,10 @@ def test_default_run_writes_every_output_under_one_run_id(project: Project) -> N
     project.run(**TINY)
 
     metrics = project.metrics()
-    for output in VERSIONED:
+    run_id = metrics["run_id"]
+    made = {name for name in project.files() if not name.startswith("data/01_raw")}
+    assert made == {f"data/{output}/{run_id}/{output.split('/')[1]}" for output in OUTPUTS}
+    for output in OUTPUTS:
         versions = project.versions(output)
         assert [path.parent.name for path in versions] == [metrics["run_id"]], output
         assert versions[0].is_file(), output
@@ -163,7 +169,6 @@ def test_a_csv_with_an_odd_number_of_features_runs_padded(project: Project) -> N
     table = project.raw.read_text().splitlines()
     project.raw.write_text("\n".join(line.partition(",")[2] for line in table) + "\n")
     columns = {"label": "diabetes", "positive_class": 1, "negative_class": 0}
-    (project.path / "conf/local").mkdir(exist_ok=True)
     (project.path / "conf/local/parameters.yml").write_text(json.dumps({"columns": columns}))
     project.run(**TINY)
 

@@ -22,6 +22,8 @@ def read_number(cells: pd.Series, columns: Columns) -> Checked:
     words = [code for code in codes if isinstance(code, str)]
     absent = text.str.lower().isin(EMPTY) | text.isin(words)
     numbers = pd.to_numeric(text.mask(absent), errors="coerce").astype("float64")
+    # pandas reads the last digit wrong at times; a row's side must not depend on the spelling.
+    numbers[numbers.notna()] = text[numbers.notna()].to_numpy(dtype=object).astype("float64")
     low, high = columns.bounds.get(name, (None, None))
     is_code = numbers.isin([code for code in codes if not isinstance(code, str)])
     outside = ~is_code & ((numbers < _or(low, -np.inf)) | (numbers > _or(high, np.inf)))

@@ -4,6 +4,7 @@ import codecs
 import csv
 import hashlib
 import io
+import re
 from collections import Counter
 from typing import Any
 
@@ -13,18 +14,31 @@ from kedro_datasets.pandas import CSVDataset
 
 from tabular_lstm.errors import DataError, row_list
 
-# The arguments under which rows can be told apart without pandas, to count their cells.
-COUNTABLE = {"sep", "delimiter", "header", "names", "encoding", "quotechar", "usecols", "nrows"}
+# Of pandas.read_csv, those that say where cells begin and end. What a cell means is for conf.
+LOAD_ARGS = (
+    "sep",
+    "delimiter",
+    "header",
+    "names",
+    "skiprows",
+    "nrows",
+    "usecols",
+    "quotechar",
+    "encoding",
+    "decimal",
+)
+# Dealt with before pandas gets the text.
+PREPARED = {"encoding", "skiprows", "header", "decimal"}
 DELIMITERS = {",": "','", ";": "';'", "\t": "'\\t'", "|": "'|'"}
 
 
 class RawCSVDataset(CSVDataset):  # type: ignore[misc]
     """A CSV of which every cell stays the text it is in the file.
 
-    `load_args` are those of `pandas.read_csv`; `sep`, `header`, `names`, `encoding`,
-    `quotechar`, `skiprows` and `usecols` are the useful ones. `dtype` and the handling of
-    missing values are fixed: the `validate_rows` node turns text into numbers and can
-    name each cell that it can't.
+    `load_args` are those of `pandas.read_csv` that say where cells begin and end (`LOAD_ARGS`),
+    with a `sep` of one character and a number for `skiprows`, and `decimal`, the only one to
+    change a cell: numbers are given back with a point. The `validate_rows` node turns text into
+    numbers and can name each cell that it can't.
     """
 
     def load(self) -> pd.DataFrame:
@@ -62,28 +76,57 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
     Raises:
         DataError: See `RawCSVDataset.load`.
     """
+    _refuse_other_arguments(file, load_args)
     text = _decode(content, file, load_args.get("encoding", "utf-8"))
+    # Lines above the header go first, so that rows are counted from the header on.
+    header = load_args.get("header", "infer")
+    above = load_args.get("skiprows", 0) + (header if isinstance(header, int) else 0)
+    text = "".join(text.splitlines(keepends=True)[above:])
     if not text.strip():
         raise DataError(f"{file}: the file is empty; expected a header and rows.")
-    arguments = {**load_args, "dtype": str, "keep_default_na": False, "na_values": []}
-    arguments.pop("encoding", None)
-    header = _header(text, file, arguments)
-    _refuse_ragged_rows(text, file, len(header), load_args)
+    arguments = {
+        **{name: value for name, value in load_args.items() if name not in PREPARED},
+        "header": 0 if isinstance(header, int) else header,
+        "dtype": str,
+        "keep_default_na": False,
+    }
+    names = _column_names(text, file, arguments)
+    if len(names) == 1:
+        raise DataError(_one_column(file, names[0], arguments))
+    _refuse_ragged_rows(text, file, len(names), arguments)
     try:
         frame: pd.DataFrame = pd.read_csv(io.StringIO(text), **arguments)
     except (pd.errors.ParserError, ValueError) as error:
         raise DataError(f"{file}: pandas cannot read it: {error}") from error
-    if len(header) == 1:
-        raise DataError(_one_column(file, header[0], arguments))
     if frame.empty:
         raise DataError(f"{file}: a header and no rows; expected at least one row per class.")
+    if (decimal := load_args.get("decimal", ".")) != ".":
+        number = rf"^(\s*[+-]?\d*){re.escape(decimal)}(\d*(?:[eE][+-]?\d+)?\s*)$"
+        frame = frame.apply(lambda cells: cells.str.replace(number, r"\1.\2", regex=True))
     return frame
+
+
+def _refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
+    unknown = [name for name in load_args if name not in LOAD_ARGS]
+    expected = {name: f"one of {', '.join(LOAD_ARGS)}" for name in unknown}
+    if len(_delimiter(load_args)) != 1:
+        expected["sep"] = "one character"
+    if not isinstance(load_args.get("skiprows", 0), int):
+        expected["skiprows"] = "a number of lines"
+    for name, what in expected.items():
+        given = f"load_args: {{{name}: {load_args.get(name)!r}}}"
+        raise DataError(f"{file}: the catalog says {given}; expected {what}.")
 
 
 def _decode(content: bytes, file: str, encoding: str) -> str:
     content = content.removeprefix(codecs.BOM_UTF8)
     try:
         return content.decode(encoding)
+    except LookupError as error:
+        raise DataError(
+            f"{file}: the catalog says encoding: {encoding}, which Python does not know; "
+            "expected a name such as utf-8 or latin-1."
+        ) from error
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DataError(
@@ -92,13 +135,13 @@ def _decode(content: bytes, file: str, encoding: str) -> str:
         ) from error
 
 
-def _header(text: str, file: str, arguments: dict[str, Any]) -> list[str]:
+def _column_names(text: str, file: str, arguments: dict[str, Any]) -> list[str]:
     """Read the column names as the file has them: pandas would rename a second `age` to `age.1`."""
     if arguments.get("names") is not None:
         return [str(name) for name in arguments["names"]]
-    first = pd.read_csv(io.StringIO(text), **{**arguments, "header": None, "nrows": 1})
-    names = [str(name) for name in first.iloc[0]]
-    if arguments.get("header", "infer") is None:
+    first_line = {**arguments, "header": None, "nrows": 1, "usecols": None}
+    names = [str(name) for name in pd.read_csv(io.StringIO(text), **first_line).iloc[0]]
+    if arguments["header"] is None:
         raise DataError(
             f"{file}: the catalog says header: null and no names; add names: [...] with one for "
             f"each of the {len(names)} columns."
@@ -112,23 +155,26 @@ def _header(text: str, file: str, arguments: dict[str, Any]) -> list[str]:
     return names
 
 
-def _refuse_ragged_rows(text: str, file: str, columns: int, load_args: dict[str, Any]) -> None:
+def _refuse_ragged_rows(text: str, file: str, columns: int, arguments: dict[str, Any]) -> None:
     """Stop at rows with another number of cells than there are columns.
 
     pandas fills short rows up and takes the first cells of long ones for an index, in silence.
     """
-    delimiter = _delimiter(load_args)
-    if len(delimiter) > 1 or not set(load_args) <= COUNTABLE:
-        return
     reader = csv.reader(
         io.StringIO(text, newline=""),
-        delimiter=delimiter,
-        quotechar=load_args.get("quotechar", '"'),
+        delimiter=_delimiter(arguments),
+        quotechar=arguments.get("quotechar", '"'),
     )
-    lengths = [len(cells) for cells in reader if cells and (len(cells) > 1 or cells[0].strip())]
-    headers = {"infer": 0 if load_args.get("names") else 1, None: 0}
-    header = load_args.get("header", "infer")
-    lengths = lengths[headers[header] if header in headers else header + 1 :]
+    try:
+        lengths = [len(cells) for cells in reader if cells and (len(cells) > 1 or cells[0].strip())]
+    except csv.Error as error:
+        raise DataError(
+            f"{file}, near line {reader.line_num}: {error}. A quote that opens a cell and never "
+            "closes it reads so."
+        ) from error
+    header = arguments["header"]
+    has_header = header == 0 or (header == "infer" and arguments.get("names") is None)
+    lengths = lengths[int(has_header) :]
     rows = [row for row, length in enumerate(lengths, 1) if length != columns]
     if rows:
         raise DataError(

@@ -122,13 +122,14 @@ def score_distribution(
     """Draw how the network's probabilities spread in each class."""
     figure = _figure("Scores by class", "predicted probability", "share of the class's rows")
     for label, color in {0: "#0072B2", 1: "#D55E00"}.items():
-        figure.add_histogram(
-            x=probabilities[labels == label],
+        counts, edges = np.histogram(probabilities[labels == label], bins=20, range=(0, 1))
+        figure.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=counts / counts.sum(),
+            width=0.05,
             name=f"class {names[label]}",
             marker_color=color,
             opacity=0.6,
-            histnorm="probability",
-            xbins={"start": 0, "end": 1, "size": 0.05},
         )
     figure.add_vline(
         x=decision_threshold,

@@ -19,19 +19,27 @@ from tabular_lstm.parameters import BLOCKS
 logger = logging.getLogger(__name__)
 
 
-def refuse_unknown_blocks(parameters: dict[str, Any]) -> None:
-    """Stop at a parameter that no node would read.
+def check_parameters(parameters: dict[str, Any]) -> None:
+    """Stop at a parameter that no node would read or no run could use, whatever is to run.
 
-    Kedro checks what is inside the blocks; a misspelt block it would pass over in silence.
+    Kedro checks only the blocks that the chosen pipelines read, and passes over others in silence.
 
     Raises:
-        ParameterValidationError: Names the unknown block and the closest known one.
+        ParameterValidationError: Names each fault, and the closest known name of an unknown one.
     """
-    for name in parameters:
+    faults = []
+    for name, values in parameters.items():
         if name not in BLOCKS:
             close = difflib.get_close_matches(name, BLOCKS, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(BLOCKS)}"
-            raise ParameterValidationError(f"Parameter '{name}' is unknown; {hint}")
+            faults.append(f"Parameter '{name}' is unknown; {hint}")
+            continue
+        try:
+            BLOCKS[name].model_validate(values)
+        except ValueError as error:
+            faults.append(f"Parameter '{name}': {error}")
+    if faults:
+        raise ParameterValidationError("\n".join(faults))
 
 
 @contextmanager
@@ -52,8 +60,8 @@ class RunHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check the names of the parameters' blocks."""
-        refuse_unknown_blocks(context.config_loader["parameters"])
+        """Check all parameters."""
+        check_parameters(context.config_loader["parameters"])
 
     @hook_impl
     def after_catalog_created(

@@ -93,7 +93,7 @@ def bootstrap(
         is NaN where a resample holds one class only.
     """
     losses = {
-        name: -np.log(np.clip(np.where(labels == 1, p, 1 - p), 1e-15, None))
+        name: -np.log(np.clip(np.where(labels == 1, p, 1 - p), np.finfo(float).eps, None))
         for name, p in probabilities.items()
     }
     parts: dict[str, list[Resampled]] = {name: [] for name in probabilities}

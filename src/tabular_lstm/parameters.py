@@ -6,6 +6,7 @@ and what it leaves out takes the default given here.
 """
 
 import difflib
+from hashlib import blake2b
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -16,12 +17,14 @@ from pydantic import (
     StrictInt,
     StrictStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
-# YAML reads an unquoted yes or no as a boolean; strict types refuse it where text is meant.
+# YAML reads an unquoted yes or no as a boolean; strict types refuse it for a text or a number.
 Value = StrictInt | StrictFloat | StrictStr
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+Number = Annotated[float, Field(strict=True)]
+Fraction = Annotated[Number, Field(ge=0, lt=1)]
 
 
 class Parameters(BaseModel):
@@ -77,12 +80,12 @@ class Columns(Parameters):
     negative_class: Value
     key: str | None = None
     features: Annotated[list[str], Field(min_length=1)] | None = None
-    bounds: dict[str, tuple[float | None, float | None]] = {}
+    bounds: dict[str, tuple[Number | None, Number | None]] = {}
     missing: dict[str, list[Value]] = {}
 
     @model_validator(mode="after")
     def _roles_exclude_each_other(self) -> Self:
-        if str(self.positive_class) == str(self.negative_class):
+        if _same_value(self.positive_class, self.negative_class):
             raise ValueError(f"positive_class and negative_class are both {self.positive_class!r}")
         if self.key == self.label:
             raise ValueError(f"column '{self.label}' is both label and key")
@@ -97,6 +100,16 @@ class Columns(Parameters):
         return self
 
 
+def _same_value(one: Value, other: Value) -> bool:
+    """Tell whether two values match the same cells: 1, 1.0 and "1" do."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
+
+
 class Validation(Parameters):
     """How many bad rows a run puts up with.
 
@@ -104,7 +117,7 @@ class Validation(Parameters):
         max_quarantined_fraction: Share of the file's rows above which the run stops.
     """
 
-    max_quarantined_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
+    max_quarantined_fraction: Annotated[Number, Field(ge=0, le=1)] = 0.05
 
 
 class Split(Parameters):
@@ -113,11 +126,18 @@ class Split(Parameters):
     Attributes:
         test_fraction: Share of test rows, met on average. With 0 nothing is held out, and
             the network is evaluated on its train rows.
-        salt: Text that the hash starts from. Another salt gives another split.
+        salt: Text that keys the hash, at most 64 bytes. Another salt gives another split.
     """
 
     test_fraction: Fraction = 0.2
-    salt: Annotated[str, Field(min_length=1, max_length=64)] = "tabular-lstm"
+    salt: Annotated[str, Field(min_length=1)] = "tabular-lstm"
+
+    @field_validator("salt")
+    @classmethod
+    def _salt_is_a_hash_key(cls, salt: str) -> str:
+        if len(salt.encode()) > blake2b.MAX_KEY_SIZE:
+            raise ValueError(f"expected at most {blake2b.MAX_KEY_SIZE} bytes")
+        return salt
 
 
 class Reshaping(Parameters):
@@ -129,7 +149,7 @@ class Reshaping(Parameters):
             ignores. If not, a number of features that does not divide evenly is an error.
     """
 
-    features_per_step: Annotated[int, Field(ge=1)] = 2
+    features_per_step: Annotated[StrictInt, Field(ge=1)] = 2
     allow_padding: bool = True
 
 
@@ -143,7 +163,7 @@ class Stacked(Parameters):
         normalization: What stands after each LSTM: `layer`, `batch` or `none`.
     """
 
-    units: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = [32, 16]
+    units: Annotated[list[Annotated[StrictInt, Field(ge=1)]], Field(min_length=1)] = [32, 16]
     bidirectional: bool = True
     dropout: Fraction = 0.4
     normalization: Literal["none", "layer", "batch"] = "none"
@@ -175,12 +195,12 @@ class Training(Parameters):
         seed: Of the initial weights, the shuffling, the dropout and the validation rows.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 100
-    batch_size: Annotated[int, Field(ge=1)] = 64
-    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    epochs: Annotated[StrictInt, Field(ge=1)] = 100
+    batch_size: Annotated[StrictInt, Field(ge=1)] = 64
+    learning_rate: Annotated[Number, Field(gt=0)] = 0.01
     validation_fraction: Fraction = 0.15
-    patience: Annotated[int, Field(ge=1)] = 15
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    patience: Annotated[StrictInt, Field(ge=1)] = 15
+    seed: Annotated[StrictInt, Field(ge=0, lt=2**32)] = 0
 
 
 class Evaluation(Parameters):
@@ -195,11 +215,11 @@ class Evaluation(Parameters):
         seed: Of the resamples, the shuffles and the boosted trees.
     """
 
-    decision_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    bootstrap_resamples: Annotated[int, Field(ge=100)] = 1000
-    importance_repeats: Annotated[int, Field(ge=1)] = 5
-    importance_rows: Annotated[int, Field(ge=2)] = 1000
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    decision_threshold: Annotated[Number, Field(gt=0, lt=1)] = 0.5
+    bootstrap_resamples: Annotated[StrictInt, Field(ge=100)] = 1000
+    importance_repeats: Annotated[StrictInt, Field(ge=1)] = 5
+    importance_rows: Annotated[StrictInt, Field(ge=2)] = 1000
+    seed: Annotated[StrictInt, Field(ge=0, lt=2**32)] = 0
 
 
 BLOCKS: dict[str, type[Parameters]] = {

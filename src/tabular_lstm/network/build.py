@@ -13,6 +13,7 @@ from tabular_lstm.parameters import Network, Stacked
 from tabular_lstm.schema import Schema
 
 CLIP = 5.0
+FLOAT32 = np.finfo(np.float32)
 
 
 def build(schema: Schema, network: Network, seed: int) -> keras.Model:
@@ -56,25 +57,26 @@ def stacked(schema: Schema, options: Stacked) -> keras.Model:
 
 
 def scaled(inputs: keras.KerasTensor, schema: Schema) -> keras.KerasTensor:
-    """Standardize each slot, put 0 (the mean) for a missing value, and silence padded slots.
+    """Standardize each slot, put 0 (the mean) for a missing value and for a padded slot.
 
     Values beyond five standard deviations are clipped, so that one wild cell cannot saturate
     the network.
     """
-    shape = (schema.steps, schema.features_per_step)
-    padding = (0, schema.padded_slots)
-    missing = ops.isnan(inputs)
-    standardized = layers.Normalization(
-        axis=(1, 2),
-        mean=np.pad(schema.mean, padding).reshape(shape).tolist(),
-        variance=np.pad(schema.variance, padding, constant_values=1.0).reshape(shape).tolist(),
-        name="standardize",
-    )(inputs)
-    standardized = ops.clip(ops.where(missing, 0.0, standardized), -CLIP, CLIP)
-    if not schema.padded_slots:
-        return standardized
-    is_feature = np.pad(np.ones(len(schema.features)), padding).reshape(shape)
-    return layers.Rescaling(is_feature.tolist(), name="ignore_padding")(standardized)
+
+    def slots(values: np.ndarray) -> list[list[float]]:
+        """Lay one value a feature out like a sequence, 0 in padded slots."""
+        padded: list[list[float]] = (
+            np.pad(values, (0, schema.padded_slots))
+            .reshape(schema.steps, schema.features_per_step)
+            .tolist()
+        )
+        return padded
+
+    # Not Keras' Normalization, which takes deviations below 1e-7 for noise: units are free.
+    scale = np.clip(1 / np.sqrt(schema.variance), FLOAT32.tiny, FLOAT32.max)
+    centered = layers.Rescaling(1.0, slots(-np.array(schema.mean)), name="center")(inputs)
+    standardized = layers.Rescaling(slots(scale), name="scale")(centered)
+    return ops.clip(ops.where(ops.isnan(standardized), 0.0, standardized), -CLIP, CLIP)
 
 
 def tutorial(schema: Schema) -> keras.Model:

@@ -71,7 +71,13 @@ def train(
         callbacks=callbacks,
         verbose=0,
     )
-    return model, _history(fit.history)
+    history = _history(fit.history)
+    logger.info(
+        "Trained for %d epochs; the weights of epoch %d stay",
+        len(history["loss"]),
+        history["best_epoch"],
+    )
+    return model, history
 
 
 def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
@@ -84,6 +90,8 @@ def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
     Returns:
         float64 (rows,).
     """
+    if not len(sequences):
+        return np.empty(0)
     probabilities = model.predict(sequences, batch_size=PREDICT_BATCH, verbose=0)
     return np.asarray(probabilities, np.float64)[:, 0]
 
@@ -101,6 +109,8 @@ def _validation_split(labels: np.ndarray, training: Training) -> tuple[np.ndarra
     fitted, validation = train_test_split(
         rows, test_size=kept_back, stratify=labels, random_state=training.seed
     )
+    if len({*labels[fitted]}) < 2 or len({*labels[validation]}) < 2:
+        return rows, rows[:0]
     return fitted, validation
 
 

@@ -71,7 +71,7 @@ def accept_rows(
         DataError: The quarantined share is above `max_quarantined_fraction`.
     """
     limit = validation.max_quarantined_fraction
-    if len(quarantined_rows) > limit * source["rows"]:
+    if len(quarantined_rows) / source["rows"] > limit:
         reasons = quarantined_rows.groupby("reason", sort=False)["row"].agg(list)
         by_count = sorted(reasons.items(), key=lambda item: -len(item[1]))
         listed = "".join(f"\n  {row_list(rows)}: {reason}" for reason, rows in by_count[:5])
@@ -144,6 +144,11 @@ def _features(raw: pd.DataFrame, columns: Columns) -> list[str]:
                 f"{raw.attrs['file']}: column '{name}' is not in the file. {hint}It has: "
                 f"{', '.join(raw.columns)}. Column roles are declared in conf, under columns."
             )
+    if not features:
+        raise DataError(
+            f"{raw.attrs['file']}: no feature is left beside {' and '.join(map(repr, roles))}; "
+            "expected at least one column to learn from."
+        )
     for block in ("bounds", "missing"):
         if unknown := sorted(set(getattr(columns, block)) - set(features)):
             raise DataError(

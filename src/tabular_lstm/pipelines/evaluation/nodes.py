@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tabular_lstm import figures
+from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.metrics import (
     INTERVAL_METRICS,
     bootstrap,
@@ -51,11 +52,21 @@ def predict_with_candidate(
 
     Returns:
         `row`, `label` (1 is the positive class) and `network`, the probability.
+
+    Raises:
+        DataError: The candidate gives none for some rows.
     """
     from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
+    probabilities = predict(candidate, evaluated_sequences)
+    if np.isnan(probabilities).any():
+        rows = evaluated_labels.index[np.isnan(probabilities)].tolist()
+        raise DataError(
+            f"{row_list(rows)}: the candidate gives no probability. The network of kind tutorial "
+            "takes no missing values: expected one in every cell. Use network.kind: stacked."
+        )
     labels = evaluated_labels.rename("label").rename_axis("row").reset_index()
-    return labels.assign(network=predict(candidate, evaluated_sequences))
+    return labels.assign(network=probabilities)
 
 
 def predict_with_baselines(
@@ -77,10 +88,13 @@ def predict_with_baselines(
     used = len(Schema.model_validate(schema).features)
     fitted = train_sequences.reshape(len(train_sequences), -1)[:, :used]
     evaluated = evaluated_sequences.reshape(len(evaluated_sequences), -1)[:, :used]
+    # A feature without a value in any train row tells nothing; gradient boosting fails on it.
+    told = ~np.isnan(fitted).all(axis=0)
+    fitted, evaluated = np.where(told, fitted, 0), np.where(told, evaluated, 0)
     baselines = {
         "majority_class": DummyClassifier(),
         "logistic_regression": make_pipeline(
-            SimpleImputer(strategy="median", keep_empty_features=True),
+            SimpleImputer(strategy="median"),
             StandardScaler(),
             LogisticRegression(max_iter=1000),
         ),
@@ -212,9 +226,6 @@ def compare_with_baselines(scores: dict[str, Any], data_summary: dict[str, Any])
     sentences = {
         name: _comparison(name, network, baseline) for name, baseline in scores["baselines"].items()
     }
-    order = list(sentences)
-    if scores["baselines"]["logistic_regression"]["roc_auc"] > network["roc_auc"]:
-        order.sort(key=lambda name: name != "logistic_regression")
     rows = data_summary[f"{side}_rows"]
     summary = (
         f"Network on {rows} {side} rows: ROC AUC {network['roc_auc']:.3f} "
@@ -222,8 +233,9 @@ def compare_with_baselines(scores: dict[str, Any], data_summary: dict[str, Any])
         f"{_bounds(network['interval']['accuracy'], 100, 1)}, "
         f"log loss {network['log_loss']:.3f} {_bounds(network['interval']['log_loss'])}"
     )
-    ordered = [sentences[name] for name in order]
-    return [*ordered, summary] if order[0] == "logistic_regression" else [summary, *ordered]
+    if scores["baselines"]["logistic_regression"]["roc_auc"] <= network["roc_auc"]:
+        return [summary, *sentences.values()]
+    return [sentences.pop("logistic_regression"), summary, *sentences.values()]
 
 
 def _by_model(
@@ -246,6 +258,8 @@ def _comparison(name: str, network: dict[str, Any], baseline: dict[str, Any]) ->
         else f"The network is behind {other}, within chance"
         if difference["difference"] < 0
         else f"The network is ahead of {other}, within chance"
+        if difference["difference"] > 0
+        else f"The network is level with {other}"
     )
     return (
         f"{verdict}: ROC AUC {network['roc_auc']:.3f} against {baseline['roc_auc']:.3f}, "

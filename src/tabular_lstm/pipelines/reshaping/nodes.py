@@ -45,7 +45,7 @@ def learn_schema(
         features_per_step=per_step,
         missing=missing,
         mean=values.mean().fillna(0.0).tolist(),
-        variance=values.var(ddof=0).fillna(1.0).replace(0.0, 1.0).tolist(),
+        variance=values.var(ddof=0).mask(values.max() == values.min(), 1.0).fillna(1.0).tolist(),
         label=columns.label,
         positive_class=columns.positive_class,
         negative_class=columns.negative_class,
@@ -88,6 +88,7 @@ def reshape(features: pd.DataFrame, schema: dict[str, Any]) -> np.ndarray:
 
 def _with_missing(features: pd.DataFrame, missing: dict[str, list[float]]) -> pd.DataFrame:
     """Put NaN where a value is a code for "not measured"."""
-    return features.assign(
-        **{name: features[name].mask(features[name].isin(codes)) for name, codes in missing.items()}
-    )
+    values = features.copy()
+    for name, codes in missing.items():
+        values[name] = values[name].mask(values[name].isin(codes))
+    return values

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Network, Training
 from tabular_lstm.schema import Schema
 
@@ -31,7 +32,22 @@ def train_network(
 
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`.
+
+    Raises:
+        DataError: The loss is not finite.
     """
     from tabular_lstm.network.fit import train  # noqa: PLC0415
 
-    return train(network, train_sequences, train_labels.to_numpy(np.float32), training)
+    candidate, history = train(
+        network, train_sequences, train_labels.to_numpy(np.float32), training
+    )
+    if not np.isfinite(history["loss"]).all():
+        incomplete = np.isnan(train_sequences).any(axis=(1, 2))
+        hint = (
+            f"{row_list(train_labels.index[incomplete].tolist())} have missing values, which the "
+            "network of kind tutorial does not take. Use network.kind: stacked."
+            if incomplete.any()
+            else f"Lower training.learning_rate = {training.learning_rate}."
+        )
+        raise DataError(f"Training failed: expected a finite loss, got {history['loss']}. {hint}")
+    return candidate, history

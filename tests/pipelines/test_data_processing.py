@@ -1,0 +1,499 @@
+"""No row disappears, no row changes sides, and the nodes leave their inputs alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Columns, Split, Validation
+from tabular_lstm.pipelines.data_processing import create_pipeline
+from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
+from tests.conftest import ROOT
+
+NAMES = ["a", "b", "c", "y"]
+COLUMNS = Columns(label="y", positive_class=1, negative_class=0)
+KEYED = Columns(label="y", positive_class=1, negative_class=0, key="a")
+SOURCE = {"file": "rows.csv", "sha256": "0" * 64, "rows": 100, "quarantined_rows": 0}
+
+Row = tuple[str, ...]
+
+# To shrink a failing example takes minutes here, and the examples are small as they come.
+properties = settings(
+    deadline=None, max_examples=50, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)
+
+
+def raw(rows: Sequence[Row], names: Sequence[str] = NAMES) -> pd.DataFrame:
+    """Make the frame that RawCSVDataset gives for these rows."""
+    frame = pd.DataFrame(list(rows), columns=list(names), dtype="str")
+    frame.attrs = {"file": "rows.csv", "sha256": "0" * 64}
+    return frame
+
+
+def valid(rows: Sequence[Row], columns: Columns = COLUMNS) -> pd.DataFrame:
+    return validate_rows(raw(rows), columns)[0]
+
+
+# validate_rows
+
+ROWS = [("1", "2.5", "0", "1"), ("", "NA", "-3e2", "0"), ("4", "5", "6", "1.0")]
+
+
+def test_valid_rows_are_numbers_indexed_by_row() -> None:
+    rows, quarantined, _ = validate_rows(raw(ROWS), COLUMNS)
+    expected = pd.DataFrame(
+        {"a": [1, np.nan, 4], "b": [2.5, np.nan, 5], "c": [0, -300.0, 6], "y": [1, 0, 1]},
+        index=pd.RangeIndex(1, 4, name="row"),
+    )
+    pd.testing.assert_frame_equal(rows, expected, check_index_type=False)
+    assert quarantined.empty
+
+
+def test_the_source_counts_rows_and_keeps_the_fingerprint() -> None:
+    _, _, source = validate_rows(raw([*ROWS, ("x", "1", "1", "1")]), COLUMNS)
+    assert source == {
+        "file": "rows.csv",
+        "sha256": "0" * 64,
+        "rows": 4,
+        "quarantined_rows": 1,
+    }
+
+
+def test_bad_rows_are_set_aside_with_number_reasons_and_cells() -> None:
+    columns = Columns(label="y", positive_class=1, negative_class=0, bounds={"b": (0, 9)})
+    bad = [("x", "10", " 3 ", "2"), ("1", "2", "inf", "")]
+    rows, quarantined, _ = validate_rows(raw([ROWS[0], bad[0], ROWS[2], bad[1]]), columns)
+    assert rows.index.tolist() == [1, 3]
+    assert quarantined.columns.tolist() == ["row", "reason", *NAMES]
+    assert quarantined["row"].tolist() == [2, 4]
+    assert quarantined["reason"].tolist() == [
+        "a: 'x' is not a number; b: 10 is outside [0, 9]; y: '2' is neither 1 nor 0",
+        "c: inf is infinite or beyond float32; y: no label",
+    ]
+    assert quarantined[NAMES].to_numpy().tolist() == [list(row) for row in bad]
+
+
+def test_the_label_may_stand_anywhere() -> None:
+    frame = raw([("1", "7", "8", "9")], ["y", "a", "b", "c"])
+    rows, _, _ = validate_rows(frame, COLUMNS)
+    assert rows.to_dict("records") == [{"a": 7.0, "b": 8.0, "c": 9.0, "y": 1}]
+
+
+def test_declared_features_are_taken_in_the_declared_order() -> None:
+    columns = Columns(label="y", positive_class=1, negative_class=0, features=["c", "a"])
+    rows, quarantined, _ = validate_rows(raw([("1", "text", "3", "1")]), columns)
+    assert rows.columns.tolist() == ["c", "a", "y"]
+    assert quarantined.empty
+
+
+def test_the_key_is_text_beside_the_features() -> None:
+    rows, quarantined, _ = validate_rows(raw([("007", "1", "2", "1"), ("", "1", "2", "0")]), KEYED)
+    assert rows.to_dict("records") == [{"a": "007", "b": 1.0, "c": 2.0, "y": 1}]
+    assert quarantined["reason"].tolist() == ["a: no key"]
+
+
+@pytest.mark.parametrize("names", [("row", "reason", "y"), ("index", "level_0", "y")])
+def test_columns_may_have_the_names_that_the_quarantine_uses(names: Sequence[str]) -> None:
+    frame = raw([("1", "2", "1"), ("x", "2", "1")], names)
+    rows, quarantined, _ = validate_rows(frame, COLUMNS)
+    assert rows.to_numpy().tolist() == [[1, 2, 1]]
+    assert quarantined.to_numpy().tolist() == [
+        [2, f"{names[0]}: 'x' is not a number", "x", "2", "1"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "facts"),
+    [
+        ({"label": "diabetes"}, ("'diabetes'", "a, b, c, y")),
+        ({"key": "patient"}, ("'patient'", "a, b, c, y")),
+        ({"features": ["a", "bmi"]}, ("'bmi'", "a, b, c, y")),
+        ({"label": "Y", "features": ["a"]}, ("'Y'", "a, b, c, y")),
+    ],
+)
+def test_a_column_that_the_file_lacks_is_refused(
+    columns: dict[str, Any], facts: tuple[str, ...]
+) -> None:
+    roles = COLUMNS.model_validate(COLUMNS.model_dump() | columns)
+    with pytest.raises(DataError) as error:
+        validate_rows(raw(ROWS), roles)
+    assert all(fact in str(error.value) for fact in ("rows.csv", "is not in the file", *facts))
+
+
+def test_a_misspelt_column_is_refused_with_the_closest() -> None:
+    columns = Columns(label="outcom", positive_class=1, negative_class=0)
+    with pytest.raises(DataError, match="Did you mean 'outcome'"):
+        validate_rows(raw(ROWS, ["a", "b", "c", "outcome"]), columns)
+
+
+@pytest.mark.parametrize("block", ["bounds", "missing"])
+@pytest.mark.parametrize("name", ["age", "y"], ids=["unknown", "the label"])
+def test_bounds_and_codes_are_for_features_alone(block: str, name: str) -> None:
+    values = {"bounds": {name: (0, 1)}, "missing": {name: [0]}}[block]
+    columns = Columns.model_validate(COLUMNS.model_dump() | {block: values})
+    with pytest.raises(DataError) as error:
+        validate_rows(raw(ROWS), columns)
+    message = str(error.value)
+    assert all(fact in message for fact in ("rows.csv", f"columns.{block}", name, "a, b, c"))
+
+
+def test_a_file_without_features_is_refused() -> None:
+    with pytest.raises(DataError, match="no feature"):
+        validate_rows(raw([("k", "1"), ("l", "0")], ["a", "y"]), KEYED)
+
+
+CELLS = st.one_of(
+    st.text(max_size=6),
+    st.floats().map(str),
+    st.sampled_from(["", "NA", "0", "1", "1.0", "inf", "-1", "no", "1e39", "?"]),
+)
+
+
+@given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS), min_size=1, max_size=8))
+@properties
+def test_rows_in_are_valid_or_quarantined(rows: list[Row]) -> None:
+    columns = Columns(
+        label="y",
+        positive_class=1,
+        negative_class=0,
+        bounds={"b": (0, 1)},
+        missing={"b": [-1], "c": ["?"]},
+    )
+    good, quarantined, source = validate_rows(raw(rows), columns)
+    numbers = [*good.index, *quarantined["row"]]
+    assert sorted(numbers) == list(range(1, len(rows) + 1))
+    assert (source["rows"], source["quarantined_rows"]) == (len(rows), len(quarantined))
+    assert (quarantined["reason"] != "").all()
+    assert [tuple(cells) for cells in quarantined[NAMES].to_numpy()] == [
+        rows[number - 1] for number in quarantined["row"]
+    ]
+    assert not np.isinf(good.to_numpy()).any()
+    assert set(good["y"]) <= {0, 1}
+
+
+# accept_rows
+
+
+def quarantined_rows(count: int, reason: str = "a: 'x' is not a number") -> pd.DataFrame:
+    return pd.DataFrame({"row": range(1, count + 1), "reason": reason})
+
+
+def accept(count: int, limit: float, rows: int = 100) -> pd.DataFrame:
+    return accept_rows(
+        valid(ROWS),
+        quarantined_rows(count),
+        SOURCE | {"rows": rows, "quarantined_rows": count},
+        Validation(max_quarantined_fraction=limit),
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "rows"),
+    [(0, 0, 100), (5, 0.05, 100), (3, 0.05, 60), (29, 0.29, 100), (57, 0.57, 100), (9, 1, 9)],
+)
+def test_up_to_the_limit_the_valid_rows_go_on(count: int, limit: float, rows: int) -> None:
+    pd.testing.assert_frame_equal(accept(count, limit, rows), valid(ROWS))
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "rows"), [(1, 0, 100), (6, 0.05, 100), (1, 0.05, 19), (30, 0.29, 100)]
+)
+def test_above_the_limit_the_run_stops(count: int, limit: float, rows: int) -> None:
+    with pytest.raises(DataError) as error:
+        accept(count, limit, rows)
+    message = str(error.value)
+    assert f"rows.csv: {count} of {rows} rows" in message
+    assert f"max_quarantined_fraction = {limit}" in message
+    assert "a: 'x' is not a number" in message
+    assert "row 1" in message or "rows 1, 2" in message
+
+
+def test_the_most_frequent_reasons_are_listed_first_with_their_rows() -> None:
+    quarantined = pd.DataFrame(
+        {"row": range(1, 10), "reason": ["r1", "r2", "r2", "r3", "r4", "r5", "r6", "r7", "r2"]}
+    )
+    with pytest.raises(DataError) as error:
+        accept_rows(valid(ROWS), quarantined, SOURCE, Validation(max_quarantined_fraction=0))
+    lines = str(error.value).splitlines()
+    assert lines[1].strip() == "rows 2, 3, 9: r2"
+    assert lines[2].strip() == "row 1: r1"
+    assert "2 more reasons" in lines[6]
+
+
+# split_rows
+
+
+def background(count: int = 200) -> list[Row]:
+    """Make rows of which both sides get enough of both classes."""
+    values = np.random.default_rng(0).normal(size=(count, 3)).round(6)
+    return [(*map(str, row), str(place % 2)) for place, row in enumerate(values)]
+
+
+BACKGROUND = background()
+FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
+NUMBERS = st.one_of(FINITE.map(str), st.integers(-9, 9).map(str), st.sampled_from(["", "NA"]))
+LABELS = st.sampled_from(["0", "1"])
+LISTS = st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS, LABELS), min_size=1, max_size=8)
+
+
+def sides(
+    rows: Sequence[Row],
+    columns: Columns = COLUMNS,
+    split: Split | None = None,
+    names: Sequence[str] = NAMES,
+) -> list[str]:
+    """Say for each row, in the rows' order, on which side it is, below the background's rows."""
+    by_name = [dict(zip(NAMES, row, strict=True)) for row in BACKGROUND]
+    above = [tuple(row[name] for name in names) for row in by_name]
+    accepted = validate_rows(raw([*above, *rows], names), columns)[0]
+    train, test, _ = split_rows(accepted, SOURCE, columns, split or Split())
+    side = dict.fromkeys(train.index, "train") | dict.fromkeys(test.index, "test")
+    return [side[number] for number in range(len(above) + 1, len(above) + len(rows) + 1)]
+
+
+@given(rows=LISTS, data=st.data())
+@properties
+def test_a_row_stays_on_its_side_when_rows_are_reordered(
+    rows: list[Row], data: st.DataObject
+) -> None:
+    order = data.draw(st.permutations(range(len(rows))))
+    before = sides(rows)
+    assert sides([rows[place] for place in order]) == [before[place] for place in order]
+
+
+@given(rows=LISTS, earlier=LISTS, later=LISTS)
+@properties
+def test_a_row_stays_on_its_side_when_the_file_grows(
+    rows: list[Row], earlier: list[Row], later: list[Row]
+) -> None:
+    grown = sides([*earlier, *rows, *later])
+    assert grown[len(earlier) : len(earlier) + len(rows)] == sides(rows)
+
+
+@given(rows=LISTS, data=st.data())
+@properties
+def test_a_row_stays_on_its_side_when_labels_are_corrected(
+    rows: list[Row], data: st.DataObject
+) -> None:
+    corrected = [(*row[:3], data.draw(LABELS)) for row in rows]
+    assert sides(corrected) == sides(rows)
+
+
+@given(rows=LISTS, order=st.permutations(range(4)))
+@properties
+def test_a_row_stays_on_its_side_when_columns_are_reordered(
+    rows: list[Row], order: list[int]
+) -> None:
+    reordered = [tuple(row[place] for place in order) for row in rows]
+    assert sides(reordered, names=[NAMES[place] for place in order]) == sides(rows)
+
+
+SPELLINGS = [
+    str,
+    lambda value: f"{value:.17e}",
+    lambda value: f"{value:+.16E}",
+    lambda value: f"  {value!r} ",
+    lambda value: f"{value!r}" if "e" in repr(value) else f"{value!r}000",
+    lambda value: "-0.0" if value == 0 else repr(value),
+    lambda value: str(int(value)) if value.is_integer() else repr(value),
+]
+
+
+@given(values=st.lists(st.tuples(FINITE, FINITE, FINITE), min_size=1, max_size=8), data=st.data())
+@properties
+def test_a_row_stays_on_its_side_when_a_number_is_written_otherwise(
+    values: list[tuple[float, float, float]], data: st.DataObject
+) -> None:
+    spelling = st.sampled_from(SPELLINGS)
+    plain = [(*map(repr, row), "1") for row in values]
+    other = [(*(data.draw(spelling)(value) for value in row), "1") for row in values]
+    assert sides(other) == sides(plain)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["", " ", "NA", "nan", "null", "None", "n/a"], ["0", "-0", "0.0", "-0.0", "00", "0e9"]],
+    ids=["missing", "zero"],
+)
+def test_equal_values_written_otherwise_share_a_side(words: list[str]) -> None:
+    for place in range(30):
+        assert len(set(sides([(word, str(place), "1", "1") for word in words]))) == 1
+
+
+@given(row=st.tuples(NUMBERS, NUMBERS, NUMBERS), labels=st.lists(LABELS, min_size=2, max_size=6))
+@properties
+def test_equal_rows_share_a_side(row: Row, labels: list[str]) -> None:
+    assert len(set(sides([(*row, label) for label in labels]))) == 1
+
+
+@given(rows=LISTS, fraction=st.floats(0.1, 0.9))
+@properties
+def test_no_row_is_lost_or_on_both_sides(rows: list[Row], fraction: float) -> None:
+    accepted = valid([*BACKGROUND, *rows])
+    train, test, _ = split_rows(accepted, SOURCE, COLUMNS, Split(test_fraction=fraction))
+    assert set(train.index).isdisjoint(test.index)
+    pd.testing.assert_frame_equal(pd.concat([train, test]).sort_index(), accepted)
+
+
+@given(keys=st.lists(st.text("ABC01", min_size=1), min_size=1, max_size=8), data=st.data())
+@properties
+def test_with_a_key_the_key_alone_decides(keys: list[str], data: st.DataObject) -> None:
+    def rows() -> list[Row]:
+        return [(key, data.draw(NUMBERS), data.draw(NUMBERS), data.draw(LABELS)) for key in keys]
+
+    first = sides(rows(), KEYED)
+    assert sides(rows(), KEYED) == first
+    by_key: dict[str, set[str]] = {}
+    for key, side in zip(keys, first, strict=True):
+        by_key.setdefault(key, set()).add(side)
+    assert all(len(found) == 1 for found in by_key.values())
+
+
+def test_different_keys_of_equal_features_are_on_both_sides() -> None:
+    rows = [(f"K{place}", "1", "1", "1") for place in range(200)]
+    assert set(sides(rows, KEYED)) == {"train", "test"}
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_each_feature_counts_without_a_key(place: int) -> None:
+    rows = [
+        tuple(str(number) if column == place else "1" for column in range(4))
+        for number in range(200)
+    ]
+    labelled = [(*row[:3], "1") for row in rows]
+    assert set(sides(labelled)) == {"train", "test"}
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("salt", ["tabular-lstm", "another"])
+def test_the_share_of_test_rows_is_close_to_the_fraction(fraction: float, salt: str) -> None:
+    accepted = valid(background(5000))
+    split = Split(test_fraction=fraction, salt=salt)
+    _, test, _ = split_rows(accepted, SOURCE, COLUMNS, split)
+    standard_error = np.sqrt(fraction * (1 - fraction) / len(accepted))
+    assert abs(len(test) / len(accepted) - fraction) < 4 * standard_error
+
+
+def test_a_larger_fraction_keeps_the_test_rows_of_a_smaller() -> None:
+    accepted = valid(background(1000))
+    smaller, larger = (
+        set(split_rows(accepted, SOURCE, COLUMNS, Split(test_fraction=fraction))[1].index)
+        for fraction in (0.2, 0.3)
+    )
+    assert smaller < larger
+
+
+@pytest.mark.parametrize("salt", ["another", "tabular-lstm ", "ü" * 32])
+def test_another_salt_gives_another_split(salt: str) -> None:
+    accepted = valid(background(5000))
+    first, second = (
+        set(split_rows(accepted, SOURCE, COLUMNS, Split(salt=name))[1].index)
+        for name in ("tabular-lstm", salt)
+    )
+    # Of a salt's test rows, another holds out no more than of all rows.
+    assert len(first & second) / len(first) == pytest.approx(0.2, abs=0.06)
+
+
+def test_a_test_fraction_of_0_holds_nothing_out() -> None:
+    accepted = valid(ROWS[:1] * 2 + ROWS[1:2] * 2)
+    train, test, summary = split_rows(accepted, SOURCE, COLUMNS, Split(test_fraction=0))
+    pd.testing.assert_frame_equal(train, accepted)
+    assert test.columns.tolist() == accepted.columns.tolist()
+    assert (summary["train_rows"], summary["test_rows"]) == (4, 0)
+
+
+def test_the_summary_counts_the_rows_of_the_run() -> None:
+    source = SOURCE | {"rows": 203, "quarantined_rows": 3}
+    train, test, summary = split_rows(valid(BACKGROUND), source, COLUMNS, Split())
+    assert summary == {
+        "rows": 203,
+        "train_rows": len(train),
+        "test_rows": len(test),
+        "quarantined_rows": 3,
+        "sha256": "0" * 64,
+    }
+    assert len(train) + len(test) == 200
+
+
+@pytest.mark.parametrize(("label", "absent"), [("1", "'healthy'"), ("0", "'ill'")])
+def test_one_class_only_is_refused(label: str, absent: str) -> None:
+    accepted = valid([(*row[:3], label) for row in BACKGROUND])
+    columns = Columns(label="y", positive_class="ill", negative_class="healthy")
+    with pytest.raises(DataError) as error:
+        split_rows(accepted, SOURCE, columns, Split())
+    message = str(error.value)
+    assert all(
+        fact in message for fact in ("rows.csv", "'y'", "one class only", f"none is {absent}")
+    )
+
+
+@pytest.mark.parametrize("fraction", [0, 0.2])
+def test_too_few_rows_to_split_are_refused(fraction: float) -> None:
+    accepted = valid([*ROWS[:2], ROWS[0]])
+    with pytest.raises(DataError) as error:
+        split_rows(accepted, SOURCE, COLUMNS, Split(test_fraction=fraction))
+    message = str(error.value)
+    assert "rows.csv: too few rows to split: of 3 rows" in message
+    assert "y = 0" in message or "y = 1" in message
+    assert "expected at least 2" in message
+    assert f"test_fraction = {fraction}" in message
+
+
+def test_pima_splits_as_it_always_has() -> None:
+    """Other numbers here mean that rows change sides in every project that uses this one."""
+    frame = RawCSVDataset(filepath=str(ROOT / "data/01_raw/diabetes.csv")).load()
+    columns = Columns(label="diabetes", positive_class=1, negative_class=0)
+    rows, _, source = validate_rows(frame, columns)
+    train, test, _ = split_rows(
+        rows, source, columns, Split(test_fraction=0.2, salt="tabular-lstm")
+    )
+    assert (len(train), len(test)) == (621, 147)
+    assert test.index[:10].tolist() == [15, 22, 28, 30, 39, 42, 53, 64, 73, 81]
+
+
+def test_keys_split_as_they_always_have() -> None:
+    rows = [(f"K{place}", "1", "1", "1") for place in range(30)]
+    held_out = [place for place, side in enumerate(sides(rows, KEYED)) if side == "test"]
+    assert held_out == [13, 14, 15, 17, 23]
+
+
+# All nodes
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, KEYED], ids=["no key", "key"])
+def test_no_node_changes_its_inputs(columns: Columns) -> None:
+    frame = raw([*BACKGROUND, ("x", "y", "z", "")])
+    before = frame.copy(deep=True)
+    rows, quarantined, source = validate_rows(frame, columns)
+    pd.testing.assert_frame_equal(frame, before)
+    assert frame.attrs == before.attrs
+
+    inputs = (rows.copy(deep=True), quarantined.copy(deep=True), dict(source))
+    accept_rows(rows, quarantined, source, Validation())
+    split_rows(rows, source, columns, Split())
+    pd.testing.assert_frame_equal(rows, inputs[0])
+    pd.testing.assert_frame_equal(quarantined, inputs[1])
+    assert source == inputs[2]
+
+
+def test_the_pipeline_goes_from_raw_rows_to_both_sides() -> None:
+    inputs = {
+        "raw_rows": raw([*BACKGROUND, ("x", "1", "2", "1")]),
+        "params:columns": COLUMNS,
+        "params:validation": Validation(),
+        "params:split": Split(),
+    }
+    catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
+    outputs = SequentialRunner().run(create_pipeline(), catalog)
+    assert set(outputs) == {"train_rows", "test_rows", "data_summary"}
+    summary = outputs["data_summary"].load()
+    assert (summary["rows"], summary["quarantined_rows"]) == (201, 1)
+    assert summary["train_rows"] + summary["test_rows"] == 200

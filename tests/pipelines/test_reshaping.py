@@ -1,0 +1,236 @@
+"""From rows to a schema, and from rows and schema to sequences."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Columns, Reshaping
+from tabular_lstm.pipelines.reshaping.nodes import (
+    learn_schema,
+    reshape,
+    split_features_from_label,
+)
+
+COLUMNS = Columns(label="sick", positive_class="yes", negative_class="no")
+NAN = float("nan")
+
+
+def rows_of(**features: list[float]) -> pd.DataFrame:
+    """Rows as `split_rows` gives them, with labels 1, 0, 1, ..."""
+    count = len(next(iter(features.values())))
+    index = pd.RangeIndex(1, count + 1, name="row")
+    return pd.DataFrame({**features, "sick": np.arange(1, count + 1) % 2}, index=index)
+
+
+def numbered(count: int) -> pd.DataFrame:
+    """Three rows of so many features, all values different."""
+    return rows_of(**{f"f{i}": [10.0 * i, 10.0 * i + 1, 10.0 * i + 2] for i in range(count)})
+
+
+# Learning the schema
+
+
+def test_features_keep_the_order_of_the_rows() -> None:
+    schema = learn_schema(rows_of(z=[1.0], a=[2.0], m=[3.0]), COLUMNS, Reshaping())
+    assert schema["features"] == ["z", "a", "m"]
+
+
+def test_label_and_key_are_no_features() -> None:
+    rows = rows_of(a=[1.0, 2.0]).assign(patient=["p1", "p2"])
+    columns = COLUMNS.model_copy(update={"key": "patient"})
+    assert learn_schema(rows, columns, Reshaping())["features"] == ["a"]
+
+
+def test_label_is_known_by_name_and_classes() -> None:
+    schema = learn_schema(rows_of(a=[1.0]), COLUMNS, Reshaping())
+    assert (schema["label"], schema["positive_class"], schema["negative_class"]) == (
+        "sick",
+        "yes",
+        "no",
+    )
+
+
+@pytest.mark.parametrize(
+    ("features", "features_per_step", "steps"),
+    [(8, 2, 4), (8, 3, 3), (3, 2, 2), (1, 2, 1), (24, 1, 24), (2, 5, 1)],
+)
+def test_steps_hold_every_feature(features: int, features_per_step: int, steps: int) -> None:
+    reshaping = Reshaping(features_per_step=features_per_step)
+    schema = learn_schema(numbered(features), COLUMNS, reshaping)
+    assert (schema["steps"], schema["features_per_step"]) == (steps, features_per_step)
+
+
+@pytest.mark.parametrize(("features", "features_per_step"), [(7, 2), (1, 2), (8, 3)])
+def test_uneven_features_are_refused_without_padding(features: int, features_per_step: int) -> None:
+    reshaping = Reshaping(features_per_step=features_per_step, allow_padding=False)
+    with pytest.raises(DataError) as error:
+        learn_schema(numbered(features), COLUMNS, reshaping)
+    message = str(error.value)
+    assert f"{features} features" in message
+    assert f"steps of {features_per_step}" in message
+    assert "allow_padding" in message
+
+
+def test_even_features_need_no_padding() -> None:
+    reshaping = Reshaping(features_per_step=2, allow_padding=False)
+    assert learn_schema(numbered(8), COLUMNS, reshaping)["steps"] == 4
+
+
+def test_scale_leaves_missing_values_out() -> None:
+    schema = learn_schema(rows_of(a=[1.0, NAN, 5.0], b=[2.0, 2.0, 8.0]), COLUMNS, Reshaping())
+    assert schema["mean"] == pytest.approx([3.0, 4.0])
+    assert schema["variance"] == pytest.approx([4.0, 8.0])
+
+
+def test_scale_leaves_codes_for_missing_out() -> None:
+    columns = COLUMNS.model_copy(update={"missing": {"a": [0, -9.5, "unknown"]}})
+    rows = rows_of(a=[0.0, 1.0, -9.5, 5.0], b=[0.0, 0.0, 4.0, 4.0])
+    schema = learn_schema(rows, columns, Reshaping())
+    assert schema["missing"] == {"a": [0.0, -9.5]}
+    assert schema["mean"] == pytest.approx([3.0, 2.0])
+    assert schema["variance"] == pytest.approx([4.0, 4.0])
+
+
+def test_feature_without_any_value_has_a_harmless_scale() -> None:
+    schema = learn_schema(rows_of(a=[NAN, NAN], b=[1.0, 3.0]), COLUMNS, Reshaping())
+    assert (schema["mean"], schema["variance"]) == ([0.0, 2.0], [1.0, 1.0])
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, -3.25, 0.1, 33.6, 1e6 + 0.1])
+@pytest.mark.parametrize("count", [1, 7, 100])
+def test_constant_feature_has_variance_one(value: float, count: int) -> None:
+    schema = learn_schema(rows_of(a=[value] * count), COLUMNS, Reshaping())
+    assert schema["mean"] == pytest.approx([value])
+    assert schema["variance"] == [1.0]
+
+
+def test_constant_beside_missing_values_has_variance_one() -> None:
+    schema = learn_schema(rows_of(a=[NAN, 4.0, 4.0]), COLUMNS, Reshaping())
+    assert (schema["mean"], schema["variance"]) == ([4.0], [1.0])
+
+
+def test_schema_is_plain_json() -> None:
+    schema = learn_schema(rows_of(a=[NAN, 4.0], b=[NAN, NAN]), COLUMNS, Reshaping())
+    assert json.loads(json.dumps(schema, allow_nan=False)) == schema
+
+
+def test_a_feature_may_be_called_self() -> None:
+    columns = COLUMNS.model_copy(update={"missing": {"self": [0]}})
+    assert learn_schema(rows_of(self=[0.0, 4.0]), columns, Reshaping())["mean"] == [4.0]
+
+
+# Splitting the features from the label
+
+
+def test_codes_for_missing_become_nan() -> None:
+    columns = COLUMNS.model_copy(update={"missing": {"a": [0, -9]}})
+    rows = rows_of(a=[0.0, 1.0, -9.0], b=[0.0, 1.0, -9.0])
+    features, _ = split_features_from_label(rows, learn_schema(rows, columns, Reshaping()))
+    np.testing.assert_array_equal(features["a"], [NAN, 1.0, NAN])
+    np.testing.assert_array_equal(features["b"], [0.0, 1.0, -9.0])
+
+
+def test_features_follow_the_schema_and_not_the_rows() -> None:
+    rows = numbered(3)
+    schema = learn_schema(rows, COLUMNS, Reshaping())
+    features, labels = split_features_from_label(rows[["sick", "f2", "f0", "f1"]], schema)
+    assert list(features) == ["f0", "f1", "f2"]
+    pd.testing.assert_series_equal(labels, rows["sick"])
+
+
+def test_row_numbers_stay_on_features_and_labels() -> None:
+    rows = numbered(2).iloc[[2, 0]]
+    features, labels = split_features_from_label(rows, learn_schema(rows, COLUMNS, Reshaping()))
+    assert list(features.index) == [3, 1]
+    assert list(labels.index) == [3, 1]
+
+
+# Reshaping
+
+
+def test_slots_are_filled_step_by_step() -> None:
+    rows = rows_of(a=[1.0], b=[2.0], c=[3.0], d=[4.0])
+    assert reshape(rows, learn_schema(rows, COLUMNS, Reshaping())).tolist() == [[[1, 2], [3, 4]]]
+
+
+def test_padded_slots_stand_last_and_hold_zero() -> None:
+    rows = rows_of(a=[1.0, 5.0], b=[2.0, 6.0], c=[3.0, 7.0], d=[4.0, 8.0])
+    sequences = reshape(rows, learn_schema(rows, COLUMNS, Reshaping(features_per_step=3)))
+    assert sequences.tolist() == [[[1, 2, 3], [4, 0, 0]], [[5, 6, 7], [8, 0, 0]]]
+
+
+def test_missing_values_stay_nan() -> None:
+    rows = rows_of(a=[NAN, 1.0], b=[2.0, NAN])
+    sequences = reshape(rows, learn_schema(rows, COLUMNS, Reshaping()))
+    np.testing.assert_array_equal(sequences, [[[NAN, 2.0]], [[1.0, NAN]]])
+
+
+@pytest.mark.parametrize("features", [3, 4])
+def test_no_rows_give_no_sequences(features: int) -> None:
+    rows = numbered(features)
+    schema = learn_schema(rows, COLUMNS, Reshaping())
+    none, labels = split_features_from_label(rows.iloc[:0], schema)
+    sequences = reshape(none, schema)
+    assert sequences.shape == (0, 2, 2)
+    assert sequences.dtype == np.float32
+    assert len(labels) == 0
+
+
+def test_nodes_leave_their_inputs_alone() -> None:
+    columns = COLUMNS.model_copy(update={"missing": {"f0": [0]}})
+    rows = numbered(3)
+    before = rows.copy(deep=True)
+    schema = learn_schema(rows, columns, Reshaping())
+    known = json.dumps(schema)
+    features, _ = split_features_from_label(rows, schema)
+    sequences = reshape(features, schema)
+    sequences[:] = -1
+    assert np.isnan(features.loc[1, "f0"])
+    pd.testing.assert_frame_equal(rows, before)
+    pd.testing.assert_frame_equal(features.fillna(0.0), before[["f0", "f1", "f2"]])
+    assert json.dumps(schema) == known
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Rows of any numbers that float32 can hold, and the schema of a drawn step size."""
+    count, features = draw(st.integers(1, 6)), draw(st.integers(1, 7))
+    numbers = st.floats(width=32, allow_infinity=False)
+    values = draw(hnp.arrays(np.float64, (count, features), elements=numbers))
+    rows = rows_of(**{f"f{i}": values[:, i].tolist() for i in range(features)})
+    return rows, learn_schema(rows, COLUMNS, Reshaping(features_per_step=draw(st.integers(1, 4))))
+
+
+@given(frames())
+def test_flattened_sequences_are_the_features(drawn: tuple[pd.DataFrame, dict[str, Any]]) -> None:
+    rows, schema = drawn
+    features, _ = split_features_from_label(rows, schema)
+    sequences = reshape(features, schema)
+    assert sequences.dtype == np.float32
+    assert sequences.shape == (len(rows), schema["steps"], schema["features_per_step"])
+    flat = sequences.reshape(len(rows), -1)
+    used = len(schema["features"])
+    np.testing.assert_array_equal(flat[:, :used], rows[schema["features"]].to_numpy(np.float32))
+    assert (flat[:, used:] == 0).all()
+
+
+@given(frames(), st.randoms())
+def test_order_and_number_of_columns_do_not_count(
+    drawn: tuple[pd.DataFrame, dict[str, Any]], random: Any
+) -> None:
+    rows, schema = drawn
+    extra = rows.assign(f99=1.0, note="text")
+    names = list(extra)
+    random.shuffle(names)
+    expected, labels = split_features_from_label(rows, schema)
+    features, shuffled_labels = split_features_from_label(extra[names], schema)
+    pd.testing.assert_frame_equal(features, expected)
+    pd.testing.assert_series_equal(shuffled_labels, labels)
+    np.testing.assert_array_equal(reshape(extra[names], schema), reshape(rows, schema))

@@ -1,0 +1,337 @@
+"""Each bad input of a real `kedro run`: one clear message, exit code 1, no output touched."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from tabular_lstm.cli import run
+from tabular_lstm.errors import DataError
+from tests.conftest import Project
+
+DATA_PROCESSING = ("--pipelines", "data_processing")
+HEADER = "pregnancies,glucose,blood_pressure,skin_thickness,insulin,bmi,pedigree,age,diabetes"
+# What later layers hold; made up, because the real ones take a training.
+SERVING = [
+    "06_models/candidate.keras/V/candidate.keras",
+    "08_reporting/metrics.json/V/metrics.json",
+]
+
+Damage = Callable[[Path], object]
+
+
+@pytest.fixture
+def served(project: Project) -> Project:
+    """A project with the outputs of a good run."""
+    project.run("data_processing", "reshaping")
+    for name in SERVING:
+        path = project.path / "data" / name
+        path.parent.mkdir(parents=True)
+        path.write_text("the last good run's")
+    return project
+
+
+def refused(
+    project: Project, *arguments: str, added: tuple[str, ...] = ("data/02_intermediate/",)
+) -> str:
+    """Run the command, which must fail cleanly, and give its message.
+
+    It may add a version of the outputs before the node that refused, and change nothing.
+    """
+    before = project.files()
+    result = project.command("run", *arguments)
+    after = project.files()
+    printed = result.stdout + result.stderr
+    assert result.returncode == 1, printed
+    assert "Traceback" not in printed
+    assert result.stderr.startswith("Error: ")
+    message = result.stderr.removeprefix("Error: ").strip()
+    assert all(printed.count(line) == 1 for line in message.splitlines())
+    assert before.items() <= after.items(), "an output was changed"
+    new = set(after) - set(before)
+    assert all(path.startswith(added) for path in new)
+    return message
+
+
+def lines(edit: Callable[[list[str]], list[str]]) -> Damage:
+    """Damage the CSV by editing the list of its lines, the header first."""
+
+    def damage(csv: Path) -> None:
+        csv.write_text("\n".join(edit(csv.read_text().splitlines())) + "\n")
+
+    return damage
+
+
+def cells(column: str, *values: str, rows: int) -> Damage:
+    """Damage the first rows' cells of a column, with the values in turn."""
+
+    def damage(csv: Path) -> None:
+        frame = pd.read_csv(csv, dtype=str)
+        frame.loc[: rows - 1, column] = [values[row % len(values)] for row in range(rows)]
+        frame.to_csv(csv, index=False)
+
+    return damage
+
+
+def latin1(csv: Path) -> None:
+    first, second, *others = csv.read_bytes().splitlines(keepends=True)
+    csv.write_bytes(first + second + "müde\n".encode("latin-1") + b"".join(others))
+
+
+# Above max_quarantined_fraction: 40 of 768 rows, where 38 are allowed.
+MANY = "40 of 768 rows"
+TEN = "rows 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 30 more: "
+
+FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
+    "file missing": (Path.unlink, ("no such file",)),
+    "empty": (lambda csv: csv.write_bytes(b""), ("the file is empty", "expected a header")),
+    "header only": (lines(lambda all_: all_[:1]), ("a header and no rows", "expected")),
+    "wrong delimiter": (
+        lines(lambda all_: [line.replace(",", ";") for line in all_]),
+        ("one column only with the delimiter ','", 'sep: ";"'),
+    ),
+    "not UTF-8": (latin1, ("line 3", "0xfc", "not utf-8", "encoding: latin-1")),
+    "a long row": (
+        lines(lambda all_: [*all_[:4], all_[4] + ",0", *all_[5:]]),
+        ("row 4:", "expected 9 cells", "got 10 in row 4"),
+    ),
+    "a short row": (
+        lines(lambda all_: [*all_[:-1], "6,148,72"]),
+        ("row 768:", "expected 9 cells", "got 3 in row 768"),
+    ),
+    "long rows throughout": (
+        lines(lambda all_: [all_[0], *(line + ",0" for line in all_[1:])]),
+        ("rows 1, 2, 3", "and 758 more", "expected 9 cells", "got 10 in row 1"),
+    ),
+    "duplicate column names": (
+        lines(lambda all_: [HEADER.replace("bmi", "glucose"), *all_[1:]]),
+        ("'glucose'", "2 times", "columns 2, 6"),
+    ),
+    "label column absent": (
+        lines(lambda all_: [HEADER.replace("diabetes", "outcome"), *all_[1:]]),
+        ("column 'diabetes' is not in the file", "It has: pregnancies", "outcome"),
+    ),
+    "label with other values": (
+        cells("diabetes", "yes", rows=40),
+        (MANY, TEN + "diabetes: 'yes' is neither 1 nor 0", "max_quarantined_fraction = 0.05"),
+    ),
+    "label missing in some rows": (
+        cells("diabetes", "", rows=40),
+        (MANY, TEN + "diabetes: no label", "max_quarantined_fraction = 0.05"),
+    ),
+    "text in a numeric column": (
+        cells("glucose", "high", rows=40),
+        (MANY, TEN + "glucose: 'high' is not a number", "max_quarantined_fraction = 0.05"),
+    ),
+    "infinite values": (
+        cells("bmi", "inf", rows=40),
+        (MANY, TEN + "bmi: inf is infinite", "max_quarantined_fraction = 0.05"),
+    ),
+    "a value out of declared bounds": (
+        cells("age", "130", rows=40),
+        (MANY, TEN + "age: 130 is outside [18, 120]", "max_quarantined_fraction = 0.05"),
+    ),
+    "one class only": (
+        cells("diabetes", "0", rows=768),
+        ("column 'diabetes'", "one class only", "expected rows of 1 and 0", "none is 1"),
+    ),
+    "too few rows to split": (
+        lines(lambda all_: all_[:6]),
+        ("too few rows to split", "of 5 rows", "expected at least 2", "test_fraction = 0.2"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_bad_file_gets_one_message_and_changes_nothing(served: Project, name: str) -> None:
+    damage, facts = FILES[name]
+    damage(served.raw)
+    message = refused(served, *DATA_PROCESSING)
+    assert str(served.raw) in message
+    for fact in facts:
+        assert fact in message
+
+
+PARAMETERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "an unknown block": ("trainig: {epochs: 5}", ("'trainig' is unknown", "'training'")),
+    "an unknown name": ("training: {epoch: 5}", ("'epoch' is unknown", "'epochs'")),
+    "an unknown name inside": (
+        "network: {stacked: {unit: [8]}}",
+        ("'stacked.unit' is unknown", "'units'"),
+    ),
+    "negative units": (
+        "network: {stacked: {units: [32, -16]}}",
+        ("stacked.units.1 = -16", "greater than or equal to 1"),
+    ),
+    "test_fraction 1.5": (
+        "split: {test_fraction: 1.5}",
+        ("'split'", "test_fraction = 1.5", "less than 1"),
+    ),
+    "a boolean class": (
+        "columns: {label: diabetes, positive_class: yes, negative_class: no}",
+        ("positive_class", "True"),
+    ),
+    "two faults": (
+        "split: {test_fraction: -1}\ntraining: {batch_size: 0}",
+        ("test_fraction = -1", "batch_size = 0"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_bad_parameter_gets_one_message_and_changes_nothing(served: Project, name: str) -> None:
+    text, facts = PARAMETERS[name]
+    (served.path / "conf/local/parameters.yml").write_text(text)
+    message = refused(served)
+    for fact in facts:
+        assert fact in message
+
+
+@pytest.mark.parametrize(
+    ("parameter", "facts"),
+    [
+        ("split.test_fraction=1.5", ("test_fraction = 1.5", "less than 1")),
+        ("training.epoch=5", ("'epoch' is unknown", "'epochs'")),
+    ],
+)
+def test_a_bad_parameter_on_the_command_line_is_refused_alike(
+    served: Project, parameter: str, facts: tuple[str, ...]
+) -> None:
+    message = refused(served, "--params", parameter)
+    for fact in facts:
+        assert fact in message
+
+
+@pytest.mark.parametrize(
+    "text", ["split: {test_fraction: 1.5}", "trainig: {epochs: 5}", "training: {epochs: 0}"]
+)
+def test_no_node_runs_with_a_bad_parameter(
+    served: Project, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    (served.path / "conf/local/parameters.yml").write_text(text)
+    result = CliRunner().invoke(run)
+    assert result.exit_code == 1
+    assert "Running node" not in caplog.text
+
+
+def test_features_that_do_not_fill_the_steps_are_refused(served: Project) -> None:
+    (served.path / "conf/local/parameters.yml").write_text(
+        "reshaping: {features_per_step: 3, allow_padding: false}\nsplit: {salt: another}"
+    )
+    before = ("data/02_intermediate/", "data/03_primary/")
+    message = refused(served, "--pipelines", "data_processing,reshaping", added=before)
+    for fact in ("8 features", "multiple of 3", "reshaping.features_per_step"):
+        assert fact in message
+
+
+def test_a_wrong_catalog_entry_is_refused_like_a_wrong_file(served: Project) -> None:
+    (served.path / "conf/local/catalog.yml").write_text(
+        "raw_rows: {type: tabular_lstm.datasets.RawCSVDataset, filepath: data/01_raw/absent.csv}"
+    )
+    assert "data/01_raw/absent.csv: no such file" in refused(served, *DATA_PROCESSING)
+
+
+def test_a_fault_of_another_kind_keeps_its_traceback(project: Project) -> None:
+    (project.path / "data/03_primary").write_text("a file where a folder must be")
+    result = CliRunner().invoke(run, DATA_PROCESSING)
+    assert result.exit_code != 0
+    assert not isinstance(result.exception, SystemExit | DataError)
+    assert "Error: " not in result.output
+
+
+# Bad rows
+
+
+def quarantined(project: Project) -> pd.DataFrame:
+    """Read the newest quarantine CSV as text."""
+    path = project.versions("02_intermediate/quarantined_rows.csv")[-1]
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def test_a_few_bad_rows_are_set_aside_and_the_rest_goes_on(project: Project) -> None:
+    all_ = project.raw.read_text().splitlines()
+    bad = {
+        3: ("8,high,64,0,0,23.3,0.672,32,1", "glucose: 'high' is not a number"),
+        5: ("0,137,40,35,168,43.1,2.288,130,1", "age: 130 is outside [18, 120]"),
+        8: ("10,115,0,0,0,35.3,0.134,29,", "diabetes: no label"),
+        9: ('2,197,70,45,543,inf,0.158,"53, or so",1', "bmi: inf is infinite"),
+        768: ("1,93,70,31,0,30.4,0.315,23,maybe", "diabetes: 'maybe' is neither 1 nor 0"),
+    }
+    for row, (line, _) in bad.items():
+        all_[row] = line
+    project.raw.write_text("\n".join(all_) + "\n")
+
+    result = CliRunner().invoke(run, DATA_PROCESSING)
+    assert result.exit_code == 0, result.output
+
+    found = quarantined(project)
+    assert found.columns.tolist() == ["row", "reason", *HEADER.split(",")]
+    assert found["row"].tolist() == [str(row) for row in bad]
+    for (_, fact), reason in zip(bad.values(), found["reason"], strict=True):
+        assert fact in reason
+    assert found["reason"][3].endswith("; age: '53, or so' is not a number")
+    assert found.iloc[3, 2:].tolist() == [
+        "2",
+        "197",
+        "70",
+        "45",
+        "543",
+        "inf",
+        "0.158",
+        "53, or so",
+        "1",
+    ]
+    assert found.iloc[2, 2:].tolist() == ["10", "115", "0", "0", "0", "35.3", "0.134", "29", ""]
+
+    sides = [project.rows("train"), project.rows("test")]
+    numbers = sorted([*bad, *sides[0].index, *sides[1].index])
+    assert numbers == list(range(1, 769))
+
+
+def test_at_the_limit_the_run_goes_on_and_above_it_stops(project: Project) -> None:
+    lines(lambda all_: all_[:101])(project.raw)
+    cells("glucose", "high", rows=5)(project.raw)
+    result = CliRunner().invoke(run, DATA_PROCESSING)
+    assert result.exit_code == 0, result.output
+    assert len(project.rows("train")) + len(project.rows("test")) == 95
+
+    cells("glucose", "high", rows=6)(project.raw)
+    message = refused(project, *DATA_PROCESSING)
+    assert "6 of 100 rows" in message
+    assert "rows 1, 2, 3, 4, 5, 6: glucose: 'high' is not a number" in message
+    assert "max_quarantined_fraction = 0.05" in message
+    assert len(project.versions("02_intermediate/quarantined_rows.csv")) == 2
+    assert quarantined(project)["row"].tolist() == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_a_higher_limit_lets_more_bad_rows_pass(project: Project) -> None:
+    cells("glucose", "high", rows=300)(project.raw)
+    (project.path / "conf/local/parameters.yml").write_text(
+        "validation: {max_quarantined_fraction: 0.5}"
+    )
+    result = CliRunner().invoke(run, DATA_PROCESSING)
+    assert result.exit_code == 0, result.output
+    assert len(quarantined(project)) == 300
+
+
+def test_past_the_limit_nothing_is_learned(served: Project) -> None:
+    schemas = served.versions("04_feature/schema.json")
+    cells("age", "130", rows=40)(served.raw)
+    with pytest.raises(DataError, match=MANY):
+        served.run("data_processing", "reshaping")
+    assert served.versions("04_feature/schema.json") == schemas
+
+
+@pytest.mark.parametrize("bad", [0, 1], ids=["none bad", "one bad"])
+def test_a_file_may_use_the_quarantines_column_names(project: Project, bad: int) -> None:
+    rows = "".join(f"{number},{number % 7},{number % 2}\n" for number in range(100))
+    project.raw.write_text("row,reason,label\n" + rows + "x,1,1\n" * bad)
+    (project.path / "conf/local/parameters.yml").write_text(
+        "columns: {label: label, positive_class: 1, negative_class: 0}"
+    )
+    result = CliRunner().invoke(run, DATA_PROCESSING)
+    assert result.exit_code == 0, result.output
+    assert len(project.rows("train")) + len(project.rows("test")) == 100
+    assert len(quarantined(project)) == bad

@@ -1,0 +1,63 @@
+"""The two data sets that the repository ships are the ones it says they are."""
+
+import csv
+import hashlib
+from collections import Counter
+
+import pytest
+
+from tests.conftest import ROOT
+
+RAW = ROOT / "data/01_raw"
+SHA256 = {
+    "diabetes.csv": "f4c6936f67e9a45bad544a19ce099edfd35348fd41737d2f5b42bc887e19f4db",
+    "italy_power_demand.csv": "29f86f9c2742e0597c29df24c4704abf98ddec0b08f34552077a95b99bd62993",
+}
+
+
+def read(name: str) -> tuple[list[str], list[list[str]]]:
+    """Give the header and the rows."""
+    with (RAW / name).open(newline="") as file:
+        header, *rows = csv.reader(file)
+    return header, rows
+
+
+@pytest.mark.parametrize("name", SHA256)
+def test_the_bytes_are_pinned(name: str) -> None:
+    assert hashlib.sha256((RAW / name).read_bytes()).hexdigest() == SHA256[name]
+
+
+@pytest.mark.parametrize("name", SHA256)
+def test_the_readme_states_the_hash(name: str) -> None:
+    assert SHA256[name] in (ROOT / "data/README.md").read_text()
+
+
+def test_diabetes_has_768_rows_in_the_original_order() -> None:
+    header, rows = read("diabetes.csv")
+    assert header == [
+        "pregnancies",
+        "glucose",
+        "blood_pressure",
+        "skin_thickness",
+        "insulin",
+        "bmi",
+        "pedigree",
+        "age",
+        "diabetes",
+    ]
+    assert len(rows) == 768
+    assert {len(row) for row in rows} == {9}
+    assert list(map(float, rows[0])) == [6, 148, 72, 35, 0, 33.6, 0.627, 50, 1]
+
+
+def test_diabetes_has_268_positives() -> None:
+    _, rows = read("diabetes.csv")
+    assert Counter(row[-1] for row in rows) == {"1": 268, "0": 500}
+
+
+def test_italy_power_demand_is_a_day_of_24_hours_a_row() -> None:
+    header, rows = read("italy_power_demand.csv")
+    assert header == [*(f"hour_{hour:02}" for hour in range(24)), "half_year"]
+    assert len(rows) == 1096
+    assert {len(row) for row in rows} == {25}
+    assert {row[-1] for row in rows} == {"1", "2"}

@@ -1,0 +1,79 @@
+"""No environment touches another's outputs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tabular_lstm.environments import EnvironmentConfigLoader, output_folder
+from tests.conftest import ROOT, Project
+
+ENVIRONMENTS = sorted(
+    path.name
+    for path in (ROOT / "conf").iterdir()
+    if path.is_dir() and path.name not in {"base", "local"}
+)
+
+
+def filepaths(env: str | None) -> list[str]:
+    """Give all paths of an environment's catalog."""
+    loader = EnvironmentConfigLoader(ROOT / "conf", env, base_env="base", default_run_env="base")
+    return [entry["filepath"] for entry in loader["catalog"].values() if "filepath" in entry]
+
+
+@pytest.mark.parametrize(
+    ("env", "folder"),
+    [
+        (None, "data"),
+        ("base", "data"),
+        ("local", "data"),
+        ("tutorial", "data/tutorial"),
+        ("another", "data/another"),
+    ],
+)
+def test_an_environment_has_a_folder_of_its_own(env: str | None, folder: str) -> None:
+    assert output_folder(env) == folder
+
+
+def test_the_catalog_keeps_the_base_environment_in_the_layers() -> None:
+    layers = {Path(path).parent.as_posix() for path in filepaths(None)}
+    assert layers == {
+        f"data/{layer}"
+        for layer in (
+            "01_raw",
+            "02_intermediate",
+            "03_primary",
+            "04_feature",
+            "06_models",
+            "07_model_output",
+            "08_reporting",
+        )
+    }
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_the_catalog_keeps_every_other_environment_apart(env: str) -> None:
+    paths = filepaths(env)
+    outputs = [path for path in paths if not path.startswith("data/01_raw/")]
+    assert len(outputs) == len(paths) - 1
+    assert all(path.startswith(f"data/{env}/0") for path in outputs)
+
+
+def test_the_tutorial_writes_nowhere_but_in_its_folder(project: Project) -> None:
+    project.run("data_processing")
+    before = project.files()
+    project.run("data_processing", env="tutorial")
+    after = project.files()
+    assert before.items() <= after.items()
+    new = set(after) - set(before)
+    assert new
+    assert all(path.startswith(f"data{os.sep}tutorial{os.sep}") for path in new)
+
+
+def test_kedros_environment_variable_counts(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEDRO_ENV", "tutorial")
+    project.run("data_processing")
+    assert len(project.versions("03_primary/train_rows.parquet", "tutorial")) == 1
+    assert not (project.path / "data/03_primary").exists()

@@ -1,0 +1,163 @@
+"""Each figure holds the data that it claims to show."""
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from sklearn import metrics as sk
+
+from tabular_lstm import figures
+
+LABELS = np.array([0, 0, 1, 1, 0, 1])
+PREDICTIONS = {
+    "network": np.array([0.1, 0.6, 0.4, 0.9, 0.3, 1.0]),
+    "majority_class": np.full(6, 0.5),
+    "logistic_regression": np.array([0.2, 0.3, 0.8, 0.7, 0.4, 0.6]),
+    "hist_gradient_boosting": np.array([0.9, 0.1, 0.2, 0.8, 0.5, 0.5]),
+}
+
+
+def trace(figure: go.Figure, name: str) -> go.Scatter:
+    """The one trace whose name starts so."""
+    (found,) = [trace for trace in figure.data if trace.name.startswith(name)]
+    return found
+
+
+def test_learning_curves_show_both_losses_and_the_kept_epoch() -> None:
+    history = {
+        "loss": [0.7, 0.6, 0.5],
+        "accuracy": [0.5, 0.6, 0.7],
+        "validation_loss": [0.65, 0.55, 0.6],
+        "best_epoch": 2,
+    }
+    figure = figures.learning_curves(history)
+    assert len(figure.data) == 2
+    for name, losses in {"fitted rows": "loss", "validation rows": "validation_loss"}.items():
+        assert list(trace(figure, name).x) == [1, 2, 3]
+        assert list(trace(figure, name).y) == history[losses]
+    (line,) = figure.layout.shapes
+    assert line.x0 == line.x1 == 2
+    assert "epoch 2" in figure.layout.annotations[0].text
+
+
+def test_learning_curve_without_validation_rows() -> None:
+    figure = figures.learning_curves({"loss": [0.7, 0.6], "best_epoch": 2})
+    (curve,) = figure.data
+    assert list(curve.y) == [0.7, 0.6]
+    assert figure.layout.shapes[0].x0 == 2
+
+
+def test_roc_has_a_curve_of_every_model() -> None:
+    figure = figures.roc(LABELS, PREDICTIONS)
+    assert len(figure.data) == 4
+    for model, probabilities in PREDICTIONS.items():
+        curve = trace(figure, figures.NAMES[model])
+        x, y = np.asarray(curve.x), np.asarray(curve.y)
+        assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
+        area = sk.roc_auc_score(LABELS, probabilities)
+        assert np.trapezoid(y, x) == pytest.approx(area)
+        assert f"AUC {area:.3f}" in curve.name
+
+
+def test_precision_recall_has_a_curve_of_every_model() -> None:
+    figure = figures.precision_recall(LABELS, PREDICTIONS)
+    assert len(figure.data) == 4
+    for model, probabilities in PREDICTIONS.items():
+        curve = trace(figure, figures.NAMES[model])
+        recall, precision = np.asarray(curve.x), np.asarray(curve.y)
+        mean = sk.average_precision_score(LABELS, probabilities)
+        assert -np.sum(np.diff(recall) * precision[:-1]) == pytest.approx(mean)
+        assert f"average {mean:.3f}" in curve.name
+
+
+def test_calibration_has_the_bins_of_every_model_beside_the_perfect_line() -> None:
+    figure = figures.calibration(LABELS, PREDICTIONS)
+    assert len(figure.data) == 5
+    perfect = trace(figure, "perfect")
+    assert list(perfect.x) == list(perfect.y) == [0, 1]
+    constant = trace(figure, figures.NAMES["majority_class"])
+    assert (list(constant.x), list(constant.y)) == ([0.5], [0.5])
+    assert list(constant.text) == ["6 rows"]
+    network = trace(figure, "network")
+    # 0.9 and 1.0 share the last bin.
+    assert list(network.x) == pytest.approx([0.1, 0.3, 0.4, 0.6, 0.95])
+    assert list(network.y) == [0, 0, 1, 0, 1]
+    assert list(network.text) == ["1 rows", "1 rows", "1 rows", "1 rows", "2 rows"]
+
+
+def test_each_model_keeps_its_color() -> None:
+    drawn = (
+        figures.roc(LABELS, PREDICTIONS),
+        figures.precision_recall(LABELS, PREDICTIONS),
+        figures.calibration(LABELS, PREDICTIONS),
+    )
+    for model, name in figures.NAMES.items():
+        for figure in drawn[:2]:
+            assert trace(figure, name).line.color == figures.COLORS[model]
+        assert trace(drawn[2], name).marker.color == figures.COLORS[model]
+    assert len(set(figures.COLORS.values())) == 4
+
+
+def test_confusion_matrix_has_actual_classes_in_rows_and_predicted_in_columns() -> None:
+    counts = {
+        "true_negatives": 50,
+        "false_positives": 7,
+        "false_negatives": 11,
+        "true_positives": 32,
+    }
+    figure = figures.confusion_matrix(counts, positive="sick", negative="well")
+    (heatmap,) = figure.data
+    cells = {
+        (actual, predicted): heatmap.z[row][column]
+        for row, actual in enumerate(heatmap.y)
+        for column, predicted in enumerate(heatmap.x)
+    }
+    assert cells == {
+        ("class well", "class well"): 50,
+        ("class well", "class sick"): 7,
+        ("class sick", "class well"): 11,
+        ("class sick", "class sick"): 32,
+    }
+    assert [list(row) for row in heatmap.text] == [[50, 7], [11, 32]]
+    assert figure.layout.xaxis.title.text == "predicted"
+    assert figure.layout.yaxis.title.text == "actual"
+
+
+def test_most_important_feature_stands_on_top() -> None:
+    importances = {
+        "glucose": {"mean": 0.2, "std": 0.02},
+        "age": {"mean": 0.1, "std": 0.01},
+        "bmi": {"mean": -0.01, "std": 0.03},
+    }
+    (bars,) = figures.permutation_importance(importances).data
+    assert bars.orientation == "h"
+    # Plotly draws the last one on top.
+    assert list(bars.y) == ["bmi", "age", "glucose"]
+    assert list(bars.x) == [-0.01, 0.1, 0.2]
+    assert list(bars.error_x.array) == [0.03, 0.01, 0.02]
+
+
+def test_score_distribution_holds_the_rows_of_both_classes() -> None:
+    figure = figures.score_distribution(
+        LABELS, PREDICTIONS["network"], 0.35, {0: "well", 1: "sick"}
+    )
+    assert len(figure.data) == 2
+    for name, probabilities in {
+        "class well": [0.1, 0.6, 0.3],
+        "class sick": [0.4, 0.9, 1.0],
+    }.items():
+        bars = trace(figure, name)
+        heights = {round(float(x), 3): float(y) for x, y in zip(bars.x, bars.y, strict=True) if y}
+        assert sum(heights.values()) == pytest.approx(1)
+        for probability in probabilities:
+            near = [x for x in heights if abs(x - probability) <= bars.width / 2 + 1e-9]
+            assert near, probability
+    (line,) = figure.layout.shapes
+    assert line.x0 == line.x1 == 0.35
+
+
+def test_every_probability_falls_into_a_bar() -> None:
+    figure = figures.score_distribution(LABELS, PREDICTIONS["network"], 0.5, {0: "no", 1: "yes"})
+    for bars in figure.data:
+        assert sum(bars.y) == pytest.approx(1)
+        assert min(bars.x) - bars.width / 2 >= -1e-9
+        assert max(bars.x) + bars.width / 2 <= 1 + 1e-9

@@ -1,0 +1,297 @@
+"""Metrics against hand and scikit-learn, bootstrap intervals, and permutation importance."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from tabular_lstm import metrics
+from tabular_lstm.metrics import (
+    bootstrap,
+    calibration_bins,
+    expected_calibration_error,
+    interval,
+    permutation_importance,
+    point_metrics,
+)
+
+LABELS = np.array([0, 0, 1, 1, 1])
+PROBABILITIES = np.array([0.1, 0.6, 0.4, 0.5, 0.9])
+
+
+def noisy(rows: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and probabilities that say something about them."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(2, size=rows)
+    return labels, np.clip(0.3 + 0.4 * labels + rng.normal(0, 0.25, rows), 0.01, 0.99)
+
+
+# Points
+
+
+def test_point_metrics_by_hand() -> None:
+    measured = point_metrics(LABELS, PROBABILITIES, 0.5)
+    # Of the six pairs of a positive and a negative, 0.4 and 0.5 rank below 0.6.
+    assert measured["roc_auc"] == pytest.approx(4 / 6)
+    assert measured["accuracy"] == pytest.approx(3 / 5)
+    # Positives found at ranks 1, 3 and 4.
+    assert measured["average_precision"] == pytest.approx((1 / 1 + 2 / 3 + 3 / 4) / 3)
+    assert measured["log_loss"] == pytest.approx(-np.log([0.9, 0.4, 0.4, 0.5, 0.9]).mean())
+    assert measured["brier_score"] == pytest.approx((0.01 + 0.36 + 0.36 + 0.25 + 0.01) / 5)
+    # Every row is alone in its bin.
+    assert measured["expected_calibration_error"] == pytest.approx(
+        (0.1 + 0.6 + 0.6 + 0.5 + 0.1) / 5
+    )
+    assert measured["confusion_matrix"] == {
+        "true_negatives": 1,
+        "false_positives": 1,
+        "false_negatives": 1,
+        "true_positives": 2,
+    }
+    assert measured["decision_threshold"] == 0.5
+
+
+def test_point_metrics_agree_with_scikit_learn() -> None:
+    labels, probabilities = noisy()
+    measured = point_metrics(labels, probabilities, 0.4)
+    decided = probabilities >= 0.4
+    assert measured["accuracy"] == pytest.approx(sk.accuracy_score(labels, decided))
+    assert measured["brier_score"] == pytest.approx(sk.brier_score_loss(labels, probabilities))
+    assert measured["log_loss"] == pytest.approx(sk.log_loss(labels, probabilities))
+    assert measured["roc_auc"] == pytest.approx(sk.roc_auc_score(labels, probabilities))
+    assert list(measured["confusion_matrix"].values()) == [
+        *sk.confusion_matrix(labels, decided).ravel()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "positives"), [(0.1, 5), (0.5, 3), (0.51, 2), (0.6, 2), (0.95, 0)]
+)
+def test_a_row_on_the_threshold_is_positive(threshold: float, positives: int) -> None:
+    matrix = point_metrics(LABELS, PROBABILITIES, threshold)["confusion_matrix"]
+    assert matrix["false_positives"] + matrix["true_positives"] == positives
+
+
+def test_confusion_matrix_has_four_counts_when_one_class_is_decided() -> None:
+    matrix = point_metrics(LABELS, np.full(5, 0.2), 0.5)["confusion_matrix"]
+    assert list(matrix.values()) == [2, 0, 3, 0]
+
+
+def test_point_metrics_are_plain_json() -> None:
+    measured = point_metrics(LABELS, PROBABILITIES, 0.5)
+    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
+    assert {type(value) for value in measured.values()} == {float, dict}
+    assert {type(count) for count in measured["confusion_matrix"].values()} == {int}
+
+
+# Calibration
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "error"),
+    [
+        ([1], [1.0], 0.0),
+        ([0], [1.0], 1.0),
+        ([0, 1], [0.0, 1.0], 0.0),
+        ([0, 1, 1, 1], [0.75, 0.75, 0.75, 0.75], 0.0),
+        ([0, 0, 1, 1], [0.75, 0.75, 0.75, 0.75], 0.25),
+        # 0.95 and 1.0 share the last bin: mean 0.975, half of its rows positive.
+        ([1, 0], [0.95, 1.0], 0.475),
+        # A bin of three rows, off by 0.36 - 1 / 3, and one of a single row, off by 0.9.
+        ([0, 0, 1, 1], [0.34, 0.36, 0.38, 0.1], (3 * (0.36 - 1 / 3) + 0.9) / 4),
+    ],
+)
+def test_calibration_error_by_hand(
+    labels: list[int], probabilities: list[float], error: float
+) -> None:
+    measured = expected_calibration_error(np.array(labels), np.array(probabilities))
+    assert measured == pytest.approx(error)
+
+
+def test_calibration_bins_leave_empty_bins_out() -> None:
+    rows, predicted, observed = calibration_bins(np.array([0, 1, 1]), np.array([0.02, 0.04, 1.0]))
+    assert rows.tolist() == [2, 1]
+    assert predicted == pytest.approx([0.03, 1.0])
+    assert observed == pytest.approx([0.5, 1.0])
+
+
+# Bootstrap
+
+
+@st.composite
+def weighted_rows(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels of both classes, probabilities with many ties, and how often each row is drawn."""
+    count = draw(st.integers(2, 12))
+    cells = st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.2, 0.5, 0.5001, 1.0]))
+    rows = draw(st.lists(cells, min_size=count, max_size=count))
+    counts = draw(st.lists(st.integers(0, 4), min_size=count, max_size=count))
+    labels, probabilities = (np.array(column) for column in zip(*rows, strict=True))
+    return labels, probabilities, np.array(counts)
+
+
+@given(weighted_rows())
+def test_weighted_auc_is_that_of_scikit_learn(
+    drawn: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    labels, probabilities, counts = drawn
+    measured = metrics._weighted_auc(labels, probabilities, counts[None, :])
+    if len(set(labels[counts > 0])) == 2:
+        expected = sk.roc_auc_score(labels, probabilities, sample_weight=counts)
+        assert measured == pytest.approx([expected])
+    else:
+        assert np.isnan(measured).all()
+
+
+def test_each_row_of_counts_has_its_own_auc() -> None:
+    counts = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 2, 1, 0, 1], [1, 1, 0, 0, 0]])
+    measured = metrics._weighted_auc(LABELS, PROBABILITIES, counts)
+    np.testing.assert_allclose(measured, [4 / 6, 1.0, 0.5, np.nan])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_intervals_hold_the_point(seed: int) -> None:
+    labels, probabilities = noisy(seed=seed)
+    resampled = bootstrap(labels, {"network": probabilities}, 0.5, 500, 0)["network"]
+    measured = point_metrics(labels, probabilities, 0.5)
+    assert set(resampled) == {"accuracy", "roc_auc", "log_loss"}
+    for metric, values in resampled.items():
+        assert values.shape == (500,)
+        low, high = interval(values)
+        assert low < measured[metric] < high
+        assert np.mean(values) == pytest.approx(measured[metric], abs=0.02)
+
+
+def test_more_rows_narrow_the_interval() -> None:
+    widths = []
+    for rows in (50, 800):
+        labels, probabilities = noisy(rows)
+        values = bootstrap(labels, {"network": probabilities}, 0.5, 300, 0)["network"]["roc_auc"]
+        low, high = interval(values)
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 2
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1e-9, 0.4])
+def test_resamples_cost_a_sure_mistake_as_the_point_does(wrong: float) -> None:
+    labels = np.array([0, 1] * 10)
+    probabilities = np.where(labels == 1, wrong, 1 - wrong)
+    measured = point_metrics(labels, probabilities, 0.5)["log_loss"]
+    resampled = bootstrap(labels, {"network": probabilities}, 0.5, 100, 0)["network"]["log_loss"]
+    np.testing.assert_allclose(resampled, measured, rtol=1e-6)
+
+
+def test_seed_decides_the_resamples() -> None:
+    labels, probabilities = noisy()
+    once, again, other = (
+        bootstrap(labels, {"network": probabilities}, 0.5, 100, seed)["network"]
+        for seed in (3, 3, 4)
+    )
+    for metric, values in once.items():
+        np.testing.assert_array_equal(values, again[metric])
+        assert (values != other[metric]).any()
+
+
+def test_models_are_measured_on_the_same_resamples() -> None:
+    labels, probabilities = noisy()
+    models = {"network": probabilities, "other": 1 - probabilities, "same": probabilities.copy()}
+    resampled = bootstrap(labels, models, 0.5, 100, 0)
+    assert set(resampled) == set(models)
+    for metric, values in resampled["network"].items():
+        assert interval(values - resampled["same"][metric]) == [0.0, 0.0]
+    # Of a reversed ranking the AUC is 1 - AUC in every resample, not just on average.
+    np.testing.assert_allclose(
+        resampled["other"]["roc_auc"], 1 - resampled["network"]["roc_auc"], atol=1e-12
+    )
+
+
+def test_a_resample_of_one_class_has_no_auc() -> None:
+    labels, probabilities = np.array([0, 0, 0, 1]), np.array([0.2, 0.6, 0.3, 0.5])
+    resampled = bootstrap(labels, {"network": probabilities}, 0.5, 300, 0)["network"]
+    without = np.isnan(resampled["roc_auc"])
+    # A resample lacks the one positive row with probability (3 / 4) ** 4 = 0.32.
+    assert 0.2 < without.mean() < 0.45
+    assert not np.isnan(resampled["accuracy"]).any()
+    assert not np.isnan(resampled["log_loss"]).any()
+    assert np.isfinite(interval(resampled["roc_auc"])).all()
+
+
+@pytest.mark.parametrize("block_cells", [1, 200, 7 * 200, 99 * 200])
+def test_block_size_changes_nothing(block_cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, probabilities = noisy()
+    whole = bootstrap(labels, {"network": probabilities}, 0.5, 100, 0)["network"]
+    monkeypatch.setattr(metrics, "BLOCK_CELLS", block_cells)
+    in_blocks = bootstrap(labels, {"network": probabilities}, 0.5, 100, 0)["network"]
+    for metric, values in whole.items():
+        np.testing.assert_allclose(in_blocks[metric], values, rtol=1e-12)
+
+
+def test_interval_holds_the_middle_95_percent() -> None:
+    values = np.arange(1001.0)
+    assert interval(np.append(values[::-1], np.nan)) == pytest.approx([25.0, 975.0])
+    assert [type(bound) for bound in interval(values)] == [float, float]
+
+
+# Permutation importance
+
+
+def importance(weights: list[float], **changed: Any) -> dict[str, dict[str, float]]:
+    """Importances for a model that adds up its slots by these weights."""
+    rng = np.random.default_rng(0)
+    sequences = rng.normal(size=(120, 2, 2)).astype(np.float32)
+
+    def predict(sequences: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-sequences.reshape(len(sequences), -1) @ weights))
+
+    arguments: dict[str, Any] = {
+        "predict": predict,
+        "sequences": sequences,
+        "labels": (predict(sequences) > 0.5).astype(int),
+        "features": ["a", "b", "c", "d"],
+        "repeats": 5,
+        "seed": 0,
+    }
+    return permutation_importance(**{**arguments, **changed})
+
+
+def test_only_the_informative_feature_has_importance() -> None:
+    measured = importance([0.0, 0.0, 3.0, 0.0])
+    assert next(iter(measured)) == "c"
+    # The labels are the model's own, so shuffling takes all of the AUC of 1 but chance's 0.5.
+    assert measured["c"]["mean"] == pytest.approx(0.5, abs=0.1)
+    assert measured["c"]["std"] > 0
+    for feature in "abd":
+        assert measured[feature] == {"mean": 0.0, "std": 0.0}
+
+
+def test_importances_come_largest_first() -> None:
+    measured = importance([1.0, 4.0, 0.0, 2.0])
+    means = [value["mean"] for value in measured.values()]
+    assert list(measured) == ["b", "d", "a", "c"]
+    assert means == sorted(means, reverse=True)
+
+
+def test_padded_slots_have_no_importance() -> None:
+    assert set(importance([1.0, 1.0, 1.0, 1.0], features=["a", "b", "c"])) == {"a", "b", "c"}
+
+
+def test_seed_decides_the_shuffles() -> None:
+    weights = [1.0, 2.0, 3.0, 4.0]
+    assert importance(weights) == importance(weights)
+    assert importance(weights) != importance(weights, seed=1)
+
+
+def test_importance_leaves_the_sequences_alone() -> None:
+    sequences = np.random.default_rng(1).normal(size=(120, 2, 2))
+    before = sequences.copy()
+    importance([1.0, 1.0, 1.0, 1.0], sequences=sequences)
+    np.testing.assert_array_equal(sequences, before)
+
+
+def test_importances_are_plain_json() -> None:
+    measured = importance([1.0, 0.0, 0.0, 0.0], repeats=1)
+    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
+    assert {type(number) for value in measured.values() for number in value.values()} == {float}

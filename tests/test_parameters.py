@@ -1,0 +1,271 @@
+"""A parameter that is unknown or impossible is refused by name; conf says the defaults."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.validation import ParameterValidationError
+from pydantic import BaseModel, ValidationError
+
+from tabular_lstm.hooks import check_parameters
+from tabular_lstm.parameters import BLOCKS, Columns, Network, Parameters, Split, Stacked
+from tests.conftest import ROOT
+
+ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}
+ENVIRONMENTS = sorted(
+    path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local"
+)
+
+
+def conf(env: str = "base") -> dict[str, Any]:
+    """Load an environment's parameters as a run does, without the machine's own in conf/local."""
+    loader = OmegaConfigLoader(ROOT / "conf", env, base_env="base", default_run_env="base")
+    return loader["parameters"]
+
+
+def refusal(block: str, values: Any) -> str:
+    """Build a block that can't be built and give the message."""
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        BLOCKS[block].model_validate(values)
+    return str(error.value)
+
+
+# Impossible values
+
+
+@pytest.mark.parametrize(
+    ("block", "name", "value"),
+    [
+        ("validation", "max_quarantined_fraction", -0.01),
+        ("validation", "max_quarantined_fraction", 1.01),
+        ("split", "test_fraction", -0.2),
+        ("split", "test_fraction", 1),
+        ("split", "test_fraction", 1.5),
+        ("split", "test_fraction", math.nan),
+        ("split", "test_fraction", "a fifth"),
+        ("split", "test_fraction", None),
+        ("split", "salt", ""),
+        ("split", "salt", "s" * 65),
+        pytest.param("split", "salt", "é" * 33, id="split-salt of 66 bytes"),  # BLAKE2b takes 64
+        ("split", "salt", 7),
+        ("reshaping", "features_per_step", 0),
+        ("reshaping", "features_per_step", -2),
+        ("reshaping", "features_per_step", 1.5),
+        ("reshaping", "allow_padding", "perhaps"),
+        ("network", "kind", "transformer"),
+        ("network", "stacked", 32),
+        ("training", "epochs", 0),
+        ("training", "epochs", 2.5),
+        ("training", "batch_size", 0),
+        ("training", "batch_size", -8),
+        ("training", "learning_rate", 0),
+        ("training", "learning_rate", -0.1),
+        ("training", "learning_rate", math.inf),
+        ("training", "validation_fraction", 1),
+        ("training", "validation_fraction", -0.1),
+        ("training", "patience", 0),
+        ("training", "seed", -1),
+        ("training", "seed", 2**32),
+        ("evaluation", "decision_threshold", 0),
+        ("evaluation", "decision_threshold", 1),
+        ("evaluation", "bootstrap_resamples", 99),
+        ("evaluation", "importance_repeats", 0),
+        ("evaluation", "importance_rows", 1),
+        ("evaluation", "seed", -1),
+    ],
+)
+def test_an_impossible_value_is_refused_by_name(block: str, name: str, value: Any) -> None:
+    assert f"{name} = {value!r}: " in refusal(block, {name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "path"),
+    [
+        ("units", [], "stacked.units"),
+        ("units", 32, "stacked.units"),
+        ("units", [32, 0], "stacked.units.1"),
+        ("units", [-3], "stacked.units.0"),
+        ("units", [2.5], "stacked.units.0"),
+        ("dropout", 1, "stacked.dropout"),
+        ("dropout", -0.1, "stacked.dropout"),
+        ("normalization", "instance", "stacked.normalization"),
+    ],
+)
+def test_an_impossible_value_inside_a_block_is_refused_by_its_path(
+    name: str, value: Any, path: str
+) -> None:
+    assert f"{path} = " in refusal("network", {"stacked": {name: value}})
+
+
+@pytest.mark.parametrize(
+    ("values", "facts"),
+    [
+        ({"positive_class": 0}, ("positive_class and negative_class", "0")),
+        ({"positive_class": "0"}, ("positive_class and negative_class", "0")),
+        ({"positive_class": 0.0}, ("positive_class and negative_class", "0")),
+        ({"key": "y"}, ("'y'", "label and key")),
+        ({"features": []}, ("features", "at least 1")),
+        ({"features": ["a", "b", "a"]}, ("features", "twice")),
+        ({"features": ["a", "y"]}, ("features", "'y'", "label or key")),
+        ({"features": ["a", "id"], "key": "id"}, ("features", "'id'", "label or key")),
+        ({"bounds": {"age": [120, 18]}}, ("bounds", "'age'", "18", "120")),
+        ({"bounds": {"age": [18]}}, ("bounds.age",)),
+        ({"bounds": {"age": [18, 65, 120]}}, ("bounds.age",)),
+        ({"bounds": {"age": [18, math.inf]}}, ("bounds.age.1", "finite")),
+        ({"bounds": {"age": "adult"}}, ("bounds.age", "'adult'")),
+        ({"missing": {"age": 0}}, ("missing.age",)),
+        ({"missing": {"age": [math.nan]}}, ("missing.age.0", "finite")),
+        ({"label": None}, ("label",)),
+    ],
+)
+def test_impossible_column_roles_are_refused(
+    values: dict[str, Any], facts: tuple[str, ...]
+) -> None:
+    message = refusal("columns", ROLES | values)
+    assert all(fact in message for fact in facts)
+
+
+@pytest.mark.parametrize("name", ["label", "positive_class", "negative_class"])
+def test_a_role_without_default_must_be_declared(name: str) -> None:
+    values = {role: value for role, value in ROLES.items() if role != name}
+    assert f"{name} = " in refusal("columns", values)
+
+
+@pytest.mark.parametrize("name", ["positive_class", "negative_class"])
+@pytest.mark.parametrize("value", [True, False])
+def test_a_yaml_boolean_is_no_class(name: str, value: bool) -> None:
+    assert f"{name}.str = {value}: " in refusal("columns", ROLES | {name: value})
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_yaml_boolean_is_no_code_for_missing(value: bool) -> None:
+    assert "missing.age.0" in refusal("columns", ROLES | {"missing": {"age": [value]}})
+
+
+def test_all_faults_of_a_block_are_named_at_once() -> None:
+    message = refusal("training", {"epochs": 0, "patience": 0, "batchsize": 8})
+    assert all(fact in message for fact in ("epochs = 0", "patience = 0", "'batchsize'"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"positive_class": "yes", "negative_class": "no"},
+        {"positive_class": 2, "negative_class": 1},
+        {"positive_class": 0.5, "negative_class": -0.5},
+        {"key": "id"},
+        {"features": ["b", "a"]},
+        {"bounds": {"a": [None, 3], "b": [0, None], "c": [2, 2]}},
+        {"missing": {"a": [0, -9.5, "?"]}},
+    ],
+)
+def test_possible_column_roles_are_kept_as_declared(values: dict[str, Any]) -> None:
+    built = Columns.model_validate(ROLES | values)
+    assert {name: built.model_dump(mode="json")[name] for name in values} == values
+
+
+def test_the_class_keeps_its_type() -> None:
+    built = Columns.model_validate(ROLES | {"positive_class": "1", "negative_class": 2.0})
+    assert (built.positive_class, type(built.negative_class)) == ("1", float)
+
+
+# Unknown names
+
+
+@pytest.mark.parametrize(
+    ("block", "name", "close"),
+    [
+        ("columns", "labels", "label"),
+        ("columns", "postive_class", "positive_class"),
+        ("validation", "max_quarantine_fraction", "max_quarantined_fraction"),
+        ("split", "test_size_fraction", "test_fraction"),
+        ("reshaping", "feature_per_step", "features_per_step"),
+        ("network", "kinds", "kind"),
+        ("training", "epoch", "epochs"),
+        ("evaluation", "decision_treshold", "decision_threshold"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_closest_known(
+    block: str, name: str, close: str
+) -> None:
+    known = ROLES if block == "columns" else {}
+    message = refusal(block, known | {name: 1})
+    assert f"'{name}' is unknown" in message
+    assert f"did you mean '{close}'?" in message
+
+
+def test_an_unknown_name_inside_a_block_is_refused_by_its_path() -> None:
+    message = refusal("network", {"stacked": {"unit": [8]}})
+    assert "'stacked.unit' is unknown" in message
+    assert "did you mean 'units'?" in message
+
+
+def test_a_name_close_to_none_lists_the_known() -> None:
+    assert "known: test_fraction, salt" in refusal("split", {"q": 1})
+
+
+def test_an_unknown_block_is_refused_with_the_closest_known() -> None:
+    with pytest.raises(ParameterValidationError, match=r"'trainng' is unknown.*'training'"):
+        check_parameters({"split": {}, "trainng": {}})
+
+
+def test_a_block_close_to_none_lists_the_known() -> None:
+    with pytest.raises(ParameterValidationError) as error:
+        check_parameters({"q": {}})
+    assert ", ".join(BLOCKS) in str(error.value)
+
+
+def test_known_blocks_pass() -> None:
+    check_parameters(conf())
+
+
+# What the models promise
+
+
+def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Give a model and those inside it."""
+    yield model
+    for field in model.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from models(field.annotation)
+
+
+@pytest.mark.parametrize("model", [inner for block in BLOCKS.values() for inner in models(block)])
+def test_every_model_is_immutable_and_closed(model: type[BaseModel]) -> None:
+    assert issubclass(model, Parameters)
+    assert model.model_config["frozen"]
+    assert model.model_config["extra"] == "forbid"
+
+
+def test_a_value_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Split().salt = "another"  # type: ignore[misc]
+
+
+def test_defaults_are_not_shared() -> None:
+    before = [*Stacked().units]
+    Stacked().units.append(8)
+    Network().stacked.units.append(8)
+    assert Stacked().units == Network().stacked.units == before
+
+
+# What conf says
+
+
+def test_base_has_every_block() -> None:
+    assert set(conf()) == set(BLOCKS)
+
+
+@pytest.mark.parametrize("block", sorted(set(BLOCKS) - {"columns"}))
+def test_base_spells_out_the_defaults(block: str) -> None:
+    assert conf()[block] == BLOCKS[block]().model_dump(mode="json")
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_environment_has_possible_parameters(env: str) -> None:
+    parameters = conf(env)
+    check_parameters(parameters)
+    built = {name: BLOCKS[name].model_validate(values) for name, values in parameters.items()}
+    assert set(built) == set(BLOCKS)
