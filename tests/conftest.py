@@ -16,6 +16,9 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
+# Before any test imports TensorFlow, so that it computes as in a run.
+import tabular_lstm.settings  # noqa: F401
+
 ROOT = Path(__file__).resolve().parents[1]
 TINY = {
     "network": {"stacked": {"units": [4]}},

@@ -269,3 +269,24 @@ def test_every_environment_has_possible_parameters(env: str) -> None:
     check_parameters(parameters)
     built = {name: BLOCKS[name].model_validate(values) for name, values in parameters.items()}
     assert set(built) == set(BLOCKS)
+
+
+@pytest.mark.parametrize(("positive", "negative"), [("yes", 0), ("no", "yes"), (1, "one")])
+def test_a_word_and_a_number_are_two_classes(positive: str | int, negative: str | int) -> None:
+    values = {"positive_class": positive, "negative_class": negative}
+    assert Columns.model_validate(ROLES | values).positive_class == positive
+
+
+@pytest.mark.parametrize(
+    ("block", "name"), [("training", "epochs"), ("split", "test_fraction"), ("evaluation", "seed")]
+)
+def test_yes_is_no_number(block: str, name: str) -> None:
+    assert name in refusal(block, {name: True})
+
+
+def test_faults_of_blocks_are_named_together_whatever_is_to_run() -> None:
+    with pytest.raises(ParameterValidationError) as error:
+        check_parameters({"training": {"epochs": -1}, "splt": {}})
+    assert "'training'" in str(error.value)
+    assert "epochs = -1" in str(error.value)
+    assert "'split'" in str(error.value)

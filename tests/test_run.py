@@ -255,3 +255,16 @@ def test_every_entry_of_the_catalog_is_used(project: Project) -> None:
         entries = session.load_context().config_loader["catalog"].keys()
     used = set(pipelines["__default__"].datasets())
     assert {name for name in entries if "{" not in name} <= used
+
+
+def test_rows_without_a_probability_stop_the_run_by_name(project: Project) -> None:
+    """The tutorial's network takes no missing values, in train rows or in the rows it judges."""
+    lines = project.raw.read_text().splitlines()
+    lines[7] = lines[7].replace(",31,", ",,")
+    project.raw.write_text("\n".join(lines) + "\n")
+    finished = project.command("run", "--env", "tutorial", "--params", "training.epochs=1")
+
+    assert finished.returncode == 1
+    assert "Traceback" not in finished.stderr
+    assert "row 7 " in finished.stderr
+    assert "network.kind: stacked" in finished.stderr

@@ -1,7 +1,9 @@
 """Kedro-Viz shows every node, layer and output: its page built, and opened in a real browser."""
 
+import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -37,9 +39,7 @@ LAYERS = [
 def address(project: Project) -> Iterator[str]:
     """Serve Kedro-Viz of a project that has run once."""
     project.run(**TINY)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = project.path / "viz.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
@@ -55,8 +55,18 @@ def address(project: Project) -> Iterator[str]:
         yield address
     finally:
         # The server is a child of the command: end the whole group.
-        os.killpg(server.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
+
+
+def free_port() -> int:
+    """Kedro-Viz takes no port above 49151, where the system would choose one."""
+    for port in random.sample(range(20000, 30000), 100):
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no free port among a hundred")
 
 
 def wait_until_it_answers(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

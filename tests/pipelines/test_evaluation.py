@@ -424,7 +424,8 @@ def importance_of(
 ) -> dict[str, dict[str, float]]:
     evaluation = EVALUATION.model_copy(update={"importance_rows": rows})
     candidate = candidate_of([0, 0, 3, 0])
-    return measure_importance(candidate, sequences, labels, schema_of(features), evaluation)
+    predictions = labels.rename("label").to_frame()
+    return measure_importance(candidate, sequences, predictions, schema_of(features), evaluation)
 
 
 @pytest.mark.parametrize("importance_rows", [2, 21, 1000])

@@ -144,7 +144,7 @@ def evaluate(
 def measure_importance(
     candidate: Any,
     evaluated_sequences: np.ndarray,
-    evaluated_labels: pd.Series,
+    candidate_predictions: pd.DataFrame,
     schema: dict[str, Any],
     evaluation: Evaluation,
 ) -> dict[str, dict[str, float]]:
@@ -154,7 +154,7 @@ def measure_importance(
     """
     from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
-    labels = evaluated_labels.to_numpy()
+    labels = candidate_predictions["label"].to_numpy()
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
     of_each = evaluation.importance_rows // 2
     rows = np.concatenate([order[labels[order] == label][:of_each] for label in (0, 1)])

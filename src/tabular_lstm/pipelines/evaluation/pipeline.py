@@ -59,7 +59,7 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "candidate",
                     "evaluated_sequences",
-                    "evaluated_labels",
+                    "candidate_predictions",
                     "schema",
                     "params:evaluation",
                 ],
