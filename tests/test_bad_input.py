@@ -233,9 +233,41 @@ def test_a_wrong_catalog_entry_is_refused_like_a_wrong_file(served: Project) -> 
     assert "data/01_raw/absent.csv: no such file" in refused(served, *DATA_PROCESSING)
 
 
-def test_a_fault_of_another_kind_keeps_its_traceback(project: Project) -> None:
+def test_an_output_that_cannot_be_written_is_said_in_one_line(project: Project) -> None:
     (project.path / "data/03_primary").write_text("a file where a folder must be")
+    finished = project.command("run", *DATA_PROCESSING)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("Error: ")
+    assert "03_primary" in finished.stderr
+    assert "Traceback" not in finished.stdout + finished.stderr
+
+
+def test_broken_yaml_is_said_with_its_file_and_line(project: Project) -> None:
+    (project.path / "conf/local/parameters.yml").write_text("split:\n  salt: [unclosed\n")
+    finished = project.command("run", *DATA_PROCESSING)
+    assert finished.returncode == 1
+    assert "conf/local/parameters.yml" in finished.stderr
+    assert "unable to read line" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_an_unknown_pipeline_is_refused_with_the_closest_known(project: Project) -> None:
+    result = CliRunner().invoke(run, ["--pipelines", "evaluaton"])
+    assert result.exit_code == 1
+    assert "'evaluaton' is unknown; did you mean 'evaluation'?" in result.output
+
+
+def test_another_dataset_for_the_raw_rows_is_refused(project: Project) -> None:
+    (project.path / "conf/local/catalog.yml").write_text(
+        "raw_rows: {type: pandas.CSVDataset, filepath: data/01_raw/diabetes.csv}"
+    )
     result = CliRunner().invoke(run, DATA_PROCESSING)
+    assert result.exit_code == 1
+    assert "RawCSVDataset" in result.output
+
+
+def test_a_fault_of_another_kind_keeps_its_traceback(project: Project) -> None:
+    result = CliRunner().invoke(run, [*DATA_PROCESSING, "--from-nodes", "nothing"])
     assert result.exit_code != 0
     assert not isinstance(result.exception, SystemExit | DataError)
     assert "Error: " not in result.output

@@ -240,12 +240,61 @@ def test_an_unknown_environment_is_named_in_one_line(project: Project) -> None:
     assert "Traceback" not in finished.stdout + finished.stderr
 
 
-def test_a_pipeline_can_go_on_from_what_is_on_disk(project: Project) -> None:
+def test_a_run_can_go_on_from_what_is_on_disk(project: Project) -> None:
     project.run("data_processing")
     project.run("reshaping", "training", **TINY)
     project.run("reshaping", "evaluation", **TINY)
 
     assert project.metrics()["test"].keys() == JUDGED
+
+
+@pytest.mark.parametrize("change", ["split.salt=another", "reshaping.features_per_step=4"])
+def test_a_candidate_is_not_judged_beside_other_rows_than_its_own(
+    project: Project, change: str
+) -> None:
+    project.run(**TINY)
+    finished = project.command(
+        "run", "--pipelines", "data_processing,reshaping,evaluation", "--params", change
+    )
+
+    assert finished.returncode == 1
+    assert "trained on other rows" in finished.stderr
+    assert len(project.versions("08_reporting/metrics.json")) == 1
+
+
+def test_rows_of_two_runs_are_not_mixed(project: Project) -> None:
+    """A run killed between its outputs leaves newer train rows than test rows."""
+    project.run("data_processing")
+    project.run("data_processing", split={"salt": "another"})
+    project.versions("03_primary/test_rows.parquet")[-1].unlink()
+    finished = project.command("run", "--pipelines", "reshaping,training,evaluation")
+
+    assert finished.returncode == 1
+    assert "different runs" in finished.stderr
+    assert project.versions("03_primary/train_rows.parquet")[-1].parent.name in finished.stderr
+
+
+@pytest.mark.parametrize("pipeline", ["reshaping", "training", "evaluation"])
+def test_what_is_not_there_to_start_from_is_named(project: Project, pipeline: str) -> None:
+    finished = project.command("run", "--pipelines", pipeline)
+
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("Error: ")
+    assert "train_" in finished.stderr
+    assert "kedro run" in finished.stderr
+
+
+def test_a_run_from_a_subfolder_logs_as_from_the_root(project: Project) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "kedro", "run", "--pipelines", "data_processing"],
+        cwd=project.path / "conf",
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    last = finished.stdout.splitlines()[-1]
+    assert last.endswith(f"{len(project.rows('test'))} test rows, 33.3 % of them positive")
 
 
 def test_every_entry_of_the_catalog_is_used(project: Project) -> None:

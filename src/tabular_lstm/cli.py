@@ -1,17 +1,26 @@
 """`kedro run`, ending in one clear message where the data or a parameter is at fault."""
 
+import difflib
 import logging
+import os
+import pkgutil
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import configure_logging
+from kedro.io import DatasetError
+from kedro.utils import find_kedro_project
 from kedro.validation import ParameterValidationError
 
+from tabular_lstm import pipelines
 from tabular_lstm.errors import DataError
 
-MENDABLE = (DataError, ParameterValidationError, MissingConfigException)
+MENDABLE = (DatasetError, ParameterValidationError, MissingConfigException, yaml.YAMLError)
 
 
 class Run(click.Command):
@@ -21,11 +30,12 @@ class Run(click.Command):
         """Run the pipeline.
 
         Raises:
-            click.ClickException: The data, a parameter or the environment's name is at fault.
-                Exit code 1.
+            click.ClickException: The data, a file of conf or a name is at fault. Exit code 1.
         """
+        _log_as_the_project_says()
         logging.getLogger("kedro.pipeline.node").addFilter(_is_news)
         try:
+            _refuse_unknown_pipelines(ctx.params["pipelines"])
             return super().invoke(ctx)
         except Exception as error:
             fault = _fault(error)
@@ -34,11 +44,28 @@ class Run(click.Command):
             raise click.ClickException(str(fault)) from error
 
 
+def _log_as_the_project_says() -> None:
+    """Read conf/logging.yml from below the project's root too; Kedro looks in this folder alone."""
+    project = find_kedro_project(Path.cwd())
+    if project and project != Path.cwd() and not os.environ.get("KEDRO_LOGGING_CONFIG"):
+        configure_logging(yaml.safe_load((project / "conf/logging.yml").read_text()))
+
+
+def _refuse_unknown_pipelines(names: list[str]) -> None:
+    known = [module.name for module in pkgutil.iter_modules(pipelines.__path__)]
+    for name in names:
+        if name not in {*known, "__default__"}:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+            raise click.ClickException(f"Pipeline '{name}' is unknown; {hint}")
+
+
 def _fault(error: BaseException | None) -> BaseException | None:
-    """Find the fault that the user can mend; Kedro wraps it where a dataset raised it."""
-    while error is not None and not isinstance(error, MENDABLE):
-        error = error.__cause__
-    return error
+    """Find the fault that the user can mend; Kedro wraps ours where a dataset raised it."""
+    cause = error
+    while cause is not None and not isinstance(cause, DataError):
+        cause = cause.__cause__
+    return cause or (error if isinstance(error, MENDABLE) else None)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

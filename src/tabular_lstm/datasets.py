@@ -81,7 +81,8 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
     # Lines above the header go first, so that rows are counted from the header on.
     header = load_args.get("header", "infer")
     above = load_args.get("skiprows", 0) + (header if isinstance(header, int) else 0)
-    text = "".join(text.splitlines(keepends=True)[above:])
+    if above:
+        text = "".join(io.StringIO(text).readlines()[above:])
     if not text.strip():
         raise DataError(f"{file}: the file is empty; expected a header and rows.")
     arguments = {
@@ -100,6 +101,7 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
         raise DataError(f"{file}: pandas cannot read it: {error}") from error
     if frame.empty:
         raise DataError(f"{file}: a header and no rows; expected at least one row per class.")
+    frame.columns = frame.columns.str.strip()
     if (decimal := load_args.get("decimal", ".")) != ".":
         number = rf"^(\s*[+-]?\d*){re.escape(decimal)}(\d*(?:[eE][+-]?\d+)?\s*)$"
         frame = frame.apply(lambda cells: cells.str.replace(number, r"\1.\2", regex=True))
@@ -129,9 +131,11 @@ def _decode(content: bytes, file: str, encoding: str) -> str:
         ) from error
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
+        utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         raise DataError(
             f"{file}, line {line}: byte 0x{content[error.start]:02x} is not {encoding}. Save the "
-            "file as UTF-8, or name its encoding in the catalog: load_args: {encoding: latin-1}."
+            "file as UTF-8, or name its encoding in the catalog: "
+            f"load_args: {{encoding: {'utf-16' if utf_16 else 'latin-1'}}}."
         ) from error
 
 
@@ -140,7 +144,7 @@ def _column_names(text: str, file: str, arguments: dict[str, Any]) -> list[str]:
     if arguments.get("names") is not None:
         return [str(name) for name in arguments["names"]]
     first_line = {**arguments, "header": None, "nrows": 1, "usecols": None}
-    names = [str(name) for name in pd.read_csv(io.StringIO(text), **first_line).iloc[0]]
+    names = [str(name).strip() for name in pd.read_csv(io.StringIO(text), **first_line).iloc[0]]
     if arguments["header"] is None:
         raise DataError(
             f"{file}: the catalog says header: null and no names; add names: [...] with one for "
@@ -179,8 +183,8 @@ def _refuse_ragged_rows(text: str, file: str, columns: int, arguments: dict[str,
     if rows:
         raise DataError(
             f"{file}: {row_list(rows)}: expected {columns} cells as there are columns, got "
-            f"{lengths[rows[0] - 1]} in row {rows[0]}. "
-            "A cell that holds the delimiter needs quotes."
+            f"{lengths[rows[0] - 1]} in row {rows[0]}. Rows are counted from 1 below the header; "
+            "a cell that holds the delimiter needs quotes."
         )
 
 

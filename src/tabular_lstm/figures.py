@@ -28,7 +28,7 @@ def learning_curves(history: dict[str, Any]) -> go.Figure:
     """Draw loss per epoch, with the epoch whose weights were kept."""
     epochs = list(range(1, len(history["loss"]) + 1))
     figure = _figure("Learning curves", "epoch", "binary cross-entropy")
-    for name, color in {"loss": "#0072B2", "validation_loss": "#D55E00"}.items():
+    for name, color in {"loss": "#56B4E9", "validation_loss": COLORS["network"]}.items():
         if name in history:
             label = "validation rows" if name == "validation_loss" else "fitted rows, with dropout"
             figure.add_scatter(x=epochs, y=history[name], name=label, line_color=color)
@@ -121,7 +121,7 @@ def score_distribution(
 ) -> go.Figure:
     """Draw how the network's probabilities spread in each class."""
     figure = _figure("Scores by class", "predicted probability", "share of the class's rows")
-    for label, color in {0: "#0072B2", 1: "#D55E00"}.items():
+    for label, color in {0: "#E69F00", 1: "#CC79A7"}.items():
         counts, edges = np.histogram(probabilities[labels == label], bins=20, range=(0, 1))
         figure.add_bar(
             x=(edges[:-1] + edges[1:]) / 2,

@@ -12,11 +12,16 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 from kedro.validation import ParameterValidationError
 
+from tabular_lstm.environments import output_folder
+from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import BLOCKS
 
 logger = logging.getLogger(__name__)
+
+SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
 
 
 def check_parameters(parameters: dict[str, Any]) -> None:
@@ -40,6 +45,33 @@ def check_parameters(parameters: dict[str, Any]) -> None:
             faults.append(f"Parameter '{name}': {error}")
     if faults:
         raise ParameterValidationError("\n".join(faults))
+
+
+def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any) -> None:
+    """Stop where what an earlier pipeline should have left is not there, or not of one run.
+
+    Raises:
+        DataError: Names what is missing, or the runs that the rows come from.
+    """
+    needed = sorted(
+        name
+        for name in pipeline.inputs()
+        if not name.startswith("params:") and name not in {"parameters", "raw_rows"}
+    )
+    if absent := [name for name in needed if not catalog.get(name).exists()]:
+        raise DataError(
+            f"{', '.join(absent)}: not there to start from. Add the pipeline that makes it, as in "
+            "--pipelines reshaping,training (sequences and labels are kept in memory), or run all: "
+            "kedro run."
+        )
+    runs = {
+        name: catalog.get(name).resolve_load_version() for name in needed if name in SPLIT_OUTPUTS
+    }
+    if len(set(runs.values())) > 1:
+        listed = ", ".join(f"{name} of {run}" for name, run in runs.items())
+        raise DataError(
+            f"The newest rows come from different runs: {listed}. Split them again: kedro run."
+        )
 
 
 @contextmanager
@@ -72,14 +104,30 @@ class RunHooks:
             catalog.save("run_id", save_version)
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Import TensorFlow, where it is used, without its notes on absent GPUs.
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
+        """Open the log, import TensorFlow quietly, and refuse to start from what is not there.
 
-        They are written before its log level counts, and would open every cron mail.
+        TensorFlow's notes on absent GPUs are written before its log level counts, and would
+        open every cron mail.
         """
+        env = run_params["env"]
+        logger.info(
+            "Run %s of environment %s, to %s/",
+            run_params["run_id"],
+            env or "base",
+            output_folder(env),
+        )
         if "candidate" in pipeline.datasets():
             with muted_stderr():
                 importlib.import_module("tensorflow")
+        refuse_to_start_halfway(pipeline, catalog)
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Say which node runs."""
+        logger.info("Running %s", node.name)
 
     @hook_impl
     def after_pipeline_run(self, run_result: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictFloat,
@@ -21,8 +22,15 @@ from pydantic import (
     model_validator,
 )
 
+
 # YAML reads an unquoted yes or no as a boolean; strict types refuse it for a text or a number.
-Value = StrictInt | StrictFloat | StrictStr
+def _quoted(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
+    return value
+
+
+Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
 Number = Annotated[float, Field(strict=True)]
 Fraction = Annotated[Number, Field(ge=0, lt=1)]
 
@@ -48,7 +56,10 @@ class Parameters(BaseModel):
     @classmethod
     def _fault(cls, type: str, loc: tuple[int | str, ...], msg: str, input: Any, **_: Any) -> str:
         path = ".".join(str(part) for part in loc)
+        if type == "missing":
+            return f"'{path}' is missing"
         if type != "extra_forbidden":
+            msg = msg.removeprefix("Value error, ")
             return f"{path} = {input!r}: {msg}" if path else msg
         block = cls
         for part in loc[:-1]:

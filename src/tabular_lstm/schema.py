@@ -1,5 +1,8 @@
 """The schema: all that turns a row into a sequence, learned from the train rows once."""
 
+from hashlib import blake2b
+
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from tabular_lstm.parameters import Value
@@ -36,3 +39,16 @@ class Schema(BaseModel):
     def padded_slots(self) -> int:
         """Slots at the end of the last step that no feature fills."""
         return self.steps * self.features_per_step - len(self.features)
+
+
+def fingerprint(sequences: np.ndarray, labels: np.ndarray) -> str:
+    """Hash sequences and labels, to tell whether a candidate was trained on just these.
+
+    Args:
+        sequences: float32 (rows, steps, features_per_step).
+        labels: (rows,), 0 or 1.
+    """
+    digest = blake2b(repr(sequences.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(sequences).tobytes())
+    digest.update(labels.astype(np.uint8).tobytes())
+    return digest.hexdigest()

@@ -218,14 +218,27 @@ def test_above_the_limit_the_run_stops(count: int, limit: float, rows: int) -> N
 
 def test_the_most_frequent_reasons_are_listed_first_with_their_rows() -> None:
     quarantined = pd.DataFrame(
-        {"row": range(1, 10), "reason": ["r1", "r2", "r2", "r3", "r4", "r5", "r6", "r7", "r2"]}
+        {
+            "row": range(1, 10),
+            "reason": [
+                "a: 'x' is not a number",
+                "b: 'x' is not a number; c: no label",
+                "b: 'y' is not a number",
+                "d: 9 is outside [0, 1]",
+                "e: 9 is outside [0, 1]",
+                "f: 9 is outside [0, 1]",
+                "g: 9 is outside [0, 1]",
+                "h: 9 is outside [0, 1]",
+                "b: 'z' is not a number",
+            ],
+        }
     )
     with pytest.raises(DataError) as error:
         accept_rows(valid(ROWS), quarantined, SOURCE, Validation(max_quarantined_fraction=0))
     lines = str(error.value).splitlines()
-    assert lines[1].strip() == "rows 2, 3, 9: r2"
-    assert lines[2].strip() == "row 1: r1"
-    assert "2 more reasons" in lines[6]
+    assert lines[1].strip() == "rows 2, 3, 9: b: 'x' is not a number, and the like"
+    assert lines[2].strip() == "row 1: a: 'x' is not a number"
+    assert "3 more reasons" in lines[6]
 
 
 # split_rows

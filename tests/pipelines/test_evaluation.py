@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Evaluation, Network
 from tabular_lstm.pipelines.evaluation.nodes import (
     assemble_metrics,
@@ -23,7 +24,7 @@ from tabular_lstm.pipelines.evaluation.nodes import (
     predict_with_candidate,
 )
 from tabular_lstm.pipelines.evaluation.pipeline import FIGURES
-from tabular_lstm.schema import Schema
+from tabular_lstm.schema import Schema, fingerprint
 
 EVALUATION = Evaluation(bootstrap_resamples=100, importance_repeats=2)
 BASELINES = ["majority_class", "logistic_regression", "hist_gradient_boosting"]
@@ -91,12 +92,29 @@ def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
     assert "test_fraction is 0" in warning.message
 
 
+@pytest.mark.parametrize("change", ["fewer rows", "other labels", "other slots", "other steps"])
+def test_a_candidate_of_other_train_rows_is_not_judged(change: str) -> None:
+    train, labels = rows_of(9)
+    history = {"trained_on": fingerprint(train, labels.to_numpy())}
+    now = {
+        "fewer rows": (train[1:], labels.iloc[1:]),
+        "other labels": (train, 1 - labels),
+        "other slots": (train[:, ::-1], labels),
+        "other steps": (train.reshape(len(train), 1, -1), labels),
+    }
+    with pytest.raises(DataError, match="trained on other rows"):
+        predict_with_candidate(None, history, *now[change], *rows_of(6, seed=1))
+
+
 # Predictions
 
 
 def test_candidate_predictions_name_each_row() -> None:
     sequences, labels = rows_of(12)
-    predictions = predict_with_candidate(candidate_of([0, 0, 3, 0]), sequences, labels)
+    history = {"trained_on": fingerprint(sequences, labels.to_numpy())}
+    predictions = predict_with_candidate(
+        candidate_of([0, 0, 3, 0]), history, sequences, labels, sequences, labels
+    )
     assert list(predictions) == ["row", "label", "network"]
     assert list(predictions["row"]) == list(labels.index)
     assert list(predictions["label"]) == list(labels)

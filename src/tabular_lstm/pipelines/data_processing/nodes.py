@@ -35,6 +35,11 @@ def validate_rows(
     Raises:
         DataError: A column is not in the file.
     """
+    if "file" not in raw_rows.attrs:
+        raise DataError(
+            "raw_rows: expected type: tabular_lstm.datasets.RawCSVDataset in the catalog; another "
+            "dataset does not tell which file and bytes the rows come from."
+        )
     file = raw_rows.attrs["file"]
     features = _features(raw_rows, columns)
     raw = raw_rows.set_axis(pd.RangeIndex(1, len(raw_rows) + 1, name="row"), axis="index")
@@ -52,7 +57,9 @@ def validate_rows(
     quarantined = raw[bad].reset_index(allow_duplicates=True)
     quarantined.insert(1, "reason", pd.Series(reasons, dtype=object), allow_duplicates=True)
     valid = values[~bad].astype({columns.label: "int64"})
-    logger.info("%d rows read: %d valid, %d quarantined", len(raw), len(valid), len(quarantined))
+    logger.info(
+        "%s: %d rows, %d valid, %d quarantined", file, len(raw), len(valid), len(quarantined)
+    )
     source = {"file": file, "sha256": raw_rows.attrs["sha256"]}
     return valid, quarantined, source | {"rows": len(raw), "quarantined_rows": len(quarantined)}
 
@@ -72,16 +79,16 @@ def accept_rows(
     """
     limit = validation.max_quarantined_fraction
     if len(quarantined_rows) / source["rows"] > limit:
-        reasons = quarantined_rows.groupby("reason", sort=False)["row"].agg(list)
-        by_count = sorted(reasons.items(), key=lambda item: -len(item[1]))
-        listed = "".join(f"\n  {row_list(rows)}: {reason}" for reason, rows in by_count[:5])
-        more = f"\n  and {len(by_count) - 5} more reasons" if len(by_count) > 5 else ""
         raise DataError(
             f"{source['file']}: {len(quarantined_rows)} of {source['rows']} rows were quarantined, "
-            f"more than max_quarantined_fraction = {limit} allows:{listed}{more}\n"
-            "Mend the rows (all are in quarantined_rows.csv), or declare in conf what the columns "
-            "may hold."
+            f"more than max_quarantined_fraction = {limit} allows:{_reasons(quarantined_rows)}\n"
+            "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them "
+            "all. Mend them, or declare in conf what the columns may hold: leave a column of words "
+            "out of columns.features, name its codes in columns.missing, widen columns.bounds, "
+            'or, for decimal commas, set load_args: {decimal: ","} in the catalog.'
         )
+    if len(quarantined_rows):
+        logger.warning("In quarantine:%s", _reasons(quarantined_rows))
     return valid_rows
 
 
@@ -156,6 +163,22 @@ def _features(raw: pd.DataFrame, columns: Columns) -> list[str]:
                 f"feature. The features are: {', '.join(features)}."
             )
     return features
+
+
+def _reasons(quarantined: pd.DataFrame) -> str:
+    """List the reasons, a line for each column and kind with its first example, commonest first."""
+    found: dict[str, tuple[str, list[int]]] = {}
+    for row, reasons in zip(quarantined["row"], quarantined["reason"], strict=True):
+        for reason in reasons.split("; "):
+            column, _, problem = reason.partition(": ")
+            kind = f"{column}{problem[problem.find(' is ') :]}"
+            found.setdefault(kind, (reason, []))[1].append(row)
+    by_count = sorted(found.values(), key=lambda item: -len(item[1]))
+    listed = "".join(
+        f"\n  {row_list(rows)}: {example}{', and the like' if len(rows) > 1 else ''}"
+        for example, rows in by_count[:5]
+    )
+    return listed + (f"\n  and {len(by_count) - 5} more reasons" if len(by_count) > 5 else "")
 
 
 def _hashes(rows: pd.DataFrame, columns: Columns, salt: str) -> np.ndarray:

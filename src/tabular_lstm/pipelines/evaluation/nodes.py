@@ -23,7 +23,7 @@ from tabular_lstm.metrics import (
     point_metrics,
 )
 from tabular_lstm.parameters import Evaluation, Network
-from tabular_lstm.schema import Schema
+from tabular_lstm.schema import Schema, fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,12 @@ def choose_evaluated_rows(
 
 
 def predict_with_candidate(
-    candidate: Any, evaluated_sequences: np.ndarray, evaluated_labels: pd.Series
+    candidate: Any,
+    history: dict[str, Any],
+    train_sequences: np.ndarray,
+    train_labels: pd.Series,
+    evaluated_sequences: np.ndarray,
+    evaluated_labels: pd.Series,
 ) -> pd.DataFrame:
     """Give each evaluated row its probability.
 
@@ -54,8 +59,15 @@ def predict_with_candidate(
         `row`, `label` (1 is the positive class) and `network`, the probability.
 
     Raises:
-        DataError: The candidate gives none for some rows.
+        DataError: The candidate was trained on other rows, or on these laid out otherwise, so
+            that the test rows may be among its own; or it gives no probability for some rows.
     """
+    if fingerprint(train_sequences, train_labels.to_numpy()) != history["trained_on"]:
+        raise DataError(
+            "The newest candidate was trained on other rows, or on other features of them, than "
+            "the newest train rows and columns give: it cannot be judged on their test rows. "
+            "Train it again: kedro run."
+        )
     from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
     probabilities = predict(candidate, evaluated_sequences)
@@ -205,8 +217,7 @@ def draw_figures(
     classes = {0: str(known.negative_class), 1: str(known.positive_class)}
     judged = scores[scores["evaluated_on"]]
     threshold = judged["decision_threshold"]
-    return (
-        figures.learning_curves(history),
+    drawn = (
         figures.roc(labels, predictions),
         figures.precision_recall(labels, predictions),
         figures.calibration(labels, predictions),
@@ -214,6 +225,9 @@ def draw_figures(
         figures.permutation_importance(permutation_importance),
         figures.score_distribution(labels, predictions["network"], threshold, classes),
     )
+    for figure in drawn:
+        figure.layout.title.text += f", {len(labels)} {scores['evaluated_on']} rows"
+    return (figures.learning_curves(history), *drawn)
 
 
 def compare_with_baselines(scores: dict[str, Any], data_summary: dict[str, Any]) -> list[str]:
@@ -249,7 +263,7 @@ def _by_model(
 def _comparison(name: str, network: dict[str, Any], baseline: dict[str, Any]) -> str:
     difference = baseline["network_minus_baseline"]["roc_auc"]
     low, high = difference["interval"]
-    other = figures.NAMES[name]
+    other = figures.NAMES[name].replace("majority", "the majority")
     verdict = (
         f"The network beats {other}"
         if low > 0

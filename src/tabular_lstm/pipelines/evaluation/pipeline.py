@@ -21,13 +21,25 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.choose_evaluated_rows,
-                inputs=["train_sequences", "train_labels", "test_sequences", "test_labels"],
+                inputs=[
+                    "train_sequences",
+                    "train_labels",
+                    "test_sequences",
+                    "test_labels",
+                ],
                 outputs=["evaluated_sequences", "evaluated_labels", "evaluated_on"],
                 name="choose_evaluated_rows",
             ),
             Node(
                 nodes.predict_with_candidate,
-                inputs=["candidate", "evaluated_sequences", "evaluated_labels"],
+                inputs=[
+                    "candidate",
+                    "history",
+                    "train_sequences",
+                    "train_labels",
+                    "evaluated_sequences",
+                    "evaluated_labels",
+                ],
                 outputs="candidate_predictions",
                 name="predict_with_candidate",
             ),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Network, Training
-from tabular_lstm.schema import Schema
+from tabular_lstm.schema import Schema, fingerprint
 
 # TensorFlow takes seconds to import. The functions below do it, not this module: Kedro imports
 # every pipeline to list them.
@@ -31,7 +31,8 @@ def train_network(
     """Train a copy of the network.
 
     Returns:
-        The candidate, and its history: see `tabular_lstm.network.fit.train`.
+        The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
+        fingerprint of the train sequences and labels.
 
     Raises:
         DataError: The loss is not finite.
@@ -50,4 +51,5 @@ def train_network(
             else f"Lower training.learning_rate = {training.learning_rate}."
         )
         raise DataError(f"Training failed: expected a finite loss, got {history['loss']}. {hint}")
-    return candidate, history
+    trained_on = fingerprint(train_sequences, train_labels.to_numpy())
+    return candidate, {**history, "trained_on": trained_on}
