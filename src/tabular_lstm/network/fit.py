@@ -39,14 +39,7 @@ def train(
     model.set_weights(network.get_weights())
     fitted, validation = _validation_split(labels, training)
     steps = -(-len(fitted) // training.batch_size)
-    model.compile(
-        loss="binary_crossentropy",
-        optimizer=keras.optimizers.Adam(training.learning_rate),
-        metrics=["accuracy"],
-        # One call into TensorFlow an epoch. XLA would take longer to compile than to train.
-        steps_per_execution=steps,
-        jit_compile=False,
-    )
+    _compile(model, training.learning_rate, steps)
     callbacks: list[keras.callbacks.Callback] = [_Progress(training.epochs)]
     validation_data = None
     if len(validation):
@@ -94,6 +87,17 @@ def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
         return np.empty(0)
     probabilities = model.predict(sequences, batch_size=PREDICT_BATCH, verbose=0)
     return np.asarray(probabilities, np.float64)[:, 0]
+
+
+def _compile(model: keras.Model, learning_rate: float, steps: int) -> None:
+    """Make an epoch one call into TensorFlow; XLA would compile for longer than it trains."""
+    model.compile(
+        loss="binary_crossentropy",
+        optimizer=keras.optimizers.Adam(learning_rate),
+        metrics=["accuracy"],
+        steps_per_execution=steps,
+        jit_compile=False,
+    )
 
 
 def _validation_split(labels: np.ndarray, training: Training) -> tuple[np.ndarray, np.ndarray]:

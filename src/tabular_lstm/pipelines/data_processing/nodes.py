@@ -120,8 +120,7 @@ def split_rows(
         if side == "test" and split.test_fraction == 0:
             continue
         for value, name in classes.items():
-            count = int((rows[columns.label] == value).sum())
-            if count < 2:
+            if (count := int((rows[columns.label] == value).sum())) < 2:
                 raise DataError(
                     f"{source['file']}: too few rows to split: of {len(accepted_rows)} rows the "
                     f"{side} side gets {count} with {columns.label} = {name!r}; expected at least "
