@@ -91,6 +91,15 @@ def test_names_stand_in_for_a_header_that_the_file_lacks() -> None:
     ]
 
 
+def test_spaces_around_names_do_not_count() -> None:
+    assert read("a, y \n1, 0\n")[0] == ["a", "y"]
+    assert "column name 'a' stands 2 times" in refusal("a, a,y\n1,2,0\n")
+
+
+def test_names_may_be_numbers() -> None:
+    assert read("1,0\n2,1\n", header=None, names=[0, 1])[0] == ["0", "1"]
+
+
 def test_names_replace_the_header() -> None:
     assert read("old,older\n1,0\n", header=0, names=["a", "y"]) == [["a", "y"], ["1", "0"]]
 

@@ -101,7 +101,7 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
         raise DataError(f"{file}: pandas cannot read it: {error}") from error
     if frame.empty:
         raise DataError(f"{file}: a header and no rows; expected at least one row per class.")
-    frame.columns = frame.columns.str.strip()
+    frame.columns = pd.Index([str(name).strip() for name in frame.columns])
     if (decimal := load_args.get("decimal", ".")) != ".":
         number = rf"^(\s*[+-]?\d*){re.escape(decimal)}(\d*(?:[eE][+-]?\d+)?\s*)$"
         frame = frame.apply(lambda cells: cells.str.replace(number, r"\1.\2", regex=True))

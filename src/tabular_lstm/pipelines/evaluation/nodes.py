@@ -90,7 +90,7 @@ def predict_with_baselines(
 ) -> pd.DataFrame:
     """Fit the baselines on the train rows and predict the evaluated ones.
 
-    Library defaults throughout. The majority class predicts every row's probability to be the
+    Library defaults, with iterations enough for the logistic regression to end. The majority class predicts every row's probability to be the
     share of positives; the logistic regression gets medians for missing values and
     standardized features.
 
