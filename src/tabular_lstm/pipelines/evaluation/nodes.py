@@ -90,9 +90,9 @@ def predict_with_baselines(
 ) -> pd.DataFrame:
     """Fit the baselines on the train rows and predict the evaluated ones.
 
-    Library defaults, with iterations enough for the logistic regression to end. The majority class predicts every row's probability to be the
-    share of positives; the logistic regression gets medians for missing values and
-    standardized features.
+    Library defaults, with iterations enough for the logistic regression to end. The majority class
+    predicts every row's probability to be the share of positives; the logistic regression gets
+    medians for missing values and standardized features.
 
     Returns:
         A column of probabilities for each baseline.
