@@ -25,6 +25,18 @@ TINY = {
     "training": {"epochs": 2},
     "evaluation": {"bootstrap_resamples": 100, "importance_repeats": 1},
 }
+# What metrics.json holds of every model.
+JUDGED = {
+    "accuracy",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier_score",
+    "expected_calibration_error",
+    "confusion_matrix",
+    "decision_threshold",
+    "interval",
+}
 
 
 @dataclass

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from kedro.framework.session import KedroSession
 
-from tests.conftest import TINY, Project
+from tests.conftest import JUDGED, TINY, Project
 
 FIGURES = {
     "learning_curves",
@@ -36,17 +36,6 @@ OUTPUTS = {
     "08_reporting/metrics.json",
     "08_reporting/verdict.json",
     *(f"08_reporting/{figure}.json" for figure in FIGURES),
-}
-JUDGED = {
-    "accuracy",
-    "roc_auc",
-    "average_precision",
-    "log_loss",
-    "brier_score",
-    "expected_calibration_error",
-    "confusion_matrix",
-    "decision_threshold",
-    "interval",
 }
 
 

@@ -26,7 +26,7 @@ def read_number(cells: pd.Series, columns: Columns) -> Checked:
     numbers[numbers.notna()] = text[numbers.notna()].to_numpy(dtype=object).astype("float64")
     low, high = columns.bounds.get(name, (None, None))
     is_code = numbers.isin([code for code in codes if not isinstance(code, str)])
-    outside = ~is_code & ((numbers < _or(low, -np.inf)) | (numbers > _or(high, np.inf)))
+    outside = ~is_code & numbers.notna() & (numbers != numbers.clip(low, high))
     problem = pd.Series("", index=cells.index, dtype=object)
     problem[outside] = name + ": " + text[outside] + f" is outside {_interval(low, high)}"
     infinite = numbers.abs() > LARGEST
@@ -65,10 +65,6 @@ def _matches(text: pd.Series, value: Value) -> pd.Series:
     if isinstance(value, str):
         return text == value
     return pd.to_numeric(text, errors="coerce") == value
-
-
-def _or(bound: float | None, otherwise: float) -> float:
-    return otherwise if bound is None else bound
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -1,6 +1,5 @@
 """`kedro run`, ending in one clear message where the data or a parameter is at fault."""
 
-import difflib
 import logging
 import os
 import pkgutil
@@ -19,6 +18,7 @@ from kedro.validation import ParameterValidationError
 
 from tabular_lstm import pipelines
 from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import unknown_name
 
 MENDABLE = (DatasetError, ParameterValidationError, MissingConfigException, yaml.YAMLError)
 
@@ -55,9 +55,7 @@ def _refuse_unknown_pipelines(names: list[str]) -> None:
     known = [module.name for module in pkgutil.iter_modules(pipelines.__path__)]
     for name in names:
         if name not in {*known, "__default__"}:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
-            raise click.ClickException(f"Pipeline '{name}' is unknown; {hint}")
+            raise click.ClickException(f"Pipeline {unknown_name(name, known)}")
 
 
 def _fault(error: BaseException | None) -> BaseException | None:

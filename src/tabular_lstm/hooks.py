@@ -1,6 +1,5 @@
 """What a run does around its nodes: check names, know its run id, close with the verdict."""
 
-import difflib
 import importlib
 import logging
 import os
@@ -17,7 +16,7 @@ from kedro.validation import ParameterValidationError
 
 from tabular_lstm.environments import output_folder
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import BLOCKS
+from tabular_lstm.parameters import BLOCKS, unknown_name
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +34,7 @@ def check_parameters(parameters: dict[str, Any]) -> None:
     faults = []
     for name, values in parameters.items():
         if name not in BLOCKS:
-            close = difflib.get_close_matches(name, BLOCKS, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(BLOCKS)}"
-            faults.append(f"Parameter '{name}' is unknown; {hint}")
+            faults.append(f"Parameter {unknown_name(name, list(BLOCKS))}")
             continue
         try:
             BLOCKS[name].model_validate(values)
@@ -54,9 +51,7 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any) -> None:
         DataError: Names what is missing, or the runs that the rows come from.
     """
     needed = sorted(
-        name
-        for name in pipeline.inputs()
-        if not name.startswith("params:") and name not in {"parameters", "raw_rows"}
+        name for name in pipeline.inputs() - {"raw_rows"} if not name.startswith("params:")
     )
     if absent := [name for name in needed if not catalog.get(name).exists()]:
         raise DataError(

@@ -6,6 +6,7 @@ and what it leaves out takes the default given here.
 """
 
 import difflib
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Annotated, Any, Literal, Self
 
@@ -33,6 +34,20 @@ def _quoted(value: Any) -> Any:
 Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
 Number = Annotated[float, Field(strict=True)]
 Fraction = Annotated[Number, Field(ge=0, lt=1)]
+
+
+def unknown_name(path: str, known: Sequence[str]) -> str:
+    """Say that the last name of a path is unknown, and which known one it may have meant.
+
+    Examples:
+        >>> unknown_name("training.epoch", ["epochs", "seed"])
+        "'training.epoch' is unknown; did you mean 'epochs'?"
+        >>> unknown_name("q", ["epochs", "seed"])
+        "'q' is unknown; known: epochs, seed"
+    """
+    close = difflib.get_close_matches(path.rpartition(".")[2], known, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+    return f"'{path}' is unknown; {hint}"
 
 
 class Parameters(BaseModel):
@@ -64,9 +79,7 @@ class Parameters(BaseModel):
         block = cls
         for part in loc[:-1]:
             block = block.model_fields[str(part)].annotation  # type: ignore[assignment]
-        close = difflib.get_close_matches(str(loc[-1]), block.model_fields, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(block.model_fields)}"
-        return f"'{path}' is unknown; {hint}"
+        return unknown_name(path, list(block.model_fields))
 
 
 class Columns(Parameters):

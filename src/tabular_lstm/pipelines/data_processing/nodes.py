@@ -170,7 +170,7 @@ def _reasons(quarantined: pd.DataFrame) -> str:
     for row, reasons in zip(quarantined["row"], quarantined["reason"], strict=True):
         for reason in reasons.split("; "):
             column, _, problem = reason.partition(": ")
-            kind = f"{column}{problem[problem.find(' is ') :]}"
+            kind = f"{column}: {problem.rpartition(' is ')[2]}"
             found.setdefault(kind, (reason, []))[1].append(row)
     by_count = sorted(found.values(), key=lambda item: -len(item[1]))
     listed = "".join(

@@ -263,7 +263,7 @@ def _by_model(
 def _comparison(name: str, network: dict[str, Any], baseline: dict[str, Any]) -> str:
     difference = baseline["network_minus_baseline"]["roc_auc"]
     low, high = difference["interval"]
-    other = figures.NAMES[name].replace("majority", "the majority")
+    other = f"{'the ' if name == 'majority_class' else ''}{figures.NAMES[name]}"
     verdict = (
         f"The network beats {other}"
         if low > 0
