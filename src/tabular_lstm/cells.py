@@ -36,6 +36,14 @@ def read_number(cells: pd.Series, columns: Columns) -> Checked:
     return numbers, problem
 
 
+def read_category(cells: pd.Series, columns: Columns) -> Checked:
+    """Read one categorical feature's cells as text, None where empty or declared as "missing"."""
+    text = cells.str.strip()
+    codes = {str(code) for code in columns.missing.get(str(cells.name), [])}
+    absent = text.str.lower().isin(EMPTY) | text.isin(codes)
+    return text.astype(object).mask(absent, None), pd.Series("", index=cells.index, dtype=object)
+
+
 def read_label(cells: pd.Series, columns: Columns) -> Checked:
     """Read the label as 1 (positive) or 0; a number matches however it is written."""
     text = cells.str.strip()

@@ -7,11 +7,11 @@ from kedro.io import DatasetError
 LISTED = 10
 
 
-class DataError(DatasetError):
+class DataError(DatasetError, ValueError):
     """The input data cannot be used. The message is complete: no traceback is needed.
 
     It is a `DatasetError` because Kedro passes that on unchanged out of a dataset's
-    `load` and wraps everything else.
+    `load` and wraps everything else, and a `ValueError` as scikit-learn's users expect.
     """
 
 

@@ -30,11 +30,16 @@ def learning_curves(history: dict[str, Any]) -> go.Figure:
     figure = _figure("Learning curves", "epoch", "binary cross-entropy")
     for name, color in {"loss": "#56B4E9", "validation_loss": COLORS["network"]}.items():
         if name in history:
-            label = "validation rows" if name == "validation_loss" else "fitted rows, with dropout"
+            label = (
+                "rows held out from each member"
+                if name == "validation_loss"
+                else "rows trained on, with dropout"
+            )
             figure.add_scatter(x=epochs, y=history[name], name=label, line_color=color)
     best = history["best_epoch"]
+    kept = "median epoch kept" if "best_epochs" in history else "epoch kept"
     figure.add_vline(
-        x=best, line_dash="dot", line_color="#777777", annotation_text=f"weights of epoch {best}"
+        x=best, line_dash="dot", line_color="#777777", annotation_text=f"{kept}: {best}"
     )
     return figure
 

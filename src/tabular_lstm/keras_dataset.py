@@ -10,12 +10,12 @@ class KerasModelDataset(TensorFlowModelDataset):  # type: ignore[misc]
     """A `.keras` file, loaded with safe mode on."""
 
     def preview(self) -> JSONPreview:
-        """List the layers of the newest version, each with its output shape and parameters."""
+        """List the layers of the newest version, each with the shapes of its weights."""
         model = self.load()
         layers = {
             layer.name: {
                 "type": type(layer).__name__,
-                "output": str(layer.output.shape),
+                "weights": {weight.name: str(tuple(weight.shape)) for weight in layer.weights},
                 "parameters": layer.count_params(),
             }
             for layer in model.layers

@@ -79,7 +79,7 @@ def calibration_bins(
 def bootstrap(
     labels: np.ndarray,
     probabilities: dict[str, np.ndarray],
-    decision_threshold: float,
+    decision_thresholds: dict[str, float],
     resamples: int,
     seed: int,
 ) -> dict[str, Resampled]:
@@ -99,7 +99,7 @@ def bootstrap(
     parts: dict[str, list[Resampled]] = {name: [] for name in probabilities}
     for counts in _resample_counts(len(labels), resamples, seed):
         for name, p in probabilities.items():
-            hits = (p >= decision_threshold) == labels
+            hits = (p >= decision_thresholds[name]) == labels
             parts[name].append(
                 {
                     "accuracy": counts @ hits / len(labels),

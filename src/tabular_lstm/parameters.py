@@ -93,6 +93,7 @@ class Columns(Parameters):
             features identify it.
         features: Columns to learn from, in this order. Default: every column but the label
             and the key, in the order of the file.
+        categorical: Features that are names and not amounts. Default: none, all are numbers.
         bounds: Lowest and highest possible value of a feature; `null` leaves an end open.
             Default: any finite number.
         missing: Values that mean "not measured", for each feature. An empty cell and NA,
@@ -104,6 +105,7 @@ class Columns(Parameters):
     negative_class: Value
     key: str | None = None
     features: Annotated[list[str], Field(min_length=1)] | None = None
+    categorical: list[str] = []
     bounds: dict[str, tuple[Number | None, Number | None]] = {}
     missing: dict[str, list[Value]] = {}
 
@@ -118,6 +120,8 @@ class Columns(Parameters):
             raise ValueError(f"features names a column twice: {features}")
         if used := {self.label, self.key} & set(features):
             raise ValueError(f"features holds {sorted(map(str, used))}, which is label or key")
+        if both := sorted(set(self.categorical) & set(self.bounds)):
+            raise ValueError(f"bounds are for numbers, and categorical holds {both}")
         for name, (low, high) in self.bounds.items():
             if low is not None and high is not None and low > high:
                 raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
@@ -168,62 +172,104 @@ class Reshaping(Parameters):
     """How a row becomes a sequence.
 
     Attributes:
-        features_per_step: How many features the network reads in one step.
+        features_per_step: How many features the network reads in one step. Default: as many as
+            make four steps, and at least two.
         allow_padding: Whether the last step may be filled up with slots that the network
             ignores. If not, a number of features that does not divide evenly is an error.
     """
 
-    features_per_step: Annotated[StrictInt, Field(ge=1)] = 2
+    features_per_step: Annotated[StrictInt, Field(ge=1)] | None = None
     allow_padding: bool = True
 
 
-class Stacked(Parameters):
-    """The options of the network of kind `stacked`.
+class Ensemble(Parameters):
+    """The options of the network of kind `ensemble`.
 
     Attributes:
-        units: Size of each LSTM, from the input on; as many LSTMs as numbers.
-        bidirectional: Whether a second LSTM of the same size reads the steps backwards.
-        dropout: Share of an LSTM's outputs dropped in training.
-        normalization: What stands after each LSTM: `layer`, `batch` or `none`.
+        members: How many networks are trained and averaged, each without its own eighth of the
+            train rows.
+        dimensions: Size of the vector that a feature is embedded in.
+        frequencies: How many learned frequencies a numeric feature is spread out to.
+        frequency_scale: Standard deviation of the frequencies before training.
+        units: Size of each bidirectional LSTM, from the input on; as many LSTMs as numbers.
+        dropout: Share of what the last LSTM gives dropped in training.
     """
 
-    units: Annotated[list[Annotated[StrictInt, Field(ge=1)]], Field(min_length=1)] = [32, 16]
-    bidirectional: bool = True
-    dropout: Fraction = 0.4
-    normalization: Literal["none", "layer", "batch"] = "none"
+    members: Annotated[StrictInt, Field(ge=1)] = 8
+    dimensions: Annotated[StrictInt, Field(ge=1)] = 8
+    frequencies: Annotated[StrictInt, Field(ge=1)] = 8
+    frequency_scale: Annotated[Number, Field(gt=0)] = 0.1
+    units: Annotated[list[Annotated[StrictInt, Field(ge=1)]], Field(min_length=1)] = [16]
+    dropout: Fraction = 0.3
 
 
 class Network(Parameters):
     """Which network is built.
 
     Attributes:
-        kind: `stacked`, or `tutorial` for the tutorial's network to the letter.
-        stacked: Options of the kind `stacked`.
+        kind: `ensemble`, or `tutorial` for the tutorial's network to the letter.
+        ensemble: Options of the kind `ensemble`.
     """
 
-    kind: Literal["stacked", "tutorial"] = "stacked"
-    stacked: Stacked = Stacked()
+    kind: Literal["ensemble", "tutorial"] = "ensemble"
+    ensemble: Ensemble = Ensemble()
+
+
+class Costs(Parameters):
+    """What the two errors cost, in the same unit.
+
+    Attributes:
+        false_positive: Cost of calling a negative row positive.
+        false_negative: Cost of calling a positive row negative.
+    """
+
+    false_positive: Annotated[Number, Field(gt=0)] = 1.0
+    false_negative: Annotated[Number, Field(gt=0)] = 1.0
+
+
+class Objective(Parameters):
+    """What the decision threshold is chosen for, on out-of-fold predictions of the train rows.
+
+    Attributes:
+        kind: `accuracy`, `f1` (of the positive class), or `costs`, the lowest total cost.
+        costs: For the kind `costs`.
+    """
+
+    kind: Literal["accuracy", "f1", "costs"] = "accuracy"
+    costs: Costs = Costs()
+
+    @model_validator(mode="after")
+    def _costs_are_used(self) -> Self:
+        if self.kind != "costs" and self.costs != Costs():
+            raise ValueError(f"costs are given, but kind is {self.kind}; expected kind: costs")
+        return self
 
 
 class Training(Parameters):
     """How the network is trained.
 
     Attributes:
-        epochs: Passes over the train rows, at most.
-        batch_size: Rows to a step of the optimizer.
+        epochs: Passes over the train rows, at most. Default: 200, fewer where the rows are many,
+            down to 12.
+        batch_size: Rows to a step of the optimizer. Default: about a sixteenth of the rows, a
+            power of 2 between 32 and 256, more from some 400,000 rows on.
         learning_rate: Adam's.
-        validation_fraction: Share of the train rows kept back to stop early. With 0 all
-            epochs run and the last weights stay.
-        patience: Epochs without a lower validation loss before training stops. The best
-            epoch's weights are restored.
-        seed: Of the initial weights, the shuffling, the dropout and the validation rows.
+        weight_decay: Share of the kernels, times the learning rate, taken off at each step. Not
+            for the kind `tutorial`.
+        patience: Epochs without a lower loss on its fold before a member stops; its best epoch's
+            weights are kept. Not for the kind `tutorial`, which trains to the end. Default: a
+            tenth of the epochs, at least 3.
+        objective: What the decision threshold is chosen for. Not for the kind `tutorial`, whose
+            threshold is 0.5.
+        seed: Of the initial weights, the folds, the shuffling and the dropout.
     """
 
-    epochs: Annotated[StrictInt, Field(ge=1)] = 100
-    batch_size: Annotated[StrictInt, Field(ge=1)] = 64
-    learning_rate: Annotated[Number, Field(gt=0)] = 0.01
-    validation_fraction: Fraction = 0.15
-    patience: Annotated[StrictInt, Field(ge=1)] = 15
+    epochs: Annotated[StrictInt, Field(ge=1)] | None = None
+    batch_size: Annotated[StrictInt, Field(ge=1)] | None = None
+    learning_rate: Annotated[Number, Field(gt=0)] = 0.002
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.01
+    patience: Annotated[StrictInt, Field(ge=1)] | None = None
+    objective: Objective = Objective()
     seed: Annotated[StrictInt, Field(ge=0, lt=2**32)] = 0
 
 
@@ -231,7 +277,6 @@ class Evaluation(Parameters):
     """How the candidate is judged.
 
     Attributes:
-        decision_threshold: Probability from which a row is called positive.
         bootstrap_resamples: Resamples of the evaluated rows behind each interval.
         importance_repeats: Shuffles of each feature for the permutation importance.
         importance_rows: Rows that the permutation importance is measured on, at most, drawn
@@ -239,7 +284,6 @@ class Evaluation(Parameters):
         seed: Of the resamples, the shuffles and the boosted trees.
     """
 
-    decision_threshold: Annotated[Number, Field(gt=0, lt=1)] = 0.5
     bootstrap_resamples: Annotated[StrictInt, Field(ge=100)] = 1000
     importance_repeats: Annotated[StrictInt, Field(ge=1)] = 5
     importance_rows: Annotated[StrictInt, Field(ge=2)] = 1000

@@ -15,9 +15,10 @@ class Schema(BaseModel):
         features: Names in the order of the sequence's slots.
         steps: Steps of a sequence.
         features_per_step: Slots of a step.
-        missing: Numbers that mean "not measured", for each feature that has any.
-        mean: Of each feature over the train rows, missing values left out.
-        variance: Likewise; 1 where the feature never varies.
+        categories: For each categorical feature, its categories in the train rows, sorted.
+        missing: Values that mean "not measured", for each feature that has any.
+        mean: Of each feature over the train rows, missing values left out; 0 for a category.
+        variance: Likewise; 1 for a category and where the feature never varies.
         label: Name of the label column.
         positive_class: The label's value whose probability the network gives.
         negative_class: The label's other value.
@@ -28,7 +29,8 @@ class Schema(BaseModel):
     features: list[str]
     steps: int
     features_per_step: int
-    missing: dict[str, list[float]]
+    categories: dict[str, list[str]] = {}
+    missing: dict[str, list[Value]]
     mean: list[float]
     variance: list[float]
     label: str

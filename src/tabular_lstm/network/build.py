@@ -1,86 +1,167 @@
-"""Build a network, from raw sequence to probability, with the scaling inside.
+"""Build a network: an ensemble of LSTMs, or the tutorial's to the letter.
 
-Stock Keras layers only, so that a saved file loads anywhere with safe mode on.
+An `LSTMEnsemble` is all that stands between a row and its probability: its configuration holds
+the schema, the calibration and the decision threshold, and is saved in the same `.keras` file as
+its weights.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
-from keras import layers, ops
+import tensorflow as tf
+from keras import layers
 
-from tabular_lstm.parameters import Network, Stacked
+from tabular_lstm.network.layers import PACKAGE, Embed, ReadOut, Recur
+from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.schema import Schema
 
-CLIP = 5.0
-FLOAT32 = np.finfo(np.float32)
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class LSTMEnsemble(keras.Model):  # type: ignore[misc]
+    """k networks of embed, recur and read out, whose logits are averaged and calibrated.
+
+    Args:
+        schema: A `Schema` as plain JSON.
+        options: An `Ensemble` as plain JSON.
+        training: The `Training` that it went through as plain JSON, for the record.
+        temperature: What the mean logit is divided by before the sigmoid (Guo et al., "On
+            Calibration of Modern Neural Networks", 2017). Default: 1, uncalibrated.
+        threshold: Probability from which a row is called positive. Default: 0.5.
+
+    Shape:
+        (n, T, F) to (n, 1): raw values in, the probability of the positive class out.
+    """
+
+    def __init__(
+        self,
+        schema: dict[str, Any],
+        options: dict[str, Any],
+        training: dict[str, Any] | None = None,
+        temperature: float = 1.0,
+        threshold: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.schema = Schema.model_validate(schema)
+        self.options = Ensemble.model_validate(options)
+        self.training = training
+        self.temperature, self.threshold = temperature, threshold
+        k, d = self.options.members, self.options.dimensions
+        self.embed = Embed(
+            k,
+            self.schema.steps,
+            self.schema.features_per_step,
+            self.schema.mean,
+            self.schema.variance,
+            [len(self.schema.categories.get(name, [])) for name in self.schema.features],
+            d,
+            self.options.frequencies,
+            self.options.frequency_scale,
+            name="embed",
+        )
+        sizes = [self.schema.features_per_step * d, *(2 * u for u in self.options.units)]
+        self.recur = [
+            Recur(k, inputs, units, name=f"recur_{place}")
+            for place, (inputs, units) in enumerate(
+                zip(sizes[:-1], self.options.units, strict=True), 1
+            )
+        ]
+        self.read_out = ReadOut(k, self.options.units[-1], self.options.dropout, name="read_out")
+        for layer in (self.embed, *self.recur, self.read_out):
+            layer.build()
+        self.built = True
+
+    def member_logits(self, sequences: Any, dropout_seed: Any = None) -> Any:
+        """Let each member read its own rows: (k or 1, n, T, F) to logits (k, n)."""
+        states = self.embed(sequences)
+        for recur in self.recur:
+            states = recur(states)
+        return self.read_out(states, dropout_seed)
+
+    def call(self, sequences: Any, training: bool = False) -> Any:
+        """Average the members' logits of the same rows: (n, T, F) to probabilities (n, 1)."""
+        logits = self.member_logits(sequences[None])
+        return tf.sigmoid(tf.reduce_mean(logits, 0) / self.temperature)[:, None]
+
+    def get_config(self) -> dict[str, Any]:
+        """Give back the arguments."""
+        return {
+            "name": self.name,
+            "schema": self.schema.model_dump(),
+            "options": self.options.model_dump(),
+            "training": self.training,
+            "temperature": self.temperature,
+            "threshold": self.threshold,
+        }
 
 
 def build(schema: Schema, network: Network, seed: int) -> keras.Model:
     """Build the network of the declared kind.
 
     Args:
-        schema: Gives the shape of a sequence and each feature's scale.
+        schema: Gives the shape of a sequence and what is known of each feature.
         network: The kind and its options.
-        seed: Of the initial weights and the dropout. Sets Keras' global seed, because stock
-            layers draw their own seeds from it.
+        seed: Of the initial weights.
 
     Returns:
-        An uncompiled model, (rows, steps, features_per_step) to (rows, 1): raw values in, NaN
-        where missing, the probability of the positive class out.
+        An uncompiled model, (rows, steps, features_per_step) to (rows, 1): raw values in, the
+        probability of the positive class out.
+    """
+    if network.kind == "tutorial":
+        return tutorial(schema, seed)
+    model = LSTMEnsemble(schema.model_dump(), network.ensemble.model_dump(), name="ensemble")
+    draw_weights(model, seed)
+    return model
+
+
+def draw_weights(model: LSTMEnsemble, seed: int) -> None:
+    """Draw the initial weights, each member's from its own stream.
+
+    Uniform within 1/√inputs for the embedding, Glorot uniform for the other kernels, orthogonal
+    for what feeds an LSTM's state back, normal for frequencies and category vectors, 0 for the
+    biases.
+    """
+    streams = [np.random.default_rng([seed, member]) for member in range(model.options.members)]
+    model.set_weights(
+        [
+            np.stack(
+                [
+                    _initial(*weight.path.split("/")[-2:], weight.shape[1:], model.options, rng)
+                    for rng in streams
+                ]
+            )
+            for weight in model.weights
+        ]
+    )
+
+
+def _initial(
+    layer: str, name: str, shape: tuple[int, ...], options: Ensemble, rng: np.random.Generator
+) -> np.ndarray:
+    if layer == "embed":
+        spread = {"frequency": options.frequency_scale, "missing": 0.1, "vectors": 0.5}
+        if name in spread:
+            value = rng.normal(0, spread[name], shape)
+        else:
+            value = rng.uniform(-1, 1, shape) / np.sqrt(1 + 2 * options.frequencies)
+    elif name == "bias":
+        value = np.zeros(shape)
+    elif name == "recurrent":
+        directions, units, gates = shape
+        draws = (rng.normal(size=(gates, units)) for _ in range(directions))
+        value = np.stack([np.linalg.qr(draw)[0].T for draw in draws])
+    else:
+        value = rng.uniform(-1, 1, shape) * np.sqrt(6 / (shape[-2] + shape[-1]))
+    return value.astype(np.float32)
+
+
+def tutorial(schema: Schema, seed: int) -> keras.Model:
+    """Build the tutorial's network to the letter, of stock layers: no scaling, LSTMs of one unit.
+
+    Sets Keras' global seed, because stock layers draw their own seeds from it.
     """
     keras.utils.set_random_seed(seed)
-    kinds: dict[str, Callable[[], keras.Model]] = {
-        "stacked": lambda: stacked(schema, network.stacked),
-        "tutorial": lambda: tutorial(schema),
-    }
-    return kinds[network.kind]()
-
-
-def stacked(schema: Schema, options: Stacked) -> keras.Model:
-    """Scale, then LSTMs on top of each other, each with dropout and normalization behind it."""
-    inputs = keras.Input((schema.steps, schema.features_per_step), name="sequence")
-    hidden = scaled(inputs, schema)
-    # Unrolled steps spare TensorFlow a loop; long sequences would make the graph too large.
-    unroll = schema.steps <= 32
-    for place, units in enumerate(options.units, 1):
-        deeper = place < len(options.units)
-        lstm = layers.LSTM(units, return_sequences=deeper, unroll=unroll)
-        hidden = (layers.Bidirectional(lstm) if options.bidirectional else lstm)(hidden)
-        if options.normalization == "layer":
-            hidden = layers.LayerNormalization()(hidden)
-        elif options.normalization == "batch":
-            hidden = layers.BatchNormalization()(hidden)
-        hidden = layers.Dropout(options.dropout)(hidden)
-    outputs = layers.Dense(1, activation="sigmoid", name="probability")(hidden)
-    return keras.Model(inputs, outputs, name="stacked")
-
-
-def scaled(inputs: keras.KerasTensor, schema: Schema) -> keras.KerasTensor:
-    """Standardize each slot, put 0 (the mean) for a missing value and for a padded slot.
-
-    Values beyond five standard deviations are clipped, so that one wild cell cannot saturate
-    the network.
-    """
-
-    def slots(values: np.ndarray) -> list[list[float]]:
-        """Lay one value a feature out like a sequence, 0 in padded slots."""
-        padded: list[list[float]] = (
-            np.pad(values, (0, schema.padded_slots))
-            .reshape(schema.steps, schema.features_per_step)
-            .tolist()
-        )
-        return padded
-
-    # Not Keras' Normalization, which takes deviations below 1e-7 for noise: units are free.
-    scale = np.clip(1 / np.sqrt(schema.variance), FLOAT32.tiny, FLOAT32.max)
-    centered = layers.Rescaling(1.0, slots(-np.array(schema.mean)), name="center")(inputs)
-    standardized = layers.Rescaling(slots(scale), name="scale")(centered)
-    return ops.clip(ops.where(ops.isnan(standardized), 0.0, standardized), -CLIP, CLIP)
-
-
-def tutorial(schema: Schema) -> keras.Model:
-    """Build the tutorial's network to the letter: no scaling, one unit to an LSTM."""
     return keras.Sequential(
         [
             keras.Input((schema.steps, schema.features_per_step)),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.cells import read_key, read_label, read_number
+from tabular_lstm.cells import read_category, read_key, read_label, read_number
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Split, Validation
 
@@ -28,8 +28,8 @@ def validate_rows(
 
     Returns:
         The valid rows, indexed by `row` (counted from 1 below the header): the key as text if
-        there is one, the features as float64 with NaN for a cell without a number, the label
-        as 1 (positive) or 0. The quarantined rows: `row`, `reason`, and the cells as they were.
+        there is one, numeric features as float64 with NaN for a cell without a number,
+        categorical ones as text with None for an empty cell, the label as 1 (positive) or 0. The quarantined rows: `row`, `reason`, and the cells as they were.
         The source: file, sha256, number of rows and of quarantined rows.
 
     Raises:
@@ -45,7 +45,10 @@ def validate_rows(
     raw = raw_rows.set_axis(pd.RangeIndex(1, len(raw_rows) + 1, name="row"), axis="index")
     raw.attrs = {}
 
-    checked = {name: read_number(raw[name], columns) for name in features}
+    checked = {
+        name: (read_category if name in columns.categorical else read_number)(raw[name], columns)
+        for name in features
+    }
     checked[columns.label] = read_label(raw[columns.label], columns)
     if columns.key is not None:
         checked = {columns.key: read_key(raw[columns.key])} | checked
@@ -83,8 +86,8 @@ def accept_rows(
             f"{source['file']}: {len(quarantined_rows)} of {source['rows']} rows were quarantined, "
             f"more than max_quarantined_fraction = {limit} allows:{_reasons(quarantined_rows)}\n"
             "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them "
-            "all. Mend them, or declare in conf what the columns may hold: leave a column of words "
-            "out of columns.features, name its codes in columns.missing, widen columns.bounds, "
+            "all. Mend them, or declare in conf what the columns may hold: name a column of words in "
+            "columns.categorical, name codes for no value in columns.missing, widen columns.bounds, "
             'or, for decimal commas, set load_args: {decimal: ","} in the catalog.'
         )
     if len(quarantined_rows):
@@ -155,7 +158,7 @@ def _features(raw: pd.DataFrame, columns: Columns) -> list[str]:
             f"{raw.attrs['file']}: no feature is left beside {' and '.join(map(repr, roles))}; "
             "expected at least one column to learn from."
         )
-    for block in ("bounds", "missing"):
+    for block in ("bounds", "missing", "categorical"):
         if unknown := sorted(set(getattr(columns, block)) - set(features)):
             raise DataError(
                 f"{raw.attrs['file']}: columns.{block} names {', '.join(unknown)}, which is no "
@@ -183,17 +186,25 @@ def _reasons(quarantined: pd.DataFrame) -> str:
 def _hashes(rows: pd.DataFrame, columns: Columns, salt: str) -> np.ndarray:
     """Hash each row to a number in [0, 1), the same on every machine and in every version.
 
-    BLAKE2b, keyed with the salt, over the key's UTF-8, or over the features' float64 bytes in
-    the order of their names, so that neither the order of the columns nor the way a number is
-    written counts.
+    BLAKE2b, keyed with the salt, over the key's UTF-8, or over the numeric features' float64
+    bytes and then the categories' UTF-8, in the order of their names, so that neither the order
+    of the columns nor the way a number is written counts.
     """
     if columns.key is not None:
         contents = [key.encode() for key in rows[columns.key]]
     else:
-        values = rows.drop(columns=columns.label).sort_index(axis="columns").to_numpy("<f8")
+        features = rows.drop(columns=columns.label).sort_index(axis="columns")
+        names = [name for name in features if name in columns.categorical]
+        values = features.drop(columns=names).to_numpy("<f8")
         # One bit pattern for zero and one for NaN.
         values = np.where(np.isnan(values), np.nan, values) + 0.0
         contents = [row.tobytes() for row in np.ascontiguousarray(values)]
+        if names:
+            texts = features[names].astype(object).to_numpy()
+            contents = [
+                content + repr(tuple(row)).encode()
+                for content, row in zip(contents, texts, strict=True)
+            ]
     digests = (
         hashlib.blake2b(content, digest_size=8, key=salt.encode()).digest() for content in contents
     )

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from tabular_lstm import figures
 from tabular_lstm.errors import DataError, row_list
@@ -22,7 +24,8 @@ from tabular_lstm.metrics import (
     permutation_importance,
     point_metrics,
 )
-from tabular_lstm.parameters import Evaluation, Network
+from tabular_lstm.network.calibration import choose_threshold
+from tabular_lstm.parameters import Evaluation, Network, Training
 from tabular_lstm.schema import Schema, fingerprint
 
 logger = logging.getLogger(__name__)
@@ -75,7 +78,7 @@ def predict_with_candidate(
         rows = evaluated_labels.index[np.isnan(probabilities)].tolist()
         raise DataError(
             f"{row_list(rows)}: the candidate gives no probability. The network of kind tutorial "
-            "takes no missing values: expected one in every cell. Use network.kind: stacked."
+            "takes no missing values: expected one in every cell. Use network.kind: ensemble."
         )
     labels = evaluated_labels.rename("label").rename_axis("row").reset_index()
     return labels.assign(network=probabilities)
@@ -86,43 +89,63 @@ def predict_with_baselines(
     train_labels: pd.Series,
     evaluated_sequences: np.ndarray,
     schema: dict[str, Any],
+    training: Training,
     evaluation: Evaluation,
-) -> pd.DataFrame:
-    """Fit the baselines on the train rows and predict the evaluated ones.
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Fit the baselines on the train rows, choose their thresholds there, predict the others.
 
     Library defaults, with iterations enough for the logistic regression to end. The majority class
     predicts every row's probability to be the share of positives; the logistic regression gets
-    medians for missing values and standardized features.
+    medians for missing numbers, standardized numbers and categories one-hot. Each decision
+    threshold serves the network's objective, on predictions of five-fold cross-validation.
 
     Returns:
-        A column of probabilities for each baseline.
+        A column of probabilities for each baseline; the decision threshold of each.
     """
-    used = len(Schema.model_validate(schema).features)
+    known = Schema.model_validate(schema)
+    used = len(known.features)
     fitted = train_sequences.reshape(len(train_sequences), -1)[:, :used]
     evaluated = evaluated_sequences.reshape(len(evaluated_sequences), -1)[:, :used]
     # A feature without a value in any train row tells nothing; gradient boosting fails on it.
     told = ~np.isnan(fitted).all(axis=0)
     fitted, evaluated = np.where(told, fitted, 0), np.where(told, evaluated, 0)
-    baselines = {
-        "majority_class": DummyClassifier(),
-        "logistic_regression": make_pipeline(
-            SimpleImputer(strategy="median"),
-            StandardScaler(),
-            LogisticRegression(max_iter=1000),
-        ),
-        "hist_gradient_boosting": HistGradientBoostingClassifier(random_state=evaluation.seed),
-    }
-    return pd.DataFrame(
-        {
-            name: model.fit(fitted, train_labels).predict_proba(evaluated)[:, 1]
-            for name, model in baselines.items()
-        }
+    smallest_class = int(train_labels.value_counts().min())
+    folds = StratifiedKFold(min(5, smallest_class), shuffle=True, random_state=evaluation.seed)
+    probabilities, thresholds = {}, {}
+    for name, model in _baselines(known, evaluation.seed).items():
+        out_of_fold = cross_val_predict(
+            model, fitted, train_labels, cv=folds, method="predict_proba"
+        )
+        thresholds[name] = choose_threshold(
+            train_labels.to_numpy(), out_of_fold[:, 1], training.objective
+        )
+        probabilities[name] = model.fit(fitted, train_labels).predict_proba(evaluated)[:, 1]
+    return pd.DataFrame(probabilities), thresholds
+
+
+def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
+    """Make the baselines, unfitted, for rows of numbers and places of categories."""
+    categorical = [name in schema.categories for name in schema.features]
+    encoded = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
+        remainder=make_pipeline(SimpleImputer(strategy="median"), StandardScaler()),
     )
+    # Boosting takes at most 255 categories; of a feature with more it splits the places.
+    few = [len(schema.categories.get(name, [])) in range(1, 255) for name in schema.features]
+    return {
+        "majority_class": DummyClassifier(),
+        "logistic_regression": make_pipeline(encoded, LogisticRegression(max_iter=1000)),
+        "hist_gradient_boosting": HistGradientBoostingClassifier(
+            categorical_features=np.array(few), random_state=seed
+        ),
+    }
 
 
 def evaluate(
     candidate_predictions: pd.DataFrame,
+    history: dict[str, Any],
     baseline_predictions: pd.DataFrame,
+    baseline_thresholds: dict[str, float],
     evaluated_on: str,
     evaluation: Evaluation,
 ) -> dict[str, Any]:
@@ -134,10 +157,10 @@ def evaluate(
     """
     labels = candidate_predictions["label"].to_numpy()
     predictions = _by_model(candidate_predictions, baseline_predictions)
-    threshold = evaluation.decision_threshold
-    points = {name: point_metrics(labels, p, threshold) for name, p in predictions.items()}
+    thresholds = {"network": history["decision_threshold"], **baseline_thresholds}
+    points = {name: point_metrics(labels, p, thresholds[name]) for name, p in predictions.items()}
     resampled = bootstrap(
-        labels, predictions, threshold, evaluation.bootstrap_resamples, evaluation.seed
+        labels, predictions, thresholds, evaluation.bootstrap_resamples, evaluation.seed
     )
     for name, values in resampled.items():
         points[name]["interval"] = {metric: interval(values[metric]) for metric in INTERVAL_METRICS}

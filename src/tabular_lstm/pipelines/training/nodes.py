@@ -46,7 +46,7 @@ def train_network(
         incomplete = np.isnan(train_sequences).any(axis=(1, 2))
         hint = (
             f"{row_list(train_labels.index[incomplete].tolist())} have missing values, which the "
-            "network of kind tutorial does not take. Use network.kind: stacked."
+            "network of kind tutorial does not take. Use network.kind: ensemble."
             if incomplete.any()
             else f"Lower training.learning_rate = {training.learning_rate}."
         )

@@ -1,0 +1,255 @@
+"""The network as a scikit-learn estimator, over the same functions that the nodes call."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
+from tabular_lstm.sequences import is_categorical, learn_schema, to_sequences
+
+LABEL = "label"
+# What scikit-learn checks of an array: text and NaN may be in it, infinite numbers may not.
+CHECKED: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
+
+
+class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """An ensemble of LSTMs for tabular rows of two classes.
+
+    Columns of dtype category, string or object are categories unless all their values are numbers;
+    NaN and None are missing. Nothing need be scaled, encoded or imputed.
+
+    Args:
+        members: How many networks are trained and averaged, each without its own eighth of the
+            rows. Default: 8.
+        units: Size of each bidirectional LSTM, from the input on. Default: one of 16.
+        dropout: Share of what the last LSTM gives dropped in training. Default: 0.3.
+        features_per_step: How many features make a step. Default: as many as make four steps, and
+            at least two.
+        epochs: Passes over the rows, at most. Default: 12 to 200, by the number of rows.
+        batch_size: Rows to a step of the optimizer. Default: 32 to 1024, by the number of rows.
+        learning_rate: AdamW's. Default: 0.002.
+        weight_decay: AdamW's, on the kernels alone. Default: 0.01.
+        patience: Epochs without progress before a member stops. Default: a tenth of the epochs.
+        objective: What `predict` decides for, on out-of-fold predictions: `accuracy`, `f1` or
+            `costs`. Default: accuracy.
+        costs: With `costs`, what a false positive and a false negative cost. Default: 1 each.
+        random_state: Seed, `RandomState`, or None for another result each time. Default: None.
+
+    Attributes:
+        classes_: The two labels, sorted; the second is the positive class.
+        network_: The trained `LSTMEnsemble`.
+        history_: Of the training, see `tabular_lstm.network.fit.train`; not there after `load`.
+        n_features_in_: Columns seen in `fit`.
+        feature_names_in_: Their names, if `fit` saw a frame.
+
+    Examples:
+        >>> rows = pd.DataFrame({"size": range(40), "color": ["red", "blue"] * 20})
+        >>> labels = np.where(rows["size"] < 20, "small", "large")
+        >>> model = LSTMClassifier(members=2, epochs=40, random_state=0).fit(rows, labels)
+        >>> model.predict(pd.DataFrame({"color": ["green", None], "size": [2, 38]})).tolist()
+        ['small', 'large']
+    """
+
+    def __init__(
+        self,
+        members: int = 8,
+        units: Sequence[int] = (16,),
+        dropout: float = 0.3,
+        features_per_step: int | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float = 0.002,
+        weight_decay: float = 0.01,
+        patience: int | None = None,
+        objective: str = "accuracy",
+        costs: tuple[float, float] = (1.0, 1.0),
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.members = members
+        self.units = units
+        self.dropout = dropout
+        self.features_per_step = features_per_step
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.patience = patience
+        self.objective = objective
+        self.costs = costs
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803
+        """Train on labelled rows.
+
+        Args:
+            X: A frame, or an array (rows, features).
+            y: Labels (rows,) of two classes.
+
+        Raises:
+            ValueError: X or y is not of this form, or a parameter has an impossible value.
+        """
+        rows, y = self._fitted_rows(X, y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) > 2:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is "
+                f"{type_of_target(y)}: expected 2 classes, got {len(self.classes_)}."
+            )
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "Classifier can't train when only one class is present: expected 2 classes, got "
+                f"{self.classes_.tolist()}."
+            )
+        network, training = self._parameters()
+        schema = learn_schema(
+            rows,
+            categorical=[name for name in rows if is_categorical(rows[name])],
+            missing={},
+            reshaping=Reshaping(features_per_step=self.features_per_step),
+            label=LABEL,
+            classes=tuple(self.classes_.tolist()),
+        )
+        # TensorFlow takes seconds to import: only who trains or predicts waits for it.
+        from tabular_lstm.network.build import build  # noqa: PLC0415
+        from tabular_lstm.network.fit import train  # noqa: PLC0415
+
+        self.network_, self.history_ = train(
+            build(schema, network, training.seed),
+            to_sequences(rows, schema),
+            labels.astype(np.float32),
+            training,
+        )
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Give each row's probabilities.
+
+        Args:
+            X: A frame with the columns that `fit` saw, in any order and among others, or an array.
+
+        Returns:
+            float64 (rows, 2), in the order of `classes_`.
+
+        Raises:
+            ValueError: A column is missing, or a value is not a number.
+        """
+        check_is_fitted(self)
+        rows = self._rows(X)
+        from tabular_lstm.network.fit import predict  # noqa: PLC0415
+
+        positive = predict(self.network_, to_sequences(rows, self.network_.schema))
+        return np.column_stack([1 - positive, positive])
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Give each row's class: the positive one from the learned decision threshold on."""
+        positive = self.predict_proba(X)[:, 1] >= self.network_.threshold
+        return np.asarray(self.classes_[positive.astype(int)])
+
+    def save(self, path: str | Path) -> None:
+        """Write the network, with schema, calibration and threshold, to one `.keras` file."""
+        check_is_fitted(self)
+        self.network_.save(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` or a run of the pipeline wrote; nothing in the file is executed.
+
+        Raises:
+            ValueError: The file holds another kind of model.
+        """
+        import keras  # noqa: PLC0415
+
+        from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415
+
+        network = keras.models.load_model(path, compile=False)
+        if not isinstance(network, LSTMEnsemble):
+            raise ValueError(
+                f"{path}: expected a network of kind ensemble, got {type(network).__name__}."
+            )
+        training = Training.model_validate(network.training)
+        options, costs = network.options, training.objective.costs
+        model = cls(
+            members=options.members,
+            units=tuple(options.units),
+            dropout=options.dropout,
+            features_per_step=network.schema.features_per_step,
+            epochs=training.epochs,
+            batch_size=training.batch_size,
+            learning_rate=training.learning_rate,
+            weight_decay=training.weight_decay,
+            patience=training.patience,
+            objective=training.objective.kind,
+            costs=(costs.false_positive, costs.false_negative),
+            random_state=training.seed,
+        )
+        schema = network.schema
+        model.network_ = network
+        model.classes_ = np.array([schema.negative_class, schema.positive_class])
+        model.n_features_in_ = len(schema.features)
+        model.feature_names_in_ = np.array(schema.features, dtype=object)
+        return model
+
+    def __sklearn_tags__(self) -> Any:
+        """Say what the estimator takes."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+    def _parameters(self) -> tuple[Network, Training]:
+        """Check the arguments as the pipeline's parameters are checked."""
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(2**31)
+        options = Ensemble.model_validate(
+            {"members": self.members, "units": list(self.units), "dropout": self.dropout}
+        )
+        false_positive, false_negative = self.costs
+        training = Training.model_validate(
+            {
+                "epochs": self.epochs,
+                "batch_size": self.batch_size,
+                "learning_rate": self.learning_rate,
+                "weight_decay": self.weight_decay,
+                "patience": self.patience,
+                "objective": {
+                    "kind": self.objective,
+                    "costs": {"false_positive": false_positive, "false_negative": false_negative},
+                },
+                "seed": int(seed),
+            }
+        )
+        return Network(ensemble=options), training
+
+    def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
+        """Check X and y as scikit-learn does, and give X as a frame."""
+        if isinstance(X, pd.DataFrame):
+            validate_data(self, X, y, skip_check_array=True)  # remembers the names
+            y = check_array(y, ensure_2d=False, dtype=None)
+            check_consistent_length(X, y)
+            rows = X.set_axis(X.columns.map(str), axis="columns")
+            if not rows.size:
+                raise ValueError(f"Expected rows and columns, got X of shape {X.shape}.")
+            if not rows.columns.is_unique:
+                raise ValueError(f"Expected each column name once, got {', '.join(rows)}.")
+        else:
+            X, y = validate_data(self, X, y, **CHECKED)  # noqa: N806
+            rows = pd.DataFrame(X, columns=[f"x{place}" for place in range(X.shape[1])])
+        check_classification_targets(y)
+        return rows, column_or_1d(y, warn=True)
+
+    def _rows(self, X: Any) -> pd.DataFrame:  # noqa: N803
+        """Give what is to be predicted as a frame with the schema's names."""
+        if isinstance(X, pd.DataFrame) and hasattr(self, "feature_names_in_") and len(X):
+            return X  # columns are found by name
+        X = validate_data(self, X, reset=False, **CHECKED)  # noqa: N806
+        return pd.DataFrame(X, columns=self.network_.schema.features)

@@ -1,0 +1,277 @@
+"""The three layers of the network, in the order that a row passes them: embed, recur, read out.
+
+Every weight has a leading axis of members. The k members of an ensemble are k networks that share
+code and no number, so training them all is one graph, and two groups of members trained apart
+merge by concatenating their weights along that axis.
+
+Shapes are written with k members, n rows, T steps, F features per step (slots), d the size of a
+feature's vector and u the LSTM's units. A leading "k or 1" is 1 where all members read the same
+rows.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+CLIP = 5.0
+FLOAT32 = np.finfo(np.float32)
+PACKAGE = "tabular_lstm"
+
+# Embed -------------------------------------------------------------------------------------------
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Embed(keras.layers.Layer):  # type: ignore[misc]
+    """Turn each feature of a step into a vector of d numbers.
+
+    A number is standardized and clipped at five standard deviations to z, spread out as
+    [z, cos(2πcz), sin(2πcz)] with learned frequencies c, and mapped to d by a matrix of the
+    feature's own and a ReLU, so that the LSTM can tell close values apart without steep weights.
+    A category has a learned vector, and so has one that was not there in training. A missing
+    value has a learned vector too: nothing is imputed. A padded slot gives zeros.
+
+    Source: Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
+    Learning", NeurIPS 2022 (the PLR embedding).
+
+    Args:
+        members: k.
+        steps: T.
+        features_per_step: F.
+        mean: Of each feature; 0 for a category.
+        variance: Of each feature; 1 for a category.
+        categories: How many categories each feature has, 0 for a number.
+        dimensions: d.
+        frequencies: How many frequencies c each numeric feature has.
+        frequency_scale: Standard deviation of the initial frequencies.
+
+    Shape:
+        (k or 1, n, T, F), NaN where missing and a category as its place in the schema's list, to
+        (k, T, n, F·d).
+    """
+
+    def __init__(
+        self,
+        members: int,
+        steps: int,
+        features_per_step: int,
+        mean: Sequence[float],
+        variance: Sequence[float],
+        categories: Sequence[int],
+        dimensions: int,
+        frequencies: int,
+        frequency_scale: float,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.members, self.steps, self.features_per_step = members, steps, features_per_step
+        self.mean, self.variance, self.categories = list(mean), list(variance), list(categories)
+        self.dimensions, self.frequencies = dimensions, frequencies
+        self.frequency_scale = frequency_scale
+        counts = np.array(self.categories)
+        self.numeric, self.categorical = np.flatnonzero(counts == 0), np.flatnonzero(counts)
+        # A category feature of m categories has m + 2 vectors: the last two are for a category
+        # that is not in the schema, and for a missing one.
+        self.unknown = counts[self.categorical]
+        self.offsets = np.cumsum([0, *(self.unknown + 2)])
+        # Where each slot's vector lies among [numeric..., categorical..., one zero for padding].
+        places = np.full(steps * self.features_per_step, len(counts))
+        places[np.concatenate([self.numeric, self.categorical])] = np.arange(len(counts))
+        self.places = places
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights; `build.build` draws their values."""
+        k, s, d = self.members, len(self.numeric), self.dimensions
+        self.frequency = self.add_weight((k, s, 1, self.frequencies), name="frequency")
+        self.kernel = self.add_weight((k, s, 1 + 2 * self.frequencies, d), name="kernel")
+        self.bias = self.add_weight((k, s, 1, d), name="bias")
+        self.missing = self.add_weight((k, s, 1, d), name="missing")
+        self.vectors = self.add_weight((k, int(self.offsets[-1]), d), name="vectors")
+        self.built = True
+
+    def call(self, sequences: Any) -> Any:
+        """See the class."""
+        slots = tf.reshape(sequences, [*_leading(sequences), self.steps * self.features_per_step])
+        slots = tf.transpose(slots, [0, 2, 1])
+        parts = []
+        if len(self.numeric):
+            parts.append(self._numbers(_take(slots, self.numeric)))
+        if len(self.categorical):
+            parts.append(self._categories(_take(slots, self.categorical)))
+        if len(self.places) > len(self.categories):
+            parts.append(tf.zeros_like(parts[0][:, :1]))
+        vectors = _take(tf.concat(parts, 1), self.places)
+        rows = tf.shape(vectors)[2]
+        shape = (self.members, self.steps, self.features_per_step, rows, self.dimensions)
+        by_step = tf.transpose(tf.reshape(vectors, shape), [0, 1, 3, 2, 4])
+        return tf.reshape(by_step, (*shape[:2], rows, self.features_per_step * self.dimensions))
+
+    def _numbers(self, slots: Any) -> Any:
+        z = standardize(slots, self.mean, self.variance, self.numeric)
+        missing = tf.math.is_nan(z)[..., None]
+        z = tf.where(missing, 0.0, z[..., None])
+        angle = 2 * np.pi * z * self.frequency
+        value = tf.broadcast_to(z, [*angle.shape[:2], tf.shape(z)[2], 1])
+        waves = tf.concat([value, tf.cos(angle), tf.sin(angle)], -1)
+        vectors = tf.nn.relu(tf.matmul(waves, self.kernel) + self.bias)
+        return tf.where(missing, self.missing, vectors)
+
+    def _categories(self, slots: Any) -> Any:
+        unknown = tf.constant(self.unknown[:, None], tf.float32)
+        known = (slots >= 0) & (slots < unknown)
+        place = tf.where(tf.math.is_nan(slots), unknown + 1, tf.where(known, slots, unknown))
+        index = tf.cast(place, tf.int32) + tf.constant(self.offsets[:-1, None], tf.int32)
+        if index.shape[0] == 1:
+            return tf.gather(self.vectors, index[0], axis=1)
+        return tf.gather(self.vectors, index, batch_dims=1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Give back the arguments."""
+        names = (
+            "members steps features_per_step mean variance categories dimensions frequencies "
+            "frequency_scale"
+        )
+        return super().get_config() | {name: getattr(self, name) for name in names.split()}
+
+
+def standardize(slots: Any, mean: list[float], variance: list[float], numeric: np.ndarray) -> Any:
+    """Standardize the numeric slots, (..., S, n), and clip them at five standard deviations.
+
+    Units are free: 1/σ stays within float32, however small the numbers are.
+    """
+    scale = np.clip(1 / np.sqrt(np.array(variance)[numeric]), FLOAT32.tiny, FLOAT32.max)
+    center = np.array(mean)[numeric]
+    z = (slots - center.astype(np.float32)[:, None]) * scale.astype(np.float32)[:, None]
+    return tf.clip_by_value(z, -CLIP, CLIP)
+
+
+def _leading(tensor: Any) -> list[Any]:
+    """Give the first two axes, as numbers where they are known."""
+    dynamic = tf.shape(tensor)
+    return [dynamic[axis] if tensor.shape[axis] is None else tensor.shape[axis] for axis in (0, 1)]
+
+
+def _take(slots: Any, places: np.ndarray) -> Any:
+    """Pick slots, (…, S, …) along axis 1; none are copied where that would change nothing."""
+    if slots.shape[1] == len(places) and (places == np.arange(len(places))).all():
+        return slots
+    return tf.gather(slots, places, axis=1)
+
+
+# Recur -------------------------------------------------------------------------------------------
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Recur(keras.layers.Layer):  # type: ignore[misc]
+    """Read the steps forwards and backwards with an LSTM each.
+
+    Gates in the order input, candidate, forget, output. The loop over the steps is
+    TensorFlow's fused BlockLSTM kernel, one for each member and direction: with the few units and
+    rows of tabular data it takes half the time of batched matrix products and separate gates.
+
+    Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; 1 is
+    added to the forget gate as in Jozefowicz, Zaremba and Sutskever, 2015.
+
+    Args:
+        members: k.
+        inputs: Size of a step's vector.
+        units: u.
+
+    Shape:
+        (k, T, n, inputs) to (k, T, n, 2u): states of the forward LSTM, then of the backward one,
+        both at the step they have read last.
+    """
+
+    def __init__(self, members: int, inputs: int, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.members, self.inputs, self.units = members, inputs, units
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights; `build.build` draws their values."""
+        gates = 4 * self.units
+        self.kernel = self.add_weight((self.members, 2, self.inputs, gates), name="kernel")
+        self.recurrent = self.add_weight((self.members, 2, self.units, gates), name="recurrent")
+        self.bias = self.add_weight((self.members, 2, gates), name="bias")
+        self.built = True
+
+    def call(self, steps: Any) -> Any:
+        """See the class."""
+        weights = tf.concat([self.kernel, self.recurrent], 2)
+        both = [steps, tf.reverse(steps, [1])]
+        forward, backward = (
+            tf.stack(
+                [
+                    self._lstm(both[direction][j], weights[j, direction], self.bias[j, direction])
+                    for j in range(self.members)
+                ]
+            )
+            for direction in (0, 1)
+        )
+        return tf.concat([forward, tf.reverse(backward, [1])], -1)
+
+    def _lstm(self, steps: Any, weights: Any, bias: Any) -> Any:
+        state = tf.zeros((tf.shape(steps)[1], self.units))
+        no_peephole = tf.zeros((self.units,))
+        # Not BlockLSTMV2: the gradient that TensorFlow 2.21 has for it is wrong.
+        return tf.raw_ops.BlockLSTM(
+            seq_len_max=tf.constant(steps.shape[0], tf.int64),
+            x=steps,
+            cs_prev=state,
+            h_prev=state,
+            w=weights,
+            wci=no_peephole,
+            wcf=no_peephole,
+            wco=no_peephole,
+            b=bias,
+            cell_clip=-1.0,
+            use_peephole=False,
+            forget_bias=1.0,
+        ).h
+
+    def get_config(self) -> dict[str, Any]:
+        """Give back the arguments."""
+        names = ("members", "inputs", "units")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+# Read out ----------------------------------------------------------------------------------------
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ReadOut(keras.layers.Layer):  # type: ignore[misc]
+    """One logit from both directions' last states and mean states, after dropout.
+
+    Args:
+        members: k.
+        units: u.
+        dropout: Share of the 4u inputs dropped in training.
+
+    Shape:
+        (k, T, n, 2u) to (k, n).
+    """
+
+    def __init__(self, members: int, units: int, dropout: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.members, self.units, self.dropout = members, units, dropout
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights; `build.build` draws their values."""
+        self.kernel = self.add_weight((self.members, 4 * self.units, 1), name="kernel")
+        self.bias = self.add_weight((self.members, 1), name="bias")
+        self.built = True
+
+    def call(self, states: Any, dropout_seed: Any = None) -> Any:
+        """See the class; without a seed, two int32, nothing is dropped."""
+        u = self.units
+        last = [states[:, -1, :, :u], states[:, 0, :, u:]]
+        read = tf.concat([*last, tf.reduce_mean(states, 1)], -1)
+        if dropout_seed is not None and self.dropout:
+            read = tf.nn.experimental.stateless_dropout(read, self.dropout, dropout_seed)
+        return tf.matmul(read, self.kernel)[..., 0] + self.bias
+
+    def get_config(self) -> dict[str, Any]:
+        """Give back the arguments."""
+        names = ("members", "units", "dropout")
+        return super().get_config() | {name: getattr(self, name) for name in names}
