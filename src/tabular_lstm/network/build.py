@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from tabular_lstm.network.layers import PACKAGE, Embed, ReadOut, Recur
+from tabular_lstm.network.layers import PACKAGE, Embed, ReadOut, Recur, backwards
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.schema import Schema
 
@@ -74,9 +74,10 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
 
     def member_logits(self, sequences: Any, dropout_seed: Any = None) -> Any:
         """Let each member read its own rows: (k or 1, n, T, F) to logits (k, n)."""
-        states = self.embed(sequences)
-        for recur in self.recur:
-            states = recur(states)
+        states = self.recur[0](self.embed(sequences))
+        for recur in self.recur[1:]:
+            forward, backward = states
+            states = recur(tf.concat([forward, backwards(backward)], -1))
         return self.read_out(states, dropout_seed)
 
     def call(self, sequences: Any, training: bool = False) -> Any:
@@ -140,11 +141,11 @@ def _initial(
     layer: str, name: str, shape: tuple[int, ...], options: Ensemble, rng: np.random.Generator
 ) -> np.ndarray:
     if layer == "embed":
-        spread = {"frequency": options.frequency_scale, "missing": 0.1, "vectors": 0.5}
+        spread = {"frequency": options.frequency_scale, "vectors": 0.5}
         if name in spread:
             value = rng.normal(0, spread[name], shape)
         else:
-            value = rng.uniform(-1, 1, shape) / np.sqrt(1 + 2 * options.frequencies)
+            value = rng.uniform(-1, 1, shape) / np.sqrt(2 * options.frequencies + 2)
     elif name == "bias":
         value = np.zeros(shape)
     elif name == "recurrent":

@@ -28,10 +28,11 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
     """Turn each feature of a step into a vector of d numbers.
 
     A number is standardized and clipped at five standard deviations to z, spread out as
-    [z, cos(2πcz), sin(2πcz)] with learned frequencies c, and mapped to d by a matrix of the
+    [cos(2πcz), sin(2πcz), z, 0] with learned frequencies c, and mapped to d by a matrix of the
     feature's own and a ReLU, so that the LSTM can tell close values apart without steep weights.
-    A category has a learned vector, and so has one that was not there in training. A missing
-    value has a learned vector too: nothing is imputed. A padded slot gives zeros.
+    A missing number, with z = 0, has 1 in the last place: its vector is learned, nothing is
+    imputed. A category has a learned vector, and so have one that was not there in training and
+    a missing one. A padded slot gives zeros.
 
     Source: Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
     Learning", NeurIPS 2022 (the PLR embedding).
@@ -85,9 +86,8 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         """Make the weights; `build.build` draws their values."""
         k, s, d = self.members, len(self.numeric), self.dimensions
         self.frequency = self.add_weight((k, s, 1, self.frequencies), name="frequency")
-        self.kernel = self.add_weight((k, s, 1 + 2 * self.frequencies, d), name="kernel")
+        self.kernel = self.add_weight((k, s, 2 * self.frequencies + 2, d), name="kernel")
         self.bias = self.add_weight((k, s, 1, d), name="bias")
-        self.missing = self.add_weight((k, s, 1, d), name="missing")
         self.vectors = self.add_weight((k, int(self.offsets[-1]), d), name="vectors")
         self.built = True
 
@@ -110,13 +110,14 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
 
     def _numbers(self, slots: Any) -> Any:
         z = standardize(slots, self.mean, self.variance, self.numeric)
-        missing = tf.math.is_nan(z)[..., None]
-        z = tf.where(missing, 0.0, z[..., None])
-        angle = 2 * np.pi * z * self.frequency
-        value = tf.broadcast_to(z, [*angle.shape[:2], tf.shape(z)[2], 1])
-        waves = tf.concat([value, tf.cos(angle), tf.sin(angle)], -1)
-        vectors = tf.nn.relu(tf.matmul(waves, self.kernel) + self.bias)
-        return tf.where(missing, self.missing, vectors)
+        missing = tf.math.is_nan(z)
+        z = tf.where(missing, 0.0, z)
+        angle = z[..., None] * (2 * np.pi * self.frequency)
+        values = tf.stack([z, tf.cast(missing, z.dtype)], -1)
+        if values.shape[0] != self.members:
+            values = tf.repeat(values, self.members, 0)
+        waves = tf.concat([tf.cos(angle), tf.sin(angle), values], -1)
+        return tf.nn.relu(tf.matmul(waves, self.kernel) + self.bias)
 
     def _categories(self, slots: Any) -> Any:
         unknown = tf.constant(self.unknown[:, None], tf.float32)
@@ -180,8 +181,8 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         units: u.
 
     Shape:
-        (k, T, n, inputs) to (k, T, n, 2u): states of the forward LSTM, then of the backward one,
-        both at the step they have read last.
+        (k, T, n, inputs) to two (k, T, n, u): the forward LSTM's states and the backward one's,
+        each in the order in which it reads.
     """
 
     def __init__(self, members: int, inputs: int, units: int, **kwargs: Any) -> None:
@@ -198,18 +199,15 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, steps: Any) -> Any:
         """See the class."""
-        weights = tf.concat([self.kernel, self.recurrent], 2)
-        both = [steps, tf.reverse(steps, [1])]
+        # Unstacked, not indexed: the gradient of an index is a tensor of zeros for each one.
+        weights = tf.unstack(tf.concat([self.kernel, self.recurrent], 2), axis=1)
+        biases = tf.unstack(self.bias, axis=1)
+        directions = zip((steps, backwards(steps)), weights, biases, strict=True)
         forward, backward = (
-            tf.stack(
-                [
-                    self._lstm(both[direction][j], weights[j, direction], self.bias[j, direction])
-                    for j in range(self.members)
-                ]
-            )
-            for direction in (0, 1)
+            tf.stack([self._lstm(*one) for one in zip(*map(tf.unstack, all_members), strict=True)])
+            for all_members in directions
         )
-        return tf.concat([forward, tf.reverse(backward, [1])], -1)
+        return forward, backward
 
     def _lstm(self, steps: Any, weights: Any, bias: Any) -> Any:
         state = tf.zeros((tf.shape(steps)[1], self.units))
@@ -236,6 +234,11 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
+def backwards(steps: Any) -> Any:
+    """Turn the order of the steps round, (k, T, …)."""
+    return tf.stack(tf.unstack(steps, axis=1)[::-1], 1)
+
+
 # Read out ----------------------------------------------------------------------------------------
 
 
@@ -249,7 +252,7 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         dropout: Share of the 4u inputs dropped in training.
 
     Shape:
-        (k, T, n, 2u) to (k, n).
+        Two (k, T, n, u), from `Recur`, to (k, n).
     """
 
     def __init__(self, members: int, units: int, dropout: float, **kwargs: Any) -> None:
@@ -264,9 +267,9 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, states: Any, dropout_seed: Any = None) -> Any:
         """See the class; without a seed, two int32, nothing is dropped."""
-        u = self.units
-        last = [states[:, -1, :, :u], states[:, 0, :, u:]]
-        read = tf.concat([*last, tf.reduce_mean(states, 1)], -1)
+        last = [tf.unstack(direction, axis=1)[-1] for direction in states]
+        mean = [tf.reduce_mean(direction, 1) for direction in states]
+        read = tf.concat([*last, *mean], -1)
         if dropout_seed is not None and self.dropout:
             read = tf.nn.experimental.stateless_dropout(read, self.dropout, dropout_seed)
         return tf.matmul(read, self.kernel)[..., 0] + self.bias

@@ -6,6 +6,7 @@ probability does not depend on the rows beside it: every block has the same numb
 """
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.layers import CLIP, FLOAT32
 
-BLOCK = 256
+BLOCK = 512
 
 
 def score(model: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
@@ -36,8 +37,8 @@ def score(model: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
 
     def fill(start: int) -> None:
         block = slots[start : start + BLOCK]
-        padded = np.zeros((BLOCK, slots.shape[1]), np.float32)
-        padded[: len(block)] = block
+        padded = np.zeros((slots.shape[1], BLOCK), np.float32)
+        padded[:, : len(block)] = block.T
         logits[start : start + BLOCK] = forward(padded)[: len(block)]
 
     # The blocks are the threads' work; BLAS' own threads would get in their way.
@@ -47,124 +48,119 @@ def score(model: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
 
 
 class _Forward:
-    """The mean logit of a block of rows, by weights laid out for it."""
+    """The mean logit of a block of rows, by weights laid out for it.
+
+    Rows are the last axis of every array here, so that a gate or a feature is one contiguous piece.
+    """
 
     def __init__(self, model: LSTMEnsemble) -> None:
-        embed = model.embed
-        self.embed, self.members, self.steps = embed, embed.members, embed.steps
-        variance = np.array(embed.variance)[embed.numeric]
+        self.embed, self.members = model.embed, model.embed.members
+        embed, read_out = model.embed, model.read_out
+        variance = np.array(embed.variance)[embed.numeric, None]
         self.scale = np.clip(1 / np.sqrt(variance), FLOAT32.tiny, FLOAT32.max).astype(np.float32)
-        self.mean = np.array(embed.mean)[embed.numeric].astype(np.float32)
-        self.frequency, self.kernel, self.bias, self.missing, self.vectors = (
-            _array(weight)
-            for weight in (embed.frequency, embed.kernel, embed.bias, embed.missing, embed.vectors)
-        )
-        self.frequency = 2 * np.pi * self.frequency
+        self.mean = np.array(embed.mean)[embed.numeric, None].astype(np.float32)
+        self.frequency = 2 * np.pi * _array(embed.frequency).swapaxes(2, 3)
+        self.kernel = _array(embed.kernel).swapaxes(2, 3).copy()
+        self.bias = _array(embed.bias).swapaxes(2, 3)
+        self.vectors = _array(embed.vectors).swapaxes(1, 2).copy()
         self.recur = [_halved(recur) for recur in model.recur]
-        # The mean over steps is a sum with smaller weights.
-        u = model.read_out.units
-        self.read_out = _array(model.read_out.kernel).reshape(self.members, 2, 2, u, 1).copy()
-        self.read_out[:, 1] /= self.steps
-        self.read_out_bias = float(_array(model.read_out.bias).mean())
+        # The mean over steps and over members is a sum with smaller weights.
+        kernel = _array(read_out.kernel).reshape(self.members, 2, 2, read_out.units)
+        last, mean = kernel.transpose(1, 2, 0, 3)[..., None, :] / self.members
+        self.last, self.mean_state = last, mean / embed.steps
+        self.read_out_bias = float(_array(read_out.bias).mean())
 
     def __call__(self, slots: np.ndarray) -> np.ndarray:
-        """(n, slots) to logits (n,)."""
+        """(slots, n) to logits (n,)."""
         steps = self._embed(slots)
-        for kernel, recurrent, bias in self.recur[:-1]:
-            states = _lstm(steps, kernel, recurrent, bias)
-            steps = np.concatenate([states[0], states[1][:, ::-1]], -1)
-        forward, backward = _lstm(steps, *self.recur[-1])
-        logits = 0.0
-        for direction, states in enumerate((forward, backward)):
-            last = np.matmul(states[:, -1], self.read_out[:, 0, direction])
-            mean = np.matmul(states.sum(1), self.read_out[:, 1, direction])
-            logits = logits + (last + mean)[..., 0].mean(0)
-        return np.asarray(logits) + self.read_out_bias
+        for weights in self.recur[:-1]:
+            forward, backward = np.stack([state.copy() for state in _states(steps, weights)], 2)
+            steps = np.concatenate([forward, backward[:, ::-1]], 2)
+        total = np.float32(0)
+        for state in _states(steps, self.recur[-1]):
+            total = total + state
+        read = self.last @ state + self.mean_state @ total
+        return np.asarray(read.sum((0, 1, 2)) + self.read_out_bias)
 
     def _embed(self, slots: np.ndarray) -> np.ndarray:
-        embed, d = self.embed, self.embed.dimensions
-        rows = len(slots)
-        vectors = np.zeros((self.members, len(embed.places), rows, d), np.float32)
+        """(slots, n) to (k, T, F·d, n)."""
+        embed, rows = self.embed, slots.shape[1]
+        vectors = np.zeros((self.members, len(embed.places), embed.dimensions, rows), np.float32)
         if len(embed.numeric):
-            vectors[:, embed.numeric] = self._numbers(slots[:, embed.numeric].T)
+            vectors[:, embed.numeric] = self._numbers(slots[embed.numeric])
         if len(embed.categorical):
-            vectors[:, embed.categorical] = self._categories(slots[:, embed.categorical].T)
-        shape = (self.members, self.steps, embed.features_per_step, rows, d)
-        by_step = vectors.reshape(shape).transpose(0, 1, 3, 2, 4)
-        return np.ascontiguousarray(by_step).reshape(self.members, self.steps, rows, -1)
+            vectors[:, embed.categorical] = self._categories(slots[embed.categorical])
+        return vectors.reshape(self.members, embed.steps, -1, rows)
 
     def _numbers(self, slots: np.ndarray) -> np.ndarray:
-        z = np.clip((slots - self.mean[:, None]) * self.scale[:, None], -CLIP, CLIP)
+        z = np.clip((slots - self.mean) * self.scale, -CLIP, CLIP)
         missing = np.isnan(z)
-        z = np.where(missing, np.float32(0), z)[..., None]
+        z = np.where(missing, np.float32(0), z)
         f = self.embed.frequencies
-        waves = np.empty((self.members, len(z), z.shape[1], 1 + 2 * f), np.float32)
-        waves[..., :1] = z
-        angle = z * self.frequency
-        np.cos(angle, out=waves[..., 1 : 1 + f])
-        np.sin(angle, out=waves[..., 1 + f :])
-        vectors = np.maximum(np.matmul(waves, self.kernel) + self.bias, 0)
-        if missing.any():
-            vectors = np.where(missing[..., None], self.missing, vectors)
-        return np.asarray(vectors)
+        waves = np.empty((self.members, len(z), 2 * f + 2, z.shape[1]), np.float32)
+        angle = self.frequency * z[:, None]
+        np.cos(angle, out=waves[:, :, :f])
+        np.sin(angle, out=waves[:, :, f : 2 * f])
+        waves[:, :, -2] = z
+        waves[:, :, -1] = missing
+        vectors = self.kernel @ waves
+        vectors += self.bias
+        return np.asarray(np.maximum(vectors, 0, out=vectors))
 
     def _categories(self, slots: np.ndarray) -> np.ndarray:
         unknown = self.embed.unknown[:, None]
         known = (slots >= 0) & (slots < unknown)
         place = np.where(np.isnan(slots), unknown + 1, np.where(known, slots, unknown))
         index = place.astype(np.int64) + self.embed.offsets[:-1, None]
-        return self.vectors[:, index]
+        return self.vectors[:, :, index].swapaxes(1, 2)
 
 
 def _array(weight: Any) -> np.ndarray:
     return np.asarray(weight, np.float32)
 
 
-def _halved(recur: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Halve what leads to the three sigmoids, so that one tanh serves all four gates.
+def _halved(recur: Any) -> np.ndarray:
+    """Lay an LSTM's weights out as one matrix, (2, k, 4u, inputs + u + 1): inputs, state, bias.
 
+    What leads to the three sigmoids is halved, so that one tanh serves all four gates:
     σ(x) = (1 + tanh(x / 2)) / 2.
     """
     u = recur.units
-    half = np.full(4 * u, 0.5, np.float32)
-    half[u : 2 * u] = 1
-    bias = _array(recur.bias).copy()
+    bias = _array(recur.bias)[:, :, None].copy()
     bias[..., 2 * u : 3 * u] += 1
-    kernel, recurrent = _array(recur.kernel) * half, _array(recur.recurrent) * half
-    return (
-        kernel.transpose(1, 0, 2, 3).copy(),
-        recurrent.transpose(1, 0, 2, 3).copy(),
-        (bias * half).transpose(1, 0, 2)[:, :, None].copy(),
-    )
+    weights = np.concatenate([_array(recur.kernel), _array(recur.recurrent), bias], 2)
+    weights[..., :u] /= 2
+    weights[..., 2 * u :] /= 2
+    return weights.transpose(1, 0, 3, 2).copy()
 
 
-def _lstm(
-    steps: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray
-) -> np.ndarray:
-    """(k, T, n, inputs) to states (2, k, T, n, u), each direction's in the order it reads."""
-    members, length, rows, _ = steps.shape
-    u = recurrent.shape[2]
-    states = np.empty((2, members, length, rows, u), np.float32)
-    gates = np.empty((2, members, rows, 4 * u), np.float32)
-    cell = np.zeros((2, members, rows, u), np.float32)
+def _states(steps: np.ndarray, weights: np.ndarray) -> Iterator[np.ndarray]:
+    """(k, T, inputs, n) to T states (2, k, u, n), each direction's in the order it reads."""
+    members, length, inputs, rows = steps.shape
+    u = weights.shape[2] // 4
+    # The inputs, the state and a 1 for the bias, one above the other for a single product.
+    joint = np.ones((2, members, inputs + u + 1, rows), np.float32)
+    state = joint[:, :, inputs : inputs + u]
+    state[:] = 0
+    gates = np.empty((2, members, 4 * u, rows), np.float32)
+    opened, candidate = gates[:, :, :u], gates[:, :, u : 2 * u]
+    kept, out = gates[:, :, 2 * u : 3 * u], gates[:, :, 3 * u :]
+    cell = np.zeros((2, members, u, rows), np.float32)
     for t in range(length):
-        np.matmul(steps[:, t], kernel[0], out=gates[0])
-        np.matmul(steps[:, -1 - t], kernel[1], out=gates[1])
-        gates += bias
-        if t:
-            gates += np.matmul(states[:, :, t - 1], recurrent)
+        joint[0, :, :inputs] = steps[:, t]
+        joint[1, :, :inputs] = steps[:, -1 - t]
+        np.matmul(weights, joint, out=gates)
         np.tanh(gates, out=gates)
-        opened, candidate = gates[..., :u], gates[..., u : 2 * u]
-        kept, out = gates[..., 2 * u : 3 * u], gates[..., 3 * u :]
+        # cell = (kept + 1) / 2 · cell + (opened + 1) / 2 · candidate
         opened += 1
         opened *= candidate
         kept += 1
         cell *= kept
         cell += opened
         cell *= 0.5
-        state = states[:, :, t]
-        np.tanh(cell, out=state)
+        # state = (out + 1) / 2 · tanh(cell)
         out += 1
         out *= 0.5
+        np.tanh(cell, out=state)
         state *= out
-    return states
+        yield state
