@@ -36,14 +36,8 @@ from sklearn.svm import SVC
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "accuracy.csv"
 COLUMNS = ("data", "method", "fold", "roc_auc", "accuracy", "log_loss", "fit_seconds")
-CHOSEN_ON = (
-    "bands breast bupa german housevotes ionosphere phoneme pima saheart sonar tic-tac-toe titanic "
-    "wisconsin"
-).split()
-REPORTED_ON = (
-    "australian banana chess crx heart magic mammographic monk-2 mushroom ring spambase twonorm "
-    "wdbc"
-).split()
+CHOSEN_ON = ["bands", "breast", "bupa", "german", "housevotes", "ionosphere", "phoneme", "pima", "saheart", "sonar", "tic-tac-toe", "titanic", "wisconsin"]
+REPORTED_ON = ["australian", "banana", "chess", "crx", "heart", "magic", "mammographic", "monk-2", "mushroom", "ring", "spambase", "twonorm", "wdbc"]
 
 
 def load(name: str) -> tuple[pd.DataFrame, np.ndarray]:
@@ -149,7 +143,7 @@ METHODS: dict[str, Callable[[list[str]], Any]] = {
 def measure(data: str, method: str, done: set[tuple[str, str, str]]) -> None:
     """Fit and score the folds that are not done yet, and append a line for each."""
     rows, labels = load(data)
-    categories = list(rows.select_dtypes("category"))
+    categories = rows.select_dtypes("category").columns.tolist()
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     for fold, (train, test) in enumerate(folds.split(rows, labels)):
         if (data, method, str(fold)) in done:

@@ -110,7 +110,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         network, training = self._parameters()
         schema = learn_schema(
             rows,
-            categorical=[name for name in rows if is_categorical(rows[name])],
+            categorical=[name for name in rows.columns if is_categorical(rows[name])],
             missing={},
             reshaping=Reshaping(features_per_step=self.features_per_step),
             label=LABEL,
@@ -240,7 +240,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if not rows.size:
                 raise ValueError(f"Expected rows and columns, got X of shape {X.shape}.")
             if not rows.columns.is_unique:
-                raise ValueError(f"Expected each column name once, got {', '.join(rows)}.")
+                raise ValueError(f"Expected each column name once, got {', '.join(rows.columns)}.")
         else:
             X, y = validate_data(self, X, y, **CHECKED)  # noqa: N806
             rows = pd.DataFrame(X, columns=[f"x{place}" for place in range(X.shape[1])])

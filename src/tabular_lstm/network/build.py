@@ -68,8 +68,10 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             )
         ]
         self.read_out = ReadOut(k, self.options.units[-1], self.options.dropout, name="read_out")
-        for layer in (self.embed, *self.recur, self.read_out):
-            layer.build()
+        self.embed.build()
+        for recur in self.recur:
+            recur.build()
+        self.read_out.build()
         self.built = True
 
     def member_logits(self, sequences: Any, dropout_seed: Any = None) -> Any:
@@ -124,17 +126,12 @@ def draw_weights(model: LSTMEnsemble, seed: int) -> None:
     biases.
     """
     streams = [np.random.default_rng([seed, member]) for member in range(model.options.members)]
-    model.set_weights(
-        [
-            np.stack(
-                [
-                    _initial(*weight.path.split("/")[-2:], weight.shape[1:], model.options, rng)
-                    for rng in streams
-                ]
-            )
-            for weight in model.weights
-        ]
-    )
+    weights = []
+    for weight in model.weights:
+        layer, name = weight.path.split("/")[-2:]
+        draws = (_initial(layer, name, weight.shape[1:], model.options, rng) for rng in streams)
+        weights.append(np.stack(list(draws)))
+    model.set_weights(weights)
 
 
 def _initial(

@@ -58,9 +58,7 @@ def choose_threshold(labels: np.ndarray, probabilities: np.ndarray, objective: O
     if objective.kind == "f1":
         served = 2 * true_positives / (2 * true_positives + false_positives + false_negatives)
     else:
-        served = -(
-            costs.false_positive * false_positives + costs.false_negative * false_negatives
-        )
+        served = -(costs.false_positive * false_positives + costs.false_negative * false_negatives)
     # The threshold may lie anywhere between the last row called and the first one not called.
     low = np.append(ranked, 0.0)[called]
     high = np.append(1.0, ranked)[called]

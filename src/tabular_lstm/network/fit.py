@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 FOLDS = 8
 GRADIENT_NORM = 1.0
+DECAYED = {"kernel", "recurrent"}
 EVALUATED_AT_ONCE = 4096
 SECONDS_BETWEEN_LINES = 1.0
 
@@ -72,7 +73,7 @@ def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
     return np.asarray(probabilities, np.float64)[:, 0]
 
 
-# The members ---------------------------------------------------------------------------------------
+# The members -------------------------------------------------------------------------------------
 
 
 def deal_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
@@ -150,10 +151,7 @@ def _train_ensemble(
         losses.append(float(graph.pass_over(batches)))
         logits = graph.held_out_logits(held_out)
         loss = np.array(
-            [
-                log_losses(labels[part], z).mean()
-                for part, z in zip(held_out, logits, strict=True)
-            ]
+            [log_losses(labels[part], z).mean() for part, z in zip(held_out, logits, strict=True)]
         )
         validation_losses.append(float(loss.mean()))
         improved = (loss < best_loss) & (epoch - best_epoch <= patience)
@@ -163,10 +161,10 @@ def _train_ensemble(
         if (epoch - best_epoch >= patience).all() or not np.isfinite(losses[-1]):
             break
     logger.info("Trained for %d epochs; each member keeps its best, %s", epoch, best_epoch.tolist())
-    logits = _out_of_fold(graph.held_out_logits(held_out, best=True), held_out, rows)
-    seen = np.isfinite(logits)
-    temperature = fit_temperature(labels[seen], logits[seen]) if seen.any() else 1.0
-    probabilities = calibrated(logits[seen], temperature)
+    out_of_fold = _out_of_fold(graph.held_out_logits(held_out, best=True), held_out, rows)
+    seen = np.isfinite(out_of_fold)
+    temperature = fit_temperature(labels[seen], out_of_fold[seen])
+    probabilities = calibrated(out_of_fold[seen], temperature)
     threshold = choose_threshold(labels[seen], probabilities, training.objective)
     candidate = LSTMEnsemble.from_config(
         network.get_config()
@@ -218,15 +216,17 @@ class _Graph:
         self.shapes = [weight.shape for weight in network.weights]
         self.sizes = [int(np.prod(shape[1:])) for shape in self.shapes]
         matrix = np.concatenate([w.reshape(members, -1) for w in network.get_weights()], 1)
-        decayed = [weight.path.split("/")[-1] in _DECAYED for weight in network.weights]
+        decayed = [weight.path.split("/")[-1] in DECAYED for weight in network.weights]
         self.decay = training.weight_decay * np.repeat(decayed, self.sizes).astype(np.float32)
         self.weights, self.best = tf.Variable(matrix), tf.Variable(matrix)
         self.mean, self.square = (tf.Variable(tf.zeros_like(matrix)) for _ in range(2))
         self.step = tf.Variable(0)
+        self._pass = tf.function(self._train_on)
+        self._logits = tf.function(self._member_logits, reduce_retracing=True)
 
     def pass_over(self, batches: np.ndarray) -> float:
         """Train on row numbers (steps, k, rows of a step); give the mean loss."""
-        return float(self._pass_over(tf.constant(batches, tf.int32)))
+        return float(self._pass(tf.constant(batches, tf.int32)))
 
     def held_out_logits(
         self, held_out: Sequence[np.ndarray], best: bool = False
@@ -236,7 +236,7 @@ class _Graph:
         rows = np.stack([np.pad(part, (0, longest - len(part)), "edge") for part in held_out])
         weights = self.best if best else self.weights
         pieces = [
-            self._logits_of(weights, tf.constant(rows[:, start : start + EVALUATED_AT_ONCE]))
+            self._logits(weights, tf.constant(rows[:, start : start + EVALUATED_AT_ONCE]))
             for start in range(0, longest, EVALUATED_AT_ONCE)
         ]
         logits = np.concatenate([piece.numpy() for piece in pieces], 1)
@@ -260,12 +260,7 @@ class _Graph:
         with keras.StatelessScope(state_mapping=stand_ins):
             return self.network.member_logits(tf.gather(self.sequences, rows), dropout_seed)
 
-    @tf.function(reduce_retracing=True)
-    def _logits_of(self, weights: Any, rows: Any) -> Any:
-        return self._member_logits(weights, rows)
-
-    @tf.function
-    def _pass_over(self, batches: Any) -> Any:
+    def _train_on(self, batches: Any) -> Any:
         total = 0.0
         for rows in batches:
             seed = tf.stack([self.training.seed % 2**31, self.step])
@@ -294,10 +289,7 @@ class _Graph:
         self.weights.assign_sub(self.training.learning_rate * change)
 
 
-_DECAYED = {"kernel", "recurrent"}
-
-
-# The tutorial --------------------------------------------------------------------------------------
+# The tutorial ------------------------------------------------------------------------------------
 
 
 def _train_stock(

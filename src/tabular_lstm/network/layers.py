@@ -131,21 +131,33 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """Give back the arguments."""
         names = (
-            "members steps features_per_step mean variance categories dimensions frequencies "
-            "frequency_scale"
+            "members",
+            "steps",
+            "features_per_step",
+            "mean",
+            "variance",
+            "categories",
+            "dimensions",
+            "frequencies",
+            "frequency_scale",
         )
-        return super().get_config() | {name: getattr(self, name) for name in names.split()}
+        return _config(self, super().get_config(), names)
 
 
 def standardize(slots: Any, mean: list[float], variance: list[float], numeric: np.ndarray) -> Any:
     """Standardize the numeric slots, (..., S, n), and clip them at five standard deviations.
 
-    Units are free: 1/σ stays within float32, however small the numbers are.
+    Units are free: 1 / deviation stays within float32, however small the numbers are.
     """
     scale = np.clip(1 / np.sqrt(np.array(variance)[numeric]), FLOAT32.tiny, FLOAT32.max)
     center = np.array(mean)[numeric]
     z = (slots - center.astype(np.float32)[:, None]) * scale.astype(np.float32)[:, None]
     return tf.clip_by_value(z, -CLIP, CLIP)
+
+
+def _config(layer: Any, base: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Give a layer's configuration: what Keras keeps, and the arguments of these names."""
+    return base | {name: getattr(layer, name) for name in names}
 
 
 def _leading(tensor: Any) -> list[Any]:
@@ -231,7 +243,7 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """Give back the arguments."""
         names = ("members", "inputs", "units")
-        return super().get_config() | {name: getattr(self, name) for name in names}
+        return _config(self, super().get_config(), names)
 
 
 def backwards(steps: Any) -> Any:
@@ -277,4 +289,4 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """Give back the arguments."""
         names = ("members", "units", "dropout")
-        return super().get_config() | {name: getattr(self, name) for name in names}
+        return _config(self, super().get_config(), names)

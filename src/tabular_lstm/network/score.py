@@ -76,9 +76,11 @@ class _Forward:
         for weights in self.recur[:-1]:
             forward, backward = np.stack([state.copy() for state in _states(steps, weights)], 2)
             steps = np.concatenate([forward, backward[:, ::-1]], 2)
-        total = np.float32(0)
-        for state in _states(steps, self.recur[-1]):
-            total = total + state
+        states = _states(steps, self.recur[-1])
+        state = next(states)
+        total = state.copy()
+        for state in states:
+            total += state
         read = self.last @ state + self.mean_state @ total
         return np.asarray(read.sum((0, 1, 2)) + self.read_out_bias)
 
@@ -123,7 +125,7 @@ def _halved(recur: Any) -> np.ndarray:
     """Lay an LSTM's weights out as one matrix, (2, k, 4u, inputs + u + 1): inputs, state, bias.
 
     What leads to the three sigmoids is halved, so that one tanh serves all four gates:
-    σ(x) = (1 + tanh(x / 2)) / 2.
+    sigmoid(x) = (1 + tanh(x / 2)) / 2.
     """
     u = recur.units
     bias = _array(recur.bias)[:, :, None].copy()

@@ -29,8 +29,9 @@ def validate_rows(
     Returns:
         The valid rows, indexed by `row` (counted from 1 below the header): the key as text if
         there is one, numeric features as float64 with NaN for a cell without a number,
-        categorical ones as text with None for an empty cell, the label as 1 (positive) or 0. The quarantined rows: `row`, `reason`, and the cells as they were.
-        The source: file, sha256, number of rows and of quarantined rows.
+        categorical ones as text with None for an empty cell, the label as 1 (positive) or 0.
+        The quarantined rows: `row`, `reason`, and the cells as they were. The source: file,
+        sha256, number of rows and of quarantined rows.
 
     Raises:
         DataError: A column is not in the file.
@@ -86,9 +87,9 @@ def accept_rows(
             f"{source['file']}: {len(quarantined_rows)} of {source['rows']} rows were quarantined, "
             f"more than max_quarantined_fraction = {limit} allows:{_reasons(quarantined_rows)}\n"
             "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them "
-            "all. Mend them, or declare in conf what the columns may hold: name a column of words in "
-            "columns.categorical, name codes for no value in columns.missing, widen columns.bounds, "
-            'or, for decimal commas, set load_args: {decimal: ","} in the catalog.'
+            "all. Mend them, or declare in conf what the columns may hold: name a column of words "
+            "in columns.categorical, name codes for no value in columns.missing, widen "
+            'columns.bounds, or, for decimal commas, set load_args: {decimal: ","} in the catalog.'
         )
     if len(quarantined_rows):
         logger.warning("In quarantine:%s", _reasons(quarantined_rows))
