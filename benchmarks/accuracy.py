@@ -36,8 +36,36 @@ from sklearn.svm import SVC
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "accuracy.csv"
 COLUMNS = ("data", "method", "fold", "roc_auc", "accuracy", "log_loss", "fit_seconds")
-CHOSEN_ON = ["bands", "breast", "bupa", "german", "housevotes", "ionosphere", "phoneme", "pima", "saheart", "sonar", "tic-tac-toe", "titanic", "wisconsin"]
-REPORTED_ON = ["australian", "banana", "chess", "crx", "heart", "magic", "mammographic", "monk-2", "mushroom", "ring", "spambase", "twonorm", "wdbc"]
+CHOSEN_ON = [
+    "bands",
+    "breast",
+    "bupa",
+    "german",
+    "housevotes",
+    "ionosphere",
+    "phoneme",
+    "pima",
+    "saheart",
+    "sonar",
+    "tic-tac-toe",
+    "titanic",
+    "wisconsin",
+]
+REPORTED_ON = [
+    "australian",
+    "banana",
+    "chess",
+    "crx",
+    "heart",
+    "magic",
+    "mammographic",
+    "monk-2",
+    "mushroom",
+    "ring",
+    "spambase",
+    "twonorm",
+    "wdbc",
+]
 
 
 def load(name: str) -> tuple[pd.DataFrame, np.ndarray]:
