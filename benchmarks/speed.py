@@ -1,0 +1,233 @@
+"""How long LSTMClassifier takes, beside what it is compared with in the same process.
+
+    python benchmarks/speed.py [fit] [step] [scoring] [growth]
+
+- fit: `LSTMClassifier().fit` on Pima's 768 rows, all eight members, against the tutorial's 20
+  epochs of Keras' `fit`.
+- step: what one member's step of the optimizer costs, against Keras' `fit` of one such network of
+  stock layers at the same batch size.
+- scoring: rows a second of `predict_proba` on 1,000,000 rows of 8 features, against LightGBM and
+  CatBoost.
+- growth: fit and score at 1,000 to 1,000,000 rows, and the peak memory beside the data's size.
+
+Ratios are of medians over several rounds in one run; the numbers of another machine differ.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import layers
+from sklearn.metrics import roc_auc_score
+
+import tabular_lstm.settings  # noqa: F401  TensorFlow computes as in a run
+from tabular_lstm import LSTMClassifier
+from tabular_lstm.network import fit
+from tabular_lstm.network.build import build, tutorial
+from tabular_lstm.parameters import Network, Reshaping, Training
+from tabular_lstm.schema import Schema
+from tabular_lstm.sequences import learn_schema, to_sequences
+
+DATA = Path(__file__).resolve().parents[1] / "data/01_raw/diabetes.csv"
+ROUNDS = 5
+SCORED_ROWS = 1_000_000
+GROWTH = (1_000, 10_000, 100_000, 1_000_000)
+GROWTH_FEATURES = 8
+
+
+def pima() -> tuple[pd.DataFrame, np.ndarray]:
+    """Read Pima: features, labels."""
+    rows = pd.read_csv(DATA)
+    return rows.iloc[:, :8].astype(float), rows.iloc[:, 8].to_numpy()
+
+
+def schema_of(rows: pd.DataFrame) -> Schema:
+    """Learn the default schema of numeric rows."""
+    return learn_schema(
+        rows, categorical=[], missing={}, reshaping=Reshaping(), label="label", classes=(0, 1)
+    )
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Time one call."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def compare(work: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, float]:
+    """Time each in turn, several rounds, and give the medians."""
+    times: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(rounds):
+        for name, one in work.items():
+            times[name].append(seconds(one))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def measure_fit() -> None:
+    """Fit on Pima against the tutorial's fit."""
+    rows, labels = pima()
+    schema = schema_of(rows)
+    sequences = to_sequences(rows, schema)
+
+    def fit_tutorial() -> None:
+        model = tutorial(schema, 0)
+        model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
+        model.fit(sequences, labels, epochs=20, batch_size=8, verbose=0)
+
+    medians = compare(
+        {
+            "LSTMClassifier().fit": lambda: LSTMClassifier(random_state=0).fit(rows, labels),
+            "the tutorial's fit": fit_tutorial,
+        }
+    )
+    tell("fit", medians, "s", "LSTMClassifier().fit", "the tutorial's fit")
+
+
+def measure_step() -> None:
+    """A member's step against a step of Keras' fit of one such network."""
+    rows, labels = pima()
+    schema = schema_of(rows)
+    sequences, batch, steps = to_sequences(rows, schema), 32, 200
+    network = build(schema, Network(), 0)
+    graph = fit._Graph(network, sequences, labels.astype(np.float32), Training())
+    members = network.options.members
+    batches = np.random.default_rng(0).integers(len(labels), size=(steps, members, batch))
+    stock = stock_member(network)
+    stock.compile(loss="binary_crossentropy", optimizer=keras.optimizers.AdamW(0.002))
+    many = np.resize(sequences, (steps * batch, *sequences.shape[1:]))
+    many_labels = np.resize(labels, steps * batch)
+    work: dict[str, Callable[[], Any]] = {
+        "a member's step": lambda: graph.pass_over(batches),
+        "a step of Keras' fit": lambda: stock.fit(many, many_labels, batch_size=batch, verbose=0),
+    }
+    for one in work.values():
+        one()  # compile
+    medians = compare(work)
+    medians["a member's step"] /= members
+    milliseconds = {name: 1e3 * value / steps for name, value in medians.items()}
+    tell("step", milliseconds, "ms", "a step of Keras' fit", "a member's step")
+
+
+def stock_member(network: Any) -> keras.Model:
+    """One member's network of stock layers: the same embedding, LSTM and read-out."""
+    schema, options = network.schema, network.options
+    inputs = keras.Input((schema.steps, schema.features_per_step))
+    vectors = []
+    for place in range(schema.features_per_step):
+        value = inputs[..., place : place + 1]
+        angle = layers.Dense(options.frequencies, use_bias=False)(value)
+        waves = [keras.ops.cos(angle), keras.ops.sin(angle), value]
+        vectors.append(
+            layers.Dense(options.dimensions, activation="relu")(layers.Concatenate()(waves))
+        )
+    states = layers.Bidirectional(layers.LSTM(options.units[0], return_sequences=True))(
+        layers.Concatenate()(vectors)
+    )
+    read = layers.Concatenate()(
+        [states[:, -1], states[:, 0], layers.GlobalAveragePooling1D()(states)]
+    )
+    outputs = layers.Dense(1, activation="sigmoid")(layers.Dropout(options.dropout)(read))
+    return keras.Model(inputs, outputs)
+
+
+def measure_scoring() -> None:
+    """Rows a second against LightGBM and CatBoost."""
+    from catboost import CatBoostClassifier  # noqa: PLC0415
+    from lightgbm import LGBMClassifier  # noqa: PLC0415
+
+    rows, labels = pima()
+    models = {
+        "LSTMClassifier": LSTMClassifier(random_state=0),
+        "LightGBM": LGBMClassifier(verbose=-1, random_state=0),
+        "CatBoost": CatBoostClassifier(verbose=False, random_seed=0, allow_writing_files=False),
+    }
+    many = pd.DataFrame(np.resize(rows.to_numpy(), (SCORED_ROWS, 8)), columns=rows.columns)
+    for model in models.values():
+        model.fit(rows, labels)
+        model.predict_proba(many[:1000])
+    medians = compare(
+        {
+            name: lambda model=model: model.predict_proba(many)  # type: ignore[misc]
+            for name, model in models.items()
+        },
+        rounds=3,
+    )
+    rates = {name: SCORED_ROWS / value for name, value in medians.items()}
+    tell("scoring", rates, "rows/s", "LSTMClassifier", "LightGBM")
+
+
+def measure_growth() -> None:
+    """Fit and score ever more rows, each size in a process of its own for its peak memory."""
+    for rows in GROWTH:
+        command = [sys.executable, __file__, "grow", str(rows)]
+        finished = subprocess.run(command, check=True, capture_output=True, text=True)
+        told = json.loads(finished.stdout.splitlines()[-1])
+        print(
+            f"growth: {rows:>9,} rows: fit {told['fit']:7.1f} s ({told['epochs']} epochs of "
+            f"{told['batch']} rows a step), AUC {told['auc']:.3f}, score {told['score']:6.2f} s, "
+            f"peak memory {told['peak']:.0f} MB, of them {told['before']:.0f} MB before fit; "
+            f"data {told['data']:.1f} MB"
+        )
+
+
+def grow(count: int) -> None:
+    """Fit and score so many rows; print what it took as JSON."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(count + 10_000, GROWTH_FEATURES)).astype(np.float32)
+    logits = 2 * rows[:, 0] * rows[:, 1] + np.sin(3 * rows[:, 2]) + rows[:, 3]
+    labels = (rng.random(len(rows)) < 1 / (1 + np.exp(-logits))).astype(int)
+    test, test_labels = rows[count:], labels[count:]
+    LSTMClassifier(members=1, epochs=1).fit(rows[:100], labels[:100])  # import TensorFlow
+    before = peak_megabytes()
+    model = LSTMClassifier(random_state=0)
+    fitting = seconds(lambda: model.fit(rows[:count], labels[:count]))
+    scoring = seconds(lambda: model.predict_proba(rows[:count]))
+    positive = model.predict_proba(test)[:, 1]
+    told = {
+        "fit": fitting,
+        "score": scoring,
+        "auc": float(roc_auc_score(test_labels, positive)),
+        "epochs": len(model.history_["loss"]),
+        "batch": fit.batch_size(count),
+        "before": before,
+        "peak": peak_megabytes(),
+        "data": rows[:count].nbytes / 1e6,
+    }
+    print(json.dumps(told))
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has held."""
+    import resource  # noqa: PLC0415
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def tell(title: str, values: dict[str, float], unit: str, one: str, other: str) -> None:
+    """Print each number and the ratio of two."""
+    listed = ", ".join(f"{name} {value:,.2f} {unit}" for name, value in values.items())
+    print(f"{title}: {listed}; {one} / {other} = {values[one] / values[other]:.2f}", flush=True)
+
+
+MEASURES = {
+    "fit": measure_fit,
+    "step": measure_step,
+    "scoring": measure_scoring,
+    "growth": measure_growth,
+}
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["grow"]:
+        grow(int(sys.argv[2]))
+    else:
+        for name in sys.argv[1:] or MEASURES:
+            MEASURES[name]()
