@@ -21,7 +21,7 @@ import tabular_lstm.settings  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = {
-    "network": {"stacked": {"units": [4]}},
+    "network": {"ensemble": {"members": 2, "units": [4]}},
     "training": {"epochs": 2},
     "evaluation": {"bootstrap_resamples": 100, "importance_repeats": 1},
 }

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from tabular_lstm.cells import EMPTY, read_key, read_label, read_number
+from tabular_lstm.cells import EMPTY, read_category, read_key, read_label, read_number
 from tabular_lstm.parameters import Columns, Value
 
 
@@ -29,6 +29,13 @@ def number(text: str, roles: Columns | None = None) -> tuple[float, str]:
     values, problems = read_number(pd.Series([text], name="age", dtype="str"), roles or columns())
     assert values.dtype == "float64"
     return values[0], problems[0]
+
+
+def category(text: str, roles: Columns | None = None) -> str | None:
+    """Read one cell of the categorical feature `age`, which can't be wrong."""
+    values, problems = read_category(pd.Series([text], name="age", dtype="str"), roles or columns())
+    assert problems.tolist() == [""]
+    return values[0]
 
 
 def label(text: str, positive: Value = 1, negative: Value = 0) -> tuple[float, str]:
@@ -151,6 +158,61 @@ def test_each_cell_has_its_own_value_and_problem() -> None:
         "",
         "age: 130 is outside [18, 120]",
     ]
+
+
+# Categories
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("red", "red"),
+        ("  dark red\t", "dark red"),
+        ("Red", "Red"),
+        ("0", "0"),
+        ("1", "1"),
+        ("1.0", "1.0"),
+        ("007", "007"),
+        ("inf", "inf"),
+        ("1e400", "1e400"),
+        ("?", "?"),
+        ("naïve", "naïve"),
+    ],
+)
+def test_a_category_is_the_text_without_the_space_around_it(text: str, value: str) -> None:
+    assert category(text) == value
+
+
+@pytest.mark.parametrize("text", [*sorted(EMPTY), "NULL", " NaN ", "  "])
+def test_an_empty_cell_and_the_usual_words_are_no_category(text: str) -> None:
+    assert category(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("?", "?"), (" ? ", "?"), ("0", 0), ("-9", -9), (" 0.5 ", 0.5), ("0", "0"), ("-9.0", -9.0)],
+)
+def test_a_declared_word_or_number_is_no_category(text: str, code: Value) -> None:
+    assert category(text, columns(missing=["unknown", code])) is None
+
+
+@pytest.mark.parametrize(("text", "code"), [("00", 0), ("0.0", 0), ("Unknown", "unknown")])
+def test_a_code_means_a_category_that_is_written_just_so(text: str, code: Value) -> None:
+    assert category(text, columns(missing=[code])) == text
+
+
+def test_a_code_of_one_feature_is_a_category_of_another() -> None:
+    roles = Columns(label="y", positive_class=1, negative_class=0, missing={"bmi": ["?", 0]})
+    assert [category(text, roles) for text in ("?", "0")] == ["?", "0"]
+
+
+def test_categories_stay_with_their_rows() -> None:
+    cells = pd.Series(["red", "?", " ", "blue"], index=[4, 7, 8, 9], name="age", dtype="str")
+    values, problems = read_category(cells, columns(missing=["?"]))
+    assert values.dtype == object
+    assert values.to_dict() == {4: "red", 7: None, 8: None, 9: "blue"}
+    assert problems.to_dict() == {4: "", 7: "", 8: "", 9: ""}
+    assert cells.tolist() == ["red", "?", " ", "blue"]
 
 
 # Labels

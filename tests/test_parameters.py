@@ -10,7 +10,7 @@ from kedro.validation import ParameterValidationError
 from pydantic import BaseModel, ValidationError
 
 from tabular_lstm.hooks import check_parameters
-from tabular_lstm.parameters import BLOCKS, Columns, Network, Parameters, Split, Stacked
+from tabular_lstm.parameters import BLOCKS, Columns, Ensemble, Network, Parameters, Split, Training
 from tests.conftest import ROOT
 
 ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}
@@ -55,7 +55,7 @@ def refusal(block: str, values: Any) -> str:
         ("reshaping", "features_per_step", 1.5),
         ("reshaping", "allow_padding", "perhaps"),
         ("network", "kind", "transformer"),
-        ("network", "stacked", 32),
+        ("network", "ensemble", 32),
         ("training", "epochs", 0),
         ("training", "epochs", 2.5),
         ("training", "batch_size", 0),
@@ -63,13 +63,12 @@ def refusal(block: str, values: Any) -> str:
         ("training", "learning_rate", 0),
         ("training", "learning_rate", -0.1),
         ("training", "learning_rate", math.inf),
-        ("training", "validation_fraction", 1),
-        ("training", "validation_fraction", -0.1),
+        ("training", "weight_decay", -0.01),
+        ("training", "weight_decay", math.inf),
         ("training", "patience", 0),
+        ("training", "objective", "f1"),
         ("training", "seed", -1),
         ("training", "seed", 2**32),
-        ("evaluation", "decision_threshold", 0),
-        ("evaluation", "decision_threshold", 1),
         ("evaluation", "bootstrap_resamples", 99),
         ("evaluation", "importance_repeats", 0),
         ("evaluation", "importance_rows", 1),
@@ -81,22 +80,55 @@ def test_an_impossible_value_is_refused_by_name(block: str, name: str, value: An
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "path"),
+    ("block", "values", "path"),
     [
-        ("units", [], "stacked.units"),
-        ("units", 32, "stacked.units"),
-        ("units", [32, 0], "stacked.units.1"),
-        ("units", [-3], "stacked.units.0"),
-        ("units", [2.5], "stacked.units.0"),
-        ("dropout", 1, "stacked.dropout"),
-        ("dropout", -0.1, "stacked.dropout"),
-        ("normalization", "instance", "stacked.normalization"),
+        ("network", {"ensemble": {"members": 0}}, "ensemble.members"),
+        ("network", {"ensemble": {"members": 2.5}}, "ensemble.members"),
+        ("network", {"ensemble": {"dimensions": 0}}, "ensemble.dimensions"),
+        ("network", {"ensemble": {"frequencies": 0}}, "ensemble.frequencies"),
+        ("network", {"ensemble": {"frequency_scale": 0}}, "ensemble.frequency_scale"),
+        ("network", {"ensemble": {"units": []}}, "ensemble.units"),
+        ("network", {"ensemble": {"units": 32}}, "ensemble.units"),
+        ("network", {"ensemble": {"units": [32, 0]}}, "ensemble.units.1"),
+        ("network", {"ensemble": {"units": [-3]}}, "ensemble.units.0"),
+        ("network", {"ensemble": {"units": [2.5]}}, "ensemble.units.0"),
+        ("network", {"ensemble": {"dropout": 1}}, "ensemble.dropout"),
+        ("network", {"ensemble": {"dropout": -0.1}}, "ensemble.dropout"),
+        ("training", {"objective": {"kind": "recall"}}, "objective.kind"),
+        (
+            "training",
+            {"objective": {"kind": "costs", "costs": {"false_positive": 0}}},
+            "objective.costs.false_positive",
+        ),
+        (
+            "training",
+            {"objective": {"kind": "costs", "costs": {"false_negative": -1}}},
+            "objective.costs.false_negative",
+        ),
+        (
+            "training",
+            {"objective": {"kind": "costs", "costs": {"false_negative": math.inf}}},
+            "objective.costs.false_negative",
+        ),
     ],
 )
 def test_an_impossible_value_inside_a_block_is_refused_by_its_path(
-    name: str, value: Any, path: str
+    block: str, values: Any, path: str
 ) -> None:
-    assert f"{path} = " in refusal("network", {"stacked": {name: value}})
+    assert f"{path} = " in refusal(block, values)
+
+
+@pytest.mark.parametrize("kind", ["accuracy", "f1"])
+def test_costs_that_no_objective_would_use_are_refused(kind: str) -> None:
+    message = refusal("training", {"objective": {"kind": kind, "costs": {"false_negative": 5}}})
+    assert all(fact in message for fact in ("costs are given", f"kind is {kind}", "kind: costs"))
+
+
+@pytest.mark.parametrize("costs", [{}, {"false_negative": 5}, {"false_positive": 0.5}])
+def test_costs_are_kept_for_the_objective_that_uses_them(costs: dict[str, float]) -> None:
+    built = Training.model_validate({"objective": {"kind": "costs", "costs": costs}}).objective
+    assert built.kind == "costs"
+    assert built.costs.model_dump() == {"false_positive": 1, "false_negative": 1} | costs
 
 
 @pytest.mark.parametrize(
@@ -118,6 +150,12 @@ def test_an_impossible_value_inside_a_block_is_refused_by_its_path(
         ({"missing": {"age": 0}}, ("missing.age",)),
         ({"missing": {"age": [math.nan]}}, ("missing.age.0", "finite")),
         ({"label": None}, ("label",)),
+        ({"categorical": "color"}, ("categorical", "'color'")),
+        ({"categorical": [7]}, ("categorical.0", "7")),
+        (
+            {"categorical": ["b", "a"], "bounds": {"a": [0, 1], "b": [0, 1], "c": [0, 1]}},
+            ("bounds are for numbers", "['a', 'b']"),
+        ),
     ],
 )
 def test_impossible_column_roles_are_refused(
@@ -159,6 +197,7 @@ def test_all_faults_of_a_block_are_named_at_once() -> None:
         {"positive_class": 0.5, "negative_class": -0.5},
         {"key": "id"},
         {"features": ["b", "a"]},
+        {"categorical": ["b", "a"], "bounds": {"c": [0, None]}, "missing": {"a": ["?", 0]}},
         {"bounds": {"a": [None, 3], "b": [0, None], "c": [2, 2]}},
         {"missing": {"a": [0, -9.5, "?"]}},
     ],
@@ -186,7 +225,7 @@ def test_the_class_keeps_its_type() -> None:
         ("reshaping", "feature_per_step", "features_per_step"),
         ("network", "kinds", "kind"),
         ("training", "epoch", "epochs"),
-        ("evaluation", "decision_treshold", "decision_threshold"),
+        ("evaluation", "bootstrap_resample", "bootstrap_resamples"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_closest_known(
@@ -199,9 +238,15 @@ def test_an_unknown_name_is_refused_with_the_closest_known(
 
 
 def test_an_unknown_name_inside_a_block_is_refused_by_its_path() -> None:
-    message = refusal("network", {"stacked": {"unit": [8]}})
-    assert "'stacked.unit' is unknown" in message
+    message = refusal("network", {"ensemble": {"unit": [8]}})
+    assert "'ensemble.unit' is unknown" in message
     assert "did you mean 'units'?" in message
+
+
+def test_an_unknown_name_two_blocks_deep_is_refused_by_its_path() -> None:
+    message = refusal("training", {"objective": {"costs": {"false_negativ": 2}}})
+    assert "'objective.costs.false_negativ' is unknown" in message
+    assert "did you mean 'false_negative'?" in message
 
 
 def test_a_name_close_to_none_lists_the_known() -> None:
@@ -247,10 +292,24 @@ def test_a_value_cannot_be_changed() -> None:
 
 
 def test_defaults_are_not_shared() -> None:
-    before = [*Stacked().units]
-    Stacked().units.append(8)
-    Network().stacked.units.append(8)
-    assert Stacked().units == Network().stacked.units == before
+    before = [*Ensemble().units]
+    Ensemble().units.append(8)
+    Network().ensemble.units.append(8)
+    assert Ensemble().units == Network().ensemble.units == before
+
+
+@pytest.mark.parametrize(
+    ("block", "name"),
+    [
+        ("reshaping", "features_per_step"),
+        ("training", "epochs"),
+        ("training", "batch_size"),
+        ("training", "patience"),
+    ],
+)
+def test_what_is_left_to_the_rows_is_null(block: str, name: str) -> None:
+    assert getattr(BLOCKS[block](), name) is None
+    assert getattr(BLOCKS[block].model_validate({name: None}), name) is None
 
 
 # What conf says

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tabular_lstm.schema import Schema
+from tabular_lstm.schema import Schema, fingerprint
 
 
 def schema(**changed: Any) -> Schema:
@@ -14,7 +15,8 @@ def schema(**changed: Any) -> Schema:
         "features": ["a", "b", "c"],
         "steps": 2,
         "features_per_step": 2,
-        "missing": {"b": [0.0, -9.0]},
+        "categories": {"c": ["blue", "red"]},
+        "missing": {"b": [0.0, -9], "c": ["?", 0]},
         "mean": [1.0, 2.0, 3.0],
         "variance": [1.0, 4.0, 9.0],
         "label": "sick",
@@ -36,7 +38,8 @@ def test_slots_without_a_feature_are_padded(
 
 
 @pytest.mark.parametrize(
-    ("positive", "negative"), [(1, 0), (1.5, 0.5), ("yes", "no"), ("1", "0"), (1, "other")]
+    ("positive", "negative"),
+    [(1, 0), (1.5, 0.5), ("yes", "no"), ("1", "0"), (1, "other"), (True, False)],
 )
 def test_json_gives_the_same_schema_back(positive: object, negative: object) -> None:
     known = schema(positive_class=positive, negative_class=negative)
@@ -51,11 +54,57 @@ def test_unknown_name_is_refused() -> None:
         schema(median=[1.0])
 
 
-def test_boolean_is_no_class() -> None:
-    with pytest.raises(ValidationError, match="positive_class"):
-        schema(positive_class=True)
+def test_a_code_for_missing_keeps_its_type_as_json() -> None:
+    again = Schema.model_validate(json.loads(json.dumps(schema().model_dump())))
+    assert again.missing == {"b": [0.0, -9], "c": ["?", 0]}
+    assert [type(code) for code in [*again.missing["b"], *again.missing["c"]]] == [
+        float,
+        int,
+        str,
+        int,
+    ]
+
+
+@pytest.mark.parametrize("categories", [{"c": [1, 2]}, {"c": [None]}, {"c": "red"}])
+def test_categories_are_texts(categories: Any) -> None:
+    with pytest.raises(ValidationError, match="categories"):
+        schema(categories=categories)
+
+
+def test_a_schema_without_categories_has_numbers_alone() -> None:
+    values = schema().model_dump()
+    del values["categories"]
+    assert Schema.model_validate(values).categories == {}
 
 
 def test_schema_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         schema().steps = 3
+
+
+# The fingerprint
+
+SEQUENCES = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
+LABELS = np.array([0, 1, 1])
+
+
+@pytest.mark.parametrize("dtype", [int, float, np.float32, np.uint8, bool])
+def test_equal_rows_have_one_fingerprint_whatever_holds_them(dtype: type) -> None:
+    strided = np.repeat(SEQUENCES, 2, axis=0)[::2]
+    assert fingerprint(strided, LABELS.astype(dtype)) == fingerprint(SEQUENCES, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("sequences", "labels"),
+    [
+        (SEQUENCES[::-1], LABELS),
+        (SEQUENCES, LABELS[::-1]),
+        (SEQUENCES[:2], LABELS[:2]),
+        (SEQUENCES.reshape(3, 1, 4), LABELS),
+        (np.where(SEQUENCES == 5, np.nan, SEQUENCES).astype(np.float32), LABELS),
+        (np.nextafter(SEQUENCES, np.float32(99)), LABELS),
+    ],
+    ids=["other order", "other labels", "fewer rows", "other steps", "a missing value", "a bit"],
+)
+def test_other_rows_have_another_fingerprint(sequences: np.ndarray, labels: np.ndarray) -> None:
+    assert fingerprint(sequences, labels) != fingerprint(SEQUENCES, LABELS)

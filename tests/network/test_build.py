@@ -1,51 +1,74 @@
-"""Both kinds of network: their layers, what they do with odd values, and their saved file."""
+"""Both kinds of network: what they are made of, what they do with odd values, their saved file."""
 
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
+from pydantic import ValidationError
 
-from tabular_lstm.network.build import build
+from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.fit import predict
-from tabular_lstm.parameters import Network, Stacked
+from tabular_lstm.parameters import Ensemble, Network, Training
 from tabular_lstm.schema import Schema
+from tests.network.test_layers import keras_lstm
 
 MEAN = [1.0, 2.0, 3.0, 4.0]
 VARIANCE = [4.0, 1.0, 0.25, 16.0]
 
 
-def schema_of(features: int = 4, features_per_step: int = 2, scale: float = 1.0) -> Schema:
+def schema_of(
+    features: int = 4, features_per_step: int = 2, scale: float = 1.0, names: tuple[int, ...] = ()
+) -> Schema:
+    """A schema; `names` are the places of the features that hold one of three categories."""
     repeats = -(-features // 4)
+    numeric = [place not in names for place in range(features)]
+    mean, variance = (MEAN * repeats)[:features], (VARIANCE * repeats)[:features]
     return Schema(
         features=[f"f{i}" for i in range(features)],
         steps=-(-features // features_per_step),
         features_per_step=features_per_step,
+        categories={f"f{place}": ["blue", "green", "red"] for place in names},
         missing={},
-        mean=[scale * mean for mean in (MEAN * repeats)[:features]],
-        variance=[scale**2 * variance for variance in (VARIANCE * repeats)[:features]],
+        mean=[scale * m * number for m, number in zip(mean, numeric, strict=True)],
+        variance=[
+            scale**2 * v if number else 1.0 for v, number in zip(variance, numeric, strict=True)
+        ],
         label="sick",
         positive_class=1,
         negative_class=0,
     )
 
 
-def stacked(schema: Schema, seed: int = 0, **options: Any) -> keras.Model:
-    return build(schema, Network(stacked=Stacked(**{"units": [3, 2], **options})), seed)
+def ensemble_of(schema: Schema, seed: int = 0, **options: Any) -> LSTMEnsemble:
+    """An ensemble whose biases are not the 0 that they start as."""
+    options = {"members": 2, "units": [4], "dimensions": 3, "frequencies": 2, **options}
+    network = build(schema, Network(ensemble=Ensemble.model_validate(options)), seed)
+    rng = np.random.default_rng(seed)
+    network.set_weights([w + rng.normal(0, 0.1, w.shape) for w in network.get_weights()])
+    return network
 
 
-def sequences_of(schema: Schema, rows: int = 10) -> np.ndarray:
-    """Values about as the schema expects them, float32; noise in padded slots."""
+def sequences_of(schema: Schema, rows: int = 10, missing: float = 0.0) -> np.ndarray:
+    """Values about as the schema expects them and a share of them missing; noise in padded slots.
+
+    A category is one of the three or an unknown one.
+    """
     rng = np.random.default_rng(0)
     slots = schema.steps * schema.features_per_step
     padding = (0, schema.padded_slots)
     scale = np.sqrt(np.pad(schema.variance, padding, constant_values=1.0))
     values = np.pad(schema.mean, padding) + scale * rng.normal(size=(rows, slots))
+    for name, categories in schema.categories.items():
+        values[:, schema.features.index(name)] = rng.integers(0, len(categories) + 1, rows)
+    values[rng.random(values.shape) < missing] = np.nan
     return values.reshape(rows, schema.steps, schema.features_per_step).astype(np.float32)
 
 
@@ -53,6 +76,11 @@ def with_slot(sequences: np.ndarray, step: int, place: int, value: float) -> np.
     changed = sequences.copy()
     changed[:, step, place] = value
     return changed
+
+
+def assert_same_weights(one: keras.Model, other: keras.Model) -> None:
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 # The tutorial's network
@@ -87,58 +115,8 @@ def test_tutorial_reads_raw_values() -> None:
     np.testing.assert_array_equal(measured, expected)
 
 
-# The layers of the stacked network
-
-
-@pytest.mark.parametrize("units", [[3], [4, 2], [2, 3, 4]])
-@pytest.mark.parametrize("bidirectional", [True, False])
-def test_lstms_follow_the_units(units: list[int], bidirectional: bool) -> None:
-    network = stacked(schema_of(), units=units, bidirectional=bidirectional)
-    kind = layers.Bidirectional if bidirectional else layers.LSTM
-    lstms = [
-        layer for layer in network.layers if isinstance(layer, layers.Bidirectional | layers.LSTM)
-    ]
-    assert [type(layer) for layer in lstms] == [kind] * len(units)
-    outputs = [tuple(layer.output.shape) for layer in lstms]
-    width = 2 if bidirectional else 1
-    assert outputs[:-1] == [(None, 2, width * size) for size in units[:-1]]
-    assert outputs[-1] == (None, width * units[-1])
-
-
-@pytest.mark.parametrize(
-    ("normalization", "kind"),
-    [("none", None), ("layer", layers.LayerNormalization), ("batch", layers.BatchNormalization)],
-)
-def test_normalization_and_dropout_follow_each_lstm(
-    normalization: str, kind: type[keras.Layer] | None
-) -> None:
-    network = stacked(schema_of(), normalization=normalization, dropout=0.25)
-    names = [type(layer) for layer in network.layers]
-    start = names.index(layers.Bidirectional)
-    block = [layers.Bidirectional, *([kind] if kind else []), layers.Dropout]
-    assert names[start:] == [*block, *block, layers.Dense]
-    rates = [layer.rate for layer in network.layers if isinstance(layer, layers.Dropout)]
-    assert rates == [0.25, 0.25]
-
-
-@pytest.mark.parametrize(
-    ("features", "features_per_step", "steps"), [(8, 2, 4), (3, 2, 2), (5, 5, 1), (40, 1, 40)]
-)
-def test_a_sequence_in_gives_a_probability_out(
-    features: int, features_per_step: int, steps: int
-) -> None:
-    schema = schema_of(features, features_per_step)
-    network = stacked(schema)
-    assert network.input_shape == (None, steps, features_per_step)
-    assert network.output_shape == (None, 1)
-    probabilities = predict(network, sequences_of(schema))
-    assert ((probabilities > 0) & (probabilities < 1)).all()
-    assert len(set(probabilities)) == len(probabilities)
-
-
-@pytest.mark.parametrize("kind", ["stacked", "tutorial"])
-def test_layers_are_kerass_own_and_none_holds_code(kind: str) -> None:
-    network = build(schema_of(3), Network.model_validate({"kind": kind}), 0)
+def test_tutorials_layers_are_kerass_own_and_none_holds_code() -> None:
+    network = build(schema_of(3), Network(kind="tutorial"), 0)
     config = json.loads(network.to_json())
     assert "Lambda" not in json.dumps(config)
     for layer in config["config"]["layers"]:
@@ -146,15 +124,156 @@ def test_layers_are_kerass_own_and_none_holds_code(kind: str) -> None:
         assert not layer["registered_name"] or layer["registered_name"] == layer["class_name"]
 
 
+# What an ensemble is made of
+
+
+@pytest.mark.parametrize("members", [1, 2, 9])
+@pytest.mark.parametrize(
+    ("features", "features_per_step", "steps"), [(8, 2, 4), (3, 2, 2), (5, 5, 1), (1, 1, 1)]
+)
+def test_a_sequence_in_gives_a_probability_out(
+    members: int, features: int, features_per_step: int, steps: int
+) -> None:
+    schema = schema_of(features, features_per_step)
+    network = ensemble_of(schema, members=members)
+    sequences = sequences_of(schema)
+    assert sequences.shape == (10, steps, features_per_step)
+    assert network.member_logits(sequences[None]).shape == (members, 10)
+    probabilities = network(sequences).numpy()
+    assert probabilities.shape == (10, 1)
+    assert ((probabilities > 0) & (probabilities < 1)).all()
+    assert len(np.unique(probabilities)) == 10
+
+
+def test_every_weight_has_a_leading_axis_of_members_and_the_size_that_the_options_say() -> None:
+    schema = schema_of(5, names=(1, 4))
+    options = {"members": 3, "dimensions": 4, "frequencies": 6, "units": [5, 2]}
+    network = ensemble_of(schema, **options)
+    assert {weight.path: tuple(weight.shape) for weight in network.weights} == {
+        "embed/frequency": (3, 3, 1, 6),
+        "embed/kernel": (3, 3, 14, 4),
+        "embed/bias": (3, 3, 1, 4),
+        "embed/vectors": (3, 2 * (3 + 2), 4),
+        "recur_1/kernel": (3, 2, 8, 20),
+        "recur_1/recurrent": (3, 2, 5, 20),
+        "recur_1/bias": (3, 2, 20),
+        "recur_2/kernel": (3, 2, 10, 8),
+        "recur_2/recurrent": (3, 2, 2, 8),
+        "recur_2/bias": (3, 2, 8),
+        "read_out/kernel": (3, 8, 1),
+        "read_out/bias": (3, 1),
+    }
+    assert all(weight.trainable for weight in network.weights)
+
+
+@pytest.mark.parametrize("units", [[4], [4, 3], [2, 2, 5]])
+def test_lstms_are_stacked_as_kerass_bidirectional_ones(units: list[int]) -> None:
+    schema = schema_of(6)
+    network, sequences = ensemble_of(schema, units=units), sequences_of(schema)
+    for member, logits in enumerate(network.member_logits(sequences[None])):
+        steps = tf.transpose(network.embed(sequences[None])[member], [1, 0, 2])
+        for recur in network.recur:
+            forward = keras_lstm(recur, member, 0)(steps)
+            backward = keras_lstm(recur, member, 1)(steps)
+            steps = tf.concat([forward, backward[:, ::-1]], -1)
+        last = tf.concat([forward[:, -1], backward[:, -1]], -1)
+        read = tf.concat([last, tf.reduce_mean(steps, 1)], -1)
+        kernel, bias = network.read_out.get_weights()
+        np.testing.assert_allclose(logits, (read @ kernel[member])[:, 0] + bias[member], atol=1e-6)
+
+
+def test_the_probability_is_that_of_the_mean_logit_divided_by_the_temperature() -> None:
+    schema = schema_of()
+    network, sequences = ensemble_of(schema, members=3), sequences_of(schema)
+    logits = network.member_logits(sequences[None]).numpy().astype(np.float64)
+    assert logits.std(0).min() > 0.01
+    for temperature in (1.0, 0.25, 3.0):
+        again = LSTMEnsemble.from_config(network.get_config() | {"temperature": temperature})
+        again.set_weights(network.get_weights())
+        expected = 1 / (1 + np.exp(-logits.mean(0) / temperature))
+        np.testing.assert_allclose(again(sequences)[:, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(
+        network(sequences)[:, 0], 1 / (1 + np.exp(-logits.mean(0))), atol=1e-6
+    )
+
+
+def test_nothing_is_dropped_unless_a_seed_is_given() -> None:
+    schema = schema_of()
+    network, sequences = ensemble_of(schema, dropout=0.5), sequences_of(schema)
+    expected = network.member_logits(sequences[None])
+    np.testing.assert_array_equal(network.member_logits(sequences[None]), expected)
+    np.testing.assert_array_equal(network(sequences, training=True), network(sequences))
+    assert (network.member_logits(sequences[None], tf.constant([0, 1])) != expected).numpy().any()
+
+
+# Members
+
+
+def test_no_member_has_a_gradient_from_anothers_logits() -> None:
+    schema = schema_of(5, names=(1,))
+    network = ensemble_of(schema, members=3, units=[4, 3])
+    own_rows = np.stack([sequences_of(schema, rows=20)] * 3)
+    for sequences in (own_rows, own_rows[:1]):
+        for member in range(3):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(network.member_logits(sequences)[member] ** 2)
+            gradients = tape.gradient(loss, [weight.value for weight in network.weights])
+            for gradient in map(tf.convert_to_tensor, gradients):
+                touched = [(part.numpy() != 0).any() for part in gradient]
+                assert touched == [other == member for other in range(3)]
+
+
+def test_anothers_weights_change_only_its_own_logits() -> None:
+    schema = schema_of(5, names=(1,))
+    network = ensemble_of(schema, members=3, units=[4, 3])
+    sequences = sequences_of(schema)[None]
+    before, weights = network.member_logits(sequences).numpy(), network.get_weights()
+    for place in range(len(weights)):
+        for member in range(3):
+            changed = [weight.copy() for weight in weights]
+            changed[place][member] += 0.5
+            network.set_weights(changed)
+            after = network.member_logits(sequences).numpy()
+            differs = [(after[other] != before[other]).any() for other in range(3)]
+            assert differs == [other == member for other in range(3)]
+
+
+def test_each_member_reads_its_own_rows() -> None:
+    schema = schema_of(5, names=(1,))
+    network = ensemble_of(schema, members=3)
+    own_rows = sequences_of(schema, rows=30, missing=0.2).reshape(3, 10, 3, 2)
+    measured = network.member_logits(own_rows).numpy()
+    for member in range(3):
+        expected = network.member_logits(own_rows[member][None])[member]
+        np.testing.assert_allclose(measured[member], expected, atol=1e-6)
+
+
+def test_two_groups_merge_by_concatenating_their_weights() -> None:
+    schema = schema_of(5, names=(1,))
+    sequences = sequences_of(schema, missing=0.2)
+    options = {"units": [4, 3]}
+    one = ensemble_of(schema, seed=1, members=2, **options)
+    other = ensemble_of(schema, seed=2, members=3, **options)
+    both = ensemble_of(schema, seed=3, members=5, **options)
+    pairs = zip(one.get_weights(), other.get_weights(), strict=True)
+    both.set_weights([np.concatenate(pair) for pair in pairs])
+    apart = np.concatenate([group.member_logits(sequences[None]) for group in (one, other)])
+    np.testing.assert_allclose(both.member_logits(sequences[None]), apart, atol=1e-6)
+    expected = 1 / (1 + np.exp(-apart.mean(0)))
+    np.testing.assert_allclose(both(sequences)[:, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(predict(both, sequences), expected, atol=1e-6)
+
+
 # What it does with values
 
 
-@pytest.mark.parametrize("scale", [1e-12, 1e3])
+@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e3, 1e30])
 def test_units_of_measurement_do_not_count(scale: float) -> None:
     schema = schema_of()
     sequences = sequences_of(schema)
-    expected = predict(stacked(schema), sequences)
-    measured = predict(stacked(schema_of(scale=scale)), (scale * sequences).astype(np.float32))
+    expected = predict(ensemble_of(schema), sequences)
+    measured = predict(ensemble_of(schema_of(scale=scale)), (scale * sequences).astype(np.float32))
+    assert np.ptp(expected) > 0.01
     np.testing.assert_allclose(measured, expected, atol=1e-6)
 
 
@@ -163,31 +282,44 @@ def test_any_variance_of_float32_values_is_possible(variance: float) -> None:
     schema = schema_of().model_copy(update={"variance": [variance, *VARIANCE[1:]]})
     sequences = with_slot(sequences_of(schema_of()), 0, 0, np.sqrt(variance))
     calm = with_slot(sequences, 0, 0, MEAN[0])
-    network = stacked(schema)
+    network = ensemble_of(schema)
     assert (predict(network, sequences) != predict(network, calm)).all()
 
 
-def test_a_missing_value_counts_as_the_mean() -> None:
-    schema = schema_of()
-    network, sequences = stacked(schema), sequences_of(schema)
-    for slot, mean in enumerate(MEAN):
+@pytest.mark.parametrize("names", [(), (0, 1, 2, 3)])
+def test_a_missing_value_is_told_from_every_value_that_is_there(names: tuple[int, ...]) -> None:
+    schema = schema_of(names=names)
+    network, sequences = ensemble_of(schema, dimensions=8), sequences_of(schema)
+    for slot, mean in enumerate(schema.mean):
+        there = [0.0, 1.0, 2.0, 3.0] if names else [mean, 0.0]
         missing = predict(network, with_slot(sequences, *divmod(slot, 2), np.nan))
-        average = predict(network, with_slot(sequences, *divmod(slot, 2), mean))
-        np.testing.assert_allclose(missing, average, atol=1e-7)
-        assert (missing != predict(network, sequences)).all()
+        for value in there:
+            assert (
+                missing != predict(network, with_slot(sequences, *divmod(slot, 2), value))
+            ).all()
 
 
-@pytest.mark.parametrize("normalization", ["none", "layer", "batch"])
-def test_any_value_gives_a_probability(normalization: str) -> None:
+def test_all_unknown_categories_are_one_and_none_is_a_known_one() -> None:
+    schema = schema_of(names=(0,))
+    network, sequences = ensemble_of(schema), sequences_of(schema)
+    unknown = predict(network, with_slot(sequences, 0, 0, 3))
+    np.testing.assert_array_equal(predict(network, with_slot(sequences, 0, 0, 900)), unknown)
+    for known in range(3):
+        assert (predict(network, with_slot(sequences, 0, 0, known)) != unknown).all()
+
+
+@pytest.mark.parametrize("names", [(), (0,), (0, 1, 2)])
+def test_any_value_gives_a_probability(names: tuple[int, ...]) -> None:
     values = np.array([np.nan, np.inf, -np.inf, 3e38, -3e38], np.float32)
     sequences = np.broadcast_to(values[:, None, None], (5, 2, 2))
-    probabilities = predict(stacked(schema_of(3), normalization=normalization), sequences)
-    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    network = ensemble_of(schema_of(3, names=names))
+    for probabilities in (predict(network, sequences), network(sequences).numpy()):
+        assert ((probabilities > 0) & (probabilities < 1)).all()
 
 
 def test_outliers_are_clipped_at_five_standard_deviations() -> None:
     schema = schema_of()
-    network, sequences = stacked(schema), sequences_of(schema)
+    network, sequences = ensemble_of(schema), sequences_of(schema)
     for side in (1, -1):
         four, five, six, fifty = (
             predict(network, with_slot(sequences, 0, 0, MEAN[0] + side * deviations * 2.0))
@@ -198,62 +330,176 @@ def test_outliers_are_clipped_at_five_standard_deviations() -> None:
         assert (four != five).all()
 
 
-def test_padded_slots_never_change_the_probability() -> None:
-    schema = schema_of(features=4, features_per_step=3)
+@pytest.mark.parametrize("names", [(), (3,)])
+def test_padded_slots_never_change_the_probability(names: tuple[int, ...]) -> None:
+    schema = schema_of(features=4, features_per_step=3, names=names)
     assert schema.padded_slots == 2
-    network, sequences = stacked(schema), sequences_of(schema)
+    network, sequences = ensemble_of(schema), sequences_of(schema)
     expected = predict(network, sequences)
     for value in (0.0, 7.5, -3e38, np.nan, np.inf, -np.inf):
         padded = with_slot(with_slot(sequences, 1, 1, value), 1, 2, value)
         np.testing.assert_array_equal(predict(network, padded), expected)
+        np.testing.assert_array_equal(network(padded), network(sequences))
 
 
-# Seeds and files
+# Initial weights
 
 
-def weights_differ(one: keras.Model, other: keras.Model) -> list[bool]:
-    pairs = zip(one.get_weights(), other.get_weights(), strict=True)
-    return [not np.array_equal(a, b) for a, b in pairs]
+def drawn(seed: int = 0, **options: Any) -> dict[str, np.ndarray]:
+    """The initial weights by name, of a schema with numbers and categories."""
+    schema = schema_of(40, features_per_step=10, names=tuple(range(0, 40, 2)))
+    network = build(schema, Network(ensemble=Ensemble.model_validate(options)), seed)
+    return {weight.path: weight.numpy() for weight in network.weights}
 
 
-def test_seed_decides_the_weights() -> None:
-    first = stacked(schema_of(), seed=7)
-    other = stacked(schema_of(), seed=8)
-    again = stacked(schema_of(), seed=7)
-    assert not any(weights_differ(first, again))
-    assert any(weights_differ(first, other))
+def test_the_seed_decides_the_initial_weights_and_each_member_has_its_own() -> None:
+    one, again, other = drawn(7), drawn(7), drawn(8)
+    for name, weight in one.items():
+        np.testing.assert_array_equal(again[name], weight)
+        members_differ = [(weight[i] != weight[j]).any() for i in range(8) for j in range(i)]
+        zero = name in {"recur_1/bias", "read_out/bias"}
+        assert (weight == 0).all() == zero
+        assert (other[name] != weight).any() != zero
+        assert all(members_differ) != zero
+
+
+def test_a_members_initial_weights_do_not_depend_on_how_many_others_there_are() -> None:
+    few, many = drawn(members=2), drawn(members=5)
+    for name, weight in few.items():
+        np.testing.assert_array_equal(many[name][:2], weight)
+
+
+def test_initial_weights_are_spread_as_their_kinds_should_be() -> None:
+    weights = drawn(frequencies=7, frequency_scale=0.3, dimensions=6, units=[5, 3])
+    assert weights["embed/frequency"].std() == pytest.approx(0.3, rel=0.1)
+    assert weights["embed/vectors"].std() == pytest.approx(0.5, rel=0.1)
+    limits = {
+        "embed/kernel": 1 / np.sqrt(2 * 7 + 2),
+        "embed/bias": 1 / np.sqrt(2 * 7 + 2),
+        "recur_1/kernel": np.sqrt(6 / (10 * 6 + 4 * 5)),
+        "recur_2/kernel": np.sqrt(6 / (2 * 5 + 4 * 3)),
+        "read_out/kernel": np.sqrt(6 / (4 * 3 + 1)),
+    }
+    for name, limit in limits.items():
+        assert 0.9 * limit < np.abs(weights[name]).max() <= limit
+        assert weights[name].std() == pytest.approx(limit / np.sqrt(3), rel=0.1)
+    for name, units in {"recur_1/recurrent": 5, "recur_2/recurrent": 3}.items():
+        for member in weights[name].reshape(-1, units, 4 * units):
+            np.testing.assert_allclose(member @ member.T, np.eye(units), atol=1e-6)
+
+
+def test_the_global_seed_does_not_count() -> None:
+    weights = []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        weights.append(drawn())
+    for name, weight in weights[0].items():
+        np.testing.assert_array_equal(weights[1][name], weight)
+
+
+# The saved file
+
+SAVED: dict[str, Any] = {
+    "training": Training(epochs=7, batch_size=16, seed=3).model_dump(),
+    "temperature": 1.75,
+    "threshold": 0.375,
+}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[LSTMEnsemble, Path]:
+    """An ensemble with all that it can hold, and its file."""
+    schema = schema_of(5, names=(1, 2))
+    network = ensemble_of(schema, units=[4, 4], members=3)
+    full = LSTMEnsemble.from_config(network.get_config() | SAVED)
+    full.set_weights(network.get_weights())
+    path = tmp_path / "network.keras"
+    full.save(path)
+    return full, path
+
+
+def test_a_saved_ensemble_loads_in_safe_mode_as_it_was(saved: tuple[LSTMEnsemble, Path]) -> None:
+    network, path = saved
+    loaded = keras.models.load_model(path)
+    assert type(loaded) is LSTMEnsemble
+    assert loaded.get_config() == network.get_config()
+    assert loaded.schema == network.schema == schema_of(5, names=(1, 2))
+    assert loaded.options == network.options
+    assert Training.model_validate(loaded.training) == Training(epochs=7, batch_size=16, seed=3)
+    assert (loaded.temperature, loaded.threshold) == (1.75, 0.375)
+    assert_same_weights(loaded, network)
+    sequences = sequences_of(network.schema, rows=50, missing=0.2)
+    np.testing.assert_array_equal(predict(loaded, sequences), predict(network, sequences))
+    np.testing.assert_array_equal(loaded(sequences), network(sequences))
+
+
+def test_a_saved_ensemble_is_json_and_numbers_alone(saved: tuple[LSTMEnsemble, Path]) -> None:
+    network, path = saved
+    with zipfile.ZipFile(path) as archive:
+        assert sorted(archive.namelist()) == ["config.json", "metadata.json", "model.weights.h5"]
+        config = json.loads(archive.read("config.json"))
+        weights = archive.read("model.weights.h5")
+    assert config["registered_name"] == "tabular_lstm>LSTMEnsemble"
+    assert config["config"] == network.get_config()
+    for code in ("Lambda", "lambda", "pickle", "marshal", "exec"):
+        assert code not in json.dumps(config)
+    assert weights.startswith(b"\x89HDF\r\n")
+    for start_of_a_pickle in (b"\x80\x02}", b"\x80\x03", b"\x80\x04\x95", b"\x80\x05\x95"):
+        assert start_of_a_pickle not in weights
 
 
 LOAD_AND_PREDICT = """
 import sys
+
+import tabular_lstm.network.build
+
 import keras
 import numpy as np
+import pickle
 
+
+def refuse(*arguments, **options):
+    raise AssertionError("the file holds a pickle")
+
+
+pickle.load = pickle.loads = pickle.Unpickler = refuse
 folder = sys.argv[1]
 sequences = np.load(f"{folder}/sequences.npy")
 for name in sys.argv[2:]:
-    model = keras.saving.load_model(f"{folder}/{name}.keras", safe_mode=True)
+    model = keras.models.load_model(f"{folder}/{name}.keras")
     np.save(f"{folder}/{name}.npy", model.predict(sequences, batch_size=4096, verbose=0)[:, 0])
-assert not any(name.split(".")[0] == "tabular_lstm" for name in sys.modules)
 """
 
 
-def test_a_saved_network_predicts_the_same_without_this_package(tmp_path: Path) -> None:
-    schema = schema_of(3)
+def test_a_saved_network_predicts_the_same_in_another_process(
+    saved: tuple[LSTMEnsemble, Path],
+) -> None:
+    folder = saved[1].parent
     networks = {
-        "stacked": stacked(schema, normalization="batch"),
-        "tutorial": build(schema, Network(kind="tutorial"), 0),
+        "network": saved[0],
+        "tutorial": build(schema_of(5), Network(kind="tutorial"), 0),
     }
-    sequences = np.concatenate([sequences_of(schema), np.full((1, 2, 2), 1e9, np.float32)])
-    np.save(tmp_path / "sequences.npy", sequences)
-    for name, network in networks.items():
-        network.save(tmp_path / f"{name}.keras")
+    networks["tutorial"].save(folder / "tutorial.keras")
+    rows = sequences_of(saved[0].schema, rows=20)
+    sequences = np.concatenate([rows, np.full((1, 3, 2), 1e9, np.float32)])
+    np.save(folder / "sequences.npy", sequences)
     subprocess.run(
-        [sys.executable, "-c", LOAD_AND_PREDICT, str(tmp_path), *networks],
+        [sys.executable, "-c", LOAD_AND_PREDICT, str(folder), *networks],
         check=True,
-        cwd=tmp_path,
+        cwd=folder,
         timeout=120,
     )
     for name, network in networks.items():
-        loaded = np.load(tmp_path / f"{name}.npy")
-        np.testing.assert_array_equal(loaded, predict(network, sequences).astype(np.float32))
+        loaded = np.load(folder / f"{name}.npy")
+        assert np.ptp(loaded) > 0
+        np.testing.assert_allclose(loaded, predict(network, sequences), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"schema": {"features": ["a"]}}, {"options": {"members": 2, "hidden": 3}}],
+)
+def test_a_configuration_that_is_not_one_is_refused(broken: dict[str, Any]) -> None:
+    config = ensemble_of(schema_of()).get_config()
+    with pytest.raises((ValidationError, ValueError)):
+        LSTMEnsemble.from_config(config | broken)

@@ -1,5 +1,8 @@
 """No row disappears, no row changes sides, and the nodes leave their inputs alone."""
 
+import hashlib
+import math
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +24,7 @@ from tests.conftest import ROOT
 NAMES = ["a", "b", "c", "y"]
 COLUMNS = Columns(label="y", positive_class=1, negative_class=0)
 KEYED = Columns(label="y", positive_class=1, negative_class=0, key="a")
+CATEGORICAL = Columns(label="y", positive_class=1, negative_class=0, categorical=["b", "c"])
 SOURCE = {"file": "rows.csv", "sha256": "0" * 64, "rows": 100, "quarantined_rows": 0}
 
 Row = tuple[str, ...]
@@ -100,6 +104,44 @@ def test_the_key_is_text_beside_the_features() -> None:
     assert quarantined["reason"].tolist() == ["a: no key"]
 
 
+def test_categories_are_text_beside_the_numbers() -> None:
+    columns = Columns(
+        label="y",
+        positive_class=1,
+        negative_class=0,
+        categorical=["b", "c"],
+        missing={"b": ["unknown", 0], "c": [-9]},
+    )
+    cells = [
+        ("1", " red ", "1", "1"),
+        ("2", "unknown", "1.0", "0"),
+        ("3", "0", "-9", "0"),
+        ("", "NA", "", "1"),
+        ("x", "blue", "inf", "1"),
+        ("5", "-9", "0", "1"),
+    ]
+    rows, quarantined, _ = validate_rows(raw(cells), columns)
+    assert rows["a"].dtype == "float64"
+    assert rows[["b", "c"]].to_numpy().tolist() == [
+        ["red", "1"],
+        [None, "1.0"],
+        [None, None],
+        [None, None],
+        ["-9", "0"],
+    ]
+    assert rows.index.tolist() == [1, 2, 3, 4, 6]
+    assert quarantined["reason"].tolist() == ["a: 'x' is not a number"]
+
+
+def test_a_file_may_hold_categories_alone() -> None:
+    columns = Columns(
+        label="y", positive_class=1, negative_class=0, features=["b"], categorical=["b"]
+    )
+    rows, quarantined, _ = validate_rows(raw([("x", "red", "y", "1")]), columns)
+    assert rows.to_dict("records") == [{"b": "red", "y": 1}]
+    assert quarantined.empty
+
+
 @pytest.mark.parametrize("names", [("row", "reason", "y"), ("index", "level_0", "y")])
 def test_columns_may_have_the_names_that_the_quarantine_uses(names: Sequence[str]) -> None:
     frame = raw([("1", "2", "1"), ("x", "2", "1")], names)
@@ -134,10 +176,10 @@ def test_a_misspelt_column_is_refused_with_the_closest() -> None:
         validate_rows(raw(ROWS, ["a", "b", "c", "outcome"]), columns)
 
 
-@pytest.mark.parametrize("block", ["bounds", "missing"])
+@pytest.mark.parametrize("block", ["bounds", "missing", "categorical"])
 @pytest.mark.parametrize("name", ["age", "y"], ids=["unknown", "the label"])
-def test_bounds_and_codes_are_for_features_alone(block: str, name: str) -> None:
-    values = {"bounds": {name: (0, 1)}, "missing": {name: [0]}}[block]
+def test_bounds_codes_and_categories_are_for_features_alone(block: str, name: str) -> None:
+    values = {"bounds": {name: (0, 1)}, "missing": {name: [0]}, "categorical": [name]}[block]
     columns = Columns.model_validate(COLUMNS.model_dump() | {block: values})
     with pytest.raises(DataError) as error:
         validate_rows(raw(ROWS), columns)
@@ -478,10 +520,141 @@ def test_keys_split_as_they_always_have() -> None:
     assert held_out == [13, 14, 15, 17, 23]
 
 
+# Split_rows with categories
+
+CATEGORIES = st.one_of(
+    st.text(max_size=4),
+    st.sampled_from(["", "NA", "red", "blue", " red", "0", "1", "1.0", "', '", "None", "b\\x00"]),
+)
+NAMED = st.lists(st.tuples(NUMBERS, CATEGORIES, CATEGORIES, LABELS), min_size=1, max_size=8)
+AWKWARD: list[Row] = [
+    (number, one, other, str((place + again) % 2))
+    for place, number in enumerate(["1", "-0.0", "", "2.5e-3"])
+    for again, (one, other) in enumerate(
+        [
+            ("red", "blue"),
+            ("blue", "red"),
+            ("red", ""),
+            ("", "red"),
+            ("NA", "null"),
+            ("red', 'blue", ""),
+            ("it's", 'say "red"'),
+            ("rød", "赤"),
+            ("1", "1.0"),
+            ("007", "7"),
+            ("back\\slash", "tab\tin"),
+        ]
+    )
+]
+
+
+def side_of(content: bytes, split: Split) -> str:
+    """Say on which side a row of this content has been since the first version."""
+    digest = hashlib.blake2b(content, digest_size=8, key=split.salt.encode()).digest()
+    return "test" if int.from_bytes(digest, "big") / 2**64 < split.test_fraction else "train"
+
+
+def bits(*cells: str) -> bytes:
+    """Give the bytes of float64 numbers, one pattern for each of missing and zero."""
+    numbers = (math.nan if cell in {"", "NA"} else float(cell) + 0.0 for cell in cells)
+    return b"".join(struct.pack("<d", number) for number in numbers)
+
+
+SPLITS = [Split(), Split(test_fraction=0.5, salt="another")]
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=["default", "another"])
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 0, 1)], ids=["a b c y", "y c a b"])
+def test_a_row_of_numbers_is_on_the_side_that_its_bytes_say(
+    split: Split, order: tuple[int, ...]
+) -> None:
+    values = ["1", "", "0", "-0.0", "NA", "33.6", "-1e-300", "243.03009062080926"]
+    rows = [(a, b, c, "1") for a in values for b in values for c in values[:3]]
+    expected = [side_of(bits(*row[:3]), split) for row in rows]
+    reordered = [tuple(row[place] for place in order) for row in rows]
+    assert sides(reordered, split=split, names=[NAMES[place] for place in order]) == expected
+    assert len(set(expected)) == 2
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=["default", "another"])
+@pytest.mark.parametrize("columns", [KEYED, KEYED.model_copy(update={"categorical": ["b"]})])
+def test_a_row_with_a_key_is_on_the_side_that_the_key_says(split: Split, columns: Columns) -> None:
+    keys = [f"K-{place}" for place in range(40)] + ["ключ", "007"]
+    rows = [(key, "7", "8", "1") for key in keys]
+    assert sides(rows, columns, split) == [side_of(key.encode(), split) for key in keys]
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=["default", "another"])
+def test_a_row_with_categories_is_on_the_side_that_numbers_and_words_say(split: Split) -> None:
+    words = {"": None, "NA": None, "null": None}
+    contents = [
+        bits(row[0]) + repr(tuple(words.get(cell, cell) for cell in row[1:3])).encode()
+        for row in AWKWARD
+    ]
+    expected = [side_of(content, split) for content in contents]
+    assert sides(AWKWARD, CATEGORICAL, split) == expected
+    assert len(set(expected)) == 2
+
+
+@given(rows=NAMED, more=NAMED, columns=st.permutations(range(4)), data=st.data())
+@properties
+def test_a_row_with_categories_never_changes_sides(
+    rows: list[Row], more: list[Row], columns: list[int], data: st.DataObject
+) -> None:
+    order = data.draw(st.permutations(range(len(rows))))
+    corrected = [(*rows[place][:3], data.draw(LABELS)) for place in order]
+    changed = [tuple(row[column] for column in columns) for row in [*corrected, *more]]
+    before = sides(rows, CATEGORICAL)
+    after = sides(changed, CATEGORICAL, names=[NAMES[column] for column in columns])
+    assert after[: len(rows)] == [before[place] for place in order]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_awkward_categories_change_sides_neither(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    before = sides(AWKWARD, CATEGORICAL)
+    order, columns = rng.permutation(len(AWKWARD)), rng.permutation(4)
+    rows = [(*row[:3], str(rng.integers(2))) for row in AWKWARD]
+    reordered = [tuple(rows[place][column] for column in columns) for place in order]
+    names = [NAMES[column] for column in columns]
+    assert sides(reordered, CATEGORICAL, names=names) == [before[place] for place in order]
+
+
+def test_the_order_in_which_categories_are_declared_does_not_count() -> None:
+    declared = [
+        CATEGORICAL.model_copy(update={"categorical": names, "features": features})
+        for names in (["b", "c"], ["c", "b"])
+        for features in (None, ["c", "a", "b"])
+    ]
+    assert len({tuple(sides(AWKWARD, columns)) for columns in declared}) == 1
+
+
+def test_a_category_counts_for_the_side() -> None:
+    rows = [("1", f"n{place}", "red", "1") for place in range(60)]
+    assert set(sides(rows, CATEGORICAL)) == {"train", "test"}
+
+
+def test_categories_that_read_alike_share_a_side() -> None:
+    columns = CATEGORICAL.model_copy(update={"missing": {"b": ["?", 0]}})
+    for place in range(30):
+        number = str(place)
+        absent = [(number, word, "red", "1") for word in ("", " ", "NA", "null", "None", "?", "0")]
+        spaced = [(number, word, "red", "1") for word in ("blue", " blue", "blue  ")]
+        assert len(set(sides(absent, columns))) == len(set(sides(spaced, columns))) == 1
+
+
+def test_categories_split_as_they_always_have() -> None:
+    rows = [(str(place), f"n{place % 3}", "" if place % 2 else "red", "1") for place in range(30)]
+    held_out = [place for place, side in enumerate(sides(rows, CATEGORICAL)) if side == "test"]
+    assert held_out == [7, 9, 16, 27, 29]
+
+
 # All nodes
 
 
-@pytest.mark.parametrize("columns", [COLUMNS, KEYED], ids=["no key", "key"])
+@pytest.mark.parametrize(
+    "columns", [COLUMNS, KEYED, CATEGORICAL], ids=["no key", "key", "categories"]
+)
 def test_no_node_changes_its_inputs(columns: Columns) -> None:
     frame = raw([*BACKGROUND, ("x", "y", "z", "")])
     before = frame.copy(deep=True)

@@ -48,6 +48,25 @@ def test_label_and_key_are_no_features() -> None:
     assert learn_schema(rows, columns, Reshaping())["features"] == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("features", "shape"),
+    [(1, (1, 1)), (2, (1, 2)), (3, (2, 2)), (8, (4, 2)), (9, (3, 3)), (13, (4, 4)), (24, (4, 6))],
+)
+def test_by_default_features_make_four_steps_of_at_least_two(
+    features: int, shape: tuple[int, int]
+) -> None:
+    schema = learn_schema(numbered(features), COLUMNS, Reshaping())
+    assert (schema["steps"], schema["features_per_step"]) == shape
+
+
+def test_declared_columns_are_categories_and_the_others_numbers() -> None:
+    rows = rows_of(size=[1.0, 2.0, 3.0]).assign(color=["red", None, "blue"])
+    columns = COLUMNS.model_copy(update={"categorical": ["color"]})
+    schema = learn_schema(rows, columns, Reshaping())
+    assert schema["categories"] == {"color": ["blue", "red"]}
+    assert (schema["mean"], schema["variance"][1]) == ([2.0, 0.0], 1.0)
+
+
 def test_label_is_known_by_name_and_classes() -> None:
     schema = learn_schema(rows_of(a=[1.0]), COLUMNS, Reshaping())
     assert (schema["label"], schema["positive_class"], schema["negative_class"]) == (
@@ -93,7 +112,7 @@ def test_scale_leaves_codes_for_missing_out() -> None:
     columns = COLUMNS.model_copy(update={"missing": {"a": [0, -9.5, "unknown"]}})
     rows = rows_of(a=[0.0, 1.0, -9.5, 5.0], b=[0.0, 0.0, 4.0, 4.0])
     schema = learn_schema(rows, columns, Reshaping())
-    assert schema["missing"] == {"a": [0.0, -9.5]}
+    assert schema["missing"] == {"a": [0, -9.5, "unknown"]}
     assert schema["mean"] == pytest.approx([3.0, 2.0])
     assert schema["variance"] == pytest.approx([4.0, 4.0])
 
@@ -117,7 +136,11 @@ def test_constant_beside_missing_values_has_variance_one() -> None:
 
 
 def test_schema_is_plain_json() -> None:
-    schema = learn_schema(rows_of(a=[NAN, 4.0], b=[NAN, NAN]), COLUMNS, Reshaping())
+    rows = rows_of(a=[NAN, 4.0], b=[NAN, NAN]).assign(c=["red", None], d=[None, None])
+    columns = COLUMNS.model_copy(
+        update={"categorical": ["c", "d"], "missing": {"a": [0, "?"], "c": ["?", 0]}}
+    )
+    schema = learn_schema(rows, columns, Reshaping())
     assert json.loads(json.dumps(schema, allow_nan=False)) == schema
 
 
@@ -127,14 +150,6 @@ def test_a_feature_may_be_called_self() -> None:
 
 
 # Splitting the features from the label
-
-
-def test_codes_for_missing_become_nan() -> None:
-    columns = COLUMNS.model_copy(update={"missing": {"a": [0, -9]}})
-    rows = rows_of(a=[0.0, 1.0, -9.0], b=[0.0, 1.0, -9.0])
-    features, _ = split_features_from_label(rows, learn_schema(rows, columns, Reshaping()))
-    np.testing.assert_array_equal(features["a"], [NAN, 1.0, NAN])
-    np.testing.assert_array_equal(features["b"], [0.0, 1.0, -9.0])
 
 
 def test_features_follow_the_schema_and_not_the_rows() -> None:
@@ -166,6 +181,27 @@ def test_padded_slots_stand_last_and_hold_zero() -> None:
     assert sequences.tolist() == [[[1, 2, 3], [4, 0, 0]], [[5, 6, 7], [8, 0, 0]]]
 
 
+def test_codes_for_missing_become_nan() -> None:
+    columns = COLUMNS.model_copy(update={"missing": {"a": [0, -9]}})
+    rows = rows_of(a=[0.0, 1.0, -9.0], b=[0.0, 1.0, -9.0])
+    schema = learn_schema(rows, columns, Reshaping())
+    features, _ = split_features_from_label(rows, schema)
+    np.testing.assert_array_equal(
+        reshape(features, schema), [[[NAN, 0.0]], [[1.0, 1.0]], [[NAN, -9.0]]]
+    )
+
+
+def test_a_category_is_its_place_in_the_schema_on_both_sides() -> None:
+    columns = COLUMNS.model_copy(update={"categorical": ["color"]})
+    train = rows_of(size=[5.0, 6.0, 7.0]).assign(color=["red", None, "blue"])
+    test = rows_of(size=[8.0, 9.0]).assign(color=["green", "red"])
+    schema = learn_schema(train, columns, Reshaping())
+    np.testing.assert_array_equal(
+        reshape(train, schema), [[[5.0, 1.0]], [[6.0, NAN]], [[7.0, 0.0]]]
+    )
+    np.testing.assert_array_equal(reshape(test, schema), [[[8.0, 2.0]], [[9.0, 1.0]]])
+
+
 def test_missing_values_stay_nan() -> None:
     rows = rows_of(a=[NAN, 1.0], b=[2.0, NAN])
     sequences = reshape(rows, learn_schema(rows, COLUMNS, Reshaping()))
@@ -184,17 +220,20 @@ def test_no_rows_give_no_sequences(features: int) -> None:
 
 
 def test_nodes_leave_their_inputs_alone() -> None:
-    columns = COLUMNS.model_copy(update={"missing": {"f0": [0]}})
-    rows = numbered(3)
+    columns = COLUMNS.model_copy(
+        update={"missing": {"f0": [0], "color": ["?"]}, "categorical": ["color"]}
+    )
+    rows = numbered(3).assign(color=["red", "?", None])
     before = rows.copy(deep=True)
     schema = learn_schema(rows, columns, Reshaping())
     known = json.dumps(schema)
-    features, _ = split_features_from_label(rows, schema)
+    features, labels = split_features_from_label(rows, schema)
     sequences = reshape(features, schema)
+    assert np.isnan(sequences).sum() == 3
     sequences[:] = -1
-    assert np.isnan(features.loc[1, "f0"])
+    labels[:] = -1
     pd.testing.assert_frame_equal(rows, before)
-    pd.testing.assert_frame_equal(features.fillna(0.0), before[["f0", "f1", "f2"]])
+    pd.testing.assert_frame_equal(features, before[["f0", "f1", "f2", "color"]])
     assert json.dumps(schema) == known
 
 
