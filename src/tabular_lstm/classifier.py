@@ -36,7 +36,8 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         batch_size: Rows to a step of the optimizer. Default: 32 to 1024, by the number of rows.
         learning_rate: AdamW's. Default: 0.002.
         weight_decay: AdamW's, on the kernels alone. Default: 0.01.
-        patience: Epochs without progress before a member stops. Default: a tenth of the epochs.
+        patience: Epochs without progress before a member stops. Default: a sixteenth of the
+            epochs, at least 3.
         objective: What `predict` decides for, on out-of-fold predictions: `accuracy`, `f1` or
             `costs`. Default: accuracy.
         costs: With `costs`, what a false positive and a false negative cost. Default: 1 each.

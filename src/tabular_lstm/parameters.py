@@ -258,7 +258,7 @@ class Training(Parameters):
             for the kind `tutorial`.
         patience: Epochs without a lower loss on its fold before a member stops; its best epoch's
             weights are kept. Not for the kind `tutorial`, which trains to the end. Default: a
-            tenth of the epochs, at least 3.
+            sixteenth of the epochs, at least 3.
         objective: What the decision threshold is chosen for. Not for the kind `tutorial`, whose
             threshold is 0.5.
         seed: Of the initial weights, the folds, the shuffling and the dropout.

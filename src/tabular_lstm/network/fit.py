@@ -1,8 +1,8 @@
 """Train a network, the same way to the bit each time, and predict with it.
 
 All members of an ensemble train at once. Each has an eighth of the train rows, its fold, that it
-never learns from: its loss there says when the member stops and which epoch's weights it keeps,
-and the logits it gives there are what the calibration and the decision threshold come from.
+never learns from. The loss there says when the member stops and which epoch's weights it keeps, and
+the logits it gives there are what the calibration and the decision threshold come from.
 """
 
 import logging
@@ -125,7 +125,7 @@ def _train_ensemble(
     size = min(training.batch_size or batch_size(rows), smallest)
     steps = smallest // size
     limit = training.epochs or epochs(rows)
-    patience = training.patience or max(3, limit // 10)
+    patience = training.patience or max(3, limit // 16)
     logger.info(
         "Training %d members, each on %d of %d rows; %d rows a step, %d steps an epoch, "
         "%d epochs at most, %d without progress",
@@ -154,6 +154,8 @@ def _train_ensemble(
             [log_losses(labels[part], z).mean() for part, z in zip(held_out, logits, strict=True)]
         )
         validation_losses.append(float(loss.mean()))
+        # A fold has few rows, so half of what a member is stopped by is the mean over all folds.
+        loss = (loss + loss.mean()) / 2
         improved = (loss < best_loss) & (epoch - best_epoch <= patience)
         best_loss[improved], best_epoch[improved] = loss[improved], epoch
         graph.keep(improved)
