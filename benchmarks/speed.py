@@ -102,7 +102,7 @@ def measure_step() -> None:
     members = network.options.members
     batches = np.random.default_rng(0).integers(len(labels), size=(steps, members, batch))
     stock = stock_member(network)
-    stock.compile(loss="binary_crossentropy", optimizer=keras.optimizers.AdamW(0.002))
+    stock.compile(loss="binary_crossentropy", optimizer=keras.optimizers.AdamW(0.003))
     many = np.resize(sequences, (steps * batch, *sequences.shape[1:]))
     many_labels = np.resize(labels, steps * batch)
     work: dict[str, Callable[[], Any]] = {

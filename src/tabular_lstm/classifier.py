@@ -34,7 +34,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             at least two.
         epochs: Passes over the rows, at most. Default: 12 to 200, by the number of rows.
         batch_size: Rows to a step of the optimizer. Default: 32 to 1024, by the number of rows.
-        learning_rate: AdamW's. Default: 0.002.
+        learning_rate: AdamW's. Default: 0.003.
         weight_decay: AdamW's, on the kernels alone. Default: 0.01.
         patience: Epochs without progress before a member stops. Default: a sixteenth of the
             epochs, at least 3.
@@ -66,7 +66,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         features_per_step: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        learning_rate: float = 0.002,
+        learning_rate: float = 0.003,
         weight_decay: float = 0.01,
         patience: int | None = None,
         objective: str = "accuracy",

@@ -266,7 +266,7 @@ class Training(Parameters):
 
     epochs: Annotated[StrictInt, Field(ge=1)] | None = None
     batch_size: Annotated[StrictInt, Field(ge=1)] | None = None
-    learning_rate: Annotated[Number, Field(gt=0)] = 0.002
+    learning_rate: Annotated[Number, Field(gt=0)] = 0.003
     weight_decay: Annotated[Number, Field(ge=0)] = 0.01
     patience: Annotated[StrictInt, Field(ge=1)] | None = None
     objective: Objective = Objective()

@@ -1,19 +1,27 @@
-"""Training to the bit alike, early stopping, the log it writes, and predictions."""
+"""Training to the bit alike, folds that a member never sees, the log it writes, predictions."""
 
 import json
 import logging
 import re
+import time
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit
+from sklearn.metrics import log_loss, roc_auc_score
 
-from tabular_lstm.network.build import build
-from tabular_lstm.network.fit import predict, train
-from tabular_lstm.parameters import Network, Stacked, Training
+from tabular_lstm.network import fit
+from tabular_lstm.network.build import LSTMEnsemble, build
+from tabular_lstm.network.calibration import choose_threshold
+from tabular_lstm.network.fit import batch_size, deal_folds, epochs, predict, train
+from tabular_lstm.parameters import Ensemble, Network, Training
 from tabular_lstm.schema import Schema
+from tests.network.test_build import assert_same_weights, schema_of, sequences_of
 
 SCHEMA = Schema(
     features=["a", "b", "c", "d"],
@@ -29,21 +37,27 @@ SCHEMA = Schema(
 CONTROL_CHARACTERS = re.compile(r"[\r\x08\x1b]")
 
 
-def network_of(seed: int = 0, **options: Any) -> keras.Model:
-    options = {"units": [3], "bidirectional": False, "dropout": 0.0, **options}
-    return build(SCHEMA, Network(stacked=Stacked(**options)), seed)
+def network_of(seed: int = 0, schema: Schema = SCHEMA, **options: Any) -> LSTMEnsemble:
+    small = {"members": 2, "units": [4], "dimensions": 3, "frequencies": 2}
+    quiet = {"dropout": 0.0}
+    ensemble = Ensemble.model_validate({**small, **quiet, **options})
+    return build(schema, Network(ensemble=ensemble), seed)
+
+
+def tutorial_of() -> keras.Model:
+    return build(SCHEMA, Network(kind="tutorial"), 0)
 
 
 def training_of(**changed: Any) -> Training:
-    values = {"epochs": 3, "batch_size": 16, "learning_rate": 0.05, "validation_fraction": 0.25}
-    return Training.model_validate(values | changed)
+    return Training.model_validate(
+        {"epochs": 3, "batch_size": 16, "learning_rate": 0.02, **changed}
+    )
 
 
-def rows_of(count: int, positives: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Rows whose first feature tells the classes apart; half positive unless said otherwise."""
+def rows_of(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose first feature tells the classes apart; half positive."""
     rng = np.random.default_rng(0)
-    positives = count // 2 if positives is None else positives
-    labels = rng.permutation(np.arange(count) < positives).astype(np.float32)
+    labels = rng.permutation(np.arange(count) < count // 2).astype(np.float32)
     sequences = rng.normal(size=(count, 2, 2)).astype(np.float32)
     sequences[:, 0, 0] = 2 * labels - 1 + 0.1 * sequences[:, 0, 0]
     return sequences, labels
@@ -55,139 +69,498 @@ def noise(count: int = 60) -> tuple[np.ndarray, np.ndarray]:
     return np.random.default_rng(1).normal(size=sequences.shape).astype(np.float32), labels
 
 
-def assert_same_weights(one: keras.Model, other: keras.Model) -> None:
-    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+def folds_of(labels: np.ndarray, members: int, seed: int = 0) -> list[np.ndarray]:
+    """The rows that each member leaves out."""
+    folds = min(8, len(labels))
+    fold = deal_folds(labels, folds, seed)
+    return [np.flatnonzero(fold == member % folds) for member in range(members)]
 
 
-# Training
+def member_logits(network: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
+    """Each member's logit of each row, (k, rows)."""
+    return network.member_logits(sequences[None]).numpy().astype(np.float64)
+
+
+def weights_of(network: LSTMEnsemble, member: int) -> list[np.ndarray]:
+    return [weight[member] for weight in network.get_weights()]
+
+
+def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.fixture
+def each_epoch(monkeypatch: pytest.MonkeyPatch) -> list[list[np.ndarray]]:
+    """The weights after each epoch of the training that a test runs, in the network's order."""
+    seen: list[list[np.ndarray]] = []
+    keep = fit._Graph.keep
+
+    def look_and_keep(graph: Any, members: np.ndarray) -> None:
+        pieces = np.split(graph.weights.numpy(), np.cumsum(graph.sizes)[:-1], 1)
+        seen.append([piece.reshape(s) for piece, s in zip(pieces, graph.shapes, strict=True)])
+        keep(graph, members)
+
+    monkeypatch.setattr(fit._Graph, "keep", look_and_keep)
+    return seen
+
+
+# What is learned
 
 
 def test_separable_classes_are_learned_and_the_given_network_is_left_alone() -> None:
     sequences, labels = rows_of(160)
-    network = network_of()
+    given_sequences, given_labels = sequences.copy(), labels.copy()
+    network = network_of(dropout=0.3)
     before = [weights.copy() for weights in network.get_weights()]
+    configuration = network.get_config()
     candidate, history = train(network, sequences, labels, training_of(epochs=20))
 
     fresh, fresh_labels = rows_of(161)
     assert roc_auc_score(fresh_labels, predict(candidate, fresh)) > 0.99
-    assert history["loss"][-1] < 0.2 < history["loss"][0]
+    called = predict(candidate, fresh) >= candidate.threshold
+    assert (called == fresh_labels).mean() > 0.97
+    assert history["loss"][-1] < 0.4 < history["loss"][0]
 
     assert candidate is not network
-    assert not network.compiled
-    for weights, was in zip(network.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(weights, was)
+    assert not same(candidate.get_weights(), before)
+    assert same(network.get_weights(), before)
+    assert network.get_config() == configuration
+    np.testing.assert_array_equal(sequences, given_sequences)
+    np.testing.assert_array_equal(labels, given_labels)
 
 
-def test_two_trainings_give_the_same_bits() -> None:
-    sequences, labels = rows_of(50)
-    network = network_of(dropout=0.3, normalization="batch")
-    first, history = train(network, sequences, labels, training_of())
+def test_categories_and_missing_values_are_learned_from() -> None:
+    schema = schema_of(4, names=(2,))
+    sequences = sequences_of(schema, rows=160, missing=0.3)
+    for step, place, value in ((1, 0, 1.0), (0, 1, np.nan)):
+        told = np.isnan(sequences) if np.isnan(value) else sequences == value
+        labels = told[:, step, place].astype(np.float32)
+        candidate, _ = train(network_of(schema=schema), sequences, labels, training_of(epochs=25))
+        assert roc_auc_score(labels, predict(candidate, sequences)) > 0.99
+
+
+def test_the_steps_are_those_of_adamw_on_each_members_rows(
+    each_epoch: list[list[np.ndarray]],
+) -> None:
+    schema = schema_of(5, names=(1,))
+    sequences = sequences_of(schema, rows=64, missing=0.1)
+    labels = (np.arange(64) % 2).astype(np.float32)
+    network = network_of(schema=schema, members=3, units=[4, 3])
+    network.set_weights([np.float32(1.7) * weight for weight in network.get_weights()])
+    # All 56 rows of a member at each step, so that their order does not count.
+    training = training_of(epochs=6, batch_size=56, learning_rate=0.01, weight_decay=0.3)
+    train(network, sequences, labels, training)
+
+    fitted = [np.setdiff1d(np.arange(64), part) for part in folds_of(labels, 3)]
+    optimizer = keras.optimizers.AdamW(0.01, 0.3, epsilon=1e-8)
+    kernels = {"kernel", "recurrent"}
+    optimizer.exclude_from_weight_decay(
+        [weight for weight in network.weights if weight.path.split("/")[-1] not in kernels]
+    )
+    rows, targets = tf.constant(sequences[fitted]), tf.constant(labels[fitted])
+    clipped = []
+    for after in each_epoch:
+        with tf.GradientTape() as tape:
+            logits = network.member_logits(rows)
+            entropy = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
+            loss = tf.reduce_sum(tf.reduce_mean(entropy, 1))
+        values = [weight.value for weight in network.weights]
+        gradients = [np.asarray(tf.convert_to_tensor(g)) for g in tape.gradient(loss, values)]
+        norms = np.sqrt(sum((g.reshape(3, -1) ** 2).sum(1) for g in gradients))
+        clipped.append(norms > 1)
+        shrink = 1 / np.maximum(norms, 1)
+        optimizer.apply_gradients(
+            [
+                (tf.constant(g * shrink.reshape(3, *[1] * (g.ndim - 1))), weight)
+                for g, weight in zip(gradients, network.weights, strict=True)
+            ]
+        )
+        for measured, expected in zip(after, network.get_weights(), strict=True):
+            np.testing.assert_allclose(measured, expected, atol=2e-4)
+    assert 0 < np.mean(clipped) < 1
+
+
+def test_each_batch_is_of_the_declared_size_and_no_row_comes_twice_in_an_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batches = []
+    pass_over = fit._Graph.pass_over
+
+    def look_and_pass(graph: Any, rows: np.ndarray) -> float:
+        batches.append(rows)
+        return pass_over(graph, rows)
+
+    monkeypatch.setattr(fit._Graph, "pass_over", look_and_pass)
+    sequences, labels = rows_of(61)
+    train(network_of(members=3), sequences, labels, training_of(epochs=4, batch_size=13))
+    held_out = folds_of(labels, 3)
+    for epoch in batches:
+        assert epoch.shape == (53 // 13, 3, 13)
+        for member in range(3):
+            rows = epoch[:, member].ravel()
+            assert len(np.unique(rows)) == rows.size
+            assert not np.isin(rows, held_out[member]).any()
+    for member in range(3):
+        passed = np.unique([epoch[:, member] for epoch in batches])
+        np.testing.assert_array_equal(passed, np.setdiff1d(np.arange(61), held_out[member]))
+    orders = {epoch[:, member].tobytes() for epoch in batches for member in range(3)}
+    assert len(orders) == 12
+
+
+# The same bits
+
+
+@pytest.mark.parametrize("names", [(), (1, 3)])
+def test_two_trainings_give_the_same_bits_and_another_seed_gives_others(
+    names: tuple[int, ...],
+) -> None:
+    schema = schema_of(5, names=names)
+    sequences = sequences_of(schema, rows=300, missing=0.1)
+    labels = (np.random.default_rng(3).random(300) < 0.4).astype(np.float32)
+    network = network_of(schema=schema, units=[4, 3], dropout=0.3)
+    first, history = train(network, sequences, labels, training_of(batch_size=64))
     keras.utils.set_random_seed(99)
-    again, same_history = train(network, sequences, labels, training_of())
+    again, same_history = train(network, sequences, labels, training_of(batch_size=64))
     assert_same_weights(first, again)
     assert history == same_history
+    np.testing.assert_array_equal(predict(first, sequences), predict(again, sequences))
+
+    other, other_history = train(network, sequences, labels, training_of(batch_size=64, seed=1))
+    assert history["loss"] != other_history["loss"]
+    for one, another in zip(first.get_weights(), other.get_weights(), strict=True):
+        assert not one.size or (one != another).any()
+
+
+def test_what_is_dropped_differs_from_step_to_step_and_by_seed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The same rows in the same folds at each step: what differs comes of dropping alone.
+    sequences, labels = rows_of(64)
+    fold = deal_folds(labels, 8, 0)
+    monkeypatch.setattr(fit, "deal_folds", lambda *_: fold)
+    losses = []
+    for share, seed in ((0.0, 0), (0.0, 1), (0.4, 0), (0.4, 1)):
+        training = training_of(epochs=4, batch_size=56, learning_rate=1e-12, seed=seed)
+        _, history = train(network_of(dropout=share), sequences, labels, training)
+        losses.append(history["loss"])
+    without, without_too, with_some, with_other = losses
+    np.testing.assert_allclose([without, without_too], without[0], rtol=1e-5)
+    assert len({round(loss, 5) for loss in [without[0], *with_some, *with_other]}) == 9
+
+
+def test_a_member_trained_alone_is_the_same_as_in_a_group(
+    each_epoch: list[list[np.ndarray]],
+) -> None:
+    sequences, labels = rows_of(64)
+    train(network_of(members=1), sequences, labels, training_of())
+    alone = each_epoch.copy()
+    each_epoch.clear()
+    train(network_of(members=3), sequences, labels, training_of())
+    for one, three in zip(alone, each_epoch, strict=True):
+        for weight, grouped in zip(one, three, strict=True):
+            np.testing.assert_allclose(grouped[0], weight[0], atol=1e-5)
+
+
+# Folds
+
+
+@given(st.integers(1, 60), st.floats(0, 1), st.integers(1, 8), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_folds_are_of_one_size_and_have_one_share_of_each_class(
+    rows: int, share: float, folds: int, seed: int
+) -> None:
+    labels = (np.random.default_rng(seed).random(rows) < share).astype(np.float32)
+    fold = deal_folds(labels, folds, seed)
+    assert fold.shape == (rows,)
+    assert np.ptp(np.bincount(fold, minlength=folds)) <= 1
+    for label in (0, 1):
+        assert np.ptp(np.bincount(fold[labels == label], minlength=folds)) <= 1
+    np.testing.assert_array_equal(deal_folds(labels, folds, seed), fold)
+
+
+def test_folds_are_dealt_by_the_seed_and_in_random_order() -> None:
+    labels = np.zeros(400, np.float32)
+    one, other = deal_folds(labels, 8, 0), deal_folds(labels, 8, 1)
+    assert 0.05 < (one == other).mean() < 0.25
+    assert 0.05 < (one == np.arange(400) % 8).mean() < 0.25
+    assert 0.05 < (one[1:] == one[:-1]).mean() < 0.25
+
+
+@pytest.mark.parametrize("poisoned", ["features", "labels"])
+@pytest.mark.parametrize("member", [0, 2])
+def test_a_member_never_learns_from_its_fold(
+    poisoned: str,
+    member: int,
+    each_epoch: list[list[np.ndarray]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sequences, labels = rows_of(64)
+    held_out = folds_of(labels, 3)[member]
+    fold = deal_folds(labels, 8, 0)
+    monkeypatch.setattr(fit, "deal_folds", lambda *_: fold)  # the same folds of other labels too
+    network = network_of(members=3, dropout=0.2)
+    _, clean = train(network, sequences, labels, training_of(patience=3))
+    before = each_epoch.copy()
+    each_epoch.clear()
+    if poisoned == "features":
+        sequences[held_out] = 1e6
+    else:
+        labels[held_out] = 1 - labels[held_out]
+    _, history = train(network, sequences, labels, training_of(patience=3))
+    assert history["validation_loss"] != clean["validation_loss"]
+    for was, now in zip(before, each_epoch, strict=True):
+        changed = [
+            not same([weight[other] for weight in was], [weight[other] for weight in now])
+            for other in range(3)
+        ]
+        assert changed == [other != member for other in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "members", "size"),
+    [(2, 1, 16), (2, 3, None), (3, 2, 1), (7, 2, 16), (9, 10, 4), (12, 17, None), (40, 1, 500)],
+)
+def test_few_rows_and_any_number_of_members_train(rows: int, members: int, size: int) -> None:
+    sequences, labels = rows_of(rows)
+    network = network_of(members=members)
+    candidate, history = train(network, sequences, labels, training_of(epochs=2, batch_size=size))
+    assert len(history["best_epochs"]) == members
+    assert np.isfinite([*history["loss"], *history["validation_loss"]]).all()
+    assert 0 <= history["decision_threshold"] <= 1
+    probabilities = predict(candidate, sequences)
+    assert ((probabilities > 0) & (probabilities < 1)).all()
+    before = network.get_weights()
+    for member in range(members):
+        assert not same([w[member] for w in before], weights_of(candidate, member))
+
+
+def test_members_beyond_the_folds_leave_the_first_folds_out_again(
+    each_epoch: list[list[np.ndarray]],
+) -> None:
+    sequences, labels = rows_of(40)
+    network = network_of(members=9)
+    weights = [weight.copy() for weight in network.get_weights()]
+    train(network, sequences, labels, training_of())
+    before = each_epoch.copy()
+    each_epoch.clear()
+    assert all((a[8] != a[0]).any() for a in weights[:2])
+    sequences[folds_of(labels, 1)[0]] = 1e6
+    train(network, sequences, labels, training_of())
+    for was, now in zip(before, each_epoch, strict=True):
+        unchanged = [
+            member
+            for member in range(9)
+            if same([weight[member] for weight in was], [weight[member] for weight in now])
+        ]
+        assert unchanged == [0, 8]
 
 
 # Stopping early
 
 
-@pytest.fixture(scope="module")
-def stopped() -> tuple[keras.Model, dict[str, Any]]:
-    """A training on noise, which stops soon."""
-    return train(network_of(), *noise(), training_of(epochs=200, patience=3))
+def fold_losses(
+    network: LSTMEnsemble, weights: list[np.ndarray], sequences: np.ndarray, labels: np.ndarray
+) -> list[float]:
+    """Each member's log loss on its fold with these weights, by Keras and scikit-learn."""
+    network.set_weights(weights)
+    parts = folds_of(labels, network.options.members)
+    logits = member_logits(network, sequences)
+    return [
+        log_loss(labels[part], expit(of_member[part]), labels=[0, 1])
+        for of_member, part in zip(logits, parts, strict=True)
+    ]
 
 
-def test_training_stops_when_the_validation_loss_falls_no_more(
-    stopped: tuple[keras.Model, dict[str, Any]],
+def test_each_member_keeps_the_weights_of_the_epoch_that_was_its_best(
+    each_epoch: list[list[np.ndarray]],
 ) -> None:
-    losses = stopped[1]["validation_loss"]
-    best = stopped[1]["best_epoch"]
-    assert len(losses) < 200
-    assert len(losses) == best + 3
-    assert losses[best - 1] == min(losses)
+    sequences, labels = noise()
+    training = training_of(epochs=200, patience=4, learning_rate=0.05)
+    candidate, history = train(network_of(members=5), sequences, labels, training)
+    scratch = network_of(members=5)
+    losses = np.array([fold_losses(scratch, w, sequences, labels) for w in each_epoch])
+    np.testing.assert_allclose(history["validation_loss"], losses.mean(1), rtol=1e-5)
+
+    # None of these members has a lower loss after it stopped; the next test is of one that has.
+    judged = (losses + losses.mean(1, keepdims=True)) / 2
+    best = (judged.argmin(0) + 1).tolist()
+    assert len(set(best)) > 2
+    assert history["best_epochs"] == best
+    assert history["best_epoch"] == int(np.median(best))
+    assert len(losses) == len(history["loss"]) == max(best) + 4 < 200
+    for member, epoch in enumerate(best):
+        assert same(weights_of(candidate, member), [w[member] for w in each_epoch[epoch - 1]])
+        assert not same(weights_of(candidate, member), [w[member] for w in each_epoch[-1]])
 
 
-@pytest.mark.parametrize("epochs_after_the_best", [0, 1])
-def test_the_best_epochs_weights_are_restored(
-    stopped: tuple[keras.Model, dict[str, Any]], epochs_after_the_best: int
+def test_a_member_stops_by_half_its_own_loss_and_half_the_mean_and_never_starts_again(
+    each_epoch: list[list[np.ndarray]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The same training cut short: right after the best epoch, and before patience runs out.
-    candidate, history = stopped
-    best = history["best_epoch"]
-    training = training_of(epochs=best + epochs_after_the_best, patience=3)
-    short, short_history = train(network_of(), *noise(), training)
-    assert short_history["best_epoch"] == best
-    assert short_history["validation_loss"] == history["validation_loss"][: training.epochs]
-    assert_same_weights(short, candidate)
+    losses = [
+        [1.0, 1.0, 1.0],  # each member's first is its best so far, at 1.0, 1.0, 1.0
+        [0.4, 1.6, 1.0],  # the first's, at 0.7
+        [1.0, 1.0, 0.7],  # the second's and the third's, at 0.95 and 0.8
+        [1.0, 1.0, 1.0],  # none; the first stops after two epochs without progress
+        [0.1, 1.4, 1.2],  # none, for the first has stopped; so do the others, and the training
+        [0.0, 0.0, 0.0],
+    ]
+    one_after_the_other = (np.array([loss]) for epoch in losses for loss in epoch)
+    monkeypatch.setattr(fit, "log_losses", lambda *_: next(one_after_the_other))
+    training = training_of(epochs=6, patience=2)
+    candidate, history = train(network_of(members=3), *rows_of(40), training)
+    assert len(history["loss"]) == len(each_epoch) == 5
+    np.testing.assert_allclose(history["validation_loss"], np.mean(losses[:5], axis=1))
+    assert history["best_epochs"] == [2, 3, 3]
+    assert history["best_epoch"] == 3
+    for member, epoch in enumerate([2, 3, 3]):
+        assert same(weights_of(candidate, member), [w[member] for w in each_epoch[epoch - 1]])
 
 
-def test_history_has_numbers_for_each_epoch(stopped: tuple[keras.Model, dict[str, Any]]) -> None:
-    history = dict(stopped[1])
+def test_a_training_that_progresses_runs_all_its_epochs() -> None:
+    _, history = train(network_of(), *rows_of(64), training_of(epochs=8, patience=1))
+    assert len(history["loss"]) == 8
+    assert history["best_epochs"] == [8, 8]
+
+
+def test_history_has_numbers_for_each_epoch_and_the_candidate_tells_the_same() -> None:
+    training = training_of(patience=2, objective={"kind": "f1"})
+    candidate, history = train(network_of(), *rows_of(64), training)
     assert json.loads(json.dumps(history, allow_nan=False)) == history
-    epochs = history.pop("best_epoch") + 3
-    assert set(history) == {"loss", "accuracy", "validation_loss", "validation_accuracy"}
-    assert {len(values) for values in history.values()} == {epochs}
+    assert set(history) == {
+        "loss",
+        "validation_loss",
+        "best_epoch",
+        "best_epochs",
+        "temperature",
+        "decision_threshold",
+    }
+    assert len(history["loss"]) == len(history["validation_loss"]) == 3
+    assert history["temperature"] == candidate.temperature
+    assert history["decision_threshold"] == candidate.threshold
+    assert Training.model_validate(candidate.training) == training
 
 
-def test_without_validation_rows_all_epochs_run_and_the_last_weights_stay(
-    caplog: pytest.LogCaptureFixture,
+def test_a_training_that_diverges_ends_with_a_loss_that_says_so() -> None:
+    training = training_of(epochs=50, learning_rate=1e30)
+    candidate, history = train(network_of(), *rows_of(40), training)
+    assert len(history["loss"]) < 50
+    assert not np.isfinite(history["loss"][-1])
+    assert all(np.isfinite(weight).all() for weight in candidate.get_weights())
+
+
+def test_folds_of_more_rows_than_are_evaluated_at_once_give_the_same(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    training = training_of(epochs=12, patience=1, validation_fraction=0, learning_rate=0.5)
-    with caplog.at_level(logging.INFO, "tabular_lstm"):
-        _, history = train(network_of(), *noise(), training)
-    assert set(history) == {"loss", "accuracy", "best_epoch"}
-    assert len(history["loss"]) == len(history["accuracy"]) == history["best_epoch"] == 12
-    assert json.loads(json.dumps(history, allow_nan=False)) == history
-    (line,) = [line for line in caplog.messages if line.startswith("epoch 12 of")]
-    assert f"loss {history['loss'][-1]:.4f}" in line
-    assert "validation" not in line
+    sequences, labels = rows_of(61)
+    expected, history = train(network_of(), sequences, labels, training_of())
+    monkeypatch.setattr(fit, "EVALUATED_AT_ONCE", 3)
+    measured, same_history = train(network_of(), sequences, labels, training_of())
+    assert_same_weights(measured, expected)
+    for name, value in history.items():
+        np.testing.assert_allclose(same_history[name], value, rtol=1e-5)
 
 
-# Few rows
+# Calibration
+
+
+def half_told(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose first feature tells the odds of being positive, a third of them."""
+    rng = np.random.default_rng(4)
+    sequences = rng.normal(size=(count, 2, 2)).astype(np.float32)
+    odds = expit(2 * sequences[:, 0, 0] - 1)
+    return sequences, (rng.random(count) < odds).astype(np.float32)
+
+
+@pytest.mark.parametrize("members", [1, 3, 10])
+@pytest.mark.parametrize(
+    "objective",
+    [
+        {"kind": "accuracy"},
+        {"kind": "f1"},
+        {"kind": "costs", "costs": {"false_positive": 1.0, "false_negative": 4.0}},
+    ],
+    ids=lambda objective: objective["kind"],
+)
+def test_temperature_and_threshold_come_from_the_out_of_fold_logits(
+    members: int, objective: dict[str, Any]
+) -> None:
+    sequences, labels = half_told(200)
+    training = training_of(epochs=12, objective=objective)
+    candidate, _ = train(network_of(members=members), sequences, labels, training)
+
+    logits = member_logits(candidate, sequences)
+    unseen = np.full(logits.shape, np.nan)
+    for member, part in enumerate(folds_of(labels, members)):
+        unseen[member, part] = logits[member, part]
+    told = ~np.isnan(unseen).all(0)
+    assert told.sum() == 25 * min(members, 8)
+    out_of_fold, known = np.nanmean(unseen[:, told], 0), labels[told]
+
+    grid = np.geomspace(0.2, 5, 4001)
+    losses = [(np.logaddexp(0, z) - known * z).mean() for z in (out_of_fold / t for t in grid)]
+    assert candidate.temperature == pytest.approx(grid[np.argmin(losses)], rel=2e-3)
+    expected = choose_threshold(
+        known, expit(out_of_fold / candidate.temperature), training.objective
+    )
+    assert candidate.threshold == pytest.approx(expected, abs=1e-5)
+
+    probabilities = expit(logits.mean(0) / candidate.temperature)
+    np.testing.assert_allclose(predict(candidate, sequences), probabilities, atol=1e-6)
+    in_sample = choose_threshold(labels, probabilities, training.objective)
+    assert candidate.threshold != pytest.approx(in_sample, abs=1e-5)
+
+
+def test_costlier_misses_lower_the_threshold() -> None:
+    thresholds = []
+    for cost in (0.1, 10.0):
+        costs = {"false_positive": 1.0, "false_negative": cost}
+        training = training_of(epochs=12, objective={"kind": "costs", "costs": costs})
+        candidate, _ = train(network_of(members=8), *half_told(200), training)
+        thresholds.append(candidate.threshold)
+    assert thresholds[1] < 0.35 < 0.65 < thresholds[0]
+
+
+# What is chosen by the number of rows
+
+
+@given(st.integers(1, 10**8), st.integers(1, 10**8))
+def test_more_rows_have_larger_batches_and_fewer_epochs(one: int, other: int) -> None:
+    few, many = sorted((one, other))
+    assert 32 <= batch_size(few) <= batch_size(many)
+    assert batch_size(many) & (batch_size(many) - 1) == 0
+    assert 200 >= epochs(few) >= epochs(many) >= 12
 
 
 @pytest.mark.parametrize(
-    ("rows", "positives", "validation_fraction"),
-    [(2, 1, 0.5), (12, 6, 0.05)],
+    ("changed", "line"),
+    [
+        (
+            {"epochs": None, "batch_size": None, "learning_rate": 0.1},
+            "Training 3 members, each on 66 of 76 rows; 32 rows a step, 2 steps an epoch, "
+            "200 epochs at most, 12 without progress",
+        ),
+        (
+            {"epochs": 2, "batch_size": 500, "patience": 7},
+            "Training 3 members, each on 66 of 76 rows; 66 rows a step, 1 steps an epoch, "
+            "2 epochs at most, 7 without progress",
+        ),
+        (
+            {"epochs": 2, "batch_size": 7},
+            "Training 3 members, each on 66 of 76 rows; 7 rows a step, 9 steps an epoch, "
+            "2 epochs at most, 3 without progress",
+        ),
+    ],
 )
-def test_nothing_is_kept_back_where_a_class_cannot_be_shared(
-    rows: int, positives: int, validation_fraction: float
+def test_the_log_says_what_was_chosen(
+    changed: dict[str, Any], line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    training = training_of(epochs=1, validation_fraction=validation_fraction)
-    candidate, history = train(network_of(), *rows_of(rows, positives), training)
-    assert "validation_loss" not in history
-    assert np.isfinite(predict(candidate, rows_of(rows)[0])).all()
-
-
-@pytest.mark.parametrize(("rows", "positives", "validation_fraction"), [(4, 2, 0.9), (10, 5, 0.9)])
-def test_a_large_validation_fraction_of_few_rows_trains(
-    rows: int, positives: int, validation_fraction: float
-) -> None:
-    training = training_of(epochs=1, validation_fraction=validation_fraction)
-    _, history = train(network_of(), *rows_of(rows, positives), training)
-    assert np.isfinite(history["loss"]).all()
-
-
-def losses_of_a_constant(positives: int, rows: int, validation_fraction: float) -> list[float]:
-    """Validation losses of a network that gives every row 0.9, and shows so what it is given."""
-    network = network_of()
-    *others, kernel, bias = network.get_weights()
-    network.set_weights([*others, 0 * kernel, bias + np.log(9)])
-    training = training_of(epochs=1, validation_fraction=validation_fraction, learning_rate=1e-12)
-    _, history = train(network, *rows_of(rows, positives), training)
-    return history.get("validation_loss", [])
-
-
-def test_validation_rows_have_the_same_share_of_positives() -> None:
-    (loss,) = losses_of_a_constant(positives=48, rows=160, validation_fraction=0.25)
-    assert loss == pytest.approx(-0.3 * np.log(0.9) - 0.7 * np.log(0.1), rel=1e-4)
-
-
-@pytest.mark.parametrize(("positives", "rows"), [(2, 20), (58, 60)])
-def test_validation_rows_hold_both_classes_or_there_are_none(positives: int, rows: int) -> None:
-    for loss in losses_of_a_constant(positives, rows, validation_fraction=0.1):
-        assert -np.log(0.9) + 0.01 < loss < -np.log(0.1) - 0.01
+    with caplog.at_level(logging.INFO, "tabular_lstm"):
+        _, history = train(network_of(members=3), *noise(76), training_of(**changed))
+    assert caplog.messages[0] == line
+    ran, best = len(history["loss"]), history["best_epochs"]
+    assert caplog.messages[-1] == f"Trained for {ran} epochs; each member keeps its best, {best}"
+    if changed["epochs"] is None:
+        assert ran == max(best) + 12 < 200
 
 
 # The log
@@ -203,39 +576,88 @@ def test_progress_is_logged_with_the_remaining_time_and_no_control_characters(
     assert lines[0].startswith("epoch 1 of at most 3: ")
     assert lines[-1].startswith("epoch 3 of at most 3: ")
     assert f"loss {history['loss'][-1]:.4f}" in lines[-1]
-    assert f"validation loss {history['validation_loss'][-1]:.4f}" in lines[-1]
+    assert f"on the members' folds {history['validation_loss'][-1]:.4f}" in lines[-1]
     assert f"(best {min(history['validation_loss']):.4f})" in lines[-1]
+    assert "left" not in lines[0]
     assert re.search(r"at most \d+ s left", lines[-1])
-    assert any("30 rows, 10 kept back" in line for line in caplog.messages)
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
     for text in (*capfd.readouterr(), caplog.text):
         assert not CONTROL_CHARACTERS.search(text)
+
+
+def test_a_line_is_logged_at_most_once_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    train(network_of(), *rows_of(40), training_of(epochs=1))
+    start = time.monotonic()
+    with caplog.at_level(logging.INFO, "tabular_lstm"):
+        train(network_of(), *rows_of(40), training_of(epochs=60))
+    lines = [line for line in caplog.messages if line.startswith("epoch ")]
+    assert 2 <= len(lines) <= 3 + time.monotonic() - start
+
+
+# The tutorial's network
+
+
+def test_tutorial_trains_all_its_epochs_to_the_same_bits(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sequences, labels = rows_of(40)
+    network = tutorial_of()
+    before = network.get_weights()
+    training = training_of(epochs=4, patience=1, objective={"kind": "f1"})
+    with caplog.at_level(logging.INFO, "tabular_lstm"):
+        first, history = train(network, sequences, labels, training)
+    assert history == {"loss": history["loss"], "best_epoch": 4, "decision_threshold": 0.5}
+    assert json.loads(json.dumps(history, allow_nan=False)) == history
+    assert len(set(history["loss"])) == 4
+    assert first is not network
+    assert not network.compiled
+    assert same(network.get_weights(), before)
+    assert not same(first.get_weights(), before)
+    assert caplog.messages[0] == "Training on 40 rows, 16 a step, for 4 epochs"
+    assert f"epoch 4 of at most 4: loss {history['loss'][-1]:.4f}" in caplog.messages[-2]
+    assert caplog.messages[-1] == "Trained for 4 epochs"
+    for text in (*capfd.readouterr(), caplog.text):
+        assert not CONTROL_CHARACTERS.search(text)
+
+    keras.utils.set_random_seed(99)
+    again, same_history = train(network, sequences, labels, training)
+    assert_same_weights(first, again)
+    assert same_history == history
+
+    probabilities = predict(first, sequences)
+    own = np.asarray(first(sequences, training=False))[:, 0]
+    np.testing.assert_allclose(probabilities, own, rtol=1e-5)
+    many = predict(first, np.tile(sequences, (300, 1, 1)))
+    np.testing.assert_allclose(many, np.tile(probabilities, 300), rtol=1e-5)
+    assert probabilities.dtype == np.float64
+    assert predict(first, sequences[:0]).shape == (0,)
+
+
+def test_an_ensemble_has_the_same_bits_after_a_tutorial_was_trained() -> None:
+    sequences, labels = rows_of(40)
+    expected, _ = train(network_of(dropout=0.3), sequences, labels, training_of())
+    train(tutorial_of(), sequences, labels, training_of(epochs=1))
+    measured, _ = train(network_of(dropout=0.3), sequences, labels, training_of())
+    assert_same_weights(measured, expected)
 
 
 # Predicting
 
 
 def test_predictions_are_the_models_own() -> None:
-    network = network_of(normalization="layer", dropout=0.5)
-    sequences, _ = rows_of(30)
+    sequences, labels = half_told(60)
+    candidate, _ = train(network_of(dropout=0.5), sequences, labels, training_of())
+    assert candidate.temperature != 1
     sequences[::3, 1, 0] = np.nan
     sequences[1] = np.nan
     before = sequences.copy()
-    probabilities = predict(network, sequences)
-    assert probabilities.shape == (30,)
+    probabilities = predict(candidate, sequences)
+    assert probabilities.shape == (60,)
     assert probabilities.dtype == np.float64
     assert ((probabilities > 0) & (probabilities < 1)).all()
+    np.testing.assert_allclose(probabilities, candidate(sequences)[:, 0], atol=1e-6)
     np.testing.assert_allclose(
-        probabilities, np.asarray(network(sequences, training=False))[:, 0], rtol=1e-5
+        probabilities, candidate.predict(sequences, verbose=0)[:, 0], atol=1e-6
     )
     np.testing.assert_array_equal(sequences, before)
-
-
-def test_many_rows_come_back_in_their_order(stopped: tuple[keras.Model, dict[str, Any]]) -> None:
-    sequences, _ = rows_of(30)
-    expected = np.tile(predict(stopped[0], sequences), 300)
-    probabilities = predict(stopped[0], np.tile(sequences, (300, 1, 1)))
-    np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
-
-
-def test_no_rows_give_no_probabilities() -> None:
-    assert predict(network_of(), np.empty((0, 2, 2), np.float32)).shape == (0,)
+    assert predict(candidate, sequences[:0]).shape == (0,)
