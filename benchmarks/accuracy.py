@@ -264,9 +264,9 @@ def draw(results: pd.DataFrame) -> None:
         )
         axis.scatter(mean_ranks, range(methods), c=colors, zorder=3)
         axis.set_yticks(range(methods), names)
-        axis.set_xlabel("mean rank, 1 is best; bars that overlap cannot be told apart at 5 %")
-        axis.set_title(f"{metric.replace('_', ' ')}, {sets} data sets")
+        axis.set_title(f"{'ROC AUC' if metric == 'roc_auc' else 'log loss'}, {sets} data sets")
         axis.grid(axis="x", alpha=0.3)
+    figure.supxlabel("mean rank, 1 is best; where bars overlap, 5 % does not tell methods apart")
     figure.tight_layout()
     figure.savefig(HERE / "accuracy.png", dpi=110)
 

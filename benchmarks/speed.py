@@ -98,7 +98,7 @@ def measure_step() -> None:
     schema = schema_of(rows)
     sequences, batch, steps = to_sequences(rows, schema), 32, 200
     network = build(schema, Network(), 0)
-    graph = fit._Graph(network, sequences, labels.astype(np.float32), Training())
+    graph = fit.MembersGraph(network, sequences, labels.astype(np.float32), Training())
     members = network.options.members
     batches = np.random.default_rng(0).integers(len(labels), size=(steps, members, batch))
     stock = stock_member(network)

@@ -19,7 +19,14 @@ SERVING = [
     "08_reporting/metrics.json/V/metrics.json",
 ]
 
+# A process of its own would print them.
+pytestmark = [
+    pytest.mark.filterwarnings("error::FutureWarning"),
+    pytest.mark.filterwarnings("error::RuntimeWarning"),
+]
+
 Damage = Callable[[Path], object]
+Refused = Callable[..., str]
 
 
 @pytest.fixture
@@ -33,26 +40,36 @@ def served(project: Project) -> Project:
     return project
 
 
-def refused(
-    project: Project, *arguments: str, added: tuple[str, ...] = ("data/02_intermediate/",)
-) -> str:
+@pytest.fixture
+def refused(project: Project, caplog: pytest.LogCaptureFixture) -> Refused:
     """Run the command, which must fail cleanly, and give its message.
 
     It may add a version of the outputs before the node that refused, and change nothing.
     """
-    before = project.files()
-    result = project.command("run", *arguments)
-    after = project.files()
-    printed = result.stdout + result.stderr
-    assert result.returncode == 1, printed
-    assert "Traceback" not in printed
-    assert result.stderr.startswith("Error: ")
-    message = result.stderr.removeprefix("Error: ").strip()
-    assert all(printed.count(line) == 1 for line in message.splitlines())
-    assert before.items() <= after.items(), "an output was changed"
-    new = set(after) - set(before)
-    assert all(path.startswith(added) for path in new)
-    return message
+
+    def run_refused(
+        *arguments: str, added: tuple[str, ...] = ("data/02_intermediate/",), fresh: bool = False
+    ) -> str:
+        before = project.files()
+        if fresh:
+            finished = project.command("run", *arguments)
+            code, said, log = finished.returncode, finished.stderr, finished.stdout
+        else:
+            caplog.clear()
+            result = CliRunner().invoke(run, arguments)
+            code, said, log = result.exit_code, result.stderr, result.stdout + caplog.text
+        after = project.files()
+        assert code == 1, said + log
+        assert "Traceback" not in said + log
+        assert said.startswith("Error: ")
+        message = said.removeprefix("Error: ").strip()
+        assert all((said + log).count(line) == 1 for line in message.splitlines())
+        assert before.items() <= after.items(), "an output was changed"
+        new = set(after) - set(before)
+        assert all(path.startswith(added) for path in new)
+        return message
+
+    return run_refused
 
 
 def lines(edit: Callable[[list[str]], list[str]]) -> Damage:
@@ -145,25 +162,48 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_bad_file_gets_one_message_and_changes_nothing(served: Project, name: str) -> None:
+def test_a_bad_file_gets_one_message_and_changes_nothing(
+    served: Project, refused: Refused, name: str
+) -> None:
     damage, facts = FILES[name]
     damage(served.raw)
-    message = refused(served, *DATA_PROCESSING)
+    message = refused(*DATA_PROCESSING)
     assert str(served.raw) in message
     for fact in facts:
         assert fact in message
+
+
+@pytest.mark.parametrize("name", ["file missing", "text in a numeric column"])
+def test_a_bad_file_is_refused_alike_in_a_process_of_its_own(
+    served: Project, refused: Refused, name: str
+) -> None:
+    FILES[name][0](served.raw)
+    assert refused(*DATA_PROCESSING, fresh=True) == refused(*DATA_PROCESSING)
 
 
 PARAMETERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "an unknown block": ("trainig: {epochs: 5}", ("'trainig' is unknown", "'training'")),
     "an unknown name": ("training: {epoch: 5}", ("'epoch' is unknown", "'epochs'")),
     "an unknown name inside": (
-        "network: {stacked: {unit: [8]}}",
-        ("'stacked.unit' is unknown", "'units'"),
+        "network: {ensemble: {unit: [8]}}",
+        ("'ensemble.unit' is unknown", "'units'"),
     ),
     "negative units": (
-        "network: {stacked: {units: [32, -16]}}",
-        ("stacked.units.1 = -16", "greater than or equal to 1"),
+        "network: {ensemble: {units: [32, -16]}}",
+        ("ensemble.units.1 = -16", "greater than or equal to 1"),
+    ),
+    "another kind of network": (
+        "network: {kind: stacked}",
+        ("kind = 'stacked'", "'ensemble'", "'tutorial'"),
+    ),
+    "costs without their objective": (
+        "training: {objective: {kind: f1, costs: {false_negative: 5}}}",
+        ("objective", "costs are given", "kind is f1"),
+    ),
+    "a category with bounds": (
+        "columns: {label: diabetes, positive_class: 1, negative_class: 0, categorical: [age], "
+        "bounds: {age: [18, 120]}}",
+        ("bounds are for numbers", "['age']"),
     ),
     "test_fraction 1.5": (
         "split: {test_fraction: 1.5}",
@@ -181,10 +221,12 @@ PARAMETERS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_a_bad_parameter_gets_one_message_and_changes_nothing(served: Project, name: str) -> None:
+def test_a_bad_parameter_gets_one_message_and_changes_nothing(
+    served: Project, refused: Refused, name: str
+) -> None:
     text, facts = PARAMETERS[name]
     (served.path / "conf/local/parameters.yml").write_text(text)
-    message = refused(served)
+    message = refused()
     for fact in facts:
         assert fact in message
 
@@ -197,9 +239,9 @@ def test_a_bad_parameter_gets_one_message_and_changes_nothing(served: Project, n
     ],
 )
 def test_a_bad_parameter_on_the_command_line_is_refused_alike(
-    served: Project, parameter: str, facts: tuple[str, ...]
+    served: Project, refused: Refused, parameter: str, facts: tuple[str, ...]
 ) -> None:
-    message = refused(served, "--params", parameter)
+    message = refused("--params", parameter)
     for fact in facts:
         assert fact in message
 
@@ -216,21 +258,51 @@ def test_no_node_runs_with_a_bad_parameter(
     assert "Running node" not in caplog.text
 
 
-def test_features_that_do_not_fill_the_steps_are_refused(served: Project) -> None:
+def test_features_that_do_not_fill_the_steps_are_refused(served: Project, refused: Refused) -> None:
     (served.path / "conf/local/parameters.yml").write_text(
         "reshaping: {features_per_step: 3, allow_padding: false}\nsplit: {salt: another}"
     )
     before = ("data/02_intermediate/", "data/03_primary/")
-    message = refused(served, "--pipelines", "data_processing,reshaping", added=before)
+    message = refused("--pipelines", "data_processing,reshaping", added=before)
     for fact in ("8 features", "multiple of 3", "reshaping.features_per_step"):
         assert fact in message
 
 
-def test_a_wrong_catalog_entry_is_refused_like_a_wrong_file(served: Project) -> None:
+def test_a_column_of_words_is_refused_with_the_way_to_declare_it(
+    served: Project, refused: Refused
+) -> None:
+    cells("glucose", "low", "high", rows=768)(served.raw)
+    message = refused(*DATA_PROCESSING)
+    assert "768 of 768 rows" in message
+    assert "columns.categorical" in message
+
+
+@pytest.mark.parametrize(
+    ("names", "facts"),
+    [
+        ("[bloodtype]", ("columns.categorical names bloodtype", "no feature")),
+        ("[diabetes]", ("columns.categorical names diabetes", "no feature")),
+    ],
+    ids=["no column", "the label"],
+)
+def test_a_categorical_name_that_is_no_feature_is_refused(
+    served: Project, refused: Refused, names: str, facts: tuple[str, ...]
+) -> None:
+    (served.path / "conf/local/parameters.yml").write_text(
+        f"columns: {{label: diabetes, positive_class: 1, negative_class: 0, categorical: {names}}}"
+    )
+    message = refused(*DATA_PROCESSING)
+    for fact in (*facts, str(served.raw), "The features are: pregnancies"):
+        assert fact in message
+
+
+def test_a_wrong_catalog_entry_is_refused_like_a_wrong_file(
+    served: Project, refused: Refused
+) -> None:
     (served.path / "conf/local/catalog.yml").write_text(
         "raw_rows: {type: tabular_lstm.datasets.RawCSVDataset, filepath: data/01_raw/absent.csv}"
     )
-    assert "data/01_raw/absent.csv: no such file" in refused(served, *DATA_PROCESSING)
+    assert "data/01_raw/absent.csv: no such file" in refused(*DATA_PROCESSING)
 
 
 def test_an_output_that_cannot_be_written_is_said_in_one_line(project: Project) -> None:
@@ -322,7 +394,9 @@ def test_a_few_bad_rows_are_set_aside_and_the_rest_goes_on(project: Project) -> 
     assert numbers == list(range(1, 769))
 
 
-def test_at_the_limit_the_run_goes_on_and_above_it_stops(project: Project) -> None:
+def test_at_the_limit_the_run_goes_on_and_above_it_stops(
+    project: Project, refused: Refused
+) -> None:
     lines(lambda all_: all_[:101])(project.raw)
     cells("glucose", "high", rows=5)(project.raw)
     result = CliRunner().invoke(run, DATA_PROCESSING)
@@ -330,7 +404,7 @@ def test_at_the_limit_the_run_goes_on_and_above_it_stops(project: Project) -> No
     assert len(project.rows("train")) + len(project.rows("test")) == 95
 
     cells("glucose", "high", rows=6)(project.raw)
-    message = refused(project, *DATA_PROCESSING)
+    message = refused(*DATA_PROCESSING)
     assert "6 of 100 rows" in message
     assert "rows 1, 2, 3, 4, 5, 6: glucose: 'high' is not a number" in message
     assert "max_quarantined_fraction = 0.05" in message

@@ -25,25 +25,29 @@ def trace(figure: go.Figure, name: str) -> go.Scatter:
 def test_learning_curves_show_both_losses_and_the_kept_epoch() -> None:
     history = {
         "loss": [0.7, 0.6, 0.5],
-        "accuracy": [0.5, 0.6, 0.7],
         "validation_loss": [0.65, 0.55, 0.6],
         "best_epoch": 2,
+        "best_epochs": [3, 2, 2],
     }
     figure = figures.learning_curves(history)
     assert len(figure.data) == 2
-    for name, losses in {"fitted rows": "loss", "validation rows": "validation_loss"}.items():
+    for name, losses in {
+        "rows trained on, with dropout": "loss",
+        "rows held out from each member": "validation_loss",
+    }.items():
         assert list(trace(figure, name).x) == [1, 2, 3]
         assert list(trace(figure, name).y) == history[losses]
     (line,) = figure.layout.shapes
     assert line.x0 == line.x1 == 2
-    assert "epoch 2" in figure.layout.annotations[0].text
+    assert figure.layout.annotations[0].text == "median epoch kept: 2"
 
 
-def test_learning_curve_without_validation_rows() -> None:
+def test_learning_curve_of_one_network_without_held_out_rows() -> None:
     figure = figures.learning_curves({"loss": [0.7, 0.6], "best_epoch": 2})
     (curve,) = figure.data
     assert list(curve.y) == [0.7, 0.6]
     assert figure.layout.shapes[0].x0 == 2
+    assert figure.layout.annotations[0].text == "epoch kept: 2"
 
 
 def test_roc_has_a_curve_of_every_model() -> None:

@@ -21,6 +21,7 @@ from tabular_lstm.metrics import (
 
 LABELS = np.array([0, 0, 1, 1, 1])
 PROBABILITIES = np.array([0.1, 0.6, 0.4, 0.5, 0.9])
+NETWORK = {"network": 0.5}
 
 
 def noisy(rows: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -155,7 +156,7 @@ def test_each_row_of_counts_has_its_own_auc() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_intervals_hold_the_point(seed: int) -> None:
     labels, probabilities = noisy(seed=seed)
-    resampled = bootstrap(labels, {"network": probabilities}, 0.5, 500, 0)["network"]
+    resampled = bootstrap(labels, {"network": probabilities}, NETWORK, 500, 0)["network"]
     measured = point_metrics(labels, probabilities, 0.5)
     assert set(resampled) == {"accuracy", "roc_auc", "log_loss"}
     for metric, values in resampled.items():
@@ -169,7 +170,7 @@ def test_more_rows_narrow_the_interval() -> None:
     widths = []
     for rows in (50, 800):
         labels, probabilities = noisy(rows)
-        values = bootstrap(labels, {"network": probabilities}, 0.5, 300, 0)["network"]["roc_auc"]
+        values = bootstrap(labels, {"network": probabilities}, NETWORK, 300, 0)["network"]["roc_auc"]
         low, high = interval(values)
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
@@ -180,14 +181,14 @@ def test_resamples_cost_a_sure_mistake_as_the_point_does(wrong: float) -> None:
     labels = np.array([0, 1] * 10)
     probabilities = np.where(labels == 1, wrong, 1 - wrong)
     measured = point_metrics(labels, probabilities, 0.5)["log_loss"]
-    resampled = bootstrap(labels, {"network": probabilities}, 0.5, 100, 0)["network"]["log_loss"]
+    resampled = bootstrap(labels, {"network": probabilities}, NETWORK, 100, 0)["network"]["log_loss"]
     np.testing.assert_allclose(resampled, measured, rtol=1e-6)
 
 
 def test_seed_decides_the_resamples() -> None:
     labels, probabilities = noisy()
     once, again, other = (
-        bootstrap(labels, {"network": probabilities}, 0.5, 100, seed)["network"]
+        bootstrap(labels, {"network": probabilities}, NETWORK, 100, seed)["network"]
         for seed in (3, 3, 4)
     )
     for metric, values in once.items():
@@ -198,7 +199,7 @@ def test_seed_decides_the_resamples() -> None:
 def test_models_are_measured_on_the_same_resamples() -> None:
     labels, probabilities = noisy()
     models = {"network": probabilities, "other": 1 - probabilities, "same": probabilities.copy()}
-    resampled = bootstrap(labels, models, 0.5, 100, 0)
+    resampled = bootstrap(labels, models, dict.fromkeys(models, 0.5), 100, 0)
     assert set(resampled) == set(models)
     for metric, values in resampled["network"].items():
         assert interval(values - resampled["same"][metric]) == [0.0, 0.0]
@@ -208,9 +209,27 @@ def test_models_are_measured_on_the_same_resamples() -> None:
     )
 
 
+def test_each_model_is_decided_at_its_own_threshold() -> None:
+    labels, probabilities = noisy()
+    thresholds = {"low": 0.2, "high": 0.7, "none": 1.1, "all": 0.0}
+    resampled = bootstrap(labels, dict.fromkeys(thresholds, probabilities), thresholds, 400, 0)
+    for name, threshold in thresholds.items():
+        expected = point_metrics(labels, probabilities, threshold)["accuracy"]
+        assert resampled[name]["accuracy"].mean() == pytest.approx(expected, abs=0.01)
+        np.testing.assert_array_equal(resampled[name]["roc_auc"], resampled["low"]["roc_auc"])
+        np.testing.assert_array_equal(resampled[name]["log_loss"], resampled["low"]["log_loss"])
+    # Of the two that call all rows alike, one is right exactly where the other is wrong.
+    np.testing.assert_allclose(resampled["none"]["accuracy"] + resampled["all"]["accuracy"], 1)
+
+
+def test_a_resample_counts_a_row_on_the_threshold_as_positive() -> None:
+    resampled = bootstrap(np.array([0, 1]), {"network": np.array([0.2, 0.5])}, NETWORK, 100, 0)
+    assert set(resampled["network"]["accuracy"]) == {1.0}
+
+
 def test_a_resample_of_one_class_has_no_auc() -> None:
     labels, probabilities = np.array([0, 0, 0, 1]), np.array([0.2, 0.6, 0.3, 0.5])
-    resampled = bootstrap(labels, {"network": probabilities}, 0.5, 300, 0)["network"]
+    resampled = bootstrap(labels, {"network": probabilities}, NETWORK, 300, 0)["network"]
     without = np.isnan(resampled["roc_auc"])
     # A resample lacks the one positive row with probability (3 / 4) ** 4 = 0.32.
     assert 0.2 < without.mean() < 0.45
@@ -222,9 +241,9 @@ def test_a_resample_of_one_class_has_no_auc() -> None:
 @pytest.mark.parametrize("block_cells", [1, 200, 7 * 200, 99 * 200])
 def test_block_size_changes_nothing(block_cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     labels, probabilities = noisy()
-    whole = bootstrap(labels, {"network": probabilities}, 0.5, 100, 0)["network"]
+    whole = bootstrap(labels, {"network": probabilities}, NETWORK, 100, 0)["network"]
     monkeypatch.setattr(metrics, "BLOCK_CELLS", block_cells)
-    in_blocks = bootstrap(labels, {"network": probabilities}, 0.5, 100, 0)["network"]
+    in_blocks = bootstrap(labels, {"network": probabilities}, NETWORK, 100, 0)["network"]
     for metric, values in whole.items():
         np.testing.assert_allclose(in_blocks[metric], values, rtol=1e-12)
 

@@ -37,15 +37,25 @@ def test_code_blocks_run_in_order(project: Project) -> None:
     blocks = BLOCK.findall((ROOT / "README.md").read_text())
     assert {language for language, _ in blocks} == {"bash", "python", "yaml"}
 
+    printed = []
     for language, code in blocks:
         if language == "yaml":
             path = project.path / code.splitlines()[0].removeprefix("# ")
             path.write_text(code)
         elif language == "python":
-            assert run([sys.executable, "-c", code], project).startswith("20")
+            printed.append(run([sys.executable, "-c", code], project))
         else:
             run(["bash", "-euc", code], project)
 
     runs = [project.metrics(env)["data"] for env in ("", "tutorial", "patients")]
     assert [data["rows"] for data in runs] == [768, 768, 768]
-    assert len(project.versions("08_reporting/metrics.json")) == 2
+    assert len(project.versions("08_reporting/metrics.json")) == 3
+    assert project.metrics()["test"]["decision_threshold"] < 0.3  # a false negative costs 5
+
+    run_id, scored, cross_validated = printed
+    assert run_id.startswith("20")
+    assert scored.startswith("[[0.")
+    areas = [float(area) for area in cross_validated.strip("[]\n").split()]
+    assert len(areas) == 3
+    assert min(areas) > 0.75
+    assert (project.path / "data/diabetes.keras").exists()

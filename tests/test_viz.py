@@ -33,6 +33,37 @@ LAYERS = [
     "model_output",
     "reporting",
 ]
+# Of two members that read four steps of two numbers as vectors of 8, with LSTMs of 4 units.
+CANDIDATE = {
+    "network": "ensemble",
+    "parameters": 2 * (8 * (8 + 18 * 8 + 8) + 2 * (16 + 4 + 1) * 16 + 16 + 1),
+    "layers": {
+        "embed": {
+            "type": "Embed",
+            "weights": {
+                "frequency": "(2, 8, 1, 8)",
+                "kernel": "(2, 8, 18, 8)",
+                "bias": "(2, 8, 1, 8)",
+                "vectors": "(2, 0, 8)",
+            },
+            "parameters": 2 * 8 * (8 + 18 * 8 + 8),
+        },
+        "recur_1": {
+            "type": "Recur",
+            "weights": {
+                "kernel": "(2, 2, 16, 16)",
+                "recurrent": "(2, 2, 4, 16)",
+                "bias": "(2, 2, 16)",
+            },
+            "parameters": 2 * 2 * (16 + 4 + 1) * 16,
+        },
+        "read_out": {
+            "type": "ReadOut",
+            "weights": {"kernel": "(2, 16, 1)", "bias": "(2, 1)"},
+            "parameters": 2 * (16 + 1),
+        },
+    },
+}
 
 
 @pytest.fixture
@@ -97,8 +128,13 @@ def test_layers_pipelines_and_previews(address: str) -> None:
     in_memory = "io.memory_dataset.MemoryDataset"
     persisted = [node for node in datasets if node["dataset_type"] != in_memory]
     assert len(persisted) == 20
-    for node in persisted:
-        assert fetch(f"{address}/api/nodes/{node['id']}").get("preview"), node["name"]
+    previews = {
+        node["name"]: fetch(f"{address}/api/nodes/{node['id']}").get("preview")
+        for node in persisted
+    }
+    for name, preview in previews.items():
+        assert preview, name
+    assert json.loads(previews["candidate"]) == CANDIDATE
 
 
 @pytest.mark.browser

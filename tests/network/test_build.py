@@ -135,7 +135,7 @@ def test_a_sequence_in_gives_a_probability_out(
     members: int, features: int, features_per_step: int, steps: int
 ) -> None:
     schema = schema_of(features, features_per_step)
-    network = ensemble_of(schema, members=members)
+    network = ensemble_of(schema, members=members, dimensions=8)
     sequences = sequences_of(schema)
     assert sequences.shape == (10, steps, features_per_step)
     assert network.member_logits(sequences[None]).shape == (members, 10)

@@ -9,10 +9,16 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Evaluation, Network
+from tabular_lstm.parameters import Costs, Evaluation, Network, Objective, Training
 from tabular_lstm.pipelines.evaluation.nodes import (
     assemble_metrics,
     choose_evaluated_rows,
@@ -29,20 +35,32 @@ from tests.conftest import JUDGED
 
 EVALUATION = Evaluation(bootstrap_resamples=100, importance_repeats=2)
 BASELINES = ["majority_class", "logistic_regression", "hist_gradient_boosting"]
+THRESHOLDS = dict(zip(BASELINES, (0.5, 0.4, 0.6), strict=True))
+HISTORY = {"loss": [0.7, 0.6, 0.65], "best_epoch": 2, "decision_threshold": 0.45}
+OBJECTIVES = {
+    "accuracy": Objective(),
+    "f1": Objective(kind="f1"),
+    "costs": Objective(kind="costs", costs=Costs(false_positive=1, false_negative=5)),
+}
 NAN = float("nan")
 
 
-def schema_of(features: int = 4, positive: str = "sick", negative: str = "well") -> dict[str, Any]:
+def schema_of(features: int = 4, categories: dict[str, int] | None = None) -> dict[str, Any]:
+    """A schema of up to four features, some with so many categories."""
     return Schema(
         features=["a", "b", "c", "d"][:features],
         steps=2,
         features_per_step=2,
+        categories={
+            name: [f"{place:03}" for place in range(count)]
+            for name, count in (categories or {}).items()
+        },
         missing={},
         mean=[0.0] * features,
         variance=[1.0] * features,
         label="state",
-        positive_class=positive,
-        negative_class=negative,
+        positive_class="sick",
+        negative_class="well",
     ).model_dump()
 
 
@@ -127,7 +145,10 @@ def test_candidate_predictions_name_each_row() -> None:
 def baselines_of(
     train: np.ndarray, labels: pd.Series, evaluated: np.ndarray, features: int = 4
 ) -> pd.DataFrame:
-    return predict_with_baselines(train, labels, evaluated, schema_of(features), EVALUATION)
+    predictions, _ = predict_with_baselines(
+        train, labels, evaluated, schema_of(features), Training(), EVALUATION
+    )
+    return predictions
 
 
 @pytest.fixture(scope="module")
@@ -169,10 +190,13 @@ def test_baselines_take_missing_values() -> None:
     np.testing.assert_array_equal(evaluated, before[1])
 
 
-def test_baselines_take_a_feature_without_any_value() -> None:
+@pytest.mark.parametrize("values", [0, 1])
+@pytest.mark.filterwarnings("error")
+def test_baselines_take_a_feature_with_hardly_any_value(values: int) -> None:
+    """Where a single row has one, some fold is fitted on none."""
     train, labels = rows_of(120)
     evaluated, _ = rows_of(30, seed=1)
-    train[:, 1, 1] = NAN
+    train[values:, 1, 1] = NAN
     evaluated[::2, 1, 1] = NAN
     assert baselines_of(train, labels, evaluated).notna().all(axis=None)
 
@@ -186,6 +210,184 @@ def test_baselines_do_not_see_padded_slots() -> None:
     pd.testing.assert_frame_equal(
         baselines_of(train, labels, evaluated, features=3), expected, check_exact=True
     )
+
+
+def test_baselines_take_as_few_rows_of_a_class_as_the_split_lets_through() -> None:
+    train, labels = rows_of(60)
+    few = labels.where(labels.cumsum().le(2), 0)
+    predictions = baselines_of(train, few, train)
+    assert few.sum() == 2
+    np.testing.assert_allclose(predictions["majority_class"], 2 / 60)
+    assert predictions.notna().all(axis=None)
+
+
+# The baselines' categories
+
+
+def letters(count: int, categories: int = 4, seed: int = 0) -> tuple[np.ndarray, pd.Series]:
+    """Rows whose first feature, a category, tells the classes apart by whether its place is odd."""
+    rng = np.random.default_rng(seed)
+    sequences = rng.normal(size=(count, 2, 2)).astype(np.float32)
+    sequences[:, 0, 0] = rng.permutation(np.arange(count) % categories)
+    labels = (sequences[:, 0, 0] + (rng.random(count) < 0.1)) % 2
+    index = pd.RangeIndex(1, count + 1, name="row")
+    return sequences, pd.Series(labels.astype("int64"), index=index, name="state")
+
+
+def with_categories(
+    train: np.ndarray, labels: pd.Series, evaluated: np.ndarray, categories: dict[str, int]
+) -> pd.DataFrame:
+    schema = schema_of(categories=categories)
+    return predict_with_baselines(train, labels, evaluated, schema, Training(), EVALUATION)[0]
+
+
+def test_logistic_regression_gets_categories_one_hot_beside_standardized_numbers() -> None:
+    train, labels = letters(200)
+    evaluated, _ = letters(60, seed=1)
+    train[::9, 0, 0] = NAN
+    evaluated[:4, 0, 0] = NAN
+    predicted = with_categories(train, labels, evaluated, {"a": 4})["logistic_regression"]
+
+    def encoded(sequences: np.ndarray) -> np.ndarray:
+        place, *numbers = sequences.reshape(len(sequences), 4).T
+        # A missing category is a category of its own.
+        known = [*(place == known for known in range(4)), np.isnan(place)]
+        scaled = [
+            (number - fitted.mean()) / fitted.std()
+            for number, fitted in zip(numbers, train.reshape(-1, 4).T[1:], strict=True)
+        ]
+        return np.column_stack([*known, *scaled])
+
+    model = LogisticRegression(max_iter=1000).fit(encoded(train), labels)
+    expected = model.predict_proba(encoded(evaluated))[:, 1]
+    np.testing.assert_allclose(predicted, expected, atol=1e-3)
+
+
+def test_gradient_boosting_splits_categories_as_categories() -> None:
+    train, labels = letters(200, categories=20)
+    evaluated, _ = letters(60, categories=20, seed=1)
+    predicted = with_categories(train, labels, evaluated, {"a": 20})["hist_gradient_boosting"]
+
+    def boosted(categorical: list[int]) -> np.ndarray:
+        model = HistGradientBoostingClassifier(categorical_features=categorical, random_state=0)
+        model.fit(train.reshape(-1, 4), labels)
+        return model.predict_proba(evaluated.reshape(-1, 4))[:, 1]
+
+    np.testing.assert_array_equal(predicted, boosted([0]))
+    assert (predicted != boosted([])).any()
+
+
+def test_an_unseen_category_gets_a_probability_and_is_no_known_one() -> None:
+    train, labels = letters(200)
+    evaluated, _ = letters(6, seed=1)
+    evaluated[:] = evaluated[0]
+    evaluated[:, 0, 0] = [0, 1, 2, 3, 4, NAN]
+    predictions = with_categories(train, labels, evaluated, {"a": 4})
+    assert predictions.notna().all(axis=None)
+    known, unseen = np.split(predictions["logistic_regression"].to_numpy(), [4])
+    assert (unseen > known[[0, 2]].max()).all()
+    assert (unseen < known[[1, 3]].min()).all()
+
+
+def test_a_missing_category_tells_what_it_told_in_the_train_rows() -> None:
+    train, labels = letters(200)
+    train[:60, 0, 0] = NAN
+    labels.iloc[:60] = 1
+    evaluated, _ = letters(3, seed=1)
+    evaluated[:, 0, 0] = NAN
+    predictions = with_categories(train, labels, evaluated, {"a": 4})
+    assert (predictions[BASELINES[1:]] > 0.8).all(axis=None)
+
+
+@pytest.mark.parametrize("count", [1, 254, 255, 256])
+def test_baselines_take_any_number_of_categories(count: int) -> None:
+    """Boosting takes at most 255 of them; of a feature with more it splits the places."""
+    train, labels = letters(max(120, 2 * count), categories=count)
+    evaluated, other = letters(max(120, 2 * count), categories=count, seed=1)
+    evaluated[0, 0, 0], evaluated[1, 0, 0] = count, NAN
+    predictions = with_categories(train, labels, evaluated, {"a": count})
+    assert predictions.notna().all(axis=None)
+    if count > 1:
+        assert roc_auc_score(other[2:], predictions["logistic_regression"][2:]) > 0.8
+
+
+def test_all_features_may_be_categories_and_one_of_them_without_any() -> None:
+    sequences, labels = rows_of(120)
+    sequences[:] = np.random.default_rng(0).integers(4, size=sequences.shape)
+    sequences[::7, 0, 1] = NAN
+    sequences[:, 1, 1] = NAN
+    predictions = with_categories(sequences, labels, sequences, {"a": 4, "b": 4, "c": 4, "d": 0})
+    assert predictions.notna().all(axis=None)
+
+
+# The baselines' thresholds
+
+
+def noisy_letters() -> tuple[np.ndarray, pd.Series]:
+    """Rows with a category, missing numbers and labels that nothing tells for sure."""
+    train, labels = letters(150)
+    train[::8, 1, 0] = NAN
+    labels = labels.mask(np.random.default_rng(1).random(150) < 0.25, 0)
+    return train, labels
+
+
+@pytest.fixture(scope="module")
+def out_of_fold() -> dict[str, np.ndarray]:
+    """What the baselines give for the rows of each fold, fitted on the others, put by hand."""
+    train, labels = noisy_letters()
+    slots, truth = train.reshape(-1, 4), labels.to_numpy()
+    encoded = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), [0]), remainder=StandardScaler()
+    )
+    logistic = make_pipeline(encoded, LogisticRegression(max_iter=1000))
+    boosting = HistGradientBoostingClassifier(categorical_features=[0], random_state=0)
+    given = {name: np.empty(len(truth)) for name in BASELINES}
+    for fitted, held_out in StratifiedKFold(5, shuffle=True, random_state=0).split(slots, truth):
+        given["majority_class"][held_out] = truth[fitted].mean()
+        filled = np.where(np.isnan(slots), np.nanmedian(slots[fitted], axis=0), slots)
+        for name, model, rows in zip(
+            BASELINES[1:], (logistic, boosting), (filled, slots), strict=True
+        ):
+            model.fit(rows[fitted], truth[fitted])
+            given[name][held_out] = model.predict_proba(rows[held_out])[:, 1]
+    return given
+
+
+def worth(
+    labels: np.ndarray, probabilities: np.ndarray, threshold: float, objective: Objective
+) -> float:
+    """Measure what a threshold is worth to the objective, the more the better."""
+    called = probabilities >= threshold
+    hits = np.sum(called & (labels == 1))
+    false_positives, misses = np.sum(called & (labels == 0)), np.sum(~called & (labels == 1))
+    if objective.kind == "f1":
+        return float(2 * hits / (2 * hits + false_positives + misses))
+    costs = objective.costs
+    return -float(costs.false_positive * false_positives + costs.false_negative * misses)
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_each_baselines_threshold_serves_the_objective_best_out_of_fold(
+    kind: str, out_of_fold: dict[str, np.ndarray]
+) -> None:
+    objective = OBJECTIVES[kind]
+    train, labels = noisy_letters()
+    _, thresholds = predict_with_baselines(
+        train,
+        labels,
+        train[:1],
+        schema_of(categories={"a": 4}),
+        Training(objective=objective),
+        EVALUATION,
+    )
+    assert list(thresholds) == BASELINES
+    for name, probabilities in out_of_fold.items():
+        served = [
+            worth(labels.to_numpy(), probabilities, threshold, objective)
+            for threshold in [thresholds[name], *probabilities, 1.1]
+        ]
+        assert served[0] == max(served), name
+        assert type(thresholds[name]) is float
 
 
 # Numbers
@@ -221,8 +423,17 @@ def plain_types(value: Any) -> set[type]:
     return {type(value)}
 
 
+def scores_on(
+    side: str = "test", threshold: float = 0.45, thresholds: dict[str, float] = THRESHOLDS
+) -> dict[str, Any]:
+    """Judge the models of `predictions_of`, deciding at these thresholds."""
+    candidate, baselines = predictions_of()
+    history = {**HISTORY, "decision_threshold": threshold}
+    return evaluate(candidate, history, baselines, thresholds, side, EVALUATION)
+
+
 def metrics_of(side: str = "test") -> dict[str, Any]:
-    scores = evaluate(*predictions_of(), side, EVALUATION)
+    scores = scores_on(side)
     summary = {
         "rows": 400,
         "train_rows": 300,
@@ -230,9 +441,8 @@ def metrics_of(side: str = "test") -> dict[str, Any]:
         "quarantined_rows": 10,
         "sha256": "ab" * 32,
     }
-    history = {"loss": [0.7, 0.6, 0.65], "best_epoch": 2}
     candidate = candidate_of([1, 1, 1, 1])
-    return assemble_metrics("2026-01-01", summary, candidate, history, Network(), scores)
+    return assemble_metrics("2026-01-01", summary, candidate, HISTORY, Network(), scores)
 
 
 def test_metrics_have_every_promised_number() -> None:
@@ -247,7 +457,7 @@ def test_metrics_have_every_promised_number() -> None:
         "sha256",
     }
     assert metrics["network"] == {
-        "kind": "stacked",
+        "kind": "ensemble",
         "parameters": 5,
         "epochs": 3,
         "best_epoch": 2,
@@ -283,7 +493,8 @@ def test_evaluating_twice_gives_the_same_bytes() -> None:
 def test_baselines_are_judged_on_the_same_rows_and_resamples() -> None:
     candidate, baselines = predictions_of()
     twin = baselines.assign(logistic_regression=candidate["network"])
-    scores = evaluate(candidate, twin, "test", EVALUATION)
+    thresholds = {**THRESHOLDS, "logistic_regression": HISTORY["decision_threshold"]}
+    scores = evaluate(candidate, HISTORY, twin, thresholds, "test", EVALUATION)
     same = scores["baselines"]["logistic_regression"]
     differences = same.pop("network_minus_baseline")
     assert same == scores["test"]
@@ -292,7 +503,7 @@ def test_baselines_are_judged_on_the_same_rows_and_resamples() -> None:
 
 
 def test_differences_are_network_minus_baseline() -> None:
-    scores = evaluate(*predictions_of(), "test", EVALUATION)
+    scores = scores_on("test")
     for baseline in scores["baselines"].values():
         for metric, difference in baseline["network_minus_baseline"].items():
             expected = scores["test"][metric] - baseline[metric]
@@ -301,13 +512,27 @@ def test_differences_are_network_minus_baseline() -> None:
             assert low <= difference["difference"] <= high
 
 
-def test_decision_threshold_is_the_declared_one() -> None:
-    evaluation = EVALUATION.model_copy(update={"decision_threshold": 0.98})
-    scores = evaluate(*predictions_of(), "test", evaluation)
-    for judged in (scores["test"], *scores["baselines"].values()):
-        matrix = judged["confusion_matrix"]
-        assert judged["decision_threshold"] == 0.98
-        assert matrix["true_negatives"] + matrix["false_negatives"] > 80
+def test_each_model_is_judged_at_its_own_threshold() -> None:
+    candidate, baselines = predictions_of()
+    scores = scores_on(threshold=0.31, thresholds=THRESHOLDS)
+    judged = {"network": scores["test"], **scores["baselines"]}
+    probabilities = {"network": candidate["network"], **baselines}
+    for name, threshold in {"network": 0.31, **THRESHOLDS}.items():
+        called = probabilities[name] >= threshold
+        matrix = judged[name]["confusion_matrix"]
+        assert judged[name]["decision_threshold"] == threshold
+        assert matrix["true_positives"] + matrix["false_positives"] == called.sum()
+        assert judged[name]["accuracy"] == np.mean(called == candidate["label"])
+        low, high = judged[name]["interval"]["accuracy"]
+        assert low < judged[name]["accuracy"] < high
+
+
+def test_thresholds_decide_nothing_but_the_rows_called_positive() -> None:
+    one, other = scores_on(threshold=0.1)["test"], scores_on(threshold=0.9)["test"]
+    differing = {name for name in one if one[name] != other[name]}
+    assert differing == {"accuracy", "confusion_matrix", "decision_threshold", "interval"}
+    for metric in ("roc_auc", "log_loss"):
+        assert one["interval"][metric] == other["interval"][metric]
 
 
 # Sentences
@@ -469,11 +694,11 @@ def test_importance_is_plain_json_and_the_same_each_time() -> None:
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, go.Figure]:
-    """The figures by name, of rows that were held out, with validation rows."""
+    """The figures by name, of rows that were held out, from an ensemble."""
     candidate, baselines = predictions_of()
     history = {"loss": [0.7, 0.6], "validation_loss": [0.65, 0.66], "best_epoch": 1}
     importance = {"c": {"mean": 0.2, "std": 0.01}, "a": {"mean": 0.0, "std": 0.0}}
-    scores = evaluate(candidate, baselines, "test", EVALUATION)
+    scores = scores_on("test")
     figures = draw_figures(history, candidate, baselines, scores, importance, schema_of())
     return dict(zip(FIGURES, figures, strict=True))
 
@@ -512,14 +737,14 @@ def test_curves_compare_the_network_with_every_baseline(
 
 
 def test_roc_shows_the_area_of_the_metrics(drawn: dict[str, go.Figure]) -> None:
-    area = evaluate(*predictions_of(), "test", EVALUATION)["test"]["roc_auc"]
+    area = scores_on("test")["test"]["roc_auc"]
     curve = drawn["roc_curve"].data[0]
     assert np.trapezoid(curve.y, curve.x) == pytest.approx(area)
 
 
 def test_confusion_matrix_and_scores_are_the_networks(drawn: dict[str, go.Figure]) -> None:
-    candidate, baselines = predictions_of()
-    counts = evaluate(candidate, baselines, "test", EVALUATION)["test"]["confusion_matrix"]
+    candidate, _ = predictions_of()
+    counts = scores_on("test")["test"]["confusion_matrix"]
     (heatmap,) = drawn["confusion_matrix"].data
     assert [count for row in heatmap.z for count in row] == list(counts.values())
     assert list(heatmap.x) == list(heatmap.y) == ["class well", "class sick"]
@@ -530,18 +755,20 @@ def test_confusion_matrix_and_scores_are_the_networks(drawn: dict[str, go.Figure
         probabilities = candidate.loc[candidate["label"] == label, "network"]
         below_half = np.sum(np.asarray(bars.y)[np.asarray(bars.x) < 0.5])
         assert below_half == pytest.approx(np.mean(probabilities < 0.5))
+    (line,) = drawn["score_distribution"].layout.shapes
+    assert line.x0 == line.x1 == HISTORY["decision_threshold"]
 
 
-def test_figures_of_train_rows_without_validation() -> None:
-    candidate, baselines = predictions_of()
-    scores = evaluate(candidate, baselines, "train", EVALUATION)
-    history = {"loss": [0.7, 0.6, 0.5], "accuracy": [0.5, 0.6, 0.7], "best_epoch": 3}
-    figures = draw_figures(history, candidate, baselines, scores, {}, schema_of())
-    (curve,) = figures[0].data
+def test_figures_of_train_rows_without_held_out_rows() -> None:
+    history = {"loss": [0.7, 0.6, 0.5], "best_epoch": 3}
+    scores = scores_on("train")
+    learning_curves, *others = draw_figures(history, *predictions_of(), scores, {}, schema_of())
+    (curve,) = learning_curves.data
     assert list(curve.y) == [0.7, 0.6, 0.5]
+    assert all(figure.layout.title.text.endswith(", 90 train rows") for figure in others)
 
 
-def test_learning_curves_show_the_validation_loss(drawn: dict[str, go.Figure]) -> None:
-    fitted, validation = drawn["learning_curves"].data
+def test_learning_curves_show_the_loss_on_held_out_rows(drawn: dict[str, go.Figure]) -> None:
+    fitted, held_out = drawn["learning_curves"].data
     assert list(fitted.y) == [0.7, 0.6]
-    assert list(validation.y) == [0.65, 0.66]
+    assert list(held_out.y) == [0.65, 0.66]

@@ -1,6 +1,7 @@
 """From rows to a schema, and from rows and schema to sequences."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -200,6 +201,20 @@ def test_a_category_is_its_place_in_the_schema_on_both_sides() -> None:
         reshape(train, schema), [[[5.0, 1.0]], [[6.0, NAN]], [[7.0, 0.0]]]
     )
     np.testing.assert_array_equal(reshape(test, schema), [[[8.0, 2.0]], [[9.0, 1.0]]])
+
+
+def test_categories_are_the_same_from_rows_on_disk(tmp_path: Path) -> None:
+    columns = COLUMNS.model_copy(update={"categorical": ["a", "b"], "missing": {"a": [0]}})
+    rows = rows_of(size=[1.0, NAN, 3.0, 4.0]).assign(
+        a=pd.Series(["1", None, "0", "10"], index=range(1, 5), dtype=object),
+        b=pd.Series([None] * 4, index=range(1, 5), dtype=object),
+    )
+    rows.to_parquet(tmp_path / "rows.parquet")
+    stored = pd.read_parquet(tmp_path / "rows.parquet")
+    schema = learn_schema(rows, columns, Reshaping())
+    assert schema["categories"] == {"a": ["1", "10"], "b": []}
+    assert learn_schema(stored, columns, Reshaping()) == schema
+    np.testing.assert_array_equal(reshape(stored, schema), reshape(rows, schema))
 
 
 def test_missing_values_stay_nan() -> None:

@@ -1,7 +1,7 @@
 """The training nodes: from a schema and labelled sequences to a candidate and its history."""
 
 import json
-from contextlib import suppress
+import re
 from pathlib import Path
 
 import keras
@@ -17,31 +17,39 @@ from tabular_lstm.pipelines.reshaping.nodes import (
     split_features_from_label,
 )
 from tabular_lstm.pipelines.training.nodes import build_network, train_network
+from tabular_lstm.schema import fingerprint
 from tests.conftest import TINY
 
 NETWORK = Network.model_validate(TINY["network"])
 TRAINING = Training.model_validate(TINY["training"])
-COLUMNS = Columns(label="sick", positive_class=1, negative_class=0)
+TUTORIAL = Network(kind="tutorial")
+COLUMNS = Columns(label="sick", positive_class=1, negative_class=0, categorical=["c"])
 
 
 def train_rows() -> pd.DataFrame:
-    """Rows in no order, as a split leaves them, with a missing value."""
+    """Rows in no order, as a split leaves them, with a missing number and a missing category."""
     rng = np.random.default_rng(0)
     index = pd.Index(rng.permutation(range(10, 70)), name="row")
-    rows = pd.DataFrame(rng.normal(5, 2, (60, 3)), columns=["a", "b", "c"], index=index)
+    rows = pd.DataFrame(rng.normal(5, 2, (60, 2)), columns=["a", "b"], index=index)
+    rows["c"] = pd.Series(["red", "blue", None] * 20, index=index, dtype=object)
     rows.loc[12, "b"] = np.nan
     return rows.assign(sick=(rows["a"] > 5).astype("int64"))
 
 
-@pytest.mark.parametrize(("kind", "parameters"), [("stacked", None), ("tutorial", 38)])
-def test_the_declared_kind_is_built(kind: str, parameters: int | None) -> None:
+# By hand, for two steps of two slots, of which two numbers, a category of two and one padded.
+# Two members of: embed's 8 frequencies a number, matrices from 18 to 8, biases and 2 + 2 vectors;
+# two LSTMs of 4 units that read 16 numbers; and a logit of 16.
+ENSEMBLE = 2 * (2 * (8 + 18 * 8 + 8) + 4 * 8 + 2 * 16 * (16 + 4 + 1) + 16 + 1)
+
+
+@pytest.mark.parametrize(("network", "parameters"), [(NETWORK, ENSEMBLE), (TUTORIAL, 38)])
+def test_the_declared_kind_is_built(network: Network, parameters: int) -> None:
     schema = learn_schema(train_rows(), COLUMNS, Reshaping())
-    network = build_network(schema, NETWORK.model_copy(update={"kind": kind}), TRAINING)
-    assert isinstance(network, keras.Model)
-    assert network.name == kind
-    assert network.input_shape == (None, 2, 2)
-    assert network.output_shape == (None, 1)
-    assert parameters in {None, network.count_params()}
+    built = build_network(schema, network, TRAINING)
+    assert isinstance(built, keras.Model)
+    assert built.name == network.kind
+    assert built.count_params() == parameters
+    assert built(np.zeros((5, 2, 2), np.float32)).shape == (5, 1)
 
 
 def test_the_seed_of_the_training_decides_the_first_weights() -> None:
@@ -67,6 +75,10 @@ def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
     pd.testing.assert_series_equal(labels, before)
     assert len(history["loss"]) == TRAINING.epochs
     assert json.loads(json.dumps(history, allow_nan=False)) == history
+    assert history["trained_on"] == fingerprint(sequences, labels.to_numpy())
+    assert history["decision_threshold"] == candidate.threshold
+    assert history["temperature"] == candidate.temperature
+    assert candidate.schema.model_dump() == schema
     assert any(
         (a != b).any() for a, b in zip(candidate.get_weights(), network.get_weights(), strict=True)
     )
@@ -79,15 +91,23 @@ def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
     assert np.isfinite(expected).all()
 
 
-def test_missing_values_do_not_turn_the_tutorials_network_into_nan() -> None:
-    rows = train_rows()
+def trained(rows: pd.DataFrame, network: Network, training: Training) -> None:
     schema = learn_schema(rows, COLUMNS, Reshaping())
     features, labels = split_features_from_label(rows, schema)
-    tutorial = NETWORK.model_copy(update={"kind": "tutorial"})
-    with suppress(DataError):  # to refuse them would do, too
-        candidate, _ = train_network(
-            build_network(schema, tutorial, TRAINING), reshape(features, schema), labels, TRAINING
-        )
-        assert np.isfinite(
-            candidate.predict(reshape(features.fillna(0.0), schema), verbose=0)
-        ).all()
+    built = build_network(schema, network, training)
+    train_network(built, reshape(features, schema), labels, training)
+
+
+def test_the_tutorials_network_refuses_missing_numbers_and_categories_by_row() -> None:
+    rows = train_rows().fillna({"b": 0.0, "c": "red"})
+    rows.loc[12, "b"], rows.loc[40, "c"] = np.nan, None
+    with pytest.raises(DataError, match=r"rows \d\d, \d\d have missing values") as error:
+        trained(rows, TUTORIAL, TRAINING)
+    assert {"12", "40"} == set(re.findall(r"\b\d\d\b", str(error.value)))
+    assert "network.kind: ensemble" in str(error.value)
+
+
+def test_a_training_that_diverges_asks_for_a_lower_learning_rate() -> None:
+    training = TRAINING.model_copy(update={"learning_rate": 1e38, "epochs": 5})
+    with pytest.raises(DataError, match=r"Lower training.learning_rate = 1e\+38"):
+        trained(train_rows().fillna({"b": 0.0, "c": "red"}), NETWORK, training)

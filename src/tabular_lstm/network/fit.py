@@ -8,6 +8,7 @@ the logits it gives there are what the calibration and the decision threshold co
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -112,10 +113,30 @@ def epochs(rows: int) -> int:
     return int(np.clip(3_000_000 // max(rows, 1), 12, 200))
 
 
-def _train_ensemble(
-    network: LSTMEnsemble, sequences: np.ndarray, labels: np.ndarray, training: Training
-) -> tuple[LSTMEnsemble, dict[str, Any]]:
-    members, rows = network.options.members, len(labels)
+@dataclass
+class _Plan:
+    """Who learns from which rows, in what portions and for how long.
+
+    Attributes:
+        held_out: Each member's fold, as row numbers.
+        fitted: The rows that each member learns from.
+        size: Rows of a step.
+        steps: Steps of an epoch.
+        epochs: Passes over the rows, at most.
+        patience: Epochs without progress before a member stops.
+    """
+
+    held_out: list[np.ndarray]
+    fitted: list[np.ndarray]
+    size: int
+    steps: int
+    epochs: int
+    patience: int
+
+
+def _plan(members: int, labels: np.ndarray, training: Training) -> _Plan:
+    """Choose what the training leaves open, and log it."""
+    rows = len(labels)
     folds = min(FOLDS, rows)
     fold = deal_folds(labels, folds, training.seed)
     held_out = [np.flatnonzero(fold == member % folds) for member in range(members)]
@@ -123,9 +144,9 @@ def _train_ensemble(
     # The members step together, so each leaves out a row or two of an epoch at random.
     smallest = min(map(len, fitted))
     size = min(training.batch_size or batch_size(rows), smallest)
-    steps = smallest // size
     limit = training.epochs or epochs(rows)
     patience = training.patience or max(3, limit // 16)
+    steps = smallest // size
     logger.info(
         "Training %d members, each on %d of %d rows; %d rows a step, %d steps an epoch, "
         "%d epochs at most, %d without progress",
@@ -137,61 +158,68 @@ def _train_ensemble(
         limit,
         patience,
     )
-    graph = _Graph(network, sequences, labels, training)
-    shuffles = [np.random.default_rng([training.seed, 1, member]) for member in range(members)]
-    progress = _Progress(limit)
+    return _Plan(held_out, fitted, size, steps, limit, patience)
+
+
+def _train_ensemble(
+    network: LSTMEnsemble, sequences: np.ndarray, labels: np.ndarray, training: Training
+) -> tuple[LSTMEnsemble, dict[str, Any]]:
+    plan = _plan(network.options.members, labels, training)
+    graph = MembersGraph(network, sequences, labels, training)
+    history = _run(graph, plan, labels, training.seed)
+    logits = _out_of_fold(graph.held_out_logits(plan.held_out, best=True), plan.held_out, labels)
+    seen = np.isfinite(logits)
+    temperature = fit_temperature(labels[seen], logits[seen])
+    threshold = choose_threshold(
+        labels[seen], calibrated(logits[seen], temperature), training.objective
+    )
+    learned = {"temperature": temperature, "threshold": threshold}
+    candidate = LSTMEnsemble.from_config(
+        network.get_config() | learned | {"training": training.model_dump()}
+    )
+    candidate.set_weights(graph.best_weights())
+    return candidate, history | {"temperature": temperature, "decision_threshold": threshold}
+
+
+def _run(graph: "MembersGraph", plan: _Plan, labels: np.ndarray, seed: int) -> dict[str, Any]:
+    """Train until every member has stopped; the graph keeps each one's best weights."""
+    members = len(plan.fitted)
+    shuffles = [np.random.default_rng([seed, 1, member]) for member in range(members)]
+    progress = _Progress(plan.epochs)
     best_loss, best_epoch = np.full(members, np.inf), np.zeros(members, int)
     losses, validation_losses = [], []
-    for epoch in range(1, limit + 1):
+    for epoch in range(1, plan.epochs + 1):
         order = [
-            rng.permutation(part)[: steps * size]
-            for rng, part in zip(shuffles, fitted, strict=True)
+            rng.permutation(rows)[: plan.steps * plan.size]
+            for rng, rows in zip(shuffles, plan.fitted, strict=True)
         ]
-        batches = np.stack(order).reshape(members, steps, size).swapaxes(0, 1)
-        losses.append(float(graph.pass_over(batches)))
-        logits = graph.held_out_logits(held_out)
-        loss = np.array(
-            [log_losses(labels[part], z).mean() for part, z in zip(held_out, logits, strict=True)]
-        )
+        batches = np.stack(order).reshape(members, plan.steps, plan.size).swapaxes(0, 1)
+        losses.append(graph.pass_over(batches))
+        logits = zip(plan.held_out, graph.held_out_logits(plan.held_out), strict=True)
+        loss = np.array([log_losses(labels[rows], z).mean() for rows, z in logits])
         validation_losses.append(float(loss.mean()))
         # A fold has few rows, so half of what a member is stopped by is the mean over all folds.
         loss = (loss + loss.mean()) / 2
-        improved = (loss < best_loss) & (epoch - best_epoch <= patience)
+        improved = (loss < best_loss) & (epoch - best_epoch <= plan.patience)
         best_loss[improved], best_epoch[improved] = loss[improved], epoch
         graph.keep(improved)
         progress.tell(epoch, losses[-1], validation_losses[-1])
-        if (epoch - best_epoch >= patience).all() or not np.isfinite(losses[-1]):
+        if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
             break
     logger.info("Trained for %d epochs; each member keeps its best, %s", epoch, best_epoch.tolist())
-    out_of_fold = _out_of_fold(graph.held_out_logits(held_out, best=True), held_out, rows)
-    seen = np.isfinite(out_of_fold)
-    temperature = fit_temperature(labels[seen], out_of_fold[seen])
-    probabilities = calibrated(out_of_fold[seen], temperature)
-    threshold = choose_threshold(labels[seen], probabilities, training.objective)
-    candidate = LSTMEnsemble.from_config(
-        network.get_config()
-        | {
-            "training": training.model_dump(),
-            "temperature": temperature,
-            "threshold": threshold,
-        }
-    )
-    candidate.set_weights(graph.best_weights())
-    return candidate, {
+    return {
         "loss": losses,
         "validation_loss": validation_losses,
         "best_epoch": int(np.median(best_epoch)),
         "best_epochs": best_epoch.tolist(),
-        "temperature": temperature,
-        "decision_threshold": threshold,
     }
 
 
 def _out_of_fold(
-    logits: Sequence[np.ndarray], held_out: Sequence[np.ndarray], rows: int
+    logits: Sequence[np.ndarray], held_out: Sequence[np.ndarray], labels: np.ndarray
 ) -> np.ndarray:
     """Average what the members gave for the rows that they did not see; NaN where all saw it."""
-    total, count = np.zeros(rows), np.zeros(rows)
+    total, count = np.zeros(len(labels)), np.zeros(len(labels))
     for part, values in zip(held_out, logits, strict=True):
         total[part] += values
         count[part] += 1
@@ -199,7 +227,7 @@ def _out_of_fold(
         return np.asarray(total / count)
 
 
-class _Graph:
+class MembersGraph:
     """The members' weights as one matrix, (k, weights of a member), and what is done to them.
 
     One matrix makes the optimizer a dozen operations whatever the layers are.

@@ -1,0 +1,377 @@
+"""Each layer against the same arithmetic written plainly, one member after the other."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tabular_lstm.network.layers import Embed, ReadOut, Recur
+
+MEMBERS = 3
+DIMENSIONS = 5
+FREQUENCIES = 4
+
+# Embed
+
+MEAN = [1.0, -2.0, 0.0, 30.0, 0.0]
+VARIANCE = [4.0, 0.25, 1.0, 100.0, 1.0]
+# How many categories each of the five features has; of two features to a step, the last is padded.
+NUMBERS = [0, 0, 0, 0, 0]
+MIXED = [0, 3, 0, 0, 2]
+NAMES = [2, 3, 1, 4, 2]
+
+
+def with_random_weights(layer: keras.Layer, scale: float = 1.0) -> Any:
+    """Build a layer and give it weights that are never 0, the biases included."""
+    layer.build()
+    rng = np.random.default_rng(5)
+    layer.set_weights([scale * rng.normal(size=weight.shape) for weight in layer.weights])
+    return layer
+
+
+def embed_of(categories: Sequence[int], features_per_step: int = 2, units: float = 1.0) -> Embed:
+    layer = Embed(
+        MEMBERS,
+        -(-len(categories) // features_per_step),
+        features_per_step,
+        [units * mean for mean in MEAN],
+        [units**2 * variance for variance in VARIANCE],
+        categories,
+        DIMENSIONS,
+        FREQUENCIES,
+        0.1,
+    )
+    return with_random_weights(layer, 0.3)
+
+
+def slots_of(layer: Embed, readers: int = 1, rows: int = 12) -> np.ndarray:
+    """Numbers up to seven deviations off, each category and an unknown one, a fifth missing."""
+    rng = np.random.default_rng(1)
+    slots = rng.normal(size=(readers, rows, layer.steps * layer.features_per_step))
+    for place, count in enumerate(layer.categories):
+        if count:
+            slots[..., place] = rng.integers(0, count + 1, (readers, rows))
+        else:
+            deviations = rng.uniform(-7, 7, (readers, rows))
+            slots[..., place] = MEAN[place] + deviations * np.sqrt(VARIANCE[place])
+    slots[rng.random(slots.shape) < 0.2] = np.nan
+    return slots.reshape(readers, rows, layer.steps, -1).astype(np.float32)
+
+
+def embedded(layer: Embed, weights: Sequence[np.ndarray], sequences: np.ndarray) -> np.ndarray:
+    """Embed value by value: (k, T, n, F·d), float64."""
+    frequency, kernel, bias, vectors = weights
+    rows, steps, per_step = sequences.shape[1:]
+    result = np.zeros((MEMBERS, steps, rows, per_step, DIMENSIONS))
+    for member, of_member in enumerate(np.broadcast_to(sequences, (MEMBERS, *sequences.shape[1:]))):
+        number = first_vector = 0
+        for feature, count in enumerate(layer.categories):
+            step, place = divmod(feature, per_step)
+            for row, value in enumerate(of_member[:, step, place].astype(np.float64)):
+                if count:
+                    known = value in range(count)
+                    chosen = count + 1 if np.isnan(value) else int(value) if known else count
+                    vector = vectors[member, first_vector + chosen]
+                else:
+                    missing = np.isnan(value)
+                    deviation = np.sqrt(layer.variance[feature])
+                    z = 0 if missing else (value - layer.mean[feature]) / deviation
+                    z = min(max(z, -5), 5)
+                    angles = 2 * np.pi * frequency[member, number, 0] * z
+                    waves = [*np.cos(angles), *np.sin(angles), z, float(missing)]
+                    vector = waves @ kernel[member, number] + bias[member, number, 0]
+                    vector = np.maximum(vector, 0)
+                result[member, step, row, place] = vector
+            number += not count
+            first_vector += count + 2 if count else 0
+    return result.reshape(MEMBERS, steps, rows, -1)
+
+
+@pytest.mark.parametrize("categories", [NUMBERS, MIXED, NAMES])
+@pytest.mark.parametrize("features_per_step", [1, 2, 3, 5])
+@pytest.mark.parametrize("readers", [1, MEMBERS])
+def test_embed_is_the_formula_by_hand(
+    categories: list[int], features_per_step: int, readers: int
+) -> None:
+    layer = embed_of(categories, features_per_step)
+    sequences = slots_of(layer, readers)
+    measured = layer(sequences).numpy()
+    assert measured.shape == (MEMBERS, layer.steps, 12, features_per_step * DIMENSIONS)
+    expected = embedded(layer, layer.get_weights(), sequences)
+    np.testing.assert_allclose(measured, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("categories", [NUMBERS, MIXED, NAMES])
+@pytest.mark.parametrize("readers", [1, MEMBERS])
+def test_embed_has_the_gradient_of_the_formula(categories: list[int], readers: int) -> None:
+    layer = embed_of(categories)
+    sequences = slots_of(layer, readers)
+    rng = np.random.default_rng(2)
+    weighing = rng.normal(size=layer(sequences).shape)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(sequences) * weighing.astype(np.float32))
+    gradients = tape.gradient(total, layer.weights)
+
+    weights = [weight.astype(np.float64) for weight in layer.get_weights()]
+    for place, gradient in enumerate(gradients):
+        way = rng.normal(size=weights[place].shape)
+        if not way.size:  # of numbers alone or names alone
+            continue
+
+        def moved(far: float, place: int = place, way: np.ndarray = way) -> float:
+            there = [w + far * way if i == place else w for i, w in enumerate(weights)]
+            return (embedded(layer, there, sequences) * weighing).sum()
+
+        slope = (moved(1e-6) - moved(-1e-6)) / 2e-6
+        measured = (tf.convert_to_tensor(gradient).numpy() * way).sum()
+        assert measured == pytest.approx(slope, rel=1e-4, abs=1e-4)
+        assert slope
+
+
+@pytest.mark.parametrize("units", [1e-30, 1e-6, 1e9, 1e30])
+def test_embed_does_not_depend_on_the_unit_of_measurement(units: float) -> None:
+    sequences = slots_of(embed_of(NUMBERS))
+    expected = embed_of(NUMBERS)(sequences).numpy()
+    measured = embed_of(NUMBERS, units=units)((units * sequences).astype(np.float32)).numpy()
+    assert np.ptp(expected, axis=2).max() > 1
+    np.testing.assert_allclose(measured, expected, atol=1e-5)
+
+
+def test_embed_clips_at_five_standard_deviations() -> None:
+    layer = embed_of(NUMBERS)
+
+    def at(deviations: float) -> np.ndarray:
+        slots = np.zeros(6, np.float32)
+        slots[:5] = np.array(MEAN) + deviations * np.sqrt(VARIANCE)
+        return layer(slots.reshape(1, 1, 3, 2)).numpy()
+
+    for side in (1, -1):
+        for far in (6, 1e6, np.inf):
+            np.testing.assert_array_equal(at(side * far), at(side * 5))
+        assert (at(side * 4.9) != at(side * 5)).any()
+    assert (at(5) != at(-5)).any()
+
+
+def test_a_missing_number_has_a_vector_of_its_own_and_not_that_of_the_mean() -> None:
+    layer = embed_of(NUMBERS)
+    slots = np.array([*MEAN, 0.0], np.float32).reshape(1, 1, 3, 2)
+    _, kernel, bias, _ = layer.get_weights()
+    mean = kernel[:, :, :FREQUENCIES].sum(2) + bias[:, :, 0]
+    for value, expected in ((slots, mean), (slots * np.nan, mean + kernel[:, :, -1])):
+        vectors = layer(value).numpy().reshape(MEMBERS, 6, DIMENSIONS)[:, :5]
+        np.testing.assert_allclose(vectors, np.maximum(expected, 0), atol=1e-6)
+
+
+@pytest.mark.parametrize("readers", [1, MEMBERS])
+def test_each_category_has_its_vector_and_so_have_an_unknown_and_a_missing_one(
+    readers: int,
+) -> None:
+    layer = embed_of(NAMES)
+    offsets = np.cumsum([0, *(count + 2 for count in NAMES)])
+    vectors = layer.get_weights()[3]
+    for feature, count in enumerate(NAMES):
+        places = np.array([*range(count), count, count + 7, -1, np.nan], np.float32)
+        expected = [*range(count), count, count, count, count + 1]
+        sequences = np.zeros((readers, len(places), 3, 2), np.float32)
+        sequences[:, :, feature // 2, feature % 2] = places
+        measured = layer(sequences).numpy()[:, feature // 2]
+        measured = measured.reshape(MEMBERS, -1, 2, DIMENSIONS)[:, :, feature % 2]
+        chosen = offsets[feature] + np.array(expected)
+        np.testing.assert_array_equal(measured, vectors[:, chosen])
+
+
+@pytest.mark.parametrize("categories", [NUMBERS, NAMES])
+@pytest.mark.parametrize("value", [0.0, 7.5, -3e38, np.nan, np.inf])
+def test_a_padded_slot_gives_zeros_whatever_is_in_it(categories: list[int], value: float) -> None:
+    layer = embed_of(categories)
+    sequences = slots_of(layer)
+    expected = layer(sequences).numpy()
+    sequences[:, :, 2, 1] = value
+    measured = layer(sequences).numpy()
+    np.testing.assert_array_equal(measured[:, 2, :, DIMENSIONS:], 0)
+    np.testing.assert_array_equal(measured, expected)
+
+
+# Recur
+
+
+def recur_of(inputs: int, units: int, scale: float = 0.5) -> Recur:
+    return with_random_weights(Recur(MEMBERS, inputs, units), scale)
+
+
+def steps_of(length: int, rows: int, inputs: int) -> np.ndarray:
+    shape = (MEMBERS, length, rows, inputs)
+    return np.random.default_rng(3).normal(size=shape).astype(np.float32)
+
+
+def keras_lstm(recur: Recur, member: int, direction: int) -> keras.layers.LSTM:
+    """A stock LSTM with a member's weights: gates in Keras' order, 1 more for the forget gate."""
+    lstm = keras.layers.LSTM(recur.units, return_sequences=True, go_backwards=bool(direction))
+    lstm.build((None, None, recur.inputs))
+    weights = []
+    for weight in recur.get_weights():
+        given, candidate, forget, out = np.split(weight[member, direction], 4, -1)
+        weights.append(np.concatenate([given, forget, candidate, out], -1))
+    weights[2][recur.units : 2 * recur.units] += 1
+    lstm.set_weights(weights)
+    return lstm
+
+
+@pytest.mark.parametrize(
+    ("length", "rows", "inputs", "units"), [(4, 7, 3, 5), (1, 2, 4, 3), (6, 1, 1, 1), (9, 3, 16, 8)]
+)
+def test_each_member_of_recur_is_two_keras_lstms(
+    length: int, rows: int, inputs: int, units: int
+) -> None:
+    recur, steps = recur_of(inputs, units), steps_of(length, rows, inputs)
+    for direction, states in enumerate(recur(steps)):
+        assert states.shape == (MEMBERS, length, rows, units)
+        for member in range(MEMBERS):
+            lstm = keras_lstm(recur, member, direction)
+            expected = lstm(steps[member].swapaxes(0, 1)).numpy().swapaxes(0, 1)
+            np.testing.assert_allclose(states[member], expected, atol=1e-6)
+
+
+def loop(weights: Sequence[Any], steps: Any, direction: int) -> tuple[list[Any], list[Any]]:
+    """An LSTM in plain TensorFlow over (T, n, inputs): its states and its cells, step by step."""
+    kernel, recurrent, bias = (weight[direction] for weight in weights)
+    state = cell = tf.zeros((steps.shape[1], recurrent.shape[0]), steps.dtype)
+    states, cells = [], []
+    for step in tf.unstack(steps)[:: -1 if direction else 1]:
+        gates = tf.matmul(step, kernel) + tf.matmul(state, recurrent) + bias
+        given, candidate, forget, out = tf.split(gates, 4, -1)
+        cell = tf.sigmoid(forget + 1) * cell + tf.sigmoid(given) * tf.tanh(candidate)
+        state = tf.sigmoid(out) * tf.tanh(cell)
+        states.append(state)
+        cells.append(cell)
+    return states, cells
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("length", "rows", "inputs", "units", "scale"),
+    [(4, 7, 3, 5, 0.5), (1, 2, 4, 3, 0.5), (6, 1, 1, 1, 0.5), (12, 5, 6, 4, 2.0)],
+)
+def test_recur_has_the_gradient_of_a_plain_loop(
+    compiled: bool, length: int, rows: int, inputs: int, units: int, scale: float
+) -> None:
+    recur, steps = recur_of(inputs, units, scale), steps_of(length, rows, inputs)
+    weighing = np.random.default_rng(4).normal(size=(2, MEMBERS, length, rows, units))
+
+    def gradients_of_recur(steps: Any) -> list[Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(steps)
+            total = tf.reduce_sum(tf.stack(recur(steps)) * tf.constant(weighing, tf.float32))
+        return tape.gradient(total, [steps, *(weight.value for weight in recur.weights)])
+
+    calculate = tf.function(gradients_of_recur) if compiled else gradients_of_recur
+    measured = calculate(tf.constant(steps))
+
+    for member in range(MEMBERS):
+        exact = [tf.constant(steps[member], tf.float64)]
+        exact += [tf.constant(weight[member], tf.float64) for weight in recur.get_weights()]
+        with tf.GradientTape() as tape:
+            tape.watch(exact)
+            total = sum(
+                tf.reduce_sum(tf.stack(loop(exact[1:], exact[0], direction)[0]) * part)
+                for direction, part in enumerate(weighing[:, member])
+            )
+        for gradient, expected in zip(measured, tape.gradient(total, exact), strict=True):
+            assert np.abs(expected).max() > 0.01 or length == 1
+            np.testing.assert_allclose(gradient[member], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_cells_grow_beyond_every_default_clip_of_tensorflow() -> None:
+    recur, steps = recur_of(3, 4, scale=3.0), steps_of(12, 5, 3)
+    states = recur(steps)
+    largest = 0.0
+    for member in range(MEMBERS):
+        weights = [tf.constant(weight[member], tf.float64) for weight in recur.get_weights()]
+        for direction in (0, 1):
+            there = tf.constant(steps[member], tf.float64)
+            expected, cells = loop(weights, there, direction)
+            np.testing.assert_allclose(states[direction][member], expected, atol=1e-4)
+            largest = max(largest, np.abs(cells).max())
+    assert largest > 5
+
+
+# Read out
+
+
+def states_of(rows: int, length: int = 3, units: int = 4) -> np.ndarray:
+    shape = (2, MEMBERS, length, rows, units)
+    return np.random.default_rng(6).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(("length", "units"), [(3, 4), (1, 2), (5, 1)])
+def test_read_out_weighs_the_last_and_the_mean_states_of_both_directions(
+    length: int, units: int
+) -> None:
+    layer = with_random_weights(ReadOut(MEMBERS, units, 0.5))
+    states = states_of(7, length, units)
+    kernel, bias = layer.get_weights()
+    expected = np.zeros((MEMBERS, 7))
+    for member in range(MEMBERS):
+        forward, backward = states[:, member].astype(np.float64)
+        read = [forward[-1], backward[-1], forward.mean(0), backward.mean(0)]
+        expected[member] = np.concatenate(read, 1) @ kernel[member, :, 0] + bias[member]
+    measured = layer(tuple(states)).numpy()
+    assert measured.shape == (MEMBERS, 7)
+    np.testing.assert_allclose(measured, expected, atol=1e-5)
+
+
+def dropped(dropout: float, seed: tuple[int, int], place: int = 0, rows: int = 4000) -> np.ndarray:
+    """What is left in training of states of 1, seen at one of the 4u places: (k, rows)."""
+    layer = ReadOut(MEMBERS, 2, dropout)
+    layer.build()
+    kernel, bias = np.zeros((MEMBERS, 8, 1)), np.zeros((MEMBERS, 1))
+    kernel[:, place] = 1
+    layer.set_weights([kernel, bias])
+    states = np.ones((2, MEMBERS, 3, rows, 2), np.float32)
+    return layer(tuple(states), tf.constant(seed)).numpy()
+
+
+def test_dropout_takes_its_share_and_enlarges_the_rest() -> None:
+    for place in range(8):
+        left = dropped(0.25, (3, 1), place)
+        np.testing.assert_allclose(np.unique(left), [0, 1 / 0.75], rtol=1e-6)
+        np.testing.assert_allclose((left == 0).mean(1), 0.25, atol=0.035)
+
+
+def test_dropout_is_drawn_by_the_seed_and_for_each_member_and_place_anew() -> None:
+    one = dropped(0.5, (3, 1))
+    np.testing.assert_array_equal(dropped(0.5, (3, 1)), one)
+    for other in (dropped(0.5, (3, 2)), dropped(0.5, (4, 1)), dropped(0.5, (3, 1), place=1)):
+        assert 0.4 < (other != one).mean() < 0.6
+    assert 0.4 < (one[0] != one[1]).mean() < 0.6
+
+
+def test_without_dropout_a_seed_changes_nothing() -> None:
+    np.testing.assert_array_equal(dropped(0.0, (3, 1)), 1)
+
+
+# All three
+
+
+@pytest.mark.parametrize(
+    ("make", "inputs"),
+    [
+        (lambda: embed_of(MIXED), slots_of(embed_of(MIXED))),
+        (lambda: recur_of(3, 4), steps_of(2, 5, 3)),
+        (lambda: with_random_weights(ReadOut(MEMBERS, 4, 0.5)), tuple(states_of(5))),
+    ],
+    ids=["embed", "recur", "read_out"],
+)
+def test_a_layer_comes_back_from_its_configuration(
+    make: Callable[[], keras.Layer], inputs: Any
+) -> None:
+    layer = make()
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert type(again) is type(layer)
+    assert again.get_config() == layer.get_config()
+    again.set_weights(layer.get_weights())
+    for measured, expected in zip(again(inputs), layer(inputs), strict=True):
+        np.testing.assert_array_equal(measured, expected)

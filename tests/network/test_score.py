@@ -1,0 +1,209 @@
+"""Scoring in NumPy: the Keras forward pass, and a row's bits whatever is beside it."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.fit import predict
+from tabular_lstm.network.score import BLOCK, score
+from tests.network.test_build import ensemble_of, schema_of, sequences_of, with_slot
+
+MIXED = {"features": 7, "features_per_step": 2, "names": (1, 4)}
+
+
+def with_large_weights(network: LSTMEnsemble, times: float) -> LSTMEnsemble:
+    network.set_weights([times * weight for weight in network.get_weights()])
+    return network
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("units", [[4], [4, 3], [3, 1, 2]])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"features": 4},
+        {"features": 4, "names": (0, 1, 2, 3)},
+        MIXED,
+        {"features": 5, "features_per_step": 3, "names": (4,)},
+        {"features": 3, "features_per_step": 3},
+        {"features": 1, "features_per_step": 1},
+        {"features": 6, "features_per_step": 1, "names": (0,)},
+    ],
+    ids=lambda layout: "-".join(map(str, layout.values())),
+)
+def test_the_score_is_what_keras_computes(
+    layout: dict[str, Any], units: list[int], missing: float
+) -> None:
+    schema = schema_of(**layout)
+    network = with_large_weights(ensemble_of(schema, units=units, members=3), 2.0)
+    network.temperature = 0.6
+    sequences = sequences_of(schema, rows=40, missing=missing)
+    before = sequences.copy()
+    probabilities = score(network, sequences)
+    assert probabilities.shape == (40,)
+    assert probabilities.dtype == np.float64
+    np.testing.assert_allclose(probabilities, network(sequences).numpy()[:, 0], atol=1e-6)
+    np.testing.assert_array_equal(sequences, before)
+    if missing < 1:
+        assert np.ptp(probabilities) > 0.005
+
+
+@pytest.mark.parametrize("members", [1, 2, 11])
+def test_any_number_of_members_is_scored(members: int) -> None:
+    schema = schema_of(**MIXED)
+    network = ensemble_of(schema, members=members, units=[4, 3])
+    sequences = sequences_of(schema, rows=30, missing=0.2)
+    expected = network(sequences).numpy()[:, 0]
+    np.testing.assert_allclose(score(network, sequences), expected, atol=1e-6)
+
+
+def test_saturated_gates_are_scored_as_keras_does() -> None:
+    schema = schema_of(8, 1)
+    network = with_large_weights(ensemble_of(schema, units=[4, 3]), 20.0)
+    network.temperature = 20.0
+    sequences = sequences_of(schema, rows=60)
+    expected = network(sequences).numpy()[:, 0]
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(score(network, sequences), expected, atol=1e-5)
+
+
+ODD = [np.nan, 0.0, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45]
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("value", ODD)
+def test_odd_values_are_scored_as_keras_does(scale: float, value: float) -> None:
+    schema = schema_of(features=3, scale=scale)
+    network, sequences = ensemble_of(schema), sequences_of(schema)
+    for slot in range(4):
+        odd = with_slot(sequences, *divmod(slot, 2), value)
+        expected = network(odd).numpy()[:, 0]
+        np.testing.assert_allclose(score(network, odd), expected, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_odd_values_are_scored_without_a_warning(scale: float) -> None:
+    schema = schema_of(scale=scale)
+    sequences = np.broadcast_to(np.array(ODD, np.float32)[:, None, None], (len(ODD), 2, 2))
+    probabilities = score(ensemble_of(schema), sequences)
+    assert ((probabilities > 0) & (probabilities < 1)).all()
+
+
+def test_categories_that_are_none_are_scored_as_keras_does() -> None:
+    schema = schema_of(4, names=(1, 2))
+    network, sequences = ensemble_of(schema), sequences_of(schema)
+    for place in (-1, 0, 2, 3, 4, 1000, np.nan, np.inf):
+        odd = with_slot(sequences, 0, 1, place)
+        expected = network(odd).numpy()[:, 0]
+        np.testing.assert_allclose(score(network, odd), expected, atol=1e-6)
+
+
+def test_weights_are_read_anew_each_time() -> None:
+    schema = schema_of()
+    network, sequences = ensemble_of(schema), sequences_of(schema)
+    before = score(network, sequences)
+    with_large_weights(network, 1.5)
+    assert (score(network, sequences) != before).all()
+    np.testing.assert_allclose(
+        score(network, sequences), network(sequences).numpy()[:, 0], atol=1e-6
+    )
+
+
+# Many rows, and few
+
+
+@pytest.fixture(scope="module")
+def many() -> tuple[LSTMEnsemble, np.ndarray, np.ndarray]:
+    """Two blocks and a bit: an ensemble, rows, their scores."""
+    schema = schema_of(**MIXED)
+    network = ensemble_of(schema, members=3, units=[5, 3])
+    sequences = sequences_of(schema, rows=2 * BLOCK + 77, missing=0.1)
+    return network, sequences, score(network, sequences)
+
+
+def test_rows_of_more_than_one_block_come_back_in_their_order(
+    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
+) -> None:
+    network, sequences, scores = many
+    assert len(np.unique(scores)) > 0.99 * len(scores)
+    np.testing.assert_allclose(scores, network(sequences).numpy()[:, 0], atol=1e-6)
+
+
+def test_a_rows_score_alone_has_the_same_bits(
+    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
+) -> None:
+    network, sequences, scores = many
+    for row in (0, 1, 7, 63, 255, BLOCK - 1, BLOCK, len(sequences) - 1):
+        np.testing.assert_array_equal(score(network, sequences[row : row + 1]), scores[[row]])
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda rows: np.arange(rows)[::-1],
+        lambda rows: np.random.default_rng(0).permutation(rows),
+        lambda rows: np.random.default_rng(1).integers(0, rows, 3 * BLOCK + 1),
+        lambda rows: np.arange(rows)[3:],
+        lambda rows: np.arange(BLOCK),
+        lambda rows: np.arange(BLOCK + 1),
+        lambda rows: np.repeat(5, 2 * BLOCK),
+    ],
+    ids=["reversed", "shuffled", "drawn", "without 3", "a block", "a block and 1", "one row"],
+)
+def test_a_rows_score_has_the_same_bits_among_any_rows_in_any_order(
+    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray], choose: Callable[[int], np.ndarray]
+) -> None:
+    network, sequences, scores = many
+    chosen = choose(len(sequences))
+    np.testing.assert_array_equal(score(network, sequences[chosen]), scores[chosen])
+
+
+def test_odd_rows_beside_it_do_not_change_a_rows_bits(
+    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
+) -> None:
+    network, sequences, scores = many
+    beside = sequences.copy()
+    beside[::2] = np.nan
+    beside[::4] = np.inf
+    np.testing.assert_array_equal(score(network, beside)[1::2], scores[1::2])
+
+
+@pytest.mark.parametrize("cores", [1, 2, 7, None])
+def test_the_number_of_cores_does_not_change_the_bits(
+    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
+    cores: int | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network, sequences, scores = many
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    np.testing.assert_array_equal(score(network, sequences), scores)
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "strided", "read-only"])
+def test_the_layout_in_memory_does_not_change_the_bits(
+    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray], layout: str
+) -> None:
+    network, sequences, scores = many
+    if layout == "strided":
+        laid_out = np.repeat(sequences, 2, axis=0)[::2]
+    elif layout == "read-only":
+        laid_out = sequences.copy()
+        laid_out.flags.writeable = False
+    else:
+        laid_out = np.array(sequences, order=layout)  # type: ignore[call-overload]
+    np.testing.assert_array_equal(score(network, laid_out), scores)
+
+
+def test_predict_scores_an_ensemble_and_gives_nothing_for_no_rows(
+    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
+) -> None:
+    network, sequences, scores = many
+    np.testing.assert_array_equal(predict(network, sequences), scores)
+    nothing = predict(network, sequences[:0])
+    assert nothing.shape == (0,)
+    assert nothing.dtype == np.float64

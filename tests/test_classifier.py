@@ -1,0 +1,717 @@
+"""The estimator: scikit-learn's own checks, frames as people have them, and one file to keep."""
+
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.exceptions import NotFittedError
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tabular_lstm import LSTMClassifier
+from tabular_lstm.network.build import build
+from tabular_lstm.parameters import Network
+from tests.conftest import TINY, Project
+
+NAN = float("nan")
+
+
+def tiny(**changed: Any) -> LSTMClassifier:
+    """Make an estimator that trains in half a second, most of it TensorFlow's tracing."""
+    settings = {"members": 2, "units": (4,), "epochs": 30, "patience": 30, "learning_rate": 0.02}
+    return LSTMClassifier(**(settings | {"random_state": 0} | changed))
+
+
+def people(count: int = 120) -> tuple[pd.DataFrame, np.ndarray]:
+    """Make rows of numbers and names with gaps, and labels that income and color tell."""
+    rng = np.random.default_rng(7)
+    rows = pd.DataFrame(
+        {
+            "income": rng.normal(30, 10, count).round(2),
+            "age": rng.integers(18, 80, count),
+            "color": rng.choice(["blue", "red", "teal"], count),
+            "member": rng.random(count) < 0.5,
+        }
+    )
+    labels = (rows["income"] > np.where(rows["color"] == "red", 40, 24)).to_numpy(int)
+    rows.loc[::11, "income"] = NAN
+    rows.loc[::13, "color"] = None
+    return rows, labels
+
+
+ROWS, LABELS = people()
+NUMBERS = ROWS[["income", "age"]]
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Keep the epochs of a hundred trainings out of a failure's report."""
+    logging.disable(logging.INFO)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> LSTMClassifier:
+    """Trained on the frame, with its names, gaps and booleans."""
+    return tiny().fit(ROWS, LABELS)
+
+
+@pytest.fixture(scope="module")
+def of_array() -> LSTMClassifier:
+    """Trained on an array of numbers."""
+    return tiny(epochs=2).fit(NUMBERS.to_numpy(), LABELS)
+
+
+def same_bits(one: Any, other: Any) -> bool:
+    return np.asarray(one).tobytes() == np.asarray(other).tobytes()
+
+
+# In scikit-learn's hands
+
+UNCHECKED = {
+    "check_array_api_input": "skips itself: SCIPY_ARRAY_API has to be set before SciPy's import",
+}
+
+
+@parametrize_with_checks(
+    [tiny()],
+    expected_failed_checks=lambda _: {} if "SCIPY_ARRAY_API" in os.environ else UNCHECKED,
+)
+def test_scikit_learn_finds_nothing_amiss(
+    estimator: LSTMClassifier, check: Callable[[Any], None]
+) -> None:
+    check(estimator)
+
+
+def test_cross_validation_trains_on_frames_with_names_and_gaps() -> None:
+    scores = cross_val_score(tiny(), ROWS, LABELS, cv=2, scoring="roc_auc", error_score="raise")
+    assert scores.min() > 0.75
+
+
+def test_categories_pass_through_a_pipeline_of_frames() -> None:
+    scaled = make_column_transformer(
+        (StandardScaler(), ["income", "age"]),
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    model = Pipeline([("scale", scaled), ("lstm", tiny())]).fit(ROWS, LABELS)
+    schema = model["lstm"].network_.schema
+    assert schema.features == ["income", "age", "color", "member"]
+    assert schema.categories == {"color": ["blue", "red", "teal"]}
+    assert schema.mean[:2] == pytest.approx([0, 0], abs=1e-9)
+    assert model.score(ROWS, LABELS) > 0.8
+
+
+def test_a_grid_search_tries_each_value_and_keeps_the_best() -> None:
+    grid = {"lstm__epochs": [1, 30]}
+    search = GridSearchCV(
+        Pipeline([("lstm", tiny())]), grid, cv=2, scoring="neg_log_loss", error_score="raise"
+    )
+    search.fit(ROWS, LABELS)
+    worse, better = search.cv_results_["mean_test_score"]
+    assert better > worse
+    assert search.best_params_ == {"lstm__epochs": 30}
+    assert len(search.best_estimator_["lstm"].history_["loss"]) == 30
+    assert search.best_estimator_.score(ROWS, LABELS) > 0.8
+
+
+def test_numbers_of_numpy_are_as_good_as_those_of_python() -> None:
+    # A grid of np.arange and the like gives them.
+    given = {
+        "members": np.int64(1),
+        "units": np.array([3, 2]),
+        "dropout": np.float32(0.5),
+        "features_per_step": np.int64(1),
+        "epochs": np.int32(2),
+        "batch_size": np.int64(16),
+        "learning_rate": np.float32(0.5),
+        "weight_decay": np.float64(0.5),
+        "patience": np.int64(2),
+        "objective": np.str_("costs"),
+        "costs": np.array([1, 5]),
+        "random_state": np.int64(0),
+    }
+    plain = {name: value.tolist() for name, value in given.items()}
+    one, other = (tiny(**values).fit(NUMBERS, LABELS) for values in (given, plain))
+    assert same_bits(one.predict_proba(NUMBERS), other.predict_proba(NUMBERS))
+    assert one.network_.training == other.network_.training
+
+
+def test_permutation_importance_finds_the_features_that_tell(fitted: LSTMClassifier) -> None:
+    found = permutation_importance(
+        fitted, ROWS, LABELS, scoring="roc_auc", n_repeats=3, random_state=0
+    )
+    importance = dict(zip(ROWS, found.importances_mean, strict=True))
+    least = min(importance["income"], importance["color"])
+    assert least > 0.03
+    assert max(importance["age"], importance["member"]) < least / 2
+
+
+def test_a_clone_has_the_parameters_and_is_untrained(fitted: LSTMClassifier) -> None:
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params()
+    with pytest.raises(NotFittedError):
+        copy.predict(ROWS)
+
+
+def test_probabilities_are_of_the_classes_in_their_order(fitted: LSTMClassifier) -> None:
+    probabilities = fitted.predict_proba(ROWS)
+    assert probabilities.dtype == np.float64
+    np.testing.assert_array_equal(probabilities.sum(axis=1), 1)
+    assert probabilities[LABELS == 1, 1].mean() > probabilities[LABELS == 0, 1].mean() + 0.3
+    called = probabilities[:, 1] >= fitted.network_.threshold
+    np.testing.assert_array_equal(fitted.predict(ROWS), called.astype(int))
+
+
+def test_the_history_is_that_of_the_training(fitted: LSTMClassifier) -> None:
+    assert fitted.history_["loss"][-1] < fitted.history_["loss"][0]
+    assert fitted.history_["decision_threshold"] == fitted.network_.threshold
+
+
+# Chance
+
+
+def probabilities_of(random_state: Any) -> np.ndarray:
+    return tiny(epochs=2, random_state=random_state).fit(ROWS, LABELS).predict_proba(ROWS)
+
+
+def test_a_seed_gives_the_same_bits_and_another_seed_others() -> None:
+    first = probabilities_of(3)
+    assert same_bits(probabilities_of(3), first)
+    assert not same_bits(probabilities_of(4), first)
+
+
+def test_without_a_seed_each_training_differs() -> None:
+    assert not same_bits(probabilities_of(None), probabilities_of(None))
+
+
+def test_a_random_state_is_drawn_from_at_each_training() -> None:
+    state = np.random.RandomState(0)
+    first, second = probabilities_of(state), probabilities_of(state)
+    assert same_bits(probabilities_of(np.random.RandomState(0)), first)
+    assert not same_bits(second, first)
+
+
+# Frames
+
+
+def test_the_order_of_columns_does_not_count(fitted: LSTMClassifier) -> None:
+    shuffled = ROWS[["color", "member", "age", "income"]]
+    assert same_bits(fitted.predict_proba(shuffled), fitted.predict_proba(ROWS))
+
+
+def test_other_columns_are_passed_over(fitted: LSTMClassifier) -> None:
+    note = pd.Series(["text"] * len(ROWS), name="note")
+    more = pd.concat([note, ROWS.assign(other=np.inf), note], axis="columns")
+    assert same_bits(fitted.predict_proba(more), fitted.predict_proba(ROWS))
+
+
+def test_the_index_does_not_count_and_rows_are_left_as_they_are(fitted: LSTMClassifier) -> None:
+    rows = ROWS.set_axis([5] * len(ROWS))
+    labels = pd.Series(LABELS, index=range(len(ROWS))[::-1])
+    before = rows.copy(deep=True), labels.copy()
+    model = tiny().fit(rows, labels)
+    assert same_bits(model.predict_proba(rows), fitted.predict_proba(ROWS))
+    pd.testing.assert_frame_equal(rows, before[0])
+    pd.testing.assert_series_equal(labels, before[1])
+
+
+def test_a_row_has_one_probability_whatever_stands_beside_it(fitted: LSTMClassifier) -> None:
+    together = fitted.predict_proba(ROWS)
+    alone = np.concatenate([fitted.predict_proba(ROWS.iloc[[place]]) for place in range(5)])
+    assert same_bits(alone, together[:5])
+    assert same_bits(fitted.predict_proba(ROWS.iloc[::-1]), together[::-1])
+
+
+def test_categories_that_were_not_there_in_training_are_all_alike(fitted: LSTMClassifier) -> None:
+    def with_color(color: Any) -> np.ndarray:
+        return fitted.predict_proba(ROWS.assign(color=color))
+
+    unseen = with_color("green")
+    assert np.isfinite(unseen).all()
+    assert same_bits(with_color(""), unseen)
+    for known in ("blue", "red", "teal", None):
+        assert not same_bits(with_color(known), unseen)
+
+
+@pytest.mark.parametrize("value", [None, NAN, pd.NA, pd.NaT])
+@pytest.mark.parametrize("name", ["income", "color", "member"])
+def test_a_value_may_be_missing_in_any_way(fitted: LSTMClassifier, name: str, value: Any) -> None:
+    gone = ROWS.assign(**{name: pd.Series([value] * len(ROWS), dtype=object)})
+    empty = ROWS.assign(**{name: pd.Series([None] * len(ROWS), dtype=object)})
+    probabilities = fitted.predict_proba(gone)
+    assert np.isfinite(probabilities).all()
+    assert same_bits(probabilities, fitted.predict_proba(empty))
+    assert not same_bits(probabilities, fitted.predict_proba(ROWS))
+
+
+def test_columns_without_any_value_are_no_hindrance() -> None:
+    rows = NUMBERS.assign(
+        none=None, gap=NAN, category=pd.Series([None] * len(ROWS), dtype="category")
+    )
+    model = tiny(epochs=2).fit(rows, LABELS)
+    assert np.isfinite(model.predict_proba(rows)).all()
+    assert np.isfinite(model.predict_proba(rows.assign(none=3, gap=-1, category="x"))).all()
+
+
+@pytest.mark.parametrize("names", [["color"], ["income", "member"]])
+def test_a_missing_column_is_an_error_that_names_it(
+    fitted: LSTMClassifier, names: list[str]
+) -> None:
+    with pytest.raises(ValueError, match=f"no column {', '.join(map(repr, names))}:"):
+        fitted.predict(ROWS.drop(columns=names))
+
+
+@pytest.mark.parametrize("name", ["income", "color"])
+def test_a_column_that_is_there_twice_is_an_error_that_names_it(
+    fitted: LSTMClassifier, name: str
+) -> None:
+    twice = pd.concat([ROWS, ROWS[[name]]], axis="columns")
+    with pytest.raises(ValueError, match=name):
+        tiny().fit(twice, LABELS)
+    with pytest.raises(ValueError, match=name):
+        fitted.predict(twice)
+
+
+def test_columns_may_be_named_by_numbers(fitted: LSTMClassifier) -> None:
+    rows = ROWS.set_axis(range(4), axis="columns")
+    model = tiny().fit(rows, LABELS)
+    expected = fitted.predict_proba(ROWS)
+    assert same_bits(model.predict_proba(rows), expected)
+    assert same_bits(model.predict_proba(rows[[2, 0, 3, 1]]), expected)
+    assert same_bits(
+        model.predict_proba(pd.concat({9: rows[0]} | dict(rows.items()), axis=1)), expected
+    )
+
+
+def test_codes_are_categories_by_their_dtype_and_known_again_in_columns_named_by_numbers() -> None:
+    rows = pd.DataFrame({0: ROWS["income"], 1: pd.Categorical(ROWS["age"] % 4)})
+    labels = (ROWS["age"] % 4 > 1).to_numpy()
+    model = tiny().fit(rows, np.where(labels, "yes", "no"))
+    assert model.network_.schema.categories == {"1": ["0", "1", "2", "3"]}
+    assert ((model.predict(rows) == "yes") == labels).mean() > 0.9
+
+
+def test_zero_rows_are_refused(fitted: LSTMClassifier) -> None:
+    with pytest.raises(ValueError, match=r"0 sample"):
+        tiny().fit(ROWS.iloc[:0], LABELS[:0])
+    with pytest.raises(ValueError, match=r"0 sample"):
+        fitted.predict_proba(ROWS.iloc[:0])
+
+
+def test_rows_without_columns_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"rows and columns.*\(120, 0\)"):
+        tiny().fit(ROWS[[]], LABELS)
+
+
+IMPOSSIBLE = [np.inf, -np.inf, 1e39, -3.5e38]
+
+
+@pytest.mark.parametrize("value", IMPOSSIBLE)
+def test_a_number_that_float32_cannot_hold_is_refused_with_column_and_row(
+    fitted: LSTMClassifier, value: float
+) -> None:
+    bad = ROWS.copy()
+    bad.loc[4, "income"] = value
+    for step in (lambda: tiny().fit(bad, LABELS), lambda: fitted.predict(bad)):
+        with pytest.raises(ValueError, match=r"'income', row 5: expected finite numbers"):
+            step()
+
+
+@pytest.mark.parametrize("value", IMPOSSIBLE)
+@pytest.mark.parametrize("dtype", [float, object])
+def test_an_array_with_a_number_that_float32_cannot_hold_is_refused(
+    of_array: LSTMClassifier, value: float, dtype: type
+) -> None:
+    array = NUMBERS.to_numpy(dtype)
+    array[4, 1] = value
+    for step in (lambda: tiny().fit(array, LABELS), lambda: of_array.predict(array)):
+        with pytest.raises(ValueError, match=r"infinity|'x1', row 5: expected finite numbers"):
+            step()
+
+
+def test_the_largest_numbers_of_float32_are_numbers() -> None:
+    largest = float(np.finfo(np.float32).max)
+    rows = pd.DataFrame({"a": np.where(LABELS, largest, -largest)})
+    assert tiny().fit(rows, LABELS).score(rows, LABELS) == 1
+
+
+@pytest.mark.parametrize("name", ["income", "member"])
+def test_text_where_training_saw_numbers_is_refused_with_column_and_row(
+    fitted: LSTMClassifier, name: str
+) -> None:
+    bad = ROWS.astype({name: object})
+    bad.loc[7, name] = "much"
+    with pytest.raises(ValueError, match=rf"'{name}', row 8: expected numbers, got 'much'"):
+        fitted.predict(bad)
+
+
+# What is a category
+
+
+@pytest.mark.parametrize("dtype", ["category", "string", object])
+def test_names_are_categories_whatever_holds_them(fitted: LSTMClassifier, dtype: Any) -> None:
+    rows = ROWS.astype({"color": dtype})
+    model = tiny().fit(rows, LABELS)
+    assert model.network_.schema.categories == {"color": ["blue", "red", "teal"]}
+    assert same_bits(model.predict_proba(rows), fitted.predict_proba(ROWS))
+    assert same_bits(fitted.predict_proba(rows), fitted.predict_proba(ROWS))
+
+
+def test_a_category_is_told_by_its_name_and_not_by_its_place(fitted: LSTMClassifier) -> None:
+    reordered = pd.Categorical(ROWS["color"], categories=["teal", "green", "red", "blue"])
+    probabilities = fitted.predict_proba(ROWS.assign(color=reordered))
+    assert same_bits(probabilities, fitted.predict_proba(ROWS))
+
+
+def test_numbers_and_booleans_stay_numbers_whatever_holds_them() -> None:
+    income, member = ROWS["income"], ROWS["member"]
+    written = {
+        "object": income.astype(object),
+        "object with None": income.astype(object).where(income.notna(), None),
+        "text": income.map(str, na_action="ignore").astype(object),
+        "string": income.map(str, na_action="ignore").astype("string"),
+        "Float64": income.astype("Float64"),
+        "bool": member.astype(bool),
+        "boolean": member.astype("boolean"),
+        "object of booleans": member.astype(object),
+        "Int64": ROWS["age"].astype("Int64"),
+    }
+    plain = {
+        name: (income if place < 5 else member if place < 8 else ROWS["age"]).astype(float)
+        for place, name in enumerate(written)
+    }
+    model, expected = (tiny(epochs=2).fit(pd.DataFrame(rows), LABELS) for rows in (written, plain))
+    assert model.network_.schema.categories == {}
+    assert model.network_.schema == expected.network_.schema
+    assert same_bits(
+        model.predict_proba(pd.DataFrame(written)), expected.predict_proba(pd.DataFrame(plain))
+    )
+
+
+# Arrays
+
+
+def test_an_array_may_hold_text_and_gaps(fitted: LSTMClassifier) -> None:
+    array = ROWS.to_numpy(object)
+    model = tiny().fit(array, LABELS)
+    assert model.network_.schema.categories == {"x2": ["blue", "red", "teal"]}
+    assert same_bits(model.predict_proba(array), fitted.predict_proba(ROWS))
+    unseen = ROWS.assign(color="green")
+    assert same_bits(model.predict_proba(unseen.to_numpy(object)), fitted.predict_proba(unseen))
+
+
+def test_an_array_may_hold_text_alone() -> None:
+    rows = ROWS.drop(columns="member").dropna()
+    model = tiny().fit(rows.to_numpy(str), LABELS[rows.index])
+    assert model.network_.schema.categories == {"x2": ["blue", "red", "teal"]}
+    assert model.network_.schema.mean[:2] == pytest.approx(rows[["income", "age"]].mean().tolist())
+    assert model.score(rows.to_numpy(str), LABELS[rows.index]) > 0.8
+
+
+def test_an_array_of_another_width_is_refused(of_array: LSTMClassifier) -> None:
+    with pytest.raises(ValueError, match="X has 1 features, but LSTMClassifier is expecting 2"):
+        of_array.predict(NUMBERS.to_numpy()[:, :1])
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    ("negative", "positive", "as_given"),
+    [
+        ("no", "yes", np.array),
+        ("no", "yes", lambda labels: pd.Series(labels, dtype="category")),
+        ("no", "yes", lambda labels: pd.Series(labels, dtype="string")),
+        (0, 1, list),
+        (-1, 1, pd.Series),
+        (1, 2, lambda labels: np.array(labels, np.int8)),
+        (0.0, 1.0, np.array),
+        (False, True, np.array),
+        (False, True, list),
+    ],
+    ids=[
+        "words",
+        "category",
+        "string",
+        "0 and 1",
+        "-1 and 1",
+        "int8",
+        "floats",
+        "booleans",
+        "list of booleans",
+    ],
+)
+def test_labels_come_back_from_predict_and_from_a_file(
+    of_array: LSTMClassifier,
+    negative: Any,
+    positive: Any,
+    as_given: Callable[[Any], Any],
+    tmp_path: Path,
+) -> None:
+    labels = as_given([positive if label else negative for label in LABELS])
+    rows = NUMBERS.set_axis(["x0", "x1"], axis="columns")
+    model = tiny(epochs=2).fit(rows, labels)
+    model.save(tmp_path / "model.keras")
+    loaded = LSTMClassifier.load(tmp_path / "model.keras")
+    # Coded alike, they train alike.
+    assert same_bits(model.predict_proba(rows), of_array.predict_proba(NUMBERS.to_numpy()))
+    expected = [positive if called else negative for called in of_array.predict(NUMBERS.to_numpy())]
+    for one in (model, loaded):
+        assert one.classes_.tolist() == [negative, positive]
+        assert one.predict(rows).tolist() == expected
+        assert {type(label) for label in one.predict(rows).tolist()} == {type(negative)}
+    if model.classes_.dtype not in (object, np.int8):
+        assert loaded.classes_.dtype == model.classes_.dtype
+
+
+@pytest.mark.parametrize("rows", [NUMBERS, NUMBERS.to_numpy()], ids=["frame", "array"])
+@pytest.mark.parametrize(
+    ("labels", "fact"),
+    [
+        (np.arange(120) % 3, "expected 2 classes, got 3"),
+        (np.array(["a", "b", "c", "d"] * 30), "expected 2 classes, got 4"),
+        (np.zeros(120, int), r"expected 2 classes, got \[0\]"),
+        (["yes"] * 120, r"expected 2 classes, got \['yes'\]"),
+        (np.where(LABELS, 1.0, NAN), "NaN"),
+        (np.linspace(0, 1, 120), "continuous"),
+        (LABELS[:-1], "inconsistent numbers of samples"),
+        (None, "requires y"),
+    ],
+    ids=["three", "four", "one", "one word", "a gap", "continuous", "too few", "none"],
+)
+def test_other_labels_are_refused(rows: Any, labels: Any, fact: str) -> None:
+    with pytest.raises(ValueError, match=fact):
+        tiny().fit(rows, labels)
+
+
+# Parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("members", 0),
+        ("units", []),
+        ("units", 16),
+        ("units", (4, 0)),
+        ("dropout", 1.0),
+        ("features_per_step", 0),
+        ("epochs", 0),
+        ("batch_size", 1.5),
+        ("learning_rate", 0),
+        ("weight_decay", -0.1),
+        ("patience", 0),
+        ("objective", "recall"),
+        ("random_state", -1),
+    ],
+)
+def test_an_impossible_parameter_is_refused_by_name(name: str, value: Any) -> None:
+    named = "seed" if name == "random_state" else name
+    with pytest.raises(ValueError, match=rf"(^|\.){named}[.0-9a-z]* = "):
+        tiny(**{name: value}).fit(NUMBERS, LABELS)
+
+
+def test_costs_without_their_objective_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected kind: costs"):
+        tiny(costs=(1, 5)).fit(NUMBERS, LABELS)
+
+
+# Objectives
+
+
+def test_the_objective_moves_the_threshold_of_predict_the_right_way() -> None:
+    # A fifth of the rows is positive, and one number tells something about it.
+    rng = np.random.default_rng(3)
+    labels = (rng.random(1000) < 0.2).astype(int)
+    rows = pd.DataFrame({"a": 1.5 * labels + rng.normal(size=1000)})
+    objectives: dict[str, dict[str, Any]] = {
+        "accuracy": {},
+        "f1": {"objective": "f1"},
+        "dear false positives": {"objective": "costs", "costs": (5, 1)},
+        "dear false negatives": {"objective": "costs", "costs": (1, 5)},
+    }
+    models = {name: tiny(**values).fit(rows, labels) for name, values in objectives.items()}
+    assert len({model.predict_proba(rows).tobytes() for model in models.values()}) == 1
+
+    threshold = {name: model.network_.threshold for name, model in models.items()}
+    assert threshold["dear false negatives"] < threshold["accuracy"]
+    assert threshold["accuracy"] < threshold["dear false positives"]
+    assert threshold["f1"] < threshold["accuracy"]
+
+    called = {name: model.predict(rows).sum() for name, model in models.items()}
+    assert called["dear false positives"] < called["accuracy"] < called["dear false negatives"]
+    assert called["accuracy"] < called["f1"]
+
+
+# One file
+
+
+def test_a_file_gives_all_back_to_the_bit(tmp_path: Path) -> None:
+    model = LSTMClassifier(
+        members=3,
+        units=(3, 2),
+        dropout=0.1,
+        features_per_step=3,
+        epochs=3,
+        batch_size=16,
+        learning_rate=0.01,
+        weight_decay=0.02,
+        patience=2,
+        objective="costs",
+        costs=(1.0, 4.0),
+        random_state=5,
+    )
+    assert not set(model.get_params().items()) & set(LSTMClassifier().get_params().items())
+    model.fit(ROWS, LABELS).save(str(tmp_path / "model.keras"))
+    loaded = LSTMClassifier.load(str(tmp_path / "model.keras"))
+    mixed = ROWS.assign(color=["green", None, "red", "blue"] * 30)[list(ROWS)[::-1]]
+    for rows in (ROWS, mixed):
+        assert same_bits(loaded.predict_proba(rows), model.predict_proba(rows))
+        assert same_bits(loaded.predict(rows), model.predict(rows))
+    assert loaded.get_params() == model.get_params()
+    assert loaded.network_.schema == model.network_.schema
+    assert loaded.network_.threshold == model.network_.threshold
+    assert loaded.n_features_in_ == 4
+    assert loaded.feature_names_in_.tolist() == list(ROWS)
+    assert not hasattr(loaded, "history_")
+
+    loaded.save(tmp_path / "again.keras")
+    again = LSTMClassifier.load(tmp_path / "again.keras")
+    assert same_bits(again.predict_proba(ROWS), model.predict_proba(ROWS))
+    assert again.get_params() == model.get_params()
+
+
+def test_what_a_file_gives_back_trains_to_the_same_bits(
+    fitted: LSTMClassifier, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path / "model.keras")
+    again = clone(LSTMClassifier.load(tmp_path / "model.keras")).fit(ROWS, LABELS)
+    assert same_bits(again.predict_proba(ROWS), fitted.predict_proba(ROWS))
+
+
+def test_arrays_are_known_again_after_loading(of_array: LSTMClassifier, tmp_path: Path) -> None:
+    array = NUMBERS.to_numpy()
+    of_array.save(tmp_path / "model.keras")
+    loaded = LSTMClassifier.load(tmp_path / "model.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        probabilities = loaded.predict_proba(array)
+    assert same_bits(probabilities, of_array.predict_proba(array))
+    assert loaded.n_features_in_ == 2
+    assert not hasattr(loaded, "feature_names_in_")
+
+
+def test_a_fresh_process_gives_the_same_bits(fitted: LSTMClassifier, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "model.keras")
+    ROWS.to_parquet(tmp_path / "rows.parquet")
+    program = (
+        "import numpy as np, pandas as pd\n"
+        "from tabular_lstm import LSTMClassifier\n"
+        "model = LSTMClassifier.load('model.keras')\n"
+        "rows = pd.read_parquet('rows.parquet')\n"
+        "np.savez('found.npz', p=model.predict_proba(rows), y=model.predict(rows))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    found = np.load(tmp_path / "found.npz")
+    assert same_bits(found["p"], fitted.predict_proba(ROWS))
+    assert same_bits(found["y"], fitted.predict(ROWS))
+
+
+def test_an_untrained_estimator_cannot_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(NotFittedError):
+        tiny().save(tmp_path / "model.keras")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["model", "model.h5", "model.pkl"])
+def test_a_file_that_could_not_be_read_again_is_not_written(
+    fitted: LSTMClassifier, name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"\.keras"):
+        fitted.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"nowhere\.keras"):
+        LSTMClassifier.load(tmp_path / "nowhere.keras")
+
+
+def test_the_network_of_the_tutorial_is_refused(fitted: LSTMClassifier, tmp_path: Path) -> None:
+    path = tmp_path / "tutorial.keras"
+    build(fitted.network_.schema, Network(kind="tutorial"), 0).save(path)
+    with pytest.raises(ValueError, match=r"tutorial\.keras: expected .* ensemble, got Sequential"):
+        LSTMClassifier.load(path)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_file_with_code_in_it_is_refused_and_the_code_does_not_run(
+    suffix: str, tmp_path: Path
+) -> None:
+    trace, path = tmp_path / "trace", tmp_path / f"code{suffix}"
+    code = eval(f"lambda tensor: [open({str(trace)!r}, 'a').close(), tensor][1]")
+    keras.Sequential([keras.Input((2, 2)), keras.layers.Lambda(code)]).save(path)
+    trace.unlink()
+    with pytest.raises(ValueError, match="Lambda"):
+        LSTMClassifier.load(path)
+    assert not trace.exists()
+    # The code is there: who asks for it gets it run.
+    keras.models.load_model(path, safe_mode=False)
+    assert trace.exists()
+
+
+# A candidate of the pipeline
+
+
+def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Project) -> None:
+    raw = pd.read_csv(project.raw)
+    rng = np.random.default_rng(0)
+    words = ["north", "south", "east", "?", None]
+    raw.insert(2, "clinic", [words[place] for place in rng.integers(5, size=len(raw))])
+    raw["ward"] = rng.integers(1, 4, len(raw))
+    raw.to_csv(project.raw, index=False)
+    columns = {"categorical": ["clinic", "ward"], "missing": {"clinic": ["?"], "ward": [3]}}
+    project.run(**TINY, columns=columns)
+
+    model = LSTMClassifier.load(project.versions("06_models/candidate.keras")[-1])
+    assert model.network_.schema.categories == {
+        "clinic": ["east", "north", "south"],
+        "ward": ["1", "2"],
+    }
+    assert model.network_.schema.missing["glucose"] == [0]
+    assert model.classes_.tolist() == [0, 1]
+    params = model.get_params()
+    assert (params["members"], params["units"], params["epochs"]) == (2, (4,), 2)
+
+    path = project.versions("07_model_output/candidate_predictions.csv")[-1]
+    predictions = pd.read_csv(path, dtype={"network": str}).astype({"network": float})
+    rows = pd.read_csv(project.raw).iloc[predictions["row"] - 1]
+    assert 100 < len(rows) < 200
+    np.testing.assert_array_equal(model.predict_proba(rows)[:, 1], predictions["network"])
+    judged = project.metrics()["test"]
+    assert model.network_.threshold == judged["decision_threshold"]
+    assert model.score(rows, rows["diabetes"]) == pytest.approx(judged["accuracy"])

@@ -1,0 +1,402 @@
+"""What a frame's columns become: the schema's facts, and the slots of a sequence."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Reshaping
+from tabular_lstm.schema import Schema
+from tabular_lstm.sequences import LARGEST, is_categorical, learn_schema, to_sequences
+
+NAN = float("nan")
+ROWS = pd.DataFrame(
+    {
+        "size": [1.0, NAN, 3.0, 8.0],
+        "color": ["red", "blue", None, "red"],
+        "age": [30, 40, 50, 40],
+    }
+)
+
+
+def learn(
+    rows: pd.DataFrame = ROWS,
+    categorical: Sequence[str] = ("color",),
+    missing: dict[str, list[Any]] | None = None,
+    **reshaping: Any,
+) -> Schema:
+    return learn_schema(
+        rows,
+        categorical=categorical,
+        missing=missing or {},
+        reshaping=Reshaping(**reshaping),
+        label="y",
+        classes=("no", "yes"),
+    )
+
+
+def slots(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
+    """Lay the rows out and give the features' slots, (rows, features)."""
+    sequences = to_sequences(rows, schema)
+    assert sequences.dtype == np.float32
+    assert sequences.shape == (len(rows), schema.steps, schema.features_per_step)
+    return sequences.reshape(len(rows), -1)[:, : len(schema.features)]
+
+
+def one_column(values: Any, dtype: Any = None) -> pd.DataFrame:
+    return pd.DataFrame({"a": pd.Series(values, dtype=dtype)})
+
+
+# The shape of a sequence
+
+
+def numbered(count: int) -> pd.DataFrame:
+    return pd.DataFrame({f"f{place}": [1.0, 2.0] for place in range(count)})
+
+
+@pytest.mark.parametrize(
+    ("features", "steps", "features_per_step"),
+    [
+        (1, 1, 1),
+        (2, 1, 2),
+        (3, 2, 2),
+        (4, 2, 2),
+        (5, 3, 2),
+        (7, 4, 2),
+        (8, 4, 2),
+        (9, 3, 3),
+        (12, 4, 3),
+        (13, 4, 4),
+        (24, 4, 6),
+        (100, 4, 25),
+    ],
+)
+def test_by_default_features_make_four_steps_of_at_least_two(
+    features: int, steps: int, features_per_step: int
+) -> None:
+    schema = learn(numbered(features), ())
+    assert (schema.steps, schema.features_per_step) == (steps, features_per_step)
+
+
+def test_by_default_no_step_is_padding_alone_and_no_step_holds_one_of_many() -> None:
+    for features in range(1, 60):
+        schema = learn(numbered(features), ())
+        assert schema.steps <= 4
+        assert 0 <= schema.padded_slots < schema.features_per_step
+        assert schema.features_per_step == 1 if features == 1 else schema.features_per_step >= 2
+
+
+@pytest.mark.parametrize(("features_per_step", "steps"), [(1, 8), (3, 3), (8, 1), (9, 1)])
+def test_a_declared_step_size_is_kept(features_per_step: int, steps: int) -> None:
+    schema = learn(numbered(8), (), features_per_step=features_per_step)
+    assert (schema.steps, schema.features_per_step) == (steps, features_per_step)
+
+
+@pytest.mark.parametrize(("features", "per_step"), [(9, None), (8, None), (7, 7)])
+def test_even_features_need_no_padding(features: int, per_step: int | None) -> None:
+    schema = learn(numbered(features), (), features_per_step=per_step, allow_padding=False)
+    assert schema.padded_slots == 0
+
+
+@pytest.mark.parametrize(("features", "per_step", "steps_of"), [(3, None, 2), (13, None, 4)])
+def test_uneven_features_are_refused_without_padding(
+    features: int, per_step: int | None, steps_of: int
+) -> None:
+    with pytest.raises(DataError, match=f"{features} features .* steps of {steps_of}:"):
+        learn(numbered(features), (), features_per_step=per_step, allow_padding=False)
+
+
+# What the schema keeps of a column
+
+
+def test_the_schema_says_what_the_rows_say() -> None:
+    assert learn().model_dump() == {
+        "features": ["size", "color", "age"],
+        "steps": 2,
+        "features_per_step": 2,
+        "categories": {"color": ["blue", "red"]},
+        "missing": {},
+        "mean": [4.0, 0.0, 40.0],
+        "variance": [pytest.approx(26 / 3), 1.0, 50.0],
+        "label": "y",
+        "negative_class": "no",
+        "positive_class": "yes",
+    }
+
+
+def test_missing_codes_are_left_out_of_categories_and_scale() -> None:
+    rows = pd.DataFrame(
+        {"size": [0.0, 2.0, -9.5, 6.0], "color": ["?", "0", "1", "red"], "age": [0, 0, 4, 4]}
+    )
+    missing = {"size": [0, -9.5, "?"], "color": ["?", 0], "gone": [1], "age": []}
+    schema = learn(rows, missing=missing)
+    assert schema.missing == {"size": [0, -9.5, "?"], "color": ["?", 0]}
+    assert schema.categories == {"color": ["1", "red"]}
+    assert (schema.mean, schema.variance) == ([4.0, 0.0, 2.0], [4.0, 1.0, 4.0])
+
+
+@pytest.mark.parametrize("values", [[None, None], [NAN, NAN], ["?", None]])
+def test_a_categorical_column_without_any_value_is_missing_throughout(values: Any) -> None:
+    rows = one_column(values, object)
+    schema = learn(rows, ["a"], {"a": ["?"]})
+    assert schema.categories == {"a": []}
+    assert (schema.mean, schema.variance) == ([0.0], [1.0])
+    assert np.isnan(slots(rows, schema)).all()
+
+
+# Which columns are categories
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (["red", "blue"], object),
+        (["red", "blue"], "str"),
+        (["red", "blue"], "string"),
+        (["red", "blue"], "category"),
+        ([1, 2], "category"),
+        ([1.5, None], "category"),
+        ([None, None], "category"),
+        ([True, False], "category"),
+        ([1, "red", None], object),
+        (["1", "2", "1-2"], "str"),
+        (["1", ""], "str"),
+    ],
+)
+def test_a_column_of_names_is_categorical(values: Any, dtype: Any) -> None:
+    assert is_categorical(pd.Series(values, dtype=dtype))
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([1, 2], "int64"),
+        ([1.5, NAN], "float64"),
+        ([1, None], "Int64"),
+        ([1.5, None], "Float64"),
+        ([True, False], bool),
+        ([True, None], "boolean"),
+        ([True, None, False], object),
+        ([1, 2.5, None], object),
+        ([1, pd.NA], object),
+        (["1", "2.5", None], object),
+        (["1", "-2e5", None], "str"),
+        (["1", "2.5", None], "string"),
+        ([None, None], object),
+        ([], object),
+    ],
+)
+def test_a_column_of_numbers_is_not_categorical(values: Any, dtype: Any) -> None:
+    assert not is_categorical(pd.Series(values, dtype=dtype))
+
+
+# Numbers in a sequence
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([1, 0, NAN], "float32"),
+        ([1, 0, None], "Int64"),
+        ([1, 0, None], "Float64"),
+        ([True, False, None], "boolean"),
+        ([True, False, None], object),
+        ([1, 0.0, pd.NA], object),
+        ([np.float32(1), np.int8(0), NAN], object),
+        (["1", "-0.0", None], object),
+        (["1", "0e5", None], "str"),
+        (["1.0", "0", None], "string"),
+        ([1, 0, None], "category"),
+    ],
+)
+def test_a_number_is_the_same_whatever_holds_it(values: Any, dtype: Any) -> None:
+    schema = learn(one_column([0.0, 1.0, 2.0]), ())
+    np.testing.assert_array_equal(slots(one_column(values, dtype), schema), [[1], [0], [NAN]])
+    again = learn(one_column(values, dtype), ())
+    assert (again.mean, again.variance) == ([0.5], [0.25])
+
+
+@pytest.mark.parametrize("value", [LARGEST, -LARGEST, 1e-45, 33.6, 2**24 + 1])
+def test_what_float32_holds_is_kept_to_its_precision(value: float) -> None:
+    rows = one_column([value, 0.0])
+    assert slots(rows, learn(rows, ()))[0, 0] == np.float32(value)
+
+
+def test_a_missing_code_is_missing_however_it_is_written() -> None:
+    schema = learn(one_column([1.0, 2.0]), (), {"a": [0, -9.5, "?", "none so far"]})
+    rows = one_column([0, 0.0, "0.0", "-9.50", "?", "none so far", None, 1, "2"], object)
+    np.testing.assert_array_equal(slots(rows, schema)[:, 0], [NAN] * 7 + [1, 2])
+
+
+def test_a_code_of_one_column_means_nothing_in_another() -> None:
+    rows = pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 1.0]})
+    schema = learn(rows, (), {"a": [0]})
+    np.testing.assert_array_equal(slots(rows, schema), [[NAN, 0], [1, 1]])
+
+
+@pytest.mark.parametrize("learned", [False, True], ids=["learn_schema", "to_sequences"])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("high", "expected numbers, got 'high'"),
+        ("", "expected numbers, got ''"),
+        ("1,5", "expected numbers, got '1,5'"),
+        (np.inf, "expected finite numbers within float32, got inf"),
+        ("-inf", "expected finite numbers within float32, got '-inf'"),
+        (1e39, "expected finite numbers within float32, got 1e+39"),
+        (-3.5e38, "expected finite numbers within float32, got -3.5e+38"),
+    ],
+)
+def test_a_value_that_is_no_number_is_refused_with_column_and_row(
+    learned: bool, value: Any, expected: str
+) -> None:
+    schema = learn(one_column([1.0, 2.0]), ())
+    rows = one_column([1.0, None, value, 4.0], object)
+    with pytest.raises(DataError) as error:
+        to_sequences(rows, schema) if learned else learn(rows, ())
+    assert f"Column 'a', row 3: {expected}" in str(error.value)
+
+
+def test_of_many_refused_rows_the_first_are_named() -> None:
+    rows = one_column([1.0] + ["?"] * 30, object)
+    with pytest.raises(DataError, match="'a', rows 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 20 more"):
+        to_sequences(rows, learn(one_column([1.0, 2.0]), ()))
+
+
+@pytest.mark.parametrize(
+    "value", [datetime.datetime(2020, 1, 2), datetime.timedelta(days=1), 1 + 2j], ids=repr
+)
+def test_dates_and_complex_values_are_no_numbers(value: Any) -> None:
+    # pandas counts time in a unit of the column's own, and makes a number of a missing date.
+    with pytest.raises(DataError, match="Column 'a'"):
+        learn(one_column([value, None, value]), ())
+
+
+# Categories in a sequence
+
+
+def test_a_category_is_its_place_and_an_unknown_one_the_place_after_the_last() -> None:
+    rows = pd.DataFrame({"a": ["c", "b", "a", "d", "A", " a", "", None]})
+    schema = learn(one_column(["b", "c", "a", "c"]), ["a"])
+    assert slots(rows, schema)[:7, 0].tolist() == [2, 1, 0, 3, 3, 3, 3]
+    assert np.isnan(slots(rows, schema)[7, 0])
+
+
+@pytest.mark.parametrize("dtype", [object, "str", "string", "category"])
+def test_a_category_is_the_same_whatever_holds_it(dtype: Any) -> None:
+    rows = one_column(["red", None, "blue", "green"], dtype)
+    schema = learn(one_column(["red", "blue"]), ["a"])
+    np.testing.assert_array_equal(slots(rows, schema), [[1], [NAN], [0], [2]])
+    assert learn(rows, ["a"]).categories == {"a": ["blue", "green", "red"]}
+
+
+@pytest.mark.parametrize("value", [None, NAN, np.float32("nan"), pd.NA, pd.NaT])
+def test_a_category_may_be_missing_in_any_way(value: Any) -> None:
+    rows = pd.DataFrame({"a": pd.Series(["red", value], dtype=object)})
+    np.testing.assert_array_equal(slots(rows, learn(rows, ["a"])), [[0], [NAN]])
+
+
+def test_missing_codes_of_a_category_are_words_and_numbers() -> None:
+    schema = learn(one_column(["red", "1", "?"]), ["a"], {"a": ["?", 0, -9.5]})
+    assert schema.categories == {"a": ["1", "red"]}
+    rows = one_column(["?", "0", 0, "-9.5", -9.5, "1", 1, "00", "? "], object)
+    expected = [NAN, NAN, NAN, NAN, NAN, 0, 0, 2, 2]
+    np.testing.assert_array_equal(slots(rows, schema)[:, 0], expected)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [["1", "2", None], [1, 2, None], [1.0, 2.0, None]],
+    ids=["text", "int", "float"],
+)
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [([2, 1], "int64"), ([2, 1], "category"), ([2, 1, NAN], "float64"), (["2", "1"], "str")],
+)
+def test_a_category_written_as_a_number_is_the_same_whatever_holds_it(
+    known: list[Any], values: list[Any], dtype: Any
+) -> None:
+    # pandas makes floats of whole numbers as soon as one of the column is missing.
+    schema = learn(pd.DataFrame({"a": pd.Series(known, dtype=object)}), ["a"])
+    assert slots(one_column(values, dtype), schema)[:2, 0].tolist() == [1, 0]
+
+
+def test_number_texts_that_differ_are_different_categories() -> None:
+    schema = learn(one_column(["007", "7", "7.0"]), ["a"])
+    assert schema.categories == {"a": ["007", "7", "7.0"]}
+    assert slots(one_column(["7.0", "7", "007"]), schema)[:, 0].tolist() == [2, 1, 0]
+
+
+def test_many_categories_keep_their_places() -> None:
+    names = [f"n{place:05d}" for place in range(3000)]
+    schema = learn(one_column(names[::-1]), ["a"])
+    assert slots(one_column(names), schema)[:, 0].tolist() == list(range(3000))
+
+
+# Columns and rows
+
+
+def test_columns_are_found_by_name() -> None:
+    schema = learn()
+    mixed = ROWS.assign(note="text", other=np.inf)[["other", "age", "color", "note", "size"]]
+    np.testing.assert_array_equal(to_sequences(mixed, schema), to_sequences(ROWS, schema))
+
+
+def test_columns_named_by_numbers_are_found_by_name() -> None:
+    schema = learn(pd.DataFrame({"7": [1.0, 2.0], "8": [3.0, 4.0]}), ())
+    rows = pd.DataFrame({8: [3.0, 4.0], 7: [1.0, 2.0], 9: [0.0, 0.0]})
+    np.testing.assert_array_equal(slots(rows, schema), [[1, 3], [2, 4]])
+
+
+@pytest.mark.parametrize(
+    ("left", "named"), [(["size", "age"], ["'color'"]), (["age"], ["'size'", "'color'"])]
+)
+def test_missing_columns_are_refused_by_name(left: list[str], named: list[str]) -> None:
+    with pytest.raises(DataError) as error:
+        to_sequences(ROWS[left], learn())
+    message = str(error.value)
+    assert f"no column {', '.join(named)}:" in message
+    assert "expected size, color, age" in message
+    assert f"got {', '.join(left)}." in message
+
+
+@pytest.mark.parametrize("name", ["size", "color"])
+def test_a_feature_that_is_there_twice_is_refused_by_name(name: str) -> None:
+    with pytest.raises(DataError, match=f"'{name}'"):
+        to_sequences(pd.concat([ROWS, ROWS[[name]]], axis="columns"), learn())
+
+
+def test_a_column_that_is_no_feature_may_be_there_twice() -> None:
+    note = pd.Series(["text"] * len(ROWS), name="note")
+    rows = pd.concat([note, ROWS, note], axis="columns")
+    np.testing.assert_array_equal(to_sequences(rows, learn()), to_sequences(ROWS, learn()))
+
+
+def test_no_rows_give_no_sequences() -> None:
+    assert to_sequences(ROWS.iloc[:0], learn()).shape == (0, 2, 2)
+
+
+def test_a_row_is_the_same_sequence_wherever_it_stands() -> None:
+    schema = learn()
+    order = [2, 0, 3, 1, 0]
+    alone = np.concatenate([to_sequences(ROWS.iloc[[place]], schema) for place in order])
+    together = to_sequences(ROWS.iloc[order].set_axis([5] * 5), schema)
+    np.testing.assert_array_equal(together, to_sequences(ROWS, schema)[order])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_padded_slots_hold_zero() -> None:
+    sequences = to_sequences(ROWS, learn())
+    np.testing.assert_array_equal(sequences[:, 1], [[30, 0], [40, 0], [50, 0], [40, 0]])
+
+
+def test_rows_and_schema_are_left_alone() -> None:
+    rows, schema = ROWS.copy(deep=True), learn(missing={"age": [40], "color": ["red"]})
+    before = schema.model_dump_json()
+    to_sequences(rows, schema)[:] = -1
+    pd.testing.assert_frame_equal(rows, ROWS)
+    assert schema.model_dump_json() == before
