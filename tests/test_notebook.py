@@ -4,11 +4,16 @@ import shutil
 
 import nbclient
 import nbformat
+import pytest
 
 from tests.conftest import ROOT, TINY, Project
+from tests.test_run import write_people
 
 
-def test_explore_runs_on_the_last_run(project: Project) -> None:
+@pytest.mark.parametrize("categories", [False, True], ids=["numbers alone", "names too"])
+def test_explore_runs_on_the_last_run(project: Project, categories: bool) -> None:
+    if categories:
+        write_people(project)
     shutil.copytree(ROOT / "notebooks", project.path / "notebooks")
     project.run(**TINY)
     notebook = nbformat.read(project.path / "notebooks/explore.ipynb", as_version=4)

@@ -108,12 +108,12 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "Classifier can't train when only one class is present: expected 2 classes, got "
                 f"{self.classes_.tolist()}."
             )
-        network, training = self._parameters()
+        reshaping, network, training = self._parameters()
         schema = learn_schema(
             rows,
             categorical=[name for name in rows.columns if is_categorical(rows[name])],
             missing={},
-            reshaping=Reshaping(features_per_step=self.features_per_step),
+            reshaping=reshaping,
             label=LABEL,
             classes=tuple(self.classes_.tolist()),
         )
@@ -139,7 +139,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             float64 (rows, 2), in the order of `classes_`.
 
         Raises:
-            ValueError: A column is missing, or a value is not a number.
+            ValueError: A column is missing or there twice, or a value is not a number.
         """
         check_is_fitted(self)
         rows = self._rows(X)
@@ -154,8 +154,14 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.classes_[positive.astype(int)])
 
     def save(self, path: str | Path) -> None:
-        """Write the network, with schema, calibration and threshold, to one `.keras` file."""
+        """Write the network, with schema, calibration and threshold, to one `.keras` file.
+
+        Raises:
+            ValueError: The name does not end in `.keras`.
+        """
         check_is_fitted(self)
+        if Path(path).suffix != ".keras":
+            raise ValueError(f"{path}: expected a file name that ends in .keras.")
         self.network_.save(path)
 
     @classmethod
@@ -194,7 +200,8 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model.network_ = network
         model.classes_ = np.array([schema.negative_class, schema.positive_class])
         model.n_features_in_ = len(schema.features)
-        model.feature_names_in_ = np.array(schema.features, dtype=object)
+        if schema.features != _array_names(model.n_features_in_):
+            model.feature_names_in_ = np.array(schema.features, dtype=object)
         return model
 
     def __sklearn_tags__(self) -> Any:
@@ -206,30 +213,34 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string = True
         return tags
 
-    def _parameters(self) -> tuple[Network, Training]:
+    def _parameters(self) -> tuple[Reshaping, Network, Training]:
         """Check the arguments as the pipeline's parameters are checked."""
+        given: dict[str, Any] = {
+            # Numbers of NumPy, as a grid's, become Python's.
+            name: np.asarray(value).tolist() if value is not None else None
+            for name, value in self.get_params().items()
+            if name != "random_state"
+        }
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(2**31)
-        options = Ensemble.model_validate(
-            {"members": self.members, "units": list(self.units), "dropout": self.dropout}
+
+        def chosen(*names: str) -> dict[str, Any]:
+            return {name: given[name] for name in names}
+
+        false_positive, false_negative = given["costs"]
+        objective = {
+            "kind": given["objective"],
+            "costs": {"false_positive": false_positive, "false_negative": false_negative},
+        }
+        return (
+            Reshaping.model_validate(chosen("features_per_step")),
+            Network(ensemble=Ensemble.model_validate(chosen("members", "units", "dropout"))),
+            Training.model_validate(
+                chosen("epochs", "batch_size", "learning_rate", "weight_decay", "patience")
+                | {"objective": objective, "seed": int(seed)}
+            ),
         )
-        false_positive, false_negative = self.costs
-        training = Training.model_validate(
-            {
-                "epochs": self.epochs,
-                "batch_size": self.batch_size,
-                "learning_rate": self.learning_rate,
-                "weight_decay": self.weight_decay,
-                "patience": self.patience,
-                "objective": {
-                    "kind": self.objective,
-                    "costs": {"false_positive": false_positive, "false_negative": false_negative},
-                },
-                "seed": int(seed),
-            }
-        )
-        return Network(ensemble=options), training
 
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
         """Check X and y as scikit-learn does, and give X as a frame."""
@@ -244,13 +255,21 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 raise ValueError(f"Expected each column name once, got {', '.join(rows.columns)}.")
         else:
             X, y = validate_data(self, X, y, **CHECKED)  # noqa: N806
-            rows = pd.DataFrame(X, columns=[f"x{place}" for place in range(X.shape[1])])
+            rows = pd.DataFrame(X, columns=_array_names(X.shape[1]))
         check_classification_targets(y)
         return rows, column_or_1d(y, warn=True)
 
     def _rows(self, X: Any) -> pd.DataFrame:  # noqa: N803
         """Give what is to be predicted as a frame with the schema's names."""
-        if isinstance(X, pd.DataFrame) and hasattr(self, "feature_names_in_") and len(X):
-            return X  # columns are found by name
+        features = self.network_.schema.features
+        # Columns are found by name, unless an array was fitted and the frame has other names.
+        named = features != _array_names(len(features))
+        if isinstance(X, pd.DataFrame) and len(X) and (named or {*features} <= {*map(str, X)}):
+            return X
         X = validate_data(self, X, reset=False, **CHECKED)  # noqa: N806
-        return pd.DataFrame(X, columns=self.network_.schema.features)
+        return pd.DataFrame(X, columns=features)
+
+
+def _array_names(count: int) -> list[str]:
+    """Name the columns of an array."""
+    return [f"x{place}" for place in range(count)]

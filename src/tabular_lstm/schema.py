@@ -3,7 +3,7 @@
 from hashlib import blake2b
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from tabular_lstm.parameters import Value
 
@@ -34,8 +34,8 @@ class Schema(BaseModel):
     mean: list[float]
     variance: list[float]
     label: str
-    positive_class: Value
-    negative_class: Value
+    positive_class: StrictBool | Value
+    negative_class: StrictBool | Value
 
     @property
     def padded_slots(self) -> int:

@@ -11,6 +11,7 @@ from tabular_lstm.parameters import Reshaping, Value
 from tabular_lstm.schema import Schema
 
 STEPS = 4
+TIMES_AND_COMPLEX = "mMc"
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -34,10 +35,12 @@ def learn_schema(
         classes: The label's negative and positive value.
 
     Raises:
-        DataError: The features do not fill the steps evenly and padding is not allowed, or a
-            value is not a number.
+        DataError: The features do not fill the steps evenly and padding is not allowed, a name
+            is there twice, or a value is not a number.
     """
-    features = [str(name) for name in rows]
+    rows = rows.set_axis(rows.columns.map(str), axis="columns")
+    features = rows.columns.tolist()
+    _refuse_twice(rows, features)
     per_step = reshaping.features_per_step or min(len(features), max(2, -(-len(features) // STEPS)))
     steps = -(-len(features) // per_step)
     if steps * per_step != len(features) and not reshaping.allow_padding:
@@ -84,9 +87,10 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
         padded slots.
 
     Raises:
-        DataError: A column is missing, or a value is not a number.
+        DataError: A column is missing or there twice, or a value is not a number.
     """
     rows = rows.set_axis(rows.columns.map(str), axis="columns")
+    _refuse_twice(rows, schema.features)
     if absent := [name for name in schema.features if name not in rows.columns]:
         raise DataError(
             f"The rows have no column {', '.join(map(repr, absent))}: expected "
@@ -120,6 +124,8 @@ def is_categorical(column: pd.Series) -> bool:
 
 def _numbers(column: pd.Series, codes: Sequence[Value]) -> np.ndarray:
     """Give float64, NaN where missing."""
+    if column.dtype.kind in TIMES_AND_COMPLEX:
+        _refuse(column, column.notna().to_numpy(), "numbers")
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan).copy()
     texts = [code for code in codes if isinstance(code, str)]
     absent = column.isna().to_numpy() | column.isin(texts).to_numpy()
@@ -132,12 +138,16 @@ def _numbers(column: pd.Series, codes: Sequence[Value]) -> np.ndarray:
 
 
 def _texts(column: pd.Series, codes: Sequence[Value]) -> pd.Series:
-    """Give text, None where missing; a number's text is that of Python: 1 and 1.0 differ."""
+    """Give text, None where missing; the text of 1.0 is 1, as pandas makes floats of integers."""
     values: list[Any] = column.astype(object).tolist()
     absent = column.isna().to_numpy()
-    texts = [None if gone else str(value) for value, gone in zip(values, absent, strict=True)]
-    missing = {str(code) for code in codes}
+    texts = [None if gone else _text(value) for value, gone in zip(values, absent, strict=True)]
+    missing = {_text(code) for code in codes}
     return pd.Series([None if text in missing else text for text in texts], dtype=object)
+
+
+def _text(value: Any) -> str:
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _places(texts: pd.Series, categories: list[str]) -> np.ndarray:
@@ -145,6 +155,15 @@ def _places(texts: pd.Series, categories: list[str]) -> np.ndarray:
     return np.array(
         [np.nan if text is None else places.get(text, len(places)) for text in texts], np.float32
     )
+
+
+def _refuse_twice(rows: pd.DataFrame, features: Sequence[str]) -> None:
+    counts = rows.columns.value_counts()
+    if twice := [name for name in features if counts.get(name, 0) > 1]:
+        raise DataError(
+            f"The rows have column {', '.join(map(repr, twice))} more than once: expected each "
+            "feature once. Drop or rename a column."
+        )
 
 
 def _refuse(column: pd.Series, where: np.ndarray, expected: str) -> None:

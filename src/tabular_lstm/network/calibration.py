@@ -56,14 +56,18 @@ def choose_threshold(labels: np.ndarray, probabilities: np.ndarray, objective: O
     false_negatives = hits.sum() - true_positives
     costs = objective.costs
     if objective.kind == "f1":
-        served = 2 * true_positives / (2 * true_positives + false_positives + false_negatives)
+        errors = false_positives + false_negatives
+        served = 2 * true_positives / np.maximum(2 * true_positives + errors, 1)
     else:
         served = -(costs.false_positive * false_positives + costs.false_negative * false_negatives)
-    # The threshold may lie anywhere between the last row called and the first one not called.
+    # The threshold lies above the first row not called, up to the last one called.
     low = np.append(ranked, 0.0)[called]
     high = np.append(1.0, ranked)[called]
+    # A row of probability 1 is called positive whatever the threshold.
+    served = np.where((called == 0) & (low >= high), -np.inf, served)
     natural = costs.false_positive / (costs.false_positive + costs.false_negative)
     middle = (low + high) / 2
+    middle = np.where(middle > low, middle, high)
     inside = (low < natural) & (natural <= high)
     distance = np.where(inside, 0, np.abs(middle - natural))
     best = np.lexsort((distance, -served))[0]

@@ -96,7 +96,7 @@ def batch_size(rows: int) -> int:
 
     Examples:
         >>> [batch_size(rows) for rows in (100, 768, 5000, 100_000, 1_000_000)]
-        [32, 32, 256, 256, 1024]
+        [32, 64, 256, 256, 1024]
     """
     size = 2 ** round(np.log2(max(rows, 1) / 16))
     largest = 2 ** round(np.log2(max(rows, 1) / 1000))

@@ -1,8 +1,10 @@
 """Score many rows: the ensemble's forward pass in NumPy, blocks of rows on all cores.
 
 The same arithmetic as the Keras layers, to the last few bits. NumPy's vectorized tanh and matrix
-products take a fraction of the time of TensorFlow's kernels at these sizes, and a row's
-probability does not depend on the rows beside it: every block has the same number of rows.
+products take a fraction of the time of TensorFlow's kernels at these sizes. A row's probability
+does not depend on the rows beside it: every block has the same number of rows. Its place in the
+block may change the last bit, because some processors' matrix products treat the last columns
+apart; the same rows in the same order give the same bits on any number of threads.
 """
 
 import os
@@ -95,7 +97,8 @@ class _Forward:
         return vectors.reshape(self.members, embed.steps, -1, rows)
 
     def _numbers(self, slots: np.ndarray) -> np.ndarray:
-        z = np.clip((slots - self.mean) * self.scale, -CLIP, CLIP)
+        with np.errstate(over="ignore"):  # what overflows is clipped
+            z = np.clip((slots - self.mean) * self.scale, -CLIP, CLIP)
         missing = np.isnan(z)
         z = np.where(missing, np.float32(0), z)
         f = self.embed.frequencies

@@ -128,7 +128,9 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     categorical = [name in schema.categories for name in schema.features]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
-        remainder=make_pipeline(SimpleImputer(strategy="median"), StandardScaler()),
+        remainder=make_pipeline(
+            SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
+        ),
     )
     # Boosting takes at most 255 categories; of a feature with more it splits the places.
     few = [len(schema.categories.get(name, [])) in range(1, 255) for name in schema.features]
