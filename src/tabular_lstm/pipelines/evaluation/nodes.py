@@ -106,15 +106,16 @@ def predict_with_baselines(
     used = len(known.features)
     fitted = train_sequences.reshape(len(train_sequences), -1)[:, :used]
     evaluated = evaluated_sequences.reshape(len(evaluated_sequences), -1)[:, :used]
-    # A feature without a value in any train row tells nothing; gradient boosting fails on it.
-    told = ~np.isnan(fitted).all(axis=0)
-    fitted, evaluated = np.where(told, fitted, 0), np.where(told, evaluated, 0)
     smallest_class = int(train_labels.value_counts().min())
     folds = StratifiedKFold(min(5, smallest_class), shuffle=True, random_state=evaluation.seed)
+    splits = list(folds.split(fitted, train_labels))
+    # Gradient boosting fails where no row that it is fitted on has a feature's value.
+    told = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
+    fitted, evaluated = np.where(told, fitted, 0), np.where(told, evaluated, 0)
     probabilities, thresholds = {}, {}
     for name, model in _baselines(known, evaluation.seed).items():
         out_of_fold = cross_val_predict(
-            model, fitted, train_labels, cv=folds, method="predict_proba"
+            model, fitted, train_labels, cv=splits, method="predict_proba"
         )
         thresholds[name] = choose_threshold(
             train_labels.to_numpy(), out_of_fold[:, 1], training.objective
