@@ -175,8 +175,8 @@ def measure_growth() -> None:
         print(
             f"growth: {rows:>9,} rows: fit {told['fit']:7.1f} s ({told['epochs']} epochs of "
             f"{told['batch']} rows a step), AUC {told['auc']:.3f} of {told['highest']:.3f}, "
-            f"score {told['score']:6.2f} s, peak memory {told['peak']:.0f} MB, of them {told['before']:.0f} MB before fit; "
-            f"data {told['data']:.1f} MB"
+            f"score {told['score']:6.2f} s, peak memory {told['peak']:.0f} MB, of them "
+            f"{told['before']:.0f} MB before fit; data {told['data']:.1f} MB"
         )
 
 
