@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from tabular_lstm import figures
 from tabular_lstm.errors import DataError, row_list
@@ -113,14 +114,17 @@ def predict_with_baselines(
     told = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
     fitted, evaluated = np.where(told, fitted, 0), np.where(told, evaluated, 0)
     probabilities, thresholds = {}, {}
-    for name, model in _baselines(known, evaluation.seed).items():
-        out_of_fold = cross_val_predict(
-            model, fitted, train_labels, cv=splits, method="predict_proba"
-        )
-        thresholds[name] = choose_threshold(
-            train_labels.to_numpy(), out_of_fold[:, 1], training.objective
-        )
-        probabilities[name] = model.fit(fitted, train_labels).predict_proba(evaluated)[:, 1]
+    # A single thread, for threads of boosted trees wait for each other where the cores are busy:
+    # on a few hundred rows that is most of a run.
+    with threadpool_limits(1):
+        for name, model in _baselines(known, evaluation.seed).items():
+            out_of_fold = cross_val_predict(
+                model, fitted, train_labels, cv=splits, method="predict_proba"
+            )
+            thresholds[name] = choose_threshold(
+                train_labels.to_numpy(), out_of_fold[:, 1], training.objective
+            )
+            probabilities[name] = model.fit(fitted, train_labels).predict_proba(evaluated)[:, 1]
     return pd.DataFrame(probabilities), thresholds
 
 
