@@ -147,7 +147,6 @@ def svm(categories: list[str]) -> Any:
 
 def lstm(categories: list[str]) -> Any:
     """The default of this project."""
-    import tabular_lstm.settings  # noqa: F401, PLC0415  TensorFlow computes as in a run
     from tabular_lstm import LSTMClassifier  # noqa: PLC0415
 
     return LSTMClassifier(random_state=0)

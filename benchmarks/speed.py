@@ -22,13 +22,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import tabular_lstm  # noqa: F401  before Keras, so that TensorFlow computes as in a run
+
+# isort: split
+
 import keras
 import numpy as np
 import pandas as pd
 from keras import layers
 from sklearn.metrics import roc_auc_score
 
-import tabular_lstm.settings  # noqa: F401  TensorFlow computes as in a run
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.network import fit
 from tabular_lstm.network.build import build, tutorial

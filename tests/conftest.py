@@ -17,7 +17,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 # Before any test imports TensorFlow, so that it computes as in a run.
-import tabular_lstm.settings  # noqa: F401
+import tabular_lstm  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = {

@@ -1,6 +1,12 @@
 """From a CSV of labelled rows to a trained, judged and saved LSTM classifier."""
 
+import os
 from typing import Any
+
+# Set before TensorFlow is imported: its chatter, and oneDNN's reordering, without which the same
+# training gives the same bits on more machines.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 __version__ = "0.1.0"
 __all__ = ["LSTMClassifier"]

@@ -169,13 +169,19 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Read what `save` or a run of the pipeline wrote; nothing in the file is executed.
 
         Raises:
-            ValueError: The file holds another kind of model.
+            FileNotFoundError: There is no such file.
+            ValueError: It is no whole `.keras` file, or holds another kind of model.
         """
         import keras  # noqa: PLC0415
 
         from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415
 
-        network = keras.models.load_model(path, compile=False)
+        if not Path(path).exists():
+            raise FileNotFoundError(f"{path}: no such file.")
+        try:
+            network = keras.models.load_model(path, compile=False)
+        except (ValueError, OSError, KeyError) as error:
+            raise ValueError(f"{path}: not a whole .keras file: {error}") from error
         if not isinstance(network, LSTMEnsemble):
             raise ValueError(
                 f"{path}: expected a network of kind ensemble, got {type(network).__name__}."
@@ -228,11 +234,13 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         def chosen(*names: str) -> dict[str, Any]:
             return {name: given[name] for name in names}
 
-        false_positive, false_negative = given["costs"]
-        objective = {
-            "kind": given["objective"],
-            "costs": {"false_positive": false_positive, "false_negative": false_negative},
-        }
+        if np.shape(given["costs"]) != (2,):
+            raise ValueError(
+                f"costs = {given['costs']!r}: expected what a false positive and what a false "
+                "negative cost."
+            )
+        costs = dict(zip(("false_positive", "false_negative"), given["costs"], strict=True))
+        objective = {"kind": given["objective"], "costs": costs}
         return (
             Reshaping.model_validate(chosen("features_per_step")),
             Network(ensemble=Ensemble.model_validate(chosen("members", "units", "dropout"))),

@@ -17,7 +17,8 @@ class Schema(BaseModel):
         features_per_step: Slots of a step.
         categories: For each categorical feature, its categories in the train rows, sorted.
         missing: Values that mean "not measured", for each feature that has any.
-        mean: Of each feature over the train rows, missing values left out; 0 for a category.
+        mean: Of each feature over the train rows, missing values left out and the outermost
+            hundredth on each side drawn in; 0 for a category.
         variance: Likewise; 1 for a category and where the feature never varies.
         label: Name of the label column.
         positive_class: The label's value whose probability the network gives.

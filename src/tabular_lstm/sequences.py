@@ -1,18 +1,23 @@
 """From a frame of rows to sequences, by a schema that is learned from the train rows once."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.cells import EMPTY, LARGEST
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Reshaping, Value
 from tabular_lstm.schema import Schema
 
 STEPS = 4
 TIMES_AND_COMPLEX = "mMc"
-LARGEST = float(np.finfo(np.float32).max)
+# Rows from which a column of unknown categories is worth a warning.
+ENOUGH = 10
+
+logger = logging.getLogger(__name__)
 
 
 def learn_schema(
@@ -54,10 +59,14 @@ def learn_schema(
     mean, variance = [0.0] * len(features), [1.0] * len(features)
     for place, name in enumerate(features):
         if name in categorical:
-            categories[name] = sorted(set(_texts(rows[name], codes.get(name, [])).dropna()))
+            distinct = _distinct(rows[name])[1]
+            texts = [_text(value, codes.get(name, [])) for value in distinct]
+            categories[name] = sorted({text for text in texts if text is not None})
             continue
         values = _numbers(rows[name], codes.get(name, []))
         known = values[~np.isnan(values)]
+        _warn_of_lost_digits(name, known)
+        known = _drawn_in(known)
         if known.size:
             mean[place] = float(known.mean())
             if known.min() < known.max():
@@ -79,7 +88,9 @@ def learn_schema(
 def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
     """Lay each row out as a sequence, slot by slot in the schema's order.
 
-    Columns are found by name; those that the schema does not know are passed over.
+    Columns are found by name; those that the schema does not know are passed over. A category is
+    found by its text; a number or a boolean also by its value, so that 1067 is `01067` where a
+    reader of CSVs made a number of it.
 
     Returns:
         float32 (rows, steps, features_per_step): numbers as they are, a category as its place in
@@ -100,7 +111,7 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
     for place, name in enumerate(schema.features):
         codes = schema.missing.get(name, [])
         if name in schema.categories:
-            slots[:, place] = _places(_texts(rows[name], codes), schema.categories[name])
+            slots[:, place] = _places(rows[name], codes, schema.categories[name])
         else:
             slots[:, place] = _numbers(rows[name], codes)
     return slots.reshape(len(rows), schema.steps, schema.features_per_step)
@@ -119,42 +130,112 @@ def is_categorical(column: pd.Series) -> bool:
         return True
     if pd.api.types.is_numeric_dtype(column.dtype):
         return False
-    return bool(pd.to_numeric(column, errors="coerce").isna().gt(column.isna()).any())
+    no_number = pd.to_numeric(column, errors="coerce").isna()
+    return bool(no_number.all() or no_number.gt(column.isna()).any())
 
 
 def _numbers(column: pd.Series, codes: Sequence[Value]) -> np.ndarray:
     """Give float64, NaN where missing."""
     if column.dtype.kind in TIMES_AND_COMPLEX:
-        _refuse(column, column.notna().to_numpy(), "numbers")
+        hint = "Make a number of it first, such as the days since a date."
+        _refuse(column, column.notna().to_numpy(), "numbers", hint)
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan).copy()
     texts = [code for code in codes if isinstance(code, str)]
     absent = column.isna().to_numpy() | column.isin(texts).to_numpy()
     if (unread := np.isnan(numbers) & ~absent).any():
-        _refuse(column, unread, "numbers")
+        hint = (
+            "A column of names needs a categorical dtype when the schema is learned; an unmeasured "
+            "value is NaN or None."
+        )
+        _refuse(column, unread, "numbers", hint)
     if (infinite := np.abs(numbers) > LARGEST).any():
-        _refuse(column, infinite, "finite numbers within float32")
+        hint = "An unmeasured value is NaN or None."
+        _refuse(column, infinite, "finite numbers within float32", hint)
     numbers[np.isin(numbers, [code for code in codes if not isinstance(code, str)])] = np.nan
     return numbers
 
 
-def _texts(column: pd.Series, codes: Sequence[Value]) -> pd.Series:
-    """Give text, None where missing; the text of 1.0 is 1, as pandas makes floats of integers."""
-    values: list[Any] = column.astype(object).tolist()
-    absent = column.isna().to_numpy()
-    texts = [None if gone else _text(value) for value, gone in zip(values, absent, strict=True)]
-    missing = {_text(code) for code in codes}
-    return pd.Series([None if text in missing else text for text in texts], dtype=object)
+def _drawn_in(values: np.ndarray) -> np.ndarray:
+    """Draw the outermost hundredth on each side in to its neighbour, but for a lone other value.
+
+    A single wrong number, 9999 among ages, would otherwise be most of the deviation.
+    """
+    if not values.size:
+        return values
+    low = np.quantile(values, 0.01, method="higher")
+    high = np.quantile(values, 0.99, method="lower")
+    inner = values.clip(low, max(low, high))
+    return inner if inner.min() < inner.max() else values
 
 
-def _text(value: Any) -> str:
-    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+def _warn_of_lost_digits(name: str, values: np.ndarray) -> None:
+    if not values.size:
+        return
+    largest, deviation = float(np.abs(values).max()), float(values.std())
+    step = largest * float(np.finfo(np.float32).eps)
+    if 0 < deviation < 100 * step:
+        logger.warning(
+            "Column '%s': float32 keeps numbers like %g in steps of %g, and their deviation is "
+            "%.3g. Subtract a constant, such as the lowest, to keep their digits.",
+            name,
+            largest,
+            step,
+            deviation,
+        )
 
 
-def _places(texts: pd.Series, categories: list[str]) -> np.ndarray:
-    places = {category: place for place, category in enumerate(categories)}
-    return np.array(
-        [np.nan if text is None else places.get(text, len(places)) for text in texts], np.float32
-    )
+def _distinct(column: pd.Series) -> tuple[np.ndarray, list[Any]]:
+    """Give each cell's place among the distinct values, -1 where missing, and those values."""
+    places, values = pd.factorize(column.astype(object))
+    return places, values.tolist()
+
+
+def _text(value: Any, missing: Sequence[Value]) -> str | None:
+    """Give a category's text as in a CSV, None for "missing"; pandas makes floats of integers."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value).strip()
+    return None if text.lower() in EMPTY or text in map(str, missing) else text
+
+
+def _places(column: pd.Series, missing: Sequence[Value], categories: list[str]) -> np.ndarray:
+    """Give each cell's place among the categories, the one after the last if it is not there."""
+    by_text: dict[str | None, int] = {text: place for place, text in enumerate(categories)}
+    by_value: dict[Any, list[int]] = {}
+    for category, place in by_text.items():
+        by_value.setdefault(_value(str(category)), []).append(place)
+    unknown = len(categories)
+    cells, values = _distinct(column)
+    places = [np.nan] * (len(values) + 1)  # the last is for -1
+    for cell, value in enumerate(values):
+        text = _text(value, missing)
+        if text in by_text:
+            places[cell] = by_text[text]
+        elif text is not None:
+            alike = [] if isinstance(value, str) else by_value.get(_value(text), [])
+            places[cell] = alike[0] if len(alike) == 1 else unknown
+    found: np.ndarray = np.array(places, np.float32)[cells]
+    if len(found) >= ENOUGH and (share := np.mean(found == unknown)) > 0.5:
+        logger.warning(
+            "Column '%s': %.0f %% of %d rows hold a category that training did not have, such as "
+            "%r; expected one like %r.",
+            column.name,
+            100 * share,
+            len(found),
+            column.iloc[int(np.argmax(found == unknown))],
+            categories[0] if categories else None,
+        )
+    return found
+
+
+def _value(text: str) -> Any:
+    """Give the number that a text writes, or whether it says true or false, or None."""
+    if text.lower() in {"true", "false"}:
+        return text.lower()
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _refuse_twice(rows: pd.DataFrame, features: Sequence[str]) -> None:
@@ -166,10 +247,10 @@ def _refuse_twice(rows: pd.DataFrame, features: Sequence[str]) -> None:
         )
 
 
-def _refuse(column: pd.Series, where: np.ndarray, expected: str) -> None:
+def _refuse(column: pd.Series, where: np.ndarray, expected: str, hint: str) -> None:
     rows = (np.flatnonzero(where) + 1).tolist()
+    value = column.iloc[rows[0] - 1]
     raise DataError(
         f"Column '{column.name}', {row_list(rows)}: expected {expected}, got "
-        f"{column.iloc[rows[0] - 1]!r}. A column of names needs a categorical dtype when the "
-        "schema is learned; an unmeasured value is NaN or None."
+        f"{value if isinstance(value, float) else repr(value)}. {hint}"
     )

@@ -123,7 +123,7 @@ def draw_weights(model: LSTMEnsemble, seed: int) -> None:
 
     Uniform within 1/√inputs for the embedding, Glorot uniform for the other kernels, orthogonal
     for what feeds an LSTM's state back, normal for frequencies and category vectors, 0 for the
-    biases.
+    biases and for what is added where a number is missing.
     """
     streams = [np.random.default_rng([seed, member]) for member in range(model.options.members)]
     weights = []
@@ -143,6 +143,8 @@ def _initial(
             value = rng.normal(0, spread[name], shape)
         else:
             value = rng.uniform(-1, 1, shape) / np.sqrt(2 * options.frequencies + 2)
+        if name == "kernel":
+            value[:, -1] = 0  # where training misses no number, a missing one counts as the mean
     elif name == "bias":
         value = np.zeros(shape)
     elif name == "recurrent":

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -167,6 +168,7 @@ def _train_ensemble(
     plan = _plan(network.options.members, labels, training)
     graph = MembersGraph(network, sequences, labels, training)
     history = _run(graph, plan, labels, training.seed)
+    graph.settle_unseen(plan.fitted)
     logits = _out_of_fold(graph.held_out_logits(plan.held_out, best=True), plan.held_out, labels)
     seen = np.isfinite(logits)
     temperature = fit_temperature(labels[seen], logits[seen])
@@ -227,6 +229,11 @@ def _out_of_fold(
         return np.asarray(total / count)
 
 
+def _matrix(weights: Sequence[np.ndarray]) -> np.ndarray:
+    """Lay weights, (k, …) each, side by side: (k, weights of a member)."""
+    return np.concatenate([weight.reshape(len(weight), -1) for weight in weights], 1)
+
+
 class MembersGraph:
     """The members' weights as one matrix, (k, weights of a member), and what is done to them.
 
@@ -242,20 +249,26 @@ class MembersGraph:
         self.sequences = tf.constant(sequences)
         self.labels = tf.constant(labels, tf.float32)
         self.training = training
-        members = network.options.members
         self.shapes = [weight.shape for weight in network.weights]
         self.sizes = [int(np.prod(shape[1:])) for shape in self.shapes]
-        matrix = np.concatenate([w.reshape(members, -1) for w in network.get_weights()], 1)
+        matrix = _matrix(network.get_weights())
         decayed = [weight.path.split("/")[-1] in DECAYED for weight in network.weights]
         self.decay = training.weight_decay * np.repeat(decayed, self.sizes).astype(np.float32)
         self.weights, self.best = tf.Variable(matrix), tf.Variable(matrix)
         self.mean, self.square = (tf.Variable(tf.zeros_like(matrix)) for _ in range(2))
         self.step = tf.Variable(0)
-        self._pass = tf.function(self._train_on)
-        self._logits = tf.function(self._member_logits, reduce_retracing=True)
+        # Concrete, because a `tf.function` for each training warns of too many of them.
+        members = len(matrix)
+        self._pass: Any = None
+        self._logits = tf.function(self._member_logits).get_concrete_function(
+            tf.TensorSpec(matrix.shape), tf.TensorSpec((members, None), tf.int32)
+        )
 
     def pass_over(self, batches: np.ndarray) -> float:
         """Train on row numbers (steps, k, rows of a step); give the mean loss."""
+        if self._pass is None:
+            spec = tf.TensorSpec(batches.shape, tf.int32)
+            self._pass = tf.function(self._train_on).get_concrete_function(spec)
         return float(self._pass(tf.constant(batches, tf.int32)))
 
     def held_out_logits(
@@ -264,9 +277,9 @@ class MembersGraph:
         """Let each member give the logits of its rows."""
         longest = max(map(len, held_out))
         rows = np.stack([np.pad(part, (0, longest - len(part)), "edge") for part in held_out])
-        weights = self.best if best else self.weights
+        weights = tf.convert_to_tensor(self.best if best else self.weights)
         pieces = [
-            self._logits(weights, tf.constant(rows[:, start : start + EVALUATED_AT_ONCE]))
+            self._logits(weights, tf.constant(rows[:, start : start + EVALUATED_AT_ONCE], tf.int32))
             for start in range(0, longest, EVALUATED_AT_ONCE)
         ]
         logits = np.concatenate([piece.numpy() for piece in pieces], 1)
@@ -280,6 +293,24 @@ class MembersGraph:
         """Give the best weights in the order and the shapes of the network's."""
         pieces = np.split(self.best.numpy(), np.cumsum(self.sizes)[:-1], 1)
         return [piece.reshape(shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
+
+    def settle_unseen(self, fitted: Sequence[np.ndarray]) -> None:
+        """Give categories that a member saw no row of the mean vector of the rows that it saw.
+
+        They would keep their random start, and score as no row that the member learned from.
+        """
+        embed = self.network.embed
+        if not len(embed.categorical):
+            return
+        weights = self.best_weights()
+        vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
+        index = embed.category_index(self.sequences[None])[0].numpy()
+        for member, rows in zip(vectors, fitted, strict=True):
+            seen = np.bincount(index[:, rows].ravel(), minlength=len(member))
+            for start, end in pairwise(embed.offsets):
+                of_feature, count = member[start:end], seen[start:end]
+                of_feature[count == 0] = np.average(of_feature, axis=0, weights=count)
+        self.best.assign(_matrix(weights))
 
     def _member_logits(self, weights: Any, rows: Any, dropout_seed: Any = None) -> Any:
         pieces = tf.split(weights, self.sizes, 1)

@@ -31,8 +31,9 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
     [cos(2πcz), sin(2πcz), z, 0] with learned frequencies c, and mapped to d by a matrix of the
     feature's own and a ReLU, so that the LSTM can tell close values apart without steep weights.
     A missing number, with z = 0, has 1 in the last place: its vector is learned, nothing is
-    imputed. A category has a learned vector, and so have one that was not there in training and
-    a missing one. A padded slot gives zeros.
+    imputed. A category has a learned vector, and so has a missing one; what a member saw no row
+    of, an unknown category above all, gets the mean of its feature's vectors when training ends.
+    A padded slot gives zeros.
 
     Source: Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
     Learning", NeurIPS 2022 (the PLR embedding).
@@ -119,11 +120,19 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         waves = tf.concat([tf.cos(angle), tf.sin(angle), values], -1)
         return tf.nn.relu(tf.matmul(waves, self.kernel) + self.bias)
 
-    def _categories(self, slots: Any) -> Any:
+    def category_index(self, sequences: Any) -> Any:
+        """Give the row of `vectors` that each category takes: int32 (k or 1, categorical, n)."""
+        slots = tf.reshape(sequences, [*_leading(sequences), self.steps * self.features_per_step])
+        return self._index(_take(tf.transpose(slots, [0, 2, 1]), self.categorical))
+
+    def _index(self, slots: Any) -> Any:
         unknown = tf.constant(self.unknown[:, None], tf.float32)
         known = (slots >= 0) & (slots < unknown)
         place = tf.where(tf.math.is_nan(slots), unknown + 1, tf.where(known, slots, unknown))
-        index = tf.cast(place, tf.int32) + tf.constant(self.offsets[:-1, None], tf.int32)
+        return tf.cast(place, tf.int32) + tf.constant(self.offsets[:-1, None], tf.int32)
+
+    def _categories(self, slots: Any) -> Any:
+        index = self._index(slots)
         if index.shape[0] == 1:
             return tf.gather(self.vectors, index[0], axis=1)
         return tf.gather(self.vectors, index, batch_dims=1)
@@ -145,14 +154,22 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
 
 
 def standardize(slots: Any, mean: list[float], variance: list[float], numeric: np.ndarray) -> Any:
-    """Standardize the numeric slots, (..., S, n), and clip them at five standard deviations.
+    """Standardize the numeric slots, (..., S, n), and clip them at five standard deviations."""
+    center, scale = center_and_scale(mean, variance, numeric)
+    return tf.clip_by_value((slots - center) * scale, -CLIP, CLIP)
+
+
+def center_and_scale(
+    mean: Sequence[float], variance: Sequence[float], numeric: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give what is taken off the numeric slots and what they are multiplied by, (S, 1) each.
 
     Units are free: 1 / deviation stays within float32, however small the numbers are.
     """
-    scale = np.clip(1 / np.sqrt(np.array(variance)[numeric]), FLOAT32.tiny, FLOAT32.max)
-    center = np.array(mean)[numeric]
-    z = (slots - center.astype(np.float32)[:, None]) * scale.astype(np.float32)[:, None]
-    return tf.clip_by_value(z, -CLIP, CLIP)
+    with np.errstate(divide="ignore"):
+        scale = 1 / np.sqrt(np.array(variance)[numeric, None])
+    center = np.array(mean)[numeric, None].astype(np.float32)
+    return center, np.clip(scale, FLOAT32.tiny, FLOAT32.max).astype(np.float32)
 
 
 def _config(layer: Any, base: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.layers import CLIP, FLOAT32
+from tabular_lstm.network.layers import CLIP, center_and_scale
 
 BLOCK = 512
 
@@ -58,9 +58,7 @@ class _Forward:
     def __init__(self, model: LSTMEnsemble) -> None:
         self.embed, self.members = model.embed, model.embed.members
         embed, read_out = model.embed, model.read_out
-        variance = np.array(embed.variance)[embed.numeric, None]
-        self.scale = np.clip(1 / np.sqrt(variance), FLOAT32.tiny, FLOAT32.max).astype(np.float32)
-        self.mean = np.array(embed.mean)[embed.numeric, None].astype(np.float32)
+        self.center, self.scale = center_and_scale(embed.mean, embed.variance, embed.numeric)
         self.frequency = 2 * np.pi * _array(embed.frequency).swapaxes(2, 3)
         self.kernel = _array(embed.kernel).swapaxes(2, 3).copy()
         self.bias = _array(embed.bias).swapaxes(2, 3)
@@ -98,7 +96,7 @@ class _Forward:
 
     def _numbers(self, slots: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):  # what overflows is clipped
-            z = np.clip((slots - self.mean) * self.scale, -CLIP, CLIP)
+            z = np.clip((slots - self.center) * self.scale, -CLIP, CLIP)
         missing = np.isnan(z)
         z = np.where(missing, np.float32(0), z)
         f = self.embed.frequencies
