@@ -325,6 +325,31 @@ def test_a_category_written_as_a_number_is_the_same_whatever_holds_it(
     assert slots(one_column(values, dtype), schema)[:2, 0].tolist() == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("known", "value", "place"),
+    [
+        (["01067", "80331"], 1067, 0),
+        (["01067", "80331"], 1067.0, 0),
+        (["01067", "80331"], "1067", 2),
+        (["1.0", "2.50"], 2.5, 1),
+        (["1.0", "2.50"], "2.5", 2),
+        (["TRUE", "false"], True, 0),
+        (["TRUE", "false"], np.False_, 1),
+        (["TRUE", "false"], 1, 2),
+        (["007", "7"], 7, 1),
+        (["007", "7.0"], 7, 2),
+        (["red", "7"], 8, 2),
+        (["red", "7"], datetime.date(2020, 1, 2), 2),
+    ],
+)
+def test_a_number_or_a_boolean_is_the_category_that_writes_its_value(
+    known: list[str], value: Any, place: int
+) -> None:
+    # A reader of CSVs makes numbers of codes; of text the spelling counts.
+    rows = one_column([value], object)
+    assert slots(rows, learn(one_column(known), ["a"]))[:, 0].tolist() == [place]
+
+
 def test_number_texts_that_differ_are_different_categories() -> None:
     schema = learn(one_column(["007", "7", "7.0"]), ["a"])
     assert schema.categories == {"a": ["007", "7", "7.0"]}
@@ -335,6 +360,42 @@ def test_many_categories_keep_their_places() -> None:
     names = [f"n{place:05d}" for place in range(3000)]
     schema = learn(one_column(names[::-1]), ["a"])
     assert slots(one_column(names), schema)[:, 0].tolist() == list(range(3000))
+
+
+def test_most_rows_of_an_unknown_category_are_worth_a_warning(caplog: Any) -> None:
+    schema = learn(one_column(["red", "blue"]), ["a"])
+    slots(one_column(["red"] * 6 + ["green"] * 6), schema)
+    slots(one_column(["green"] * 9), schema)
+    assert not caplog.records
+    slots(one_column(["red"] * 5 + ["green"] * 7), schema)
+    assert "Column 'a': 58 % of 12 rows hold a category that training did not" in caplog.text
+    assert "'green'" in caplog.text
+    assert "'blue'" in caplog.text
+
+
+def test_digits_that_float32_loses_are_worth_a_warning(caplog: Any) -> None:
+    learn(one_column([1.0, 1e6, -1e30, NAN]), ())
+    learn(one_column([20240101.0, 20250101.0]), ())
+    learn(one_column([1.7e9, 1.7e9]), ())
+    assert not caplog.records
+    learn(one_column(1.7e9 + np.arange(100.0)), ())
+    assert "Column 'a': float32 keeps numbers like 1.7e+09 in steps of" in caplog.text
+
+
+@pytest.mark.parametrize("wrong", [9999.0, -1e30])
+@pytest.mark.parametrize("count", [10, 1000])
+def test_a_lone_wrong_number_does_not_set_the_scale(count: int, wrong: float) -> None:
+    ages = np.random.default_rng(0).normal(50, 10, count)
+    clean, spoiled = (learn(one_column(np.append(ages, last)), ()) for last in (50.0, wrong))
+    assert spoiled.mean[0] == pytest.approx(clean.mean[0], rel=0.05)
+    assert clean.variance[0] / 2 < spoiled.variance[0] < 2 * clean.variance[0]
+
+
+def test_a_lone_other_number_sets_the_scale_where_all_else_is_one_number() -> None:
+    values = np.append(np.zeros(999), 4.0)
+    schema = learn(one_column(values), ())
+    assert schema.mean[0] == pytest.approx(values.mean())
+    assert schema.variance[0] == pytest.approx(values.var())
 
 
 # Columns and rows

@@ -1,5 +1,6 @@
 """The network as a scikit-learn estimator, over the same functions that the nodes call."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
 from tabular_lstm.sequences import is_categorical, learn_schema, to_sequences
+
+logger = logging.getLogger(__name__)
 
 LABEL = "label"
 # What scikit-learn checks of an array: text and NaN may be in it, infinite numbers may not.
@@ -109,9 +112,12 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{self.classes_.tolist()}."
             )
         reshaping, network, training = self._parameters()
+        categorical = [name for name in rows.columns if is_categorical(rows[name])]
+        for name in categorical:
+            _warn_of_numbers(rows[name])
         schema = learn_schema(
             rows,
-            categorical=[name for name in rows.columns if is_categorical(rows[name])],
+            categorical=categorical,
             missing={},
             reshaping=reshaping,
             label=LABEL,
@@ -276,6 +282,23 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return X
         X = validate_data(self, X, reset=False, **CHECKED)  # noqa: N806
         return pd.DataFrame(X, columns=features)
+
+
+def _warn_of_numbers(column: pd.Series) -> None:
+    """Say so where a few words make categories of a column of numbers."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return
+    numbers = pd.to_numeric(column, errors="coerce")
+    if (count := numbers.notna().sum()) > len(column) / 2:
+        word = column[numbers.isna() & column.notna()].iloc[0]
+        logger.warning(
+            "Column '%s' is taken for categories because of values such as %r, though %d of %d are "
+            "numbers. If it is numeric, make NaN of the others; if not, give it dtype category.",
+            column.name,
+            word,
+            count,
+            len(column),
+        )
 
 
 def _array_names(count: int) -> list[str]:

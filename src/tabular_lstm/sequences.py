@@ -202,8 +202,9 @@ def _places(column: pd.Series, missing: Sequence[Value], categories: list[str]) 
     """Give each cell's place among the categories, the one after the last if it is not there."""
     by_text: dict[str | None, int] = {text: place for place, text in enumerate(categories)}
     by_value: dict[Any, list[int]] = {}
-    for category, place in by_text.items():
-        by_value.setdefault(_value(str(category)), []).append(place)
+    for place, category in enumerate(categories):
+        by_value.setdefault(_value(category), []).append(place)
+    by_value.pop(None, None)
     unknown = len(categories)
     cells, values = _distinct(column)
     places = [np.nan] * (len(values) + 1)  # the last is for -1

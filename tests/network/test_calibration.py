@@ -72,6 +72,12 @@ def overconfident(times: float, rows: int = 4000) -> tuple[np.ndarray, np.ndarra
     return (rng.random(rows) < expit(logits)).astype(int), times * logits
 
 
+def platt(labels: np.ndarray) -> np.ndarray:
+    """Targets that are a row short of sure."""
+    positives, negatives = (labels == 1).sum(), (labels == 0).sum()
+    return np.where(labels == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+
+
 @pytest.mark.parametrize("times", [0.3, 0.7, 1.0, 2.0, 4.0])
 def test_the_temperature_has_the_lowest_log_loss_of_all_and_undoes_overconfidence(
     times: float,
@@ -79,18 +85,16 @@ def test_the_temperature_has_the_lowest_log_loss_of_all_and_undoes_overconfidenc
     labels, logits = overconfident(times)
     temperature = fit_temperature(labels, logits)
     grid = np.geomspace(*TEMPERATURES, 2001)
-    losses = [log_losses(labels, logits / candidate).mean() for candidate in grid]
+    losses = [log_losses(platt(labels), logits / candidate).mean() for candidate in grid]
     assert temperature == pytest.approx(grid[np.argmin(losses)], rel=2e-3)
-    assert log_losses(labels, logits / temperature).mean() <= min(losses) + 1e-9
+    assert log_losses(platt(labels), logits / temperature).mean() <= min(losses) + 1e-9
     assert temperature == pytest.approx(times, rel=0.1)
 
 
 @pytest.mark.parametrize(
     ("labels", "logits", "bound"),
     [
-        ([0, 0, 1, 1], [-2.0, -1.0, 1.0, 2.0], TEMPERATURES[0]),
-        ([1, 1, 1], [0.5, 1.0, 0.7], TEMPERATURES[0]),
-        ([1], [0.5], TEMPERATURES[0]),
+        ([0, 1] * 500, [-0.01, 0.01] * 500, TEMPERATURES[0]),
         ([1, 1, 0, 0], [-2.0, -1.0, 1.0, 2.0], TEMPERATURES[1]),
         ([0, 0, 0], [0.5, 1.0, 0.7], TEMPERATURES[1]),
         ([0, 1] * 10, [3.0] * 20, TEMPERATURES[1]),
@@ -102,6 +106,25 @@ def test_where_no_temperature_is_best_it_stays_within_bounds(
     temperature = fit_temperature(np.array(labels), np.array(logits))
     assert TEMPERATURES[0] <= temperature <= TEMPERATURES[1]
     assert temperature == pytest.approx(bound, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "logits"),
+    [
+        ([0, 0, 1, 1], [-2.0, -1.0, 1.0, 2.0]),
+        ([0, 0, 1, 1], [-20.0, -10.0, 10.0, 20.0]),
+        ([1], [0.5]),
+        ([1, 1, 1], [0.5, 1.0, 0.7]),
+        ([0] * 40 + [1], [-9.0] * 40 + [9.0]),
+    ],
+)
+def test_few_rows_on_their_side_do_not_make_a_probability_sure(
+    labels: list[int], logits: list[float]
+) -> None:
+    temperature = fit_temperature(np.array(labels), np.array(logits))
+    probabilities = calibrated(np.array(logits), temperature)
+    assert probabilities.min() > 0.005
+    assert probabilities.max() < 0.995
 
 
 def test_logits_of_zero_have_a_temperature() -> None:
