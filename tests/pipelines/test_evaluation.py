@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_info
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Costs, Evaluation, Network, Objective, Training
@@ -188,6 +189,20 @@ def test_baselines_take_missing_values() -> None:
     assert predictions.notna().all(axis=None)
     np.testing.assert_array_equal(train, before[0])
     np.testing.assert_array_equal(evaluated, before[1])
+
+
+def test_baselines_do_not_wait_for_busy_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+    fit = HistGradientBoostingClassifier.fit
+
+    def counted(self: Any, *arguments: Any, **options: Any) -> Any:
+        threads.append(max(pool["num_threads"] for pool in threadpool_info()))
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(HistGradientBoostingClassifier, "fit", counted)
+    train, labels = rows_of(60)
+    baselines_of(train, labels, train)
+    assert threads == [1] * 6
 
 
 @pytest.mark.parametrize("values", [0, 1])
