@@ -13,7 +13,6 @@ half is reported separately.
 
 import argparse
 import csv
-import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -190,7 +189,8 @@ def measure(data: str, method: str, done: set[tuple[str, str, str]]) -> None:
             seconds,
         )
         with RESULTS.open("a", newline="") as file:
-            csv.writer(file).writerow([data, method, fold, *(f"{score:.6f}" for score in scores)])
+            line = [data, method, fold, *(f"{score:.6f}" for score in scores)]
+            csv.writer(file, lineterminator="\n").writerow(line)
 
 
 def summarize(results: pd.DataFrame) -> str:
@@ -277,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     options = parser.parse_args(arguments)
     if not RESULTS.exists():
-        RESULTS.write_text(",".join(COLUMNS) + os.linesep)
+        RESULTS.write_text(",".join(COLUMNS) + "\n")
     with RESULTS.open() as file:
         done = {(row["data"], row["method"], row["fold"]) for row in csv.DictReader(file)}
     for data in options.data:
