@@ -140,8 +140,10 @@ def _plan(members: int, labels: np.ndarray, training: Training) -> _Plan:
     rows = len(labels)
     folds = min(FOLDS, rows)
     fold = deal_folds(labels, folds, training.seed)
-    held_out = [np.flatnonzero(fold == member % folds) for member in range(members)]
-    fitted = [np.flatnonzero(fold != member % folds) for member in range(members)]
+    # int32: with many rows these numbers, k times over, are most of the memory.
+    numbers = np.arange(rows, dtype=np.int32)
+    held_out = [numbers[fold == member % folds] for member in range(members)]
+    fitted = [numbers[fold != member % folds] for member in range(members)]
     # The members step together, so each leaves out a row or two of an epoch at random.
     smallest = min(map(len, fitted))
     size = min(training.batch_size or batch_size(rows), smallest)
@@ -191,11 +193,10 @@ def _run(graph: "MembersGraph", plan: _Plan, labels: np.ndarray, seed: int) -> d
     best_loss, best_epoch = np.full(members, np.inf), np.zeros(members, int)
     losses, validation_losses = [], []
     for epoch in range(1, plan.epochs + 1):
-        order = [
-            rng.permutation(rows)[: plan.steps * plan.size]
-            for rng, rows in zip(shuffles, plan.fitted, strict=True)
-        ]
-        batches = np.stack(order).reshape(members, plan.steps, plan.size).swapaxes(0, 1)
+        batches = np.empty((plan.steps, members, plan.size), np.int32)
+        for member, (rng, rows) in enumerate(zip(shuffles, plan.fitted, strict=True)):
+            order = rng.permutation(rows)[: plan.steps * plan.size]
+            batches[:, member] = order.reshape(plan.steps, plan.size)
         losses.append(graph.pass_over(batches))
         logits = zip(plan.held_out, graph.held_out_logits(plan.held_out), strict=True)
         loss = np.array([log_losses(labels[rows], z).mean() for rows, z in logits])
