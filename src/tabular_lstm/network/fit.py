@@ -305,7 +305,8 @@ class MembersGraph:
             return
         weights = self.best_weights()
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
-        index = embed.category_index(self.sequences[None])[0].numpy()
+        slots = self.sequences.numpy().reshape(len(self.sequences), -1).T
+        index = embed.category_index(slots)
         for member, rows in zip(vectors, fitted, strict=True):
             seen = np.bincount(index[:, rows].ravel(), minlength=len(member))
             for start, end in pairwise(embed.offsets):

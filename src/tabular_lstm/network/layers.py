@@ -120,22 +120,21 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         waves = tf.concat([tf.cos(angle), tf.sin(angle), values], -1)
         return tf.nn.relu(tf.matmul(waves, self.kernel) + self.bias)
 
-    def category_index(self, sequences: Any) -> Any:
-        """Give the row of `vectors` that each category takes: int32 (k or 1, categorical, n)."""
-        slots = tf.reshape(sequences, [*_leading(sequences), self.steps * self.features_per_step])
-        return self._index(_take(tf.transpose(slots, [0, 2, 1]), self.categorical))
-
-    def _index(self, slots: Any) -> Any:
+    def _categories(self, slots: Any) -> Any:
         unknown = tf.constant(self.unknown[:, None], tf.float32)
         known = (slots >= 0) & (slots < unknown)
         place = tf.where(tf.math.is_nan(slots), unknown + 1, tf.where(known, slots, unknown))
-        return tf.cast(place, tf.int32) + tf.constant(self.offsets[:-1, None], tf.int32)
-
-    def _categories(self, slots: Any) -> Any:
-        index = self._index(slots)
+        index = tf.cast(place, tf.int32) + tf.constant(self.offsets[:-1, None], tf.int32)
         if index.shape[0] == 1:
             return tf.gather(self.vectors, index[0], axis=1)
         return tf.gather(self.vectors, index, batch_dims=1)
+
+    def category_index(self, slots: np.ndarray) -> np.ndarray:
+        """Give the row of `vectors` that each category takes, for NumPy: (slots, n) to (C, n)."""
+        slots, unknown = slots[self.categorical], self.unknown[:, None]
+        known = (slots >= 0) & (slots < unknown)
+        place = np.where(np.isnan(slots), unknown + 1, np.where(known, slots, unknown))
+        return np.asarray(place.astype(np.int64) + self.offsets[:-1, None])
 
     def get_config(self) -> dict[str, Any]:
         """Give back the arguments."""

@@ -91,7 +91,7 @@ class _Forward:
         if len(embed.numeric):
             vectors[:, embed.numeric] = self._numbers(slots[embed.numeric])
         if len(embed.categorical):
-            vectors[:, embed.categorical] = self._categories(slots[embed.categorical])
+            vectors[:, embed.categorical] = self._categories(slots)
         return vectors.reshape(self.members, embed.steps, -1, rows)
 
     def _numbers(self, slots: np.ndarray) -> np.ndarray:
@@ -111,10 +111,7 @@ class _Forward:
         return np.asarray(np.maximum(vectors, 0, out=vectors))
 
     def _categories(self, slots: np.ndarray) -> np.ndarray:
-        unknown = self.embed.unknown[:, None]
-        known = (slots >= 0) & (slots < unknown)
-        place = np.where(np.isnan(slots), unknown + 1, np.where(known, slots, unknown))
-        index = place.astype(np.int64) + self.embed.offsets[:-1, None]
+        index = self.embed.category_index(slots)
         return self.vectors[:, :, index].swapaxes(1, 2)
 
 
