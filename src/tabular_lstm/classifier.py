@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
-from tabular_lstm.sequences import is_categorical, learn_schema, to_sequences
+from tabular_lstm.sequences import is_categorical, learn_schema, refuse_twice, to_sequences
 
 logger = logging.getLogger(__name__)
 
@@ -265,8 +265,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             rows = X.set_axis(X.columns.map(str), axis="columns")
             if not rows.size:
                 raise ValueError(f"Expected rows and columns, got X of shape {X.shape}.")
-            if not rows.columns.is_unique:
-                raise ValueError(f"Expected each column name once, got {', '.join(rows.columns)}.")
+            refuse_twice(rows, rows.columns.tolist())
         else:
             X, y = validate_data(self, X, y, **CHECKED)  # noqa: N806
             rows = pd.DataFrame(X, columns=_array_names(X.shape[1]))

@@ -45,7 +45,7 @@ def learn_schema(
     """
     rows = rows.set_axis(rows.columns.map(str), axis="columns")
     features = rows.columns.tolist()
-    _refuse_twice(rows, features)
+    refuse_twice(rows, features)
     per_step = reshaping.features_per_step or min(len(features), max(2, -(-len(features) // STEPS)))
     steps = -(-len(features) // per_step)
     if steps * per_step != len(features) and not reshaping.allow_padding:
@@ -101,7 +101,7 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
         DataError: A column is missing or there twice, or a value is not a number.
     """
     rows = rows.set_axis(rows.columns.map(str), axis="columns")
-    _refuse_twice(rows, schema.features)
+    refuse_twice(rows, schema.features)
     if absent := [name for name in schema.features if name not in rows.columns]:
         raise DataError(
             f"The rows have no column {', '.join(map(repr, absent))}: expected "
@@ -239,9 +239,10 @@ def _value(text: str) -> Any:
         return None
 
 
-def _refuse_twice(rows: pd.DataFrame, features: Sequence[str]) -> None:
-    counts = rows.columns.value_counts()
-    if twice := [name for name in features if counts.get(name, 0) > 1]:
+def refuse_twice(rows: pd.DataFrame, features: Collection[str]) -> None:
+    """Raise a DataError that names the features that are more than one column."""
+    repeated = rows.columns[rows.columns.duplicated()].unique()
+    if twice := [name for name in repeated if name in features]:
         raise DataError(
             f"The rows have column {', '.join(map(repr, twice))} more than once: expected each "
             "feature once. Drop or rename a column."
