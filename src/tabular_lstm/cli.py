@@ -19,6 +19,9 @@ from kedro.validation import ParameterValidationError
 from tabular_lstm import pipelines
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import unknown_name
+from tabular_lstm.unattended import NothingNewError
+
+logger = logging.getLogger(__name__)
 
 MENDABLE = (DatasetError, ParameterValidationError, MissingConfigException, yaml.YAMLError)
 
@@ -37,6 +40,9 @@ class Run(click.Command):
         try:
             _refuse_unknown_pipelines(ctx.params["pipelines"])
             return super().invoke(ctx)
+        except NothingNewError as end:
+            logger.info("Unchanged: %s", end)
+            return None
         except Exception as error:
             fault = _fault(error)
             if fault is None:

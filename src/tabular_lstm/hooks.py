@@ -1,26 +1,34 @@
-"""What a run does around its nodes: check names, know its run id, close with the verdict."""
+"""What a run does around its nodes: check names, know its run id, close with what came of it."""
 
 import importlib
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
+from kedro.io.core import Version
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation import ParameterValidationError
 
+from tabular_lstm import unattended
 from tabular_lstm.environments import output_folder
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import BLOCKS, unknown_name
+from tabular_lstm.lock import Lock
+from tabular_lstm.parameters import BLOCKS, Promotion, unknown_name
+from tabular_lstm.provenance import fingerprint, provenance
 
 logger = logging.getLogger(__name__)
 
 SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
+# Read from outside, or found by looking.
+GIVEN = {"raw_rows", "artifacts", "past_promotions", "past_decisions"}
+GIVEN_BY_THE_RUN = {"candidate_artifact", "provenance"}
 
 
 def check_parameters(parameters: dict[str, Any]) -> None:
@@ -50,9 +58,8 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any) -> None:
     Raises:
         DataError: Names what is missing, or the runs that the rows come from.
     """
-    needed = sorted(
-        name for name in pipeline.inputs() - {"raw_rows"} if not name.startswith("params:")
-    )
+    given = GIVEN | GIVEN_BY_THE_RUN
+    needed = sorted(name for name in pipeline.inputs() - given if not name.startswith("params:"))
     if absent := [name for name in needed if not catalog.get(name).exists()]:
         raise DataError(
             f"{', '.join(absent)}: not there to start from. Add the pipeline that makes it, as in "
@@ -67,6 +74,17 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any) -> None:
         raise DataError(
             f"The newest rows come from different runs: {listed}. Split them again: kedro run."
         )
+
+
+def read_own_outputs(pipeline: Pipeline, catalog: Any, run_id: str) -> None:
+    """Let a run load the versions that it saves itself, whatever another run saves meanwhile.
+
+    Kedro loads the newest version that it finds.
+    """
+    for name in {*pipeline.all_outputs(), *pipeline.inputs() & GIVEN_BY_THE_RUN}:
+        dataset = catalog.get(name)
+        if getattr(dataset, "_version", None) is not None:
+            dataset._version = Version(run_id, run_id)
 
 
 @contextmanager
@@ -85,10 +103,14 @@ def muted_stderr() -> Iterator[None]:
 class RunHooks:
     """Registered in settings.py; Kedro calls the methods."""
 
+    def __init__(self) -> None:
+        self._lock: Lock | None = None
+
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters."""
         check_parameters(context.config_loader["parameters"])
+        self._context = context
 
     @hook_impl
     def after_catalog_created(
@@ -102,7 +124,7 @@ class RunHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Open the log, import TensorFlow quietly, and refuse to start from what is not there.
+        """Open the log, refuse to start from what is not there, import TensorFlow quietly.
 
         TensorFlow's notes on absent GPUs are written before its log level counts, and would
         open every cron mail.
@@ -114,10 +136,56 @@ class RunHooks:
             env or "base",
             output_folder(env),
         )
-        if "candidate" in pipeline.datasets():
-            with muted_stderr():
-                importlib.import_module("tensorflow")
-        refuse_to_start_halfway(pipeline, catalog)
+        if unattended.decides(pipeline):
+            self._prepare_to_decide(run_params, pipeline, catalog)
+        try:
+            # Not before it is known to be needed: it takes seconds.
+            if {"candidate", "artifacts"} & pipeline.datasets():
+                with muted_stderr():
+                    importlib.import_module("tensorflow")
+            read_own_outputs(pipeline, catalog, run_params["run_id"])
+            refuse_to_start_halfway(pipeline, catalog)
+        except BaseException:
+            self._release()
+            raise
+
+    def _prepare_to_decide(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
+    ) -> None:
+        """Take the lock, finish what was interrupted, and say what the run is made of.
+
+        Raises:
+            DataError: Another run has the lock; the champion is damaged; see `unattended`.
+            NothingNewError: A retraining would repeat what was judged already.
+        """
+        unattended.refuse_parts(pipeline)
+        project, loader = Path(run_params["project_path"]), self._context.config_loader
+        folder = project / output_folder(run_params["env"])
+        self._lock = Lock.take(folder / "retraining.lock", run_params["run_id"])
+        try:
+            parameters = {
+                name: block.model_validate(loader["parameters"].get(name, {})).model_dump()
+                for name, block in BLOCKS.items()
+            }
+            made_of = {
+                **provenance(project),
+                "parameters": parameters,
+                "parameters_sha256": fingerprint(parameters, loader["catalog"]["raw_rows"]),
+            }
+            catalog.save("provenance", made_of)
+            unattended.settle(catalog, pipeline)
+            if unattended.retrains(pipeline):
+                unattended.refuse_what_cannot_be_judged(parameters)
+                inputs = {
+                    "data": catalog.load("raw_rows").attrs["sha256"],
+                    "parameters": made_of["parameters_sha256"],
+                    "code": made_of["code_sha256"],
+                }
+                if not parameters["retraining"]["force"]:
+                    unattended.refuse_nothing_new(catalog.load("past_promotions"), inputs)
+        except BaseException:
+            self._release()
+            raise
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -125,8 +193,29 @@ class RunHooks:
         logger.info("Running %s", node.name)
 
     @hook_impl
-    def after_pipeline_run(self, run_result: dict[str, Any]) -> None:
-        """Close the log with the verdict."""
+    def after_pipeline_run(
+        self, run_result: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
+        """Close the log with the verdict and, last, the decision; prune before it."""
         if "verdict" in run_result:
             for sentence in run_result["verdict"].load():
                 logger.info(sentence)
+        if unattended.decides(pipeline):
+            try:
+                lines = catalog.load("past_promotions")
+                if unattended.retrains(pipeline):
+                    kept = Promotion.model_validate(catalog.load("params:promotion"))
+                    unattended.prune(catalog, lines, kept.keep_candidates, kept.keep_champions)
+                logger.info(unattended.last_words(lines[-1]))
+            finally:
+                self._release()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Let the next run in."""
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None

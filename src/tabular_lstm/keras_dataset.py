@@ -1,14 +1,19 @@
 """The candidate in the catalog: Kedro's Keras file, and its layers to look at in Kedro-Viz."""
 
-import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
+from kedro.io.core import get_filepath_str
 from kedro_datasets._typing import JSONPreview
 from kedro_datasets.tensorflow import TensorFlowModelDataset
 
+from tabular_lstm.artifacts import layers_preview
+from tabular_lstm.files import replace
+
 
 class KerasModelDataset(TensorFlowModelDataset):  # type: ignore[misc]
-    """A `.keras` file, loaded with safe mode on."""
+    """A `.keras` file, written whole or not at all and loaded with safe mode on."""
 
     def load(self) -> Any:
         """Read the model."""
@@ -17,19 +22,17 @@ class KerasModelDataset(TensorFlowModelDataset):  # type: ignore[misc]
 
         return super().load()
 
+    def save(self, data: Any) -> None:
+        """Write the model; on a local disk the file is there at once or not at all."""
+        if self._protocol != "file":
+            super().save(data)
+            return
+        path = Path(get_filepath_str(self._get_save_path(), self._protocol))
+        with tempfile.TemporaryDirectory() as folder:
+            whole = Path(folder) / path.name
+            data.save(whole)
+            replace(path, whole.read_bytes())
+
     def preview(self) -> JSONPreview:
         """List the layers of the newest version, each with the shapes of its weights."""
-        model = self.load()
-        layers = {
-            layer.name: {
-                "type": type(layer).__name__,
-                "weights": {weight.name: str(tuple(weight.shape)) for weight in layer.weights},
-                "parameters": layer.count_params(),
-            }
-            for layer in model.layers
-        }
-        return JSONPreview(
-            json.dumps(
-                {"network": model.name, "parameters": model.count_params(), "layers": layers}
-            )
-        )
+        return layers_preview(self.load())

@@ -46,6 +46,16 @@ def point_metrics(
     }
 
 
+def certain(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Count a row without a probability as wrong beyond doubt, so that no model gains by NaN.
+
+    Examples:
+        >>> certain(np.array([0, 1]), np.array([np.nan, 0.75]))
+        array([1.  , 0.75])
+    """
+    return np.where(np.isnan(probabilities), 1 - labels, probabilities)
+
+
 def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Average gap between predicted and observed share of positives over ten equal-width bins.
 

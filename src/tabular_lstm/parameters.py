@@ -290,6 +290,68 @@ class Evaluation(Parameters):
     seed: Annotated[StrictInt, Field(ge=0, lt=2**32)] = 0
 
 
+class Tolerance(Parameters):
+    """By how much a candidate may be worse than a champion on the same test rows.
+
+    Attributes:
+        log_loss: In nats.
+        roc_auc: Of 1.
+    """
+
+    log_loss: Annotated[Number, Field(ge=0)] = 0.02
+    roc_auc: Annotated[Number, Field(ge=0)] = 0.02
+
+
+class Promotion(Parameters):
+    """When a candidate becomes the champion, and what is kept.
+
+    Attributes:
+        confidence: One-sided, of every comparison on the test rows: a candidate that is worse than
+            the champion by more than the tolerance is promoted in at most 1 - confidence of cases.
+        tolerance: By how much it may be worse.
+        row_ratio: Lowest and highest number of rows, in multiples of the champion's training's.
+        max_label_share_change: How far the share of positive rows may be from the champion's
+            training's.
+        keep_champions: Champions that can be rolled back to, the one that serves included; a
+            candidate is compared with each of them that stands.
+        keep_candidates: Newest runs whose outputs are kept, champions' come on top. Decisions are
+            kept for good.
+        start_over: Whether to judge without the champions. For other columns or another split, by
+            which the champion may have been trained on rows that are now test rows.
+    """
+
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
+    tolerance: Tolerance = Tolerance()
+    row_ratio: tuple[Annotated[Number, Field(ge=0, le=1)], Annotated[Number, Field(ge=1)]] = (
+        0.75,
+        2.0,
+    )
+    max_label_share_change: Annotated[Number, Field(ge=0, le=1)] = 0.1
+    keep_champions: Annotated[StrictInt, Field(ge=1)] = 5
+    keep_candidates: Annotated[StrictInt, Field(ge=1)] = 10
+    start_over: bool = False
+
+
+class Retraining(Parameters):
+    """Whether a retraining trains.
+
+    Attributes:
+        force: Train even where data, parameters and code are those of what was judged already.
+    """
+
+    force: bool = False
+
+
+class Rollback(Parameters):
+    """What a rollback restores.
+
+    Attributes:
+        run_id: Run id of a champion that the promotion log names. Default: the one before.
+    """
+
+    run_id: str | None = None
+
+
 BLOCKS: dict[str, type[Parameters]] = {
     "columns": Columns,
     "validation": Validation,
@@ -298,4 +360,7 @@ BLOCKS: dict[str, type[Parameters]] = {
     "network": Network,
     "training": Training,
     "evaluation": Evaluation,
+    "promotion": Promotion,
+    "retraining": Retraining,
+    "rollback": Rollback,
 }

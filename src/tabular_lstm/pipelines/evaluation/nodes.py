@@ -21,6 +21,7 @@ from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.metrics import (
     INTERVAL_METRICS,
     bootstrap,
+    certain,
     interval,
     permutation_importance,
     point_metrics,
@@ -60,11 +61,13 @@ def predict_with_candidate(
     """Give each evaluated row its probability.
 
     Returns:
-        `row`, `label` (1 is the positive class) and `network`, the probability.
+        `row`, `label` (1 is the positive class) and `network`, the probability; NaN where the
+        candidate gives none.
 
     Raises:
         DataError: The candidate was trained on other rows, or on these laid out otherwise, so
-            that the test rows may be among its own; or it gives no probability for some rows.
+            that the test rows may be among its own; or it is the tutorial's, which takes no
+            missing values.
     """
     if fingerprint(train_sequences, train_labels.to_numpy()) != history["trained_on"]:
         raise DataError(
@@ -75,11 +78,17 @@ def predict_with_candidate(
     from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
     probabilities = predict(candidate, evaluated_sequences)
-    if np.isnan(probabilities).any():
-        rows = evaluated_labels.index[np.isnan(probabilities)].tolist()
+    unknown = evaluated_labels.index[np.isnan(probabilities)].tolist()
+    if unknown and np.isnan(evaluated_sequences).any() and candidate.name == "tutorial":
         raise DataError(
-            f"{row_list(rows)}: the candidate gives no probability. The network of kind tutorial "
-            "takes no missing values: expected one in every cell. Use network.kind: ensemble."
+            f"{row_list(unknown)}: the candidate gives no probability. The network of kind "
+            "tutorial takes no missing values: expected one in every cell. Use network.kind: "
+            "ensemble."
+        )
+    if unknown:
+        logger.warning(
+            "%s: the candidate gives no probability; each counts as predicted wrong beyond doubt",
+            row_list(unknown),
         )
     labels = evaluated_labels.rename("label").rename_axis("row").reset_index()
     return labels.assign(network=probabilities)
@@ -201,7 +210,7 @@ def measure_importance(
     of_each = evaluation.importance_rows // 2
     rows = np.concatenate([order[labels[order] == label][:of_each] for label in (0, 1)])
     return permutation_importance(
-        lambda sequences: predict(candidate, sequences),
+        lambda sequences: np.nan_to_num(predict(candidate, sequences)),
         evaluated_sequences[rows],
         labels[rows],
         Schema.model_validate(schema).features,
@@ -286,8 +295,9 @@ def _by_model(
     candidate_predictions: pd.DataFrame, baseline_predictions: pd.DataFrame
 ) -> dict[str, np.ndarray]:
     """Give each model's probabilities, the network's first."""
+    labels = candidate_predictions["label"].to_numpy()
     columns = {"network": candidate_predictions["network"], **dict(baseline_predictions.items())}
-    return {str(name): column.to_numpy() for name, column in columns.items()}
+    return {str(name): certain(labels, column.to_numpy()) for name, column in columns.items()}
 
 
 def _comparison(name: str, network: dict[str, Any], baseline: dict[str, Any]) -> str:

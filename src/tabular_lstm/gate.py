@@ -1,0 +1,300 @@
+"""The gate that a candidate passes to become the champion: numbers in, four checks out.
+
+Every difference is paired: both models score the same rows, and the same resamples of them (Efron
+and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13). A candidate is promoted when
+it is shown not to be worse by more than a tolerance, a non-inferiority test: few rows make it hard
+to be promoted, never easy.
+
+A check is a dictionary of `check`, its name, `passed`, `sentence`, and the numbers behind it.
+"""
+
+from collections.abc import Iterable
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from tabular_lstm.metrics import Resampled
+
+# What is compared, and the sign that makes more of it worse.
+WORSE = {"log_loss": 1, "roc_auc": -1}
+NAMES = {"log_loss": "log loss", "roc_auc": "ROC AUC"}
+POWER = 0.8
+GOLDEN_TOLERANCE = 1e-6
+
+Check = dict[str, Any]
+Difference = dict[str, dict[str, float]]
+
+
+def difference(
+    points: dict[str, Any],
+    other_points: dict[str, Any],
+    resampled: Resampled,
+    other_resampled: Resampled,
+    confidence: float,
+) -> Difference:
+    """Compare a candidate with another model on the same rows.
+
+    Args:
+        points: The candidate's metrics.
+        other_points: The other's.
+        resampled: The candidate's metrics on resamples of the rows, see `metrics.bootstrap`.
+        other_resampled: The other's, on the same resamples.
+        confidence: One-sided, of each bound.
+
+    Returns:
+        For log_loss and roc_auc: `difference`, candidate - other; `at_worst` and `at_best`, its
+        bounds; `detectable`, the smallest true difference that so many rows would show four times
+        out of five.
+    """
+    compared = {}
+    for metric, sign in WORSE.items():
+        worse = sign * (resampled[metric] - other_resampled[metric])
+        best, worst = np.nanquantile(worse, [1 - confidence, confidence])
+        normal = NormalDist()
+        deviations = normal.inv_cdf(confidence) + normal.inv_cdf(POWER)
+        compared[metric] = {
+            "difference": points[metric] - other_points[metric],
+            "at_worst": float(sign * worst),
+            "at_best": float(sign * best),
+            "detectable": float(deviations * np.nanstd(worse)),
+        }
+    return compared
+
+
+def not_shown(compared: Difference, tolerance: dict[str, float]) -> Difference:
+    """Take the metrics in which the candidate may be worse by more than the tolerance."""
+    return {m: d for m, d in compared.items() if WORSE[m] * d["at_worst"] > tolerance[m]}
+
+
+def check_data(
+    now: dict[str, Any],
+    before: dict[str, Any] | None,
+    row_ratio: tuple[float, float],
+    max_label_share_change: float,
+    max_quarantined_fraction: float,
+) -> Check:
+    """Hold the data against what the champion was trained on.
+
+    Args:
+        now: `rows`, `valid_rows`, `quarantined_rows`, `features`, `label_share` and `split` (all
+            that decides which side a row is on).
+        before: The same of the champion's run; None without a champion, or to start over.
+        row_ratio: Lowest and highest `valid_rows`, in multiples of the champion's.
+        max_label_share_change: Of `label_share`.
+        max_quarantined_fraction: Of `rows`.
+    """
+    quarantined = now["quarantined_rows"] / now["rows"]
+    numbers: dict[str, Any] = {
+        "quarantined_fraction": quarantined,
+        "max_quarantined_fraction": max_quarantined_fraction,
+    }
+    faults = []
+    if quarantined > max_quarantined_fraction:
+        faults.append(f"{quarantined:.1%} of the rows were quarantined")
+    facts = [f"{quarantined:.1%} of {now['rows']} rows quarantined"]
+    if before is not None:
+        ratio = now["valid_rows"] / before["valid_rows"]
+        low, high = row_ratio
+        change = now["label_share"] - before["label_share"]
+        new = sorted(set(now["features"]) - set(before["features"]))
+        gone = sorted(set(before["features"]) - set(now["features"]))
+        numbers |= {
+            "valid_rows": [before["valid_rows"], now["valid_rows"]],
+            "row_ratio": ratio,
+            "allowed_row_ratio": [low, high],
+            "label_share": [before["label_share"], now["label_share"]],
+            "max_label_share_change": max_label_share_change,
+            "new_features": new,
+            "gone_features": gone,
+            "same_split": now["split"] == before["split"],
+        }
+        if not low <= ratio <= high:
+            faults.append(
+                f"{now['valid_rows']} valid rows are {ratio:.2f} times the champion's "
+                f"{before['valid_rows']}; expected {low:g} to {high:g} times"
+            )
+        if new or gone:
+            other = [f"new: {', '.join(new)}"] * bool(new) + [f"gone: {', '.join(gone)}"] * bool(
+                gone
+            )
+            faults.append(
+                f"the features are not the champion's ({'; '.join(other)}); promotion.start_over "
+                "judges without it"
+            )
+        elif now["split"] != before["split"]:
+            faults.append(
+                f"{_changed(now['split'], before['split'])} changed since the champion's run, "
+                "which may have been trained on rows that are now test rows; promotion.start_over "
+                "judges without it"
+            )
+        if abs(change) > max_label_share_change:
+            faults.append(
+                f"{now['label_share']:.1%} of the rows are positive, against the champion's "
+                f"{before['label_share']:.1%}; expected at most {100 * max_label_share_change:g} "
+                "points of difference"
+            )
+        facts += [
+            f"{now['valid_rows']} valid rows, {ratio:.2f} times the champion's",
+            f"{now['label_share']:.1%} positive against {before['label_share']:.1%}",
+            "the same features",
+        ]
+    sentence = f"the data are not as expected: {'; '.join(faults)}" if faults else ", ".join(facts)
+    return {"check": "data", "passed": not faults, "sentence": sentence, **numbers}
+
+
+def check_floor(
+    majority_class: Difference,
+    logistic_regression: Difference,
+    rows: int,
+    rows_without_probability: int,
+) -> Check:
+    """Ask for more than the majority class gives, and no clear loss to logistic regression.
+
+    Args:
+        majority_class: The candidate compared with it.
+        logistic_regression: Likewise.
+        rows: Test rows.
+        rows_without_probability: Test rows for which the candidate gave none.
+    """
+    faults = []
+    if rows_without_probability:
+        faults.append(
+            f"the candidate gives no probability for {rows_without_probability} of {rows} test rows"
+        )
+    if any(WORSE[m] * d["at_worst"] >= 0 for m, d in majority_class.items()):
+        faults.append(
+            "the candidate is not shown to be better than the majority class: "
+            f"{_said(majority_class)}"
+        )
+    lost = {m: d for m, d in logistic_regression.items() if WORSE[m] * d["at_best"] > 0}
+    if lost:
+        faults.append(
+            f"the candidate is clearly worse than logistic regression: {_said(lost, 'at_best')}"
+        )
+    sentence = "; ".join(faults) or (
+        f"better than the majority class ({_said(majority_class)}) and not clearly "
+        f"worse than logistic regression ({_said(logistic_regression, 'at_best')})"
+    )
+    return {
+        "check": "floor",
+        "passed": not faults,
+        "sentence": sentence,
+        "rows_without_probability": rows_without_probability,
+        "majority_class": majority_class,
+        "logistic_regression": logistic_regression,
+    }
+
+
+def check_champions(
+    compared: dict[str, Difference],
+    champion_metrics: dict[str, dict[str, float]],
+    not_compared: dict[str, str],
+    champion: str | None,
+    tolerance: dict[str, float],
+    rows: int,
+) -> Check:
+    """Ask for no loss against the champion, nor against the best of the kept champions.
+
+    The best is chosen for each metric, so that losses within the tolerance never add up.
+
+    Args:
+        compared: The candidate's differences from each kept champion, by run id.
+        champion_metrics: Their metrics on the same rows.
+        not_compared: Why others were left out.
+        champion: Run id of the one that serves; None without.
+        tolerance: By how much the candidate may be worse.
+        rows: Test rows.
+    """
+    faults, facts, best = [], [], {}
+    if champion in compared:
+        if beyond := not_shown(compared[champion], tolerance):
+            faults.append(_loss(beyond, tolerance, f"the champion {champion}", rows))
+        facts.append(f"not worse than the champion {champion} ({_said(compared[champion])})")
+    elif champion is not None:
+        why = not_compared.get(champion, "promotion.start_over is set")
+        (facts if "start_over" in why else faults).append(
+            f"not compared with the champion {champion}: {why}"
+        )
+    else:
+        facts.append("there was no champion to compare with")
+    for metric, sign in WORSE.items():
+        if not compared:
+            break
+        run = min(compared, key=lambda run: sign * champion_metrics[run][metric])
+        best[metric] = run
+        if run != champion and (beyond := not_shown({metric: compared[run][metric]}, tolerance)):
+            other = f"the best of the kept champions, {run}"
+            faults.append(_loss(beyond, tolerance, other, rows))
+    return {
+        "check": "champion",
+        "passed": not faults,
+        "sentence": "; ".join(faults or facts),
+        "champion": champion,
+        "tolerance": tolerance,
+        "compared": compared,
+        "best": best,
+        "not_compared": not_compared,
+    }
+
+
+def check_artifact(judged: np.ndarray, read_back: np.ndarray, sha256: str) -> Check:
+    """Ask that the saved artifact gives the probabilities that were judged.
+
+    Args:
+        judged: Probabilities of the golden rows, as they were judged.
+        read_back: The same from the file.
+        sha256: The file's hash.
+    """
+    off = np.abs(judged - read_back)
+    wrong = int(np.sum(~(off <= GOLDEN_TOLERANCE) & ~(np.isnan(judged) & np.isnan(read_back))))
+    largest = float(np.nanmax(off)) if np.isfinite(off).any() else None
+    sentence = (
+        f"the artifact read back from disk gives other probabilities for {wrong} of {len(judged)} "
+        "golden rows"
+        if wrong
+        else f"read back from disk, it gives {len(judged)} golden rows the judged probabilities"
+    )
+    return {
+        "check": "artifact",
+        "passed": not wrong,
+        "sentence": sentence,
+        "golden_rows": len(judged),
+        "largest_difference": largest,
+        "sha256": sha256,
+    }
+
+
+def verdict(checks: Iterable[Check]) -> tuple[bool, str]:
+    """Decide: promoted or not, and why in one sentence, by the first check that failed."""
+    checks = list(checks)
+    failed = [check for check in checks if not check["passed"]]
+    if failed:
+        return False, failed[0]["sentence"]
+    by_name = {check["check"]: check["sentence"] for check in checks}
+    return True, f"{by_name['champion']}; {by_name['floor']}"
+
+
+def _loss(beyond: Difference, tolerance: dict[str, float], other: str, rows: int) -> str:
+    """Say of which kind a loss is: seen, or only not ruled out by so few rows."""
+    seen = any(WORSE[m] * d["difference"] > tolerance[m] for m, d in beyond.items())
+    allowed = ", ".join(f"{NAMES[m]} {tolerance[m]:g}" for m in beyond)
+    verdict = (
+        f"the candidate is worse than {other} by more than the tolerance"
+        if seen
+        else f"{rows} test rows cannot rule out that the candidate is worse than {other} by more "
+        "than the tolerance"
+    )
+    return f"{verdict} ({allowed}): {_said(beyond)}"
+
+
+def _said(compared: Difference, bound: str = "at_worst") -> str:
+    words = bound.replace("_", " ")
+    return ", ".join(
+        f"{NAMES[metric]} {numbers['difference']:+.4f}, {words} {numbers[bound]:+.4f}"
+        for metric, numbers in compared.items()
+    )
+
+
+def _changed(now: dict[str, Any], before: dict[str, Any]) -> str:
+    return ", ".join(sorted(k for k in {*now, *before} if now.get(k) != before.get(k)))

@@ -1,0 +1,5 @@
+"""From a candidate and the champions to a decision, and from that to the champion."""
+
+from tabular_lstm.pipelines.promotion.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

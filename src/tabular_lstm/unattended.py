@@ -1,0 +1,144 @@
+"""What stands around a run that decides who serves, so that nobody has to watch it."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+from kedro.pipeline import Pipeline
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.promotion_log import Line, changes, promoted, restorable
+
+logger = logging.getLogger(__name__)
+
+
+class NothingNewError(Exception):
+    """A retraining would repeat what was judged already. A normal end: exit code 0."""
+
+
+def decides(pipeline: Pipeline) -> bool:
+    """Tell whether a run writes to the promotion log."""
+    return "promotions" in pipeline.all_outputs()
+
+
+def retrains(pipeline: Pipeline) -> bool:
+    """Tell whether a run that decides judges a candidate of its own."""
+    return "candidate" in pipeline.all_outputs()
+
+
+def refuse_parts(pipeline: Pipeline) -> None:
+    """Stop where a candidate would be judged, or promoted, by a part of a retraining.
+
+    Raises:
+        DataError: Names the whole.
+    """
+    ways = ({"raw_rows", "past_promotions"}, {"past_promotions", "artifacts"})
+    reads = {name for name in pipeline.inputs() if not name.startswith("param")}
+    given = {"artifacts", "past_decisions", "candidate_artifact", "run_id", "provenance"}
+    if not any(way <= reads <= way | given for way in ways):
+        raise DataError(
+            "Only a whole run may decide who serves, from the raw rows on: kedro run --pipelines "
+            "retraining; or, to restore a champion, kedro run --pipelines rollback."
+        )
+
+
+def refuse_what_cannot_be_judged(parameters: dict[str, Any]) -> None:
+    """Stop a retraining whose candidate could not be promoted.
+
+    Raises:
+        DataError: Nothing is held out, or the network does not carry its schema.
+    """
+    if parameters["split"]["test_fraction"] == 0:
+        raise DataError(
+            "split.test_fraction = 0: a retraining judges on test rows; expected a share above 0."
+        )
+    kind = parameters["network"]["kind"]
+    if kind != "ensemble":
+        raise DataError(
+            f"network.kind = {kind}: its file holds no schema, so that "
+            "nobody else could make sequences of rows for it; a retraining expects kind ensemble."
+        )
+
+
+def refuse_nothing_new(lines: list[Line], inputs: dict[str, str]) -> None:
+    """Stop where training would give a candidate that was judged already against who serves.
+
+    Same data, parameters and code give the same candidate. It was judged if it is the champion, if
+    it was rejected since that one came to serve, or if it was rolled back from.
+
+    Raises:
+        NothingNewError: Names the run that was the same, and what became of it.
+    """
+    since, same = lines, {}
+    if changes(lines):
+        change, champions = changes(lines)[-1], promoted(lines)
+        since = lines[lines.index(change) + 1 :]
+        same = {"which serves": champions[change["champion"]]}
+        if change["action"] == "rolled_back":
+            same["which was rolled back from"] = champions[change["replaced"]]
+    same |= {f"which was rejected: {line['reason']}": line for line in since if "inputs" in line}
+    for fate, line in same.items():
+        if line["inputs"] == inputs:
+            raise NothingNewError(
+                f"data, parameters and code are those of run {line['run_id']}, {fate}. To train "
+                "all the same: --params retraining.force=true"
+            )
+
+
+def settle(catalog: Any, pipeline: Pipeline) -> None:
+    """Finish what an earlier run was stopped in, and check the champion.
+
+    Raises:
+        DataError: The champion's file is damaged. A rollback goes on, for it mends that.
+    """
+    champion = catalog.get("champion")
+    if not champion.exists():
+        return
+    try:
+        champion.settle()
+    except DataError:
+        if retrains(pipeline):
+            raise
+
+
+def prune(catalog: Any, lines: list[Line], keep_candidates: int, keep_champions: int) -> None:
+    """Delete the outputs of old runs: all but decisions, the newest candidates' and the champions'.
+
+    A folder that cannot be deleted is warned of: the run has decided, and that stands.
+    """
+    candidates = sorted(catalog.get("candidate").list_versions(full_path=False))
+    if len(candidates) <= keep_candidates:
+        return
+    oldest, kept = candidates[-keep_candidates], restorable(lines, keep_champions)
+    pruned = set()
+    for name in catalog:
+        dataset = catalog.get(name)
+        if name == "decision" or getattr(dataset, "_version", None) is None:
+            continue
+        for version in Path(dataset._filepath).glob("*/"):
+            if version.name < oldest and version.name not in kept:
+                try:
+                    shutil.rmtree(version)
+                    pruned.add(version.name)
+                except OSError as error:
+                    logger.warning("%s could not be deleted: %s", version, error)
+    if pruned:
+        logger.info("Deleted the outputs of %d old runs, decisions kept", len(pruned))
+
+
+def last_words(line: Line) -> str:
+    """Say what was decided, the last line of a run's log.
+
+    Examples:
+        >>> line = {"action": "rejected", "run_id": "b", "champion": "a", "reason": "no good"}
+        >>> last_words(line)
+        'Rejected run b: no good. The champion stays run a.'
+    """
+    if line["action"] == "promoted":
+        return f"Promoted run {line['run_id']}: {line['reason']}."
+    if line["action"] == "rolled_back":
+        return f"Rolled back: {line['reason']}."
+    champion = line["champion"]
+    stays = f"The champion stays run {champion}" if champion else "There is still no champion"
+    return f"Rejected run {line['run_id']}: {line['reason']}. {stays}."
