@@ -305,6 +305,30 @@ def test_a_wrong_catalog_entry_is_refused_like_a_wrong_file(
     assert "data/01_raw/absent.csv: no such file" in refused(*DATA_PROCESSING)
 
 
+def test_a_bad_file_of_a_directory_is_refused_by_its_name(
+    served: Project, refused: Refused
+) -> None:
+    folder = served.path / "data/01_raw/daily"
+    folder.mkdir()
+    (served.path / "conf/local/catalog.yml").write_text(
+        "raw_rows: {type: tabular_lstm.datasets.RawCSVDataset, filepath: data/01_raw/daily}"
+    )
+    assert f"{folder}: the directory holds no CSV" in refused(*DATA_PROCESSING)
+    for name in ("2026-11-01.csv", "2026-11-02.csv"):
+        (folder / name).write_text(served.raw.read_text())
+
+    cells("age", "130", rows=80)(folder / "2026-11-02.csv")
+    message = refused(*DATA_PROCESSING)
+    assert f"{folder}: 80 of 1536 rows" in message
+    assert "rows 2026-11-02.csv:1, 2026-11-02.csv:2" in message
+    assert "and 70 more: age: 130 is outside [18, 120]" in message
+
+    lines(lambda all_: [HEADER.replace("age", "years"), *all_[1:]])(folder / "2026-11-02.csv")
+    message = refused(*DATA_PROCESSING)
+    assert f"{folder}/2026-11-02.csv: against 2026-11-01.csv" in message
+    assert "lacks 'age' and has in addition 'years'" in message
+
+
 def test_an_output_that_cannot_be_written_is_said_in_one_line(project: Project) -> None:
     (project.path / "data/03_primary").write_text("a file where a folder must be")
     finished = project.command("run", *DATA_PROCESSING)

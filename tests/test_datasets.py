@@ -1,7 +1,9 @@
 """The raw CSV comes in as text cells with its fingerprint, or is refused with the facts."""
 
 import hashlib
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +288,11 @@ def test_a_byte_order_mark_counts_in_the_hash(csv: Path) -> None:
     assert loaded.attrs["sha256"] == hashlib.sha256(csv.read_bytes()).hexdigest()
 
 
+def test_rows_are_numbered_from_1_below_the_header(csv: Path) -> None:
+    index = RawCSVDataset(filepath=str(csv)).load().index
+    assert (index.name, index.tolist()) == ("row", [1, 2, 3])
+
+
 def test_load_args_reach_the_parser(csv: Path) -> None:
     csv.write_bytes("1;ü\n".encode("latin-1"))
     load_args = {"sep": ";", "header": None, "names": ["a", "y"], "encoding": "latin-1"}
@@ -307,10 +314,9 @@ def test_it_reads_from_other_storage_than_the_disk() -> None:
     assert frame.to_dict("records") == [{"a": "1", "y": "0"}]
 
 
-@pytest.mark.parametrize("path", ["absent.csv", "."], ids=["no file", "a folder"])
-def test_a_missing_file_is_refused_by_name(tmp_path: Path, path: str) -> None:
-    file = tmp_path / path
-    with pytest.raises(DataError, match="no such file") as error:
+def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "absent.csv"
+    with pytest.raises(DataError, match="no such file or directory") as error:
         RawCSVDataset(filepath=str(file)).load()
     assert str(file) in str(error.value)
 
@@ -320,3 +326,207 @@ def test_a_refusal_names_the_path(csv: Path) -> None:
     with pytest.raises(DataError) as error:
         RawCSVDataset(filepath=str(csv)).load()
     assert str(csv) in str(error.value)
+
+
+# A directory of files
+
+DAYS = {
+    "2026-11-02.csv": "y,a,b\n0,3,z\n",
+    "2026-11-10.csv": "a,b,y\n4,,1\n",
+    "2026-11-01.csv": 'a,b,y\n1,"x, y",0\n2,,1\n',
+}
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> Path:
+    """A directory of dated files, not written in the order of their names."""
+    folder = tmp_path / "daily"
+    folder.mkdir()
+    for name, text in DAYS.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def directory_refusal(folder: Path, **load_args: Any) -> str:
+    """Read a directory that can't be used and give the message."""
+    with pytest.raises(DataError) as error:
+        RawCSVDataset(filepath=str(folder), load_args=load_args).load()
+    return str(error.value)
+
+
+def test_the_files_of_a_directory_are_read_in_name_order_by_column_name(days: Path) -> None:
+    frame = RawCSVDataset(filepath=str(days)).load()
+    assert frame.columns.tolist() == ["a", "b", "y"]
+    assert frame.to_numpy().tolist() == [
+        ["1", "x, y", "0"],
+        ["2", "", "1"],
+        ["3", "z", "0"],
+        ["4", "", "1"],
+    ]
+
+
+def test_names_are_ordered_by_their_bytes(days: Path) -> None:
+    for name in ("b.csv", "B.csv", "ä.csv", "10.csv", "9.csv"):
+        (days / name).write_text("a,b,y\n1,2,0\n")
+    names = RawCSVDataset(filepath=str(days)).load().attrs["files"]
+    listed = subprocess.run(
+        "ls *.csv",
+        shell=True,
+        cwd=days,
+        env={**os.environ, "LC_ALL": "C"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert names == listed.stdout.split()
+    assert names == ["10.csv", *sorted(DAYS), "9.csv", "B.csv", "b.csv", "ä.csv"]
+
+
+def test_a_row_of_a_directory_is_named_by_its_file_and_its_number_there(days: Path) -> None:
+    (days / "2026-11-02.csv").write_text("\ny,a,b\n\n0,3,z\n1,4,z\n")
+    index = RawCSVDataset(filepath=str(days)).load().index
+    assert index.name == "row"
+    assert index.tolist() == [
+        "2026-11-01.csv:1",
+        "2026-11-01.csv:2",
+        "2026-11-02.csv:1",
+        "2026-11-02.csv:2",
+        "2026-11-10.csv:1",
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_fingerprint_of_a_directory_is_what_sha256sum_prints(days: Path, count: int) -> None:
+    (days / "2026-11-01.csv").write_bytes(b"\xef\xbb\xbfa,b,y\r\n1,2,0\r\n")
+    (days / ".hidden.csv").write_text("not,read\n1,2\n")
+    (days / "notes.txt").write_text("not read")
+    for name in sorted(DAYS)[count:]:
+        (days / name).unlink()
+    printed = subprocess.run(
+        "sha256sum *.csv | sha256sum",
+        shell=True,
+        cwd=days,
+        env={**os.environ, "LC_ALL": "C"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert RawCSVDataset(filepath=str(days)).load().attrs == {
+        "file": str(days),
+        "sha256": printed.stdout.split()[0],
+        "files": sorted(DAYS)[:count],
+    }
+
+
+def test_hidden_files_other_files_and_directories_are_passed_over(days: Path) -> None:
+    before = RawCSVDataset(filepath=str(days)).load()
+    for name in (".2026-11-03.csv", "2026-11-03.csv.part", "notes.txt"):
+        (days / name).write_text("x,y\n1,2\n")
+    (days / "more.csv").mkdir()
+    (days / "more.csv/2026-11-03.csv").write_text("a,b,y\n1,2,0\n")
+    assert RawCSVDataset(filepath=str(days)).load().equals(before)
+
+
+def test_each_file_is_read_once(days: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, opened = RawCSVDataset(filepath=str(days)), []
+    cat_file = dataset._fs.cat_file
+
+    def count(path: str) -> bytes:
+        content: bytes = cat_file(path)
+        opened.append(Path(path).name)
+        return content
+
+    monkeypatch.setattr(dataset._fs, "cat_file", count)
+    dataset.load()
+    assert opened == sorted(DAYS)
+
+
+def test_load_args_count_for_each_file(days: Path) -> None:
+    for name in DAYS:
+        (days / name).write_bytes("Patients\n1,5;ü\n".encode("latin-1"))
+    load_args = {
+        "sep": ";",
+        "decimal": ",",
+        "skiprows": 1,
+        "header": None,
+        "names": ["a", "y"],
+        "encoding": "latin-1",
+    }
+    frame = RawCSVDataset(filepath=str(days), load_args=load_args).load()
+    assert frame.to_dict("records") == [{"a": "1.5", "y": "ü"}] * 3
+
+
+@pytest.mark.parametrize(
+    ("header", "facts"),
+    [
+        ("a,B,y", ("lacks 'b' and has in addition 'B';",)),
+        ("a,b,y,z", ("it has in addition 'z';",)),
+        ("a,b,y,z,w", ("it has in addition 'z', 'w';",)),
+        ("a,y", ("it lacks 'b';",)),
+        ("n,m", ("lacks 'a', 'b', 'y' and has in addition 'n', 'm';",)),
+    ],
+)
+def test_a_file_of_other_columns_is_refused(
+    days: Path, header: str, facts: tuple[str, ...]
+) -> None:
+    (days / "2026-11-02.csv").write_text(f"{header}\n{re.sub('[a-zA-Z]', '1', header)}\n")
+    message = directory_refusal(days)
+    assert message.startswith(f"{days}/2026-11-02.csv: against 2026-11-01.csv")
+    assert all(fact in message for fact in ("expected the same columns", *facts))
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"),
+    [
+        ("", "the file is empty"),
+        ("a,b,y\n", "a header and no rows"),
+        ("a,b,y\n1,2,0\n1,2\n", "row 2: expected 3 cells"),
+        ("a;b;y\n1;2;0\n", 'sep: ";"'),
+    ],
+)
+def test_a_bad_file_of_a_directory_is_named(days: Path, content: str, fact: str) -> None:
+    (days / "2026-11-02.csv").write_text(content)
+    message = directory_refusal(days)
+    assert message.startswith(f"{days}/2026-11-02.csv: ")
+    assert fact in message
+
+
+def test_arguments_that_would_not_count_are_refused_for_a_directory_too(days: Path) -> None:
+    assert "expected one of sep" in directory_refusal(days, dtype=float)
+
+
+@pytest.mark.parametrize(
+    ("others", "fact"),
+    [((), "got no file."), (("notes.txt", "11-01.CSV"), "got 11-01.CSV, notes.txt.")],
+)
+def test_a_directory_without_a_csv_is_refused(
+    tmp_path: Path, others: tuple[str, ...], fact: str
+) -> None:
+    for name in others:
+        (tmp_path / name).write_text("a,y\n1,0\n")
+    message = directory_refusal(tmp_path)
+    assert message.startswith(f"{tmp_path}: the directory holds no CSV; expected at least one")
+    assert fact in message
+
+
+def test_a_file_that_is_gone_before_it_is_read_is_named(days: Path) -> None:
+    """A link to nothing is listed, and isn't there to be read."""
+    (days / "2026-11-03.csv").symlink_to(days / "gone")
+    message = directory_refusal(days)
+    assert message.startswith(f"{days}/2026-11-03.csv: no such file, though {days} listed it")
+
+
+def test_a_directory_is_read_from_other_storage_than_the_disk() -> None:
+    memory = fsspec.filesystem("memory")
+    for name, text in DAYS.items():
+        memory.pipe_file(f"/daily/{name}", text.encode())
+    frame = RawCSVDataset(filepath="memory:///daily/").load()
+    assert frame["a"].tolist() == ["1", "2", "3", "4"]
+    assert frame.index[2] == "2026-11-02.csv:1"
+
+
+def test_kedro_viz_previews_the_first_rows_of_a_directory(days: Path) -> None:
+    preview = RawCSVDataset(filepath=str(days)).preview(nrows=3)
+    assert preview["columns"] == ["a", "b", "y"]
+    assert preview["data"] == [["1", "x, y", "0"], ["2", "", "1"], ["3", "z", "0"]]
+    assert preview["index"] == ["2026-11-01.csv:1", "2026-11-01.csv:2", "2026-11-02.csv:1"]

@@ -107,6 +107,7 @@ def test_default_run_writes_every_output_under_one_run_id(ran: Project) -> None:
         "train_rows": len(ran.rows("train")),
         "test_rows": len(ran.rows("test")),
         "quarantined_rows": 0,
+        "superseded_rows": 0,
         "sha256": "f4c6936f67e9a45bad544a19ce099edfd35348fd41737d2f5b42bc887e19f4db",
     }
     assert metrics["network"].keys() == {"kind", "parameters", "epochs", "best_epoch"}

@@ -4,15 +4,17 @@ import codecs
 import csv
 import hashlib
 import io
+import os
 import re
 from collections import Counter
 from typing import Any
 
 import pandas as pd
 from kedro.io.core import get_filepath_str
+from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import CSVDataset
 
-from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.errors import LISTED, DataError, row_list
 
 # Of pandas.read_csv, those that say where cells begin and end. What a cell means is for conf.
 LOAD_ARGS = (
@@ -33,36 +35,95 @@ DELIMITERS = {",": "','", ";": "';'", "\t": "'\\t'", "|": "'|'"}
 
 
 class RawCSVDataset(CSVDataset):  # type: ignore[misc]
-    """A CSV of which every cell stays the text it is in the file.
+    """A CSV, or a directory of them, of which every cell stays the text it is in the file.
 
     `load_args` are those of `pandas.read_csv` that say where cells begin and end (`LOAD_ARGS`),
     with a `sep` of one character and a number for `skiprows`, and `decimal`, the only one to
     change a cell: numbers are given back with a point. The `validate_rows` node turns text into
     numbers and can name each cell that it can't.
+
+    Where `filepath` is a directory, every `*.csv` directly in it that is not hidden is read with
+    the same `load_args`, in the order of the names by their bytes, as `LC_ALL=C ls` has it. Each
+    needs the same columns, in any order; the first file's order is kept.
     """
 
     def load(self) -> pd.DataFrame:
-        """Read the file once.
+        """Read the file, or each file of the directory, once.
 
         Returns:
-            A frame of text, one row per data row; `attrs` holds `file`, its path, and
-            `sha256`, the hash of the bytes that the rows were parsed from.
+            A frame of text, one row per data row. Its index `row` counts from 1 below the header;
+            with a directory it is text, file and number, as in `2026-11-01.csv:3`. `attrs` holds
+            `file`, the path, and `sha256`, the hash of the bytes that the rows were parsed from:
+            of a directory what `cd directory && sha256sum *.csv | sha256sum` prints in the C locale,
+            and `files`, the names of the files read (for a directory alone).
 
         Raises:
             DataError: There is no such file, it is empty, holds a header alone, is not in the
                 declared encoding, has another delimiter, ragged rows or a column name
-                twice.
+                twice. A directory holds no CSV, files of different columns, or one that is gone
+                before it is read.
         """
         path = get_filepath_str(self._get_load_path(), self._protocol)
         try:
             content = self._fs.cat_file(path)
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise DataError(
-                f"{path}: no such file. The catalog entry with this filepath says what is read."
-            ) from error
+        except (FileNotFoundError, IsADirectoryError):
+            return self._load_directory(path)
         frame = read_cells(content, path, self._load_args)
+        frame.index = pd.RangeIndex(1, len(frame) + 1, name="row")
         frame.attrs = {"file": path, "sha256": hashlib.sha256(content).hexdigest()}
         return frame
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Give the first rows: `nrows` of each file are read, and `nrows` of them all shown."""
+        preview = super().preview(nrows)
+        return TablePreview(
+            {name: part if name == "columns" else part[:nrows] for name, part in preview.items()}
+        )
+
+    def _load_directory(self, path: str) -> pd.DataFrame:
+        names = self._csv_names(path)
+        frames: list[pd.DataFrame] = []
+        rows: list[str] = []
+        sums = hashlib.sha256()
+        for name in names:
+            file = f"{path}/{name}"
+            try:
+                content = self._fs.cat_file(file)
+            except (FileNotFoundError, IsADirectoryError) as error:
+                raise DataError(
+                    f"{file}: no such file, though {path} listed it a moment ago; expected the "
+                    "files to stay while they are read. Run again when they do."
+                ) from error
+            frame = read_cells(content, file, self._load_args)
+            if frames:
+                _refuse_other_columns(frame, file, frames[0], names[0])
+            frames.append(frame)
+            rows += [f"{name}:{row}" for row in range(1, len(frame) + 1)]
+            # A line of sha256sum's.
+            sums.update(f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode())
+        # By column name, in the order of the first.
+        together = pd.concat(frames).set_axis(pd.Index(rows, name="row"), axis="index")
+        together.attrs = {"file": path, "sha256": sums.hexdigest(), "files": names}
+        return together
+
+    def _csv_names(self, path: str) -> list[str]:
+        # Other storage than the disk may remember what was here yesterday.
+        self._invalidate_cache()
+        if not self._fs.isdir(path):
+            raise DataError(
+                f"{path}: no such file or directory. The catalog entry with this filepath says "
+                "what is read."
+            )
+        entries = self._fs.ls(path, detail=True)
+        files = [e["name"].rpartition("/")[2] for e in entries if e["type"] != "directory"]
+        names = [name for name in files if name.endswith(".csv") and not name.startswith(".")]
+        if not names:
+            raise DataError(
+                f"{path}: the directory holds no CSV; expected at least one file named *.csv "
+                f"directly in it, got {', '.join(sorted(files)[:LISTED]) or 'no file'}. The "
+                "catalog entry with this filepath says what is read."
+            )
+        return sorted(names, key=os.fsencode)
 
 
 def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataFrame:
@@ -106,6 +167,22 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
         number = rf"^(\s*[+-]?\d*){re.escape(decimal)}(\d*(?:[eE][+-]?\d+)?\s*)$"
         frame = frame.apply(lambda cells: cells.str.replace(number, r"\1.\2", regex=True))
     return frame
+
+
+def _refuse_other_columns(
+    frame: pd.DataFrame, file: str, first: pd.DataFrame, first_name: str
+) -> None:
+    """Stop at a file of a directory that has not the columns of the first one."""
+    lacking = [name for name in first.columns if name not in frame.columns]
+    added = [name for name in frame.columns if name not in first.columns]
+    found = {"lacks": lacking, "has in addition": added}
+    faults = [f"{what} {', '.join(map(repr, names))}" for what, names in found.items() if names]
+    if faults:
+        raise DataError(
+            f"{file}: against {first_name}, the first of the directory, it "
+            f"{' and '.join(faults)}; expected the same columns in every file, in any order. "
+            "Mend its header, or move the file elsewhere."
+        )
 
 
 def _refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:

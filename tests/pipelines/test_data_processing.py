@@ -1,9 +1,12 @@
 """No row disappears, no row changes sides, and the nodes leave their inputs alone."""
 
 import hashlib
+import json
+import logging
 import math
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,13 +22,19 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.pipelines.data_processing import create_pipeline
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TINY, Project
 
 NAMES = ["a", "b", "c", "y"]
 COLUMNS = Columns(label="y", positive_class=1, negative_class=0)
 KEYED = Columns(label="y", positive_class=1, negative_class=0, key="a")
 CATEGORICAL = Columns(label="y", positive_class=1, negative_class=0, categorical=["b", "c"])
-SOURCE = {"file": "rows.csv", "sha256": "0" * 64, "rows": 100, "quarantined_rows": 0}
+SOURCE = {
+    "file": "rows.csv",
+    "sha256": "0" * 64,
+    "rows": 100,
+    "quarantined_rows": 0,
+    "superseded_rows": 0,
+}
 
 Row = tuple[str, ...]
 
@@ -37,7 +46,8 @@ properties = settings(
 
 def raw(rows: Sequence[Row], names: Sequence[str] = NAMES) -> pd.DataFrame:
     """Make the frame that RawCSVDataset gives for these rows."""
-    frame = pd.DataFrame(list(rows), columns=list(names), dtype="str")
+    index = pd.RangeIndex(1, len(rows) + 1, name="row")
+    frame = pd.DataFrame(list(rows), index=index, columns=list(names), dtype="str")
     frame.attrs = {"file": "rows.csv", "sha256": "0" * 64}
     return frame
 
@@ -68,6 +78,7 @@ def test_the_source_counts_rows_and_keeps_the_fingerprint() -> None:
         "sha256": "0" * 64,
         "rows": 4,
         "quarantined_rows": 1,
+        "superseded_rows": 0,
     }
 
 
@@ -221,6 +232,160 @@ def test_rows_in_are_valid_or_quarantined(rows: list[Row]) -> None:
     assert set(good["y"]) <= {0, 1}
 
 
+# validate_rows, of a directory
+
+
+def days(folder: Path, *texts: str) -> pd.DataFrame:
+    """Write a file for each day and read the directory."""
+    folder.mkdir(exist_ok=True)
+    for day, text in enumerate(texts, 1):
+        (folder / f"2026-11-{day:02d}.csv").write_text(f"a,b,c,y\n{text}\n")
+    return RawCSVDataset(filepath=str(folder)).load()
+
+
+def messages(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == level]
+
+
+def test_of_rows_with_the_same_key_the_last_one_counts(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    frame = days(
+        tmp_path,
+        "K1,1,1,0\nK2,2,2,0\nK3,3,3,1",
+        "K1,1,1,1\nK4,4,4,0",
+        "K4,5,5,0\n K2 ,9,2,0\nK4,6,6,0",
+    )
+    rows, quarantined, source = validate_rows(frame, KEYED)
+    assert rows.reset_index().to_numpy().tolist() == [
+        ["2026-11-01.csv:3", "K3", 3, 3, 1],
+        ["2026-11-02.csv:1", "K1", 1, 1, 1],  # its label was corrected
+        ["2026-11-03.csv:2", "K2", 9, 2, 0],
+        ["2026-11-03.csv:3", "K4", 6, 6, 0],
+    ]
+    assert quarantined.empty
+    counts = {"rows": 8, "quarantined_rows": 0, "superseded_rows": 4}
+    assert source == {"file": str(tmp_path), "sha256": frame.attrs["sha256"], **counts}
+    assert messages(caplog, logging.INFO) == [
+        f"{tmp_path}: 8 rows, 4 valid, 0 quarantined, 4 superseded by a later row with their key"
+    ]
+
+
+def test_a_later_version_that_is_invalid_supersedes_nothing(tmp_path: Path) -> None:
+    frame = days(tmp_path, "K1,1,1,0\nK2,x,2,0", "K1,x,1,1\nK2,2,2,1")
+    rows, quarantined, source = validate_rows(frame, KEYED)
+    assert rows.reset_index().to_numpy().tolist() == [
+        ["2026-11-01.csv:1", "K1", 1, 1, 0],
+        ["2026-11-02.csv:2", "K2", 2, 2, 1],
+    ]
+    assert quarantined["row"].tolist() == ["2026-11-01.csv:2", "2026-11-02.csv:1"]
+    assert (source["quarantined_rows"], source["superseded_rows"]) == (2, 0)
+    with pytest.raises(DataError, match=r"rows 2026-11-01\.csv:2, 2026-11-02\.csv:1: b: "):
+        accept_rows(rows, quarantined, source, Validation())
+
+
+def test_within_the_only_file_of_a_directory_the_last_one_counts_too(tmp_path: Path) -> None:
+    rows, _, source = validate_rows(days(tmp_path, "K1,1,1,0\nK1,2,2,1"), KEYED)
+    assert rows.index.tolist() == ["2026-11-01.csv:2"]
+    assert source["superseded_rows"] == 1
+
+
+def test_in_a_single_file_a_key_may_have_several_rows(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    rows, _, source = validate_rows(raw([("K1", "1", "1", "0"), ("K1", "1", "1", "0")]), KEYED)
+    assert rows.index.tolist() == [1, 2]
+    assert source["superseded_rows"] == 0
+    assert messages(caplog, logging.INFO) == ["rows.csv: 2 rows, 2 valid, 0 quarantined"]
+
+
+def test_without_a_key_rows_in_several_files_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    once, twice, thrice = "1,1,1,0", "2,2,2,0", "3,3,3,1"
+    frame = days(
+        tmp_path,
+        f"{once}\n{once}\n{twice}\n{thrice}",
+        f"{thrice}\n{thrice}\n1,1,1,1",
+        f"{twice}\n{thrice}",
+    )
+    rows, _, source = validate_rows(frame, COLUMNS)
+    assert (len(rows), source["superseded_rows"]) == (9, 0)
+    (warning,) = messages(caplog, logging.WARNING)
+    assert warning.startswith(f"{tmp_path}: 2 rows stand in more than one file")
+    assert "columns.key" in warning
+    assert "the last one counts" in warning
+
+
+@pytest.mark.parametrize(
+    ("texts", "columns"),
+    [
+        (("1,1,1,0\n1,1,1,0", "2,1,1,0"), COLUMNS),
+        (("1,1,1,0\n1,1,1,0",), COLUMNS),
+        (("1,1,1,0", "1,1,1,0"), KEYED),
+    ],
+    ids=["twice in one file", "one file", "a key"],
+)
+def test_no_other_rows_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, texts: tuple[str, ...], columns: Columns
+) -> None:
+    validate_rows(days(tmp_path, *texts), columns)
+    assert not messages(caplog, logging.WARNING)
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, KEYED], ids=["no key", "key"])
+def test_a_file_added_the_next_day_keeps_rows_on_their_sides(
+    tmp_path: Path, columns: Columns
+) -> None:
+    texts = ["\n".join(",".join(row) for row in BACKGROUND[:100])]
+    texts += ["\n".join(",".join(row) for row in BACKGROUND[100:])]
+    # Of the new rows one has an earlier one's key and another label.
+    corrected = (*BACKGROUND[7][:3], "0")
+    today = "\n".join(",".join(row) for row in [*background(250)[200:], corrected])
+
+    def of(*files: str) -> dict[str, str]:
+        rows, _, source = validate_rows(days(tmp_path, *files), columns)
+        train, test, summary = split_rows(rows, source, columns, Split())
+        assert summary["rows"] == (
+            summary["train_rows"]
+            + summary["test_rows"]
+            + summary["quarantined_rows"]
+            + summary["superseded_rows"]
+        )
+        return dict.fromkeys(train.index, "train") | dict.fromkeys(test.index, "test")
+
+    before, after = of(*texts), of(*texts, today)
+    renamed = {"2026-11-01.csv:8": "2026-11-03.csv:51"} if columns.key else {}
+    assert before == {row: after[renamed.get(row, row)] for row in before}
+    assert len(after) == (250 if columns.key else 251)
+    assert set(before.values()) == {"train", "test"}
+
+
+LABELS = st.sampled_from(["0", "1"])
+KEYS = st.sampled_from(["K1", " K1", "K2", "K3", ""])
+DAYS = st.lists(st.lists(st.tuples(KEYS, CELLS, LABELS), min_size=1, max_size=4), min_size=1)
+
+
+@given(files=DAYS)
+@properties
+def test_rows_of_a_directory_are_valid_quarantined_or_superseded(
+    files: list[list[Row]],
+) -> None:
+    frame = raw([row for rows in files for row in rows], ["a", "b", "y"])
+    frame.index = pd.Index(
+        [f"{day}.csv:{row}" for day, rows in enumerate(files) for row in range(1, len(rows) + 1)],
+        name="row",
+    )
+    frame.attrs["files"] = [f"{day}.csv" for day in range(len(files))]
+    good, quarantined, source = validate_rows(frame, KEYED)
+    assert source["rows"] == len(good) + source["quarantined_rows"] + source["superseded_rows"]
+    assert source["quarantined_rows"] == len(quarantined)
+    last = {
+        key.strip(): row for row, key in frame["a"].items() if row not in set(quarantined["row"])
+    }
+    assert dict(zip(good["a"], good.index, strict=True)) == last
+
+
 # accept_rows
 
 
@@ -283,6 +448,14 @@ def test_the_most_frequent_reasons_are_listed_first_with_their_rows() -> None:
     assert "3 more reasons" in lines[6]
 
 
+@pytest.mark.parametrize("names", [("row", "b", "y"), ("reason", "b", "y"), ("row", "reason", "y")])
+def test_reasons_are_listed_whatever_names_the_columns_have(names: Sequence[str]) -> None:
+    frame = raw([("1", "2", "1"), ("x", "2", "1"), ("3", "4", "0")], names)
+    rows, quarantined, source = validate_rows(frame, COLUMNS)
+    with pytest.raises(DataError, match=f"row 2: {names[0]}: 'x' is not a number"):
+        accept_rows(rows, quarantined, source, Validation(max_quarantined_fraction=0))
+
+
 # split_rows
 
 
@@ -295,7 +468,6 @@ def background(count: int = 200) -> list[Row]:
 BACKGROUND = background()
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
 NUMBERS = st.one_of(FINITE.map(str), st.integers(-9, 9).map(str), st.sampled_from(["", "NA"]))
-LABELS = st.sampled_from(["0", "1"])
 LISTS = st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS, LABELS), min_size=1, max_size=8)
 
 
@@ -468,13 +640,14 @@ def test_a_test_fraction_of_0_holds_nothing_out() -> None:
 
 
 def test_the_summary_counts_the_rows_of_the_run() -> None:
-    source = SOURCE | {"rows": 203, "quarantined_rows": 3}
+    source = SOURCE | {"rows": 205, "quarantined_rows": 3, "superseded_rows": 2}
     train, test, summary = split_rows(valid(BACKGROUND), source, COLUMNS, Split())
     assert summary == {
-        "rows": 203,
+        "rows": 205,
         "train_rows": len(train),
         "test_rows": len(test),
         "quarantined_rows": 3,
+        "superseded_rows": 2,
         "sha256": "0" * 64,
     }
     assert len(train) + len(test) == 200
@@ -689,3 +862,59 @@ def test_the_pipeline_goes_from_raw_rows_to_both_sides() -> None:
     summary = outputs["data_summary"].load()
     assert (summary["rows"], summary["quarantined_rows"]) == (201, 1)
     assert summary["train_rows"] + summary["test_rows"] == 200
+
+
+def test_a_directory_works_in_place_of_the_file_in_a_whole_run(project: Project) -> None:
+    folder = project.path / "data/01_raw/daily"
+    folder.mkdir()
+    people = pd.read_csv(project.raw, dtype=str)
+    people.insert(0, "patient", [f"P{place}" for place in range(len(people))])
+    corrected = people.iloc[:9].assign(diabetes="1", age=["old", *["50"] * 8])
+    people[:300].to_csv(folder / "2026-11-01.csv", index=False)
+    people.iloc[300:600, ::-1].to_csv(folder / "2026-11-02.csv", index=False)
+    corrected.to_csv(folder / "2026-11-03.csv", index=False)
+    (project.path / "conf/local/catalog.yml").write_text(
+        "raw_rows: {type: tabular_lstm.datasets.RawCSVDataset, filepath: data/01_raw/daily/}"
+    )
+    roles = {"label": "diabetes", "positive_class": 1, "negative_class": 0, "key": "patient"}
+    (project.path / "conf/local/parameters.yml").write_text(json.dumps({"columns": roles}))
+    project.run(**TINY)
+
+    def sides() -> dict[str, str]:
+        """Say for each key on which side it is, and check that every row is accounted for."""
+        data = json.loads(project.versions("03_primary/data_summary.json")[-1].read_text())
+        train, test = project.rows("train"), project.rows("test")
+        assert (len(train), len(test)) == (data["train_rows"], data["test_rows"])
+        assert data["rows"] == (
+            len(train) + len(test) + data["quarantined_rows"] + data["superseded_rows"]
+        )
+        by_key = dict.fromkeys(train["patient"], "train") | dict.fromkeys(test["patient"], "test")
+        assert len(by_key) == len(train) + len(test)
+        return by_key
+
+    data = project.metrics()["data"]
+    assert (data["rows"], data["quarantined_rows"], data["superseded_rows"]) == (609, 1, 8)
+    before = sides()
+    assert len(before) == 600
+    rows = pd.concat([project.rows("train"), project.rows("test")])
+    names = rows.reset_index().set_index("patient")["row"]
+    assert names[["P0", "P1", "P9", "P300"]].tolist() == [
+        "2026-11-01.csv:1",  # the later version is in quarantine
+        "2026-11-03.csv:2",
+        "2026-11-01.csv:10",
+        "2026-11-02.csv:1",
+    ]
+    assert (rows.loc["2026-11-03.csv:2", ["age", "diabetes"]] == [50, 1]).all()
+
+    quarantined = pd.read_csv(project.versions("02_intermediate/quarantined_rows.csv")[-1])
+    assert quarantined["row"].tolist() == ["2026-11-03.csv:1"]
+    assert quarantined["reason"].tolist() == ["age: 'old' is not a number"]
+    predictions = pd.read_csv(project.versions("07_model_output/candidate_predictions.csv")[-1])
+    assert predictions["row"].tolist() == project.rows("test").index.tolist()
+    assert predictions["label"].tolist() == project.rows("test")["diabetes"].tolist()
+
+    people[550:].to_csv(folder / "2026-11-04.csv", index=False)
+    project.run("data_processing")
+    after = sides()
+    assert len(after) == 768
+    assert before.items() <= after.items()

@@ -22,16 +22,21 @@ def validate_rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame, Source]:
     """Turn text cells into numbers and set aside the rows where that fails.
 
+    With a directory of files and a key, of the valid rows with the same key the last one counts,
+    in the order of the files and then of their rows; the others are superseded and dropped. A
+    later version that goes to quarantine supersedes nothing: the valid one before it counts. In a
+    single file every valid row counts, and the key serves the split alone.
+
     Args:
         raw_rows: Text cells in file order, from `RawCSVDataset`.
         columns: The role of each column.
 
     Returns:
-        The valid rows, indexed by `row` (counted from 1 below the header): the key as text if
-        there is one, numeric features as float64 with NaN for a cell without a number,
-        categorical ones as text with None for an empty cell, the label as 1 (positive) or 0.
+        The valid rows that count, with the index `row` of `raw_rows`: the key as text if there is
+        one, numeric features as float64 with NaN for a cell without a number, categorical ones
+        as text with None for an empty cell, the label as 1 (positive) or 0.
         The quarantined rows: `row`, `reason`, and the cells as they were. The source: file,
-        sha256, number of rows and of quarantined rows.
+        sha256, number of rows, of quarantined and of superseded rows.
 
     Raises:
         DataError: A column is not in the file.
@@ -43,7 +48,8 @@ def validate_rows(
         )
     file = raw_rows.attrs["file"]
     features = _features(raw_rows, columns)
-    raw = raw_rows.set_axis(pd.RangeIndex(1, len(raw_rows) + 1, name="row"), axis="index")
+    files = raw_rows.attrs.get("files", [])
+    raw = raw_rows.copy(deep=False)
     raw.attrs = {}
 
     checked = {
@@ -61,11 +67,29 @@ def validate_rows(
     quarantined = raw[bad].reset_index(allow_duplicates=True)
     quarantined.insert(1, "reason", pd.Series(reasons, dtype=object), allow_duplicates=True)
     valid = values[~bad].astype({columns.label: "int64"})
+    superseded = 0
+    if files and columns.key is not None:
+        earlier = valid.duplicated(columns.key, keep="last")
+        valid, superseded = valid[~earlier], int(earlier.sum())
     logger.info(
-        "%s: %d rows, %d valid, %d quarantined", file, len(raw), len(valid), len(quarantined)
+        "%s: %d rows, %d valid, %d quarantined%s",
+        file,
+        len(raw),
+        len(valid),
+        len(quarantined),
+        f", {superseded} superseded by a later row with their key" if superseded else "",
     )
-    source = {"file": file, "sha256": raw_rows.attrs["sha256"]}
-    return valid, quarantined, source | {"rows": len(raw), "quarantined_rows": len(quarantined)}
+    if columns.key is None and len(files) > 1 and (repeated := _in_several_files(raw)):
+        logger.warning(
+            "%s: %d rows stand in more than one file, and each time they count; name the column "
+            "that identifies a row in columns.key, and of the rows with the same key the last "
+            "one counts",
+            file,
+            repeated,
+        )
+    counts = {"quarantined_rows": len(quarantined), "superseded_rows": superseded}
+    source = {"file": file, "sha256": raw_rows.attrs["sha256"], "rows": len(raw)}
+    return valid, quarantined, source | counts
 
 
 def accept_rows(
@@ -105,7 +129,8 @@ def split_rows(
     labels corrected, and equal rows share it.
 
     Returns:
-        Train rows, test rows, and the data summary of the metrics.
+        Train rows, test rows, and the data summary of the metrics, in which rows = train rows +
+        test rows + quarantined rows + superseded rows.
 
     Raises:
         DataError: A class is missing, or a side would hold fewer than two rows of a class.
@@ -137,6 +162,7 @@ def split_rows(
         "train_rows": len(train),
         "test_rows": len(test),
         "quarantined_rows": source["quarantined_rows"],
+        "superseded_rows": source["superseded_rows"],
         "sha256": source["sha256"],
     }
     return train, test, summary
@@ -168,10 +194,19 @@ def _features(raw: pd.DataFrame, columns: Columns) -> list[str]:
     return features
 
 
+def _in_several_files(raw: pd.DataFrame) -> int:
+    """Count the distinct rows that are cell by cell alike in more than one file."""
+    alike = raw.groupby(list(raw.columns), sort=False).ngroup().to_numpy()
+    files = [row.rpartition(":")[0] for row in raw.index]
+    copies = pd.DataFrame({"alike": alike, "file": files}).drop_duplicates()
+    return int((copies["alike"].value_counts() > 1).sum())
+
+
 def _reasons(quarantined: pd.DataFrame) -> str:
     """List the reasons, a line for each column and kind with its first example, commonest first."""
-    found: dict[str, tuple[str, list[int]]] = {}
-    for row, reasons in zip(quarantined["row"], quarantined["reason"], strict=True):
+    found: dict[str, tuple[str, list[Any]]] = {}
+    # By place: the file may have columns of these names too.
+    for row, reasons in zip(quarantined.iloc[:, 0], quarantined.iloc[:, 1], strict=True):
         for reason in reasons.split("; "):
             column, _, problem = reason.partition(": ")
             kind = f"{column}: {problem.rpartition(' is ')[2]}"
