@@ -54,7 +54,7 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
             A frame of text, one row per data row. Its index `row` counts from 1 below the header;
             with a directory it is text, file and number, as in `2026-11-01.csv:3`. `attrs` holds
             `file`, the path, and `sha256`, the hash of the bytes that the rows were parsed from:
-            of a directory what `cd directory && sha256sum *.csv | sha256sum` prints in the C locale,
+            of a directory what `cd directory && sha256sum *.csv | sha256sum` prints in C locale,
             and `files`, the names of the files read (for a directory alone).
 
         Raises:
