@@ -194,7 +194,7 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
             logger.warning("%s: finishing a change that was interrupted", self._filepath)
             self.save(artifact)
         kept = self._kept(changes(self._log.load())[-1]["champion"])
-        if not kept.exists():
+        if not kept.exists() or kept.read_bytes() != artifact.content:
             replace(kept, artifact.content)
 
     def preview(self) -> JSONPreview:

@@ -21,6 +21,7 @@ WORSE = {"log_loss": 1, "roc_auc": -1}
 NAMES = {"log_loss": "log loss", "roc_auc": "ROC AUC"}
 POWER = 0.8
 GOLDEN_TOLERANCE = 1e-6
+START_OVER = "If that is meant, --params promotion.start_over=true judges without the champion"
 
 Check = dict[str, Any]
 Difference = dict[str, dict[str, float]]
@@ -89,58 +90,53 @@ def check_data(
         "quarantined_fraction": quarantined,
         "max_quarantined_fraction": max_quarantined_fraction,
     }
-    faults = []
+    facts, faults = [f"{_percent(quarantined)} of {now['rows']} rows quarantined"], []
     if quarantined > max_quarantined_fraction:
-        faults.append(f"{quarantined:.1%} of the rows were quarantined")
-    facts = [f"{quarantined:.1%} of {now['rows']} rows quarantined"]
+        faults.append(f"{facts[0]}; expected at most {_percent(max_quarantined_fraction)}")
     if before is not None:
         ratio = now["valid_rows"] / before["valid_rows"]
-        low, high = row_ratio
-        change = now["label_share"] - before["label_share"]
-        new = sorted(set(now["features"]) - set(before["features"]))
-        gone = sorted(set(before["features"]) - set(now["features"]))
+        shares = [before["label_share"], now["label_share"]]
         numbers |= {
             "valid_rows": [before["valid_rows"], now["valid_rows"]],
             "row_ratio": ratio,
-            "allowed_row_ratio": [low, high],
-            "label_share": [before["label_share"], now["label_share"]],
+            "allowed_row_ratio": list(row_ratio),
+            "label_share": shares,
             "max_label_share_change": max_label_share_change,
-            "new_features": new,
-            "gone_features": gone,
+            "new_features": sorted(set(now["features"]) - set(before["features"])),
+            "gone_features": sorted(set(before["features"]) - set(now["features"])),
             "same_split": now["split"] == before["split"],
         }
-        if not low <= ratio <= high:
-            faults.append(
-                f"{now['valid_rows']} valid rows are {ratio:.2f} times the champion's "
-                f"{before['valid_rows']}; expected {low:g} to {high:g} times"
-            )
-        if new or gone:
-            other = [f"new: {', '.join(new)}"] * bool(new) + [f"gone: {', '.join(gone)}"] * bool(
-                gone
-            )
-            faults.append(
-                f"the features are not the champion's ({'; '.join(other)}); promotion.start_over "
-                "judges without it"
-            )
-        elif now["split"] != before["split"]:
-            faults.append(
-                f"{_changed(now['split'], before['split'])} changed since the champion's run, "
-                "which may have been trained on rows that are now test rows; promotion.start_over "
-                "judges without it"
-            )
-        if abs(change) > max_label_share_change:
-            faults.append(
-                f"{now['label_share']:.1%} of the rows are positive, against the champion's "
-                f"{before['label_share']:.1%}; expected at most {100 * max_label_share_change:g} "
-                "points of difference"
-            )
-        facts += [
-            f"{now['valid_rows']} valid rows, {ratio:.2f} times the champion's",
-            f"{now['label_share']:.1%} positive against {before['label_share']:.1%}",
-            "the same features",
-        ]
+        rows = (
+            f"{now['valid_rows']} valid rows, {ratio:.2f} times the champion's "
+            f"{before['valid_rows']}"
+        )
+        share = f"{_percent(shares[1])} positive against the champion's {_percent(shares[0])}"
+        facts += [rows, share, "the same features"]
+        if not row_ratio[0] <= ratio <= row_ratio[1]:
+            faults.append(f"{rows}; expected {row_ratio[0]:g} to {row_ratio[1]:g} times")
+        if abs(shares[1] - shares[0]) > max_label_share_change:
+            points = f"{100 * max_label_share_change:g} points"
+            faults.append(f"{share}; expected at most {points} of difference")
+        faults += _other_rows(now, before)
     sentence = f"the data are not as expected: {'; '.join(faults)}" if faults else ", ".join(facts)
     return {"check": "data", "passed": not faults, "sentence": sentence, **numbers}
+
+
+def _other_rows(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
+    """Say why the champion cannot score these test rows, or may have been trained on them."""
+    features, champions = set(now["features"]), set(before["features"])
+    if features != champions:
+        kinds = {"new": features - champions, "gone": champions - features}
+        listed = "; ".join(f"{kind}: {', '.join(sorted(n))}" for kind, n in kinds.items() if n)
+        return [f"other features than the champion's ({listed}). {START_OVER}"]
+    if now["split"] != before["split"]:
+        names = {*now["split"], *before["split"]}
+        changed = sorted(n for n in names if now["split"].get(n) != before["split"].get(n))
+        return [
+            f"{', '.join(changed)} changed since the champion's run, which may have been trained "
+            f"on rows that are now test rows. {START_OVER}"
+        ]
+    return []
 
 
 def check_floor(
@@ -193,6 +189,7 @@ def check_champions(
     champion: str | None,
     tolerance: dict[str, float],
     rows: int,
+    start_over: bool,
 ) -> Check:
     """Ask for no loss against the champion, nor against the best of the kept champions.
 
@@ -205,19 +202,18 @@ def check_champions(
         champion: Run id of the one that serves; None without.
         tolerance: By how much the candidate may be worse.
         rows: Test rows.
+        start_over: Whether the champion need not be compared with.
     """
     faults, facts, best = [], [], {}
     if champion in compared:
         if beyond := not_shown(compared[champion], tolerance):
             faults.append(_loss(beyond, tolerance, f"the champion {champion}", rows))
         facts.append(f"not worse than the champion {champion} ({_said(compared[champion])})")
-    elif champion is not None:
-        why = not_compared.get(champion, "promotion.start_over is set")
-        (facts if "start_over" in why else faults).append(
-            f"not compared with the champion {champion}: {why}"
-        )
-    else:
+    elif champion is None:
         facts.append("there was no champion to compare with")
+    else:
+        why = f"not compared with the champion {champion}: {not_compared[champion]}"
+        (facts if start_over else faults).append(why)
     for metric, sign in WORSE.items():
         if not compared:
             break
@@ -296,5 +292,5 @@ def _said(compared: Difference, bound: str = "at_worst") -> str:
     )
 
 
-def _changed(now: dict[str, Any], before: dict[str, Any]) -> str:
-    return ", ".join(sorted(k for k in {*now, *before} if now.get(k) != before.get(k)))
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -158,7 +158,7 @@ class RunHooks:
             DataError: Another run has the lock; the champion is damaged; see `unattended`.
             NothingNewError: A retraining would repeat what was judged already.
         """
-        unattended.refuse_parts(pipeline)
+        unattended.refuse_parts(pipeline, run_params["only_missing_outputs"])
         project, loader = Path(run_params["project_path"]), self._context.config_loader
         folder = project / output_folder(run_params["env"])
         self._lock = Lock.take(folder / "retraining.lock", run_params["run_id"])
@@ -193,12 +193,10 @@ class RunHooks:
         logger.info("Running %s", node.name)
 
     @hook_impl
-    def after_pipeline_run(
-        self, run_result: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
-    ) -> None:
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Close the log with the verdict and, last, the decision; prune before it."""
-        if "verdict" in run_result:
-            for sentence in run_result["verdict"].load():
+        if "verdict" in pipeline.all_outputs():
+            for sentence in catalog.load("verdict"):
                 logger.info(sentence)
         if unattended.decides(pipeline):
             try:

@@ -27,19 +27,20 @@ def retrains(pipeline: Pipeline) -> bool:
     return "candidate" in pipeline.all_outputs()
 
 
-def refuse_parts(pipeline: Pipeline) -> None:
-    """Stop where a candidate would be judged, or promoted, by a part of a retraining.
+def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool) -> None:
+    """Stop where a part of a retraining would judge or promote what another run left.
 
     Raises:
         DataError: Names the whole.
     """
-    ways = ({"raw_rows", "past_promotions"}, {"past_promotions", "artifacts"})
-    reads = {name for name in pipeline.inputs() if not name.startswith("param")}
-    given = {"artifacts", "past_decisions", "candidate_artifact", "run_id", "provenance"}
-    if not any(way <= reads <= way | given for way in ways):
+    reads = {name for name in pipeline.inputs() if not name.startswith("params:")}
+    always = {"past_promotions", "artifacts", "run_id", "provenance"}
+    retraining = always | {"raw_rows", "past_decisions", "candidate_artifact"}
+    whole = reads in (always, retraining) and "champion" in pipeline.all_outputs()
+    if only_missing_outputs or not whole:
         raise DataError(
-            "Only a whole run may decide who serves, from the raw rows on: kedro run --pipelines "
-            "retraining; or, to restore a champion, kedro run --pipelines rollback."
+            "Only a whole run may decide who serves, from the raw rows to the champion: kedro run "
+            "--pipelines retraining; or, to restore a champion, kedro run --pipelines rollback."
         )
 
 

@@ -242,6 +242,7 @@ def check_champions(
         serving(past_promotions),
         promotion.tolerance.model_dump(),
         comparison["rows"],
+        promotion.start_over,
     )
     judged = [line["test_rows_sha256"] for line in past_promotions if "inputs" in line]
     looks = {
