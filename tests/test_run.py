@@ -477,5 +477,5 @@ def test_every_entry_of_the_catalog_is_used(project: Project) -> None:
 
     with KedroSession.create(project.path) as session:
         entries = session.load_context().config_loader["catalog"].keys()
-    used = set(pipelines["__default__"].datasets())
+    used = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
     assert {name for name in entries if "{" not in name} <= used

@@ -15,11 +15,11 @@ class DataError(DatasetError, ValueError):
     """
 
 
-def row_list(rows: Sequence[int]) -> str:
+def row_list(rows: Sequence[int | str]) -> str:
     """Name rows in a sentence: the first ten, and how many more.
 
     Args:
-        rows: Row numbers, counted from 1 below the header.
+        rows: Row numbers, counted from 1 below the header, or names such as 2026-11-01.csv:3.
 
     Examples:
         >>> row_list([7])

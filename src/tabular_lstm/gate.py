@@ -220,7 +220,7 @@ def check_champions(
         run = min(compared, key=lambda run: sign * champion_metrics[run][metric])
         best[metric] = run
         if run != champion and (beyond := not_shown({metric: compared[run][metric]}, tolerance)):
-            other = f"the best of the kept champions, {run}"
+            other = f"the best of the kept champions, {run},"
             faults.append(_loss(beyond, tolerance, other, rows))
     return {
         "check": "champion",

@@ -89,8 +89,10 @@ class Columns(Parameters):
         label: Name of the column to predict.
         positive_class: The label's value whose probability the network gives.
         negative_class: The label's other value.
-        key: Column that identifies a row, used for the split alone. Default: none, the
-            features identify it.
+        key: Column that identifies a row: it decides the side of the split and, where the raw
+            rows are a directory of files, of the valid rows with the same key the last one
+            counts. In a single file a key may have several rows, and all count. Default: none,
+            the features identify it.
         features: Columns to learn from, in this order. Default: every column but the label
             and the key, in the order of the file.
         categorical: Features that are names and not amounts. Default: none, all are numbers.

@@ -204,7 +204,7 @@ def _in_several_files(raw: pd.DataFrame) -> int:
 
 def _reasons(quarantined: pd.DataFrame) -> str:
     """List the reasons, a line for each column and kind with its first example, commonest first."""
-    found: dict[str, tuple[str, list[Any]]] = {}
+    found: dict[str, tuple[str, list[int | str]]] = {}
     # By place: the file may have columns of these names too.
     for row, reasons in zip(quarantined.iloc[:, 0], quarantined.iloc[:, 1], strict=True):
         for reason in reasons.split("; "):

@@ -1,0 +1,111 @@
+"""A run knows what it was made of."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tabular_lstm import provenance as module
+from tabular_lstm.parameters import BLOCKS
+from tabular_lstm.provenance import fingerprint, provenance
+
+RAW = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": "data/01_raw/rows.csv"}
+
+
+def defaults() -> dict[str, dict[str, Any]]:
+    columns = {"label": "sold", "positive_class": 1, "negative_class": 0}
+    return {
+        name: block.model_validate(columns if name == "columns" else {}).model_dump()
+        for name, block in BLOCKS.items()
+    }
+
+
+def git(path: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    return subprocess.run(
+        ["git", *identity, *arguments], cwd=path, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
+    assert provenance(tmp_path)["git_commit"] is None
+    git(tmp_path, "init")
+    assert provenance(tmp_path)["git_commit"] is None
+    (tmp_path / "file").write_text("one")
+    git(tmp_path, "add", "file")
+    git(tmp_path, "commit", "-m", "one")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    (tmp_path / "untracked").write_text("data")
+    assert provenance(tmp_path)["git_commit"] == commit
+    (tmp_path / "file").write_text("two")
+    assert provenance(tmp_path)["git_commit"] == f"{commit}+"
+
+
+def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert provenance(tmp_path)["git_commit"] is None
+
+
+def test_time_and_packages(tmp_path: Path) -> None:
+    made_of = provenance(tmp_path)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", made_of["time"])
+    assert {"python", "tensorflow", "keras", "kedro", "numpy"} <= made_of["packages"].keys()
+    assert json.dumps(made_of)
+
+
+def test_code_is_the_files_and_the_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "package"
+    (package / "network").mkdir(parents=True)
+    (package / "network/fit.py").write_text("one")
+    monkeypatch.setattr(module, "__file__", str(package / "provenance.py"))
+    seen = [provenance(tmp_path)["code_sha256"]] * 2
+    assert provenance(tmp_path)["code_sha256"] == seen[0]
+    (package / "network/fit.py").write_text("two")
+    seen.append(provenance(tmp_path)["code_sha256"])
+    (package / "network/fit.py").rename(package / "network/build.py")
+    seen.append(provenance(tmp_path)["code_sha256"])
+    monkeypatch.setattr(module, "version", lambda name: "0")
+    seen.append(provenance(tmp_path)["code_sha256"])
+    assert len(set(seen)) == len(seen) - 1
+
+
+@pytest.mark.parametrize(
+    ("block", "name", "value"),
+    [
+        ("training", "seed", 1),
+        ("split", "salt", "b"),
+        ("columns", "positive_class", "1"),
+        ("promotion", "confidence", 0.9),
+        ("promotion", "keep_champions", 1),
+        ("evaluation", "bootstrap_resamples", 100),
+    ],
+)
+def test_what_may_change_a_decision_counts(block: str, name: str, value: Any) -> None:
+    changed = defaults()
+    changed[block][name] = value
+    assert fingerprint(changed, RAW) != fingerprint(defaults(), RAW)
+
+
+@pytest.mark.parametrize(
+    ("block", "name", "value"),
+    [
+        ("promotion", "start_over", True),
+        ("promotion", "keep_candidates", 1),
+        ("retraining", "force", True),
+        ("rollback", "run_id", "a"),
+    ],
+)
+def test_what_cannot_change_a_candidate_does_not(block: str, name: str, value: Any) -> None:
+    changed = defaults()
+    changed[block][name] = value
+    assert fingerprint(changed, RAW) == fingerprint(defaults(), RAW)
+
+
+def test_the_way_the_file_is_read_counts() -> None:
+    other = {**RAW, "load_args": {"decimal": ","}}
+    assert fingerprint(defaults(), other) != fingerprint(defaults(), RAW)
