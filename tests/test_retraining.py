@@ -1,0 +1,525 @@
+"""Retrainings, one after the other: real data, real sessions, what is promoted and what is not."""
+
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.framework.session import KedroSession
+
+from tabular_lstm.artifacts import ChampionDataset
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import sha256
+from tabular_lstm.network.fit import predict
+from tabular_lstm.sequences import to_sequences
+from tabular_lstm.unattended import NothingNewError
+from tests.conftest import Project
+
+# Enough to pass the floor, with room for the chance of so small networks.
+SMALL: dict[str, Any] = {
+    "network": {"ensemble": {"members": 2}},
+    "training": {"epochs": 15},
+    "evaluation": {"bootstrap_resamples": 200, "importance_repeats": 1},
+    "promotion": {"tolerance": {"log_loss": 0.1, "roc_auc": 0.1}},
+}
+LINE = {
+    "run_id",
+    "time",
+    "action",
+    "reason",
+    "champion",
+    "sha256",
+    "replaced",
+    "inputs",
+    "test_rows_sha256",
+}
+
+
+class Retrainer:
+    """A project that is retrained."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.rows = project.raw.read_text().splitlines()
+        self.log_file = project.path / "data/08_reporting/promotions.jsonl"
+        self.champion_file = project.path / "data/06_models/champion.keras"
+
+    def retrain(self, seed: int = 0, **blocks: Any) -> dict[str, Any]:
+        """Retrain, and give the decision."""
+        training = {**SMALL["training"], "seed": seed, **blocks.pop("training", {})}
+        promotion = {**SMALL["promotion"], **blocks.pop("promotion", {})}
+        self.project.run(
+            "retraining", **{**SMALL, "training": training, "promotion": promotion, **blocks}
+        )
+        return self.decision()
+
+    def roll_back(self, run_id: str | None = None) -> dict[str, Any]:
+        self.project.run("rollback", rollback={"run_id": run_id} if run_id else {})
+        return self.decision()
+
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log_file.read_text().splitlines()]
+
+    def decision(self) -> dict[str, Any]:
+        return json.loads(self.project.versions("08_reporting/decision.json")[-1].read_text())
+
+    def write(self, rows: list[str]) -> None:
+        """Write rows below the header."""
+        self.project.raw.write_text("\n".join([self.rows[0], *rows]) + "\n")
+
+    def served(self) -> str:
+        return sha256(self.champion_file.read_bytes())
+
+    def champion(self) -> ChampionDataset:
+        """The catalog's entry."""
+        with KedroSession.create(self.project.path) as session:
+            return session.load_context().catalog.get("champion")
+
+
+@pytest.fixture
+def fresh(project: Project) -> Retrainer:
+    """A project without a champion."""
+    return Retrainer(project)
+
+
+@pytest.fixture
+def house(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Retrainer:
+    """A project with a first champion, trained once for all tests that start from one."""
+    retrainer = Retrainer(project)
+    outputs = tmp_path_factory.getbasetemp() / "first champion"
+    if not outputs.exists():
+        assert retrainer.retrain()["promoted"]
+        shutil.copytree(project.path / "data", outputs)
+    shutil.copytree(outputs, project.path / "data", dirs_exist_ok=True)
+    return retrainer
+
+
+def test_a_first_candidate_is_judged_and_promoted(house: Retrainer) -> None:
+    decision, (line,) = house.decision(), house.log()
+    run = decision["run_id"]
+
+    assert line.keys() == LINE
+    assert (line["run_id"], line["champion"], line["replaced"]) == (run, run, None)
+    assert line["action"] == decision["action"] == "promoted"
+    assert line["reason"] == decision["reason"]
+    assert decision["reason"].startswith("there was no champion to compare with; better than the ")
+    kept = house.project.versions("06_models/candidate.keras")[-1]
+    assert house.champion_file.read_bytes() == kept.read_bytes()
+    assert house.served() == line["sha256"] == decision["candidate"]["sha256"]
+    assert kept.parent.name == run
+
+    assert [check["check"] for check in decision["gate"]] == [
+        "data",
+        "floor",
+        "champion",
+        "artifact",
+    ]
+    assert all(check["passed"] for check in decision["gate"])
+    assert decision["champion"] is None
+    assert decision["candidate"]["metrics"]["interval"].keys() == {
+        "accuracy",
+        "roc_auc",
+        "log_loss",
+    }
+    raw = sha256(house.project.raw.read_bytes())
+    assert decision["data"]["sha256"] == decision["inputs"]["data"] == raw
+    assert decision["data"]["rows"] == decision["data"]["valid_rows"] == 768
+    assert decision["data"]["file"] == "diabetes.csv"
+    assert decision["parameters"]["training"]["epochs"] == 15
+    assert decision["parameters"]["promotion"]["confidence"] == 0.95
+    assert decision["packages"]["keras"]
+    assert decision["git_commit"] is None
+    assert not (house.project.path / "data/06_models/.champion.keras.new").exists()
+
+
+def test_golden_rows_hold_raw_rows_and_what_was_judged(house: Retrainer) -> None:
+    golden = pd.read_parquet(house.project.versions("07_model_output/golden_rows.parquet")[-1])
+    judged = pd.read_csv(
+        house.project.versions("07_model_output/candidate_predictions.csv")[-1], index_col="row"
+    )["network"]
+    test_rows = house.project.rows("test")
+
+    assert len(golden) == 32
+    np.testing.assert_array_equal(golden["judged_probability"], judged[golden.index])
+    assert golden["judged_probability"].min() == judged.min()
+    assert golden["judged_probability"].max() == judged.max()
+    pd.testing.assert_frame_equal(
+        golden.drop(columns="judged_probability"), test_rows.loc[golden.index]
+    )
+    network = house.champion().load().network
+    np.testing.assert_allclose(
+        predict(network, to_sequences(golden, network.schema)), golden["judged_probability"]
+    )
+
+
+def test_both_are_scored_on_the_same_rows(house: Retrainer) -> None:
+    first = house.decision()
+    decision = house.retrain(seed=1)
+
+    assert decision["promoted"]
+    assert decision["champion"]["run_id"] == first["run_id"]
+    assert decision["champion"]["sha256"] == first["candidate"]["sha256"]
+    # The same artifact on the same rows and resamples: the same metrics as a run before.
+    judged = {**first["candidate"]["metrics"]}
+    assert decision["champion"]["metrics"] == judged
+    check = decision["gate"][2]
+    compared = check["compared"][first["run_id"]]
+    for metric in ("log_loss", "roc_auc"):
+        difference = decision["candidate"]["metrics"][metric] - judged[metric]
+        assert compared[metric]["difference"] == pytest.approx(difference)
+        assert difference != 0
+        assert compared[metric]["detectable"] > 0
+    assert check["looks"] == {"these_test_rows": 2, "all": 2}
+    assert house.log()[-1]["replaced"] == first["run_id"]
+    assert house.served() == decision["candidate"]["sha256"] != first["candidate"]["sha256"]
+
+    predictions = pd.read_csv(
+        house.project.versions("07_model_output/champion_predictions.csv")[-1]
+    )
+    candidates = pd.read_csv(house.project.versions("07_model_output/candidate_predictions.csv")[0])
+    np.testing.assert_array_equal(predictions["row"], candidates["row"])
+    np.testing.assert_array_equal(predictions["label"], candidates["label"])
+    np.testing.assert_array_equal(predictions[first["run_id"]], candidates["network"])
+
+
+def test_a_candidate_that_is_worse_is_rejected_and_changes_nothing(house: Retrainer) -> None:
+    before, log = house.served(), house.log_file.read_bytes()
+    decision = house.retrain(
+        network={"ensemble": {"members": 1, "units": [1], "dimensions": 1, "frequencies": 1}},
+        promotion={"tolerance": {"log_loss": 0.0, "roc_auc": 0.0}},
+        training={"learning_rate": 0.001},
+    )
+    line = house.log()[-1]
+
+    assert line["action"] == decision["action"] == "rejected"
+    assert not decision["promoted"]
+    assert line["champion"] == decision["champion"]["run_id"] == house.log()[0]["run_id"]
+    assert line["sha256"] == before == house.served()
+    assert house.log_file.read_bytes().startswith(log)
+
+
+def test_half_shuffled_labels_are_rejected(house: Retrainer) -> None:
+    rng = random.Random(0)
+    rows = house.rows[1:]
+    places = rng.sample(range(len(rows)), len(rows) // 2)
+    labels = [rows[place].rpartition(",")[2] for place in places]
+    rng.shuffle(labels)
+    for place, label in zip(places, labels, strict=True):
+        rows[place] = rows[place].rpartition(",")[0] + "," + label
+    house.write(rows)
+    decision = house.retrain(promotion={"tolerance": {"log_loss": 0.02, "roc_auc": 0.02}})
+
+    assert decision["action"] == "rejected"
+    assert decision["gate"][0]["passed"]
+    assert decision["data"]["sha256"] != house.log()[0]["inputs"]["data"]
+
+
+def test_half_a_file_is_rejected(house: Retrainer) -> None:
+    house.write(house.rows[1:385])
+    decision = house.retrain()
+    assert decision["reason"].startswith(
+        "the data are not as expected: 384 valid rows, 0.50 times the champion's 768; expected 0.75"
+    )
+    assert house.served() == house.log()[0]["sha256"]
+
+
+def test_a_new_column_is_rejected_until_starting_over(house: Retrainer) -> None:
+    house.write(house.rows[1:])
+    table = pd.read_csv(house.project.raw)
+    table.insert(0, "visits", range(len(table)))
+    table.to_csv(house.project.raw, index=False)
+    decision = house.retrain()
+    assert "other features than the champion's (new: visits)" in decision["reason"]
+    assert decision["gate"][2]["compared"] == {}
+    assert "trained on other columns" in decision["gate"][2]["sentence"]
+
+    decision = house.retrain(promotion={"start_over": True}, retraining={"force": True})
+    assert decision["promoted"]
+    assert decision["champion"]["run_id"] == house.log()[0]["run_id"]
+    assert "promotion.start_over is set" in decision["reason"]
+    # From then on it is compared with, and the one before is not.
+    decision = house.retrain(seed=1)
+    first, second = house.log()[0]["run_id"], house.log()[-2]["run_id"]
+    assert list(decision["gate"][2]["compared"]) == [second]
+    assert list(decision["gate"][2]["not_compared"]) == [first]
+
+
+def test_another_split_is_rejected(house: Retrainer) -> None:
+    decision = house.retrain(split={"salt": "another"})
+    assert "salt changed since the champion's run" in decision["reason"]
+    assert decision["champion"]["metrics"] is None
+
+
+def test_nothing_new_trains_nothing(house: Retrainer) -> None:
+    before = house.project.files()
+    with pytest.raises(NothingNewError, match="data, parameters and code are those of run 20"):
+        house.retrain()
+    after = house.project.files()
+    after.pop("data/retraining.lock"), before.pop("data/retraining.lock")
+    assert after == before
+
+    assert house.retrain(retraining={"force": True})["run_id"] != house.log()[0]["run_id"]
+    assert len(house.log()) == 2
+
+
+def test_the_way_back_and_further_back(house: Retrainer) -> None:
+    runs = [house.log()[0]["run_id"], *(house.retrain(seed)["run_id"] for seed in (1, 2))]
+    hashes = [line["sha256"] for line in house.log()]
+    for back in (1, 0):
+        decision = house.roll_back()
+        line = house.log()[-1]
+        assert decision["action"] == line["action"] == "rolled_back"
+        assert line["champion"] == decision["champion"]["run_id"] == runs[back]
+        assert line["replaced"] == runs[back + 1]
+        assert line["reason"] == (
+            f"asked to restore the champion before: run {runs[back]} serves again"
+        )
+        assert house.served() == hashes[back]
+        assert house.champion().load().sha256 == hashes[back]
+    with pytest.raises(DataError) as refused:
+        house.roll_back()
+    assert f"no champion before {runs[0]} to roll back to" in str(refused.value)
+    assert f"restored: {', '.join(runs)}" in str(refused.value)
+
+    decision = house.roll_back(runs[2])
+    assert decision["reason"] == f"asked to restore by its run id: run {runs[2]} serves again"
+    assert house.served() == hashes[2]
+    # What was rolled back from is not trained again by the next retraining.
+    house.roll_back()
+    with pytest.raises(NothingNewError, match=f"run {runs[2]}, which was rolled back from"):
+        house.retrain(seed=2)
+
+
+def test_what_cannot_be_restored_is_named(house: Retrainer) -> None:
+    first = house.log()[0]["run_id"]
+    house.retrain(seed=1)
+    kept = house.project.versions("06_models/candidate.keras")[0]
+    before = house.served(), house.log_file.read_bytes()
+    with pytest.raises(DataError, match=r"Run 2020 never was a champion\. Champions that can be"):
+        house.roll_back("2020")
+    kept.write_bytes(kept.read_bytes()[:-1])
+    with pytest.raises(DataError, match=f"The artifact of run {first} is gone, or is not the one"):
+        house.roll_back()
+    assert (house.served(), house.log_file.read_bytes()) == before
+
+
+def test_a_rollback_mends_a_damaged_champion(house: Retrainer) -> None:
+    whole = house.champion_file.read_bytes()
+    house.champion_file.write_bytes(whole[:1000])
+    with pytest.raises(DataError, match="It was changed since, and was not loaded"):
+        house.retrain(seed=1)
+    house.roll_back(house.log()[0]["run_id"])
+    assert house.champion_file.read_bytes() == whole
+    assert house.retrain(seed=1)["promoted"]
+
+
+def test_a_kept_champion_that_is_gone_is_left_out_and_named(house: Retrainer) -> None:
+    house.retrain(seed=1)
+    first = house.project.versions("06_models/candidate.keras")[0]
+    first.unlink()
+    decision = house.retrain(seed=2)
+    assert decision["gate"][2]["not_compared"] == {first.parent.name: "its artifact is gone"}
+    assert len(decision["gate"][2]["compared"]) == 1
+
+
+def test_a_decision_that_is_gone_is_missed(house: Retrainer) -> None:
+    house.project.versions("08_reporting/decision.json")[-1].unlink()
+    with pytest.raises(DataError, match=r"The decision of run .* is gone"):
+        house.retrain(seed=1)
+
+
+def test_old_runs_are_pruned_and_champions_and_decisions_kept(house: Retrainer) -> None:
+    keep = {"keep_candidates": 2, "keep_champions": 2}
+    promoted = [house.log()[0]["run_id"], house.retrain(1, promotion=keep)["run_id"]]
+    strict = {**keep, "tolerance": {"log_loss": 0.0, "roc_auc": 0.0}}
+    weak = {"ensemble": {"members": 1, "units": [1], "dimensions": 1, "frequencies": 1}}
+    rejected = [house.retrain(seed, network=weak, promotion=strict)["run_id"] for seed in range(3)]
+    assert [line["action"] for line in house.log()] == ["promoted"] * 2 + ["rejected"] * 3
+
+    def runs(output: str) -> list[str]:
+        return [version.parent.name for version in house.project.versions(output)]
+
+    reporting = {path.name for path in (house.project.path / "data/08_reporting").glob("*.*")}
+    assert {"report.html", "metrics.json", "roc_curve.json"} <= reporting
+    for output in (
+        "02_intermediate/quarantined_rows.csv",
+        "03_primary/train_rows.parquet",
+        "06_models/candidate.keras",
+        "08_reporting/report.html",
+        "08_reporting/roc_curve.json",
+    ):
+        assert runs(output) == [*promoted, *rejected[1:]], output
+    assert runs("08_reporting/decision.json") == [*promoted, *rejected]
+    house.roll_back()
+    assert house.served() == house.log()[0]["sha256"]
+
+
+def test_rows_keep_their_sides_and_a_changed_file_is_judged_anew(house: Retrainer) -> None:
+    sides = {side: house.project.rows(side) for side in ("train", "test")}
+    rows = house.rows[1:]
+    corrected = [row[:-1] + ("0" if row[-1] == "1" else "1") for row in rows[:5]]
+    reordered = [*rows[700:], *corrected, *rows[100:700]]
+    house.write(reordered)
+    decision = house.retrain()
+
+    assert decision["gate"][2]["looks"] == {"these_test_rows": 1, "all": 2}
+    features = [name for name in sides["train"] if name != "diabetes"]
+    now = {side: house.project.rows(side) for side in sides}
+    for side, other in (("train", "test"), ("test", "train")):
+        moved = pd.merge(sides[side][features], now[other][features])
+        assert moved.empty
+    assert decision["data"]["valid_rows"] == len(reordered)
+
+
+def test_a_candidate_without_probabilities_is_rejected(
+    house: Retrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tabular_lstm.network import fit  # noqa: PLC0415
+
+    train = fit.train
+
+    def broken(*arguments: Any) -> Any:
+        model, history = train(*arguments)
+        model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+        return model, history
+
+    monkeypatch.setattr(fit, "train", broken)
+    decision = house.retrain(seed=1)
+    assert decision["action"] == "rejected"
+    assert "the candidate gives no probability for 147 of 147 test rows" in decision["reason"]
+    assert house.served() == house.log()[0]["sha256"]
+
+
+def test_a_constant_candidate_is_rejected(
+    house: Retrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tabular_lstm.network import fit  # noqa: PLC0415
+
+    train = fit.train
+
+    def broken(*arguments: Any) -> Any:
+        model, history = train(*arguments)
+        model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+        return model, history
+
+    monkeypatch.setattr(fit, "train", broken)
+    decision = house.retrain(seed=1)
+    assert decision["action"] == "rejected"
+    assert "not shown to be better than the majority class" in decision["reason"]
+
+
+def test_an_artifact_that_differs_from_what_was_judged_is_not_promoted(
+    house: Retrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between judging and reading back, the file is exchanged for the champion's."""
+    from tabular_lstm.pipelines.promotion import nodes  # noqa: PLC0415
+
+    champion, choose = house.champion_file.read_bytes(), nodes.choose_golden_rows
+
+    def exchange(*arguments: Any) -> Any:
+        house.project.versions("06_models/candidate.keras")[-1].write_bytes(champion)
+        return choose(*arguments)
+
+    monkeypatch.setattr(nodes, "choose_golden_rows", exchange)
+    decision = house.retrain(seed=1)
+    assert decision["action"] == "rejected"
+    assert "read back from disk gives other probabilities for 32 of 32" in decision["reason"]
+
+
+def test_a_run_reads_its_own_outputs_whatever_another_saves(
+    house: Retrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer candidate, as of a `kedro run` at the same time, is not judged."""
+    from tabular_lstm.pipelines.training import nodes  # noqa: PLC0415
+
+    newer = house.project.path / "data/06_models/candidate.keras/2999-01-01T00.00.00.000Z"
+    train = nodes.train_network
+
+    def meanwhile(*arguments: Any) -> Any:
+        newer.mkdir()
+        shutil.copy(house.champion_file, newer / "candidate.keras")
+        return train(*arguments)
+
+    monkeypatch.setattr(nodes, "train_network", meanwhile)
+    decision = house.retrain(seed=1)
+    assert decision["promoted"]
+    assert house.served() == decision["candidate"]["sha256"]
+    assert house.served() != house.log()[0]["sha256"]
+
+
+def test_a_failed_run_changes_nothing_and_lets_the_next_in(
+    house: Retrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tabular_lstm import report  # noqa: PLC0415
+
+    def fail(*_: Any) -> str:
+        raise RuntimeError("the page cannot be drawn")
+
+    before = house.served(), house.log_file.read_bytes()
+    with monkeypatch.context() as broken:
+        broken.setattr(report, "page", fail)
+        with pytest.raises(RuntimeError, match="cannot be drawn"):
+            house.retrain(seed=1)
+    assert (house.served(), house.log_file.read_bytes()) == before
+    assert house.retrain(seed=1)["promoted"]
+
+
+def test_another_environment_has_a_champion_of_its_own(house: Retrainer) -> None:
+    before = house.served()
+    house.project.run("retraining", env="italy_power_demand", **SMALL)
+    folder = house.project.path / "data/italy_power_demand"
+    assert (folder / "06_models/champion.keras").exists()
+    assert (folder / "retraining.lock").exists()
+    assert len((folder / "08_reporting/promotions.jsonl").read_text().splitlines()) == 1
+    assert house.served() == before
+
+
+# From the command line
+
+
+def declare(house: Retrainer) -> None:
+    path = house.project.path / "conf/local/parameters.yml"
+    path.write_text(json.dumps(SMALL))
+
+
+def test_the_log_of_a_night(house: Retrainer) -> None:
+    """Unchanged, rejected, rolled back where it cannot: exit codes and last lines."""
+    declare(house)
+    unchanged = house.project.command("run", "--pipelines", "retraining")
+    assert (unchanged.returncode, unchanged.stderr) == (0, "")
+    first, last = unchanged.stdout.splitlines()
+    assert " of environment base, to data/" in first
+    assert "INFO    Unchanged: data, parameters and code are those of run 20" in last
+
+    house.write(house.rows[1:385])
+    rejected = house.project.command("run", "--pipelines", "retraining")
+    assert (rejected.returncode, rejected.stderr) == (0, "")
+    last = rejected.stdout.splitlines()[-1]
+    assert "INFO    Rejected run 20" in last
+    assert "384 valid rows, 0.50 times the champion's 768; expected 0.75 to 2 times" in last
+    assert last.endswith(f"The champion stays run {house.log()[0]['run_id']}.")
+
+    nowhere = house.project.command("run", "--pipelines", "rollback")
+    assert nowhere.returncode == 1
+    assert nowhere.stderr.startswith("Error: There is no champion before")
+    assert "Traceback" not in nowhere.stderr + nowhere.stdout
+
+    part = house.project.command("run", "--pipelines", "promotion")
+    assert part.returncode == 1
+    assert part.stderr.startswith("Error: Only a whole run may decide who serves")
+
+
+def test_what_a_retraining_cannot_judge_is_refused_at_once(fresh: Retrainer) -> None:
+    finished = fresh.project.command(
+        "run", "--pipelines", "retraining", "--params", "split.test_fraction=0"
+    )
+    assert finished.returncode == 1
+    assert "Error: split.test_fraction = 0: a retraining judges on test rows" in finished.stderr
+    assert "Running" not in finished.stdout
+    assert not os.path.exists(fresh.log_file)
+    assert not Path(fresh.champion_file).exists()
