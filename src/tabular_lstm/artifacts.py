@@ -111,14 +111,14 @@ class VersionsDataset(AbstractDataset[None, dict[str, Callable[[], Any]]]):
 
     def load(self) -> dict[str, Callable[[], Any]]:
         """List the versions, oldest first."""
-        runs = self._version().list_versions(full_path=False)
-        return {run: self._version(run).load for run in sorted(runs)}
+        runs = self._entry().list_versions(full_path=False)
+        return {run: self._entry(run).load for run in sorted(runs)}
 
     def save(self, data: None) -> None:
         """Refuse: the versions are another entry's."""
         raise DataError(f"{self._dataset['filepath']} is read only here.")
 
-    def _version(self, run: str | None = None) -> Any:
+    def _entry(self, run: str | None = None) -> Any:
         return AbstractDataset.from_config("version", self._dataset, load_version=run)
 
     def _describe(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
+from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.io.core import Version
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -83,7 +83,7 @@ def read_own_outputs(pipeline: Pipeline, catalog: Any, run_id: str) -> None:
     """
     for name in {*pipeline.all_outputs(), *pipeline.inputs() & GIVEN_BY_THE_RUN}:
         dataset = catalog.get(name)
-        if getattr(dataset, "_version", None) is not None:
+        if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
             dataset._version = Version(run_id, run_id)
 
 

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from kedro.io import AbstractVersionedDataset
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.errors import DataError
@@ -115,7 +116,8 @@ def prune(catalog: Any, lines: list[Line], keep_candidates: int, keep_champions:
     pruned = set()
     for name in catalog:
         dataset = catalog.get(name)
-        if name == "decision" or getattr(dataset, "_version", None) is None:
+        versioned = isinstance(dataset, AbstractVersionedDataset) and dataset._version
+        if name == "decision" or not versioned:
             continue
         for version in Path(dataset._filepath).glob("*/"):
             if version.name < oldest and version.name not in kept:
