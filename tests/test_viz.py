@@ -68,8 +68,9 @@ CANDIDATE = {
 
 @pytest.fixture
 def address(project: Project) -> Iterator[str]:
-    """Serve Kedro-Viz of a project that has run once."""
-    project.run(**TINY)
+    """Serve Kedro-Viz of a project that was retrained once."""
+    project.run("retraining", **{**TINY, "training": {"epochs": 20}})
+    pipelines.set_requested(None)
     port = free_port()
     log = project.path / "viz.log"
     with log.open("wb") as output:
@@ -124,7 +125,8 @@ def test_layers_pipelines_and_previews(address: str) -> None:
     collapsible = {node["name"] for node in main["nodes"] if node["type"] == "modularPipeline"}
     assert collapsible == {"data_processing", "reshaping", "training", "evaluation"}
     datasets = [node for node in main["nodes"] if node["type"] == "data"]
-    assert {node["layer"] for node in datasets} == set(LAYERS)
+    assert {node["name"] for node in datasets if node["layer"] is None} == {"run_id"}
+    assert {node["layer"] for node in datasets if node["layer"]} == set(LAYERS)
     in_memory = "io.memory_dataset.MemoryDataset"
     persisted = [node for node in datasets if node["dataset_type"] != in_memory]
     assert len(persisted) == 20
@@ -137,6 +139,23 @@ def test_layers_pipelines_and_previews(address: str) -> None:
     assert json.loads(previews["candidate"]) == CANDIDATE
 
 
+def test_the_gate_the_champion_and_the_decision(address: str) -> None:
+    graph = fetch(f"{address}/api/pipelines/retraining")
+
+    assert graph["layers"] == LAYERS
+    nodes = {node["name"]: node for node in graph["nodes"]}
+    gate = {"check_data", "check_floor", "check_champions", "check_artifact", "decide", "promote"}
+    assert gate <= nodes.keys()
+    previews = {
+        name: json.loads(fetch(f"{address}/api/nodes/{nodes[name]['id']}")["preview"])
+        for name in ("decision", "promotions", "champion")
+    }
+    assert previews["decision"]["promoted"]
+    assert previews["decision"]["gate"][0]["check"] == "data"
+    assert previews["promotions"][0]["run_id"] == previews["decision"]["run_id"]
+    assert previews["champion"] == CANDIDATE
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("REQUIRE_BROWSER"),
@@ -144,6 +163,16 @@ def test_layers_pipelines_and_previews(address: str) -> None:
 )
 def test_a_browser_shows_every_node(address: str) -> None:
     assert CHROMIUM, "REQUIRE_BROWSER is set and there is no chromium: apt-get install chromium"
+    for pipeline in ("__default__", "retraining", "rollback"):
+        drawn = drawn_by_a_browser(f"{address}/?pid={pipeline}&expandAllPipelines=true")
+        for node in pipelines[pipeline].nodes:
+            name = node.name.rpartition(".")[2]
+            assert f">{name}<" in drawn, name
+
+
+def drawn_by_a_browser(address: str) -> str:
+    """Open a page and give what stands in its graph."""
+    assert CHROMIUM
     with tempfile.TemporaryDirectory() as profile:
         finished = subprocess.run(
             [
@@ -160,17 +189,14 @@ def test_a_browser_shows_every_node(address: str) -> None:
                 "--window-size=2000,3000",
                 "--virtual-time-budget=30000",
                 "--dump-dom",
-                f"{address}/?expandAllPipelines=true",
+                address,
             ],
             check=True,
             capture_output=True,
             text=True,
             timeout=120,
         )
-    drawn = finished.stdout.partition('id="nodes"')[2]
-    for node in pipelines["__default__"].nodes:
-        name = node.name.rpartition(".")[2]
-        assert f">{name}<" in drawn, name
+    return finished.stdout.partition('id="nodes"')[2]
 
 
 def test_the_page_can_be_built(project: Project) -> None:
