@@ -470,13 +470,17 @@ def test_a_failed_run_changes_nothing_and_lets_the_next_in(
 
 
 def test_another_environment_has_a_champion_of_its_own(house: Retrainer) -> None:
-    before = house.served()
-    house.project.run("retraining", env="italy_power_demand", **SMALL)
+    before, env = house.served(), "italy_power_demand"
+    house.project.run("retraining", env=env, **SMALL)
     folder = house.project.path / "data/italy_power_demand"
     assert (folder / "06_models/champion.keras").exists()
     assert (folder / "retraining.lock").exists()
     assert len((folder / "08_reporting/promotions.jsonl").read_text().splitlines()) == 1
     assert house.served() == before
+    # The way back is the environment's too.
+    (folder / "06_models/champion.keras").write_bytes(b"cut off")
+    with pytest.raises(DataError, match=f"kedro run --env {env} --pipelines rollback --params ro"):
+        house.project.run("retraining", env=env, **SMALL)
 
 
 # From the command line

@@ -132,6 +132,7 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
         filepath: Of the champion.
         log: `filepath` of the promotion log.
         artifacts: `filepath` of the versioned candidates, which the champion is a copy of.
+        run_command: How to run in this environment, for messages.
     """
 
     def __init__(
@@ -139,11 +140,13 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
         filepath: str,
         log: dict[str, str],
         artifacts: dict[str, str],
+        run_command: str = "kedro run",
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = Path(filepath)
         self._log = PromotionLogDataset(log["filepath"])
         self._artifacts = Path(artifacts["filepath"])
+        self._run_command = run_command
         self.metadata = metadata
 
     def load(self) -> Artifact:
@@ -159,8 +162,8 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
         lines = changes(self._log.load())
         if not lines:
             raise DataError(
-                f"{self._filepath}: no champion yet. kedro run --pipelines retraining trains, "
-                "judges and promotes one."
+                f"{self._filepath}: no champion yet. {self._run_command} --pipelines retraining "
+                "trains, judges and promotes one."
             )
         named, content = lines[-1], self._content()
         if content is not None and sha256(content) == named["sha256"]:
@@ -171,12 +174,12 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
             if kept.exists() and sha256(kept.read_bytes()) == named["sha256"]:
                 return Artifact(kept.read_bytes(), str(kept))
         found = "is not there" if content is None else f"has SHA-256 {sha256(content)}"
-        run = named["champion"]
+        run, rollback = named["champion"], f"{self._run_command} --pipelines rollback"
         raise DataError(
             f"{self._filepath} {found}; expected {named['sha256']} of run {run}, which the "
-            f"promotion log names. It was changed since, and was not loaded. To put the artifact "
-            f"of run {run} back: kedro run --pipelines rollback --params rollback.run_id={run}. "
-            "To restore the champion before it: kedro run --pipelines rollback."
+            "promotion log names. It was changed since, and was not loaded. To put the artifact of "
+            f"run {run} back: {rollback} --params rollback.run_id={run}. To restore the champion "
+            f"before it: {rollback}."
         )
 
     def save(self, data: Artifact) -> None:

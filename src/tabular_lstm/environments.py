@@ -18,8 +18,18 @@ def output_folder(env: str | None) -> str:
     return "data" if env in {None, "base", "local"} else f"data/{env}"
 
 
+def run_command(env: str | None) -> str:
+    """Say how to run in an environment, for messages that name a command to copy.
+
+    Examples:
+        >>> run_command(None), run_command("nightly")
+        ('kedro run', 'kedro run --env nightly')
+    """
+    return "kedro run" if env in {None, "base", "local"} else f"kedro run --env {env}"
+
+
 class EnvironmentConfigLoader(OmegaConfigLoader):
-    """Kedro's config loader, plus `${outputs:}` for the catalog.
+    """Kedro's config loader, plus `${outputs:}` and `${run_command:}` for the catalog.
 
     Not a hook, because Kedro-Viz loads the catalog without the project's hooks.
     """
@@ -31,5 +41,6 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
         process, each with its environment, from answering for each other.
         """
         OmegaConf.register_resolver("outputs", lambda: output_folder(self.env), replace=True)
+        OmegaConf.register_resolver("run_command", lambda: run_command(self.env), replace=True)
         config: dict[str, Any] = super().__getitem__(key)
         return config

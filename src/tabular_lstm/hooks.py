@@ -169,6 +169,7 @@ class RunHooks:
             }
             made_of = {
                 **provenance(project),
+                "environment": run_params["env"] or "base",
                 "parameters": parameters,
                 "parameters_sha256": fingerprint(parameters, loader["catalog"]["raw_rows"]),
             }

@@ -279,9 +279,10 @@ def decide(
     """Write the decision down, with all that it rests on.
 
     Returns:
-        `run_id`, `time`, `action`, `promoted`, `reason`, the `gate`'s four checks, `candidate`,
-        `champion` (that served until now, or None) and `baselines` with their metrics, `data`,
-        `inputs` (hashes of data, parameters and code), `parameters`, `packages`, `git_commit`.
+        `run_id`, `time`, `environment`, `action`, `promoted`, `reason`, the `gate`'s four checks,
+        `candidate`, `champion` (that served until now, or None) and `baselines` with their metrics,
+        `data`, `inputs` (hashes of data, parameters and code), `parameters`, `packages`,
+        `git_commit`.
     """
     checks = [data_check, floor_check, champion_check, artifact_check]
     accepted, reason = gate.verdict(checks)
@@ -292,6 +293,7 @@ def decide(
     return {
         "run_id": run_id,
         "time": provenance["time"],
+        "environment": provenance["environment"],
         "action": "promoted" if accepted else "rejected",
         "promoted": accepted,
         "reason": reason,

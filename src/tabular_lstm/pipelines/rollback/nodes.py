@@ -51,6 +51,7 @@ def choose_champion(
     return {
         "run_id": run_id,
         "time": provenance["time"],
+        "environment": provenance["environment"],
         "action": "rolled_back",
         "promoted": False,
         "reason": f"asked to restore {asked}: run {run} serves again",
