@@ -12,6 +12,7 @@ its line is written, and `champion.keras` follows.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ class PromotionLogDataset(AbstractDataset[Line, list[Line]]):
         return lines
 
     def save(self, data: Line) -> None:
-        """Append a line."""
+        """Append a line, once all that it rests on has reached the disk."""
+        os.sync()
         append_line(self._filepath, json.dumps(data, ensure_ascii=False))
 
     def preview(self) -> JSONPreview:
