@@ -165,3 +165,33 @@ def test_every_probability_falls_into_a_bar() -> None:
         assert sum(bars.y) == pytest.approx(1)
         assert min(bars.x) - bars.width / 2 >= -1e-9
         assert max(bars.x) + bars.width / 2 <= 1 + 1e-9
+
+
+def test_intervals_stand_side_by_side_in_the_colors_of_their_models() -> None:
+    measured = {
+        model: {
+            "roc_auc": 0.8 - place / 10,
+            "log_loss": 0.4 + place / 10,
+            "interval": {
+                "roc_auc": [0.7 - place / 10, 0.85 - place / 10],
+                "log_loss": [0.3 + place / 10, 0.55 + place / 10],
+            },
+        }
+        for place, model in enumerate(["network", "champion", *list(PREDICTIONS)[1:]])
+    }
+    figure = figures.intervals(measured)
+    assert len(figure.data) == 10
+    colors = figures.COLORS | {"champion": figures.CHAMPION_COLOR}
+    names = figures.NAMES | {"network": "candidate", "champion": "champion"}
+    panels = {"roc_auc": ("y", figure.layout.xaxis), "log_loss": ("y2", figure.layout.xaxis2)}
+    for metric, (panel, axis) in panels.items():
+        lines = [line for line in figure.data if line.yaxis == panel]
+        assert axis.title.text.startswith({"roc_auc": "ROC AUC", "log_loss": "log loss"}[metric])
+        for line, (model, points) in zip(lines, measured.items(), strict=True):
+            low, high = points["interval"][metric]
+            assert list(line.x) == [low, points[metric], high]
+            assert set(line.y) == {line.name} == {names[model]}
+            assert line.line.color == line.marker.color == colors[model]
+    assert len(set(colors.values())) == 5
+    # The first model on top.
+    assert figure.layout.yaxis.autorange == figure.layout.yaxis2.autorange == "reversed"

@@ -21,6 +21,7 @@ NAMES = {
     "hist_gradient_boosting": "gradient boosting",
     "majority_class": "majority class",
 }
+CHAMPION_COLOR = "#000000"
 Predictions = dict[str, np.ndarray]
 
 
@@ -143,6 +144,35 @@ def score_distribution(
         annotation_text="decision threshold",
     )
     return figure.update_layout(barmode="overlay", xaxis_range=[0, 1])
+
+
+def intervals(models: dict[str, dict[str, Any]]) -> go.Figure:
+    """Draw ROC AUC and log loss of each model with their 95 % intervals, the first model on top.
+
+    Args:
+        models: Metrics by model: `network` for the candidate, `champion`, and the baselines.
+    """
+    # Panels one above the other: so they fit a phone, and no name needs a legend.
+    figure = _figure("Candidate beside the others", "", "").set_subplots(rows=2, cols=1)
+    colors = COLORS | {"champion": CHAMPION_COLOR}
+    names = NAMES | {"network": "candidate", "champion": "champion"}
+    panels = {"roc_auc": "ROC AUC, more is better", "log_loss": "log loss, less is better"}
+    for row, (metric, title) in enumerate(panels.items(), 1):
+        for model, measured in models.items():
+            low, high = measured["interval"][metric]
+            figure.add_scatter(
+                x=[low, measured[metric], high],
+                y=[names[model]] * 3,
+                name=names[model],
+                mode="lines+markers",
+                line={"color": colors[model], "width": 3},
+                marker={"color": colors[model], "size": [0, 12, 0], "opacity": 1},
+                showlegend=False,
+                row=row,
+                col=1,
+            )
+        figure.update_xaxes(title_text=title, row=row, col=1)
+    return figure.update_yaxes(autorange="reversed")
 
 
 def _figure(title: str, x: str, y: str) -> go.Figure:

@@ -1,10 +1,22 @@
-"""The report for people: one HTML page that opens without a network."""
+"""The report for people: one HTML page that opens without a network.
 
-from html import escape
+The words and the layout are in `report.html.jinja`; here is what they are filled with.
+"""
+
+from importlib import resources
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+import yaml
+from jinja2 import Environment, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from tabular_lstm import figures as draw
+from tabular_lstm.environments import output_folder, run_command
+from tabular_lstm.gate import WORSE, Check
+
+LISTED = 20
 
 
 def page(
@@ -14,5 +26,73 @@ def page(
     quarantined_rows: pd.DataFrame,
     figures: dict[str, go.Figure],
 ) -> str:
-    """Write the page."""
-    return f"<!doctype html><title>{escape(decision['reason'])}</title>"
+    """Write the page.
+
+    Args:
+        decision: See `pipelines.promotion.nodes.decide`.
+        metrics: The run's metrics, for what they say of the network.
+        verdict: Sentences on the candidate against the baselines.
+        quarantined_rows: `row`, `reason`, and the cells; the first 20 are shown.
+        figures: The evaluation's figures by name, in the order to show them.
+
+    Returns:
+        HTML with plotly.js in it, so about 5 MB. It fetches nothing.
+    """
+    champion, env = decision["champion"], decision["environment"]
+    models = {"network": decision["candidate"]["metrics"]}
+    if champion and champion["metrics"]:
+        models["champion"] = champion["metrics"]
+    models |= decision["baselines"]
+    checks = {check["check"]: check for check in decision["gate"]}
+    drawn = {"intervals": draw.intervals(models), **figures}
+    # Cells come from the user's file, so that everything is escaped but what `safe` lets through.
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = resources.files("tabular_lstm").joinpath("report.html.jinja").read_text("utf-8")
+    return environment.from_string(template).render(
+        decision=decision,
+        checks=checks,
+        failed=[check for check in decision["gate"] if not check["passed"]],
+        seen_worse=_seen_worse(checks["champion"]),
+        worse=WORSE,
+        models=models,
+        metrics=metrics,
+        verdict=verdict,
+        quarantined=quarantined_rows.head(LISTED).astype(object).fillna(""),
+        folder=output_folder(env),
+        run_command=run_command(env),
+        quarantined_count=len(quarantined_rows),
+        parameters=yaml.safe_dump(decision["parameters"], sort_keys=False, allow_unicode=True),
+        titles={name: figure.layout.title.text for name, figure in drawn.items()},
+        figures={name: _json(figure) for name, figure in drawn.items()},
+        plotly_js=get_plotlyjs(),
+    )
+
+
+def _seen_worse(check: Check) -> bool:
+    """Tell a loss beyond the tolerance from one that so few rows only cannot rule out."""
+    return any(
+        WORSE[metric] * numbers["difference"] > check["tolerance"][metric]
+        for compared in check["compared"].values()
+        for metric, numbers in compared.items()
+    )
+
+
+def _json(figure: go.Figure) -> str:
+    """Write a figure as plotly's JSON, where no `<` is left that could end its script element.
+
+    Without its title, which the page says itself: plotly would cut it off on a narrow screen.
+    """
+    shown = go.Figure(figure).update_layout(
+        title=None,
+        font={"family": "system-ui, sans-serif", "color": "#1f2328"},
+        margin={"t": 32, "r": 16, "b": 48, "l": 16},
+        # Else a finger that scrolls the page would zoom the figure.
+        dragmode=False,
+    )
+    shown.update_yaxes(automargin=True, ticklabelstandoff=6)
+    # Above the plot, where a label fits wherever its line stands.
+    shown.update_annotations(xanchor="auto", yanchor="bottom")
+    text: str = shown.to_json()
+    return text

@@ -1,0 +1,427 @@
+"""The report, of real retrainings: what it says, in which order, and that it is safe to open."""
+
+import copy
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.io
+import pytest
+from plotly.offline import get_plotlyjs
+
+from tabular_lstm import report
+from tabular_lstm.pipelines.promotion.pipeline import FIGURES
+from tests.conftest import TINY, Project
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+HOSTILE_NAME = "</script><script>document.title='mine'</script>"
+HOSTILE_CELL = '<script>document.title="mine"</script>'
+QUARANTINED = 25
+HEADINGS = [
+    "The four checks",
+    "The candidate beside the others",
+    "What changed in the data since the champion",
+    "The figures",
+    "Quarantined rows",
+    "How to roll back",
+    "Small print",
+]
+
+
+class Parsed(HTMLParser):
+    """What a browser makes of the page: elements, attributes, and the text that is shown."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._hidden = False
+        self.feed(page)
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._hidden = tag in {"script", "style"}
+        if tag not in {"code", "span"}:
+            self.text += " § " if tag == "h2" else " "
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.text += data
+
+
+@dataclass
+class Run:
+    """A retraining's outputs."""
+
+    folder: Path
+    run_id: str
+
+    def read(self, output: str) -> str:
+        (path,) = (self.folder / output / self.run_id).iterdir()
+        return path.read_text()
+
+    @property
+    def page(self) -> str:
+        return self.read("08_reporting/report.html")
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        return json.loads(self.read("08_reporting/decision.json"))
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What `report.page` took."""
+        quarantined = self.folder / "02_intermediate/quarantined_rows.csv" / self.run_id
+        return {
+            "decision": self.decision,
+            "metrics": json.loads(self.read("08_reporting/metrics.json")),
+            "verdict": json.loads(self.read("08_reporting/verdict.json")),
+            "quarantined_rows": pd.read_csv(quarantined / "quarantined_rows.csv"),
+            "figures": {
+                name: plotly.io.from_json(self.read(f"08_reporting/{output}.json"))
+                for name, output in FIGURES.items()
+            },
+        }
+
+
+@pytest.fixture
+def runs(project: Project, tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """A first promotion, one over that champion, and a rejection of a hostile file."""
+    kept = tmp_path_factory.getbasetemp() / "reports"
+    if not kept.exists():
+        for seed in (0, 1, 2):
+            if seed == 2:
+                spoil(project.raw)
+            project.run(
+                "retraining",
+                **TINY | {"training": {"epochs": 20, "seed": seed}},
+                promotion={"tolerance": {"log_loss": 1, "roc_auc": 1}},
+            )
+        shutil.copytree(project.path / "data", kept)
+    shutil.copytree(kept, project.path / "data", dirs_exist_ok=True)
+    ids = sorted(path.name for path in (kept / "08_reporting/report.html").iterdir())
+    return [Run(kept, run_id) for run_id in ids]
+
+
+def spoil(path: Path) -> None:
+    """Add a column with a name that would run as a script, and such cells."""
+    rows = pd.read_csv(path, dtype=str)
+    rows.insert(0, HOSTILE_NAME, [str(row) for row in range(len(rows))])
+    rows.loc[: QUARANTINED - 1, "glucose"] = HOSTILE_CELL
+    rows.to_csv(path, index=False)
+
+
+def text(run: Run) -> str:
+    return Parsed(run.page).text
+
+
+def section(shown: str, heading: str) -> str:
+    """The text from a heading to the next."""
+    (found,) = [part for part in shown.split("§ ") if part.startswith(heading)]
+    return found
+
+
+def test_the_verdict_comes_first_and_all_else_in_its_order(runs: list[Run]) -> None:
+    for run, word in zip(runs, ["Promoted", "Promoted", "Rejected"], strict=True):
+        parsed = Parsed(run.page)
+        verdict, *sections = parsed.text.split("§ ")
+        mark = "✓" if word == "Promoted" else "✗"
+        assert verdict.startswith(f"{word}: run {run.run_id} {mark} {word} The ")
+        assert run.decision["reason"] in verdict
+        for shown, heading in zip(sections, HEADINGS, strict=True):
+            assert shown.startswith(heading)
+        assert ("html", {"lang": "en"}) in parsed.elements
+        assert ("meta", {"charset": "utf-8"}) in parsed.elements
+
+
+def test_a_first_promotion_has_nothing_to_compare_with_or_roll_back_to(runs: list[Run]) -> None:
+    run = runs[0]
+    shown = text(run)
+    assert f"The new model, of run {run.run_id}, now serves. It is the first one" in shown
+    assert "No champion yet" in section(shown, "What changed in the data since the champion")
+    assert "the model that served until this run" not in shown
+    assert "nothing to roll back to" in section(shown, "How to roll back")
+    assert "kedro run" not in shown
+
+
+def test_a_promotion_names_the_champion_that_it_replaces(runs: list[Run]) -> None:
+    first, second, _ = runs
+    shown = text(second)
+    assert f"The new model, of run {second.run_id}, now serves." in shown
+    assert f"the model that it replaces, of run {first.run_id}" in shown
+    assert "the model that served until this run" in shown
+    assert "Champion's file the same, byte for byte" in shown
+    assert "the same as then; chosen in the same way" in shown
+
+
+def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
+    for run in runs:
+        checks = section(text(run), "The four checks")
+        for check in run.decision["gate"]:
+            mark = "✓ passed" if check["passed"] else "✗ failed"
+            sentence = check["sentence"]
+            assert f"{mark} {sentence[0].upper()}{sentence[1:]}." in checks
+    champions = runs[1].decision["gate"][2]
+    checks = section(text(runs[1]), "The four checks")
+    for metric in ("log_loss", "roc_auc"):
+        numbers = champions["compared"][runs[0].run_id][metric]
+        assert f"{numbers['difference']:+.4f}" in checks
+        assert f"{numbers['at_worst']:+.4f}" in checks
+        assert f"{numbers['detectable']:.4f}" in checks
+    assert "Tolerance: log loss 1, ROC AUC 1" in checks
+    assert "Confidence: 95 %" in checks
+    assert "Looks at these test rows: 2" in checks
+    assert f"that {champions['rows']} test rows would show" in checks
+
+
+def test_a_better_log_loss_is_a_lower_one(runs: list[Run]) -> None:
+    inputs = runs[1].inputs
+    compared = inputs["decision"]["gate"][2]["compared"][runs[0].run_id]
+    compared["log_loss"] |= {"difference": -0.1234, "at_worst": 0.0123}
+    compared["roc_auc"] |= {"difference": 0.2345, "at_worst": -0.0234}
+    shown = Parsed(report.page(**inputs)).text
+    for words in ("-0.1234 better", "+0.0123 worse", "+0.2345 better", "-0.0234 worse"):
+        assert words in shown
+
+
+def test_every_model_stands_in_the_table_with_its_intervals(runs: list[Run]) -> None:
+    for run in runs:
+        decision = run.decision
+        table = section(text(run), "The candidate beside the others")
+        models = {
+            "the model of this run": decision["candidate"]["metrics"],
+            "the same answer for every row": decision["baselines"]["majority_class"],
+            "a weighted sum of the features": decision["baselines"]["logistic_regression"],
+            "many small decision trees": decision["baselines"]["hist_gradient_boosting"],
+        }
+        if run is runs[1]:
+            models["the model that served until this run"] = decision["champion"]["metrics"]
+        for name, measured in models.items():
+            cells = "".join(
+                f" {scale * measured[metric]:.{digits}f}"
+                f" {scale * low:.{digits}f} to {scale * high:.{digits}f}"
+                for metric, scale, digits in (
+                    ("roc_auc", 1, 3),
+                    ("log_loss", 1, 3),
+                    ("accuracy", 100, 1),
+                )
+                for low, high in [measured["interval"][metric]]
+            )
+            assert f"{name}{cells}" in table
+        for sentence in json.loads(run.read("08_reporting/verdict.json")):
+            assert sentence in table
+
+
+def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -> None:
+    _, second, rejected = runs
+    decision = rejected.decision
+    shown = text(rejected)
+    assert "The data are not what was expected" in shown
+    assert f"The model of run {second.run_id} keeps serving." in shown
+    assert "2 checks failed; the first one gave the reason" in shown
+    for run_id, why in decision["gate"][2]["not_compared"].items():
+        assert f"{run_id}: {why}." in section(shown, "The four checks")
+    assert "The champion is not among them: it was trained on other columns" in shown
+    changed = section(shown, "What changed in the data since the champion")
+    valid = decision["data"]["valid_rows"]
+    assert f"Rows in the file 768 768 the same Quarantined rows {QUARANTINED} 0 +25" in changed
+    assert f"Valid rows {valid} 768 {valid - 768}" in changed
+    points = 100 * (decision["data"]["label_share"] - decision["champion"]["data"]["label_share"])
+    assert f"{points:+.1f} points" in changed
+    assert f"New features {HOSTILE_NAME} Features gone none" in changed
+    for data in (decision["data"], decision["champion"]["data"]):
+        assert f"diabetes.csv, SHA-256 {data['sha256']}" in changed
+    assert "Nothing needs to be rolled back" in section(shown, "How to roll back")
+    assert "kedro run" not in section(shown, "How to roll back")
+
+
+def test_of_many_quarantined_rows_twenty_are_shown(runs: list[Run]) -> None:
+    assert "None: every row" in section(text(runs[0]), "Quarantined rows")
+    rejected = runs[2]
+    shown = section(text(rejected), "Quarantined rows")
+    assert f"{QUARANTINED} of 768 rows" in shown
+    assert "The first 20 are shown." in shown
+    assert shown.count("is not a number") == 20
+    path = f"02_intermediate/quarantined_rows.csv/{rejected.run_id}/quarantined_rows.csv"
+    assert f"data/{path}" in shown
+    assert (rejected.folder / path).exists()
+
+
+def test_the_small_print_is_complete(runs: list[Run]) -> None:
+    for run in runs:
+        decision = run.decision
+        small = section(text(run), "Small print")
+        for part in (
+            decision["run_id"],
+            decision["time"],
+            decision["candidate"]["sha256"],
+            *decision["inputs"].values(),
+            *(f"{name} {version}" for name, version in decision["packages"].items()),
+            "max_quarantined_fraction: 0.05",
+        ):
+            assert part in small
+    inputs = runs[0].inputs
+    for commit, words in {None: "not in a Git repository", "a1b2+": "a1b2+, with changes"}.items():
+        inputs["decision"]["git_commit"] = commit
+        assert words in Parsed(report.page(**inputs)).text
+
+
+@pytest.mark.parametrize(
+    ("failed", "change", "words"),
+    [
+        ("floor", {}, "not good enough beside simple ones"),
+        ("artifact", {}, "saved file does not give the results"),
+        ("champion", {}, "test rows are too few to rule that out"),
+        ("champion", {"tolerance": {"log_loss": -9, "roc_auc": -9}}, "does worse than one that"),
+        ("champion", {"compared": {}}, "could not be compared with the one that serves"),
+    ],
+)
+def test_each_reason_to_reject_has_its_words(
+    runs: list[Run], failed: str, change: dict[str, Any], words: str
+) -> None:
+    inputs = runs[1].inputs
+    decision = inputs["decision"]
+    decision |= {"promoted": False, "action": "rejected"}
+    for check in decision["gate"]:
+        if check["check"] == failed:
+            check |= {"passed": False, **change}
+    shown = Parsed(report.page(**inputs)).text
+    assert words in shown
+    assert "champion the model that serves" in shown
+    assert f"The model of run {runs[0].run_id} keeps serving." in shown
+
+
+def test_words_where_nothing_serves_and_where_the_champion_was_not_compared(
+    runs: list[Run],
+) -> None:
+    inputs = runs[0].inputs
+    inputs["decision"]["gate"][1]["passed"] = inputs["decision"]["promoted"] = False
+    shown = Parsed(report.page(**inputs)).text
+    assert "There is still no model that serves." in shown
+    assert "Nothing needs to be rolled back" in shown
+
+    inputs = runs[1].inputs
+    champion, check = inputs["decision"]["champion"], inputs["decision"]["gate"][2]
+    champion["metrics"], check["compared"] = None, {}
+    check["not_compared"] = {champion["run_id"]: "promotion.start_over is set"}
+    shown = Parsed(report.page(**inputs)).text
+    assert f"{champion['run_id']}, with which it was not compared: promotion.start_over" in shown
+
+
+def test_what_the_file_says_stays_text(runs: list[Run]) -> None:
+    inputs = runs[2].inputs
+    inputs["decision"]["reason"] = HOSTILE_CELL
+    parsed = Parsed(report.page(**inputs))
+    assert HOSTILE_NAME in section(parsed.text, "Quarantined rows")
+    assert section(parsed.text, "Quarantined rows").count(HOSTILE_CELL) == 40  # cell and reason
+    assert HOSTILE_CELL in parsed.text.partition(HEADINGS[0])[0]
+    scripts = [attributes for tag, attributes in parsed.elements if tag == "script"]
+    assert scripts == [{"type": "application/json"}] * 8 + [{}] * 2
+
+
+def test_the_page_fetches_nothing_and_is_little_more_than_plotly(runs: list[Run]) -> None:
+    for run in runs:
+        page = run.page
+        library = get_plotlyjs()
+        assert page.count(library) == 1
+        assert page.count("plotly.js v") == 1
+        assert len(page) < len(library) + 300_000
+        elements = Parsed(page).elements
+        assert not {tag for tag, _ in elements} & {"link", "img", "iframe", "object", "a", "base"}
+        for _, attributes in elements:
+            assert not {"src", "href", "srcset", "action"} & set(attributes)
+        assert not re.search(r"url\(|@import", page.replace(library, ""))
+        (policy,) = [a["content"] for _, a in elements if "http-equiv" in a]
+        assert policy.startswith("default-src 'none'")
+
+
+def test_the_page_follows_from_its_inputs_and_leaves_them_alone(runs: list[Run]) -> None:
+    inputs = runs[1].inputs
+    before = copy.deepcopy(inputs)
+    assert report.page(**inputs) == runs[1].page
+    assert inputs["decision"] == before["decision"]
+    pd.testing.assert_frame_equal(inputs["quarantined_rows"], before["quarantined_rows"])
+    for name, figure in inputs["figures"].items():
+        assert figure.to_json() == before["figures"][name].to_json()
+
+
+def test_the_commands_on_the_page_restore_the_champion(runs: list[Run], project: Project) -> None:
+    first, second, _ = runs
+    commands = re.findall("<pre>(kedro .*)</pre>", second.page)
+    assert len(commands) == 2
+    assert first.run_id in commands[1]
+    log = project.path / "data/08_reporting/promotions.jsonl"
+    untouched = log.read_text()
+    for command in commands:
+        log.write_text(untouched)
+        finished = project.command(*shlex.split(command)[1:])
+        assert finished.returncode == 0, finished.stdout
+        line = json.loads(log.read_text().splitlines()[-1])
+        assert (line["action"], line["champion"]) == ("rolled_back", first.run_id)
+
+
+def test_commands_and_paths_are_those_of_the_environment(runs: list[Run]) -> None:
+    inputs = runs[1].inputs
+    inputs["quarantined_rows"] = runs[2].inputs["quarantined_rows"]
+    inputs["decision"]["environment"] = "nightly"
+    shown = Parsed(report.page(**inputs)).text
+    assert shown.count("kedro run --env nightly --pipelines rollback") == 2
+    assert "data/nightly/02_intermediate/quarantined_rows.csv" in shown
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("REQUIRE_BROWSER"),
+    reason="needs a browser: apt-get install chromium",
+)
+def test_a_browser_without_a_network_draws_every_figure(runs: list[Run]) -> None:
+    assert CHROMIUM, "REQUIRE_BROWSER is set and there is no chromium: apt-get install chromium"
+    for run, word in zip(runs[1:], ["Promoted", "Rejected"], strict=True):
+        (path,) = (run.folder / "08_reporting/report.html" / run.run_id).iterdir()
+        with tempfile.TemporaryDirectory() as profile:
+            finished = subprocess.run(
+                [
+                    CHROMIUM,
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--no-first-run",
+                    "--disable-background-networking",
+                    "--host-resolver-rules=MAP * ~NOTFOUND",
+                    "--enable-logging=stderr",
+                    f"--user-data-dir={profile}",
+                    "--window-size=1100,2000",
+                    "--virtual-time-budget=30000",
+                    "--dump-dom",
+                    path.as_uri(),
+                ],
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+        # What the page writes to its console, errors and refused requests among it.
+        assert "CONSOLE" not in finished.stderr
+        dom = finished.stdout
+        # As the file's names and cells would change it.
+        assert f"<title>{word}: run {run.run_id}</title>" in dom
+        assert f" {word}</h1>" in dom
+        plots = [p.partition("</figure>")[0] for p in dom.split('<div class="plot ')[1:]]
+        assert [plot.partition(" ")[0] for plot in plots] == ["intervals", *FIGURES]
+        for plot in plots:
+            assert "js-plotly-plot" in plot.partition(">")[0]
+            assert 'class="main-svg"' in plot
+            assert re.search(r'class="(trace |point"|hm")', plot), plot[:40]
