@@ -1,5 +1,6 @@
 """The README's code blocks do what it says, in their order, in a copy of the project."""
 
+import json
 import os
 import re
 import shutil
@@ -52,10 +53,20 @@ def test_code_blocks_run_in_order(project: Project) -> None:
     assert len(project.versions("08_reporting/metrics.json")) == 3
     assert project.metrics()["test"]["decision_threshold"] < 0.3  # a false negative costs 5
 
-    run_id, scored, cross_validated = printed
+    run_id, scored, cross_validated, shuffled, log = printed
     assert run_id.startswith("20")
     assert scored.startswith("[[0.")
     areas = [float(area) for area in cross_validated.strip("[]\n").split()]
     assert len(areas) == 3
     assert min(areas) > 0.75
     assert (project.path / "data/diabetes.keras").exists()
+
+    # Promoted, unchanged, promoted with more rows, rejected with shuffled labels, rolled back.
+    nightly = project.path / "data/nightly/08_reporting"
+    lines = [json.loads(line) for line in (nightly / "promotions.jsonl").read_text().splitlines()]
+    actions = ["promoted", "promoted", "rejected", "rolled_back"]
+    assert [line["action"] for line in lines] == actions
+    assert [line.split()[2] for line in log.splitlines()[1:]] == actions
+    assert lines[-1]["champion"] == lines[0]["champion"]
+    assert shuffled == ""
+    assert len(list((nightly / "report.html").iterdir())) == 3
