@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint viz lock benchmark-tools
+.PHONY: help install run test faults lint viz lock benchmark-tools
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
@@ -24,8 +24,11 @@ install: $(INSTALLED) ## Create .venv and install what the lock pins
 run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 	$(BIN)/kedro run
 
-test: $(INSTALLED) ## Run all tests, with coverage
-	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term
+test: $(INSTALLED) ## Run all tests but the long ones of faults, with coverage
+	$(BIN)/pytest -n 2 --dist worksteal -m "not faults" --cov --cov-report=term
+
+faults: $(INSTALLED) ## Run all tests of faults, long ones (-m faults) and short ones
+	$(BIN)/pytest -n 2 --dist worksteal tests/faults
 
 lint: $(INSTALLED) ## Check style, types, import rules and notebooks
 	$(BIN)/ruff check .

@@ -1,0 +1,107 @@
+"""A champion's file that would run code, with its hash forged in the log: refused, and not run."""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import sha256
+from tests.conftest import Project
+from tests.faults.conftest import (
+    RETRAINING,
+    ROLLBACK,
+    champion_of,
+    champion_path,
+    log_of,
+    log_path,
+    message_of,
+    seed,
+)
+
+Forge = Callable[[Path, Path], None]
+
+
+def lambda_layer(file: Path, marker: Path) -> None:
+    """Make a model of which a layer is code."""
+    code = f"lambda x: open({str(marker)!r}, 'w').close() or x"
+    keras.Sequential([keras.Input((4, 2)), keras.layers.Lambda(eval(code))]).save(file)
+    marker.unlink()
+    keras.saving.load_model(file, safe_mode=False)
+    marker.unlink()  # where it may, it does run
+
+
+def class_of_another_module(file: Path, marker: Path) -> None:
+    """Name a class of a module that can be imported, and acts when it is."""
+    module = Path("src/intruder.py")
+    module.write_text(f"open({str(marker)!r}, 'w').close()\nclass Intruder: pass\n")
+    exec(module.read_text(), {})
+    marker.unlink()
+    rewrite(file, module="intruder", class_name="Intruder", registered_name=None)
+
+
+def lambda_in_our_network(file: Path, marker: Path) -> None:
+    """Give the real network a loss that is code."""
+
+    def loss_on(path: str) -> Callable[..., None]:
+        return lambda *losses: open(path, "w").close()
+
+    with pytest.warns(UserWarning, match="This is unsafe"):
+        code = keras.saving.serialize_keras_object(loss_on(str(marker)))
+    rewrite(file, compile_config={"optimizer": "sgd", "loss": code})
+    with pytest.warns(UserWarning, match="Skipping variable loading for optimizer"):
+        network = keras.saving.load_model(file, safe_mode=False)
+    network.loss(0, 0)
+    marker.unlink()  # where it may, it does run
+
+
+def rewrite(file: Path, **names: object) -> None:
+    """Change what the config of a `.keras` file says."""
+    with zipfile.ZipFile(file) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    config = json.loads(parts["config.json"]) | names
+    with zipfile.ZipFile(file, "w") as new:
+        for name, part in {**parts, "config.json": json.dumps(config)}.items():
+            new.writestr(name, part)
+
+
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda_layer,
+        pytest.param(class_of_another_module, marks=pytest.mark.faults),
+        pytest.param(lambda_in_our_network, marks=pytest.mark.faults),
+    ],
+)
+def test_code_in_a_champion_is_not_run_though_the_log_has_its_hash(
+    served_twice: Project, tmp_path_factory: pytest.TempPathFactory, forge: Forge
+) -> None:
+    marker = tmp_path_factory.mktemp("marker") / "the code ran"
+    forged = champion_path(served_twice)
+    forge(forged, marker)
+    log = log_path(served_twice).read_text()
+    for line in log_of(served_twice):
+        kept = served_twice.path / f"data/06_models/candidate.keras/{line['run_id']}"
+        shutil.copy(forged, kept / "candidate.keras")
+        log = log.replace(line["sha256"], sha256(forged.read_bytes()))
+    log_path(served_twice).write_text(log)
+    before = served_twice.files()
+
+    champion = champion_of(served_twice)
+    with pytest.raises(DataError, match=str(forged)):
+        _ = champion.network
+    assert not marker.exists()
+    for arguments in ((*RETRAINING, *seed(5)), ROLLBACK):
+        message = message_of(served_twice.command(*arguments))
+        assert "candidate.keras" in message
+        assert "expected" in message
+        assert not marker.exists()
+    after = served_twice.files()
+    assert {name: after[name] for name in before if name != "data/retraining.lock"} == {
+        name: content for name, content in before.items() if name != "data/retraining.lock"
+    }

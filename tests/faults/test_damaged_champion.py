@@ -1,0 +1,91 @@
+"""A champion's file that is not what was promoted: refused, and put back as the message says."""
+
+import re
+import shlex
+from collections.abc import Callable
+
+import pytest
+from kedro.io import DatasetError
+
+from tabular_lstm.files import sha256
+from tests.conftest import Project
+from tests.faults.conftest import (
+    RETRAINING,
+    assert_settled,
+    champion_of,
+    champion_path,
+    here,
+    log_of,
+    message_of,
+    on_disk,
+    seed,
+    succeeds,
+)
+
+
+def truncated(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def flipped(content: bytes) -> bytes:
+    """One bit of the weights is another: the file loads, and gives other probabilities."""
+    place = content.index(b"model.weights.h5") + 4000
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "command"),
+    [
+        pytest.param(truncated, 0, marks=pytest.mark.faults),
+        pytest.param(truncated, 1, marks=pytest.mark.faults),
+        (flipped, 0),
+        pytest.param(flipped, 1, marks=pytest.mark.faults),
+    ],
+)
+def test_a_damaged_champion_is_refused_and_put_back_by_the_command_that_the_message_names(
+    served_twice: Project, damage: Callable[[bytes], bytes], command: int
+) -> None:
+    first, second = (line["sha256"] for line in log_of(served_twice))
+    path = champion_path(served_twice)
+    path.write_bytes(damage(path.read_bytes()))
+    damaged = on_disk(served_twice)
+    before = outputs(served_twice)
+
+    with pytest.raises(DatasetError) as error:
+        champion_of(served_twice)
+    message = message_of(served_twice.command(*RETRAINING, *seed(5)))
+    assert message in str(error.value)
+    assert outputs(served_twice) == before
+    for named in (str(path), damaged, second):
+        assert named in message
+
+    # The first puts back the champion that was damaged, the second the one before it.
+    commands = re.findall(r"(kedro run .*?)\.(?: |$)", message)
+    assert len(commands) == 2
+    _kedro, *arguments = shlex.split(commands[command])
+    succeeds(here(*arguments))
+    assert on_disk(served_twice) == (second, first)[command]
+    assert_settled(served_twice)
+
+    succeeds(here(*RETRAINING, *seed(5)))
+    assert_settled(served_twice)
+    assert champion_of(served_twice).network.training["seed"] == 5
+
+
+def outputs(project: Project) -> dict[str, str]:
+    """The hash of every output; the lock's file says who held it last, and is none."""
+    files = project.files()
+    files.pop("data/retraining.lock")
+    return {name: sha256(content) for name, content in files.items()}
+
+
+@pytest.mark.faults
+def test_a_champion_that_is_gone_is_put_back_by_the_next_run(served: Project) -> None:
+    promoted = on_disk(served)
+    champion_path(served).unlink()
+    assert champion_of(served).sha256 == promoted
+
+    succeeds(here(*RETRAINING))  # which finds nothing new
+    assert len(log_of(served)) == 1
+    assert_settled(served)
+    assert on_disk(served) == promoted

@@ -1,0 +1,192 @@
+"""No space left, for each file that counts and on a full disk: what served goes on serving."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+from tests.conftest import Project
+from tests.faults.conftest import (
+    RETRAINING,
+    ROLLBACK,
+    assert_settled,
+    assert_sound,
+    champion_of,
+    here,
+    log_of,
+    log_path,
+    message_of,
+    note,
+    on_disk,
+    sabotaged,
+    seed,
+    succeeds,
+)
+
+NO_SPACE = ("File too large", "No space left on device")
+
+
+def assert_no_space(finished: subprocess.CompletedProcess[str], file: str) -> None:
+    """Check that a run ended by naming the file and the cause, once."""
+    message = message_of(finished)
+    assert file in message
+    assert any(cause in message for cause in NO_SPACE), message
+
+
+def half_written(project: Project) -> list[Path]:
+    """Network files that do not load, and what is left of writing one beside its final place."""
+    left = list(project.path.glob("data/06_models/**/.*.new"))
+    networks = [p for p in project.path.glob("data/06_models/**/*.keras") if p.is_file()]
+    for path in networks:
+        try:
+            keras.saving.load_model(path)
+        except (OSError, ValueError):
+            left.append(path)
+    return left
+
+
+# The new champion's log line is longer than 10 bytes, so that this much more of it is written.
+TORN = 10
+
+
+@pytest.mark.parametrize(
+    ("output", "fault", "file", "serves"),
+    [
+        pytest.param("candidate", "size=1000", "candidate", "old", marks=pytest.mark.faults),
+        pytest.param(
+            "candidate",
+            "full=data/06_models/candidate.keras/{run}/.candidate.keras.new",
+            "candidate",
+            "old",
+            marks=pytest.mark.faults,
+        ),
+        ("promotions", "size=log", "promotions.jsonl", "old"),
+        pytest.param("champion", "size=1000", "champion.keras", "new", marks=pytest.mark.faults),
+        pytest.param(
+            "champion",
+            "full=data/06_models/.champion.keras.new",
+            "champion.keras",
+            "new",
+            marks=pytest.mark.faults,
+        ),
+    ],
+)
+def test_no_space_for_a_file_leaves_no_half_of_it(
+    served: Project, output: str, fault: str, file: str, serves: str
+) -> None:
+    before, old = log_path(served).read_bytes(), on_disk(served)
+    fault = fault.replace("size=log", f"size={len(before) + TORN}")
+
+    assert_no_space(sabotaged(served, output, fault, *RETRAINING, *seed(5)), file)
+    assert (assert_sound(served, before) == old) == (serves == "old")
+    assert (log_path(served).read_bytes() == before) == (serves == "old")
+    assert on_disk(served) == old
+    assert half_written(served) == []
+
+    succeeds(here(*RETRAINING, *seed(5)))
+    assert [line["action"] for line in log_of(served)] == ["promoted", "promoted"]
+    assert_settled(served)
+    assert champion_of(served).network.training["seed"] == 5
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("output", "fault", "file", "serves"),
+    [
+        ("promotions", "size=log", "promotions.jsonl", "second"),
+        ("champion", "size=1000", "champion.keras", "first"),
+    ],
+)
+def test_no_space_in_a_rollback_leaves_either_champion(
+    served_twice: Project, output: str, fault: str, file: str, serves: str
+) -> None:
+    before = log_path(served_twice).read_bytes()
+    first, second = (line["sha256"] for line in log_of(served_twice))
+    fault = fault.replace("size=log", f"size={len(before) + TORN}")
+
+    assert_no_space(sabotaged(served_twice, output, fault, *ROLLBACK), file)
+    assert assert_sound(served_twice, before) == {"first": first, "second": second}[serves]
+    assert half_written(served_twice) == []
+
+    # To the first champion by its name, which is right in both cases.
+    first_run = log_of(served_twice)[0]["run_id"]
+    succeeds(here(*ROLLBACK, "--params", f"rollback.run_id={first_run}"))
+    assert_settled(served_twice)
+    assert on_disk(served_twice) == first
+
+
+# A real full disk ---------------------------------------------------------------------------------
+
+# In namespaces of its own, which end with the process: data/ on a disk in memory with so many KiB
+# left, and afterwards as that disk was.
+ON_A_SMALL_DISK = """
+set -e
+mkdir disk
+mount -t tmpfs tmpfs disk
+cp -a data/. disk
+mount -o remount,size=$(( $(du -sk disk | cut -f 1) + $1 ))k disk
+mount --bind disk data
+shift
+code=0
+"$@" || code=$?
+umount data
+cp -a disk/. data
+exit $code
+"""
+KEDRO = (sys.executable, "-m", "kedro")
+UNSHARED = ("unshare", "--mount", "--map-root-user")
+
+
+def on_a_small_disk(
+    project: Project, free: int, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*UNSHARED, "sh", "-c", ON_A_SMALL_DISK, "", str(free), *KEDRO, *arguments],
+        cwd=project.path,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture
+def mounts() -> None:
+    """Skip where the system does not let a process mount a disk for itself."""
+    tried = subprocess.run(
+        [*UNSHARED, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False, capture_output=True
+    )
+    if tried.returncode:
+        pytest.skip(f"no disk can be mounted here: {tried.stderr.decode().strip()}")
+
+
+def kibibytes(project: Project) -> int:
+    """What the outputs take on a disk of pages of 4 KiB."""
+    outputs = (p for p in (project.path / "data").glob("0[2-8]*/**/*") if p.is_file())
+    return sum(4 * -(-path.stat().st_size // 4096) for path in outputs)
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("mounts")
+@pytest.mark.parametrize("share", [0, 0.05, 0.2, 0.6, 0.95])
+def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
+    served: Project, share: float
+) -> None:
+    """With space for a share of what a retraining writes."""
+    before, old = log_path(served).read_bytes(), on_disk(served)
+    free = int(share * kibibytes(served))
+
+    finished = on_a_small_disk(served, free, *RETRAINING, *seed(5))
+    assert_no_space(finished, f"{served.path}/data/")
+    note(f"{free} KiB", message_of(finished).partition(":")[0])
+    serving = assert_sound(served, before)
+    assert on_disk(served) == old
+    assert (serving == old) == (log_path(served).read_bytes() == before)
+    assert half_written(served) == []
+
+    succeeds(here(*RETRAINING, *seed(5)))
+    assert [line["action"] for line in log_of(served)] == ["promoted", "promoted"]
+    assert_settled(served)
+    assert champion_of(served).network.training["seed"] == 5

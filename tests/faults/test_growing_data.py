@@ -1,0 +1,124 @@
+"""Retrainings in a row on data that grow, are reordered and corrected: what stays, what is kept."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.conftest import Project
+from tests.faults.conftest import (
+    LABEL,
+    QUICK,
+    RETRAINING,
+    ROLLBACK,
+    assert_settled,
+    champion_of,
+    declare,
+    here,
+    log_of,
+    note,
+    on_disk,
+    succeeds,
+)
+
+FIRST, ADDED, CORRECTED = 400, 40, 3
+KEPT = {"keep_candidates": 3, "keep_champions": 2}
+# The last runs train for nothing, so that the champions are older than the newest candidates.
+USELESS = {"epochs": 1, "learning_rate": 1e-9}
+REJECTED = 3
+
+
+def sides_of(project: Project, features: list[str]) -> dict[tuple[float, ...], str]:
+    """The side of each row of the newest run, by its features."""
+    return {
+        tuple(row): side
+        for side in ("train", "test")
+        for row in project.rows(side)[features].fillna(-1).to_numpy().tolist()
+    }
+
+
+def runs_kept(project: Project) -> dict[str, set[str]]:
+    """The run ids that are kept of each output but for decisions."""
+    outputs = [p for p in (project.path / "data").glob("0[2-8]*/*") if p.is_dir()]
+    return {
+        output.name: {version.name for version in output.iterdir()}
+        for output in outputs
+        if output.name != "decision.json"
+    }
+
+
+def size(project: Project) -> int:
+    """The bytes of all these."""
+    files = [p for p in (project.path / "data").glob("0[2-8]*/*/*/*") if p.name != "decision.json"]
+    return sum(path.stat().st_size for path in files)
+
+
+def decisions_of(project: Project) -> dict[str, Any]:
+    """Every decision.json, by run id."""
+    return {
+        path.parent.name: json.loads(path.read_text())
+        for path in project.versions("08_reporting/decision.json")
+    }
+
+
+@pytest.mark.parametrize("runs", [5, pytest.param(10, marks=pytest.mark.faults)])
+def test_retrainings_in_a_row_keep_rows_on_their_sides_all_decisions_and_few_files(
+    quick: Project, runs: int
+) -> None:
+    all_rows = pd.read_csv(quick.raw).drop_duplicates()
+    rng = np.random.default_rng(7)
+    features = [name for name in all_rows if name != LABEL]
+    seen: dict[tuple[float, ...], str] = {}
+    counts, totals = [], []
+    for number in range(runs):
+        count = FIRST + ADDED * number
+        corrected = rng.choice(count, CORRECTED, replace=False)
+        all_rows.iloc[corrected, -1] = 1 - all_rows.iloc[corrected, -1]
+        rows = all_rows[:count].sample(frac=1, random_state=number)
+        rows.to_csv(quick.raw, index=False)
+        training = QUICK["training"] if number < runs - REJECTED else USELESS
+        declare(quick, **{**QUICK, "training": training, "promotion": QUICK["promotion"] | KEPT})
+
+        succeeds(here(*RETRAINING))
+        sides = sides_of(quick, features)
+        assert len(sides) == count
+        assert {row: seen[row] for row in seen} == {row: sides[row] for row in seen}
+        seen = sides
+        counts.append(max(len(runs) for runs in runs_kept(quick).values()))
+        totals.append(size(quick))
+        assert_settled(quick)
+
+    lines = log_of(quick)
+    promotions, rejections = lines[:-REJECTED], lines[-REJECTED:]
+    assert {line["action"] for line in promotions} == {"promoted"}
+    assert {line["action"] for line in rejections} == {"rejected"}
+    decisions = decisions_of(quick)
+    assert decisions.keys() == {line["run_id"] for line in lines}
+    assert len(lines) == len({line["inputs"]["data"] for line in lines}) == runs
+    for line in lines:
+        decision = decisions[line["run_id"]]
+        assert (decision["action"], decision["reason"]) == (line["action"], line["reason"])
+        assert decision["inputs"] == line["inputs"]
+
+    kept = {line["run_id"] for line in (*promotions[-2:], *rejections)}
+    by_output = runs_kept(quick)
+    assert set(by_output) >= {"candidate.keras", "train_rows.parquet", "report.html"}
+    for output, run_ids in by_output.items():
+        assert run_ids == kept, output
+    # As many files as champions and newest candidates, of rows that are more with each run.
+    note("run", "runs kept", "MB")
+    for number, (count, total) in enumerate(zip(counts, totals, strict=True)):
+        note(number + 1, count, f"{total / 1e6:.2f}")
+        assert count <= min(number + 1, sum(KEPT.values()))
+        rows_more = (FIRST + ADDED * number) / FIRST
+        assert total <= 1.1 * rows_more * count * totals[0]
+
+    before, last = promotions[-2:]
+    assert on_disk(quick) == last["sha256"]
+    succeeds(here(*ROLLBACK))
+    assert on_disk(quick) == before["sha256"]
+    assert champion_of(quick).network.threshold > 0
+    assert log_of(quick)[-1]["champion"] == before["run_id"]
+    assert_settled(quick)

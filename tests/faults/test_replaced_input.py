@@ -1,0 +1,188 @@
+"""The CSV replaced again and again while it is read: the fingerprint is that of the rows used."""
+
+import contextlib
+import hashlib
+import io
+import itertools
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tabular_lstm.datasets import RawCSVDataset
+from tests.conftest import Project
+from tests.faults.conftest import RETRAINING, here, note, seed, succeeds
+
+# Places in which the two versions of a file differ, all of one byte, so that whoever reads while
+# one is written over the other gets one of 2**PLACES contents.
+PLACES = 10
+READS = 200
+RUNS = 4
+
+Replace = Callable[[Path, bytes], None]
+
+
+def by_another_file(path: Path, content: bytes) -> None:
+    beside = path.with_suffix(".new")
+    beside.write_bytes(content)
+    beside.replace(path)
+
+
+def in_place(path: Path, content: bytes) -> None:
+    """Byte by byte where it differs, so slowly that most reads find it half done."""
+    old = path.read_bytes()
+    with path.open("r+b", buffering=0) as file:
+        for place in differences(old, content):
+            os.pwrite(file.fileno(), content[place : place + 1], place)
+            time.sleep(0.0003)
+
+
+def differences(one: bytes, other: bytes) -> list[int]:
+    assert len(one) == len(other)
+    return [place for place in range(len(one)) if one[place] != other[place]]
+
+
+def versions(content: bytes) -> tuple[bytes, bytes]:
+    """Give a CSV, and the same with other labels and ages in PLACES rows from first to last."""
+    lines = content.splitlines()
+    for number, place in enumerate(range(1, len(lines), len(lines) // PLACES + 1)):
+        line = bytearray(lines[place])
+        line[-1 if number % 2 else -3] ^= 1  # 0 for 1, 1 for 0; 20 for 21
+        lines[place] = bytes(line)
+    other = b"\n".join(lines) + b"\n"
+    assert len(differences(content, other)) == PLACES
+    return content, other
+
+
+def mixtures(one: bytes, other: bytes) -> Iterator[bytes]:
+    """All that may be read while one is written over the other: the two first."""
+    yield from (one, other)
+    places = differences(one, other)
+    for chosen in itertools.product((False, True), repeat=len(places)):
+        mixed = bytearray(one)
+        for place, taken in zip(places, chosen, strict=True):
+            if taken:
+                mixed[place] = other[place]
+        yield bytes(mixed)
+
+
+@contextlib.contextmanager
+def replacing(replace: Replace, files: dict[Path, tuple[bytes, bytes]]) -> Iterator[None]:
+    """Replace files by their other versions many times a second, until told to stop."""
+    stop = threading.Event()
+
+    def run() -> None:
+        for turn in itertools.count():
+            for path, contents in files.items():
+                replace(path, contents[turn % 2])
+            if stop.wait(0.0005):
+                return
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def fingerprint(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def text_cells(content: bytes) -> list[tuple[str, ...]]:
+    """Read a CSV without the project."""
+    return [tuple(line.split(",")) for line in content.decode().splitlines()[1:]]
+
+
+@pytest.mark.parametrize("replace", [by_another_file, in_place])
+def test_what_is_read_has_the_fingerprint_of_its_own_bytes(
+    quick: Project, replace: Replace
+) -> None:
+    both = versions(quick.raw.read_bytes())
+    contents = {fingerprint(mixed): mixed for mixed in mixtures(*both)}
+    dataset = RawCSVDataset(filepath=str(quick.raw))
+    found = set()
+    with replacing(replace, {quick.raw: both}):
+        for _ in range(READS):
+            frame = dataset.load()
+            sha256 = frame.attrs["sha256"]
+            assert list(frame.itertuples(index=False, name=None)) == text_cells(contents[sha256])
+            found.add(sha256)
+    # It was replaced between reads, and in place also in the midst of one.
+    assert len(found) == 2 if replace is by_another_file else len(found) > 2
+
+
+def numbers(content: bytes, file: str | None = None) -> pd.DataFrame:
+    """Read a CSV as numbers, without the project."""
+    rows = pd.read_csv(io.BytesIO(content))
+    rows.index = pd.Index([f"{file}:{n}" if file else n for n in range(1, len(rows) + 1)])
+    return rows
+
+
+def assert_of_rows_used(project: Project, contents: dict[str, pd.DataFrame]) -> None:
+    """Check each run's fingerprint against its rows, the train rows and the test rows."""
+    decisions = project.versions("08_reporting/decision.json")
+    assert len(decisions) == RUNS
+    found = set()
+    for path in decisions:
+        decision, run = json.loads(path.read_text()), path.parent.name
+        sha256 = decision["data"]["sha256"]
+        assert decision["inputs"]["data"] == sha256
+        sides = [
+            pd.read_parquet(project.path / f"data/03_primary/{side}_rows.parquet/{run}")
+            for side in ("train", "test")
+        ]
+        used, read = pd.concat(sides), contents[sha256]
+        pd.testing.assert_frame_equal(
+            used.loc[read.index], read, check_dtype=False, check_names=False
+        )
+        assert len(used) == len(read)
+        found.add(sha256)
+    note(f"{len(found)} contents of {len(contents)} in {RUNS} runs")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("replace", [by_another_file, in_place])
+def test_a_decision_has_the_fingerprint_of_the_rows_that_it_rests_on(
+    quick: Project, replace: Replace
+) -> None:
+    both = versions(quick.raw.read_bytes())
+    with replacing(replace, {quick.raw: both}):
+        for number in range(RUNS):
+            succeeds(here(*RETRAINING, *seed(number)))
+    contents = {fingerprint(mixed): numbers(mixed) for mixed in mixtures(*both)}
+    assert_of_rows_used(quick, contents)
+
+
+@pytest.mark.faults
+def test_a_decision_on_a_directory_has_the_fingerprint_of_the_files_that_it_rests_on(
+    quick: Project,
+) -> None:
+    header, *lines = quick.raw.read_bytes().splitlines(keepends=True)
+    folder = quick.path / "data/01_raw/days"
+    folder.mkdir()
+    files = {
+        folder / f"day_{day}.csv": versions(header + b"".join(lines[day::3])) for day in range(3)
+    }
+    for path, (content, _) in files.items():
+        path.write_bytes(content)
+    entry = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": "data/01_raw/days"}
+    (quick.path / "conf/local/catalog.yml").write_text(json.dumps({"raw_rows": entry}))
+
+    with replacing(by_another_file, files):
+        for number in range(RUNS):
+            succeeds(here(*RETRAINING, *seed(number)))
+    contents = {}
+    for chosen in itertools.product(*files.values()):
+        named = {path.name: content for path, content in zip(files, chosen, strict=True)}
+        sums = "".join(f"{fingerprint(named[name])}  {name}\n" for name in sorted(named))
+        rows = pd.concat([numbers(content, name) for name, content in named.items()])
+        contents[fingerprint(sums.encode())] = rows
+    assert_of_rows_used(quick, contents)

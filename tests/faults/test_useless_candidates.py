@@ -1,0 +1,89 @@
+"""A candidate that tells nothing: saved, loaded and judged as any other, and rejected."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.network import fit
+from tests.conftest import Project
+from tests.faults.conftest import (
+    RETRAINING,
+    assert_settled,
+    here,
+    log_of,
+    on_disk,
+    seed,
+    succeeds,
+)
+
+NOTHING_BETTER = "the candidate is not shown to be better than the majority class"
+
+
+def no_number(network: Any, labels: np.ndarray) -> None:
+    network.set_weights([np.full_like(weight, np.nan) for weight in network.get_weights()])
+
+
+def one_half(network: Any, labels: np.ndarray) -> None:
+    network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
+
+
+def share_of_positives(network: Any, labels: np.ndarray) -> None:
+    """The best that one can do without looking at a row."""
+    one_half(network, labels)
+    share = labels.mean()
+    logit = math.log(share / (1 - share)) * network.temperature
+    bias = network.read_out.bias
+    bias.assign(np.full(bias.shape, logit))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "probability", "reason"),
+    [
+        (no_number, None, "the candidate gives no probability for 147 of 147 test rows"),
+        (share_of_positives, 0.411, NOTHING_BETTER),
+        pytest.param(one_half, 0.5, NOTHING_BETTER, marks=pytest.mark.faults),
+    ],
+)
+def test_a_candidate_that_tells_nothing_is_rejected(
+    served: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Any, np.ndarray], None],
+    probability: float | None,
+    reason: str,
+) -> None:
+    old = on_disk(served)
+    really_train = fit.train
+
+    def train(network: Any, sequences: np.ndarray, labels: np.ndarray, training: Any) -> Any:
+        candidate, history = really_train(network, sequences, labels, training)
+        spoil(candidate, labels)
+        return candidate, history
+
+    monkeypatch.setattr(fit, "train", train)
+    succeeds(here(*RETRAINING, *seed(5)))
+
+    predictions = pd.read_csv(served.versions("07_model_output/candidate_predictions.csv")[-1])
+    if probability is None:
+        assert predictions["network"].isna().all()
+    else:
+        np.testing.assert_allclose(predictions["network"], probability, atol=1e-3)
+    line = log_of(served)[-1]
+    decision = json.loads(
+        served.versions("08_reporting/decision.json")[-1].read_text(), parse_constant=pytest.fail
+    )
+    for what in (line, decision):
+        assert what["action"] == "rejected"
+        assert what["reason"].startswith(reason)
+    assert line["sha256"] == on_disk(served) == old
+    assert_settled(served)
+    assert len(served.versions("08_reporting/report.html")) == 2
+
+    monkeypatch.setattr(fit, "train", really_train)
+    succeeds(here(*RETRAINING, *seed(6)))
+    assert log_of(served)[-1]["action"] == "promoted"
+    assert_settled(served)
