@@ -277,6 +277,7 @@ def test_the_bound_decides_and_not_the_difference(
     checked = check_champions({"b": difference})
     assert checked["passed"] is passed
     assert said in checked["sentence"]
+    assert checked["seen_worse"] is ("the candidate is worse" in said)
 
 
 def test_small_losses_do_not_add_up() -> None:

@@ -193,6 +193,9 @@ def check_champions(
 ) -> Check:
     """Ask for no loss against the champion, nor against the best of the kept champions.
 
+    The check says with `seen_worse` whether a loss beyond the tolerance was seen on these rows, or
+    is only not ruled out.
+
     The best is chosen for each metric, so that losses within the tolerance never add up.
 
     Args:
@@ -204,9 +207,10 @@ def check_champions(
         rows: Test rows.
         start_over: Whether the champion need not be compared with.
     """
-    faults, facts, best = [], [], {}
+    faults, facts, best, lost = [], [], {}, False
     if champion in compared:
         if beyond := not_shown(compared[champion], tolerance):
+            lost = _seen(beyond, tolerance)
             faults.append(_loss(beyond, tolerance, f"the champion {champion}", rows))
         facts.append(f"not worse than the champion {champion} ({_said(compared[champion])})")
     elif champion is None:
@@ -220,12 +224,14 @@ def check_champions(
         run = min(compared, key=lambda run: sign * champion_metrics[run][metric])
         best[metric] = run
         if run != champion and (beyond := not_shown({metric: compared[run][metric]}, tolerance)):
+            lost |= _seen(beyond, tolerance)
             other = f"the best of the kept champions, {run},"
             faults.append(_loss(beyond, tolerance, other, rows))
     return {
         "check": "champion",
         "passed": not faults,
         "sentence": "; ".join(faults or facts),
+        "seen_worse": lost,
         "champion": champion,
         "tolerance": tolerance,
         "compared": compared,
@@ -273,15 +279,19 @@ def verdict(checks: Iterable[Check]) -> tuple[bool, str]:
 
 def _loss(beyond: Difference, tolerance: dict[str, float], other: str, rows: int) -> str:
     """Say of which kind a loss is: seen, or only not ruled out by so few rows."""
-    seen = any(WORSE[m] * d["difference"] > tolerance[m] for m, d in beyond.items())
     allowed = ", ".join(f"{NAMES[m]} {tolerance[m]:g}" for m in beyond)
     verdict = (
         f"the candidate is worse than {other} by more than the tolerance"
-        if seen
+        if _seen(beyond, tolerance)
         else f"{rows} test rows cannot rule out that the candidate is worse than {other} by more "
         "than the tolerance"
     )
     return f"{verdict} ({allowed}): {_said(beyond)}"
+
+
+def _seen(beyond: Difference, tolerance: dict[str, float]) -> bool:
+    """Tell a loss beyond the tolerance on these rows from one that they only do not rule out."""
+    return any(WORSE[m] * d["difference"] > tolerance[m] for m, d in beyond.items())
 
 
 def _said(compared: Difference, bound: str = "at_worst") -> str:

@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from tabular_lstm import figures as draw
 from tabular_lstm.environments import output_folder, run_command
-from tabular_lstm.gate import WORSE, Check
+from tabular_lstm.gate import WORSE
 
 LISTED = 20
 
@@ -54,7 +54,6 @@ def page(
         decision=decision,
         checks=checks,
         failed=[check for check in decision["gate"] if not check["passed"]],
-        seen_worse=_seen_worse(checks["champion"]),
         worse=WORSE,
         models=models,
         metrics=metrics,
@@ -67,15 +66,6 @@ def page(
         titles={name: figure.layout.title.text for name, figure in drawn.items()},
         figures={name: _json(figure) for name, figure in drawn.items()},
         plotly_js=get_plotlyjs(),
-    )
-
-
-def _seen_worse(check: Check) -> bool:
-    """Tell a loss beyond the tolerance from one that so few rows only cannot rule out."""
-    return any(
-        WORSE[metric] * numbers["difference"] > check["tolerance"][metric]
-        for compared in check["compared"].values()
-        for metric, numbers in compared.items()
     )
 
 
