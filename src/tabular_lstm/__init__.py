@@ -1,4 +1,4 @@
-"""From a CSV of labelled rows to a trained, judged and saved LSTM classifier."""
+"""From a CSV of labelled rows to a trained, judged and promoted LSTM classifier."""
 
 import os
 from typing import Any
