@@ -1,6 +1,7 @@
 """A run that is killed at any instant: the old champion serves or the new one, and the next run
 finishes what this one did not."""
 
+import json
 import os
 import random
 import re
@@ -8,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,19 +40,24 @@ AIMED = 4
 FEW = {19, STRATA, STRATA + AIMED}
 
 
+START, CHECKS, EXIT, END = "start", "checks and imports", "exit", "end"
+# What a run was at from which second on, with START first and END last.
+Timeline = list[tuple[str, float]]
+
+
 @dataclass(frozen=True)
 class Instant:
-    """When a run is killed: after a share of its duration, or some time after a line of its log."""
+    """When a run is killed: after a share of its duration, or some time into what it is at."""
 
     number: int
-    share: float = 0.0
-    line: str | None = None
+    share: float | None = None
+    at: str = ""
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        if self.line is None:
+        if self.share is not None:
             return f"{100 * self.share:.1f} % of a run"
-        return f"{1000 * self.seconds:.0f} ms after {self.line}"
+        return f"{1000 * self.seconds:.0f} ms into {self.at}"
 
 
 def instants() -> Iterator[Instant]:
@@ -60,17 +65,14 @@ def instants() -> Iterator[Instant]:
     rng = random.Random(20261125)
     for number in range(STRATA):
         yield Instant(number, share=(number + rng.random()) / STRATA)
-    lines = ["promotion.record"] * AIMED + ["promotion.promote"] * AIMED
-    for number, line in enumerate(lines, STRATA):
-        yield Instant(number, line=line, seconds=0.06 * (number % AIMED + rng.random()) / AIMED)
+    nodes = ["promotion.record"] * AIMED + ["promotion.promote"] * AIMED
+    for number, node in enumerate(nodes, STRATA):
+        yield Instant(number, at=node, seconds=0.06 * (number % AIMED + rng.random()) / AIMED)
 
 
-def killed(
-    project: Project, instant: Instant, duration: float, *arguments: str
-) -> tuple[str, float]:
-    """Start a run, kill it and all that it started; give what it was at, and after what time."""
-    began = time.monotonic()
-    run = subprocess.Popen(
+def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
+    """Start `kedro` in a process group of its own."""
+    return subprocess.Popen(
         [sys.executable, "-m", "kedro", *arguments],
         cwd=project.path,
         env={**os.environ, "KEDRO_ENV": "", "TMPDIR": str(temporary(project))},
@@ -79,42 +81,57 @@ def killed(
         text=True,
         start_new_session=True,
     )
-    # Until it is waited for, the number is its own, dead or alive.
-    timer = threading.Timer(instant.share * duration, os.killpg, (run.pid, signal.SIGKILL))
-    said = ""
-    with run:
-        if instant.line is None:
-            timer.start()
-        for text in run.stdout:
-            said += text
-            if instant.line is not None and f"Running {instant.line}" in text:
-                time.sleep(instant.seconds)
-                os.killpg(run.pid, signal.SIGKILL)
-        seconds = time.monotonic() - began
-        timer.cancel()
-    assert run.returncode in {-signal.SIGKILL, 0}, said
-    return phase(said), seconds
 
 
-def phase(log: str) -> str:
-    """Say what a run was at, by its log."""
-    if re.search(r"(Promoted|Rejected) run", log):
-        return "after its last line"
-    nodes = re.findall(r"Running (\S+)", log)
-    return nodes[-1] if nodes else "before its first node" if log else "before its first line"
+def watch(run: subprocess.Popen[str]) -> Iterator[tuple[str, float]]:
+    """Tell what a run is at, by its log, and after how many seconds it came to that."""
+    began = time.monotonic()
+    yield START, 0.0
+    for line in run.stdout:
+        if found := re.search(r" INFO +(?:Running (\S+)|(Run) |(Promoted) run)", line):
+            node, first, last = found.groups()
+            yield node or (first and CHECKS) or (last and EXIT), time.monotonic() - began
+    yield END, time.monotonic() - began
 
 
 @pytest.fixture
-def duration(served: Project, tmp_path_factory: pytest.TempPathFactory) -> float:
-    """Seconds that a retraining takes, from start to exit."""
-    measured = tmp_path_factory.getbasetemp() / "duration"
+def timeline(served: Project, tmp_path_factory: pytest.TempPathFactory) -> Timeline:
+    """The timeline of a run that nobody kills."""
+    measured = tmp_path_factory.getbasetemp() / "timeline"
     if not measured.exists():
         copy = shutil.copytree(served.path, tmp_path_factory.mktemp("measured") / "project")
-        began = time.monotonic()
-        succeeds(Project(copy).command(*RETRAINING, *seed(99)))
-        seconds = time.monotonic() - began
-        measured.write_text(str(seconds))
-    return float(measured.read_text())
+        with start(Project(copy), *RETRAINING, *seed(99)) as run:
+            seen = list(watch(run))
+        assert run.returncode == 0
+        measured.write_text(json.dumps(seen))
+    return [(at, seconds) for at, seconds in json.loads(measured.read_text())]
+
+
+def killed(
+    project: Project, instant: Instant, timeline: Timeline, *arguments: str
+) -> tuple[str, float]:
+    """Start a run, kill it and all that it started; give what it was at, and after what time.
+
+    What the share of a duration falls into, the kill falls into, whether the machine is as busy as
+    when the timeline was measured or not.
+    """
+    at, since, rest = instant.at, 0.0, instant.seconds
+    if instant.share is not None:
+        second = instant.share * timeline[-1][1]
+        at, since = [stage for stage in timeline if stage[1] <= second][-1]
+        rest = second - since
+    seen: Timeline = []
+    seconds = 0.0
+    with start(project, *arguments) as run:
+        for stage, came in watch(run):
+            seen.append((stage, came))
+            if stage == at:
+                time.sleep(rest * came / since if since else rest)
+                # It is not waited for yet, so that the number is its own, dead or alive.
+                os.killpg(run.pid, signal.SIGKILL)
+                seconds = came + rest
+    assert run.returncode in {-signal.SIGKILL, 0}
+    return seen[-2 if run.returncode else -1][0], seconds
 
 
 @pytest.mark.parametrize(
@@ -129,18 +146,17 @@ def duration(served: Project, tmp_path_factory: pytest.TempPathFactory) -> float
     ],
 )
 def test_a_retraining_killed_at_any_instant_leaves_the_old_or_the_new_champion(
-    served: Project, duration: float, instant: Instant
+    served: Project, timeline: Timeline, instant: Instant
 ) -> None:
     before = log_path(served).read_bytes()
     old = on_disk(served)
     number = 100 + instant.number
 
-    at, seconds = killed(served, instant, duration, *RETRAINING, *seed(number))
-    serving = assert_sound(served, before)
-    outcome = "old" if serving == old else "new"
+    at, seconds = killed(served, instant, timeline, *RETRAINING, *seed(number))
+    outcome = "old" if assert_sound(served, before) == old else "new"
     assert outcome == ("new" if len(log_of(served)) == 2 else "old")
     file = "old" if on_disk(served) == old else "new"
-    note(instant, f"{seconds:.2f} s of {duration:.2f} s", at, outcome, f"{file} file")
+    note(instant, f"{seconds:.2f} s", at, f"{outcome} champion", f"{file} file")
 
     succeeds(here(*RETRAINING, *seed(number)))
     # What would have been promoted is.
