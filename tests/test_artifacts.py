@@ -144,8 +144,11 @@ def test_where_the_kept_copy_is_damaged_too_nothing_is_made_up(house: House) -> 
     with pytest.raises(DataError, match="of run b"):
         house.champion.load()
     house.file.unlink()
-    with pytest.raises(DataError, match=r"champion.keras is not there; expected"):
+    with pytest.raises(DataError, match=r"champion.keras is not there; expected") as refused:
         house.champion.load()
+    # A command that could not work is not named.
+    assert "rollback.run_id" not in str(refused.value)
+    assert str(refused.value).endswith("the champion before it: kedro run --pipelines rollback.")
 
 
 @pytest.mark.parametrize("lost", [True, False])

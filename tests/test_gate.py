@@ -121,6 +121,30 @@ def compare_once(labels: np.ndarray, one: np.ndarray, other: np.ndarray) -> floa
     return float(one_points["log_loss"] - other_points["log_loss"])
 
 
+def test_ties_with_the_point_do_not_let_rounding_choose_the_bound() -> None:
+    values = np.r_[np.zeros(600), np.linspace(-0.03, 0.03, 400)]
+    bounds = [gate._bounds(values, point, 0.95) for point in (-1e-17, 0.0, 1e-17)]
+    assert len(set(bounds)) == 1
+
+
+def test_what_few_rows_decide_is_bounded_further_out() -> None:
+    """The bound moves to where the long tail is."""
+    rng = np.random.default_rng(0)
+    even, skewed = rng.normal(size=20_000), rng.exponential(size=20_000) - 1
+    assert gate._bounds(even, 0.0, 0.95)[1] == pytest.approx(np.quantile(even, 0.95), abs=0.05)
+    low, high = gate._bounds(skewed, 0.0, 0.95)
+    assert high > np.quantile(skewed, 0.95) + 0.3
+    assert low > np.quantile(skewed, 0.05)
+
+
+def test_a_bound_that_is_no_number_rules_nothing_out() -> None:
+    unknown = differ((0, np.nan, np.nan), (0, np.nan, np.nan))
+    assert gate.not_shown(unknown, TOLERANCE) == unknown
+    assert not gate.check_floor(unknown, EQUAL, 100, 0)["passed"]
+    assert not gate.check_floor(BETTER, unknown, 100, 0)["passed"]
+    assert all(np.isnan(gate._bounds(np.array([]), 0.0, 0.95)))
+
+
 # Check 1
 
 

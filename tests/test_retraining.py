@@ -238,7 +238,7 @@ def test_a_new_column_is_rejected_until_starting_over(house: Retrainer) -> None:
     assert decision["gate"][2]["compared"] == {}
     assert "trained on other columns" in decision["gate"][2]["sentence"]
 
-    decision = house.retrain(promotion={"start_over": True}, retraining={"force": True})
+    decision = house.retrain(promotion={"start_over": True})
     assert decision["promoted"]
     assert decision["champion"]["run_id"] == house.log()[0]["run_id"]
     assert "promotion.start_over is set" in decision["reason"]
@@ -276,9 +276,7 @@ def test_the_way_back_and_further_back(house: Retrainer) -> None:
         assert decision["action"] == line["action"] == "rolled_back"
         assert line["champion"] == decision["champion"]["run_id"] == runs[back]
         assert line["replaced"] == runs[back + 1]
-        assert line["reason"] == (
-            f"asked to restore the champion before: run {runs[back]} serves again"
-        )
+        assert line["reason"] == (f"asked for the champion before: run {runs[back]} serves again")
         assert house.served() == hashes[back]
         assert house.champion().load().sha256 == hashes[back]
     with pytest.raises(DataError) as refused:
@@ -287,7 +285,7 @@ def test_the_way_back_and_further_back(house: Retrainer) -> None:
     assert f"restored: {', '.join(runs)}" in str(refused.value)
 
     decision = house.roll_back(runs[2])
-    assert decision["reason"] == f"asked to restore by its run id: run {runs[2]} serves again"
+    assert decision["reason"] == f"asked for that run by its id: run {runs[2]} serves again"
     assert house.served() == hashes[2]
     # What was rolled back from is not trained again by the next retraining.
     house.roll_back()
@@ -323,18 +321,47 @@ def test_a_kept_champion_that_is_gone_is_left_out_and_named(house: Retrainer) ->
     first = house.project.versions("06_models/candidate.keras")[0]
     first.unlink()
     decision = house.retrain(seed=2)
-    assert decision["gate"][2]["not_compared"] == {first.parent.name: "its artifact is gone"}
+    assert decision["gate"][2]["not_compared"] == {
+        first.parent.name: "its artifact is gone, or not the one that was promoted"
+    }
+    assert f"not compared with {first.parent.name}: its artifact is gone" in decision["reason"]
     assert len(decision["gate"][2]["compared"]) == 1
 
 
-def test_a_decision_that_is_gone_is_missed(house: Retrainer) -> None:
+def test_a_champion_whose_decision_is_gone_is_no_free_pass(house: Retrainer) -> None:
     house.project.versions("08_reporting/decision.json")[-1].unlink()
-    with pytest.raises(DataError, match=r"The decision of run .* is gone"):
-        house.retrain(seed=1)
+    decision = house.retrain(seed=1)
+    assert decision["action"] == "rejected"
+    assert "its decision is gone, which says what it was trained on" in decision["reason"]
+    assert house.retrain(seed=1, promotion={"start_over": True})["promoted"]
+
+
+def test_too_many_quarantined_rows_are_rejected_and_shown(house: Retrainer) -> None:
+    house.write([row if n % 8 else "?" + row for n, row in enumerate(house.rows[1:])])
+    decision = house.retrain()
+    assert decision["action"] == "rejected"
+    assert "12.5 % of 768 rows quarantined; expected at most 5.0 %" in decision["reason"]
+    assert decision["gate"][0]["quarantined_fraction"] == pytest.approx(0.125)
+    page = house.project.versions("08_reporting/report.html")[-1].read_text()
+    assert "is not a number" in page
+
+
+def declare_an_entry_of_their_own(house: Retrainer) -> None:
+    """Add a versioned entry that no retraining writes, with an old version."""
+    entry = {
+        "type": "pandas.CSVDataset",
+        "filepath": "data/07_model_output/predictions.csv",
+        "versioned": True,
+    }
+    (house.project.path / "conf/local/catalog.yml").write_text(json.dumps({"predictions": entry}))
+    version = house.project.path / "data/07_model_output/predictions.csv/2020/file.csv"
+    version.parent.mkdir(parents=True)
+    version.touch()
 
 
 def test_old_runs_are_pruned_and_champions_and_decisions_kept(house: Retrainer) -> None:
     keep = {"keep_candidates": 2, "keep_champions": 2}
+    declare_an_entry_of_their_own(house)
     promoted = [house.log()[0]["run_id"], house.retrain(1, promotion=keep)["run_id"]]
     strict = {**keep, "tolerance": {"log_loss": 0.0, "roc_auc": 0.0}}
     weak = {"ensemble": {"members": 1, "units": [1], "dimensions": 1, "frequencies": 1}}
@@ -344,6 +371,7 @@ def test_old_runs_are_pruned_and_champions_and_decisions_kept(house: Retrainer) 
     def runs(output: str) -> list[str]:
         return [version.parent.name for version in house.project.versions(output)]
 
+    foreign = house.project.path / "data/07_model_output/predictions.csv"
     reporting = {path.name for path in (house.project.path / "data/08_reporting").glob("*.*")}
     assert {"report.html", "metrics.json", "roc_curve.json"} <= reporting
     for output in (
@@ -355,6 +383,7 @@ def test_old_runs_are_pruned_and_champions_and_decisions_kept(house: Retrainer) 
     ):
         assert runs(output) == [*promoted, *rejected[1:]], output
     assert runs("08_reporting/decision.json") == [*promoted, *rejected]
+    assert (foreign / "2020/file.csv").exists()
     house.roll_back()
     assert house.served() == house.log()[0]["sha256"]
 

@@ -40,6 +40,14 @@ X = made_from(rejection("x", "a"), "new")
         ([X], "those of run x, which was rejected"),
         ([A, B, rollback("r", "a", "b")], "those of run b, which was rolled back from"),
         ([B, made_from(promotion("d", "b"), "y"), rollback("r", "b", "d")], "run b, which serves"),
+        # However long ago, or how far back.
+        (
+            [A, B, made_from(promotion("d", "b"), "y"), rollback("r", "a", "d")],
+            "run b, which was rolled back from",
+        ),
+        ([A, B, rollback("r", "a", "b"), rollback("s", "a", "a")], "b, which was rolled back from"),
+        # Of two that were rejected for one reason.
+        ([A, X, made_from(rejection("z", "a"), "y")], "run x, which was rejected: no good"),
     ],
 )
 def test_what_was_judged_against_who_serves_is_not_trained_again(
@@ -59,7 +67,7 @@ def test_what_was_judged_against_who_serves_is_not_trained_again(
         # Rejected against another champion than the one that serves now.
         [A, X, made_from(promotion("d", "a"), "y")],
         [made_from(promotion("d"), "y"), X, rollback("r", "d", "d")],
-        # Replaced by another since.
+        # Replaced by another, and not rolled back from.
         [B, made_from(promotion("d", "b"), "y")],
     ],
 )
@@ -84,8 +92,8 @@ def test_only_whole_runs_decide(project: Project) -> None:
     assert decides(rolling_back)
     assert not retrains(rolling_back)
     assert not decides(whole(project, "__default__"))
-    refuse_parts(retraining, only_missing_outputs=False)
-    refuse_parts(rolling_back, only_missing_outputs=False)
+    refuse_parts(retraining, False, "kedro run")
+    refuse_parts(rolling_back, False, "kedro run")
     for part in (
         whole(project, "promotion"),
         retraining.from_nodes("training.train_network"),
@@ -95,9 +103,11 @@ def test_only_whole_runs_decide(project: Project) -> None:
     ):
         assert decides(part)
         with pytest.raises(DataError, match="Only a whole run may decide who serves"):
-            refuse_parts(part, only_missing_outputs=False)
+            refuse_parts(part, False, "kedro run")
     with pytest.raises(DataError, match="kedro run --pipelines retraining"):
-        refuse_parts(retraining, only_missing_outputs=True)
+        refuse_parts(retraining, True, "kedro run")
+    with pytest.raises(DataError, match="champion: kedro run --env nightly --pipelines rollback"):
+        refuse_parts(whole(project, "promotion"), False, "kedro run --env nightly")
 
 
 def test_what_cannot_be_judged_is_not_trained() -> None:

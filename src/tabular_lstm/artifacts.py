@@ -16,7 +16,7 @@ from kedro_datasets._typing import JSONPreview
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
-from tabular_lstm.promotion_log import PromotionLogDataset, changes
+from tabular_lstm.promotion_log import Line, PromotionLogDataset, changes
 
 logger = logging.getLogger(__name__)
 
@@ -171,15 +171,18 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
         before = lines[-2]["sha256"] if len(lines) > 1 else None
         if content is None or sha256(content) == before:
             kept = self._kept(named["champion"])
-            if kept.exists() and sha256(kept.read_bytes()) == named["sha256"]:
+            if self._is_kept(named):
                 return Artifact(kept.read_bytes(), str(kept))
         found = "is not there" if content is None else f"has SHA-256 {sha256(content)}"
         run, rollback = named["champion"], f"{self._run_command} --pipelines rollback"
+        again = (
+            f"To put the artifact of run {run} back: {rollback} --params rollback.run_id={run}. "
+        )
         raise DataError(
             f"{self._filepath} {found}; expected {named['sha256']} of run {run}, which the "
-            "promotion log names. It was changed since, and was not loaded. To put the artifact of "
-            f"run {run} back: {rollback} --params rollback.run_id={run}. To restore the champion "
-            f"before it: {rollback}."
+            "promotion log names. It was changed since, and was not loaded. "
+            f"{again if self._is_kept(named) else ''}"
+            f"To restore the champion before it: {rollback}."
         )
 
     def save(self, data: Artifact) -> None:
@@ -196,9 +199,9 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
         if artifact.content != self._content():
             logger.warning("%s: finishing a change that was interrupted", self._filepath)
             self.save(artifact)
-        kept = self._kept(changes(self._log.load())[-1]["champion"])
-        if not kept.exists() or kept.read_bytes() != artifact.content:
-            replace(kept, artifact.content)
+        named = changes(self._log.load())[-1]
+        if not self._is_kept(named):
+            replace(self._kept(named["champion"]), artifact.content)
 
     def preview(self) -> JSONPreview:
         """List the layers, each with the shapes of its weights."""
@@ -206,6 +209,10 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
 
     def _kept(self, run: str) -> Path:
         return self._artifacts / run / self._artifacts.name
+
+    def _is_kept(self, named: Line) -> bool:
+        kept = self._kept(named["champion"])
+        return kept.exists() and sha256(kept.read_bytes()) == named["sha256"]
 
     def _content(self) -> bytes | None:
         try:

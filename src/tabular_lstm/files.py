@@ -16,7 +16,7 @@ def replace(path: Path, content: bytes) -> None:
     """Put a file in the place of another: whoever opens the path finds the old or the new one.
 
     What is written first, beside it, has one fixed name, so that a run that was killed leaves at
-    most one such file and the next one takes it over. Callers hold the lock.
+    most one such file and the next one takes it over. There may be one writer at a time.
 
     Raises:
         OSError: No space, no permission; the old file is as it was.
@@ -55,12 +55,12 @@ def append_line(path: Path, line: str) -> None:
             if os.write(file, content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             os.fsync(file)
+            _settle_folder(path.parent)
         except OSError:
             os.ftruncate(file, size)
             raise
     finally:
         os.close(file)
-    _settle_folder(path.parent)
 
 
 def whole_lines(content: bytes) -> bytes:

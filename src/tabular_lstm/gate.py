@@ -25,7 +25,10 @@ EQUAL = 1e-12
 # Where few rows skew a difference as much as that, its bound is the outermost bootstrap value.
 MOST_SHIFTED = 0.1
 GOLDEN_TOLERANCE = 1e-6
-START_OVER = "If that is meant, --params promotion.start_over=true judges without the champion"
+MEANT = (
+    "If that is meant, widen the limit under promotion, or --params promotion.start_over=true "
+    "judges without the champion"
+)
 
 Check = dict[str, Any]
 Difference = dict[str, dict[str, float]]
@@ -76,10 +79,13 @@ def _bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float,
     the bootstrap values. Plain percentiles promise too much where a few rows lose much, as they do
     to a model that is sure of itself: `benchmarks/gate.py`.
     """
+    if not len(values):
+        return np.nan, np.nan
     deviation = values.std()
     if deviation < EQUAL:
         return point, point
-    below = np.mean(values < point) + np.mean(values == point) / 2
+    near = np.abs(values - point) < EQUAL
+    below = np.mean((values < point) & ~near) + np.mean(near) / 2
     bias = NORMAL.inv_cdf(float(np.clip(below, 1 / len(values), 1 - 1 / len(values))))
     acceleration = float(np.mean((values - values.mean()) ** 3) / deviation**3) / 6
 
@@ -92,8 +98,11 @@ def _bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float,
 
 
 def not_shown(compared: Difference, tolerance: dict[str, float]) -> Difference:
-    """Take the metrics in which the candidate may be worse by more than the tolerance."""
-    return {m: d for m, d in compared.items() if WORSE[m] * d["at_worst"] > tolerance[m]}
+    """Take the metrics in which the candidate may be worse by more than the tolerance.
+
+    A bound that is NaN rules nothing out.
+    """
+    return {m: d for m, d in compared.items() if not WORSE[m] * d["at_worst"] <= tolerance[m]}
 
 
 def check_data(
@@ -146,7 +155,10 @@ def check_data(
             points = f"{100 * max_label_share_change:g} points"
             faults.append(f"{share}; expected at most {points} of difference")
         faults += _other_rows(now, before)
-    sentence = f"the data are not as expected: {'; '.join(faults)}" if faults else ", ".join(facts)
+    sentence = ", ".join(facts)
+    if faults:
+        meant = "" if before is None else f". {MEANT}"
+        sentence = f"the data are not as expected: {'; '.join(faults)}{meant}"
     return {"check": "data", "passed": not faults, "sentence": sentence, **numbers}
 
 
@@ -156,13 +168,13 @@ def _other_rows(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
     if features != champions:
         kinds = {"new": features - champions, "gone": champions - features}
         listed = "; ".join(f"{kind}: {', '.join(sorted(n))}" for kind, n in kinds.items() if n)
-        return [f"other features than the champion's ({listed}). {START_OVER}"]
+        return [f"other features than the champion's ({listed})"]
     if now["split"] != before["split"]:
         names = {*now["split"], *before["split"]}
         changed = sorted(n for n in names if now["split"].get(n) != before["split"].get(n))
         return [
             f"{', '.join(changed)} changed since the champion's run, which may have been trained "
-            f"on rows that are now test rows. {START_OVER}"
+            "on rows that are now test rows"
         ]
     return []
 
@@ -186,12 +198,12 @@ def check_floor(
         faults.append(
             f"the candidate gives no probability for {rows_without_probability} of {rows} test rows"
         )
-    if any(WORSE[m] * d["at_worst"] >= 0 for m, d in majority_class.items()):
+    if not all(WORSE[m] * d["at_worst"] < 0 for m, d in majority_class.items()):
         faults.append(
             "the candidate is not shown to be better than the majority class: "
             f"{_said(majority_class)}"
         )
-    lost = {m: d for m, d in logistic_regression.items() if WORSE[m] * d["at_best"] > 0}
+    lost = {m: d for m, d in logistic_regression.items() if not WORSE[m] * d["at_best"] <= 0}
     if lost:
         faults.append(
             f"the candidate is clearly worse than logistic regression: {_said(lost, 'at_best')}"
@@ -224,7 +236,8 @@ def check_champions(
     The check says with `seen_worse` whether a loss beyond the tolerance was seen on these rows, or
     is only not ruled out.
 
-    The best is chosen for each metric, so that losses within the tolerance never add up.
+    The best is chosen for each metric, so that losses within the tolerance do not add up while the
+    champions are kept.
 
     Args:
         compared: The candidate's differences from each kept champion, by run id.
@@ -241,6 +254,7 @@ def check_champions(
             lost = _seen(beyond, tolerance)
             faults.append(_loss(beyond, tolerance, f"the champion {champion}", rows))
         facts.append(f"not worse than the champion {champion} ({_said(compared[champion])})")
+        facts += [f"not compared with {run}: {why}" for run, why in not_compared.items()]
     elif champion is None:
         facts.append("there was no champion to compare with")
     else:

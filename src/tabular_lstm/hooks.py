@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 from kedro.validation import ParameterValidationError
 
 from tabular_lstm import unattended
-from tabular_lstm.environments import output_folder
+from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError
 from tabular_lstm.lock import Lock
 from tabular_lstm.parameters import BLOCKS, Promotion, unknown_name
@@ -158,11 +158,13 @@ class RunHooks:
             DataError: Another run has the lock; the champion is damaged; see `unattended`.
             NothingNewError: A retraining would repeat what was judged already.
         """
-        unattended.refuse_parts(pipeline, run_params["only_missing_outputs"])
+        unattended.refuse_parts(
+            pipeline, run_params["only_missing_outputs"], run_command(run_params["env"])
+        )
         project, loader = Path(run_params["project_path"]), self._context.config_loader
         folder = project / output_folder(run_params["env"])
-        self._lock = Lock.take(folder / "retraining.lock", run_params["run_id"])
         try:
+            self._lock = Lock.take(folder / "retraining.lock", run_params["run_id"])
             parameters = {
                 name: block.model_validate(loader["parameters"].get(name, {})).model_dump()
                 for name, block in BLOCKS.items()
@@ -176,14 +178,19 @@ class RunHooks:
             catalog.save("provenance", made_of)
             unattended.settle(catalog, pipeline)
             if unattended.retrains(pipeline):
+                self._prune(pipeline, catalog)
                 unattended.refuse_what_cannot_be_judged(parameters)
                 inputs = {
-                    "data": catalog.load("raw_rows").attrs["sha256"],
+                    "data": catalog.load("raw_rows").attrs.get("sha256", ""),
                     "parameters": made_of["parameters_sha256"],
                     "code": made_of["code_sha256"],
                 }
-                if not parameters["retraining"]["force"]:
+                forced = parameters["retraining"]["force"]
+                if not (forced or parameters["promotion"]["start_over"]):
                     unattended.refuse_nothing_new(catalog.load("past_promotions"), inputs)
+        except OSError as error:
+            self._release()
+            raise DataError(f"{error.filename or folder}: {error.strerror}") from error
         except BaseException:
             self._release()
             raise
@@ -203,16 +210,32 @@ class RunHooks:
             try:
                 lines = catalog.load("past_promotions")
                 if unattended.retrains(pipeline):
-                    kept = Promotion.model_validate(catalog.load("params:promotion"))
-                    unattended.prune(catalog, lines, kept.keep_candidates, kept.keep_champions)
+                    self._prune(pipeline, catalog)
                 logger.info(unattended.last_words(lines[-1]))
             finally:
                 self._release()
 
     @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Let the next run in."""
-        self._release()
+    def on_pipeline_error(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
+        """Say so where the run has decided before it failed; let the next run in."""
+        try:
+            if unattended.decides(pipeline):
+                lines = catalog.load("past_promotions")
+                if lines and lines[-1]["run_id"] == run_params["run_id"]:
+                    logger.error(
+                        "This run has decided all the same, and the next one that decides "
+                        "finishes it. %s",
+                        unattended.last_words(lines[-1]),
+                    )
+        finally:
+            self._release()
+
+    def _prune(self, pipeline: Pipeline, catalog: Any) -> None:
+        kept = Promotion.model_validate(self._context.config_loader["parameters"]["promotion"])
+        lines = catalog.load("past_promotions")
+        unattended.prune(catalog, pipeline, lines, kept.keep_candidates, kept.keep_champions)
 
     def _release(self) -> None:
         if self._lock is not None:

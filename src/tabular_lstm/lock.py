@@ -14,7 +14,7 @@ class Lock:
     """An open file that the system has locked for this process.
 
     The system lets go of it when the process ends, however it ends, so the lock of a dead process
-    blocks nobody. The file stays, and says who held it last.
+    blocks nobody. The file stays.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -44,12 +44,17 @@ class Lock:
             "machine": os.uname().nodename,
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        except OSError:
+            os.close(descriptor)
+            raise
         return cls(descriptor)
 
     def release(self) -> None:
         """Let the next run in."""
+        os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
 

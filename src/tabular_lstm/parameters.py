@@ -309,7 +309,8 @@ class Promotion(Parameters):
 
     Attributes:
         confidence: One-sided, of every comparison on the test rows: a candidate that is worse than
-            the champion by more than the tolerance is promoted in at most 1 - confidence of cases.
+            the champion by more than the tolerance is promoted in about 1 - confidence of cases at
+            most.
         tolerance: By how much it may be worse.
         row_ratio: Lowest and highest number of rows, in multiples of the champion's training's.
         max_label_share_change: How far the share of positive rows may be from the champion's

@@ -9,7 +9,7 @@ from kedro.io import AbstractVersionedDataset
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.promotion_log import Line, changes, promoted, restorable
+from tabular_lstm.promotion_log import Line, changes, lineage, promoted, restorable
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def retrains(pipeline: Pipeline) -> bool:
     return "candidate" in pipeline.all_outputs()
 
 
-def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool) -> None:
+def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:
     """Stop where a part of a retraining would judge or promote what another run left.
 
     Raises:
@@ -40,8 +40,9 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool) -> None:
     whole = reads in (always, retraining) and "champion" in pipeline.all_outputs()
     if only_missing_outputs or not whole:
         raise DataError(
-            "Only a whole run may decide who serves, from the raw rows to the champion: kedro run "
-            "--pipelines retraining; or, to restore a champion, kedro run --pipelines rollback."
+            "Only a whole run may decide who serves, from the raw rows to the champion: "
+            f"{run_command} --pipelines retraining; or, to restore a champion: {run_command} "
+            "--pipelines rollback."
         )
 
 
@@ -72,15 +73,20 @@ def refuse_nothing_new(lines: list[Line], inputs: dict[str, str]) -> None:
     Raises:
         NothingNewError: Names the run that was the same, and what became of it.
     """
-    since, same = lines, {}
-    if changes(lines):
-        change, champions = changes(lines)[-1], promoted(lines)
-        since = lines[lines.index(change) + 1 :]
-        same = {"which serves": champions[change["champion"]]}
-        if change["action"] == "rolled_back":
-            same["which was rolled back from"] = champions[change["replaced"]]
-    same |= {f"which was rejected: {line['reason']}": line for line in since if "inputs" in line}
-    for fate, line in same.items():
+    standing, champions = lineage(lines), promoted(lines)
+    known = [("which serves", champions[run]) for run in standing[:1]]
+    known += [
+        ("which was rolled back from", line)
+        for run, line in champions.items()
+        if run not in standing
+    ]
+    since = lines[lines.index(changes(lines)[-1]) :] if standing else lines
+    known += [
+        (f"which was rejected: {line['reason']}", line)
+        for line in since
+        if line["action"] == "rejected"
+    ]
+    for fate, line in known:
         if line["inputs"] == inputs:
             raise NothingNewError(
                 f"data, parameters and code are those of run {line['run_id']}, {fate}. To train "
@@ -104,28 +110,35 @@ def settle(catalog: Any, pipeline: Pipeline) -> None:
             raise
 
 
-def prune(catalog: Any, lines: list[Line], keep_candidates: int, keep_champions: int) -> None:
-    """Delete the outputs of old runs: all but decisions, the newest candidates' and the champions'.
+def prune(
+    catalog: Any, pipeline: Pipeline, lines: list[Line], keep_candidates: int, keep_champions: int
+) -> None:
+    """Delete what a retraining writes of old runs, but for decisions.
 
-    A folder that cannot be deleted is warned of: the run has decided, and that stands.
+    The newest runs are kept, the newest that have a candidate, and the champions'. A folder that
+    cannot be deleted is warned of: the run has decided, and that stands.
     """
-    candidates = sorted(catalog.get("candidate").list_versions(full_path=False))
-    if len(candidates) <= keep_candidates:
-        return
-    oldest, kept = candidates[-keep_candidates], restorable(lines, keep_champions)
+    datasets = [catalog.get(name) for name in sorted(pipeline.all_outputs() - {"decision"})]
+    folders = [
+        Path(dataset._filepath)
+        for dataset in datasets
+        if isinstance(dataset, AbstractVersionedDataset) and dataset._version
+    ]
+    versions = [version for folder in folders for version in folder.glob("*/")]
+    candidates = Path(catalog.get("candidate")._filepath).glob("*/")
+    kept = {
+        *sorted({version.name for version in versions})[-keep_candidates:],
+        *sorted(version.name for version in candidates)[-keep_candidates:],
+        *restorable(lines, keep_champions),
+    }
     pruned = set()
-    for name in catalog:
-        dataset = catalog.get(name)
-        versioned = isinstance(dataset, AbstractVersionedDataset) and dataset._version
-        if name == "decision" or not versioned:
-            continue
-        for version in Path(dataset._filepath).glob("*/"):
-            if version.name < oldest and version.name not in kept:
-                try:
-                    shutil.rmtree(version)
-                    pruned.add(version.name)
-                except OSError as error:
-                    logger.warning("%s could not be deleted: %s", version, error)
+    for version in versions:
+        if version.name not in kept:
+            try:
+                shutil.rmtree(version)
+                pruned.add(version.name)
+            except OSError as error:
+                logger.warning("%s could not be deleted: %s", version, error)
     if pruned:
         logger.info("Deleted the outputs of %d old runs, decisions kept", len(pruned))
 

@@ -69,6 +69,7 @@ def test_what_decides_the_side_is_in_the_split() -> None:
         describe(missing={"sex": ["f"]}),
         describe(categorical=[]),
         describe(key="id"),
+        describe(key="id", categorical=[]),
     ):
         assert other["split"] != plain
     # With a key, features do not count.

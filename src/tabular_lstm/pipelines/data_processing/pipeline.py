@@ -2,11 +2,36 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
+from tabular_lstm.pipelines.data_processing.nodes import (
+    accept_rows,
+    pass_rows_on,
+    split_rows,
+    validate_rows,
+)
 
 
-def create_pipeline() -> Pipeline:
-    """Wire the nodes from `raw_rows` to `train_rows` and `test_rows`."""
+def create_pipeline(gated: bool = False) -> Pipeline:
+    """Wire the nodes from `raw_rows` to `train_rows` and `test_rows`.
+
+    Args:
+        gated: Whether a gate follows, which judges how many rows were quarantined. Default: no,
+            too many stop the run.
+    """
+    accepting = (
+        Node(
+            pass_rows_on,
+            inputs=["valid_rows", "quarantined_rows"],
+            outputs="accepted_rows",
+            name="pass_rows_on",
+        )
+        if gated
+        else Node(
+            accept_rows,
+            inputs=["valid_rows", "quarantined_rows", "source", "params:validation"],
+            outputs="accepted_rows",
+            name="accept_rows",
+        )
+    )
     return Pipeline(
         [
             Node(
@@ -15,12 +40,7 @@ def create_pipeline() -> Pipeline:
                 outputs=["valid_rows", "quarantined_rows", "source"],
                 name="validate_rows",
             ),
-            Node(
-                accept_rows,
-                inputs=["valid_rows", "quarantined_rows", "source", "params:validation"],
-                outputs="accepted_rows",
-                name="accept_rows",
-            ),
+            accepting,
             Node(
                 split_rows,
                 inputs=["accepted_rows", "source", "params:columns", "params:split"],

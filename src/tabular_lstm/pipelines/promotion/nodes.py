@@ -42,11 +42,11 @@ def describe_data(
     split_by: dict[str, Any] = {
         **split.model_dump(),
         **columns.model_dump(include={"label", "positive_class", "negative_class", "key"}),
+        "categorical": sorted(columns.categorical),
     }
     if columns.key is None:
         split_by |= {
             "features": sorted(features),
-            "categorical": sorted(columns.categorical),
             "missing": columns.missing,
         }
     hashes = np.sort(pd.util.hash_pandas_object(test_rows, index=False).to_numpy())
@@ -91,9 +91,6 @@ def predict_with_champions(
         `row`, `label` and a column of probabilities for each champion, named by its run id; and
         what is known of each: `run_id`, `sha256`, `data` of its decision, and either
         `decision_threshold` or `not_compared`, the reason why it was left out.
-
-    Raises:
-        DataError: The decision of the champion that serves is not there.
     """
     from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
@@ -101,41 +98,38 @@ def predict_with_champions(
     predictions = pd.DataFrame(labels).reset_index()
     champions = []
     for run in lineage(past_promotions)[: promotion.keep_champions]:
-        if run not in past_decisions:
-            raise DataError(
-                f"The decision of run {run}, a champion that the promotion log names, is gone: "
-                "expected decision.json of that run in 08_reporting. Put it back."
-            )
-        before = past_decisions[run]()["data"]
         champion = {
             "run_id": run,
             "sha256": promoted(past_promotions)[run]["sha256"],
-            "data": before,
+            "data": past_decisions[run]()["data"] if run in past_decisions else None,
         }
-        why = _not_comparable(champion, artifacts, data, promotion)
-        if why:
+        why, network = _comparable(champion, artifacts, data, promotion)
+        if network is None:
             champions.append({**champion, "not_compared": why})
             continue
-        network = artifacts[run]().network
         predictions[run] = predict(network, to_sequences(test_rows, network.schema))
         champions.append({**champion, "decision_threshold": network.threshold})
     return predictions, champions
 
 
-def _not_comparable(
+def _comparable(
     champion: dict[str, Any], artifacts: Versions, data: dict[str, Any], promotion: Promotion
-) -> str | None:
-    """Say why a champion cannot be compared with fairly."""
+) -> tuple[str, Any]:
+    """Load a champion that can be compared with fairly, or say why there is none."""
     run, before = champion["run_id"], champion["data"]
     if promotion.start_over:
-        return "promotion.start_over is set"
+        return "promotion.start_over is set", None
+    if before is None:
+        return "its decision is gone, which says what it was trained on", None
     if set(before["features"]) != set(data["features"]) or before["split"] != data["split"]:
-        return "it was trained on other columns, or with another split"
-    if run not in artifacts:
-        return "its artifact is gone"
-    if artifacts[run]().sha256 != champion["sha256"]:
-        return "its artifact is not the one that was promoted"
-    return None
+        return "it was trained on other columns, or with another split", None
+    artifact = artifacts[run]() if run in artifacts else None
+    if artifact is None or artifact.sha256 != champion["sha256"]:
+        return "its artifact is gone, or not the one that was promoted", None
+    try:
+        return "", artifact.network
+    except DataError as error:
+        return f"it cannot be loaded: {error}", None
 
 
 def compare(

@@ -7,5 +7,6 @@ from tabular_lstm.pipelines import data_processing, evaluation, promotion, resha
 
 def create_pipeline() -> Pipeline:
     """Compose the five pipelines of a retraining."""
-    rooms = (data_processing, reshaping, training, evaluation, promotion)
-    return sum((room.create_pipeline() for room in rooms), Pipeline([]))
+    rooms = (reshaping, training, evaluation, promotion)
+    processed = data_processing.create_pipeline(gated=True)
+    return sum((room.create_pipeline() for room in rooms), processed)

@@ -46,7 +46,8 @@ def choose_champion(
         raise DataError(
             f"The artifact of run {run} is gone, or is not the one that was promoted. {listed}"
         )
-    asked = "the champion before" if rollback.run_id is None else "by its run id"
+    asked = "the champion before" if rollback.run_id is None else "that run by its id"
+    again = "is put back" if run == serving(past_promotions) else "serves again"
     artifacts[run]().network  # noqa: B018  refuse what cannot be loaded before it is put in place
     return {
         "run_id": run_id,
@@ -54,7 +55,7 @@ def choose_champion(
         "environment": provenance["environment"],
         "action": "rolled_back",
         "promoted": False,
-        "reason": f"asked to restore {asked}: run {run} serves again",
+        "reason": f"asked for {asked}: run {run} {again}",
         "champion": {"run_id": run, "sha256": known[run]["sha256"]},
         "replaced": serving(past_promotions),
         "packages": provenance["packages"],
