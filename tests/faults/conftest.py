@@ -45,7 +45,7 @@ def seed(number: int) -> tuple[str, str]:
 def rows_to_learn(csv: Path) -> pd.DataFrame:
     """Take the CSV's rows with labels that a tiny network learns and a straight line cannot."""
     rows = pd.read_csv(csv)
-    noise = np.random.default_rng(0).random(len(rows)) < 0.05
+    noise = np.random.default_rng(0).random(len(rows)) < 0.02
     return rows.assign(**{LABEL: (rows["glucose"].between(100, 128) ^ noise).astype(int)})
 
 

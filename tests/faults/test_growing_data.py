@@ -24,10 +24,8 @@ from tests.faults.conftest import (
 )
 
 FIRST, ADDED, CORRECTED = 400, 40, 3
-KEPT = {"keep_candidates": 3, "keep_champions": 2}
-# The last runs train for nothing, so that the champions are older than the newest candidates.
+CHAMPIONS = 2
 USELESS = {"epochs": 1, "learning_rate": 1e-9}
-REJECTED = 3
 
 
 def sides_of(project: Project, features: list[str]) -> dict[tuple[float, ...], str]:
@@ -63,10 +61,14 @@ def decisions_of(project: Project) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("runs", [5, pytest.param(10, marks=pytest.mark.faults)])
+@pytest.mark.parametrize(
+    ("runs", "candidates"), [(5, 2), pytest.param(10, 3, marks=pytest.mark.faults)]
+)
 def test_retrainings_in_a_row_keep_rows_on_their_sides_all_decisions_and_few_files(
-    quick: Project, runs: int
+    quick: Project, runs: int, candidates: int
 ) -> None:
+    """The last runs train for nothing, so that champions are older than the newest candidates."""
+    kept = {"keep_candidates": candidates, "keep_champions": CHAMPIONS}
     all_rows = pd.read_csv(quick.raw).drop_duplicates()
     rng = np.random.default_rng(7)
     features = [name for name in all_rows if name != LABEL]
@@ -78,8 +80,8 @@ def test_retrainings_in_a_row_keep_rows_on_their_sides_all_decisions_and_few_fil
         all_rows.iloc[corrected, -1] = 1 - all_rows.iloc[corrected, -1]
         rows = all_rows[:count].sample(frac=1, random_state=number)
         rows.to_csv(quick.raw, index=False)
-        training = QUICK["training"] if number < runs - REJECTED else USELESS
-        declare(quick, **{**QUICK, "training": training, "promotion": QUICK["promotion"] | KEPT})
+        training = QUICK["training"] if number < runs - candidates else USELESS
+        declare(quick, **{**QUICK, "training": training, "promotion": QUICK["promotion"] | kept})
 
         succeeds(here(*RETRAINING))
         sides = sides_of(quick, features)
@@ -91,7 +93,7 @@ def test_retrainings_in_a_row_keep_rows_on_their_sides_all_decisions_and_few_fil
         assert_settled(quick)
 
     lines = log_of(quick)
-    promotions, rejections = lines[:-REJECTED], lines[-REJECTED:]
+    promotions, rejections = lines[:-candidates], lines[-candidates:]
     assert {line["action"] for line in promotions} == {"promoted"}
     assert {line["action"] for line in rejections} == {"rejected"}
     decisions = decisions_of(quick)
@@ -102,16 +104,16 @@ def test_retrainings_in_a_row_keep_rows_on_their_sides_all_decisions_and_few_fil
         assert (decision["action"], decision["reason"]) == (line["action"], line["reason"])
         assert decision["inputs"] == line["inputs"]
 
-    kept = {line["run_id"] for line in (*promotions[-2:], *rejections)}
+    left = {line["run_id"] for line in (*promotions[-CHAMPIONS:], *rejections)}
     by_output = runs_kept(quick)
     assert set(by_output) >= {"candidate.keras", "train_rows.parquet", "report.html"}
     for output, run_ids in by_output.items():
-        assert run_ids == kept, output
+        assert run_ids == left, output
     # As many files as champions and newest candidates, of rows that are more with each run.
     note("run", "runs kept", "MB")
     for number, (count, total) in enumerate(zip(counts, totals, strict=True)):
         note(number + 1, count, f"{total / 1e6:.2f}")
-        assert count <= min(number + 1, sum(KEPT.values()))
+        assert count <= min(number + 1, candidates + CHAMPIONS)
         rows_more = (FIRST + ADDED * number) / FIRST
         assert total <= 1.1 * rows_more * count * totals[0]
 
