@@ -185,7 +185,7 @@ def test_data_like_the_champions_pass() -> None:
         ({"features": ["age", "sex"]}, "other features than the champion's (new: sex; gone: bmi)"),
         (
             {"features": ["age"]},
-            "(gone: bmi). If that is meant, --params promotion.start_over=true",
+            "(gone: bmi). If that is meant, widen the limit under promotion",
         ),
         (
             {"split": {**DATA["split"], "salt": "b", "key": "id"}},  # type: ignore[dict-item]

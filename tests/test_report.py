@@ -107,7 +107,11 @@ def runs(project: Project, tmp_path_factory: pytest.TempPathFactory) -> list[Run
                 spoil(project.raw)
             project.run(
                 "retraining",
-                **TINY | {"training": {"epochs": 20, "seed": seed}},
+                **TINY
+                | {
+                    "network": {"ensemble": {"members": 2}},
+                    "training": {"epochs": 15, "seed": seed},
+                },
                 promotion={"tolerance": {"log_loss": 1, "roc_auc": 1}},
             )
         shutil.copytree(project.path / "data", kept)
@@ -244,8 +248,12 @@ def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -
     assert f"New features {HOSTILE_NAME} Features gone none" in changed
     for data in (decision["data"], decision["champion"]["data"]):
         assert f"diabetes.csv, SHA-256 {data['sha256']}" in changed
-    assert "Nothing needs to be rolled back" in section(shown, "How to roll back")
-    assert "kedro run" not in section(shown, "How to roll back")
+    way_back = section(shown, "How to roll back")
+    assert "Nothing needs to be rolled back" in way_back
+    assert "If the model that serves disappoints all the same" in way_back
+    assert "kedro run --pipelines rollback" in way_back
+    assert "rollback.run_id" not in way_back
+    assert "it counts once data/08_reporting/promotions.jsonl has a line of this run" in shown
 
 
 def test_of_many_quarantined_rows_twenty_are_shown(runs: list[Run]) -> None:

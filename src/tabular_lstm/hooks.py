@@ -145,6 +145,8 @@ class RunHooks:
                     importlib.import_module("tensorflow")
             read_own_outputs(pipeline, catalog, run_params["run_id"])
             refuse_to_start_halfway(pipeline, catalog)
+            if self._lock and unattended.retrains(pipeline):
+                self._prune(pipeline, catalog)  # what failed runs left
         except BaseException:
             self._release()
             raise
@@ -178,7 +180,6 @@ class RunHooks:
             catalog.save("provenance", made_of)
             unattended.settle(catalog, pipeline)
             if unattended.retrains(pipeline):
-                self._prune(pipeline, catalog)
                 unattended.refuse_what_cannot_be_judged(parameters)
                 inputs = {
                     "data": catalog.load("raw_rows").attrs.get("sha256", ""),

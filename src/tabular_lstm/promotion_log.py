@@ -101,7 +101,7 @@ def lineage(lines: list[Line]) -> list[str]:
     run, standing = serving(lines), []
     while run is not None:
         standing.append(run)
-        run = replaced[run]
+        run = replaced.get(run)
     return standing
 
 
