@@ -191,7 +191,7 @@ class RunHooks:
                     unattended.refuse_nothing_new(catalog.load("past_promotions"), inputs)
         except OSError as error:
             self._release()
-            raise DataError(f"{error.filename or folder}: {error.strerror}") from error
+            raise DataError(f"{error.filename or f'{folder}/'}: {error.strerror}") from error
         except BaseException:
             self._release()
             raise

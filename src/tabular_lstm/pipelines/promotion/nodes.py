@@ -91,6 +91,9 @@ def predict_with_champions(
         `row`, `label` and a column of probabilities for each champion, named by its run id; and
         what is known of each: `run_id`, `sha256`, `data` of its decision, and either
         `decision_threshold` or `not_compared`, the reason why it was left out.
+
+    Raises:
+        DataError: The champion that serves cannot be loaded.
     """
     from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
@@ -103,7 +106,7 @@ def predict_with_champions(
             "sha256": promoted(past_promotions)[run]["sha256"],
             "data": past_decisions[run]()["data"] if run in past_decisions else None,
         }
-        why, network = _comparable(champion, artifacts, data, promotion)
+        why, network = _comparable(champion, artifacts, data, promotion, serves=not champions)
         if network is None:
             champions.append({**champion, "not_compared": why})
             continue
@@ -113,7 +116,11 @@ def predict_with_champions(
 
 
 def _comparable(
-    champion: dict[str, Any], artifacts: Versions, data: dict[str, Any], promotion: Promotion
+    champion: dict[str, Any],
+    artifacts: Versions,
+    data: dict[str, Any],
+    promotion: Promotion,
+    serves: bool,
 ) -> tuple[str, Any]:
     """Load a champion that can be compared with fairly, or say why there is none."""
     run, before = champion["run_id"], champion["data"]
@@ -129,6 +136,8 @@ def _comparable(
     try:
         return "", artifact.network
     except DataError as error:
+        if serves:
+            raise
         return f"it cannot be loaded: {error}", None
 
 
