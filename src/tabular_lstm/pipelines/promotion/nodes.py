@@ -99,7 +99,7 @@ def predict_with_champions(
 
     labels = test_rows[columns.label].rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
-    champions = []
+    champions: list[dict[str, Any]] = []
     for run in lineage(past_promotions)[: promotion.keep_champions]:
         champion = {
             "run_id": run,
