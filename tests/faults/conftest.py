@@ -22,6 +22,7 @@ from tests.conftest import TINY, Project
 from tests.faults import sabotage
 
 RETRAINING = ("run", "--pipelines", "retraining")
+LOCK = "data/retraining.lock"
 ROLLBACK = ("run", "--pipelines", "rollback")
 LABEL = "diabetes"
 # With it and the labels below, each candidate is far better than what the gate asks for.

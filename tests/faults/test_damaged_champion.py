@@ -10,6 +10,7 @@ from kedro.io import DatasetError
 from tabular_lstm.files import sha256
 from tests.conftest import Project
 from tests.faults.conftest import (
+    LOCK,
     RETRAINING,
     assert_settled,
     champion_of,
@@ -75,7 +76,7 @@ def test_a_damaged_champion_is_refused_and_put_back_by_the_command_that_the_mess
 def outputs(project: Project) -> dict[str, str]:
     """The hash of every output; the lock's file says who held it last, and is none."""
     files = project.files()
-    files.pop("data/retraining.lock")
+    files.pop(LOCK)
     return {name: sha256(content) for name, content in files.items()}
 
 

@@ -79,7 +79,9 @@ def test_no_space_for_a_file_leaves_no_half_of_it(
     before, old = log_path(served).read_bytes(), on_disk(served)
     fault = fault.replace("size=log", f"size={len(before) + TORN}")
 
-    assert_no_space(sabotaged(served, output, fault, *RETRAINING, *seed(5)), file)
+    finished = sabotaged(served, output, fault, *RETRAINING, *seed(5))
+    assert_no_space(finished, file)
+    assert ("has decided all the same" in finished.stdout) == (serves == "new")
     assert (assert_sound(served, before) == old) == (serves == "old")
     assert (log_path(served).read_bytes() == before) == (serves == "old")
     assert on_disk(served) == old
@@ -162,24 +164,34 @@ def mounts() -> None:
         pytest.skip(f"no disk can be mounted here: {tried.stderr.decode().strip()}")
 
 
-def kibibytes(project: Project) -> int:
-    """What the outputs take on a disk of pages of 4 KiB."""
-    outputs = (p for p in (project.path / "data").glob("0[2-8]*/**/*") if p.is_file())
-    return sum(4 * -(-path.stat().st_size // 4096) for path in outputs)
+def kibibytes(project: Project, *patterns: str) -> int:
+    """What outputs take on a disk of pages of 4 KiB."""
+    outputs = {path for pattern in patterns for path in (project.path / "data").glob(pattern)}
+    return sum(4 * -(-path.stat().st_size // 4096) for path in outputs if path.is_file())
 
 
 @pytest.mark.faults
 @pytest.mark.usefixtures("mounts")
-@pytest.mark.parametrize("share", [0, 0.05, 0.2, 0.6, 0.95])
+@pytest.mark.parametrize(
+    "file", ["", "train_rows", "candidate", "precision_recall_curve", "report", "champion"]
+)
 def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
-    served: Project, share: float
+    served: Project, file: str
 ) -> None:
-    """With space for a share of what a retraining writes."""
+    """With space for what a retraining writes before a file, but not for that one."""
     before, old = log_path(served).read_bytes(), on_disk(served)
-    free = int(share * kibibytes(served))
+    lock, predictions = 4, 8
+    free = {
+        "": 0,
+        "train_rows": lock + kibibytes(served, "02*/**/*"),
+        "candidate": lock + predictions + kibibytes(served, "0[2-4]*/**/*"),
+        "precision_recall_curve": lock + kibibytes(served, "0[2-7]*/**/*"),
+        "report": kibibytes(served, "0[2-8]*/**/*") // 2,
+        "champion": kibibytes(served, "0[2-8]*/**/*") - 16,
+    }[file]
 
     finished = on_a_small_disk(served, free, *RETRAINING, *seed(5))
-    assert_no_space(finished, f"{served.path}/data/")
+    assert_no_space(finished, file)
     note(f"{free} KiB", message_of(finished).partition(":")[0])
     serving = assert_sound(served, before)
     assert on_disk(served) == old
@@ -190,3 +202,10 @@ def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
     assert [line["action"] for line in log_of(served)] == ["promoted", "promoted"]
     assert_settled(served)
     assert champion_of(served).network.training["seed"] == 5
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("mounts")
+def test_the_first_retraining_of_all_on_a_full_disk_says_so(quick: Project) -> None:
+    assert_no_space(on_a_small_disk(quick, 0, *RETRAINING), f"{quick.path}/data")
+    assert not log_path(quick).exists()
