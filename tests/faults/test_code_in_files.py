@@ -1,6 +1,7 @@
 """A champion's file that would run code, with its hash forged in the log: refused, and not run."""
 
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -22,7 +23,6 @@ from tests.faults.conftest import (
     log_path,
     message_of,
     seed,
-    succeeds,
 )
 
 Forge = Callable[[Path, Path], None]
@@ -99,13 +99,10 @@ def test_code_in_a_champion_is_not_run_though_the_log_has_its_hash(
         _ = champion.network
     assert not marker.exists()
 
-    succeeds(served_twice.command(*RETRAINING, *seed(5)))
-    rejected = log_of(served_twice)[-1]
-    assert rejected["action"] == "rejected"
-    assert "candidate.keras: expected" in rejected["reason"]
-    message = message_of(served_twice.command(*ROLLBACK))
-    assert "candidate.keras: expected" in message
-    assert not marker.exists()
+    for arguments in ((*RETRAINING, *seed(5)), ROLLBACK):
+        message = message_of(served_twice.command(*arguments))
+        assert re.search(r"(candidate|champion)\.keras: expected", message)
+        assert not marker.exists()
     after = served_twice.files()
-    for name in before.keys() - {LOCK, str(log_path(served_twice).relative_to(served_twice.path))}:
+    for name in before.keys() - {LOCK}:
         assert after[name] == before[name], name
