@@ -1,0 +1,359 @@
+"""How often the gate decides wrongly, beside what `new >= old` on the same rows would have done.
+
+    python benchmarks/gate.py
+
+Only the comparison with the champion counts here, with the default `Promotion` and the default
+number of resamples, on Pima.
+
+- Real trainings: over five split salts, the network of seed 0 is the champion and those of seeds 1
+  to 20 are the candidates, trained on the same rows. No seed is expected to be worse than another,
+  so every rejection is wrong.
+- Simulation: out-of-fold probabilities of two networks that differ by the seed, for all rows. These
+  rows are the population, on which the candidate is made worse until it is by exactly as much as
+  asked for; test rows are drawn from it with replacement. It is made weaker, by mixing its logits
+  with those of a network that sees two features; overconfident, by stretching them; or noisier, by
+  adding noise to them. Beyond the tolerance every promotion is wrong. At the tolerance, where it is
+  hardest to tell, 1 - confidence is what the gate declares.
+
+It takes some 20 minutes on two cores, prints the tables and writes them to `benchmarks/gate.md`.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Collection
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits
+
+from tabular_lstm import gate
+from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.metrics import bootstrap, certain, point_metrics
+from tabular_lstm.parameters import (
+    Columns,
+    Evaluation,
+    Network,
+    Promotion,
+    Reshaping,
+    Split,
+    Training,
+)
+from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
+from tabular_lstm.sequences import learn_schema, to_sequences
+
+PROJECT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).with_suffix(".md")
+SALTS = ("a", "b", "c", "d", "e")
+SEEDS = range(1, 21)
+FOLDS = 5
+# Two of the same accuracy, so that by that rule too there are equals to judge.
+SIMULATED_SEEDS = (1, 2)
+# Of a network that knows little.
+WEAK_FEATURES = ["blood_pressure", "skin_thickness"]
+REPLICATES = {150: 4000, 600: 1000, 2400: 500}
+PROCESSES = 2
+
+PROMOTION = Promotion()
+EVALUATION = Evaluation()
+TOLERANCE = PROMOTION.tolerance.model_dump()
+RULES = {
+    "gate": "the gate",
+    "log_loss": "its log loss alone",
+    "roc_auc": "its ROC AUC alone",
+    "new_roc_auc": "new ROC AUC >= old",
+    "new_accuracy": "new accuracy >= old",
+}
+METRICS = {**gate.NAMES, "accuracy": "accuracy"}
+# How a candidate is made worse, in which metric the true difference is given, and the differences.
+WORSENED = (
+    ("weaker", "log_loss", (0, 0.005, 0.01, TOLERANCE["log_loss"], 0.03, 0.05, 0.1)),
+    ("overconfident", "log_loss", (0, TOLERANCE["log_loss"], 0.03, 0.05, 0.1)),
+    ("noisier", "log_loss", (TOLERANCE["log_loss"],)),
+    ("weaker", "roc_auc", (TOLERANCE["roc_auc"],)),
+    ("noisier", "roc_auc", (TOLERANCE["roc_auc"],)),
+)
+
+Case = tuple[str, str, float]
+
+
+def promoted(
+    labels: np.ndarray,
+    probabilities: dict[str, np.ndarray],
+    thresholds: dict[str, float],
+    champion: str,
+    seed: int,
+) -> dict[str, dict[str, bool]]:
+    """Decide on every candidate, by each of `RULES`.
+
+    Args:
+        labels: (rows,).
+        probabilities: Of each network, (rows,).
+        thresholds: Their decision thresholds.
+        champion: Which of them is the champion; the others are the candidates.
+        seed: Of the resamples.
+    """
+    given = {name: certain(labels, p) for name, p in probabilities.items()}
+    points = {name: point_metrics(labels, p, thresholds[name]) for name, p in given.items()}
+    resampled = bootstrap(labels, given, thresholds, EVALUATION.bootstrap_resamples, seed)
+    old = points[champion]
+    decided = {}
+    for name, new in points.items():
+        if name == champion:
+            continue
+        compared = gate.difference(
+            new, old, resampled[name], resampled[champion], PROMOTION.confidence
+        )
+        beyond = gate.not_shown(compared, TOLERANCE)
+        decided[name] = {
+            "gate": not beyond,
+            "log_loss": "log_loss" not in beyond,
+            "roc_auc": "roc_auc" not in beyond,
+            "new_roc_auc": new["roc_auc"] >= old["roc_auc"],
+            "new_accuracy": new["accuracy"] >= old["accuracy"],
+        }
+    return decided
+
+
+def pima() -> tuple[pd.DataFrame, dict[str, Any], Columns]:
+    """Read Pima as a run does: valid rows, source, columns."""
+    conf = PROJECT / "conf/base/parameters_data_processing.yml"
+    columns = Columns.model_validate(yaml.safe_load(conf.read_text())["columns"])
+    raw = RawCSVDataset(filepath=str(PROJECT / "data/01_raw/diabetes.csv")).load()
+    rows, _, source = validate_rows(raw, columns)
+    return rows, source, columns
+
+
+def learn_and_predict(
+    train_rows: pd.DataFrame,
+    test_rows: pd.DataFrame,
+    columns: Columns,
+    seed: int,
+    features: list[str] | None = None,
+) -> tuple[np.ndarray, float]:
+    """Train the default network as a run does, and predict.
+
+    Returns:
+        Probabilities (test rows,) and the decision threshold.
+    """
+    from tabular_lstm.network.build import build  # noqa: PLC0415
+    from tabular_lstm.network.fit import predict, train  # noqa: PLC0415
+
+    schema = learn_schema(
+        train_rows[features] if features else train_rows.drop(columns=columns.label),
+        categorical=columns.categorical,
+        missing=columns.missing,
+        reshaping=Reshaping(),
+        label=columns.label,
+        classes=(columns.negative_class, columns.positive_class),
+    )
+    network, _ = train(
+        build(schema, Network(), seed),
+        to_sequences(train_rows, schema),
+        train_rows[columns.label].to_numpy(np.float32),
+        Training(seed=seed),
+    )
+    return predict(network, to_sequences(test_rows, schema)), network.threshold
+
+
+def measure_trainings() -> str:
+    """Judge candidates that differ from the champion by the seed alone."""
+    rows, source, columns = pima()
+    table: list[dict[str, Any]] = []
+    every: list[dict[str, bool]] = []
+    for salt in SALTS:
+        train_rows, test_rows, _ = split_rows(rows, source, columns, Split(salt=salt))
+        labels = test_rows[columns.label].to_numpy()
+        probabilities, thresholds = {}, {}
+        for seed in (0, *SEEDS):
+            probabilities[str(seed)], thresholds[str(seed)] = learn_and_predict(
+                train_rows, test_rows, columns, seed
+            )
+        in_turn = [
+            promoted(labels, probabilities, thresholds, champion, EVALUATION.seed)
+            for champion in probabilities
+        ]
+        table.append({"salt": salt, "test rows": len(labels), **count(in_turn[0].values())})
+        every += [one for decided in in_turn for one in decided.values()]
+    sums = {name: sum(line[name] for line in table) for name in list(table[0])[2:]}
+    table.append({"salt": "all", "test rows": "", **sums})
+    table.append(
+        {"salt": "all, each network the champion in turn", "test rows": "", **count(every)}
+    )
+    return (
+        "## Candidates equal to the champion but for the seed\n\n"
+        "Real trainings on the same train rows, seed 0 the champion; how many were promoted by "
+        f"each rule. Every rejection is wrong.\n\n{markdown(table)}\n"
+    )
+
+
+def count(decided: Collection[dict[str, bool]]) -> dict[str, int]:
+    """Count the candidates, and those that each rule promotes."""
+    promotions = {title: sum(one[rule] for one in decided) for rule, title in RULES.items()}
+    return {"candidates": len(decided), **promotions}
+
+
+def population() -> tuple[np.ndarray, np.ndarray, dict[Case, np.ndarray]]:
+    """Predict every row of Pima out of fold, and make candidates worse by a known difference.
+
+    Returns:
+        Labels, the champion's logits, and the logits of each candidate.
+    """
+    rows, _, columns = pima()
+    labels = rows[columns.label].to_numpy()
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    splits = list(folds.split(rows, labels))
+
+    def out_of_fold(seed: int, features: list[str] | None = None) -> np.ndarray:
+        logits = np.empty(len(rows))
+        for train, test in splits:
+            fold = learn_and_predict(rows.iloc[train], rows.iloc[test], columns, seed, features)
+            logits[test] = logit(fold[0])
+        return logits
+
+    # The better one is the candidate, so that it takes worsening to make them equal.
+    two = [out_of_fold(seed) for seed in SIMULATED_SEEDS]
+    better, champion = sorted(two, key=lambda logits: truth(labels, logits)["log_loss"])
+    weak = out_of_fold(0, WEAK_FEATURES)
+    noise = np.random.default_rng(0).normal(size=len(rows))
+    ways: dict[str, Callable[[float], np.ndarray]] = {
+        "weaker": lambda amount: (1 - amount) * better + amount * weak,
+        "overconfident": lambda amount: (1 + 2 * amount) * better,
+        "noisier": lambda amount: better + 2 * amount * noise,
+    }
+
+    def off(amount: float, way: str, metric: str, asked: float) -> float:
+        return worse_by(labels, ways[way](amount), champion)[metric] - asked
+
+    candidates = {
+        (way, metric, asked): ways[way](brentq(off, 0, 1, args=(way, metric, asked), xtol=1e-9))
+        for way, metric, differences in WORSENED
+        for asked in differences
+    }
+    return labels, champion, candidates
+
+
+def truth(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    """Measure on the whole population; 0.5 decides."""
+    return point_metrics(labels, expit(logits), 0.5)
+
+
+def worse_by(labels: np.ndarray, logits: np.ndarray, champion: np.ndarray) -> dict[str, float]:
+    """Say by how much a candidate is truly worse than the champion, in each metric."""
+    new, old = truth(labels, logits), truth(labels, champion)
+    signs = {**gate.WORSE, "accuracy": -1}
+    return {metric: sign * (new[metric] - old[metric]) for metric, sign in signs.items()}
+
+
+def replicate(
+    number: int,
+    rows: int,
+    labels: np.ndarray,
+    champion: np.ndarray,
+    candidates: dict[Case, np.ndarray],
+) -> np.ndarray:
+    """Draw test rows and decide on every candidate: booleans (candidates, rules)."""
+    drawn = np.random.default_rng([rows, number]).integers(len(labels), size=rows)
+    logits = {"champion": champion, **{str(case): values for case, values in candidates.items()}}
+    with threadpool_limits(1):
+        decided = promoted(
+            labels[drawn],
+            {name: expit(values[drawn]) for name, values in logits.items()},
+            dict.fromkeys(logits, 0.5),
+            "champion",
+            number,
+        )
+    return np.array([[one[rule] for rule in RULES] for one in decided.values()])
+
+
+def measure_simulation() -> str:
+    """Judge candidates whose true difference from the champion is known."""
+    labels, champion, candidates = population()
+    shares = {}
+    # Spawned: a process with TensorFlow in it does not fork well.
+    with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
+        for rows, replicates in REPLICATES.items():
+            one = partial(
+                replicate, rows=rows, labels=labels, champion=champion, candidates=candidates
+            )
+            decided = np.mean(list(pool.map(one, range(replicates), chunksize=10)), axis=0)
+            shares[rows] = dict(zip(candidates, decided, strict=True))
+    truths = {case: worse_by(labels, logits, champion) for case, logits in candidates.items()}
+    return "\n".join(
+        [at_tolerance(shares), *(by_difference(rows, shares[rows], truths) for rows in shares)]
+    )
+
+
+def at_tolerance(shares: dict[int, dict[Case, np.ndarray]]) -> str:
+    """Tell how often one metric alone promotes what is worse in it by just the tolerance."""
+    table = []
+    for case in next(iter(shares.values())):
+        way, metric, asked = case
+        if asked == TOLERANCE[metric]:
+            line = {"metric": gate.NAMES[metric], "the candidate is": way}
+            for rows, replicates in REPLICATES.items():
+                share = shares[rows][case][list(RULES).index(metric)]
+                error = 1.96 * np.sqrt(share * (1 - share) / replicates)
+                line[f"{rows} rows"] = f"{percent(share)} ± {percent(error)}"
+            table.append(line)
+    return (
+        "## Worse by exactly the tolerance\n\n"
+        f"Promoted by the metric alone in which it is, % with 95 % interval; declared: "
+        f"{percent(1 - PROMOTION.confidence)}.\n\n{markdown(table)}\n"
+    )
+
+
+def by_difference(
+    rows: int, shares: dict[Case, np.ndarray], truths: dict[Case, dict[str, float]]
+) -> str:
+    """Tell how often each rule promotes, by the true difference."""
+    table = []
+    for case, share in shares.items():
+        worse = truths[case]
+        beyond = any(worse[metric] > TOLERANCE[metric] - 1e-5 for metric in TOLERANCE)
+        equal = case[-1] == 0
+        table.append(
+            {
+                "the candidate is": "equal" if equal else case[0],
+                **{
+                    f"by {name}": f"{round(worse[metric], 4) + 0.0:.4f}"
+                    for metric, name in METRICS.items()
+                },
+                "wrong is": "to reject" if equal else "to promote" if beyond else "",
+                **{title: percent(s) for title, s in zip(RULES.values(), share, strict=True)},
+            }
+        )
+    return (
+        f"## {rows} test rows\n\nPromoted by each rule, % of {REPLICATES[rows]} draws of test "
+        f"rows.\n\n{markdown(table)}\n"
+    )
+
+
+def percent(share: float) -> str:
+    """Write a share in percent."""
+    return f"{100 * share:.1f}"
+
+
+def markdown(table: list[dict[str, Any]]) -> str:
+    """Write a table as Markdown."""
+    lines = [list(table[0]), ["---"] * len(table[0]), *(map(str, row.values()) for row in table)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parts = ["# How often the gate decides wrongly\n"]
+    for measure in (measure_trainings, measure_simulation):
+        parts.append(measure())
+        print(parts[-1], flush=True)
+    RESULTS.write_text("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
