@@ -159,20 +159,23 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
             DataError: There is none yet, or the file is not what was promoted; says how to put it
                 back.
         """
-        lines = changes(self._log.load())
-        if not lines:
-            raise DataError(
-                f"{self._filepath}: no champion yet. {self._run_command} --pipelines retraining "
-                "trains, judges and promotes one."
-            )
-        named, content = lines[-1], self._content()
-        if content is not None and sha256(content) == named["sha256"]:
-            return Artifact(content, str(self._filepath))
-        before = lines[-2]["sha256"] if len(lines) > 1 else None
-        if content is None or sha256(content) == before:
-            kept = self._kept(named["champion"])
-            if self._is_kept(named):
+        while True:
+            lines, content = changes(self._log.load()), self._content()
+            if not lines:
+                raise DataError(
+                    f"{self._filepath}: no champion yet. {self._run_command} --pipelines "
+                    "retraining trains, judges and promotes one."
+                )
+            named = lines[-1]
+            if content is not None and sha256(content) == named["sha256"]:
+                return Artifact(content, str(self._filepath))
+            before = lines[-2]["sha256"] if len(lines) > 1 else None
+            if (content is None or sha256(content) == before) and self._is_kept(named):
+                kept = self._kept(named["champion"])
                 return Artifact(kept.read_bytes(), str(kept))
+            # A run may have changed the champion between the look at the log and that at the file.
+            if changes(self._log.load()) == lines:
+                break
         found = "is not there" if content is None else f"has SHA-256 {sha256(content)}"
         run, rollback = named["champion"], f"{self._run_command} --pipelines rollback"
         again = (

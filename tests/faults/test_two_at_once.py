@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tabular_lstm.artifacts import ChampionDataset
 from tests.conftest import Project
 from tests.faults.conftest import (
     RETRAINING,
@@ -96,3 +97,20 @@ def test_a_run_that_was_killed_blocks_nobody(served: Project) -> None:
         succeeds(here(*RETRAINING, *seed(5)))
     assert_settled(served)
     assert champion_of(served).network.training["seed"] == 5
+
+
+@pytest.mark.faults
+def test_a_champion_that_is_loaded_amid_a_commit_is_the_old_or_the_new_one(
+    served_twice: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retraining promotes between the reader's look at the log and that at the file."""
+    read_file, looks = ChampionDataset._content, []
+
+    def promote_before(champion: ChampionDataset) -> bytes | None:
+        looks.append(len(looks))
+        if len(looks) == 1:
+            succeeds(served_twice.command(*RETRAINING, *seed(5)))
+        return read_file(champion)
+
+    monkeypatch.setattr(ChampionDataset, "_content", promote_before)
+    assert champion_of(served_twice).sha256 in {c["sha256"] for c in log_of(served_twice)[-2:]}
