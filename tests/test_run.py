@@ -451,12 +451,12 @@ def test_rows_of_two_runs_are_not_mixed(project: Project) -> None:
 
 @pytest.mark.parametrize("pipeline", ["reshaping", "training", "evaluation"])
 def test_what_is_not_there_to_start_from_is_named(project: Project, pipeline: str) -> None:
-    result = CliRunner().invoke(run, ["--pipelines", pipeline])
+    result = CliRunner().invoke(run, ["--env", "tutorial", "--pipelines", pipeline])
 
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
     assert "train_" in result.stderr
-    assert "kedro run" in result.stderr
+    assert result.stderr.endswith("run all: kedro run --env tutorial.\n")
 
 
 def test_a_run_from_a_subfolder_logs_as_from_the_root(project: Project) -> None:

@@ -52,11 +52,12 @@ def check_parameters(parameters: dict[str, Any]) -> None:
         raise ParameterValidationError("\n".join(faults))
 
 
-def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any) -> None:
+def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str) -> None:
     """Stop where what an earlier pipeline should have left is not there, or not of one run.
 
     Raises:
-        DataError: Names what is missing, or the runs that the rows come from.
+        DataError: Names what is missing, or the runs that the rows come from, and `whole`, the
+            command that runs all.
     """
     given = GIVEN | GIVEN_BY_THE_RUN
     needed = sorted(name for name in pipeline.inputs() - given if not name.startswith("params:"))
@@ -64,7 +65,7 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any) -> None:
         raise DataError(
             f"{', '.join(absent)}: not there to start from. Add the pipeline that makes it, as in "
             "--pipelines reshaping,training (sequences and labels are kept in memory), or run all: "
-            "kedro run."
+            f"{whole}."
         )
     runs = {
         name: catalog.get(name).resolve_load_version() for name in needed if name in SPLIT_OUTPUTS
@@ -72,7 +73,7 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any) -> None:
     if len(set(runs.values())) > 1:
         listed = ", ".join(f"{name} of {run}" for name, run in runs.items())
         raise DataError(
-            f"The newest rows come from different runs: {listed}. Split them again: kedro run."
+            f"The newest rows come from different runs: {listed}. Split them again: {whole}."
         )
 
 
@@ -144,7 +145,7 @@ class RunHooks:
                 with muted_stderr():
                     importlib.import_module("tensorflow")
             read_own_outputs(pipeline, catalog, run_params["run_id"])
-            refuse_to_start_halfway(pipeline, catalog)
+            refuse_to_start_halfway(pipeline, catalog, run_command(env))
             if self._lock and unattended.retrains(pipeline):
                 self._prune(pipeline, catalog)  # what failed runs left
         except BaseException:
