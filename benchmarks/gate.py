@@ -2,12 +2,12 @@
 
     python benchmarks/gate.py
 
-Only the comparison with the champion counts here, with the default `Promotion` and the default
-number of resamples, on Pima.
+Only the comparison with the champions counts here, with the default `Promotion` and the default
+number of resamples, on Pima: with the one that serves, and of equals also with more that are kept.
 
 - Real trainings: over five split salts, the network of seed 0 is the champion and those of seeds 1
   to 20 are the candidates, trained on the same rows. No seed is expected to be worse than another,
-  so every rejection is wrong.
+  so every rejection is wrong. Then candidate and kept champions are drawn from these networks.
 - Simulation: out-of-fold probabilities of two networks that differ by the seed, for all rows. These
   rows are the population, on which the candidate is made worse until it is by exactly as much as
   asked for; test rows are drawn from it with replacement. It is made weaker, by mixing its logits
@@ -21,6 +21,7 @@ It takes some 20 minutes on two cores, prints the tables and writes them to `ben
 import multiprocessing
 from collections.abc import Callable, Collection
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from threadpoolctl import threadpool_limits
 
 from tabular_lstm import gate
 from tabular_lstm.datasets import RawCSVDataset
-from tabular_lstm.metrics import bootstrap, certain, point_metrics
+from tabular_lstm.metrics import Resampled, bootstrap, certain, point_metrics
 from tabular_lstm.parameters import (
     Columns,
     Evaluation,
@@ -50,6 +51,10 @@ from tabular_lstm.sequences import learn_schema, to_sequences
 
 PROJECT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_suffix(".md")
+PROMOTION = Promotion()
+EVALUATION = Evaluation()
+TOLERANCE = PROMOTION.tolerance.model_dump()
+
 SALTS = ("a", "b", "c", "d", "e")
 SEEDS = range(1, 21)
 FOLDS = 5
@@ -57,12 +62,13 @@ FOLDS = 5
 SIMULATED_SEEDS = (1, 2)
 # Of a network that knows little.
 WEAK_FEATURES = ["blood_pressure", "skin_thickness"]
+# Champions that stand, the one that serves included; and how often they are drawn from the networks
+# of a split.
+KEPT = (1, 2, 3, PROMOTION.keep_champions)
+DRAWS = 1000
 REPLICATES = {150: 4000, 600: 1000, 2400: 500}
 PROCESSES = 2
 
-PROMOTION = Promotion()
-EVALUATION = Evaluation()
-TOLERANCE = PROMOTION.tolerance.model_dump()
 RULES = {
     "gate": "the gate",
     "log_loss": "its log loss alone",
@@ -83,42 +89,87 @@ WORSENED = (
 Case = tuple[str, str, float]
 
 
-def promoted(
-    labels: np.ndarray,
-    probabilities: dict[str, np.ndarray],
-    thresholds: dict[str, float],
-    champion: str,
-    seed: int,
-) -> dict[str, dict[str, bool]]:
-    """Decide on every candidate, by each of `RULES`.
+@dataclass(frozen=True)
+class Judged:
+    """What networks say of the same test rows, measured.
 
-    Args:
-        labels: (rows,).
-        probabilities: Of each network, (rows,).
-        thresholds: Their decision thresholds.
-        champion: Which of them is the champion; the others are the candidates.
-        seed: Of the resamples.
+    Attributes:
+        points: Each network's metrics.
+        resampled: Its metrics on resamples of the rows, the same ones for all.
     """
-    given = {name: certain(labels, p) for name, p in probabilities.items()}
-    points = {name: point_metrics(labels, p, thresholds[name]) for name, p in given.items()}
-    resampled = bootstrap(labels, given, thresholds, EVALUATION.bootstrap_resamples, seed)
-    old = points[champion]
-    decided = {}
-    for name, new in points.items():
-        if name == champion:
-            continue
-        compared = gate.difference(
-            new, old, resampled[name], resampled[champion], PROMOTION.confidence
+
+    points: dict[str, dict[str, Any]]
+    resampled: dict[str, Resampled]
+
+    @classmethod
+    def of(
+        cls,
+        labels: np.ndarray,
+        probabilities: dict[str, np.ndarray],
+        thresholds: dict[str, float],
+        seed: int,
+    ) -> "Judged":
+        """Measure.
+
+        Args:
+            labels: (rows,).
+            probabilities: Of each network, (rows,).
+            thresholds: Their decision thresholds.
+            seed: Of the resamples.
+        """
+        given = {name: certain(labels, p) for name, p in probabilities.items()}
+        return cls(
+            {name: point_metrics(labels, p, thresholds[name]) for name, p in given.items()},
+            bootstrap(labels, given, thresholds, EVALUATION.bootstrap_resamples, seed),
         )
-        beyond = gate.not_shown(compared, TOLERANCE)
-        decided[name] = {
-            "gate": not beyond,
-            "log_loss": "log_loss" not in beyond,
-            "roc_auc": "roc_auc" not in beyond,
-            "new_roc_auc": new["roc_auc"] >= old["roc_auc"],
-            "new_accuracy": new["accuracy"] >= old["accuracy"],
+
+    def difference(self, candidate: str, champion: str) -> gate.Difference:
+        """Compare as a run does."""
+        return gate.difference(
+            self.points[candidate],
+            self.points[champion],
+            self.resampled[candidate],
+            self.resampled[champion],
+            PROMOTION.confidence,
+        )
+
+    def promoted(self, champion: str) -> dict[str, dict[str, bool]]:
+        """Decide on every other network as the candidate, by each of `RULES`."""
+        old = self.points[champion]
+        decided = {}
+        for name, new in self.points.items():
+            if name == champion:
+                continue
+            beyond = gate.not_shown(self.difference(name, champion), TOLERANCE)
+            decided[name] = {
+                "gate": not beyond,
+                "log_loss": "log_loss" not in beyond,
+                "roc_auc": "roc_auc" not in beyond,
+                "new_roc_auc": new["roc_auc"] >= old["roc_auc"],
+                "new_accuracy": new["accuracy"] >= old["accuracy"],
+            }
+        return decided
+
+    def promoted_beside(self, kept: int, rows: int) -> float:
+        """Draw a candidate and kept champions again and again: the share that is promoted."""
+        names = list(self.points)
+        differences = {
+            (new, old): self.difference(new, old) for new in names for old in names if new != old
         }
-    return decided
+        rng = np.random.default_rng(kept)
+        passed = 0
+        for _ in range(DRAWS):
+            candidate, *champions = rng.choice(names, kept + 1, replace=False)
+            passed += gate.check_champions(
+                {run: differences[candidate, run] for run in champions},
+                {run: self.points[run] for run in champions},
+                {},
+                champions[0],
+                TOLERANCE,
+                rows,
+                start_over=False,
+            )["passed"]
+        return passed / DRAWS
 
 
 def pima() -> tuple[pd.DataFrame, dict[str, Any], Columns]:
@@ -167,6 +218,7 @@ def measure_trainings() -> str:
     rows, source, columns = pima()
     table: list[dict[str, Any]] = []
     every: list[dict[str, bool]] = []
+    beside: list[list[float]] = []
     for salt in SALTS:
         train_rows, test_rows, _ = split_rows(rows, source, columns, Split(salt=salt))
         labels = test_rows[columns.label].to_numpy()
@@ -175,12 +227,11 @@ def measure_trainings() -> str:
             probabilities[str(seed)], thresholds[str(seed)] = learn_and_predict(
                 train_rows, test_rows, columns, seed
             )
-        in_turn = [
-            promoted(labels, probabilities, thresholds, champion, EVALUATION.seed)
-            for champion in probabilities
-        ]
+        judged = Judged.of(labels, probabilities, thresholds, EVALUATION.seed)
+        in_turn = [judged.promoted(champion) for champion in probabilities]
         table.append({"salt": salt, "test rows": len(labels), **count(in_turn[0].values())})
         every += [one for decided in in_turn for one in decided.values()]
+        beside.append([judged.promoted_beside(kept, len(labels)) for kept in KEPT])
     sums = {name: sum(line[name] for line in table) for name in list(table[0])[2:]}
     table.append({"salt": "all", "test rows": "", **sums})
     table.append(
@@ -189,8 +240,27 @@ def measure_trainings() -> str:
     return (
         "## Candidates equal to the champion but for the seed\n\n"
         "Real trainings on the same train rows, seed 0 the champion; how many were promoted by "
-        f"each rule. Every rejection is wrong.\n\n{markdown(table)}\n"
+        f"each rule. Every rejection is wrong.\n\n{markdown(table)}\n\n"
+        "The gate asks for no loss against the best of the kept champions either. Candidate and "
+        f"kept champions drawn from the {len(SEEDS) + 1} networks of a split, {DRAWS} times for "
+        f"each:\n\n{markdown(kept_champions(beside))}\n"
     )
+
+
+def kept_champions(beside: list[list[float]]) -> list[dict[str, Any]]:
+    """Tabulate by the number of kept champions what share is promoted: each split, and their mean.
+
+    Args:
+        beside: For each salt, the share for each of `KEPT`.
+    """
+    return [
+        {
+            "kept champions": kept,
+            **{f"salt {salt}": percent(share) for salt, share in zip(SALTS, shares, strict=True)},
+            "mean, % promoted": percent(float(np.mean(shares))),
+        }
+        for kept, shares in zip(KEPT, zip(*beside, strict=True), strict=True)
+    ]
 
 
 def count(decided: Collection[dict[str, bool]]) -> dict[str, int]:
@@ -262,13 +332,12 @@ def replicate(
     drawn = np.random.default_rng([rows, number]).integers(len(labels), size=rows)
     logits = {"champion": champion, **{str(case): values for case, values in candidates.items()}}
     with threadpool_limits(1):
-        decided = promoted(
+        decided = Judged.of(
             labels[drawn],
             {name: expit(values[drawn]) for name, values in logits.items()},
             dict.fromkeys(logits, 0.5),
-            "champion",
             number,
-        )
+        ).promoted("champion")
     return np.array([[one[rule] for rule in RULES] for one in decided.values()])
 
 
@@ -304,6 +373,10 @@ def at_tolerance(shares: dict[int, dict[Case, np.ndarray]]) -> str:
             table.append(line)
     return (
         "## Worse by exactly the tolerance\n\n"
+        "Out-of-fold predictions of all of Pima's rows are the population, from which test rows "
+        "are drawn. The candidate is made worse on it by just so much: weaker, its logits mixed "
+        "with those of a network that sees two features; overconfident, its logits stretched; "
+        "noisier, noise added to them.\n\n"
         f"Promoted by the metric alone in which it is, % with 95 % interval; declared: "
         f"{percent(1 - PROMOTION.confidence)}.\n\n{markdown(table)}\n"
     )

@@ -58,8 +58,14 @@ class House:
 
     def record(self, run: str, content: bytes, replaced: str | None = None) -> None:
         """Write the promotion of a run to the log, and nothing else."""
-        line = {"run_id": run, "action": "promoted", "champion": run, "replaced": replaced}
-        self.log.save({**line, "sha256": sha256(content)})
+        decided = {
+            "run_id": run,
+            "time": "2026-11-25T02:15:00Z",
+            "action": "promoted",
+            "reason": "",
+        }
+        champion = {"reason": "", "champion": run, "sha256": sha256(content), "replaced": replaced}
+        self.log.save(decided | champion)
 
 
 @pytest.fixture
@@ -102,9 +108,35 @@ def test_a_damaged_champion_is_refused_with_the_way_back(house: House, damage: A
         message = str(refused.value)
         assert f"{house.file} has SHA-256 {sha256(house.file.read_bytes())}" in message
         assert f"expected {sha256(whole)} of run a" in message
-        assert "kedro run --pipelines rollback --params rollback.run_id=a." in message
-        assert message.endswith("kedro run --pipelines rollback.")
+        # There is no champion before it, so that no other way is named.
+        assert message.endswith(
+            "put the artifact of run a back: kedro run --pipelines rollback --params "
+            "rollback.run_id=a."
+        )
     assert house.file.read_bytes() == damage(whole)
+
+
+def test_where_no_copy_is_left_a_new_champion_is_the_way(house: House) -> None:
+    house.file.write_bytes(b"")
+    house.kept("a").unlink()
+    with pytest.raises(DataError) as refused:
+        house.champion.load()
+    assert "rollback" not in str(refused.value)
+    assert str(refused.value).endswith(
+        "kedro run --pipelines retraining --params promotion.start_over=true."
+    )
+
+
+def test_a_champion_that_the_log_does_not_know_is_not_replaced(house: House) -> None:
+    (house.path / "promotions.jsonl").unlink()
+    for use in (house.champion.load, house.champion.settle):
+        with pytest.raises(DataError) as refused:
+            use()
+        assert str(refused.value).startswith(
+            f"{house.file} is there, but the promotion log, {house.path / 'promotions.jsonl'}, "
+            "names no champion. Put back a copy"
+        )
+    assert house.champion.exists()
 
 
 def test_a_promotion_stopped_after_its_line_holds_and_is_finished(house: House) -> None:

@@ -280,10 +280,11 @@ def test_a_column_of_words_is_refused_with_the_way_to_declare_it(
 @pytest.mark.parametrize(
     ("names", "facts"),
     [
-        ("[bloodtype]", ("columns.categorical names bloodtype", "no feature")),
-        ("[diabetes]", ("columns.categorical names diabetes", "no feature")),
+        ("[bloodtype]", ("column 'bloodtype' is not in the file. It has: pregnancies",)),
+        ("[Age]", ("column 'Age' is not in the file. Did you mean 'age'?",)),
+        ("[diabetes]", ("names diabetes, which is no feature. The features are: pregnancies",)),
     ],
-    ids=["no column", "the label"],
+    ids=["no column", "another case", "the label"],
 )
 def test_a_categorical_name_that_is_no_feature_is_refused(
     served: Project, refused: Refused, names: str, facts: tuple[str, ...]
@@ -292,7 +293,7 @@ def test_a_categorical_name_that_is_no_feature_is_refused(
         f"columns: {{label: diabetes, positive_class: 1, negative_class: 0, categorical: {names}}}"
     )
     message = refused(*DATA_PROCESSING)
-    for fact in (*facts, str(served.raw), "The features are: pregnancies"):
+    for fact in (*facts, str(served.raw)):
         assert fact in message
 
 

@@ -738,6 +738,18 @@ def test_half_a_file_is_refused_by_name(fitted: LSTMClassifier, tmp_path: Path) 
         LSTMClassifier.load(path)
 
 
+def test_a_file_with_a_flipped_bit_is_refused_by_name(
+    fitted: LSTMClassifier, tmp_path: Path
+) -> None:
+    path = tmp_path / "flipped.keras"
+    fitted.save(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"model.weights.h5") + 4000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"flipped\.keras: not a whole \.keras file"):
+        LSTMClassifier.load(path)
+
+
 def test_the_network_of_the_tutorial_is_refused(fitted: LSTMClassifier, tmp_path: Path) -> None:
     path = tmp_path / "tutorial.keras"
     build(fitted.network_.schema, Network(kind="tutorial"), 0).save(path)

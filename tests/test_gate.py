@@ -159,7 +159,8 @@ def test_the_first_data_need_only_be_clean() -> None:
     refused = check_data(None, quarantined_rows=60)
     assert not refused["passed"]
     assert refused["sentence"] == (
-        "the data are not as expected: 6.0 % of 1000 rows quarantined; expected at most 5.0 %"
+        "the data are not as expected: 6.0 % of 1000 rows quarantined (expected at most "
+        "5.0 %). If that is meant, widen validation.max_quarantined_fraction"
     )
 
 
@@ -176,22 +177,40 @@ def test_data_like_the_champions_pass() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"valid_rows": 495}, "495 valid rows, 0.50 times the champion's 990; expected 0.75 to 2"),
-        ({"valid_rows": 2000}, "2000 valid rows, 2.02 times the champion's 990; expected"),
+        (
+            {"valid_rows": 495},
+            "495 valid rows, 0.50 times the champion's 990 (expected 0.75 to 2 times). If that is "
+            "meant, widen promotion.row_ratio",
+        ),
+        ({"valid_rows": 2000}, "2000 valid rows, 2.02 times the champion's 990 (expected"),
         (
             {"label_share": 0.5},
-            "50.0 % positive against the champion's 35.0 %; expected at most 10",
+            "50.0 % positive against the champion's 35.0 % (expected at most 10 points of "
+            "difference). If that is meant, widen promotion.max_label_share_change",
+        ),
+        (
+            {"label_share": 0.5, "valid_rows": 9900, "features": ["age"]},
+            "If that is meant, widen promotion.row_ratio and promotion.max_label_share_change; "
+            "--params promotion.start_over=true judges without the champion",
         ),
         ({"features": ["age", "sex"]}, "other features than the champion's (new: sex; gone: bmi)"),
         (
             {"features": ["age"]},
-            "(gone: bmi). If that is meant, widen the limit under promotion",
+            "(gone: bmi). If that is meant, --params promotion.start_over=true judges without",
         ),
         (
             {"split": {**DATA["split"], "salt": "b", "key": "id"}},  # type: ignore[dict-item]
             "key, salt changed since the champion's run, which may have been trained on rows that",
         ),
-        ({"quarantined_rows": 51}, "5.1 % of 1000 rows quarantined; expected at most 5.0 %"),
+        (
+            {"split": {**DATA["split"], "positive_class": "yes"}},  # type: ignore[dict-item]
+            "positive_class changed since the champion's run, whose labels do not mean the same",
+        ),
+        (
+            {"split": {**DATA["split"], "positive_class": "yes", "salt": "b"}},  # type: ignore[dict-item]
+            "positive_class, salt changed since the champion's run, which may have been trained on",
+        ),
+        ({"quarantined_rows": 51}, "5.1 % of 1000 rows quarantined (expected at most 5.0 %)"),
     ],
 )
 def test_data_unlike_the_champions_do_not(changes: dict[str, Any], said: str) -> None:
@@ -331,7 +350,10 @@ def test_a_champion_that_cannot_be_compared_with_is_no_free_pass() -> None:
     why = {"b": "its artifact is gone"}
     checked = check_champions({}, not_compared=why)
     assert not checked["passed"]
-    assert checked["sentence"] == "not compared with the champion b: its artifact is gone"
+    assert checked["sentence"] == (
+        "not compared with the champion b: its artifact is gone; --params "
+        "promotion.start_over=true judges without the champion"
+    )
     assert check_champions({}, not_compared=why, start_over=True)["passed"]
 
 

@@ -18,15 +18,27 @@ from tabular_lstm.promotion_log import (
 
 
 def promotion(run: str, replaced: str | None = None) -> dict[str, Any]:
-    return {"run_id": run, "action": "promoted", "champion": run, "replaced": replaced}
+    return decided(run, "promoted", run, replaced)
 
 
 def rejection(run: str, champion: str | None) -> dict[str, Any]:
-    return {"run_id": run, "action": "rejected", "champion": champion, "replaced": None}
+    return decided(run, "rejected", champion, None)
 
 
 def rollback(run: str, champion: str, replaced: str) -> dict[str, Any]:
-    return {"run_id": run, "action": "rolled_back", "champion": champion, "replaced": replaced}
+    return decided(run, "rolled_back", champion, replaced)
+
+
+def decided(run: str, action: str, champion: str | None, replaced: str | None) -> dict[str, Any]:
+    return {
+        "run_id": run,
+        "time": "2026-11-25T02:15:00Z",
+        "action": action,
+        "reason": "to see",
+        "champion": champion,
+        "sha256": champion,
+        "replaced": replaced,
+    }
 
 
 LOG = [
@@ -113,6 +125,14 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
         PromotionLogDataset(str(path)).load()
     assert f"{path}, line 2: expected a decision" in str(refused.value)
     assert line in str(refused.value)
+
+
+@pytest.mark.parametrize("name", LOG[0])
+def test_what_a_line_lacks_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "promotions.jsonl"
+    path.write_text(json.dumps({key: value for key, value in LOG[0].items() if key != name}) + "\n")
+    with pytest.raises(DataError, match=f"line 1: expected .* as a JSON object with {name}, got"):
+        PromotionLogDataset(str(path)).load()
 
 
 def test_the_preview_shows_the_newest_first(tmp_path: Path) -> None:

@@ -109,3 +109,5 @@ def test_what_cannot_change_a_candidate_does_not(block: str, name: str, value: A
 def test_the_way_the_file_is_read_counts() -> None:
     other = {**RAW, "load_args": {"decimal": ","}}
     assert fingerprint(defaults(), other) != fingerprint(defaults(), RAW)
+    shown = {**RAW, "metadata": {"kedro-viz": {"layer": "raw"}}}
+    assert fingerprint(defaults(), shown) == fingerprint(defaults(), RAW)

@@ -53,7 +53,7 @@ def test_code_blocks_run_in_order(project: Project) -> None:
     assert len(project.versions("08_reporting/metrics.json")) == 3
     assert project.metrics()["test"]["decision_threshold"] < 0.3  # a false negative costs 5
 
-    run_id, scored, cross_validated, shuffled, log = printed
+    run_id, scored, cross_validated, shuffled, log, champion = printed
     assert run_id.startswith("20")
     assert scored.startswith("[[0.")
     areas = [float(area) for area in cross_validated.strip("[]\n").split()]
@@ -68,5 +68,6 @@ def test_code_blocks_run_in_order(project: Project) -> None:
     assert [line["action"] for line in lines] == actions
     assert [line.split()[2] for line in log.splitlines()[1:]] == actions
     assert lines[-1]["champion"] == lines[0]["champion"]
+    assert champion.splitlines()[-1].startswith(f"{lines[-1]['sha256']} [0.")
     assert shuffled == ""
     assert len(list((nightly / "report.html").iterdir())) == 3

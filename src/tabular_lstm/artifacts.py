@@ -16,7 +16,7 @@ from kedro_datasets._typing import JSONPreview
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
-from tabular_lstm.promotion_log import Line, PromotionLogDataset, changes
+from tabular_lstm.promotion_log import Line, PromotionLogDataset, changes, lineage, promoted
 
 logger = logging.getLogger(__name__)
 
@@ -159,12 +159,19 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
             DataError: There is none yet, or the file is not what was promoted; says how to put it
                 back.
         """
+        retraining = f"{self._run_command} --pipelines retraining"
         while True:
             lines, content = changes(self._log.load()), self._content()
+            if not lines and content is None:
+                raise DataError(
+                    f"{self._filepath}: no champion yet. {retraining} trains, judges and promotes "
+                    "one."
+                )
             if not lines:
                 raise DataError(
-                    f"{self._filepath}: no champion yet. {self._run_command} --pipelines "
-                    "retraining trains, judges and promotes one."
+                    f"{self._filepath} is there, but the promotion log, {self._log.filepath}, "
+                    "names no champion. Put back a copy of the log; or, to start anew, move "
+                    f"{self._filepath.name} away."
                 )
             named = lines[-1]
             if content is not None and sha256(content) == named["sha256"]:
@@ -178,14 +185,21 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
                 break
         found = "is not there" if content is None else f"has SHA-256 {sha256(content)}"
         run, rollback = named["champion"], f"{self._run_command} --pipelines rollback"
-        again = (
-            f"To put the artifact of run {run} back: {rollback} --params rollback.run_id={run}. "
-        )
+        mended = []
+        if self._is_kept(named):
+            mended.append(
+                f"To put the artifact of run {run} back: {rollback} --params rollback.run_id={run}."
+            )
+        if any(self._is_kept(promoted(lines)[before]) for before in lineage(lines)[1:2]):
+            mended.append(f"To restore the champion before it: {rollback}.")
+        if not mended:
+            mended.append(
+                "Its copy among the candidates is gone too. To promote a new one without comparing "
+                f"it: {retraining} --params promotion.start_over=true."
+            )
         raise DataError(
             f"{self._filepath} {found}; expected {named['sha256']} of run {run}, which the "
-            "promotion log names. It was changed since, and was not loaded. "
-            f"{again if self._is_kept(named) else ''}"
-            f"To restore the champion before it: {rollback}."
+            f"promotion log names. It was not loaded. {' '.join(mended)}"
         )
 
     def save(self, data: Artifact) -> None:
@@ -200,7 +214,10 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
         """
         artifact = self.load()
         if artifact.content != self._content():
-            logger.warning("%s: finishing a change that was interrupted", self._filepath)
+            logger.warning(
+                "%s was not there, or still the one before: put back as the promotion log has it",
+                self._filepath,
+            )
             self.save(artifact)
         named = changes(self._log.load())[-1]
         if not self._is_kept(named):
@@ -224,7 +241,7 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
             return None
 
     def _exists(self) -> bool:
-        return bool(changes(self._log.load()))
+        return bool(changes(self._log.load())) or self._filepath.exists()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "artifacts": self._artifacts}

@@ -1,6 +1,7 @@
 """The network as a scikit-learn estimator, over the same functions that the nodes call."""
 
 import logging
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -186,7 +187,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise FileNotFoundError(f"{path}: no such file.")
         try:
             network = keras.models.load_model(path, compile=False)
-        except (ValueError, OSError, KeyError) as error:
+        except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path}: not a whole .keras file: {error}") from error
         if not isinstance(network, LSTMEnsemble):
             raise ValueError(

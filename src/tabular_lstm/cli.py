@@ -13,6 +13,7 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import configure_logging
 from kedro.io import DatasetError
+from kedro.pipeline.pipeline import OutputNotUniqueError
 from kedro.utils import find_kedro_project
 from kedro.validation import ParameterValidationError
 
@@ -23,7 +24,13 @@ from tabular_lstm.unattended import NothingNewError
 
 logger = logging.getLogger(__name__)
 
-MENDABLE = (DatasetError, ParameterValidationError, MissingConfigException, yaml.YAMLError)
+MENDABLE = (
+    DatasetError,
+    ParameterValidationError,
+    MissingConfigException,
+    OutputNotUniqueError,
+    yaml.YAMLError,
+)
 
 
 class Run(click.Command):
@@ -39,6 +46,7 @@ class Run(click.Command):
         logging.getLogger("kedro.pipeline.node").addFilter(_is_news)
         try:
             _refuse_unknown_pipelines(ctx.params["pipelines"])
+            _refuse_async_decisions(ctx.params["pipelines"], ctx.params["is_async"])
             return super().invoke(ctx)
         except NothingNewError as end:
             logger.info("Unchanged: %s", end)
@@ -62,6 +70,15 @@ def _refuse_unknown_pipelines(names: list[str]) -> None:
     for name in names:
         if name not in {*known, "__default__"}:
             raise click.ClickException(f"Pipeline {unknown_name(name, known)}")
+
+
+def _refuse_async_decisions(names: list[str], is_async: bool) -> None:
+    """Stop before the decision: Kedro cannot save later what a generator node yields."""
+    if is_async and (deciding := {"promotion", "retraining", "rollback"} & {*names}):
+        raise click.ClickException(
+            f"--async: {', '.join(sorted(deciding))} saves one output after the other, and the "
+            "champion last. Leave --async out."
+        )
 
 
 def _fault(error: BaseException | None) -> BaseException | None:

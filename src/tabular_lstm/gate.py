@@ -25,10 +25,10 @@ EQUAL = 1e-12
 # Where few rows skew a difference as much as that, its bound is the outermost bootstrap value.
 MOST_SHIFTED = 0.1
 GOLDEN_TOLERANCE = 1e-6
-MEANT = (
-    "If that is meant, widen the limit under promotion, or --params promotion.start_over=true "
-    "judges without the champion"
-)
+START_OVER = "--params promotion.start_over=true judges without the champion"
+
+# What a label means, whichever side its row is on.
+CLASSES = {"label", "positive_class", "negative_class"}
 
 Check = dict[str, Any]
 Difference = dict[str, dict[str, float]]
@@ -127,9 +127,11 @@ def check_data(
         "quarantined_fraction": quarantined,
         "max_quarantined_fraction": max_quarantined_fraction,
     }
-    facts, faults = [f"{_percent(quarantined)} of {now['rows']} rows quarantined"], []
+    facts = [f"{_percent(quarantined)} of {now['rows']} rows quarantined"]
+    faults, limits, other = [], [], list[str]()
     if quarantined > max_quarantined_fraction:
-        faults.append(f"{facts[0]}; expected at most {_percent(max_quarantined_fraction)}")
+        faults.append(f"{facts[0]} (expected at most {_percent(max_quarantined_fraction)})")
+        limits.append("validation.max_quarantined_fraction")
     if before is not None:
         ratio = now["valid_rows"] / before["valid_rows"]
         shares = [before["label_share"], now["label_share"]]
@@ -150,16 +152,22 @@ def check_data(
         share = f"{_percent(shares[1])} positive against the champion's {_percent(shares[0])}"
         facts += [rows, share, "the same features"]
         if not row_ratio[0] <= ratio <= row_ratio[1]:
-            faults.append(f"{rows}; expected {row_ratio[0]:g} to {row_ratio[1]:g} times")
+            faults.append(f"{rows} (expected {row_ratio[0]:g} to {row_ratio[1]:g} times)")
+            limits.append("promotion.row_ratio")
         if abs(shares[1] - shares[0]) > max_label_share_change:
             points = f"{100 * max_label_share_change:g} points"
-            faults.append(f"{share}; expected at most {points} of difference")
-        faults += _other_rows(now, before)
+            faults.append(f"{share} (expected at most {points} of difference)")
+            limits.append("promotion.max_label_share_change")
+        other = _other_rows(now, before)
     sentence = ", ".join(facts)
-    if faults:
-        meant = "" if before is None else f". {MEANT}"
-        sentence = f"the data are not as expected: {'; '.join(faults)}{meant}"
-    return {"check": "data", "passed": not faults, "sentence": sentence, **numbers}
+    if faults or other:
+        ways = [f"widen {' and '.join(limits)}"] if limits else []
+        ways += [START_OVER] if other else []
+        sentence = (
+            f"the data are not as expected: {'; '.join(faults + other)}. If that is meant, "
+            f"{'; '.join(ways)}"
+        )
+    return {"check": "data", "passed": not (faults or other), "sentence": sentence, **numbers}
 
 
 def _other_rows(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
@@ -173,8 +181,12 @@ def _other_rows(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
         names = {*now["split"], *before["split"]}
         changed = sorted(n for n in names if now["split"].get(n) != before["split"].get(n))
         return [
-            f"{', '.join(changed)} changed since the champion's run, which may have been trained "
-            "on rows that are now test rows"
+            f"{', '.join(changed)} changed since the champion's run, "
+            + (
+                "whose labels do not mean the same"
+                if {*changed} <= CLASSES
+                else "which may have been trained on rows that are now test rows"
+            )
         ]
     return []
 
@@ -259,7 +271,10 @@ def check_champions(
         facts.append("there was no champion to compare with")
     else:
         why = f"not compared with the champion {champion}: {not_compared[champion]}"
-        (facts if start_over else faults).append(why)
+        if start_over:
+            facts.append(why)
+        else:
+            faults.append(f"{why}; {START_OVER}")
     for metric, sign in WORSE.items():
         if not compared:
             break

@@ -137,7 +137,8 @@ class RunHooks:
             env or "base",
             output_folder(env),
         )
-        if unattended.decides(pipeline):
+        # One that stops short of the decision is a part too, and refused.
+        if unattended.decides(pipeline) or "provenance" in pipeline.inputs():
             self._prepare_to_decide(run_params, pipeline, catalog)
         try:
             # Not before it is known to be needed: it takes seconds.
@@ -179,7 +180,8 @@ class RunHooks:
                 "parameters_sha256": fingerprint(parameters, loader["catalog"]["raw_rows"]),
             }
             catalog.save("provenance", made_of)
-            unattended.settle(catalog, pipeline)
+            start_over = parameters["promotion"]["start_over"]
+            unattended.settle(catalog, pipeline, start_over)
             if unattended.retrains(pipeline):
                 unattended.refuse_what_cannot_be_judged(parameters)
                 inputs = {
@@ -187,8 +189,7 @@ class RunHooks:
                     "parameters": made_of["parameters_sha256"],
                     "code": made_of["code_sha256"],
                 }
-                forced = parameters["retraining"]["force"]
-                if not (forced or parameters["promotion"]["start_over"]):
+                if not (parameters["retraining"]["force"] or start_over):
                     unattended.refuse_nothing_new(catalog.load("past_promotions"), inputs)
         except OSError as error:
             self._release()

@@ -24,6 +24,7 @@ from tabular_lstm.files import append_line, whole_lines
 
 Line = dict[str, Any]
 
+REQUIRED = ("run_id", "time", "action", "reason", "champion", "sha256", "replaced")
 PREVIEWED = 20
 
 
@@ -31,40 +32,43 @@ class PromotionLogDataset(AbstractDataset[Line, list[Line]]):
     """The log in the catalog: `load` gives all lines, `save` appends one."""
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
+        self.filepath = Path(filepath)
         self.metadata = metadata
 
     def load(self) -> list[Line]:
         """Read all lines, oldest first; none where there is no file yet.
 
         Raises:
-            DataError: A line is not a JSON object.
+            DataError: A line is not a decision.
         """
-        content = self._filepath.read_bytes() if self._filepath.exists() else b""
+        content = self.filepath.read_bytes() if self.filepath.exists() else b""
         lines = []
         for number, text in enumerate(whole_lines(content).splitlines(), 1):
             try:
                 line = json.loads(text)
-                lines.append({**line, "action": line["action"], "run_id": line["run_id"]})
-            except (ValueError, TypeError, KeyError) as error:
+                lacking = [name for name in REQUIRED if name not in line]
+            except (ValueError, TypeError):
+                lacking = list(REQUIRED)
+            if lacking:
                 raise DataError(
-                    f"{self._filepath}, line {number}: expected a decision as a JSON object with "
-                    f"run_id and action, got {text[:60]!r}. The log is only ever appended to; put "
-                    "back a copy of it."
-                ) from error
+                    f"{self.filepath}, line {number}: expected a decision as a JSON object with "
+                    f"{', '.join(lacking)}, got {text[:60]!r}. The log is only ever appended to; "
+                    "put back a copy of it."
+                )
+            lines.append(line)
         return lines
 
     def save(self, data: Line) -> None:
         """Append a line, once all that it rests on has reached the disk."""
         os.sync()
-        append_line(self._filepath, json.dumps(data, ensure_ascii=False))
+        append_line(self.filepath, json.dumps(data, ensure_ascii=False))
 
     def preview(self) -> JSONPreview:
         """Show the newest lines, newest first."""
         return JSONPreview(json.dumps(self.load()[: -PREVIEWED - 1 : -1]))
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
+        return {"filepath": self.filepath}
 
 
 def changes(lines: list[Line]) -> list[Line]:

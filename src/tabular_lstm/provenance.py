@@ -41,14 +41,15 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
 
     Args:
         blocks: The parameters' blocks, with their defaults filled in.
-        raw_rows: The catalog's entry.
+        raw_rows: The catalog's entry; its metadata are for Kedro-Viz and do not count.
     """
     used = {
         block: {name: value for name, value in values.items() if (block, name) not in LEFT_OUT}
         for block, values in blocks.items()
         if block not in BLOCKS_LEFT_OUT
     }
-    content = json.dumps([used, raw_rows], sort_keys=True, default=str)
+    read = {name: value for name, value in raw_rows.items() if name != "metadata"}
+    content = json.dumps([used, read], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

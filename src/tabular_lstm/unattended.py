@@ -94,20 +94,22 @@ def refuse_nothing_new(lines: list[Line], inputs: dict[str, str]) -> None:
             )
 
 
-def settle(catalog: Any, pipeline: Pipeline) -> None:
+def settle(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
     """Finish what an earlier run was stopped in, and check the champion.
 
     Raises:
-        DataError: The champion's file is damaged. A rollback goes on, for it mends that.
+        DataError: The champion's file is damaged, or the log does not know it. A rollback and a
+            retraining that starts over go on, for they mend that.
     """
     champion = catalog.get("champion")
     if not champion.exists():
         return
     try:
         champion.settle()
-    except DataError:
-        if retrains(pipeline):
+    except DataError as error:
+        if retrains(pipeline) and not start_over:
             raise
+        logger.warning("%s", error)
 
 
 def prune(

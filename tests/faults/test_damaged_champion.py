@@ -29,7 +29,7 @@ def truncated(content: bytes) -> bytes:
 
 
 def flipped(content: bytes) -> bytes:
-    """One bit of the weights is another: the file loads, and gives other probabilities."""
+    """One bit of the weights is another."""
     place = content.index(b"model.weights.h5") + 4000
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 

@@ -16,6 +16,9 @@ logger = logging.getLogger(__name__)
 
 Source = dict[str, Any]
 
+# What conf may say of a feature, see `Columns`.
+DESCRIBED = ("bounds", "missing", "categorical")
+
 
 def validate_rows(
     raw_rows: pd.DataFrame, columns: Columns
@@ -177,20 +180,24 @@ def _features(raw: pd.DataFrame, columns: Columns) -> list[str]:
     """Name the feature columns and check that every column of a role is in the file."""
     roles = [columns.label, *([columns.key] if columns.key is not None else [])]
     features = columns.features or [name for name in raw.columns if name not in roles]
-    for name in [*roles, *features]:
+    declared = [(name, "columns") for name in (*roles, *features)]
+    declared += [(n, f"columns.{block}") for block in DESCRIBED for n in getattr(columns, block)]
+    for name, where in declared:
         if name not in raw.columns:
-            close = difflib.get_close_matches(name, raw.columns, n=1, cutoff=0.7)
-            hint = f"Did you mean '{close[0]}'? " if close else ""
+            # In whatever case.
+            known = {str(column).casefold(): column for column in raw.columns}
+            close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
+            hint = f"Did you mean '{known[close[0]]}'? " if close else ""
             raise DataError(
                 f"{raw.attrs['file']}: column '{name}' is not in the file. {hint}It has: "
-                f"{', '.join(raw.columns)}. Column roles are declared in conf, under columns."
+                f"{', '.join(raw.columns)}. Conf names the column under {where}."
             )
     if not features:
         raise DataError(
             f"{raw.attrs['file']}: no feature is left beside {' and '.join(map(repr, roles))}; "
             "expected at least one column to learn from."
         )
-    for block in ("bounds", "missing", "categorical"):
+    for block in DESCRIBED:
         if unknown := sorted(set(getattr(columns, block)) - set(features)):
             raise DataError(
                 f"{raw.attrs['file']}: columns.{block} names {', '.join(unknown)}, which is no "

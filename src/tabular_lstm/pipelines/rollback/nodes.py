@@ -36,8 +36,11 @@ def choose_champion(
     listed = f"Champions that can be restored: {', '.join(whole) or 'none'}."
     before = lineage(past_promotions)[1:2]
     if rollback.run_id is None and not before:
+        now = serving(past_promotions)
         raise DataError(
-            f"There is no champion before {serving(past_promotions)} to roll back to. {listed}"
+            f"There is no champion before {now} to roll back to. {listed}"
+            if now
+            else "There is no champion yet: the promotion log names none."
         )
     run = before[0] if rollback.run_id is None else rollback.run_id
     if run not in known:
