@@ -158,6 +158,23 @@ def test_a_first_promotion_stopped_after_its_line_holds_too(tmp_path: Path) -> N
     assert house.file.read_bytes() == content
 
 
+def test_a_first_promotion_amid_loading_is_no_lost_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path)
+    content = house.candidate("a", 0)
+    read_file = ChampionDataset._content
+
+    def promote_before(champion: ChampionDataset) -> bytes | None:
+        monkeypatch.undo()
+        house.record("a", content)
+        house.champion.save(Artifact(content, "a"))
+        return read_file(champion)
+
+    monkeypatch.setattr(ChampionDataset, "_content", promote_before)
+    assert house.champion.load().content == content
+
+
 def test_an_older_champion_in_its_place_is_no_stopped_promotion(house: House) -> None:
     old = house.file.read_bytes()
     for run, before in (("b", "a"), ("c", "b")):

@@ -146,7 +146,8 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
         self._filepath = Path(filepath)
         self._log = PromotionLogDataset(log["filepath"])
         self._artifacts = Path(artifacts["filepath"])
-        self._run_command = run_command
+        self._retraining = f"{run_command} --pipelines retraining"
+        self._rollback = f"{run_command} --pipelines rollback"
         self.metadata = metadata
 
     def load(self) -> Artifact:
@@ -159,45 +160,48 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
             DataError: There is none yet, or the file is not what was promoted; says how to put it
                 back.
         """
-        retraining = f"{self._run_command} --pipelines retraining"
         while True:
             lines, content = changes(self._log.load()), self._content()
-            if not lines and content is None:
-                raise DataError(
-                    f"{self._filepath}: no champion yet. {retraining} trains, judges and promotes "
-                    "one."
-                )
-            if not lines:
-                raise DataError(
-                    f"{self._filepath} is there, but the promotion log, {self._log.filepath}, "
-                    "names no champion. Put back a copy of the log; or, to start anew, move "
-                    f"{self._filepath.name} away."
-                )
-            named = lines[-1]
-            if content is not None and sha256(content) == named["sha256"]:
-                return Artifact(content, str(self._filepath))
-            before = lines[-2]["sha256"] if len(lines) > 1 else None
-            if (content is None or sha256(content) == before) and self._is_kept(named):
-                kept = self._kept(named["champion"])
-                return Artifact(kept.read_bytes(), str(kept))
+            if lines:
+                named = lines[-1]
+                if content is not None and sha256(content) == named["sha256"]:
+                    return Artifact(content, str(self._filepath))
+                before = lines[-2]["sha256"] if len(lines) > 1 else None
+                if (content is None or sha256(content) == before) and self._is_kept(named):
+                    kept = self._kept(named["champion"])
+                    return Artifact(kept.read_bytes(), str(kept))
             # A run may have changed the champion between the look at the log and that at the file.
             if changes(self._log.load()) == lines:
-                break
+                raise DataError(self._refusal(lines, content))
+
+    def _refusal(self, lines: list[Line], content: bytes | None) -> str:
+        """Say why the file is not loaded, and what mends that."""
+        if not lines and content is None:
+            return (
+                f"{self._filepath}: no champion yet. {self._retraining} trains, judges and "
+                "promotes one."
+            )
+        if not lines:
+            return (
+                f"{self._filepath} is there, but the promotion log, {self._log.filepath}, names no "
+                "champion. Put back a copy of the log; or, to start anew, move "
+                f"{self._filepath.name} away."
+            )
+        named, known = lines[-1], promoted(lines)
         found = "is not there" if content is None else f"has SHA-256 {sha256(content)}"
-        run, rollback = named["champion"], f"{self._run_command} --pipelines rollback"
+        run = named["champion"]
         mended = []
         if self._is_kept(named):
-            mended.append(
-                f"To put the artifact of run {run} back: {rollback} --params rollback.run_id={run}."
-            )
-        if any(self._is_kept(promoted(lines)[before]) for before in lineage(lines)[1:2]):
-            mended.append(f"To restore the champion before it: {rollback}.")
+            again = f"{self._rollback} --params rollback.run_id={run}"
+            mended.append(f"To put the artifact of run {run} back: {again}.")
+        if any(run in known and self._is_kept(known[run]) for run in lineage(lines)[1:2]):
+            mended.append(f"To restore the champion before it: {self._rollback}.")
         if not mended:
             mended.append(
-                "Its copy among the candidates is gone too. To promote a new one without comparing "
-                f"it: {retraining} --params promotion.start_over=true."
+                "Its copy among the candidates is lost too. To promote a new one, judged "
+                f"without it: {self._retraining} --params promotion.start_over=true."
             )
-        raise DataError(
+        return (
             f"{self._filepath} {found}; expected {named['sha256']} of run {run}, which the "
             f"promotion log names. It was not loaded. {' '.join(mended)}"
         )
