@@ -100,6 +100,9 @@ def test_only_whole_runs_decide(project: Project) -> None:
         retraining.to_nodes("promotion.record"),
         rolling_back.to_nodes("rollback.record"),
         rolling_back.from_nodes("rollback.record"),
+        retraining.to_nodes("promotion.decide"),
+        rolling_back.to_nodes("rollback.choose_champion"),
+        rolling_back.from_nodes("rollback.restore"),
     ):
         assert decides(part)
         with pytest.raises(DataError, match="Only a whole run may decide who serves"):

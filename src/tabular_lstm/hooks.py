@@ -137,8 +137,7 @@ class RunHooks:
             env or "base",
             output_folder(env),
         )
-        # One that stops short of the decision is a part too, and refused.
-        if unattended.decides(pipeline) or "provenance" in pipeline.inputs():
+        if unattended.decides(pipeline):
             self._prepare_to_decide(run_params, pipeline, catalog)
         try:
             # Not before it is known to be needed: it takes seconds.

@@ -19,8 +19,8 @@ class NothingNewError(Exception):
 
 
 def decides(pipeline: Pipeline) -> bool:
-    """Tell whether a run writes to the promotion log."""
-    return "promotions" in pipeline.all_outputs()
+    """Tell whether a run writes a decision, its line in the promotion log, or the champion."""
+    return not pipeline.all_outputs().isdisjoint({"decision", "promotions", "champion"})
 
 
 def retrains(pipeline: Pipeline) -> bool:
