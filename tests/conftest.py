@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,11 @@ TINY = {
     "training": {"epochs": 2},
     "evaluation": {"bootstrap_resamples": 100, "importance_repeats": 1},
 }
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("REQUIRE_BROWSER"),
+    reason="needs a browser: apt-get install chromium",
+)
 # What metrics.json holds of every model.
 JUDGED = {
     "accuracy",
@@ -102,3 +108,33 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     bootstrap_project(tmp_path)
     yield Project(tmp_path)
     pipelines.set_requested(None)
+
+
+def in_a_browser(
+    address: str, *options: str, virtual_seconds: int = 30
+) -> subprocess.CompletedProcess[str]:
+    """Open a page in headless Chromium: what became of it is on stdout, as HTML."""
+    assert CHROMIUM, "REQUIRE_BROWSER is set and there is no chromium: apt-get install chromium"
+    with tempfile.TemporaryDirectory() as profile:
+        return subprocess.run(
+            [
+                CHROMIUM,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                f"--user-data-dir={profile}",
+                f"--virtual-time-budget={virtual_seconds}000",
+                *options,
+                "--dump-dom",
+                address,
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )

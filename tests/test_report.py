@@ -2,12 +2,9 @@
 
 import copy
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,9 +17,8 @@ from plotly.offline import get_plotlyjs
 
 from tabular_lstm import report
 from tabular_lstm.pipelines.promotion.pipeline import FIGURES
-from tests.conftest import TINY, Project
+from tests.conftest import TINY, Project, in_a_browser, needs_browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE_NAME = "</script><script>document.title='mine'</script>"
 HOSTILE_CELL = '<script>document.title="mine"</script>'
 QUARANTINED = 25
@@ -391,36 +387,16 @@ def test_commands_and_paths_are_those_of_the_environment(runs: list[Run]) -> Non
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("REQUIRE_BROWSER"),
-    reason="needs a browser: apt-get install chromium",
-)
+@needs_browser
 def test_a_browser_without_a_network_draws_every_figure(runs: list[Run]) -> None:
-    assert CHROMIUM, "REQUIRE_BROWSER is set and there is no chromium: apt-get install chromium"
     for run, word in zip(runs[1:], ["Promoted", "Rejected"], strict=True):
         (path,) = (run.folder / "08_reporting/report.html" / run.run_id).iterdir()
-        with tempfile.TemporaryDirectory() as profile:
-            finished = subprocess.run(
-                [
-                    CHROMIUM,
-                    "--headless",
-                    "--no-sandbox",
-                    "--disable-gpu",
-                    "--no-first-run",
-                    "--disable-background-networking",
-                    "--host-resolver-rules=MAP * ~NOTFOUND",
-                    "--enable-logging=stderr",
-                    f"--user-data-dir={profile}",
-                    "--window-size=1100,2000",
-                    "--virtual-time-budget=30000",
-                    "--dump-dom",
-                    path.as_uri(),
-                ],
-                check=True,
-                capture_output=True,
-                text=True,
-                timeout=120,
-            )
+        finished = in_a_browser(
+            path.as_uri(),
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--enable-logging=stderr",
+            "--window-size=1100,2000",
+        )
         # What the page writes to its console, errors and refused requests among it.
         assert "CONSOLE" not in finished.stderr
         dom = finished.stdout

@@ -4,12 +4,10 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -20,9 +18,8 @@ from typing import Any
 import pytest
 from kedro.framework.project import pipelines
 
-from tests.conftest import TINY, Project
+from tests.conftest import TINY, Project, in_a_browser, needs_browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LAYERS = [
     "raw",
     "intermediate",
@@ -157,12 +154,8 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("REQUIRE_BROWSER"),
-    reason="needs a browser: apt-get install chromium",
-)
+@needs_browser
 def test_a_browser_shows_every_node(address: str) -> None:
-    assert CHROMIUM, "REQUIRE_BROWSER is set and there is no chromium: apt-get install chromium"
     for pipeline in ("__default__", "retraining", "rollback"):
         drawn = drawn_by_a_browser(f"{address}/?pid={pipeline}&expandAllPipelines=true")
         for node in pipelines[pipeline].nodes:
@@ -177,39 +170,13 @@ def drawn_by_a_browser(address: str) -> str:
     page's may run out before.
     """
     for virtual_seconds in (30, 120, 600):
-        page = page_in_a_browser(address, virtual_seconds)
+        page = in_a_browser(
+            address, "--window-size=2000,3000", virtual_seconds=virtual_seconds
+        ).stdout
         graph = page.partition('id="nodes"')[2]
         if 'class="pipeline-node ' in graph:
             return graph
     pytest.fail(f"nothing was drawn at {address}: {page[-2000:]}")
-
-
-def page_in_a_browser(address: str, virtual_seconds: int) -> str:
-    assert CHROMIUM
-    with tempfile.TemporaryDirectory() as profile:
-        finished = subprocess.run(
-            [
-                CHROMIUM,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                f"--user-data-dir={profile}",
-                "--window-size=2000,3000",
-                f"--virtual-time-budget={virtual_seconds}000",
-                "--dump-dom",
-                address,
-            ],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-    return finished.stdout
 
 
 def test_the_page_can_be_built(project: Project) -> None:
