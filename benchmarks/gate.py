@@ -23,12 +23,14 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
+from pima import PROJECT, SALTS
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.model_selection import StratifiedKFold
@@ -49,13 +51,11 @@ from tabular_lstm.parameters import (
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tabular_lstm.sequences import learn_schema, to_sequences
 
-PROJECT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_suffix(".md")
 PROMOTION = Promotion()
 EVALUATION = Evaluation()
 TOLERANCE = PROMOTION.tolerance.model_dump()
 
-SALTS = ("a", "b", "c", "d", "e")
 SEEDS = range(1, 21)
 FOLDS = 5
 # Two of the same accuracy, so that by that rule too there are equals to judge.
@@ -150,26 +150,26 @@ class Judged:
             }
         return decided
 
-    def promoted_beside(self, kept: int, rows: int) -> float:
-        """Draw a candidate and kept champions again and again: the share that is promoted."""
-        names = list(self.points)
-        differences = {
-            (new, old): self.difference(new, old) for new in names for old in names if new != old
-        }
-        rng = np.random.default_rng(kept)
-        passed = 0
-        for _ in range(DRAWS):
-            candidate, *champions = rng.choice(names, kept + 1, replace=False)
-            passed += gate.check_champions(
-                {run: differences[candidate, run] for run in champions},
-                {run: self.points[run] for run in champions},
-                {},
-                champions[0],
-                TOLERANCE,
-                rows,
-                start_over=False,
-            )["passed"]
-        return passed / DRAWS
+    def promoted_beside(self, rows: int) -> list[float]:
+        """Draw a candidate and champions again and again: the share promoted for each of `KEPT`."""
+        differences = {pair: self.difference(*pair) for pair in permutations(self.points, 2)}
+        shares = []
+        for kept in KEPT:
+            rng = np.random.default_rng(kept)
+            passed = 0
+            for _ in range(DRAWS):
+                candidate, *champions = rng.choice(list(self.points), kept + 1, replace=False)
+                passed += gate.check_champions(
+                    {run: differences[candidate, run] for run in champions},
+                    {run: self.points[run] for run in champions},
+                    {},
+                    champions[0],
+                    TOLERANCE,
+                    rows,
+                    start_over=False,
+                )["passed"]
+            shares.append(passed / DRAWS)
+        return shares
 
 
 def pima() -> tuple[pd.DataFrame, dict[str, Any], Columns]:
@@ -231,7 +231,7 @@ def measure_trainings() -> str:
         in_turn = [judged.promoted(champion) for champion in probabilities]
         table.append({"salt": salt, "test rows": len(labels), **count(in_turn[0].values())})
         every += [one for decided in in_turn for one in decided.values()]
-        beside.append([judged.promoted_beside(kept, len(labels)) for kept in KEPT])
+        beside.append(judged.promoted_beside(len(labels)))
     sums = {name: sum(line[name] for line in table) for name in list(table[0])[2:]}
     table.append({"salt": "all", "test rows": "", **sums})
     table.append(
