@@ -58,14 +58,17 @@ class House:
 
     def record(self, run: str, content: bytes, replaced: str | None = None) -> None:
         """Write the promotion of a run to the log, and nothing else."""
-        decided = {
-            "run_id": run,
-            "time": "2026-11-25T02:15:00Z",
-            "action": "promoted",
-            "reason": "",
-        }
-        champion = {"reason": "", "champion": run, "sha256": sha256(content), "replaced": replaced}
-        self.log.save(decided | champion)
+        self.log.save(
+            {
+                "run_id": run,
+                "time": "2026-11-25T02:15:00Z",
+                "action": "promoted",
+                "reason": "",
+                "champion": run,
+                "sha256": sha256(content),
+                "replaced": replaced,
+            }
+        )
 
 
 @pytest.fixture

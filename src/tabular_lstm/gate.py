@@ -128,7 +128,9 @@ def check_data(
         "max_quarantined_fraction": max_quarantined_fraction,
     }
     facts = [f"{_percent(quarantined)} of {now['rows']} rows quarantined"]
-    faults, limits, other = [], [], list[str]()
+    faults: list[str] = []
+    limits: list[str] = []
+    other: list[str] = []
     if quarantined > max_quarantined_fraction:
         faults.append(f"{facts[0]} (expected at most {_percent(max_quarantined_fraction)})")
         limits.append("validation.max_quarantined_fraction")
@@ -159,15 +161,16 @@ def check_data(
             faults.append(f"{share} (expected at most {points} of difference)")
             limits.append("promotion.max_label_share_change")
         other = _other_rows(now, before)
+        faults += other
     sentence = ", ".join(facts)
-    if faults or other:
+    if faults:
         ways = [f"widen {' and '.join(limits)}"] if limits else []
         ways += [START_OVER] if other else []
         sentence = (
-            f"the data are not as expected: {'; '.join(faults + other)}. If that is meant, "
+            f"the data are not as expected: {'; '.join(faults)}. If that is meant, "
             f"{'; '.join(ways)}"
         )
-    return {"check": "data", "passed": not (faults or other), "sentence": sentence, **numbers}
+    return {"check": "data", "passed": not faults, "sentence": sentence, **numbers}
 
 
 def _other_rows(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
@@ -180,14 +183,10 @@ def _other_rows(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
     if now["split"] != before["split"]:
         names = {*now["split"], *before["split"]}
         changed = sorted(n for n in names if now["split"].get(n) != before["split"].get(n))
-        return [
-            f"{', '.join(changed)} changed since the champion's run, "
-            + (
-                "whose labels do not mean the same"
-                if {*changed} <= CLASSES
-                else "which may have been trained on rows that are now test rows"
-            )
-        ]
+        meant = "whose labels do not mean the same"
+        moved = "which may have been trained on rows that are now test rows"
+        why = meant if {*changed} <= CLASSES else moved
+        return [f"{', '.join(changed)} changed since the champion's run, {why}"]
     return []
 
 

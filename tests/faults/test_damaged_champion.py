@@ -74,7 +74,7 @@ def test_a_damaged_champion_is_refused_and_put_back_by_the_command_that_the_mess
 
 
 def outputs(project: Project) -> dict[str, str]:
-    """The hash of every output; the lock's file says who held it last, and is none."""
+    """The hash of every output; the lock's file, which stays behind, is none."""
     files = project.files()
     files.pop(LOCK)
     return {name: sha256(content) for name, content in files.items()}

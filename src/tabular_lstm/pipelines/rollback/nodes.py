@@ -27,7 +27,7 @@ def choose_champion(
         DataError: There is none before, none of that run id, or its artifact is gone or not the
             one that was promoted. Lists the runs that can be restored.
     """
-    known = promoted(past_promotions)
+    known, now = promoted(past_promotions), serving(past_promotions)
     whole = [
         run
         for run, line in known.items()
@@ -36,7 +36,6 @@ def choose_champion(
     listed = f"Champions that can be restored: {', '.join(whole) or 'none'}."
     before = lineage(past_promotions)[1:2]
     if rollback.run_id is None and not before:
-        now = serving(past_promotions)
         raise DataError(
             f"There is no champion before {now} to roll back to. {listed}"
             if now
@@ -50,7 +49,7 @@ def choose_champion(
             f"The artifact of run {run} is gone, or is not the one that was promoted. {listed}"
         )
     asked = "the champion before" if rollback.run_id is None else "that run by its id"
-    again = "is put back" if run == serving(past_promotions) else "serves again"
+    again = "is put back" if run == now else "serves again"
     artifacts[run]().network  # noqa: B018  refuse what cannot be loaded before it is put in place
     return {
         "run_id": run_id,
@@ -60,7 +59,7 @@ def choose_champion(
         "promoted": False,
         "reason": f"asked for {asked}: run {run} {again}",
         "champion": {"run_id": run, "sha256": known[run]["sha256"]},
-        "replaced": serving(past_promotions),
+        "replaced": now,
         "packages": provenance["packages"],
         "git_commit": provenance["git_commit"],
     }
