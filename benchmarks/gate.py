@@ -36,9 +36,9 @@ from scipy.special import expit, logit
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from tabular_lstm import gate
 from tabular_lstm.datasets import RawCSVDataset
-from tabular_lstm.metrics import Resampled, bootstrap, certain, point_metrics
+from tabular_lstm.judging import gate
+from tabular_lstm.judging.metrics import Resampled, bootstrap, certain, point_metrics
 from tabular_lstm.parameters import (
     Columns,
     Evaluation,
@@ -49,7 +49,7 @@ from tabular_lstm.parameters import (
     Training,
 )
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
-from tabular_lstm.sequences import learn_schema, to_sequences
+from tabular_lstm.rows.sequences import learn_schema, to_sequences
 
 RESULTS = Path(__file__).with_suffix(".md")
 PROMOTION = Promotion()

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from kedro.framework.session import KedroSession
 
-from tabular_lstm.artifacts import ChampionDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.network.fit import predict
-from tabular_lstm.sequences import to_sequences
-from tabular_lstm.unattended import NothingNewError
+from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.runs.guards import NothingNewError
+from tabular_lstm.serving.artifact import ChampionDataset
 from tests.conftest import Project
 
 # Enough to pass the floor, with room for the chance of so small networks.

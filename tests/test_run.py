@@ -20,8 +20,8 @@ from kedro.framework.session import KedroSession
 from tabular_lstm.cli import run
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.fit import predict
-from tabular_lstm.schema import Schema
-from tabular_lstm.sequences import to_sequences
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.sequences import to_sequences
 from tests.conftest import JUDGED, TINY, Project
 
 FIGURES = {

@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
-from tabular_lstm.sequences import is_categorical, learn_schema, refuse_twice, to_sequences
+from tabular_lstm.rows.sequences import is_categorical, learn_schema, refuse_twice, to_sequences
 
 logger = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 from kedro.framework.session import KedroSession
 
-from tabular_lstm.artifacts import Artifact
 from tabular_lstm.cli import run
 from tabular_lstm.files import sha256
+from tabular_lstm.serving.artifact import Artifact
 from tests.conftest import TINY, Project
 from tests.faults import sabotage
 

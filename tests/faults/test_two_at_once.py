@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tabular_lstm.artifacts import ChampionDataset
+from tabular_lstm.serving.artifact import ChampionDataset
 from tests.conftest import Project
 from tests.faults.conftest import (
     RETRAINING,

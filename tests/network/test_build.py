@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.fit import predict
 from tabular_lstm.parameters import Ensemble, Network, Training
-from tabular_lstm.schema import Schema
+from tabular_lstm.rows.schema import Schema
 from tests.network.test_layers import keras_lstm
 
 MEAN = [1.0, 2.0, 3.0, 4.0]

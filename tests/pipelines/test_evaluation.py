@@ -31,7 +31,7 @@ from tabular_lstm.pipelines.evaluation.nodes import (
     predict_with_candidate,
 )
 from tabular_lstm.pipelines.evaluation.pipeline import FIGURES
-from tabular_lstm.schema import Schema, fingerprint
+from tabular_lstm.rows.schema import Schema, fingerprint
 from tests.conftest import JUDGED
 
 EVALUATION = Evaluation(bootstrap_resamples=100, importance_repeats=2)

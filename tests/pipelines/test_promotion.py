@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.artifacts import Artifact
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.pipelines.promotion.nodes import (
@@ -15,6 +14,7 @@ from tabular_lstm.pipelines.promotion.nodes import (
     promote,
     record,
 )
+from tabular_lstm.serving.artifact import Artifact
 
 SUMMARY = {
     "rows": 6,

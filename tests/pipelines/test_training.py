@@ -17,7 +17,7 @@ from tabular_lstm.pipelines.reshaping.nodes import (
     split_features_from_label,
 )
 from tabular_lstm.pipelines.training.nodes import build_network, train_network
-from tabular_lstm.schema import fingerprint
+from tabular_lstm.rows.schema import fingerprint
 from tests.conftest import TINY
 
 NETWORK = Network.model_validate(TINY["network"])

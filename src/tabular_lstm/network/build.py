@@ -14,7 +14,7 @@ from keras import layers
 
 from tabular_lstm.network.layers import PACKAGE, Embed, ReadOut, Recur, backwards
 from tabular_lstm.parameters import Ensemble, Network
-from tabular_lstm.schema import Schema
+from tabular_lstm.rows.schema import Schema
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.cells import read_category, read_key, read_label, read_number
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Split, Validation
+from tabular_lstm.rows.cells import read_category, read_key, read_label, read_number
 
 logger = logging.getLogger(__name__)
 

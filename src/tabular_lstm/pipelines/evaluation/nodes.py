@@ -16,9 +16,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from tabular_lstm import figures
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.metrics import (
+from tabular_lstm.judging import figures
+from tabular_lstm.judging.metrics import (
     INTERVAL_METRICS,
     bootstrap,
     certain,
@@ -28,7 +28,7 @@ from tabular_lstm.metrics import (
 )
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.parameters import Evaluation, Network, Training
-from tabular_lstm.schema import Schema, fingerprint
+from tabular_lstm.rows.schema import Schema, fingerprint
 
 logger = logging.getLogger(__name__)
 

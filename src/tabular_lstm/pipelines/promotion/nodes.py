@@ -9,13 +9,20 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from tabular_lstm import gate, report
-from tabular_lstm.artifacts import Artifact
 from tabular_lstm.errors import DataError
-from tabular_lstm.metrics import INTERVAL_METRICS, bootstrap, certain, interval, point_metrics
+from tabular_lstm.judging import gate
+from tabular_lstm.judging.metrics import (
+    INTERVAL_METRICS,
+    bootstrap,
+    certain,
+    interval,
+    point_metrics,
+)
 from tabular_lstm.parameters import Columns, Evaluation, Promotion, Split, Validation
-from tabular_lstm.promotion_log import Line, lineage, promoted, serving
-from tabular_lstm.sequences import to_sequences
+from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.serving import report
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.log import Line, lineage, promoted, serving
 
 GOLDEN_ROWS = 32
 
@@ -327,7 +334,7 @@ def write_report(
     quarantined_rows: pd.DataFrame,
     **figures: go.Figure,
 ) -> str:
-    """Write the page for people: see `tabular_lstm.report`."""
+    """Write the page for people: see `tabular_lstm.serving.report`."""
     return report.page(decision, metrics, verdict, quarantined_rows, figures)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm import sequences
 from tabular_lstm.parameters import Columns, Reshaping
-from tabular_lstm.schema import Schema
+from tabular_lstm.rows import sequences
+from tabular_lstm.rows.schema import Schema
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def split_features_from_label(
 
 
 def reshape(features: pd.DataFrame, schema: dict[str, Any]) -> np.ndarray:
-    """Lay each row out as a sequence: see `tabular_lstm.sequences.to_sequences`.
+    """Lay each row out as a sequence: see `tabular_lstm.rows.sequences.to_sequences`.
 
     Returns:
         float32 of shape (rows, steps, features_per_step).

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from tabular_lstm.artifacts import Artifact
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Rollback
-from tabular_lstm.promotion_log import Line, lineage, promoted, serving
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.log import Line, lineage, promoted, serving
 
 Artifacts = dict[str, Callable[[], Artifact]]
 

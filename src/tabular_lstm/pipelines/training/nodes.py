@@ -7,7 +7,7 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Network, Training
-from tabular_lstm.schema import Schema, fingerprint
+from tabular_lstm.rows.schema import Schema, fingerprint
 
 # TensorFlow takes seconds to import. The functions below do it, not this module: Kedro imports
 # every pipeline to list them.

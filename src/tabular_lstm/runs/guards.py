@@ -9,7 +9,7 @@ from kedro.io import AbstractVersionedDataset
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.promotion_log import Line, changes, lineage, promoted, restorable
+from tabular_lstm.serving.log import Line, changes, lineage, promoted, restorable
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from kedro.io.core import get_filepath_str
 from kedro_datasets._typing import JSONPreview
 from kedro_datasets.tensorflow import TensorFlowModelDataset
 
-from tabular_lstm.artifacts import layers_preview
 from tabular_lstm.files import replace
+from tabular_lstm.serving.artifact import layers_preview
 
 
 class KerasModelDataset(TensorFlowModelDataset):  # type: ignore[misc]

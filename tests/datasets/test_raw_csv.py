@@ -10,7 +10,8 @@ from typing import Any
 import fsspec
 import pytest
 
-from tabular_lstm.datasets import RawCSVDataset, read_cells
+from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.datasets.raw_csv import read_cells
 from tabular_lstm.errors import DataError
 
 

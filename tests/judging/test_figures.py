@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import pytest
 from sklearn import metrics as sk
 
-from tabular_lstm import figures
+from tabular_lstm.judging import figures
 
 LABELS = np.array([0, 0, 1, 1, 0, 1])
 PREDICTIONS = {

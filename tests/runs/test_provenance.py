@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tabular_lstm import provenance as module
 from tabular_lstm.parameters import BLOCKS
-from tabular_lstm.provenance import fingerprint, provenance
+from tabular_lstm.runs import provenance as module
+from tabular_lstm.runs.provenance import fingerprint, provenance
 
 RAW = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": "data/01_raw/rows.csv"}
 

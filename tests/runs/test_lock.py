@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.lock import Lock
+from tabular_lstm.runs.lock import Lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from tabular_lstm.lock import Lock
+from tabular_lstm.runs.lock import Lock
 lock = Lock.take(Path(sys.argv[1]), "run-one")
 print("held", flush=True)
 time.sleep(60)

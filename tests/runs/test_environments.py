@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tabular_lstm.environments import EnvironmentConfigLoader, output_folder
+from tabular_lstm.runs.environments import EnvironmentConfigLoader, output_folder
 from tests.conftest import ROOT, Project
 
 ENVIRONMENTS = sorted(

@@ -10,14 +10,19 @@ import numpy as np
 import pytest
 from kedro.io import DatasetError
 
-from tabular_lstm.artifacts import Artifact, ArtifactDataset, ChampionDataset, VersionsDataset
+from tabular_lstm.datasets.candidates import KerasModelDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.keras_dataset import KerasModelDataset
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters import Ensemble, Network
-from tabular_lstm.promotion_log import PromotionLogDataset
-from tabular_lstm.schema import Schema
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.serving.artifact import (
+    Artifact,
+    ArtifactDataset,
+    ChampionDataset,
+    VersionsDataset,
+)
+from tabular_lstm.serving.log import PromotionLogDataset
 
 SCHEMA = Schema(
     features=["size", "weight"],
@@ -300,7 +305,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, make: Any, said: str) -> None
 def test_versions_by_run_id(house: House) -> None:
     house.candidate("b", 1)
     config = {
-        "type": "tabular_lstm.artifacts.ArtifactDataset",
+        "type": "tabular_lstm.serving.artifact.ArtifactDataset",
         "filepath": str(house.path / "candidate.keras"),
     }
     artifacts = VersionsDataset(config)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.cells import EMPTY, LARGEST
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Reshaping, Value
-from tabular_lstm.schema import Schema
+from tabular_lstm.rows.cells import EMPTY, LARGEST
+from tabular_lstm.rows.schema import Schema
 
 STEPS = 4
 TIMES_AND_COMPLEX = "mMc"

@@ -12,9 +12,9 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from tabular_lstm import figures as draw
-from tabular_lstm.environments import output_folder, run_command
-from tabular_lstm.gate import WORSE
+from tabular_lstm.judging import figures as draw
+from tabular_lstm.judging.gate import WORSE
+from tabular_lstm.runs.environments import output_folder, run_command
 
 LISTED = 20
 
@@ -49,7 +49,9 @@ def page(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    template = resources.files("tabular_lstm").joinpath("report.html.jinja").read_text("utf-8")
+    template = (
+        resources.files("tabular_lstm.serving").joinpath("report.html.jinja").read_text("utf-8")
+    )
     return environment.from_string(template).render(
         decision=decision,
         checks=checks,

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from sklearn import metrics as sk
 
-from tabular_lstm.metrics import calibration_bins
+from tabular_lstm.judging.metrics import calibration_bins
 
 # Okabe and Ito's colors, told apart by color-blind readers too.
 COLORS = {

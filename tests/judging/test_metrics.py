@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from tabular_lstm import metrics
-from tabular_lstm.metrics import (
+from tabular_lstm.judging import metrics
+from tabular_lstm.judging.metrics import (
     bootstrap,
     calibration_bins,
     expected_calibration_error,

@@ -7,7 +7,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.unattended import (
+from tabular_lstm.runs.guards import (
     NothingNewError,
     decides,
     last_words,
@@ -17,7 +17,7 @@ from tabular_lstm.unattended import (
     retrains,
 )
 from tests.conftest import Project
-from tests.test_promotion_log import promotion, rejection, rollback
+from tests.serving.test_log import promotion, rejection, rollback
 
 NEW = {"data": "new", "parameters": "p", "code": "c"}
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular_lstm import gate
-from tabular_lstm.metrics import bootstrap, point_metrics
+from tabular_lstm.judging import gate
+from tabular_lstm.judging.metrics import bootstrap, point_metrics
 
 TOLERANCE = {"log_loss": 0.02, "roc_auc": 0.02}
 DATA = {

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tabular_lstm.metrics import Resampled
+from tabular_lstm.judging.metrics import Resampled
 
 # What is compared, and the sign that makes more of it worse.
 WORSE = {"log_loss": 1, "roc_auc": -1}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.promotion_log import (
+from tabular_lstm.serving.log import (
     PromotionLogDataset,
     changes,
     lineage,

@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from tabular_lstm.cells import EMPTY, read_category, read_key, read_label, read_number
 from tabular_lstm.parameters import Columns, Value
+from tabular_lstm.rows.cells import EMPTY, read_category, read_key, read_label, read_number
 
 
 def columns(

@@ -15,8 +15,8 @@ import plotly.io
 import pytest
 from plotly.offline import get_plotlyjs
 
-from tabular_lstm import report
 from tabular_lstm.pipelines.promotion.pipeline import FIGURES
+from tabular_lstm.serving import report
 from tests.conftest import TINY, Project, in_a_browser, needs_browser
 
 HOSTILE_NAME = "</script><script>document.title='mine'</script>"

@@ -16,12 +16,12 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation import ParameterValidationError
 
-from tabular_lstm import unattended
-from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError
-from tabular_lstm.lock import Lock
 from tabular_lstm.parameters import BLOCKS, Promotion, unknown_name
-from tabular_lstm.provenance import fingerprint, provenance
+from tabular_lstm.runs import guards as unattended
+from tabular_lstm.runs.environments import output_folder, run_command
+from tabular_lstm.runs.lock import Lock
+from tabular_lstm.runs.provenance import fingerprint, provenance
 
 logger = logging.getLogger(__name__)
 

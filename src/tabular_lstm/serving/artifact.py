@@ -16,7 +16,7 @@ from kedro_datasets._typing import JSONPreview
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
-from tabular_lstm.promotion_log import Line, PromotionLogDataset, changes, lineage, promoted
+from tabular_lstm.serving.log import Line, PromotionLogDataset, changes, lineage, promoted
 
 logger = logging.getLogger(__name__)
 

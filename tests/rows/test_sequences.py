@@ -10,8 +10,8 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping
-from tabular_lstm.schema import Schema
-from tabular_lstm.sequences import LARGEST, is_categorical, learn_schema, to_sequences
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.sequences import LARGEST, is_categorical, learn_schema, to_sequences
 
 NAN = float("nan")
 ROWS = pd.DataFrame(

@@ -25,7 +25,7 @@ def provenance(project: Path) -> dict[str, Any]:
     """
     packages = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     digest = hashlib.sha256(json.dumps(packages).encode())
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for path in sorted(package.rglob("*.py")):
         digest.update(f"\n{path.relative_to(package).as_posix()}\n".encode() + path.read_bytes())
     return {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tabular_lstm.schema import Schema, fingerprint
+from tabular_lstm.rows.schema import Schema, fingerprint
 
 
 def schema(**changed: Any) -> Schema:

@@ -1,0 +1,1 @@
+"""Rows: text cells → checked values → slots of a sequence. No Kedro, no TensorFlow."""

@@ -1,0 +1,1 @@
+"""Runs: what Kedro runs before, between and after the nodes."""
