@@ -98,7 +98,7 @@ def predict_with_baselines(
     train_sequences: np.ndarray,
     train_labels: pd.Series,
     evaluated_sequences: np.ndarray,
-    schema: dict[str, Any],
+    schema: Schema,
     training: Training,
     evaluation: Evaluation,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -112,8 +112,7 @@ def predict_with_baselines(
     Returns:
         A column of probabilities for each baseline; the decision threshold of each.
     """
-    known = Schema.model_validate(schema)
-    used = len(known.features)
+    used = len(schema.features)
     fitted = train_sequences.reshape(len(train_sequences), -1)[:, :used]
     evaluated = evaluated_sequences.reshape(len(evaluated_sequences), -1)[:, :used]
     smallest_class = int(train_labels.value_counts().min())
@@ -126,7 +125,7 @@ def predict_with_baselines(
     # A single thread, for threads of boosted trees wait for each other where the cores are busy:
     # on a few hundred rows that is most of a run.
     with threadpool_limits(1):
-        for name, model in _baselines(known, evaluation.seed).items():
+        for name, model in _baselines(schema, evaluation.seed).items():
             out_of_fold = cross_val_predict(
                 model, fitted, train_labels, cv=splits, method="predict_proba"
             )
@@ -196,7 +195,7 @@ def measure_importance(
     candidate: Any,
     evaluated_sequences: np.ndarray,
     candidate_predictions: pd.DataFrame,
-    schema: dict[str, Any],
+    schema: Schema,
     evaluation: Evaluation,
 ) -> dict[str, dict[str, float]]:
     """Measure each feature's permutation importance, on at most `importance_rows` rows.
@@ -213,7 +212,7 @@ def measure_importance(
         lambda sequences: np.nan_to_num(predict(candidate, sequences)),
         evaluated_sequences[rows],
         labels[rows],
-        Schema.model_validate(schema).features,
+        schema.features,
         evaluation.importance_repeats,
         evaluation.seed,
     )
@@ -247,13 +246,12 @@ def draw_figures(
     baseline_predictions: pd.DataFrame,
     scores: dict[str, Any],
     permutation_importance: dict[str, dict[str, float]],
-    schema: dict[str, Any],
+    schema: Schema,
 ) -> tuple[go.Figure, ...]:
     """Draw the figures, in the order of `pipeline.FIGURES`."""
     labels = candidate_predictions["label"].to_numpy()
     predictions = _by_model(candidate_predictions, baseline_predictions)
-    known = Schema.model_validate(schema)
-    classes = {0: str(known.negative_class), 1: str(known.positive_class)}
+    classes = {0: str(schema.negative_class), 1: str(schema.positive_class)}
     judged = scores[scores["evaluated_on"]]
     threshold = judged["decision_threshold"]
     drawn = (

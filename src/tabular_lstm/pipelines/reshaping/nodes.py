@@ -1,7 +1,6 @@
 """Learn from the train rows how a row becomes a sequence, then reshape both sides alike."""
 
 import logging
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,8 @@ from tabular_lstm.rows.schema import Schema
 logger = logging.getLogger(__name__)
 
 
-def learn_schema(
-    train_rows: pd.DataFrame, columns: Columns, reshaping: Reshaping
-) -> dict[str, Any]:
+def learn_schema(train_rows: pd.DataFrame, columns: Columns, reshaping: Reshaping) -> Schema:
     """Fix the order of the features, the shape of a sequence, and what is known of each feature.
-
-    Returns:
-        A `Schema`, as plain JSON.
 
     Raises:
         DataError: The features do not fill the steps evenly and padding is not allowed.
@@ -41,26 +35,23 @@ def learn_schema(
         schema.features_per_step,
         schema.padded_slots,
     )
-    return schema.model_dump()
+    return schema
 
 
-def split_features_from_label(
-    rows: pd.DataFrame, schema: dict[str, Any]
-) -> tuple[pd.DataFrame, pd.Series]:
+def split_features_from_label(rows: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, pd.Series]:
     """Take the schema's features, in its order, and the label.
 
     Returns:
         Features (rows, features); labels (rows,), 1 for the positive class and 0 for the
         negative. Both keep the row numbers.
     """
-    known = Schema.model_validate(schema)
-    return rows[known.features], rows[known.label]
+    return rows[schema.features], rows[schema.label]
 
 
-def reshape(features: pd.DataFrame, schema: dict[str, Any]) -> np.ndarray:
+def reshape(features: pd.DataFrame, schema: Schema) -> np.ndarray:
     """Lay each row out as a sequence: see `tabular_lstm.rows.sequences.to_sequences`.
 
     Returns:
         float32 of shape (rows, steps, features_per_step).
     """
-    return sequences.to_sequences(features, Schema.model_validate(schema))
+    return sequences.to_sequences(features, schema)

@@ -13,7 +13,7 @@ from tabular_lstm.rows.schema import Schema, fingerprint
 # every pipeline to list them.
 
 
-def build_network(schema: dict[str, Any], network: Network, training: Training) -> Any:
+def build_network(schema: Schema, network: Network, training: Training) -> Any:
     """Build the network, untrained.
 
     Returns:
@@ -22,7 +22,7 @@ def build_network(schema: dict[str, Any], network: Network, training: Training) 
     """
     from tabular_lstm.network.build import build  # noqa: PLC0415
 
-    return build(Schema.model_validate(schema), network, training.seed)
+    return build(schema, network, training.seed)
 
 
 def train_network(
