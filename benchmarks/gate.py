@@ -50,6 +50,7 @@ from tabular_lstm.parameters import (
 )
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tabular_lstm.rows.sequences import learn_schema, to_sequences
+from tabular_lstm.rows.summary import Source
 
 RESULTS = Path(__file__).with_suffix(".md")
 PROMOTION = Promotion()
@@ -172,7 +173,7 @@ class Judged:
         return shares
 
 
-def pima() -> tuple[pd.DataFrame, dict[str, Any], Columns]:
+def pima() -> tuple[pd.DataFrame, Source, Columns]:
     """Read Pima as a run does: valid rows, source, columns."""
     conf = PROJECT / "conf/base/parameters_data_processing.yml"
     columns = Columns.model_validate(yaml.safe_load(conf.read_text())["columns"])

@@ -6,6 +6,7 @@ import logging
 import math
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,15 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.pipelines.data_processing import create_pipeline
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
+from tabular_lstm.rows.quarantine import list_reasons
+from tabular_lstm.rows.summary import Source
 from tests.conftest import ROOT, TINY, Project
 
 NAMES = ["a", "b", "c", "y"]
 COLUMNS = Columns(label="y", positive_class=1, negative_class=0)
 KEYED = Columns(label="y", positive_class=1, negative_class=0, key="a")
 CATEGORICAL = Columns(label="y", positive_class=1, negative_class=0, categorical=["b", "c"])
-SOURCE = {
-    "file": "rows.csv",
-    "sha256": "0" * 64,
-    "rows": 100,
-    "quarantined_rows": 0,
-    "superseded_rows": 0,
-}
+SOURCE = Source(file="rows.csv", sha256="0" * 64, rows=100)
 
 Row = tuple[str, ...]
 
@@ -73,13 +70,14 @@ def test_valid_rows_are_numbers_indexed_by_row() -> None:
 
 def test_the_source_counts_rows_and_keeps_the_fingerprint() -> None:
     _, _, source = validate_rows(raw([*ROWS, ("x", "1", "1", "1")]), COLUMNS)
-    assert source == {
-        "file": "rows.csv",
-        "sha256": "0" * 64,
-        "rows": 4,
-        "quarantined_rows": 1,
-        "superseded_rows": 0,
-    }
+    assert source == Source(
+        file="rows.csv",
+        sha256="0" * 64,
+        rows=4,
+        quarantined_rows=1,
+        superseded_rows=0,
+        reasons="\n  row 4: a: 'x' is not a number",
+    )
 
 
 def test_bad_rows_are_set_aside_with_number_reasons_and_cells() -> None:
@@ -223,7 +221,7 @@ def test_rows_in_are_valid_or_quarantined(rows: list[Row]) -> None:
     good, quarantined, source = validate_rows(raw(rows), columns)
     numbers = [*good.index, *quarantined["row"]]
     assert sorted(numbers) == list(range(1, len(rows) + 1))
-    assert (source["rows"], source["quarantined_rows"]) == (len(rows), len(quarantined))
+    assert (source.rows, source.quarantined_rows) == (len(rows), len(quarantined))
     assert (quarantined["reason"] != "").all()
     assert [tuple(cells) for cells in quarantined[NAMES].to_numpy()] == [
         rows[number - 1] for number in quarantined["row"]
@@ -265,8 +263,13 @@ def test_of_rows_with_the_same_key_the_last_one_counts(
         ["2026-11-03.csv:3", "K4", 6, 6, 0],
     ]
     assert quarantined.empty
-    counts = {"rows": 8, "quarantined_rows": 0, "superseded_rows": 4}
-    assert source == {"file": str(tmp_path), "sha256": frame.attrs["sha256"], **counts}
+    assert source == Source(
+        file=str(tmp_path),
+        sha256=frame.attrs["sha256"],
+        rows=8,
+        quarantined_rows=0,
+        superseded_rows=4,
+    )
     assert messages(caplog, logging.INFO) == [
         f"{tmp_path}: 8 rows, 4 valid, 0 quarantined, 4 superseded by a later row with their key"
     ]
@@ -280,22 +283,22 @@ def test_a_later_version_that_is_invalid_supersedes_nothing(tmp_path: Path) -> N
         ["2026-11-02.csv:2", "K2", 2, 2, 1],
     ]
     assert quarantined["row"].tolist() == ["2026-11-01.csv:2", "2026-11-02.csv:1"]
-    assert (source["quarantined_rows"], source["superseded_rows"]) == (2, 0)
+    assert (source.quarantined_rows, source.superseded_rows) == (2, 0)
     with pytest.raises(DataError, match=r"rows 2026-11-01\.csv:2, 2026-11-02\.csv:1: b: "):
-        accept_rows(rows, quarantined, source, Validation())
+        accept_rows(rows, source, Validation())
 
 
 def test_within_the_only_file_of_a_directory_the_last_one_counts_too(tmp_path: Path) -> None:
     rows, _, source = validate_rows(days(tmp_path, "K1,1,1,0\nK1,2,2,1"), KEYED)
     assert rows.index.tolist() == ["2026-11-01.csv:2"]
-    assert source["superseded_rows"] == 1
+    assert source.superseded_rows == 1
 
 
 def test_in_a_single_file_a_key_may_have_several_rows(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     rows, _, source = validate_rows(raw([("K1", "1", "1", "0"), ("K1", "1", "1", "0")]), KEYED)
     assert rows.index.tolist() == [1, 2]
-    assert source["superseded_rows"] == 0
+    assert source.superseded_rows == 0
     assert messages(caplog, logging.INFO) == ["rows.csv: 2 rows, 2 valid, 0 quarantined"]
 
 
@@ -310,7 +313,7 @@ def test_without_a_key_rows_in_several_files_are_warned_of(
         f"{twice}\n{thrice}",
     )
     rows, _, source = validate_rows(frame, COLUMNS)
-    assert (len(rows), source["superseded_rows"]) == (9, 0)
+    assert (len(rows), source.superseded_rows) == (9, 0)
     (warning,) = messages(caplog, logging.WARNING)
     assert warning.startswith(f"{tmp_path}: 2 rows stand in more than one file")
     assert "columns.key" in warning
@@ -346,11 +349,11 @@ def test_a_file_added_the_next_day_keeps_rows_on_their_sides(
     def of(*files: str) -> dict[str, str]:
         rows, _, source = validate_rows(days(tmp_path, *files), columns)
         train, test, summary = split_rows(rows, source, columns, Split())
-        assert summary["rows"] == (
-            summary["train_rows"]
-            + summary["test_rows"]
-            + summary["quarantined_rows"]
-            + summary["superseded_rows"]
+        assert summary.rows == (
+            summary.train_rows
+            + summary.test_rows
+            + summary.quarantined_rows
+            + summary.superseded_rows
         )
         return dict.fromkeys(train.index, "train") | dict.fromkeys(test.index, "test")
 
@@ -378,8 +381,8 @@ def test_rows_of_a_directory_are_valid_quarantined_or_superseded(
     )
     frame.attrs["files"] = [f"{day}.csv" for day in range(len(files))]
     good, quarantined, source = validate_rows(frame, KEYED)
-    assert source["rows"] == len(good) + source["quarantined_rows"] + source["superseded_rows"]
-    assert source["quarantined_rows"] == len(quarantined)
+    assert source.rows == len(good) + source.quarantined_rows + source.superseded_rows
+    assert source.quarantined_rows == len(quarantined)
     last = {
         key.strip(): row for row, key in frame["a"].items() if row not in set(quarantined["row"])
     }
@@ -393,11 +396,17 @@ def quarantined_rows(count: int, reason: str = "a: 'x' is not a number") -> pd.D
     return pd.DataFrame({"row": range(1, count + 1), "reason": reason})
 
 
+def source_of(quarantined: pd.DataFrame, rows: int = 100) -> Source:
+    """The source of so many rows, of which these were quarantined."""
+    return replace(
+        SOURCE, rows=rows, quarantined_rows=len(quarantined), reasons=list_reasons(quarantined)
+    )
+
+
 def accept(count: int, limit: float, rows: int = 100) -> pd.DataFrame:
     return accept_rows(
         valid(ROWS),
-        quarantined_rows(count),
-        SOURCE | {"rows": rows, "quarantined_rows": count},
+        source_of(quarantined_rows(count), rows),
         Validation(max_quarantined_fraction=limit),
     )
 
@@ -441,7 +450,7 @@ def test_the_most_frequent_reasons_are_listed_first_with_their_rows() -> None:
         }
     )
     with pytest.raises(DataError) as error:
-        accept_rows(valid(ROWS), quarantined, SOURCE, Validation(max_quarantined_fraction=0))
+        accept_rows(valid(ROWS), source_of(quarantined), Validation(max_quarantined_fraction=0))
     lines = str(error.value).splitlines()
     assert lines[1].strip() == "rows 2, 3, 9: b: 'x' is not a number, and the like"
     assert lines[2].strip() == "row 1: a: 'x' is not a number"
@@ -451,9 +460,9 @@ def test_the_most_frequent_reasons_are_listed_first_with_their_rows() -> None:
 @pytest.mark.parametrize("names", [("row", "b", "y"), ("reason", "b", "y"), ("row", "reason", "y")])
 def test_reasons_are_listed_whatever_names_the_columns_have(names: Sequence[str]) -> None:
     frame = raw([("1", "2", "1"), ("x", "2", "1"), ("3", "4", "0")], names)
-    rows, quarantined, source = validate_rows(frame, COLUMNS)
+    rows, _, source = validate_rows(frame, COLUMNS)
     with pytest.raises(DataError, match=f"row 2: {names[0]}: 'x' is not a number"):
-        accept_rows(rows, quarantined, source, Validation(max_quarantined_fraction=0))
+        accept_rows(rows, source, Validation(max_quarantined_fraction=0))
 
 
 # split_rows
@@ -636,13 +645,13 @@ def test_a_test_fraction_of_0_holds_nothing_out() -> None:
     train, test, summary = split_rows(accepted, SOURCE, COLUMNS, Split(test_fraction=0))
     pd.testing.assert_frame_equal(train, accepted)
     assert test.columns.tolist() == accepted.columns.tolist()
-    assert (summary["train_rows"], summary["test_rows"]) == (4, 0)
+    assert (summary.train_rows, summary.test_rows) == (4, 0)
 
 
 def test_the_summary_counts_the_rows_of_the_run() -> None:
-    source = SOURCE | {"rows": 205, "quarantined_rows": 3, "superseded_rows": 2}
+    source = replace(SOURCE, rows=205, quarantined_rows=3, superseded_rows=2)
     train, test, summary = split_rows(valid(BACKGROUND), source, COLUMNS, Split())
-    assert summary == {
+    assert summary.counts() == {
         "rows": 205,
         "train_rows": len(train),
         "test_rows": len(test),
@@ -841,8 +850,8 @@ def test_no_node_changes_its_inputs(columns: Columns) -> None:
     pd.testing.assert_frame_equal(frame, before)
     assert frame.attrs == before.attrs
 
-    inputs = (rows.copy(deep=True), quarantined.copy(deep=True), dict(source))
-    accept_rows(rows, quarantined, source, Validation())
+    inputs = (rows.copy(deep=True), quarantined.copy(deep=True), replace(source))
+    accept_rows(rows, source, Validation())
     split_rows(rows, source, columns, Split())
     pd.testing.assert_frame_equal(rows, inputs[0])
     pd.testing.assert_frame_equal(quarantined, inputs[1])
@@ -858,10 +867,10 @@ def test_the_pipeline_goes_from_raw_rows_to_both_sides() -> None:
     }
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
     outputs = SequentialRunner().run(create_pipeline(), catalog)
-    assert set(outputs) == {"train_rows", "test_rows", "data_summary"}
+    assert set(outputs) == {"quarantined_rows", "train_rows", "test_rows", "data_summary"}
     summary = outputs["data_summary"].load()
-    assert (summary["rows"], summary["quarantined_rows"]) == (201, 1)
-    assert summary["train_rows"] + summary["test_rows"] == 200
+    assert (summary.rows, summary.quarantined_rows) == (201, 1)
+    assert summary.train_rows + summary.test_rows == 200
 
 
 def test_a_directory_works_in_place_of_the_file_in_a_whole_run(project: Project) -> None:

@@ -32,9 +32,24 @@ from tabular_lstm.pipelines.evaluation.nodes import (
 )
 from tabular_lstm.pipelines.evaluation.pipeline import FIGURES
 from tabular_lstm.rows.schema import Schema, fingerprint
+from tabular_lstm.rows.summary import DataSummary
 from tests.conftest import JUDGED
 
 EVALUATION = Evaluation(bootstrap_resamples=100, importance_repeats=2)
+SUMMARY = DataSummary(
+    rows=400,
+    train_rows=311,
+    test_rows=77,
+    quarantined_rows=10,
+    superseded_rows=2,
+    sha256="ab" * 32,
+    file="rows.csv",
+    valid_rows=388,
+    features=["a"],
+    label_share=0.5,
+    test_rows_sha256="cd" * 32,
+    split={},
+)
 BASELINES = ["majority_class", "logistic_regression", "hist_gradient_boosting"]
 THRESHOLDS = dict(zip(BASELINES, (0.5, 0.4, 0.6), strict=True))
 HISTORY = {"loss": [0.7, 0.6, 0.65], "best_epoch": 2, "decision_threshold": 0.45}
@@ -449,15 +464,8 @@ def scores_on(
 
 def metrics_of(side: str = "test") -> dict[str, Any]:
     scores = scores_on(side)
-    summary = {
-        "rows": 400,
-        "train_rows": 300,
-        "test_rows": 90,
-        "quarantined_rows": 10,
-        "sha256": "ab" * 32,
-    }
     candidate = candidate_of([1, 1, 1, 1])
-    return assemble_metrics("2026-01-01", summary, candidate, HISTORY, Network(), scores)
+    return assemble_metrics("2026-01-01", SUMMARY, candidate, HISTORY, Network(), scores)
 
 
 def test_metrics_have_every_promised_number() -> None:
@@ -587,7 +595,7 @@ def scores_of(
 
 
 def sentences_of(scores: dict[str, Any]) -> list[str]:
-    return compare_with_baselines(scores, {"train_rows": 311, "test_rows": 77})
+    return compare_with_baselines(scores, SUMMARY)
 
 
 def about(sentences: list[str], name: str) -> str:

@@ -7,83 +7,12 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.pipelines.promotion.nodes import (
     choose_golden_rows,
-    describe_data,
     promote,
     record,
 )
 from tabular_lstm.serving.artifact import Artifact
-
-SUMMARY = {
-    "rows": 6,
-    "train_rows": 4,
-    "test_rows": 2,
-    "quarantined_rows": 0,
-    "superseded_rows": 0,
-    "sha256": "f",
-}
-
-
-def describe(
-    test_rows: pd.DataFrame | None = None, split: Split | None = None, **columns: Any
-) -> dict[str, Any]:
-    rows = pd.DataFrame(
-        {
-            "id": list("abcdef"),
-            "age": [1.0, 2, 3, 4, 5, 6],
-            "sex": list("fmfmfm"),
-            "sold": [0, 1, 0, 0, 1, 0],
-        }
-    )
-    roles = {"label": "sold", "positive_class": 1, "negative_class": 0, "categorical": ["sex"]}
-    declared = Columns.model_validate({**roles, **columns})
-    return describe_data(
-        rows[:4],
-        rows[4:] if test_rows is None else test_rows,
-        SUMMARY,
-        {"file": "/somewhere/rows.csv"},
-        declared,
-        split or Split(),
-    )
-
-
-def test_data_are_described_for_a_later_run() -> None:
-    described = describe()
-    assert described.items() >= SUMMARY.items()
-    assert described["file"] == "rows.csv"
-    assert described["valid_rows"] == 6
-    assert described["label_share"] == pytest.approx(2 / 6)
-    assert described["features"] == ["id", "age", "sex"]
-    assert describe(key="id")["features"] == ["age", "sex"]
-
-
-def test_what_decides_the_side_is_in_the_split() -> None:
-    plain = describe()["split"]
-    assert describe(bounds={"age": (0, 9)})["split"] == plain
-    for other in (
-        describe(split=Split(salt="b")),
-        describe(split=Split(test_fraction=0.3)),
-        describe(positive_class=0, negative_class=1),
-        describe(missing={"sex": ["f"]}),
-        describe(categorical=[]),
-        describe(key="id"),
-        describe(key="id", categorical=[]),
-    ):
-        assert other["split"] != plain
-    # With a key, features do not count.
-    keyed = describe(key="id")["split"]
-    assert describe(key="id", missing={"sex": ["f"]})["split"] == keyed
-
-
-def test_test_rows_are_known_in_any_order() -> None:
-    rows = pd.DataFrame({"age": [1.0, 2.0], "sold": [0, 1]})
-    known = describe(rows)["test_rows_sha256"]
-    assert describe(rows[::-1])["test_rows_sha256"] == known
-    assert describe(rows.set_index(pd.Index([7, 9])))["test_rows_sha256"] == known
-    assert describe(rows.assign(sold=[1, 1]))["test_rows_sha256"] != known
-    assert describe(pd.concat([rows, rows[:1]]))["test_rows_sha256"] != known
 
 
 @pytest.mark.parametrize("count", [2, 32, 100])

@@ -20,14 +20,14 @@ def create_pipeline(gated: bool = False) -> Pipeline:
     accepting = (
         Node(
             pass_rows_on,
-            inputs=["valid_rows", "quarantined_rows"],
+            inputs=["valid_rows", "source"],
             outputs="accepted_rows",
             name="pass_rows_on",
         )
         if gated
         else Node(
             accept_rows,
-            inputs=["valid_rows", "quarantined_rows", "source", "params:validation"],
+            inputs=["valid_rows", "source", "params:validation"],
             outputs="accepted_rows",
             name="accept_rows",
         )

@@ -29,6 +29,7 @@ from tabular_lstm.judging.metrics import (
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.parameters import Evaluation, Network, Training
 from tabular_lstm.rows.schema import Schema, fingerprint
+from tabular_lstm.rows.summary import DataSummary
 
 logger = logging.getLogger(__name__)
 
@@ -220,7 +221,7 @@ def measure_importance(
 
 def assemble_metrics(
     run_id: str,
-    data_summary: dict[str, Any],
+    data_summary: DataSummary,
     candidate: Any,
     history: dict[str, Any],
     network: Network,
@@ -229,7 +230,7 @@ def assemble_metrics(
     """Put what is known of the run into one JSON document."""
     return {
         "run_id": run_id,
-        "data": data_summary,
+        "data": data_summary.counts(),
         "network": {
             "kind": network.kind,
             "parameters": candidate.count_params(),
@@ -267,7 +268,7 @@ def draw_figures(
     return (figures.learning_curves(history), *drawn)
 
 
-def compare_with_baselines(scores: dict[str, Any], data_summary: dict[str, Any]) -> list[str]:
+def compare_with_baselines(scores: dict[str, Any], data_summary: DataSummary) -> list[str]:
     """Say in one sentence for each baseline whether the network beats it, and by how much.
 
     A logistic regression that does better is what a reader must hear first.
@@ -277,7 +278,7 @@ def compare_with_baselines(scores: dict[str, Any], data_summary: dict[str, Any])
     sentences = {
         name: _comparison(name, network, baseline) for name, baseline in scores["baselines"].items()
     }
-    rows = data_summary[f"{side}_rows"]
+    rows = data_summary.test_rows if side == "test" else data_summary.train_rows
     summary = (
         f"Network on {rows} {side} rows: ROC AUC {network['roc_auc']:.3f} "
         f"{_bounds(network['interval']['roc_auc'])}, accuracy {100 * network['accuracy']:.1f} % "

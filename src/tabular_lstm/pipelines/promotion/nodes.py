@@ -1,8 +1,6 @@
 """Judge the candidate against the champions, decide, and promote."""
 
-import hashlib
 from collections.abc import Callable, Iterator
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -18,8 +16,9 @@ from tabular_lstm.judging.metrics import (
     interval,
     point_metrics,
 )
-from tabular_lstm.parameters import Columns, Evaluation, Promotion, Split, Validation
+from tabular_lstm.parameters import Columns, Evaluation, Promotion, Validation
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.log import Line, lineage, promoted, serving
@@ -29,43 +28,9 @@ GOLDEN_ROWS = 32
 Versions = dict[str, Callable[[], Any]]
 
 
-def describe_data(
-    train_rows: pd.DataFrame,
-    test_rows: pd.DataFrame,
-    data_summary: dict[str, Any],
-    source: dict[str, Any],
-    columns: Columns,
-    split: Split,
-) -> dict[str, Any]:
-    """Say of the data what a later run will compare its own with.
-
-    Returns:
-        The data summary, and `file`, `valid_rows`, `features`, `label_share` (of positive rows),
-        `test_rows_sha256` (whatever the rows' order), and `split`: all that decides which side a
-        row is on and what its label is.
-    """
-    valid = pd.concat([train_rows, test_rows])
-    features = [str(name) for name in valid if name not in {columns.label, columns.key}]
-    split_by: dict[str, Any] = {
-        **split.model_dump(),
-        **columns.model_dump(include={"label", "positive_class", "negative_class", "key"}),
-        "categorical": sorted(columns.categorical),
-    }
-    if columns.key is None:
-        split_by |= {
-            "features": sorted(features),
-            "missing": columns.missing,
-        }
-    hashes = np.sort(pd.util.hash_pandas_object(test_rows, index=False).to_numpy())
-    return {
-        **data_summary,
-        "file": PurePath(source["file"]).name,
-        "valid_rows": len(valid),
-        "features": features,
-        "label_share": float(valid[columns.label].mean()),
-        "test_rows_sha256": hashlib.sha256(hashes.tobytes()).hexdigest(),
-        "split": split_by,
-    }
+def describe_data(data_summary: DataSummary) -> dict[str, Any]:
+    """Say of the data what a later run will compare its own with."""
+    return data_summary.model_dump()
 
 
 def choose_golden_rows(

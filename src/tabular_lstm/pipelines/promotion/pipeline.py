@@ -21,14 +21,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.describe_data,
-                inputs=[
-                    "train_rows",
-                    "test_rows",
-                    "data_summary",
-                    "source",
-                    "params:columns",
-                    "params:split",
-                ],
+                inputs="data_summary",
                 outputs="data",
                 name="describe_data",
             ),

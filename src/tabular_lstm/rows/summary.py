@@ -1,0 +1,116 @@
+"""What is known of a run's data, for its metrics and for later runs to compare theirs with."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from tabular_lstm.parameters import Columns, Split
+
+COUNTS = (
+    "rows",
+    "train_rows",
+    "test_rows",
+    "quarantined_rows",
+    "superseded_rows",
+    "sha256",
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the rows come from, and what validation made of them.
+
+    Attributes:
+        file: Path of the file or directory.
+        sha256: Hash of the bytes that the rows were parsed from.
+        rows: Rows of the file.
+        quarantined_rows: Rows with a cell that is not as declared.
+        superseded_rows: Valid rows that a later row with their key replaced.
+        reasons: Why rows were quarantined, a line for each column and kind of problem; empty if
+            none was.
+    """
+
+    file: str
+    sha256: str
+    rows: int
+    quarantined_rows: int = 0
+    superseded_rows: int = 0
+    reasons: str = ""
+
+
+class DataSummary(BaseModel):
+    """A run's data; rows = train rows + test rows + quarantined rows + superseded rows.
+
+    Attributes:
+        rows: Rows of the file.
+        train_rows: Rows to train on.
+        test_rows: Rows held out.
+        quarantined_rows: Rows with a cell that is not as declared.
+        superseded_rows: Valid rows that a later row with their key replaced.
+        sha256: Hash of the bytes that the rows were parsed from.
+        file: Name of the file or directory, without its folders.
+        valid_rows: Train rows and test rows.
+        features: Names of the features.
+        label_share: Share of positive rows among the valid ones.
+        test_rows_sha256: Hash of the test rows, whatever their order.
+        split: All that decides which side a row is on and what its label means.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int
+    train_rows: int
+    test_rows: int
+    quarantined_rows: int
+    superseded_rows: int
+    sha256: str
+    file: str
+    valid_rows: int
+    features: list[str]
+    label_share: float
+    test_rows_sha256: str
+    split: dict[str, Any]
+
+    def counts(self) -> dict[str, Any]:
+        """Give the numbers of rows and the hash of the file, as in metrics.json."""
+        return self.model_dump(include=set(COUNTS))
+
+
+def summarize(
+    train_rows: pd.DataFrame,
+    test_rows: pd.DataFrame,
+    source: Source,
+    columns: Columns,
+    split: Split,
+) -> DataSummary:
+    """Describe a run's data once its rows are split."""
+    roles = {columns.label, columns.key}
+    features = [str(name) for name in train_rows if name not in roles]
+    split_by: dict[str, Any] = {
+        **split.model_dump(),
+        **columns.model_dump(include={"label", "positive_class", "negative_class", "key"}),
+        "categorical": sorted(columns.categorical),
+    }
+    if columns.key is None:
+        split_by |= {"features": sorted(features), "missing": columns.missing}
+    hashes = np.sort(pd.util.hash_pandas_object(test_rows, index=False).to_numpy())
+    labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
+    return DataSummary(
+        rows=source.rows,
+        train_rows=len(train_rows),
+        test_rows=len(test_rows),
+        quarantined_rows=source.quarantined_rows,
+        superseded_rows=source.superseded_rows,
+        sha256=source.sha256,
+        file=PurePath(source.file).name,
+        valid_rows=len(labels),
+        features=features,
+        label_share=float(labels.mean()),
+        test_rows_sha256=hashlib.sha256(hashes.tobytes()).hexdigest(),
+        split=split_by,
+    )

@@ -1,0 +1,80 @@
+"""What a run's summary of its data says, and that later runs can compare theirs with it."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.rows.summary import DataSummary, Source, summarize
+
+SOURCE = Source(
+    file="/somewhere/rows.csv", sha256="f", rows=9, quarantined_rows=2, superseded_rows=1
+)
+
+
+def describe(
+    test_rows: pd.DataFrame | None = None, split: Split | None = None, **columns: Any
+) -> DataSummary:
+    rows = pd.DataFrame(
+        {
+            "id": list("abcdef"),
+            "age": [1.0, 2, 3, 4, 5, 6],
+            "sex": list("fmfmfm"),
+            "sold": [0, 1, 0, 0, 1, 0],
+        }
+    )
+    roles = {"label": "sold", "positive_class": 1, "negative_class": 0, "categorical": ["sex"]}
+    declared = Columns.model_validate({**roles, **columns})
+    return summarize(
+        rows[:4],
+        rows[4:] if test_rows is None else test_rows,
+        SOURCE,
+        declared,
+        split or Split(),
+    )
+
+
+def test_data_are_described_for_a_later_run() -> None:
+    described = describe()
+    assert described.counts() == {
+        "rows": 9,
+        "train_rows": 4,
+        "test_rows": 2,
+        "quarantined_rows": 2,
+        "superseded_rows": 1,
+        "sha256": "f",
+    }
+    assert list(described.model_dump())[:6] == list(described.counts())
+    assert described.file == "rows.csv"
+    assert described.valid_rows == 6
+    assert described.label_share == pytest.approx(2 / 6)
+    assert described.features == ["id", "age", "sex"]
+    assert describe(key="id").features == ["age", "sex"]
+
+
+def test_what_decides_the_side_is_in_the_split() -> None:
+    plain = describe().split
+    assert describe(bounds={"age": (0, 9)}).split == plain
+    for other in (
+        describe(split=Split(salt="b")),
+        describe(split=Split(test_fraction=0.3)),
+        describe(positive_class=0, negative_class=1),
+        describe(missing={"sex": ["f"]}),
+        describe(categorical=[]),
+        describe(key="id"),
+        describe(key="id", categorical=[]),
+    ):
+        assert other.split != plain
+    # With a key, features do not count.
+    keyed = describe(key="id").split
+    assert describe(key="id", missing={"sex": ["f"]}).split == keyed
+
+
+def test_test_rows_are_known_in_any_order() -> None:
+    rows = pd.DataFrame({"age": [1.0, 2.0], "sold": [0, 1]})
+    known = describe(rows).test_rows_sha256
+    assert describe(rows[::-1]).test_rows_sha256 == known
+    assert describe(rows.set_index(pd.Index([7, 9]))).test_rows_sha256 == known
+    assert describe(rows.assign(sold=[1, 1])).test_rows_sha256 != known
+    assert describe(pd.concat([rows, rows[:1]])).test_rows_sha256 != known
