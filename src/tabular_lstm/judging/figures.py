@@ -6,30 +6,25 @@ import numpy as np
 import plotly.graph_objects as go
 from sklearn import metrics as sk
 
-from tabular_lstm.judging.metrics import calibration_bins
+from tabular_lstm.judging.metrics import ConfusionMatrix, Metrics, calibration_bins
+from tabular_lstm.judging.names import CANDIDATE, FIGURES, INTERVALS, METRICS, MODELS
 
 # Okabe and Ito's colors, told apart by color-blind readers too.
 COLORS = {
-    "network": "#0072B2",
+    CANDIDATE: "#0072B2",
+    "champion": "#000000",
     "logistic_regression": "#D55E00",
     "hist_gradient_boosting": "#009E73",
     "majority_class": "#777777",
 }
-NAMES = {
-    "network": "network",
-    "logistic_regression": "logistic regression",
-    "hist_gradient_boosting": "gradient boosting",
-    "majority_class": "majority class",
-}
-CHAMPION_COLOR = "#000000"
 Predictions = dict[str, np.ndarray]
 
 
 def learning_curves(history: dict[str, Any]) -> go.Figure:
     """Draw loss per epoch, with the epoch whose weights were kept."""
     epochs = list(range(1, len(history["loss"]) + 1))
-    figure = _figure("Learning curves", "epoch", "binary cross-entropy")
-    for name, color in {"loss": "#56B4E9", "validation_loss": COLORS["network"]}.items():
+    figure = _figure(FIGURES["learning_curves"], "epoch", "binary cross-entropy")
+    for name, color in {"loss": "#56B4E9", "validation_loss": COLORS[CANDIDATE]}.items():
         if name in history:
             label = (
                 "rows held out from each member"
@@ -45,9 +40,9 @@ def learning_curves(history: dict[str, Any]) -> go.Figure:
     return figure
 
 
-def roc(labels: np.ndarray, predictions: Predictions) -> go.Figure:
+def roc_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
     """Draw the ROC curve of every model that ranks rows."""
-    figure = _figure("ROC", "false positive rate", "true positive rate")
+    figure = _figure(FIGURES["roc_curve"], "false positive rate", "true positive rate")
     for name, p in predictions.items():
         false_positives, true_positives, _ = sk.roc_curve(labels, p)
         area = sk.auc(false_positives, true_positives)
@@ -55,9 +50,9 @@ def roc(labels: np.ndarray, predictions: Predictions) -> go.Figure:
     return _square(figure)
 
 
-def precision_recall(labels: np.ndarray, predictions: Predictions) -> go.Figure:
+def precision_recall_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
     """Draw precision against recall for every model."""
-    figure = _figure("Precision and recall", "recall", "precision")
+    figure = _figure(FIGURES["precision_recall_curve"], "recall", "precision")
     for name, p in predictions.items():
         precision, recall, _ = sk.precision_recall_curve(labels, p)
         mean = sk.average_precision_score(labels, p)
@@ -67,9 +62,9 @@ def precision_recall(labels: np.ndarray, predictions: Predictions) -> go.Figure:
     return _square(figure)
 
 
-def calibration(labels: np.ndarray, predictions: Predictions) -> go.Figure:
+def calibration_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
     """Draw observed against predicted share of positives, in ten bins."""
-    figure = _figure("Calibration", "predicted probability", "observed share of positives")
+    figure = _figure(FIGURES["calibration_curve"], "predicted probability", "observed share of positives")
     figure.add_scatter(
         x=[0, 1], y=[0, 1], name="perfect", mode="lines", line={"color": "#bbbbbb", "dash": "dot"}
     )
@@ -78,7 +73,7 @@ def calibration(labels: np.ndarray, predictions: Predictions) -> go.Figure:
         figure.add_scatter(
             x=predicted,
             y=observed,
-            name=NAMES[name],
+            name=MODELS[name],
             mode="lines+markers",
             marker={"color": COLORS[name], "size": 5 + 15 * np.sqrt(rows / rows.max())},
             text=[f"{count} rows" for count in rows],
@@ -86,17 +81,18 @@ def calibration(labels: np.ndarray, predictions: Predictions) -> go.Figure:
     return _square(figure)
 
 
-def confusion_matrix(matrix: dict[str, int], positive: str, negative: str) -> go.Figure:
-    """Draw the four counts at the decision threshold."""
+def confusion_matrix(matrix: ConfusionMatrix, classes: dict[int, str]) -> go.Figure:
+    """Draw the four counts at the decision threshold; `classes` are the names of 0 and 1."""
     counts = [
-        [matrix["true_negatives"], matrix["false_positives"]],
-        [matrix["false_negatives"], matrix["true_positives"]],
+        [matrix.true_negatives, matrix.false_positives],
+        [matrix.false_negatives, matrix.true_positives],
     ]
-    figure = _figure("Confusion matrix of the network", "predicted", "actual")
+    names = [f"class {classes[label]}" for label in (0, 1)]
+    figure = _figure(FIGURES["confusion_matrix"], "predicted", "actual")
     figure.add_heatmap(
         z=counts,
-        x=[f"class {negative}", f"class {positive}"],
-        y=[f"class {negative}", f"class {positive}"],
+        x=names,
+        y=names,
         text=counts,
         texttemplate="%{text}",
         textfont_size=22,
@@ -108,16 +104,16 @@ def confusion_matrix(matrix: dict[str, int], positive: str, negative: str) -> go
     return figure
 
 
-def permutation_importance(importances: dict[str, dict[str, float]]) -> go.Figure:
+def importance_chart(importances: dict[str, dict[str, float]]) -> go.Figure:
     """Draw what each feature is worth, the most important on top."""
     names = list(importances)[::-1]
-    figure = _figure("Permutation importance", "ROC AUC lost when shuffled", "")
+    figure = _figure(FIGURES["importance_chart"], "ROC AUC lost when shuffled", "")
     figure.add_bar(
         x=[importances[name]["mean"] for name in names],
         y=names,
         error_x={"array": [importances[name]["std"] for name in names], "color": "#777777"},
         orientation="h",
-        marker_color=COLORS["network"],
+        marker_color=COLORS[CANDIDATE],
     )
     return figure
 
@@ -125,8 +121,8 @@ def permutation_importance(importances: dict[str, dict[str, float]]) -> go.Figur
 def score_distribution(
     labels: np.ndarray, probabilities: np.ndarray, decision_threshold: float, names: dict[int, str]
 ) -> go.Figure:
-    """Draw how the network's probabilities spread in each class."""
-    figure = _figure("Scores by class", "predicted probability", "share of the class's rows")
+    """Draw how the candidate's probabilities spread in each class."""
+    figure = _figure(FIGURES["score_distribution"], "predicted probability", "share of the class's rows")
     for label, color in {0: "#E69F00", 1: "#CC79A7"}.items():
         counts, edges = np.histogram(probabilities[labels == label], bins=20, range=(0, 1))
         figure.add_bar(
@@ -146,32 +142,30 @@ def score_distribution(
     return figure.update_layout(barmode="overlay", xaxis_range=[0, 1])
 
 
-def intervals(models: dict[str, dict[str, Any]]) -> go.Figure:
+def intervals(models: dict[str, Metrics]) -> go.Figure:
     """Draw ROC AUC and log loss of each model with their 95 % intervals, the first model on top.
 
     Args:
-        models: Metrics by model: `network` for the candidate, `champion`, and the baselines.
+        models: Metrics with intervals, by model: `candidate`, `champion`, and the baselines.
     """
     # Panels one above the other: so they fit a phone, and no name needs a legend.
-    figure = _figure("Candidate beside the others", "", "").set_subplots(rows=2, cols=1)
-    colors = COLORS | {"champion": CHAMPION_COLOR}
-    names = NAMES | {"network": "candidate", "champion": "champion"}
-    panels = {"roc_auc": "ROC AUC, more is better", "log_loss": "log loss, less is better"}
-    for row, (metric, title) in enumerate(panels.items(), 1):
+    figure = _figure(INTERVALS, "", "").set_subplots(rows=2, cols=1)
+    panels = {"roc_auc": "more is better", "log_loss": "less is better"}
+    for row, (metric, better) in enumerate(panels.items(), 1):
         for model, measured in models.items():
-            low, high = measured["interval"][metric]
+            low, high = measured.interval[metric]
             figure.add_scatter(
-                x=[low, measured[metric], high],
-                y=[names[model]] * 3,
-                name=names[model],
+                x=[low, getattr(measured, metric), high],
+                y=[MODELS[model]] * 3,
+                name=MODELS[model],
                 mode="lines+markers",
-                line={"color": colors[model], "width": 3},
-                marker={"color": colors[model], "size": [0, 12, 0], "opacity": 1},
+                line={"color": COLORS[model], "width": 3},
+                marker={"color": COLORS[model], "size": [0, 12, 0], "opacity": 1},
                 showlegend=False,
                 row=row,
                 col=1,
             )
-        figure.update_xaxes(title_text=title, row=row, col=1)
+        figure.update_xaxes(title_text=f"{METRICS[metric]}, {better}", row=row, col=1)
     return figure.update_yaxes(autorange="reversed")
 
 
@@ -192,7 +186,7 @@ def _line(figure: go.Figure, name: str, x: np.ndarray, y: np.ndarray, value: str
     figure.add_scatter(
         x=x,
         y=y,
-        name=f"{NAMES[name]}, {value}",
+        name=f"{MODELS[name]}, {value}",
         mode="lines",
         line={"color": COLORS[name], "dash": dash},
     )

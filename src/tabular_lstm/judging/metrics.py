@@ -1,14 +1,15 @@
 """Metrics of probabilities against labels, their intervals, and what each feature is worth.
 
-Numpy in, plain numbers out. Labels are 0 or 1 and probabilities those of class 1, both of
+Labels are 0 or 1 and probabilities those of class 1, both of
 shape (rows,).
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from sklearn import metrics as sk
+
+from tabular_lstm.frozen import Frozen
 
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
 CALIBRATION_BINS = 10
@@ -16,38 +17,68 @@ BLOCK_CELLS = 4_000_000
 Resampled = dict[str, np.ndarray]
 
 
+class ConfusionMatrix(Frozen):
+    """Rows by class and by what they were taken for."""
+
+    true_negatives: int
+    false_positives: int
+    false_negatives: int
+    true_positives: int
+
+
+class Metrics(Frozen):
+    """One model measured on one set of rows.
+
+    Attributes:
+        accuracy: At the decision threshold.
+        roc_auc: Area under the ROC curve.
+        average_precision: Area under the curve of precision against recall.
+        log_loss: In nats.
+        brier_score: Mean squared error of the probabilities.
+        expected_calibration_error: See `expected_calibration_error`.
+        confusion_matrix: At the decision threshold.
+        decision_threshold: Probability from which a row is called positive.
+        interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
+    """
+
+    accuracy: float
+    roc_auc: float
+    average_precision: float
+    log_loss: float
+    brier_score: float
+    expected_calibration_error: float
+    confusion_matrix: ConfusionMatrix
+    decision_threshold: float
+    interval: dict[str, tuple[float, float]] = {}
+
+
 def point_metrics(
     labels: np.ndarray, probabilities: np.ndarray, decision_threshold: float
-) -> dict[str, Any]:
-    """Measure one model on one set of rows.
-
-    Returns:
-        accuracy, roc_auc, average_precision, log_loss (nats), brier_score,
-        expected_calibration_error, confusion_matrix and decision_threshold.
-    """
+) -> Metrics:
+    """Measure one model on one set of rows, without intervals."""
     decided = probabilities >= decision_threshold
     (true_negatives, false_positives), (false_negatives, true_positives) = sk.confusion_matrix(
         labels, decided, labels=[0, 1]
     ).tolist()
-    return {
-        "accuracy": float(np.mean(decided == labels)),
-        "roc_auc": float(sk.roc_auc_score(labels, probabilities)),
-        "average_precision": float(sk.average_precision_score(labels, probabilities)),
-        "log_loss": float(sk.log_loss(labels, probabilities, labels=[0, 1])),
-        "brier_score": float(np.mean((probabilities - labels) ** 2)),
-        "expected_calibration_error": expected_calibration_error(labels, probabilities),
-        "confusion_matrix": {
-            "true_negatives": true_negatives,
-            "false_positives": false_positives,
-            "false_negatives": false_negatives,
-            "true_positives": true_positives,
-        },
-        "decision_threshold": decision_threshold,
-    }
+    return Metrics(
+        accuracy=float(np.mean(decided == labels)),
+        roc_auc=float(sk.roc_auc_score(labels, probabilities)),
+        average_precision=float(sk.average_precision_score(labels, probabilities)),
+        log_loss=float(sk.log_loss(labels, probabilities, labels=[0, 1])),
+        brier_score=float(np.mean((probabilities - labels) ** 2)),
+        expected_calibration_error=expected_calibration_error(labels, probabilities),
+        confusion_matrix=ConfusionMatrix(
+            true_negatives=true_negatives,
+            false_positives=false_positives,
+            false_negatives=false_negatives,
+            true_positives=true_positives,
+        ),
+        decision_threshold=decision_threshold,
+    )
 
 
 def certain(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Count a row without a probability as wrong beyond doubt, so that no model gains by NaN.
+    """Give a row without a probability that of the wrong class, so that no model gains by NaN.
 
     Examples:
         >>> certain(np.array([0, 1]), np.array([np.nan, 0.75]))
@@ -123,10 +154,10 @@ def bootstrap(
     }
 
 
-def interval(values: np.ndarray) -> list[float]:
+def interval(values: np.ndarray) -> tuple[float, float]:
     """Bound the middle 95 % of bootstrap values (the percentile interval)."""
     low, high = np.nanpercentile(values, [2.5, 97.5])
-    return [float(low), float(high)]
+    return float(low), float(high)
 
 
 def permutation_importance(

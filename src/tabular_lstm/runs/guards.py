@@ -1,17 +1,21 @@
-"""What stands around a run that decides who serves, so that nobody has to watch it."""
+"""Guards: what stops a run before any node runs."""
 
-import logging
-import shutil
-from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractVersionedDataset
 from kedro.pipeline import Pipeline
+from kedro.validation import ParameterValidationError
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.serving.log import Line, changes, lineage, promoted, restorable
+from tabular_lstm.parameters import BLOCKS, unknown_name
+from tabular_lstm.serving.decision import Inputs
+from tabular_lstm.serving.log import LogEntry, changes, promoted, standing
 
-logger = logging.getLogger(__name__)
+SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
+# Read from outside, or found by looking.
+GIVEN = {"raw_rows", "artifacts", "past_promotions", "past_decisions", "provenance"}
+# What the two whole runs that decide read.
+ROLLBACK_INPUTS = {"past_promotions", "artifacts", "run_id", "provenance"}
+RETRAINING_INPUTS = ROLLBACK_INPUTS | {"raw_rows", "past_decisions"}
 
 
 class NothingNewError(Exception):
@@ -19,13 +23,58 @@ class NothingNewError(Exception):
 
 
 def decides(pipeline: Pipeline) -> bool:
-    """Tell whether a run writes a decision, its line in the promotion log, or the champion."""
+    """Tell whether a run writes a decision, its entry in the promotion log, or the champion."""
     return not pipeline.all_outputs().isdisjoint({"decision", "promotions", "champion"})
 
 
 def retrains(pipeline: Pipeline) -> bool:
-    """Tell whether a run that decides judges a candidate of its own."""
-    return "candidate" in pipeline.all_outputs()
+    """Tell whether a run trains a candidate of its own."""
+    return "candidate@network" in pipeline.all_outputs()
+
+
+def check_parameters(parameters: dict[str, Any]) -> None:
+    """Stop at a parameter that no node would read or no run could use, whatever is to run.
+
+    Kedro checks only the blocks that the chosen pipelines read, and passes over others in silence.
+
+    Raises:
+        ParameterValidationError: Names each fault, and the closest known name of an unknown one.
+    """
+    faults = []
+    for name, values in parameters.items():
+        if name not in BLOCKS:
+            faults.append(f"Parameter {unknown_name(name, list(BLOCKS))}")
+            continue
+        try:
+            BLOCKS[name].model_validate(values)
+        except ValueError as error:
+            faults.append(f"Parameter '{name}': {error}")
+    if faults:
+        raise ParameterValidationError("\n".join(faults))
+
+
+def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str) -> None:
+    """Stop where what an earlier pipeline should have left is not there, or not of one run.
+
+    Raises:
+        DataError: Names what is missing, or the runs that the rows come from, and `whole`, the
+            command that runs all.
+    """
+    needed = sorted(name for name in pipeline.inputs() - GIVEN if not name.startswith("params:"))
+    if absent := [name for name in needed if not catalog.get(name).exists()]:
+        raise DataError(
+            f"{', '.join(absent)}: not there to start from. Add the pipeline that makes it, as in "
+            "--pipelines reshaping,training (sequences and labels are kept in memory), or run all: "
+            f"{whole}."
+        )
+    runs = {
+        name: catalog.get(name).resolve_load_version() for name in needed if name in SPLIT_OUTPUTS
+    }
+    if len(set(runs.values())) > 1:
+        listed = ", ".join(f"{name} of {run}" for name, run in runs.items())
+        raise DataError(
+            f"The newest rows come from different runs: {listed}. Split them again: {whole}."
+        )
 
 
 def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:
@@ -35,9 +84,7 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
         DataError: Names the whole.
     """
     reads = {name for name in pipeline.inputs() if not name.startswith("params:")}
-    always = {"past_promotions", "artifacts", "run_id", "provenance"}
-    retraining = always | {"raw_rows", "past_decisions", "candidate_artifact"}
-    whole = reads in (always, retraining) and "champion" in pipeline.all_outputs()
+    whole = reads in (ROLLBACK_INPUTS, RETRAINING_INPUTS) and "champion" in pipeline.all_outputs()
     if only_missing_outputs or not whole:
         raise DataError(
             "Only a whole run may decide who serves, from the raw rows to the champion: "
@@ -64,7 +111,7 @@ def refuse_what_cannot_be_judged(parameters: dict[str, Any]) -> None:
         )
 
 
-def refuse_nothing_new(lines: list[Line], inputs: dict[str, str]) -> None:
+def refuse_nothing_new(log: list[LogEntry], inputs: Inputs) -> None:
     """Stop where training would give a candidate that was judged already against who serves.
 
     Same data, parameters and code give the same candidate. It was judged if it is the champion, if
@@ -73,90 +120,22 @@ def refuse_nothing_new(lines: list[Line], inputs: dict[str, str]) -> None:
     Raises:
         NothingNewError: Names the run that was the same, and what became of it.
     """
-    standing, champions = lineage(lines), promoted(lines)
-    known = [("which serves", champions[run]) for run in standing[:1]]
+    stand, champions = standing(log), promoted(log)
+    known = [("which serves", champions[run]) for run in stand[:1]]
     known += [
-        ("which was rolled back from", line)
-        for run, line in champions.items()
-        if run not in standing
+        ("which was rolled back from", entry)
+        for run, entry in champions.items()
+        if run not in stand
     ]
-    since = lines[lines.index(changes(lines)[-1]) :] if standing else lines
+    since = log[log.index(changes(log)[-1]) :] if stand else log
     known += [
-        (f"which was rejected: {line['reason']}", line)
-        for line in since
-        if line["action"] == "rejected"
+        (f"which was rejected: {entry.reason}", entry)
+        for entry in since
+        if entry.action == "rejected"
     ]
-    for fate, line in known:
-        if line["inputs"] == inputs:
+    for fate, entry in known:
+        if entry.inputs == inputs:
             raise NothingNewError(
-                f"data, parameters and code are those of run {line['run_id']}, {fate}. To train "
+                f"data, parameters and code are those of run {entry.run_id}, {fate}. To train "
                 "all the same: --params retraining.force=true"
             )
-
-
-def settle(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
-    """Finish what an earlier run was stopped in, and check the champion.
-
-    Raises:
-        DataError: The champion's file is damaged, or the log does not know it. A rollback and a
-            retraining that starts over go on, for they mend that.
-    """
-    champion = catalog.get("champion")
-    if not champion.exists():
-        return
-    try:
-        champion.settle()
-    except DataError as error:
-        if retrains(pipeline) and not start_over:
-            raise
-        logger.warning("%s", error)
-
-
-def prune(
-    catalog: Any, pipeline: Pipeline, lines: list[Line], keep_candidates: int, keep_champions: int
-) -> None:
-    """Delete what a retraining writes of old runs, but for decisions.
-
-    The newest runs are kept, the newest that have a candidate, and the champions'. A folder that
-    cannot be deleted is warned of: the run has decided, and that stands.
-    """
-    datasets = [catalog.get(name) for name in sorted(pipeline.all_outputs() - {"decision"})]
-    folders = [
-        Path(dataset._filepath)
-        for dataset in datasets
-        if isinstance(dataset, AbstractVersionedDataset) and dataset._version
-    ]
-    versions = [version for folder in folders for version in folder.glob("*/")]
-    candidates = Path(catalog.get("candidate")._filepath).glob("*/")
-    kept = {
-        *sorted({version.name for version in versions})[-keep_candidates:],
-        *sorted(version.name for version in candidates)[-keep_candidates:],
-        *restorable(lines, keep_champions),
-    }
-    pruned = set()
-    for version in versions:
-        if version.name not in kept:
-            try:
-                shutil.rmtree(version)
-                pruned.add(version.name)
-            except OSError as error:
-                logger.warning("%s could not be deleted: %s", version, error)
-    if pruned:
-        logger.info("Deleted the outputs of %d old runs, decisions kept", len(pruned))
-
-
-def last_words(line: Line) -> str:
-    """Say what was decided, the last line of a run's log.
-
-    Examples:
-        >>> line = {"action": "rejected", "run_id": "b", "champion": "a", "reason": "no good"}
-        >>> last_words(line)
-        'Rejected run b: no good. The champion stays run a.'
-    """
-    if line["action"] == "promoted":
-        return f"Promoted run {line['run_id']}: {line['reason']}."
-    if line["action"] == "rolled_back":
-        return f"Rolled back: {line['reason']}."
-    champion = line["champion"]
-    stays = f"The champion stays run {champion}" if champion else "There is still no champion"
-    return f"Rejected run {line['run_id']}: {line['reason']}. {stays}."

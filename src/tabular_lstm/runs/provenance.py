@@ -4,10 +4,16 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import tabular_lstm
+from tabular_lstm.parameters import Parameters
+from tabular_lstm.runs.environments import output_folder, run_command
+from tabular_lstm.serving.decision import Provenance
 
 PACKAGES = ("kedro", "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn")
 # Of these, none changes what is trained or how it is judged.
@@ -15,25 +21,39 @@ LEFT_OUT = {("promotion", "start_over"), ("promotion", "keep_candidates")}
 BLOCKS_LEFT_OUT = {"retraining", "rollback"}
 
 
-def provenance(project: Path) -> dict[str, Any]:
-    """Describe the code that runs.
+def provenance(
+    project: Path, env: str | None, blocks: Mapping[str, Parameters], raw_rows: dict[str, Any]
+) -> Provenance:
+    """Describe what a run is made of.
 
-    Returns:
-        `time` (UTC), `packages` with Python's version, `git_commit` of the project (None outside a
-        repository; with "+" after it where files differ from it), and `code_sha256`: of this
-        package's files and the packages' versions.
+    Args:
+        project: The project's folder.
+        env: The environment of conf.
+        blocks: All blocks of parameters.
+        raw_rows: The catalog's entry.
     """
     packages = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    parameters = {name: block.model_dump() for name, block in blocks.items()}
+    return Provenance(
+        time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        environment=env or "base",
+        outputs=output_folder(env),
+        run_command=run_command(env),
+        packages=packages,
+        git_commit=_git_commit(project),
+        code_sha256=_code_sha256(packages),
+        parameters=parameters,
+        parameters_sha256=fingerprint(parameters, raw_rows),
+    )
+
+
+def _code_sha256(packages: dict[str, str]) -> str:
+    """Hash this package's files and the packages' versions."""
     digest = hashlib.sha256(json.dumps(packages).encode())
-    package = Path(__file__).parents[1]
+    package = Path(tabular_lstm.__file__).parent
     for path in sorted(package.rglob("*.py")):
         digest.update(f"\n{path.relative_to(package).as_posix()}\n".encode() + path.read_bytes())
-    return {
-        "time": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "packages": packages,
-        "git_commit": _git_commit(project),
-        "code_sha256": digest.hexdigest(),
-    }
+    return digest.hexdigest()
 
 
 def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:

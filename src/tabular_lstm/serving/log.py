@@ -1,124 +1,134 @@
-"""The promotion log: one line for each decision, from which follows who serves and who may again.
+"""The promotion log: one entry for each decision, from which follows who serves.
 
-A line is a JSON object:
-
-- `run_id`, `time`, `action` (promoted, rejected or rolled_back), `reason`
-- `champion`, `sha256`: run id and hash of the artifact that serves from this line on, or null
-- `replaced`: run id of the champion before this line, or null
-- `inputs`, `test_rows_sha256`: what was judged; not there for rolled_back
-
-A champion is named by the run that trained it. The log is what counts: a promotion is done once
-its line is written, and `champion.keras` follows.
+An entry is a line of JSON, and counts once it is written; `champion.keras` follows. A champion is
+named by the run that trained it.
 """
 
-import json
-import os
 from pathlib import Path
-from typing import Any
 
-from kedro.io import AbstractDataset
-from kedro_datasets._typing import JSONPreview
+from pydantic import ValidationError
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import append_line, whole_lines
-
-Line = dict[str, Any]
-
-REQUIRED = ("run_id", "time", "action", "reason", "champion", "sha256", "replaced")
-PREVIEWED = 20
+from tabular_lstm.frozen import Frozen
+from tabular_lstm.serving.decision import Action, Decision, Inputs
 
 
-class PromotionLogDataset(AbstractDataset[Line, list[Line]]):
-    """The log in the catalog: `load` gives all lines, `save` appends one."""
+class LogEntry(Frozen):
+    """A decision in short.
 
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self.filepath = Path(filepath)
-        self.metadata = metadata
+    Attributes:
+        run_id: Of the run that decided.
+        time: UTC.
+        action: What it did.
+        reason: Why.
+        served_before: Run id of the champion before this entry; None if there was none.
+        serves_now: Run id of the champion from this entry on; None if there is none.
+        sha256: Of the artifact that serves from this entry on; None if there is none.
+        inputs: What was judged; None where nothing was, as in a rollback.
+        test_rows_sha256: On which rows; likewise.
+    """
 
-    def load(self) -> list[Line]:
-        """Read all lines, oldest first; none where there is no file yet.
-
-        Raises:
-            DataError: A line is not a decision.
-        """
-        content = self.filepath.read_bytes() if self.filepath.exists() else b""
-        lines = []
-        for number, text in enumerate(whole_lines(content).splitlines(), 1):
-            try:
-                line = json.loads(text)
-                lacking = [name for name in REQUIRED if name not in line]
-            except (ValueError, TypeError):
-                lacking = list(REQUIRED)
-            if lacking:
-                raise DataError(
-                    f"{self.filepath}, line {number}: expected a decision as a JSON object with "
-                    f"{', '.join(lacking)}, got {text[:60]!r}. The log is only ever appended to; "
-                    "put back a copy of it."
-                )
-            lines.append(line)
-        return lines
-
-    def save(self, data: Line) -> None:
-        """Append a line, once all that it rests on has reached the disk."""
-        os.sync()
-        append_line(self.filepath, json.dumps(data, ensure_ascii=False))
-
-    def preview(self) -> JSONPreview:
-        """Show the newest lines, newest first."""
-        return JSONPreview(json.dumps(self.load()[: -PREVIEWED - 1 : -1]))
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self.filepath}
+    run_id: str
+    time: str
+    action: Action
+    reason: str
+    served_before: str | None
+    serves_now: str | None
+    sha256: str | None
+    inputs: Inputs | None = None
+    test_rows_sha256: str | None = None
 
 
-def changes(lines: list[Line]) -> list[Line]:
-    """Take the lines that changed the champion."""
-    return [line for line in lines if line["action"] in {"promoted", "rolled_back"}]
+def record(decision: Decision, report: str | None = None) -> LogEntry:
+    """Shorten a decision to its entry in the log, once its report, if it has one, is written."""
+    judgement = decision.judgement
+    return LogEntry(
+        **decision.model_dump(include=LogEntry.model_fields.keys() & Decision.model_fields.keys()),
+        inputs=judgement and judgement.inputs,
+        test_rows_sha256=judgement and judgement.data.test_rows_sha256,
+    )
 
 
-def serving(lines: list[Line]) -> str | None:
+def read_log(path: Path) -> list[LogEntry]:
+    """Read all entries, oldest first; none where there is no file yet.
+
+    Raises:
+        DataError: A line is not a decision.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    entries = []
+    for number, line in enumerate(whole_lines(content).splitlines(), 1):
+        try:
+            entries.append(LogEntry.model_validate_json(line))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            where = ".".join(map(str, fault["loc"])) or "the line"
+            raise DataError(
+                f"{path}, line {number}: expected a decision as a JSON object with "
+                f"{', '.join(LogEntry.model_fields)}, got {line[:60]!r} ({where}: {fault['msg']}). "
+                "The log is only ever appended to; put back a copy of it."
+            ) from error
+    return entries
+
+
+def append(path: Path, entry: LogEntry) -> None:
+    """Append an entry by one write, or none of it."""
+    append_line(path, entry.model_dump_json())
+
+
+def changes(log: list[LogEntry]) -> list[LogEntry]:
+    """Take the entries that changed the champion."""
+    return [entry for entry in log if entry.action != "rejected"]
+
+
+def champion_of(log: list[LogEntry]) -> str | None:
     """Name the run whose artifact serves."""
-    return changes(lines)[-1]["champion"] if changes(lines) else None
+    return changes(log)[-1].serves_now if changes(log) else None
 
 
-def promoted(lines: list[Line]) -> dict[str, Line]:
-    """Find, by run id, the line in which each champion was promoted."""
-    return {line["champion"]: line for line in lines if line["action"] == "promoted"}
+def promoted(log: list[LogEntry]) -> dict[str, LogEntry]:
+    """Find, by run id, the entry in which each champion was promoted."""
+    return {entry.run_id: entry for entry in log if entry.action == "promoted"}
 
 
-def lineage(lines: list[Line]) -> list[str]:
+def standing(log: list[LogEntry]) -> list[str]:
     """Name the champions that stand: the one that serves, the one it replaced, and so on.
 
     One that was rolled back from is not among them.
-
-    Examples:
-        >>> log = [
-        ...     {"action": "promoted", "champion": "a", "replaced": None},
-        ...     {"action": "promoted", "champion": "b", "replaced": "a"},
-        ...     {"action": "rolled_back", "champion": "a", "replaced": "b"},
-        ...     {"action": "promoted", "champion": "c", "replaced": "a"},
-        ... ]
-        >>> lineage(log)
-        ['c', 'a']
     """
-    replaced = {run: line["replaced"] for run, line in promoted(lines).items()}
-    run, standing = serving(lines), []
+    replaced = {run: entry.served_before for run, entry in promoted(log).items()}
+    run, runs = champion_of(log), []
     while run is not None:
-        standing.append(run)
+        runs.append(run)
         run = replaced.get(run)
-    return standing
+    return runs
 
 
-def restorable(lines: list[Line], keep: int) -> list[str]:
+def restorable(log: list[LogEntry], keep: int) -> list[str]:
     """Name the champions to keep the artifacts of: those that stand and those that served last.
 
     Args:
-        lines: The log.
+        log: The log.
         keep: How many of each.
 
     Returns:
         Run ids, the one that served last first.
     """
-    served = [line["champion"] for line in reversed(changes(lines))]
-    kept = {*list(dict.fromkeys(served))[:keep], *lineage(lines)[:keep]}
-    return [run for run in dict.fromkeys(served) if run in kept]
+    served = list(dict.fromkeys(entry.serves_now for entry in reversed(changes(log))))
+    kept = {*served[:keep], *standing(log)[:keep]}
+    return [run for run in served if run is not None and run in kept]
+
+
+def last_words(entry: LogEntry) -> str:
+    """Say what was decided, the last line of a run's own log."""
+    if entry.action == "promoted":
+        return f"Promoted run {entry.run_id}: {entry.reason}."
+    if entry.action == "rolled_back":
+        return f"Rolled back: {entry.reason}."
+    stays = (
+        f"The champion stays run {entry.serves_now}"
+        if entry.serves_now
+        else "There is still no champion"
+    )
+    return f"Rejected run {entry.run_id}: {entry.reason}. {stays}."

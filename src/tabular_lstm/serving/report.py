@@ -13,14 +13,16 @@ from jinja2 import Environment, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from tabular_lstm.judging import figures as draw
-from tabular_lstm.judging.gate import WORSE
-from tabular_lstm.runs.environments import output_folder, run_command
+from tabular_lstm.judging.comparison import WORSE
+from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
+from tabular_lstm.serving.decision import Decision, Provenance
 
 LISTED = 20
 
 
 def page(
-    decision: dict[str, Any],
+    decision: Decision,
+    provenance: Provenance,
     metrics: dict[str, Any],
     verdict: list[str],
     quarantined_rows: pd.DataFrame,
@@ -29,42 +31,49 @@ def page(
     """Write the page.
 
     Args:
-        decision: See `pipelines.promotion.nodes.decide`.
-        metrics: The run's metrics, for what they say of the network.
+        decision: Of a retraining.
+        provenance: Says where its outputs are and how to run.
+        metrics: The run's `metrics.json`, for what it says of the network.
         verdict: Sentences on the candidate against the baselines.
         quarantined_rows: `row`, `reason`, and the cells; the first 20 are shown.
         figures: The evaluation's figures by name, in the order to show them.
 
     Returns:
         HTML with plotly.js in it, so about 5 MB. It fetches nothing.
+
+    Raises:
+        ValueError: The decision judged no candidate.
     """
-    champion, env = decision["champion"], decision["environment"]
-    models = {"network": decision["candidate"]["metrics"]}
-    if champion and champion["metrics"]:
-        models["champion"] = champion["metrics"]
-    models |= decision["baselines"]
-    checks = {check["check"]: check for check in decision["gate"]}
+    judgement = decision.judgement
+    if judgement is None:
+        raise ValueError(f"The decision of run {decision.run_id} judged no candidate.")
+    champion = judgement.champions[0] if judgement.champions else None
+    models = {CANDIDATE: judgement.candidate}
+    if champion and champion.metrics:
+        models["champion"] = champion.metrics
+    models |= judgement.baselines
     drawn = {"intervals": draw.intervals(models), **figures}
     # Cells come from the user's file, so that everything is escaped but what `safe` lets through.
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    template = (
-        resources.files("tabular_lstm.serving").joinpath("report.html.jinja").read_text("utf-8")
-    )
+    template = resources.files(__package__).joinpath("report.html.jinja").read_text("utf-8")
     return environment.from_string(template).render(
         decision=decision,
-        checks=checks,
-        failed=[check for check in decision["gate"] if not check["passed"]],
+        judgement=judgement,
+        champion=champion,
+        checks={check.name: check for check in judgement.checks},
+        failed=[check for check in judgement.checks if not check.passed],
         worse=WORSE,
+        model_names=MODELS,
+        metric_names=METRICS,
         models=models,
         metrics=metrics,
         verdict=verdict,
         quarantined=quarantined_rows.head(LISTED).astype(object).fillna(""),
-        folder=output_folder(env),
-        run_command=run_command(env),
+        provenance=provenance,
         quarantined_count=len(quarantined_rows),
-        parameters=yaml.safe_dump(decision["parameters"], sort_keys=False, allow_unicode=True),
+        parameters=yaml.safe_dump(decision.parameters, sort_keys=False, allow_unicode=True),
         titles={name: figure.layout.title.text for name, figure in drawn.items()},
         figures={name: _json(figure) for name, figure in drawn.items()},
         plotly_js=get_plotlyjs(),

@@ -2,21 +2,13 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from tabular_lstm.judging.baselines import predict_with_baselines
+from tabular_lstm.judging.names import FIGURES
+from tabular_lstm.judging.verdict import compare_with_baselines
 from tabular_lstm.pipelines.evaluation import nodes
 
-FIGURES = (
-    "learning_curves",
-    "roc_curve",
-    "precision_recall_curve",
-    "calibration_curve",
-    "confusion_matrix",
-    "importance_chart",
-    "score_distribution",
-)
-
-
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `candidate` and the sequences to `metrics` and `verdict`."""
+    """Wire the nodes from `candidate@network` and the sequences to `metrics` and `verdict`."""
     return Pipeline(
         [
             Node(
@@ -33,7 +25,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.predict_with_candidate,
                 inputs=[
-                    "candidate",
+                    "candidate@network",
                     "history",
                     "train_sequences",
                     "train_labels",
@@ -44,7 +36,7 @@ def create_pipeline() -> Pipeline:
                 name="predict_with_candidate",
             ),
             Node(
-                nodes.predict_with_baselines,
+                predict_with_baselines,
                 inputs=[
                     "train_sequences",
                     "train_labels",
@@ -63,18 +55,17 @@ def create_pipeline() -> Pipeline:
                     "history",
                     "baseline_predictions",
                     "baseline_thresholds",
-                    "evaluated_on",
                     "params:evaluation",
                 ],
-                outputs="scores",
+                outputs="judged",
                 name="evaluate",
             ),
             Node(
                 nodes.measure_importance,
                 inputs=[
-                    "candidate",
+                    "candidate@network",
                     "evaluated_sequences",
-                    "candidate_predictions",
+                    "judged",
                     "schema",
                     "params:evaluation",
                 ],
@@ -86,30 +77,24 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "run_id",
                     "data_summary",
-                    "candidate",
+                    "candidate@network",
                     "history",
                     "params:network",
-                    "scores",
+                    "judged",
+                    "evaluated_on",
                 ],
                 outputs="metrics",
                 name="assemble_metrics",
             ),
             Node(
                 nodes.draw_figures,
-                inputs=[
-                    "history",
-                    "candidate_predictions",
-                    "baseline_predictions",
-                    "scores",
-                    "permutation_importance",
-                    "schema",
-                ],
+                inputs=["history", "judged", "permutation_importance", "schema", "evaluated_on"],
                 outputs=list(FIGURES),
                 name="draw_figures",
             ),
             Node(
-                nodes.compare_with_baselines,
-                inputs=["scores", "data_summary"],
+                compare_with_baselines,
+                inputs=["judged", "evaluated_on"],
                 outputs="verdict",
                 name="compare_with_baselines",
             ),

@@ -1,120 +1,130 @@
-"""Wiring: candidate, champions and the same test rows → gate → decision → log → champion."""
+"""Wiring: judge (candidate and champions → decision), then promote (decision → log → champion)."""
 
 from kedro.pipeline import Node, Pipeline
 
+from tabular_lstm.judging import gate
+from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.pipelines.promotion import nodes
+from tabular_lstm.serving.log import record
 
-FIGURES = {
-    "learning_curves": "learning_curves",
-    "roc": "roc_curve",
-    "precision_recall": "precision_recall_curve",
-    "calibration": "calibration_curve",
-    "confusion_matrix": "confusion_matrix",
-    "importance": "importance_chart",
-    "scores": "score_distribution",
-}
+
+# Datasets keep the names that the catalog has for them.
+NAMES_KEPT = {"prefix_datasets_with_namespace": False}
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `candidate_artifact` and `artifacts` to `champion`."""
-    return Pipeline(
+    """Wire the nodes from `candidate@file` and `artifacts` to `champion`."""
+    judge = Pipeline([*_predictions(), *_checks()], namespace="judge", **NAMES_KEPT)
+    promote = Pipeline(
         [
-            Node(
-                nodes.describe_data,
-                inputs="data_summary",
-                outputs="data",
-                name="describe_data",
-            ),
-            Node(
-                nodes.choose_golden_rows,
-                inputs=["test_rows", "candidate_predictions"],
-                outputs="golden_rows",
-                name="choose_golden_rows",
-            ),
-            Node(
-                nodes.predict_with_champions,
-                inputs=[
-                    "artifacts",
-                    "past_promotions",
-                    "past_decisions",
-                    "test_rows",
-                    "data",
-                    "params:columns",
-                    "params:promotion",
-                ],
-                outputs=["champion_predictions", "champions"],
-                name="predict_with_champions",
-            ),
-            Node(
-                nodes.compare,
-                inputs=[
-                    "candidate_predictions",
-                    "baseline_predictions",
-                    "champion_predictions",
-                    "champions",
-                    "scores",
-                    "params:evaluation",
-                    "params:promotion",
-                ],
-                outputs="comparison",
-                name="compare",
-            ),
-            Node(
-                nodes.check_data,
-                inputs=["data", "champions", "params:promotion", "params:validation"],
-                outputs="data_check",
-                name="check_data",
-            ),
-            Node(nodes.check_floor, inputs="comparison", outputs="floor_check", name="check_floor"),
-            Node(
-                nodes.check_champions,
-                inputs=["comparison", "champions", "past_promotions", "data", "params:promotion"],
-                outputs="champion_check",
-                name="check_champions",
-            ),
-            Node(
-                nodes.check_artifact,
-                inputs=["candidate_artifact", "golden_rows"],
-                outputs="artifact_check",
-                name="check_artifact",
-            ),
-            Node(
-                nodes.decide,
-                inputs=[
-                    "data_check",
-                    "floor_check",
-                    "champion_check",
-                    "artifact_check",
-                    "run_id",
-                    "provenance",
-                    "data",
-                    "scores",
-                    "champions",
-                    "comparison",
-                ],
-                outputs="decision",
-                name="decide",
-            ),
             Node(
                 nodes.write_report,
                 inputs={
                     "decision": "decision",
+                    "provenance": "provenance",
                     "metrics": "metrics",
                     "verdict": "verdict",
                     "quarantined_rows": "quarantined_rows",
-                    **FIGURES,
+                    **{figure: figure for figure in FIGURES},
                 },
                 outputs="report",
                 name="write_report",
             ),
-            Node(nodes.record, inputs=["decision", "report"], outputs="promotions", name="record"),
+            Node(record, inputs=["decision", "report"], outputs="promotions", name="record"),
             Node(
                 nodes.promote,
-                inputs=["promotions", "candidate_artifact"],
+                inputs=["promotions", "candidate@file"],
                 outputs="champion",
                 name="promote",
             ),
         ],
-        namespace="promotion",
-        prefix_datasets_with_namespace=False,
+        namespace="promote",
+        **NAMES_KEPT,
     )
+    return Pipeline([judge, promote], namespace="promotion", **NAMES_KEPT)
+
+
+def _predictions() -> list[Node]:
+    """What candidate and champions say of the same test rows."""
+    return [
+        Node(
+            nodes.predict_with_champions,
+            inputs=[
+                "artifacts",
+                "past_promotions",
+                "past_decisions",
+                "test_rows",
+                "data_summary",
+                "params:columns",
+                "params:promotion",
+            ],
+            outputs=["champion_predictions", "champions", "champion_thresholds"],
+            name="predict_with_champions",
+        ),
+        Node(
+            nodes.judge_champions,
+            inputs=["judged", "champion_predictions", "champion_thresholds", "params:evaluation"],
+            outputs="judged_with_champions",
+            name="judge_champions",
+        ),
+        Node(
+            nodes.choose_golden_rows,
+            inputs=["test_rows", "candidate_predictions"],
+            outputs="golden_rows",
+            name="choose_golden_rows",
+        ),
+        Node(
+            nodes.predict_with_artifact,
+            inputs=["candidate@file", "golden_rows"],
+            outputs="golden_predictions",
+            name="predict_with_artifact",
+        ),
+    ]
+
+
+def _checks() -> list[Node]:
+    """The gate's four checks, and the decision."""
+    return [
+        Node(
+            gate.check_data,
+            inputs=["data_summary", "champions", "params:promotion", "params:validation"],
+            outputs="data_check",
+            name="check_data",
+        ),
+        Node(
+            gate.check_floor,
+            inputs=["judged_with_champions", "params:promotion"],
+            outputs="floor_check",
+            name="check_floor",
+        ),
+        Node(
+            gate.check_champions,
+            inputs=["judged_with_champions", "champions", "params:promotion"],
+            outputs="champion_check",
+            name="check_champions",
+        ),
+        Node(
+            gate.check_artifact,
+            inputs=["golden_rows", "golden_predictions"],
+            outputs="artifact_check",
+            name="check_artifact",
+        ),
+        Node(
+            nodes.decide,
+            inputs=[
+                "data_check",
+                "floor_check",
+                "champion_check",
+                "artifact_check",
+                "judged_with_champions",
+                "champions",
+                "candidate@file",
+                "data_summary",
+                "past_promotions",
+                "run_id",
+                "provenance",
+            ],
+            outputs="decision",
+            name="decide",
+        ),
+    ]

@@ -1,40 +1,37 @@
 """Choose an earlier champion, and restore its artifact."""
 
 from collections.abc import Callable
-from typing import Any
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Rollback
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.log import Line, lineage, promoted, serving
+from tabular_lstm.serving.decision import Decision, Provenance
+from tabular_lstm.serving.log import LogEntry, champion_of, promoted, standing
 
 Artifacts = dict[str, Callable[[], Artifact]]
 
 
 def choose_champion(
-    past_promotions: list[Line],
+    past_promotions: list[LogEntry],
     artifacts: Artifacts,
     rollback: Rollback,
     run_id: str,
-    provenance: dict[str, Any],
-) -> dict[str, Any]:
+    provenance: Provenance,
+) -> Decision:
     """Decide which champion is to serve again: the run that is named, or the one before.
-
-    Returns:
-        The decision.
 
     Raises:
         DataError: There is none before, none of that run id, or its artifact is gone or not the
             one that was promoted. Lists the runs that can be restored.
     """
-    known, now = promoted(past_promotions), serving(past_promotions)
+    known, now = promoted(past_promotions), champion_of(past_promotions)
     whole = [
         run
-        for run, line in known.items()
-        if run in artifacts and artifacts[run]().sha256 == line["sha256"]
+        for run, entry in known.items()
+        if run in artifacts and artifacts[run]().sha256 == entry.sha256
     ]
     listed = f"Champions that can be restored: {', '.join(whole) or 'none'}."
-    before = lineage(past_promotions)[1:2]
+    before = standing(past_promotions)[1:2]
     if rollback.run_id is None and not before:
         raise DataError(
             f"There is no champion before {now} to roll back to. {listed}"
@@ -51,30 +48,18 @@ def choose_champion(
     asked = "the champion before" if rollback.run_id is None else "that run by its id"
     again = "is put back" if run == now else "serves again"
     artifacts[run]().network  # noqa: B018  refuse what cannot be loaded before it is put in place
-    return {
-        "run_id": run_id,
-        "time": provenance["time"],
-        "environment": provenance["environment"],
-        "action": "rolled_back",
-        "promoted": False,
-        "reason": f"asked for {asked}: run {run} {again}",
-        "champion": {"run_id": run, "sha256": known[run]["sha256"]},
-        "replaced": now,
-        "packages": provenance["packages"],
-        "git_commit": provenance["git_commit"],
-    }
+    return Decision(
+        **provenance.of_decision(),
+        run_id=run_id,
+        action="rolled_back",
+        reason=f"asked for {asked}: run {run} {again}",
+        served_before=now,
+        serves_now=run,
+        sha256=known[run].sha256,
+        judgement=None,
+    )
 
 
-def record(decision: dict[str, Any]) -> Line:
-    """Shorten the decision to its line in the promotion log."""
-    return {
-        **{name: decision[name] for name in ("run_id", "time", "action", "reason")},
-        "champion": decision["champion"]["run_id"],
-        "sha256": decision["champion"]["sha256"],
-        "replaced": decision["replaced"],
-    }
-
-
-def restore(promotions: list[Line], artifacts: Artifacts) -> Artifact:
-    """Give the artifact that the log's last line names."""
-    return artifacts[promotions[-1]["champion"]]()
+def restore(promotions: list[LogEntry], artifacts: Artifacts) -> Artifact:
+    """Give the artifact that the log's last entry names."""
+    return artifacts[str(promotions[-1].serves_now)]()

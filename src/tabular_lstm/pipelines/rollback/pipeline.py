@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.rollback import nodes
+from tabular_lstm.serving.log import record
 
 
 def create_pipeline() -> Pipeline:
@@ -21,7 +22,7 @@ def create_pipeline() -> Pipeline:
                 outputs="decision",
                 name="choose_champion",
             ),
-            Node(nodes.record, inputs="decision", outputs="promotions", name="record"),
+            Node(record, inputs="decision", outputs="promotions", name="record"),
             Node(
                 nodes.restore,
                 inputs=["promotions", "artifacts"],

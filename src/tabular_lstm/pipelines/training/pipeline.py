@@ -18,7 +18,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 train_network,
                 inputs=["network", "train_sequences", "train_labels", "params:training"],
-                outputs=["candidate", "history"],
+                outputs=["candidate@network", "history"],
                 name="train_network",
             ),
         ],

@@ -1,0 +1,83 @@
+"""The champion and the promotion log in the catalog: who serves."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from tabular_lstm.datasets.candidates import layers_preview
+from tabular_lstm.datasets.kedro_private import JSONPreview
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.log import LogEntry, append, read_log
+from tabular_lstm.serving.store import Store
+
+PREVIEWED = 20
+
+
+class PromotionLogDataset(AbstractDataset[LogEntry, list[LogEntry]]):
+    """The promotion log: `load` gives all entries, `save` appends one."""
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> list[LogEntry]:
+        """Read all entries, oldest first; none where there is no file yet."""
+        return read_log(self._filepath)
+
+    def save(self, data: LogEntry) -> None:
+        """Append an entry, once all that it rests on has reached the disk."""
+        os.sync()
+        append(self._filepath, data)
+
+    def preview(self) -> JSONPreview:
+        """Show the newest entries, newest first."""
+        newest = read_log(self._filepath)[: -PREVIEWED - 1 : -1]
+        return JSONPreview(json.dumps([entry.model_dump(mode="json") for entry in newest]))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}
+
+
+class ChampionDataset(AbstractDataset[Artifact, Artifact]):
+    """The file that serves, checked against the hash in the promotion log on each load.
+
+    Args:
+        filepath: Of the champion.
+        log: `filepath` of the promotion log.
+        candidates: `filepath` of the versioned candidates, which the champion is a copy of.
+        run_command: How to run in this environment, for messages.
+    """
+
+    def __init__(
+        self,
+        filepath: str,
+        log: dict[str, str],
+        candidates: dict[str, str],
+        run_command: str = "kedro run",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self.store = Store(
+            Path(filepath), Path(candidates["filepath"]), Path(log["filepath"]), run_command
+        )
+        self.metadata = metadata
+
+    def load(self) -> Artifact:
+        """Read the champion, see `Store.champion`."""
+        return self.store.champion()
+
+    def save(self, data: Artifact) -> None:
+        """Replace the file at once."""
+        self.store.put(data)
+
+    def preview(self) -> JSONPreview:
+        """List the layers, each with the shapes of its weights."""
+        return layers_preview(self.store.champion().network)
+
+    def _exists(self) -> bool:
+        return self.store.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self.store.champion_file, "candidates": self.store.candidates}

@@ -1,0 +1,97 @@
+"""What the gate is told of a champion, and what each of its checks says, as typed values."""
+
+from typing import Literal
+
+from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.comparison import Comparison
+from tabular_lstm.judging.metrics import Metrics
+from tabular_lstm.parameters import Tolerance
+from tabular_lstm.rows.summary import DataSummary
+
+
+class Champion(Frozen):
+    """A champion that a candidate is compared with.
+
+    Attributes:
+        run_id: Of the run that trained it.
+        sha256: Of its artifact.
+        data: What it was trained and judged on; None where its decision is gone.
+        not_compared: Why the candidate is not compared with it; None where it is.
+        metrics: On the test rows of this run; None where it is not compared.
+    """
+
+    run_id: str
+    sha256: str
+    data: DataSummary | None = None
+    not_compared: str | None = None
+    metrics: Metrics | None = None
+
+
+class Check(Frozen):
+    """What one check says of a candidate, in a sentence."""
+
+    name: str
+    passed: bool
+    sentence: str
+
+
+class DataCheck(Check):
+    """Whether the data are like those that the champion was trained on.
+
+    Attributes:
+        quarantined_fraction: Share of the file's rows.
+        row_ratio: Valid rows, in multiples of the champion's; None where there is none to compare
+            with, like the two below.
+        new_features: That the champion's data did not have.
+        gone_features: That only the champion's data had.
+    """
+
+    name: Literal["data"] = "data"
+    quarantined_fraction: float
+    row_ratio: float | None = None
+    new_features: list[str] | None = None
+    gone_features: list[str] | None = None
+
+
+class FloorCheck(Check):
+    """Whether the candidate is good enough beside simple models."""
+
+    name: Literal["floor"] = "floor"
+    rows_without_probability: int
+    majority_class: Comparison
+    logistic_regression: Comparison
+
+
+class ChampionCheck(Check):
+    """Whether the candidate is worse than the champion, or than the best of those kept.
+
+    Attributes:
+        rows: Test rows.
+        tolerance: By how much it may be worse.
+        compared: The candidate compared with each champion, by run id.
+        best: The run id of the best champion, by metric.
+        not_compared: Why other champions were left out, by run id.
+        seen_worse: Whether a loss beyond the tolerance was seen on these rows; else it is only not
+            ruled out.
+    """
+
+    name: Literal["champion"] = "champion"
+    rows: int
+    tolerance: Tolerance
+    compared: dict[str, Comparison]
+    best: dict[str, str]
+    not_compared: dict[str, str]
+    seen_worse: bool
+
+
+class ArtifactCheck(Check):
+    """Whether the saved artifact gives the probabilities that were judged.
+
+    Attributes:
+        golden_rows: Rows compared.
+        largest_difference: Of a probability; None where there is none.
+    """
+
+    name: Literal["artifact"] = "artifact"
+    golden_rows: int
+    largest_difference: float | None

@@ -1,0 +1,176 @@
+"""Models compared on the same rows and the same resamples of them, so that differences are paired.
+
+Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Self
+
+import numpy as np
+
+from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.metrics import (
+    INTERVAL_METRICS,
+    Metrics,
+    Resampled,
+    bootstrap,
+    certain,
+    interval,
+    point_metrics,
+)
+
+# What is compared, and the sign that makes more of it worse.
+WORSE = {"log_loss": 1, "roc_auc": -1}
+POWER = 0.8
+NORMAL = NormalDist()
+EQUAL = 1e-12
+# Where few rows skew a difference as much as that, its bound is the outermost bootstrap value.
+MOST_SHIFTED = 0.1
+
+
+class Difference(Frozen):
+    """By how much one model's metric differs from another's.
+
+    Attributes:
+        difference: Of the metric on the rows, the one - the other.
+        at_worst: Its bound on the side that is worse for the one.
+        at_best: Its bound on the other side.
+        detectable: The smallest true difference that so many rows show four times out of five.
+    """
+
+    difference: float
+    at_worst: float
+    at_best: float
+    detectable: float
+
+
+class Comparison(Frozen):
+    """One model compared with another, metric by metric."""
+
+    log_loss: Difference
+    roc_auc: Difference
+
+    def by_metric(self) -> dict[str, Difference]:
+        """Give the differences by the metric's name."""
+        return {metric: getattr(self, metric) for metric in WORSE}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What models say of the same rows, measured.
+
+    Attributes:
+        labels: (rows,), 1 is the positive class.
+        probabilities: Each model's, (rows,); a row that a model gave none counts as wrong.
+        without_probability: How many such rows each model has.
+        points: Each model's metrics, without intervals.
+        resampled: Its metrics on resamples of the rows, the same resamples for all models.
+    """
+
+    labels: np.ndarray
+    probabilities: dict[str, np.ndarray]
+    without_probability: dict[str, int]
+    points: dict[str, Metrics]
+    resampled: dict[str, Resampled]
+
+    @classmethod
+    def of(
+        cls,
+        labels: np.ndarray,
+        probabilities: Mapping[str, np.ndarray],
+        decision_thresholds: Mapping[str, float],
+        resamples: int,
+        seed: int,
+    ) -> Self:
+        """Measure models.
+
+        Args:
+            labels: (rows,), 1 is the positive class.
+            probabilities: Of each model, (rows,), NaN where it gives none.
+            decision_thresholds: Of each model.
+            resamples: How many resamples of the rows.
+            seed: Of the resamples: the same rows, number and seed give the same resamples.
+        """
+        known = {name: certain(labels, p) for name, p in probabilities.items()}
+        return cls(
+            labels,
+            known,
+            {name: int(np.isnan(p).sum()) for name, p in probabilities.items()},
+            {n: point_metrics(labels, p, decision_thresholds[n]) for n, p in known.items()},
+            bootstrap(labels, known, dict(decision_thresholds), resamples, seed),
+        )
+
+    def and_these(self, others: Self) -> Self:
+        """Add other models, measured on the same rows with the same resamples and seed."""
+        return replace(
+            self,
+            probabilities=self.probabilities | others.probabilities,
+            without_probability=self.without_probability | others.without_probability,
+            points=self.points | others.points,
+            resampled=self.resampled | others.resampled,
+        )
+
+    def metrics(self, name: str) -> Metrics:
+        """Give a model's metrics with their 95 % intervals."""
+        values = self.resampled[name]
+        intervals = {metric: interval(values[metric]) for metric in INTERVAL_METRICS}
+        return self.points[name].model_copy(update={"interval": intervals})
+
+    def minus(self, one: str, other: str, metric: str) -> tuple[float, tuple[float, float]]:
+        """Give the difference of a metric, the one - the other, and its 95 % interval."""
+        point = getattr(self.points[one], metric) - getattr(self.points[other], metric)
+        return point, interval(self.resampled[one][metric] - self.resampled[other][metric])
+
+    def compare(self, one: str, other: str, confidence: float) -> Comparison:
+        """Compare one model with another.
+
+        Args:
+            one: Its name.
+            other: The other's name.
+            confidence: One-sided, of each bound.
+        """
+        return Comparison(
+            **{metric: self._difference(metric, one, other, confidence) for metric in WORSE}
+        )
+
+    def _difference(self, metric: str, one: str, other: str, confidence: float) -> Difference:
+        sign = WORSE[metric]
+        point = getattr(self.points[one], metric) - getattr(self.points[other], metric)
+        worse = sign * (self.resampled[one][metric] - self.resampled[other][metric])
+        worse = worse[~np.isnan(worse)]
+        best, worst = _bounds(worse, sign * point, confidence)
+        deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
+        return Difference(
+            difference=point,
+            at_worst=sign * worst,
+            at_best=sign * best,
+            detectable=float(deviations * worse.std()),
+        )
+
+
+def _bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:
+    """Bound what bootstrap values estimate, below and above, each with that confidence.
+
+    Bias-corrected and accelerated percentiles (Efron, "Better Bootstrap Confidence Intervals",
+    Journal of the American Statistical Association 82, 1987), the acceleration by the skewness of
+    the bootstrap values. Plain percentiles promise too much where a few rows lose much, as they do
+    to a model that is too sure: `benchmarks/gate.py`.
+    """
+    if not len(values):
+        return np.nan, np.nan
+    deviation = values.std()
+    if deviation < EQUAL:
+        return point, point
+    near = np.abs(values - point) < EQUAL
+    below = np.mean((values < point) & ~near) + np.mean(near) / 2
+    bias = NORMAL.inv_cdf(float(np.clip(below, 1 / len(values), 1 - 1 / len(values))))
+    acceleration = float(np.mean((values - values.mean()) ** 3) / deviation**3) / 6
+
+    def quantile(share: float) -> float:
+        shifted = bias + NORMAL.inv_cdf(share)
+        level = NORMAL.cdf(bias + shifted / max(1 - acceleration * shifted, MOST_SHIFTED))
+        return float(np.quantile(values, level))
+
+    return quantile(1 - confidence), quantile(confidence)

@@ -1,0 +1,124 @@
+"""The decision of a run: promoted, rejected or rolled back, and all that it rests on."""
+
+from typing import Any, Literal
+
+from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.checks import (
+    ArtifactCheck,
+    Champion,
+    ChampionCheck,
+    DataCheck,
+    FloorCheck,
+)
+from tabular_lstm.judging.metrics import Metrics
+from tabular_lstm.rows.summary import DataSummary
+
+Action = Literal["promoted", "rejected", "rolled_back"]
+
+
+class Provenance(Frozen):
+    """What a run is made of, beside its data.
+
+    Attributes:
+        time: When it began, UTC.
+        environment: Of conf.
+        outputs: Folder of its outputs, for messages.
+        run_command: How to run in that environment, for messages.
+        packages: Versions, Python's too.
+        git_commit: Of the project, with "+" where files differ from it; None outside a repository.
+        code_sha256: Of this package's files and the packages' versions.
+        parameters: All blocks, defaults filled in.
+        parameters_sha256: Of those, and of the way the raw rows are read, where they can change a
+            decision.
+    """
+
+    time: str
+    environment: str
+    outputs: str
+    run_command: str
+    packages: dict[str, str]
+    git_commit: str | None
+    code_sha256: str
+    parameters: dict[str, Any]
+    parameters_sha256: str
+
+    def of_decision(self) -> dict[str, Any]:
+        """Give what is written down in every decision, by the decision's names."""
+        names = {"time", "environment", "parameters", "packages", "git_commit"}
+        return self.model_dump(include=names)
+
+
+class Inputs(Frozen):
+    """SHA-256 of what a candidate is made from; the same inputs give the same candidate."""
+
+    data: str
+    parameters: str
+    code: str
+
+
+class Looks(Frozen):
+    """How often test rows were judged on, this time included; the more, the likelier is luck.
+
+    Attributes:
+        these_test_rows: Judgements on these very rows.
+        all: Judgements on any test rows.
+    """
+
+    these_test_rows: int
+    all: int
+
+
+class Judgement(Frozen):
+    """What a candidate was judged by.
+
+    Attributes:
+        checks: The gate's, in its order.
+        candidate: Its metrics on the test rows.
+        candidate_sha256: Of its artifact.
+        champions: Those that stand, the one that served before first.
+        baselines: Their metrics on the same rows.
+        data: What was trained and judged on.
+        inputs: Hashes of data, parameters and code.
+        looks: How often test rows were judged on.
+    """
+
+    checks: tuple[DataCheck, FloorCheck, ChampionCheck, ArtifactCheck]
+    candidate: Metrics
+    candidate_sha256: str
+    champions: list[Champion]
+    baselines: dict[str, Metrics]
+    data: DataSummary
+    inputs: Inputs
+    looks: Looks
+
+
+class Decision(Frozen):
+    """What a run decided.
+
+    Attributes:
+        run_id: Of the run that decided.
+        time: UTC.
+        environment: Of conf.
+        action: What it did.
+        reason: Why, in a sentence without its point.
+        served_before: Run id of the champion until now; None if there was none.
+        serves_now: Run id of the champion from now on; None if there is none.
+        sha256: Of the artifact that serves from now on; None if there is none.
+        judgement: Of the candidate; None where there is none, as in a rollback.
+        parameters: All blocks, defaults filled in.
+        packages: Versions.
+        git_commit: Of the project.
+    """
+
+    run_id: str
+    time: str
+    environment: str
+    action: Action
+    reason: str
+    served_before: str | None
+    serves_now: str | None
+    sha256: str | None
+    judgement: Judgement | None
+    parameters: dict[str, Any]
+    packages: dict[str, str]
+    git_commit: str | None
