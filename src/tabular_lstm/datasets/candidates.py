@@ -1,49 +1,13 @@
-"""The candidates in the catalog: the network, its file as it is on disk, and those of all runs."""
+"""The candidates' files in the catalog: that of this run, and those of all runs."""
 
-import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro.io import AbstractDataset, AbstractVersionedDataset, Version
-from kedro.io.core import get_filepath_str
-from kedro_datasets.tensorflow import TensorFlowModelDataset
 
-from tabular_lstm.datasets.kedro_private import JSONPreview
-from tabular_lstm.datasets.kept import KeptInMemory
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import replace
 from tabular_lstm.serving.artifact import Artifact
-
-
-class _KerasFileDataset(TensorFlowModelDataset):  # type: ignore[misc]
-    def load(self) -> Any:
-        # Keras finds a registered class once its module is imported.
-        import tabular_lstm.network.build  # noqa: F401, PLC0415
-
-        return super().load()
-
-    def save(self, data: Any) -> None:
-        if self._protocol != "file":
-            super().save(data)
-            return
-        path = Path(get_filepath_str(self._get_save_path(), self._protocol))
-        with tempfile.TemporaryDirectory() as folder:
-            whole = Path(folder) / path.name
-            data.save(whole)
-            replace(path, whole.read_bytes())
-
-
-class NetworkDataset(KeptInMemory, _KerasFileDataset):
-    """A network as a `.keras` file, on a local disk written whole or not at all.
-
-    It is loaded with Keras' safe mode on.
-    """
-
-    def preview(self) -> JSONPreview:
-        """List the layers of the newest version, each with the shapes of its weights."""
-        return layers_preview(self.load())
 
 
 class ArtifactDataset(AbstractVersionedDataset[None, Artifact]):
@@ -93,17 +57,3 @@ class VersionsDataset(AbstractDataset[None, dict[str, Callable[[], Any]]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"dataset": self._dataset}
-
-
-def layers_preview(network: Any) -> JSONPreview:
-    """List a network's layers, each with the shapes of its weights."""
-    layers = {
-        layer.name: {
-            "type": type(layer).__name__,
-            "weights": {weight.name: str(tuple(weight.shape)) for weight in layer.weights},
-            "parameters": layer.count_params(),
-        }
-        for layer in network.layers
-    }
-    shown = {"network": network.name, "parameters": network.count_params(), "layers": layers}
-    return JSONPreview(json.dumps(shown))

@@ -7,8 +7,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from tabular_lstm.datasets.candidates import layers_preview
 from tabular_lstm.datasets.kedro_private import JSONPreview
+from tabular_lstm.datasets.layers import layers_preview
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.log import LogEntry, append, read_log
 from tabular_lstm.serving.store import Store

@@ -73,6 +73,9 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
         frame.attrs = {"file": path, "sha256": hashlib.sha256(content).hexdigest()}
         return frame
 
+    def sha256(self) -> str:
+        return self.load().attrs["sha256"]
+
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows: `nrows` of each file are read, and `nrows` of them all shown."""
         preview = super().preview(nrows)

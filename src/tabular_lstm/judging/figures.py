@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from sklearn import metrics as sk
 
 from tabular_lstm.judging.metrics import ConfusionMatrix, Metrics, calibration_bins
-from tabular_lstm.judging.names import CANDIDATE, FIGURES, INTERVALS, METRICS, MODELS
+from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS, TITLES
 
 # Okabe and Ito's colors, told apart by color-blind readers too.
 COLORS = {
@@ -23,7 +23,7 @@ Predictions = dict[str, np.ndarray]
 def learning_curves(history: dict[str, Any]) -> go.Figure:
     """Draw loss per epoch, with the epoch whose weights were kept."""
     epochs = list(range(1, len(history["loss"]) + 1))
-    figure = _figure(FIGURES["learning_curves"], "epoch", "binary cross-entropy")
+    figure = _figure("learning_curves", "epoch", "binary cross-entropy")
     for name, color in {"loss": "#56B4E9", "validation_loss": COLORS[CANDIDATE]}.items():
         if name in history:
             label = (
@@ -42,7 +42,7 @@ def learning_curves(history: dict[str, Any]) -> go.Figure:
 
 def roc_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
     """Draw the ROC curve of every model that ranks rows."""
-    figure = _figure(FIGURES["roc_curve"], "false positive rate", "true positive rate")
+    figure = _figure("roc_curve", "false positive rate", "true positive rate")
     for name, p in predictions.items():
         false_positives, true_positives, _ = sk.roc_curve(labels, p)
         area = sk.auc(false_positives, true_positives)
@@ -52,7 +52,7 @@ def roc_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
 
 def precision_recall_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
     """Draw precision against recall for every model."""
-    figure = _figure(FIGURES["precision_recall_curve"], "recall", "precision")
+    figure = _figure("precision_recall_curve", "recall", "precision")
     for name, p in predictions.items():
         precision, recall, _ = sk.precision_recall_curve(labels, p)
         mean = sk.average_precision_score(labels, p)
@@ -64,7 +64,7 @@ def precision_recall_curve(labels: np.ndarray, predictions: Predictions) -> go.F
 
 def calibration_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
     """Draw observed against predicted share of positives, in ten bins."""
-    figure = _figure(FIGURES["calibration_curve"], "predicted probability", "observed share of positives")
+    figure = _figure("calibration_curve", "predicted probability", "observed share of positives")
     figure.add_scatter(
         x=[0, 1], y=[0, 1], name="perfect", mode="lines", line={"color": "#bbbbbb", "dash": "dot"}
     )
@@ -88,7 +88,7 @@ def confusion_matrix(matrix: ConfusionMatrix, classes: dict[int, str]) -> go.Fig
         [matrix.false_negatives, matrix.true_positives],
     ]
     names = [f"class {classes[label]}" for label in (0, 1)]
-    figure = _figure(FIGURES["confusion_matrix"], "predicted", "actual")
+    figure = _figure("confusion_matrix", "predicted", "actual")
     figure.add_heatmap(
         z=counts,
         x=names,
@@ -107,7 +107,7 @@ def confusion_matrix(matrix: ConfusionMatrix, classes: dict[int, str]) -> go.Fig
 def importance_chart(importances: dict[str, dict[str, float]]) -> go.Figure:
     """Draw what each feature is worth, the most important on top."""
     names = list(importances)[::-1]
-    figure = _figure(FIGURES["importance_chart"], "ROC AUC lost when shuffled", "")
+    figure = _figure("importance_chart", "ROC AUC lost when shuffled", "")
     figure.add_bar(
         x=[importances[name]["mean"] for name in names],
         y=names,
@@ -122,7 +122,7 @@ def score_distribution(
     labels: np.ndarray, probabilities: np.ndarray, decision_threshold: float, names: dict[int, str]
 ) -> go.Figure:
     """Draw how the candidate's probabilities spread in each class."""
-    figure = _figure(FIGURES["score_distribution"], "predicted probability", "share of the class's rows")
+    figure = _figure("score_distribution", "predicted probability", "share of the class's rows")
     for label, color in {0: "#E69F00", 1: "#CC79A7"}.items():
         counts, edges = np.histogram(probabilities[labels == label], bins=20, range=(0, 1))
         figure.add_bar(
@@ -149,7 +149,7 @@ def intervals(models: dict[str, Metrics]) -> go.Figure:
         models: Metrics with intervals, by model: `candidate`, `champion`, and the baselines.
     """
     # Panels one above the other: so they fit a phone, and no name needs a legend.
-    figure = _figure(INTERVALS, "", "").set_subplots(rows=2, cols=1)
+    figure = _figure("intervals", "", "").set_subplots(rows=2, cols=1)
     panels = {"roc_auc": "more is better", "log_loss": "less is better"}
     for row, (metric, better) in enumerate(panels.items(), 1):
         for model, measured in models.items():
@@ -169,10 +169,10 @@ def intervals(models: dict[str, Metrics]) -> go.Figure:
     return figure.update_yaxes(autorange="reversed")
 
 
-def _figure(title: str, x: str, y: str) -> go.Figure:
+def _figure(name: str, x: str, y: str) -> go.Figure:
     return go.Figure(
         layout={
-            "title": title,
+            "title": TITLES[name],
             "xaxis_title": x,
             "yaxis_title": y,
             "template": "plotly_white",

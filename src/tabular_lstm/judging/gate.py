@@ -252,9 +252,7 @@ def not_shown(differences: Mapping[str, Difference], tolerance: Tolerance) -> di
     }
 
 
-def _loss(
-    beyond: Mapping[str, Difference], tolerance: Tolerance, other: str, rows: int
-) -> str:
+def _loss(beyond: Mapping[str, Difference], tolerance: Tolerance, other: str, rows: int) -> str:
     """Say of which kind a loss is: seen, or only not ruled out by so few rows."""
     allowed = ", ".join(f"{METRICS[m]} {getattr(tolerance, m):g}" for m in beyond)
     kind = (

@@ -20,4 +20,5 @@ FIGURES = {
     "importance_chart": "Permutation importance",
     "score_distribution": "Probabilities by class",
 }
-INTERVALS = "Candidate beside the others"
+# The report has one figure more.
+TITLES = FIGURES | {"intervals": "Candidate beside the others"}

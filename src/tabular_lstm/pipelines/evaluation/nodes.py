@@ -73,7 +73,7 @@ def predict_with_candidate(
         )
     if unknown:
         logger.warning(
-            "%s: the candidate gives no probability; each counts as predicted wrong, with certainty",
+            "%s: the candidate gives no probability; each counts as a certain wrong prediction",
             row_list(unknown),
         )
     labels = evaluated_labels.rename("label").rename_axis("row").reset_index()

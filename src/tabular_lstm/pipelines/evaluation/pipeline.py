@@ -7,6 +7,7 @@ from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.judging.verdict import compare_with_baselines
 from tabular_lstm.pipelines.evaluation import nodes
 
+
 def create_pipeline() -> Pipeline:
     """Wire the nodes from `candidate@network` and the sequences to `metrics` and `verdict`."""
     return Pipeline(

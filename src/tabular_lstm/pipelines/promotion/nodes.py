@@ -46,9 +46,7 @@ def choose_golden_rows(
     return golden
 
 
-def predict_with_artifact(
-    candidate_artifact: Artifact, golden_rows: pd.DataFrame
-) -> np.ndarray:
+def predict_with_artifact(candidate_artifact: Artifact, golden_rows: pd.DataFrame) -> np.ndarray:
     """Give the golden rows' probabilities from the file on disk and the rows alone, (rows,)."""
     from tabular_lstm.network.fit import predict  # noqa: PLC0415
 

@@ -1,5 +1,7 @@
 """Wiring: judge (candidate and champions → decision), then promote (decision → log → champion)."""
 
+from typing import Any
+
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.judging import gate
@@ -7,9 +9,8 @@ from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.pipelines.promotion import nodes
 from tabular_lstm.serving.log import record
 
-
 # Datasets keep the names that the catalog has for them.
-NAMES_KEPT = {"prefix_datasets_with_namespace": False}
+NAMES_KEPT: Any = {"prefix_datasets_with_namespace": False}
 
 
 def create_pipeline() -> Pipeline:
