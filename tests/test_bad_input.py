@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from tabular_lstm.cli import run
 from tabular_lstm.errors import DataError
-from tests.conftest import Project
+from tests.helpers.once import Once
+from tests.helpers.project import Project
 
 DATA_PROCESSING = ("--pipelines", "data_processing")
 HEADER = "pregnancies,glucose,blood_pressure,skin_thickness,insulin,bmi,pedigree,age,diabetes"
@@ -30,9 +31,9 @@ Refused = Callable[..., str]
 
 
 @pytest.fixture
-def served(project: Project) -> Project:
+def reshaped(project: Project, once: Once) -> Project:
     """A project with the outputs of a good run."""
-    project.run("data_processing", "reshaping")
+    once("reshaped", project, lambda: project.run("data_processing", "reshaping"))
     for name in SERVING:
         path = project.path / "data" / name
         path.parent.mkdir(parents=True)
@@ -163,21 +164,21 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_bad_file_gets_one_message_and_changes_nothing(
-    served: Project, refused: Refused, name: str
+    reshaped: Project, refused: Refused, name: str
 ) -> None:
     damage, facts = FILES[name]
-    damage(served.raw)
+    damage(reshaped.raw)
     message = refused(*DATA_PROCESSING)
-    assert str(served.raw) in message
+    assert str(reshaped.raw) in message
     for fact in facts:
         assert fact in message
 
 
 @pytest.mark.parametrize("name", ["file missing", "text in a numeric column"])
 def test_a_bad_file_is_refused_alike_in_a_process_of_its_own(
-    served: Project, refused: Refused, name: str
+    reshaped: Project, refused: Refused, name: str
 ) -> None:
-    FILES[name][0](served.raw)
+    FILES[name][0](reshaped.raw)
     assert refused(*DATA_PROCESSING, fresh=True) == refused(*DATA_PROCESSING)
 
 
@@ -222,10 +223,10 @@ PARAMETERS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_a_bad_parameter_gets_one_message_and_changes_nothing(
-    served: Project, refused: Refused, name: str
+    reshaped: Project, refused: Refused, name: str
 ) -> None:
     text, facts = PARAMETERS[name]
-    (served.path / "conf/local/parameters.yml").write_text(text)
+    (reshaped.path / "conf/local/parameters.yml").write_text(text)
     message = refused()
     for fact in facts:
         assert fact in message
@@ -239,7 +240,7 @@ def test_a_bad_parameter_gets_one_message_and_changes_nothing(
     ],
 )
 def test_a_bad_parameter_on_the_command_line_is_refused_alike(
-    served: Project, refused: Refused, parameter: str, facts: tuple[str, ...]
+    reshaped: Project, refused: Refused, parameter: str, facts: tuple[str, ...]
 ) -> None:
     message = refused("--params", parameter)
     for fact in facts:
@@ -250,16 +251,18 @@ def test_a_bad_parameter_on_the_command_line_is_refused_alike(
     "text", ["split: {test_fraction: 1.5}", "trainig: {epochs: 5}", "training: {epochs: 0}"]
 )
 def test_no_node_runs_with_a_bad_parameter(
-    served: Project, caplog: pytest.LogCaptureFixture, text: str
+    reshaped: Project, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
-    (served.path / "conf/local/parameters.yml").write_text(text)
+    (reshaped.path / "conf/local/parameters.yml").write_text(text)
     result = CliRunner().invoke(run)
     assert result.exit_code == 1
     assert "Running node" not in caplog.text
 
 
-def test_features_that_do_not_fill_the_steps_are_refused(served: Project, refused: Refused) -> None:
-    (served.path / "conf/local/parameters.yml").write_text(
+def test_features_that_do_not_fill_the_steps_are_refused(
+    reshaped: Project, refused: Refused
+) -> None:
+    (reshaped.path / "conf/local/parameters.yml").write_text(
         "reshaping: {features_per_step: 3, allow_padding: false}\nsplit: {salt: another}"
     )
     before = ("data/02_intermediate/", "data/03_primary/")
@@ -269,9 +272,9 @@ def test_features_that_do_not_fill_the_steps_are_refused(served: Project, refuse
 
 
 def test_a_column_of_words_is_refused_with_the_way_to_declare_it(
-    served: Project, refused: Refused
+    reshaped: Project, refused: Refused
 ) -> None:
-    cells("glucose", "low", "high", rows=768)(served.raw)
+    cells("glucose", "low", "high", rows=768)(reshaped.raw)
     message = refused(*DATA_PROCESSING)
     assert "768 of 768 rows" in message
     assert "columns.categorical" in message
@@ -287,36 +290,36 @@ def test_a_column_of_words_is_refused_with_the_way_to_declare_it(
     ids=["no column", "another case", "the label"],
 )
 def test_a_categorical_name_that_is_no_feature_is_refused(
-    served: Project, refused: Refused, names: str, facts: tuple[str, ...]
+    reshaped: Project, refused: Refused, names: str, facts: tuple[str, ...]
 ) -> None:
-    (served.path / "conf/local/parameters.yml").write_text(
+    (reshaped.path / "conf/local/parameters.yml").write_text(
         f"columns: {{label: diabetes, positive_class: 1, negative_class: 0, categorical: {names}}}"
     )
     message = refused(*DATA_PROCESSING)
-    for fact in (*facts, str(served.raw)):
+    for fact in (*facts, str(reshaped.raw)):
         assert fact in message
 
 
 def test_a_wrong_catalog_entry_is_refused_like_a_wrong_file(
-    served: Project, refused: Refused
+    reshaped: Project, refused: Refused
 ) -> None:
-    (served.path / "conf/local/catalog.yml").write_text(
+    (reshaped.path / "conf/local/catalog.yml").write_text(
         "raw_rows: {type: tabular_lstm.datasets.RawCSVDataset, filepath: data/01_raw/absent.csv}"
     )
     assert "data/01_raw/absent.csv: no such file" in refused(*DATA_PROCESSING)
 
 
 def test_a_bad_file_of_a_directory_is_refused_by_its_name(
-    served: Project, refused: Refused
+    reshaped: Project, refused: Refused
 ) -> None:
-    folder = served.path / "data/01_raw/daily"
+    folder = reshaped.path / "data/01_raw/daily"
     folder.mkdir()
-    (served.path / "conf/local/catalog.yml").write_text(
+    (reshaped.path / "conf/local/catalog.yml").write_text(
         "raw_rows: {type: tabular_lstm.datasets.RawCSVDataset, filepath: data/01_raw/daily}"
     )
     assert f"{folder}: the directory holds no CSV" in refused(*DATA_PROCESSING)
     for name in ("2026-11-01.csv", "2026-11-02.csv"):
-        (folder / name).write_text(served.raw.read_text())
+        (folder / name).write_text(reshaped.raw.read_text())
 
     cells("age", "130", rows=80)(folder / "2026-11-02.csv")
     message = refused(*DATA_PROCESSING)
@@ -447,12 +450,12 @@ def test_a_higher_limit_lets_more_bad_rows_pass(project: Project) -> None:
     assert len(quarantined(project)) == 300
 
 
-def test_past_the_limit_nothing_is_learned(served: Project) -> None:
-    schemas = served.versions("04_feature/schema.json")
-    cells("age", "130", rows=40)(served.raw)
+def test_past_the_limit_nothing_is_learned(reshaped: Project) -> None:
+    schemas = reshaped.versions("04_feature/schema.json")
+    cells("age", "130", rows=40)(reshaped.raw)
     with pytest.raises(DataError, match=MANY):
-        served.run("data_processing", "reshaping")
-    assert served.versions("04_feature/schema.json") == schemas
+        reshaped.run("data_processing", "reshaping")
+    assert reshaped.versions("04_feature/schema.json") == schemas
 
 
 @pytest.mark.parametrize("bad", [0, 1], ids=["none bad", "one bad"])

@@ -27,7 +27,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters import Network
-from tests.conftest import TINY, Project
+from tests.helpers.project import TINY, Project
 
 NAN = float("nan")
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 
 RAW = ROOT / "data/01_raw"
 SHA256 = {

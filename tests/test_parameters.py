@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from tabular_lstm.parameters import BLOCKS, Columns, Ensemble, Network, Parameters, Split, Training
 from tabular_lstm.runs.hooks import check_parameters
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 
 ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}
 ENVIRONMENTS = sorted(

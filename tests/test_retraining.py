@@ -18,7 +18,8 @@ from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.serving.artifact import ChampionDataset
-from tests.conftest import Project
+from tests.helpers.once import Once
+from tests.helpers.project import Project
 
 # Enough to pass the floor, with room for the chance of so small networks.
 SMALL: dict[str, Any] = {
@@ -88,14 +89,11 @@ def fresh(project: Project) -> Retrainer:
 
 
 @pytest.fixture
-def house(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Retrainer:
+def house(project: Project, once: Once) -> Retrainer:
     """A project with a first champion, trained once for all tests that start from one."""
     retrainer = Retrainer(project)
-    outputs = tmp_path_factory.getbasetemp() / "first champion"
-    if not outputs.exists():
-        assert retrainer.retrain()["promoted"]
-        shutil.copytree(project.path / "data", outputs)
-    shutil.copytree(outputs, project.path / "data", dirs_exist_ok=True)
+    once("first champion", project, retrainer.retrain)
+    assert retrainer.decision()["promoted"]
     return retrainer
 
 

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -22,7 +21,10 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
-from tests.conftest import JUDGED, TINY, Project
+from tests.helpers.once import Once
+from tests.helpers.outputs import JUDGED, candidate_of, document, predictions_of
+from tests.helpers.project import TINY, Project, declare
+from tests.helpers.tables import write_people
 
 FIGURES = {
     "learning_curves",
@@ -48,44 +50,6 @@ OUTPUTS = {
     "08_reporting/verdict.json",
     *(f"08_reporting/{figure}.json" for figure in FIGURES),
 }
-
-
-@pytest.fixture
-def ran(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project after one tiny run."""
-    return once(project, tmp_path_factory.getbasetemp() / "tiny", **TINY)
-
-
-def once(project: Project, outputs: Path, **parameters: Any) -> Project:
-    """Run a project, or copy the outputs of the test that did so before."""
-    if not outputs.exists():
-        project.run(**parameters)
-        shutil.copytree(project.path / "data", outputs)
-    shutil.copytree(outputs, project.path / "data", dirs_exist_ok=True)
-    return project
-
-
-def declare(project: Project, **blocks: Any) -> None:
-    """Write parameters to conf/local."""
-    (project.path / "conf/local/parameters.yml").write_text(json.dumps(blocks))
-
-
-def document(project: Project, output: str) -> Any:
-    """Read the newest version of a JSON output."""
-    return json.loads(project.versions(output)[-1].read_text())
-
-
-def candidate_of(project: Project) -> keras.Model:
-    """Load the newest candidate, which may hold no code."""
-    return keras.saving.load_model(
-        project.versions("06_models/candidate.keras")[-1], safe_mode=True
-    )
-
-
-def predictions_of(project: Project) -> pd.DataFrame:
-    """Read the newest candidate_predictions.csv."""
-    path = project.versions("07_model_output/candidate_predictions.csv")[-1]
-    return pd.read_csv(path, index_col="row")
 
 
 def assert_plain(value: Any) -> None:
@@ -238,50 +202,12 @@ def test_a_csv_with_an_odd_number_of_features_runs_padded(project: Project) -> N
 # Names beside numbers
 
 
-def write_people(project: Project, gaps: bool = True) -> None:
-    """Write a CSV with categories, of which the color tells the label, and with gaps in each."""
-    rng = np.random.default_rng(5)
-    count = 400
-    color = rng.choice(["red", "blue", "green"], count)
-    age = rng.integers(18, 80, count)
-    warm = np.where(color == "red", 1, np.where(color == "blue", 0, rng.random(count) < 0.5))
-    rows = pd.DataFrame(
-        {
-            "age": age.astype(str),
-            "color": color,
-            # Codes stay text: 007 is not 7.
-            "code": rng.choice(["007", "7", "1.0"], count),
-            "income": rng.normal(30_000, 9_000, count).round(2).astype(str),
-            "warm": np.where(warm, "yes", "no"),
-        }
-    )
-    if gaps:
-        rows.loc[::10, "color"] = ["", "NA", "unknown", " "] * 10
-        rows.loc[5::20, "code"] = "null"
-        rows.loc[3::9, "income"] = ""
-    # A single row has this color: it is on one side of the split.
-    rows.loc[1, "color"] = "violet"
-    rows.to_csv(project.raw, index=False)
-    declare(
-        project,
-        columns={
-            "label": "warm",
-            "positive_class": "yes",
-            "negative_class": "no",
-            "categorical": ["color", "code"],
-            "missing": {"color": ["unknown"]},
-        },
-    )
-
-
 @pytest.fixture
-def people(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def people(project: Project, once: Once) -> Project:
     """A project after a run on categories, numbers and gaps."""
     write_people(project)
     training = {"epochs": 30, "batch_size": 32, "learning_rate": 0.03}
-    return once(
-        project, tmp_path_factory.getbasetemp() / "people", **{**TINY, "training": training}
-    )
+    return once("people", project, lambda: project.run(**{**TINY, "training": training}))
 
 
 def test_a_csv_with_categories_and_gaps_runs_to_a_verdict(people: Project) -> None:
@@ -330,10 +256,10 @@ TUTORIAL = {**TINY, "network": {"kind": "tutorial"}}
 
 
 @pytest.fixture
-def tutorial(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def tutorial(project: Project, once: Once) -> Project:
     """A project after a run of the tutorial's network on categories and numbers without gaps."""
     write_people(project, gaps=False)
-    return once(project, tmp_path_factory.getbasetemp() / "tutorial", **TUTORIAL)
+    return once("tutorial", project, lambda: project.run(**TUTORIAL))
 
 
 def test_the_tutorials_network_reads_the_places_of_categories(tutorial: Project) -> None:

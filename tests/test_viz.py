@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from kedro.framework.project import pipelines
 
-from tests.conftest import TINY, Project, in_a_browser, needs_browser
+from tests.helpers.browser import in_a_browser, needs_browser
+from tests.helpers.project import TINY, Project
 
 LAYERS = [
     "raw",
@@ -63,10 +64,12 @@ CANDIDATE = {
 }
 
 
-@pytest.fixture
-def address(project: Project) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve Kedro-Viz of a project that was retrained once."""
-    project.run("retraining", **{**TINY, "training": {"epochs": 20}})
+    project = Project.copied_to(tmp_path_factory.mktemp("viz"))
+    with contextlib.chdir(project.path):
+        project.run("retraining", **{**TINY, "training": {"epochs": 20}})
     pipelines.set_requested(None)
     port = free_port()
     log = project.path / "viz.log"
@@ -179,12 +182,11 @@ def drawn_by_a_browser(address: str) -> str:
     pytest.fail(f"nothing was drawn at {address}: {page[-2000:]}")
 
 
-def test_the_page_can_be_built(project: Project) -> None:
-    project.run(**TINY)
-    finished = project.command("viz", "build", "--include-previews")
+def test_the_page_can_be_built(ran: Project) -> None:
+    finished = ran.command("viz", "build", "--include-previews")
 
     assert finished.returncode == 0, finished.stderr
-    built = Path(project.path / "build")
+    built = Path(ran.path / "build")
     assert "<html" in (built / "index.html").read_text()
     names = {node["name"] for node in json.loads((built / "api/main").read_text())["nodes"]}
     assert {node.name.rpartition(".")[2] for node in pipelines["__default__"].nodes} <= names

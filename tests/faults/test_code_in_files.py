@@ -12,18 +12,9 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tests.conftest import Project
-from tests.faults.conftest import (
-    LOCK,
-    RETRAINING,
-    ROLLBACK,
-    champion_of,
-    champion_path,
-    log_of,
-    log_path,
-    message_of,
-    seed,
-)
+from tests.helpers.champions import LOCK, champion_of, champion_path, log_of, log_path
+from tests.helpers.commands import RETRAINING, ROLLBACK, message_of, seed
+from tests.helpers.project import Project
 
 Forge = Callable[[Path, Path], None]
 

@@ -8,20 +8,16 @@ import pytest
 from kedro.io import DatasetError
 
 from tabular_lstm.files import sha256
-from tests.conftest import Project
-from tests.faults.conftest import (
+from tests.helpers.champions import (
     LOCK,
-    RETRAINING,
     assert_settled,
     champion_of,
     champion_path,
-    here,
     log_of,
-    message_of,
     on_disk,
-    seed,
-    succeeds,
 )
+from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
+from tests.helpers.project import Project
 
 
 def truncated(content: bytes) -> bytes:

@@ -7,23 +7,25 @@ from pathlib import Path
 import keras
 import pytest
 
-from tests.conftest import Project
-from tests.faults.conftest import (
-    RETRAINING,
-    ROLLBACK,
+from tests.helpers.champions import (
     assert_settled,
     assert_sound,
     champion_of,
-    here,
     log_of,
     log_path,
+    on_disk,
+)
+from tests.helpers.commands import (
+    RETRAINING,
+    ROLLBACK,
+    here,
     message_of,
     note,
-    on_disk,
     sabotaged,
     seed,
     succeeds,
 )
+from tests.helpers.project import Project
 
 NO_SPACE = ("File too large", "No space left on device")
 

@@ -7,21 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import Project
-from tests.faults.conftest import (
-    LABEL,
-    QUICK,
-    RETRAINING,
-    ROLLBACK,
-    assert_settled,
-    champion_of,
-    declare,
-    here,
-    log_of,
-    note,
-    on_disk,
-    succeeds,
-)
+from tests.helpers.champions import assert_settled, champion_of, log_of, on_disk
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, note, succeeds
+from tests.helpers.project import QUICK, Project, declare
+from tests.helpers.tables import LABEL
 
 FIRST, ADDED, CORRECTED = 400, 40, 3
 CHAMPIONS = 2

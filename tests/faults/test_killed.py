@@ -15,24 +15,26 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.conftest import Project
-from tests.faults.conftest import (
-    RETRAINING,
-    ROLLBACK,
+from tests.helpers.champions import (
     assert_settled,
     assert_sound,
     champion_of,
     champion_path,
-    here,
     log_of,
     log_path,
-    note,
     on_disk,
+)
+from tests.helpers.commands import (
+    RETRAINING,
+    ROLLBACK,
+    here,
+    note,
     sabotaged,
     seed,
     succeeds,
     temporary,
 )
+from tests.helpers.project import Project
 
 STRATA = 30
 AIMED = 4

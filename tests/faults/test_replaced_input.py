@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.datasets import RawCSVDataset
-from tests.conftest import Project
-from tests.faults.conftest import RETRAINING, here, note, seed, succeeds
+from tests.helpers.commands import RETRAINING, here, note, seed, succeeds
+from tests.helpers.project import Project
 
 # Places in which the two versions of a file differ, all of one byte, so that whoever reads while
 # one is written over the other gets one of 2**PLACES contents.

@@ -13,21 +13,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tabular_lstm.serving.artifact import ChampionDataset
-from tests.conftest import Project
-from tests.faults.conftest import (
-    RETRAINING,
-    ROLLBACK,
-    assert_settled,
-    champion_of,
-    here,
-    log_of,
-    log_path,
-    message_of,
-    note,
-    on_disk,
-    seed,
-    succeeds,
-)
+from tests.helpers.champions import assert_settled, champion_of, log_of, log_path, on_disk
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, note, seed, succeeds
+from tests.helpers.project import Project
 
 
 @contextlib.contextmanager

@@ -10,16 +10,9 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.network import fit
-from tests.conftest import Project
-from tests.faults.conftest import (
-    RETRAINING,
-    assert_settled,
-    here,
-    log_of,
-    on_disk,
-    seed,
-    succeeds,
-)
+from tests.helpers.champions import assert_settled, log_of, on_disk
+from tests.helpers.commands import RETRAINING, here, seed, succeeds
+from tests.helpers.project import Project
 
 NOTHING_BETTER = "the candidate is not shown to be better than the majority class"
 

@@ -17,71 +17,16 @@ from pydantic import ValidationError
 from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.fit import predict
 from tabular_lstm.parameters import Ensemble, Network, Training
-from tabular_lstm.rows.schema import Schema
-from tests.network.test_layers import keras_lstm
-
-MEAN = [1.0, 2.0, 3.0, 4.0]
-VARIANCE = [4.0, 1.0, 0.25, 16.0]
-
-
-def schema_of(
-    features: int = 4, features_per_step: int = 2, scale: float = 1.0, names: tuple[int, ...] = ()
-) -> Schema:
-    """A schema; `names` are the places of the features that hold one of three categories."""
-    repeats = -(-features // 4)
-    numeric = [place not in names for place in range(features)]
-    mean, variance = (MEAN * repeats)[:features], (VARIANCE * repeats)[:features]
-    return Schema(
-        features=[f"f{i}" for i in range(features)],
-        steps=-(-features // features_per_step),
-        features_per_step=features_per_step,
-        categories={f"f{place}": ["blue", "green", "red"] for place in names},
-        missing={},
-        mean=[scale * m * number for m, number in zip(mean, numeric, strict=True)],
-        variance=[
-            scale**2 * v if number else 1.0 for v, number in zip(variance, numeric, strict=True)
-        ],
-        label="sick",
-        positive_class=1,
-        negative_class=0,
-    )
-
-
-def ensemble_of(schema: Schema, seed: int = 0, **options: Any) -> LSTMEnsemble:
-    """An ensemble whose biases are not the 0 that they start as."""
-    options = {"members": 2, "units": [4], "dimensions": 3, "frequencies": 2, **options}
-    network = build(schema, Network(ensemble=Ensemble.model_validate(options)), seed)
-    rng = np.random.default_rng(seed)
-    network.set_weights([w + rng.normal(0, 0.1, w.shape) for w in network.get_weights()])
-    return network
-
-
-def sequences_of(schema: Schema, rows: int = 10, missing: float = 0.0) -> np.ndarray:
-    """Values about as the schema expects them and a share of them missing; noise in padded slots.
-
-    A category is one of the three or an unknown one.
-    """
-    rng = np.random.default_rng(0)
-    slots = schema.steps * schema.features_per_step
-    padding = (0, schema.padded_slots)
-    scale = np.sqrt(np.pad(schema.variance, padding, constant_values=1.0))
-    values = np.pad(schema.mean, padding) + scale * rng.normal(size=(rows, slots))
-    for name, categories in schema.categories.items():
-        values[:, schema.features.index(name)] = rng.integers(0, len(categories) + 1, rows)
-    values[rng.random(values.shape) < missing] = np.nan
-    return values.reshape(rows, schema.steps, schema.features_per_step).astype(np.float32)
-
-
-def with_slot(sequences: np.ndarray, step: int, place: int, value: float) -> np.ndarray:
-    changed = sequences.copy()
-    changed[:, step, place] = value
-    return changed
-
-
-def assert_same_weights(one: keras.Model, other: keras.Model) -> None:
-    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
+from tests.helpers.networks import (
+    MEAN,
+    VARIANCE,
+    assert_same_weights,
+    ensemble_of,
+    keras_lstm,
+    schema_of,
+    sequences_of,
+    with_slot,
+)
 
 # The tutorial's network
 

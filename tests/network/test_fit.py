@@ -21,7 +21,7 @@ from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.fit import batch_size, deal_folds, epochs, predict, train
 from tabular_lstm.parameters import Ensemble, Network, Training
 from tabular_lstm.rows.schema import Schema
-from tests.network.test_build import assert_same_weights, schema_of, sequences_of
+from tests.helpers.networks import assert_same_weights, schema_of, sequences_of
 
 SCHEMA = Schema(
     features=["a", "b", "c", "d"],

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tabular_lstm.network.layers import Embed, ReadOut, Recur
+from tests.helpers.networks import keras_lstm
 
 MEMBERS = 3
 DIMENSIONS = 5
@@ -205,19 +206,6 @@ def recur_of(inputs: int, units: int, scale: float = 0.5) -> Recur:
 def steps_of(length: int, rows: int, inputs: int) -> np.ndarray:
     shape = (MEMBERS, length, rows, inputs)
     return np.random.default_rng(3).normal(size=shape).astype(np.float32)
-
-
-def keras_lstm(recur: Recur, member: int, direction: int) -> keras.layers.LSTM:
-    """A stock LSTM with a member's weights: gates in Keras' order, 1 more for the forget gate."""
-    lstm = keras.layers.LSTM(recur.units, return_sequences=True, go_backwards=bool(direction))
-    lstm.build((None, None, recur.inputs))
-    weights = []
-    for weight in recur.get_weights():
-        given, candidate, forget, out = np.split(weight[member, direction], 4, -1)
-        weights.append(np.concatenate([given, forget, candidate, out], -1))
-    weights[2][recur.units : 2 * recur.units] += 1
-    lstm.set_weights(weights)
-    return lstm
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.fit import predict
 from tabular_lstm.network.score import BLOCK, score
-from tests.network.test_build import ensemble_of, schema_of, sequences_of, with_slot
+from tests.helpers.networks import ensemble_of, schema_of, sequences_of, with_slot
 
 MIXED = {"features": 7, "features_per_step": 2, "names": (1, 4)}
 

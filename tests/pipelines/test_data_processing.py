@@ -25,7 +25,7 @@ from tabular_lstm.pipelines.data_processing import create_pipeline
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
 from tabular_lstm.rows.quarantine import list_reasons
 from tabular_lstm.rows.summary import Source
-from tests.conftest import ROOT, TINY, Project
+from tests.helpers.project import ROOT, TINY, Project
 
 NAMES = ["a", "b", "c", "y"]
 COLUMNS = Columns(label="y", positive_class=1, negative_class=0)

@@ -33,7 +33,7 @@ from tabular_lstm.pipelines.evaluation.nodes import (
 from tabular_lstm.pipelines.evaluation.pipeline import FIGURES
 from tabular_lstm.rows.schema import Schema, fingerprint
 from tabular_lstm.rows.summary import DataSummary
-from tests.conftest import JUDGED
+from tests.helpers.outputs import JUDGED
 
 EVALUATION = Evaluation(bootstrap_resamples=100, importance_repeats=2)
 SUMMARY = DataSummary(

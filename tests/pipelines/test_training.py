@@ -18,7 +18,7 @@ from tabular_lstm.pipelines.reshaping.nodes import (
 )
 from tabular_lstm.pipelines.training.nodes import build_network, train_network
 from tabular_lstm.rows.schema import fingerprint
-from tests.conftest import TINY
+from tests.helpers.project import TINY
 
 NETWORK = Network.model_validate(TINY["network"])
 TRAINING = Training.model_validate(TINY["training"])

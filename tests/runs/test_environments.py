@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tabular_lstm.runs.environments import EnvironmentConfigLoader, output_folder
-from tests.conftest import ROOT, Project
+from tests.helpers.project import ROOT, Project
 
 ENVIRONMENTS = sorted(
     path.name

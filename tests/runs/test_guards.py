@@ -16,8 +16,8 @@ from tabular_lstm.runs.guards import (
     refuse_what_cannot_be_judged,
     retrains,
 )
-from tests.conftest import Project
-from tests.serving.test_log import promotion, rejection, rollback
+from tests.helpers.logs import promotion, rejection, rollback
+from tests.helpers.project import Project
 
 NEW = {"data": "new", "parameters": "p", "code": "c"}
 

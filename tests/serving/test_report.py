@@ -4,7 +4,6 @@ import copy
 import json
 import re
 import shlex
-import shutil
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,7 +16,9 @@ from plotly.offline import get_plotlyjs
 
 from tabular_lstm.pipelines.promotion.pipeline import FIGURES
 from tabular_lstm.serving import report
-from tests.conftest import TINY, Project, in_a_browser, needs_browser
+from tests.helpers.browser import in_a_browser, needs_browser
+from tests.helpers.once import Once
+from tests.helpers.project import TINY, Project
 
 HOSTILE_NAME = "</script><script>document.title='mine'</script>"
 HOSTILE_CELL = '<script>document.title="mine"</script>'
@@ -94,10 +95,10 @@ class Run:
 
 
 @pytest.fixture
-def runs(project: Project, tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+def runs(project: Project, once: Once) -> list[Run]:
     """A first promotion, one over that champion, and a rejection of a hostile file."""
-    kept = tmp_path_factory.getbasetemp() / "reports"
-    if not kept.exists():
+
+    def retrain() -> None:
         for seed in (0, 1, 2):
             if seed == 2:
                 spoil(project.raw)
@@ -110,10 +111,10 @@ def runs(project: Project, tmp_path_factory: pytest.TempPathFactory) -> list[Run
                 },
                 promotion={"tolerance": {"log_loss": 1, "roc_auc": 1}},
             )
-        shutil.copytree(project.path / "data", kept)
-    shutil.copytree(kept, project.path / "data", dirs_exist_ok=True)
-    ids = sorted(path.name for path in (kept / "08_reporting/report.html").iterdir())
-    return [Run(kept, run_id) for run_id in ids]
+
+    data = once("reports", project, retrain).path / "data"
+    ids = sorted(path.name for path in (data / "08_reporting/report.html").iterdir())
+    return [Run(data, run_id) for run_id in ids]
 
 
 def spoil(path: Path) -> None:

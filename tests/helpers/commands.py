@@ -1,0 +1,73 @@
+"""`kedro` as a user runs it, in this process or with a fault, and what it says at its end."""
+
+import os
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from tabular_lstm.cli import run
+from tests.helpers import sabotage
+from tests.helpers.project import Project
+
+RETRAINING = ("run", "--pipelines", "retraining")
+ROLLBACK = ("run", "--pipelines", "rollback")
+
+
+def seed(number: int) -> tuple[str, str]:
+    """Arguments that make a retraining one that nobody has judged yet."""
+    return "--params", f"training.seed={number}"
+
+
+def here(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `kedro` in this process, which has imported TensorFlow already."""
+    result = CliRunner().invoke(run, arguments[1:])
+    crash = ""
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        crash = "".join(traceback.format_exception(result.exception))
+    return subprocess.CompletedProcess(
+        arguments, result.exit_code, result.stdout, result.stderr + crash
+    )
+
+
+def sabotaged(
+    project: Project, output: str, fault: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `kedro` with a fault at an output, see `sabotage`."""
+    return subprocess.run(
+        [sys.executable, sabotage.__file__, output, fault, *arguments],
+        cwd=project.path,
+        env={**os.environ, "KEDRO_ENV": "", "TMPDIR": str(temporary(project))},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def temporary(project: Project) -> Path:
+    """A folder for what a killed run leaves in /tmp."""
+    folder = project.path / "tmp"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def succeeds(finished: subprocess.CompletedProcess[str]) -> str:
+    """Check that a command ended well, and give what it said."""
+    assert finished.returncode == 0, finished.stderr + finished.stdout
+    return finished.stdout
+
+
+def message_of(finished: subprocess.CompletedProcess[str]) -> str:
+    """The one clear message that a command ended with."""
+    assert finished.returncode == 1, finished.stderr + finished.stdout
+    assert "Traceback" not in finished.stderr + finished.stdout
+    assert finished.stderr.startswith("Error: "), finished.stderr
+    return finished.stderr.removeprefix("Error: ").strip()
+
+
+def note(*cells: object) -> None:
+    """Print a line of a table: `pytest -rP` shows it."""
+    print("|", " | ".join(map(str, cells)), "|")  # noqa: T201

@@ -1,0 +1,40 @@
+"""What a run leaves on disk, read as a user would."""
+
+import json
+from typing import Any
+
+import keras
+import pandas as pd
+
+from tests.helpers.project import Project
+
+# What metrics.json holds of every model.
+JUDGED = {
+    "accuracy",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier_score",
+    "expected_calibration_error",
+    "confusion_matrix",
+    "decision_threshold",
+    "interval",
+}
+
+
+def document(project: Project, output: str) -> Any:
+    """Read the newest version of a JSON output."""
+    return json.loads(project.versions(output)[-1].read_text())
+
+
+def candidate_of(project: Project) -> keras.Model:
+    """Load the newest candidate, which may hold no code."""
+    return keras.saving.load_model(
+        project.versions("06_models/candidate.keras")[-1], safe_mode=True
+    )
+
+
+def predictions_of(project: Project) -> pd.DataFrame:
+    """Read the newest candidate_predictions.csv."""
+    path = project.versions("07_model_output/candidate_predictions.csv")[-1]
+    return pd.read_csv(path, index_col="row")

@@ -1,0 +1,53 @@
+"""Tables written in place of the raw rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tests.helpers.project import Project, declare
+
+LABEL = "diabetes"
+
+
+def write_people(project: Project, gaps: bool = True) -> None:
+    """Write a CSV with categories, of which the color tells the label, and with gaps in each."""
+    rng = np.random.default_rng(5)
+    count = 400
+    color = rng.choice(["red", "blue", "green"], count)
+    age = rng.integers(18, 80, count)
+    warm = np.where(color == "red", 1, np.where(color == "blue", 0, rng.random(count) < 0.5))
+    rows = pd.DataFrame(
+        {
+            "age": age.astype(str),
+            "color": color,
+            # Codes stay text: 007 is not 7.
+            "code": rng.choice(["007", "7", "1.0"], count),
+            "income": rng.normal(30_000, 9_000, count).round(2).astype(str),
+            "warm": np.where(warm, "yes", "no"),
+        }
+    )
+    if gaps:
+        rows.loc[::10, "color"] = ["", "NA", "unknown", " "] * 10
+        rows.loc[5::20, "code"] = "null"
+        rows.loc[3::9, "income"] = ""
+    # A single row has this color: it is on one side of the split.
+    rows.loc[1, "color"] = "violet"
+    rows.to_csv(project.raw, index=False)
+    declare(
+        project,
+        columns={
+            "label": "warm",
+            "positive_class": "yes",
+            "negative_class": "no",
+            "categorical": ["color", "code"],
+            "missing": {"color": ["unknown"]},
+        },
+    )
+
+
+def rows_to_learn(csv: Path) -> pd.DataFrame:
+    """Take the CSV's rows with labels that a tiny network learns and a straight line cannot."""
+    rows = pd.read_csv(csv)
+    noise = np.random.default_rng(0).random(len(rows)) < 0.02
+    return rows.assign(**{LABEL: (rows["glucose"].between(100, 128) ^ noise).astype(int)})
