@@ -9,8 +9,9 @@ from kedro.config import OmegaConfigLoader
 from kedro.validation import ParameterValidationError
 from pydantic import BaseModel, ValidationError
 
-from tabular_lstm.parameters import BLOCKS, Columns, Ensemble, Network, Parameters, Split, Training
-from tabular_lstm.runs.hooks import check_parameters
+from tabular_lstm.frozen import Parameters
+from tabular_lstm.parameters import BLOCKS, Columns, Ensemble, Network, Split, Training
+from tabular_lstm.runs.guards import check_parameters
 from tests.helpers.project import ROOT
 
 ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}

@@ -18,8 +18,7 @@ from kedro.utils import find_kedro_project
 from kedro.validation import ParameterValidationError
 
 from tabular_lstm import pipelines
-from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import unknown_name
+from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.runs.guards import NothingNewError
 
 logger = logging.getLogger(__name__)

@@ -1,5 +1,6 @@
 """The error that a person can mend: it names the file, column and rows, and says what to do."""
 
+import difflib
 from collections.abc import Sequence
 
 from kedro.io import DatasetError
@@ -32,3 +33,17 @@ def row_list(rows: Sequence[int | str]) -> str:
     shown = ", ".join(str(row) for row in rows[:LISTED])
     more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
     return f"{'row' if len(rows) == 1 else 'rows'} {shown}{more}"
+
+
+def unknown_name(path: str, known: Sequence[str]) -> str:
+    """Say that the last name of a path is unknown, and which known one it may have meant.
+
+    Examples:
+        >>> unknown_name("training.epoch", ["epochs", "seed"])
+        "'training.epoch' is unknown; did you mean 'epochs'?"
+        >>> unknown_name("q", ["epochs", "seed"])
+        "'q' is unknown; known: epochs, seed"
+    """
+    close = difflib.get_close_matches(path.rpartition(".")[2], known, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+    return f"'{path}' is unknown; {hint}"

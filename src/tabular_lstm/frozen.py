@@ -1,9 +1,45 @@
-"""The base of the typed values that cross from one room to another and are kept as JSON."""
+"""The bases of typed values: they cannot be changed, and an unknown field is an error."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tabular_lstm.errors import unknown_name
 
 
 class Frozen(BaseModel):
-    """A value with named fields that cannot be changed; an unknown field is an error."""
+    """A value that crosses from one room to another, or is kept as JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Parameters(Frozen):
+    """A block of parameters: no number is infinite, and each fault is said in a line."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    @classmethod
+    def model_validate(cls, obj: Any, **kwargs: Any) -> Self:
+        """Build the block, or say in a line for each fault what is wrong with it.
+
+        Raises:
+            ValueError: An unknown name, with the closest known one, or an impossible value.
+        """
+        try:
+            return super().model_validate(obj, **kwargs)
+        except ValidationError as error:
+            faults = [cls._fault(**fault) for fault in error.errors()]
+            raise ValueError("; ".join(faults)) from error
+
+    @classmethod
+    def _fault(cls, type: str, loc: tuple[int | str, ...], msg: str, input: Any, **_: Any) -> str:
+        path = ".".join(str(part) for part in loc)
+        if type == "missing":
+            return f"'{path}' is missing"
+        if type != "extra_forbidden":
+            msg = msg.removeprefix("Value error, ")
+            return f"{path} = {input!r}: {msg}" if path else msg
+        block = cls
+        for part in loc[:-1]:
+            block = block.model_fields[str(part)].annotation  # type: ignore[assignment]
+        return unknown_name(path, list(block.model_fields))

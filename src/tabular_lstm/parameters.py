@@ -5,23 +5,20 @@ arguments are annotated with them. A block that an environment overrides is repl
 and what it leaves out takes the default given here.
 """
 
-import difflib
-from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StrictFloat,
     StrictInt,
     StrictStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
+
+from tabular_lstm.frozen import Parameters
 
 
 # YAML reads an unquoted yes or no as a boolean; strict types refuse it for a text or a number.
@@ -34,52 +31,6 @@ def _quoted(value: Any) -> Any:
 Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
 Number = Annotated[float, Field(strict=True)]
 Fraction = Annotated[Number, Field(ge=0, lt=1)]
-
-
-def unknown_name(path: str, known: Sequence[str]) -> str:
-    """Say that the last name of a path is unknown, and which known one it may have meant.
-
-    Examples:
-        >>> unknown_name("training.epoch", ["epochs", "seed"])
-        "'training.epoch' is unknown; did you mean 'epochs'?"
-        >>> unknown_name("q", ["epochs", "seed"])
-        "'q' is unknown; known: epochs, seed"
-    """
-    close = difflib.get_close_matches(path.rpartition(".")[2], known, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
-    return f"'{path}' is unknown; {hint}"
-
-
-class Parameters(BaseModel):
-    """What all blocks share: immutable, no unknown names, no infinite numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @classmethod
-    def model_validate(cls, obj: Any, **kwargs: Any) -> Self:
-        """Build the block, or say in a line for each fault what is wrong with it.
-
-        Raises:
-            ValueError: An unknown name, with the closest known one, or an impossible value.
-        """
-        try:
-            return super().model_validate(obj, **kwargs)
-        except ValidationError as error:
-            faults = [cls._fault(**fault) for fault in error.errors()]
-            raise ValueError("; ".join(faults)) from error
-
-    @classmethod
-    def _fault(cls, type: str, loc: tuple[int | str, ...], msg: str, input: Any, **_: Any) -> str:
-        path = ".".join(str(part) for part in loc)
-        if type == "missing":
-            return f"'{path}' is missing"
-        if type != "extra_forbidden":
-            msg = msg.removeprefix("Value error, ")
-            return f"{path} = {input!r}: {msg}" if path else msg
-        block = cls
-        for part in loc[:-1]:
-            block = block.model_fields[str(part)].annotation  # type: ignore[assignment]
-        return unknown_name(path, list(block.model_fields))
 
 
 class Columns(Parameters):

@@ -5,8 +5,8 @@ from typing import Any
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
-from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import BLOCKS, unknown_name
+from tabular_lstm.errors import DataError, unknown_name
+from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.log import LogEntry, changes, promoted, standing
 

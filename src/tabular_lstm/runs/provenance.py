@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tabular_lstm
-from tabular_lstm.parameters import Parameters
+from tabular_lstm.frozen import Parameters
 from tabular_lstm.runs.environments import output_folder, run_command
 from tabular_lstm.serving.decision import Provenance
 
