@@ -7,7 +7,6 @@ shape (rows,).
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from pydantic import Field
 from sklearn import metrics as sk
 
 from tabular_lstm.frozen import Frozen
@@ -50,7 +49,7 @@ class Metrics(Frozen):
     expected_calibration_error: float
     confusion_matrix: ConfusionMatrix
     decision_threshold: float
-    interval: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    interval: dict[str, tuple[float, float]] = {}
 
 
 def point_metrics(
