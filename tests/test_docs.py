@@ -1,0 +1,193 @@
+"""The documents tell the truth: their code runs and prints what they show; links lead somewhere."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.project import ROOT, Project
+
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in (".", "benchmarks", "data", "docs")
+    for path in (ROOT / folder).glob("*.md")
+)
+BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
+RUN = {"bash", "python", "yaml"}
+# The second and the third go on with the environment of the first.
+GOES_ON = ["README.md", "docs/outputs.md", "docs/retraining.md"]
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+# What differs from run to run, or in the last bits from processor to processor.
+CHANGING = [
+    (r"\d{4}-\d\d-\d\dT[\d.]+Z", "RUN"),
+    (r"[+-]?\d+(\.\d+)?", "NUMBER"),
+    (r"is behind|is ahead of|is level with|beats|loses to", "COMPARES WITH"),
+    (r", within chance", ""),
+    (r"\s+", " "),
+]
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text()
+
+
+def without_blocks(page: str) -> str:
+    return BLOCK.sub("", text(page))
+
+
+def unchanging(line: str) -> str:
+    """A line without numbers, run ids and the outcome of a comparison."""
+    for pattern, replacement in CHANGING:
+        line = re.sub(pattern, replacement, line)
+    return line.strip()
+
+
+def run_blocks(pages: list[str], project: Project) -> list[str]:
+    """Run all blocks in their order, each as its language says.
+
+    A block of `text` has to be among what the block before it printed.
+
+    Returns:
+        What each block of Python printed.
+    """
+    # `make` takes the environment that the tests run in for the one it would create.
+    shutil.copy(ROOT / "Makefile", project.path)
+    printed, output = [], ""
+    for page in pages:
+        for language, code in BLOCK.findall(text(page)):
+            if language == "yaml":
+                path = project.path / code.splitlines()[0].removeprefix("# ")
+                path.write_text(code)
+            elif language == "python":
+                output = run([sys.executable, "-c", code], project)
+                printed.append(output)
+            elif language == "bash":
+                output = run(["bash", "-euc", code], project)
+            elif language == "text":
+                lines = "\n".join(map(unchanging, output.splitlines()))
+                for line in code.splitlines():
+                    assert unchanging(line) in lines, f"{page}: not printed: {line}\n{output}"
+    return printed
+
+
+def run(command: list[str], project: Project) -> str:
+    bin_folder = Path(sys.executable).parent
+    finished = subprocess.run(
+        command,
+        cwd=project.path,
+        env={
+            **os.environ,
+            "PATH": f"{bin_folder}:{os.environ['PATH']}",
+            "MAKEFLAGS": f"VENV={bin_folder.parent} --assume-old={bin_folder.parent}/.installed",
+        },
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert finished.returncode == 0, f"{command}: {finished.stdout[-2000:]}{finished.stderr}"
+    return finished.stdout
+
+
+def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
+    printed = run_blocks(GOES_ON, project)
+
+    area, by_champion, by_candidate, shuffled, _ = printed
+    assert float(area) > 0.75
+    assert (project.path / "data/diabetes.keras").exists()
+    assert by_champion.startswith("[[0.")
+    run_id, _, scored = by_candidate.partition("\n")
+    assert run_id.startswith("20")
+    assert scored.startswith("[[0.")
+    assert shuffled == ""
+
+    assert project.metrics()["data"]["rows"] == 768
+    patients = project.path / "data/patients"
+    rows = [
+        json.loads(path.read_text())["data"]["rows"]
+        for path in project.versions("08_reporting/metrics.json", "patients")
+    ]
+    # A run, a first night, a second one with more rows, and one with shuffled labels.
+    assert rows == [600, 600, 768, 768]
+    log = (patients / "08_reporting/promotions.jsonl").read_text().splitlines()
+    actions = [json.loads(line)["action"] for line in log]
+    assert actions == ["promoted", "promoted", "rolled_back", "rejected"]
+    assert len(list((patients / "08_reporting/report.html").iterdir())) == 3
+
+
+def test_your_csv(project: Project) -> None:
+    run_blocks(["docs/your_csv.md"], project)
+
+    metrics = project.metrics("clinic")
+    assert metrics["data"]["rows"] == 768
+    assert metrics["data"]["quarantined_rows"] == 0
+    assert metrics["network"]["epochs"] <= 20
+    assert metrics["test"]["decision_threshold"] < 0.3  # a false negative costs 5
+    schema = json.loads(project.versions("04_feature/schema.json", "clinic")[-1].read_text())
+    assert schema["categories"] == {"age_group": ["middle", "old", "young"]}
+
+
+def test_the_refusal_that_is_shown(project: Project) -> None:
+    (shown,) = [code for kind, code in BLOCK.findall(text("docs/your_csv.md")) if "error" in kind]
+    header, *lines = project.raw.read_text().splitlines()
+    bad = [line.replace(line.partition(",")[0], "abc", 1) for line in lines[:99]]
+    project.raw.write_text("\n".join([header, *bad, *lines[99:]]))
+
+    finished = project.command("run")
+
+    assert finished.returncode == 1
+    assert shown.strip() in finished.stderr.replace(f"{project.path}/", "")
+
+
+def test_the_tutorial(project: Project) -> None:
+    run_blocks(["docs/tutorial.md"], project)
+
+    judged = project.metrics("tutorial")["train"]
+    accuracy, area = (
+        re.search(rf"\| {row} \| ([\d.]+)", text("docs/tutorial.md"))[1]  # type: ignore[index]
+        for row in ("accuracy", "ROC AUC")
+    )
+    assert f"{100 * judged['accuracy']:.1f}" == accuracy
+    assert judged["roc_auc"] == pytest.approx(float(area), abs=0.03)
+
+
+def test_no_block_is_left_out() -> None:
+    languages = {page: {language for language, _ in BLOCK.findall(text(page))} for page in PAGES}
+
+    with_code = {page for page in PAGES if languages[page] & RUN}
+    installs = {"CONTRIBUTING.md"}
+    assert with_code == {*GOES_ON, "docs/your_csv.md", "docs/tutorial.md"} | installs
+    assert set().union(*languages.values()) <= RUN | {"text", "text error", "text tree", "cron"}
+
+
+def test_readme_is_a_page_of_a_thousand_words() -> None:
+    assert len(without_blocks("README.md").split()) <= 1000
+    assert len(text("README.md").split()) <= 1100
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in LINK.findall(without_blocks(page)):
+        path, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        linked = (ROOT / page).parent / path if path else ROOT / page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked.read_text()), target
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    linked = {target.partition("#")[0] for target in LINK.findall(without_blocks("README.md"))}
+    assert {page for page in PAGES if page.startswith("docs/")} <= linked
+
+
+def anchors(markdown: str) -> set[str]:
+    """The names by which GitHub links to headings."""
+    headings = re.findall(r"^#+ (.*)$", BLOCK.sub("", markdown), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
