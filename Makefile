@@ -27,8 +27,8 @@ run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 test: $(INSTALLED) ## Run all tests but the long ones of faults, with coverage
 	$(BIN)/pytest -n 2 --dist worksteal -m "not faults" --cov --cov-report=term
 
-faults: $(INSTALLED) ## Run all tests of faults, long ones (-m faults) and short ones
-	$(BIN)/pytest -n 2 --dist worksteal tests/faults
+faults: $(INSTALLED) ## Run the long tests of faults, which make test leaves out
+	$(BIN)/pytest -n 2 --dist worksteal -m faults tests/faults
 
 lint: $(INSTALLED) ## Check style, types, import rules and notebooks
 	$(BIN)/ruff check .

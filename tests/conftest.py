@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from kedro.framework.project import pipelines
 
@@ -13,6 +14,10 @@ pytest.register_assert_rewrite("tests.helpers")
 
 from tests.helpers.once import Once  # noqa: E402
 from tests.helpers.project import TINY, Project  # noqa: E402
+
+# No property of the code is a matter of milliseconds, and a failure says how to repeat it.
+hypothesis.settings.register_profile("untimed", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

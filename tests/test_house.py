@@ -1,0 +1,51 @@
+"""The form of the code: small files that say what they are, and tests that share helpers alone."""
+
+import ast
+from pathlib import Path
+
+from tests.helpers.project import ROOT
+
+PACKAGE = ROOT / "src/tabular_lstm"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 300
+
+
+def imported(path: Path) -> set[str]:
+    """The names of the modules that a file imports, and of what it imports from them."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_no_file_is_longer_than_300_lines() -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in MODULES}
+    assert {str(path): count for path, count in lines.items() if count > LONGEST} == {}
+
+
+def test_every_package_and_every_module_opens_with_what_it_is() -> None:
+    assert {path.parent / "__init__.py" for path in MODULES} <= set(MODULES)
+    docstrings = {str(path): ast.get_docstring(ast.parse(path.read_text())) for path in MODULES}
+    assert [path for path, docstring in docstrings.items() if not docstring] == []
+
+
+def test_a_pipeline_is_its_nodes_and_their_wiring_alone() -> None:
+    files = [path for path in (PACKAGE / "pipelines").rglob("*.*") if path.suffix != ".pyc"]
+    of_pipelines = {str(path.relative_to(PACKAGE / "pipelines")) for path in files} - {
+        "__init__.py"
+    }
+    names = {path.split("/")[0] for path in of_pipelines}
+    assert "data_processing" in names
+    for name in names:
+        whole = {f"{name}/{file}" for file in ("__init__.py", "nodes.py", "pipeline.py")}
+        found = {path for path in of_pipelines if path.startswith(f"{name}/")}
+        assert whole - {f"{name}/nodes.py"} <= found <= whole
+
+
+def test_tests_share_helpers_alone() -> None:
+    for path in (ROOT / "tests").rglob("*.py"):
+        shared = {name for name in imported(path) if name.split(".")[0] == "tests"}
+        assert all(name.startswith("tests.helpers.") for name in shared), path
