@@ -6,10 +6,12 @@ import pytest
 from sklearn import metrics as sk
 
 from tabular_lstm.judging import figures
+from tabular_lstm.judging.metrics import ConfusionMatrix, point_metrics
+from tabular_lstm.judging.names import MODELS
 
 LABELS = np.array([0, 0, 1, 1, 0, 1])
 PREDICTIONS = {
-    "network": np.array([0.1, 0.6, 0.4, 0.9, 0.3, 1.0]),
+    "candidate": np.array([0.1, 0.6, 0.4, 0.9, 0.3, 1.0]),
     "majority_class": np.full(6, 0.5),
     "logistic_regression": np.array([0.2, 0.3, 0.8, 0.7, 0.4, 0.6]),
     "hist_gradient_boosting": np.array([0.9, 0.1, 0.2, 0.8, 0.5, 0.5]),
@@ -51,10 +53,10 @@ def test_learning_curve_of_one_network_without_held_out_rows() -> None:
 
 
 def test_roc_has_a_curve_of_every_model() -> None:
-    figure = figures.roc(LABELS, PREDICTIONS)
+    figure = figures.roc_curve(LABELS, PREDICTIONS)
     assert len(figure.data) == 4
     for model, probabilities in PREDICTIONS.items():
-        curve = trace(figure, figures.NAMES[model])
+        curve = trace(figure, MODELS[model])
         x, y = np.asarray(curve.x), np.asarray(curve.y)
         assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
         area = sk.roc_auc_score(LABELS, probabilities)
@@ -63,10 +65,10 @@ def test_roc_has_a_curve_of_every_model() -> None:
 
 
 def test_precision_recall_has_a_curve_of_every_model() -> None:
-    figure = figures.precision_recall(LABELS, PREDICTIONS)
+    figure = figures.precision_recall_curve(LABELS, PREDICTIONS)
     assert len(figure.data) == 4
     for model, probabilities in PREDICTIONS.items():
-        curve = trace(figure, figures.NAMES[model])
+        curve = trace(figure, MODELS[model])
         recall, precision = np.asarray(curve.x), np.asarray(curve.y)
         mean = sk.average_precision_score(LABELS, probabilities)
         assert -np.sum(np.diff(recall) * precision[:-1]) == pytest.approx(mean)
@@ -74,41 +76,39 @@ def test_precision_recall_has_a_curve_of_every_model() -> None:
 
 
 def test_calibration_has_the_bins_of_every_model_beside_the_perfect_line() -> None:
-    figure = figures.calibration(LABELS, PREDICTIONS)
+    figure = figures.calibration_curve(LABELS, PREDICTIONS)
     assert len(figure.data) == 5
     perfect = trace(figure, "perfect")
     assert list(perfect.x) == list(perfect.y) == [0, 1]
-    constant = trace(figure, figures.NAMES["majority_class"])
+    constant = trace(figure, MODELS["majority_class"])
     assert (list(constant.x), list(constant.y)) == ([0.5], [0.5])
     assert list(constant.text) == ["6 rows"]
-    network = trace(figure, "network")
+    candidate = trace(figure, "candidate")
     # 0.9 and 1.0 share the last bin.
-    assert list(network.x) == pytest.approx([0.1, 0.3, 0.4, 0.6, 0.95])
-    assert list(network.y) == [0, 0, 1, 0, 1]
-    assert list(network.text) == ["1 rows", "1 rows", "1 rows", "1 rows", "2 rows"]
+    assert list(candidate.x) == pytest.approx([0.1, 0.3, 0.4, 0.6, 0.95])
+    assert list(candidate.y) == [0, 0, 1, 0, 1]
+    assert list(candidate.text) == ["1 rows", "1 rows", "1 rows", "1 rows", "2 rows"]
 
 
 def test_each_model_keeps_its_color() -> None:
     drawn = (
-        figures.roc(LABELS, PREDICTIONS),
-        figures.precision_recall(LABELS, PREDICTIONS),
-        figures.calibration(LABELS, PREDICTIONS),
+        figures.roc_curve(LABELS, PREDICTIONS),
+        figures.precision_recall_curve(LABELS, PREDICTIONS),
+        figures.calibration_curve(LABELS, PREDICTIONS),
     )
-    for model, name in figures.NAMES.items():
+    for model in PREDICTIONS:
         for figure in drawn[:2]:
-            assert trace(figure, name).line.color == figures.COLORS[model]
-        assert trace(drawn[2], name).marker.color == figures.COLORS[model]
-    assert len(set(figures.COLORS.values())) == 4
+            assert trace(figure, MODELS[model]).line.color == figures.COLORS[model]
+        assert trace(drawn[2], MODELS[model]).marker.color == figures.COLORS[model]
+    assert figures.COLORS.keys() == MODELS.keys() == {*PREDICTIONS, "champion"}
+    assert len(set(figures.COLORS.values())) == 5
 
 
 def test_confusion_matrix_has_actual_classes_in_rows_and_predicted_in_columns() -> None:
-    counts = {
-        "true_negatives": 50,
-        "false_positives": 7,
-        "false_negatives": 11,
-        "true_positives": 32,
-    }
-    figure = figures.confusion_matrix(counts, positive="sick", negative="well")
+    counts = ConfusionMatrix(
+        true_negatives=50, false_positives=7, false_negatives=11, true_positives=32
+    )
+    figure = figures.confusion_matrix(counts, {0: "well", 1: "sick"})
     (heatmap,) = figure.data
     cells = {
         (actual, predicted): heatmap.z[row][column]
@@ -132,7 +132,7 @@ def test_most_important_feature_stands_on_top() -> None:
         "age": {"mean": 0.1, "std": 0.01},
         "bmi": {"mean": -0.01, "std": 0.03},
     }
-    (bars,) = figures.permutation_importance(importances).data
+    (bars,) = figures.importance_chart(importances).data
     assert bars.orientation == "h"
     # Plotly draws the last one on top.
     assert list(bars.y) == ["bmi", "age", "glucose"]
@@ -142,7 +142,7 @@ def test_most_important_feature_stands_on_top() -> None:
 
 def test_score_distribution_holds_the_rows_of_both_classes() -> None:
     figure = figures.score_distribution(
-        LABELS, PREDICTIONS["network"], 0.35, {0: "well", 1: "sick"}
+        LABELS, PREDICTIONS["candidate"], 0.35, {0: "well", 1: "sick"}
     )
     assert len(figure.data) == 2
     for name, probabilities in {
@@ -160,7 +160,7 @@ def test_score_distribution_holds_the_rows_of_both_classes() -> None:
 
 
 def test_every_probability_falls_into_a_bar() -> None:
-    figure = figures.score_distribution(LABELS, PREDICTIONS["network"], 0.5, {0: "no", 1: "yes"})
+    figure = figures.score_distribution(LABELS, PREDICTIONS["candidate"], 0.5, {0: "no", 1: "yes"})
     for bars in figure.data:
         assert sum(bars.y) == pytest.approx(1)
         assert min(bars.x) - bars.width / 2 >= -1e-9
@@ -169,29 +169,28 @@ def test_every_probability_falls_into_a_bar() -> None:
 
 def test_intervals_stand_side_by_side_in_the_colors_of_their_models() -> None:
     measured = {
-        model: {
-            "roc_auc": 0.8 - place / 10,
-            "log_loss": 0.4 + place / 10,
-            "interval": {
-                "roc_auc": [0.7 - place / 10, 0.85 - place / 10],
-                "log_loss": [0.3 + place / 10, 0.55 + place / 10],
-            },
-        }
-        for place, model in enumerate(["network", "champion", *list(PREDICTIONS)[1:]])
+        model: point_metrics(LABELS, PREDICTIONS["candidate"], 0.5).model_copy(
+            update={
+                "roc_auc": 0.8 - place / 10,
+                "log_loss": 0.4 + place / 10,
+                "interval": {
+                    "roc_auc": (0.7 - place / 10, 0.85 - place / 10),
+                    "log_loss": (0.3 + place / 10, 0.55 + place / 10),
+                },
+            }
+        )
+        for place, model in enumerate(["candidate", "champion", *list(PREDICTIONS)[1:]])
     }
     figure = figures.intervals(measured)
     assert len(figure.data) == 10
-    colors = figures.COLORS | {"champion": figures.CHAMPION_COLOR}
-    names = figures.NAMES | {"network": "candidate", "champion": "champion"}
     panels = {"roc_auc": ("y", figure.layout.xaxis), "log_loss": ("y2", figure.layout.xaxis2)}
     for metric, (panel, axis) in panels.items():
         lines = [line for line in figure.data if line.yaxis == panel]
         assert axis.title.text.startswith({"roc_auc": "ROC AUC", "log_loss": "log loss"}[metric])
         for line, (model, points) in zip(lines, measured.items(), strict=True):
-            low, high = points["interval"][metric]
-            assert list(line.x) == [low, points[metric], high]
-            assert set(line.y) == {line.name} == {names[model]}
-            assert line.line.color == line.marker.color == colors[model]
-    assert len(set(colors.values())) == 5
+            low, high = points.interval[metric]
+            assert list(line.x) == [low, getattr(points, metric), high]
+            assert set(line.y) == {line.name} == {MODELS[model]}
+            assert line.line.color == line.marker.color == figures.COLORS[model]
     # The first model on top.
     assert figure.layout.yaxis.autorange == figure.layout.yaxis2.autorange == "reversed"

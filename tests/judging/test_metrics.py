@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from sklearn import metrics as sk
 
 from tabular_lstm.judging import metrics
 from tabular_lstm.judging.metrics import (
+    ConfusionMatrix,
+    Metrics,
     bootstrap,
     calibration_bins,
     expected_calibration_error,
@@ -21,7 +24,7 @@ from tabular_lstm.judging.metrics import (
 
 LABELS = np.array([0, 0, 1, 1, 1])
 PROBABILITIES = np.array([0.1, 0.6, 0.4, 0.5, 0.9])
-NETWORK = {"network": 0.5}
+THRESHOLD = {"one": 0.5}
 
 
 def noisy(rows: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -31,62 +34,94 @@ def noisy(rows: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return labels, np.clip(0.3 + 0.4 * labels + rng.normal(0, 0.25, rows), 0.01, 0.99)
 
 
+def counts_of(measured: Metrics) -> list[int]:
+    """The confusion matrix, row by row."""
+    return list(measured.confusion_matrix.model_dump().values())
+
+
 # Points
 
 
 def test_point_metrics_by_hand() -> None:
     measured = point_metrics(LABELS, PROBABILITIES, 0.5)
     # Of the six pairs of a positive and a negative, 0.4 and 0.5 rank below 0.6.
-    assert measured["roc_auc"] == pytest.approx(4 / 6)
-    assert measured["accuracy"] == pytest.approx(3 / 5)
+    assert measured.roc_auc == pytest.approx(4 / 6)
+    assert measured.accuracy == pytest.approx(3 / 5)
     # Positives found at ranks 1, 3 and 4.
-    assert measured["average_precision"] == pytest.approx((1 / 1 + 2 / 3 + 3 / 4) / 3)
-    assert measured["log_loss"] == pytest.approx(-np.log([0.9, 0.4, 0.4, 0.5, 0.9]).mean())
-    assert measured["brier_score"] == pytest.approx((0.01 + 0.36 + 0.36 + 0.25 + 0.01) / 5)
+    assert measured.average_precision == pytest.approx((1 / 1 + 2 / 3 + 3 / 4) / 3)
+    assert measured.log_loss == pytest.approx(-np.log([0.9, 0.4, 0.4, 0.5, 0.9]).mean())
+    assert measured.brier_score == pytest.approx((0.01 + 0.36 + 0.36 + 0.25 + 0.01) / 5)
     # Every row is alone in its bin.
-    assert measured["expected_calibration_error"] == pytest.approx(
-        (0.1 + 0.6 + 0.6 + 0.5 + 0.1) / 5
+    assert measured.expected_calibration_error == pytest.approx((0.1 + 0.6 + 0.6 + 0.5 + 0.1) / 5)
+    assert measured.confusion_matrix == ConfusionMatrix(
+        true_negatives=1, false_positives=1, false_negatives=1, true_positives=2
     )
-    assert measured["confusion_matrix"] == {
-        "true_negatives": 1,
-        "false_positives": 1,
-        "false_negatives": 1,
-        "true_positives": 2,
-    }
-    assert measured["decision_threshold"] == 0.5
+    assert measured.decision_threshold == 0.5
 
 
 def test_point_metrics_agree_with_scikit_learn() -> None:
     labels, probabilities = noisy()
     measured = point_metrics(labels, probabilities, 0.4)
     decided = probabilities >= 0.4
-    assert measured["accuracy"] == pytest.approx(sk.accuracy_score(labels, decided))
-    assert measured["brier_score"] == pytest.approx(sk.brier_score_loss(labels, probabilities))
-    assert measured["log_loss"] == pytest.approx(sk.log_loss(labels, probabilities))
-    assert measured["roc_auc"] == pytest.approx(sk.roc_auc_score(labels, probabilities))
-    assert list(measured["confusion_matrix"].values()) == [
-        *sk.confusion_matrix(labels, decided).ravel()
-    ]
+    assert measured.accuracy == pytest.approx(sk.accuracy_score(labels, decided))
+    assert measured.brier_score == pytest.approx(sk.brier_score_loss(labels, probabilities))
+    assert measured.log_loss == pytest.approx(sk.log_loss(labels, probabilities))
+    assert measured.roc_auc == pytest.approx(sk.roc_auc_score(labels, probabilities))
+    assert counts_of(measured) == [*sk.confusion_matrix(labels, decided).ravel()]
 
 
 @pytest.mark.parametrize(
     ("threshold", "positives"), [(0.1, 5), (0.5, 3), (0.51, 2), (0.6, 2), (0.95, 0)]
 )
 def test_a_row_on_the_threshold_is_positive(threshold: float, positives: int) -> None:
-    matrix = point_metrics(LABELS, PROBABILITIES, threshold)["confusion_matrix"]
-    assert matrix["false_positives"] + matrix["true_positives"] == positives
+    matrix = point_metrics(LABELS, PROBABILITIES, threshold).confusion_matrix
+    assert matrix.false_positives + matrix.true_positives == positives
 
 
 def test_confusion_matrix_has_four_counts_when_one_class_is_decided() -> None:
-    matrix = point_metrics(LABELS, np.full(5, 0.2), 0.5)["confusion_matrix"]
-    assert list(matrix.values()) == [2, 0, 3, 0]
+    assert counts_of(point_metrics(LABELS, np.full(5, 0.2), 0.5)) == [2, 0, 3, 0]
 
 
 def test_point_metrics_are_plain_json() -> None:
+    written = point_metrics(LABELS, PROBABILITIES, 0.5).model_dump(mode="json")
+    assert json.loads(json.dumps(written, allow_nan=False)) == written
+    assert {type(value) for value in written.values()} == {float, dict}
+    assert {type(count) for count in written["confusion_matrix"].values()} == {int}
+
+
+def test_metrics_come_back_from_json_as_they_were() -> None:
     measured = point_metrics(LABELS, PROBABILITIES, 0.5)
-    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
-    assert {type(value) for value in measured.values()} == {float, dict}
-    assert {type(count) for count in measured["confusion_matrix"].values()} == {int}
+    with_intervals = measured.model_copy(
+        update={"interval": {"roc_auc": (0.1 + 0.2, 1.0), "log_loss": (1 / 3, np.inf)}}
+    )
+    for judged in (measured, with_intervals):
+        text = json.dumps(judged.model_dump(mode="json"))
+        assert Metrics.model_validate(json.loads(text)) == judged
+        assert Metrics.model_validate_json(judged.model_dump_json()) == judged
+
+
+def test_what_is_no_number_comes_back_from_json_as_no_number() -> None:
+    """Of a resample with one class alone, or of rows without a second class."""
+    unknown = point_metrics(LABELS, PROBABILITIES, 0.5).model_copy(
+        update={"roc_auc": np.nan, "interval": {"roc_auc": (np.nan, np.nan)}}
+    )
+    for back in (
+        Metrics.model_validate(json.loads(json.dumps(unknown.model_dump(mode="json")))),
+        Metrics.model_validate_json(unknown.model_dump_json()),
+    ):
+        assert np.isnan([back.roc_auc, *back.interval["roc_auc"]]).all()
+        assert back.log_loss == unknown.log_loss
+
+
+def test_metrics_cannot_be_changed_and_know_their_fields() -> None:
+    measured = point_metrics(LABELS, PROBABILITIES, 0.5)
+    for value, field in ((measured, "roc_auc"), (measured.confusion_matrix, "true_positives")):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(value, field, 1)
+    with pytest.raises(ValidationError, match="auc_roc"):
+        Metrics.model_validate({**measured.model_dump(), "auc_roc": 0.5})
+    with pytest.raises(ValidationError, match="log_loss"):
+        Metrics.model_validate(measured.model_dump(exclude={"log_loss"}))
 
 
 # Calibration
@@ -156,21 +191,21 @@ def test_each_row_of_counts_has_its_own_auc() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_intervals_hold_the_point(seed: int) -> None:
     labels, probabilities = noisy(seed=seed)
-    resampled = bootstrap(labels, {"network": probabilities}, NETWORK, 500, 0)["network"]
+    resampled = bootstrap(labels, {"one": probabilities}, THRESHOLD, 500, 0)["one"]
     measured = point_metrics(labels, probabilities, 0.5)
     assert set(resampled) == {"accuracy", "roc_auc", "log_loss"}
     for metric, values in resampled.items():
         assert values.shape == (500,)
         low, high = interval(values)
-        assert low < measured[metric] < high
-        assert np.mean(values) == pytest.approx(measured[metric], abs=0.02)
+        assert low < getattr(measured, metric) < high
+        assert np.mean(values) == pytest.approx(getattr(measured, metric), abs=0.02)
 
 
 def test_more_rows_narrow_the_interval() -> None:
     widths = []
     for rows in (50, 800):
         labels, probabilities = noisy(rows)
-        resampled = bootstrap(labels, {"network": probabilities}, NETWORK, 300, 0)["network"]
+        resampled = bootstrap(labels, {"one": probabilities}, THRESHOLD, 300, 0)["one"]
         low, high = interval(resampled["roc_auc"])
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
@@ -181,15 +216,14 @@ def test_resamples_cost_a_sure_mistake_as_the_point_does(wrong: float) -> None:
     labels = np.array([0, 1] * 10)
     probabilities = np.where(labels == 1, wrong, 1 - wrong)
     measured = point_metrics(labels, probabilities, 0.5)
-    resampled = bootstrap(labels, {"network": probabilities}, NETWORK, 100, 0)["network"]
-    np.testing.assert_allclose(resampled["log_loss"], measured["log_loss"], rtol=1e-6)
+    resampled = bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, 0)["one"]
+    np.testing.assert_allclose(resampled["log_loss"], measured.log_loss, rtol=1e-6)
 
 
 def test_seed_decides_the_resamples() -> None:
     labels, probabilities = noisy()
     once, again, other = (
-        bootstrap(labels, {"network": probabilities}, NETWORK, 100, seed)["network"]
-        for seed in (3, 3, 4)
+        bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, seed)["one"] for seed in (3, 3, 4)
     )
     for metric, values in once.items():
         np.testing.assert_array_equal(values, again[metric])
@@ -198,14 +232,14 @@ def test_seed_decides_the_resamples() -> None:
 
 def test_models_are_measured_on_the_same_resamples() -> None:
     labels, probabilities = noisy()
-    models = {"network": probabilities, "other": 1 - probabilities, "same": probabilities.copy()}
+    models = {"one": probabilities, "other": 1 - probabilities, "same": probabilities.copy()}
     resampled = bootstrap(labels, models, dict.fromkeys(models, 0.5), 100, 0)
     assert set(resampled) == set(models)
-    for metric, values in resampled["network"].items():
-        assert interval(values - resampled["same"][metric]) == [0.0, 0.0]
+    for metric, values in resampled["one"].items():
+        assert interval(values - resampled["same"][metric]) == (0.0, 0.0)
     # Of a reversed ranking the AUC is 1 - AUC in every resample, not just on average.
     np.testing.assert_allclose(
-        resampled["other"]["roc_auc"], 1 - resampled["network"]["roc_auc"], atol=1e-12
+        resampled["other"]["roc_auc"], 1 - resampled["one"]["roc_auc"], atol=1e-12
     )
 
 
@@ -214,7 +248,7 @@ def test_each_model_is_decided_at_its_own_threshold() -> None:
     thresholds = {"low": 0.2, "high": 0.7, "none": 1.1, "all": 0.0}
     resampled = bootstrap(labels, dict.fromkeys(thresholds, probabilities), thresholds, 400, 0)
     for name, threshold in thresholds.items():
-        expected = point_metrics(labels, probabilities, threshold)["accuracy"]
+        expected = point_metrics(labels, probabilities, threshold).accuracy
         assert resampled[name]["accuracy"].mean() == pytest.approx(expected, abs=0.01)
         np.testing.assert_array_equal(resampled[name]["roc_auc"], resampled["low"]["roc_auc"])
         np.testing.assert_array_equal(resampled[name]["log_loss"], resampled["low"]["log_loss"])
@@ -223,13 +257,13 @@ def test_each_model_is_decided_at_its_own_threshold() -> None:
 
 
 def test_a_resample_counts_a_row_on_the_threshold_as_positive() -> None:
-    resampled = bootstrap(np.array([0, 1]), {"network": np.array([0.2, 0.5])}, NETWORK, 100, 0)
-    assert set(resampled["network"]["accuracy"]) == {1.0}
+    resampled = bootstrap(np.array([0, 1]), {"one": np.array([0.2, 0.5])}, THRESHOLD, 100, 0)
+    assert set(resampled["one"]["accuracy"]) == {1.0}
 
 
 def test_a_resample_of_one_class_has_no_auc() -> None:
     labels, probabilities = np.array([0, 0, 0, 1]), np.array([0.2, 0.6, 0.3, 0.5])
-    resampled = bootstrap(labels, {"network": probabilities}, NETWORK, 300, 0)["network"]
+    resampled = bootstrap(labels, {"one": probabilities}, THRESHOLD, 300, 0)["one"]
     without = np.isnan(resampled["roc_auc"])
     # A resample lacks the one positive row with probability (3 / 4) ** 4 = 0.32.
     assert 0.2 < without.mean() < 0.45
@@ -241,9 +275,9 @@ def test_a_resample_of_one_class_has_no_auc() -> None:
 @pytest.mark.parametrize("block_cells", [1, 200, 7 * 200, 99 * 200])
 def test_block_size_changes_nothing(block_cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     labels, probabilities = noisy()
-    whole = bootstrap(labels, {"network": probabilities}, NETWORK, 100, 0)["network"]
+    whole = bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, 0)["one"]
     monkeypatch.setattr(metrics, "BLOCK_CELLS", block_cells)
-    in_blocks = bootstrap(labels, {"network": probabilities}, NETWORK, 100, 0)["network"]
+    in_blocks = bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, 0)["one"]
     for metric, values in whole.items():
         np.testing.assert_allclose(in_blocks[metric], values, rtol=1e-12)
 

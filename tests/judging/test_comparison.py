@@ -1,0 +1,199 @@
+"""Differences of models on the same rows are paired, and their bounds keep their confidence."""
+
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from tabular_lstm.judging.comparison import WORSE, Comparison, Difference, Judged, _bounds
+from tabular_lstm.judging.gate import not_shown
+from tabular_lstm.judging.metrics import point_metrics
+from tabular_lstm.parameters import Tolerance
+
+
+def judge(labels: np.ndarray, resamples: int = 1000, seed: int = 0, **models: np.ndarray) -> Judged:
+    return Judged.of(labels, models, dict.fromkeys(models, 0.5), resamples, seed)
+
+
+def compare(
+    labels: np.ndarray, one: np.ndarray, other: np.ndarray, confidence: float = 0.95
+) -> dict[str, Difference]:
+    return judge(labels, one=one, other=other).compare("one", "other", confidence).by_metric()
+
+
+def rows(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw probabilities, and labels by them."""
+    rng = np.random.default_rng(seed)
+    probabilities = rng.uniform(0.02, 0.98, count)
+    return (rng.random(count) < probabilities).astype(int), probabilities
+
+
+def blurred(probabilities: np.ndarray, share: float, seed: int = 1) -> np.ndarray:
+    """Mix noise in."""
+    noise = np.random.default_rng(seed).uniform(0.02, 0.98, len(probabilities))
+    return (1 - share) * probabilities + share * noise
+
+
+def test_a_worse_model_is_worse_on_both_sides_of_the_bounds() -> None:
+    labels, p = rows(2000)
+    compared = compare(labels, blurred(p, 0.8), p)
+    loss, auc = compared["log_loss"], compared["roc_auc"]
+    assert 0 < loss.at_best < loss.difference < loss.at_worst
+    assert auc.at_worst < auc.difference < auc.at_best < 0
+    assert not_shown(compared, Tolerance(log_loss=0.02, roc_auc=0.02)).keys() == WORSE.keys()
+
+
+def test_swapping_the_models_swaps_the_bounds() -> None:
+    labels, p = rows(500)
+    there, back = compare(labels, blurred(p, 0.3), p), compare(labels, p, blurred(p, 0.3))
+    for metric in WORSE:
+        for name, other in (("difference", "difference"), ("at_worst", "at_best")):
+            assert getattr(there[metric], name) == pytest.approx(-getattr(back[metric], other))
+        assert there[metric].detectable == pytest.approx(back[metric].detectable)
+
+
+def test_the_same_predictions_differ_by_nothing() -> None:
+    labels, p = rows(300)
+    compared = compare(labels, p, p)
+    for numbers in compared.values():
+        assert set(numbers.model_dump().values()) == {0}
+    assert not not_shown(compared, Tolerance(log_loss=0, roc_auc=0))
+
+
+def test_more_confidence_asks_for_more_and_more_rows_show_more() -> None:
+    labels, p = rows(400)
+    other = blurred(p, 0.1)
+    sure, surer = compare(labels, other, p), compare(labels, other, p, 0.99)
+    many = compare(*(np.tile(values, 16) for values in (labels, other, p)))
+    for metric, sign in WORSE.items():
+        assert sign * surer[metric].at_worst > sign * sure[metric].at_worst
+        assert surer[metric].detectable > sure[metric].detectable
+        assert many[metric].detectable == pytest.approx(sure[metric].detectable / 4, rel=0.15)
+
+
+def test_what_is_detectable_is_what_is_detected_four_times_of_five() -> None:
+    """On fresh rows with that true difference, the bound leaves no difference out at 80 %."""
+    labels, p = rows(200_000)
+    other = blurred(p, 0.22)
+    whole = difference_of(labels, other, p)
+    size = 600
+    tested = [
+        compare(labels[start : start + size], other[start : start + size], p[start : start + size])
+        for start in range(0, 120 * size, size)
+    ]
+    detectable = np.median([numbers["log_loss"].detectable for numbers in tested])
+    shown = np.mean([numbers["log_loss"].at_best > 0 for numbers in tested])
+    # The true difference is about the detectable one, so the share must be about 0.8.
+    assert whole == pytest.approx(detectable, rel=0.25)
+    assert 0.6 < shown < 0.95
+
+
+def difference_of(labels: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
+    """Of the log loss, on all rows."""
+    one_points, other_points = (point_metrics(labels, p, 0.5) for p in (one, other))
+    return one_points.log_loss - other_points.log_loss
+
+
+def test_ties_with_the_point_do_not_let_rounding_choose_the_bound() -> None:
+    values = np.r_[np.zeros(600), np.linspace(-0.03, 0.03, 400)]
+    bounds = [_bounds(values, point, 0.95) for point in (-1e-17, 0.0, 1e-17)]
+    assert len(set(bounds)) == 1
+
+
+def test_what_few_rows_decide_is_bounded_further_out() -> None:
+    """The bound moves to where the long tail is."""
+    rng = np.random.default_rng(0)
+    even, skewed = rng.normal(size=20_000), rng.exponential(size=20_000) - 1
+    assert _bounds(even, 0.0, 0.95)[1] == pytest.approx(np.quantile(even, 0.95), abs=0.05)
+    low, high = _bounds(skewed, 0.0, 0.95)
+    assert high > np.quantile(skewed, 0.95) + 0.3
+    assert low > np.quantile(skewed, 0.05)
+
+
+def test_no_values_have_no_bounds() -> None:
+    assert all(np.isnan(_bounds(np.array([]), 0.0, 0.95)))
+
+
+# Models judged together and one after the other
+
+
+def test_models_judged_later_have_the_numbers_of_models_judged_together() -> None:
+    """Same rows, number and seed of resamples: so champions need no second look at the others."""
+    labels, p = rows(200)
+    models = {"candidate": p, "baseline": blurred(p, 0.3), "champion": blurred(p, 0.2)}
+    models["champion"][7] = np.nan
+    together = judge(labels, **models)
+    first = judge(labels, candidate=models["candidate"], baseline=models["baseline"])
+    one_by_one = first.and_these(judge(labels, champion=models["champion"]))
+
+    assert one_by_one.points == together.points
+    assert one_by_one.without_probability == together.without_probability
+    assert list(one_by_one.probabilities) == list(models)
+    for name in models:
+        np.testing.assert_array_equal(one_by_one.probabilities[name], together.probabilities[name])
+        assert one_by_one.metrics(name) == together.metrics(name)
+        for other in models:
+            assert one_by_one.compare(name, other, 0.9) == together.compare(name, other, 0.9)
+            assert one_by_one.minus(name, other, "accuracy") == together.minus(
+                name, other, "accuracy"
+            )
+    assert list(first.points) == ["candidate", "baseline"]
+
+
+def test_models_judged_on_other_resamples_have_other_numbers() -> None:
+    labels, p = rows(200)
+    first, other = judge(labels, candidate=p), blurred(p, 0.2)
+    same, differing = (first.and_these(judge(labels, seed=s, champion=other)) for s in (0, 1))
+    assert same.compare("candidate", "champion", 0.9) != differing.compare(
+        "candidate", "champion", 0.9
+    )
+
+
+def test_a_row_without_a_probability_counts_as_wrong_for_that_model_alone() -> None:
+    labels, p = np.array([0, 1, 0, 1]), np.array([0.2, 0.9, 0.4, 0.7])
+    judged = judge(labels, whole=p, gaps=np.array([np.nan, np.nan, 0.4, 0.7]))
+    assert judged.without_probability == {"whole": 0, "gaps": 2}
+    assert judged.probabilities["whole"].tolist() == p.tolist()
+    assert judged.probabilities["gaps"].tolist() == [1, 0, 0.4, 0.7]
+    assert judged.points["whole"].accuracy == 1
+    assert judged.points["gaps"].accuracy == 0.5
+
+
+def test_a_models_metrics_have_the_intervals_of_its_resamples() -> None:
+    labels, p = rows(100)
+    judged = judge(labels, 100, one=p)
+    measured = judged.metrics("one")
+    assert measured.model_copy(update={"interval": {}}) == judged.points["one"]
+    for metric, (low, high) in measured.interval.items():
+        values = judged.resampled["one"][metric]
+        assert np.nanpercentile(values, [2.5, 97.5]).tolist() == [low, high]
+    assert judged.points["one"].interval == {}
+
+
+# Typed values
+
+
+def test_comparisons_cannot_be_changed_and_know_their_fields() -> None:
+    labels, p = rows(50)
+    judged = judge(labels, 50, one=p, other=blurred(p, 0.5))
+    compared = judged.compare("one", "other", 0.95)
+    for value, field in ((compared, "roc_auc"), (compared.roc_auc, "difference")):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(value, field, getattr(value, field))
+    with pytest.raises(FrozenInstanceError):
+        judged.points = {}  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="accuracy"):
+        Comparison.model_validate({**compared.model_dump(), "accuracy": compared.roc_auc})
+    with pytest.raises(ValidationError, match="at_worse"):
+        Difference.model_validate({**compared.roc_auc.model_dump(), "at_worse": 0.0})
+    assert compared.by_metric().keys() == WORSE.keys() == set(Comparison.model_fields)
+
+
+def test_comparisons_come_back_from_json_as_they_were() -> None:
+    unknown = Difference(difference=0.1 + 0.2, at_worst=np.nan, at_best=-1 / 3, detectable=np.nan)
+    compared = Comparison(log_loss=unknown, roc_auc=unknown)
+    back = Comparison.model_validate_json(compared.model_dump_json())
+    assert back.model_dump_json() == compared.model_dump_json()
+    assert np.isnan([back.roc_auc.at_worst, back.log_loss.detectable]).all()
+    assert (back.roc_auc.difference, back.roc_auc.at_best) == (0.1 + 0.2, -1 / 3)
