@@ -143,23 +143,14 @@ def assemble_metrics(
         the candidate's metrics with 95 % intervals; under `baselines` the same for each baseline,
         with the paired difference `network_minus_baseline`.
     """
-    baselines = {
-        name: {
-            **judged.metrics(name).model_dump(mode="json"),
-            "network_minus_baseline": {
-                metric: dict(
-                    zip(
-                        ("difference", "interval"),
-                        judged.minus(CANDIDATE, name, metric),
-                        strict=True,
-                    )
-                )
-                for metric in INTERVAL_METRICS
-            },
+    measured = {name: judged.metrics(name).model_dump(mode="json") for name in judged.points}
+    candidate_metrics = measured.pop(CANDIDATE)
+    for name, baseline in measured.items():
+        differences = {m: judged.minus(CANDIDATE, name, m) for m in INTERVAL_METRICS}
+        baseline["network_minus_baseline"] = {
+            metric: {"difference": difference, "interval": list(interval)}
+            for metric, (difference, interval) in differences.items()
         }
-        for name in judged.points
-        if name != CANDIDATE
-    }
     return {
         "run_id": run_id,
         "data": data_summary.counts(),
@@ -170,8 +161,8 @@ def assemble_metrics(
             "best_epoch": history["best_epoch"],
         },
         "evaluated_on": evaluated_on,
-        evaluated_on: judged.metrics(CANDIDATE).model_dump(mode="json"),
-        "baselines": baselines,
+        evaluated_on: candidate_metrics,
+        "baselines": measured,
     }
 
 

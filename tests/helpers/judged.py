@@ -1,0 +1,58 @@
+"""Rows that judge, small enough to look at, and what a candidate and baselines say of them."""
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.rows.schema import Schema
+
+BASELINES = ["majority_class", "logistic_regression", "hist_gradient_boosting"]
+
+
+def schema_of(features: int = 4, categories: dict[str, int] | None = None) -> Schema:
+    """A schema of up to four features, some with so many categories."""
+    return Schema(
+        features=["a", "b", "c", "d"][:features],
+        steps=2,
+        features_per_step=2,
+        categories={
+            name: [f"{place:03}" for place in range(count)]
+            for name, count in (categories or {}).items()
+        },
+        missing={},
+        mean=[0.0] * features,
+        variance=[1.0] * features,
+        label="state",
+        positive_class="sick",
+        negative_class="well",
+    )
+
+
+def rows_of(count: int, seed: int = 0) -> tuple[np.ndarray, pd.Series]:
+    """Sequences whose third feature tells the classes apart, and labels under row numbers."""
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(count) % 3 == 0).astype("int64")
+    sequences = rng.normal(size=(count, 2, 2)).astype(np.float32)
+    sequences[:, 1, 0] += 2 * labels
+    index = pd.Index(rng.permutation(count) + 1, name="row")
+    return sequences, pd.Series(labels, index=index, name="state")
+
+
+def predictions_of(count: int = 90) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The predictions of a fair candidate and of three baselines, as the nodes give them."""
+    rng = np.random.default_rng(0)
+    labels = (np.arange(count) % 3 == 0).astype("int64")
+
+    def probabilities(skill: float) -> np.ndarray:
+        return np.clip(0.3 + skill * labels + rng.normal(0, 0.2, count), 0.01, 0.99)
+
+    candidate = pd.DataFrame(
+        {"row": np.arange(1, count + 1), "label": labels, "candidate": probabilities(0.3)}
+    )
+    baselines = pd.DataFrame(
+        {
+            "majority_class": np.full(count, labels.mean()),
+            "logistic_regression": probabilities(0.3),
+            "hist_gradient_boosting": probabilities(0.1),
+        }
+    )
+    return candidate, baselines

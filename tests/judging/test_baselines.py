@@ -1,0 +1,289 @@
+"""The baselines: fitted on the train rows alone, with a threshold that serves the objective."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_info
+
+from tabular_lstm.judging.baselines import predict_with_baselines
+from tabular_lstm.parameters import Costs, Evaluation, Objective, Training
+from tests.helpers.judged import BASELINES, rows_of, schema_of
+
+EVALUATION = Evaluation()
+OBJECTIVES = {
+    "accuracy": Objective(),
+    "f1": Objective(kind="f1"),
+    "costs": Objective(kind="costs", costs=Costs(false_positive=1, false_negative=5)),
+}
+NAN = float("nan")
+
+
+def baselines_of(
+    train: np.ndarray, labels: pd.Series, evaluated: np.ndarray, features: int = 4
+) -> pd.DataFrame:
+    predictions, _ = predict_with_baselines(
+        train, labels, evaluated, schema_of(features), Training(), EVALUATION
+    )
+    return predictions
+
+
+@pytest.fixture(scope="module")
+def judged() -> pd.DataFrame:
+    """The baselines' predictions of rows that they were not fitted on, with the rows' labels."""
+    fresh, labels = rows_of(90, seed=1)
+    return baselines_of(*rows_of(150), fresh).assign(label=labels.to_numpy())
+
+
+def test_each_baseline_gives_a_column_of_probabilities(judged: pd.DataFrame) -> None:
+    predictions = judged[BASELINES]
+    assert list(judged) == [*BASELINES, "label"]
+    assert len(predictions) == 90
+    assert predictions.to_numpy().min() >= 0
+    assert predictions.to_numpy().max() <= 1
+
+
+def test_majority_class_predicts_the_train_rows_share_of_positives(judged: pd.DataFrame) -> None:
+    np.testing.assert_allclose(judged["majority_class"], 50 / 150)
+
+
+@pytest.mark.parametrize("name", BASELINES[1:])
+def test_learned_baselines_rank_rows_they_were_not_fitted_on(
+    name: str, judged: pd.DataFrame
+) -> None:
+    assert roc_auc_score(judged["label"], judged[name]) > 0.7
+
+
+def test_baselines_take_missing_values() -> None:
+    train, labels = rows_of(120)
+    evaluated, _ = rows_of(30, seed=1)
+    train[::4, 0, 1] = NAN
+    evaluated[::2, 1, 0] = NAN
+    evaluated[0] = NAN
+    before = train.copy(), evaluated.copy()
+    predictions = baselines_of(train, labels, evaluated)
+    assert predictions.notna().all(axis=None)
+    np.testing.assert_array_equal(train, before[0])
+    np.testing.assert_array_equal(evaluated, before[1])
+
+
+def test_baselines_do_not_wait_for_busy_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+    fit = HistGradientBoostingClassifier.fit
+
+    def counted(self: Any, *arguments: Any, **options: Any) -> Any:
+        threads.append(max(pool["num_threads"] for pool in threadpool_info()))
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(HistGradientBoostingClassifier, "fit", counted)
+    train, labels = rows_of(60)
+    baselines_of(train, labels, train)
+    assert threads == [1] * 6
+
+
+@pytest.mark.parametrize("values", [0, 1])
+@pytest.mark.filterwarnings("error")
+def test_baselines_take_a_feature_with_hardly_any_value(values: int) -> None:
+    """Where a single row has one, some fold is fitted on none."""
+    train, labels = rows_of(120)
+    evaluated, _ = rows_of(30, seed=1)
+    train[values:, 1, 1] = NAN
+    evaluated[::2, 1, 1] = NAN
+    assert baselines_of(train, labels, evaluated).notna().all(axis=None)
+
+
+def test_baselines_do_not_see_padded_slots() -> None:
+    train, labels = rows_of(120)
+    evaluated, _ = rows_of(30, seed=1)
+    expected = baselines_of(train, labels, evaluated, features=3)
+    train[:, 1, 1], evaluated[:, 1, 1] = labels, 9.0
+    # To the bit: the same rows give the same baselines, whatever stands in the padded slot.
+    pd.testing.assert_frame_equal(
+        baselines_of(train, labels, evaluated, features=3), expected, check_exact=True
+    )
+
+
+def test_baselines_take_as_few_rows_of_a_class_as_the_split_lets_through() -> None:
+    train, labels = rows_of(60)
+    few = labels.where(labels.cumsum().le(2), 0)
+    predictions = baselines_of(train, few, train)
+    assert few.sum() == 2
+    np.testing.assert_allclose(predictions["majority_class"], 2 / 60)
+    assert predictions.notna().all(axis=None)
+
+
+# The baselines' categories
+
+
+def letters(count: int, categories: int = 4, seed: int = 0) -> tuple[np.ndarray, pd.Series]:
+    """Rows whose first feature, a category, tells the classes apart by whether its place is odd."""
+    rng = np.random.default_rng(seed)
+    sequences = rng.normal(size=(count, 2, 2)).astype(np.float32)
+    sequences[:, 0, 0] = rng.permutation(np.arange(count) % categories)
+    labels = (sequences[:, 0, 0] + (rng.random(count) < 0.1)) % 2
+    index = pd.RangeIndex(1, count + 1, name="row")
+    return sequences, pd.Series(labels.astype("int64"), index=index, name="state")
+
+
+def with_categories(
+    train: np.ndarray, labels: pd.Series, evaluated: np.ndarray, categories: dict[str, int]
+) -> pd.DataFrame:
+    schema = schema_of(categories=categories)
+    return predict_with_baselines(train, labels, evaluated, schema, Training(), EVALUATION)[0]
+
+
+def test_logistic_regression_gets_categories_one_hot_beside_standardized_numbers() -> None:
+    train, labels = letters(200)
+    evaluated, _ = letters(60, seed=1)
+    train[::9, 0, 0] = NAN
+    evaluated[:4, 0, 0] = NAN
+    predicted = with_categories(train, labels, evaluated, {"a": 4})["logistic_regression"]
+
+    def encoded(sequences: np.ndarray) -> np.ndarray:
+        place, *numbers = sequences.reshape(len(sequences), 4).T
+        # A missing category is a category of its own.
+        known = [*(place == known for known in range(4)), np.isnan(place)]
+        scaled = [
+            (number - fitted.mean()) / fitted.std()
+            for number, fitted in zip(numbers, train.reshape(-1, 4).T[1:], strict=True)
+        ]
+        return np.column_stack([*known, *scaled])
+
+    model = LogisticRegression(max_iter=1000).fit(encoded(train), labels)
+    expected = model.predict_proba(encoded(evaluated))[:, 1]
+    np.testing.assert_allclose(predicted, expected, atol=1e-3)
+
+
+def test_gradient_boosting_splits_categories_as_categories() -> None:
+    train, labels = letters(200, categories=20)
+    evaluated, _ = letters(60, categories=20, seed=1)
+    predicted = with_categories(train, labels, evaluated, {"a": 20})["hist_gradient_boosting"]
+
+    def boosted(categorical: list[int]) -> np.ndarray:
+        model = HistGradientBoostingClassifier(categorical_features=categorical, random_state=0)
+        model.fit(train.reshape(-1, 4), labels)
+        return model.predict_proba(evaluated.reshape(-1, 4))[:, 1]
+
+    np.testing.assert_array_equal(predicted, boosted([0]))
+    assert (predicted != boosted([])).any()
+
+
+def test_an_unseen_category_gets_a_probability_and_is_no_known_one() -> None:
+    train, labels = letters(200)
+    evaluated, _ = letters(6, seed=1)
+    evaluated[:] = evaluated[0]
+    evaluated[:, 0, 0] = [0, 1, 2, 3, 4, NAN]
+    predictions = with_categories(train, labels, evaluated, {"a": 4})
+    assert predictions.notna().all(axis=None)
+    known, unseen = np.split(predictions["logistic_regression"].to_numpy(), [4])
+    assert (unseen > known[[0, 2]].max()).all()
+    assert (unseen < known[[1, 3]].min()).all()
+
+
+def test_a_missing_category_tells_what_it_told_in_the_train_rows() -> None:
+    train, labels = letters(200)
+    train[:60, 0, 0] = NAN
+    labels.iloc[:60] = 1
+    evaluated, _ = letters(3, seed=1)
+    evaluated[:, 0, 0] = NAN
+    predictions = with_categories(train, labels, evaluated, {"a": 4})
+    assert (predictions[BASELINES[1:]] > 0.8).all(axis=None)
+
+
+@pytest.mark.parametrize("count", [1, 254, 255, 256])
+def test_baselines_take_any_number_of_categories(count: int) -> None:
+    """Boosting takes at most 255 of them; of a feature with more it splits the places."""
+    train, labels = letters(max(120, 2 * count), categories=count)
+    evaluated, other = letters(max(120, 2 * count), categories=count, seed=1)
+    evaluated[0, 0, 0], evaluated[1, 0, 0] = count, NAN
+    predictions = with_categories(train, labels, evaluated, {"a": count})
+    assert predictions.notna().all(axis=None)
+    if count > 1:
+        assert roc_auc_score(other[2:], predictions["logistic_regression"][2:]) > 0.8
+
+
+def test_all_features_may_be_categories_and_one_of_them_without_any() -> None:
+    sequences, labels = rows_of(120)
+    sequences[:] = np.random.default_rng(0).integers(4, size=sequences.shape)
+    sequences[::7, 0, 1] = NAN
+    sequences[:, 1, 1] = NAN
+    predictions = with_categories(sequences, labels, sequences, {"a": 4, "b": 4, "c": 4, "d": 0})
+    assert predictions.notna().all(axis=None)
+
+
+# The baselines' thresholds
+
+
+def noisy_letters() -> tuple[np.ndarray, pd.Series]:
+    """Rows with a category, missing numbers and labels that nothing tells for sure."""
+    train, labels = letters(150)
+    train[::8, 1, 0] = NAN
+    labels = labels.mask(np.random.default_rng(1).random(150) < 0.25, 0)
+    return train, labels
+
+
+@pytest.fixture(scope="module")
+def out_of_fold() -> dict[str, np.ndarray]:
+    """What the baselines give for the rows of each fold, fitted on the others, put by hand."""
+    train, labels = noisy_letters()
+    slots, truth = train.reshape(-1, 4), labels.to_numpy()
+    encoded = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), [0]), remainder=StandardScaler()
+    )
+    logistic = make_pipeline(encoded, LogisticRegression(max_iter=1000))
+    boosting = HistGradientBoostingClassifier(categorical_features=[0], random_state=0)
+    given = {name: np.empty(len(truth)) for name in BASELINES}
+    for fitted, held_out in StratifiedKFold(5, shuffle=True, random_state=0).split(slots, truth):
+        given["majority_class"][held_out] = truth[fitted].mean()
+        filled = np.where(np.isnan(slots), np.nanmedian(slots[fitted], axis=0), slots)
+        for name, model, rows in zip(
+            BASELINES[1:], (logistic, boosting), (filled, slots), strict=True
+        ):
+            model.fit(rows[fitted], truth[fitted])
+            given[name][held_out] = model.predict_proba(rows[held_out])[:, 1]
+    return given
+
+
+def worth(
+    labels: np.ndarray, probabilities: np.ndarray, threshold: float, objective: Objective
+) -> float:
+    """Measure what a threshold is worth to the objective, the more the better."""
+    called = probabilities >= threshold
+    hits = np.sum(called & (labels == 1))
+    false_positives, misses = np.sum(called & (labels == 0)), np.sum(~called & (labels == 1))
+    if objective.kind == "f1":
+        return float(2 * hits / (2 * hits + false_positives + misses))
+    costs = objective.costs
+    return -float(costs.false_positive * false_positives + costs.false_negative * misses)
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_each_baselines_threshold_serves_the_objective_best_out_of_fold(
+    kind: str, out_of_fold: dict[str, np.ndarray]
+) -> None:
+    objective = OBJECTIVES[kind]
+    train, labels = noisy_letters()
+    _, thresholds = predict_with_baselines(
+        train,
+        labels,
+        train[:1],
+        schema_of(categories={"a": 4}),
+        Training(objective=objective),
+        EVALUATION,
+    )
+    assert list(thresholds) == BASELINES
+    for name, probabilities in out_of_fold.items():
+        served = [
+            worth(labels.to_numpy(), probabilities, threshold, objective)
+            for threshold in [thresholds[name], *probabilities, 1.1]
+        ]
+        assert served[0] == max(served), name
+        assert type(thresholds[name]) is float

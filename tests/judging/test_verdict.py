@@ -1,0 +1,134 @@
+"""The verdict says of each baseline what the numbers say, and the worst news first."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.metrics import Metrics, point_metrics
+from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.verdict import compare_with_baselines
+from tests.helpers.judged import BASELINES
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Told(Judged):
+    """Judged models whose differences all have one interval."""
+
+    interval: Interval = (0, 0)
+    intervals: dict[str, Interval] = field(default_factory=dict)
+
+    def metrics(self, name: str) -> Metrics:
+        return self.points[name].model_copy(update={"interval": self.intervals})
+
+    def minus(self, one: str, other: str, metric: str) -> tuple[float, Interval]:
+        return (
+            getattr(self.points[one], metric) - getattr(self.points[other], metric),
+            self.interval,
+        )
+
+
+def judged_of(
+    baseline_auc: dict[str, float], interval: Interval, candidate_auc: float = 0.8, rows: int = 77
+) -> Judged:
+    """Models with these ROC AUCs, and one interval for the differences of all baselines."""
+    points = point_metrics(np.array([0, 1]), np.array([0.5, 0.5]), 0.5)
+    candidate = {"roc_auc": candidate_auc, "accuracy": 0.761, "log_loss": 0.512}
+    beside = {
+        name: {"roc_auc": baseline_auc.get(name, 0.5), "accuracy": 0.652} for name in BASELINES
+    }
+    return Told(
+        labels=np.arange(rows) % 2,
+        probabilities={},
+        without_probability={},
+        points={
+            name: points.model_copy(update=numbers)
+            for name, numbers in {CANDIDATE: candidate, **beside}.items()
+        },
+        resampled={},
+        interval=interval,
+        intervals={
+            "roc_auc": (0.701, 0.872),
+            "accuracy": (0.714, 0.803),
+            "log_loss": (0.455, 0.566),
+        },
+    )
+
+
+def sentences_of(judged: Judged, side: str = "test") -> list[str]:
+    return compare_with_baselines(judged, side)
+
+
+def about(sentences: list[str], name: str) -> str:
+    """The one sentence that compares the candidate with this baseline."""
+    (found,) = [sentence for sentence in sentences if name in sentence]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("baseline", "interval", "verdict"),
+    [
+        (0.7, (0.001, 0.2), "beats logistic regression:"),
+        (0.7, (-0.001, 0.2), "is ahead of logistic regression, within chance:"),
+        (0.7, (0.0, 0.2), "is ahead of logistic regression, within chance:"),
+        (0.9, (-0.2, 0.001), "is behind logistic regression, within chance:"),
+        (0.9, (-0.2, 0.0), "is behind logistic regression, within chance:"),
+        (0.9, (-0.2, -0.001), "loses to logistic regression:"),
+    ],
+)
+def test_the_interval_decides_the_verdict(
+    baseline: float, interval: Interval, verdict: str
+) -> None:
+    sentences = sentences_of(judged_of({"logistic_regression": baseline}, interval))
+    assert f"The candidate {verdict}" in about(sentences, "logistic regression")
+
+
+def test_an_equal_candidate_is_not_ahead() -> None:
+    judged = judged_of({"majority_class": 0.5}, (0.0, 0.0), candidate_auc=0.5)
+    sentence = about(sentences_of(judged), "majority class")
+    for verdict in ("beats", "ahead", "behind", "loses"):
+        assert verdict not in sentence
+
+
+def test_sentences_hold_the_numbers() -> None:
+    sentences = sentences_of(judged_of({"hist_gradient_boosting": 0.74}, (-0.034, 0.151)))
+    sentence = about(sentences, "gradient boosting")
+    for number in ("0.800 against 0.740", "+0.060", "[-0.034, +0.151]", "76.1 % against 65.2 %"):
+        assert number in sentence
+    summary = about(sentences, "77 test rows")
+    for number in ("0.800", "[0.701, 0.872]", "76.1 %", "[71.4, 80.3]", "0.512", "[0.455, 0.566]"):
+        assert number in summary
+
+
+def test_each_baseline_has_a_sentence_after_the_summary() -> None:
+    sentences = sentences_of(judged_of({}, (0.1, 0.3)))
+    assert len(sentences) == 4
+    assert "77 test rows" in sentences[0]
+    for name in ("majority class", "logistic regression", "gradient boosting"):
+        assert about(sentences[1:], name)
+
+
+def test_train_rows_are_called_train_rows() -> None:
+    assert "311 train rows" in sentences_of(judged_of({}, (0.1, 0.3), rows=311), "train")[0]
+
+
+@pytest.mark.parametrize(
+    ("baseline_auc", "first"),
+    [
+        ({"logistic_regression": 0.801}, True),
+        ({"logistic_regression": 0.9}, True),
+        ({"logistic_regression": 0.8}, False),
+        ({"logistic_regression": 0.799}, False),
+        ({"logistic_regression": 0.7, "hist_gradient_boosting": 0.9}, False),
+        ({"logistic_regression": 0.85, "hist_gradient_boosting": 0.9}, True),
+    ],
+)
+def test_logistic_regression_is_named_first_exactly_when_it_wins(
+    baseline_auc: dict[str, float], first: bool
+) -> None:
+    sentences = sentences_of(judged_of(baseline_auc, (-0.1, 0.1)))
+    assert ("logistic regression" in sentences[0]) is first
+    assert len(sentences) == 4
