@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from kedro.framework.session import KedroSession
 
-from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.serving.artifact import ChampionDataset
+from tests.helpers.errors import raises_data_error
 from tests.helpers.once import Once
 from tests.helpers.project import Project
 
@@ -277,7 +277,7 @@ def test_the_way_back_and_further_back(house: Retrainer) -> None:
         assert line["reason"] == (f"asked for the champion before: run {runs[back]} serves again")
         assert house.served() == hashes[back]
         assert house.champion().load().sha256 == hashes[back]
-    with pytest.raises(DataError) as refused:
+    with raises_data_error() as refused:
         house.roll_back()
     assert f"no champion before {runs[0]} to roll back to" in str(refused.value)
     assert f"restored: {', '.join(runs)}" in str(refused.value)
@@ -296,10 +296,10 @@ def test_what_cannot_be_restored_is_named(house: Retrainer) -> None:
     house.retrain(seed=1)
     kept = house.project.versions("06_models/candidate.keras")[0]
     before = house.served(), house.log_file.read_bytes()
-    with pytest.raises(DataError, match=r"Run 2020 never was a champion\. Champions that can be"):
+    with raises_data_error(match=r"Run 2020 never was a champion\. Champions that can be"):
         house.roll_back("2020")
     kept.write_bytes(kept.read_bytes()[:-1])
-    with pytest.raises(DataError, match=f"The artifact of run {first} is gone, or is not the one"):
+    with raises_data_error(match=f"The artifact of run {first} is gone, or is not the one"):
         house.roll_back()
     assert (house.served(), house.log_file.read_bytes()) == before
 
@@ -307,7 +307,7 @@ def test_what_cannot_be_restored_is_named(house: Retrainer) -> None:
 def test_starting_over_mends_a_champion_of_which_no_copy_is_left(house: Retrainer) -> None:
     house.champion_file.write_bytes(house.champion_file.read_bytes()[:1000])
     house.project.versions("06_models/candidate.keras")[-1].unlink()
-    with pytest.raises(DataError, match=r"retraining --params promotion\.start_over=true\."):
+    with raises_data_error(match=r"retraining --params promotion\.start_over=true\."):
         house.retrain(seed=1)
     assert house.retrain(seed=1, promotion={"start_over": True})["promoted"]
     assert house.champion().load().sha256 == house.served() == house.log()[-1]["sha256"]
@@ -317,9 +317,9 @@ def test_starting_over_mends_a_champion_of_which_no_copy_is_left(house: Retraine
 def test_a_champion_is_not_replaced_where_the_log_is_gone(house: Retrainer) -> None:
     log, served = house.log_file.read_bytes(), house.served()
     house.log_file.unlink()
-    with pytest.raises(DataError, match=r"promotions\.jsonl, names no champion\. Put"):
+    with raises_data_error(match=r"promotions\.jsonl, names no champion\. Put"):
         house.retrain(seed=1)
-    with pytest.raises(DataError, match="There is no champion yet: the promotion log names none"):
+    with raises_data_error(match="There is no champion yet: the promotion log names none"):
         house.roll_back()
     assert house.served() == served
     house.log_file.write_bytes(log)
@@ -482,7 +482,7 @@ def test_another_environment_has_a_champion_of_its_own(house: Retrainer) -> None
     assert house.served() == before
     # The way back is the environment's too.
     (folder / "06_models/champion.keras").write_bytes(b"cut off")
-    with pytest.raises(DataError, match=f"kedro run --env {env} --pipelines rollback --params ro"):
+    with raises_data_error(match=f"kedro run --env {env} --pipelines rollback --params ro"):
         house.project.run("retraining", env=env, **SMALL)
 
 

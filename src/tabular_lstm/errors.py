@@ -3,16 +3,13 @@
 import difflib
 from collections.abc import Sequence
 
-from kedro.io import DatasetError
-
 LISTED = 10
 
 
-class DataError(DatasetError, ValueError):
+class DataError(ValueError):
     """The input data cannot be used. The message is complete: no traceback is needed.
 
-    It is a `DatasetError` because Kedro passes that on unchanged out of a dataset's
-    `load` and wraps everything else, and a `ValueError` as scikit-learn's users expect.
+    Where a dataset raises it, Kedro wraps it in a `DatasetError`, with this one as `__cause__`.
     """
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.datasets.raw_csv import read_cells
-from tabular_lstm.errors import DataError
+from tests.helpers.errors import raises_data_error
 
 
 def read(text: str | bytes, **load_args: Any) -> list[list[str]]:
@@ -24,7 +24,7 @@ def read(text: str | bytes, **load_args: Any) -> list[list[str]]:
 
 def refusal(text: str | bytes, **load_args: Any) -> str:
     """Parse a CSV that can't be used and give the message."""
-    with pytest.raises(DataError) as error:
+    with raises_data_error() as error:
         read(text, **load_args)
     return str(error.value)
 
@@ -317,14 +317,14 @@ def test_it_reads_from_other_storage_than_the_disk() -> None:
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     file = tmp_path / "absent.csv"
-    with pytest.raises(DataError, match="no such file or directory") as error:
+    with raises_data_error(match="no such file or directory") as error:
         RawCSVDataset(filepath=str(file)).load()
     assert str(file) in str(error.value)
 
 
 def test_a_refusal_names_the_path(csv: Path) -> None:
     csv.write_text("")
-    with pytest.raises(DataError) as error:
+    with raises_data_error() as error:
         RawCSVDataset(filepath=str(csv)).load()
     assert str(csv) in str(error.value)
 
@@ -350,7 +350,7 @@ def days(tmp_path: Path) -> Path:
 
 def directory_refusal(folder: Path, **load_args: Any) -> str:
     """Read a directory that can't be used and give the message."""
-    with pytest.raises(DataError) as error:
+    with raises_data_error() as error:
         RawCSVDataset(filepath=str(folder), load_args=load_args).load()
     return str(error.value)
 

@@ -1,0 +1,42 @@
+"""What importing a module loads: neither Kedro nor TensorFlow where they are not needed."""
+
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tabular_lstm
+
+HEAVY = {"kedro", "kedro_datasets", "keras", "tensorflow"}
+
+
+def modules_of(room: str) -> list[str]:
+    """Name a room and its modules: a package, or a single file."""
+    folder = Path(tabular_lstm.__file__).parent / room
+    return [f"tabular_lstm.{room}"] + [
+        f"tabular_lstm.{room}.{module.name}" for module in pkgutil.iter_modules([str(folder)])
+    ]
+
+
+def loaded_by(statements: str) -> set[str]:
+    """Run statements in a fresh process and give which of the heavy libraries it loaded."""
+    program = f"import sys\n{statements}\nprint(*{{m.partition('.')[0] for m in sys.modules}})"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=120
+    )
+    return HEAVY & {*ended.stdout.split()}
+
+
+@pytest.mark.parametrize("room", ["parameters", "rows", "judging", "serving", "classifier"])
+def test_importing_loads_neither_kedro_nor_tensorflow(room: str) -> None:
+    assert loaded_by("import " + ", ".join(modules_of(room))) == set()
+
+
+def test_neither_does_importing_the_estimator_from_the_package() -> None:
+    assert loaded_by("from tabular_lstm import LSTMClassifier") == set()
+
+
+def test_the_network_needs_no_kedro() -> None:
+    assert loaded_by("import " + ", ".join(modules_of("network"))) == {"keras", "tensorflow"}
