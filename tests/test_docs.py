@@ -6,9 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from kedro.framework.project import pipelines
 
 from tests.helpers.project import ROOT, Project
 
@@ -185,6 +187,37 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_every_page_can_be_reached_from_the_readme() -> None:
     linked = {target.partition("#")[0] for target in LINK.findall(without_blocks("README.md"))}
     assert {page for page in PAGES if page.startswith("docs/")} <= linked
+
+
+def test_architecture_names_every_module() -> None:
+    (tree,) = [code for kind, code in BLOCK.findall(text("ARCHITECTURE.md")) if "tree" in kind]
+    rooms = tree.partition("src/tabular_lstm/")[2]
+    package = ROOT / "src/tabular_lstm"
+    modules = {path.stem for path in package.rglob("*.py") if path.stem != "__init__"}
+    assert modules - {path.name for path in (package / "pipelines").iterdir()} <= words(rooms)
+    for room in re.findall(r"^  (\w+)/ ", rooms, re.MULTILINE):
+        assert (package / room).is_dir(), room
+
+
+def test_architecture_names_every_node(project: Project) -> None:
+    flow = text("ARCHITECTURE.md").partition("## Data flow")[2].partition("\n## ")[0]
+    nodes = {
+        node.name.rpartition(".")[2] for pipeline in pipelines.values() for node in pipeline.nodes
+    }
+    # What holds for train rows holds for test rows.
+    assert {name.replace("test", "train") for name in nodes} <= words(flow)
+
+
+def test_architecture_gives_the_layers_that_are_checked() -> None:
+    rules = text("ARCHITECTURE.md").partition("## The rules")[2]
+    contracts = tomllib.loads(text("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    given = re.sub(r"\s+", " ", rules.replace("`", ""))
+    assert " → ".join(layers[layers.index("cli | settings | pipeline_registry") :]) in given
+
+
+def words(markdown: str) -> set[str]:
+    return set(re.findall(r"\w+", markdown))
 
 
 def anchors(markdown: str) -> set[str]:
