@@ -1,27 +1,28 @@
-"""Lines of a promotion log."""
+"""Entries of a promotion log."""
 
-from typing import Any
-
-
-def promotion(run: str, replaced: str | None = None) -> dict[str, Any]:
-    return decided(run, "promoted", run, replaced)
+from tabular_lstm.serving.decision import Action
+from tabular_lstm.serving.log import LogEntry
 
 
-def rejection(run: str, champion: str | None) -> dict[str, Any]:
-    return decided(run, "rejected", champion, None)
+def promotion(run: str, before: str | None = None) -> LogEntry:
+    return decided(run, "promoted", before, run)
 
 
-def rollback(run: str, champion: str, replaced: str) -> dict[str, Any]:
-    return decided(run, "rolled_back", champion, replaced)
+def rejection(run: str, champion: str | None) -> LogEntry:
+    return decided(run, "rejected", champion, champion)
 
 
-def decided(run: str, action: str, champion: str | None, replaced: str | None) -> dict[str, Any]:
-    return {
-        "run_id": run,
-        "time": "2026-11-25T02:15:00Z",
-        "action": action,
-        "reason": "to see",
-        "champion": champion,
-        "sha256": champion,
-        "replaced": replaced,
-    }
+def rollback(run: str, champion: str, before: str) -> LogEntry:
+    return decided(run, "rolled_back", before, champion)
+
+
+def decided(run: str, action: Action, before: str | None, now: str | None) -> LogEntry:
+    return LogEntry(
+        run_id=run,
+        time="2026-11-25T02:15:00Z",
+        action=action,
+        reason="to see",
+        served_before=before,
+        serves_now=now,
+        sha256=now,
+    )

@@ -39,7 +39,7 @@ class Store:
         Returns:
             None where the file is no champion's, or no promotion log belongs to it.
         """
-        outputs = path.absolute().parent.parent
+        outputs = path.parent.resolve().parent
         log = outputs / "08_reporting/promotions.jsonl"
         if path.name != "champion.keras" or not log.exists():
             return None

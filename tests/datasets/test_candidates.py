@@ -1,0 +1,57 @@
+"""The candidates' files are read, by run id, and written by nobody here."""
+
+from pathlib import Path
+
+import pytest
+from kedro.io import DatasetError
+
+from tabular_lstm.datasets.candidates import ArtifactDataset, VersionsDataset
+from tabular_lstm.serving.artifact import Artifact
+
+
+def candidate(folder: Path, run: str) -> Path:
+    path = folder / "candidate.keras" / run / "candidate.keras"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(f"of {run}".encode())
+    return path
+
+
+def test_versions_by_run_id_oldest_first(tmp_path: Path) -> None:
+    files = {run: candidate(tmp_path, run) for run in ("b", "a")}
+    config = {
+        "type": "tabular_lstm.datasets.candidates.ArtifactDataset",
+        "filepath": str(tmp_path / "candidate.keras"),
+    }
+    artifacts = VersionsDataset(config)
+    versions = artifacts.load()
+    assert list(versions) == ["a", "b"]
+    for run, load in versions.items():
+        assert load() == Artifact(files[run].read_bytes(), str(files[run]))
+    with pytest.raises(DatasetError, match="read only"):
+        artifacts.save(None)
+
+
+def test_a_version_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
+    """A damaged decision of long ago disturbs only who needs it."""
+    config = {"type": "json.JSONDataset", "filepath": str(tmp_path / "decision.json")}
+    for run, content in (("a", "{"), ("b", "[]")):
+        path = tmp_path / "decision.json" / run / "decision.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    versions = VersionsDataset(config).load()
+    assert versions["b"]() == []
+    with pytest.raises(DatasetError):
+        versions["a"]()
+
+
+def test_no_versions_yet(tmp_path: Path) -> None:
+    config = {"type": "json.JSONDataset", "filepath": str(tmp_path / "decision.json")}
+    assert VersionsDataset(config).load() == {}
+
+
+def test_an_artifact_is_not_written_by_its_reader(tmp_path: Path) -> None:
+    path = candidate(tmp_path, "a")
+    dataset = ArtifactDataset(str(path))
+    assert dataset.load().content == path.read_bytes()
+    with pytest.raises(DatasetError, match="read only"):
+        dataset.save(None)

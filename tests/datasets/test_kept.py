@@ -1,0 +1,58 @@
+"""What a run saves stays in memory for it, and is what a later run reads from the file."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.io import DatasetError, Version
+
+from tabular_lstm.datasets.kept import RowsDataset
+from tests.helpers.project import Project
+from tests.helpers.tables import write_people
+
+ROWS = pd.DataFrame({"age": [1.0, None], "color": ["red", None]}, index=[3, 8])
+
+
+def test_what_was_saved_is_loaded_without_the_file_until_it_is_released(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    dataset = RowsDataset(filepath=str(path), version=Version(None, "a"))
+    dataset.save(ROWS)
+    (file,) = path.glob("a/*")
+    content = file.read_bytes()
+    file.unlink()
+    assert dataset.load() is ROWS
+    dataset.release()
+    with pytest.raises(DatasetError):
+        dataset.load()
+    file.write_bytes(content)
+    pd.testing.assert_frame_equal(dataset.load(), ROWS)
+
+
+def test_what_could_not_be_saved_is_not_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    dataset = RowsDataset(filepath=str(tmp_path / "file/rows.parquet"))
+    with pytest.raises(DatasetError):
+        dataset.save(ROWS)
+    with pytest.raises(DatasetError):
+        dataset.load()
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_rows_in_memory_are_those_on_disk(
+    project: Project, monkeypatch: pytest.MonkeyPatch, names: bool
+) -> None:
+    if names:
+        write_people(project)
+    saved: dict[str, Any] = {}
+    save = RowsDataset.save
+
+    def watched(dataset: RowsDataset, data: pd.DataFrame) -> None:
+        save(dataset, data)
+        saved[Path(str(dataset._filepath)).stem] = data
+
+    monkeypatch.setattr(RowsDataset, "save", watched)
+    project.run("data_processing")
+    assert saved.keys() == {"train_rows", "test_rows"}
+    for side in ("train", "test"):
+        pd.testing.assert_frame_equal(project.rows(side), saved[f"{side}_rows"])

@@ -1,0 +1,80 @@
+"""A typed value as JSON: what is saved is loaded, and anything else is refused by name."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.io import DatasetError, Version
+
+from tabular_lstm.datasets.typed_json import TypedJSONDataset
+from tabular_lstm.errors import DataError
+from tabular_lstm.serving.decision import Decision
+from tests.helpers.decisions import decision
+from tests.helpers.logs import promotion
+from tests.helpers.networks import schema_of
+
+
+def dataset(path: Path, model: type) -> TypedJSONDataset:
+    return TypedJSONDataset(model=f"{model.__module__}.{model.__name__}", filepath=str(path))
+
+
+@pytest.mark.parametrize(
+    "value", [schema_of(names=(1,)), decision(True), decision(False, [promotion("a")])]
+)
+def test_what_is_saved_is_loaded(tmp_path: Path, value: Any) -> None:
+    path = tmp_path / "value.json"
+    dataset(path, type(value)).save(value)
+    assert dataset(path, type(value)).load() == value
+    assert json.loads(path.read_text()) == value.model_dump(mode="json")
+
+
+def test_a_version_holds_it_too(tmp_path: Path) -> None:
+    name = "tabular_lstm.serving.decision.Decision"
+    saving = TypedJSONDataset(
+        model=name, filepath=str(tmp_path / "decision.json"), version=Version(None, "a")
+    )
+    saving.save(decision(True))
+    reading = TypedJSONDataset(
+        model=name, filepath=str(tmp_path / "decision.json"), version=Version(None, None)
+    )
+    assert reading.load() == decision(True)
+    (tmp_path / "decision.json/a/decision.json").write_text("{}")
+    with pytest.raises(DataError, match=r"decision\.json/a/decision\.json: expected a Decision"):
+        reading.load()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        # As version 0.4 wrote it.
+        ({"serves_now": ..., "champion": {"run_id": "a"}}, "serves_now: Field required"),
+        ({"promoted": True}, "promoted: Extra inputs are not permitted"),
+        ({"judgement": {}}, "judgement.checks: Field required"),
+        ({"action": "restored"}, "action: Input should be"),
+    ],
+)
+def test_a_decision_of_another_form_is_refused(
+    tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    path = tmp_path / "decision.json"
+    old = {**decision(True).model_dump(mode="json"), **change}
+    path.write_text(json.dumps({name: value for name, value in old.items() if value is not ...}))
+    with pytest.raises(DataError) as refused:
+        dataset(path, Decision).load()
+    assert str(refused.value).startswith(f"{path}: expected a Decision as JSON; {said}")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '"promoted"', "", "{", '{"run_id"'])
+def test_a_damaged_file_is_refused_by_name(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "decision.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match="expected a Decision as JSON") as refused:
+        dataset(path, Decision).load()
+    assert str(path) in str(refused.value)
+
+
+def test_no_file_is_kedros_to_name(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"decision\.json"):
+        dataset(tmp_path / "decision.json", Decision).load()

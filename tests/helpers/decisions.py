@@ -1,0 +1,81 @@
+"""Decisions as the node `decide` makes them, of a few rows."""
+
+import numpy as np
+
+from tabular_lstm.judging import gate
+from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
+from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.parameters import Promotion
+from tabular_lstm.pipelines.promotion.nodes import decide
+from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.decision import Decision, Provenance
+from tabular_lstm.serving.log import LogEntry, standing
+
+CONTENT = b"the candidate"
+PROVENANCE = Provenance(
+    time="2026-11-25T02:15:00Z",
+    environment="base",
+    outputs="data",
+    run_command="kedro run",
+    packages={"python": "3.11"},
+    git_commit=None,
+    code_sha256="of the code",
+    parameters={"promotion": Promotion().model_dump()},
+    parameters_sha256="of the parameters",
+)
+DATA = DataSummary(
+    rows=40,
+    train_rows=0,
+    test_rows=40,
+    quarantined_rows=0,
+    superseded_rows=0,
+    sha256="of the data",
+    file="rows.csv",
+    valid_rows=40,
+    features=["age"],
+    label_share=0.5,
+    test_rows_sha256="of the test rows",
+    split={"salt": "a"},
+)
+
+
+def decision(accepted: bool, log: list[LogEntry] | None = None, run_id: str = "z") -> Decision:
+    """Decide about a candidate after what a log says; the champions are compared with.
+
+    Args:
+        accepted: Whether all checks passed; else the first did not.
+        log: The promotion log before.
+        run_id: Of the run that decides.
+    """
+    log = log or []
+    rng = np.random.default_rng(0)
+    labels = np.tile([0, 1], DATA.test_rows // 2)
+    runs = standing(log)
+    probabilities = {
+        name: np.clip(0.5 + sign * (labels - 0.5) * rng.uniform(0.5, 1, len(labels)), 0.01, 0.99)
+        for name, sign in (
+            (CANDIDATE, 0.9),
+            *((run, 0.8) for run in runs),
+            ("majority_class", 0),
+            ("logistic_regression", 0.5),
+            ("hist_gradient_boosting", 0.5),
+        )
+    }
+    judged = Judged.of(labels, probabilities, dict.fromkeys(probabilities, 0.5), 50, 0)
+    champions = [Champion(run_id=run, sha256=run, data=DATA) for run in runs]
+    promotion = Promotion()
+    return decide(
+        DataCheck(passed=accepted, sentence="as expected, or not", quarantined_fraction=0),
+        gate.check_floor(judged, promotion),
+        gate.check_champions(judged, champions, promotion),
+        ArtifactCheck(passed=True, sentence="the same", golden_rows=2, largest_difference=0),
+        judged,
+        champions,
+        Artifact(CONTENT, "candidate.keras"),
+        DATA,
+        log,
+        run_id,
+        PROVENANCE,
+    )

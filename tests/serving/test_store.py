@@ -1,0 +1,227 @@
+"""The champion is checked whenever it is read, and a stopped change of it is finished."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import sha256
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.log import append, read_log
+from tabular_lstm.serving.store import Store
+from tests.helpers.logs import promotion
+from tests.helpers.networks import ensemble_of, schema_of
+
+
+class House:
+    """A folder with candidates, a promotion log and a champion."""
+
+    def __init__(self, path: Path, run_command: str = "kedro run") -> None:
+        self.file = path / "06_models/champion.keras"
+        self.log = path / "08_reporting/promotions.jsonl"
+        self.store = Store(self.file, self.file.with_name("candidate.keras"), self.log, run_command)
+
+    def candidate(self, run: str, seed: int) -> bytes:
+        """Save a real network as the candidate of a run."""
+        path = self.kept(run)
+        path.parent.mkdir(parents=True)
+        ensemble_of(schema_of(), seed).save(path)
+        return path.read_bytes()
+
+    def kept(self, run: str) -> Path:
+        return self.store.candidates / run / "candidate.keras"
+
+    def record(self, run: str, content: bytes, before: str | None = None) -> None:
+        """Write the promotion of a run to the log, and nothing else."""
+        append(self.log, promotion(run, before).model_copy(update={"sha256": sha256(content)}))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """A champion of run a."""
+    house = House(tmp_path)
+    content = house.candidate("a", 0)
+    house.record("a", content)
+    house.store.put(Artifact(content, "a"))
+    return house
+
+
+def test_the_champion_is_the_promoted_file_to_the_byte(house: House) -> None:
+    loaded = house.store.champion()
+    assert loaded.content == house.file.read_bytes() == house.kept("a").read_bytes()
+    assert loaded.sha256 == read_log(house.log)[-1].sha256
+    assert loaded.network.schema == schema_of()
+    sequences = np.zeros((3, 2, 2), np.float32)
+    assert loaded.network(sequences).shape == (3, 1)
+
+
+def test_without_a_promotion_there_is_none(tmp_path: Path) -> None:
+    store = House(tmp_path).store
+    assert not store.exists()
+    with pytest.raises(DataError, match=r"no champion yet\. kedro run --pipelines retraining"):
+        store.champion()
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:100] + bytes([content[100] ^ 1]) + content[101:]
+
+
+@pytest.mark.parametrize("damage", [flipped, lambda content: content[:-1], lambda content: b""])
+def test_a_damaged_champion_is_refused_with_the_way_back(house: House, damage: Any) -> None:
+    whole = house.file.read_bytes()
+    house.file.write_bytes(damage(whole))
+    for use in (house.store.champion, house.store.settle):
+        with pytest.raises(DataError) as refused:
+            use()
+        message = str(refused.value)
+        assert f"{house.file} has SHA-256 {sha256(house.file.read_bytes())}" in message
+        assert f"expected {sha256(whole)} of run a" in message
+        # There is no champion before it, so that no other way is named.
+        assert message.endswith(
+            "put the artifact of run a back: kedro run --pipelines rollback --params "
+            "rollback.run_id=a."
+        )
+    assert house.file.read_bytes() == damage(whole)
+
+
+def test_where_no_copy_is_left_a_new_champion_is_the_way(house: House) -> None:
+    house.file.write_bytes(b"")
+    house.kept("a").unlink()
+    with pytest.raises(DataError) as refused:
+        house.store.champion()
+    assert "rollback" not in str(refused.value)
+    assert str(refused.value).endswith(
+        "kedro run --pipelines retraining --params promotion.start_over=true."
+    )
+
+
+def test_a_champion_that_the_log_does_not_know_is_not_replaced(house: House) -> None:
+    house.log.unlink()
+    for use in (house.store.champion, house.store.settle):
+        with pytest.raises(DataError) as refused:
+            use()
+        assert str(refused.value).startswith(
+            f"{house.file} is there, but the promotion log, {house.log}, "
+            "names no champion. Put back a copy"
+        )
+    assert house.store.exists()
+
+
+def test_a_promotion_stopped_after_its_line_holds_and_is_finished(house: House) -> None:
+    new = house.candidate("b", 1)
+    house.record("b", new, "a")
+    assert house.store.champion().content == new != house.file.read_bytes()
+    house.store.settle()
+    assert house.file.read_bytes() == new
+
+
+def test_a_first_promotion_stopped_after_its_line_holds_too(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    content = house.candidate("a", 0)
+    house.record("a", content)
+    assert house.store.exists()
+    assert house.store.champion().content == content
+    assert not house.file.exists()
+    house.store.settle()
+    assert house.file.read_bytes() == content
+
+
+def test_a_first_promotion_amid_loading_is_no_lost_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path)
+    content = house.candidate("a", 0)
+    read_file = Store._content
+
+    def promote_before(store: Store) -> bytes | None:
+        monkeypatch.undo()
+        house.record("a", content)
+        house.store.put(Artifact(content, "a"))
+        return read_file(store)
+
+    monkeypatch.setattr(Store, "_content", promote_before)
+    assert house.store.champion().content == content
+
+
+def test_an_older_champion_in_its_place_is_no_stopped_promotion(house: House) -> None:
+    old = house.file.read_bytes()
+    for run, before in (("b", "a"), ("c", "b")):
+        content = house.candidate(run, ord(run))
+        house.record(run, content, before)
+        house.store.settle()
+    house.file.write_bytes(old)
+    with pytest.raises(DataError, match="of run c, which the promotion log names"):
+        house.store.champion()
+
+
+def test_where_the_kept_copy_is_damaged_too_nothing_is_made_up(house: House) -> None:
+    new = house.candidate("b", 1)
+    house.record("b", new, "a")
+    house.kept("b").write_bytes(flipped(new))
+    with pytest.raises(DataError, match="of run b"):
+        house.store.champion()
+    house.file.unlink()
+    with pytest.raises(DataError, match=r"champion.keras is not there; expected") as refused:
+        house.store.champion()
+    # A command that could not work is not named.
+    assert "rollback.run_id" not in str(refused.value)
+    assert str(refused.value).endswith("the champion before it: kedro run --pipelines rollback.")
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_the_champion_mends_its_kept_copy(house: House, lost: bool) -> None:
+    kept, whole = house.kept("a"), house.file.read_bytes()
+    kept.unlink() if lost else kept.write_bytes(flipped(whole))
+    house.store.settle()
+    assert kept.read_bytes() == whole
+
+
+def test_a_champion_that_fails_to_be_written_leaves_the_old_one(house: House) -> None:
+    before = house.file.read_bytes()
+    (house.file.parent / ".champion.keras.new").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        house.store.put(Artifact(b"new", "b"))
+    assert house.file.read_bytes() == before
+
+
+# A champion's file by its path
+
+
+@pytest.mark.parametrize(
+    ("folder", "command"),
+    [("data", "kedro run"), ("data/nightly", "kedro run --env nightly")],
+)
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_champion_by_its_path_is_checked_against_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, command: str, relative: bool
+) -> None:
+    house = House(tmp_path / folder)
+    content = house.candidate("a", 0)
+    house.record("a", content)
+    house.store.put(Artifact(content, "a"))
+    monkeypatch.chdir(house.file.parent if relative else tmp_path)
+    store = Store.of_champion(Path(house.file.name) if relative else house.file)
+    assert store is not None
+    assert store.champion().content == content
+
+    house.file.write_bytes(flipped(content))
+    with pytest.raises(DataError) as refused:
+        store.champion()
+    message = str(refused.value)
+    assert f"expected {sha256(content)} of run a" in message
+    assert f"{command} --pipelines rollback --params rollback.run_id=a." in message
+
+    house.log.write_text("")
+    with pytest.raises(DataError, match=r"promotions\.jsonl, names no champion\. Put back a copy"):
+        store.champion()
+
+
+def test_other_files_have_no_store(house: House, tmp_path: Path) -> None:
+    assert Store.of_champion(house.kept("a")) is None
+    assert Store.of_champion(house.file.with_name("other.keras")) is None
+    elsewhere = tmp_path / "elsewhere/06_models/champion.keras"
+    assert Store.of_champion(elsewhere) is None
+    house.log.unlink()
+    assert Store.of_champion(house.file) is None
