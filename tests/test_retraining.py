@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 from kedro.framework.session import KedroSession
 
+from tabular_lstm.datasets.champion import ChampionDataset
 from tabular_lstm.files import sha256
+from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs.guards import NothingNewError
-from tabular_lstm.serving.artifact import ChampionDataset
 from tests.helpers.errors import raises_data_error
 from tests.helpers.once import Once
 from tests.helpers.project import Project
@@ -33,9 +34,9 @@ LINE = {
     "time",
     "action",
     "reason",
-    "champion",
+    "served_before",
+    "serves_now",
     "sha256",
-    "replaced",
     "inputs",
     "test_rows_sha256",
 }
@@ -93,41 +94,44 @@ def house(project: Project, once: Once) -> Retrainer:
     """A project with a first champion, trained once for all tests that start from one."""
     retrainer = Retrainer(project)
     once("first champion", project, retrainer.retrain)
-    assert retrainer.decision()["promoted"]
+    assert retrainer.decision()["action"] == "promoted"
     return retrainer
 
 
 def test_a_first_candidate_is_judged_and_promoted(house: Retrainer) -> None:
     decision, (line,) = house.decision(), house.log()
-    run = decision["run_id"]
+    run, judgement = decision["run_id"], decision["judgement"]
 
     assert line.keys() == LINE
-    assert (line["run_id"], line["champion"], line["replaced"]) == (run, run, None)
+    assert (line["run_id"], line["served_before"], line["serves_now"]) == (run, None, run)
     assert line["action"] == decision["action"] == "promoted"
     assert line["reason"] == decision["reason"]
     assert decision["reason"].startswith("there was no champion to compare with; better than the ")
     kept = house.project.versions("06_models/candidate.keras")[-1]
     assert house.champion_file.read_bytes() == kept.read_bytes()
-    assert house.served() == line["sha256"] == decision["candidate"]["sha256"]
+    assert house.served() == line["sha256"] == decision["sha256"] == judgement["candidate_sha256"]
     assert kept.parent.name == run
 
-    assert [check["check"] for check in decision["gate"]] == [
+    assert [check["name"] for check in judgement["checks"]] == [
         "data",
         "floor",
         "champion",
         "artifact",
     ]
-    assert all(check["passed"] for check in decision["gate"])
-    assert decision["champion"] is None
-    assert decision["candidate"]["metrics"]["interval"].keys() == {
+    assert all(check["passed"] for check in judgement["checks"])
+    assert (decision["served_before"], decision["serves_now"]) == (None, run)
+    assert judgement["champions"] == []
+    assert judgement["candidate"]["interval"].keys() == {
         "accuracy",
         "roc_auc",
         "log_loss",
     }
     raw = sha256(house.project.raw.read_bytes())
-    assert decision["data"]["sha256"] == decision["inputs"]["data"] == raw
-    assert decision["data"]["rows"] == decision["data"]["valid_rows"] == 768
-    assert decision["data"]["file"] == "diabetes.csv"
+    assert judgement["data"]["sha256"] == judgement["inputs"]["data"] == raw
+    assert judgement["data"]["rows"] == judgement["data"]["valid_rows"] == 768
+    assert judgement["data"]["file"] == "diabetes.csv"
+    assert line["inputs"] == judgement["inputs"]
+    assert line["test_rows_sha256"] == judgement["data"]["test_rows_sha256"]
     assert decision["parameters"]["training"]["epochs"] == 15
     assert decision["parameters"]["promotion"]["confidence"] == 0.95
     assert decision["packages"]["keras"]
@@ -139,7 +143,7 @@ def test_golden_rows_hold_raw_rows_and_what_was_judged(house: Retrainer) -> None
     golden = pd.read_parquet(house.project.versions("07_model_output/golden_rows.parquet")[-1])
     judged = pd.read_csv(
         house.project.versions("07_model_output/candidate_predictions.csv")[-1], index_col="row"
-    )["network"]
+    )[CANDIDATE]
     test_rows = house.project.rows("test")
 
     assert len(golden) == 32
@@ -158,23 +162,26 @@ def test_golden_rows_hold_raw_rows_and_what_was_judged(house: Retrainer) -> None
 def test_both_are_scored_on_the_same_rows(house: Retrainer) -> None:
     first = house.decision()
     decision = house.retrain(seed=1)
+    judgement = decision["judgement"]
+    (champion,) = judgement["champions"]
 
-    assert decision["promoted"]
-    assert decision["champion"]["run_id"] == first["run_id"]
-    assert decision["champion"]["sha256"] == first["candidate"]["sha256"]
+    assert decision["action"] == "promoted"
+    assert decision["served_before"] == champion["run_id"] == first["run_id"]
+    assert champion["sha256"] == first["sha256"]
+    assert champion["data"] == first["judgement"]["data"]
     # The same artifact on the same rows and resamples: the same metrics as a run before.
-    judged = {**first["candidate"]["metrics"]}
-    assert decision["champion"]["metrics"] == judged
-    check = decision["gate"][2]
+    judged = first["judgement"]["candidate"]
+    assert champion["metrics"] == judged
+    check = judgement["checks"][2]
     compared = check["compared"][first["run_id"]]
     for metric in ("log_loss", "roc_auc"):
-        difference = decision["candidate"]["metrics"][metric] - judged[metric]
+        difference = judgement["candidate"][metric] - judged[metric]
         assert compared[metric]["difference"] == pytest.approx(difference)
         assert difference != 0
         assert compared[metric]["detectable"] > 0
-    assert check["looks"] == {"these_test_rows": 2, "all": 2}
-    assert house.log()[-1]["replaced"] == first["run_id"]
-    assert house.served() == decision["candidate"]["sha256"] != first["candidate"]["sha256"]
+    assert judgement["looks"] == {"these_test_rows": 2, "all": 2}
+    assert house.log()[-1]["served_before"] == first["run_id"]
+    assert house.served() == decision["sha256"] != first["sha256"]
 
     predictions = pd.read_csv(
         house.project.versions("07_model_output/champion_predictions.csv")[-1]
@@ -182,7 +189,7 @@ def test_both_are_scored_on_the_same_rows(house: Retrainer) -> None:
     candidates = pd.read_csv(house.project.versions("07_model_output/candidate_predictions.csv")[0])
     np.testing.assert_array_equal(predictions["row"], candidates["row"])
     np.testing.assert_array_equal(predictions["label"], candidates["label"])
-    np.testing.assert_array_equal(predictions[first["run_id"]], candidates["network"])
+    np.testing.assert_array_equal(predictions[first["run_id"]], candidates[CANDIDATE])
 
 
 def test_a_candidate_that_is_worse_is_rejected_and_changes_nothing(house: Retrainer) -> None:
@@ -195,9 +202,10 @@ def test_a_candidate_that_is_worse_is_rejected_and_changes_nothing(house: Retrai
     line = house.log()[-1]
 
     assert line["action"] == decision["action"] == "rejected"
-    assert not decision["promoted"]
-    assert line["champion"] == decision["champion"]["run_id"] == house.log()[0]["run_id"]
-    assert line["sha256"] == before == house.served()
+    first = house.log()[0]["run_id"]
+    for said in (line, decision):
+        assert (said["served_before"], said["serves_now"]) == (first, first)
+    assert line["sha256"] == decision["sha256"] == before == house.served()
     assert house.log_file.read_bytes().startswith(log)
 
 
@@ -213,8 +221,8 @@ def test_half_shuffled_labels_are_rejected(house: Retrainer) -> None:
     decision = house.retrain(promotion={"tolerance": {"log_loss": 0.02, "roc_auc": 0.02}})
 
     assert decision["action"] == "rejected"
-    assert decision["gate"][0]["passed"]
-    assert decision["data"]["sha256"] != house.log()[0]["inputs"]["data"]
+    assert decision["judgement"]["checks"][0]["passed"]
+    assert decision["judgement"]["data"]["sha256"] != house.log()[0]["inputs"]["data"]
 
 
 def test_half_a_file_is_rejected(house: Retrainer) -> None:
@@ -233,24 +241,24 @@ def test_a_new_column_is_rejected_until_starting_over(house: Retrainer) -> None:
     table.to_csv(house.project.raw, index=False)
     decision = house.retrain()
     assert "other features than the champion's (new: visits)" in decision["reason"]
-    assert decision["gate"][2]["compared"] == {}
-    assert "trained on other columns" in decision["gate"][2]["sentence"]
+    assert decision["judgement"]["checks"][2]["compared"] == {}
+    assert "trained on other columns" in decision["judgement"]["checks"][2]["sentence"]
 
     decision = house.retrain(promotion={"start_over": True})
-    assert decision["promoted"]
-    assert decision["champion"]["run_id"] == house.log()[0]["run_id"]
+    assert decision["action"] == "promoted"
+    assert decision["served_before"] == house.log()[0]["run_id"]
     assert "promotion.start_over is set" in decision["reason"]
     # From then on it is compared with, and the one before is not.
     decision = house.retrain(seed=1)
     first, second = house.log()[0]["run_id"], house.log()[-2]["run_id"]
-    assert list(decision["gate"][2]["compared"]) == [second]
-    assert list(decision["gate"][2]["not_compared"]) == [first]
+    assert list(decision["judgement"]["checks"][2]["compared"]) == [second]
+    assert list(decision["judgement"]["checks"][2]["not_compared"]) == [first]
 
 
 def test_another_split_is_rejected(house: Retrainer) -> None:
     decision = house.retrain(split={"salt": "another"})
     assert "salt changed since the champion's run" in decision["reason"]
-    assert decision["champion"]["metrics"] is None
+    assert decision["judgement"]["champions"][0]["metrics"] is None
 
 
 def test_nothing_new_trains_nothing(house: Retrainer) -> None:
@@ -272,8 +280,9 @@ def test_the_way_back_and_further_back(house: Retrainer) -> None:
         decision = house.roll_back()
         line = house.log()[-1]
         assert decision["action"] == line["action"] == "rolled_back"
-        assert line["champion"] == decision["champion"]["run_id"] == runs[back]
-        assert line["replaced"] == runs[back + 1]
+        for said in (line, decision):
+            assert (said["served_before"], said["serves_now"]) == (runs[back + 1], runs[back])
+        assert decision["judgement"] is None
         assert line["reason"] == (f"asked for the champion before: run {runs[back]} serves again")
         assert house.served() == hashes[back]
         assert house.champion().load().sha256 == hashes[back]
@@ -309,9 +318,9 @@ def test_starting_over_mends_a_champion_of_which_no_copy_is_left(house: Retraine
     house.project.versions("06_models/candidate.keras")[-1].unlink()
     with raises_data_error(match=r"retraining --params promotion\.start_over=true\."):
         house.retrain(seed=1)
-    assert house.retrain(seed=1, promotion={"start_over": True})["promoted"]
+    assert house.retrain(seed=1, promotion={"start_over": True})["action"] == "promoted"
     assert house.champion().load().sha256 == house.served() == house.log()[-1]["sha256"]
-    assert house.retrain(seed=2)["promoted"]
+    assert house.retrain(seed=2)["action"] == "promoted"
 
 
 def test_a_champion_is_not_replaced_where_the_log_is_gone(house: Retrainer) -> None:
@@ -323,7 +332,7 @@ def test_a_champion_is_not_replaced_where_the_log_is_gone(house: Retrainer) -> N
         house.roll_back()
     assert house.served() == served
     house.log_file.write_bytes(log)
-    assert house.retrain(seed=1)["promoted"]
+    assert house.retrain(seed=1)["action"] == "promoted"
 
 
 def test_a_kept_champion_that_is_gone_is_left_out_and_named(house: Retrainer) -> None:
@@ -331,11 +340,11 @@ def test_a_kept_champion_that_is_gone_is_left_out_and_named(house: Retrainer) ->
     first = house.project.versions("06_models/candidate.keras")[0]
     first.unlink()
     decision = house.retrain(seed=2)
-    assert decision["gate"][2]["not_compared"] == {
+    assert decision["judgement"]["checks"][2]["not_compared"] == {
         first.parent.name: "its artifact is gone, or not the one that was promoted"
     }
     assert f"not compared with {first.parent.name}: its artifact is gone" in decision["reason"]
-    assert len(decision["gate"][2]["compared"]) == 1
+    assert len(decision["judgement"]["checks"][2]["compared"]) == 1
 
 
 def test_a_champion_whose_decision_is_gone_is_no_free_pass(house: Retrainer) -> None:
@@ -343,7 +352,7 @@ def test_a_champion_whose_decision_is_gone_is_no_free_pass(house: Retrainer) -> 
     decision = house.retrain(seed=1)
     assert decision["action"] == "rejected"
     assert "its decision is gone, which says what it was trained on" in decision["reason"]
-    assert house.retrain(seed=1, promotion={"start_over": True})["promoted"]
+    assert house.retrain(seed=1, promotion={"start_over": True})["action"] == "promoted"
 
 
 def test_too_many_quarantined_rows_are_rejected_and_shown(house: Retrainer) -> None:
@@ -352,7 +361,7 @@ def test_too_many_quarantined_rows_are_rejected_and_shown(house: Retrainer) -> N
     assert decision["action"] == "rejected"
     assert "12.5 % of 768 rows quarantined (expected at most 5.0 %). If" in decision["reason"]
     assert decision["reason"].endswith("widen validation.max_quarantined_fraction")
-    assert decision["gate"][0]["quarantined_fraction"] == pytest.approx(0.125)
+    assert decision["judgement"]["checks"][0]["quarantined_fraction"] == pytest.approx(0.125)
     page = house.project.versions("08_reporting/report.html")[-1].read_text()
     assert "is not a number" in page
 
@@ -407,13 +416,13 @@ def test_rows_keep_their_sides_and_a_changed_file_is_judged_anew(house: Retraine
     house.write(reordered)
     decision = house.retrain()
 
-    assert decision["gate"][2]["looks"] == {"these_test_rows": 1, "all": 2}
+    assert decision["judgement"]["looks"] == {"these_test_rows": 1, "all": 2}
     features = [name for name in sides["train"] if name != "diabetes"]
     now = {side: house.project.rows(side) for side in sides}
     for side, other in (("train", "test"), ("test", "train")):
         moved = pd.merge(sides[side][features], now[other][features])
         assert moved.empty
-    assert decision["data"]["valid_rows"] == len(reordered)
+    assert decision["judgement"]["data"]["valid_rows"] == len(reordered)
 
 
 def test_an_artifact_that_differs_from_what_was_judged_is_not_promoted(
@@ -450,15 +459,15 @@ def test_a_run_reads_its_own_outputs_whatever_another_saves(
 
     monkeypatch.setattr(nodes, "train_network", meanwhile)
     decision = house.retrain(seed=1)
-    assert decision["promoted"]
-    assert house.served() == decision["candidate"]["sha256"]
+    assert decision["action"] == "promoted"
+    assert house.served() == decision["sha256"]
     assert house.served() != house.log()[0]["sha256"]
 
 
 def test_a_failed_run_changes_nothing_and_lets_the_next_in(
     house: Retrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tabular_lstm import report  # noqa: PLC0415
+    from tabular_lstm.serving import report  # noqa: PLC0415
 
     def fail(*_: Any) -> str:
         raise RuntimeError("the page cannot be drawn")
@@ -469,7 +478,7 @@ def test_a_failed_run_changes_nothing_and_lets_the_next_in(
         with pytest.raises(RuntimeError, match="cannot be drawn"):
             house.retrain(seed=1)
     assert (house.served(), house.log_file.read_bytes()) == before
-    assert house.retrain(seed=1)["promoted"]
+    assert house.retrain(seed=1)["action"] == "promoted"
 
 
 def test_another_environment_has_a_champion_of_its_own(house: Retrainer) -> None:
@@ -521,7 +530,10 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     ("arguments", "said"),
     [
         (["--pipelines", "promotion"], "Only a whole run may decide who serves"),
-        (["--pipelines", "retraining", "--to-nodes", "promotion.decide"], "Only a whole run may"),
+        (
+            ["--pipelines", "retraining", "--to-nodes", "promotion.judge.decide"],
+            "Only a whole run may",
+        ),
         (["--pipelines", "retraining,rollback"], "Output(s) ['champion', 'decision'"),
         (["--pipelines", "retraining", "--async"], "--async: retraining saves one output after"),
     ],

@@ -6,6 +6,7 @@ import pytest
 from kedro.io import DatasetError
 
 from tabular_lstm.datasets.candidates import ArtifactDataset, VersionsDataset
+from tabular_lstm.errors import DataError
 from tabular_lstm.serving.artifact import Artifact
 
 
@@ -27,8 +28,8 @@ def test_versions_by_run_id_oldest_first(tmp_path: Path) -> None:
     assert list(versions) == ["a", "b"]
     for run, load in versions.items():
         assert load() == Artifact(files[run].read_bytes(), str(files[run]))
-    with pytest.raises(DatasetError, match="read only"):
-        artifacts.save(None)
+    with pytest.raises(DataError, match=r"candidate\.keras is read only here"):
+        artifacts.save("anything")
 
 
 def test_a_version_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
@@ -53,5 +54,5 @@ def test_an_artifact_is_not_written_by_its_reader(tmp_path: Path) -> None:
     path = candidate(tmp_path, "a")
     dataset = ArtifactDataset(str(path))
     assert dataset.load().content == path.read_bytes()
-    with pytest.raises(DatasetError, match="read only"):
-        dataset.save(None)
+    with pytest.raises(DataError, match=r"candidate\.keras is read only here"):
+        dataset.save("anything")

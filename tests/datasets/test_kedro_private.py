@@ -30,7 +30,7 @@ def test_a_run_loads_what_it_saved_though_another_saved_since(tmp_path: Path) ->
     versioned(path, "b").save("of b")
     mine = versioned(path, "a")
     use_own_version(mine, "a")
-    with pytest.raises(DatasetError, match="a/value.json"):
+    with pytest.raises(DatasetError, match=r"a/value\.json"):
         mine.load()
     mine.save("of a")
     assert mine.load() == "of a"
@@ -74,12 +74,6 @@ def test_previews_are_of_the_types_that_kedro_viz_knows(tmp_path: Path) -> None:
         assert dataset.preview.__annotations__["return"] in (preview, preview.__name__)
     assert JSONPreview("{}") == "{}"
     assert TablePreview({"index": []}) == {"index": []}
-
-
-def own_attributes(tree: ast.AST) -> set[str]:
-    """Names that a module gives to itself, as in `self._filepath = …`."""
-    targets = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
-    return {node.attr for node in targets if isinstance(node.ctx, ast.Store)}
 
 
 @pytest.mark.parametrize(

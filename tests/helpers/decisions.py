@@ -22,7 +22,7 @@ PROVENANCE = Provenance(
     packages={"python": "3.11"},
     git_commit=None,
     code_sha256="of the code",
-    parameters={"promotion": Promotion().model_dump()},
+    parameters={"promotion": Promotion().model_dump(mode="json")},
     parameters_sha256="of the parameters",
 )
 DATA = DataSummary(

@@ -1,6 +1,4 @@
-"""When a retraining has nothing to do, and what is kept."""
-
-from typing import Any
+"""What a run is refused before any node runs."""
 
 import pytest
 from kedro.framework.project import pipelines
@@ -10,20 +8,22 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.runs.guards import (
     NothingNewError,
     decides,
-    last_words,
     refuse_nothing_new,
     refuse_parts,
     refuse_what_cannot_be_judged,
     retrains,
 )
+from tabular_lstm.serving.decision import Inputs
+from tabular_lstm.serving.log import LogEntry
 from tests.helpers.logs import promotion, rejection, rollback
 from tests.helpers.project import Project
 
-NEW = {"data": "new", "parameters": "p", "code": "c"}
+NEW = Inputs(data="new", parameters="p", code="c")
 
 
-def made_from(line: dict[str, Any], data: str) -> dict[str, Any]:
-    return {**line, "reason": "no good", "inputs": {"data": data, "parameters": "p", "code": "c"}}
+def made_from(entry: LogEntry, data: str) -> LogEntry:
+    inputs = NEW.model_copy(update={"data": data})
+    return entry.model_copy(update={"reason": "no good", "inputs": inputs})
 
 
 A = made_from(promotion("a"), "old")
@@ -32,7 +32,7 @@ X = made_from(rejection("x", "a"), "new")
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("log", "said"),
     [
         ([B], "those of run b, which serves"),
         ([A, B], "those of run b, which serves"),
@@ -51,16 +51,16 @@ X = made_from(rejection("x", "a"), "new")
     ],
 )
 def test_what_was_judged_against_who_serves_is_not_trained_again(
-    lines: list[dict[str, Any]], said: str
+    log: list[LogEntry], said: str
 ) -> None:
     with pytest.raises(NothingNewError) as end:
-        refuse_nothing_new(lines, NEW)
+        refuse_nothing_new(log, NEW)
     assert said in str(end.value)
     assert "--params retraining.force=true" in str(end.value)
 
 
 @pytest.mark.parametrize(
-    "lines",
+    "log",
     [
         [],
         [A],
@@ -71,13 +71,13 @@ def test_what_was_judged_against_who_serves_is_not_trained_again(
         [B, made_from(promotion("d", "b"), "y")],
     ],
 )
-def test_anything_else_is(lines: list[dict[str, Any]]) -> None:
-    refuse_nothing_new(lines, NEW)
+def test_anything_else_is(log: list[LogEntry]) -> None:
+    refuse_nothing_new(log, NEW)
 
 
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", NEW.model_dump())
 def test_other_data_parameters_or_code_are_something_new(name: str) -> None:
-    refuse_nothing_new([B], {**NEW, name: "other"})
+    refuse_nothing_new([B], NEW.model_copy(update={name: "other"}))
 
 
 def whole(project: Project, name: str) -> Pipeline:
@@ -97,10 +97,10 @@ def test_only_whole_runs_decide(project: Project) -> None:
     for part in (
         whole(project, "promotion"),
         retraining.from_nodes("training.train_network"),
-        retraining.to_nodes("promotion.record"),
+        retraining.to_nodes("promotion.promote.record"),
         rolling_back.to_nodes("rollback.record"),
         rolling_back.from_nodes("rollback.record"),
-        retraining.to_nodes("promotion.decide"),
+        retraining.to_nodes("promotion.judge.decide"),
         rolling_back.to_nodes("rollback.choose_champion"),
         rolling_back.from_nodes("rollback.restore"),
     ):
@@ -120,10 +120,3 @@ def test_what_cannot_be_judged_is_not_trained() -> None:
         refuse_what_cannot_be_judged({**good, "split": {"test_fraction": 0}})
     with pytest.raises(DataError, match=r"network\.kind = tutorial"):
         refuse_what_cannot_be_judged({**good, "network": {"kind": "tutorial"}})
-
-
-def test_last_words() -> None:
-    line = {"action": "rejected", "run_id": "b", "champion": None, "reason": "no good"}
-    assert last_words(line) == "Rejected run b: no good. There is still no champion."
-    assert last_words({**line, "action": "promoted"}) == "Promoted run b: no good."
-    assert last_words({**line, "action": "rolled_back"}) == "Rolled back: no good."

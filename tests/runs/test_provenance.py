@@ -1,26 +1,36 @@
 """A run knows what it was made of."""
 
-import json
 import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import pydantic
 import pytest
 
-from tabular_lstm.parameters import BLOCKS
+import tabular_lstm
+from tabular_lstm.parameters import BLOCKS, Parameters
 from tabular_lstm.runs import provenance as module
 from tabular_lstm.runs.provenance import fingerprint, provenance
+from tabular_lstm.serving.decision import Provenance
 
 RAW = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": "data/01_raw/rows.csv"}
 
 
-def defaults() -> dict[str, dict[str, Any]]:
+def blocks() -> dict[str, Parameters]:
     columns = {"label": "sold", "positive_class": 1, "negative_class": 0}
     return {
-        name: block.model_validate(columns if name == "columns" else {}).model_dump()
+        name: block.model_validate(columns if name == "columns" else {})
         for name, block in BLOCKS.items()
     }
+
+
+def defaults() -> dict[str, dict[str, Any]]:
+    return {name: block.model_dump() for name, block in blocks().items()}
+
+
+def made_of(project: Path, env: str | None = None) -> Provenance:
+    return provenance(project, env, blocks(), RAW)
 
 
 def git(path: Path, *arguments: str) -> str:
@@ -31,29 +41,49 @@ def git(path: Path, *arguments: str) -> str:
 
 
 def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
-    assert provenance(tmp_path)["git_commit"] is None
+    assert made_of(tmp_path).git_commit is None
     git(tmp_path, "init")
-    assert provenance(tmp_path)["git_commit"] is None
+    assert made_of(tmp_path).git_commit is None
     (tmp_path / "file").write_text("one")
     git(tmp_path, "add", "file")
     git(tmp_path, "commit", "-m", "one")
     commit = git(tmp_path, "rev-parse", "HEAD")
     (tmp_path / "untracked").write_text("data")
-    assert provenance(tmp_path)["git_commit"] == commit
+    assert made_of(tmp_path).git_commit == commit
     (tmp_path / "file").write_text("two")
-    assert provenance(tmp_path)["git_commit"] == f"{commit}+"
+    assert made_of(tmp_path).git_commit == f"{commit}+"
 
 
 def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert provenance(tmp_path)["git_commit"] is None
+    assert made_of(tmp_path).git_commit is None
 
 
-def test_time_and_packages(tmp_path: Path) -> None:
-    made_of = provenance(tmp_path)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", made_of["time"])
-    assert {"python", "tensorflow", "keras", "kedro", "numpy"} <= made_of["packages"].keys()
-    assert json.dumps(made_of)
+def test_time_packages_and_parameters(tmp_path: Path) -> None:
+    made = made_of(tmp_path)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", made.time)
+    assert {"python", "tensorflow", "keras", "kedro", "numpy"} <= made.packages.keys()
+    assert made.parameters == defaults()
+    assert made.parameters_sha256 == fingerprint(defaults(), RAW)
+    assert Provenance.model_validate_json(made.model_dump_json()).packages == made.packages
+    written = ("time", "environment", "parameters", "packages", "git_commit")
+    assert made.of_decision() == {name: getattr(made, name) for name in written}
+    with pytest.raises(pydantic.ValidationError, match="frozen"):
+        made.time = "later"
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "outputs", "command"),
+    [
+        (None, "base", "data", "kedro run"),
+        ("nightly", "nightly", "data/nightly", "kedro run --env nightly"),
+    ],
+)
+def test_the_environment_and_its_outputs(
+    tmp_path: Path, env: str | None, name: str, outputs: str, command: str
+) -> None:
+    made = made_of(tmp_path, env)
+    assert (made.environment, made.outputs, made.run_command) == (name, outputs, command)
 
 
 def test_code_is_the_files_and_the_packages(
@@ -62,15 +92,15 @@ def test_code_is_the_files_and_the_packages(
     package = tmp_path / "package"
     (package / "network").mkdir(parents=True)
     (package / "network/fit.py").write_text("one")
-    monkeypatch.setattr(module, "__file__", str(package / "provenance.py"))
-    seen = [provenance(tmp_path)["code_sha256"]] * 2
-    assert provenance(tmp_path)["code_sha256"] == seen[0]
+    monkeypatch.setattr(tabular_lstm, "__file__", str(package / "__init__.py"))
+    seen = [made_of(tmp_path).code_sha256] * 2
+    assert made_of(tmp_path).code_sha256 == seen[0]
     (package / "network/fit.py").write_text("two")
-    seen.append(provenance(tmp_path)["code_sha256"])
+    seen.append(made_of(tmp_path).code_sha256)
     (package / "network/fit.py").rename(package / "network/build.py")
-    seen.append(provenance(tmp_path)["code_sha256"])
+    seen.append(made_of(tmp_path).code_sha256)
     monkeypatch.setattr(module, "version", lambda name: "0")
-    seen.append(provenance(tmp_path)["code_sha256"])
+    seen.append(made_of(tmp_path).code_sha256)
     assert len(set(seen)) == len(seen) - 1
 
 

@@ -14,8 +14,10 @@ import plotly.io
 import pytest
 from plotly.offline import get_plotlyjs
 
-from tabular_lstm.pipelines.promotion.pipeline import FIGURES
+from tabular_lstm.judging.names import FIGURES
+from tabular_lstm.runs.environments import output_folder, run_command
 from tabular_lstm.serving import report
+from tabular_lstm.serving.decision import Decision, Provenance
 from tests.helpers.browser import in_a_browser, needs_browser
 from tests.helpers.once import Once
 from tests.helpers.project import TINY, Project
@@ -79,8 +81,12 @@ class Run:
         return json.loads(self.read("08_reporting/decision.json"))
 
     @property
+    def judgement(self) -> dict[str, Any]:
+        return self.decision["judgement"]
+
+    @property
     def inputs(self) -> dict[str, Any]:
-        """What `report.page` took."""
+        """What `page_of` takes, to be changed at will."""
         quarantined = self.folder / "02_intermediate/quarantined_rows.csv" / self.run_id
         return {
             "decision": self.decision,
@@ -88,10 +94,27 @@ class Run:
             "verdict": json.loads(self.read("08_reporting/verdict.json")),
             "quarantined_rows": pd.read_csv(quarantined / "quarantined_rows.csv"),
             "figures": {
-                name: plotly.io.from_json(self.read(f"08_reporting/{output}.json"))
-                for name, output in FIGURES.items()
+                name: plotly.io.from_json(self.read(f"08_reporting/{name}.json"))
+                for name in FIGURES
             },
         }
+
+
+def page_of(inputs: dict[str, Any]) -> str:
+    """Write the page, the decision given as it is on disk."""
+    decision = Decision.model_validate(inputs["decision"])
+    assert decision.judgement is not None
+    env = decision.environment
+    provenance = Provenance(
+        **decision.model_dump(
+            include={"time", "environment", "packages", "git_commit", "parameters"}
+        ),
+        outputs=output_folder(env),
+        run_command=run_command(env),
+        code_sha256=decision.judgement.inputs.code,
+        parameters_sha256=decision.judgement.inputs.parameters,
+    )
+    return report.page(**{**inputs, "decision": decision, "provenance": provenance})
 
 
 @pytest.fixture
@@ -171,11 +194,11 @@ def test_a_promotion_names_the_champion_that_it_replaces(runs: list[Run]) -> Non
 def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
     for run in runs:
         checks = section(text(run), "The four checks")
-        for check in run.decision["gate"]:
+        for check in run.judgement["checks"]:
             mark = "✓ passed" if check["passed"] else "✗ failed"
             sentence = check["sentence"]
             assert f"{mark} {sentence[0].upper()}{sentence[1:]}." in checks
-    champions = runs[1].decision["gate"][2]
+    champions = runs[1].judgement["checks"][2]
     checks = section(text(runs[1]), "The four checks")
     for metric in ("log_loss", "roc_auc"):
         numbers = champions["compared"][runs[0].run_id][metric]
@@ -190,26 +213,26 @@ def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
 
 def test_a_better_log_loss_is_a_lower_one(runs: list[Run]) -> None:
     inputs = runs[1].inputs
-    compared = inputs["decision"]["gate"][2]["compared"][runs[0].run_id]
+    compared = inputs["decision"]["judgement"]["checks"][2]["compared"][runs[0].run_id]
     compared["log_loss"] |= {"difference": -0.1234, "at_worst": 0.0123}
     compared["roc_auc"] |= {"difference": 0.2345, "at_worst": -0.0234}
-    shown = Parsed(report.page(**inputs)).text
+    shown = Parsed(page_of(inputs)).text
     for words in ("-0.1234 better", "+0.0123 worse", "+0.2345 better", "-0.0234 worse"):
         assert words in shown
 
 
 def test_every_model_stands_in_the_table_with_its_intervals(runs: list[Run]) -> None:
     for run in runs:
-        decision = run.decision
+        judgement = run.judgement
         table = section(text(run), "The candidate beside the others")
         models = {
-            "the model of this run": decision["candidate"]["metrics"],
-            "the same answer for every row": decision["baselines"]["majority_class"],
-            "a weighted sum of the features": decision["baselines"]["logistic_regression"],
-            "many small decision trees": decision["baselines"]["hist_gradient_boosting"],
+            "the model of this run": judgement["candidate"],
+            "the same answer for every row": judgement["baselines"]["majority_class"],
+            "a weighted sum of the features": judgement["baselines"]["logistic_regression"],
+            "many small decision trees": judgement["baselines"]["hist_gradient_boosting"],
         }
         if run is runs[1]:
-            models["the model that served until this run"] = decision["champion"]["metrics"]
+            models["the model that served until this run"] = judgement["champions"][0]["metrics"]
         for name, measured in models.items():
             cells = "".join(
                 f" {scale * measured[metric]:.{digits}f}"
@@ -228,22 +251,23 @@ def test_every_model_stands_in_the_table_with_its_intervals(runs: list[Run]) -> 
 
 def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -> None:
     _, second, rejected = runs
-    decision = rejected.decision
+    judgement = rejected.judgement
     shown = text(rejected)
     assert "The data are not what was expected" in shown
     assert f"The model of run {second.run_id} keeps serving." in shown
     assert "2 checks failed; the first one gave the reason" in shown
-    for run_id, why in decision["gate"][2]["not_compared"].items():
+    for run_id, why in judgement["checks"][2]["not_compared"].items():
         assert f"{run_id}: {why}." in section(shown, "The four checks")
     assert "The champion is not among them: it was trained on other columns" in shown
     changed = section(shown, "What changed in the data since the champion")
-    valid = decision["data"]["valid_rows"]
+    now, before = judgement["data"], judgement["champions"][0]["data"]
+    valid = now["valid_rows"]
     assert f"Rows in the file 768 768 the same Quarantined rows {QUARANTINED} 0 +25" in changed
     assert f"Valid rows {valid} 768 {valid - 768}" in changed
-    points = 100 * (decision["data"]["label_share"] - decision["champion"]["data"]["label_share"])
+    points = 100 * (now["label_share"] - before["label_share"])
     assert f"{points:+.1f} points" in changed
     assert f"New features {HOSTILE_NAME} Features gone none" in changed
-    for data in (decision["data"], decision["champion"]["data"]):
+    for data in (now, before):
         assert f"diabetes.csv, SHA-256 {data['sha256']}" in changed
     way_back = section(shown, "How to roll back")
     assert "Nothing needs to be rolled back" in way_back
@@ -272,8 +296,8 @@ def test_the_small_print_is_complete(runs: list[Run]) -> None:
         for part in (
             decision["run_id"],
             decision["time"],
-            decision["candidate"]["sha256"],
-            *decision["inputs"].values(),
+            decision["judgement"]["candidate_sha256"],
+            *decision["judgement"]["inputs"].values(),
             *(f"{name} {version}" for name, version in decision["packages"].items()),
             "max_quarantined_fraction: 0.05",
         ):
@@ -281,7 +305,7 @@ def test_the_small_print_is_complete(runs: list[Run]) -> None:
     inputs = runs[0].inputs
     for commit, words in {None: "not in a Git repository", "a1b2+": "a1b2+, with changes"}.items():
         inputs["decision"]["git_commit"] = commit
-        assert words in Parsed(report.page(**inputs)).text
+        assert words in Parsed(page_of(inputs)).text
 
 
 @pytest.mark.parametrize(
@@ -299,13 +323,18 @@ def test_each_reason_to_reject_has_its_words(
 ) -> None:
     inputs = runs[1].inputs
     decision = inputs["decision"]
-    decision |= {"promoted": False, "action": "rejected"}
-    for check in decision["gate"]:
-        if check["check"] == failed:
+    decision["action"] = "rejected"
+    for check in decision["judgement"]["checks"]:
+        if check["name"] == failed:
             check |= {"passed": False, **change}
-    shown = Parsed(report.page(**inputs)).text
+    if "compared" in change:
+        decision["judgement"]["champions"][0] |= {"metrics": None, "not_compared": "it is gone"}
+    shown = Parsed(page_of(inputs)).text
     assert words in shown
-    assert "champion the model that serves" in shown
+    beside = (
+        "The champion is not among" if "compared" in change else "champion the model that serves"
+    )
+    assert beside in shown
     assert f"The model of run {runs[0].run_id} keeps serving." in shown
 
 
@@ -313,23 +342,25 @@ def test_words_where_nothing_serves_and_where_the_champion_was_not_compared(
     runs: list[Run],
 ) -> None:
     inputs = runs[0].inputs
-    inputs["decision"]["gate"][1]["passed"] = inputs["decision"]["promoted"] = False
-    shown = Parsed(report.page(**inputs)).text
+    inputs["decision"]["action"] = "rejected"
+    inputs["decision"]["judgement"]["checks"][1]["passed"] = False
+    shown = Parsed(page_of(inputs)).text
     assert "There is still no model that serves." in shown
     assert "Nothing needs to be rolled back" in shown
 
     inputs = runs[1].inputs
-    champion, check = inputs["decision"]["champion"], inputs["decision"]["gate"][2]
-    champion["metrics"], check["compared"] = None, {}
-    check["not_compared"] = {champion["run_id"]: "promotion.start_over is set"}
-    shown = Parsed(report.page(**inputs)).text
+    judgement, why = inputs["decision"]["judgement"], "promotion.start_over is set"
+    champion = judgement["champions"][0]
+    champion |= {"metrics": None, "not_compared": why}
+    judgement["checks"][2] |= {"compared": {}, "not_compared": {champion["run_id"]: why}}
+    shown = Parsed(page_of(inputs)).text
     assert f"{champion['run_id']}, with which it was not compared: promotion.start_over" in shown
 
 
 def test_what_the_file_says_stays_text(runs: list[Run]) -> None:
     inputs = runs[2].inputs
     inputs["decision"]["reason"] = HOSTILE_CELL
-    parsed = Parsed(report.page(**inputs))
+    parsed = Parsed(page_of(inputs))
     assert HOSTILE_NAME in section(parsed.text, "Quarantined rows")
     assert section(parsed.text, "Quarantined rows").count(HOSTILE_CELL) == 40  # cell and reason
     assert HOSTILE_CELL in parsed.text.partition(HEADINGS[0])[0]
@@ -356,7 +387,7 @@ def test_the_page_fetches_nothing_and_is_little_more_than_plotly(runs: list[Run]
 def test_the_page_follows_from_its_inputs_and_leaves_them_alone(runs: list[Run]) -> None:
     inputs = runs[1].inputs
     before = copy.deepcopy(inputs)
-    assert report.page(**inputs) == runs[1].page
+    assert page_of(inputs) == runs[1].page
     assert inputs["decision"] == before["decision"]
     pd.testing.assert_frame_equal(inputs["quarantined_rows"], before["quarantined_rows"])
     for name, figure in inputs["figures"].items():
@@ -375,14 +406,14 @@ def test_the_commands_on_the_page_restore_the_champion(runs: list[Run], project:
         finished = project.command(*shlex.split(command)[1:])
         assert finished.returncode == 0, finished.stdout
         line = json.loads(log.read_text().splitlines()[-1])
-        assert (line["action"], line["champion"]) == ("rolled_back", first.run_id)
+        assert (line["action"], line["serves_now"]) == ("rolled_back", first.run_id)
 
 
 def test_commands_and_paths_are_those_of_the_environment(runs: list[Run]) -> None:
     inputs = runs[1].inputs
     inputs["quarantined_rows"] = runs[2].inputs["quarantined_rows"]
     inputs["decision"]["environment"] = "nightly"
-    shown = Parsed(report.page(**inputs)).text
+    shown = Parsed(page_of(inputs)).text
     assert shown.count("kedro run --env nightly --pipelines rollback") == 2
     assert "data/nightly/02_intermediate/quarantined_rows.csv" in shown
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 from kedro.io.core import get_filepath_str
-from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import CSVDataset
 
+from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import LISTED, DataError, row_list
 
 # Of pandas.read_csv, those that say where cells begin and end. What a cell means is for conf.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kedro.io import DatasetError
 from kedro.utils import load_obj
 from kedro_datasets.json import JSONDataset
 from pydantic import BaseModel, ValidationError
@@ -30,11 +31,14 @@ class TypedJSONDataset(JSONDataset):  # type: ignore[misc]
         try:
             return self._model.model_validate(super().load())
         except ValidationError as error:
-            fault = error.errors()[0]
-            raise DataError(
-                f"{self._get_load_path()}: expected a {self._model.__name__} as JSON; "
-                f"{'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}."
-            ) from error
+            first = error.errors()[0]
+            fault = f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+        except DatasetError as error:
+            if not isinstance(error.__cause__, ValueError):
+                raise
+            fault = f"it is damaged: {error.__cause__}"
+        file, expected = self._get_load_path(), self._model.__name__
+        raise DataError(f"{file}: expected a {expected} as JSON; {fault}.")
 
     def save(self, data: BaseModel) -> None:
         """Write the value."""
