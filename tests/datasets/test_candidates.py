@@ -6,8 +6,8 @@ import pytest
 from kedro.io import DatasetError
 
 from tabular_lstm.datasets.candidates import ArtifactDataset, VersionsDataset
-from tabular_lstm.errors import DataError
 from tabular_lstm.serving.artifact import Artifact
+from tests.helpers.errors import raises_data_error
 
 
 def candidate(folder: Path, run: str) -> Path:
@@ -28,7 +28,7 @@ def test_versions_by_run_id_oldest_first(tmp_path: Path) -> None:
     assert list(versions) == ["a", "b"]
     for run, load in versions.items():
         assert load() == Artifact(files[run].read_bytes(), str(files[run]))
-    with pytest.raises(DataError, match=r"candidate\.keras is read only here"):
+    with raises_data_error(match=r"candidate\.keras is read only here"):
         artifacts.save("anything")
 
 
@@ -54,5 +54,5 @@ def test_an_artifact_is_not_written_by_its_reader(tmp_path: Path) -> None:
     path = candidate(tmp_path, "a")
     dataset = ArtifactDataset(str(path))
     assert dataset.load().content == path.read_bytes()
-    with pytest.raises(DataError, match=r"candidate\.keras is read only here"):
+    with raises_data_error(match=r"candidate\.keras is read only here"):
         dataset.save("anything")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tabular_lstm.datasets.champion import ChampionDataset, PromotionLogDataset
-from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.log import read_log
+from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import promotion, rejection
 from tests.helpers.networks import ensemble_of, schema_of
 
@@ -57,10 +57,10 @@ def test_what_the_log_does_not_name_is_refused(
     champion.save(Artifact(b"another", "another"))
     assert champion.exists()
     for use in (champion.load, champion.preview):
-        with pytest.raises(DataError, match=r"promotions\.jsonl, names no champion"):
+        with raises_data_error(match=r"promotions\.jsonl, names no champion"):
             use()
     promotions.save(promotion("a"))
-    with pytest.raises(DataError) as refused:
+    with raises_data_error() as refused:
         champion.load()
     assert f"has SHA-256 {sha256(b'another')}; expected a of run a" in str(refused.value)
     assert "kedro run --env nightly --pipelines retraining" in str(refused.value)
@@ -78,7 +78,7 @@ def test_saving_appends_and_loading_gives_all(
 
 def test_a_damaged_log_is_named(tmp_path: Path, promotions: PromotionLogDataset) -> None:
     (tmp_path / "promotions.jsonl").write_text("{\n")
-    with pytest.raises(DataError, match=r"promotions\.jsonl, line 1: expected a decision"):
+    with raises_data_error(match=r"promotions\.jsonl, line 1: expected a decision"):
         promotions.load()
 
 

@@ -8,9 +8,9 @@ import pytest
 from kedro.io import DatasetError, Version
 
 from tabular_lstm.datasets.typed_json import TypedJSONDataset
-from tabular_lstm.errors import DataError
 from tabular_lstm.serving.decision import Decision
 from tests.helpers.decisions import decision
+from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import promotion
 from tests.helpers.networks import schema_of
 
@@ -40,7 +40,7 @@ def test_a_version_holds_it_too(tmp_path: Path) -> None:
     )
     assert reading.load() == decision(True)
     (tmp_path / "decision.json/a/decision.json").write_text("{}")
-    with pytest.raises(DataError, match=r"decision\.json/a/decision\.json: expected a Decision"):
+    with raises_data_error(match=r"decision\.json/a/decision\.json: expected a Decision"):
         reading.load()
 
 
@@ -60,7 +60,7 @@ def test_a_decision_of_another_form_is_refused(
     path = tmp_path / "decision.json"
     old = {**decision(True).model_dump(mode="json"), **change}
     path.write_text(json.dumps({name: value for name, value in old.items() if value is not ...}))
-    with pytest.raises(DataError) as refused:
+    with raises_data_error() as refused:
         dataset(path, Decision).load()
     assert str(refused.value).startswith(f"{path}: expected a Decision as JSON; {said}")
     assert "\n" not in str(refused.value)
@@ -70,7 +70,7 @@ def test_a_decision_of_another_form_is_refused(
 def test_a_damaged_file_is_refused_by_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "decision.json"
     path.write_text(content)
-    with pytest.raises(DataError, match="expected a Decision as JSON") as refused:
+    with raises_data_error(match="expected a Decision as JSON") as refused:
         dataset(path, Decision).load()
     assert str(path) in str(refused.value)
 
