@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from tabular_lstm.judging.comparison import WORSE, Comparison, Difference, Judged, _bounds
 from tabular_lstm.judging.gate import not_shown
 from tabular_lstm.judging.metrics import point_metrics
-from tabular_lstm.parameters import Tolerance
+from tabular_lstm.parameters import Evaluation, Tolerance
 
 
 def judge(labels: np.ndarray, resamples: int = 1000, seed: int = 0, **models: np.ndarray) -> Judged:
-    return Judged.of(labels, models, dict.fromkeys(models, 0.5), resamples, seed)
+    evaluation = Evaluation(bootstrap_resamples=resamples, seed=seed)
+    return Judged.of(labels, models, dict.fromkeys(models, 0.5), evaluation)
 
 
 def compare(
@@ -176,7 +177,7 @@ def test_a_models_metrics_have_the_intervals_of_its_resamples() -> None:
 
 def test_comparisons_cannot_be_changed_and_know_their_fields() -> None:
     labels, p = rows(50)
-    judged = judge(labels, 50, one=p, other=blurred(p, 0.5))
+    judged = judge(labels, 100, one=p, other=blurred(p, 0.5))
     compared = judged.compare("one", "other", 0.95)
     for value, field in ((compared, "roc_auc"), (compared.roc_auc, "difference")):
         with pytest.raises(ValidationError, match="frozen"):

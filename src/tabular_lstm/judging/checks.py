@@ -10,11 +10,9 @@ from tabular_lstm.rows.summary import DataSummary
 
 
 class Champion(Frozen):
-    """A champion that a candidate is compared with.
+    """A champion: the run that trained it, and the hash of its artifact.
 
     Attributes:
-        run_id: Of the run that trained it.
-        sha256: Of its artifact.
         data: What it was trained and judged on; None where its decision is gone.
         not_compared: Why the candidate is not compared with it; None where it is.
         metrics: On the test rows of this run; None where it is not compared.
@@ -41,9 +39,7 @@ class DataCheck(Check):
     Attributes:
         quarantined_fraction: Share of the file's rows.
         row_ratio: Valid rows, in multiples of the champion's; None where there is none to compare
-            with, like the two below.
-        new_features: That the champion's data did not have.
-        gone_features: That only the champion's data had.
+            with, like the features that came and went.
     """
 
     name: Literal["data"] = "data"
@@ -66,7 +62,7 @@ class ChampionCheck(Check):
     """Whether the candidate is worse than the champion, or than the best of those kept.
 
     Attributes:
-        rows: Test rows.
+        rows: Number of test rows.
         tolerance: By how much it may be worse.
         compared: The candidate compared with each champion, by run id.
         best: The run id of the best champion, by metric.
@@ -88,8 +84,8 @@ class ArtifactCheck(Check):
     """Whether the saved artifact gives the probabilities that were judged.
 
     Attributes:
-        golden_rows: Rows compared.
-        largest_difference: Of a probability; None where there is none.
+        golden_rows: Number of rows compared.
+        largest_difference: Of a probability; None where no row has one in both.
     """
 
     name: Literal["artifact"] = "artifact"

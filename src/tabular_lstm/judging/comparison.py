@@ -20,6 +20,7 @@ from tabular_lstm.judging.metrics import (
     interval,
     point_metrics,
 )
+from tabular_lstm.parameters import Evaluation
 
 # What is compared, and the sign that makes more of it worse.
 WORSE = {"log_loss": 1, "roc_auc": -1}
@@ -54,19 +55,19 @@ class Comparison(Frozen):
 
     def by_metric(self) -> dict[str, Difference]:
         """Give the differences by the metric's name."""
-        return {metric: getattr(self, metric) for metric in WORSE}
+        return dict(self)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What models say of the same rows, measured.
+    """What models say of the same rows, measured; by the models' names.
 
     Attributes:
         labels: (rows,), 1 is the positive class.
-        probabilities: Each model's, (rows,); a row that a model gave none counts as wrong.
-        without_probability: How many such rows each model has.
-        points: Each model's metrics, without intervals.
-        resampled: Its metrics on resamples of the rows, the same resamples for all models.
+        probabilities: (rows,); a row that a model gave none has that of the wrong class.
+        without_probability: How many such rows there are.
+        points: Metrics, without intervals.
+        resampled: Metrics on resamples of the rows, the same resamples for all models.
     """
 
     labels: np.ndarray
@@ -80,30 +81,28 @@ class Judged:
         cls,
         labels: np.ndarray,
         probabilities: Mapping[str, np.ndarray],
-        decision_thresholds: Mapping[str, float],
-        resamples: int,
-        seed: int,
+        thresholds: Mapping[str, float],
+        evaluation: Evaluation,
     ) -> Self:
         """Measure models.
 
         Args:
             labels: (rows,), 1 is the positive class.
             probabilities: Of each model, (rows,), NaN where it gives none.
-            decision_thresholds: Of each model.
-            resamples: How many resamples of the rows.
-            seed: Of the resamples: the same rows, number and seed give the same resamples.
+            thresholds: The decision threshold of each.
+            evaluation: Number and seed of the resamples, which are the same for the same rows.
         """
         known = {name: certain(labels, p) for name, p in probabilities.items()}
         return cls(
             labels,
             known,
             {name: int(np.isnan(p).sum()) for name, p in probabilities.items()},
-            {n: point_metrics(labels, p, decision_thresholds[n]) for n, p in known.items()},
-            bootstrap(labels, known, dict(decision_thresholds), resamples, seed),
+            {name: point_metrics(labels, p, thresholds[name]) for name, p in known.items()},
+            bootstrap(labels, known, thresholds, evaluation.bootstrap_resamples, evaluation.seed),
         )
 
     def and_these(self, others: Self) -> Self:
-        """Add other models, measured on the same rows with the same resamples and seed."""
+        """Add other models, measured on the same rows and the same resamples of them."""
         return replace(
             self,
             probabilities=self.probabilities | others.probabilities,
@@ -120,34 +119,29 @@ class Judged:
 
     def minus(self, one: str, other: str, metric: str) -> tuple[float, tuple[float, float]]:
         """Give the difference of a metric, the one - the other, and its 95 % interval."""
-        point = getattr(self.points[one], metric) - getattr(self.points[other], metric)
-        return point, interval(self.resampled[one][metric] - self.resampled[other][metric])
+        point, values = self._differences(one, other, metric)
+        return point, interval(values)
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:
-        """Compare one model with another.
-
-        Args:
-            one: Its name.
-            other: The other's name.
-            confidence: One-sided, of each bound.
-        """
-        return Comparison(
-            **{metric: self._difference(metric, one, other, confidence) for metric in WORSE}
-        )
-
-    def _difference(self, metric: str, one: str, other: str, confidence: float) -> Difference:
-        sign = WORSE[metric]
-        point = getattr(self.points[one], metric) - getattr(self.points[other], metric)
-        worse = sign * (self.resampled[one][metric] - self.resampled[other][metric])
-        worse = worse[~np.isnan(worse)]
-        best, worst = _bounds(worse, sign * point, confidence)
+        """Compare one model with another; `confidence` is one-sided, of each bound."""
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
-        return Difference(
-            difference=point,
-            at_worst=sign * worst,
-            at_best=sign * best,
-            detectable=float(deviations * worse.std()),
-        )
+        compared = {}
+        for metric, sign in WORSE.items():
+            point, values = self._differences(one, other, metric)
+            worse = sign * values[~np.isnan(values)]
+            best, worst = _bounds(worse, sign * point, confidence)
+            compared[metric] = Difference(
+                difference=point,
+                at_worst=sign * worst,
+                at_best=sign * best,
+                detectable=float(deviations * worse.std()),
+            )
+        return Comparison(**compared)
+
+    def _differences(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:
+        """Give the difference of a metric on the rows, and on each resample of them."""
+        point = getattr(self.points[one], metric) - getattr(self.points[other], metric)
+        return point, self.resampled[one][metric] - self.resampled[other][metric]
 
 
 def _bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:

@@ -24,13 +24,12 @@ def learning_curves(history: dict[str, Any]) -> go.Figure:
     """Draw loss per epoch, with the epoch whose weights were kept."""
     epochs = list(range(1, len(history["loss"]) + 1))
     figure = _figure("learning_curves", "epoch", "binary cross-entropy")
-    for name, color in {"loss": "#56B4E9", "validation_loss": COLORS[CANDIDATE]}.items():
+    curves = {
+        "loss": ("rows trained on, with dropout", "#56B4E9"),
+        "validation_loss": ("rows held out from each member", COLORS[CANDIDATE]),
+    }
+    for name, (label, color) in curves.items():
         if name in history:
-            label = (
-                "rows held out from each member"
-                if name == "validation_loss"
-                else "rows trained on, with dropout"
-            )
             figure.add_scatter(x=epochs, y=history[name], name=label, line_color=color)
     best = history["best_epoch"]
     kept = "median epoch kept" if "best_epochs" in history else "epoch kept"
@@ -107,7 +106,7 @@ def confusion_matrix(matrix: ConfusionMatrix, classes: dict[int, str]) -> go.Fig
 def importance_chart(importances: dict[str, dict[str, float]]) -> go.Figure:
     """Draw what each feature is worth, the most important on top."""
     names = list(importances)[::-1]
-    figure = _figure("importance_chart", "ROC AUC lost when shuffled", "")
+    figure = _figure("importance_chart", f"{METRICS['roc_auc']} lost when shuffled", "")
     figure.add_bar(
         x=[importances[name]["mean"] for name in names],
         y=names,

@@ -18,7 +18,7 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
-from tabular_lstm.judging.names import CANDIDATE, METRICS
+from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.summary import DataSummary
 
@@ -42,70 +42,78 @@ def check_data(
         promotion: Limits; with `start_over` the champion does not count.
         validation: Limit of the quarantined share.
     """
-    now = data_summary
+    now, limit = data_summary, validation.max_quarantined_fraction
     before = champions[0].data if champions and not promotion.start_over else None
-    quarantined = now.quarantined_rows / now.rows
-    facts = [f"{_percent(quarantined)} of {now.rows} rows quarantined"]
-    faults: list[str] = []
-    limits: list[str] = []
-    if quarantined > validation.max_quarantined_fraction:
-        faults.append(
-            f"{facts[0]} (expected at most {_percent(validation.max_quarantined_fraction)})"
+    share = now.quarantined_rows / now.rows
+    facts = [
+        (
+            f"{_percent(share)} of {now.rows} rows quarantined",
+            "" if share <= limit else f"expected at most {_percent(limit)}",
+            "validation.max_quarantined_fraction",
         )
-        limits.append("validation.max_quarantined_fraction")
-    other: list[str] = []
-    compared = {}
+    ]
+    other, compared = "", {}
     if before is not None:
+        facts += _beside_champion(now, before, promotion)
+        new = sorted({*now.features} - {*before.features})
+        gone = sorted({*before.features} - {*now.features})
+        other = _other_rows(now, before, new, gone)
         ratio = now.valid_rows / before.valid_rows
-        rows = f"{now.valid_rows} valid rows, {ratio:.2f} times the champion's {before.valid_rows}"
-        share = (
-            f"{_percent(now.label_share)} positive against the champion's "
-            f"{_percent(before.label_share)}"
-        )
-        facts += [rows, share, "the same features"]
-        low, high = promotion.row_ratio
-        if not low <= ratio <= high:
-            faults.append(f"{rows} (expected {low:g} to {high:g} times)")
-            limits.append("promotion.row_ratio")
-        allowed = promotion.max_label_share_change
-        if abs(now.label_share - before.label_share) > allowed:
-            faults.append(f"{share} (expected at most {100 * allowed:g} points of difference)")
-            limits.append("promotion.max_label_share_change")
-        other = _other_rows(now, before)
-        faults += other
-        compared = {
-            "row_ratio": ratio,
-            "new_features": sorted({*now.features} - {*before.features}),
-            "gone_features": sorted({*before.features} - {*now.features}),
-        }
-    sentence = ", ".join(facts)
+        compared = {"row_ratio": ratio, "new_features": new, "gone_features": gone}
+    faults = [f"{fact} ({expected})" for fact, expected, _ in facts if expected]
+    limits = [parameter for _, expected, parameter in facts if expected]
+    ways = [f"widen {' and '.join(limits)}"] if limits else []
+    if other:
+        faults.append(other)
+        ways.append(START_OVER)
+    sentence = ", ".join(fact for fact, _, _ in facts)
     if faults:
-        ways = [f"widen {' and '.join(limits)}"] if limits else []
-        ways += [START_OVER] if other else []
         sentence = (
             f"the data are not as expected: {'; '.join(faults)}. If that is meant, "
             f"{'; '.join(ways)}"
         )
-    return DataCheck(
-        passed=not faults, sentence=sentence, quarantined_fraction=quarantined, **compared
-    )
+    elif before is not None:
+        sentence += ", the same features"
+    return DataCheck(passed=not faults, sentence=sentence, quarantined_fraction=share, **compared)
 
 
-def _other_rows(now: DataSummary, before: DataSummary) -> list[str]:
+def _beside_champion(
+    now: DataSummary, before: DataSummary, promotion: Promotion
+) -> list[tuple[str, str, str]]:
+    """Give facts, what was expected of each that is beyond its limit, and the limit's name."""
+    ratio, (low, high) = now.valid_rows / before.valid_rows, promotion.row_ratio
+    change, limit = now.label_share - before.label_share, promotion.max_label_share_change
+    return [
+        (
+            f"{now.valid_rows} valid rows, {ratio:.2f} times the champion's {before.valid_rows}",
+            "" if low <= ratio <= high else f"expected {low:g} to {high:g} times",
+            "promotion.row_ratio",
+        ),
+        (
+            f"{_percent(now.label_share)} positive against the champion's "
+            f"{_percent(before.label_share)}",
+            ""
+            if abs(change) <= limit
+            else f"expected at most {100 * limit:g} points of difference",
+            "promotion.max_label_share_change",
+        ),
+    ]
+
+
+def _other_rows(now: DataSummary, before: DataSummary, new: list[str], gone: list[str]) -> str:
     """Say why the champion cannot score these test rows, or may have been trained on them."""
-    features, champions = {*now.features}, {*before.features}
-    if features != champions:
-        kinds = {"new": features - champions, "gone": champions - features}
-        listed = "; ".join(f"{kind}: {', '.join(sorted(n))}" for kind, n in kinds.items() if n)
-        return [f"other features than the champion's ({listed})"]
-    if now.split != before.split:
-        names = {*now.split, *before.split}
-        changed = sorted(n for n in names if now.split.get(n) != before.split.get(n))
-        meant = "whose labels do not mean the same"
-        moved = "which may have been trained on rows that are now test rows"
-        why = meant if {*changed} <= CLASSES else moved
-        return [f"{', '.join(changed)} changed since the champion's run, {why}"]
-    return []
+    if new or gone:
+        kinds = {"new": new, "gone": gone}
+        listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names)
+        return f"other features than the champion's ({listed})"
+    names = {*now.split, *before.split}
+    changed = sorted(n for n in names if now.split.get(n) != before.split.get(n))
+    if not changed:
+        return ""
+    meant = "whose labels do not mean the same"
+    moved = "which may have been trained on rows that are now test rows"
+    why = meant if {*changed} <= CLASSES else moved
+    return f"{', '.join(changed)} changed since the champion's run, {why}"
 
 
 def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
@@ -115,37 +123,36 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         judged: The candidate and the baselines.
         promotion: Gives the confidence.
     """
-    majority_class, logistic_regression = (
+    floor, linear = (
         judged.compare(CANDIDATE, baseline, promotion.confidence)
         for baseline in ("majority_class", "logistic_regression")
     )
-    unknown = judged.without_probability[CANDIDATE]
-    faults = []
+    better, beside = floor.by_metric(), linear.by_metric()
+    lost = {m: d for m, d in beside.items() if not WORSE[m] * d.at_best <= 0}
+    majority_class, logistic_regression = MODELS["majority_class"], MODELS["logistic_regression"]
+    unknown, faults = judged.without_probability[CANDIDATE], []
     if unknown:
         faults.append(
             f"the candidate gives no probability for {unknown} of {len(judged.labels)} test rows"
         )
-    better = majority_class.by_metric()
     if not all(WORSE[m] * d.at_worst < 0 for m, d in better.items()):
         faults.append(
-            f"the candidate is not shown to be better than the majority class: {_said(better)}"
+            f"the candidate is not shown to be better than the {majority_class}: {_said(better)}"
         )
-    beside = logistic_regression.by_metric()
-    lost = {m: d for m, d in beside.items() if not WORSE[m] * d.at_best <= 0}
     if lost:
         faults.append(
-            f"the candidate is clearly worse than logistic regression: {_said(lost, 'at_best')}"
+            f"the candidate is clearly worse than {logistic_regression}: {_said(lost, 'at_best')}"
         )
     sentence = "; ".join(faults) or (
-        f"better than the majority class ({_said(better)}) and not clearly "
-        f"worse than logistic regression ({_said(beside, 'at_best')})"
+        f"better than the {majority_class} ({_said(better)}) and not clearly "
+        f"worse than {logistic_regression} ({_said(beside, 'at_best')})"
     )
     return FloorCheck(
         passed=not faults,
         sentence=sentence,
         rows_without_probability=unknown,
-        majority_class=majority_class,
-        logistic_regression=logistic_regression,
+        majority_class=floor,
+        logistic_regression=linear,
     )
 
 
@@ -169,15 +176,15 @@ def check_champions(
         for champion in champions
         if champion.not_compared is None
     }
-    faults, facts, best, seen = [], [], {}, False
     serving = champions[0].run_id if champions else None
+    faults, facts, best = [], [], {}
+    # What the candidate is held against, and the differences from it that count.
+    held: list[tuple[str, dict[str, Difference]]] = []
     if serving is None:
         facts.append("there was no champion to compare with")
     elif serving in compared:
         differences = compared[serving].by_metric()
-        if beyond := not_shown(differences, tolerance):
-            seen = _seen(beyond, tolerance)
-            faults.append(_loss(beyond, tolerance, f"the champion {serving}", rows))
+        held.append((f"the champion {serving}", differences))
         facts.append(f"not worse than the champion {serving} ({_said(differences)})")
         facts += [f"not compared with {run}: {why}" for run, why in not_compared.items()]
     else:
@@ -189,11 +196,11 @@ def check_champions(
     for metric, sign in WORSE.items() if compared else ():
         run = min(compared, key=lambda run: sign * getattr(judged.points[run], metric))
         best[metric] = run
-        of_best = {metric: compared[run].by_metric()[metric]}
-        if run != serving and (beyond := not_shown(of_best, tolerance)):
-            seen |= _seen(beyond, tolerance)
-            other = f"the best of the kept champions, {run},"
-            faults.append(_loss(beyond, tolerance, other, rows))
+        if run != serving:
+            of_best = {metric: compared[run].by_metric()[metric]}
+            held.append((f"the best of the kept champions, {run},", of_best))
+    lost = [(o, beyond) for o, d in held if (beyond := not_shown(d, tolerance))]
+    faults += [_loss(beyond, tolerance, other, rows) for other, beyond in lost]
     return ChampionCheck(
         passed=not faults,
         sentence="; ".join(faults or facts),
@@ -202,7 +209,7 @@ def check_champions(
         compared=compared,
         best=best,
         not_compared=not_compared,
-        seen_worse=seen,
+        seen_worse=any(_seen(beyond, tolerance) for _, beyond in lost),
     )
 
 

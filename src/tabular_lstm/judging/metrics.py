@@ -1,10 +1,9 @@
 """Metrics of probabilities against labels, their intervals, and what each feature is worth.
 
-Labels are 0 or 1 and probabilities those of class 1, both of
-shape (rows,).
+Labels are 0 or 1 and probabilities those of class 1, both of shape (rows,).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from sklearn import metrics as sk
@@ -30,13 +29,10 @@ class Metrics(Frozen):
     """One model measured on one set of rows.
 
     Attributes:
-        accuracy: At the decision threshold.
-        roc_auc: Area under the ROC curve.
+        accuracy: At the decision threshold, like the confusion matrix.
         average_precision: Area under the curve of precision against recall.
         log_loss: In nats.
         brier_score: Mean squared error of the probabilities.
-        expected_calibration_error: See `expected_calibration_error`.
-        confusion_matrix: At the decision threshold.
         decision_threshold: Probability from which a row is called positive.
         interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
     """
@@ -57,9 +53,7 @@ def point_metrics(
 ) -> Metrics:
     """Measure one model on one set of rows, without intervals."""
     decided = probabilities >= decision_threshold
-    (true_negatives, false_positives), (false_negatives, true_positives) = sk.confusion_matrix(
-        labels, decided, labels=[0, 1]
-    ).tolist()
+    (tn, fp), (fn, tp) = sk.confusion_matrix(labels, decided, labels=[0, 1]).tolist()
     return Metrics(
         accuracy=float(np.mean(decided == labels)),
         roc_auc=float(sk.roc_auc_score(labels, probabilities)),
@@ -68,10 +62,7 @@ def point_metrics(
         brier_score=float(np.mean((probabilities - labels) ** 2)),
         expected_calibration_error=expected_calibration_error(labels, probabilities),
         confusion_matrix=ConfusionMatrix(
-            true_negatives=true_negatives,
-            false_positives=false_positives,
-            false_negatives=false_negatives,
-            true_positives=true_positives,
+            true_negatives=tn, false_positives=fp, false_negatives=fn, true_positives=tp
         ),
         decision_threshold=decision_threshold,
     )
@@ -104,10 +95,10 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) ->
 def calibration_bins(
     labels: np.ndarray, probabilities: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sort rows into ten equal-width bins by probability.
+    """Give rows, mean probability and share of positives of each of ten equal-width bins.
 
     Returns:
-        Rows, mean probability and share of positives of each bin that has rows.
+        Three arrays of shape (bins that have rows,), by rising probability.
     """
     bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     rows = np.bincount(bins, minlength=CALIBRATION_BINS)
@@ -119,38 +110,40 @@ def calibration_bins(
 
 def bootstrap(
     labels: np.ndarray,
-    probabilities: dict[str, np.ndarray],
-    decision_thresholds: dict[str, float],
+    probabilities: Mapping[str, np.ndarray],
+    thresholds: Mapping[str, float],
     resamples: int,
     seed: int,
 ) -> dict[str, Resampled]:
     """Measure every model on the same resamples of the rows, drawn with replacement.
 
-    Because the resamples are shared, the difference of two models' arrays is a paired
-    bootstrap of their difference.
+    The difference of two models' arrays is a paired bootstrap of their difference.
 
     Returns:
         For each model, an array of shape (resamples,) for accuracy, roc_auc and log_loss. AUC
         is NaN where a resample holds one class only.
     """
+    hits = {name: (p >= thresholds[name]) == labels for name, p in probabilities.items()}
     losses = {
         name: -np.log(np.clip(np.where(labels == 1, p, 1 - p), np.finfo(float).eps, None))
         for name, p in probabilities.items()
     }
-    parts: dict[str, list[Resampled]] = {name: [] for name in probabilities}
-    for counts in _resample_counts(len(labels), resamples, seed):
-        for name, p in probabilities.items():
-            hits = (p >= decision_thresholds[name]) == labels
-            parts[name].append(
-                {
-                    "accuracy": counts @ hits / len(labels),
-                    "roc_auc": _weighted_auc(labels, p, counts),
-                    "log_loss": counts @ losses[name] / len(labels),
-                }
-            )
+    blocks = [
+        {
+            name: {
+                "accuracy": counts @ hits[name] / len(labels),
+                "roc_auc": _weighted_auc(labels, p, counts),
+                "log_loss": counts @ losses[name] / len(labels),
+            }
+            for name, p in probabilities.items()
+        }
+        for counts in _resample_counts(len(labels), resamples, seed)
+    ]
     return {
-        name: {metric: np.concatenate([b[metric] for b in blocks]) for metric in INTERVAL_METRICS}
-        for name, blocks in parts.items()
+        name: {
+            metric: np.concatenate([b[name][metric] for b in blocks]) for metric in INTERVAL_METRICS
+        }
+        for name in probabilities
     }
 
 
@@ -173,16 +166,16 @@ def permutation_importance(
     Source: Breiman, "Random Forests", Machine Learning 45, 2001; here for any model.
 
     Args:
-        predict: From sequences to probabilities; called once for each feature.
-        sequences: (rows, steps, features_per_step), features in slot order.
-        labels: (rows,).
+        predict: From sequences (rows, steps, features_per_step) to probabilities (rows,); called
+            once for each feature, with `repeats` times the rows.
+        sequences: Features in slot order.
+        labels: Of the sequences.
         features: Names of the slots; padded slots have none.
         repeats: Shuffles of each feature.
         seed: Of the shuffles.
 
     Returns:
-        Mean and standard deviation of the loss over the shuffles, by feature, the largest
-        mean first.
+        `mean` and `std` of the loss over the shuffles, by feature, the largest mean first.
     """
     rng = np.random.default_rng(seed)
     whole = sk.roc_auc_score(labels, predict(sequences))

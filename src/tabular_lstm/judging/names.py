@@ -21,4 +21,4 @@ FIGURES = {
     "score_distribution": "Probabilities by class",
 }
 # The report has one figure more.
-TITLES = FIGURES | {"intervals": "Candidate beside the others"}
+TITLES = FIGURES | {"intervals": "The candidate beside the others"}

@@ -1,7 +1,9 @@
 """The verdict: the candidate beside each baseline, in sentences."""
 
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.names import CANDIDATE, MODELS
+from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
+
+ROC_AUC, ACCURACY, LOG_LOSS = METRICS["roc_auc"], METRICS["accuracy"], METRICS["log_loss"]
 
 
 def compare_with_baselines(judged: Judged, evaluated_on: str) -> list[str]:
@@ -16,10 +18,11 @@ def compare_with_baselines(judged: Judged, evaluated_on: str) -> list[str]:
     metrics = judged.metrics(CANDIDATE)
     sentences = {name: _sentence(judged, name) for name in judged.points if name != CANDIDATE}
     summary = (
-        f"Candidate on {len(judged.labels)} {evaluated_on} rows: ROC AUC {metrics.roc_auc:.3f} "
-        f"{_bounds(metrics.interval['roc_auc'])}, accuracy {100 * metrics.accuracy:.1f} % "
+        f"Candidate on {len(judged.labels)} {evaluated_on} rows: "
+        f"{ROC_AUC} {metrics.roc_auc:.3f} {_bounds(metrics.interval['roc_auc'])}, "
+        f"{ACCURACY} {100 * metrics.accuracy:.1f} % "
         f"{_bounds(metrics.interval['accuracy'], 100, 1)}, "
-        f"log loss {metrics.log_loss:.3f} {_bounds(metrics.interval['log_loss'])}"
+        f"{LOG_LOSS} {metrics.log_loss:.3f} {_bounds(metrics.interval['log_loss'])}"
     )
     if judged.points["logistic_regression"].roc_auc <= metrics.roc_auc:
         return [summary, *sentences.values()]
@@ -42,9 +45,9 @@ def _sentence(judged: Judged, name: str) -> str:
         else f"The candidate is level with {other}"
     )
     return (
-        f"{beginning}: ROC AUC {candidate.roc_auc:.3f} against {baseline.roc_auc:.3f}, "
+        f"{beginning}: {ROC_AUC} {candidate.roc_auc:.3f} against {baseline.roc_auc:.3f}, "
         f"difference {difference:+.3f} {_bounds((low, high), sign='+')}; "
-        f"accuracy {100 * candidate.accuracy:.1f} % against {100 * baseline.accuracy:.1f} %"
+        f"{ACCURACY} {100 * candidate.accuracy:.1f} % against {100 * baseline.accuracy:.1f} %"
     )
 
 

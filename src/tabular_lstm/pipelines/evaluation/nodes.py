@@ -88,15 +88,12 @@ def evaluate(
     evaluation: Evaluation,
 ) -> Judged:
     """Measure the candidate and the baselines on the same rows and the same resamples of them."""
+    models = candidate_predictions[[CANDIDATE]].join(baseline_predictions)
     return Judged.of(
         candidate_predictions["label"].to_numpy(),
-        {
-            CANDIDATE: candidate_predictions[CANDIDATE].to_numpy(),
-            **{str(name): column.to_numpy() for name, column in baseline_predictions.items()},
-        },
+        {str(name): models[name].to_numpy() for name in models},
         {CANDIDATE: history["decision_threshold"], **baseline_thresholds},
-        evaluation.bootstrap_resamples,
-        evaluation.seed,
+        evaluation,
     )
 
 

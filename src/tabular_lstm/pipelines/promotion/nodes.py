@@ -137,8 +137,7 @@ def judge_champions(
         judged.labels,
         {run: champion_predictions[run].to_numpy() for run in champion_thresholds},
         champion_thresholds,
-        evaluation.bootstrap_resamples,
-        evaluation.seed,
+        evaluation,
     )
     return judged.and_these(champions)
 
