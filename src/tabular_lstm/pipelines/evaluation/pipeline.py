@@ -14,12 +14,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.choose_evaluated_rows,
-                inputs=[
-                    "train_sequences",
-                    "train_labels",
-                    "test_sequences",
-                    "test_labels",
-                ],
+                inputs=["train_sequences", "train_labels", "test_sequences", "test_labels"],
                 outputs=["evaluated_sequences", "evaluated_labels", "evaluated_on"],
                 name="choose_evaluated_rows",
             ),

@@ -2,11 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.pipelines.reshaping.nodes import (
-    learn_schema,
-    reshape,
-    split_features_from_label,
-)
+from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
 
 
 def create_pipeline() -> Pipeline:

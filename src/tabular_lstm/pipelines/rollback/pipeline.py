@@ -12,13 +12,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.choose_champion,
-                inputs=[
-                    "past_promotions",
-                    "artifacts",
-                    "params:rollback",
-                    "run_id",
-                    "provenance",
-                ],
+                inputs=["past_promotions", "artifacts", "params:rollback", "run_id", "provenance"],
                 outputs="decision",
                 name="choose_champion",
             ),
