@@ -32,6 +32,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
+from tabular_lstm.judging.names import METRICS
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "accuracy.csv"
 COLUMNS = ("data", "method", "fold", "roc_auc", "accuracy", "log_loss", "fit_seconds")
@@ -263,7 +265,7 @@ def draw(results: pd.DataFrame) -> None:
         )
         axis.scatter(mean_ranks, range(methods), c=colors, zorder=3)
         axis.set_yticks(range(methods), names)
-        axis.set_title(f"{'ROC AUC' if metric == 'roc_auc' else 'log loss'}, {sets} data sets")
+        axis.set_title(f"{METRICS[metric]}, {sets} data sets")
         axis.grid(axis="x", alpha=0.3)
     figure.supxlabel("mean rank, 1 is best; where bars overlap, 5 % does not tell methods apart")
     figure.tight_layout()

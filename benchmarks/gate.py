@@ -21,9 +21,8 @@ It takes some 20 minutes on two cores, prints the tables and writes them to `ben
 import multiprocessing
 from collections.abc import Callable, Collection
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,10 @@ from threadpoolctl import threadpool_limits
 
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.judging import gate
-from tabular_lstm.judging.metrics import Resampled, bootstrap, certain, point_metrics
+from tabular_lstm.judging.checks import Champion
+from tabular_lstm.judging.comparison import WORSE, Judged
+from tabular_lstm.judging.metrics import Metrics, point_metrics
+from tabular_lstm.judging.names import CANDIDATE, METRICS
 from tabular_lstm.parameters import (
     Columns,
     Evaluation,
@@ -77,7 +79,6 @@ RULES = {
     "new_roc_auc": "new ROC AUC >= old",
     "new_accuracy": "new accuracy >= old",
 }
-METRICS = {**gate.NAMES, "accuracy": "accuracy"}
 # How a candidate is made worse, in which metric the true difference is given, and the differences.
 WORSENED = (
     ("weaker", "log_loss", (0, 0.005, 0.01, TOLERANCE["log_loss"], 0.03, 0.05, 0.1)),
@@ -90,87 +91,51 @@ WORSENED = (
 Case = tuple[str, str, float]
 
 
-@dataclass(frozen=True)
-class Judged:
-    """What networks say of the same test rows, measured.
+def judge(
+    labels: np.ndarray,
+    probabilities: dict[str, np.ndarray],
+    thresholds: dict[str, float],
+    seed: int = EVALUATION.seed,
+) -> Judged:
+    """Measure networks on the same rows as a run does; `seed` is that of the resamples."""
+    evaluation = EVALUATION.model_copy(update={"seed": seed})
+    return Judged.of(labels, probabilities, thresholds, evaluation)
 
-    Attributes:
-        points: Each network's metrics.
-        resampled: Its metrics on resamples of the rows, the same ones for all.
-    """
 
-    points: dict[str, dict[str, Any]]
-    resampled: dict[str, Resampled]
+def promoted(judged: Judged, champion: str) -> dict[str, dict[str, bool]]:
+    """Decide on every other network as the candidate, by each of `RULES`."""
+    old = judged.points[champion]
+    decided = {}
+    for name, new in judged.points.items():
+        if name == champion:
+            continue
+        compared = judged.compare(name, champion, PROMOTION.confidence)
+        beyond = gate.not_shown(compared.by_metric(), PROMOTION.tolerance)
+        decided[name] = {
+            "gate": not beyond,
+            "log_loss": "log_loss" not in beyond,
+            "roc_auc": "roc_auc" not in beyond,
+            "new_roc_auc": new.roc_auc >= old.roc_auc,
+            "new_accuracy": new.accuracy >= old.accuracy,
+        }
+    return decided
 
-    @classmethod
-    def of(
-        cls,
-        labels: np.ndarray,
-        probabilities: dict[str, np.ndarray],
-        thresholds: dict[str, float],
-        seed: int,
-    ) -> "Judged":
-        """Measure.
 
-        Args:
-            labels: (rows,).
-            probabilities: Of each network, (rows,).
-            thresholds: Their decision thresholds.
-            seed: Of the resamples.
-        """
-        given = {name: certain(labels, p) for name, p in probabilities.items()}
-        return cls(
-            {name: point_metrics(labels, p, thresholds[name]) for name, p in given.items()},
-            bootstrap(labels, given, thresholds, EVALUATION.bootstrap_resamples, seed),
-        )
-
-    def difference(self, candidate: str, champion: str) -> gate.Difference:
-        """Compare as a run does."""
-        return gate.difference(
-            self.points[candidate],
-            self.points[champion],
-            self.resampled[candidate],
-            self.resampled[champion],
-            PROMOTION.confidence,
-        )
-
-    def promoted(self, champion: str) -> dict[str, dict[str, bool]]:
-        """Decide on every other network as the candidate, by each of `RULES`."""
-        old = self.points[champion]
-        decided = {}
-        for name, new in self.points.items():
-            if name == champion:
-                continue
-            beyond = gate.not_shown(self.difference(name, champion), TOLERANCE)
-            decided[name] = {
-                "gate": not beyond,
-                "log_loss": "log_loss" not in beyond,
-                "roc_auc": "roc_auc" not in beyond,
-                "new_roc_auc": new["roc_auc"] >= old["roc_auc"],
-                "new_accuracy": new["accuracy"] >= old["accuracy"],
-            }
-        return decided
-
-    def promoted_beside(self, rows: int) -> list[float]:
-        """Draw a candidate and champions again and again: the share promoted for each of `KEPT`."""
-        differences = {pair: self.difference(*pair) for pair in permutations(self.points, 2)}
-        shares = []
-        for kept in KEPT:
-            rng = np.random.default_rng(kept)
-            passed = 0
-            for _ in range(DRAWS):
-                candidate, *champions = rng.choice(list(self.points), kept + 1, replace=False)
-                passed += gate.check_champions(
-                    {run: differences[candidate, run] for run in champions},
-                    {run: self.points[run] for run in champions},
-                    {},
-                    champions[0],
-                    TOLERANCE,
-                    rows,
-                    start_over=False,
-                )["passed"]
-            shares.append(passed / DRAWS)
-        return shares
+def promoted_beside(judged: Judged) -> list[float]:
+    """Draw a candidate and champions again and again: the share promoted for each of `KEPT`."""
+    shares = []
+    for kept in KEPT:
+        rng = np.random.default_rng(kept)
+        passed = 0
+        for _ in range(DRAWS):
+            candidate, *runs = map(str, rng.choice(list(judged.points), kept + 1, replace=False))
+            champions = [Champion(run_id=run, sha256="") for run in runs]
+            points = judged.points | {CANDIDATE: judged.points[candidate]}
+            resampled = judged.resampled | {CANDIDATE: judged.resampled[candidate]}
+            beside = replace(judged, points=points, resampled=resampled)
+            passed += gate.check_champions(beside, champions, PROMOTION).passed
+        shares.append(passed / DRAWS)
+    return shares
 
 
 def pima() -> tuple[pd.DataFrame, Source, Columns]:
@@ -228,11 +193,11 @@ def measure_trainings() -> str:
             probabilities[str(seed)], thresholds[str(seed)] = learn_and_predict(
                 train_rows, test_rows, columns, seed
             )
-        judged = Judged.of(labels, probabilities, thresholds, EVALUATION.seed)
-        in_turn = [judged.promoted(champion) for champion in probabilities]
+        judged = judge(labels, probabilities, thresholds)
+        in_turn = [promoted(judged, champion) for champion in probabilities]
         table.append({"salt": salt, "test rows": len(labels), **count(in_turn[0].values())})
         every += [one for decided in in_turn for one in decided.values()]
-        beside.append(judged.promoted_beside(len(labels)))
+        beside.append(promoted_beside(judged))
     sums = {name: sum(line[name] for line in table) for name in list(table[0])[2:]}
     table.append({"salt": "all", "test rows": "", **sums})
     table.append(
@@ -290,7 +255,7 @@ def population() -> tuple[np.ndarray, np.ndarray, dict[Case, np.ndarray]]:
 
     # The better one is the candidate, so that it takes worsening to make them equal.
     two = [out_of_fold(seed) for seed in SIMULATED_SEEDS]
-    better, champion = sorted(two, key=lambda logits: truth(labels, logits)["log_loss"])
+    better, champion = sorted(two, key=lambda logits: truth(labels, logits).log_loss)
     weak = out_of_fold(0, WEAK_FEATURES)
     noise = np.random.default_rng(0).normal(size=len(rows))
     ways: dict[str, Callable[[float], np.ndarray]] = {
@@ -310,7 +275,7 @@ def population() -> tuple[np.ndarray, np.ndarray, dict[Case, np.ndarray]]:
     return labels, champion, candidates
 
 
-def truth(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+def truth(labels: np.ndarray, logits: np.ndarray) -> Metrics:
     """Measure on the whole population; 0.5 decides."""
     return point_metrics(labels, expit(logits), 0.5)
 
@@ -318,8 +283,11 @@ def truth(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
 def worse_by(labels: np.ndarray, logits: np.ndarray, champion: np.ndarray) -> dict[str, float]:
     """Say by how much a candidate is truly worse than the champion, in each metric."""
     new, old = truth(labels, logits), truth(labels, champion)
-    signs = {**gate.WORSE, "accuracy": -1}
-    return {metric: sign * (new[metric] - old[metric]) for metric, sign in signs.items()}
+    signs = {**WORSE, "accuracy": -1}
+    return {
+        metric: sign * (getattr(new, metric) - getattr(old, metric))
+        for metric, sign in signs.items()
+    }
 
 
 def replicate(
@@ -333,12 +301,13 @@ def replicate(
     drawn = np.random.default_rng([rows, number]).integers(len(labels), size=rows)
     logits = {"champion": champion, **{str(case): values for case, values in candidates.items()}}
     with threadpool_limits(1):
-        decided = Judged.of(
+        judged = judge(
             labels[drawn],
             {name: expit(values[drawn]) for name, values in logits.items()},
             dict.fromkeys(logits, 0.5),
             number,
-        ).promoted("champion")
+        )
+        decided = promoted(judged, "champion")
     return np.array([[one[rule] for rule in RULES] for one in decided.values()])
 
 
@@ -366,7 +335,7 @@ def at_tolerance(shares: dict[int, dict[Case, np.ndarray]]) -> str:
     for case in next(iter(shares.values())):
         way, metric, asked = case
         if asked == TOLERANCE[metric]:
-            line = {"metric": gate.NAMES[metric], "the candidate is": way}
+            line = {"metric": METRICS[metric], "the candidate is": way}
             for rows, replicates in REPLICATES.items():
                 share = shares[rows][case][list(RULES).index(metric)]
                 error = 1.96 * np.sqrt(share * (1 - share) / replicates)
