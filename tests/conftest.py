@@ -1,7 +1,12 @@
 """Copies of the project to run for real: as it is cloned, and after a run."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+
+# Before anything loads OpenMP: a thread of scikit-learn's that waits leaves its core to the other
+# processes of the tests.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import hypothesis
 import pytest

@@ -3,10 +3,15 @@
 import pytest
 
 from tests.helpers.champions import log_of
-from tests.helpers.commands import RETRAINING, succeeds
+from tests.helpers.commands import RETRAINING, here, succeeds
 from tests.helpers.once import Once
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.tables import rows_to_learn
+
+
+@pytest.fixture(autouse=True)
+def _not_measured(no_cover: None) -> None:
+    """Whole runs, of which other tests cover each part: without coverage they take half as long."""
 
 
 @pytest.fixture
@@ -20,7 +25,7 @@ def quick(project: Project) -> Project:
 @pytest.fixture
 def served(quick: Project, once: Once) -> Project:
     """A project after a first retraining."""
-    return once("served", quick, lambda: succeeds(quick.command(*RETRAINING)))
+    return once("served", quick, lambda: succeeds(here(*RETRAINING)))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tests.helpers.champions import LOCK, champion_of, champion_path, log_of, log_path
-from tests.helpers.commands import RETRAINING, ROLLBACK, message_of, seed
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed
 from tests.helpers.project import Project
 
 Forge = Callable[[Path, Path], None]
@@ -90,8 +90,8 @@ def test_code_in_a_champion_is_not_run_though_the_log_has_its_hash(
         _ = champion.network
     assert not marker.exists()
 
-    for arguments in ((*RETRAINING, *seed(5)), ROLLBACK):
-        message = message_of(served_twice.command(*arguments))
+    for finished in (served_twice.command(*RETRAINING, *seed(5)), here(*ROLLBACK)):
+        message = message_of(finished)
         assert re.search(r"(candidate|champion)\.keras: expected", message)
         assert not marker.exists()
     after = served_twice.files()

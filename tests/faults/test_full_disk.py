@@ -56,9 +56,11 @@ TORN = 10
 @pytest.mark.parametrize(
     ("output", "fault", "file", "serves"),
     [
-        pytest.param("candidate", "size=1000", "candidate", "old", marks=pytest.mark.faults),
         pytest.param(
-            "candidate",
+            "candidate@network", "size=1000", "candidate", "old", marks=pytest.mark.faults
+        ),
+        pytest.param(
+            "candidate@network",
             "full=data/06_models/candidate.keras/{run}/.candidate.keras.new",
             "candidate",
             "old",

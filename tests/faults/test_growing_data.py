@@ -91,7 +91,7 @@ def test_retrainings_in_a_row_keep_rows_on_their_sides_all_decisions_and_few_fil
     for line in lines:
         decision = decisions[line["run_id"]]
         assert (decision["action"], decision["reason"]) == (line["action"], line["reason"])
-        assert decision["inputs"] == line["inputs"]
+        assert decision["judgement"]["inputs"] == line["inputs"]
 
     left = {line["run_id"] for line in (*promotions[-CHAMPIONS:], *rejections)}
     by_output = runs_kept(quick)
@@ -111,5 +111,5 @@ def test_retrainings_in_a_row_keep_rows_on_their_sides_all_decisions_and_few_fil
     succeeds(here(*ROLLBACK))
     assert on_disk(quick) == before["sha256"]
     assert champion_of(quick).network.threshold > 0
-    assert log_of(quick)[-1]["champion"] == before["run_id"]
+    assert log_of(quick)[-1]["serves_now"] == before["run_id"]
     assert_settled(quick)

@@ -34,6 +34,7 @@ from tests.helpers.commands import (
     succeeds,
     temporary,
 )
+from tests.helpers.once import Once
 from tests.helpers.project import Project
 
 STRATA = 30
@@ -67,7 +68,7 @@ def instants() -> Iterator[Instant]:
     rng = random.Random(20261125)
     for number in range(STRATA):
         yield Instant(number, share=(number + rng.random()) / STRATA)
-    nodes = ["promotion.record"] * AIMED + ["promotion.promote"] * AIMED
+    nodes = ["promotion.promote.record"] * AIMED + ["promotion.promote.promote"] * AIMED
     for number, node in enumerate(nodes, STRATA):
         yield Instant(number, at=node, seconds=0.06 * (number % AIMED + rng.random()) / AIMED)
 
@@ -97,15 +98,18 @@ def watch(run: subprocess.Popen[str]) -> Iterator[tuple[str, float]]:
 
 
 @pytest.fixture
-def timeline(served: Project, tmp_path_factory: pytest.TempPathFactory) -> Timeline:
+def timeline(served: Project, once: Once, tmp_path_factory: pytest.TempPathFactory) -> Timeline:
     """The timeline of a run that nobody kills."""
-    measured = tmp_path_factory.getbasetemp() / "timeline"
-    if not measured.exists():
-        copy = shutil.copytree(served.path, tmp_path_factory.mktemp("measured") / "project")
-        with start(Project(copy), *RETRAINING, *seed(99)) as run:
+    copy = Project(shutil.copytree(served.path, tmp_path_factory.mktemp("measured") / "project"))
+    measured = copy.path / "timeline.json"
+
+    def measure() -> None:
+        with start(copy, *RETRAINING, *seed(99)) as run:
             seen = list(watch(run))
         assert run.returncode == 0
         measured.write_text(json.dumps(seen))
+
+    once("timeline", copy, measure)
     return [(at, seconds) for at, seconds in json.loads(measured.read_text())]
 
 

@@ -133,8 +133,8 @@ def assert_of_rows_used(project: Project, contents: dict[str, pd.DataFrame]) -> 
     found = set()
     for path in decisions:
         decision, run = json.loads(path.read_text()), path.parent.name
-        sha256 = decision["data"]["sha256"]
-        assert decision["inputs"]["data"] == sha256
+        sha256 = decision["judgement"]["data"]["sha256"]
+        assert decision["judgement"]["inputs"]["data"] == sha256
         sides = [
             pd.read_parquet(project.path / f"data/03_primary/{side}_rows.parquet/{run}")
             for side in ("train", "test")

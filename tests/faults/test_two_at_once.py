@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tabular_lstm.serving.artifact import ChampionDataset
+from tabular_lstm.serving.store import Store
 from tests.helpers.champions import assert_settled, champion_of, log_of, log_path, on_disk
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, note, seed, succeeds
 from tests.helpers.project import Project
@@ -92,13 +92,13 @@ def test_a_champion_that_is_loaded_amid_a_commit_is_the_old_or_the_new_one(
     served_twice: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A retraining promotes between the reader's look at the log and that at the file."""
-    read_file, looks = ChampionDataset._content, []
+    read_file, looks = Store._content, []
 
-    def promote_before(champion: ChampionDataset) -> bytes | None:
+    def promote_before(store: Store) -> bytes | None:
         looks.append(len(looks))
         if len(looks) == 1:
             succeeds(served_twice.command(*RETRAINING, *seed(5)))
-        return read_file(champion)
+        return read_file(store)
 
-    monkeypatch.setattr(ChampionDataset, "_content", promote_before)
+    monkeypatch.setattr(Store, "_content", promote_before)
     assert champion_of(served_twice).sha256 in {c["sha256"] for c in log_of(served_twice)[-2:]}
