@@ -104,9 +104,9 @@ def judge(
 
 def promoted(judged: Judged, champion: str) -> dict[str, dict[str, bool]]:
     """Decide on every other network as the candidate, by each of `RULES`."""
-    old = judged.points[champion]
+    old = judged.metrics[champion]
     decided = {}
-    for name, new in judged.points.items():
+    for name, new in judged.metrics.items():
         if name == champion:
             continue
         compared = judged.compare(name, champion, PROMOTION.confidence)
@@ -128,11 +128,11 @@ def promoted_beside(judged: Judged) -> list[float]:
         rng = np.random.default_rng(kept)
         passed = 0
         for _ in range(DRAWS):
-            candidate, *runs = map(str, rng.choice(list(judged.points), kept + 1, replace=False))
+            candidate, *runs = map(str, rng.choice(list(judged.metrics), kept + 1, replace=False))
             champions = [Champion(run_id=run, sha256="") for run in runs]
-            points = judged.points | {CANDIDATE: judged.points[candidate]}
+            metrics = judged.metrics | {CANDIDATE: judged.metrics[candidate]}
             resampled = judged.resampled | {CANDIDATE: judged.resampled[candidate]}
-            beside = replace(judged, points=points, resampled=resampled)
+            beside = replace(judged, metrics=metrics, resampled=resampled)
             passed += gate.check_champions(beside, champions, PROMOTION).passed
         shares.append(passed / DRAWS)
     return shares

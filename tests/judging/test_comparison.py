@@ -128,18 +128,18 @@ def test_models_judged_later_have_the_numbers_of_models_judged_together() -> Non
     first = judge(labels, candidate=models["candidate"], baseline=models["baseline"])
     one_by_one = first.and_these(judge(labels, champion=models["champion"]))
 
-    assert one_by_one.points == together.points
+    assert one_by_one.metrics == together.metrics
     assert one_by_one.without_probability == together.without_probability
     assert list(one_by_one.probabilities) == list(models)
     for name in models:
         np.testing.assert_array_equal(one_by_one.probabilities[name], together.probabilities[name])
-        assert one_by_one.metrics(name) == together.metrics(name)
+        assert one_by_one.metrics[name] == together.metrics[name]
         for other in models:
             assert one_by_one.compare(name, other, 0.9) == together.compare(name, other, 0.9)
             assert one_by_one.minus(name, other, "accuracy") == together.minus(
                 name, other, "accuracy"
             )
-    assert list(first.points) == ["candidate", "baseline"]
+    assert list(first.metrics) == ["candidate", "baseline"]
 
 
 def test_models_judged_on_other_resamples_have_other_numbers() -> None:
@@ -157,19 +157,19 @@ def test_a_row_without_a_probability_counts_as_wrong_for_that_model_alone() -> N
     assert judged.without_probability == {"whole": 0, "gaps": 2}
     assert judged.probabilities["whole"].tolist() == p.tolist()
     assert judged.probabilities["gaps"].tolist() == [1, 0, 0.4, 0.7]
-    assert judged.points["whole"].accuracy == 1
-    assert judged.points["gaps"].accuracy == 0.5
+    assert judged.metrics["whole"].accuracy == 1
+    assert judged.metrics["gaps"].accuracy == 0.5
 
 
 def test_a_models_metrics_have_the_intervals_of_its_resamples() -> None:
     labels, p = rows(100)
     judged = judge(labels, 100, one=p)
-    measured = judged.metrics("one")
-    assert measured.model_copy(update={"interval": {}}) == judged.points["one"]
+    measured = judged.metrics["one"]
+    assert measured.model_copy(update={"interval": {}}) == point_metrics(labels, p, 0.5)
+    assert measured.interval.keys() == {"accuracy", "roc_auc", "log_loss"}
     for metric, (low, high) in measured.interval.items():
         values = judged.resampled["one"][metric]
         assert np.nanpercentile(values, [2.5, 97.5]).tolist() == [low, high]
-    assert judged.points["one"].interval == {}
 
 
 # Typed values
@@ -183,7 +183,7 @@ def test_comparisons_cannot_be_changed_and_know_their_fields() -> None:
         with pytest.raises(ValidationError, match="frozen"):
             setattr(value, field, getattr(value, field))
     with pytest.raises(FrozenInstanceError):
-        judged.points = {}  # type: ignore[misc]
+        judged.metrics = {}  # type: ignore[misc]
     with pytest.raises(ValidationError, match="accuracy"):
         Comparison.model_validate({**compared.model_dump(), "accuracy": compared.roc_auc})
     with pytest.raises(ValidationError, match="at_worse"):

@@ -83,7 +83,7 @@ def told(
         labels=np.arange(rows) % 2,
         probabilities={},
         without_probability={CANDIDATE: missing},
-        points={name: points.model_copy(update=(metrics or {}).get(name)) for name in comparisons},
+        metrics={name: points.model_copy(update=(metrics or {}).get(name)) for name in comparisons},
         resampled={},
         comparisons=comparisons,
     )

@@ -1,12 +1,12 @@
 """The verdict says of each baseline what the numbers say, and the worst news first."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.metrics import Metrics, point_metrics
+from tabular_lstm.judging.metrics import point_metrics
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.judging.verdict import compare_with_baselines
 from tests.helpers.judged import BASELINES
@@ -19,14 +19,10 @@ class Told(Judged):
     """Judged models whose differences all have one interval."""
 
     interval: Interval = (0, 0)
-    intervals: dict[str, Interval] = field(default_factory=dict)
-
-    def metrics(self, name: str) -> Metrics:
-        return self.points[name].model_copy(update={"interval": self.intervals})
 
     def minus(self, one: str, other: str, metric: str) -> tuple[float, Interval]:
         return (
-            getattr(self.points[one], metric) - getattr(self.points[other], metric),
+            getattr(self.metrics[one], metric) - getattr(self.metrics[other], metric),
             self.interval,
         )
 
@@ -36,7 +32,16 @@ def judged_of(
 ) -> Judged:
     """Models with these ROC AUCs, and one interval for the differences of all baselines."""
     points = point_metrics(np.array([0, 1]), np.array([0.5, 0.5]), 0.5)
-    candidate = {"roc_auc": candidate_auc, "accuracy": 0.761, "log_loss": 0.512}
+    candidate = {
+        "roc_auc": candidate_auc,
+        "accuracy": 0.761,
+        "log_loss": 0.512,
+        "interval": {
+            "roc_auc": (0.701, 0.872),
+            "accuracy": (0.714, 0.803),
+            "log_loss": (0.455, 0.566),
+        },
+    }
     beside = {
         name: {"roc_auc": baseline_auc.get(name, 0.5), "accuracy": 0.652} for name in BASELINES
     }
@@ -44,17 +49,12 @@ def judged_of(
         labels=np.arange(rows) % 2,
         probabilities={},
         without_probability={},
-        points={
+        metrics={
             name: points.model_copy(update=numbers)
             for name, numbers in {CANDIDATE: candidate, **beside}.items()
         },
         resampled={},
         interval=interval,
-        intervals={
-            "roc_auc": (0.701, 0.872),
-            "accuracy": (0.714, 0.803),
-            "log_loss": (0.455, 0.566),
-        },
     )
 
 

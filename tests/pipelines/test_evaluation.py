@@ -221,7 +221,7 @@ def test_each_model_is_judged_at_its_own_threshold() -> None:
     probabilities = {"candidate": candidate["candidate"], **baselines}
     for name, threshold in {"candidate": 0.31, **THRESHOLDS}.items():
         called = probabilities[name] >= threshold
-        measured = judged.metrics(name)
+        measured = judged.metrics[name]
         matrix = measured.confusion_matrix
         assert measured.decision_threshold == threshold
         assert matrix.true_positives + matrix.false_positives == called.sum()
@@ -316,14 +316,14 @@ def test_curves_compare_the_candidate_with_every_baseline(
 
 
 def test_roc_shows_the_area_of_the_metrics(drawn: dict[str, go.Figure]) -> None:
-    area = judged_at().points["candidate"].roc_auc
+    area = judged_at().metrics["candidate"].roc_auc
     curve = drawn["roc_curve"].data[0]
     assert np.trapezoid(curve.y, curve.x) == pytest.approx(area)
 
 
 def test_confusion_matrix_and_scores_are_the_candidates(drawn: dict[str, go.Figure]) -> None:
     candidate, _ = predictions_of()
-    counts = judged_at().points["candidate"].confusion_matrix.model_dump()
+    counts = judged_at().metrics["candidate"].confusion_matrix.model_dump()
     (heatmap,) = drawn["confusion_matrix"].data
     assert [count for row in heatmap.z for count in row] == list(counts.values())
     assert list(heatmap.x) == list(heatmap.y) == ["class well", "class sick"]

@@ -12,11 +12,9 @@ import numpy as np
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.metrics import (
-    INTERVAL_METRICS,
     Metrics,
     Resampled,
     bootstrap,
-    certain,
     interval,
     point_metrics,
 )
@@ -66,14 +64,14 @@ class Judged:
         labels: (rows,), 1 is the positive class.
         probabilities: (rows,); a row that a model gave none has that of the wrong class.
         without_probability: How many such rows there are.
-        points: Metrics, without intervals.
-        resampled: Metrics on resamples of the rows, the same resamples for all models.
+        metrics: On the rows, with 95 % intervals.
+        resampled: On resamples of the rows, the same resamples for all models.
     """
 
     labels: np.ndarray
     probabilities: dict[str, np.ndarray]
     without_probability: dict[str, int]
-    points: dict[str, Metrics]
+    metrics: dict[str, Metrics]
     resampled: dict[str, Resampled]
 
     @classmethod
@@ -92,13 +90,20 @@ class Judged:
             thresholds: The decision threshold of each.
             evaluation: Number and seed of the resamples, which are the same for the same rows.
         """
-        known = {name: certain(labels, p) for name, p in probabilities.items()}
+        # A row without a probability gets that of the wrong class: no model gains by giving none.
+        known = {n: np.where(np.isnan(p), 1 - labels, p) for n, p in probabilities.items()}
+        resampled = bootstrap(
+            labels, known, thresholds, evaluation.bootstrap_resamples, evaluation.seed
+        )
         return cls(
             labels,
             known,
             {name: int(np.isnan(p).sum()) for name, p in probabilities.items()},
-            {name: point_metrics(labels, p, thresholds[name]) for name, p in known.items()},
-            bootstrap(labels, known, thresholds, evaluation.bootstrap_resamples, evaluation.seed),
+            {
+                name: point_metrics(labels, p, thresholds[name], resampled[name])
+                for name, p in known.items()
+            },
+            resampled,
         )
 
     def and_these(self, others: Self) -> Self:
@@ -107,15 +112,9 @@ class Judged:
             self,
             probabilities=self.probabilities | others.probabilities,
             without_probability=self.without_probability | others.without_probability,
-            points=self.points | others.points,
+            metrics=self.metrics | others.metrics,
             resampled=self.resampled | others.resampled,
         )
-
-    def metrics(self, name: str) -> Metrics:
-        """Give a model's metrics with their 95 % intervals."""
-        values = self.resampled[name]
-        intervals = {metric: interval(values[metric]) for metric in INTERVAL_METRICS}
-        return self.points[name].model_copy(update={"interval": intervals})
 
     def minus(self, one: str, other: str, metric: str) -> tuple[float, tuple[float, float]]:
         """Give the difference of a metric, the one - the other, and its 95 % interval."""
@@ -140,7 +139,7 @@ class Judged:
 
     def _differences(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:
         """Give the difference of a metric on the rows, and on each resample of them."""
-        point = getattr(self.points[one], metric) - getattr(self.points[other], metric)
+        point = getattr(self.metrics[one], metric) - getattr(self.metrics[other], metric)
         return point, self.resampled[one][metric] - self.resampled[other][metric]
 
 

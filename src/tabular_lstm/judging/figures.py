@@ -33,10 +33,7 @@ def learning_curves(history: dict[str, Any]) -> go.Figure:
             figure.add_scatter(x=epochs, y=history[name], name=label, line_color=color)
     best = history["best_epoch"]
     kept = "median epoch kept" if "best_epochs" in history else "epoch kept"
-    figure.add_vline(
-        x=best, line_dash="dot", line_color="#777777", annotation_text=f"{kept}: {best}"
-    )
-    return figure
+    return _mark(figure, best, f"{kept}: {best}")
 
 
 def roc_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
@@ -132,12 +129,7 @@ def score_distribution(
             marker_color=color,
             opacity=0.6,
         )
-    figure.add_vline(
-        x=decision_threshold,
-        line_dash="dot",
-        line_color="#777777",
-        annotation_text="decision threshold",
-    )
+    _mark(figure, decision_threshold, "decision threshold")
     return figure.update_layout(barmode="overlay", xaxis_range=[0, 1])
 
 
@@ -189,6 +181,10 @@ def _line(figure: go.Figure, name: str, x: np.ndarray, y: np.ndarray, value: str
         mode="lines",
         line={"color": COLORS[name], "dash": dash},
     )
+
+
+def _mark(figure: go.Figure, x: float, text: str) -> go.Figure:
+    return figure.add_vline(x=x, line_dash="dot", line_color="#777777", annotation_text=text)
 
 
 def _square(figure: go.Figure) -> go.Figure:

@@ -194,7 +194,7 @@ def check_champions(
         else:
             faults.append(f"{why}; {START_OVER}")
     for metric, sign in WORSE.items() if compared else ():
-        run = min(compared, key=lambda run: sign * getattr(judged.points[run], metric))
+        run = min(compared, key=lambda run: sign * getattr(judged.metrics[run], metric))
         best[metric] = run
         if run != serving:
             of_best = {metric: compared[run].by_metric()[metric]}

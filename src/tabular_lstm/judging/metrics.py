@@ -49,9 +49,12 @@ class Metrics(Frozen):
 
 
 def point_metrics(
-    labels: np.ndarray, probabilities: np.ndarray, decision_threshold: float
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    decision_threshold: float,
+    resampled: Resampled | None = None,
 ) -> Metrics:
-    """Measure one model on one set of rows, without intervals."""
+    """Measure one model on one set of rows, with intervals if it was measured on resamples."""
     decided = probabilities >= decision_threshold
     (tn, fp), (fn, tp) = sk.confusion_matrix(labels, decided, labels=[0, 1]).tolist()
     return Metrics(
@@ -65,17 +68,8 @@ def point_metrics(
             true_negatives=tn, false_positives=fp, false_negatives=fn, true_positives=tp
         ),
         decision_threshold=decision_threshold,
+        interval={metric: interval(values) for metric, values in (resampled or {}).items()},
     )
-
-
-def certain(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Give a row without a probability that of the wrong class, so that no model gains by NaN.
-
-    Examples:
-        >>> certain(np.array([0, 1]), np.array([np.nan, 0.75]))
-        array([1.  , 0.75])
-    """
-    return np.where(np.isnan(probabilities), 1 - labels, probabilities)
 
 
 def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -15,8 +15,8 @@ def compare_with_baselines(judged: Judged, evaluated_on: str) -> list[str]:
         judged: The candidate and the baselines.
         evaluated_on: `test` or `train`, the side of the rows.
     """
-    metrics = judged.metrics(CANDIDATE)
-    sentences = {name: _sentence(judged, name) for name in judged.points if name != CANDIDATE}
+    metrics = judged.metrics[CANDIDATE]
+    sentences = {name: _sentence(judged, name) for name in judged.metrics if name != CANDIDATE}
     summary = (
         f"Candidate on {len(judged.labels)} {evaluated_on} rows: "
         f"{ROC_AUC} {metrics.roc_auc:.3f} {_bounds(metrics.interval['roc_auc'])}, "
@@ -24,13 +24,13 @@ def compare_with_baselines(judged: Judged, evaluated_on: str) -> list[str]:
         f"{_bounds(metrics.interval['accuracy'], 100, 1)}, "
         f"{LOG_LOSS} {metrics.log_loss:.3f} {_bounds(metrics.interval['log_loss'])}"
     )
-    if judged.points["logistic_regression"].roc_auc <= metrics.roc_auc:
+    if judged.metrics["logistic_regression"].roc_auc <= metrics.roc_auc:
         return [summary, *sentences.values()]
     return [sentences.pop("logistic_regression"), summary, *sentences.values()]
 
 
 def _sentence(judged: Judged, name: str) -> str:
-    candidate, baseline = judged.points[CANDIDATE], judged.points[name]
+    candidate, baseline = judged.metrics[CANDIDATE], judged.metrics[name]
     difference, (low, high) = judged.minus(CANDIDATE, name, "roc_auc")
     other = f"{'the ' if name == 'majority_class' else ''}{MODELS[name]}"
     beginning = (

@@ -140,7 +140,7 @@ def assemble_metrics(
         the candidate's metrics with 95 % intervals; under `baselines` the same for each baseline,
         with the paired difference `network_minus_baseline`.
     """
-    measured = {name: judged.metrics(name).model_dump(mode="json") for name in judged.points}
+    measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)
     for name, baseline in measured.items():
         differences = {m: judged.minus(CANDIDATE, name, m) for m in INTERVAL_METRICS}
@@ -172,16 +172,16 @@ def draw_figures(
 ) -> tuple[go.Figure, ...]:
     """Draw the figures, in the order of `names.FIGURES`."""
     labels, predictions = judged.labels, judged.probabilities
-    points = judged.points[CANDIDATE]
+    metrics = judged.metrics[CANDIDATE]
     classes = {0: str(schema.negative_class), 1: str(schema.positive_class)}
     drawn = (
         figures.roc_curve(labels, predictions),
         figures.precision_recall_curve(labels, predictions),
         figures.calibration_curve(labels, predictions),
-        figures.confusion_matrix(points.confusion_matrix, classes),
+        figures.confusion_matrix(metrics.confusion_matrix, classes),
         figures.importance_chart(permutation_importance),
         figures.score_distribution(
-            labels, predictions[CANDIDATE], points.decision_threshold, classes
+            labels, predictions[CANDIDATE], metrics.decision_threshold, classes
         ),
     )
     for figure in drawn:

@@ -193,16 +193,14 @@ def _judgement(
     rows_before = [entry.test_rows_sha256 for entry in log if entry.inputs]
     return Judgement(
         checks=checks,
-        candidate=judged.metrics(CANDIDATE),
+        candidate=judged.metrics[CANDIDATE],
         candidate_sha256=artifact.sha256,
         champions=[
-            champion.model_copy(update={"metrics": judged.metrics(champion.run_id)})
-            if champion.not_compared is None
-            else champion
+            champion.model_copy(update={"metrics": judged.metrics.get(champion.run_id)})
             for champion in champions
         ],
         baselines={
-            name: judged.metrics(name) for name in judged.points if name not in {CANDIDATE, *known}
+            name: m for name, m in judged.metrics.items() if name not in {CANDIDATE, *known}
         },
         data=data,
         inputs=Inputs(
