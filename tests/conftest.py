@@ -17,8 +17,10 @@ import tabular_lstm  # noqa: F401
 
 pytest.register_assert_rewrite("tests.helpers")
 
+from tests.helpers.commands import RETRAINING, here, succeeds  # noqa: E402
 from tests.helpers.once import Once  # noqa: E402
-from tests.helpers.project import TINY, Project  # noqa: E402
+from tests.helpers.project import QUICK, TINY, Project, declare  # noqa: E402
+from tests.helpers.tables import rows_to_learn  # noqa: E402
 
 # No property of the code is a matter of milliseconds, and a failure says how to repeat it.
 hypothesis.settings.register_profile("untimed", deadline=None, print_blob=True)
@@ -46,3 +48,17 @@ def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
 def ran(project: Project, once: Once) -> Project:
     """A project after one tiny run."""
     return once("ran", project, lambda: project.run(**TINY))
+
+
+@pytest.fixture
+def quick(project: Project) -> Project:
+    """A project whose retrainings promote, and take as long as TensorFlow takes to import."""
+    rows_to_learn(project.raw).to_csv(project.raw, index=False)
+    declare(project, **QUICK)
+    return project
+
+
+@pytest.fixture
+def served(quick: Project, once: Once) -> Project:
+    """A project after a first retraining."""
+    return once("served", quick, lambda: succeeds(here(*RETRAINING)))

@@ -18,6 +18,7 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.cli import run
 from tabular_lstm.errors import DataError
+from tabular_lstm.judging.names import CANDIDATE, FIGURES
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
@@ -26,15 +27,6 @@ from tests.helpers.outputs import JUDGED, candidate_of, document, predictions_of
 from tests.helpers.project import TINY, Project, declare
 from tests.helpers.tables import write_people
 
-FIGURES = {
-    "learning_curves",
-    "roc_curve",
-    "precision_recall_curve",
-    "calibration_curve",
-    "confusion_matrix",
-    "importance_chart",
-    "score_distribution",
-}
 OUTPUTS = {
     "02_intermediate/quarantined_rows.csv",
     "03_primary/train_rows.parquet",
@@ -105,10 +97,10 @@ def test_the_saved_candidate_is_the_judged_one_and_needs_nothing_beside_it(ran: 
     assert np.isnan(sequences).any()
     # By its own layers as by the fast path that the run took.
     np.testing.assert_allclose(
-        candidate.predict(sequences, verbose=0)[:, 0], predictions["network"], atol=1e-6
+        candidate.predict(sequences, verbose=0)[:, 0], predictions[CANDIDATE], atol=1e-6
     )
-    np.testing.assert_array_equal(predict(candidate, sequences), predictions["network"])
-    called = predictions["network"] >= candidate.threshold
+    np.testing.assert_array_equal(predict(candidate, sequences), predictions[CANDIDATE])
+    called = predictions[CANDIDATE] >= candidate.threshold
     assert np.mean(called == rows["diabetes"]) == metrics["test"]["accuracy"]
 
 
@@ -239,9 +231,9 @@ def test_a_candidate_with_categories_reads_rows_as_the_csv_has_them(people: Proj
     rows = rows.set_axis(pd.RangeIndex(1, 401), axis="index").loc[predictions.index]
     sequences = to_sequences(rows, candidate.schema)
     assert np.isnan(sequences[:, 0, 1]).sum() == people.rows("test")["color"].isna().sum() > 0
-    np.testing.assert_array_equal(predict(candidate, sequences), predictions["network"])
+    np.testing.assert_array_equal(predict(candidate, sequences), predictions[CANDIDATE])
     np.testing.assert_allclose(
-        candidate.predict(sequences, verbose=0)[:, 0], predictions["network"], atol=1e-6
+        candidate.predict(sequences, verbose=0)[:, 0], predictions[CANDIDATE], atol=1e-6
     )
     # A category that was in no row gets one probability, whatever its name.
     unseen = [
@@ -273,7 +265,7 @@ def test_the_tutorials_network_reads_the_places_of_categories(tutorial: Project)
     predicted = candidate_of(tutorial).predict(
         to_sequences(tutorial.rows("test"), schema), verbose=0
     )
-    np.testing.assert_allclose(predicted[:, 0], predictions_of(tutorial)["network"], atol=1e-6)
+    np.testing.assert_allclose(predicted[:, 0], predictions_of(tutorial)[CANDIDATE], atol=1e-6)
 
 
 def test_rows_without_a_probability_stop_the_run_by_name(tutorial: Project) -> None:

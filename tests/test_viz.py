@@ -150,8 +150,8 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
         name: json.loads(fetch(f"{address}/api/nodes/{nodes[name]['id']}")["preview"])
         for name in ("decision", "promotions", "champion")
     }
-    assert previews["decision"]["promoted"]
-    assert previews["decision"]["gate"][0]["check"] == "data"
+    assert previews["decision"]["action"] == "promoted"
+    assert previews["decision"]["judgement"]["checks"][0]["name"] == "data"
     assert previews["promotions"][0]["run_id"] == previews["decision"]["run_id"]
     assert previews["champion"] == CANDIDATE
 

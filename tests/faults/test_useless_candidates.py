@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.network import fit
 from tests.helpers.champions import assert_settled, log_of, on_disk
 from tests.helpers.commands import RETRAINING, here, seed, succeeds
@@ -67,7 +68,7 @@ def test_a_candidate_that_tells_nothing_is_rejected(
 
     predictions = pd.read_csv(served.versions("07_model_output/candidate_predictions.csv")[-1])
     # A NaN equals a NaN here.
-    np.testing.assert_allclose(predictions["network"], probabilities[0], atol=1e-6)
+    np.testing.assert_allclose(predictions[CANDIDATE], probabilities[0], atol=1e-6)
     line = log_of(served)[-1]
     decision = json.loads(
         served.versions("08_reporting/decision.json")[-1].read_text(), parse_constant=pytest.fail

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from kedro.io.core import get_filepath_str
-from kedro_datasets.tensorflow import TensorFlowModelDataset
 
 from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.datasets.kept import KeptInMemory
 from tabular_lstm.datasets.layers import layers_preview
 from tabular_lstm.files import replace
+from tabular_lstm.quiet import import_tensorflow
+
+import_tensorflow()
+from kedro_datasets.tensorflow import TensorFlowModelDataset  # noqa: E402
 
 
 class _KerasFileDataset(TensorFlowModelDataset):  # type: ignore[misc]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.quiet import import_tensorflow
 
 NETWORK = "tabular_lstm>LSTMEnsemble"
 
@@ -21,6 +22,7 @@ def load_network(content: bytes, file: str) -> Any:
     Raises:
         DataError: The file holds something else, or is no whole `.keras` file.
     """
+    import_tensorflow()
     import keras  # noqa: PLC0415
 
     import tabular_lstm.network.build  # noqa: F401, PLC0415  registers the class

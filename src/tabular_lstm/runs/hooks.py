@@ -1,10 +1,6 @@
 """The hooks that Kedro calls around the nodes: guards first, then the run, then who serves."""
 
-import importlib
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +23,6 @@ from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.log import last_words
 
 logger = logging.getLogger(__name__)
-
-
-@contextmanager
-def muted_stderr() -> Iterator[None]:
-    """Drop what is written to file descriptor 2, C++ libraries' output included."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _produced(pipeline: Pipeline) -> set[str]:
@@ -78,11 +61,7 @@ class RunHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Open the log, refuse to start from what is not there, import TensorFlow quietly.
-
-        TensorFlow's notes on absent GPUs are written before its log level counts, and would
-        open every cron mail.
-        """
+        """Open the log, and refuse to start from what is not there or to decide by halves."""
         env = run_params["env"]
         logger.info(
             "Run %s of environment %s, to %s/",
@@ -93,10 +72,7 @@ class RunHooks:
         try:
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
-            # Not before it is known to be needed: it takes seconds.
-            if {"candidate@network", "artifacts"} & pipeline.datasets():
-                with muted_stderr():
-                    importlib.import_module("tensorflow")
+            # Not before: the network's dataset imports TensorFlow, which takes seconds.
             for name in _produced(pipeline):
                 use_own_version(catalog.get(name), run_params["run_id"])
             guards.refuse_to_start_halfway(pipeline, catalog, run_command(env))

@@ -1,0 +1,22 @@
+"""TensorFlow imported without its notes on absent GPUs.
+
+It writes them before its log level counts, and they would open every cron mail.
+"""
+
+import importlib
+import os
+import sys
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow; what is written to file descriptor 2 meanwhile is dropped."""
+    if "tensorflow" in sys.modules:
+        return
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        importlib.import_module("tensorflow")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,112 @@
+"""What a retraining reads: nothing twice, and no TensorFlow where there is nothing to train."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from tests.helpers.champions import champion_path, log_of
+from tests.helpers.commands import RETRAINING, ROLLBACK, seed
+from tests.helpers.project import Project
+
+OPENED: Counter[str] = Counter()
+
+
+def count_opened(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and isinstance(arguments[0], str):
+        OPENED[os.path.basename(arguments[0])] += 1
+
+
+@pytest.fixture(scope="module", autouse=True)
+def watch() -> None:
+    """Count what Python opens; a hook stays for as long as the process."""
+    sys.addaudithook(count_opened)
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count which files are loaded as networks and tables."""
+    counted: Counter[str] = Counter()
+
+    def counting(load: Callable[..., Any]) -> Callable[..., Any]:
+        def counted_load(path: Any, *arguments: Any, **options: Any) -> Any:
+            counted[Path(str(getattr(path, "path", path))).name] += 1
+            return load(path, *arguments, **options)
+
+        return counted_load
+
+    for module in (keras.saving, keras.models, tf.keras.saving, tf.keras.models):
+        monkeypatch.setattr(module, "load_model", counting(module.load_model))
+    monkeypatch.setattr(pd, "read_parquet", counting(pd.read_parquet))
+    return counted
+
+
+def test_a_retraining_reads_no_file_twice(served: Project, loads: Counter[str]) -> None:
+    OPENED.clear()
+    served.run("retraining", training={"seed": 5})
+    assert [entry["action"] for entry in log_of(served)] == ["promoted", "promoted"]
+    # Once for its hash, and once for its rows.
+    assert OPENED[served.raw.name] == 2
+    # The candidate and the champion that it is compared with, each from the bytes of its file.
+    networks = {name: count for name, count in loads.items() if name.endswith(".keras")}
+    assert networks == {"artifact.keras": 2}
+    assert {name for name in loads if name.endswith(".parquet")} == {"golden_rows.parquet"}
+    assert loads["golden_rows.parquet"] <= 2
+
+
+def test_what_an_earlier_run_left_is_read_from_the_files(
+    served: Project, loads: Counter[str]
+) -> None:
+    """The counts above are not zero for want of counting."""
+    served.run("reshaping", "evaluation")
+    assert loads["candidate.keras"] == 1
+    assert loads["train_rows.parquet"] == loads["test_rows.parquet"] == 1
+
+
+PROGRAM = """
+import sys
+from kedro.framework.cli.cli import main
+sys.argv = ["kedro", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print({"tensorflow", "keras"} & sys.modules.keys() or "neither")
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (RETRAINING, 0, "Unchanged: data, parameters and code are those of run"),
+        (ROLLBACK, 1, "There is no champion before"),
+        ((*ROLLBACK, "--params", "rollback.run_id=2020"), 1, "Run 2020 never was a champion"),
+        ((*RETRAINING, *seed(5), "--params", "split.test_fraction=0"), 1, "split.test_fraction"),
+        ((*RETRAINING, *seed(5), "--to-nodes", "training.train_network"), 1, "Only a whole run"),
+    ],
+    ids=["unchanged", "none before", "never a champion", "nothing held out", "a part"],
+)
+def test_a_run_that_trains_nothing_does_not_wait_for_tensorflow(
+    served: Project, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    before = champion_path(served).read_bytes()
+    finished = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        cwd=served.path,
+        env={**os.environ, "KEDRO_ENV": ""},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert finished.returncode == code, finished.stderr
+    assert said in finished.stdout + finished.stderr
+    assert finished.stdout.splitlines()[-1] == "neither"
+    assert champion_path(served).read_bytes() == before
