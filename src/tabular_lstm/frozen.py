@@ -13,6 +13,12 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
+def first_fault(error: ValidationError) -> str:
+    """Say what is wrong first, after the place where it is."""
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}"
+
+
 class Parameters(Frozen):
     """A block of parameters: no number is infinite, and each fault is said in a line."""
 

@@ -5,6 +5,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Network, Split
 from tabular_lstm.runs.guards import (
     NothingNewError,
     decides,
@@ -114,9 +115,8 @@ def test_only_whole_runs_decide(project: Project) -> None:
 
 
 def test_what_cannot_be_judged_is_not_trained() -> None:
-    good = {"split": {"test_fraction": 0.2}, "network": {"kind": "ensemble"}}
-    refuse_what_cannot_be_judged(good)
+    refuse_what_cannot_be_judged(Split(), Network())
     with pytest.raises(DataError, match=r"split\.test_fraction = 0"):
-        refuse_what_cannot_be_judged({**good, "split": {"test_fraction": 0}})
+        refuse_what_cannot_be_judged(Split(test_fraction=0), Network())
     with pytest.raises(DataError, match=r"network\.kind = tutorial"):
-        refuse_what_cannot_be_judged({**good, "network": {"kind": "tutorial"}})
+        refuse_what_cannot_be_judged(Split(), Network(kind="tutorial"))

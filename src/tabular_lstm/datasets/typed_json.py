@@ -8,13 +8,14 @@ from kedro_datasets.json import JSONDataset
 from pydantic import BaseModel, ValidationError
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.frozen import first_fault
 
 
 class TypedJSONDataset(JSONDataset):  # type: ignore[misc]
-    """A pydantic model as JSON: `save` takes an instance, `load` gives one.
+    """A frozen value as JSON.
 
     Args:
-        model: Where the model's class is, such as `tabular_lstm.rows.schema.Schema`.
+        model: Its type, such as `tabular_lstm.rows.schema.Schema`.
         arguments: Those of Kedro's `json.JSONDataset`.
     """
 
@@ -31,8 +32,7 @@ class TypedJSONDataset(JSONDataset):  # type: ignore[misc]
         try:
             return self._model.model_validate(super().load())
         except ValidationError as error:
-            first = error.errors()[0]
-            fault = f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+            fault = first_fault(error)
         except DatasetError as error:
             if not isinstance(error.__cause__, ValueError):
                 raise

@@ -6,7 +6,7 @@ from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
 from tabular_lstm.errors import DataError, unknown_name
-from tabular_lstm.parameters import BLOCKS
+from tabular_lstm.parameters import BLOCKS, Network, Split
 from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.log import LogEntry, changes, promoted, standing
 
@@ -32,25 +32,30 @@ def retrains(pipeline: Pipeline) -> bool:
     return "candidate@network" in pipeline.all_outputs()
 
 
-def check_parameters(parameters: dict[str, Any]) -> None:
+def check_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     """Stop at a parameter that no node would read or no run could use, whatever is to run.
 
     Kedro checks only the blocks that the chosen pipelines read, and passes over others in silence.
+
+    Returns:
+        All blocks by name, typed, with their defaults; `columns` alone has none.
 
     Raises:
         ParameterValidationError: Names each fault, and the closest known name of an unknown one.
     """
     faults = []
+    blocks = {name: block() for name, block in BLOCKS.items() if name != "columns"}
     for name, values in parameters.items():
         if name not in BLOCKS:
             faults.append(f"Parameter {unknown_name(name, list(BLOCKS))}")
             continue
         try:
-            BLOCKS[name].model_validate(values)
+            blocks[name] = BLOCKS[name].model_validate(values)
         except ValueError as error:
             faults.append(f"Parameter '{name}': {error}")
     if faults:
         raise ParameterValidationError("\n".join(faults))
+    return blocks
 
 
 def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str) -> None:
@@ -93,21 +98,20 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
         )
 
 
-def refuse_what_cannot_be_judged(parameters: dict[str, Any]) -> None:
+def refuse_what_cannot_be_judged(split: Split, network: Network) -> None:
     """Stop a retraining whose candidate could not be promoted.
 
     Raises:
         DataError: Nothing is held out, or the network does not carry its schema.
     """
-    if parameters["split"]["test_fraction"] == 0:
+    if split.test_fraction == 0:
         raise DataError(
             "split.test_fraction = 0: a retraining judges on test rows; expected a share above 0."
         )
-    kind = parameters["network"]["kind"]
-    if kind != "ensemble":
+    if network.kind != "ensemble":
         raise DataError(
-            f"network.kind = {kind}: its file holds no schema, so that "
-            "nobody else could make sequences of rows for it; a retraining expects kind ensemble."
+            f"network.kind = {network.kind}: its file holds no schema, so that nobody else could "
+            "make sequences of rows for it; a retraining expects kind ensemble."
         )
 
 

@@ -13,7 +13,6 @@ from kedro.pipeline.node import Node
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.datasets.kedro_private import use_own_version
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.runs import guards
 from tabular_lstm.runs.environments import output_folder, run_command
 from tabular_lstm.runs.lock import Lock
@@ -40,14 +39,8 @@ class RunHooks:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters."""
-        given = context.config_loader["parameters"]
-        guards.check_parameters(given)
         self._context = context
-        self._parameters: dict[str, Any] = {
-            name: block.model_validate(given.get(name, {}))
-            for name, block in BLOCKS.items()
-            if name in given or name != "columns"
-        }
+        self._parameters = guards.check_parameters(context.config_loader["parameters"])
 
     @hook_impl
     def after_catalog_created(
@@ -106,7 +99,9 @@ class RunHooks:
             catalog.save("provenance", made_of)
             self._settle(catalog, pipeline)
             if guards.retrains(pipeline):
-                guards.refuse_what_cannot_be_judged(made_of.parameters)
+                guards.refuse_what_cannot_be_judged(
+                    self._parameters["split"], self._parameters["network"]
+                )
                 if not (self._parameters["retraining"].force or self._start_over):
                     raw_rows = catalog.get("raw_rows")
                     inputs = Inputs(

@@ -24,14 +24,7 @@ BLOCKS_LEFT_OUT = {"retraining", "rollback"}
 def provenance(
     project: Path, env: str | None, blocks: Mapping[str, Parameters], raw_rows: dict[str, Any]
 ) -> Provenance:
-    """Describe what a run is made of.
-
-    Args:
-        project: The project's folder.
-        env: The environment of conf.
-        blocks: All blocks of parameters.
-        raw_rows: The catalog's entry.
-    """
+    """Describe what a run is made of, from its parameters and the catalog's entry `raw_rows`."""
     packages = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     parameters = {name: block.model_dump() for name, block in blocks.items()}
     return Provenance(
@@ -59,9 +52,7 @@ def _code_sha256(packages: dict[str, str]) -> str:
 def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
     """Hash the parameters and the way the raw rows are read, where they can change a decision.
 
-    Args:
-        blocks: The parameters' blocks, with their defaults filled in.
-        raw_rows: The catalog's entry; its metadata are for Kedro-Viz and do not count.
+    The entry's metadata are for Kedro-Viz and do not count.
     """
     used = {
         block: {name: value for name, value in values.items() if (block, name) not in LEFT_OUT}

@@ -18,12 +18,6 @@ def prune(catalog: Any, pipeline: Pipeline, log: list[LogEntry], promotion: Prom
 
     The newest runs are kept, the newest that have a candidate, and the champions'. A folder that
     cannot be deleted is warned of: the run has decided, and that stands.
-
-    Args:
-        catalog: Of the run.
-        pipeline: The retraining.
-        log: Says which champions can be restored.
-        promotion: `keep_candidates` and `keep_champions`.
     """
     outputs = sorted(pipeline.all_outputs() - {"decision"})
     folders = [folder for name in outputs if (folder := folder_of_versions(catalog.get(name)))]

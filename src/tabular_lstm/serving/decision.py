@@ -28,8 +28,7 @@ class Provenance(Frozen):
         git_commit: Of the project, with "+" where files differ from it; None outside a repository.
         code_sha256: Of this package's files and the packages' versions.
         parameters: All blocks, defaults filled in.
-        parameters_sha256: Of those, and of the way the raw rows are read, where they can change a
-            decision.
+        parameters_sha256: Of what can change a decision: the parameters, and how raw rows are read.
     """
 
     time: str
@@ -92,33 +91,37 @@ class Judgement(Frozen):
     looks: Looks
 
 
-class Decision(Frozen):
+class Outcome(Frozen):
     """What a run decided.
 
     Attributes:
         run_id: Of the run that decided.
-        time: UTC.
-        environment: Of conf.
+        time: When it began, UTC.
         action: What it did.
         reason: Why, in a sentence without its point.
         served_before: Run id of the champion until now; None if there was none.
         serves_now: Run id of the champion from now on; None if there is none.
         sha256: Of the artifact that serves from now on; None if there is none.
-        judgement: Of the candidate; None where there is none, as in a rollback.
-        parameters: All blocks, defaults filled in.
-        packages: Versions.
-        git_commit: Of the project.
     """
 
     run_id: str
     time: str
-    environment: str
     action: Action
     reason: str
     served_before: str | None
     serves_now: str | None
     sha256: str | None
+
+
+class Decision(Outcome):
+    """What a run decided, and all that it rests on.
+
+    `judgement` is None where no candidate was judged, as in a rollback. For the rest see
+    `Provenance`.
+    """
+
     judgement: Judgement | None
+    environment: str
     parameters: dict[str, Any]
     packages: dict[str, str]
     git_commit: str | None

@@ -10,32 +10,16 @@ from pydantic import ValidationError
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import append_line, whole_lines
-from tabular_lstm.frozen import Frozen
-from tabular_lstm.serving.decision import Action, Decision, Inputs
+from tabular_lstm.frozen import first_fault
+from tabular_lstm.serving.decision import Decision, Inputs, Outcome
 
 
-class LogEntry(Frozen):
-    """A decision in short.
+class LogEntry(Outcome):
+    """A decision in short: its outcome, what was judged and on which rows.
 
-    Attributes:
-        run_id: Of the run that decided.
-        time: UTC.
-        action: What it did.
-        reason: Why.
-        served_before: Run id of the champion before this entry; None if there was none.
-        serves_now: Run id of the champion from this entry on; None if there is none.
-        sha256: Of the artifact that serves from this entry on; None if there is none.
-        inputs: What was judged; None where nothing was, as in a rollback.
-        test_rows_sha256: On which rows; likewise.
+    The two last are None where no candidate was judged, as in a rollback.
     """
 
-    run_id: str
-    time: str
-    action: Action
-    reason: str
-    served_before: str | None
-    serves_now: str | None
-    sha256: str | None
     inputs: Inputs | None = None
     test_rows_sha256: str | None = None
 
@@ -44,7 +28,7 @@ def record(decision: Decision, report: str | None = None) -> LogEntry:
     """Shorten a decision to its entry in the log, once its report, if it has one, is written."""
     judgement = decision.judgement
     return LogEntry(
-        **decision.model_dump(include=LogEntry.model_fields.keys() & Decision.model_fields.keys()),
+        **decision.model_dump(include={*Outcome.model_fields}),
         inputs=judgement and judgement.inputs,
         test_rows_sha256=judgement and judgement.data.test_rows_sha256,
     )
@@ -62,11 +46,9 @@ def read_log(path: Path) -> list[LogEntry]:
         try:
             entries.append(LogEntry.model_validate_json(line))
         except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(map(str, fault["loc"])) or "the line"
             raise DataError(
                 f"{path}, line {number}: expected a decision as a JSON object with "
-                f"{', '.join(LogEntry.model_fields)}, got {line[:60]!r} ({where}: {fault['msg']}). "
+                f"{', '.join(LogEntry.model_fields)}, got {line[:60]!r} ({first_fault(error)}). "
                 "The log is only ever appended to; put back a copy of it."
             ) from error
     return entries
@@ -106,14 +88,9 @@ def standing(log: list[LogEntry]) -> list[str]:
 
 
 def restorable(log: list[LogEntry], keep: int) -> list[str]:
-    """Name the champions to keep the artifacts of: those that stand and those that served last.
+    """Name the champions whose artifacts are kept: so many that stand and that served last.
 
-    Args:
-        log: The log.
-        keep: How many of each.
-
-    Returns:
-        Run ids, the one that served last first.
+    The one that served last comes first.
     """
     served = list(dict.fromkeys(entry.serves_now for entry in reversed(changes(log))))
     kept = {*served[:keep], *standing(log)[:keep]}

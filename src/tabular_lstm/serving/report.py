@@ -28,7 +28,7 @@ def page(
     quarantined_rows: pd.DataFrame,
     figures: dict[str, go.Figure],
 ) -> str:
-    """Write the page.
+    """Write the page: HTML with plotly.js in it, so about 5 MB. It fetches nothing.
 
     Args:
         decision: Of a retraining.
@@ -36,10 +36,7 @@ def page(
         metrics: The run's `metrics.json`, for what it says of the network.
         verdict: Sentences on the candidate against the baselines.
         quarantined_rows: `row`, `reason`, and the cells; the first 20 are shown.
-        figures: The evaluation's figures by name, in the order to show them.
-
-    Returns:
-        HTML with plotly.js in it, so about 5 MB. It fetches nothing.
+        figures: By name, in the order to show them.
 
     Raises:
         ValueError: The decision judged no candidate.

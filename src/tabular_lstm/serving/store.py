@@ -62,9 +62,9 @@ class Store:
                 if content is not None and sha256(content) == log[-1].sha256:
                     return Artifact(content, str(self.champion_file))
                 before = log[-2].sha256 if len(log) > 1 else None
-                if (content is None or sha256(content) == before) and self._has(log[-1]):
-                    copy = self._copy(log[-1])
-                    return Artifact(copy.read_bytes(), str(copy))
+                stopped = content is None or sha256(content) == before
+                if stopped and (kept := self._kept(log[-1])):
+                    return kept
             # A run may have changed the champion between the look at the log and that at the file.
             if self._changes() == log:
                 raise DataError(self._refusal(log, content))
@@ -87,7 +87,7 @@ class Store:
             )
             self.put(artifact)
         named = self._changes()[-1]
-        if not self._has(named):
+        if not self._kept(named):
             replace(self._copy(named), artifact.content)
 
     def exists(self) -> bool:
@@ -110,10 +110,10 @@ class Store:
         named, known = log[-1], promoted(log)
         found = "is not there" if content is None else f"has SHA-256 {sha256(content)}"
         run, ways = named.serves_now, []
-        if self._has(named):
+        if self._kept(named):
             again = f"{rollback} --params rollback.run_id={run}"
             ways.append(f"To put the artifact of run {run} back: {again}.")
-        if any(run in known and self._has(known[run]) for run in standing(log)[1:2]):
+        if any(run in known and self._kept(known[run]) for run in standing(log)[1:2]):
             ways.append(f"To restore the champion before it: {rollback}.")
         if not ways:
             ways.append(
@@ -137,6 +137,8 @@ class Store:
     def _copy(self, entry: LogEntry) -> Path:
         return self.candidates / str(entry.serves_now) / self.candidates.name
 
-    def _has(self, entry: LogEntry) -> bool:
-        copy = self._copy(entry)
-        return copy.exists() and sha256(copy.read_bytes()) == entry.sha256
+    def _kept(self, entry: LogEntry) -> Artifact | None:
+        """Read an entry's artifact among the candidates; None if it is gone or another one."""
+        file = self._copy(entry)
+        kept = Artifact(file.read_bytes(), str(file)) if file.exists() else None
+        return kept if kept and kept.sha256 == entry.sha256 else None

@@ -9,6 +9,7 @@ from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.pipelines.promotion import nodes
 from tabular_lstm.serving.log import record
 
+REPORTED = ("decision", "provenance", "metrics", "verdict", "quarantined_rows")
 # Datasets keep the names that the catalog has for them.
 NAMES_KEPT: Any = {"prefix_datasets_with_namespace": False}
 
@@ -20,14 +21,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.write_report,
-                inputs={
-                    "decision": "decision",
-                    "provenance": "provenance",
-                    "metrics": "metrics",
-                    "verdict": "verdict",
-                    "quarantined_rows": "quarantined_rows",
-                    **{figure: figure for figure in FIGURES},
-                },
+                inputs={name: name for name in (*REPORTED, *FIGURES)},
                 outputs="report",
                 name="write_report",
             ),
