@@ -6,7 +6,7 @@ from tabular_lstm.judging import gate
 from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
-from tabular_lstm.parameters import Promotion
+from tabular_lstm.parameters import Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import decide
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving.artifact import Artifact
@@ -14,6 +14,7 @@ from tabular_lstm.serving.decision import Decision, Provenance
 from tabular_lstm.serving.log import LogEntry, standing
 
 CONTENT = b"the candidate"
+RESAMPLED = Evaluation(bootstrap_resamples=100)
 PROVENANCE = Provenance(
     time="2026-11-25T02:15:00Z",
     environment="base",
@@ -63,7 +64,7 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, run_id: str = "z
             ("hist_gradient_boosting", 0.5),
         )
     }
-    judged = Judged.of(labels, probabilities, dict.fromkeys(probabilities, 0.5), 50, 0)
+    judged = Judged.of(labels, probabilities, dict.fromkeys(probabilities, 0.5), RESAMPLED)
     champions = [Champion(run_id=run, sha256=run, data=DATA) for run in runs]
     promotion = Promotion()
     return decide(

@@ -7,6 +7,7 @@ from kedro.utils import load_obj
 from kedro_datasets.json import JSONDataset
 from pydantic import BaseModel, ValidationError
 
+from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import first_fault
 
@@ -43,3 +44,7 @@ class TypedJSONDataset(JSONDataset):  # type: ignore[misc]
     def save(self, data: BaseModel) -> None:
         """Write the value."""
         super().save(data.model_dump(mode="json"))
+
+    def preview(self) -> JSONPreview:
+        """Show the value."""
+        return JSONPreview(self.load().model_dump_json())
