@@ -90,6 +90,7 @@ UNCHECKED = {
 }
 
 
+@pytest.mark.no_cover  # a hundred trainings, which take half as long so
 @parametrize_with_checks(
     [tiny()],
     expected_failed_checks=lambda _: {} if "SCIPY_ARRAY_API" in os.environ else UNCHECKED,

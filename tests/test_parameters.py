@@ -266,7 +266,7 @@ def test_a_block_close_to_none_lists_the_known() -> None:
 
 
 def test_known_blocks_pass() -> None:
-    check_parameters(conf())
+    check_parameters(conf())  # or it raises
 
 
 # What the models promise

@@ -308,7 +308,7 @@ def test_tensorflow_is_not_imported_without_need(
         check=True,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert finished.stdout.splitlines()[-1] == "False"
 
@@ -320,7 +320,7 @@ def test_the_package_runs_by_its_own_name(project: Project) -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert finished.returncode == 0, finished.stderr
     assert len(project.rows("train")) + len(project.rows("test")) == 768
@@ -384,7 +384,7 @@ def test_a_run_from_a_subfolder_logs_as_from_the_root(project: Project) -> None:
         check=True,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     last = finished.stdout.splitlines()[-1]
     assert last.endswith(f"{len(project.rows('test'))} test rows, 33.3 % of them positive")

@@ -102,7 +102,7 @@ def free_port() -> int:
 
 
 def wait_until_it_answers(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(240):
+    for _ in range(1200):
         assert server.poll() is None, f"kedro viz ended: {log.read_text(errors='replace')[-2000:]}"
         try:
             urllib.request.urlopen(url, timeout=5)
@@ -110,7 +110,7 @@ def wait_until_it_answers(url: str, server: subprocess.Popen[bytes], log: Path) 
             time.sleep(0.5)
         else:
             return
-    pytest.fail("kedro viz did not answer within two minutes")
+    pytest.fail("kedro viz did not answer within ten minutes")
 
 
 def fetch(url: str) -> Any:

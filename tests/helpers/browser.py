@@ -40,5 +40,5 @@ def in_a_browser(
             check=True,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
