@@ -44,8 +44,8 @@ def predict_with_baselines(
     folds = StratifiedKFold(min(5, smallest_class), shuffle=True, random_state=evaluation.seed)
     splits = list(folds.split(fitted, train_labels))
     # Gradient boosting fails where no row that it is fitted on has a feature's value.
-    told = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
-    fitted, evaluated = np.where(told, fitted, 0), np.where(told, evaluated, 0)
+    known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
+    fitted, evaluated = np.where(known, fitted, 0), np.where(known, evaluated, 0)
     probabilities, thresholds = {}, {}
     # A single thread, for threads of boosted trees wait for each other where the cores are busy:
     # on a few hundred rows that is most of a run.

@@ -178,13 +178,13 @@ def check_champions(
     }
     serving = champions[0].run_id if champions else None
     faults, facts, best = [], [], {}
-    # What the candidate is held against, and the differences from it that count.
-    held: list[tuple[str, dict[str, Difference]]] = []
+    # Each model that the candidate must not lose to, and the differences from it that count.
+    rivals: list[tuple[str, dict[str, Difference]]] = []
     if serving is None:
         facts.append("there was no champion to compare with")
     elif serving in compared:
         differences = compared[serving].by_metric()
-        held.append((f"the champion {serving}", differences))
+        rivals.append((f"the champion {serving}", differences))
         facts.append(f"not worse than the champion {serving} ({_said(differences)})")
         facts += [f"not compared with {run}: {why}" for run, why in not_compared.items()]
     else:
@@ -198,9 +198,9 @@ def check_champions(
         best[metric] = run
         if run != serving:
             of_best = {metric: compared[run].by_metric()[metric]}
-            held.append((f"the best of the kept champions, {run},", of_best))
-    lost = [(o, beyond) for o, d in held if (beyond := not_shown(d, tolerance))]
-    faults += [_loss(beyond, tolerance, other, rows) for other, beyond in lost]
+            rivals.append((f"the best of the kept champions, {run},", of_best))
+    lost = [(rival, beyond) for rival, d in rivals if (beyond := not_shown(d, tolerance))]
+    faults += [_loss(beyond, tolerance, rival, rows) for rival, beyond in lost]
     return ChampionCheck(
         passed=not faults,
         sentence="; ".join(faults or facts),
