@@ -14,7 +14,10 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
-from tabular_lstm.rows.sequences import is_categorical, learn_schema, refuse_twice, to_sequences
+from tabular_lstm.rows.cells import is_categorical
+from tabular_lstm.rows.frames import by_name
+from tabular_lstm.rows.schema import learn_schema
+from tabular_lstm.rows.sequences import to_sequences
 
 logger = logging.getLogger(__name__)
 
@@ -263,10 +266,9 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             validate_data(self, X, y, skip_check_array=True)  # remembers the names
             y = check_array(y, ensure_2d=False, dtype=None)
             check_consistent_length(X, y)
-            rows = X.set_axis(X.columns.map(str), axis="columns")
-            if not rows.size:
+            if not X.size:
                 raise ValueError(f"Expected rows and columns, got X of shape {X.shape}.")
-            refuse_twice(rows, rows.columns.tolist())
+            rows = by_name(X)
         else:
             X, y = validate_data(self, X, y, **CHECKED)  # noqa: N806
             rows = pd.DataFrame(X, columns=_array_names(X.shape[1]))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -18,6 +18,7 @@ from tabular_lstm.pipelines.reshaping.nodes import (
     reshape,
     split_features_from_label,
 )
+from tabular_lstm.rows.schema import Schema
 
 COLUMNS = Columns(label="sick", positive_class="yes", negative_class="no")
 NAN = float("nan")
@@ -40,13 +41,13 @@ def numbered(count: int) -> pd.DataFrame:
 
 def test_features_keep_the_order_of_the_rows() -> None:
     schema = learn_schema(rows_of(z=[1.0], a=[2.0], m=[3.0]), COLUMNS, Reshaping())
-    assert schema["features"] == ["z", "a", "m"]
+    assert schema.features == ["z", "a", "m"]
 
 
 def test_label_and_key_are_no_features() -> None:
     rows = rows_of(a=[1.0, 2.0]).assign(patient=["p1", "p2"])
     columns = COLUMNS.model_copy(update={"key": "patient"})
-    assert learn_schema(rows, columns, Reshaping())["features"] == ["a"]
+    assert learn_schema(rows, columns, Reshaping()).features == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -57,20 +58,20 @@ def test_by_default_features_make_four_steps_of_at_least_two(
     features: int, shape: tuple[int, int]
 ) -> None:
     schema = learn_schema(numbered(features), COLUMNS, Reshaping())
-    assert (schema["steps"], schema["features_per_step"]) == shape
+    assert (schema.steps, schema.features_per_step) == shape
 
 
 def test_declared_columns_are_categories_and_the_others_numbers() -> None:
     rows = rows_of(size=[1.0, 2.0, 3.0]).assign(color=["red", None, "blue"])
     columns = COLUMNS.model_copy(update={"categorical": ["color"]})
     schema = learn_schema(rows, columns, Reshaping())
-    assert schema["categories"] == {"color": ["blue", "red"]}
-    assert (schema["mean"], schema["variance"][1]) == ([2.0, 0.0], 1.0)
+    assert schema.categories == {"color": ["blue", "red"]}
+    assert (schema.mean, schema.variance[1]) == ([2.0, 0.0], 1.0)
 
 
 def test_label_is_known_by_name_and_classes() -> None:
     schema = learn_schema(rows_of(a=[1.0]), COLUMNS, Reshaping())
-    assert (schema["label"], schema["positive_class"], schema["negative_class"]) == (
+    assert (schema.label, schema.positive_class, schema.negative_class) == (
         "sick",
         "yes",
         "no",
@@ -84,7 +85,7 @@ def test_label_is_known_by_name_and_classes() -> None:
 def test_steps_hold_every_feature(features: int, features_per_step: int, steps: int) -> None:
     reshaping = Reshaping(features_per_step=features_per_step)
     schema = learn_schema(numbered(features), COLUMNS, reshaping)
-    assert (schema["steps"], schema["features_per_step"]) == (steps, features_per_step)
+    assert (schema.steps, schema.features_per_step) == (steps, features_per_step)
 
 
 @pytest.mark.parametrize(("features", "features_per_step"), [(7, 2), (1, 2), (8, 3)])
@@ -100,40 +101,48 @@ def test_uneven_features_are_refused_without_padding(features: int, features_per
 
 def test_even_features_need_no_padding() -> None:
     reshaping = Reshaping(features_per_step=2, allow_padding=False)
-    assert learn_schema(numbered(8), COLUMNS, reshaping)["steps"] == 4
+    assert learn_schema(numbered(8), COLUMNS, reshaping).steps == 4
 
 
 def test_scale_leaves_missing_values_out() -> None:
     schema = learn_schema(rows_of(a=[1.0, NAN, 5.0], b=[2.0, 2.0, 8.0]), COLUMNS, Reshaping())
-    assert schema["mean"] == pytest.approx([3.0, 4.0])
-    assert schema["variance"] == pytest.approx([4.0, 8.0])
+    assert schema.mean == pytest.approx([3.0, 4.0])
+    assert schema.variance == pytest.approx([4.0, 8.0])
+
+
+def test_bounds_go_with_the_schema_to_whoever_scores() -> None:
+    columns = COLUMNS.model_copy(update={"bounds": {"a": (0.0, None)}})
+    schema = learn_schema(rows_of(a=[0.0, 5.0], b=[-1.0, 1.0]), columns, Reshaping())
+    assert schema.bounds == {"a": (0.0, None)}
+    with pytest.raises(DataError, match=r"Column 'a', row 2: -0\.5 is outside \[0, inf\)"):
+        reshape(pd.DataFrame({"a": [1.0, -0.5], "b": [-9.0, -9.0]}), schema)
 
 
 def test_scale_leaves_codes_for_missing_out() -> None:
     columns = COLUMNS.model_copy(update={"missing": {"a": [0, -9.5, "unknown"]}})
     rows = rows_of(a=[0.0, 1.0, -9.5, 5.0], b=[0.0, 0.0, 4.0, 4.0])
     schema = learn_schema(rows, columns, Reshaping())
-    assert schema["missing"] == {"a": [0, -9.5, "unknown"]}
-    assert schema["mean"] == pytest.approx([3.0, 2.0])
-    assert schema["variance"] == pytest.approx([4.0, 4.0])
+    assert schema.missing == {"a": [0, -9.5, "unknown"]}
+    assert schema.mean == pytest.approx([3.0, 2.0])
+    assert schema.variance == pytest.approx([4.0, 4.0])
 
 
 def test_feature_without_any_value_has_a_harmless_scale() -> None:
     schema = learn_schema(rows_of(a=[NAN, NAN], b=[1.0, 3.0]), COLUMNS, Reshaping())
-    assert (schema["mean"], schema["variance"]) == ([0.0, 2.0], [1.0, 1.0])
+    assert (schema.mean, schema.variance) == ([0.0, 2.0], [1.0, 1.0])
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -3.25, 0.1, 33.6, 1e6 + 0.1])
 @pytest.mark.parametrize("count", [1, 7, 100])
 def test_constant_feature_has_variance_one(value: float, count: int) -> None:
     schema = learn_schema(rows_of(a=[value] * count), COLUMNS, Reshaping())
-    assert schema["mean"] == pytest.approx([value])
-    assert schema["variance"] == [1.0]
+    assert schema.mean == pytest.approx([value])
+    assert schema.variance == [1.0]
 
 
 def test_constant_beside_missing_values_has_variance_one() -> None:
     schema = learn_schema(rows_of(a=[NAN, 4.0, 4.0]), COLUMNS, Reshaping())
-    assert (schema["mean"], schema["variance"]) == ([4.0], [1.0])
+    assert (schema.mean, schema.variance) == ([4.0], [1.0])
 
 
 def test_schema_is_plain_json() -> None:
@@ -142,12 +151,13 @@ def test_schema_is_plain_json() -> None:
         update={"categorical": ["c", "d"], "missing": {"a": [0, "?"], "c": ["?", 0]}}
     )
     schema = learn_schema(rows, columns, Reshaping())
-    assert json.loads(json.dumps(schema, allow_nan=False)) == schema
+    known = json.loads(json.dumps(schema.model_dump(), allow_nan=False))
+    assert Schema.model_validate(known) == schema
 
 
 def test_a_feature_may_be_called_self() -> None:
     columns = COLUMNS.model_copy(update={"missing": {"self": [0]}})
-    assert learn_schema(rows_of(self=[0.0, 4.0]), columns, Reshaping())["mean"] == [4.0]
+    assert learn_schema(rows_of(self=[0.0, 4.0]), columns, Reshaping()).mean == [4.0]
 
 
 # Splitting the features from the label
@@ -212,7 +222,7 @@ def test_categories_are_the_same_from_rows_on_disk(tmp_path: Path) -> None:
     rows.to_parquet(tmp_path / "rows.parquet")
     stored = pd.read_parquet(tmp_path / "rows.parquet")
     schema = learn_schema(rows, columns, Reshaping())
-    assert schema["categories"] == {"a": ["1", "10"], "b": []}
+    assert schema.categories == {"a": ["1", "10"], "b": []}
     assert learn_schema(stored, columns, Reshaping()) == schema
     np.testing.assert_array_equal(reshape(stored, schema), reshape(rows, schema))
 
@@ -241,7 +251,7 @@ def test_nodes_leave_their_inputs_alone() -> None:
     rows = numbered(3).assign(color=["red", "?", None])
     before = rows.copy(deep=True)
     schema = learn_schema(rows, columns, Reshaping())
-    known = json.dumps(schema)
+    known = schema.model_dump_json()
     features, labels = split_features_from_label(rows, schema)
     sequences = reshape(features, schema)
     assert np.isnan(sequences).sum() == 3
@@ -249,11 +259,11 @@ def test_nodes_leave_their_inputs_alone() -> None:
     labels[:] = -1
     pd.testing.assert_frame_equal(rows, before)
     pd.testing.assert_frame_equal(features, before[["f0", "f1", "f2", "color"]])
-    assert json.dumps(schema) == known
+    assert schema.model_dump_json() == known
 
 
 @st.composite
-def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
+def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, Schema]:
     """Rows of any numbers that float32 can hold, and the schema of a drawn step size."""
     count, features = draw(st.integers(1, 6)), draw(st.integers(1, 7))
     numbers = st.floats(width=32, allow_infinity=False)
@@ -263,21 +273,23 @@ def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 @given(frames())
-def test_flattened_sequences_are_the_features(drawn: tuple[pd.DataFrame, dict[str, Any]]) -> None:
+@settings(deadline=None)
+def test_flattened_sequences_are_the_features(drawn: tuple[pd.DataFrame, Schema]) -> None:
     rows, schema = drawn
     features, _ = split_features_from_label(rows, schema)
     sequences = reshape(features, schema)
     assert sequences.dtype == np.float32
-    assert sequences.shape == (len(rows), schema["steps"], schema["features_per_step"])
+    assert sequences.shape == (len(rows), schema.steps, schema.features_per_step)
     flat = sequences.reshape(len(rows), -1)
-    used = len(schema["features"])
-    np.testing.assert_array_equal(flat[:, :used], rows[schema["features"]].to_numpy(np.float32))
+    used = len(schema.features)
+    np.testing.assert_array_equal(flat[:, :used], rows[schema.features].to_numpy(np.float32))
     assert (flat[:, used:] == 0).all()
 
 
 @given(frames(), st.randoms())
+@settings(deadline=None)
 def test_order_and_number_of_columns_do_not_count(
-    drawn: tuple[pd.DataFrame, dict[str, Any]], random: Any
+    drawn: tuple[pd.DataFrame, Schema], random: Any
 ) -> None:
     rows, schema = drawn
     extra = rows.assign(f99=1.0, note="text")

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping
-from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.sequences import LARGEST, is_categorical, learn_schema, to_sequences
+from tabular_lstm.rows.cells import LARGEST, is_categorical
+from tabular_lstm.rows.schema import Schema, learn_schema
+from tabular_lstm.rows.sequences import to_sequences
 
 NAN = float("nan")
 ROWS = pd.DataFrame(
@@ -27,12 +30,14 @@ def learn(
     rows: pd.DataFrame = ROWS,
     categorical: Sequence[str] = ("color",),
     missing: dict[str, list[Any]] | None = None,
+    bounds: dict[str, Any] | None = None,
     **reshaping: Any,
 ) -> Schema:
     return learn_schema(
         rows,
         categorical=categorical,
         missing=missing or {},
+        bounds=bounds,
         reshaping=Reshaping(**reshaping),
         label="y",
         classes=("no", "yes"),
@@ -120,6 +125,7 @@ def test_the_schema_says_what_the_rows_say() -> None:
         "features_per_step": 2,
         "categories": {"color": ["blue", "red"]},
         "missing": {},
+        "bounds": {},
         "mean": [4.0, 0.0, 40.0],
         "variance": [pytest.approx(26 / 3), 1.0, 50.0],
         "label": "y",
@@ -164,7 +170,7 @@ def test_a_categorical_column_without_any_value_is_missing_throughout(values: An
         ([True, False], "category"),
         ([1, "red", None], object),
         (["1", "2", "1-2"], "str"),
-        (["1", ""], "str"),
+        (["", None], "str"),
         ([None, None], object),
         ([], object),
     ],
@@ -188,6 +194,8 @@ def test_a_column_of_names_is_categorical(values: Any, dtype: Any) -> None:
         (["1", "2.5", None], object),
         (["1", "-2e5", None], "str"),
         (["1", "2.5", None], "string"),
+        (["1", "", " NA "], "str"),
+        (["1", 2.5, "+3e1"], object),
     ],
 )
 def test_a_column_of_numbers_is_not_categorical(values: Any, dtype: Any) -> None:
@@ -242,13 +250,14 @@ def test_a_code_of_one_column_means_nothing_in_another() -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("high", "expected numbers, got 'high'"),
-        ("", "expected numbers, got ''"),
-        ("1,5", "expected numbers, got '1,5'"),
-        (np.inf, "expected finite numbers within float32, got inf"),
-        ("-inf", "expected finite numbers within float32, got '-inf'"),
-        (1e39, "expected finite numbers within float32, got 1e+39"),
-        (-3.5e38, "expected finite numbers within float32, got -3.5e+38"),
+        ("high", "'high' is not a number. An unmeasured value is NaN, None or empty"),
+        ("1,5", "'1,5' is not a number."),
+        ("+9e 32", "'+9e 32' is not a number."),
+        (np.inf, "inf is infinite or beyond float32."),
+        ("-inf", "-inf is infinite or beyond float32."),
+        ("1e39", "1e39 is infinite or beyond float32."),
+        (-3.5e38, "-3.5e+38 is infinite or beyond float32."),
+        pytest.param(10**400, "1000", id="a long integer"),
     ],
 )
 def test_a_value_that_is_no_number_is_refused_with_column_and_row(
@@ -274,6 +283,73 @@ def test_dates_and_complex_values_are_no_numbers(value: Any) -> None:
     # pandas counts time in a unit of the column's own, and makes a number of a missing date.
     with pytest.raises(DataError, match="Column 'a'"):
         learn(one_column([value, None, value]), ())
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64", "str", object, "category"])
+def test_a_value_out_of_bounds_is_refused_whatever_holds_it(dtype: Any) -> None:
+    schema = learn(one_column([1.0, 2.0]), (), {"a": [-9]}, bounds={"a": (0, 9), "gone": (0, 1)})
+    assert schema.bounds == {"a": (0, 9)}
+    np.testing.assert_array_equal(slots(one_column([9, -9, 0], dtype), schema), [[9], [NAN], [0]])
+    with pytest.raises(
+        DataError, match=r"Column 'a', rows 2, 4: 10(\.0)? is outside \[0, 9\], and"
+    ):
+        to_sequences(one_column([9, 10, -9, -1], dtype), schema)
+
+
+def test_rows_that_are_learned_from_keep_to_the_bounds_too() -> None:
+    with pytest.raises(DataError, match=r"Column 'a', row 2: 3\.0 is outside \[0, 2\]"):
+        learn(one_column([1.0, 3.0]), (), bounds={"a": (0, 2)})
+
+
+NUMBERS = st.floats(width=32, allow_infinity=False) | st.sampled_from([0.0, -9.5, 33.6, 1e30])
+AMOUNTS = st.none() | st.integers(-10, 10) | st.integers(-(2**60), 2**60)
+WORDS = st.none() | st.sampled_from(["red", "blue", "01067", "7", "green", "?", "0"])
+SPACE = st.sampled_from(["", " ", "\t"])
+NOTHING = st.sampled_from(["", " ", "NA", "nan", "NULL", "None"])
+TYPED = st.lists(st.tuples(NUMBERS, AMOUNTS, WORDS), min_size=1, max_size=8)
+
+
+def outcome(rows: pd.DataFrame, schema: Schema) -> Any:
+    """Give the sequences as bytes, or the column and rows that are refused."""
+    try:
+        return to_sequences(rows, schema).tobytes()
+    except DataError as error:
+        return str(error).split(": ")[0]
+
+
+@given(
+    cells=TYPED, bounded=st.booleans(), amounts=st.sampled_from(["Int64", object]), data=st.data()
+)
+@settings(deadline=None)
+def test_a_text_frame_and_the_typed_frame_of_its_rows_are_the_same(
+    cells: list[tuple[Any, ...]], bounded: bool, amounts: Any, data: st.DataObject
+) -> None:
+    known = pd.DataFrame(
+        {"number": [1.0, 2.0], "amount": [1, 2], "word": ["red", "01067"]},
+    )
+    schema = learn(
+        known,
+        ["word"],
+        {"number": [-9.5, "?"], "amount": [0, "-9"], "word": ["?", 0]},
+        bounds={"number": (-1e6, 1e6), "amount": (1, None)} if bounded else {},
+    )
+    number, amount, word = zip(*cells, strict=True)
+    typed = pd.DataFrame(
+        {
+            "number": pd.Series(number, dtype="float64"),
+            "amount": pd.Series(amount, dtype=amounts),
+            "word": pd.Series(word, dtype=object),
+        }
+    )
+
+    def written(cell: Any) -> str:
+        if pd.isna(cell):
+            return data.draw(NOTHING)
+        return f"{data.draw(SPACE)}{cell}{data.draw(SPACE)}"
+
+    text = pd.DataFrame([[written(cell) for cell in row] for row in cells], columns=typed.columns)
+    assert outcome(text.astype("str"), schema) == outcome(typed, schema)
+    assert outcome(text.astype(object), schema) == outcome(typed, schema)
 
 
 # Categories in a sequence

@@ -1,78 +1,206 @@
-"""Read one column's text cells as values, with the problem of each cell that has none."""
+"""The one reader of a column: its values, and for each cell that has none what is wrong with it.
+
+A column may hold text as a CSV does, numbers, booleans, categories or a mixture; rows that say the
+same are read the same in each of these forms, in training and in scoring.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from tabular_lstm.parameters import Columns, Value
 
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 LARGEST = float(np.finfo(np.float32).max)
-# A column's values, and for each cell what is wrong with it in words, "" if nothing is.
-Checked = tuple[pd.Series, pd.Series]
+NUMBER = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity))$"
+TIMES_AND_COMPLEX = "mMc"
+
+Bounds = tuple[float | None, float | None]
+ANY: Bounds = (None, None)
+# By the cell's place in its column, from 0: what is wrong with it, in words.
+Problems = dict[int, str]
 
 
-def read_number(cells: pd.Series, columns: Columns) -> Checked:
-    """Read one feature's cells as float64, NaN where the cell is empty or says "missing".
+def read_number(
+    cells: pd.Series, missing: Sequence[Value] = (), bounds: Bounds = ANY
+) -> tuple[pd.Series, Problems]:
+    """Read a column of numbers.
 
-    Numeric codes for "missing" stay numbers, exempt from the bounds: the schema keeps the codes.
+    Text is a number if it is written as one, with white space around it or without; numbers are
+    rounded correctly, so that a row's side does not depend on how they are written.
+
+    Args:
+        cells: The column.
+        missing: Values that mean "not measured". A word among them is read as NaN; a number stays,
+            exempt from the bounds, for the schema keeps these.
+        bounds: Lowest and highest possible value; None leaves an end open. Default: any.
+
+    Returns:
+        float64, NaN where the cell is empty, says "missing" or cannot be read; and the problems:
+        no number, infinite or beyond float32, outside the bounds.
     """
-    name = str(cells.name)
-    text = cells.str.strip()
-    codes = columns.missing.get(name, [])
-    words = [code for code in codes if isinstance(code, str)]
-    absent = text.str.lower().isin(EMPTY) | text.isin(words)
-    numbers = pd.to_numeric(text.mask(absent), errors="coerce").astype("float64")
-    # pandas reads the last digit wrong at times; a row's side must not depend on the spelling.
-    numbers[numbers.notna()] = text[numbers.notna()].to_numpy(dtype=object).astype("float64")
-    low, high = columns.bounds.get(name, (None, None))
-    is_code = numbers.isin([code for code in codes if not isinstance(code, str)])
-    outside = ~is_code & numbers.notna() & (numbers != numbers.clip(low, high))
-    problem = pd.Series("", index=cells.index, dtype=object)
-    problem[outside] = name + ": " + text[outside] + f" is outside {_interval(low, high)}"
-    infinite = numbers.abs() > LARGEST
-    problem[infinite] = name + ": " + text[infinite] + " is infinite or beyond float32"
-    unread = numbers.isna() & ~absent
-    problem[unread] = name + ": '" + text[unread] + "' is not a number"
-    return numbers, problem
+    words = [code for code in missing if isinstance(code, str)]
+    # A column of float32 holds 0.1, as a code or a bound, to its own precision.
+    as_held = np.float32 if cells.dtype == np.float32 else np.float64
+    codes = [as_held(code) for code in missing if not isinstance(code, str)]
+    low, high = (None if bound is None else as_held(bound) for bound in bounds)
+    numbers, absent = _numbers(cells, words)
+    unread = np.isnan(numbers) & ~absent
+    infinite = np.abs(numbers) > LARGEST
+    outside = np.zeros(len(numbers), bool)
+    if low is not None:
+        outside |= numbers < low
+    if high is not None:
+        outside |= numbers > high
+    outside &= ~infinite & ~np.isin(numbers, codes)
+    problems = {
+        **_problems(cells, outside, lambda cell: f"{_shown(cell)} is outside {_interval(*bounds)}"),
+        **_problems(cells, infinite, lambda cell: f"{_shown(cell)} is infinite or beyond float32"),
+        **_problems(cells, unread, lambda cell: f"{_quoted(cell)} is not a number"),
+    }
+    return pd.Series(numbers, index=cells.index, name=cells.name), problems
 
 
-def read_category(cells: pd.Series, columns: Columns) -> Checked:
-    """Read one categorical feature's cells as text, None where empty or declared as "missing"."""
-    text = cells.str.strip()
-    codes = {str(code) for code in columns.missing.get(str(cells.name), [])}
-    absent = text.str.lower().isin(EMPTY) | text.isin(codes)
-    return text.astype(object).mask(absent, None), pd.Series("", index=cells.index, dtype=object)
+def read_category(cells: pd.Series, missing: Sequence[Value] = ()) -> tuple[pd.Series, Problems]:
+    """Read a column of categories, which cannot be wrong.
+
+    Args:
+        cells: The column.
+        missing: Values that mean "not measured".
+
+    Returns:
+        The text as in a CSV, without white space around it, None where empty or "missing".
+    """
+    text = _texts(cells)
+    codes = {str(code) for code in missing}
+    if not isinstance(cells.dtype, pd.StringDtype):
+        codes |= {_text(code) for code in missing}
+    absent = text.isna() | text.str.lower().isin(EMPTY) | text.isin(codes)
+    return text.astype(object).mask(absent, None), {}
 
 
-def read_label(cells: pd.Series, columns: Columns) -> Checked:
+def read_label(cells: pd.Series, columns: Columns) -> tuple[pd.Series, Problems]:
     """Read the label as 1 (positive) or 0; a number matches however it is written."""
-    text = cells.str.strip()
+    text = _texts(cells).fillna("")
+    classes = (columns.positive_class, columns.negative_class)
+    if not all(isinstance(value, str) for value in classes):
+        numbers, _ = _numbers(cells, ())
     positive, negative = (
-        _matches(text, value) for value in (columns.positive_class, columns.negative_class)
+        (text == value).to_numpy() if isinstance(value, str) else numbers == value
+        for value in classes
     )
-    problem = pd.Series("", index=cells.index, dtype=object)
     other = ~(positive | negative)
-    problem[other] = (
-        f"{columns.label}: '"
-        + text[other]
-        + f"' is neither {columns.positive_class!r} nor {columns.negative_class!r}"
-    )
-    problem[text.str.lower().isin(EMPTY) & other] = f"{columns.label}: no label"
-    return positive.astype("float64").mask(other), problem
+    none = other & text.str.lower().isin(EMPTY).to_numpy()
+    expected = f"neither {classes[0]!r} nor {classes[1]!r}"
+    problems = {
+        **_problems(cells, other, lambda cell: f"{_quoted(cell)} is {expected}"),
+        **_problems(cells, none, lambda cell: "no label"),
+    }
+    values = pd.Series(np.where(other, np.nan, positive), index=cells.index, name=cells.name)
+    return values, problems
 
 
-def read_key(cells: pd.Series) -> Checked:
+def read_key(cells: pd.Series) -> tuple[pd.Series, Problems]:
     """Read the key as text; it may not be empty."""
-    text = cells.str.strip()
-    problem = pd.Series("", index=cells.index, dtype=object)
-    problem[text == ""] = f"{cells.name}: no key"
-    return text, problem
+    text = _texts(cells).fillna("")
+    return text, _problems(cells, (text == "").to_numpy(), lambda cell: "no key")
 
 
-def _matches(text: pd.Series, value: Value) -> pd.Series:
-    if isinstance(value, str):
-        return text == value
-    return pd.to_numeric(text, errors="coerce") == value
+def is_categorical(column: pd.Series) -> bool:
+    """Tell whether a column holds names: of dtype category, string or object, unless all numbers.
+
+    Examples:
+        >>> [is_categorical(pd.Series(values)) for values in ([1, 2], ["a", "b"], [True, False])]
+        [False, True, False]
+        >>> is_categorical(pd.Series(["1.5", "", "2"]))
+        False
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return True
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return False
+    numbers, absent = _numbers(column, ())
+    no_number = np.isnan(numbers)
+    return bool(no_number.all() or (no_number & ~absent).any())
+
+
+def _numbers(cells: pd.Series, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Give float64, NaN where a cell writes no number, and which cells are missing."""
+    if isinstance(cells.dtype, pd.StringDtype):
+        return _written_numbers(cells.astype("str").str.strip(), words)
+    absent = cells.isna().to_numpy(copy=True)
+    if cells.dtype.kind in TIMES_AND_COMPLEX:
+        return np.full(len(cells), np.nan), absent
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        numbers = cells.to_numpy(np.float64, na_value=np.nan)
+        is_text = np.zeros(len(cells), bool)
+    else:
+        cells = cells.astype(object)
+        is_text = np.array([isinstance(cell, str) for cell in cells], bool)
+        numbers = np.full(len(cells), np.nan)
+        numbers[~is_text] = [_float(cell) for cell in cells[~is_text]]
+    # A word that writes a number means that number, too, where a reader of CSVs made it one.
+    coded = _written_numbers(pd.Series(words, dtype="str"), ())[0]
+    if (is_code := ~is_text & np.isin(numbers, coded)).any():
+        numbers, absent = np.where(is_code, np.nan, numbers), absent | is_code
+    if is_text.any():
+        text = cells[is_text].astype("str").str.strip()
+        numbers[is_text], absent[is_text] = _written_numbers(text, words)
+    return numbers, absent
+
+
+def _written_numbers(text: pd.Series, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Give the same for text without white space around it."""
+    absent = (text.isna() | text.str.lower().isin(EMPTY) | text.isin(words)).to_numpy(bool)
+    written = text.where(text.str.match(NUMBER).to_numpy(bool) & ~absent)
+    # Arrow gives the nearest float64; pandas' parser and to_numeric do not always.
+    numbers = pa.array(written, pa.large_string(), from_pandas=True).cast(pa.float64())
+    return numbers.to_numpy(zero_copy_only=False), absent
+
+
+def _float(cell: Any) -> float:
+    if not isinstance(cell, Real | Decimal | np.bool_):
+        return np.nan
+    try:
+        return float(cell)
+    except OverflowError:  # of Python's integers, which have no end
+        return np.inf
+
+
+def _texts(cells: pd.Series) -> pd.Series:
+    """Give each cell's text as in a CSV, without white space around it, NaN where missing."""
+    if isinstance(cells.dtype, pd.StringDtype):
+        return cells.astype("str").str.strip()
+    places, distinct = pd.factorize(cells.astype(object))
+    texts = pd.Series([*map(_text, distinct), None], dtype="str").str.strip()
+    return pd.Series(texts.to_numpy()[places], index=cells.index, name=cells.name, dtype="str")
+
+
+def _text(cell: Any) -> str:
+    """Write a value as in a CSV; pandas makes floats of integers where one is missing."""
+    if isinstance(cell, float | np.floating) and float(cell).is_integer():
+        cell = int(cell)
+    return str(cell).strip()
+
+
+def _shown(cell: Any) -> str:
+    return str(cell).strip()
+
+
+def _quoted(cell: Any) -> str:
+    return f"'{_shown(cell)}'" if isinstance(cell, str) else _shown(cell)
+
+
+def _problems(cells: pd.Series, where: np.ndarray, words: Callable[[Any], str]) -> Problems:
+    return {
+        int(place): words(cell)
+        for place, cell in zip(np.flatnonzero(where), cells[where], strict=True)
+    }
 
 
 def _interval(low: float | None, high: float | None) -> str:

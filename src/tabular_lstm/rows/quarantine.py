@@ -1,27 +1,39 @@
 """Rows with a cell that cannot be used, set aside with the reasons in words."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import row_list
+from tabular_lstm.rows.cells import Problems
 
 SHOWN = 5
 
 
-def set_aside(raw_rows: pd.DataFrame, problems: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+def set_aside(
+    raw_rows: pd.DataFrame, problems: Mapping[str, Problems]
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Take the rows that have a problem.
 
     Args:
         raw_rows: Rows of text cells, with the index `row`.
-        problems: For each cell what is wrong with it, "" if nothing is, with the same index.
+        problems: For each column what is wrong with which of its cells.
 
     Returns:
         The quarantined rows: `row`, `reason`, and the cells as they were. And which rows these
-        are, bool with the index of `raw_rows`.
+        are, bool (rows,).
     """
-    bad = (problems != "").any(axis="columns")
-    reasons = ["; ".join(filter(None, row)) for row in problems[bad].to_numpy()]
-    quarantined = raw_rows[bad].reset_index(allow_duplicates=True)
-    quarantined.insert(1, "reason", pd.Series(reasons, dtype=object), allow_duplicates=True)
+    reasons: dict[int, list[str]] = {}
+    for name, of_column in problems.items():
+        for place, problem in of_column.items():
+            reasons.setdefault(place, []).append(f"{name}: {problem}")
+    places = sorted(reasons)
+    quarantined = raw_rows.iloc[places].reset_index(allow_duplicates=True)
+    joined = pd.Series(["; ".join(reasons[place]) for place in places], dtype=object)
+    quarantined.insert(1, "reason", joined, allow_duplicates=True)
+    bad = np.zeros(len(raw_rows), bool)
+    bad[places] = True
     return quarantined, bad
 
 

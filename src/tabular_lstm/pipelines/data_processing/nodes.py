@@ -6,7 +6,7 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
-from tabular_lstm.rows.cells import read_category, read_key, read_label, read_number
+from tabular_lstm.rows.cells import ANY, Problems, read_category, read_key, read_label, read_number
 from tabular_lstm.rows.quarantine import list_reasons, set_aside
 from tabular_lstm.rows.roles import feature_names
 from tabular_lstm.rows.sides import in_test
@@ -142,19 +142,24 @@ def split_rows(
     return train, test, summarize(train, test, source, columns, split)
 
 
-def _read(raw_rows: pd.DataFrame, columns: Columns, file: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read all columns that have a role: the values, and for each cell what is wrong with it."""
-    checked = {
-        name: (read_category if name in columns.categorical else read_number)(
-            raw_rows[name], columns
-        )
-        for name in feature_names(raw_rows, columns, file)
-    }
-    checked[columns.label] = read_label(raw_rows[columns.label], columns)
+def _read(
+    raw_rows: pd.DataFrame, columns: Columns, file: str
+) -> tuple[pd.DataFrame, dict[str, Problems]]:
+    """Read all columns that have a role: the values, and what is wrong with which cells."""
+    read: dict[str, tuple[pd.Series, Problems]] = {}
+    features = feature_names(raw_rows, columns, file)
     if columns.key is not None:
-        checked = {columns.key: read_key(raw_rows[columns.key])} | checked
-    values = pd.DataFrame({name: value for name, (value, _) in checked.items()})
-    return values, pd.DataFrame({name: problem for name, (_, problem) in checked.items()})
+        read[columns.key] = read_key(raw_rows[columns.key])
+    for name in features:
+        missing = columns.missing.get(name, [])
+        read[name] = (
+            read_category(raw_rows[name], missing)
+            if name in columns.categorical
+            else read_number(raw_rows[name], missing, columns.bounds.get(name, ANY))
+        )
+    read[columns.label] = read_label(raw_rows[columns.label], columns)
+    values = pd.DataFrame({name: values for name, (values, _) in read.items()})
+    return values, {name: problems for name, (_, problems) in read.items()}
 
 
 def _in_several_files(raw_rows: pd.DataFrame) -> int:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Columns, Reshaping
-from tabular_lstm.rows import sequences
+from tabular_lstm.rows import schema as rows_schema
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.sequences import to_sequences
 
 logger = logging.getLogger(__name__)
 
@@ -19,10 +20,11 @@ def learn_schema(train_rows: pd.DataFrame, columns: Columns, reshaping: Reshapin
         DataError: The features do not fill the steps evenly and padding is not allowed.
     """
     features = [name for name in train_rows if name not in {columns.label, columns.key}]
-    schema = sequences.learn_schema(
+    schema = rows_schema.learn_schema(
         train_rows[features],
         categorical=columns.categorical,
         missing=columns.missing,
+        bounds=columns.bounds,
         reshaping=reshaping,
         label=columns.label,
         classes=(columns.negative_class, columns.positive_class),
@@ -54,4 +56,4 @@ def reshape(features: pd.DataFrame, schema: Schema) -> np.ndarray:
     Returns:
         float32 of shape (rows, steps, features_per_step).
     """
-    return sequences.to_sequences(features, schema)
+    return to_sequences(features, schema)
