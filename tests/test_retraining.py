@@ -366,6 +366,20 @@ def test_too_many_quarantined_rows_are_rejected_and_shown(house: Retrainer) -> N
     assert "is not a number" in page
 
 
+def test_a_new_text_column_is_named_where_it_leaves_no_row(fresh: Retrainer) -> None:
+    table = pd.read_csv(fresh.project.raw, dtype=str)
+    table.insert(3, "ward", "north")
+    table.to_csv(fresh.project.raw, index=False)
+    with pytest.raises(DataError) as refused:
+        fresh.retrain()
+    first, reason, *others = str(refused.value).splitlines()
+    assert first.endswith("diabetes.csv: 768 of 768 rows were quarantined:")
+    assert "rows 1, 2, 3" in reason
+    assert reason.endswith("and 758 more: ward: 'north' is not a number, and the like")
+    assert "one class only" in others[0]
+    assert "name a column of words in columns.categorical" in others[1]
+
+
 def declare_an_entry_of_their_own(house: Retrainer) -> None:
     """Add a versioned entry that no retraining writes, with an old version."""
     entry = {

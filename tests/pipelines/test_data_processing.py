@@ -674,6 +674,23 @@ def test_one_class_only_is_refused(label: str, absent: str) -> None:
     )
 
 
+def test_rows_in_quarantine_are_named_first_where_the_others_are_too_few() -> None:
+    bad = [("x", "1", "1", "1"), ("x", "1", "1", "0"), ("1", "1", "z", "0")]
+    rows, _, source = validate_rows(raw([*bad, *ROWS[1:2] * 30]), COLUMNS)
+    for accepted, fault in ((rows, "one class only"), (rows.assign(y=[1] + 29 * [0]), "too few")):
+        with pytest.raises(DataError) as error:
+            split_rows(accepted, source, COLUMNS, Split())
+        message = str(error.value)
+        assert message.startswith(
+            "rows.csv: 3 of 33 rows were quarantined:\n"
+            "  rows 1, 2: a: 'x' is not a number, and the like\n"
+            "  row 3: c: 'z' is not a number\n"
+            "Of the rows left: "
+        )
+        assert fault in message
+        assert "columns.categorical" in message
+
+
 @pytest.mark.parametrize("fraction", [0, 0.2])
 def test_too_few_rows_to_split_are_refused(fraction: float) -> None:
     accepted = valid([*ROWS[:2], ROWS[0]])

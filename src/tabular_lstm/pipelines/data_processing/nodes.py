@@ -102,13 +102,6 @@ def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation
             f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined, "
             f"more than max_quarantined_fraction = {limit} allows:{source.reasons}{MEND}"
         )
-    return pass_rows_on(valid_rows, source)
-
-
-def pass_rows_on(valid_rows: pd.DataFrame, source: Source) -> pd.DataFrame:
-    """Let the valid rows through however many others there are: the gate judges their share."""
-    if source.quarantined_rows:
-        logger.warning("In quarantine:%s", source.reasons)
     return valid_rows
 
 
@@ -139,6 +132,8 @@ def split_rows(
                 )
         share = rows[columns.label].mean()
         logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
+    if source.quarantined_rows:
+        logger.warning("In quarantine:%s", source.reasons)
     return train, test, summarize(train, test, source, columns, split)
 
 

@@ -4,7 +4,6 @@ from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.data_processing.nodes import (
     accept_rows,
-    pass_rows_on,
     split_rows,
     validate_rows,
 )
@@ -17,37 +16,31 @@ def create_pipeline(gated: bool = False) -> Pipeline:
         gated: Whether a gate follows, which judges how many rows were quarantined. Default: no,
             too many stop the run.
     """
-    accepting = (
-        Node(
-            pass_rows_on,
-            inputs=["valid_rows", "source"],
-            outputs="accepted_rows",
-            name="pass_rows_on",
-        )
-        if gated
-        else Node(
-            accept_rows,
-            inputs=["valid_rows", "source", "params:validation"],
-            outputs="accepted_rows",
-            name="accept_rows",
-        )
+    validate = Node(
+        validate_rows,
+        inputs=["raw_rows", "params:columns"],
+        outputs=["valid_rows", "quarantined_rows", "source"],
+        name="validate_rows",
+    )
+    accept = Node(
+        accept_rows,
+        inputs=["valid_rows", "source", "params:validation"],
+        outputs="accepted_rows",
+        name="accept_rows",
+    )
+    split = Node(
+        split_rows,
+        inputs=[
+            "valid_rows" if gated else "accepted_rows",
+            "source",
+            "params:columns",
+            "params:split",
+        ],
+        outputs=["train_rows", "test_rows", "data_summary"],
+        name="split_rows",
     )
     return Pipeline(
-        [
-            Node(
-                validate_rows,
-                inputs=["raw_rows", "params:columns"],
-                outputs=["valid_rows", "quarantined_rows", "source"],
-                name="validate_rows",
-            ),
-            accepting,
-            Node(
-                split_rows,
-                inputs=["accepted_rows", "source", "params:columns", "params:split"],
-                outputs=["train_rows", "test_rows", "data_summary"],
-                name="split_rows",
-            ),
-        ],
+        [validate, split] if gated else [validate, accept, split],
         namespace="data_processing",
         prefix_datasets_with_namespace=False,
     )
