@@ -51,7 +51,7 @@ from tabular_lstm.parameters import (
     Training,
 )
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
-from tabular_lstm.rows.schema import learn_schema
+from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.summary import Source
 

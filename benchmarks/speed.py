@@ -36,7 +36,8 @@ from tabular_lstm import LSTMClassifier
 from tabular_lstm.network import fit
 from tabular_lstm.network.build import build, tutorial
 from tabular_lstm.parameters import Network, Reshaping, Training
-from tabular_lstm.rows.schema import Schema, learn_schema
+from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 
 DATA = Path(__file__).resolve().parents[1] / "data/01_raw/diabetes.csv"

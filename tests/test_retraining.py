@@ -370,7 +370,7 @@ def test_a_new_text_column_is_named_where_it_leaves_no_row(fresh: Retrainer) -> 
     table = pd.read_csv(fresh.project.raw, dtype=str)
     table.insert(3, "ward", "north")
     table.to_csv(fresh.project.raw, index=False)
-    with pytest.raises(DataError) as refused:
+    with raises_data_error() as refused:
         fresh.retrain()
     first, reason, *others = str(refused.value).splitlines()
     assert first.endswith("diabetes.csv: 768 of 768 rows were quarantined:")

@@ -11,12 +11,12 @@ from tabular_lstm.parameters import Columns, Value
 from tabular_lstm.rows.cells import (
     ANY,
     EMPTY,
-    Bounds,
     read_category,
     read_key,
     read_label,
     read_number,
 )
+from tabular_lstm.rows.schema import Bounds
 
 
 def number(

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping
 from tabular_lstm.rows.cells import LARGEST, is_categorical
-from tabular_lstm.rows.schema import Schema, learn_schema
+from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 
 NAN = float("nan")

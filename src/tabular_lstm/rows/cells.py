@@ -14,13 +14,13 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.parameters import Columns, Value
+from tabular_lstm.rows.schema import Bounds
 
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 LARGEST = float(np.finfo(np.float32).max)
 NUMBER = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity))$"
 TIMES_AND_COMPLEX = "mMc"
 
-Bounds = tuple[float | None, float | None]
 ANY: Bounds = (None, None)
 # By the cell's place in its column, from 0: what is wrong with it, in words.
 Problems = dict[int, str]

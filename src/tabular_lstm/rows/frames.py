@@ -7,7 +7,8 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Value
-from tabular_lstm.rows.cells import ANY, Bounds, read_number
+from tabular_lstm.rows.cells import ANY, read_number
+from tabular_lstm.rows.schema import Bounds
 
 HINTS = {
     "is not a number": "An unmeasured value is NaN, None or empty; a column of names needs a "

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Columns, Reshaping
-from tabular_lstm.rows import schema as rows_schema
+from tabular_lstm.rows import learning
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 
@@ -20,7 +20,7 @@ def learn_schema(train_rows: pd.DataFrame, columns: Columns, reshaping: Reshapin
         DataError: The features do not fill the steps evenly and padding is not allowed.
     """
     features = [name for name in train_rows if name not in {columns.label, columns.key}]
-    schema = rows_schema.learn_schema(
+    schema = learning.learn_schema(
         train_rows[features],
         categorical=columns.categorical,
         missing=columns.missing,
