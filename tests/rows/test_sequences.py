@@ -235,6 +235,12 @@ def test_what_float32_holds_is_kept_to_its_precision(value: float) -> None:
     assert slots(rows, learn(rows, ()))[0, 0] == np.float32(value)
 
 
+def test_a_missing_number_has_one_bit_pattern() -> None:
+    rows = one_column([-np.float64(NAN), NAN, 1.0])
+    sequences = to_sequences(rows, learn(rows, ()))
+    assert sequences[0].tobytes() == sequences[1].tobytes()
+
+
 def test_a_missing_code_is_missing_however_it_is_written() -> None:
     schema = learn(one_column([1.0, 2.0]), (), {"a": [0, -9.5, "?", "none so far"]})
     rows = one_column([0, 0.0, "0.0", "-9.50", "?", "none so far", None, 1, "2"], object)

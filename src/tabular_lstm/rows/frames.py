@@ -55,4 +55,5 @@ def measured(column: pd.Series, missing: Sequence[Value], bounds: Bounds = ANY) 
         raise DataError(f"Column '{column.name}', {rows}: {first}{alike}. {hint}")
     numbers = values.to_numpy()
     codes = [float(code) for code in missing if not isinstance(code, str)]
-    return np.where(np.isin(numbers, codes), np.nan, numbers) if codes else numbers
+    # One bit pattern for NaN: the fingerprint of sequences is over their bytes.
+    return np.where(np.isnan(numbers) | np.isin(numbers, codes), np.nan, numbers)
