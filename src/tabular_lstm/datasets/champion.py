@@ -8,7 +8,6 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from tabular_lstm.datasets.kedro_private import JSONPreview
-from tabular_lstm.datasets.layers import layers_preview
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.log import LogEntry, append, read_log
 from tabular_lstm.serving.store import Store
@@ -74,7 +73,17 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
 
     def preview(self) -> JSONPreview:
         """List the layers, each with the shapes of its weights."""
-        return layers_preview(self.store.champion().network)
+        network = self.store.champion().network
+        layers = {
+            layer.name: {
+                "type": type(layer).__name__,
+                "weights": {weight.name: str(tuple(weight.shape)) for weight in layer.weights},
+                "parameters": layer.count_params(),
+            }
+            for layer in network.layers
+        }
+        shown = {"network": network.name, "parameters": network.count_params(), "layers": layers}
+        return JSONPreview(json.dumps(shown))
 
     def _exists(self) -> bool:
         return self.store.exists()

@@ -6,9 +6,7 @@ from typing import Any
 
 from kedro.io.core import get_filepath_str
 
-from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.datasets.kept import KeptInMemory
-from tabular_lstm.datasets.layers import layers_preview
 from tabular_lstm.files import replace
 from tabular_lstm.quiet import import_tensorflow
 
@@ -39,7 +37,3 @@ class NetworkDataset(KeptInMemory, _KerasFileDataset):
 
     It is loaded with Keras' safe mode on.
     """
-
-    def preview(self) -> JSONPreview:
-        """List the layers of the newest version, each with the shapes of its weights."""
-        return layers_preview(self.load())
