@@ -1,0 +1,89 @@
+"""Which champion a rollback chooses, and that its decision is typed and whole."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import sha256
+from tabular_lstm.parameters import Rollback
+from tabular_lstm.pipelines.rollback.nodes import choose_champion, restore
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.log import LogEntry, record
+from tests.helpers.decisions import PROVENANCE
+from tests.helpers.logs import promotion, rejection
+from tests.helpers.networks import ensemble_of, schema_of
+
+Artifacts = dict[str, Callable[[], Artifact]]
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Artifacts:
+    """Saved networks of three runs."""
+
+    def saved(run: str, seed: int) -> Callable[[], Artifact]:
+        path = tmp_path / f"{run}.keras"
+        ensemble_of(schema_of(), seed).save(path)
+        return lambda: Artifact(path.read_bytes(), str(path))
+
+    return {run: saved(run, seed) for seed, run in enumerate("abx")}
+
+
+def log_of(artifacts: Artifacts) -> list[LogEntry]:
+    """Promotions of a and b, of which b serves, and a rejection of x."""
+    log = [promotion("a"), promotion("b", "a"), rejection("x", "b")]
+    return [
+        entry.model_copy(update={"sha256": artifacts[str(entry.serves_now)]().sha256})
+        for entry in log
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "serves", "reason"),
+    [
+        (None, "a", "asked for the champion before: run a serves again"),
+        ("a", "a", "asked for that run by its id: run a serves again"),
+        ("b", "b", "asked for that run by its id: run b is put back"),
+    ],
+)
+def test_the_one_before_or_the_one_asked_for_serves_again(
+    artifacts: Artifacts, asked: str | None, serves: str, reason: str
+) -> None:
+    log = log_of(artifacts)
+    decision = choose_champion(log, artifacts, Rollback(run_id=asked), "z", PROVENANCE)
+    assert (decision.run_id, decision.action) == ("z", "rolled_back")
+    assert (decision.served_before, decision.serves_now) == ("b", serves)
+    assert decision.sha256 == artifacts[serves]().sha256
+    assert decision.reason == reason
+    assert decision.judgement is None
+    restored = restore([*log, record(decision)], artifacts)
+    assert sha256(restored.content) == decision.sha256
+
+
+@pytest.mark.parametrize(
+    ("asked", "lost", "entries", "said"),
+    [
+        (None, "", 0, "There is no champion yet"),
+        (None, "", 1, "There is no champion before a to roll back to. Champions that can"),
+        ("x", "", 3, "Run x never was a champion. Champions that can be restored: a, b."),
+        ("a", "a", 3, "The artifact of run a is gone, or is not the one"),
+        (None, "a", 3, "Champions that can be restored: b."),
+    ],
+)
+def test_what_cannot_be_restored_is_named(
+    artifacts: Artifacts, asked: str | None, lost: str, entries: int, said: str
+) -> None:
+    log = log_of(artifacts)[:entries]
+    kept = {run: load for run, load in artifacts.items() if run != lost}
+    with pytest.raises(DataError) as refused:
+        choose_champion(log, kept, Rollback(run_id=asked), "z", PROVENANCE)
+    assert said in str(refused.value)
+
+
+def test_a_champion_that_cannot_be_loaded_is_not_put_in_place(artifacts: Artifacts) -> None:
+    broken = Artifact(b"no network", "a.keras")
+    log = log_of(artifacts)
+    log[0] = log[0].model_copy(update={"sha256": broken.sha256})
+    with pytest.raises(DataError, match=r"a\.keras: expected a whole \.keras file"):
+        choose_champion(log, {**artifacts, "a": lambda: broken}, Rollback(), "z", PROVENANCE)
