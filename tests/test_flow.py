@@ -43,7 +43,8 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         return counted_load
 
-    for module in (keras.saving, keras.models, tf.keras.models):
+    assert tf.keras.models is keras.models
+    for module in (keras.saving, keras.models):
         monkeypatch.setattr(module, "load_model", counting(module.load_model))
     monkeypatch.setattr(pd, "read_parquet", counting(pd.read_parquet))
     return counted
@@ -71,8 +72,9 @@ def test_what_an_earlier_run_left_is_read_from_the_files(
 ) -> None:
     """The counts above are not zero for want of counting."""
     served.run("reshaping", "evaluation")
-    assert networks(loads) == 1
-    assert loads["train_rows.parquet"] == loads["test_rows.parquet"] == 1
+    assert networks(loads) > 0
+    assert loads["train_rows.parquet"] > 0
+    assert loads["test_rows.parquet"] > 0
 
 
 PROGRAM = """
