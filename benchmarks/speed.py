@@ -33,8 +33,9 @@ from keras import layers
 from sklearn.metrics import roc_auc_score
 
 from tabular_lstm import LSTMClassifier
-from tabular_lstm.network import fit
-from tabular_lstm.network.build import build, tutorial
+from tabular_lstm.network.build import build
+from tabular_lstm.network.members import Members
+from tabular_lstm.network.plan import batch_size
 from tabular_lstm.parameters import Network, Reshaping, Training
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.schema import Schema
@@ -84,7 +85,7 @@ def measure_fit() -> None:
     sequences = to_sequences(rows, schema)
 
     def fit_tutorial() -> None:
-        model = tutorial(schema, 0)
+        model = build(schema, Network(kind="tutorial"), 0)
         model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
         model.fit(sequences, labels, epochs=20, batch_size=8, verbose=0)
 
@@ -103,7 +104,7 @@ def measure_step() -> None:
     schema = schema_of(rows)
     sequences, batch, steps = to_sequences(rows, schema), 32, 200
     network = build(schema, Network(), 0)
-    graph = fit.MembersGraph(network, sequences, labels.astype(np.float32), Training())
+    all_members = Members(network, sequences, labels.astype(np.float32), Training())
     members = network.options.members
     batches = np.random.default_rng(0).integers(len(labels), size=(steps, members, batch))
     stock = stock_member(network)
@@ -111,7 +112,7 @@ def measure_step() -> None:
     many = np.resize(sequences, (steps * batch, *sequences.shape[1:]))
     many_labels = np.resize(labels, steps * batch)
     work: dict[str, Callable[[], Any]] = {
-        "a member's step": lambda: graph.pass_over(batches),
+        "a member's step": lambda: all_members.train_epoch(batches),
         "a step of Keras' fit": lambda: stock.fit(many, many_labels, batch_size=batch, verbose=0),
     }
     for one in work.values():
@@ -200,7 +201,7 @@ def grow(count: int) -> None:
         "auc": float(roc_auc_score(test_labels, positive)),
         "highest": float(roc_auc_score(test_labels, chances)),
         "epochs": len(model.history_["loss"]),
-        "batch": fit.batch_size(count),
+        "batch": batch_size(count),
         "before": before,
         "peak": peak_megabytes(),
         "data": rows.nbytes / 1e6,

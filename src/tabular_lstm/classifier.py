@@ -1,7 +1,6 @@
 """The network as a scikit-learn estimator, over the same functions that the nodes call."""
 
 import logging
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -13,15 +12,18 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from tabular_lstm.network.saved import load_network
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
 from tabular_lstm.rows.cells import is_categorical
 from tabular_lstm.rows.frames import by_name
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.serving.store import Store
 
 logger = logging.getLogger(__name__)
 
 LABEL = "label"
+OF_TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience")
 # What scikit-learn checks of an array: text and NaN may be in it, infinite numbers may not.
 CHECKED: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
 
@@ -30,13 +32,13 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """An ensemble of LSTMs for tabular rows of two classes.
 
     Columns of dtype category, string or object are categories unless all their values are numbers;
-    NaN and None are missing. Nothing need be scaled, encoded or imputed.
+    NaN and None are missing. Rows need not be scaled, encoded or imputed.
 
     Args:
-        members: How many networks are trained and averaged, each without its own eighth of the
-            rows. Default: 8.
-        units: Size of each bidirectional LSTM, from the input on. Default: one of 16.
-        dropout: Share of what the last LSTM gives dropped in training. Default: 0.3.
+        members: How many networks are trained and averaged, each without an eighth of the rows.
+            Default: 8.
+        units: Units of each bidirectional LSTM, the first one first. Default: one LSTM of 16.
+        dropout: Share of the last LSTM's outputs that is dropped in training. Default: 0.3.
         features_per_step: How many features make a step. Default: as many as make four steps, and
             at least two.
         epochs: Passes over the rows, at most. Default: 12 to 200, by the number of rows.
@@ -105,15 +107,12 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows, y = self._fitted_rows(X, y)
         self.classes_, labels = np.unique(y, return_inverse=True)
-        if len(self.classes_) > 2:
+        if (count := len(self.classes_)) != 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is "
-                f"{type_of_target(y)}: expected 2 classes, got {len(self.classes_)}."
-            )
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "Classifier can't train when only one class is present: expected 2 classes, got "
-                f"{self.classes_.tolist()}."
+                f"{type_of_target(y)}: expected 2 classes, got {count}."
+                if count > 2
+                else f"Expected 2 classes, got only one class: {self.classes_.tolist()}."
             )
         reshaping, network, training = self._parameters()
         categorical = [name for name in rows.columns if is_categorical(rows[name])]
@@ -178,24 +177,27 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def load(cls, path: str | Path) -> Self:
         """Read what `save` or a run of the pipeline wrote; nothing in the file is executed.
 
+        A champion beside its promotion log is checked against the SHA-256 there.
+
         Raises:
             FileNotFoundError: There is no such file.
-            ValueError: It is no whole `.keras` file, or holds another kind of model.
+            DataError: A `ValueError`: it is no whole `.keras` file, holds another kind of model, or
+                is not the champion that the promotion log names.
         """
-        import keras  # noqa: PLC0415
-
-        from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415
-
-        if not Path(path).exists():
+        path = Path(path)
+        if store := Store.of_champion(path):
+            return cls.from_network(store.champion().network)
+        if not path.exists():
             raise FileNotFoundError(f"{path}: no such file.")
-        try:
-            network = keras.models.load_model(path, compile=False)
-        except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path}: not a whole .keras file: {error}") from error
-        if not isinstance(network, LSTMEnsemble):
-            raise ValueError(
-                f"{path}: expected a network of kind ensemble, got {type(network).__name__}."
-            )
+        return cls.from_network(load_network(path.read_bytes(), str(path)))
+
+    @classmethod
+    def from_network(cls, network: Any) -> Self:
+        """Make a fitted estimator of a trained network.
+
+        Args:
+            network: A trained `LSTMEnsemble`, such as the `candidate` of a run.
+        """
         training = Training.model_validate(network.training)
         options, costs = network.options, training.objective.costs
         model = cls(
@@ -203,17 +205,12 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             units=tuple(options.units),
             dropout=options.dropout,
             features_per_step=network.schema.features_per_step,
-            epochs=training.epochs,
-            batch_size=training.batch_size,
-            learning_rate=training.learning_rate,
-            weight_decay=training.weight_decay,
-            patience=training.patience,
             objective=training.objective.kind,
             costs=(costs.false_positive, costs.false_negative),
             random_state=training.seed,
+            **{name: getattr(training, name) for name in OF_TRAINING},
         )
-        schema = network.schema
-        model.network_ = network
+        model.network_, schema = network, network.schema
         model.classes_ = np.array([schema.negative_class, schema.positive_class])
         model.n_features_in_ = len(schema.features)
         if schema.features != _array_names(model.n_features_in_):
@@ -231,18 +228,14 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _parameters(self) -> tuple[Reshaping, Network, Training]:
         """Check the arguments as the pipeline's parameters are checked."""
+        params = self.get_params().items()
+        # A grid's numbers of NumPy become Python's.
         given: dict[str, Any] = {
-            # Numbers of NumPy, as a grid's, become Python's.
-            name: np.asarray(value).tolist() if value is not None else None
-            for name, value in self.get_params().items()
-            if name != "random_state"
+            name: np.asarray(value).tolist() for name, value in params if name != "random_state"
         }
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(2**31)
-
-        def chosen(*names: str) -> dict[str, Any]:
-            return {name: given[name] for name in names}
 
         if np.shape(given["costs"]) != (2,):
             raise ValueError(
@@ -251,12 +244,15 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         costs = dict(zip(("false_positive", "false_negative"), given["costs"], strict=True))
         objective = {"kind": given["objective"], "costs": costs}
+
+        def chosen(*names: str) -> dict[str, Any]:
+            return {name: given[name] for name in names}
+
         return (
             Reshaping.model_validate(chosen("features_per_step")),
             Network(ensemble=Ensemble.model_validate(chosen("members", "units", "dropout"))),
             Training.model_validate(
-                chosen("epochs", "batch_size", "learning_rate", "weight_decay", "patience")
-                | {"objective": objective, "seed": int(seed)}
+                chosen(*OF_TRAINING) | {"objective": objective, "seed": int(seed)}
             ),
         )
 

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.metrics import log_loss, roc_auc_score
 
-from tabular_lstm.network import fit
 from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.calibration import choose_threshold
-from tabular_lstm.network.fit import batch_size, deal_folds, epochs, predict, train
+from tabular_lstm.network.fit import predict, train
+from tabular_lstm.network.members import Members, train_members
+from tabular_lstm.network.plan import batch_size, epochs, plan_training, stratified_folds
 from tabular_lstm.parameters import Ensemble, Network, Training
 from tabular_lstm.rows.schema import Schema
 from tests.helpers.networks import assert_same_weights, schema_of, sequences_of
@@ -68,7 +69,7 @@ def noise(count: int = 60) -> tuple[np.ndarray, np.ndarray]:
 def folds_of(labels: np.ndarray, members: int, seed: int = 0) -> list[np.ndarray]:
     """The rows that each member leaves out."""
     folds = min(8, len(labels))
-    fold = deal_folds(labels, folds, seed)
+    fold = stratified_folds(labels, folds, seed)
     return [np.flatnonzero(fold == member % folds) for member in range(members)]
 
 
@@ -85,19 +86,33 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-@pytest.fixture
-def each_epoch(monkeypatch: pytest.MonkeyPatch) -> list[list[np.ndarray]]:
-    """The weights after each epoch of the training that a test runs, in the network's order."""
-    seen: list[list[np.ndarray]] = []
-    keep = fit.MembersGraph.keep
+class Observed(Members):
+    """Members that note what they are trained on and the weights after each epoch."""
 
-    def look_and_keep(graph: Any, members: np.ndarray) -> None:
-        pieces = np.split(graph.weights.numpy(), np.cumsum(graph.sizes)[:-1], 1)
-        seen.append([piece.reshape(s) for piece, s in zip(pieces, graph.shapes, strict=True)])
-        keep(graph, members)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.batches: list[np.ndarray] = []
+        self.each_epoch: list[list[np.ndarray]] = []
 
-    monkeypatch.setattr(fit.MembersGraph, "keep", look_and_keep)
-    return seen
+    def train_epoch(self, batches: np.ndarray) -> float:
+        loss = super().train_epoch(batches)
+        self.batches.append(batches)
+        self.each_epoch.append(self.present_weights())
+        return loss
+
+
+def observe(
+    network: LSTMEnsemble,
+    sequences: np.ndarray,
+    labels: np.ndarray,
+    training: Training,
+    planned_for: np.ndarray | None = None,
+) -> tuple[Observed, dict[str, Any]]:
+    """Train members as `train` does, and look on; with the folds of other labels, if given."""
+    members = Observed(network, sequences, labels, training)
+    planned = labels if planned_for is None else planned_for
+    plan = plan_training(network.options.members, planned, training)
+    return members, train_members(members, plan, labels)
 
 
 # What is learned
@@ -135,9 +150,7 @@ def test_categories_and_missing_values_are_learned_from() -> None:
         assert roc_auc_score(labels, predict(candidate, sequences)) > 0.99
 
 
-def test_the_steps_are_those_of_adamw_on_each_members_rows(
-    each_epoch: list[list[np.ndarray]],
-) -> None:
+def test_the_steps_are_those_of_adamw_on_each_members_rows() -> None:
     schema = schema_of(5, names=(1,))
     sequences = sequences_of(schema, rows=64, missing=0.1)
     labels = (np.arange(64) % 2).astype(np.float32)
@@ -145,7 +158,7 @@ def test_the_steps_are_those_of_adamw_on_each_members_rows(
     network.set_weights([4 * weight for weight in network.get_weights()])
     # All 56 rows of a member at each step, so that their order does not count.
     training = training_of(epochs=6, batch_size=56, learning_rate=0.01, weight_decay=0.3)
-    train(network, sequences, labels, training)
+    members, _ = observe(network, sequences, labels, training)
 
     fitted = [np.setdiff1d(np.arange(64), part) for part in folds_of(labels, 3)]
     optimizer = keras.optimizers.AdamW(0.01, 0.3, epsilon=1e-8)
@@ -155,7 +168,7 @@ def test_the_steps_are_those_of_adamw_on_each_members_rows(
     )
     rows, targets = tf.constant(sequences[fitted]), tf.constant(labels[fitted])
     clipped = []
-    for after in each_epoch:
+    for after in members.each_epoch:
         with tf.GradientTape() as tape:
             logits = network.member_logits(rows)
             entropy = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
@@ -176,19 +189,10 @@ def test_the_steps_are_those_of_adamw_on_each_members_rows(
     assert 0 < np.mean(clipped) < 1
 
 
-def test_each_batch_is_of_the_declared_size_and_no_row_comes_twice_in_an_epoch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    batches = []
-    pass_over = fit.MembersGraph.pass_over
-
-    def look_and_pass(graph: Any, rows: np.ndarray) -> float:
-        batches.append(rows)
-        return pass_over(graph, rows)
-
-    monkeypatch.setattr(fit.MembersGraph, "pass_over", look_and_pass)
+def test_each_batch_is_of_the_declared_size_and_no_row_comes_twice_in_an_epoch() -> None:
     sequences, labels = rows_of(61)
-    train(network_of(members=3), sequences, labels, training_of(epochs=4, batch_size=13))
+    training = training_of(epochs=4, batch_size=13)
+    batches = observe(network_of(members=3), sequences, labels, training)[0].batches
     held_out = folds_of(labels, 3)
     for epoch in batches:
         assert epoch.shape == (53 // 13, 3, 13)
@@ -227,32 +231,25 @@ def test_two_trainings_give_the_same_bits_and_another_seed_gives_others(
         assert not one.size or (one != another).any()
 
 
-def test_what_is_dropped_differs_from_step_to_step_and_by_seed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # The same rows in the same folds at each step: what differs comes of dropping alone.
+def test_what_is_dropped_differs_from_step_to_step_and_by_seed() -> None:
+    # The same rows at each step: what differs comes of dropping alone.
     sequences, labels = rows_of(64)
-    fold = deal_folds(labels, 8, 0)
-    monkeypatch.setattr(fit, "deal_folds", lambda *_: fold)
+    batches = np.broadcast_to(np.arange(56), (1, 2, 56))
     losses = []
     for share, seed in ((0.0, 0), (0.0, 1), (0.4, 0), (0.4, 1)):
-        training = training_of(epochs=4, batch_size=56, learning_rate=1e-12, seed=seed)
-        _, history = train(network_of(dropout=share), sequences, labels, training)
-        losses.append(history["loss"])
+        training = training_of(learning_rate=1e-12, seed=seed)
+        members = Members(network_of(dropout=share), sequences, labels, training)
+        losses.append([members.train_epoch(batches) for _ in range(4)])
     without, without_too, with_some, with_other = losses
     np.testing.assert_allclose([without, without_too], without[0], rtol=1e-5)
     assert len({round(loss, 5) for loss in [without[0], *with_some, *with_other]}) == 9
 
 
-def test_a_member_trained_alone_is_the_same_as_in_a_group(
-    each_epoch: list[list[np.ndarray]],
-) -> None:
+def test_a_member_trained_alone_is_the_same_as_in_a_group() -> None:
     sequences, labels = rows_of(64)
-    train(network_of(members=1), sequences, labels, training_of())
-    alone = each_epoch.copy()
-    each_epoch.clear()
-    train(network_of(members=3), sequences, labels, training_of())
-    for one, three in zip(alone, each_epoch, strict=True):
+    alone, _ = observe(network_of(members=1), sequences, labels, training_of())
+    group, _ = observe(network_of(members=3), sequences, labels, training_of())
+    for one, three in zip(alone.each_epoch, group.each_epoch, strict=True):
         for weight, grouped in zip(one, three, strict=True):
             np.testing.assert_allclose(grouped[0], weight[0], atol=1e-5)
 
@@ -266,17 +263,17 @@ def test_folds_are_of_one_size_and_have_one_share_of_each_class(
     rows: int, share: float, folds: int, seed: int
 ) -> None:
     labels = (np.random.default_rng(seed).random(rows) < share).astype(np.float32)
-    fold = deal_folds(labels, folds, seed)
+    fold = stratified_folds(labels, folds, seed)
     assert fold.shape == (rows,)
     assert np.ptp(np.bincount(fold, minlength=folds)) <= 1
     for label in (0, 1):
         assert np.ptp(np.bincount(fold[labels == label], minlength=folds)) <= 1
-    np.testing.assert_array_equal(deal_folds(labels, folds, seed), fold)
+    np.testing.assert_array_equal(stratified_folds(labels, folds, seed), fold)
 
 
-def test_folds_are_dealt_by_the_seed_and_in_random_order() -> None:
+def test_folds_are_random_by_the_seed() -> None:
     labels = np.zeros(400, np.float32)
-    one, other = deal_folds(labels, 8, 0), deal_folds(labels, 8, 1)
+    one, other = stratified_folds(labels, 8, 0), stratified_folds(labels, 8, 1)
     assert 0.05 < (one == other).mean() < 0.25
     assert 0.05 < (one == np.arange(400) % 8).mean() < 0.25
     assert 0.05 < (one[1:] == one[:-1]).mean() < 0.25
@@ -284,27 +281,19 @@ def test_folds_are_dealt_by_the_seed_and_in_random_order() -> None:
 
 @pytest.mark.parametrize("poisoned", ["features", "labels"])
 @pytest.mark.parametrize("member", [0, 2])
-def test_a_member_never_learns_from_its_fold(
-    poisoned: str,
-    member: int,
-    each_epoch: list[list[np.ndarray]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_member_never_learns_from_its_fold(poisoned: str, member: int) -> None:
     sequences, labels = rows_of(64)
     held_out = folds_of(labels, 3)[member]
-    fold = deal_folds(labels, 8, 0)
-    monkeypatch.setattr(fit, "deal_folds", lambda *_: fold)  # the same folds of other labels too
+    planned_for, training = labels.copy(), training_of(patience=3)
     network = network_of(members=3, dropout=0.2)
-    _, clean = train(network, sequences, labels, training_of(patience=3))
-    before = each_epoch.copy()
-    each_epoch.clear()
+    before, clean = observe(network, sequences, labels, training)
     if poisoned == "features":
         sequences[held_out] = 1e6
     else:
         labels[held_out] = 1 - labels[held_out]
-    _, history = train(network, sequences, labels, training_of(patience=3))
+    after, history = observe(network, sequences, labels, training, planned_for)
     assert history["validation_loss"] != clean["validation_loss"]
-    for was, now in zip(before, each_epoch, strict=True):
+    for was, now in zip(before.each_epoch, after.each_epoch, strict=True):
         changed = [
             not same([weight[other] for weight in was], [weight[other] for weight in now])
             for other in range(3)
@@ -330,19 +319,15 @@ def test_few_rows_and_any_number_of_members_train(rows: int, members: int, size:
         assert not same([w[member] for w in before], weights_of(candidate, member))
 
 
-def test_members_beyond_the_folds_leave_the_first_folds_out_again(
-    each_epoch: list[list[np.ndarray]],
-) -> None:
+def test_members_beyond_the_folds_leave_the_first_folds_out_again() -> None:
     sequences, labels = rows_of(40)
     network = network_of(members=9)
     weights = [weight.copy() for weight in network.get_weights()]
-    train(network, sequences, labels, training_of())
-    before = each_epoch.copy()
-    each_epoch.clear()
+    before, _ = observe(network, sequences, labels, training_of())
     assert all((a[8] != a[0]).any() for a in weights[:2])
     sequences[folds_of(labels, 1)[0]] = 1e6
-    train(network, sequences, labels, training_of())
-    for was, now in zip(before, each_epoch, strict=True):
+    after, _ = observe(network, sequences, labels, training_of())
+    for was, now in zip(before.each_epoch, after.each_epoch, strict=True):
         unchanged = [
             member
             for member in range(9)
@@ -367,12 +352,11 @@ def fold_losses(
     ]
 
 
-def test_each_member_keeps_the_weights_of_the_epoch_that_was_its_best(
-    each_epoch: list[list[np.ndarray]],
-) -> None:
+def test_each_member_keeps_the_weights_of_the_epoch_that_was_its_best() -> None:
     sequences, labels = noise()
     training = training_of(epochs=200, patience=4, learning_rate=0.05)
     candidate, history = train(network_of(members=5), sequences, labels, training)
+    each_epoch = observe(network_of(members=5), sequences, labels, training)[0].each_epoch
     scratch = network_of(members=5)
     losses = np.array([fold_losses(scratch, w, sequences, labels) for w in each_epoch])
     np.testing.assert_allclose(history["validation_loss"], losses.mean(1), rtol=1e-5)
@@ -389,27 +373,42 @@ def test_each_member_keeps_the_weights_of_the_epoch_that_was_its_best(
         assert not same(weights_of(candidate, member), [w[member] for w in each_epoch[-1]])
 
 
-def test_a_member_stops_by_half_its_own_loss_and_half_the_mean_and_never_starts_again(
-    each_epoch: list[list[np.ndarray]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Scripted:
+    """Members whose loss on their folds after each epoch is given; all labels are 1."""
+
+    def __init__(self, losses: list[list[float]]) -> None:
+        self.losses = losses
+        self.epoch, self.kept = 0, np.zeros(len(losses[0]), int)
+
+    def train_epoch(self, batches: np.ndarray) -> float:
+        self.epoch += 1
+        return 1.0
+
+    def logits(self, rows_of: list[np.ndarray]) -> list[np.ndarray]:
+        losses = zip(self.losses[self.epoch - 1], rows_of, strict=True)
+        return [np.full(len(rows), -np.log(np.expm1(loss))) for loss, rows in losses]
+
+    def keep(self, improved: np.ndarray) -> None:
+        self.kept[improved] = self.epoch
+
+
+def test_a_member_stops_by_half_its_own_loss_and_half_the_mean_and_never_starts_again() -> None:
     losses = [
         [1.0, 1.0, 1.0],  # each member's first is its best so far, at 1.0, 1.0, 1.0
         [0.4, 1.6, 1.0],  # the first's, at 0.7
         [1.0, 1.0, 0.7],  # the second's and the third's, at 0.95 and 0.8
         [1.0, 1.0, 1.0],  # none; the first stops after two epochs without progress
         [0.1, 1.4, 1.2],  # none, for the first has stopped; so do the others, and the training
-        [0.0, 0.0, 0.0],
+        [0.1, 0.1, 0.1],
     ]
-    one_after_the_other = (np.array([loss]) for epoch in losses for loss in epoch)
-    monkeypatch.setattr(fit, "log_losses", lambda *_: next(one_after_the_other))
-    training = training_of(epochs=6, patience=2)
-    candidate, history = train(network_of(members=3), *rows_of(40), training)
-    assert len(history["loss"]) == len(each_epoch) == 5
+    labels = np.ones(40, np.float32)
+    plan = plan_training(3, labels, training_of(epochs=6, patience=2))
+    members = Scripted(losses)
+    history = train_members(members, plan, labels)
+    assert len(history["loss"]) == members.epoch == 5
     np.testing.assert_allclose(history["validation_loss"], np.mean(losses[:5], axis=1))
-    assert history["best_epochs"] == [2, 3, 3]
+    assert history["best_epochs"] == members.kept.tolist() == [2, 3, 3]
     assert history["best_epoch"] == 3
-    for member, epoch in enumerate([2, 3, 3]):
-        assert same(weights_of(candidate, member), [w[member] for w in each_epoch[epoch - 1]])
 
 
 def test_a_training_that_progresses_runs_all_its_epochs() -> None:
@@ -445,16 +444,13 @@ def test_a_training_that_diverges_ends_with_a_loss_that_says_so() -> None:
     assert all(np.isfinite(weight).all() for weight in candidate.get_weights())
 
 
-def test_folds_of_more_rows_than_are_evaluated_at_once_give_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_more_rows_than_are_computed_at_once_have_the_same_logits() -> None:
     sequences, labels = rows_of(61)
-    expected, history = train(network_of(), sequences, labels, training_of())
-    monkeypatch.setattr(fit, "EVALUATED_AT_ONCE", 3)
-    measured, same_history = train(network_of(), sequences, labels, training_of())
-    assert_same_weights(measured, expected)
-    for name, value in history.items():
-        np.testing.assert_allclose(same_history[name], value, rtol=1e-5)
+    members = Members(network_of(), sequences, labels, training_of())
+    rows = [np.arange(40), np.arange(61)]
+    in_pieces, at_once = members.logits(rows, at_once=3), members.logits(rows)
+    for piecewise, whole in zip(in_pieces, at_once, strict=True):
+        np.testing.assert_allclose(piecewise, whole, atol=1e-5)
 
 
 # Calibration

@@ -78,7 +78,7 @@ def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
     assert history["trained_on"] == fingerprint(sequences, labels.to_numpy())
     assert history["decision_threshold"] == candidate.threshold
     assert history["temperature"] == candidate.temperature
-    assert candidate.schema.model_dump() == schema
+    assert candidate.schema == schema
     assert any(
         (a != b).any() for a, b in zip(candidate.get_weights(), network.get_weights(), strict=True)
     )

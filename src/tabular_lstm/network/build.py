@@ -1,8 +1,8 @@
-"""Build a network: an ensemble of LSTMs, or the tutorial's to the letter.
+"""Build a network: an ensemble of LSTMs, or the tutorial's network.
 
-An `LSTMEnsemble` is all that stands between a row and its probability: its configuration holds
-the schema, the calibration and the decision threshold, and is saved in the same `.keras` file as
-its weights.
+An `LSTMEnsemble` holds all that leads from a raw row to its probability: the schema, the
+calibration and the decision threshold are in its configuration, which is saved in the same
+`.keras` file as its weights.
 """
 
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
 
 from tabular_lstm.network.layers import PACKAGE, Embed, ReadOut, Recur, backwards
+from tabular_lstm.network.tutorial import build_tutorial
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.schema import Schema
 
@@ -112,14 +112,14 @@ def build(schema: Schema, network: Network, seed: int) -> keras.Model:
         probability of the positive class out.
     """
     if network.kind == "tutorial":
-        return tutorial(schema, seed)
+        return build_tutorial(schema, seed)
     model = LSTMEnsemble(schema.model_dump(), network.ensemble.model_dump(), name="ensemble")
-    draw_weights(model, seed)
+    initialize(model, seed)
     return model
 
 
-def draw_weights(model: LSTMEnsemble, seed: int) -> None:
-    """Draw the initial weights, each member's from its own stream.
+def initialize(model: LSTMEnsemble, seed: int) -> None:
+    """Set random initial weights, each member's from a generator of its own.
 
     Uniform within 1/√inputs for the embedding, Glorot uniform for the other kernels, orthogonal
     for what feeds an LSTM's state back, normal for frequencies and category vectors, 0 for the
@@ -154,22 +154,3 @@ def _initial(
     else:
         value = rng.uniform(-1, 1, shape) * np.sqrt(6 / (shape[-2] + shape[-1]))
     return value.astype(np.float32)
-
-
-def tutorial(schema: Schema, seed: int) -> keras.Model:
-    """Build the tutorial's network to the letter, of stock layers: no scaling, LSTMs of one unit.
-
-    Sets Keras' global seed, because stock layers draw their own seeds from it.
-    """
-    keras.utils.set_random_seed(seed)
-    return keras.Sequential(
-        [
-            keras.Input((schema.steps, schema.features_per_step)),
-            layers.LSTM(1, activation="relu", dropout=0.4, return_sequences=True),
-            layers.BatchNormalization(),
-            layers.LSTM(1),
-            layers.BatchNormalization(),
-            layers.Dense(1, activation="sigmoid"),
-        ],
-        name="tutorial",
-    )

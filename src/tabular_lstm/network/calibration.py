@@ -1,6 +1,6 @@
-"""What the out-of-fold logits are for: a temperature and a decision threshold.
+"""Learn a temperature and a decision threshold from out-of-fold logits.
 
-Labels are 0 or 1, of shape (rows,). Numpy alone, so that baselines can be judged alike.
+Labels are 0 or 1, of shape (rows,). NumPy alone, so that baselines are calibrated the same way.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from tabular_lstm.parameters import Objective
 
-# A temperature beyond these says that the rows are too few to tell, or that the classes separate.
+# A temperature beyond these comes of too few rows, or of classes that are perfectly separated.
 TEMPERATURES = (0.2, 5.0)
 
 
@@ -21,8 +21,9 @@ def log_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
 def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     """Find the temperature with the lowest log loss of logits / temperature.
 
-    Against Platt's targets, which are a row short of sure, so that few rows, all of them on their
-    side, do not make every probability 0 or 1.
+    The labels are replaced by Platt's targets: (positives + 1) / (positives + 2) instead of 1, and
+    1 / (negatives + 2) instead of 0. Otherwise few rows, all of them classified correctly, would
+    make every probability 0 or 1.
 
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017;
     the targets: Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
@@ -44,11 +45,11 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
 
 
 def choose_threshold(labels: np.ndarray, probabilities: np.ndarray, objective: Objective) -> float:
-    """Find the probability from which calling a row positive serves the objective best.
+    """Find the decision threshold that is best for the objective.
 
-    Of the thresholds that serve equally well it takes the one closest to where the objective
-    would put it if the probabilities were exact: 0.5 for accuracy and F1, the false positive's
-    share of both costs for costs.
+    Of equally good thresholds it takes the one closest to the threshold that would be best if the
+    probabilities were exact: 0.5 for accuracy and F1, the false positive's share of both costs for
+    costs.
 
     Examples:
         >>> choose_threshold(np.array([0, 1, 1]), np.array([0.2, 0.3, 0.9]), Objective())

@@ -1,14 +1,15 @@
 """The three layers of the network, in the order that a row passes them: embed, recur, read out.
 
 Every weight has a leading axis of members. The k members of an ensemble are k networks that share
-code and no number, so training them all is one graph, and two groups of members trained apart
-merge by concatenating their weights along that axis.
+no weight, so training them all is one graph, and two groups of members trained apart merge by
+concatenating their weights along that axis.
 
 Shapes are written with k members, n rows, T steps, F features per step (slots), d the size of a
 feature's vector and u the LSTM's units. A leading "k or 1" is 1 where all members read the same
 rows.
 """
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,13 +28,13 @@ PACKAGE = "tabular_lstm"
 class Embed(keras.layers.Layer):  # type: ignore[misc]
     """Turn each feature of a step into a vector of d numbers.
 
-    A number is standardized and clipped at five standard deviations to z, spread out as
+    A number is standardized and clipped at five standard deviations, which gives z, extended to
     [cos(2πcz), sin(2πcz), z, 0] with learned frequencies c, and mapped to d by a matrix of the
     feature's own and a ReLU, so that the LSTM can tell close values apart without steep weights.
-    A missing number, with z = 0, has 1 in the last place: its vector is learned, nothing is
-    imputed. A category has a learned vector, and so has a missing one; what a member saw no row
-    of, an unknown category above all, gets the mean of its feature's vectors when training ends.
-    A padded slot gives zeros.
+    A missing number has z = 0 and a 1 in the last place: its vector is learned, nothing is
+    imputed. A category has a learned vector, and so has a missing one. A category that none of a
+    member's rows has, an unknown one above all, gets the mean of the vectors of these rows when
+    training ends. A padded slot gives zeros.
 
     Source: Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
     Learning", NeurIPS 2022 (the PLR embedding).
@@ -84,7 +85,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         self.places = places
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the weights; `build.build` draws their values."""
+        """Make the weights; `build.initialize` sets their values."""
         k, s, d = self.members, len(self.numeric), self.dimensions
         self.frequency = self.add_weight((k, s, 1, self.frequencies), name="frequency")
         self.kernel = self.add_weight((k, s, 2 * self.frequencies + 2, d), name="kernel")
@@ -138,18 +139,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """Give back the arguments."""
-        names = (
-            "members",
-            "steps",
-            "features_per_step",
-            "mean",
-            "variance",
-            "categories",
-            "dimensions",
-            "frequencies",
-            "frequency_scale",
-        )
-        return _config(self, super().get_config(), names)
+        return _config(self, super().get_config())
 
 
 def standardize(slots: Any, mean: list[float], variance: list[float], numeric: np.ndarray) -> Any:
@@ -171,9 +161,10 @@ def center_and_scale(
     return center, np.clip(scale, FLOAT32.tiny, FLOAT32.max).astype(np.float32)
 
 
-def _config(layer: Any, base: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Give a layer's configuration: what Keras keeps, and the arguments of these names."""
-    return base | {name: getattr(layer, name) for name in names}
+def _config(layer: Any, base: dict[str, Any]) -> dict[str, Any]:
+    """Give a layer's configuration: what Keras keeps, and the layer's own arguments."""
+    arguments = inspect.signature(type(layer)).parameters
+    return base | {name: getattr(layer, name) for name in arguments if name != "kwargs"}
 
 
 def _leading(tensor: Any) -> list[Any]:
@@ -183,7 +174,7 @@ def _leading(tensor: Any) -> list[Any]:
 
 
 def _take(slots: Any, places: np.ndarray) -> Any:
-    """Pick slots, (…, S, …) along axis 1; none are copied where that would change nothing."""
+    """Pick slots along axis 1; where all are picked in their order, nothing is copied."""
     if slots.shape[1] == len(places) and (places == np.arange(len(places))).all():
         return slots
     return tf.gather(slots, places, axis=1)
@@ -218,7 +209,7 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         self.members, self.inputs, self.units = members, inputs, units
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the weights; `build.build` draws their values."""
+        """Make the weights; `build.initialize` sets their values."""
         gates = 4 * self.units
         self.kernel = self.add_weight((self.members, 2, self.inputs, gates), name="kernel")
         self.recurrent = self.add_weight((self.members, 2, self.units, gates), name="recurrent")
@@ -258,12 +249,11 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """Give back the arguments."""
-        names = ("members", "inputs", "units")
-        return _config(self, super().get_config(), names)
+        return _config(self, super().get_config())
 
 
 def backwards(steps: Any) -> Any:
-    """Turn the order of the steps round, (k, T, …)."""
+    """Reverse the order of the steps, (k, T, …)."""
     return tf.stack(tf.unstack(steps, axis=1)[::-1], 1)
 
 
@@ -288,7 +278,7 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         self.members, self.units, self.dropout = members, units, dropout
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the weights; `build.build` draws their values."""
+        """Make the weights; `build.initialize` sets their values."""
         self.kernel = self.add_weight((self.members, 4 * self.units, 1), name="kernel")
         self.bias = self.add_weight((self.members, 1), name="bias")
         self.built = True
@@ -304,5 +294,4 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """Give back the arguments."""
-        names = ("members", "units", "dropout")
-        return _config(self, super().get_config(), names)
+        return _config(self, super().get_config())

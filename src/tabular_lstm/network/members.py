@@ -1,0 +1,192 @@
+"""Where the members train: all in one graph, each until it no longer improves on its own fold."""
+
+import logging
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.calibration import log_losses
+from tabular_lstm.network.plan import Plan
+from tabular_lstm.network.progress import Progress
+from tabular_lstm.parameters import Training
+
+logger = logging.getLogger(__name__)
+
+GRADIENT_NORM = 1.0
+DECAYED = {"kernel", "recurrent"}
+EVALUATED_AT_ONCE = 4096
+
+
+def train_members(members: "Members", plan: Plan, labels: np.ndarray) -> dict[str, Any]:
+    """Train until every member has stopped; `members` keeps the best weights of each.
+
+    Returns:
+        The history: `loss`, `validation_loss`, `best_epoch` and `best_epochs`, see `fit.train`.
+    """
+    count = len(plan.fitted)
+    shuffles, progress = plan.shuffles(), Progress(plan.epochs)
+    best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
+    losses, validation_losses = [], []
+    for epoch in range(1, plan.epochs + 1):
+        losses.append(members.train_epoch(plan.batches(shuffles)))
+        logits = zip(plan.held_out, members.logits(plan.held_out), strict=True)
+        loss = np.array([log_losses(labels[rows], z).mean() for rows, z in logits])
+        validation_losses.append(float(loss.mean()))
+        # A fold has few rows, so half of what a member is stopped by is the mean over all folds.
+        loss = (loss + loss.mean()) / 2
+        improved = (loss < best_loss) & (epoch - best_epoch <= plan.patience)
+        best_loss[improved], best_epoch[improved] = loss[improved], epoch
+        members.keep(improved)
+        progress.log(epoch, losses[-1], validation_losses[-1])
+        if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
+            break
+    logger.info("Trained for %d epochs; each member keeps its best, %s", epoch, best_epoch.tolist())
+    return {
+        "loss": losses,
+        "validation_loss": validation_losses,
+        "best_epoch": int(np.median(best_epoch)),
+        "best_epochs": best_epoch.tolist(),
+    }
+
+
+def _matrix(weights: Sequence[np.ndarray]) -> np.ndarray:
+    """Lay weights, (k, …) each, side by side: (k, weights of a member)."""
+    return np.concatenate([weight.reshape(len(weight), -1) for weight in weights], 1)
+
+
+class Members:
+    """The members' weights as one matrix, (k, weights of a member), and what is done to them.
+
+    One matrix makes the optimizer a dozen operations whatever the layers are.
+    """
+
+    def __init__(
+        self, network: LSTMEnsemble, sequences: np.ndarray, labels: np.ndarray, training: Training
+    ) -> None:
+        # The network's own variables stay as they are: `_member_logits` gives its layers pieces of
+        # the matrix in their place.
+        self.network = network
+        self.sequences = tf.constant(sequences)
+        self.labels = tf.constant(labels, tf.float32)
+        self.training = training
+        self.shapes = [weight.shape for weight in network.weights]
+        self.sizes = [int(np.prod(shape[1:])) for shape in self.shapes]
+        matrix = _matrix(network.get_weights())
+        decayed = [weight.path.split("/")[-1] in DECAYED for weight in network.weights]
+        self.decay = training.weight_decay * np.repeat(decayed, self.sizes).astype(np.float32)
+        self.weights, self.best = tf.Variable(matrix), tf.Variable(matrix)
+        self.mean, self.square = (tf.Variable(tf.zeros_like(matrix)) for _ in range(2))
+        self.step = tf.Variable(0)
+        # Concrete, because a `tf.function` for each training warns of too many of them.
+        members = len(matrix)
+        self._pass: Any = None
+        self._logits = tf.function(self._member_logits).get_concrete_function(
+            tf.TensorSpec(matrix.shape), tf.TensorSpec((members, None), tf.int32)
+        )
+
+    def train_epoch(self, batches: np.ndarray) -> float:
+        """Train on row numbers (steps, k, rows of a step); give the mean loss."""
+        if self._pass is None:
+            spec = tf.TensorSpec(batches.shape, tf.int32)
+            self._pass = tf.function(self._train_on).get_concrete_function(spec)
+        return float(self._pass(tf.constant(batches, tf.int32)))
+
+    def logits(
+        self,
+        rows_of: Sequence[np.ndarray],
+        best: bool = False,
+        at_once: int = EVALUATED_AT_ONCE,
+    ) -> list[np.ndarray]:
+        """Give each member's logits of rows of its own.
+
+        Args:
+            rows_of: For each member, row numbers.
+            best: Whether with its best weights. Default: with the present ones.
+            at_once: How many rows of each member are computed together. Default: 4,096.
+        """
+        longest = max(map(len, rows_of))
+        rows = np.stack([np.pad(part, (0, longest - len(part)), "edge") for part in rows_of])
+        weights = tf.convert_to_tensor(self.best if best else self.weights)
+        pieces = [
+            self._logits(weights, tf.constant(rows[:, start : start + at_once], tf.int32))
+            for start in range(0, longest, at_once)
+        ]
+        logits = np.concatenate([piece.numpy() for piece in pieces], 1)
+        return [z[: len(part)] for z, part in zip(logits, rows_of, strict=True)]
+
+    def keep(self, members: np.ndarray) -> None:
+        """Keep the present weights of some members, bool (k,), as their best."""
+        self.best.assign(tf.where(tf.constant(members)[:, None], self.weights, self.best))
+
+    def present_weights(self) -> list[np.ndarray]:
+        """Give the present weights in the order and the shapes of the network's."""
+        return self._in_shape(self.weights)
+
+    def best_weights(self) -> list[np.ndarray]:
+        """Give the best weights in the order and the shapes of the network's."""
+        return self._in_shape(self.best)
+
+    def _in_shape(self, matrix: Any) -> list[np.ndarray]:
+        pieces = np.split(matrix.numpy(), np.cumsum(self.sizes)[:-1], 1)
+        return [piece.reshape(shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
+
+    def average_unseen_categories(self, fitted: Sequence[np.ndarray]) -> None:
+        """Give each category that none of a member's rows has the mean vector of these rows.
+
+        Untrained, it would keep its random initial vector.
+        """
+        embed = self.network.embed
+        if not len(embed.categorical):
+            return
+        weights = self.best_weights()
+        vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
+        slots = self.sequences.numpy().reshape(len(self.sequences), -1).T
+        index = embed.category_index(slots)
+        for member, rows in zip(vectors, fitted, strict=True):
+            seen = np.bincount(index[:, rows].ravel(), minlength=len(member))
+            for start, end in pairwise(embed.offsets):
+                of_feature, count = member[start:end], seen[start:end]
+                of_feature[count == 0] = np.average(of_feature, axis=0, weights=count)
+        self.best.assign(_matrix(weights))
+
+    def _member_logits(self, weights: Any, rows: Any, dropout_seed: Any = None) -> Any:
+        pieces = tf.split(weights, self.sizes, 1)
+        given = [
+            (variable, tf.reshape(piece, variable.shape))
+            for variable, piece in zip(self.network.weights, pieces, strict=True)
+        ]
+        with keras.StatelessScope(state_mapping=given):
+            return self.network.member_logits(tf.gather(self.sequences, rows), dropout_seed)
+
+    def _train_on(self, batches: Any) -> Any:
+        total = 0.0
+        for rows in batches:
+            seed = tf.stack([self.training.seed % 2**31, self.step])
+            with tf.GradientTape() as tape:
+                logits = self._member_logits(self.weights, rows, seed)
+                entropy = tf.nn.sigmoid_cross_entropy_with_logits(
+                    tf.gather(self.labels, rows), logits
+                )
+                loss = tf.reduce_mean(entropy, 1)
+            self._update(tape.gradient(loss, self.weights))
+            total += tf.reduce_mean(loss)
+        return total / tf.cast(tf.shape(batches)[0], tf.float32)
+
+    def _update(self, gradient: Any) -> None:
+        """Take a step of AdamW, the gradient of each member clipped to norm 1.
+
+        Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
+        """
+        norm = tf.norm(gradient, axis=1, keepdims=True)
+        gradient *= GRADIENT_NORM / tf.maximum(norm, GRADIENT_NORM)
+        step = tf.cast(self.step.assign_add(1), tf.float32)
+        mean = self.mean.assign(0.9 * self.mean + 0.1 * gradient)
+        square = self.square.assign(0.999 * self.square + 0.001 * gradient * gradient)
+        rate = tf.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        change = rate * mean / (tf.sqrt(square) + 1e-8) + self.decay * self.weights
+        self.weights.assign_sub(self.training.learning_rate * change)

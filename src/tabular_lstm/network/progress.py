@@ -1,0 +1,42 @@
+"""Log how far a training is."""
+
+import logging
+import time
+
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LINES = 1.0
+
+
+class Progress:
+    """Log a line an epoch, at most one a second, without control characters."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.first_epoch_ended = self.last_line = 0.0
+        self.best = np.inf
+
+    def log(self, epoch: int, loss: float, validation_loss: float | None = None) -> None:
+        """Log the epoch, counted from 1, its losses, and how long training may still take."""
+        if validation_loss is not None:
+            self.best = min(self.best, validation_loss)
+        now = time.monotonic()
+        if epoch == 1:
+            self.first_epoch_ended = now
+        elif epoch < self.epochs and now - self.last_line < SECONDS_BETWEEN_LINES:
+            return
+        self.last_line = now
+        # Not from the first epoch, most of which is compilation.
+        left = (now - self.first_epoch_ended) / max(epoch - 1, 1) * (self.epochs - epoch)
+        logger.info(
+            "epoch %d of at most %d: loss %.4f%s%s",
+            epoch,
+            self.epochs,
+            loss,
+            ""
+            if validation_loss is None
+            else f", on the members' folds {validation_loss:.4f} (best {self.best:.4f})",
+            f", at most {left:.0f} s left" if epoch > 1 else "",
+        )
