@@ -126,7 +126,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             label=LABEL,
             classes=tuple(self.classes_.tolist()),
         )
-        # TensorFlow takes seconds to import: only who trains or predicts waits for it.
+        # Here, because importing TensorFlow takes seconds.
         from tabular_lstm.network.build import build  # noqa: PLC0415
         from tabular_lstm.network.fit import train  # noqa: PLC0415
 
