@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
@@ -298,12 +298,16 @@ PIECES = st.sampled_from(['"', '""', ",", ",", "\n", "\r\n", "\r", "a", "1", " "
 
 
 @given(st.lists(PIECES, max_size=20).map("".join))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
 def test_cells_are_those_of_pythons_csv(text: str) -> None:
-    reader = csv.reader(io.StringIO(f"a,y\n{text}", newline=""))
-    header, *rows = [row for row in reader if row and not (len(row) == 1 and row[0].isspace())]
-    closed = text.count('"') % 2 == 0  # or there is no telling
-    if rows and all(len(row) == 2 for row in rows) and closed:
+    # A quote that is never closed swallows the row that is appended.
+    reader = csv.reader(io.StringIO(f"a,y\n{text}\nlast,row\n", newline=""))
+    header, *lines = [row for row in reader if row]
+    rows = [row for row in lines if len(row) > 1 or not row[0].isspace()]
+    # White space that a quote makes a cell of is refused, and Python's csv does not tell.
+    assume(len(rows) == len(lines) or '"' not in text)
+    closed = rows and rows.pop() == ["last", "row"]
+    if rows and closed and all(len(row) == 2 for row in rows):
         assert read(f"a,y\n{text}") == [header, *rows]
     else:
         assert "rows.csv" in refusal(f"a,y\n{text}")
