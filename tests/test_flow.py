@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from tabular_lstm.datasets import raw_csv
 from tests.helpers.champions import champion_path, log_of
 from tests.helpers.commands import RETRAINING, ROLLBACK, seed
 from tests.helpers.project import Project
@@ -33,7 +34,7 @@ def watch() -> None:
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count which files are loaded as networks and tables."""
+    """Count which files are loaded as networks and tables, or parsed as CSV."""
     counted: Counter[str] = Counter()
 
     def counting(load: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,6 +48,13 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     for module in (keras.saving, keras.models):
         monkeypatch.setattr(module, "load_model", counting(module.load_model))
     monkeypatch.setattr(pd, "read_parquet", counting(pd.read_parquet))
+    parse = raw_csv.read_cells
+
+    def counted_parse(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataFrame:
+        counted[Path(file).name] += 1
+        return parse(content, file, load_args)
+
+    monkeypatch.setattr(raw_csv, "read_cells", counted_parse)
     return counted
 
 
@@ -61,6 +69,7 @@ def test_a_retraining_reads_no_file_twice(served: Project, loads: Counter[str]) 
     assert [entry["action"] for entry in log_of(served)] == ["promoted", "promoted"]
     # Once for its hash, and once for its rows.
     assert OPENED[served.raw.name] == 2
+    assert loads[served.raw.name] == 1
     # The candidate, and the champion that it is compared with.
     assert networks(loads) == 2
     assert {name for name in loads if name.endswith(".parquet")} == {"golden_rows.parquet"}
