@@ -365,6 +365,15 @@ def test_too_many_quarantined_rows_are_rejected_and_shown(house: Retrainer) -> N
     assert "is not a number" in page
 
 
+def test_wider_bounds_do_not_stop_the_comparison_with_a_champion(house: Retrainer) -> None:
+    table = pd.read_csv(house.project.raw, dtype=str)
+    table.loc[:29, "age"] = "130"  # of so many rows some are test rows
+    table.to_csv(house.project.raw, index=False)
+    decision = house.retrain(columns={"bounds": {"age": [18, 150]}})
+    assert house.project.rows("test")["age"].max() == 130
+    assert len(decision["judgement"]["checks"][2]["compared"]) == 1
+
+
 def test_a_new_text_column_is_named_where_it_leaves_no_row(fresh: Retrainer) -> None:
     table = pd.read_csv(fresh.project.raw, dtype=str)
     table.insert(3, "ward", "north")

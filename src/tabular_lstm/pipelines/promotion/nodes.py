@@ -89,7 +89,9 @@ def predict_with_champions(
         why, network = _comparable(champion, artifacts, data_summary, promotion, not champions)
         champions.append(champion.model_copy(update={"not_compared": why}))
         if network is not None:
-            predictions[run] = predict(network, to_sequences(test_rows, network.schema))
+            # The rows keep to today's bounds, which may be wider than the champion's.
+            schema = network.schema.model_copy(update={"bounds": {}})
+            predictions[run] = predict(network, to_sequences(test_rows, schema))
             thresholds[run] = network.threshold
     return predictions, champions, thresholds
 
