@@ -15,9 +15,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from tabular_lstm.network.saved import load_network
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
 from tabular_lstm.rows.cells import is_categorical
-from tabular_lstm.rows.frames import by_name
 from tabular_lstm.rows.learning import learn_schema
-from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.rows.sequences import by_name, to_sequences
 from tabular_lstm.serving.store import Store
 
 logger = logging.getLogger(__name__)

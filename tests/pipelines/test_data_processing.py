@@ -6,7 +6,6 @@ import logging
 import math
 import struct
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.pipelines.data_processing import create_pipeline
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
-from tabular_lstm.rows.quarantine import list_reasons
 from tabular_lstm.rows.summary import Source
+from tabular_lstm.rows.validation import list_reasons
 from tests.helpers.project import ROOT, TINY, Project
 
 NAMES = ["a", "b", "c", "y"]
@@ -398,8 +397,12 @@ def quarantined_rows(count: int, reason: str = "a: 'x' is not a number") -> pd.D
 
 def source_of(quarantined: pd.DataFrame, rows: int = 100) -> Source:
     """The source of so many rows, of which these were quarantined."""
-    return replace(
-        SOURCE, rows=rows, quarantined_rows=len(quarantined), reasons=list_reasons(quarantined)
+    return SOURCE.model_copy(
+        update={
+            "rows": rows,
+            "quarantined_rows": len(quarantined),
+            "reasons": list_reasons(quarantined),
+        }
     )
 
 
@@ -649,7 +652,7 @@ def test_a_test_fraction_of_0_holds_nothing_out() -> None:
 
 
 def test_the_summary_counts_the_rows_of_the_run() -> None:
-    source = replace(SOURCE, rows=205, quarantined_rows=3, superseded_rows=2)
+    source = SOURCE.model_copy(update={"rows": 205, "quarantined_rows": 3, "superseded_rows": 2})
     train, test, summary = split_rows(valid(BACKGROUND), source, COLUMNS, Split())
     assert summary.counts() == {
         "rows": 205,
@@ -867,7 +870,7 @@ def test_no_node_changes_its_inputs(columns: Columns) -> None:
     pd.testing.assert_frame_equal(frame, before)
     assert frame.attrs == before.attrs
 
-    inputs = (rows.copy(deep=True), quarantined.copy(deep=True), replace(source))
+    inputs = (rows.copy(deep=True), quarantined.copy(deep=True), source.model_copy())
     accept_rows(rows, source, Validation())
     split_rows(rows, source, columns, Split())
     pd.testing.assert_frame_equal(rows, inputs[0])

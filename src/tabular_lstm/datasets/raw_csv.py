@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -12,8 +12,6 @@ from kedro_datasets.pandas import CSVDataset
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import LISTED, DataError
 from tabular_lstm.rows.csv_text import read_cells
-
-CHUNK = 2**20
 
 
 class RawCSVDataset(CSVDataset):  # type: ignore[misc]
@@ -45,14 +43,23 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
                 before it is read.
         """
         path = self._path()
-        try:
-            content = self._fs.cat_file(path)
-        except (FileNotFoundError, IsADirectoryError):
-            return self._load_directory(path)
-        frame = read_cells(content, path, self._load_args)
-        frame.index = pd.RangeIndex(1, len(frame) + 1, name="row")
-        frame.attrs = {"file": path, "sha256": hashlib.sha256(content).hexdigest()}
-        return frame
+        frames: dict[str, pd.DataFrame] = {}
+        hashes: dict[str, str] = {}
+        for name, content in self._each(self._fs.cat_file):
+            file = f"{path}/{name}" if name else path
+            frame = read_cells(content, file, self._load_args)
+            rows = range(1, len(frame) + 1)
+            frame.index = pd.Index([f"{name}:{row}" for row in rows] if name else rows, name="row")
+            frames[name] = frame
+            hashes[name] = hashlib.sha256(content).hexdigest()
+            first = next(iter(frames))
+            _refuse_other_columns(frame, file, frames[first], first)
+        # By column name, in the order of the first.
+        together = pd.concat(frames.values())
+        together.attrs = {"file": path, "sha256": _hash_of(hashes)}
+        if "" not in frames:
+            together.attrs["files"] = list(frames)
+        return together
 
     def sha256(self) -> str:
         """Give the hash that `load` would, without reading what the bytes say.
@@ -60,12 +67,7 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
         Raises:
             DataError: There is no such file, or a directory holds no CSV.
         """
-        path = self._path()
-        try:
-            return self._hash(path)
-        except (FileNotFoundError, IsADirectoryError):
-            names = self._csv_names(path)
-            return _sum({name: self._listed(self._hash, path, name) for name in names})
+        return _hash_of(dict(self._each(self._hash)))
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows: `nrows` of each file are read, and `nrows` of them all shown."""
@@ -78,40 +80,28 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
         return str(get_filepath_str(self._get_load_path(), self._protocol))
 
     def _hash(self, path: str) -> str:
-        digest = hashlib.sha256()
         with self._fs.open(path, "rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-        return digest.hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def _load_directory(self, path: str) -> pd.DataFrame:
-        names = self._csv_names(path)
-        frames: list[pd.DataFrame] = []
-        rows: list[str] = []
-        sums: dict[str, str] = {}
-        for name in names:
-            file = f"{path}/{name}"
-            content = self._listed(self._fs.cat_file, path, name)
-            frame = read_cells(content, file, self._load_args)
-            if frames:
-                _refuse_other_columns(frame, file, frames[0], names[0])
-            frames.append(frame)
-            rows += [f"{name}:{row}" for row in range(1, len(frame) + 1)]
-            sums[name] = hashlib.sha256(content).hexdigest()
-        # By column name, in the order of the first.
-        together = pd.concat(frames).set_axis(pd.Index(rows, name="row"), axis="index")
-        together.attrs = {"file": path, "sha256": _sum(sums), "files": names}
-        return together
-
-    def _listed(self, read: Callable[[str], Any], path: str, name: str) -> Any:
-        """Read a file that the directory listed."""
+    def _each(self, read: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
+        """Read the file, here named "", or each file of the directory by its name."""
+        path = self._path()
         try:
-            return read(f"{path}/{name}")
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise DataError(
-                f"{path}/{name}: no such file, though {path} listed it a moment ago; expected the "
-                "files to stay while they are read. Run again when they do."
-            ) from error
+            only = read(path)
+        except (FileNotFoundError, IsADirectoryError):
+            names = self._csv_names(path)
+        else:
+            yield "", only
+            return
+        for name in names:
+            try:
+                content = read(f"{path}/{name}")
+            except (FileNotFoundError, IsADirectoryError) as error:
+                raise DataError(
+                    f"{path}/{name}: no such file, though {path} listed it a moment ago; expected "
+                    "the files to stay while they are read. Run again when they do."
+                ) from error
+            yield name, content
 
     def _csv_names(self, path: str) -> list[str]:
         # Other storage than the disk may remember what was here yesterday.
@@ -133,9 +123,11 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
         return sorted(names, key=os.fsencode)
 
 
-def _sum(sums: dict[str, str]) -> str:
-    """Hash the lines that sha256sum prints of the files, given the hash of each by its name."""
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+def _hash_of(hashes: dict[str, str]) -> str:
+    """Give the file's hash, or of a directory that of the lines that sha256sum prints."""
+    if "" in hashes:
+        return hashes[""]
+    lines = "".join(f"{digest}  {name}\n" for name, digest in hashes.items())
     return hashlib.sha256(lines.encode()).hexdigest()
 
 

@@ -4,7 +4,7 @@ A column may hold text as a CSV does, numbers, booleans, categories or a mixture
 same are read the same in each of these forms, in training and in scoring.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -19,7 +19,6 @@ from tabular_lstm.rows.schema import Bounds
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 LARGEST = float(np.finfo(np.float32).max)
 NUMBER = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity))$"
-TIMES_AND_COMPLEX = "mMc"
 
 ANY: Bounds = (None, None)
 # By the cell's place in its column, from 0: what is wrong with it, in words.
@@ -59,9 +58,9 @@ def read_number(
         outside |= numbers > high
     outside &= ~infinite & ~np.isin(numbers, codes)
     problems = {
-        **_problems(cells, outside, lambda cell: f"{_shown(cell)} is outside {_interval(*bounds)}"),
-        **_problems(cells, infinite, lambda cell: f"{_shown(cell)} is infinite or beyond float32"),
-        **_problems(cells, unread, lambda cell: f"{_quoted(cell)} is not a number"),
+        **_problems(cells, outside, f"is outside {_interval(*bounds)}"),
+        **_problems(cells, infinite, "is infinite or beyond float32"),
+        **_problems(cells, unread, "is not a number", quoted=True),
     }
     return pd.Series(numbers, index=cells.index, name=cells.name), problems
 
@@ -96,10 +95,10 @@ def read_label(cells: pd.Series, columns: Columns) -> tuple[pd.Series, Problems]
     )
     other = ~(positive | negative)
     none = other & text.str.lower().isin(EMPTY).to_numpy()
-    expected = f"neither {classes[0]!r} nor {classes[1]!r}"
+    expected = f"is neither {classes[0]!r} nor {classes[1]!r}"
     problems = {
-        **_problems(cells, other, lambda cell: f"{_quoted(cell)} is {expected}"),
-        **_problems(cells, none, lambda cell: "no label"),
+        **_problems(cells, other, expected, quoted=True),
+        **dict.fromkeys(np.flatnonzero(none).tolist(), "no label"),
     }
     values = pd.Series(np.where(other, np.nan, positive), index=cells.index, name=cells.name)
     return values, problems
@@ -108,7 +107,7 @@ def read_label(cells: pd.Series, columns: Columns) -> tuple[pd.Series, Problems]
 def read_key(cells: pd.Series) -> tuple[pd.Series, Problems]:
     """Read the key as text; it may not be empty."""
     text = _texts(cells).fillna("")
-    return text, _problems(cells, (text == "").to_numpy(), lambda cell: "no key")
+    return text, dict.fromkeys(np.flatnonzero(text == "").tolist(), "no key")
 
 
 def is_categorical(column: pd.Series) -> bool:
@@ -130,37 +129,31 @@ def is_categorical(column: pd.Series) -> bool:
 
 
 def _numbers(cells: pd.Series, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Give float64, NaN where a cell writes no number, and which cells are missing."""
-    if isinstance(cells.dtype, pd.StringDtype):
-        return _written_numbers(cells.astype("str").str.strip(), words)
+    """Give float64, NaN where a cell holds no number, and which cells are missing."""
     absent = cells.isna().to_numpy(copy=True)
-    if cells.dtype.kind in TIMES_AND_COMPLEX:
-        return np.full(len(cells), np.nan), absent
-    if pd.api.types.is_numeric_dtype(cells.dtype):
+    numbers = np.full(len(cells), np.nan)
+    is_text = np.full(len(cells), isinstance(cells.dtype, pd.StringDtype))
+    if cells.dtype.kind in "biuf":  # neither time nor complex
         numbers = cells.to_numpy(np.float64, na_value=np.nan)
-        is_text = np.zeros(len(cells), bool)
-    else:
+    elif not is_text.all():
         cells = cells.astype(object)
         is_text = np.array([isinstance(cell, str) for cell in cells], bool)
-        numbers = np.full(len(cells), np.nan)
         numbers[~is_text] = [_float(cell) for cell in cells[~is_text]]
     # A word that writes a number means that number, too, where a reader of CSVs made it one.
-    coded = _written_numbers(pd.Series(words, dtype="str"), ())[0]
-    if (is_code := ~is_text & np.isin(numbers, coded)).any():
-        numbers, absent = np.where(is_code, np.nan, numbers), absent | is_code
+    absent |= np.isin(numbers, _written(pd.Series(words, dtype="str")))
     if is_text.any():
         text = cells[is_text].astype("str").str.strip()
-        numbers[is_text], absent[is_text] = _written_numbers(text, words)
-    return numbers, absent
+        numbers[is_text] = _written(text)
+        absent[is_text] = text.isna() | text.str.lower().isin(EMPTY) | text.isin(words)
+    return np.where(absent, np.nan, numbers), absent
 
 
-def _written_numbers(text: pd.Series, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Give the same for text without white space around it."""
-    absent = (text.isna() | text.str.lower().isin(EMPTY) | text.isin(words)).to_numpy(bool)
-    written = text.where(text.str.match(NUMBER).to_numpy(bool) & ~absent)
+def _written(text: pd.Series) -> np.ndarray:
+    """Give the numbers that text without white space around it writes, NaN where it does not."""
+    written = text.where(text.str.match(NUMBER).to_numpy(bool))
     # Arrow gives the nearest float64; pandas' parser and to_numeric do not always.
     numbers = pa.array(written, pa.large_string(), from_pandas=True).cast(pa.float64())
-    return numbers.to_numpy(zero_copy_only=False), absent
+    return np.asarray(numbers.to_numpy(zero_copy_only=False))
 
 
 def _float(cell: Any) -> float:
@@ -188,19 +181,14 @@ def _text(cell: Any) -> str:
     return str(cell).strip()
 
 
-def _shown(cell: Any) -> str:
-    return str(cell).strip()
-
-
-def _quoted(cell: Any) -> str:
-    return f"'{_shown(cell)}'" if isinstance(cell, str) else _shown(cell)
-
-
-def _problems(cells: pd.Series, where: np.ndarray, words: Callable[[Any], str]) -> Problems:
-    return {
-        int(place): words(cell)
-        for place, cell in zip(np.flatnonzero(where), cells[where], strict=True)
-    }
+def _problems(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = False) -> Problems:
+    """Say of each of these cells what is wrong with it; in quotes, if it is text and `quoted`."""
+    shown = [
+        f"'{cell.strip()}'" if quoted and isinstance(cell, str) else str(cell).strip()
+        for cell in cells[where]
+    ]
+    places = np.flatnonzero(where).tolist()
+    return {place: f"{cell} {fault}" for place, cell in zip(places, shown, strict=True)}
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -9,8 +9,8 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping, Value
 from tabular_lstm.rows.cells import ANY, read_category
-from tabular_lstm.rows.frames import by_name, measured
 from tabular_lstm.rows.schema import Bounds, Schema
+from tabular_lstm.rows.sequences import by_name, measured
 
 STEPS = 4
 
@@ -85,24 +85,20 @@ def _shape(features: int, reshaping: Reshaping) -> tuple[int, int]:
 
 
 def _scale(name: str, known: np.ndarray) -> tuple[float, float]:
-    """Give mean and variance of the measured values, winsorized; 0 and 1 where there are none."""
+    """Give mean and variance of the measured values, winsorized; 0 and 1 where there are none.
+
+    At the 1st and the 99th percentile, unless that leaves a single value: a single wrong number,
+    9999 among ages, would otherwise be most of the deviation.
+    """
     if not known.size:
         return 0.0, 1.0
     _warn_of_lost_digits(name, known)
-    known = _winsorized(known)
-    varies = known.min() < known.max()
-    return float(known.mean()), float(known.var()) if varies else 1.0
-
-
-def _winsorized(values: np.ndarray) -> np.ndarray:
-    """Winsorize at the 1st and the 99th percentile, unless that leaves a single value.
-
-    A single wrong number, 9999 among ages, would otherwise be most of the deviation.
-    """
-    low = np.quantile(values, 0.01, method="higher")
-    high = np.quantile(values, 0.99, method="lower")
-    inner = values.clip(low, max(low, high))
-    return inner if inner.min() < inner.max() else values
+    low = np.quantile(known, 0.01, method="higher")
+    high = np.quantile(known, 0.99, method="lower")
+    inner = known.clip(low, max(low, high))
+    if inner.min() < inner.max():
+        known = inner
+    return float(known.mean()), float(known.var()) if known.min() < known.max() else 1.0
 
 
 def _warn_of_lost_digits(name: str, values: np.ndarray) -> None:

@@ -3,14 +3,15 @@
 from hashlib import blake2b
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, StrictBool
+from pydantic import StrictBool
 
+from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Value
 
 Bounds = tuple[float | None, float | None]
 
 
-class Schema(BaseModel):
+class Schema(Frozen):
     """Which feature goes where in a sequence, and what the train rows say of each.
 
     Attributes:
@@ -28,8 +29,6 @@ class Schema(BaseModel):
         positive_class: The label's value whose probability the network gives.
         negative_class: The label's other value.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     features: list[str]
     steps: int

@@ -1,20 +1,26 @@
-"""From a frame of rows to sequences, by the schema."""
+"""From a frame of rows to sequences: columns are found by name and read as the schema says."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Value
-from tabular_lstm.rows.cells import ANY, read_category
-from tabular_lstm.rows.frames import by_name, measured
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.cells import ANY, read_category, read_number
+from tabular_lstm.rows.schema import Bounds, Schema
 
 # Rows from which a column of unknown categories is worth a warning.
 ENOUGH = 10
+HINTS = {
+    "is not a number": "An unmeasured value is NaN, None or empty; a column of names needs a "
+    "categorical dtype when the schema is learned; make a number of a date first, such as the days "
+    "since another.",
+    "is infinite or beyond float32": "An unmeasured value is NaN, None or empty.",
+}
+OF_BOUNDS = "The bounds are those of columns.bounds that the schema was learned with."
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +35,7 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
 
     Args:
         rows: A frame that has the schema's features among its columns.
-        schema: See `tabular_lstm.rows.schema.learn_schema`.
+        schema: Of the train rows, see `tabular_lstm.rows.learning.learn_schema`.
 
     Returns:
         float32 (rows, steps, features_per_step): numbers as they are, a category as its place in
@@ -52,9 +58,48 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
         if name in schema.categories:
             slots[:, place] = _places(rows[name], codes, schema.categories[name])
         else:
-            bounds = schema.bounds.get(name, ANY)
-            slots[:, place] = measured(rows[name], codes, bounds)
+            slots[:, place] = measured(rows[name], codes, schema.bounds.get(name, ANY))
     return slots.reshape(len(rows), schema.steps, schema.features_per_step)
+
+
+def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.DataFrame:
+    """Give the frame with its columns' names as text.
+
+    Args:
+        rows: The frame.
+        features: Names that may be there once. Default: every column.
+
+    Raises:
+        DataError: One is there twice; names it.
+    """
+    rows = rows.set_axis(rows.columns.map(str), axis="columns")
+    repeated = rows.columns[rows.columns.duplicated()].unique()
+    if twice := [name for name in repeated if features is None or name in features]:
+        raise DataError(
+            f"The rows have column {', '.join(map(repr, twice))} more than once: expected each "
+            "feature once. Drop or rename a column."
+        )
+    return rows
+
+
+def measured(column: pd.Series, missing: Sequence[Value], bounds: Bounds = ANY) -> np.ndarray:
+    """Read a column of numbers as float64, NaN where not measured.
+
+    Raises:
+        DataError: A cell has a problem; names the column and the rows, counted from 1.
+    """
+    values, problems = read_number(column, missing, bounds)
+    if problems:
+        places = sorted(problems)
+        first = problems[places[0]]
+        hint = next((hint for words, hint in HINTS.items() if first.endswith(words)), OF_BOUNDS)
+        alike = ", and the like" if len(places) > 1 else ""
+        rows = row_list([place + 1 for place in places])
+        raise DataError(f"Column '{column.name}', {rows}: {first}{alike}. {hint}")
+    numbers = values.to_numpy()
+    codes = [float(code) for code in missing if not isinstance(code, str)]
+    # One bit pattern for NaN: the fingerprint of sequences is over their bytes.
+    return np.where(np.isnan(numbers) | np.isin(numbers, codes), np.nan, numbers)
 
 
 def _places(column: pd.Series, missing: Sequence[Value], categories: list[str]) -> np.ndarray:

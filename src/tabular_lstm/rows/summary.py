@@ -1,28 +1,19 @@
 """What is known of a run's data, for its metrics and for later runs to compare theirs with."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
+from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns, Split
 
-COUNTS = (
-    "rows",
-    "train_rows",
-    "test_rows",
-    "quarantined_rows",
-    "superseded_rows",
-    "sha256",
-)
+COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Frozen):
     """Where the rows come from, and what validation made of them.
 
     Attributes:
@@ -43,25 +34,16 @@ class Source:
     reasons: str = ""
 
 
-class DataSummary(BaseModel):
+class DataSummary(Frozen):
     """A run's data; rows = train rows + test rows + quarantined rows + superseded rows.
 
     Attributes:
-        rows: Rows of the file.
-        train_rows: Rows to train on.
-        test_rows: Rows held out.
-        quarantined_rows: Rows with a cell that is not as declared.
-        superseded_rows: Valid rows that a later row with their key replaced.
-        sha256: Hash of the bytes that the rows were parsed from.
         file: Name of the file or directory, without its folders.
         valid_rows: Train rows and test rows.
-        features: Names of the features.
         label_share: Share of positive rows among the valid ones.
         test_rows_sha256: Hash of the test rows, whatever their order.
         split: All that decides which side a row is on and what its label means.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: int
     train_rows: int
@@ -78,7 +60,7 @@ class DataSummary(BaseModel):
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
-        return self.model_dump(include=set(COUNTS))
+        return self.model_dump(include=COUNTS)
 
 
 def summarize(
@@ -101,12 +83,9 @@ def summarize(
     hashes = np.sort(pd.util.hash_pandas_object(test_rows, index=False).to_numpy())
     labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
     return DataSummary(
-        rows=source.rows,
+        **source.model_dump(include=COUNTS),
         train_rows=len(train_rows),
         test_rows=len(test_rows),
-        quarantined_rows=source.quarantined_rows,
-        superseded_rows=source.superseded_rows,
-        sha256=source.sha256,
         file=PurePath(source.file).name,
         valid_rows=len(labels),
         features=features,

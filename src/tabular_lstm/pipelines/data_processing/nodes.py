@@ -6,11 +6,9 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
-from tabular_lstm.rows.cells import ANY, Problems, read_category, read_key, read_label, read_number
-from tabular_lstm.rows.quarantine import list_reasons, set_aside
-from tabular_lstm.rows.roles import feature_names
 from tabular_lstm.rows.sides import in_test
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
+from tabular_lstm.rows.validation import list_reasons, read_rows
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +52,7 @@ def validate_rows(
     raw = raw_rows.copy(deep=False)
     raw.attrs = {}
 
-    values, problems = _read(raw, columns, file)
-    quarantined, bad = set_aside(raw, problems)
-    valid = values[~bad].astype({columns.label: "int64"})
+    valid, quarantined = read_rows(raw, columns, file)
     superseded = 0
     if files and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
@@ -116,45 +112,16 @@ def split_rows(
     Raises:
         DataError: A class is missing, or a side would hold fewer than two rows of a class.
     """
-    _refuse_one_class(accepted_rows, source, columns)
     is_test = in_test(accepted_rows, columns, split)
     train, test = accepted_rows[~is_test], accepted_rows[is_test]
-    for side, rows in {"train": train, "test": test}.items():
-        if side == "test" and split.test_fraction == 0:
-            continue
-        for value, name in {1: columns.positive_class, 0: columns.negative_class}.items():
-            if (count := int((rows[columns.label] == value).sum())) < 2:
-                raise _refusal(
-                    f"too few rows to split: of {len(accepted_rows)} rows the {side} side gets "
-                    f"{count} with {columns.label} = {name!r}; expected at least 2. Add rows, or "
-                    f"change test_fraction = {split.test_fraction}.",
-                    source,
-                )
+    sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
+    _refuse_few_rows(sides, source, columns, split)
+    for side, rows in sides.items():
         share = rows[columns.label].mean()
         logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
     if source.quarantined_rows:
         logger.warning("In quarantine:%s", source.reasons)
     return train, test, summarize(train, test, source, columns, split)
-
-
-def _read(
-    raw_rows: pd.DataFrame, columns: Columns, file: str
-) -> tuple[pd.DataFrame, dict[str, Problems]]:
-    """Read all columns that have a role: the values, and what is wrong with which cells."""
-    read: dict[str, tuple[pd.Series, Problems]] = {}
-    features = feature_names(raw_rows, columns, file)
-    if columns.key is not None:
-        read[columns.key] = read_key(raw_rows[columns.key])
-    for name in features:
-        missing = columns.missing.get(name, [])
-        read[name] = (
-            read_category(raw_rows[name], missing)
-            if name in columns.categorical
-            else read_number(raw_rows[name], missing, columns.bounds.get(name, ANY))
-        )
-    read[columns.label] = read_label(raw_rows[columns.label], columns)
-    values = pd.DataFrame({name: values for name, (values, _) in read.items()})
-    return values, {name: problems for name, (_, problems) in read.items()}
 
 
 def _in_several_files(raw_rows: pd.DataFrame) -> int:
@@ -165,13 +132,29 @@ def _in_several_files(raw_rows: pd.DataFrame) -> int:
     return int((copies["alike"].value_counts() > 1).sum())
 
 
-def _refuse_one_class(accepted_rows: pd.DataFrame, source: Source, columns: Columns) -> None:
+def _refuse_few_rows(
+    sides: dict[str, pd.DataFrame], source: Source, columns: Columns, split: Split
+) -> None:
+    """Stop where a class is missing, or a side has fewer than two rows of it."""
     classes = {1: columns.positive_class, 0: columns.negative_class}
+    counts = {
+        (side, value): int((rows[columns.label] == value).sum())
+        for side, rows in sides.items()
+        for value in classes
+    }
     for value, name in classes.items():
-        if not (accepted_rows[columns.label] == value).any():
+        if not any(counts[side, value] for side in sides):
             raise _refusal(
                 f"column '{columns.label}': one class only; expected rows of {classes[1]!r} and "
                 f"{classes[0]!r}, none is {name!r}.",
+                source,
+            )
+    for (side, value), count in counts.items():
+        if count < 2:
+            raise _refusal(
+                f"too few rows to split: of {sum(counts.values())} rows the {side} side gets "
+                f"{count} with {columns.label} = {classes[value]!r}; expected at least 2. Add "
+                f"rows, or change test_fraction = {split.test_fraction}.",
                 source,
             )
 

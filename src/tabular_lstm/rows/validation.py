@@ -1,0 +1,110 @@
+"""Raw rows become valid rows, or are set aside with the reasons in words."""
+
+import difflib
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.cells import ANY, Problems, read_category, read_key, read_label, read_number
+
+# What conf may say of a feature, see `Columns`.
+DESCRIBED = ("bounds", "missing", "categorical")
+SHOWN = 5
+
+
+def read_rows(
+    raw_rows: pd.DataFrame, columns: Columns, file: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read each column by its role, and set aside the rows where a cell has a problem.
+
+    Args:
+        raw_rows: Rows of text cells, with the index `row`.
+        columns: The role of each column.
+        file: Where the rows come from, for messages.
+
+    Returns:
+        The valid rows' values: the key, the features, the label.
+        The quarantined rows: `row`, `reason`, and the cells as they were.
+
+    Raises:
+        DataError: A column that conf names is not in the file or is no feature, or none is left.
+    """
+    read: dict[str, tuple[pd.Series, Problems]] = {}
+    features = _feature_names(raw_rows, columns, file)
+    if columns.key is not None:
+        read[columns.key] = read_key(raw_rows[columns.key])
+    for name in features:
+        missing = columns.missing.get(name, [])
+        read[name] = (
+            read_category(raw_rows[name], missing)
+            if name in columns.categorical
+            else read_number(raw_rows[name], missing, columns.bounds.get(name, ANY))
+        )
+    read[columns.label] = read_label(raw_rows[columns.label], columns)
+
+    reasons: dict[int, list[str]] = {}
+    for name, (_, problems) in read.items():
+        for place, problem in problems.items():
+            reasons.setdefault(place, []).append(f"{name}: {problem}")
+    bad = sorted(reasons)
+    quarantined = raw_rows.iloc[bad].reset_index(allow_duplicates=True)
+    joined = pd.Series(["; ".join(reasons[place]) for place in bad], dtype=object)
+    quarantined.insert(1, "reason", joined, allow_duplicates=True)
+    valid = np.ones(len(raw_rows), bool)
+    valid[bad] = False
+    values = pd.DataFrame({name: values for name, (values, _) in read.items()})[valid]
+    return values.astype({columns.label: "int64"}), quarantined
+
+
+def list_reasons(quarantined: pd.DataFrame) -> str:
+    """List the reasons, a line for each column and kind with its first example, commonest first.
+
+    Args:
+        quarantined: As `read_rows` gives them.
+    """
+    found: dict[str, tuple[str, list[int | str]]] = {}
+    # By place: the file may have columns of these names too.
+    for row, reasons in zip(quarantined.iloc[:, 0], quarantined.iloc[:, 1], strict=True):
+        for reason in reasons.split("; "):
+            column, _, problem = reason.partition(": ")
+            kind = f"{column}: {problem.rpartition(' is ')[2]}"
+            found.setdefault(kind, (reason, []))[1].append(row)
+    by_count = sorted(found.values(), key=lambda item: -len(item[1]))
+    listed = "".join(
+        f"\n  {row_list(rows)}: {example}{', and the like' if len(rows) > 1 else ''}"
+        for example, rows in by_count[:SHOWN]
+    )
+    hidden = len(by_count) - SHOWN
+    return listed + (f"\n  and {hidden} more reasons" if hidden > 0 else "")
+
+
+def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
+    """Name the feature columns, in their order."""
+    roles = [columns.label, *([columns.key] if columns.key is not None else [])]
+    features = columns.features or [name for name in raw_rows.columns if name not in roles]
+    declared = [(name, "columns") for name in (*roles, *features)]
+    declared += [(n, f"columns.{block}") for block in DESCRIBED for n in getattr(columns, block)]
+    for name, where in declared:
+        if name not in raw_rows.columns:
+            # In whatever case.
+            known = {str(column).casefold(): column for column in raw_rows.columns}
+            close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
+            hint = f"Did you mean '{known[close[0]]}'? " if close else ""
+            raise DataError(
+                f"{file}: column '{name}' is not in the file. {hint}It has: "
+                f"{', '.join(raw_rows.columns)}. Conf names the column under {where}."
+            )
+    if not features:
+        raise DataError(
+            f"{file}: no feature is left beside {' and '.join(map(repr, roles))}; expected at "
+            "least one column to learn from."
+        )
+    for block in DESCRIBED:
+        if unknown := sorted(set(getattr(columns, block)) - set(features)):
+            raise DataError(
+                f"{file}: columns.{block} names {', '.join(unknown)}, which is no feature. The "
+                f"features are: {', '.join(features)}."
+            )
+    return features
