@@ -189,14 +189,17 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert {page for page in PAGES if page.startswith("docs/")} <= linked
 
 
-def test_architecture_names_every_module() -> None:
+def test_architecture_names_every_module_and_no_other() -> None:
     (tree,) = [code for kind, code in BLOCK.findall(text("ARCHITECTURE.md")) if "tree" in kind]
-    rooms = tree.partition("src/tabular_lstm/")[2]
+    modules = tree.partition("src/tabular_lstm/")[2]
     package = ROOT / "src/tabular_lstm"
-    modules = {path.stem for path in package.rglob("*.py") if path.stem != "__init__"}
-    assert modules - {path.name for path in (package / "pipelines").iterdir()} <= words(rooms)
-    for room in re.findall(r"^  (\w+)/ ", rooms, re.MULTILINE):
-        assert (package / room).is_dir(), room
+    assert {path.stem for path in package.glob("*.py")} - {"__init__"} <= words(modules)
+    rooms = dict(re.findall(r"^  (\w+)/ .*: (.*)$", modules, re.MULTILINE))
+    assert rooms.keys() == {path.parent.name for path in package.glob("*/__init__.py")} - {
+        "pipelines"
+    }
+    for room, named in rooms.items():
+        assert words(named) == {path.stem for path in (package / room).glob("*.py")} - {"__init__"}
 
 
 def test_architecture_names_every_node(project: Project) -> None:
