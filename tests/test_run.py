@@ -374,6 +374,8 @@ def test_what_is_not_there_to_start_from_is_named(project: Project, pipeline: st
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
     assert "train_" in result.stderr
+    assert ("candidate" in result.stderr) == (pipeline == "evaluation")
+    assert "@" not in result.stderr
     assert result.stderr.endswith("run all: kedro run --env tutorial.\n")
 
 

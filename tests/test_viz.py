@@ -144,6 +144,11 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
 
     assert graph["layers"] == LAYERS
     nodes = {node["name"]: node for node in graph["nodes"]}
+    collapsible = {node["id"] for node in graph["nodes"] if node["type"] == "modularPipeline"}
+    assert {"promotion.judge", "promotion.promote"} <= collapsible
+    datasets = [node for node in graph["nodes"] if node["type"] == "data"]
+    outside = {node["name"] for node in datasets if node["layer"] is None}
+    assert outside == {"run_id", "provenance", "past_promotions", "past_decisions", "champion"}
     gate = {"check_data", "check_floor", "check_champions", "check_artifact", "decide", "promote"}
     assert gate <= nodes.keys()
     previews = {
@@ -186,6 +191,8 @@ def test_the_page_can_be_built(ran: Project) -> None:
     finished = ran.command("viz", "build", "--include-previews")
 
     assert finished.returncode == 0, finished.stderr
+    # No notes of TensorFlow's, nor warnings of libraries at each other.
+    assert finished.stderr == ""
     built = Path(ran.path / "build")
     assert "<html" in (built / "index.html").read_text()
     names = {node["name"] for node in json.loads((built / "api/main").read_text())["nodes"]}

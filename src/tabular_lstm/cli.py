@@ -96,9 +96,5 @@ def _is_news(record: logging.LogRecord) -> bool:
 run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)
 
 
-@click.group(name="tabular_lstm")
-def cli() -> None:
-    """Commands of this project; Kedro adds its own."""
-
-
-cli.add_command(run)
+# Kedro looks for this name, and adds its own commands.
+cli = click.Group("tabular_lstm", commands=[run])

@@ -5,8 +5,8 @@ import warnings
 from tabular_lstm.runs.environments import EnvironmentConfigLoader
 from tabular_lstm.runs.hooks import RunHooks
 
-# Kedro 1.7 calls omegaconf 2.4 by a name that warns several times a run.
-warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
+# Kedro 1.7 calls omegaconf 2.4, and Kedro-Viz 12.5 FastAPI, by names that warn each time.
+warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")
 
 CONFIG_LOADER_CLASS = EnvironmentConfigLoader
 HOOKS = (RunHooks(),)

@@ -1,4 +1,4 @@
-"""What a run saves stays in memory for it, and is what a later run reads from the file."""
+"""What a run saves or loads stays in memory for it, and is what a later run reads."""
 
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,37 @@ def test_what_was_saved_is_loaded_without_the_file_until_it_is_released(tmp_path
     (file,) = path.glob("a/*")
     content = file.read_bytes()
     file.unlink()
-    assert dataset.load() is ROWS
+    pd.testing.assert_frame_equal(dataset.load(), ROWS)
     dataset.release()
     with pytest.raises(DatasetError):
         dataset.load()
     file.write_bytes(content)
-    pd.testing.assert_frame_equal(dataset.load(), ROWS)
+    for _ in range(2):
+        pd.testing.assert_frame_equal(dataset.load(), ROWS)
+        file.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_node_that_changes_its_rows_changes_no_others(tmp_path: Path, saved: bool) -> None:
+    path = str(tmp_path / "rows.parquet")
+    dataset = RowsDataset(filepath=path)
+    dataset.save(ROWS)
+    if not saved:
+        dataset = RowsDataset(filepath=path)
+    kept = dataset.load()
+    for change in range(2):
+        rows = dataset.load()
+        rows.loc[3, "age"] = 99 + change
+        rows["age"] += 1
+        rows["new"] = "new"
+        del rows["color"]
+        rows.index.name = "changed"
+        rows.columns = rows.columns.str.upper()
+        rows.attrs["changed"] = True
+    for unchanged in (kept, dataset.load()):
+        pd.testing.assert_frame_equal(unchanged, ROWS)
+        assert unchanged.index.name is None
+        assert unchanged.attrs == {}
 
 
 def test_what_could_not_be_saved_is_not_kept(tmp_path: Path) -> None:

@@ -33,5 +33,5 @@ def test_only_what_was_judged_is_promoted() -> None:
     assert list(promote([entry], artifact)) == [artifact]
     rejected = rejection("b", "a").model_copy(update={"sha256": artifact.sha256})
     assert list(promote([entry, rejected], artifact)) == []
-    with pytest.raises(DataError, match="as it was judged, got"):
+    with pytest.raises(DataError, match="expected SHA-256 b, as the promotion log has it, got"):
         list(promote([promotion("b", "a")], artifact))

@@ -87,3 +87,14 @@ def test_a_champion_that_cannot_be_loaded_is_not_put_in_place(artifacts: Artifac
     log[0] = log[0].model_copy(update={"sha256": broken.sha256})
     with pytest.raises(DataError, match=r"a\.keras: expected a whole \.keras file"):
         choose_champion(log, {**artifacts, "a": lambda: broken}, Rollback(), "z", PROVENANCE)
+
+
+def test_only_what_was_chosen_is_restored(artifacts: Artifacts) -> None:
+    """The file may change between the decision and its being put in place."""
+    log = log_of(artifacts)
+    decision = choose_champion(log, artifacts, Rollback(), "z", PROVENANCE)
+    another = artifacts["x"]()
+    with pytest.raises(DataError) as refused:
+        restore([*log, record(decision)], {**artifacts, "a": artifacts["x"]})
+    said = f"{another.file}: expected SHA-256 {decision.sha256}, as the promotion log has it, got "
+    assert str(refused.value).startswith(f"{said}{another.sha256}.")

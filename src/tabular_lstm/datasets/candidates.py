@@ -33,11 +33,7 @@ class ArtifactDataset(AbstractVersionedDataset[None, Artifact]):
 
 
 class VersionsDataset(AbstractDataset[None, dict[str, Callable[[], Any]]]):
-    """All versions of a versioned entry: run id → function that loads it.
-
-    Args:
-        dataset: That entry's type and filepath.
-    """
+    """All versions of the versioned entry `dataset`: run id → function that loads it."""
 
     def __init__(self, dataset: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         self._dataset = {**dataset, "versioned": True}

@@ -43,11 +43,8 @@ class PromotionLogDataset(AbstractDataset[LogEntry, list[LogEntry]]):
 class ChampionDataset(AbstractDataset[Artifact, Artifact]):
     """The file that serves, checked against the hash in the promotion log on each load.
 
-    Args:
-        filepath: Of the champion.
-        log: `filepath` of the promotion log.
-        candidates: `filepath` of the versioned candidates, which the champion is a copy of.
-        run_command: How to run in this environment, for messages.
+    `log` and `candidates` have the `filepath` of the promotion log and of the versioned candidates,
+    of which the champion is a copy; `run_command` is for messages.
     """
 
     def __init__(

@@ -1,18 +1,21 @@
-"""Datasets that a run does not read back: what it saved is kept in memory until it is done."""
+"""Datasets that a run reads once at most: what it saved or loaded stays in memory."""
 
 from typing import Any
 
+import pandas as pd
 from kedro_datasets.pandas import ParquetDataset
 
 
 class KeptInMemory:
-    """Mixin for a dataset: a load after a save gives what was saved, until Kedro releases it."""
+    """Mixin for a dataset: what was saved or loaded is kept until Kedro releases it."""
 
     _kept: Any = None
 
     def load(self) -> Any:
-        """Give what was saved, or read the file."""
-        return super().load() if self._kept is None else self._kept  # type: ignore[misc]
+        """Give what is kept, or read the file."""
+        if self._kept is None:
+            self._kept = super().load()  # type: ignore[misc]
+        return self._kept
 
     def save(self, data: Any) -> None:
         """Write the file."""
@@ -26,3 +29,8 @@ class KeptInMemory:
 
 class RowsDataset(KeptInMemory, ParquetDataset):  # type: ignore[misc]
     """Rows as a Parquet file."""
+
+    def load(self) -> pd.DataFrame:
+        """Give the rows as a frame of the caller's own; pandas copies what is changed in it."""
+        rows: pd.DataFrame = super().load()
+        return rows.copy(deep=False)

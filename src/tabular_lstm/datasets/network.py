@@ -13,15 +13,17 @@ from tabular_lstm.quiet import import_tensorflow
 import_tensorflow()
 from kedro_datasets.tensorflow import TensorFlowModelDataset  # noqa: E402
 
+import tabular_lstm.network.build  # noqa: E402, F401  Keras then finds this project's classes
 
-class _KerasFileDataset(TensorFlowModelDataset):  # type: ignore[misc]
-    def load(self) -> Any:
-        # Keras finds a registered class once its module is imported.
-        import tabular_lstm.network.build  # noqa: F401, PLC0415
 
-        return super().load()
+class NetworkDataset(KeptInMemory, TensorFlowModelDataset):  # type: ignore[misc]
+    """A network as a `.keras` file, on a local disk written whole or not at all.
+
+    It is loaded with Keras' safe mode on.
+    """
 
     def save(self, data: Any) -> None:
+        """Write the file."""
         if self._protocol != "file":
             super().save(data)
             return
@@ -30,10 +32,4 @@ class _KerasFileDataset(TensorFlowModelDataset):  # type: ignore[misc]
             whole = Path(folder) / path.name
             data.save(whole)
             replace(path, whole.read_bytes())
-
-
-class NetworkDataset(KeptInMemory, _KerasFileDataset):
-    """A network as a `.keras` file, on a local disk written whole or not at all.
-
-    It is loaded with Keras' safe mode on.
-    """
+        self._kept = data

@@ -35,10 +35,9 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
     """
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        """Load one kind of configuration.
+        """Load one kind of configuration, with this loader's environment.
 
-        Resolvers are global to a process. Registering at each use keeps two loaders of one
-        process, each with its environment, from answering for each other.
+        Resolvers are global to a process: another loader may have registered its own since.
         """
         OmegaConf.register_resolver("outputs", lambda: output_folder(self.env), replace=True)
         OmegaConf.register_resolver("run_command", lambda: run_command(self.env), replace=True)

@@ -8,14 +8,11 @@ from kedro.validation import ParameterValidationError
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import BLOCKS, Network, Split
 from tabular_lstm.serving.decision import Inputs
-from tabular_lstm.serving.log import LogEntry, changes, promoted, standing
+from tabular_lstm.serving.log import LogEntry, changes, standing
 
 SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
-# Read from outside, or found by looking.
-GIVEN = {"raw_rows", "artifacts", "past_promotions", "past_decisions", "provenance"}
-# What the two whole runs that decide read.
-ROLLBACK_INPUTS = {"past_promotions", "artifacts", "run_id", "provenance"}
-RETRAINING_INPUTS = ROLLBACK_INPUTS | {"raw_rows", "past_decisions"}
+# What no pipeline makes: read from outside, found by looking, or given by the hooks.
+GIVEN = {"raw_rows", "artifacts", "past_promotions", "past_decisions", "run_id", "provenance"}
 
 
 class NothingNewError(Exception):
@@ -30,6 +27,10 @@ def decides(pipeline: Pipeline) -> bool:
 def retrains(pipeline: Pipeline) -> bool:
     """Tell whether a run trains a candidate of its own."""
     return "candidate@network" in pipeline.all_outputs()
+
+
+def _read(pipeline: Pipeline) -> set[str]:
+    return {name for name in pipeline.inputs() if not name.startswith("params:")}
 
 
 def check_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -65,16 +66,17 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str) -> Non
         DataError: Names what is missing, or the runs that the rows come from, and `whole`, the
             command that runs all.
     """
-    needed = sorted(name for name in pipeline.inputs() - GIVEN if not name.startswith("params:"))
-    if absent := [name for name in needed if not catalog.get(name).exists()]:
+    needed = _read(pipeline) - GIVEN
+    # One entry may have two transcoded names, as in `candidate@file`.
+    absent = {name.partition("@")[0] for name in needed if not catalog.get(name).exists()}
+    if absent:
         raise DataError(
-            f"{', '.join(absent)}: not there to start from. Add the pipeline that makes it, as in "
-            "--pipelines reshaping,training (sequences and labels are kept in memory), or run all: "
-            f"{whole}."
+            f"{', '.join(sorted(absent))}: not there to start from. Add the pipeline that makes "
+            "it, as in --pipelines reshaping,training (sequences and labels are kept in memory), "
+            f"or run all: {whole}."
         )
-    runs = {
-        name: catalog.get(name).resolve_load_version() for name in needed if name in SPLIT_OUTPUTS
-    }
+    rows = sorted(needed & SPLIT_OUTPUTS)
+    runs = {name: catalog.get(name).resolve_load_version() for name in rows}
     if len(set(runs.values())) > 1:
         listed = ", ".join(f"{name} of {run}" for name, run in runs.items())
         raise DataError(
@@ -88,8 +90,7 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
     Raises:
         DataError: Names the whole.
     """
-    reads = {name for name in pipeline.inputs() if not name.startswith("params:")}
-    whole = reads in (ROLLBACK_INPUTS, RETRAINING_INPUTS) and "champion" in pipeline.all_outputs()
+    whole = _read(pipeline) <= GIVEN and "champion" in pipeline.all_outputs()
     if only_missing_outputs or not whole:
         raise DataError(
             "Only a whole run may decide who serves, from the raw rows to the champion: "
@@ -124,22 +125,18 @@ def refuse_nothing_new(log: list[LogEntry], inputs: Inputs) -> None:
     Raises:
         NothingNewError: Names the run that was the same, and what became of it.
     """
-    stand, champions = standing(log), promoted(log)
-    known = [("which serves", champions[run]) for run in stand[:1]]
-    known += [
-        ("which was rolled back from", entry)
-        for run, entry in champions.items()
-        if run not in stand
-    ]
-    since = log[log.index(changes(log)[-1]) :] if stand else log
-    known += [
-        (f"which was rejected: {entry.reason}", entry)
-        for entry in since
-        if entry.action == "rejected"
-    ]
-    for fate, entry in known:
-        if entry.inputs == inputs:
-            raise NothingNewError(
-                f"data, parameters and code are those of run {entry.run_id}, {fate}. To train "
-                "all the same: --params retraining.force=true"
-            )
+    stand = standing(log)
+    since = log.index(changes(log)[-1]) if stand else 0
+    for place, entry in enumerate(log):
+        if entry.inputs != inputs:
+            continue
+        if entry.action == "promoted" and entry.run_id not in stand[1:]:
+            fate = "serves" if entry.run_id in stand else "was rolled back from"
+        elif entry.action == "rejected" and place >= since:
+            fate = f"was rejected: {entry.reason}"
+        else:
+            continue
+        raise NothingNewError(
+            f"data, parameters and code are those of run {entry.run_id}, which {fate}. To train "
+            "all the same: --params retraining.force=true"
+        )

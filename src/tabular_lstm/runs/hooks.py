@@ -18,7 +18,6 @@ from tabular_lstm.runs.environments import output_folder, run_command
 from tabular_lstm.runs.lock import Lock
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
-from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.log import last_words
 
 logger = logging.getLogger(__name__)
@@ -55,19 +54,14 @@ class RunHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Open the log, and refuse to start from what is not there or to decide by halves."""
-        env = run_params["env"]
-        logger.info(
-            "Run %s of environment %s, to %s/",
-            run_params["run_id"],
-            env or "base",
-            output_folder(env),
-        )
+        env, run_id = run_params["env"], run_params["run_id"]
+        logger.info("Run %s of environment %s, to %s/", run_id, env or "base", output_folder(env))
         try:
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
             # Not before: the network's dataset imports TensorFlow, which takes seconds.
             for name in _produced(pipeline):
-                use_own_version(catalog.get(name), run_params["run_id"])
+                use_own_version(catalog.get(name), run_id)
             guards.refuse_to_start_halfway(pipeline, catalog, run_command(env))
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 self._prune(pipeline, catalog)  # what failed runs left
@@ -84,33 +78,24 @@ class RunHooks:
             DataError: Another run has the lock; the champion is damaged; see `guards`.
             NothingNewError: A retraining would repeat what was judged already.
         """
-        command = run_command(run_params["env"])
-        guards.refuse_parts(pipeline, run_params["only_missing_outputs"], command)
+        env, blocks = run_params["env"], self._parameters
+        guards.refuse_parts(pipeline, run_params["only_missing_outputs"], run_command(env))
         project = Path(run_params["project_path"])
-        folder = project / output_folder(run_params["env"])
+        folder = project / output_folder(env)
         try:
             self._lock = Lock.take(folder / "retraining.lock", run_params["run_id"])
-            made_of = provenance(
-                project,
-                run_params["env"],
-                self._parameters,
-                self._context.config_loader["catalog"]["raw_rows"],
-            )
+            raw_entry = self._context.config_loader["catalog"]["raw_rows"]
+            made_of = provenance(project, env, blocks, raw_entry)
             catalog.save("provenance", made_of)
             self._settle(catalog, pipeline)
             if guards.retrains(pipeline):
-                guards.refuse_what_cannot_be_judged(
-                    self._parameters["split"], self._parameters["network"]
-                )
-                if not (self._parameters["retraining"].force or self._start_over):
+                guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
+                if not (blocks["retraining"].force or self._start_over):
                     raw_rows = catalog.get("raw_rows")
-                    inputs = Inputs(
-                        # Another dataset than the project's is refused when its rows are validated.
-                        data=raw_rows.sha256() if isinstance(raw_rows, RawCSVDataset) else "",
-                        parameters=made_of.parameters_sha256,
-                        code=made_of.code_sha256,
-                    )
-                    guards.refuse_nothing_new(catalog.load("past_promotions"), inputs)
+                    # Another dataset than the project's is refused when its rows are validated.
+                    data = raw_rows.sha256() if isinstance(raw_rows, RawCSVDataset) else ""
+                    log = catalog.load("past_promotions")
+                    guards.refuse_nothing_new(log, made_of.inputs(data))
         except OSError as error:
             raise DataError(f"{error.filename or f'{folder}/'}: {error.strerror}") from error
 

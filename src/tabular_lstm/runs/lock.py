@@ -1,7 +1,8 @@
 """One run at a time where the champion can change."""
 
+import contextlib
 import fcntl
-import json
+import io
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,8 @@ class Lock:
     blocks nobody. The file stays.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
 
     @classmethod
     def take(cls, path: Path, run_id: str) -> Self:
@@ -28,40 +29,25 @@ class Lock:
             DataError: Another process holds the lock; names its run, process, machine and start.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holding = _read(descriptor)
-            os.close(descriptor)
-            raise DataError(
-                f"{path}: another run is at work here: {holding}. Two at once could each promote a "
-                "candidate; this one ends without having done anything. Wait for the other to end."
-            ) from error
-        holder = {
-            "run": run_id,
-            "process": os.getpid(),
-            "machine": os.uname().nodename,
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        try:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(holder).encode(), 0)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return cls(descriptor)
+        with contextlib.ExitStack() as closed_on_failure:
+            file = closed_on_failure.enter_context(path.open("a+b", buffering=0))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = path.read_text() or "it has only just started"
+                raise DataError(
+                    f"{path}: another run is at work here: {holder}. Two at once could each "
+                    "promote a candidate; this one ends without having done anything. Wait for the "
+                    "other to end."
+                ) from error
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            holder = f"run {run_id}, process {os.getpid()} on {os.uname().nodename}, since {since}"
+            file.truncate(0)
+            file.write(holder.encode())
+            closed_on_failure.pop_all()
+        return cls(file)
 
     def release(self) -> None:
         """Let the next run in."""
-        os.ftruncate(self._descriptor, 0)
-        os.close(self._descriptor)
-
-
-def _read(descriptor: int) -> str:
-    """Say who holds the lock; the holder may not have written it down yet."""
-    try:
-        holder = json.loads(os.pread(descriptor, 1000, 0))
-    except ValueError:
-        return "it has only just started"
-    return "run {run}, process {process} on {machine}, since {since}".format(**holder)
+        with self._file as file:
+            file.truncate(0)

@@ -66,14 +66,10 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
 
 def _git_commit(project: Path) -> str | None:
     def git(*arguments: str) -> str:
-        return subprocess.run(  # noqa: S603
-            ["git", *arguments],  # noqa: S607
-            cwd=project,
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        ).stdout.strip()
+        command = ["git", "-C", str(project), *arguments]
+        return subprocess.check_output(  # noqa: S603
+            command, stderr=subprocess.DEVNULL, text=True, timeout=60
+        ).strip()
 
     try:
         changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
+from tabular_lstm.rows.sequences import to_sequences
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A saved network: what was hashed is what is loaded.
-
-    Attributes:
-        content: The bytes of a `.keras` file.
-        file: Where they were read, for messages.
-    """
+    """The bytes of a `.keras` file, and where they were read: what was hashed is what is loaded."""
 
     content: bytes
     file: str
@@ -34,3 +34,30 @@ class Artifact:
         from tabular_lstm.network.saved import load_network  # noqa: PLC0415
 
         return load_network(self.content, self.file)
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give valid rows their probabilities, (rows,), by the schema inside the network.
+
+        The rows keep to today's bounds, which may be wider than those it was trained with.
+
+        Raises:
+            DataError: See `network`, and `tabular_lstm.rows.sequences.to_sequences`.
+        """
+        from tabular_lstm.network.fit import predict  # noqa: PLC0415
+
+        schema = self.network.schema.model_copy(update={"bounds": {}})
+        return predict(self.network, to_sequences(rows, schema))
+
+    def as_decided(self, expected: str | None) -> "Artifact":
+        """Give the artifact back where its hash is the one that the promotion log names.
+
+        Raises:
+            DataError: The file changed since the decision.
+        """
+        if self.sha256 != expected:
+            raise DataError(
+                f"{self.file}: expected SHA-256 {expected}, as the promotion log has it, got "
+                f"{self.sha256}. The file changed since the decision and does not serve. To let "
+                "the champion before serve: --pipelines rollback."
+            )
+        return self

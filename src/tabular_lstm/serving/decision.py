@@ -21,9 +21,7 @@ class Provenance(Frozen):
 
     Attributes:
         time: When it began, UTC.
-        environment: Of conf.
-        outputs: Folder of its outputs, for messages.
-        run_command: How to run in that environment, for messages.
+        outputs: Folder of its outputs, for messages like `run_command`.
         packages: Versions, Python's too.
         git_commit: Of the project, with "+" where files differ from it; None outside a repository.
         code_sha256: Of this package's files and the packages' versions.
@@ -46,6 +44,10 @@ class Provenance(Frozen):
         names = {"time", "environment", "parameters", "packages", "git_commit"}
         return self.model_dump(include=names)
 
+    def inputs(self, data_sha256: str) -> "Inputs":
+        """Give what a candidate is made from, its data added."""
+        return Inputs(data=data_sha256, parameters=self.parameters_sha256, code=self.code_sha256)
+
 
 class Inputs(Frozen):
     """SHA-256 of what a candidate is made from; the same inputs give the same candidate."""
@@ -56,29 +58,16 @@ class Inputs(Frozen):
 
 
 class Looks(Frozen):
-    """How often test rows were judged on, this time included; the more, the likelier is luck.
-
-    Attributes:
-        these_test_rows: Judgements on these very rows.
-        all: Judgements on any test rows.
-    """
+    """How often test rows were judged on, this time included; the more, the likelier is luck."""
 
     these_test_rows: int
     all: int
 
 
 class Judgement(Frozen):
-    """What a candidate was judged by.
+    """What a candidate was judged by: the gate's checks, and metrics on the same test rows.
 
-    Attributes:
-        checks: The gate's, in its order.
-        candidate: Its metrics on the test rows.
-        candidate_sha256: Of its artifact.
-        champions: Those that stand, the one that served before first.
-        baselines: Their metrics on the same rows.
-        data: What was trained and judged on.
-        inputs: Hashes of data, parameters and code.
-        looks: How often test rows were judged on.
+    `champions` are those that stand, the one that served before first.
     """
 
     checks: tuple[DataCheck, FloorCheck, ChampionCheck, ArtifactCheck]
@@ -95,10 +84,8 @@ class Outcome(Frozen):
     """What a run decided.
 
     Attributes:
-        run_id: Of the run that decided.
         time: When it began, UTC.
-        action: What it did.
-        reason: Why, in a sentence without its point.
+        reason: A sentence without its point.
         served_before: Run id of the champion until now; None if there was none.
         serves_now: Run id of the champion from now on; None if there is none.
         sha256: Of the artifact that serves from now on; None if there is none.

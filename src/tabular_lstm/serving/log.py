@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import append_line, whole_lines
 from tabular_lstm.frozen import first_fault
-from tabular_lstm.serving.decision import Decision, Inputs, Outcome
+from tabular_lstm.serving.decision import Decision, Inputs, Looks, Outcome
 
 
 class LogEntry(Outcome):
@@ -97,15 +97,18 @@ def restorable(log: list[LogEntry], keep: int) -> list[str]:
     return [run for run in served if run is not None and run in kept]
 
 
+def looks(log: list[LogEntry], test_rows_sha256: str) -> Looks:
+    """Count how often test rows were judged on, with the judgement that is being made."""
+    rows = [entry.test_rows_sha256 for entry in log if entry.inputs]
+    return Looks(these_test_rows=1 + rows.count(test_rows_sha256), all=1 + len(rows))
+
+
 def last_words(entry: LogEntry) -> str:
     """Say what was decided, the last line of a run's own log."""
     if entry.action == "promoted":
         return f"Promoted run {entry.run_id}: {entry.reason}."
     if entry.action == "rolled_back":
         return f"Rolled back: {entry.reason}."
-    stays = (
-        f"The champion stays run {entry.serves_now}"
-        if entry.serves_now
-        else "There is still no champion"
-    )
+    run = entry.serves_now
+    stays = f"The champion stays run {run}" if run else "There is still no champion"
     return f"Rejected run {entry.run_id}: {entry.reason}. {stays}."

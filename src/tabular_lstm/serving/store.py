@@ -18,13 +18,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Store:
-    """Where the champion, the candidates and the promotion log are kept.
+    """Where the champion, the candidates by run id, and the promotion log are kept.
 
-    Attributes:
-        champion_file: The artifact that serves.
-        candidates: Folder of the candidates, by run id.
-        log_file: The promotion log.
-        run_command: How to run in this environment, for messages.
+    `run_command` says how to run in this environment, for messages.
     """
 
     champion_file: Path
@@ -103,26 +99,25 @@ class Store:
             return f"{file}: no champion yet. {retraining} trains, judges and promotes one."
         if not log:
             return (
-                f"{file} is there, but the promotion log, {self.log_file}, names no "
-                "champion. Put back a copy of the log; or, to start anew, move "
-                f"{file.name} away."
+                f"{file} is there, but the promotion log, {self.log_file}, names no champion. "
+                f"Put back a copy of the log; or, to start anew, move {file.name} away."
             )
         named, known = log[-1], promoted(log)
         found = "is not there" if content is None else f"has SHA-256 {sha256(content)}"
-        run, ways = named.serves_now, []
+        run, ways = named.serves_now, ""
         if self._kept(named):
             again = f"{rollback} --params rollback.run_id={run}"
-            ways.append(f"To put the artifact of run {run} back: {again}.")
-        if any(run in known and self._kept(known[run]) for run in standing(log)[1:2]):
-            ways.append(f"To restore the champion before it: {rollback}.")
+            ways += f" To put the artifact of run {run} back: {again}."
+        if any(before in known and self._kept(known[before]) for before in standing(log)[1:2]):
+            ways += f" To restore the champion before it: {rollback}."
         if not ways:
-            ways.append(
-                "Its copy among the candidates is lost too. To promote a new one, judged "
-                f"without it: {retraining} --params promotion.start_over=true."
+            ways = (
+                " Its copy among the candidates is lost too. To promote a new one, judged without "
+                f"it: {retraining} --params promotion.start_over=true."
             )
         return (
-            f"{file} {found}; expected {named.sha256} of run {run}, which the "
-            f"promotion log names. It was not loaded. {' '.join(ways)}"
+            f"{file} {found}; expected {named.sha256} of run {run}, which the promotion log names. "
+            f"It was not loaded.{ways}"
         )
 
     def _changes(self) -> list[LogEntry]:

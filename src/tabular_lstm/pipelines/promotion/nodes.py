@@ -19,12 +19,11 @@ from tabular_lstm.judging.checks import (
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion
-from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.decision import Decision, Inputs, Judgement, Looks, Provenance
-from tabular_lstm.serving.log import LogEntry, champion_of, promoted, standing
+from tabular_lstm.serving.decision import Decision, Judgement, Provenance
+from tabular_lstm.serving.log import LogEntry, champion_of, looks, promoted, standing
 
 GOLDEN_ROWS = 32
 
@@ -48,10 +47,7 @@ def choose_golden_rows(
 
 def predict_with_artifact(candidate_artifact: Artifact, golden_rows: pd.DataFrame) -> np.ndarray:
     """Give the golden rows' probabilities from the file on disk and the rows alone, (rows,)."""
-    from tabular_lstm.network.fit import predict  # noqa: PLC0415
-
-    network = candidate_artifact.network
-    return predict(network, to_sequences(golden_rows, network.schema))
+    return candidate_artifact.predict(golden_rows)
 
 
 def predict_with_champions(
@@ -73,8 +69,6 @@ def predict_with_champions(
     Raises:
         DataError: The champion that serves cannot be loaded.
     """
-    from tabular_lstm.network.fit import predict  # noqa: PLC0415
-
     labels = test_rows[columns.label].rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
     champions: list[Champion] = []
@@ -86,13 +80,11 @@ def predict_with_champions(
             sha256=str(promoted(past_promotions)[run].sha256),
             data=decision.judgement.data if decision and decision.judgement else None,
         )
-        why, network = _comparable(champion, artifacts, data_summary, promotion, not champions)
+        why, artifact = _comparable(champion, artifacts, data_summary, promotion, not champions)
         champions.append(champion.model_copy(update={"not_compared": why}))
-        if network is not None:
-            # The rows keep to today's bounds, which may be wider than the champion's.
-            schema = network.schema.model_copy(update={"bounds": {}})
-            predictions[run] = predict(network, to_sequences(test_rows, schema))
-            thresholds[run] = network.threshold
+        if artifact is not None:
+            predictions[run] = artifact.predict(test_rows)
+            thresholds[run] = artifact.network.threshold
     return predictions, champions, thresholds
 
 
@@ -102,7 +94,7 @@ def _comparable(
     data: DataSummary,
     promotion: Promotion,
     serves: bool,
-) -> tuple[str | None, Any]:
+) -> tuple[str | None, Artifact | None]:
     """Load a champion that can be compared with fairly, or say why there is none."""
     run, before = champion.run_id, champion.data
     if promotion.start_over:
@@ -115,11 +107,12 @@ def _comparable(
     if artifact is None or artifact.sha256 != champion.sha256:
         return "its artifact is gone, or not the one that was promoted", None
     try:
-        return None, artifact.network
+        artifact.network  # noqa: B018
     except DataError as error:
         if serves:
             raise
         return f"it cannot be loaded: {error}", None
+    return None, artifact
 
 
 def judge_champions(
@@ -162,6 +155,20 @@ def decide(
     accepted, reason = gate.outcome(checks)
     served_before = champion_of(past_promotions)
     before_sha256 = champions[0].sha256 if champions else None
+    others = dict(judged_with_champions.metrics)
+    judgement = Judgement(
+        checks=checks,
+        candidate=others.pop(CANDIDATE),
+        candidate_sha256=candidate_artifact.sha256,
+        champions=[
+            champion.model_copy(update={"metrics": others.pop(champion.run_id, None)})
+            for champion in champions
+        ],
+        baselines=others,
+        data=data_summary,
+        inputs=provenance.inputs(data_summary.sha256),
+        looks=looks(past_promotions, data_summary.test_rows_sha256),
+    )
     return Decision(
         **provenance.of_decision(),
         run_id=run_id,
@@ -170,49 +177,7 @@ def decide(
         served_before=served_before,
         serves_now=run_id if accepted else served_before,
         sha256=candidate_artifact.sha256 if accepted else before_sha256,
-        judgement=_judgement(
-            checks,
-            judged_with_champions,
-            champions,
-            candidate_artifact,
-            data_summary,
-            past_promotions,
-            provenance,
-        ),
-    )
-
-
-def _judgement(
-    checks: tuple[DataCheck, FloorCheck, ChampionCheck, ArtifactCheck],
-    judged: Judged,
-    champions: list[Champion],
-    artifact: Artifact,
-    data: DataSummary,
-    log: list[LogEntry],
-    provenance: Provenance,
-) -> Judgement:
-    known = {champion.run_id for champion in champions}
-    rows_before = [entry.test_rows_sha256 for entry in log if entry.inputs]
-    return Judgement(
-        checks=checks,
-        candidate=judged.metrics[CANDIDATE],
-        candidate_sha256=artifact.sha256,
-        champions=[
-            champion.model_copy(update={"metrics": judged.metrics.get(champion.run_id)})
-            for champion in champions
-        ],
-        baselines={
-            name: m for name, m in judged.metrics.items() if name not in {CANDIDATE, *known}
-        },
-        data=data,
-        inputs=Inputs(
-            data=data.sha256,
-            parameters=provenance.parameters_sha256,
-            code=provenance.code_sha256,
-        ),
-        looks=Looks(
-            these_test_rows=1 + rows_before.count(data.test_rows_sha256), all=1 + len(rows_before)
-        ),
+        judgement=judgement,
     )
 
 
@@ -236,12 +201,5 @@ def promote(promotions: list[LogEntry], candidate_artifact: Artifact) -> Iterato
     Raises:
         DataError: The artifact is no longer the one that was judged.
     """
-    entry = promotions[-1]
-    if entry.action != "promoted":
-        return
-    if candidate_artifact.sha256 != entry.sha256:
-        raise DataError(
-            f"{candidate_artifact.file}: expected SHA-256 {entry.sha256}, as it was judged, got "
-            f"{candidate_artifact.sha256}. The file changed in between; retrain."
-        )
-    yield candidate_artifact
+    if promotions[-1].action == "promoted":
+        yield candidate_artifact.as_decided(promotions[-1].sha256)

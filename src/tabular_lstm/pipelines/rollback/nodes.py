@@ -61,5 +61,10 @@ def choose_champion(
 
 
 def restore(promotions: list[LogEntry], artifacts: Artifacts) -> Artifact:
-    """Give the artifact that the log's last entry names."""
-    return artifacts[str(promotions[-1].serves_now)]()
+    """Give the artifact that the log's last entry names.
+
+    Raises:
+        DataError: The artifact is no longer the one that was chosen.
+    """
+    entry = promotions[-1]
+    return artifacts[str(entry.serves_now)]().as_decided(entry.sha256)
