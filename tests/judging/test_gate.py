@@ -126,8 +126,6 @@ def test_the_first_data_need_only_be_clean() -> None:
 def test_data_like_the_champions_pass() -> None:
     checked = check_data(DATA, valid_rows=1500, features=["bmi", "age"], label_share=0.4)
     assert checked.passed
-    assert checked.row_ratio == pytest.approx(1500 / 990)
-    assert (checked.new_features, checked.gone_features) == ([], [])
     assert checked.quarantined_fraction == 0.01
     assert checked.sentence == (
         "1.0 % of 1000 rows quarantined, 1500 valid rows, 1.52 times the champion's 990, 40.0 % "
@@ -183,7 +181,7 @@ def test_data_unlike_the_champions_do_not(changes: dict[str, Any], said: str) ->
 
 def test_features_that_came_and_went_are_named() -> None:
     checked = check_data(DATA, features=["age", "sex", "pulse"])
-    assert (checked.new_features, checked.gone_features) == (["pulse", "sex"], ["bmi"])
+    assert "champion's (new: pulse, sex; gone: bmi). If" in checked.sentence
 
 
 def test_limits_are_within() -> None:
@@ -212,7 +210,6 @@ def test_data_are_not_compared_with_a_champion_that_does_not_count() -> None:
     ):
         assert checked.passed
         assert checked.sentence == "1.0 % of 1000 rows quarantined"
-        assert checked.row_ratio is checked.new_features is checked.gone_features is None
     assert not check_data(DATA, promotion=START_OVER, quarantined_rows=60).passed
 
 
@@ -294,7 +291,7 @@ def check_champions(
 def test_without_a_champion_there_is_nothing_to_lose_to() -> None:
     checked = check_champions({}, champion=None)
     assert checked.passed
-    assert (checked.compared, checked.best, checked.not_compared) == ({}, {}, {})
+    assert (checked.compared, checked.best) == ({}, {})
     assert checked.sentence == "there was no champion to compare with"
 
 
@@ -369,8 +366,7 @@ def test_a_kept_champion_that_cannot_be_compared_with_is_named() -> None:
     checked = check_champions({"b": EQUAL}, not_compared={"a": "its artifact is gone"})
     assert checked.passed
     assert checked.sentence.endswith("; not compared with a: its artifact is gone")
-    assert checked.not_compared == {"a": "its artifact is gone"}
-    assert (checked.rows, checked.tolerance, checked.compared) == (147, TOLERANCE, {"b": EQUAL})
+    assert checked.compared == {"b": EQUAL}
 
 
 # Check 4

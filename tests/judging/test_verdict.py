@@ -20,11 +20,9 @@ class Told(Judged):
 
     interval: Interval = (0, 0)
 
-    def minus(self, one: str, other: str, metric: str) -> tuple[float, Interval]:
-        return (
-            getattr(self.metrics[one], metric) - getattr(self.metrics[other], metric),
-            self.interval,
-        )
+    def minus(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:
+        difference = getattr(self.metrics[one], metric) - getattr(self.metrics[other], metric)
+        return difference, np.repeat(self.interval, 50)
 
 
 def judged_of(

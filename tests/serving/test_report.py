@@ -208,7 +208,7 @@ def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
     assert "Tolerance: log loss 1, ROC AUC 1" in checks
     assert "Confidence: 95 %" in checks
     assert "Looks at these test rows: 2" in checks
-    assert f"that {champions['rows']} test rows would show" in checks
+    assert f"that {runs[1].judgement['data']['test_rows']} test rows would show" in checks
 
 
 def test_a_better_log_loss_is_a_lower_one(runs: list[Run]) -> None:
@@ -256,8 +256,9 @@ def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -
     assert "The data are not what was expected" in shown
     assert f"The model of run {second.run_id} keeps serving." in shown
     assert "2 checks failed; the first one gave the reason" in shown
-    for run_id, why in judgement["checks"][2]["not_compared"].items():
-        assert f"{run_id}: {why}." in section(shown, "The four checks")
+    for champion in judgement["champions"]:
+        why = f"{champion['run_id']}: {champion['not_compared']}."
+        assert why in section(shown, "The four checks")
     assert "The champion is not among them: it was trained on other columns" in shown
     changed = section(shown, "What changed in the data since the champion")
     now, before = judgement["data"], judgement["champions"][0]["data"]
@@ -352,7 +353,7 @@ def test_words_where_nothing_serves_and_where_the_champion_was_not_compared(
     judgement, why = inputs["decision"]["judgement"], "promotion.start_over is set"
     champion = judgement["champions"][0]
     champion |= {"metrics": None, "not_compared": why}
-    judgement["checks"][2] |= {"compared": {}, "not_compared": {champion["run_id"]: why}}
+    judgement["checks"][2]["compared"] = {}
     shown = Parsed(page_of(inputs)).text
     assert f"{champion['run_id']}, with which it was not compared: promotion.start_over" in shown
 

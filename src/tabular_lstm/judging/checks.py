@@ -5,7 +5,6 @@ from typing import Literal
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.comparison import Comparison
 from tabular_lstm.judging.metrics import Metrics
-from tabular_lstm.parameters import Tolerance
 from tabular_lstm.rows.summary import DataSummary
 
 
@@ -34,19 +33,10 @@ class Check(Frozen):
 
 
 class DataCheck(Check):
-    """Whether the data are like those that the champion was trained on.
-
-    Attributes:
-        quarantined_fraction: Share of the file's rows.
-        row_ratio: Valid rows, in multiples of the champion's; None where there is none to compare
-            with, like the features that came and went.
-    """
+    """Whether the data are like those that the champion was trained on."""
 
     name: Literal["data"] = "data"
     quarantined_fraction: float
-    row_ratio: float | None = None
-    new_features: list[str] | None = None
-    gone_features: list[str] | None = None
 
 
 class FloorCheck(Check):
@@ -62,29 +52,23 @@ class ChampionCheck(Check):
     """Whether the candidate is worse than the champion, or than the best of those kept.
 
     Attributes:
-        rows: Number of test rows.
-        tolerance: By how much it may be worse.
         compared: The candidate compared with each champion, by run id.
         best: The run id of the best champion, by metric.
-        not_compared: Why other champions were left out, by run id.
         seen_worse: Whether a loss beyond the tolerance was seen on these rows; else it is only not
             ruled out.
     """
 
     name: Literal["champion"] = "champion"
-    rows: int
-    tolerance: Tolerance
     compared: dict[str, Comparison]
     best: dict[str, str]
-    not_compared: dict[str, str]
     seen_worse: bool
 
 
 class ArtifactCheck(Check):
-    """Whether the saved artifact gives the probabilities that were judged.
+    """Whether the saved artifact gives the golden rows the probabilities that were judged.
 
     Attributes:
-        golden_rows: Number of rows compared.
+        golden_rows: Their number.
         largest_difference: Of a probability; None where no row has one in both.
     """
 

@@ -11,13 +11,7 @@ from typing import Self
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.metrics import (
-    Metrics,
-    Resampled,
-    bootstrap,
-    interval,
-    point_metrics,
-)
+from tabular_lstm.judging.metrics import Metrics, Resampled, bootstrap, point_metrics
 from tabular_lstm.parameters import Evaluation
 
 # What is compared, and the sign that makes more of it worse.
@@ -82,13 +76,9 @@ class Judged:
         thresholds: Mapping[str, float],
         evaluation: Evaluation,
     ) -> Self:
-        """Measure models.
+        """Measure models, given each one's probabilities, NaN where it gives none, and threshold.
 
-        Args:
-            labels: (rows,), 1 is the positive class.
-            probabilities: Of each model, (rows,), NaN where it gives none.
-            thresholds: The decision threshold of each.
-            evaluation: Number and seed of the resamples, which are the same for the same rows.
+        The same number of rows, of resamples and seed give the same resamples.
         """
         # A row without a probability gets that of the wrong class: no model gains by giving none.
         known = {n: np.where(np.isnan(p), 1 - labels, p) for n, p in probabilities.items()}
@@ -116,17 +106,17 @@ class Judged:
             resampled=self.resampled | others.resampled,
         )
 
-    def minus(self, one: str, other: str, metric: str) -> tuple[float, tuple[float, float]]:
-        """Give the difference of a metric, the one - the other, and its 95 % interval."""
-        point, values = self._differences(one, other, metric)
-        return point, interval(values)
+    def minus(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:
+        """Give a metric's difference, the one - the other, on the rows and on each resample."""
+        point = getattr(self.metrics[one], metric) - getattr(self.metrics[other], metric)
+        return point, self.resampled[one][metric] - self.resampled[other][metric]
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:
         """Compare one model with another; `confidence` is one-sided, of each bound."""
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
         compared = {}
         for metric, sign in WORSE.items():
-            point, values = self._differences(one, other, metric)
+            point, values = self.minus(one, other, metric)
             worse = sign * values[~np.isnan(values)]
             best, worst = _bounds(worse, sign * point, confidence)
             compared[metric] = Difference(
@@ -136,11 +126,6 @@ class Judged:
                 detectable=float(deviations * worse.std()),
             )
         return Comparison(**compared)
-
-    def _differences(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:
-        """Give the difference of a metric on the rows, and on each resample of them."""
-        point = getattr(self.metrics[one], metric) - getattr(self.metrics[other], metric)
-        return point, self.resampled[one][metric] - self.resampled[other][metric]
 
 
 def _bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:

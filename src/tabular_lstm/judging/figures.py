@@ -9,15 +9,18 @@ from sklearn import metrics as sk
 from tabular_lstm.judging.metrics import ConfusionMatrix, Metrics, calibration_bins
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS, TITLES
 
+GREY = "#777777"
 # Okabe and Ito's colors, told apart by color-blind readers too.
 COLORS = {
     CANDIDATE: "#0072B2",
     "champion": "#000000",
     "logistic_regression": "#D55E00",
     "hist_gradient_boosting": "#009E73",
-    "majority_class": "#777777",
+    "majority_class": GREY,
 }
 Predictions = dict[str, np.ndarray]
+# Both axes from 0 to 1.
+UNIT_SQUARE: Any = {"xaxis_range": [-0.01, 1.01], "yaxis_range": [-0.01, 1.02]}
 
 
 def learning_curves(history: dict[str, Any]) -> go.Figure:
@@ -37,33 +40,31 @@ def learning_curves(history: dict[str, Any]) -> go.Figure:
 
 
 def roc_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
-    """Draw the ROC curve of every model that ranks rows."""
-    figure = _figure("roc_curve", "false positive rate", "true positive rate")
+    """Draw the ROC curve of every model."""
+    figure = _figure("roc_curve", "false positive rate", "true positive rate", **UNIT_SQUARE)
     for name, p in predictions.items():
-        false_positives, true_positives, _ = sk.roc_curve(labels, p)
-        area = sk.auc(false_positives, true_positives)
-        _line(figure, name, false_positives, true_positives, f"AUC {area:.3f}")
-    return _square(figure)
+        x, y, _ = sk.roc_curve(labels, p)
+        _add_curve(figure, name, f"AUC {sk.auc(x, y):.3f}", x=x, y=y)
+    return figure
 
 
 def precision_recall_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
     """Draw precision against recall for every model."""
-    figure = _figure("precision_recall_curve", "recall", "precision")
+    figure = _figure("precision_recall_curve", "recall", "precision", **UNIT_SQUARE)
     for name, p in predictions.items():
         precision, recall, _ = sk.precision_recall_curve(labels, p)
         mean = sk.average_precision_score(labels, p)
-        _line(figure, name, recall, precision, f"average {mean:.3f}")
-    # Steps, as the average counts them: a straight line would promise points nobody can reach.
-    figure.update_traces(line_shape="hv")
-    return _square(figure)
+        # Steps, as the average counts them: a straight line would promise points nobody can reach.
+        _add_curve(figure, name, f"average {mean:.3f}", x=recall, y=precision, line_shape="hv")
+    return figure
 
 
 def calibration_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
     """Draw observed against predicted share of positives, in ten bins."""
-    figure = _figure("calibration_curve", "predicted probability", "observed share of positives")
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], name="perfect", mode="lines", line={"color": "#bbbbbb", "dash": "dot"}
-    )
+    axes = "predicted probability", "observed share of positives"
+    figure = _figure("calibration_curve", *axes, **UNIT_SQUARE)
+    perfect = {"color": "#bbbbbb", "dash": "dot"}
+    figure.add_scatter(x=[0, 1], y=[0, 1], name="perfect", mode="lines", line=perfect)
     for name, p in predictions.items():
         rows, predicted, observed = calibration_bins(labels, p)
         figure.add_scatter(
@@ -74,7 +75,7 @@ def calibration_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure
             marker={"color": COLORS[name], "size": 5 + 15 * np.sqrt(rows / rows.max())},
             text=[f"{count} rows" for count in rows],
         )
-    return _square(figure)
+    return figure
 
 
 def confusion_matrix(matrix: ConfusionMatrix, classes: dict[int, str]) -> go.Figure:
@@ -84,8 +85,8 @@ def confusion_matrix(matrix: ConfusionMatrix, classes: dict[int, str]) -> go.Fig
         [matrix.false_negatives, matrix.true_positives],
     ]
     names = [f"class {classes[label]}" for label in (0, 1)]
-    figure = _figure("confusion_matrix", "predicted", "actual")
-    figure.add_heatmap(
+    figure = _figure("confusion_matrix", "predicted", "actual", yaxis_autorange="reversed")
+    return figure.add_heatmap(
         z=counts,
         x=names,
         y=names,
@@ -96,29 +97,26 @@ def confusion_matrix(matrix: ConfusionMatrix, classes: dict[int, str]) -> go.Fig
         zmin=0,
         showscale=False,
     )
-    figure.update_yaxes(autorange="reversed")
-    return figure
 
 
 def importance_chart(importances: dict[str, dict[str, float]]) -> go.Figure:
     """Draw what each feature is worth, the most important on top."""
-    names = list(importances)[::-1]
-    figure = _figure("importance_chart", f"{METRICS['roc_auc']} lost when shuffled", "")
-    figure.add_bar(
-        x=[importances[name]["mean"] for name in names],
-        y=names,
-        error_x={"array": [importances[name]["std"] for name in names], "color": "#777777"},
+    values = list(importances.values())[::-1]
+    return _figure("importance_chart", f"{METRICS['roc_auc']} lost when shuffled", "").add_bar(
+        x=[value["mean"] for value in values],
+        y=list(importances)[::-1],
+        error_x={"array": [value["std"] for value in values], "color": GREY},
         orientation="h",
         marker_color=COLORS[CANDIDATE],
     )
-    return figure
 
 
 def score_distribution(
     labels: np.ndarray, probabilities: np.ndarray, decision_threshold: float, names: dict[int, str]
 ) -> go.Figure:
     """Draw how the candidate's probabilities spread in each class."""
-    figure = _figure("score_distribution", "predicted probability", "share of the class's rows")
+    axes = "predicted probability", "share of the class's rows"
+    figure = _figure("score_distribution", *axes, barmode="overlay", xaxis_range=[0, 1])
     for label, color in {0: "#E69F00", 1: "#CC79A7"}.items():
         counts, edges = np.histogram(probabilities[labels == label], bins=20, range=(0, 1))
         figure.add_bar(
@@ -129,8 +127,7 @@ def score_distribution(
             marker_color=color,
             opacity=0.6,
         )
-    _mark(figure, decision_threshold, "decision threshold")
-    return figure.update_layout(barmode="overlay", xaxis_range=[0, 1])
+    return _mark(figure, decision_threshold, "decision threshold")
 
 
 def intervals(models: dict[str, Metrics]) -> go.Figure:
@@ -160,7 +157,7 @@ def intervals(models: dict[str, Metrics]) -> go.Figure:
     return figure.update_yaxes(autorange="reversed")
 
 
-def _figure(name: str, x: str, y: str) -> go.Figure:
+def _figure(name: str, x: str, y: str, **layout: Any) -> go.Figure:
     return go.Figure(
         layout={
             "title": TITLES[name],
@@ -168,25 +165,15 @@ def _figure(name: str, x: str, y: str) -> go.Figure:
             "yaxis_title": y,
             "template": "plotly_white",
             "legend": {"orientation": "h", "y": -0.2},
+            **layout,
         }
     )
 
 
-def _line(figure: go.Figure, name: str, x: np.ndarray, y: np.ndarray, value: str) -> None:
-    dash = "dot" if name == "majority_class" else "solid"
-    figure.add_scatter(
-        x=x,
-        y=y,
-        name=f"{MODELS[name]}, {value}",
-        mode="lines",
-        line={"color": COLORS[name], "dash": dash},
-    )
+def _add_curve(figure: go.Figure, model: str, value: str, **trace: Any) -> None:
+    name, dash = f"{MODELS[model]}, {value}", "dot" if model == "majority_class" else "solid"
+    figure.add_scatter(name=name, mode="lines", line_color=COLORS[model], line_dash=dash, **trace)
 
 
 def _mark(figure: go.Figure, x: float, text: str) -> go.Figure:
-    return figure.add_vline(x=x, line_dash="dot", line_color="#777777", annotation_text=text)
-
-
-def _square(figure: go.Figure) -> go.Figure:
-    """Show both axes from 0 to 1."""
-    return figure.update_layout(xaxis_range=[-0.01, 1.01], yaxis_range=[-0.01, 1.02])
+    return figure.add_vline(x=x, line_dash="dot", line_color=GREY, annotation_text=text)

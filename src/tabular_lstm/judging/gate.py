@@ -4,7 +4,7 @@ A candidate is promoted when it is shown not to be worse than a champion by more
 non-inferiority test: few rows make it hard to be promoted, never easy.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -34,17 +34,14 @@ def check_data(
     promotion: Promotion,
     validation: Validation,
 ) -> DataCheck:
-    """Compare the data with what the champion was trained on.
+    """Compare the data with what the champion that serves, the first, was trained on.
 
-    Args:
-        data_summary: Of this run.
-        champions: The one that serves first; none are fine.
-        promotion: Limits; with `start_over` the champion does not count.
-        validation: Limit of the quarantined share.
+    With no champion or with `start_over`, the quarantined share alone counts.
     """
     now, limit = data_summary, validation.max_quarantined_fraction
     before = champions[0].data if champions and not promotion.start_over else None
     share = now.quarantined_rows / now.rows
+    # What is said, what was expected where that is beyond its limit, and the limit's name.
     facts = [
         (
             f"{_percent(share)} of {now.rows} rows quarantined",
@@ -52,17 +49,13 @@ def check_data(
             "validation.max_quarantined_fraction",
         )
     ]
-    other, compared = "", {}
+    other = ""
     if before is not None:
         facts += _beside_champion(now, before, promotion)
-        new = sorted({*now.features} - {*before.features})
-        gone = sorted({*before.features} - {*now.features})
-        other = _other_rows(now, before, new, gone)
-        ratio = now.valid_rows / before.valid_rows
-        compared = {"row_ratio": ratio, "new_features": new, "gone_features": gone}
+        other = _other_rows(now, before)
     faults = [f"{fact} ({expected})" for fact, expected, _ in facts if expected]
-    limits = [parameter for _, expected, parameter in facts if expected]
-    ways = [f"widen {' and '.join(limits)}"] if limits else []
+    limits = " and ".join(parameter for _, expected, parameter in facts if expected)
+    ways = [f"widen {limits}"] if limits else []
     if other:
         faults.append(other)
         ways.append(START_OVER)
@@ -74,15 +67,16 @@ def check_data(
         )
     elif before is not None:
         sentence += ", the same features"
-    return DataCheck(passed=not faults, sentence=sentence, quarantined_fraction=share, **compared)
+    return DataCheck(passed=not faults, sentence=sentence, quarantined_fraction=share)
 
 
 def _beside_champion(
     now: DataSummary, before: DataSummary, promotion: Promotion
 ) -> list[tuple[str, str, str]]:
-    """Give facts, what was expected of each that is beyond its limit, and the limit's name."""
+    """Give the facts about rows and labels beside the champion's."""
     ratio, (low, high) = now.valid_rows / before.valid_rows, promotion.row_ratio
-    change, limit = now.label_share - before.label_share, promotion.max_label_share_change
+    change, limit = abs(now.label_share - before.label_share), promotion.max_label_share_change
+    now_share, its_share = _percent(now.label_share), _percent(before.label_share)
     return [
         (
             f"{now.valid_rows} valid rows, {ratio:.2f} times the champion's {before.valid_rows}",
@@ -90,21 +84,19 @@ def _beside_champion(
             "promotion.row_ratio",
         ),
         (
-            f"{_percent(now.label_share)} positive against the champion's "
-            f"{_percent(before.label_share)}",
-            ""
-            if abs(change) <= limit
-            else f"expected at most {100 * limit:g} points of difference",
+            f"{now_share} positive against the champion's {its_share}",
+            "" if change <= limit else f"expected at most {100 * limit:g} points of difference",
             "promotion.max_label_share_change",
         ),
     ]
 
 
-def _other_rows(now: DataSummary, before: DataSummary, new: list[str], gone: list[str]) -> str:
+def _other_rows(now: DataSummary, before: DataSummary) -> str:
     """Say why the champion cannot score these test rows, or may have been trained on them."""
-    if new or gone:
-        kinds = {"new": new, "gone": gone}
-        listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names)
+    features, old_features = {*now.features}, {*before.features}
+    kinds = {"new": sorted(features - old_features), "gone": sorted(old_features - features)}
+    listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names)
+    if listed:
         return f"other features than the champion's ({listed})"
     names = {*now.split, *before.split}
     changed = sorted(n for n in names if now.split.get(n) != before.split.get(n))
@@ -117,12 +109,7 @@ def _other_rows(now: DataSummary, before: DataSummary, new: list[str], gone: lis
 
 
 def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
-    """Ask for more than the majority class gives, and no clear loss to logistic regression.
-
-    Args:
-        judged: The candidate and the baselines.
-        promotion: Gives the confidence.
-    """
+    """Ask for more than the majority class gives, and no clear loss to logistic regression."""
     floor, linear = (
         judged.compare(CANDIDATE, baseline, promotion.confidence)
         for baseline in ("majority_class", "logistic_regression")
@@ -162,53 +149,42 @@ def check_champions(
     """Ask for no loss against the champion, nor against the best of the kept champions.
 
     The best is chosen for each metric, so that losses within the tolerance do not add up while the
-    champions are kept.
-
-    Args:
-        judged: The candidate and, by run id, the champions that it is compared with.
-        champions: The one that serves first; none are fine.
-        promotion: Confidence and tolerance; with `start_over` the champion does not count.
+    champions are kept. With `start_over` the champion that serves, the first, need not be compared.
     """
-    tolerance, rows = promotion.tolerance, len(judged.labels)
+    tolerance, serving = promotion.tolerance, champions[0].run_id if champions else None
     not_compared = {c.run_id: c.not_compared for c in champions if c.not_compared is not None}
     compared = {
         champion.run_id: judged.compare(CANDIDATE, champion.run_id, promotion.confidence)
         for champion in champions
         if champion.not_compared is None
     }
-    serving = champions[0].run_id if champions else None
-    faults, facts, best = [], [], {}
+    best = {
+        metric: min(compared, key=lambda run: sign * getattr(judged.metrics[run], metric))
+        for metric, sign in WORSE.items()
+        if compared
+    }
     # Each model that the candidate must not lose to, and the differences from it that count.
-    rivals: list[tuple[str, dict[str, Difference]]] = []
-    if serving is None:
-        facts.append("there was no champion to compare with")
-    elif serving in compared:
+    rivals = [
+        (f"the best of the kept champions, {run},", {metric: compared[run].by_metric()[metric]})
+        for metric, run in best.items()
+        if run != serving
+    ]
+    faults, facts = [], ["there was no champion to compare with"]
+    if serving in compared:
         differences = compared[serving].by_metric()
-        rivals.append((f"the champion {serving}", differences))
-        facts.append(f"not worse than the champion {serving} ({_said(differences)})")
+        rivals.insert(0, (f"the champion {serving}", differences))
+        facts = [f"not worse than the champion {serving} ({_said(differences)})"]
         facts += [f"not compared with {run}: {why}" for run, why in not_compared.items()]
-    else:
-        why = f"not compared with the champion {serving}: {not_compared[serving]}"
-        if promotion.start_over:
-            facts.append(why)
-        else:
-            faults.append(f"{why}; {START_OVER}")
-    for metric, sign in WORSE.items() if compared else ():
-        run = min(compared, key=lambda run: sign * getattr(judged.metrics[run], metric))
-        best[metric] = run
-        if run != serving:
-            of_best = {metric: compared[run].by_metric()[metric]}
-            rivals.append((f"the best of the kept champions, {run},", of_best))
+    elif serving:
+        facts = [f"not compared with the champion {serving}: {not_compared[serving]}"]
+        faults = [] if promotion.start_over else [f"{facts[0]}; {START_OVER}"]
     lost = [(rival, beyond) for rival, d in rivals if (beyond := not_shown(d, tolerance))]
-    faults += [_loss(beyond, tolerance, rival, rows) for rival, beyond in lost]
+    faults += [_loss(beyond, tolerance, rival, len(judged.labels)) for rival, beyond in lost]
     return ChampionCheck(
         passed=not faults,
         sentence="; ".join(faults or facts),
-        rows=rows,
-        tolerance=tolerance,
         compared=compared,
         best=best,
-        not_compared=not_compared,
         seen_worse=any(_seen(beyond, tolerance) for _, beyond in lost),
     )
 
@@ -238,13 +214,13 @@ def check_artifact(golden_rows: pd.DataFrame, golden_predictions: np.ndarray) ->
     )
 
 
-def outcome(checks: Iterable[Check]) -> tuple[bool, str]:
+def outcome(checks: Collection[Check]) -> tuple[bool, str]:
     """Decide: promoted or not, and why in one sentence, by the first check that failed."""
-    by_name = {check.name: check for check in checks}
-    for check in by_name.values():
+    for check in checks:
         if not check.passed:
             return False, check.sentence
-    return True, f"{by_name['champion'].sentence}; {by_name['floor'].sentence}"
+    _, floor, champion, _ = checks
+    return True, f"{champion.sentence}; {floor.sentence}"
 
 
 def not_shown(differences: Mapping[str, Difference], tolerance: Tolerance) -> dict[str, Difference]:

@@ -117,27 +117,15 @@ def bootstrap(
         For each model, an array of shape (resamples,) for accuracy, roc_auc and log_loss. AUC
         is NaN where a resample holds one class only.
     """
-    hits = {name: (p >= thresholds[name]) == labels for name, p in probabilities.items()}
-    losses = {
-        name: -np.log(np.clip(np.where(labels == 1, p, 1 - p), np.finfo(float).eps, None))
-        for name, p in probabilities.items()
-    }
     blocks = [
-        {
-            name: {
-                "accuracy": counts @ hits[name] / len(labels),
-                "roc_auc": _weighted_auc(labels, p, counts),
-                "log_loss": counts @ losses[name] / len(labels),
-            }
-            for name, p in probabilities.items()
-        }
+        [_weighted(labels, p, thresholds[name], counts) for name, p in probabilities.items()]
         for counts in _resample_counts(len(labels), resamples, seed)
     ]
+    # (models, metrics, resamples)
+    measured = np.concatenate(blocks, axis=2)
     return {
-        name: {
-            metric: np.concatenate([b[name][metric] for b in blocks]) for metric in INTERVAL_METRICS
-        }
-        for name in probabilities
+        name: dict(zip(INTERVAL_METRICS, values, strict=True))
+        for name, values in zip(probabilities, measured, strict=True)
     }
 
 
@@ -163,7 +151,7 @@ def permutation_importance(
         predict: From sequences (rows, steps, features_per_step) to probabilities (rows,); called
             once for each feature, with `repeats` times the rows.
         sequences: Features in slot order.
-        labels: Of the sequences.
+        labels: (rows,).
         features: Names of the slots; padded slots have none.
         repeats: Shuffles of each feature.
         seed: Of the shuffles.
@@ -193,6 +181,17 @@ def _resample_counts(rows: int, resamples: int, seed: int) -> Iterator[np.ndarra
         size = min(block, resamples - start)
         drawn = rng.integers(rows, size=(size, rows)) + np.arange(size)[:, None] * rows
         yield np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows)
+
+
+def _weighted(
+    labels: np.ndarray, probabilities: np.ndarray, threshold: float, counts: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Give each of `INTERVAL_METRICS` on each resample."""
+    of_class = np.where(labels == 1, probabilities, 1 - probabilities)
+    losses = -np.log(np.clip(of_class, np.finfo(float).eps, None))
+    hits = (probabilities >= threshold) == labels
+    auc = _weighted_auc(labels, probabilities, counts)
+    return counts @ hits / len(labels), auc, counts @ losses / len(labels)
 
 
 def _weighted_auc(labels: np.ndarray, probabilities: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The verdict: the candidate beside each baseline, in sentences."""
 
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.metrics import interval
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
 
 ROC_AUC, ACCURACY, LOG_LOSS = METRICS["roc_auc"], METRICS["accuracy"], METRICS["log_loss"]
@@ -31,7 +32,8 @@ def compare_with_baselines(judged: Judged, evaluated_on: str) -> list[str]:
 
 def _sentence(judged: Judged, name: str) -> str:
     candidate, baseline = judged.metrics[CANDIDATE], judged.metrics[name]
-    difference, (low, high) = judged.minus(CANDIDATE, name, "roc_auc")
+    difference, resampled = judged.minus(CANDIDATE, name, "roc_auc")
+    low, high = interval(resampled)
     other = f"{'the ' if name == 'majority_class' else ''}{MODELS[name]}"
     beginning = (
         f"The candidate beats {other}"

@@ -72,25 +72,7 @@ def page(
         quarantined_count=len(quarantined_rows),
         parameters=yaml.safe_dump(decision.parameters, sort_keys=False, allow_unicode=True),
         titles={name: figure.layout.title.text for name, figure in drawn.items()},
-        figures={name: _json(figure) for name, figure in drawn.items()},
+        # Plotly's JSON leaves no `<` that could end its script element.
+        figures={name: figure.to_json() for name, figure in drawn.items()},
         plotly_js=get_plotlyjs(),
     )
-
-
-def _json(figure: go.Figure) -> str:
-    """Write a figure as plotly's JSON, where no `<` is left that could end its script element.
-
-    Without its title, which the page says itself: plotly would cut it off on a narrow screen.
-    """
-    shown = go.Figure(figure).update_layout(
-        title=None,
-        font={"family": "system-ui, sans-serif", "color": "#1f2328"},
-        margin={"t": 32, "r": 16, "b": 48, "l": 16},
-        # Else a finger that scrolls the page would zoom the figure.
-        dragmode=False,
-    )
-    shown.update_yaxes(automargin=True, ticklabelstandoff=6)
-    # Above the plot, where a label fits wherever its line stands.
-    shown.update_annotations(xanchor="auto", yanchor="bottom")
-    text: str = shown.to_json()
-    return text

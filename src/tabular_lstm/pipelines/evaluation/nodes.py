@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.metrics import INTERVAL_METRICS, permutation_importance
+from tabular_lstm.judging.metrics import INTERVAL_METRICS, interval, permutation_importance
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Evaluation, Network
 from tabular_lstm.rows.schema import Schema, fingerprint
@@ -91,7 +91,7 @@ def evaluate(
     models = candidate_predictions[[CANDIDATE]].join(baseline_predictions)
     return Judged.of(
         candidate_predictions["label"].to_numpy(),
-        {str(name): models[name].to_numpy() for name in models},
+        {str(name): p.to_numpy() for name, p in models.items()},
         {CANDIDATE: history["decision_threshold"], **baseline_thresholds},
         evaluation,
     )
@@ -145,8 +145,8 @@ def assemble_metrics(
     for name, baseline in measured.items():
         differences = {m: judged.minus(CANDIDATE, name, m) for m in INTERVAL_METRICS}
         baseline["network_minus_baseline"] = {
-            metric: {"difference": difference, "interval": list(interval)}
-            for metric, (difference, interval) in differences.items()
+            metric: {"difference": difference, "interval": list(interval(resampled))}
+            for metric, (difference, resampled) in differences.items()
         }
     return {
         "run_id": run_id,
