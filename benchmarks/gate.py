@@ -100,7 +100,7 @@ def judge(
 ) -> Judged:
     """Measure networks on the same rows as a run does; `seed` is that of the resamples."""
     evaluation = EVALUATION.model_copy(update={"seed": seed})
-    return Judged.of(labels, probabilities, thresholds, evaluation)
+    return Judged(labels).with_models(probabilities, thresholds, evaluation)
 
 
 def promoted(judged: Judged, champion: str) -> dict[str, dict[str, bool]]:
@@ -111,7 +111,7 @@ def promoted(judged: Judged, champion: str) -> dict[str, dict[str, bool]]:
         if name == champion:
             continue
         compared = judged.compare(name, champion, PROMOTION.confidence)
-        beyond = gate.not_shown(compared.by_metric(), PROMOTION.tolerance)
+        beyond = gate.not_within(PROMOTION.tolerance, compared.by_metric())
         decided[name] = {
             "gate": not beyond,
             "log_loss": "log_loss" not in beyond,

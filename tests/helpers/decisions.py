@@ -64,7 +64,7 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, run_id: str = "z
             ("hist_gradient_boosting", 0.5),
         )
     }
-    judged = Judged.of(labels, probabilities, dict.fromkeys(probabilities, 0.5), RESAMPLED)
+    judged = Judged(labels).with_models(probabilities, dict.fromkeys(probabilities, 0.5), RESAMPLED)
     champions = [Champion(run_id=run, sha256=run, data=DATA) for run in runs]
     promotion = Promotion()
     return decide(

@@ -7,14 +7,20 @@ import pytest
 from pydantic import ValidationError
 
 from tabular_lstm.judging.comparison import WORSE, Comparison, Difference, Judged, _bounds
-from tabular_lstm.judging.gate import not_shown
+from tabular_lstm.judging.gate import NONE, not_within
 from tabular_lstm.judging.metrics import point_metrics
 from tabular_lstm.parameters import Evaluation, Tolerance
 
 
 def judge(labels: np.ndarray, resamples: int = 1000, seed: int = 0, **models: np.ndarray) -> Judged:
     evaluation = Evaluation(bootstrap_resamples=resamples, seed=seed)
-    return Judged.of(labels, models, dict.fromkeys(models, 0.5), evaluation)
+    return Judged(labels).with_models(models, dict.fromkeys(models, 0.5), evaluation)
+
+
+def beside(judged: Judged, champion: np.ndarray, seed: int = 0) -> Judged:
+    """Judge a champion after the others."""
+    evaluation = Evaluation(bootstrap_resamples=1000, seed=seed)
+    return judged.with_models({"champion": champion}, {"champion": 0.5}, evaluation)
 
 
 def compare(
@@ -42,7 +48,7 @@ def test_a_worse_model_is_worse_on_both_sides_of_the_bounds() -> None:
     loss, auc = compared["log_loss"], compared["roc_auc"]
     assert 0 < loss.at_best < loss.difference < loss.at_worst
     assert auc.at_worst < auc.difference < auc.at_best < 0
-    assert not_shown(compared, Tolerance(log_loss=0.02, roc_auc=0.02)).keys() == WORSE.keys()
+    assert not_within(Tolerance(log_loss=0.02, roc_auc=0.02), compared).keys() == WORSE.keys()
 
 
 def test_swapping_the_models_swaps_the_bounds() -> None:
@@ -59,7 +65,7 @@ def test_the_same_predictions_differ_by_nothing() -> None:
     compared = compare(labels, p, p)
     for numbers in compared.values():
         assert set(numbers.model_dump().values()) == {0}
-    assert not not_shown(compared, Tolerance(log_loss=0, roc_auc=0))
+    assert not not_within(NONE, compared)
 
 
 def test_more_confidence_asks_for_more_and_more_rows_show_more() -> None:
@@ -126,7 +132,7 @@ def test_models_judged_later_have_the_numbers_of_models_judged_together() -> Non
     models["champion"][7] = np.nan
     together = judge(labels, **models)
     first = judge(labels, candidate=models["candidate"], baseline=models["baseline"])
-    one_by_one = first.and_these(judge(labels, champion=models["champion"]))
+    one_by_one = beside(first, models["champion"])
 
     assert one_by_one.metrics == together.metrics
     assert one_by_one.without_probability == together.without_probability
@@ -145,7 +151,7 @@ def test_models_judged_later_have_the_numbers_of_models_judged_together() -> Non
 def test_models_judged_on_other_resamples_have_other_numbers() -> None:
     labels, p = rows(200)
     first, other = judge(labels, candidate=p), blurred(p, 0.2)
-    same, differing = (first.and_these(judge(labels, seed=s, champion=other)) for s in (0, 1))
+    same, differing = (beside(first, other, seed) for seed in (0, 1))
     assert same.compare("candidate", "champion", 0.9) != differing.compare(
         "candidate", "champion", 0.9
     )

@@ -1,13 +1,17 @@
 """Each figure holds the data that it claims to show."""
 
+from dataclasses import replace
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 from sklearn import metrics as sk
 
 from tabular_lstm.judging import figures
+from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.metrics import ConfusionMatrix, point_metrics
 from tabular_lstm.judging.names import MODELS
+from tabular_lstm.parameters import Evaluation
 
 LABELS = np.array([0, 0, 1, 1, 0, 1])
 PREDICTIONS = {
@@ -16,6 +20,9 @@ PREDICTIONS = {
     "logistic_regression": np.array([0.2, 0.3, 0.8, 0.7, 0.4, 0.6]),
     "hist_gradient_boosting": np.array([0.9, 0.1, 0.2, 0.8, 0.5, 0.5]),
 }
+JUDGED = Judged(LABELS).with_models(
+    PREDICTIONS, dict.fromkeys(PREDICTIONS, 0.35), Evaluation(bootstrap_resamples=100)
+)
 
 
 def trace(figure: go.Figure, name: str) -> go.Scatter:
@@ -53,7 +60,7 @@ def test_learning_curve_of_one_network_without_held_out_rows() -> None:
 
 
 def test_roc_has_a_curve_of_every_model() -> None:
-    figure = figures.roc_curve(LABELS, PREDICTIONS)
+    figure = figures.roc_curve(JUDGED)
     assert len(figure.data) == 4
     for model, probabilities in PREDICTIONS.items():
         curve = trace(figure, MODELS[model])
@@ -65,7 +72,7 @@ def test_roc_has_a_curve_of_every_model() -> None:
 
 
 def test_precision_recall_has_a_curve_of_every_model() -> None:
-    figure = figures.precision_recall_curve(LABELS, PREDICTIONS)
+    figure = figures.precision_recall_curve(JUDGED)
     assert len(figure.data) == 4
     for model, probabilities in PREDICTIONS.items():
         curve = trace(figure, MODELS[model])
@@ -76,7 +83,7 @@ def test_precision_recall_has_a_curve_of_every_model() -> None:
 
 
 def test_calibration_has_the_bins_of_every_model_beside_the_perfect_line() -> None:
-    figure = figures.calibration_curve(LABELS, PREDICTIONS)
+    figure = figures.calibration_curve(JUDGED)
     assert len(figure.data) == 5
     perfect = trace(figure, "perfect")
     assert list(perfect.x) == list(perfect.y) == [0, 1]
@@ -92,9 +99,9 @@ def test_calibration_has_the_bins_of_every_model_beside_the_perfect_line() -> No
 
 def test_each_model_keeps_its_color() -> None:
     drawn = (
-        figures.roc_curve(LABELS, PREDICTIONS),
-        figures.precision_recall_curve(LABELS, PREDICTIONS),
-        figures.calibration_curve(LABELS, PREDICTIONS),
+        figures.roc_curve(JUDGED),
+        figures.precision_recall_curve(JUDGED),
+        figures.calibration_curve(JUDGED),
     )
     for model in PREDICTIONS:
         for figure in drawn[:2]:
@@ -108,7 +115,9 @@ def test_confusion_matrix_has_actual_classes_in_rows_and_predicted_in_columns() 
     counts = ConfusionMatrix(
         true_negatives=50, false_positives=7, false_negatives=11, true_positives=32
     )
-    figure = figures.confusion_matrix(counts, {0: "well", 1: "sick"})
+    metrics = JUDGED.metrics["candidate"].model_copy(update={"confusion_matrix": counts})
+    judged = replace(JUDGED, metrics={"candidate": metrics})
+    figure = figures.confusion_matrix(judged, {0: "well", 1: "sick"})
     (heatmap,) = figure.data
     cells = {
         (actual, predicted): heatmap.z[row][column]
@@ -141,9 +150,7 @@ def test_most_important_feature_stands_on_top() -> None:
 
 
 def test_score_distribution_holds_the_rows_of_both_classes() -> None:
-    figure = figures.score_distribution(
-        LABELS, PREDICTIONS["candidate"], 0.35, {0: "well", 1: "sick"}
-    )
+    figure = figures.score_distribution(JUDGED, {0: "well", 1: "sick"})
     assert len(figure.data) == 2
     for name, probabilities in {
         "class well": [0.1, 0.6, 0.3],
@@ -160,7 +167,7 @@ def test_score_distribution_holds_the_rows_of_both_classes() -> None:
 
 
 def test_every_probability_falls_into_a_bar() -> None:
-    figure = figures.score_distribution(LABELS, PREDICTIONS["candidate"], 0.5, {0: "no", 1: "yes"})
+    figure = figures.score_distribution(JUDGED, {0: "no", 1: "yes"})
     for bars in figure.data:
         assert sum(bars.y) == pytest.approx(1)
         assert min(bars.x) - bars.width / 2 >= -1e-9

@@ -90,7 +90,7 @@ def told(
 
 
 def test_a_bound_that_is_no_number_rules_nothing_out() -> None:
-    assert gate.not_shown(UNKNOWN.by_metric(), TOLERANCE) == UNKNOWN.by_metric()
+    assert gate.not_within(TOLERANCE, UNKNOWN.by_metric()) == UNKNOWN.by_metric()
     assert not check_floor(UNKNOWN, EQUAL).passed
     assert not check_floor(BETTER, UNKNOWN).passed
     assert not check_champions({"b": UNKNOWN}).passed

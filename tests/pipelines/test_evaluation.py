@@ -246,7 +246,7 @@ def importance_of(
 ) -> dict[str, dict[str, float]]:
     evaluation = EVALUATION.model_copy(update={"importance_rows": rows})
     candidate = candidate_of([0, 0, 3, 0])
-    judged = Judged(labels.to_numpy(), {}, {}, {}, {})
+    judged = Judged(labels.to_numpy())
     return measure_importance(candidate, sequences, judged, schema_of(features), evaluation)
 
 

@@ -4,7 +4,7 @@ Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Self
 
@@ -63,47 +63,38 @@ class Judged:
     """
 
     labels: np.ndarray
-    probabilities: dict[str, np.ndarray]
-    without_probability: dict[str, int]
-    metrics: dict[str, Metrics]
-    resampled: dict[str, Resampled]
+    probabilities: dict[str, np.ndarray] = field(default_factory=dict)
+    without_probability: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, Metrics] = field(default_factory=dict)
+    resampled: dict[str, Resampled] = field(default_factory=dict)
 
-    @classmethod
-    def of(
-        cls,
-        labels: np.ndarray,
+    def with_models(
+        self,
         probabilities: Mapping[str, np.ndarray],
         thresholds: Mapping[str, float],
         evaluation: Evaluation,
     ) -> Self:
-        """Measure models, given each one's probabilities, NaN where it gives none, and threshold.
+        """Measure more models, given the probabilities and the decision threshold of each.
 
-        The same number of rows, of resamples and seed give the same resamples.
+        A probability is NaN where a model gives none. The same number of resamples and seed give
+        the same resamples each time.
         """
         # A row without a probability gets that of the wrong class: no model gains by giving none.
-        known = {n: np.where(np.isnan(p), 1 - labels, p) for n, p in probabilities.items()}
+        known = {n: np.where(np.isnan(p), 1 - self.labels, p) for n, p in probabilities.items()}
+        unknown = {name: int(np.isnan(p).sum()) for name, p in probabilities.items()}
         resampled = bootstrap(
-            labels, known, thresholds, evaluation.bootstrap_resamples, evaluation.seed
+            self.labels, known, thresholds, evaluation.bootstrap_resamples, evaluation.seed
         )
-        return cls(
-            labels,
-            known,
-            {name: int(np.isnan(p).sum()) for name, p in probabilities.items()},
-            {
-                name: point_metrics(labels, p, thresholds[name], resampled[name])
-                for name, p in known.items()
-            },
-            resampled,
-        )
-
-    def and_these(self, others: Self) -> Self:
-        """Add other models, measured on the same rows and the same resamples of them."""
+        metrics = {
+            name: point_metrics(self.labels, p, thresholds[name], resampled[name])
+            for name, p in known.items()
+        }
         return replace(
             self,
-            probabilities=self.probabilities | others.probabilities,
-            without_probability=self.without_probability | others.without_probability,
-            metrics=self.metrics | others.metrics,
-            resampled=self.resampled | others.resampled,
+            probabilities=self.probabilities | known,
+            without_probability=self.without_probability | unknown,
+            metrics=self.metrics | metrics,
+            resampled=self.resampled | resampled,
         )
 
     def minus(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:

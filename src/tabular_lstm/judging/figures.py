@@ -1,4 +1,4 @@
-"""The figures: arrays in, plotly figure out. One color to a model throughout."""
+"""The figures: what was judged in, plotly figure out. One color to a model throughout."""
 
 from typing import Any
 
@@ -6,7 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from sklearn import metrics as sk
 
-from tabular_lstm.judging.metrics import ConfusionMatrix, Metrics, calibration_bins
+from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.metrics import Metrics, calibration_bins
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS, TITLES
 
 GREY = "#777777"
@@ -18,7 +19,6 @@ COLORS = {
     "hist_gradient_boosting": "#009E73",
     "majority_class": GREY,
 }
-Predictions = dict[str, np.ndarray]
 # Both axes from 0 to 1.
 UNIT_SQUARE: Any = {"xaxis_range": [-0.01, 1.01], "yaxis_range": [-0.01, 1.02]}
 
@@ -39,34 +39,34 @@ def learning_curves(history: dict[str, Any]) -> go.Figure:
     return _mark(figure, best, f"{kept}: {best}")
 
 
-def roc_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
+def roc_curve(judged: Judged) -> go.Figure:
     """Draw the ROC curve of every model."""
     figure = _figure("roc_curve", "false positive rate", "true positive rate", **UNIT_SQUARE)
-    for name, p in predictions.items():
-        x, y, _ = sk.roc_curve(labels, p)
-        _add_curve(figure, name, f"AUC {sk.auc(x, y):.3f}", x=x, y=y)
+    for name, p in judged.probabilities.items():
+        x, y, _ = sk.roc_curve(judged.labels, p)
+        _add_curve(figure, name, f"AUC {judged.metrics[name].roc_auc:.3f}", x=x, y=y)
     return figure
 
 
-def precision_recall_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
+def precision_recall_curve(judged: Judged) -> go.Figure:
     """Draw precision against recall for every model."""
     figure = _figure("precision_recall_curve", "recall", "precision", **UNIT_SQUARE)
-    for name, p in predictions.items():
-        precision, recall, _ = sk.precision_recall_curve(labels, p)
-        mean = sk.average_precision_score(labels, p)
+    for name, p in judged.probabilities.items():
+        precision, recall, _ = sk.precision_recall_curve(judged.labels, p)
+        mean = judged.metrics[name].average_precision
         # Steps, as the average counts them: a straight line would promise points nobody can reach.
         _add_curve(figure, name, f"average {mean:.3f}", x=recall, y=precision, line_shape="hv")
     return figure
 
 
-def calibration_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure:
+def calibration_curve(judged: Judged) -> go.Figure:
     """Draw observed against predicted share of positives, in ten bins."""
     axes = "predicted probability", "observed share of positives"
     figure = _figure("calibration_curve", *axes, **UNIT_SQUARE)
     perfect = {"color": "#bbbbbb", "dash": "dot"}
     figure.add_scatter(x=[0, 1], y=[0, 1], name="perfect", mode="lines", line=perfect)
-    for name, p in predictions.items():
-        rows, predicted, observed = calibration_bins(labels, p)
+    for name, p in judged.probabilities.items():
+        rows, predicted, observed = calibration_bins(judged.labels, p)
         figure.add_scatter(
             x=predicted,
             y=observed,
@@ -78,8 +78,9 @@ def calibration_curve(labels: np.ndarray, predictions: Predictions) -> go.Figure
     return figure
 
 
-def confusion_matrix(matrix: ConfusionMatrix, classes: dict[int, str]) -> go.Figure:
-    """Draw the four counts at the decision threshold; `classes` are the names of 0 and 1."""
+def confusion_matrix(judged: Judged, classes: dict[int, str]) -> go.Figure:
+    """Draw the candidate's four counts; `classes` are the names of 0 and 1."""
+    matrix = judged.metrics[CANDIDATE].confusion_matrix
     counts = [
         [matrix.true_negatives, matrix.false_positives],
         [matrix.false_negatives, matrix.true_positives],
@@ -111,23 +112,22 @@ def importance_chart(importances: dict[str, dict[str, float]]) -> go.Figure:
     )
 
 
-def score_distribution(
-    labels: np.ndarray, probabilities: np.ndarray, decision_threshold: float, names: dict[int, str]
-) -> go.Figure:
+def score_distribution(judged: Judged, classes: dict[int, str]) -> go.Figure:
     """Draw how the candidate's probabilities spread in each class."""
+    probabilities = judged.probabilities[CANDIDATE]
     axes = "predicted probability", "share of the class's rows"
     figure = _figure("score_distribution", *axes, barmode="overlay", xaxis_range=[0, 1])
     for label, color in {0: "#E69F00", 1: "#CC79A7"}.items():
-        counts, edges = np.histogram(probabilities[labels == label], bins=20, range=(0, 1))
+        counts, edges = np.histogram(probabilities[judged.labels == label], bins=20, range=(0, 1))
         figure.add_bar(
             x=(edges[:-1] + edges[1:]) / 2,
             y=counts / counts.sum(),
             width=0.05,
-            name=f"class {names[label]}",
+            name=f"class {classes[label]}",
             marker_color=color,
             opacity=0.6,
         )
-    return _mark(figure, decision_threshold, "decision threshold")
+    return _mark(figure, judged.metrics[CANDIDATE].decision_threshold, "decision threshold")
 
 
 def intervals(models: dict[str, Metrics]) -> go.Figure:

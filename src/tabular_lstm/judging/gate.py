@@ -22,6 +22,7 @@ from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.summary import DataSummary
 
+NONE = Tolerance(log_loss=0, roc_auc=0)
 GOLDEN_TOLERANCE = 1e-6
 START_OVER = "--params promotion.start_over=true judges without the champion"
 # What a label means, whichever side its row is on.
@@ -100,12 +101,12 @@ def _other_rows(now: DataSummary, before: DataSummary) -> str:
         return f"other features than the champion's ({listed})"
     names = {*now.split, *before.split}
     changed = sorted(n for n in names if now.split.get(n) != before.split.get(n))
-    if not changed:
-        return ""
-    meant = "whose labels do not mean the same"
-    moved = "which may have been trained on rows that are now test rows"
-    why = meant if {*changed} <= CLASSES else moved
-    return f"{', '.join(changed)} changed since the champion's run, {why}"
+    why = (
+        "whose labels do not mean the same"
+        if {*changed} <= CLASSES
+        else "which may have been trained on rows that are now test rows"
+    )
+    return f"{', '.join(changed)} changed since the champion's run, {why}" if changed else ""
 
 
 def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
@@ -115,7 +116,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         for baseline in ("majority_class", "logistic_regression")
     )
     better, beside = floor.by_metric(), linear.by_metric()
-    lost = {m: d for m, d in beside.items() if not WORSE[m] * d.at_best <= 0}
+    lost = not_within(NONE, beside, "at_best")
     majority_class, logistic_regression = MODELS["majority_class"], MODELS["logistic_regression"]
     unknown, faults = judged.without_probability[CANDIDATE], []
     if unknown:
@@ -178,14 +179,14 @@ def check_champions(
     elif serving:
         facts = [f"not compared with the champion {serving}: {not_compared[serving]}"]
         faults = [] if promotion.start_over else [f"{facts[0]}; {START_OVER}"]
-    lost = [(rival, beyond) for rival, d in rivals if (beyond := not_shown(d, tolerance))]
+    lost = [(rival, beyond) for rival, d in rivals if (beyond := not_within(tolerance, d))]
     faults += [_loss(beyond, tolerance, rival, len(judged.labels)) for rival, beyond in lost]
     return ChampionCheck(
         passed=not faults,
         sentence="; ".join(faults or facts),
         compared=compared,
         best=best,
-        seen_worse=any(_seen(beyond, tolerance) for _, beyond in lost),
+        seen_worse=any(not_within(tolerance, beyond, "difference") for _, beyond in lost),
     )
 
 
@@ -223,33 +224,29 @@ def outcome(checks: Collection[Check]) -> tuple[bool, str]:
     return True, f"{champion.sentence}; {floor.sentence}"
 
 
-def not_shown(differences: Mapping[str, Difference], tolerance: Tolerance) -> dict[str, Difference]:
-    """Take the metrics in which the candidate may be worse by more than the tolerance.
+def not_within(
+    tolerance: Tolerance, differences: Mapping[str, Difference], bound: str = "at_worst"
+) -> dict[str, Difference]:
+    """Take the metrics whose difference, at that bound, is worse by more than the tolerance.
 
     A bound that is NaN rules nothing out.
     """
     return {
         metric: difference
         for metric, difference in differences.items()
-        if not WORSE[metric] * difference.at_worst <= getattr(tolerance, metric)
+        if not WORSE[metric] * getattr(difference, bound) <= getattr(tolerance, metric)
     }
 
 
 def _loss(beyond: Mapping[str, Difference], tolerance: Tolerance, other: str, rows: int) -> str:
-    """Say of which kind a loss is: seen, or only not ruled out by so few rows."""
+    """Say of which kind a loss is: seen on these rows, or only not ruled out by so few."""
+    seen = not_within(tolerance, beyond, "difference")
+    few = "" if seen else f"{rows} test rows cannot rule out that "
     allowed = ", ".join(f"{METRICS[m]} {getattr(tolerance, m):g}" for m in beyond)
-    kind = (
-        f"the candidate is worse than {other} by more than the tolerance"
-        if _seen(beyond, tolerance)
-        else f"{rows} test rows cannot rule out that the candidate is worse than {other} by more "
-        "than the tolerance"
+    return (
+        f"{few}the candidate is worse than {other} by more than the tolerance "
+        f"({allowed}): {_said(beyond)}"
     )
-    return f"{kind} ({allowed}): {_said(beyond)}"
-
-
-def _seen(beyond: Mapping[str, Difference], tolerance: Tolerance) -> bool:
-    """Tell a loss beyond the tolerance on these rows from one that they only do not rule out."""
-    return any(WORSE[m] * d.difference > getattr(tolerance, m) for m, d in beyond.items())
 
 
 def _said(differences: Mapping[str, Difference], bound: str = "at_worst") -> str:

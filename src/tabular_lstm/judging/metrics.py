@@ -33,6 +33,9 @@ class Metrics(Frozen):
         average_precision: Area under the curve of precision against recall.
         log_loss: In nats.
         brier_score: Mean squared error of the probabilities.
+        expected_calibration_error: Average gap between predicted and observed share of positives
+            over ten equal-width bins, weighted by their rows. Source: Naeini, Cooper and
+            Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
         decision_threshold: Probability from which a row is called positive.
         interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
     """
@@ -56,6 +59,7 @@ def point_metrics(
 ) -> Metrics:
     """Measure one model on one set of rows, with intervals if it was measured on resamples."""
     decided = probabilities >= decision_threshold
+    rows, predicted, observed = calibration_bins(labels, probabilities)
     (tn, fp), (fn, tp) = sk.confusion_matrix(labels, decided, labels=[0, 1]).tolist()
     return Metrics(
         accuracy=float(np.mean(decided == labels)),
@@ -63,7 +67,7 @@ def point_metrics(
         average_precision=float(sk.average_precision_score(labels, probabilities)),
         log_loss=float(sk.log_loss(labels, probabilities, labels=[0, 1])),
         brier_score=float(np.mean((probabilities - labels) ** 2)),
-        expected_calibration_error=expected_calibration_error(labels, probabilities),
+        expected_calibration_error=float(np.sum(rows * np.abs(predicted - observed)) / len(labels)),
         confusion_matrix=ConfusionMatrix(
             true_negatives=tn, false_positives=fp, false_negatives=fn, true_positives=tp
         ),
@@ -72,27 +76,12 @@ def point_metrics(
     )
 
 
-def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Average gap between predicted and observed share of positives over ten equal-width bins.
-
-    Weighted by the rows of each bin. Source: Naeini, Cooper and Hauskrecht, "Obtaining Well
-    Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
-
-    Examples:
-        >>> expected_calibration_error(np.array([0, 1]), np.array([0.25, 0.75]))
-        0.25
-    """
-    rows, predicted, observed = calibration_bins(labels, probabilities)
-    return float(np.sum(rows * np.abs(predicted - observed)) / len(labels))
-
-
 def calibration_bins(
     labels: np.ndarray, probabilities: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give rows, mean probability and share of positives of each of ten equal-width bins.
 
-    Returns:
-        Three arrays of shape (bins that have rows,), by rising probability.
+    Three arrays of shape (bins that have rows,), by rising probability.
     """
     bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     rows = np.bincount(bins, minlength=CALIBRATION_BINS)
@@ -152,7 +141,7 @@ def permutation_importance(
             once for each feature, with `repeats` times the rows.
         sequences: Features in slot order.
         labels: (rows,).
-        features: Names of the slots; padded slots have none.
+        features: Names of the slots in their order; padded slots have none.
         repeats: Shuffles of each feature.
         seed: Of the shuffles.
 

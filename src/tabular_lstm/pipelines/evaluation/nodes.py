@@ -89,8 +89,7 @@ def evaluate(
 ) -> Judged:
     """Measure the candidate and the baselines on the same rows and the same resamples of them."""
     models = candidate_predictions[[CANDIDATE]].join(baseline_predictions)
-    return Judged.of(
-        candidate_predictions["label"].to_numpy(),
+    return Judged(candidate_predictions["label"].to_numpy()).with_models(
         {str(name): p.to_numpy() for name, p in models.items()},
         {CANDIDATE: history["decision_threshold"], **baseline_thresholds},
         evaluation,
@@ -171,19 +170,15 @@ def draw_figures(
     evaluated_on: str,
 ) -> tuple[go.Figure, ...]:
     """Draw the figures, in the order of `names.FIGURES`."""
-    labels, predictions = judged.labels, judged.probabilities
-    metrics = judged.metrics[CANDIDATE]
     classes = {0: str(schema.negative_class), 1: str(schema.positive_class)}
     drawn = (
-        figures.roc_curve(labels, predictions),
-        figures.precision_recall_curve(labels, predictions),
-        figures.calibration_curve(labels, predictions),
-        figures.confusion_matrix(metrics.confusion_matrix, classes),
+        figures.roc_curve(judged),
+        figures.precision_recall_curve(judged),
+        figures.calibration_curve(judged),
+        figures.confusion_matrix(judged, classes),
         figures.importance_chart(permutation_importance),
-        figures.score_distribution(
-            labels, predictions[CANDIDATE], metrics.decision_threshold, classes
-        ),
+        figures.score_distribution(judged, classes),
     )
     for figure in drawn:
-        figure.layout.title.text += f", {len(labels)} {evaluated_on} rows"
+        figure.layout.title.text += f", {len(judged.labels)} {evaluated_on} rows"
     return (figures.learning_curves(history), *drawn)

@@ -128,13 +128,8 @@ def judge_champions(
     """
     if not champion_thresholds:
         return judged
-    champions = Judged.of(
-        judged.labels,
-        {run: champion_predictions[run].to_numpy() for run in champion_thresholds},
-        champion_thresholds,
-        evaluation,
-    )
-    return judged.and_these(champions)
+    probabilities = {run: champion_predictions[run].to_numpy() for run in champion_thresholds}
+    return judged.with_models(probabilities, champion_thresholds, evaluation)
 
 
 def decide(
