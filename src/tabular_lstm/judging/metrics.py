@@ -103,8 +103,8 @@ def bootstrap(
     The difference of two models' arrays is a paired bootstrap of their difference.
 
     Returns:
-        For each model, an array of shape (resamples,) for accuracy, roc_auc and log_loss. AUC
-        is NaN where a resample holds one class only.
+        For each model and each of `INTERVAL_METRICS`, an array of shape (resamples,). ROC AUC is
+        NaN where a resample holds one class only.
     """
     blocks = [
         [_weighted(labels, p, thresholds[name], counts) for name, p in probabilities.items()]
@@ -139,9 +139,9 @@ def permutation_importance(
     Args:
         predict: From sequences (rows, steps, features_per_step) to probabilities (rows,); called
             once for each feature, with `repeats` times the rows.
-        sequences: Features in slot order.
+        sequences: (rows, steps, features_per_step).
         labels: (rows,).
-        features: Names of the slots in their order; padded slots have none.
+        features: Names of the slots, in their order; padded slots have none.
         repeats: Shuffles of each feature.
         seed: Of the shuffles.
 

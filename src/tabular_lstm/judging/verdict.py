@@ -10,11 +10,8 @@ ROC_AUC, ACCURACY, LOG_LOSS = METRICS["roc_auc"], METRICS["accuracy"], METRICS["
 def compare_with_baselines(judged: Judged, evaluated_on: str) -> list[str]:
     """Say in one sentence for each baseline whether the candidate beats it, and by how much.
 
-    A logistic regression that does better is what a reader must hear first.
-
-    Args:
-        judged: The candidate and the baselines.
-        evaluated_on: `test` or `train`, the side of the rows.
+    A logistic regression that does better is what a reader must hear first. `evaluated_on` is
+    `test` or `train`, the side of the rows.
     """
     metrics = judged.metrics[CANDIDATE]
     sentences = {name: _sentence(judged, name) for name in judged.metrics if name != CANDIDATE}
