@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -21,8 +22,6 @@ from tabular_lstm.serving.store import Store
 
 logger = logging.getLogger(__name__)
 
-LABEL = "label"
-OF_TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience")
 # What scikit-learn checks of an array: text and NaN may be in it, infinite numbers may not.
 CHECKED: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
 
@@ -55,8 +54,6 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes_: The two labels, sorted; the second is the positive class.
         network_: The trained `LSTMEnsemble`.
         history_: Of the training, see `tabular_lstm.network.fit.train`; not there after `load`.
-        n_features_in_: Columns seen in `fit`.
-        feature_names_in_: Their names, if `fit` saw a frame.
 
     Examples:
         >>> rows = pd.DataFrame({"size": range(40), "color": ["red", "blue"] * 20})
@@ -122,7 +119,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             categorical=categorical,
             missing={},
             reshaping=reshaping,
-            label=LABEL,
+            label="label",
             classes=tuple(self.classes_.tolist()),
         )
         # Here, because importing TensorFlow takes seconds.
@@ -150,10 +147,9 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: A column is missing or there twice, or a value is not a number.
         """
         check_is_fitted(self)
-        rows = self._rows(X)
         from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
-        positive = predict(self.network_, to_sequences(rows, self.network_.schema))
+        positive = predict(self.network_, to_sequences(self._rows(X), self.network_.schema))
         return np.column_stack([1 - positive, positive])
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -192,11 +188,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_network(cls, network: Any) -> Self:
-        """Make a fitted estimator of a trained network.
-
-        Args:
-            network: A trained `LSTMEnsemble`, such as the `candidate` of a run.
-        """
+        """Make a fitted estimator of a trained `LSTMEnsemble`, such as the candidate of a run."""
         training = Training.model_validate(network.training)
         options, costs = network.options, training.objective.costs
         model = cls(
@@ -207,7 +199,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             objective=training.objective.kind,
             costs=(costs.false_positive, costs.false_negative),
             random_state=training.seed,
-            **{name: getattr(training, name) for name in OF_TRAINING},
+            **training.model_dump(exclude={"objective", "seed"}),
         )
         model.network_, schema = network, network.schema
         model.classes_ = np.array([schema.negative_class, schema.positive_class])
@@ -220,40 +212,31 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Say what the estimator takes."""
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
+        takes = tags.input_tags
+        takes.allow_nan = takes.categorical = takes.string = True
         return tags
 
     def _parameters(self) -> tuple[Reshaping, Network, Training]:
         """Check the arguments as the pipeline's parameters are checked."""
-        params = self.get_params().items()
         # A grid's numbers of NumPy become Python's.
-        given: dict[str, Any] = {
-            name: np.asarray(value).tolist() for name, value in params if name != "random_state"
-        }
-        seed = self.random_state
-        if not isinstance(seed, int | np.integer):
-            seed = check_random_state(seed).randint(2**31)
-
+        given = {name: np.asarray(value).tolist() for name, value in self.get_params().items()}
         if np.shape(given["costs"]) != (2,):
             raise ValueError(
                 f"costs = {given['costs']!r}: expected what a false positive and what a false "
                 "negative cost."
             )
         costs = dict(zip(("false_positive", "false_negative"), given["costs"], strict=True))
-        objective = {"kind": given["objective"], "costs": costs}
+        given["objective"] = {"kind": given["objective"], "costs": costs}
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(2**31)
+        given["seed"] = int(seed)
 
-        def chosen(*names: str) -> dict[str, Any]:
-            return {name: given[name] for name in names}
+        def chosen(block: type[BaseModel]) -> Any:
+            names = block.model_fields.keys() & given.keys()
+            return block.model_validate({name: given[name] for name in names})
 
-        return (
-            Reshaping.model_validate(chosen("features_per_step")),
-            Network(ensemble=Ensemble.model_validate(chosen("members", "units", "dropout"))),
-            Training.model_validate(
-                chosen(*OF_TRAINING) | {"objective": objective, "seed": int(seed)}
-            ),
-        )
+        return chosen(Reshaping), Network(ensemble=chosen(Ensemble)), chosen(Training)
 
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
         """Check X and y as scikit-learn does, and give X as a frame."""
@@ -277,23 +260,21 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         named = features != _array_names(len(features))
         if isinstance(X, pd.DataFrame) and len(X) and (named or {*features} <= {*map(str, X)}):
             return X
-        X = validate_data(self, X, reset=False, **CHECKED)  # noqa: N806
-        return pd.DataFrame(X, columns=features)
+        return pd.DataFrame(validate_data(self, X, reset=False, **CHECKED), columns=features)
 
 
 def _warn_of_numbers(column: pd.Series) -> None:
     """Say so where a few words make categories of a column of numbers."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return
-    numbers = pd.to_numeric(column, errors="coerce")
-    if (count := numbers.notna().sum()) > len(column) / 2:
-        word = column[numbers.isna() & column.notna()].iloc[0]
+    numbers = pd.to_numeric(column, errors="coerce").notna()
+    if numbers.mean() > 0.5:
         logger.warning(
             "Column '%s' is taken for categories because of values such as %r, though %d of %d are "
             "numbers. If it is numeric, make NaN of the others; if not, give it dtype category.",
             column.name,
-            word,
-            count,
+            column[~numbers & column.notna()].iloc[0],
+            numbers.sum(),
             len(column),
         )
 

@@ -1,6 +1,6 @@
 """Each layer against the same arithmetic written plainly, one member after the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,11 +9,13 @@ import pytest
 import tensorflow as tf
 
 from tabular_lstm.network.layers import Embed, ReadOut, Recur
-from tests.helpers.networks import keras_lstm
+from tabular_lstm.parameters import Ensemble
+from tests.helpers.networks import keras_lstm, schema_of
 
 MEMBERS = 3
 DIMENSIONS = 5
 FREQUENCIES = 4
+ROWS = 12
 
 # Embed
 
@@ -26,50 +28,52 @@ NAMES = [2, 3, 1, 4, 2]
 
 
 def with_random_weights(layer: keras.Layer, scale: float = 1.0) -> Any:
-    """Build a layer and give it weights that are never 0, the biases included."""
-    layer.build()
+    """Give a layer weights that are never 0, the biases included."""
     rng = np.random.default_rng(5)
     layer.set_weights([scale * rng.normal(size=weight.shape) for weight in layer.weights])
     return layer
 
 
 def embed_of(categories: Sequence[int], features_per_step: int = 2, units: float = 1.0) -> Embed:
-    layer = Embed(
-        MEMBERS,
-        -(-len(categories) // features_per_step),
-        features_per_step,
-        [units * mean for mean in MEAN],
-        [units**2 * variance for variance in VARIANCE],
-        categories,
-        DIMENSIONS,
-        FREQUENCIES,
-        0.1,
+    schema = schema_of(len(categories), features_per_step).model_copy(
+        update={
+            "mean": [units * mean for mean in MEAN],
+            "variance": [units**2 * variance for variance in VARIANCE],
+            "categories": {
+                f"f{place}": [*map(str, range(count))]
+                for place, count in enumerate(categories)
+                if count
+            },
+        }
     )
+    layer = Embed(schema, Ensemble(members=MEMBERS, dimensions=DIMENSIONS, frequencies=FREQUENCIES))
     return with_random_weights(layer, 0.3)
 
 
-def slots_of(layer: Embed, readers: int = 1, rows: int = 12) -> np.ndarray:
+def slots_of(categories: Sequence[int], per_step: int = 2, readers: int = 1) -> np.ndarray:
     """Numbers up to seven deviations off, each category and an unknown one, a fifth missing."""
     rng = np.random.default_rng(1)
-    slots = rng.normal(size=(readers, rows, layer.steps * layer.features_per_step))
-    for place, count in enumerate(layer.categories):
+    slots = rng.normal(size=(readers, ROWS, per_step * -(-len(categories) // per_step)))
+    for place, count in enumerate(categories):
         if count:
-            slots[..., place] = rng.integers(0, count + 1, (readers, rows))
+            slots[..., place] = rng.integers(0, count + 1, (readers, ROWS))
         else:
-            deviations = rng.uniform(-7, 7, (readers, rows))
+            deviations = rng.uniform(-7, 7, (readers, ROWS))
             slots[..., place] = MEAN[place] + deviations * np.sqrt(VARIANCE[place])
     slots[rng.random(slots.shape) < 0.2] = np.nan
-    return slots.reshape(readers, rows, layer.steps, -1).astype(np.float32)
+    return slots.reshape(readers, ROWS, -1, per_step).astype(np.float32)
 
 
-def embedded(layer: Embed, weights: Sequence[np.ndarray], sequences: np.ndarray) -> np.ndarray:
+def embedded(
+    categories: Sequence[int], weights: Sequence[np.ndarray], sequences: np.ndarray
+) -> np.ndarray:
     """Embed value by value: (k, T, n, F·d), float64."""
     frequency, kernel, bias, vectors = weights
     rows, steps, per_step = sequences.shape[1:]
     result = np.zeros((MEMBERS, steps, rows, per_step, DIMENSIONS))
     for member, of_member in enumerate(np.broadcast_to(sequences, (MEMBERS, *sequences.shape[1:]))):
         number = first_vector = 0
-        for feature, count in enumerate(layer.categories):
+        for feature, count in enumerate(categories):
             step, place = divmod(feature, per_step)
             for row, value in enumerate(of_member[:, step, place].astype(np.float64)):
                 if count:
@@ -78,8 +82,7 @@ def embedded(layer: Embed, weights: Sequence[np.ndarray], sequences: np.ndarray)
                     vector = vectors[member, first_vector + chosen]
                 else:
                     missing = np.isnan(value)
-                    deviation = np.sqrt(layer.variance[feature])
-                    z = 0 if missing else (value - layer.mean[feature]) / deviation
+                    z = 0 if missing else (value - MEAN[feature]) / np.sqrt(VARIANCE[feature])
                     z = min(max(z, -5), 5)
                     angles = 2 * np.pi * frequency[member, number, 0] * z
                     waves = [*np.cos(angles), *np.sin(angles), z, float(missing)]
@@ -98,10 +101,10 @@ def test_embed_is_the_formula_by_hand(
     categories: list[int], features_per_step: int, readers: int
 ) -> None:
     layer = embed_of(categories, features_per_step)
-    sequences = slots_of(layer, readers)
+    sequences = slots_of(categories, features_per_step, readers)
     measured = layer(sequences).numpy()
-    assert measured.shape == (MEMBERS, layer.steps, 12, features_per_step * DIMENSIONS)
-    expected = embedded(layer, layer.get_weights(), sequences)
+    assert measured.shape == (MEMBERS, layer.steps, ROWS, features_per_step * DIMENSIONS)
+    expected = embedded(categories, layer.get_weights(), sequences)
     np.testing.assert_allclose(measured, expected, atol=1e-5)
 
 
@@ -109,7 +112,7 @@ def test_embed_is_the_formula_by_hand(
 @pytest.mark.parametrize("readers", [1, MEMBERS])
 def test_embed_has_the_gradient_of_the_formula(categories: list[int], readers: int) -> None:
     layer = embed_of(categories)
-    sequences = slots_of(layer, readers)
+    sequences = slots_of(categories, readers=readers)
     rng = np.random.default_rng(2)
     weighing = rng.normal(size=layer(sequences).shape)
     with tf.GradientTape() as tape:
@@ -124,7 +127,7 @@ def test_embed_has_the_gradient_of_the_formula(categories: list[int], readers: i
 
         def moved(far: float, place: int = place, way: np.ndarray = way) -> float:
             there = [w + far * way if i == place else w for i, w in enumerate(weights)]
-            return (embedded(layer, there, sequences) * weighing).sum()
+            return (embedded(categories, there, sequences) * weighing).sum()
 
         slope = (moved(1e-6) - moved(-1e-6)) / 2e-6
         measured = (tf.convert_to_tensor(gradient).numpy() * way).sum()
@@ -134,7 +137,7 @@ def test_embed_has_the_gradient_of_the_formula(categories: list[int], readers: i
 
 @pytest.mark.parametrize("units", [1e-30, 1e-6, 1e9, 1e30])
 def test_embed_does_not_depend_on_the_unit_of_measurement(units: float) -> None:
-    sequences = slots_of(embed_of(NUMBERS))
+    sequences = slots_of(NUMBERS)
     expected = embed_of(NUMBERS)(sequences).numpy()
     measured = embed_of(NUMBERS, units=units)((units * sequences).astype(np.float32)).numpy()
     assert np.ptp(expected, axis=2).max() > 1
@@ -188,7 +191,7 @@ def test_each_category_has_its_vector_and_so_have_an_unknown_and_a_missing_one(
 @pytest.mark.parametrize("value", [0.0, 7.5, -3e38, np.nan, np.inf])
 def test_a_padded_slot_gives_zeros_whatever_is_in_it(categories: list[int], value: float) -> None:
     layer = embed_of(categories)
-    sequences = slots_of(layer)
+    sequences = slots_of(categories)
     expected = layer(sequences).numpy()
     sequences[:, :, 2, 1] = value
     measured = layer(sequences).numpy()
@@ -314,7 +317,6 @@ def test_read_out_weighs_the_last_and_the_mean_states_of_both_directions(
 def dropped(dropout: float, seed: tuple[int, int], place: int = 0, rows: int = 4000) -> np.ndarray:
     """What is left in training of states of 1, seen at one of the 4u places: (k, rows)."""
     layer = ReadOut(MEMBERS, 2, dropout)
-    layer.build()
     kernel, bias = np.zeros((MEMBERS, 8, 1)), np.zeros((MEMBERS, 1))
     kernel[:, place] = 1
     layer.set_weights([kernel, bias])
@@ -339,27 +341,3 @@ def test_dropout_is_drawn_by_the_seed_and_for_each_member_and_place_anew() -> No
 
 def test_without_dropout_a_seed_changes_nothing() -> None:
     np.testing.assert_array_equal(dropped(0.0, (3, 1)), 1)
-
-
-# All three
-
-
-@pytest.mark.parametrize(
-    ("make", "inputs"),
-    [
-        (lambda: embed_of(MIXED), slots_of(embed_of(MIXED))),
-        (lambda: recur_of(3, 4), steps_of(2, 5, 3)),
-        (lambda: with_random_weights(ReadOut(MEMBERS, 4, 0.5)), tuple(states_of(5))),
-    ],
-    ids=["embed", "recur", "read_out"],
-)
-def test_a_layer_comes_back_from_its_configuration(
-    make: Callable[[], keras.Layer], inputs: Any
-) -> None:
-    layer = make()
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert type(again) is type(layer)
-    assert again.get_config() == layer.get_config()
-    again.set_weights(layer.get_weights())
-    for measured, expected in zip(again(inputs), layer(inputs), strict=True):
-        np.testing.assert_array_equal(measured, expected)

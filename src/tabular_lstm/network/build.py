@@ -11,13 +11,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tabular_lstm.network.layers import PACKAGE, Embed, ReadOut, Recur, backwards
+from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
 from tabular_lstm.network.tutorial import build_tutorial
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.schema import Schema
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
+@keras.saving.register_keras_serializable("tabular_lstm")
 class LSTMEnsemble(keras.Model):  # type: ignore[misc]
     """k networks of embed, recur and read out, whose logits are averaged and calibrated.
 
@@ -47,31 +47,14 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         self.options = Ensemble.model_validate(options)
         self.training = training
         self.temperature, self.threshold = temperature, threshold
-        k, d = self.options.members, self.options.dimensions
-        self.embed = Embed(
-            k,
-            self.schema.steps,
-            self.schema.features_per_step,
-            self.schema.mean,
-            self.schema.variance,
-            [len(self.schema.categories.get(name, [])) for name in self.schema.features],
-            d,
-            self.options.frequencies,
-            self.options.frequency_scale,
-            name="embed",
-        )
-        sizes = [self.schema.features_per_step * d, *(2 * u for u in self.options.units)]
+        k, units = self.options.members, self.options.units
+        self.embed = Embed(self.schema, self.options, name="embed")
+        sizes = [self.schema.features_per_step * self.options.dimensions, *(2 * u for u in units)]
         self.recur = [
-            Recur(k, inputs, units, name=f"recur_{place}")
-            for place, (inputs, units) in enumerate(
-                zip(sizes[:-1], self.options.units, strict=True), 1
-            )
+            Recur(k, inputs, u, name=f"recur_{place}")
+            for place, (inputs, u) in enumerate(zip(sizes[:-1], units, strict=True), 1)
         ]
-        self.read_out = ReadOut(k, self.options.units[-1], self.options.dropout, name="read_out")
-        self.embed.build()
-        for recur in self.recur:
-            recur.build()
-        self.read_out.build()
+        self.read_out = ReadOut(k, units[-1], self.options.dropout, name="read_out")
         self.built = True
 
     def member_logits(self, sequences: Any, dropout_seed: Any = None) -> Any:

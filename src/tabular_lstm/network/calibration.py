@@ -5,7 +5,6 @@ Labels are 0 or 1, of shape (rows,). NumPy alone, so that baselines are calibrat
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import expit
 
 from tabular_lstm.parameters import Objective
 
@@ -80,8 +79,3 @@ def choose_threshold(labels: np.ndarray, probabilities: np.ndarray, objective: O
     distance = np.where(inside, 0, np.abs(middle - natural))
     best = np.lexsort((distance, -served))[0]
     return float(natural if inside[best] else middle[best])
-
-
-def calibrated(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """Turn logits into probabilities."""
-    return np.asarray(expit(logits / temperature))

@@ -10,16 +10,15 @@ from typing import Any
 
 import keras
 import numpy as np
+from scipy.special import expit
 
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.calibration import calibrated, choose_threshold, fit_temperature
+from tabular_lstm.network.calibration import choose_threshold, fit_temperature
 from tabular_lstm.network.members import Members, train_members
 from tabular_lstm.network.plan import plan_training
 from tabular_lstm.network.score import score
 from tabular_lstm.network.tutorial import train_tutorial
 from tabular_lstm.parameters import Training
-
-PREDICTED_AT_ONCE = 4096
 
 
 def train(
@@ -39,9 +38,23 @@ def train(
         losses are means over the members, `validation_loss` is that of each member on its fold,
         `best_epoch` the median of `best_epochs`, one a member, and `temperature` is told too.
     """
-    if isinstance(network, LSTMEnsemble):
-        return _train_ensemble(network, sequences, labels, training)
-    return train_tutorial(network, sequences, labels, training)
+    if not isinstance(network, LSTMEnsemble):
+        return train_tutorial(network, sequences, labels, training)
+    plan = plan_training(network.options.members, labels, training)
+    members = Members(network, sequences, labels, training)
+    history = train_members(members, plan, labels)
+    members.average_unseen_categories(plan.fitted)
+    logits = _out_of_fold(members.logits(plan.held_out, best=True), plan.held_out, len(labels))
+    seen = np.isfinite(logits)
+    temperature = fit_temperature(labels[seen], logits[seen])
+    probabilities = expit(logits[seen] / temperature)
+    threshold = choose_threshold(labels[seen], probabilities, training.objective)
+    learned = {"temperature": temperature, "threshold": threshold}
+    candidate = LSTMEnsemble.from_config(
+        network.get_config() | learned | {"training": training.model_dump()}
+    )
+    candidate.set_weights(members.in_shape(members.best))
+    return candidate, history | {"temperature": temperature, "decision_threshold": threshold}
 
 
 def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
@@ -58,29 +71,8 @@ def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
         return np.empty(0)
     if isinstance(model, LSTMEnsemble):
         return score(model, sequences)
-    probabilities = model.predict(sequences, batch_size=PREDICTED_AT_ONCE, verbose=0)
+    probabilities = model.predict(sequences, batch_size=4096, verbose=0)
     return np.asarray(probabilities, np.float64)[:, 0]
-
-
-def _train_ensemble(
-    network: LSTMEnsemble, sequences: np.ndarray, labels: np.ndarray, training: Training
-) -> tuple[LSTMEnsemble, dict[str, Any]]:
-    plan = plan_training(network.options.members, labels, training)
-    members = Members(network, sequences, labels, training)
-    history = train_members(members, plan, labels)
-    members.average_unseen_categories(plan.fitted)
-    logits = _out_of_fold(members.logits(plan.held_out, best=True), plan.held_out, len(labels))
-    seen = np.isfinite(logits)
-    temperature = fit_temperature(labels[seen], logits[seen])
-    threshold = choose_threshold(
-        labels[seen], calibrated(logits[seen], temperature), training.objective
-    )
-    learned = {"temperature": temperature, "threshold": threshold}
-    candidate = LSTMEnsemble.from_config(
-        network.get_config() | learned | {"training": training.model_dump()}
-    )
-    candidate.set_weights(members.best_weights())
-    return candidate, history | {"temperature": temperature, "decision_threshold": threshold}
 
 
 def _out_of_fold(

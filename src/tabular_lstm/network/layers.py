@@ -9,22 +9,21 @@ feature's vector and u the LSTM's units. A leading "k or 1" is 1 where all membe
 rows.
 """
 
-import inspect
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tabular_lstm.parameters import Ensemble
+from tabular_lstm.rows.schema import Schema
+
 CLIP = 5.0
 FLOAT32 = np.finfo(np.float32)
-PACKAGE = "tabular_lstm"
 
 # Embed -------------------------------------------------------------------------------------------
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
 class Embed(keras.layers.Layer):  # type: ignore[misc]
     """Turn each feature of a step into a vector of d numbers.
 
@@ -39,70 +38,46 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
     Source: Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
     Learning", NeurIPS 2022 (the PLR embedding).
 
-    Args:
-        members: k.
-        steps: T.
-        features_per_step: F.
-        mean: Of each feature; 0 for a category.
-        variance: Of each feature; 1 for a category.
-        categories: How many categories each feature has, 0 for a number.
-        dimensions: d.
-        frequencies: How many frequencies c each numeric feature has.
-        frequency_scale: Standard deviation of the initial frequencies.
-
     Shape:
         (k or 1, n, T, F), NaN where missing and a category as its place in the schema's list, to
         (k, T, n, F·d).
     """
 
-    def __init__(
-        self,
-        members: int,
-        steps: int,
-        features_per_step: int,
-        mean: Sequence[float],
-        variance: Sequence[float],
-        categories: Sequence[int],
-        dimensions: int,
-        frequencies: int,
-        frequency_scale: float,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, schema: Schema, options: Ensemble, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.members, self.steps, self.features_per_step = members, steps, features_per_step
-        self.mean, self.variance, self.categories = list(mean), list(variance), list(categories)
-        self.dimensions, self.frequencies = dimensions, frequencies
-        self.frequency_scale = frequency_scale
-        counts = np.array(self.categories)
+        self.steps, self.features_per_step = schema.steps, schema.features_per_step
+        self.members, self.dimensions = options.members, options.dimensions
+        self.frequencies, self.padded = options.frequencies, schema.padded_slots > 0
+        counts = np.array([len(schema.categories.get(name, [])) for name in schema.features])
         self.numeric, self.categorical = np.flatnonzero(counts == 0), np.flatnonzero(counts)
+        # Units of measurement are free: 1 / deviation stays within float32, however small it is.
+        with np.errstate(divide="ignore"):
+            scale = 1 / np.sqrt(np.array(schema.variance)[self.numeric, None])
+        self.scale = np.clip(scale, FLOAT32.tiny, FLOAT32.max).astype(np.float32)
+        self.center = np.array(schema.mean)[self.numeric, None].astype(np.float32)
         # A category feature of m categories has m + 2 vectors: the last two are for a category
         # that is not in the schema, and for a missing one.
         self.unknown = counts[self.categorical]
         self.offsets = np.cumsum([0, *(self.unknown + 2)])
         # Where each slot's vector lies among [numeric..., categorical..., one zero for padding].
-        places = np.full(steps * self.features_per_step, len(counts))
-        places[np.concatenate([self.numeric, self.categorical])] = np.arange(len(counts))
-        self.places = places
-
-    def build(self, input_shape: Any = None) -> None:
-        """Make the weights; `build.initialize` sets their values."""
+        self.places = np.full(self.steps * self.features_per_step, len(counts))
+        self.places[np.concatenate([self.numeric, self.categorical])] = np.arange(len(counts))
         k, s, d = self.members, len(self.numeric), self.dimensions
         self.frequency = self.add_weight((k, s, 1, self.frequencies), name="frequency")
         self.kernel = self.add_weight((k, s, 2 * self.frequencies + 2, d), name="kernel")
         self.bias = self.add_weight((k, s, 1, d), name="bias")
         self.vectors = self.add_weight((k, int(self.offsets[-1]), d), name="vectors")
-        self.built = True
 
     def call(self, sequences: Any) -> Any:
         """See the class."""
-        slots = tf.reshape(sequences, [*_leading(sequences), self.steps * self.features_per_step])
+        slots = tf.reshape(sequences, (*keras.ops.shape(sequences)[:2], len(self.places)))
         slots = tf.transpose(slots, [0, 2, 1])
         parts = []
         if len(self.numeric):
             parts.append(self._numbers(_take(slots, self.numeric)))
         if len(self.categorical):
             parts.append(self._categories(_take(slots, self.categorical)))
-        if len(self.places) > len(self.categories):
+        if self.padded:
             parts.append(tf.zeros_like(parts[0][:, :1]))
         vectors = _take(tf.concat(parts, 1), self.places)
         rows = tf.shape(vectors)[2]
@@ -111,7 +86,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         return tf.reshape(by_step, (*shape[:2], rows, self.features_per_step * self.dimensions))
 
     def _numbers(self, slots: Any) -> Any:
-        z = standardize(slots, self.mean, self.variance, self.numeric)
+        z = tf.clip_by_value((slots - self.center) * self.scale, -CLIP, CLIP)
         missing = tf.math.is_nan(z)
         z = tf.where(missing, 0.0, z)
         angle = z[..., None] * (2 * np.pi * self.frequency)
@@ -137,41 +112,6 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         place = np.where(np.isnan(slots), unknown + 1, np.where(known, slots, unknown))
         return np.asarray(place.astype(np.int64) + self.offsets[:-1, None])
 
-    def get_config(self) -> dict[str, Any]:
-        """Give back the arguments."""
-        return _config(self, super().get_config())
-
-
-def standardize(slots: Any, mean: list[float], variance: list[float], numeric: np.ndarray) -> Any:
-    """Standardize the numeric slots, (..., S, n), and clip them at five standard deviations."""
-    center, scale = center_and_scale(mean, variance, numeric)
-    return tf.clip_by_value((slots - center) * scale, -CLIP, CLIP)
-
-
-def center_and_scale(
-    mean: Sequence[float], variance: Sequence[float], numeric: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give what is taken off the numeric slots and what they are multiplied by, (S, 1) each.
-
-    Units are free: 1 / deviation stays within float32, however small the numbers are.
-    """
-    with np.errstate(divide="ignore"):
-        scale = 1 / np.sqrt(np.array(variance)[numeric, None])
-    center = np.array(mean)[numeric, None].astype(np.float32)
-    return center, np.clip(scale, FLOAT32.tiny, FLOAT32.max).astype(np.float32)
-
-
-def _config(layer: Any, base: dict[str, Any]) -> dict[str, Any]:
-    """Give a layer's configuration: what Keras keeps, and the layer's own arguments."""
-    arguments = inspect.signature(type(layer)).parameters
-    return base | {name: getattr(layer, name) for name in arguments if name != "kwargs"}
-
-
-def _leading(tensor: Any) -> list[Any]:
-    """Give the first two axes, as numbers where they are known."""
-    dynamic = tf.shape(tensor)
-    return [dynamic[axis] if tensor.shape[axis] is None else tensor.shape[axis] for axis in (0, 1)]
-
 
 def _take(slots: Any, places: np.ndarray) -> Any:
     """Pick slots along axis 1; where all are picked in their order, nothing is copied."""
@@ -183,7 +123,6 @@ def _take(slots: Any, places: np.ndarray) -> Any:
 # Recur -------------------------------------------------------------------------------------------
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
 class Recur(keras.layers.Layer):  # type: ignore[misc]
     """Read the steps forwards and backwards with an LSTM each.
 
@@ -206,15 +145,10 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 
     def __init__(self, members: int, inputs: int, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.members, self.inputs, self.units = members, inputs, units
-
-    def build(self, input_shape: Any = None) -> None:
-        """Make the weights; `build.initialize` sets their values."""
-        gates = 4 * self.units
-        self.kernel = self.add_weight((self.members, 2, self.inputs, gates), name="kernel")
-        self.recurrent = self.add_weight((self.members, 2, self.units, gates), name="recurrent")
-        self.bias = self.add_weight((self.members, 2, gates), name="bias")
-        self.built = True
+        self.inputs, self.units = inputs, units
+        self.kernel = self.add_weight((members, 2, inputs, 4 * units), name="kernel")
+        self.recurrent = self.add_weight((members, 2, units, 4 * units), name="recurrent")
+        self.bias = self.add_weight((members, 2, 4 * units), name="bias")
 
     def call(self, steps: Any) -> Any:
         """See the class."""
@@ -247,10 +181,6 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
             forget_bias=1.0,
         ).h
 
-    def get_config(self) -> dict[str, Any]:
-        """Give back the arguments."""
-        return _config(self, super().get_config())
-
 
 def backwards(steps: Any) -> Any:
     """Reverse the order of the steps, (k, T, …)."""
@@ -260,7 +190,6 @@ def backwards(steps: Any) -> Any:
 # Read out ----------------------------------------------------------------------------------------
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
 class ReadOut(keras.layers.Layer):  # type: ignore[misc]
     """One logit from both directions' last states and mean states, after dropout.
 
@@ -275,13 +204,9 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
 
     def __init__(self, members: int, units: int, dropout: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.members, self.units, self.dropout = members, units, dropout
-
-    def build(self, input_shape: Any = None) -> None:
-        """Make the weights; `build.initialize` sets their values."""
-        self.kernel = self.add_weight((self.members, 4 * self.units, 1), name="kernel")
-        self.bias = self.add_weight((self.members, 1), name="bias")
-        self.built = True
+        self.units, self.dropout = units, dropout
+        self.kernel = self.add_weight((members, 4 * units, 1), name="kernel")
+        self.bias = self.add_weight((members, 1), name="bias")
 
     def call(self, states: Any, dropout_seed: Any = None) -> Any:
         """See the class; without a seed, two int32, nothing is dropped."""
@@ -291,7 +216,3 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         if dropout_seed is not None and self.dropout:
             read = tf.nn.experimental.stateless_dropout(read, self.dropout, dropout_seed)
         return tf.matmul(read, self.kernel)[..., 0] + self.bias
-
-    def get_config(self) -> dict[str, Any]:
-        """Give back the arguments."""
-        return _config(self, super().get_config())

@@ -28,12 +28,11 @@ def train_members(members: "Members", plan: Plan, labels: np.ndarray) -> dict[st
     Returns:
         The history: `loss`, `validation_loss`, `best_epoch` and `best_epochs`, see `fit.train`.
     """
-    count = len(plan.fitted)
-    shuffles, progress = plan.shuffles(), Progress(plan.epochs)
+    count, progress = len(plan.fitted), Progress(plan.epochs)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
     losses, validation_losses = [], []
-    for epoch in range(1, plan.epochs + 1):
-        losses.append(members.train_epoch(plan.batches(shuffles)))
+    for epoch, batches in enumerate(plan.batches(), 1):
+        losses.append(members.train_epoch(batches))
         logits = zip(plan.held_out, members.logits(plan.held_out), strict=True)
         loss = np.array([log_losses(labels[rows], z).mean() for rows, z in logits])
         validation_losses.append(float(loss.mean()))
@@ -97,18 +96,9 @@ class Members:
         return float(self._pass(tf.constant(batches, tf.int32)))
 
     def logits(
-        self,
-        rows_of: Sequence[np.ndarray],
-        best: bool = False,
-        at_once: int = EVALUATED_AT_ONCE,
+        self, rows_of: Sequence[np.ndarray], best: bool = False, at_once: int = EVALUATED_AT_ONCE
     ) -> list[np.ndarray]:
-        """Give each member's logits of rows of its own.
-
-        Args:
-            rows_of: For each member, row numbers.
-            best: Whether with its best weights. Default: with the present ones.
-            at_once: How many rows of each member are computed together. Default: 4,096.
-        """
+        """Give each member's logits of rows of its own, with its present or its best weights."""
         longest = max(map(len, rows_of))
         rows = np.stack([np.pad(part, (0, longest - len(part)), "edge") for part in rows_of])
         weights = tf.convert_to_tensor(self.best if best else self.weights)
@@ -123,15 +113,8 @@ class Members:
         """Keep the present weights of some members, bool (k,), as their best."""
         self.best.assign(tf.where(tf.constant(members)[:, None], self.weights, self.best))
 
-    def present_weights(self) -> list[np.ndarray]:
-        """Give the present weights in the order and the shapes of the network's."""
-        return self._in_shape(self.weights)
-
-    def best_weights(self) -> list[np.ndarray]:
-        """Give the best weights in the order and the shapes of the network's."""
-        return self._in_shape(self.best)
-
-    def _in_shape(self, matrix: Any) -> list[np.ndarray]:
+    def in_shape(self, matrix: Any) -> list[np.ndarray]:
+        """Give such a matrix in the order and the shapes of the network's weights."""
         pieces = np.split(matrix.numpy(), np.cumsum(self.sizes)[:-1], 1)
         return [piece.reshape(shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
 
@@ -143,7 +126,7 @@ class Members:
         embed = self.network.embed
         if not len(embed.categorical):
             return
-        weights = self.best_weights()
+        weights = self.in_shape(self.best)
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
         slots = self.sequences.numpy().reshape(len(self.sequences), -1).T
         index = embed.category_index(slots)

@@ -1,6 +1,7 @@
 """Plan a training: each member's fold, the batch size, the number of epochs."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,17 +35,14 @@ class Plan:
     patience: int
     seed: int
 
-    def shuffles(self) -> list[np.random.Generator]:
-        """Give each member a random generator of its own for the order of its rows."""
-        return [np.random.default_rng([self.seed, 1, m]) for m in range(len(self.fitted))]
-
-    def batches(self, shuffles: list[np.random.Generator]) -> np.ndarray:
-        """Shuffle each member's rows for an epoch: row numbers (steps, k, batch)."""
-        batches = np.empty((self.steps, len(self.fitted), self.batch), np.int32)
-        for member, (rng, rows) in enumerate(zip(shuffles, self.fitted, strict=True)):
-            order = rng.permutation(rows)[: self.steps * self.batch]
-            batches[:, member] = order.reshape(self.steps, self.batch)
-        return batches
+    def batches(self) -> Iterator[np.ndarray]:
+        """Give each epoch's row numbers, (steps, k, batch), each member's in a new random order."""
+        shuffles = [np.random.default_rng([self.seed, 1, m]) for m in range(len(self.fitted))]
+        used = self.steps * self.batch
+        for _ in range(self.epochs):
+            pairs = zip(shuffles, self.fitted, strict=True)
+            orders = np.stack([rng.permutation(rows)[:used] for rng, rows in pairs])
+            yield orders.reshape(-1, self.steps, self.batch).swapaxes(0, 1)
 
 
 def plan_training(members: int, labels: np.ndarray, training: Training) -> Plan:

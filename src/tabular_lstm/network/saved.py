@@ -31,18 +31,16 @@ def load_network(content: bytes, file: str) -> Any:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             config = json.loads(archive.read("config.json"))
         found = config.get("registered_name") or config.get("class_name")
-        if found != NETWORK:
-            raise DataError(
-                f"{file}: expected a network of kind ensemble ({NETWORK}), got {found!r}. "
-                "It was not loaded: a .keras file of another class can run code."
-            )
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "artifact.keras"
-            path.write_bytes(content)
-            return keras.saving.load_model(path, safe_mode=True)
-    except DataError:
-        raise
+        if found == NETWORK:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "artifact.keras"
+                path.write_bytes(content)
+                return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # Keras raises what it likes
         raise DataError(
             f"{file}: expected a whole .keras file of this project, Keras cannot load it: {error}"
         ) from error
+    raise DataError(
+        f"{file}: expected a network of kind ensemble ({NETWORK}), got {found!r}. "
+        "It was not loaded: a .keras file of another class can run code."
+    )

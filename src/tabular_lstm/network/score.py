@@ -20,17 +20,17 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.layers import CLIP, center_and_scale
+from tabular_lstm.network.layers import CLIP
 
 BLOCK = 512
-FEW = 4096
+FEW = 1024
 LOGIT_STEP = 2.0**-24
 
 
 def score(model: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
     """Give the probability of the positive class.
 
-    A row's probability is the same within 1e-7 in every call of at most 4,096 rows, and within 1e-6
+    A row's probability is the same within 1e-7 in every call of at most 1,024 rows, and within 1e-6
     in any call, on any processor. The same rows in the same order give the same bits on any number
     of threads of one processor.
 
@@ -69,7 +69,6 @@ class _Forward:
 
         self.dtype, self.embed, self.members = dtype, model.embed, model.embed.members
         embed, read_out = model.embed, model.read_out
-        self.center, self.scale = center_and_scale(embed.mean, embed.variance, embed.numeric)
         self.frequency = 2 * np.pi * np.asarray(embed.frequency).swapaxes(2, 3)
         self.kernel = array(embed.kernel).swapaxes(2, 3).copy()
         self.bias = array(embed.bias).swapaxes(2, 3)
@@ -102,12 +101,13 @@ class _Forward:
         if len(embed.numeric):
             vectors[:, embed.numeric] = self._numbers(slots[embed.numeric])
         if len(embed.categorical):
-            vectors[:, embed.categorical] = self._categories(slots)
+            index = embed.category_index(slots)
+            vectors[:, embed.categorical] = self.vectors[:, :, index].swapaxes(1, 2)
         return vectors.reshape(self.members, embed.steps, -1, rows)
 
     def _numbers(self, slots: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):  # what overflows is clipped
-            z = np.clip((slots - self.center) * self.scale, -CLIP, CLIP)
+            z = np.clip((slots - self.embed.center) * self.embed.scale, -CLIP, CLIP)
         missing = np.isnan(z)
         z = np.where(missing, np.float32(0), z)
         f = self.embed.frequencies
@@ -120,10 +120,6 @@ class _Forward:
         vectors = self.kernel @ waves
         vectors += self.bias
         return np.asarray(np.maximum(vectors, 0, out=vectors))
-
-    def _categories(self, slots: np.ndarray) -> np.ndarray:
-        index = self.embed.category_index(slots)
-        return self.vectors[:, :, index].swapaxes(1, 2)
 
 
 def _halved(recur: Any, dtype: DTypeLike) -> np.ndarray:
