@@ -1,0 +1,111 @@
+"""Small trainings: networks, rows, and members that note what they are trained on."""
+
+import re
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from tabular_lstm.network.build import LSTMEnsemble, build
+from tabular_lstm.network.members import Members, train_members
+from tabular_lstm.network.plan import plan_training, stratified_folds
+from tabular_lstm.parameters import Ensemble, Network, Training
+from tabular_lstm.rows.schema import Schema
+
+SCHEMA = Schema(
+    features=["a", "b", "c", "d"],
+    steps=2,
+    features_per_step=2,
+    missing={},
+    mean=[0.0] * 4,
+    variance=[1.0] * 4,
+    label="sick",
+    positive_class=1,
+    negative_class=0,
+)
+CONTROL_CHARACTERS = re.compile(r"[\r\x08\x1b]")
+
+
+def network_of(seed: int = 0, schema: Schema = SCHEMA, **options: Any) -> LSTMEnsemble:
+    small = {"members": 2, "units": [4], "dimensions": 3, "frequencies": 2}
+    quiet = {"dropout": 0.0}
+    ensemble = Ensemble.model_validate({**small, **quiet, **options})
+    return build(schema, Network(ensemble=ensemble), seed)
+
+
+def training_of(**changed: Any) -> Training:
+    return Training.model_validate(
+        {"epochs": 3, "batch_size": 16, "learning_rate": 0.02, **changed}
+    )
+
+
+def rows_of(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose first feature tells the classes apart; half positive."""
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.arange(count) < count // 2).astype(np.float32)
+    sequences = rng.normal(size=(count, 2, 2)).astype(np.float32)
+    sequences[:, 0, 0] = 2 * labels - 1 + 0.1 * sequences[:, 0, 0]
+    return sequences, labels
+
+
+def noise(count: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that say nothing about their labels: training on them can only overfit."""
+    sequences, labels = rows_of(count)
+    return np.random.default_rng(1).normal(size=sequences.shape).astype(np.float32), labels
+
+
+def half_told(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose first feature tells the odds of being positive, a third of them."""
+    rng = np.random.default_rng(4)
+    sequences = rng.normal(size=(count, 2, 2)).astype(np.float32)
+    odds = expit(2 * sequences[:, 0, 0] - 1)
+    return sequences, (rng.random(count) < odds).astype(np.float32)
+
+
+def folds_of(labels: np.ndarray, members: int, seed: int = 0) -> list[np.ndarray]:
+    """The rows that each member leaves out."""
+    folds = min(8, len(labels))
+    fold = stratified_folds(labels, folds, seed)
+    return [np.flatnonzero(fold == member % folds) for member in range(members)]
+
+
+def member_logits(network: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
+    """Each member's logit of each row, (k, rows)."""
+    return network.member_logits(sequences[None]).numpy().astype(np.float64)
+
+
+def weights_of(network: LSTMEnsemble, member: int) -> list[np.ndarray]:
+    return [weight[member] for weight in network.get_weights()]
+
+
+def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+class Observed(Members):
+    """Members that note what they are trained on and the weights after each epoch."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.batches: list[np.ndarray] = []
+        self.each_epoch: list[list[np.ndarray]] = []
+
+    def train_epoch(self, batches: np.ndarray) -> float:
+        loss = super().train_epoch(batches)
+        self.batches.append(batches)
+        self.each_epoch.append(self.in_shape(self.weights))
+        return loss
+
+
+def observe(
+    network: LSTMEnsemble,
+    sequences: np.ndarray,
+    labels: np.ndarray,
+    training: Training,
+    planned_for: np.ndarray | None = None,
+) -> tuple[Observed, dict[str, Any]]:
+    """Train members as `train` does, and look on; with the folds of other labels, if given."""
+    members = Observed(network, sequences, labels, training)
+    planned = labels if planned_for is None else planned_for
+    plan = plan_training(network.options.members, planned, training)
+    return members, train_members(members, plan, labels)
