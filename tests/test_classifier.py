@@ -30,6 +30,7 @@ from sklearn.utils.estimator_checks import (
 
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.files import sha256
+from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters import Network
 from tests.helpers.project import TINY, Project
@@ -95,12 +96,23 @@ UNCHECKED = {
 }
 
 
+def with_all_checks(estimator: LSTMClassifier) -> pytest.MarkDecorator:
+    failing = {} if "SCIPY_ARRAY_API" in os.environ else UNCHECKED
+    return parametrize_with_checks([estimator], expected_failed_checks=lambda _: failing)
+
+
 @pytest.mark.no_cover  # a hundred trainings, which take half as long so
-@parametrize_with_checks(
-    [tiny()],
-    expected_failed_checks=lambda _: {} if "SCIPY_ARRAY_API" in os.environ else UNCHECKED,
-)
+@with_all_checks(tiny())
 def test_scikit_learn_finds_nothing_amiss(
+    estimator: LSTMClassifier, check: Callable[[Any], None]
+) -> None:
+    check(estimator)
+
+
+@pytest.mark.long
+@pytest.mark.no_cover
+@with_all_checks(LSTMClassifier())
+def test_scikit_learn_finds_nothing_amiss_with_the_defaults(
     estimator: LSTMClassifier, check: Callable[[Any], None]
 ) -> None:
     check(estimator)
@@ -110,8 +122,8 @@ def test_scikit_learn_finds_nothing_amiss(
     "check", [check_methods_sample_order_invariance, check_methods_subset_invariance]
 )
 def test_with_the_defaults_a_row_has_one_probability(check: Callable[..., None]) -> None:
-    # All checks with the defaults would take minutes; these are the ones that the size of the
-    # network matters for, because the matrix products differ with it.
+    # Of all checks, these are the ones that `make numeric` runs as on other processors: the last
+    # bits of a matrix product depend on its size and on the processor.
     check("LSTMClassifier", LSTMClassifier())
 
 
@@ -858,7 +870,7 @@ def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Proje
     assert (params["members"], params["units"], params["epochs"]) == (2, (4,), 2)
 
     path = project.versions("07_model_output/candidate_predictions.csv")[-1]
-    predictions = pd.read_csv(path, dtype={"network": str}).astype({"network": float})
+    predictions = pd.read_csv(path, dtype={CANDIDATE: str}).astype({CANDIDATE: float})
     rows = pd.read_csv(project.raw).iloc[predictions["row"] - 1]
     # Pandas makes a number of a zip code and of a dose, and a boolean of a word.
     assert rows[["zip", "dose", "smokes"]].dtypes.astype(str).tolist() == [
@@ -867,9 +879,9 @@ def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Proje
         "bool",
     ]
     assert 100 < len(rows) < 200
-    np.testing.assert_array_equal(model.predict_proba(rows)[:, 1], predictions["network"])
+    np.testing.assert_array_equal(model.predict_proba(rows)[:, 1], predictions[CANDIDATE])
     assert (model.predict(rows) == 1).tolist() == (
-        predictions["network"] >= model.network_.threshold
+        predictions[CANDIDATE] >= model.network_.threshold
     ).tolist()
     history = json.loads(project.versions("06_models/history.json")[-1].read_text())
     assert model.network_.threshold == history["decision_threshold"]
