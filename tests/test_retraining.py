@@ -13,6 +13,7 @@ import pytest
 from kedro.framework.session import KedroSession
 
 from tabular_lstm.datasets.champion import ChampionDataset
+from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.network.fit import predict
@@ -464,6 +465,27 @@ def test_an_artifact_that_differs_from_what_was_judged_is_not_promoted(
     decision = house.retrain(seed=1)
     assert decision["action"] == "rejected"
     assert "read back from disk gives other probabilities for 32 of 32" in decision["reason"]
+
+
+def test_what_was_read_back_is_what_is_decided_on(
+    house: Retrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the golden rows were checked, the file is exchanged for another valid network's."""
+    from tabular_lstm.judging import gate  # noqa: PLC0415
+
+    champion, served, check = house.champion_file.read_bytes(), house.served(), gate.check_artifact
+
+    def exchange(*arguments: Any) -> Any:
+        house.project.versions("06_models/candidate.keras")[-1].write_bytes(champion)
+        return check(*arguments)
+
+    monkeypatch.setattr(gate, "check_artifact", exchange)
+    with pytest.raises(DataError, match="The file changed since the decision"):
+        house.retrain(seed=1)
+    entry = house.log()[-1]
+    assert entry["action"] == "promoted"
+    assert entry["sha256"] != served
+    assert house.served() == served
 
 
 def test_a_run_reads_its_own_outputs_whatever_another_saves(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tabular_lstm.files import sha256
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.comparison import Judged
@@ -9,7 +10,6 @@ from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import decide
 from tabular_lstm.rows.summary import DataSummary
-from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Provenance
 from tabular_lstm.serving.log import LogEntry, standing
 
@@ -74,7 +74,7 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, run_id: str = "z
         ArtifactCheck(passed=True, sentence="the same", golden_rows=2, largest_difference=0),
         judged,
         champions,
-        Artifact(CONTENT, "candidate.keras"),
+        sha256(CONTENT),
         DATA,
         log,
         run_id,

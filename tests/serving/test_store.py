@@ -221,7 +221,26 @@ def test_a_champion_by_its_path_is_checked_against_its_log(
 def test_other_files_have_no_store(house: House, tmp_path: Path) -> None:
     assert Store.of_champion(house.kept("a")) is None
     assert Store.of_champion(house.file.with_name("other.keras")) is None
-    elsewhere = tmp_path / "elsewhere/06_models/champion.keras"
-    assert Store.of_champion(elsewhere) is None
-    house.log.unlink()
-    assert Store.of_champion(house.file) is None
+    assert Store.of_champion(tmp_path / "a copy/champion.keras") is None
+
+
+def test_a_champion_without_its_log_is_refused(house: House) -> None:
+    house.file.write_bytes(b"any")
+    house.log.unlink(missing_ok=True)
+    store = Store.of_champion(house.file)
+    assert store is not None
+    with pytest.raises(DataError, match="names no champion"):
+        store.champion()
+
+
+@pytest.mark.parametrize("name", ["champion.keras", "model.keras"])
+def test_a_link_to_the_champion_is_checked_like_it(house: House, tmp_path: Path, name: str) -> None:
+    content = house.file.read_bytes()
+    link = tmp_path / name
+    link.symlink_to(house.file)
+    store = Store.of_champion(link)
+    assert store is not None
+    assert store.champion().content == content
+    house.file.write_bytes(flipped(content))
+    with pytest.raises(DataError, match="expected"):
+        store.champion()

@@ -33,14 +33,16 @@ class Store:
         """Find the store of a champion's file where the catalog of this project puts it.
 
         Returns:
-            None where the file is no champion's, or no promotion log belongs to it.
+            None where the file is not `06_models/champion.keras`, such as a copy elsewhere.
         """
-        outputs = path.parent.resolve().parent
-        log = outputs / "08_reporting/promotions.jsonl"
-        if path.name != "champion.keras" or not log.exists():
-            return None
-        env = "" if outputs.name == "data" else f" --env {outputs.name}"
-        return cls(path, path.with_name("candidate.keras"), log, f"kedro run{env}")
+        # A link to the champion is the champion, and so is a champion that is a link.
+        for file in (path.parent.resolve() / path.name, path.resolve()):
+            if file.parts[-2:] == ("06_models", "champion.keras"):
+                outputs = file.parents[1]
+                log = outputs / "08_reporting/promotions.jsonl"
+                env = "" if outputs.name == "data" else f" --env {outputs.name}"
+                return cls(file, file.with_name("candidate.keras"), log, f"kedro run{env}")
+        return None
 
     def champion(self) -> Artifact:
         """Read the champion, checked against the hash in the promotion log.

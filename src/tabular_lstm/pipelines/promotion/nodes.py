@@ -45,9 +45,16 @@ def choose_golden_rows(
     return golden
 
 
-def predict_with_artifact(candidate_artifact: Artifact, golden_rows: pd.DataFrame) -> np.ndarray:
-    """Give the golden rows' probabilities from the file on disk and the rows alone, (rows,)."""
-    return candidate_artifact.predict(golden_rows)
+def predict_with_artifact(
+    candidate_artifact: Artifact, golden_rows: pd.DataFrame
+) -> tuple[np.ndarray, str]:
+    """Give the golden rows' probabilities from the file on disk and the rows alone.
+
+    Returns:
+        Probabilities (rows,), and the SHA-256 of the file that gave them: whoever reads it again
+        can tell whether it is still the same.
+    """
+    return candidate_artifact.predict(golden_rows), candidate_artifact.sha256
 
 
 def predict_with_champions(
@@ -139,7 +146,7 @@ def decide(
     artifact_check: ArtifactCheck,
     judged_with_champions: Judged,
     champions: list[Champion],
-    candidate_artifact: Artifact,
+    candidate_sha256: str,
     data_summary: DataSummary,
     past_promotions: list[LogEntry],
     run_id: str,
@@ -154,7 +161,7 @@ def decide(
     judgement = Judgement(
         checks=checks,
         candidate=others.pop(CANDIDATE),
-        candidate_sha256=candidate_artifact.sha256,
+        candidate_sha256=candidate_sha256,
         champions=[
             champion.model_copy(update={"metrics": others.pop(champion.run_id, None)})
             for champion in champions
@@ -171,7 +178,7 @@ def decide(
         reason=reason,
         served_before=served_before,
         serves_now=run_id if accepted else served_before,
-        sha256=candidate_artifact.sha256 if accepted else before_sha256,
+        sha256=candidate_sha256 if accepted else before_sha256,
         judgement=judgement,
     )
 

@@ -71,7 +71,7 @@ def _predictions() -> list[Node]:
         Node(
             nodes.predict_with_artifact,
             inputs=["candidate@file", "golden_rows"],
-            outputs="golden_predictions",
+            outputs=["golden_predictions", "candidate_sha256"],
             name="predict_with_artifact",
         ),
     ]
@@ -113,7 +113,7 @@ def _checks() -> list[Node]:
                 "artifact_check",
                 "judged_with_champions",
                 "champions",
-                "candidate@file",
+                "candidate_sha256",
                 "data_summary",
                 "past_promotions",
                 "run_id",
