@@ -8,15 +8,7 @@ and what it leaves out takes the default given here.
 from hashlib import blake2b
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
 
 from tabular_lstm.frozen import Parameters
 
@@ -31,6 +23,11 @@ def _quoted(value: Any) -> Any:
 Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
 Number = Annotated[float, Field(strict=True)]
 Fraction = Annotated[Number, Field(ge=0, lt=1)]
+Positive = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Count = Annotated[StrictInt, Field(ge=1)]
+Seed = Annotated[StrictInt, Field(ge=0, lt=2**32)]
 
 
 class Columns(Parameters):
@@ -39,7 +36,6 @@ class Columns(Parameters):
     Attributes:
         label: Name of the column to predict.
         positive_class: The label's value whose probability the network gives.
-        negative_class: The label's other value.
         key: Column that identifies a row: it decides the side of the split and, where the raw
             rows are a directory of files, of the valid rows with the same key the last one
             counts. In a single file a key may have several rows, and all count. Default: none,
@@ -92,13 +88,15 @@ def _same_value(one: Value, other: Value) -> bool:
 
 
 class Validation(Parameters):
-    """How many bad rows a run puts up with.
+    """The share of quarantined rows above which a run stops."""
 
-    Attributes:
-        max_quarantined_fraction: Share of the file's rows above which the run stops.
-    """
+    max_quarantined_fraction: Share = 0.05
 
-    max_quarantined_fraction: Annotated[Number, Field(ge=0, le=1)] = 0.05
+
+def _hash_key(salt: Any) -> Any:
+    if len(str(salt).encode()) > blake2b.MAX_KEY_SIZE:
+        raise ValueError(f"expected at most {blake2b.MAX_KEY_SIZE} bytes")
+    return salt
 
 
 class Split(Parameters):
@@ -111,14 +109,7 @@ class Split(Parameters):
     """
 
     test_fraction: Fraction = 0.2
-    salt: Annotated[str, Field(min_length=1)] = "tabular-lstm"
-
-    @field_validator("salt")
-    @classmethod
-    def _salt_is_a_hash_key(cls, salt: str) -> str:
-        if len(salt.encode()) > blake2b.MAX_KEY_SIZE:
-            raise ValueError(f"expected at most {blake2b.MAX_KEY_SIZE} bytes")
-        return salt
+    salt: Annotated[str, Field(min_length=1), BeforeValidator(_hash_key)] = "tabular-lstm"
 
 
 class Reshaping(Parameters):
@@ -131,7 +122,7 @@ class Reshaping(Parameters):
             ignores. If not, a number of features that does not divide evenly is an error.
     """
 
-    features_per_step: Annotated[StrictInt, Field(ge=1)] | None = None
+    features_per_step: Count | None = None
     allow_padding: bool = True
 
 
@@ -148,36 +139,26 @@ class Ensemble(Parameters):
         dropout: Share of what the last LSTM gives dropped in training.
     """
 
-    members: Annotated[StrictInt, Field(ge=1)] = 8
-    dimensions: Annotated[StrictInt, Field(ge=1)] = 8
-    frequencies: Annotated[StrictInt, Field(ge=1)] = 8
-    frequency_scale: Annotated[Number, Field(gt=0)] = 0.1
-    units: Annotated[list[Annotated[StrictInt, Field(ge=1)]], Field(min_length=1)] = [16]
+    members: Count = 8
+    dimensions: Count = 8
+    frequencies: Count = 8
+    frequency_scale: Positive = 0.1
+    units: Annotated[list[Count], Field(min_length=1)] = [16]
     dropout: Fraction = 0.3
 
 
 class Network(Parameters):
-    """Which network is built.
-
-    Attributes:
-        kind: `ensemble`, or `tutorial` for the tutorial's network to the letter.
-        ensemble: Options of the kind `ensemble`.
-    """
+    """The network to build: `ensemble`, or `tutorial`, the tutorial's network to the letter."""
 
     kind: Literal["ensemble", "tutorial"] = "ensemble"
     ensemble: Ensemble = Ensemble()
 
 
 class Costs(Parameters):
-    """What the two errors cost, in the same unit.
+    """What the two errors cost, in the same unit."""
 
-    Attributes:
-        false_positive: Cost of calling a negative row positive.
-        false_negative: Cost of calling a positive row negative.
-    """
-
-    false_positive: Annotated[Number, Field(gt=0)] = 1.0
-    false_negative: Annotated[Number, Field(gt=0)] = 1.0
+    false_positive: Positive = 1.0
+    false_negative: Positive = 1.0
 
 
 class Objective(Parameters):
@@ -185,7 +166,6 @@ class Objective(Parameters):
 
     Attributes:
         kind: `accuracy`, `f1` (of the positive class), or `costs`, the lowest total cost.
-        costs: For the kind `costs`.
     """
 
     kind: Literal["accuracy", "f1", "costs"] = "accuracy"
@@ -217,13 +197,13 @@ class Training(Parameters):
         seed: Of the initial weights, the folds, the shuffling and the dropout.
     """
 
-    epochs: Annotated[StrictInt, Field(ge=1)] | None = None
-    batch_size: Annotated[StrictInt, Field(ge=1)] | None = None
-    learning_rate: Annotated[Number, Field(gt=0)] = 0.003
-    weight_decay: Annotated[Number, Field(ge=0)] = 0.01
-    patience: Annotated[StrictInt, Field(ge=1)] | None = None
+    epochs: Count | None = None
+    batch_size: Count | None = None
+    learning_rate: Positive = 0.003
+    weight_decay: NotNegative = 0.01
+    patience: Count | None = None
     objective: Objective = Objective()
-    seed: Annotated[StrictInt, Field(ge=0, lt=2**32)] = 0
+    seed: Seed = 0
 
 
 class Evaluation(Parameters):
@@ -238,21 +218,16 @@ class Evaluation(Parameters):
     """
 
     bootstrap_resamples: Annotated[StrictInt, Field(ge=100)] = 1000
-    importance_repeats: Annotated[StrictInt, Field(ge=1)] = 5
+    importance_repeats: Count = 5
     importance_rows: Annotated[StrictInt, Field(ge=2)] = 1000
-    seed: Annotated[StrictInt, Field(ge=0, lt=2**32)] = 0
+    seed: Seed = 0
 
 
 class Tolerance(Parameters):
-    """By how much a candidate may be worse than a champion on the same test rows.
+    """By how much a candidate may be worse than a champion: log loss in nats, ROC AUC of 1."""
 
-    Attributes:
-        log_loss: In nats.
-        roc_auc: Of 1.
-    """
-
-    log_loss: Annotated[Number, Field(ge=0)] = 0.02
-    roc_auc: Annotated[Number, Field(ge=0)] = 0.02
+    log_loss: NotNegative = 0.02
+    roc_auc: NotNegative = 0.02
 
 
 class Promotion(Parameters):
@@ -262,7 +237,6 @@ class Promotion(Parameters):
         confidence: One-sided, of every comparison on the test rows: a candidate that is worse than
             the champion by more than the tolerance is promoted in about 1 - confidence of cases at
             most.
-        tolerance: By how much it may be worse.
         row_ratio: Lowest and highest number of rows, in multiples of the champion's training's.
         max_label_share_change: How far the share of positive rows may be from the champion's
             training's.
@@ -276,32 +250,21 @@ class Promotion(Parameters):
 
     confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
     tolerance: Tolerance = Tolerance()
-    row_ratio: tuple[Annotated[Number, Field(ge=0, le=1)], Annotated[Number, Field(ge=1)]] = (
-        0.75,
-        2.0,
-    )
-    max_label_share_change: Annotated[Number, Field(ge=0, le=1)] = 0.1
-    keep_champions: Annotated[StrictInt, Field(ge=1)] = 5
-    keep_candidates: Annotated[StrictInt, Field(ge=1)] = 10
+    row_ratio: tuple[Share, Annotated[Number, Field(ge=1)]] = (0.75, 2.0)
+    max_label_share_change: Share = 0.1
+    keep_champions: Count = 5
+    keep_candidates: Count = 10
     start_over: bool = False
 
 
 class Retraining(Parameters):
-    """Whether a retraining trains.
-
-    Attributes:
-        force: Train even where data, parameters and code are those of what was judged already.
-    """
+    """Whether to train even where the same data, parameters and code were judged already."""
 
     force: bool = False
 
 
 class Rollback(Parameters):
-    """What a rollback restores.
-
-    Attributes:
-        run_id: Run id of a champion that the promotion log names. Default: the one before.
-    """
+    """Run id of the champion in the promotion log to restore. Default: the one before."""
 
     run_id: str | None = None
 

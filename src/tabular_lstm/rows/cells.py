@@ -30,32 +30,27 @@ def read_number(
 ) -> tuple[pd.Series, Problems]:
     """Read a column of numbers.
 
-    Text is a number if it is written as one, with white space around it or without; numbers are
-    rounded correctly, so that a row's side does not depend on how they are written.
+    Numbers are rounded correctly, so that a row's side does not depend on how they are written.
 
     Args:
         cells: The column.
         missing: Values that mean "not measured". A word among them is read as NaN; a number stays,
             exempt from the bounds, for the schema keeps these.
-        bounds: Lowest and highest possible value; None leaves an end open. Default: any.
+        bounds: Lowest and highest possible value; None leaves an end open.
 
     Returns:
-        float64, NaN where the cell is empty, says "missing" or cannot be read; and the problems:
-        no number, infinite or beyond float32, outside the bounds.
+        float64, NaN where the cell is empty, says "missing" or cannot be read; and the problems.
     """
     words = [code for code in missing if isinstance(code, str)]
     # A column of float32 holds 0.1, as a code or a bound, to its own precision.
     as_held = np.float32 if cells.dtype == np.float32 else np.float64
     codes = [as_held(code) for code in missing if not isinstance(code, str)]
-    low, high = (None if bound is None else as_held(bound) for bound in bounds)
+    low, high = bounds
     numbers, absent = _numbers(cells, words)
     unread = np.isnan(numbers) & ~absent
     infinite = np.abs(numbers) > LARGEST
-    outside = np.zeros(len(numbers), bool)
-    if low is not None:
-        outside |= numbers < low
-    if high is not None:
-        outside |= numbers > high
+    outside = numbers < as_held(-np.inf if low is None else low)
+    outside |= numbers > as_held(np.inf if high is None else high)
     outside &= ~infinite & ~np.isin(numbers, codes)
     problems = {
         **_problems(cells, outside, f"is outside {_interval(*bounds)}"),
@@ -67,10 +62,6 @@ def read_number(
 
 def read_category(cells: pd.Series, missing: Sequence[Value] = ()) -> tuple[pd.Series, Problems]:
     """Read a column of categories, which cannot be wrong.
-
-    Args:
-        cells: The column.
-        missing: Values that mean "not measured".
 
     Returns:
         The text as in a CSV, without white space around it, None where empty or "missing".

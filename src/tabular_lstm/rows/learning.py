@@ -33,7 +33,7 @@ def learn_schema(
         rows: The features alone, in the order of the slots.
         categorical: Names of the features that are categories.
         missing: Values that mean "not measured", for each feature that has any.
-        reshaping: How many features make a step.
+        reshaping: See `Reshaping`.
         label: Name of the label column.
         classes: The label's negative and positive value.
         bounds: Lowest and highest possible value of a feature. Default: any number is possible.

@@ -16,8 +16,6 @@ class Schema(Frozen):
 
     Attributes:
         features: Names in the order of the sequence's slots.
-        steps: Steps of a sequence.
-        features_per_step: Slots of a step.
         categories: For each categorical feature, its categories in the train rows, sorted.
         missing: Values that mean "not measured", for each feature that has any.
         bounds: Lowest and highest possible value of a feature, None for an open end. Default: any
@@ -25,9 +23,7 @@ class Schema(Frozen):
         mean: Of each feature over the train rows, missing values left out and the others
             winsorized at the 1st and the 99th percentile; 0 for a category.
         variance: Likewise; 1 for a category and where the feature never varies.
-        label: Name of the label column.
         positive_class: The label's value whose probability the network gives.
-        negative_class: The label's other value.
     """
 
     features: list[str]

@@ -1,6 +1,7 @@
 """From a frame of rows to sequences: columns are found by name and read as the schema says."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -33,10 +34,6 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
     passed over. A category is found by its text; a number or a boolean also by its value, so that
     1067 is `01067` where a reader of CSVs made a number of it.
 
-    Args:
-        rows: A frame that has the schema's features among its columns.
-        schema: Of the train rows, see `tabular_lstm.rows.learning.learn_schema`.
-
     Returns:
         float32 (rows, steps, features_per_step): numbers as they are, a category as its place in
         the schema's list and an unknown one as the place after the last, NaN where missing, 0 in
@@ -65,12 +62,8 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
 def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.DataFrame:
     """Give the frame with its columns' names as text.
 
-    Args:
-        rows: The frame.
-        features: Names that may be there once. Default: every column.
-
     Raises:
-        DataError: One is there twice; names it.
+        DataError: One of these features, or with None any column, is there twice.
     """
     rows = rows.set_axis(rows.columns.map(str), axis="columns")
     repeated = rows.columns[rows.columns.duplicated()].unique()
@@ -104,22 +97,22 @@ def measured(column: pd.Series, missing: Sequence[Value], bounds: Bounds = ANY) 
 
 def _places(column: pd.Series, missing: Sequence[Value], categories: list[str]) -> np.ndarray:
     """Give each cell's place among the categories, the one after the last if it is not there."""
-    by_text: dict[str | None, int] = {text: place for place, text in enumerate(categories)}
-    by_value: dict[Any, list[int]] = {}
-    for place, category in enumerate(categories):
-        by_value.setdefault(_value(category), []).append(place)
+    by_text = {text: place for place, text in enumerate(categories)}
+    writing = Counter(map(_value, categories))
+    by_value = {_value(text): by_text[text] for text in categories if writing[_value(text)] == 1}
     by_value.pop(None, None)
     unknown = len(categories)
+
+    def place_of(value: Any, text: str | None) -> float:
+        if text is None:
+            return np.nan
+        alike = unknown if isinstance(value, str) else by_value.get(_value(text), unknown)
+        return by_text.get(text, alike)
+
     cells, values = pd.factorize(column.astype(object))
     texts, _ = read_category(pd.Series(values, dtype=object), missing)
-    places = [np.nan] * (len(values) + 1)  # the last is for -1, a missing cell
-    for cell, (value, text) in enumerate(zip(values, texts, strict=True)):
-        if text in by_text:
-            places[cell] = by_text[text]
-        elif text is not None:
-            alike = [] if isinstance(value, str) else by_value.get(_value(text), [])
-            places[cell] = alike[0] if len(alike) == 1 else unknown
-    found: np.ndarray = np.array(places, np.float32)[cells]
+    # The last place is for -1, a missing cell.
+    found = np.array([*map(place_of, values, texts), np.nan], np.float32)[cells]
     if len(found) >= ENOUGH and (share := np.mean(found == unknown)) > 0.5:
         logger.warning(
             "Column '%s': %.0f %% of %d rows hold a category that training did not have, such as "

@@ -22,7 +22,7 @@ def read_rows(
     Args:
         raw_rows: Rows of text cells, with the index `row`.
         columns: The role of each column.
-        file: Where the rows come from, for messages.
+        file: The rows' file, for messages.
 
     Returns:
         The valid rows' values: the key, the features, the label.
