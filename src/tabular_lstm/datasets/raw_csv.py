@@ -18,9 +18,8 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
     """A CSV, or a directory of them, of which every cell stays the text it is in the file.
 
     `load_args` are those of `pandas.read_csv` that say where cells begin and end, see
-    `tabular_lstm.rows.csv_text.LOAD_ARGS`, with a `sep` of one character and a number for
-    `skiprows`, and `decimal`, the only one to change a cell: numbers are given back with a point.
-    The `validate_rows` node turns text into numbers and can name each cell that it can't.
+    `tabular_lstm.rows.csv_text.LOAD_ARGS`; `decimal` is the only one to change a cell: numbers are
+    given back with a point.
 
     Where `filepath` is a directory, every `*.csv` directly in it that is not hidden is read with
     the same `load_args`, in the order of the names by their bytes, as `LC_ALL=C ls` has it. Each
@@ -38,9 +37,8 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
             and `files`, the names of the files read (for a directory alone).
 
         Raises:
-            DataError: There is no such file, or `tabular_lstm.rows.csv_text.read_cells` cannot
-                read it. A directory holds no CSV, files of different columns, or one that is gone
-                before it is read.
+            DataError: There is no such file, `tabular_lstm.rows.csv_text.read_cells` cannot read
+                it, or a directory holds no CSV, or files of different columns.
         """
         path = self._path()
         frames: dict[str, pd.DataFrame] = {}
@@ -62,11 +60,7 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
         return together
 
     def sha256(self) -> str:
-        """Give the hash that `load` would, without reading what the bytes say.
-
-        Raises:
-            DataError: There is no such file, or a directory holds no CSV.
-        """
+        """Give the hash that `load` would, without parsing; raise what it would of a path."""
         return _hash_of(dict(self._each(self._hash)))
 
     def preview(self, nrows: int = 5) -> TablePreview:

@@ -161,8 +161,8 @@ def _texts(cells: pd.Series) -> pd.Series:
     if isinstance(cells.dtype, pd.StringDtype):
         return cells.astype("str").str.strip()
     places, distinct = pd.factorize(cells.astype(object))
-    texts = pd.Series([*map(_text, distinct), None], dtype="str").str.strip()
-    return pd.Series(texts.to_numpy()[places], index=cells.index, name=cells.name, dtype="str")
+    texts = np.array([*map(_text, distinct), None], dtype=object)[places]
+    return pd.Series(texts, index=cells.index, name=cells.name, dtype="str")
 
 
 def _text(cell: Any) -> str:

@@ -33,8 +33,8 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
     Args:
         content: The file's bytes.
         file: The file's name, for messages.
-        load_args: Arguments of `pandas.read_csv`, see `LOAD_ARGS`; None is its default, and for
-            `header` that there is none.
+        load_args: Arguments of `pandas.read_csv`, see `LOAD_ARGS`; null is the default, and for
+            `header` says that there is none.
 
     Returns:
         A frame of text, one row per data row, an empty cell as "".
@@ -155,12 +155,7 @@ def _column_names(given: list[Any], file: str, delimiter: str) -> list[str]:
 
 
 def _tokenize(text: str, file: str, columns: int, above: int, dialect: dict[str, str]) -> pa.Table:
-    """Give all rows' cells, the header's first.
-
-    Raises:
-        DataError: A row has another number of cells than there are columns, or a quote is never
-            closed.
-    """
+    """Give all rows' cells, the header's first, or name the rows that are ragged."""
     faults: list[str] = []
 
     def skip(row: arrow.InvalidRow) -> str:

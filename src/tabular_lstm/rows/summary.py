@@ -19,7 +19,6 @@ class Source(Frozen):
     Attributes:
         file: Path of the file or directory.
         sha256: Hash of the bytes that the rows were parsed from.
-        rows: Rows of the file.
         quarantined_rows: Rows with a cell that is not as declared.
         superseded_rows: Valid rows that a later row with their key replaced.
         reasons: Why rows were quarantined, a line for each column and kind of problem; empty if

@@ -25,7 +25,9 @@ def read_rows(
         file: The rows' file, for messages.
 
     Returns:
-        The valid rows' values: the key, the features, the label.
+        The valid rows, with the index `row`: the key as text if there is one, numeric features as
+        float64 with NaN for a missing cell, categorical ones as text with None for it, the label
+        as 1 (positive) or 0.
         The quarantined rows: `row`, `reason`, and the cells as they were.
 
     Raises:

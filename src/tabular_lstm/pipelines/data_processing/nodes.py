@@ -35,10 +35,8 @@ def validate_rows(
         columns: The role of each column.
 
     Returns:
-        The valid rows that count, with the index `row` of `raw_rows`: the key as text if there is
-        one, numeric features as float64 with NaN for a cell without a number, categorical ones
-        as text with None for an empty cell, the label as 1 (positive) or 0.
-        The quarantined rows: `row`, `reason`, and the cells as they were. The source.
+        The valid rows that count and the quarantined rows, see
+        `tabular_lstm.rows.validation.read_rows`; and the source.
 
     Raises:
         DataError: A column is not in the file.

@@ -2,11 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.pipelines.data_processing.nodes import (
-    accept_rows,
-    split_rows,
-    validate_rows,
-)
+from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
 
 
 def create_pipeline(gated: bool = False) -> Pipeline:
@@ -28,14 +24,10 @@ def create_pipeline(gated: bool = False) -> Pipeline:
         outputs="accepted_rows",
         name="accept_rows",
     )
+    accepted = "valid_rows" if gated else "accepted_rows"
     split = Node(
         split_rows,
-        inputs=[
-            "valid_rows" if gated else "accepted_rows",
-            "source",
-            "params:columns",
-            "params:split",
-        ],
+        inputs=[accepted, "source", "params:columns", "params:split"],
         outputs=["train_rows", "test_rows", "data_summary"],
         name="split_rows",
     )

@@ -14,11 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def learn_schema(train_rows: pd.DataFrame, columns: Columns, reshaping: Reshaping) -> Schema:
-    """Fix the order of the features, the shape of a sequence, and what is known of each feature.
-
-    Raises:
-        DataError: The features do not fill the steps evenly and padding is not allowed.
-    """
+    """Learn from all columns but label and key: see `tabular_lstm.rows.learning.learn_schema`."""
     features = [name for name in train_rows if name not in {columns.label, columns.key}]
     schema = learning.learn_schema(
         train_rows[features],
@@ -51,9 +47,5 @@ def split_features_from_label(rows: pd.DataFrame, schema: Schema) -> tuple[pd.Da
 
 
 def reshape(features: pd.DataFrame, schema: Schema) -> np.ndarray:
-    """Lay each row out as a sequence: see `tabular_lstm.rows.sequences.to_sequences`.
-
-    Returns:
-        float32 of shape (rows, steps, features_per_step).
-    """
+    """Lay each row out as a sequence: see `tabular_lstm.rows.sequences.to_sequences`."""
     return to_sequences(features, schema)
