@@ -23,7 +23,6 @@ from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.pipelines.data_processing import create_pipeline
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
 from tabular_lstm.rows.summary import Source
-from tabular_lstm.rows.validation import list_reasons
 from tests.helpers.project import ROOT, TINY, Project
 
 NAMES = ["a", "b", "c", "y"]
@@ -391,27 +390,11 @@ def test_rows_of_a_directory_are_valid_quarantined_or_superseded(
 # accept_rows
 
 
-def quarantined_rows(count: int, reason: str = "a: 'x' is not a number") -> pd.DataFrame:
-    return pd.DataFrame({"row": range(1, count + 1), "reason": reason})
-
-
-def source_of(quarantined: pd.DataFrame, rows: int = 100) -> Source:
-    """The source of so many rows, of which these were quarantined."""
-    return SOURCE.model_copy(
-        update={
-            "rows": rows,
-            "quarantined_rows": len(quarantined),
-            "reasons": list_reasons(quarantined),
-        }
-    )
-
-
-def accept(count: int, limit: float, rows: int = 100) -> pd.DataFrame:
-    return accept_rows(
-        valid(ROWS),
-        source_of(quarantined_rows(count), rows),
-        Validation(max_quarantined_fraction=limit),
-    )
+def accept(count: int, limit: float, rows: int = 100) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Let the valid ones of so many rows through, and give them before and after."""
+    frame = raw([("x", "1", "1", "1")] * count + ROWS[:1] * (rows - count))
+    good, _, source = validate_rows(frame, COLUMNS)
+    return good, accept_rows(good, source, Validation(max_quarantined_fraction=limit))
 
 
 @pytest.mark.parametrize(
@@ -419,7 +402,9 @@ def accept(count: int, limit: float, rows: int = 100) -> pd.DataFrame:
     [(0, 0, 100), (5, 0.05, 100), (3, 0.05, 60), (29, 0.29, 100), (57, 0.57, 100), (9, 1, 9)],
 )
 def test_up_to_the_limit_the_valid_rows_go_on(count: int, limit: float, rows: int) -> None:
-    pd.testing.assert_frame_equal(accept(count, limit, rows), valid(ROWS))
+    good, accepted = accept(count, limit, rows)
+    assert len(good) == rows - count
+    pd.testing.assert_frame_equal(accepted, good)
 
 
 @pytest.mark.parametrize(
@@ -436,28 +421,33 @@ def test_above_the_limit_the_run_stops(count: int, limit: float, rows: int) -> N
 
 
 def test_the_most_frequent_reasons_are_listed_first_with_their_rows() -> None:
-    quarantined = pd.DataFrame(
-        {
-            "row": range(1, 10),
-            "reason": [
-                "a: 'x' is not a number",
-                "b: 'x' is not a number; c: no label",
-                "b: 'y' is not a number",
-                "d: 9 is outside [0, 1]",
-                "e: 9 is outside [0, 1]",
-                "f: 9 is outside [0, 1]",
-                "g: 9 is outside [0, 1]",
-                "h: 9 is outside [0, 1]",
-                "b: 'z' is not a number",
-            ],
-        }
-    )
+    names = [*"abcdefgh", "y"]
+    bad: list[dict[str, str]] = [
+        {"a": "x"},
+        {"b": "x", "y": ""},
+        {"b": "y"},
+        *({name: "9"} for name in "defgh"),
+        {"b": "z"},
+    ]
+    rows = [tuple((dict.fromkeys(names, "1") | cells)[name] for name in names) for cells in bad]
+    bounds: dict[str, Any] = dict.fromkeys("defgh", (0, 1))
+    columns = COLUMNS.model_copy(update={"bounds": bounds})
+    good, _, source = validate_rows(raw(rows, names), columns)
     with pytest.raises(DataError) as error:
-        accept_rows(valid(ROWS), source_of(quarantined), Validation(max_quarantined_fraction=0))
+        accept_rows(good, source, Validation(max_quarantined_fraction=0))
     lines = str(error.value).splitlines()
     assert lines[1].strip() == "rows 2, 3, 9: b: 'x' is not a number, and the like"
     assert lines[2].strip() == "row 1: a: 'x' is not a number"
     assert "3 more reasons" in lines[6]
+
+
+def test_reasons_are_listed_whole_whatever_the_cells_say() -> None:
+    columns = COLUMNS.model_copy(update={"bounds": {"b": (0, 3)}})
+    bad = [("this is; that: 1", "1", "1", "1"), ("no; yes", "7", "1", "1")]
+    assert validate_rows(raw([*bad, *ROWS[:1]]), columns)[2].reasons == (
+        "\n  rows 1, 2: a: 'this is; that: 1' is not a number, and the like"
+        "\n  row 2: b: 7 is outside [0, 3]"
+    )
 
 
 @pytest.mark.parametrize("names", [("row", "b", "y"), ("reason", "b", "y"), ("row", "reason", "y")])

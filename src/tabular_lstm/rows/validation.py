@@ -16,7 +16,7 @@ SHOWN = 5
 
 def read_rows(
     raw_rows: pd.DataFrame, columns: Columns, file: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
     Args:
@@ -29,6 +29,7 @@ def read_rows(
         float64 with NaN for a missing cell, categorical ones as text with None for it, the label
         as 1 (positive) or 0.
         The quarantined rows: `row`, `reason`, and the cells as they were.
+        The reasons, see `Source.reasons`.
 
     Raises:
         DataError: A column that conf names is not in the file or is no feature, or none is left.
@@ -46,38 +47,34 @@ def read_rows(
         )
     read[columns.label] = read_label(raw_rows[columns.label], columns)
 
+    problems = {name: of_column for name, (_, of_column) in read.items()}
     reasons: dict[int, list[str]] = {}
-    for name, (_, problems) in read.items():
-        for place, problem in problems.items():
+    for name, of_column in problems.items():
+        for place, problem in of_column.items():
             reasons.setdefault(place, []).append(f"{name}: {problem}")
     bad = sorted(reasons)
     quarantined = raw_rows.iloc[bad].reset_index(allow_duplicates=True)
     joined = pd.Series(["; ".join(reasons[place]) for place in bad], dtype=object)
     quarantined.insert(1, "reason", joined, allow_duplicates=True)
-    valid = np.ones(len(raw_rows), bool)
-    valid[bad] = False
-    values = pd.DataFrame({name: values for name, (values, _) in read.items()})[valid]
-    return values.astype({columns.label: "int64"}), quarantined
+    is_valid = np.ones(len(raw_rows), bool)
+    is_valid[bad] = False
+    values = pd.DataFrame({name: values for name, (values, _) in read.items()})[is_valid]
+    valid_rows = values.astype({columns.label: "int64"})
+    return valid_rows, quarantined, _listed(problems, raw_rows.index)
 
 
-def list_reasons(quarantined: pd.DataFrame) -> str:
-    """List the reasons, a line for each column and kind with its first example, commonest first.
-
-    Args:
-        quarantined: As `read_rows` gives them.
-    """
-    found: dict[str, tuple[str, list[int | str]]] = {}
-    # By place: the file may have columns of these names too.
-    for row, reasons in zip(quarantined.iloc[:, 0], quarantined.iloc[:, 1], strict=True):
-        for reason in reasons.split("; "):
-            column, _, problem = reason.partition(": ")
-            kind = f"{column}: {problem.rpartition(' is ')[2]}"
-            found.setdefault(kind, (reason, []))[1].append(row)
-    by_count = sorted(found.values(), key=lambda item: -len(item[1]))
-    listed = "".join(
-        f"\n  {row_list(rows)}: {example}{', and the like' if len(rows) > 1 else ''}"
-        for example, rows in by_count[:SHOWN]
-    )
+def _listed(problems: dict[str, Problems], rows: pd.Index) -> str:
+    """List the reasons, a line for each column and kind with its first example, commonest first."""
+    found: dict[str, tuple[str, list[int]]] = {}
+    for name, of_column in problems.items():
+        for place, problem in of_column.items():
+            kind = f"{name}: {problem.rpartition(' is ')[2]}"
+            found.setdefault(kind, (f"{name}: {problem}", []))[1].append(place)
+    by_count = sorted(found.values(), key=lambda item: (-len(item[1]), item[1][0]))
+    listed = ""
+    for example, places in by_count[:SHOWN]:
+        alike = ", and the like" if len(places) > 1 else ""
+        listed += f"\n  {row_list(rows[places].tolist())}: {example}{alike}"
     hidden = len(by_count) - SHOWN
     return listed + (f"\n  and {hidden} more reasons" if hidden > 0 else "")
 

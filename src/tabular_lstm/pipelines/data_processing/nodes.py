@@ -8,7 +8,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows.sides import in_test
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
-from tabular_lstm.rows.validation import list_reasons, read_rows
+from tabular_lstm.rows.validation import read_rows
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def validate_rows(
     raw = raw_rows.copy(deep=False)
     raw.attrs = {}
 
-    valid, quarantined = read_rows(raw, columns, file)
+    valid, quarantined, reasons = read_rows(raw, columns, file)
     superseded = 0
     if files and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
@@ -77,7 +77,7 @@ def validate_rows(
         rows=len(raw),
         quarantined_rows=len(quarantined),
         superseded_rows=superseded,
-        reasons=list_reasons(quarantined),
+        reasons=reasons,
     )
     return valid, quarantined, source
 
