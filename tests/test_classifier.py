@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from kedro.framework.session import KedroSession
 from sklearn.base import clone
@@ -29,6 +30,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from tabular_lstm import LSTMClassifier
+from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.network.build import build
@@ -885,3 +887,43 @@ def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Proje
     ).tolist()
     history = json.loads(project.versions("06_models/history.json")[-1].read_text())
     assert model.network_.threshold == history["decision_threshold"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pd.Series(["a", "b"] * 10, dtype=pd.ArrowDtype(pa.string())),
+        pd.Series(["a", "b"] * 10, dtype=pd.ArrowDtype(pa.large_string())),
+        pd.Series(["a", "b"] * 10, dtype="string"),
+        pd.Series(pd.period_range("2026-01", periods=2, freq="M").tolist() * 10),
+    ],
+    ids=["arrow", "large arrow", "string", "period"],
+)
+def test_words_of_any_dtype_are_categories(words: pd.Series) -> None:
+    rows = pd.DataFrame({"word": words, "size": np.arange(20.0)})
+    model = LSTMClassifier(members=1, units=(2,), epochs=1).fit(rows, [0, 1] * 10)
+    assert model.network_.schema.categories.keys() == {"word"}
+    assert np.isfinite(model.predict_proba(rows)).all()
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pd.Series(pd.date_range("2026-01-01", periods=20)),
+        pd.Series(pd.date_range("2026-01-01", periods=20, tz="UTC")),
+        pd.Series(pd.to_timedelta(range(20), "D")),
+        pd.Series(pd.date_range("2026-01-01", periods=20)).astype("timestamp[ns][pyarrow]"),
+    ],
+    ids=["dates", "time zone", "durations", "arrow"],
+)
+def test_dates_are_refused_by_name(dates: pd.Series) -> None:
+    rows = pd.DataFrame({"day": dates, "size": np.arange(20.0)})
+    with pytest.raises(DataError, match=r"Column 'day'.*not a number"):
+        LSTMClassifier(members=1, epochs=1).fit(rows, [0, 1] * 10)
+
+
+def test_no_rows_are_said_to_be_none() -> None:
+    rows = pd.DataFrame({"size": np.arange(20.0), "label": [0, 1] * 10})
+    model = LSTMClassifier(members=1, units=(2,), epochs=1).fit(rows[["size"]], rows["label"])
+    with pytest.raises(ValueError, match="0 sample"):
+        model.predict(rows[:0])

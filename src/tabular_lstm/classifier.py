@@ -258,7 +258,9 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         features = self.network_.schema.features
         # Columns are found by name, unless an array was fitted and the frame has other names.
         named = features != _array_names(len(features))
-        if isinstance(X, pd.DataFrame) and len(X) and (named or {*features} <= {*map(str, X)}):
+        if isinstance(X, pd.DataFrame) and not len(X):
+            raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}): expected rows.")
+        if isinstance(X, pd.DataFrame) and (named or {*features} <= {*map(str, X)}):
             return X
         return pd.DataFrame(validate_data(self, X, reset=False, **CHECKED), columns=features)
 
@@ -267,13 +269,14 @@ def _warn_of_numbers(column: pd.Series) -> None:
     """Say so where a few words make categories of a column of numbers."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return
-    numbers = pd.to_numeric(column, errors="coerce").notna()
-    if numbers.mean() > 0.5:
+    numbers = pd.to_numeric(column.astype(object), errors="coerce").notna()
+    words = column[~numbers & column.notna()]
+    if numbers.mean() > 0.5 and len(words):
         logger.warning(
             "Column '%s' is taken for categories because of values such as %r, though %d of %d are "
             "numbers. If it is numeric, make NaN of the others; if not, give it dtype category.",
             column.name,
-            column[~numbers & column.notna()].iloc[0],
+            words.iloc[0],
             numbers.sum(),
             len(column),
         )

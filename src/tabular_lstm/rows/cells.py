@@ -16,6 +16,8 @@ import pyarrow as pa
 from tabular_lstm.parameters import Columns, Value
 from tabular_lstm.rows.schema import Bounds
 
+# Kinds of dtypes: dates, durations, complex numbers.
+DATES = "mMc"
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 LARGEST = float(np.finfo(np.float32).max)
 NUMBER = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity))$"
@@ -112,7 +114,7 @@ def is_categorical(column: pd.Series) -> bool:
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         return True
-    if pd.api.types.is_numeric_dtype(column.dtype):
+    if pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind in DATES:
         return False
     numbers, absent = _numbers(column, ())
     no_number = np.isnan(numbers)
