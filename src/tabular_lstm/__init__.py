@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-# Set before TensorFlow is imported: its chatter, and oneDNN's reordering, without which the same
+# Set before TensorFlow is imported: its messages, and oneDNN's reordering, without which the same
 # training gives the same bits on more machines.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

@@ -40,7 +40,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         features_per_step: How many features make a step. Default: as many as make four steps, and
             at least two.
         epochs: Passes over the rows, at most. Default: 12 to 200, by the number of rows.
-        batch_size: Rows to a step of the optimizer. Default: 32 to 1024, by the number of rows.
+        batch_size: Rows to a step of the optimizer. Default: 32 or more, by the number of rows.
         learning_rate: AdamW's. Default: 0.003.
         weight_decay: AdamW's, on the kernels alone. Default: 0.01.
         patience: Epochs without progress before a member stops. Default: a sixteenth of the

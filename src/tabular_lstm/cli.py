@@ -23,7 +23,7 @@ from tabular_lstm.runs.guards import NothingNewError
 
 logger = logging.getLogger(__name__)
 
-MENDABLE = (
+USER_ERRORS = (
     DatasetError,
     ParameterValidationError,
     MissingConfigException,
@@ -85,7 +85,7 @@ def _fault(error: BaseException | None) -> BaseException | None:
     cause = error
     while cause is not None and not isinstance(cause, DataError):
         cause = cause.__cause__
-    return cause or (error if isinstance(error, MENDABLE) else None)
+    return cause or (error if isinstance(error, USER_ERRORS) else None)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -1,4 +1,4 @@
-"""The error that a person can mend: it names the file, column and rows, and says what to do."""
+"""The error that a user can fix: it names file, column and rows, and says what to do."""
 
 import difflib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The bases of typed values: they cannot be changed, and an unknown field is an error."""
+"""Base classes of immutable typed values, which refuse unknown fields."""
 
 from typing import Any, Self
 

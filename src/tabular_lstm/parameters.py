@@ -148,7 +148,7 @@ class Ensemble(Parameters):
 
 
 class Network(Parameters):
-    """The network to build: `ensemble`, or `tutorial`, the tutorial's network to the letter."""
+    """The network to build: `ensemble`, or `tutorial`, exactly the tutorial's network."""
 
     kind: Literal["ensemble", "tutorial"] = "ensemble"
     ensemble: Ensemble = Ensemble()
@@ -186,7 +186,7 @@ class Training(Parameters):
             down to 12.
         batch_size: Rows to a step of the optimizer. Default: about a sixteenth of the rows, a
             power of 2 between 32 and 256, more from some 400,000 rows on.
-        learning_rate: Adam's.
+        learning_rate: AdamW's; Adam's for the kind `tutorial`.
         weight_decay: Share of the kernels, times the learning rate, taken off at each step. Not
             for the kind `tutorial`.
         patience: Epochs without a lower loss on its fold before a member stops; its best epoch's
@@ -237,9 +237,9 @@ class Promotion(Parameters):
         confidence: One-sided, of every comparison on the test rows: a candidate that is worse than
             the champion by more than the tolerance is promoted in about 1 - confidence of cases at
             most.
-        row_ratio: Lowest and highest number of rows, in multiples of the champion's training's.
-        max_label_share_change: How far the share of positive rows may be from the champion's
-            training's.
+        row_ratio: Lowest and highest number of valid rows, in multiples of the champion's run's.
+        max_label_share_change: How far the share of positive rows may be from that in the
+            champion's run.
         keep_champions: Champions that can be rolled back to, the one that serves included; a
             candidate is compared with each of them that stands.
         keep_candidates: Newest runs whose outputs are kept, champions' come on top. Decisions are

@@ -1,4 +1,4 @@
-"""Kedro's settings: the project's hooks, and a log without other libraries' chatter."""
+"""Kedro's settings: the project's hooks, and a log without known warnings of libraries."""
 
 import warnings
 

@@ -8,7 +8,7 @@ import pytest
 from tabular_lstm.datasets.champion import ChampionDataset, PromotionLogDataset
 from tabular_lstm.files import sha256
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.log import read_log
+from tabular_lstm.serving.promotion_log import read_log
 from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import promotion, rejection
 from tests.helpers.networks import ensemble_of, schema_of

@@ -11,7 +11,7 @@ from tabular_lstm.parameters import Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import decide
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving.decision import Decision, Provenance
-from tabular_lstm.serving.log import LogEntry, standing
+from tabular_lstm.serving.promotion_log import LogEntry, standing
 
 CONTENT = b"the candidate"
 RESAMPLED = Evaluation(bootstrap_resamples=100)

@@ -1,7 +1,7 @@
 """Entries of a promotion log."""
 
 from tabular_lstm.serving.decision import Action
-from tabular_lstm.serving.log import LogEntry
+from tabular_lstm.serving.promotion_log import LogEntry
 
 
 def promotion(run: str, before: str | None = None) -> LogEntry:

@@ -10,7 +10,7 @@ from tabular_lstm.files import sha256
 from tabular_lstm.parameters import Rollback
 from tabular_lstm.pipelines.rollback.nodes import choose_champion, restore
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.log import LogEntry, record
+from tabular_lstm.serving.promotion_log import LogEntry, record
 from tests.helpers.decisions import PROVENANCE
 from tests.helpers.logs import promotion, rejection
 from tests.helpers.networks import ensemble_of, schema_of

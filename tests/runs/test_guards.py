@@ -15,7 +15,7 @@ from tabular_lstm.runs.guards import (
     retrains,
 )
 from tabular_lstm.serving.decision import Inputs
-from tabular_lstm.serving.log import LogEntry
+from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.logs import promotion, rejection, rollback
 from tests.helpers.project import Project
 

@@ -9,7 +9,7 @@ from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.parameters import Promotion
 from tabular_lstm.runs.pruning import prune
-from tabular_lstm.serving.log import LogEntry
+from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.logs import promotion, rejection
 
 RUNS = list("abcdef")

@@ -9,7 +9,7 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.log import append, read_log
+from tabular_lstm.serving.promotion_log import append, read_log
 from tabular_lstm.serving.store import Store
 from tests.helpers.logs import promotion
 from tests.helpers.networks import ensemble_of, schema_of

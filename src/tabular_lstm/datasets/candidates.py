@@ -1,4 +1,4 @@
-"""The candidates' files in the catalog: that of this run, and those of all runs."""
+"""The candidates' files in the catalog: that of this run, and those of all runs by run id."""
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath

@@ -1,4 +1,4 @@
-"""The champion and the promotion log in the catalog: who serves."""
+"""The champion's file and the promotion log in the catalog."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from kedro.io import AbstractDataset
 
 from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.log import LogEntry, append, read_log
+from tabular_lstm.serving.promotion_log import LogEntry, append, read_log
 from tabular_lstm.serving.store import Store
 
 PREVIEWED = 20

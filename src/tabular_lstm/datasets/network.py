@@ -6,9 +6,9 @@ from typing import Any
 
 from kedro.io.core import get_filepath_str
 
-from tabular_lstm.datasets.kept import KeptInMemory
+from tabular_lstm.datasets.in_memory import KeptInMemory
 from tabular_lstm.files import replace
-from tabular_lstm.quiet import import_tensorflow
+from tabular_lstm.tensorflow_import import import_tensorflow
 
 import_tensorflow()
 from kedro_datasets.tensorflow import TensorFlowModelDataset  # noqa: E402

@@ -1,4 +1,4 @@
-"""The raw CSV as the catalog reads it: text cells, and the fingerprint of their bytes."""
+"""The raw CSV as the catalog reads it: text cells, and the SHA-256 of the file's bytes."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
 
     `load_args` are those of `pandas.read_csv` that say where cells begin and end, see
     `tabular_lstm.rows.csv_text.LOAD_ARGS`; `decimal` is the only one to change a cell: numbers are
-    given back with a point.
+    given back with a decimal point.
 
     Where `filepath` is a directory, every `*.csv` directly in it that is not hidden is read with
     the same `load_args`, in the order of the names by their bytes, as `LC_ALL=C ls` has it. Each

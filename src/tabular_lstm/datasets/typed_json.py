@@ -1,4 +1,4 @@
-"""A JSON file that holds one value of a type of this project."""
+"""A JSON file that holds one of this project's typed values, checked when it is read."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the gate is told of a champion, and what each of its checks says, as typed values."""
+"""Data types: what the gate knows of a champion, and the result of each of its checks."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Models compared on the same rows and the same resamples of them, so that differences are paired.
+"""Compare any two models on the same rows and the same bootstrap resamples of them.
 
 Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
 """

@@ -1,4 +1,4 @@
-"""The gate that a candidate passes to become the champion: four checks.
+"""The gate that a candidate passes to become the champion: four checks, and the reason in words.
 
 A candidate is promoted when it is shown not to be worse than a champion by more than a tolerance, a
 non-inferiority test: few rows make it hard to be promoted, never easy.

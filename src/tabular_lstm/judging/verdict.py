@@ -1,4 +1,4 @@
-"""The verdict: the candidate beside each baseline, in sentences."""
+"""The verdict: sentences that compare the candidate with each baseline. It decides nothing."""
 
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.metrics import interval

@@ -1,6 +1,7 @@
 """Learn a temperature and a decision threshold from out-of-fold logits.
 
-Labels are 0 or 1, of shape (rows,). NumPy alone, so that baselines are calibrated the same way.
+Labels are 0 or 1, of shape (rows,). No TensorFlow: the baselines' thresholds are
+chosen by the same function.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Log how far a training is."""
+"""Log the progress of a training."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""Load a saved network, and nothing else that a file may hold."""
+"""Load a saved network safely: a file that holds anything else is refused."""
 
 import io
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.quiet import import_tensorflow
+from tabular_lstm.tensorflow_import import import_tensorflow
 
 NETWORK = "tabular_lstm>LSTMEnsemble"
 

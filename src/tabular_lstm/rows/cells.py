@@ -1,4 +1,4 @@
-"""The one reader of a column: its values, and for each cell that has none what is wrong with it.
+"""Read and check the cells of a column: its values, and what is wrong with each unusable cell.
 
 A column may hold text as a CSV does, numbers, booleans, categories or a mixture; rows that say the
 same are read the same in each of these forms, in training and in scoring.

@@ -1,4 +1,4 @@
-"""The text of a CSV becomes text cells, or what is wrong with it is said."""
+"""Parse the text of a CSV into text cells, or raise an error that says what is wrong."""
 
 import codecs
 import csv

@@ -1,4 +1,4 @@
-"""Which side of the split a row is on: decided by its content alone, the same in every run."""
+"""Decide whether a row is a train row or a test row: by a hash of its content, alike each time."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""What is known of a run's data, for its metrics and for later runs to compare theirs with."""
+"""The summary of a run's data: for its metrics, and for later runs to compare theirs with."""
 
 import hashlib
 from pathlib import PurePath

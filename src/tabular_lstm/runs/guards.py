@@ -8,7 +8,7 @@ from kedro.validation import ParameterValidationError
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import BLOCKS, Network, Split
 from tabular_lstm.serving.decision import Inputs
-from tabular_lstm.serving.log import LogEntry, changes, standing
+from tabular_lstm.serving.promotion_log import LogEntry, changes, standing
 
 SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
 # What no pipeline makes: read from outside, found by looking, or given by the hooks.

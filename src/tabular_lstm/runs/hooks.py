@@ -1,4 +1,4 @@
-"""The hooks that Kedro calls around the nodes: guards first, then the run, then who serves."""
+"""Kedro's hooks, called around the nodes: guards before; log lines, pruning, the lock after."""
 
 import logging
 from pathlib import Path
@@ -18,7 +18,7 @@ from tabular_lstm.runs.environments import output_folder, run_command
 from tabular_lstm.runs.lock import Lock
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
-from tabular_lstm.serving.log import last_words
+from tabular_lstm.serving.promotion_log import closing_line
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class RunHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Open the log, and refuse to start from what is not there or to decide by halves."""
+        """Open the log, and refuse to start from what is not there or to decide with a part of a pipeline."""
         env, run_id = run_params["env"], run_params["run_id"]
         logger.info("Run %s of environment %s, to %s/", run_id, env or "base", output_folder(env))
         try:
@@ -131,7 +131,7 @@ class RunHooks:
                 decided = catalog.load("past_promotions")[-1]
                 if guards.retrains(pipeline):
                     self._prune(pipeline, catalog)
-                logger.info(last_words(decided))
+                logger.info(closing_line(decided))
             finally:
                 self._release()
 
@@ -145,9 +145,9 @@ class RunHooks:
                 log = catalog.load("past_promotions")
                 if log and log[-1].run_id == run_params["run_id"]:
                     logger.error(
-                        "This run has decided all the same, and the next one that decides "
-                        "finishes it. %s",
-                        last_words(log[-1]),
+                        "The decision is recorded although this run failed; the next retraining or "
+                        "rollback finishes it. %s",
+                        closing_line(log[-1]),
                     )
         finally:
             self._release()

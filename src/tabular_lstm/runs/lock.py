@@ -1,4 +1,4 @@
-"""One run at a time where the champion can change."""
+"""A lock: of the runs that can change the champion, one works at a time."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""What a run was made of, beside its data: code, packages, commit, time."""
+"""Record what a run was made of beside its data: code, packages, commit, time."""
 
 import hashlib
 import json

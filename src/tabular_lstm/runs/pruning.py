@@ -1,4 +1,4 @@
-"""Pruning: the outputs of old runs are deleted, but for decisions and the champions' artifacts."""
+"""Pruning: delete the outputs of old runs, except decisions and the champions' artifacts."""
 
 import logging
 import shutil
@@ -8,7 +8,7 @@ from kedro.pipeline import Pipeline
 
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.parameters import Promotion
-from tabular_lstm.serving.log import LogEntry, restorable
+from tabular_lstm.serving.promotion_log import LogEntry, restorable
 
 logger = logging.getLogger(__name__)
 

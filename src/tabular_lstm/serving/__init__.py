@@ -1,1 +1,1 @@
-"""Serving: which model serves, by which decision, and what it is. No Kedro."""
+"""Serving: which model is in service ("serves"), by which decision, and its file. No Kedro."""

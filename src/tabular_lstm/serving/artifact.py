@@ -38,7 +38,7 @@ class Artifact:
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         """Give valid rows their probabilities, (rows,), by the schema inside the network.
 
-        The rows keep to today's bounds, which may be wider than those it was trained with.
+        The rows were checked against today's bounds, which may be wider than the schema's.
 
         Raises:
             DataError: See `network`, and `tabular_lstm.rows.sequences.to_sequences`.

@@ -1,4 +1,4 @@
-"""The decision of a run: promoted, rejected or rolled back, and all that it rests on."""
+"""Data types of a run's decision (promoted, rejected, rolled back) and of what it is based on."""
 
 from typing import Any, Literal
 
@@ -85,7 +85,7 @@ class Outcome(Frozen):
 
     Attributes:
         time: When it began, UTC.
-        reason: A sentence without its point.
+        reason: Why, in a sentence without its final period; written by `gate` or `rollback`.
         served_before: Run id of the champion until now; None if there was none.
         serves_now: Run id of the champion from now on; None if there is none.
         sha256: Of the artifact that serves from now on; None if there is none.

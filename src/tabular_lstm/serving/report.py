@@ -1,4 +1,4 @@
-"""The report for people: one HTML page that opens without a network.
+"""The report for people: one HTML page that needs no internet connection.
 
 The words and the layout are in `report.html.jinja`; here is what they are filled with.
 """

@@ -1,4 +1,4 @@
-"""The store: the files from which it follows who serves.
+"""The store: reads and repairs the champion's file, and checks it against the promotion log.
 
 The promotion log is what counts; `champion.keras` follows from it, as a copy of the candidate that
 the log names.
@@ -11,7 +11,7 @@ from pathlib import Path
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.log import LogEntry, changes, promoted, read_log, standing
+from tabular_lstm.serving.promotion_log import LogEntry, changes, promoted, read_log, standing
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
-from tabular_lstm.serving.log import LogEntry, champion_of, looks, promoted, standing
+from tabular_lstm.serving.promotion_log import LogEntry, champion_of, looks, promoted, standing
 
 GOLDEN_ROWS = 32
 

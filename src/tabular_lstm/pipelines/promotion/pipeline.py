@@ -7,7 +7,7 @@ from kedro.pipeline import Node, Pipeline
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.pipelines.promotion import nodes
-from tabular_lstm.serving.log import record
+from tabular_lstm.serving.promotion_log import record
 
 REPORTED = ("decision", "provenance", "metrics", "verdict", "quarantined_rows")
 # Datasets keep the names that the catalog has for them.

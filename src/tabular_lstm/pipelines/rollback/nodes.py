@@ -6,7 +6,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Rollback
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Provenance
-from tabular_lstm.serving.log import LogEntry, champion_of, promoted, standing
+from tabular_lstm.serving.promotion_log import LogEntry, champion_of, promoted, standing
 
 Artifacts = dict[str, Callable[[], Artifact]]
 

@@ -3,7 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.rollback import nodes
-from tabular_lstm.serving.log import record
+from tabular_lstm.serving.promotion_log import record
 
 
 def create_pipeline() -> Pipeline:

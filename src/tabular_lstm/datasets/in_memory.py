@@ -1,4 +1,4 @@
-"""Datasets that a run reads once at most: what it saved or loaded stays in memory."""
+"""Datasets that keep in memory what a run saved, so that the run need not read the file again."""
 
 from typing import Any
 

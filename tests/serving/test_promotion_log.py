@@ -10,12 +10,12 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.log import (
+from tabular_lstm.serving.promotion_log import (
     LogEntry,
     append,
     champion_of,
     changes,
-    last_words,
+    closing_line,
     promoted,
     read_log,
     record,
@@ -135,11 +135,11 @@ def test_entries_and_decisions_cannot_be_changed() -> None:
     ],
 )
 def test_the_last_words_of_a_retraining(accepted: bool, log: list[LogEntry], words: str) -> None:
-    assert last_words(record(decision(accepted, log))).startswith(words)
+    assert closing_line(record(decision(accepted, log))).startswith(words)
 
 
 def test_the_last_words_of_a_rollback() -> None:
-    assert last_words(rollback("r", "b", "c")) == "Rolled back: to see."
+    assert closing_line(rollback("r", "b", "c")) == "Rolled back: to see."
 
 
 # On disk

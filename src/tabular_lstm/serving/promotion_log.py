@@ -104,7 +104,7 @@ def looks(log: list[LogEntry], test_rows_sha256: str) -> Looks:
     return Looks(these_test_rows=1 + rows.count(test_rows_sha256), all=1 + len(rows))
 
 
-def last_words(entry: LogEntry) -> str:
+def closing_line(entry: LogEntry) -> str:
     """Say what was decided, the last line of a run's own log."""
     if entry.action == "promoted":
         return f"Promoted run {entry.run_id}: {entry.reason}."
