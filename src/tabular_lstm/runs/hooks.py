@@ -53,7 +53,7 @@ class RunHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Open the log, and refuse to start from what is not there or to decide with a part of a pipeline."""
+        """Open the log; refuse to start from what is not there, or to decide in part of a run."""
         env, run_id = run_params["env"], run_params["run_id"]
         logger.info("Run %s of environment %s, to %s/", run_id, env or "base", output_folder(env))
         try:
