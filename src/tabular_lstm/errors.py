@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Sequence
 
 LISTED = 10
+WIDTH = 40
 
 
 class DataError(ValueError):
@@ -30,6 +31,17 @@ def row_list(rows: Sequence[int | str]) -> str:
     shown = ", ".join(str(row) for row in rows[:LISTED])
     more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
     return f"{'row' if len(rows) == 1 else 'rows'} {shown}{more}"
+
+
+def shown(cell: object) -> str:
+    """Write a cell for a sentence: 40 characters at most, without white space around them.
+
+    Examples:
+        >>> shown(" high "), len(shown("x" * 1000))
+        ('high', 40)
+    """
+    text = str(cell).strip()
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
 
 
 def unknown_name(path: str, known: Sequence[str]) -> str:

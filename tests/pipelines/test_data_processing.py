@@ -22,6 +22,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.pipelines.data_processing import create_pipeline
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
+from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.summary import Source
 from tests.helpers.project import ROOT, TINY, Project
 
@@ -129,15 +130,26 @@ def test_categories_are_text_beside_the_numbers() -> None:
     ]
     rows, quarantined, _ = validate_rows(raw(cells), columns)
     assert rows["a"].dtype == "float64"
-    assert rows[["b", "c"]].to_numpy().tolist() == [
+    assert rows[["b", "c"]].fillna("missing").to_numpy().tolist() == [
         ["red", "1"],
-        [None, "1.0"],
-        [None, None],
-        [None, None],
+        ["missing", "1.0"],
+        ["missing", "missing"],
+        ["missing", "missing"],
         ["-9", "0"],
     ]
     assert rows.index.tolist() == [1, 2, 3, 4, 6]
     assert quarantined["reason"].tolist() == ["a: 'x' is not a number"]
+
+
+def test_valid_rows_are_the_same_in_memory_and_from_parquet(tmp_path: Path) -> None:
+    columns = KEYED.model_copy(update={"categorical": ["b"], "missing": {"b": [-9.0]}})
+    cells = [("A", "-9", "1", "1"), ("B", "-9.0", "", "0"), ("007", "", "3", "1")]
+    rows = validate_rows(raw(cells), columns)[0]
+    rows.to_parquet(tmp_path / "rows.parquet")
+    again = pd.read_parquet(tmp_path / "rows.parquet")
+    pd.testing.assert_frame_equal(again, rows)
+    places = [read_category(frame["b"], [-9.0])[0].tolist() for frame in (rows, again)]
+    assert [found[0] for found in places] == ["-9", "-9"]
 
 
 def test_a_file_may_hold_categories_alone() -> None:

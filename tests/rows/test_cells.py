@@ -20,7 +20,7 @@ from tabular_lstm.rows.schema import Bounds
 
 
 def number(
-    text: Any, bounds: Bounds = ANY, missing: Sequence[Value] = (), dtype: str = "str"
+    text: Any, bounds: Bounds = ANY, missing: Sequence[Value] = (), dtype: Any = "str"
 ) -> tuple[float, str]:
     """Read one cell of the feature `age`: its value, and its problem."""
     cells = pd.Series([text], name="age", dtype=dtype)
@@ -29,11 +29,12 @@ def number(
     return values[0], problems.get(0, "")
 
 
-def category(text: str, missing: Sequence[Value] = ()) -> str | None:
+def category(text: Any, missing: Sequence[Value] = (), dtype: Any = "str") -> str | None:
     """Read one cell of the categorical feature `age`, which can't be wrong."""
-    values, problems = read_category(pd.Series([text], name="age", dtype="str"), missing)
+    values, problems = read_category(pd.Series([text], name="age", dtype=dtype), missing)
     assert problems == {}
-    return values[0]
+    assert values.dtype == "str"
+    return None if pd.isna(values[0]) else values[0]
 
 
 def label(cell: Any, positive: Value = 1, negative: Value = 0) -> tuple[float, str]:
@@ -184,16 +185,31 @@ def test_a_cell_of_any_kind_may_be_missing(cell: Any) -> None:
     assert problem == ""
 
 
-@pytest.mark.parametrize(("cell", "dtype"), [(-9, "int64"), (-9.0, "float64"), (-9, object)])
-def test_a_declared_word_that_is_a_number_means_the_number_too(cell: Any, dtype: Any) -> None:
-    value, problem = number(cell, (0, None), ["-9"], dtype=dtype)
-    assert math.isnan(value)
-    assert problem == ""
+@pytest.mark.parametrize(
+    ("cell", "dtype"),
+    [(-9, "int64"), (-9.0, "float64"), (-9, object), ("-9.0", object), ("-9.0", "str")],
+)
+def test_a_declared_word_is_that_very_text_and_no_number(cell: Any, dtype: Any) -> None:
+    assert number(cell, missing=["-9"], dtype=dtype) == (-9.0, "")
+    assert math.isnan(number("-9", missing=["-9"], dtype="str")[0])
 
 
-def test_bounds_and_codes_hold_to_the_precision_of_the_column() -> None:
-    assert number(0.3, (0, 0.3), dtype="float32")[1] == ""
-    assert number(-9.9, (0, None), [-9.9], dtype="float32")[1] == ""
+@pytest.mark.parametrize("dtype", ["float16", "float32", "Float32", "float[pyarrow]"])
+def test_bounds_and_codes_hold_to_the_precision_of_the_column(dtype: str) -> None:
+    assert number(0.3, (0, 0.3), dtype=dtype)[1] == ""
+    assert number(99.9, (99.9, None), dtype=dtype)[1] == ""
+    assert number(0.5, (0, 0.3), dtype=dtype)[1] == "0.5 is outside [0, 0.3]"
+    # The very code, for whoever compares with it later.
+    assert number(-9.9, (0, None), [-9.9], dtype=dtype) == (-9.9, "")
+    assert number(1, (-1e300, 1e300), [1e300], dtype=dtype) == (1.0, "")
+
+
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_of_a_very_long_cell_the_start_is_shown(quote: str) -> None:
+    cell, fault = ("x" * 10**6, "is not a number") if quote else ("1" * 10**6, "is infinite")
+    problem = number(cell)[1]
+    assert problem.startswith(f"{quote}{cell[:39]}…{quote} {fault}")
+    assert len(problem) < 100
 
 
 @pytest.mark.parametrize(("cell", "value"), [(1, 1.0), (1.0, 1.0), (True, 1.0), (0.0, 0.0)])
@@ -248,11 +264,27 @@ def test_a_code_means_a_category_that_is_written_just_so(text: str, code: Value)
     assert category(text, [code]) == text
 
 
+@pytest.mark.parametrize("dtype", ["str", "string", object, "category"])
+def test_text_means_the_same_whatever_the_dtype(dtype: Any) -> None:
+    assert category("-9", [-9.0], dtype) == "-9"
+    assert category("-9.0", [-9.0], dtype) is None
+    assert category("-9", [-9], dtype) is None
+    assert category("-9.0", ["-9"], dtype) == "-9.0"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", object, "category", "Int64"])
+@pytest.mark.parametrize("code", [-9, -9.0])
+def test_a_number_among_categories_means_a_code_of_its_value(dtype: Any, code: Value) -> None:
+    cell = -9 if dtype == "Int64" else -9.0
+    assert category(cell, [code], dtype) is None
+    assert category(cell, [-8], dtype) == "-9"
+
+
 def test_categories_stay_with_their_rows() -> None:
     cells = pd.Series(["red", "?", " ", "blue"], index=[4, 7, 8, 9], name="age", dtype="str")
     values, problems = read_category(cells, ["?"])
-    assert values.dtype == object
-    assert values.to_dict() == {4: "red", 7: None, 8: None, 9: "blue"}
+    assert values.dtype == "str"
+    assert values.dropna().to_dict() == {4: "red", 9: "blue"}
     assert problems == {}
     assert cells.tolist() == ["red", "?", " ", "blue"]
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.csv_text import read_cells
+from tabular_lstm.rows.csv_text import BLOCK, read_cells
 
 
 def read(text: str | bytes, **load_args: Any) -> list[list[str]]:
@@ -53,6 +53,15 @@ def test_quotes_hold_a_cell_together(text: str, cells: list[str]) -> None:
 def test_line_ends_do_not_matter(line_end: str) -> None:
     expected = [["a", "y"], ["1", "0"], ["2", "1"]]
     assert read(line_end.join(["a,y", "1,0", "2,1"])) == expected
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
+@pytest.mark.parametrize("shift", [0, 1, 2])
+def test_line_ends_in_a_cell_do_not_matter_wherever_they_stand(line_end: str, shift: int) -> None:
+    start = f'a,y{line_end}{"x" * 8},0{line_end}"'
+    cell = "x" * (BLOCK - len(start) - shift)
+    rows = read(f'{start}{cell}{line_end}b",1{line_end}2,1{line_end}')
+    assert rows[2:] == [[f"{cell}\nb", "1"], ["2", "1"]]
 
 
 def test_blank_lines_are_no_rows() -> None:
@@ -109,6 +118,11 @@ def test_names_replace_the_header() -> None:
     assert read("old,older\n1,0\n", header=0, names=["a", "y"]) == [["a", "y"], ["1", "0"]]
 
 
+@pytest.mark.parametrize("blank", ["\n", "  \n", " \t \r\n\n"])
+def test_blank_lines_above_a_header_that_names_replace_are_passed_over(blank: str) -> None:
+    assert read(f"{blank}old,older\n1,0\n", header=0, names=["a", "y"])[1:] == [["1", "0"]]
+
+
 def test_skipped_lines_are_not_read() -> None:
     assert read("Patients of 1988\n\na,y\n1,0\n", skiprows=2) == [["a", "y"], ["1", "0"]]
 
@@ -138,13 +152,32 @@ def test_a_declared_decimal_comma_becomes_a_point_in_numbers_alone() -> None:
         ("header", [0, 1]),
         ("usecols", ["a", "b"]),
         ("usecols", [2]),
+        ("usecols", [-1]),
+        ("usecols", []),
+        ("usecols", [True, 0]),
+        ("names", []),
         ("nrows", "all"),
+        ("nrows", -1),
+        ("skiprows", -1),
+        ("header", -1),
         ("quotechar", ""),
     ],
 )
 def test_an_argument_that_would_not_count_is_refused(argument: str, value: Any) -> None:
     message = refusal("a,y\n01,NA\n", **{argument: value})
     assert all(fact in message for fact in ("rows.csv", f"{argument}: ", "expected"))
+
+
+@pytest.mark.parametrize("argument", ["sep", "delimiter", "quotechar"])
+@pytest.mark.parametrize("character", ["§", "«"])
+def test_a_character_of_several_bytes_is_refused(argument: str, character: str) -> None:
+    message = refusal("a,y\n1,0\n", **{argument: character})
+    assert f"{argument}: '{character}'" in message
+    assert "expected one ASCII character" in message
+
+
+def test_no_names_for_a_file_without_header_are_refused_as_such() -> None:
+    assert "load_args: {names: []}" in refusal("1,0\n2,1\n", header=None, names=[])
 
 
 # What is refused
@@ -160,6 +193,7 @@ def test_an_empty_file_is_refused(content: bytes) -> None:
 
 @pytest.mark.parametrize("text", ["a,b,y", "a,b,y\n", "a,b,y\n\n"])
 def test_a_header_without_rows_is_refused(text: str) -> None:
+    assert "a header and no rows" in refusal(f"{text}\n1,2,0\n", nrows=0)
     message = refusal(text)
     assert "rows.csv" in message
     assert "a header and no rows" in message
@@ -225,6 +259,24 @@ def test_ragged_rows_are_refused(rows: str, facts: tuple[str, ...]) -> None:
     assert all(fact in message for fact in ("rows.csv", *facts))
 
 
+@pytest.mark.parametrize("row", ["\t", " \t ", "\t\t\t"])
+def test_a_row_of_delimiters_alone_is_no_blank_line(row: str) -> None:
+    message = refusal(f"a\tb\ty\n1\t2\t0\n{row}\n1\t2\t1\n", sep="\t")
+    assert f"row 2: expected 3 cells as there are columns, got {row.count(chr(9)) + 1}" in message
+
+
+def test_a_ragged_row_beside_a_very_long_cell_is_named() -> None:
+    assert "row 2: expected 2 cells" in refusal(f"a,y\n{'x' * 200_000},0\n1\n")
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_row_longer_than_a_block_is_refused(quote: str) -> None:
+    message = refusal(f"a,y\n1,0\n{quote}{'x' * 2 * BLOCK}{quote},1\n2,0\n")
+    assert f"rows.csv: row 2 has {2 * BLOCK + 1} characters" in message
+    assert f"expected at most {BLOCK} bytes in a row" in message
+    assert len(message) < 200
+
+
 def test_ragged_rows_are_counted_from_the_first_line_without_a_header() -> None:
     message = refusal("1,0\n2\n", header=None, names=["a", "y"])
     assert "row 2: expected 2 cells" in message
@@ -274,6 +326,8 @@ def test_a_quote_that_never_closes_is_refused_in_a_long_file() -> None:
         ("age,bmi,age,y", ("'age'", "2 times", "columns 1, 3")),
         ("age,age,age,y", ("'age'", "3 times", "columns 1, 2, 3")),
         ("bmi,age,y,y", ("'y'", "2 times", "columns 3, 4")),
+        (",Unnamed: 0,a,y", ("'Unnamed: 0'", "2 times", "columns 1, 2")),
+        (",a,,y", ("''", "2 times", "columns 1, 3")),
     ],
 )
 def test_a_column_name_that_stands_twice_is_refused(header: str, facts: tuple[str, ...]) -> None:
@@ -302,7 +356,7 @@ PIECES = st.sampled_from(['"', '""', ",", ",", "\n", "\r\n", "\r", "a", "1", " "
 def test_cells_are_those_of_pythons_csv(text: str) -> None:
     # A quote that is never closed swallows the row that is appended.
     reader = csv.reader(io.StringIO(f"a,y\n{text}\nlast,row\n", newline=""))
-    header, *lines = [row for row in reader if row]
+    header, *lines = [[re.sub("\r\n?", "\n", cell) for cell in row] for row in reader if row]
     rows = [row for row in lines if len(row) > 1 or not row[0].isspace()]
     # White space that a quote makes a cell of is refused, and Python's csv does not tell.
     assume(len(rows) == len(lines) or '"' not in text)

@@ -247,6 +247,14 @@ def test_a_missing_code_is_missing_however_it_is_written() -> None:
     np.testing.assert_array_equal(slots(rows, schema)[:, 0], [NAN] * 7 + [1, 2])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "Float32", "float[pyarrow]", "float64", "str"])
+def test_a_code_is_missing_whatever_the_precision_that_holds_it(dtype: str) -> None:
+    rows = one_column([99.9, 0.3, None], dtype)
+    schema = learn(rows, (), {"a": [99.9]}, bounds={"a": (0, 0.3)})
+    assert np.isnan(slots(rows, schema)[:, 0]).tolist() == [True, False, True]
+    assert schema.mean == [pytest.approx(0.3)]
+
+
 def test_a_code_of_one_column_means_nothing_in_another() -> None:
     rows = pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 1.0]})
     schema = learn(rows, (), {"a": [0]})
@@ -454,6 +462,12 @@ def test_most_rows_of_an_unknown_category_are_worth_a_warning(caplog: Any) -> No
     assert "Column 'a': 58 % of 12 rows hold a category that training did not" in caplog.text
     assert "'green'" in caplog.text
     assert "'blue'" in caplog.text
+
+
+def test_of_a_very_long_category_the_start_is_shown(caplog: Any) -> None:
+    slots(one_column(["x" * 10**6] * 12), learn(one_column(["red"]), ["a"]))
+    assert "xxx…'" in caplog.text
+    assert len(caplog.text) < 500
 
 
 def test_digits_that_float32_loses_are_worth_a_warning(caplog: Any) -> None:

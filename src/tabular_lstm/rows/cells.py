@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
 from tabular_lstm.rows.schema import Bounds
 
@@ -36,24 +37,28 @@ def read_number(
 
     Args:
         cells: The column.
-        missing: Values that mean "not measured". A word among them is read as NaN; a number stays,
-            exempt from the bounds, for the schema keeps these.
+        missing: Values that mean "not measured". A cell of the very text of a word among them is
+            read as NaN; a number stays, exempt from the bounds, for the schema keeps these.
         bounds: Lowest and highest possible value; None leaves an end open.
 
     Returns:
         float64, NaN where the cell is empty, says "missing" or cannot be read; and the problems.
     """
     words = [code for code in missing if isinstance(code, str)]
-    # A column of float32 holds 0.1, as a code or a bound, to its own precision.
-    as_held = np.float32 if cells.dtype == np.float32 else np.float64
-    codes = [as_held(code) for code in missing if not isinstance(code, str)]
-    low, high = bounds
     numbers, absent = _numbers(cells, words)
     unread = np.isnan(numbers) & ~absent
     infinite = np.abs(numbers) > LARGEST
-    outside = numbers < as_held(-np.inf if low is None else low)
-    outside |= numbers > as_held(np.inf if high is None else high)
-    outside &= ~infinite & ~np.isin(numbers, codes)
+    # A column of float32 holds 0.1, as a code or a bound, to its own precision. No bound is NaN.
+    own: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
+    own = own if own.kind == "f" else np.dtype(np.float64)
+    codes = np.array([code for code in missing if not isinstance(code, str)], np.float64)
+    with np.errstate(over="ignore"):
+        low, high = np.array(bounds, np.float64).astype(own)
+        held, held_codes = numbers.astype(own), codes.astype(own)
+    outside = ((held < low) | (held > high)) & ~infinite
+    for code, as_held in zip(codes, held_codes, strict=True):
+        outside &= held != as_held
+        numbers[held == as_held] = code
     problems = {
         **_problems(cells, outside, f"is outside {_interval(*bounds)}"),
         **_problems(cells, infinite, "is infinite or beyond float32"),
@@ -65,15 +70,18 @@ def read_number(
 def read_category(cells: pd.Series, missing: Sequence[Value] = ()) -> tuple[pd.Series, Problems]:
     """Read a column of categories, which cannot be wrong.
 
+    Args:
+        cells: The column.
+        missing: Values that mean "not measured", of text as conf writes them: -9.0 is not -9. A
+            cell that is a number matches by its value.
+
     Returns:
-        The text as in a CSV, without white space around it, None where empty or "missing".
+        str: the text as in a CSV, without white space around it, NaN where empty or "missing".
     """
     text = _texts(cells)
-    codes = {str(code) for code in missing}
-    if not isinstance(cells.dtype, pd.StringDtype):
-        codes |= {_text(code) for code in missing}
-    absent = text.isna() | text.str.lower().isin(EMPTY) | text.isin(codes)
-    return text.astype(object).mask(absent, None), {}
+    absent = text.isna() | text.str.lower().isin(EMPTY) | text.isin([str(code) for code in missing])
+    absent |= text.isin([_text(code) for code in missing]) & ~_is_text(cells)
+    return text.mask(absent), {}
 
 
 def read_label(cells: pd.Series, columns: Columns) -> tuple[pd.Series, Problems]:
@@ -125,28 +133,26 @@ def _numbers(cells: pd.Series, words: Sequence[str]) -> tuple[np.ndarray, np.nda
     """Give float64, NaN where a cell holds no number, and which cells are missing."""
     absent = cells.isna().to_numpy(copy=True)
     numbers = np.full(len(cells), np.nan)
-    is_text = np.full(len(cells), isinstance(cells.dtype, pd.StringDtype))
+    is_text = _is_text(cells)
     if cells.dtype.kind in "biuf":  # neither time nor complex
         numbers = cells.to_numpy(np.float64, na_value=np.nan)
     elif not is_text.all():
-        cells = cells.astype(object)
-        is_text = np.array([isinstance(cell, str) for cell in cells], bool)
         numbers[~is_text] = [_float(cell) for cell in cells[~is_text]]
-    # A word that writes a number means that number, too, where a reader of CSVs made it one.
-    absent |= np.isin(numbers, _written(pd.Series(words, dtype="str")))
     if is_text.any():
         text = cells[is_text].astype("str").str.strip()
-        numbers[is_text] = _written(text)
+        written = text.where(text.str.match(NUMBER).to_numpy(bool))
+        # Arrow gives the nearest float64; pandas' parser and to_numeric do not always.
+        nearest = pa.array(written, pa.large_string(), from_pandas=True).cast(pa.float64())
+        numbers[is_text] = nearest.to_numpy(zero_copy_only=False)
         absent[is_text] = text.isna() | text.str.lower().isin(EMPTY) | text.isin(words)
     return np.where(absent, np.nan, numbers), absent
 
 
-def _written(text: pd.Series) -> np.ndarray:
-    """Give the numbers that text without white space around it writes, NaN where it does not."""
-    written = text.where(text.str.match(NUMBER).to_numpy(bool))
-    # Arrow gives the nearest float64; pandas' parser and to_numeric do not always.
-    numbers = pa.array(written, pa.large_string(), from_pandas=True).cast(pa.float64())
-    return np.asarray(numbers.to_numpy(zero_copy_only=False))
+def _is_text(cells: pd.Series) -> np.ndarray:
+    """Tell which cells are text, whatever the column's dtype."""
+    if isinstance(cells.dtype, pd.StringDtype) or cells.dtype.kind in "biuf":
+        return np.full(len(cells), cells.dtype.kind not in "biuf")
+    return np.array([isinstance(cell, str) for cell in cells], bool)
 
 
 def _float(cell: Any) -> float:
@@ -176,12 +182,12 @@ def _text(cell: Any) -> str:
 
 def _problems(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = False) -> Problems:
     """Say of each of these cells what is wrong with it; in quotes, if it is text and `quoted`."""
-    shown = [
-        f"'{cell.strip()}'" if quoted and isinstance(cell, str) else str(cell).strip()
+    words = [
+        f"'{shown(cell)}'" if quoted and isinstance(cell, str) else shown(cell)
         for cell in cells[where]
     ]
     places = np.flatnonzero(where).tolist()
-    return {place: f"{cell} {fault}" for place, cell in zip(places, shown, strict=True)}
+    return {place: f"{cell} {fault}" for place, cell in zip(places, words, strict=True)}
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -5,7 +5,6 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -21,14 +20,13 @@ LISTS = ("names", "usecols")
 LOAD_ARGS = (*CHARACTERS, *NUMBERS, *LISTS, "encoding")
 
 DELIMITERS = ",;\t|"
-LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 # Bytes that Arrow parses at a time. A row is no longer than that.
 BLOCK = 2**24
 END = "end"
 
 
 def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataFrame:
-    """Parse a CSV into text cells.
+    r"""Parse a CSV into text cells.
 
     Args:
         content: The file's bytes.
@@ -37,28 +35,33 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
             `header` says that there is none.
 
     Returns:
-        A frame of text, one row per data row, an empty cell as "".
+        A frame of text, one row per data row, an empty cell as "", the end of a line within a cell
+        as "\n" whatever it is in the file.
 
     Raises:
         DataError: The file is empty, holds a header alone, is not in the declared encoding, has
-            another delimiter, ragged rows or a column name twice; or an argument is not of
-            `LOAD_ARGS`.
+            another delimiter, ragged rows, a row of more than 16 MB or a column name twice; or an
+            argument is not of `LOAD_ARGS`.
     """
     _refuse_other_arguments(file, load_args)
     header = load_args.get("header", "infer")
     given = {name: value for name, value in load_args.items() if value is not None}
     text = _decode(content, file, given.get("encoding", "utf-8"))
+    # Arrow loses one of "\r\n" in a cell where a block ends.
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     # Lines above the header go first, so that rows are counted from the header on.
     text = _below(text, given.get("skiprows", 0) + (header if isinstance(header, int) else 0))
-    if "names" in given and isinstance(header, int):
-        text = _below(text.lstrip("\r\n"), 1)
-    if not text.strip():
-        raise DataError(f"{file}: the file is empty; expected a header and rows.")
     dialect = {
         "delimiter": given.get("sep", given.get("delimiter", ",")),
         "quotechar": given.get("quotechar", '"'),
     }
-    first = next(_rows(text, file, dialect))
+    if "names" in given and isinstance(header, int):
+        while text and _is_blank(text[: text.find("\n") + 1], dialect):
+            text = _below(text, 1)
+        text = _below(text, 1)
+    if not text.strip():
+        raise DataError(f"{file}: the file is empty; expected a header and rows.")
+    first = next(_rows(text, dialect))
     if header is None and "names" not in given:
         raise DataError(
             f"{file}: the catalog says header: null and no names; add names: [...] with one for "
@@ -67,20 +70,24 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
     names = _column_names(given.get("names", first), file, dialect["delimiter"])
     above = int("names" not in given)  # rows above the data, in what is parsed
     cells = _tokenize(text, file, len(names), above, dialect)[above:]
-    if not cells.num_rows:
+    frame = _chosen(cells.rename_columns(names).to_pandas(), file, given)
+    if frame.empty:
         raise DataError(f"{file}: a header and no rows; expected at least one row per class.")
-    return _chosen(cells.rename_columns(names).to_pandas(), file, given)
+    return frame
 
 
 def _refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
     for name, value in load_args.items():
         if name in CHARACTERS:
-            expected, fits = "one character", isinstance(value, str) and len(value) == 1
+            expected = "one ASCII character"
+            fits = isinstance(value, str) and len(value) == 1 and value.isascii()
         elif name in NUMBERS:
-            fits = type(value) is int or (name, value) == ("header", "infer")
-            expected = "a whole number"
+            fits = (type(value) is int and value >= 0) or (name, value) == ("header", "infer")
+            expected = "a whole number, 0 or more"
         elif name in LISTS:
-            expected, fits = "a list", isinstance(value, list | tuple)
+            expected = "a list of at least one name or number"
+            kinds = {*map(type, value)} if isinstance(value, list | tuple) else set()
+            fits = bool(kinds) and kinds <= {str, int}
         elif name == "encoding":
             expected, fits = "a name", isinstance(value, str)
         else:
@@ -112,29 +119,31 @@ def _decode(content: bytes, file: str, encoding: str) -> str:
 
 def _below(text: str, lines: int) -> str:
     """Leave off so many lines."""
-    ends = [line.end() for line in islice(LINE.finditer(text), lines)]
-    return text[ends[-1] if ends else 0 :]
+    return "".join(text.split("\n", lines)[lines:])
 
 
-def _rows(text: str, file: str, dialect: dict[str, str]) -> Iterator[list[str]]:
+def _is_blank(line: str, dialect: dict[str, str]) -> bool:
+    return not line.strip() and dialect["delimiter"] not in line
+
+
+def _rows(text: str, dialect: dict[str, str]) -> Iterator[list[str]]:
     """Give each row's cells as Python's csv has them, which is slow; blank lines are no rows."""
-    lines = (line.group() for line in LINE.finditer(text))
-    reader = csv.reader(lines, **dialect)  # type: ignore[arg-type]
+    lines = (line.group() for line in re.finditer(r".*\n?", text))
+    limit = csv.field_size_limit(len(text))
     try:
-        for cells in reader:
+        for cells in csv.reader(lines, **dialect):  # type: ignore[arg-type]
             # An empty cell in quotes is a cell.
             if len(cells) > 1 or (cells and not cells[0].isspace()):
                 yield cells
-    except csv.Error as error:
-        raise DataError(
-            f"{file}, near line {reader.line_num}: {error}. A quote that opens a cell and never "
-            "closes it reads so."
-        ) from error
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _column_names(given: list[Any], file: str, delimiter: str) -> list[str]:
     """Give the columns' names, which are in the header or in conf."""
-    names = [str(name).strip() for name in given]
+    written = [str(name).strip() for name in given]
+    # As pandas has it: names count where features are put in order.
+    names = [name or f"Unnamed: {place}" for place, name in enumerate(written)]
     if len(names) == 1:
         other = max(DELIMITERS, key=names[0].count)
         hint = (
@@ -144,14 +153,16 @@ def _column_names(given: list[Any], file: str, delimiter: str) -> list[str]:
             else "Expected a label and at least one feature."
         )
         raise DataError(f"{file}: one column only with the delimiter {delimiter!r}. {hint}")
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        places = [str(place) for place, name in enumerate(names, 1) if name == twice[0]]
+    counts = Counter(written) | Counter(names)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        both = enumerate(zip(written, names, strict=True), 1)
+        places = [str(place) for place, either in both if twice[0] in either]
         raise DataError(
             f"{file}: column name '{twice[0]}' stands {len(places)} times in the header, as "
-            f"columns {', '.join(places)}. Each column needs a name of its own."
+            f"columns {', '.join(places)}. Each column needs a name of its own; one without is "
+            "called 'Unnamed: ' and its place, from 0."
         )
-    # As pandas has it: names count where features are put in order.
-    return [name or f"Unnamed: {place}" for place, name in enumerate(names)]
+    return names
 
 
 def _tokenize(text: str, file: str, columns: int, above: int, dialect: dict[str, str]) -> pa.Table:
@@ -159,7 +170,7 @@ def _tokenize(text: str, file: str, columns: int, above: int, dialect: dict[str,
     faults: list[str] = []
 
     def skip(row: arrow.InvalidRow) -> str:
-        if row.text.strip():
+        if not _is_blank(row.text, dialect):
             faults.append(row.text[:99])
         return "skip"
 
@@ -181,12 +192,20 @@ def _tokenize(text: str, file: str, columns: int, above: int, dialect: dict[str,
     except pa.ArrowInvalid as error:
         faults.append(str(error))
     if faults:
-        lengths = [len(cells) for cells in _rows(text, file, dialect)][above:]
+        sizes = [(len(cells), sum(map(len, cells))) for cells in _rows(text, dialect)][above:]
+        lengths = [length for length, _ in sizes]
         if rows := [row for row, length in enumerate(lengths, 1) if length != columns]:
             raise DataError(
                 f"{file}: {row_list(rows)}: expected {columns} cells as there are columns, got "
                 f"{lengths[rows[0] - 1]} in row {rows[0]}. Rows are counted from 1 below the "
-                "header; a cell that holds the delimiter needs quotes."
+                "header; a cell that holds the delimiter needs quotes, and each quote that opens a "
+                "cell one that closes it."
+            )
+        if "straddl" in faults[0]:  # Arrow's word for a row longer than a block
+            characters, row = max((size, row) for row, (_, size) in enumerate(sizes, 1))
+            raise DataError(
+                f"{file}: row {row} has {characters} characters; expected at most {BLOCK} bytes in "
+                "a row. Shorten its cells."
             )
         raise DataError(f"{file}: it is no CSV with {columns} cells in each row: {faults[0]}")
     if table[-1:].to_pylist() != [last]:

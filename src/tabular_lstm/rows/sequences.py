@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.errors import DataError, row_list, shown
 from tabular_lstm.parameters import Value
 from tabular_lstm.rows.cells import ANY, read_category, read_number
 from tabular_lstm.rows.schema import Bounds, Schema
@@ -103,8 +103,8 @@ def _places(column: pd.Series, missing: Sequence[Value], categories: list[str]) 
     by_value.pop(None, None)
     unknown = len(categories)
 
-    def place_of(value: Any, text: str | None) -> float:
-        if text is None:
+    def place_of(value: Any, text: Any) -> float:
+        if not isinstance(text, str):
             return np.nan
         alike = unknown if isinstance(value, str) else by_value.get(_value(text), unknown)
         return by_text.get(text, alike)
@@ -116,11 +116,11 @@ def _places(column: pd.Series, missing: Sequence[Value], categories: list[str]) 
     if len(found) >= ENOUGH and (share := np.mean(found == unknown)) > 0.5:
         logger.warning(
             "Column '%s': %.0f %% of %d rows hold a category that training did not have, such as "
-            "%r; expected one like %r.",
+            "'%s'; expected one like %r.",
             column.name,
             100 * share,
             len(found),
-            column.iloc[int(np.argmax(found == unknown))],
+            shown(column.iloc[int(np.argmax(found == unknown))]),
             categories[0] if categories else None,
         )
     return found

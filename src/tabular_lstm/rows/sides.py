@@ -44,7 +44,7 @@ def _contents(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
     values = np.where(np.isnan(values), np.nan, values) + 0.0
     contents = [row.tobytes() for row in np.ascontiguousarray(values)]
     if names:
-        texts = features[names].astype(object).to_numpy()
+        texts = features[names].astype(object).where(features[names].notna(), None).to_numpy()
         contents = [
             content + repr(tuple(row)).encode()
             for content, row in zip(contents, texts, strict=True)

@@ -26,7 +26,7 @@ def read_rows(
 
     Returns:
         The valid rows, with the index `row`: the key as text if there is one, numeric features as
-        float64 with NaN for a missing cell, categorical ones as text with None for it, the label
+        float64 with NaN for a missing cell, categorical ones as text with NaN for it, the label
         as 1 (positive) or 0.
         The quarantined rows: `row`, `reason`, and the cells as they were.
         The reasons, see `Source.reasons`.
