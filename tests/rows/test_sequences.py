@@ -345,7 +345,7 @@ def test_a_text_frame_and_the_typed_frame_of_its_rows_are_the_same(
     schema = learn(
         known,
         ["word"],
-        {"number": [-9.5, "?"], "amount": [0, "-9"], "word": ["?", 0]},
+        {"number": [-9.5, "?"], "amount": [0, -9, "?"], "word": ["?", 0]},
         bounds={"number": (-1e6, 1e6), "amount": (1, None)} if bounded else {},
     )
     number, amount, word = zip(*cells, strict=True)
