@@ -67,6 +67,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         self.kernel = self.add_weight((k, s, 2 * self.frequencies + 2, d), name="kernel")
         self.bias = self.add_weight((k, s, 1, d), name="bias")
         self.vectors = self.add_weight((k, int(self.offsets[-1]), d), name="vectors")
+        self.built = True
 
     def call(self, sequences: Any) -> Any:
         """See the class."""
@@ -149,6 +150,7 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         self.kernel = self.add_weight((members, 2, inputs, 4 * units), name="kernel")
         self.recurrent = self.add_weight((members, 2, units, 4 * units), name="recurrent")
         self.bias = self.add_weight((members, 2, 4 * units), name="bias")
+        self.built = True
 
     def call(self, steps: Any) -> Any:
         """See the class."""
@@ -207,6 +209,7 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         self.units, self.dropout = units, dropout
         self.kernel = self.add_weight((members, 4 * units, 1), name="kernel")
         self.bias = self.add_weight((members, 1), name="bias")
+        self.built = True
 
     def call(self, states: Any, dropout_seed: Any = None) -> Any:
         """See the class; without a seed, two int32, nothing is dropped."""
