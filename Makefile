@@ -24,8 +24,8 @@ install: $(INSTALLED) ## Create .venv and install what the lock pins
 run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 	$(BIN)/kedro run
 
-test: $(INSTALLED) ## Run all tests but the long ones, with coverage
-	$(BIN)/pytest -n 2 --dist worksteal -m "not faults and not long" --cov --cov-report=term
+test: $(INSTALLED) ## Run all tests but the long ones (COVERAGE=--cov: and say what they reach)
+	$(BIN)/pytest -n 2 --dist worksteal -m "not faults and not long" $(COVERAGE)
 
 # What NumPy and OpenBLAS compute with depends on the processor: here as on older ones. Names that
 # this processor or this NumPy lacks only warn. Of tests/network, layers, members and training are
@@ -42,8 +42,8 @@ numeric: $(INSTALLED) ## Run the numeric tests as on other processors
 	OPENBLAS_CORETYPE=Prescott NPY_DISABLE_CPU_FEATURES="$(NO_WIDE_UNITS)" \
 		$(BIN)/pytest -q $(NUMERIC) $(BUILT)
 
-faults: $(INSTALLED) ## Run the long tests, which make test leaves out
-	$(BIN)/pytest -n 2 --dist worksteal -m "faults or long" tests/faults tests/test_classifier.py
+faults: $(INSTALLED) ## Run the long tests: of faults, of the documents' code, of the estimator
+	$(BIN)/pytest -n 2 --dist worksteal -m "faults or long" tests/faults tests/test_docs.py tests/test_classifier.py
 
 lint: $(INSTALLED) ## Check style, types, import rules and notebooks
 	$(BIN)/ruff check .

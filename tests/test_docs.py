@@ -96,6 +96,7 @@ def run(command: list[str], project: Project) -> str:
     return finished.stdout
 
 
+@pytest.mark.long
 def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
     printed = run_blocks(GOES_ON, project)
 
@@ -122,6 +123,7 @@ def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
     assert len(list((patients / "08_reporting/report.html").iterdir())) == 3
 
 
+@pytest.mark.long
 def test_your_csv(project: Project) -> None:
     run_blocks(["docs/your_csv.md"], project)
 
@@ -146,6 +148,7 @@ def test_the_refusal_that_is_shown(project: Project) -> None:
     assert shown.strip() in finished.stderr.replace(f"{project.path}/", "")
 
 
+@pytest.mark.long
 def test_the_tutorial(project: Project) -> None:
     run_blocks(["docs/tutorial.md"], project)
 

@@ -84,7 +84,8 @@ def test_default_run_writes_every_output_under_one_run_id(ran: Project) -> None:
 def test_the_saved_candidate_is_the_judged_one_and_needs_nothing_beside_it(ran: Project) -> None:
     candidate, predictions, metrics = candidate_of(ran), predictions_of(ran), ran.metrics()
     history = document(ran, "06_models/history.json")
-    assert candidate.schema.model_dump() == document(ran, "04_feature/schema.json")
+    schema = candidate.schema.model_dump(mode="json")
+    assert schema == document(ran, "04_feature/schema.json")
     assert candidate.threshold == history["decision_threshold"]
     assert candidate.threshold == metrics["test"]["decision_threshold"] != 0.5
     assert candidate.temperature == history["temperature"] != 1

@@ -1,10 +1,19 @@
 """Projects in which something serves."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.helpers.champions import log_of
 from tests.helpers.once import Once
 from tests.helpers.project import Project
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave every test of this folder to `make faults`: each is made of whole runs."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.faults)
 
 
 @pytest.fixture(autouse=True)

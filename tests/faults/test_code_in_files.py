@@ -67,8 +67,8 @@ def rewrite(file: Path, **names: object) -> None:
     "forge",
     [
         lambda_layer,
-        pytest.param(class_of_another_module, marks=pytest.mark.faults),
-        pytest.param(lambda_in_our_network, marks=pytest.mark.faults),
+        class_of_another_module,
+        lambda_in_our_network,
     ],
 )
 def test_code_in_a_champion_is_not_run_though_the_log_has_its_hash(

@@ -33,10 +33,10 @@ def flipped(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("damage", "command"),
     [
-        pytest.param(truncated, 0, marks=pytest.mark.faults),
-        pytest.param(truncated, 1, marks=pytest.mark.faults),
+        (truncated, 0),
+        (truncated, 1),
         (flipped, 0),
-        pytest.param(flipped, 1, marks=pytest.mark.faults),
+        (flipped, 1),
     ],
 )
 def test_a_damaged_champion_is_refused_and_put_back_by_the_command_that_the_message_names(
@@ -76,7 +76,6 @@ def outputs(project: Project) -> dict[str, str]:
     return {name: sha256(content) for name, content in files.items()}
 
 
-@pytest.mark.faults
 def test_a_champion_that_is_gone_is_put_back_by_the_next_run(served: Project) -> None:
     promoted = on_disk(served)
     champion_path(served).unlink()

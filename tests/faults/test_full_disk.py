@@ -56,25 +56,16 @@ TORN = 10
 @pytest.mark.parametrize(
     ("output", "fault", "file", "serves"),
     [
-        pytest.param(
-            "candidate@network", "size=1000", "candidate", "old", marks=pytest.mark.faults
-        ),
-        pytest.param(
+        ("candidate@network", "size=1000", "candidate", "old"),
+        (
             "candidate@network",
             "full=data/06_models/candidate.keras/{run}/.candidate.keras.new",
             "candidate",
             "old",
-            marks=pytest.mark.faults,
         ),
         ("promotions", "size=log", "promotions.jsonl", "old"),
-        pytest.param("champion", "size=1000", "champion.keras", "new", marks=pytest.mark.faults),
-        pytest.param(
-            "champion",
-            "full=data/06_models/.champion.keras.new",
-            "champion.keras",
-            "new",
-            marks=pytest.mark.faults,
-        ),
+        ("champion", "size=1000", "champion.keras", "new"),
+        ("champion", "full=data/06_models/.champion.keras.new", "champion.keras", "new"),
     ],
 )
 def test_no_space_for_a_file_leaves_no_half_of_it(
@@ -97,7 +88,6 @@ def test_no_space_for_a_file_leaves_no_half_of_it(
     assert champion_of(served).network.training["seed"] == 5
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize(
     ("output", "fault", "file", "serves"),
     [
@@ -174,7 +164,6 @@ def kibibytes(project: Project, *patterns: str) -> int:
     return sum(4 * -(-path.stat().st_size // 4096) for path in outputs if path.is_file())
 
 
-@pytest.mark.faults
 @pytest.mark.usefixtures("mounts")
 @pytest.mark.parametrize(
     "file", ["", "train_rows", "candidate", "precision_recall_curve", "report", "champion"]
@@ -208,7 +197,6 @@ def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
     assert champion_of(served).network.training["seed"] == 5
 
 
-@pytest.mark.faults
 @pytest.mark.usefixtures("mounts")
 def test_the_first_retraining_of_all_on_a_full_disk_says_so(quick: Project) -> None:
     assert_no_space(on_a_small_disk(quick, 0, *RETRAINING), f"{quick.path}/data")

@@ -39,8 +39,6 @@ from tests.helpers.project import Project
 
 STRATA = 30
 AIMED = 4
-# Of the instants, those that are not too many for every test run.
-FEW = {19, STRATA, STRATA + AIMED}
 
 
 START, CHECKS, EXIT, END = "start", "checks and imports", "exit", "end"
@@ -146,7 +144,6 @@ def killed(
         pytest.param(
             instant,
             id=str(instant).replace(" ", "-"),
-            marks=[] if instant.number in FEW else pytest.mark.faults,
         )
         for instant in instants()
     ],
@@ -181,11 +178,11 @@ def promote(project: Project, output: str, fault: str) -> subprocess.CompletedPr
 @pytest.mark.parametrize(
     ("output", "fault", "serves", "file"),
     [
-        pytest.param("promotions", "before=write", "old", "old", marks=pytest.mark.faults),
-        pytest.param("promotions", "after=write", "new", "old", marks=pytest.mark.faults),
-        pytest.param("champion", "before=fsync", "new", "old", marks=pytest.mark.faults),
+        ("promotions", "before=write", "old", "old"),
+        ("promotions", "after=write", "new", "old"),
+        ("champion", "before=fsync", "new", "old"),
         ("champion", "before=replace", "new", "old"),
-        pytest.param("champion", "after=replace", "new", "new", marks=pytest.mark.faults),
+        ("champion", "after=replace", "new", "new"),
     ],
 )
 def test_a_retraining_killed_at_a_step_of_the_commit_is_finished_by_the_next(
@@ -204,7 +201,6 @@ def test_a_retraining_killed_at_a_step_of_the_commit_is_finished_by_the_next(
     assert champion_of(served).network.training["seed"] == 5
 
 
-@pytest.mark.faults
 def test_a_line_that_was_cut_off_counts_for_nothing_and_the_next_run_takes_it_away(
     served: Project,
 ) -> None:
@@ -223,7 +219,6 @@ def test_a_line_that_was_cut_off_counts_for_nothing_and_the_next_run_takes_it_aw
     assert_settled(served)
 
 
-@pytest.mark.faults
 def test_the_first_retraining_of_all_killed_amid_its_commit_is_finished_by_the_next(
     quick: Project,
 ) -> None:
@@ -236,7 +231,6 @@ def test_the_first_retraining_of_all_killed_amid_its_commit_is_finished_by_the_n
     assert_settled(quick)
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize(
     ("output", "fault", "serves"),
     [
@@ -260,7 +254,6 @@ def test_a_rollback_killed_at_a_step_of_its_commit_is_finished_by_the_next_run(
     assert champion_of(served_twice).network.training["seed"] == 5
 
 
-@pytest.mark.faults
 def test_a_rollback_finishes_what_a_killed_retraining_did_not_before_it_undoes_it(
     served: Project,
 ) -> None:

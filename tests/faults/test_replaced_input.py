@@ -148,7 +148,6 @@ def assert_of_rows_used(project: Project, contents: dict[str, pd.DataFrame]) -> 
     note(f"{len(found)} contents of {len(contents)} in {RUNS} runs")
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize("replace", [by_another_file, in_place])
 def test_a_decision_has_the_fingerprint_of_the_rows_that_it_rests_on(
     quick: Project, replace: Replace
@@ -161,7 +160,6 @@ def test_a_decision_has_the_fingerprint_of_the_rows_that_it_rests_on(
     assert_of_rows_used(quick, contents)
 
 
-@pytest.mark.faults
 def test_a_decision_on_a_directory_has_the_fingerprint_of_the_files_that_it_rests_on(
     quick: Project,
 ) -> None:

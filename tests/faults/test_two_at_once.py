@@ -44,7 +44,7 @@ def at_work(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]
 
 @pytest.mark.parametrize(
     "second",
-    [(*RETRAINING, *seed(6)), pytest.param(ROLLBACK, marks=pytest.mark.faults)],
+    [(*RETRAINING, *seed(6)), ROLLBACK],
     ids=["retraining", "rollback"],
 )
 def test_a_run_beside_a_retraining_ends_at_once_and_says_who_is_at_work(
@@ -85,7 +85,6 @@ def test_a_run_that_was_killed_blocks_nobody(served: Project) -> None:
     assert champion_of(served).network.training["seed"] == 5
 
 
-@pytest.mark.faults
 def test_a_champion_that_is_loaded_amid_a_commit_is_the_old_or_the_new_one(
     served_twice: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
