@@ -50,7 +50,7 @@ def read_log(path: Path) -> list[LogEntry]:
                 f"{path}, line {number}: expected a decision as a JSON object with "
                 f"{', '.join(LogEntry.model_fields)}, got {line[:60]!r} ({first_fault(error)}). "
                 "The log is only ever appended to; put back a copy of it. Where an earlier version "
-                f"of this project wrote it: move {path.parents[1]} away, and retrain."
+                "of this project wrote it: move it and champion.keras away, and retrain."
             ) from error
     return entries
 
