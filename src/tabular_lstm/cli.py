@@ -4,6 +4,7 @@ import logging
 import os
 import pkgutil
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from kedro.io import DatasetError
 from kedro.pipeline.pipeline import OutputNotUniqueError
 from kedro.utils import find_kedro_project
 from kedro.validation import ParameterValidationError
+from omegaconf.errors import OmegaConfBaseException
 
 from tabular_lstm import pipelines
 from tabular_lstm.errors import DataError, unknown_name
@@ -28,8 +30,21 @@ USER_ERRORS = (
     ParameterValidationError,
     MissingConfigException,
     OutputNotUniqueError,
+    OmegaConfBaseException,
     yaml.YAMLError,
 )
+# Options that choose nodes, by the names that Kedro has for their values.
+FILTERS = {
+    "tags": "tags",
+    "node_names": "nodes",
+    "from_nodes": "from-nodes",
+    "to_nodes": "to-nodes",
+    "from_inputs": "from-inputs",
+    "to_outputs": "to-outputs",
+    "namespaces": "namespaces",
+}
+# Where Kedro raises a plain ValueError for what stands in conf or on the command line.
+KEDRO_REFUSES = ("kedro/config/", "kedro/pipeline/")
 
 
 class Run(click.Command):
@@ -45,7 +60,7 @@ class Run(click.Command):
         logging.getLogger("kedro.pipeline.node").addFilter(_is_news)
         try:
             _refuse_unknown_pipelines(ctx.params["pipelines"])
-            _refuse_async_decisions(ctx.params["pipelines"], ctx.params["is_async"])
+            _refuse_other_runners(ctx.params)
             return super().invoke(ctx)
         except NothingNewError as end:
             logger.info("Unchanged: %s", end)
@@ -54,7 +69,7 @@ class Run(click.Command):
             fault = _fault(error)
             if fault is None:
                 raise
-            raise click.ClickException(str(fault)) from error
+            raise click.ClickException(_said(fault, ctx.params)) from error
 
 
 def _log_as_the_project_says() -> None:
@@ -71,9 +86,20 @@ def _refuse_unknown_pipelines(names: list[str]) -> None:
             raise click.ClickException(f"Pipeline {unknown_name(name, known)}")
 
 
-def _refuse_async_decisions(names: list[str], is_async: bool) -> None:
-    """Stop before the decision: Kedro cannot save later what a generator node yields."""
-    if is_async and (deciding := {"promotion", "retraining", "rollback"} & {*names}):
+def _refuse_other_runners(options: dict[str, Any]) -> None:
+    """Stop at what takes nodes out of their order, or saves what a node yields later than it says.
+
+    Networks pass from node to node in memory, and the champion is saved last.
+    """
+    runner, arguments = options["runner"], dict(options["runner_params"])
+    is_async = options["is_async"] or arguments.pop("is_async", False)
+    if runner not in {None, "SequentialRunner"} or arguments:
+        option = f"--runner-params {arguments}" if arguments else f"--runner {runner}"
+        raise click.ClickException(
+            f"{option}: expected SequentialRunner, the default, without other parameters than "
+            "is_async; the nodes themselves use all cores. Leave the option out."
+        )
+    if is_async and (deciding := {"promotion", "retraining", "rollback"} & {*options["pipelines"]}):
         raise click.ClickException(
             f"--async: {', '.join(sorted(deciding))} saves one output after the other, and the "
             "champion last. Leave --async out."
@@ -85,7 +111,22 @@ def _fault(error: BaseException | None) -> BaseException | None:
     cause = error
     while cause is not None and not isinstance(cause, DataError):
         cause = cause.__cause__
-    return cause or (error if isinstance(error, USER_ERRORS) else None)
+    return cause or (error if isinstance(error, USER_ERRORS) or _refused(error) else None)
+
+
+def _refused(error: BaseException | None) -> bool:
+    """Tell whether Kedro refuses what stands in conf or on the command line, such as `--tags`."""
+    if not isinstance(error, ValueError) or error.__traceback__ is None:
+        return False
+    raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename).as_posix()
+    return any(f"/{part}" in raised_in for part in KEDRO_REFUSES)
+
+
+def _said(fault: BaseException, options: dict[str, Any]) -> str:
+    if isinstance(fault, OmegaConfBaseException):  # its other lines are of OmegaConf's own types
+        return f"{fault.full_key or 'conf'}: {str(fault).partition(chr(10))[0]}"
+    given = [f"--{o} {','.join(options[name])}" for name, o in FILTERS.items() if options[name]]
+    return f"{', '.join(given)}: {fault}" if given and _refused(fault) else str(fault)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
