@@ -71,10 +71,11 @@ def test_what_decides_the_side_is_in_the_split() -> None:
     assert describe(key="id", missing={"sex": ["f"]}).split == keyed
 
 
-def test_test_rows_are_known_in_any_order() -> None:
+def test_test_rows_are_known_in_any_order_of_rows_and_of_columns() -> None:
     rows = pd.DataFrame({"age": [1.0, 2.0], "sold": [0, 1]})
     known = describe(rows).test_rows_sha256
     assert describe(rows[::-1]).test_rows_sha256 == known
+    assert describe(rows[["sold", "age"]]).test_rows_sha256 == known
     assert describe(rows.set_index(pd.Index([7, 9]))).test_rows_sha256 == known
     assert describe(rows.assign(sold=[1, 1])).test_rows_sha256 != known
     assert describe(pd.concat([rows, rows[:1]])).test_rows_sha256 != known

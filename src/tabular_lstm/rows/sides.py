@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.sequences import measured
 
 
 def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
@@ -13,12 +15,12 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
 
     A row is held out where the hash of its key (without a key: of its features) is below
     `test_fraction` of the hash's range. The hash is BLAKE2b, keyed with the salt, over the key's
-    UTF-8, or over the numeric features' float64 bytes and then the categories' UTF-8, in the order
-    of their names, so that neither the order of the columns nor the way a number is written
-    counts. The label never does.
+    UTF-8, or over the features as the network sees them, in the order of their names: the float32
+    bytes of the numbers, then the categories' UTF-8. So neither the order of the columns counts,
+    nor how a number or a missing value is written. The label never does.
 
     Args:
-        rows: Valid rows: numeric features as float64, categories and key as text.
+        rows: Valid rows: numeric features as numbers, categories and key as text.
         columns: The role of each column.
         split: Share of test rows, and salt.
 
@@ -37,16 +39,19 @@ def _contents(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
     """Give the bytes that identify each row."""
     if columns.key is not None:
         return [key.encode() for key in rows[columns.key]]
-    features = rows.drop(columns=columns.label).sort_index(axis="columns")
-    names = [name for name in features if name in columns.categorical]
-    values = features.drop(columns=names).to_numpy("<f8")
-    # One bit pattern for zero and one for NaN.
-    values = np.where(np.isnan(values), np.nan, values) + 0.0
-    contents = [row.tobytes() for row in np.ascontiguousarray(values)]
-    if names:
-        texts = features[names].astype(object).where(features[names].notna(), None).to_numpy()
+    names = sorted(set(rows.columns) - {columns.label})
+    words = [name for name in names if name in columns.categorical]
+    numbers = [name for name in names if name not in columns.categorical]
+    values = np.empty((len(rows), len(numbers)), "<f4")
+    for place, name in enumerate(numbers):
+        values[:, place] = measured(rows[name], columns.missing.get(name, []))
+    values += 0.0  # one bit pattern for zero
+    contents = [row.tobytes() for row in values]
+    if words:
+        read = [read_category(rows[name], columns.missing.get(name, []))[0] for name in words]
+        texts = [text.astype(object).where(text.notna(), None) for text in read]
         contents = [
-            content + repr(tuple(row)).encode()
-            for content, row in zip(contents, texts, strict=True)
+            content + repr(row).encode()
+            for content, row in zip(contents, zip(*texts, strict=True), strict=True)
         ]
     return contents

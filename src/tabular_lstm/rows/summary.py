@@ -40,7 +40,7 @@ class DataSummary(Frozen):
         file: Name of the file or directory, without its folders.
         valid_rows: Train rows and test rows.
         label_share: Share of positive rows among the valid ones.
-        test_rows_sha256: Hash of the test rows, whatever their order.
+        test_rows_sha256: Hash of the test rows, whatever their order and that of the columns.
         split: All that decides which side a row is on and what its label means.
     """
 
@@ -79,7 +79,8 @@ def summarize(
     }
     if columns.key is None:
         split_by |= {"features": sorted(features), "missing": columns.missing}
-    hashes = np.sort(pd.util.hash_pandas_object(test_rows, index=False).to_numpy())
+    by_name = test_rows.sort_index(axis="columns")
+    hashes = np.sort(pd.util.hash_pandas_object(by_name, index=False).to_numpy())
     labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
     return DataSummary(
         **source.model_dump(include=COUNTS),

@@ -1,0 +1,112 @@
+"""A row is on the side that the network's view of it says, whatever its file writes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tabular_lstm.parameters import Columns, Reshaping, Split
+from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.rows.sides import in_test
+from tabular_lstm.rows.validation import read_rows
+
+HALF = Split(test_fraction=0.5)
+COLUMNS = Columns(
+    label="y",
+    positive_class=1,
+    negative_class=0,
+    categorical=["color"],
+    missing={"dose": [0, -9.1, "none taken"], "color": ["?", 0]},
+)
+CODES = ["0", "-0.0", "0e3", "-9.1", "-9.10"]
+MISSING = ["", " ", "NA", "null", *CODES, "none taken"]
+NUMBERS = st.one_of(
+    st.sampled_from(["", "NA", *CODES, "-1", "1e-60"]),
+    st.sampled_from(["0.1", "0.10000000149011612", "16777216", "16777217"]),
+    st.floats(width=32, allow_nan=False, allow_infinity=False).map(repr),
+    st.floats(-1e9, 1e9).map(repr),
+)
+WORDS = st.sampled_from(["", "NA", "?", "0", "red", " red", "Red", "1", "1.0", "007"])
+ROWS = st.lists(st.tuples(NUMBERS, NUMBERS, WORDS), min_size=2, max_size=30)
+
+
+def read(doses: list[str], columns: Columns = COLUMNS, **others: list[str]) -> pd.DataFrame:
+    """Rows as validation gives them, of text cells."""
+    cells = {"dose": doses, **others}
+    raw = pd.DataFrame({**cells, "y": ["1"] * len(doses)}, dtype="str")
+    names = [name for name in columns.categorical if name in cells]
+    missing = {name: codes for name, codes in columns.missing.items() if name in cells}
+    declared = columns.model_copy(update={"categorical": names, "missing": missing})
+    rows, quarantined, _ = read_rows(raw, declared, "rows.csv")
+    assert quarantined.empty
+    return rows
+
+
+def on_one_side(*written: str, of: str = "dose", columns: Columns = COLUMNS) -> None:
+    """Check that, beside any other value, these ways to write a cell give one side."""
+    others = [str(place) for place in range(40)]
+    sides = []
+    for cell in written:
+        cells = {"age": others, "color": ["red"] * 40, "dose": ["7"] * 40, "weight": ["7"] * 40}
+        cells[of] = [cell] * 40
+        sides.append(in_test(read(cells.pop("dose"), columns, **cells), columns, HALF))
+    assert 0 < sides[0].sum() < 40
+    for side in sides:
+        np.testing.assert_array_equal(side, sides[0])
+
+
+def test_a_blank_cell_and_each_declared_code_for_missing_are_on_one_side() -> None:
+    on_one_side(*MISSING)
+    on_one_side("", "?", "0", "NA", of="color")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [("0.1", "0.10000000149011612", "1e-1"), ("16777216", "16777217"), ("-0.0", "0", "1e-60")],
+    ids=["precision", "digits", "zero"],
+)
+def test_numbers_that_are_equal_in_float32_are_on_one_side(written: tuple[str, ...]) -> None:
+    on_one_side(*written, of="weight")
+
+
+def test_a_code_that_is_no_longer_written_moves_no_row() -> None:
+    """As where an exporter writes a blank in place of 0, and conf goes on to name the code."""
+    written = ["0" if place % 3 else "5.5" for place in range(60)]
+    ages = [str(place) for place in range(60)]
+    before = in_test(read(written, age=ages), COLUMNS, HALF)
+    after = in_test(read([cell.replace("0", "") for cell in written], age=ages), COLUMNS, HALF)
+    np.testing.assert_array_equal(before, after)
+
+
+@given(cells=ROWS, salt=st.sampled_from("abcdefgh"))
+def test_rows_that_are_equal_to_the_network_are_on_one_side(
+    cells: list[tuple[str, str, str]], salt: str
+) -> None:
+    doses, ages, colors = (list(column) for column in zip(*cells, strict=True))
+    rows = read(doses, age=ages, color=colors)
+    is_test = in_test(rows, COLUMNS, Split(test_fraction=0.5, salt=salt))
+    features = rows.drop(columns="y")
+    if is_test.all():
+        return
+    schema = learn_schema(
+        features[~is_test],
+        categorical=COLUMNS.categorical,
+        missing=COLUMNS.missing,
+        reshaping=Reshaping(),
+        label="y",
+        classes=(0, 1),
+    )
+    # The network cannot tell -0.0 from 0.
+    seen = [row.tobytes() for row in to_sequences(features, schema) + np.float32(0)]
+    train = {row for row, test in zip(seen, is_test, strict=True) if not test}
+    assert train.isdisjoint(row for row, test in zip(seen, is_test, strict=True) if test)
+
+
+def test_the_order_of_the_columns_does_not_count() -> None:
+    ages = [str(place) for place in range(60)]
+    rows = read(["5"] * 60, age=ages, color=["red"] * 60)
+    np.testing.assert_array_equal(
+        in_test(rows, COLUMNS, HALF), in_test(rows[rows.columns[::-1]], COLUMNS, HALF)
+    )
