@@ -140,7 +140,7 @@ def test_a_first_candidate_is_judged_and_promoted(house: Retrainer) -> None:
     assert not (house.project.path / "data/06_models/.champion.keras.new").exists()
 
 
-def test_golden_rows_hold_raw_rows_and_what_was_judged(house: Retrainer) -> None:
+def test_golden_rows_are_test_rows_from_the_lowest_to_the_highest(house: Retrainer) -> None:
     golden = pd.read_parquet(house.project.versions("07_model_output/golden_rows.parquet")[-1])
     judged = pd.read_csv(
         house.project.versions("07_model_output/candidate_predictions.csv")[-1], index_col="row"
@@ -148,15 +148,13 @@ def test_golden_rows_hold_raw_rows_and_what_was_judged(house: Retrainer) -> None
     test_rows = house.project.rows("test")
 
     assert len(golden) == 32
-    np.testing.assert_array_equal(golden["judged_probability"], judged[golden.index])
-    assert golden["judged_probability"].min() == judged.min()
-    assert golden["judged_probability"].max() == judged.max()
-    pd.testing.assert_frame_equal(
-        golden.drop(columns="judged_probability"), test_rows.loc[golden.index]
-    )
+    pd.testing.assert_frame_equal(golden, test_rows.loc[golden.index])
+    probabilities = judged[golden.index]
+    assert probabilities.is_monotonic_increasing
+    assert probabilities.iloc[[0, -1]].tolist() == [judged.min(), judged.max()]
     network = house.champion().load().network
     again = predict(network, to_sequences(golden, network.schema))
-    np.testing.assert_allclose(again, golden["judged_probability"], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(again, probabilities, rtol=0, atol=1e-7)
 
 
 def test_both_are_scored_on_the_same_rows(house: Retrainer) -> None:

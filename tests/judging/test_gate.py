@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from pydantic import ValidationError
 
@@ -373,7 +372,7 @@ def test_a_kept_champion_that_cannot_be_compared_with_is_named() -> None:
 
 
 def check_artifact(judged: np.ndarray, read_back: np.ndarray) -> ArtifactCheck:
-    return gate.check_artifact(pd.DataFrame({"judged_probability": judged}), read_back)
+    return gate.check_artifact(judged, read_back)
 
 
 def test_the_file_must_give_what_was_judged() -> None:

@@ -7,7 +7,6 @@ non-inferiority test: few rows make it hard to be promoted, never easy.
 from collections.abc import Collection, Mapping
 
 import numpy as np
-import pandas as pd
 
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
@@ -190,14 +189,16 @@ def check_champions(
     )
 
 
-def check_artifact(golden_rows: pd.DataFrame, golden_predictions: np.ndarray) -> ArtifactCheck:
+def check_artifact(
+    golden_probabilities: np.ndarray, golden_predictions: np.ndarray
+) -> ArtifactCheck:
     """Ask that the saved artifact gives the probabilities that were judged.
 
     Args:
-        golden_rows: Rows as they were before reshaping, with `judged_probability`.
-        golden_predictions: What the artifact read back from disk gives for them, (rows,).
+        golden_probabilities: Those that were judged, (rows,).
+        golden_predictions: What the artifact read back from disk gives for these rows, (rows,).
     """
-    judged = golden_rows["judged_probability"].to_numpy()
+    judged = golden_probabilities
     off = np.abs(judged - golden_predictions)
     same = (off <= GOLDEN_TOLERANCE) | (np.isnan(judged) & np.isnan(golden_predictions))
     wrong = int(np.sum(~same))

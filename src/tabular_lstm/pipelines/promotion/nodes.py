@@ -32,17 +32,17 @@ Versions = dict[str, Callable[[], Any]]
 
 def choose_golden_rows(
     test_rows: pd.DataFrame, candidate_predictions: pd.DataFrame
-) -> pd.DataFrame:
-    """Keep a few test rows with the probability that was judged, from the lowest to the highest.
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Keep a few test rows, from the lowest to the highest of the probabilities that were judged.
 
     Returns:
-        At most 32 rows as they were before reshaping, and `judged_probability`.
+        At most 32 rows as they were before reshaping, and their probabilities, (rows,). Not in one
+        frame: a feature may have any name.
     """
     judged = candidate_predictions[CANDIDATE].to_numpy()
     places = np.linspace(0, len(judged) - 1, min(GOLDEN_ROWS, len(judged))).astype(int)
     chosen = np.argsort(judged, kind="stable")[places]
-    golden: pd.DataFrame = test_rows.iloc[chosen].assign(judged_probability=judged[chosen])
-    return golden
+    return test_rows.iloc[chosen], judged[chosen]
 
 
 def predict_with_artifact(

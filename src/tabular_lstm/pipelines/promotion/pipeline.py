@@ -65,7 +65,7 @@ def _predictions() -> list[Node]:
         Node(
             nodes.choose_golden_rows,
             inputs=["test_rows", "candidate_predictions"],
-            outputs="golden_rows",
+            outputs=["golden_rows", "golden_probabilities"],
             name="choose_golden_rows",
         ),
         Node(
@@ -100,7 +100,7 @@ def _checks() -> list[Node]:
         ),
         Node(
             gate.check_artifact,
-            inputs=["golden_rows", "golden_predictions"],
+            inputs=["golden_probabilities", "golden_predictions"],
             outputs="artifact_check",
             name="check_artifact",
         ),
