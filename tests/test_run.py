@@ -390,7 +390,7 @@ def test_a_run_from_a_subfolder_logs_as_from_the_root(project: Project) -> None:
         timeout=300,
     )
     last = finished.stdout.splitlines()[-1]
-    assert last.endswith(f"{len(project.rows('test'))} test rows, 33.3 % of them positive")
+    assert last.endswith(f"{len(project.rows('test'))} test rows, 35.2 % of them positive")
 
 
 def test_every_entry_of_the_catalog_is_used(project: Project) -> None:
