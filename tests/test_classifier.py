@@ -35,6 +35,8 @@ from tabular_lstm.files import sha256
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters import Network
+from tabular_lstm.serving.log_file import append
+from tests.helpers.logs import promotion
 from tests.helpers.project import TINY, Project
 
 NAN = float("nan")
@@ -806,11 +808,8 @@ def served(model: LSTMClassifier, folder: Path) -> Path:
     path = folder / "data/06_models/champion.keras"
     log = folder / "data/08_reporting/promotions.jsonl"
     path.parent.mkdir(parents=True)
-    log.parent.mkdir()
     model.save(path)
-    entry = {"run_id": "a", "time": "2026-11-25T02:15:00Z", "action": "promoted", "reason": "first"}
-    entry |= {"served_before": None, "serves_now": "a", "sha256": sha256(path.read_bytes())}
-    log.write_text(json.dumps(entry) + "\n")
+    append(log, promotion("a").model_copy(update={"sha256": sha256(path.read_bytes())}))
     return path
 
 

@@ -2,13 +2,15 @@
 
 import os
 import resource
+import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tabular_lstm.files import append_line, replace, sha256, whole_lines
+from tabular_lstm.files import append_line, replace, sha256
 
 
 def test_sha256_is_what_sha256sum_prints(tmp_path: Path) -> None:
@@ -71,8 +73,8 @@ def test_without_space_the_old_file_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", [0, 1, 5])
 def test_without_space_no_part_of_a_line_stays(tmp_path: Path, left: int) -> None:
     log = tmp_path / "log"
-    append_line(log, "first")
-    finished = limited("append_line(Path('log'), 'second')", log.stat().st_size + left, tmp_path)
+    append_line(log, b"first")
+    finished = limited("append_line(Path('log'), b'second')", log.stat().st_size + left, tmp_path)
     assert finished.returncode == 1
     assert "OSError" in finished.stderr
     assert log.read_bytes() == b"first\n"
@@ -80,22 +82,109 @@ def test_without_space_no_part_of_a_line_stays(tmp_path: Path, left: int) -> Non
 
 def test_append_only_adds(tmp_path: Path) -> None:
     log = tmp_path / "new folder/log"
-    append_line(log, "first")
+    append_line(log, b"first")
     place = log.stat().st_ino
-    append_line(log, "zweite, länger")
+    append_line(log, "zweite, länger".encode())
     assert log.read_text() == "first\nzweite, länger\n"
     assert log.stat().st_ino == place
 
 
-def test_a_line_that_a_power_failure_cut_off_goes_before_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("before", "keep", "after"),
+    [
+        (b"first\n{sec", 6, b"first\nsecond\n"),
+        (b"{fir", 0, b"second\n"),
+        (b"first", None, b"first\nsecond\n"),
+        (b"first\n", None, b"first\nsecond\n"),
+    ],
+)
+def test_what_is_not_to_stay_goes_and_a_line_gets_its_line_feed(
+    tmp_path: Path, before: bytes, keep: int | None, after: bytes
+) -> None:
     log = tmp_path / "log"
-    log.write_bytes(b"first\n{sec")
-    assert whole_lines(log.read_bytes()) == b"first\n"
-    append_line(log, "second")
-    assert log.read_bytes() == b"first\nsecond\n"
+    log.write_bytes(before)
+    append_line(log, b"second", keep)
+    assert log.read_bytes() == after
 
 
 def test_a_file_that_may_not_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     with pytest.raises(IsADirectoryError):
-        append_line(tmp_path / "log", "first")
+        append_line(tmp_path / "log", b"first")
+
+
+# Links
+
+
+def test_a_link_beside_is_not_written_through(tmp_path: Path) -> None:
+    path, theirs = tmp_path / "06_models/champion.keras", tmp_path / "theirs"
+    path.parent.mkdir()
+    theirs.write_bytes(b"of somebody else")
+    (path.parent / ".champion.keras.new").symlink_to(theirs)
+    replace(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert not path.is_symlink()
+    assert theirs.read_bytes() == b"of somebody else"
+    assert os.listdir(path.parent) == ["champion.keras"]
+
+
+def test_a_line_is_not_written_through_a_link(tmp_path: Path) -> None:
+    log, theirs = tmp_path / "log", tmp_path / "theirs"
+    theirs.write_bytes(b"of somebody else")
+    log.symlink_to(theirs)
+    with pytest.raises(OSError, match=r"expected a file, got a link: .*log"):
+        append_line(log, b"line")
+    assert theirs.read_bytes() == b"of somebody else"
+
+
+# Who may read it
+
+
+@pytest.fixture
+def _closed_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("_closed_umask")
+@pytest.mark.parametrize("readable", [0o644, 0o640, 0o600, 0o664, 0o444])
+def test_who_could_read_the_old_file_can_read_the_new_one_whatever_the_umask(
+    tmp_path: Path, readable: int
+) -> None:
+    path = tmp_path / "champion.keras"
+    path.write_bytes(b"old")
+    path.chmod(readable)
+    replace(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert mode(path) == readable
+
+
+@pytest.mark.usefixtures("_closed_umask")
+@pytest.mark.parametrize(
+    ("folder", "expected"), [(0o755, 0o644), (0o750, 0o640), (0o700, 0o600), (0o777, 0o644)]
+)
+def test_who_can_read_the_folder_can_read_a_first_file_whatever_the_umask(
+    tmp_path: Path, folder: int, expected: int
+) -> None:
+    champion, log = tmp_path / "champion.keras", tmp_path / "log"
+    tmp_path.chmod(folder)
+    replace(champion, b"new")
+    append_line(log, b"first")
+    assert mode(champion) == mode(log) == expected
+    log.chmod(0o604)
+    append_line(log, b"second")
+    assert mode(log) == 0o604
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file to any group")
+def test_the_group_of_the_old_file_is_that_of_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "champion.keras"
+    path.write_bytes(b"old")
+    os.chown(path, -1, 4711)
+    replace(path, b"new")
+    assert path.stat().st_gid == 4711

@@ -40,6 +40,7 @@ LINE = {
     "sha256",
     "inputs",
     "test_rows_sha256",
+    "line_before",
 }
 
 

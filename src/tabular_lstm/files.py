@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 
@@ -15,8 +16,11 @@ def sha256(content: bytes) -> str:
 def replace(path: Path, content: bytes) -> None:
     """Put a file in the place of another: whoever opens the path finds the old or the new one.
 
+    Whoever may read the old one may read the new one; a first one, whoever may read its folder. So
+    the umask of a scheduler takes the file from nobody.
+
     What is written first, beside it, has one fixed name, so that a run that was killed leaves at
-    most one such file and the next one takes it over. There may be one writer at a time.
+    most one such file and the next one takes it away. There may be one writer at a time.
 
     Raises:
         OSError: No space, no permission; the old file is as it was.
@@ -24,7 +28,10 @@ def replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     try:
-        with beside.open("wb") as file:
+        # A link that lies there goes, and what it leads to stays as it is.
+        beside.unlink(missing_ok=True)
+        with os.fdopen(open_no_link(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+            _share(file.fileno(), path if path.exists() else path.parent)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -36,20 +43,28 @@ def replace(path: Path, content: bytes) -> None:
     _settle_folder(path.parent)
 
 
-def append_line(path: Path, line: str) -> None:
-    """Append one line by a single write, or nothing.
+def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
+    """Append one line by a single write, or nothing. A last line without a line feed gets one.
 
-    A line counts once its line feed is on disk. What a power failure cut off is not one yet, and
-    goes before the next is written.
+    Whoever may read the folder may read the file.
+
+    Args:
+        path: The file; it need not be there yet.
+        line: Without its line feed.
+        keep: Bytes of the file that stay; what comes after them goes. Default: all.
 
     Raises:
-        OSError: No space, no permission; the file is as it was.
+        OSError: No space, no permission, or a link; what was to stay is as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = f"{line}\n".encode()
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    new = not path.exists()
+    file = open_no_link(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
-        size = len(whole_lines(path.read_bytes()))
+        if new:
+            _share(file, path.parent)
+        size = os.fstat(file).st_size if keep is None else keep
+        whole = not size or os.pread(file, 1, size - 1) == b"\n"
+        content = (b"" if whole else b"\n") + line + b"\n"
         os.ftruncate(file, size)
         try:
             if os.write(file, content) < len(content):
@@ -63,14 +78,30 @@ def append_line(path: Path, line: str) -> None:
         os.close(file)
 
 
-def whole_lines(content: bytes) -> bytes:
-    r"""Leave off a last line that has no line feed.
+def open_no_link(path: Path, flags: int) -> int:
+    """Open a file by its descriptor, and not what a link in its place leads to.
 
-    Examples:
-        >>> whole_lines(b"one\ntw")
-        b'one\n'
+    Raises:
+        OSError: It is a link; or what `os.open` raises.
     """
-    return content[: content.rfind(b"\n") + 1]
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise OSError(errno.ELOOP, "expected a file, got a link", str(path)) from error
+
+
+def _share(file: int, like: Path) -> None:
+    """Give a new file the group and mode of an old one, or let read it who may read a folder."""
+    model, own = like.stat(), os.fstat(file).st_mode
+    # Neither is worth a promotion: some file systems know no modes, some groups are not ours.
+    if not like.is_dir():
+        own = model.st_mode
+        with contextlib.suppress(OSError):
+            os.fchown(file, -1, model.st_gid)
+    with contextlib.suppress(OSError):
+        os.fchmod(file, stat.S_IMODE(own | model.st_mode & 0o444))
 
 
 def _settle_folder(folder: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 from tabular_lstm.datasets.champion import ChampionDataset, PromotionLogDataset
 from tabular_lstm.files import sha256
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.promotion_log import read_log
+from tabular_lstm.serving.log_file import read_log
 from tests.helpers.errors import raises_data_error
-from tests.helpers.logs import promotion, rejection
+from tests.helpers.logs import hash_of, letters, promotion, rejection, run
 from tests.helpers.networks import ensemble_of, schema_of
 
 
@@ -62,7 +62,9 @@ def test_what_the_log_does_not_name_is_refused(
     promotions.save(promotion("a"))
     with raises_data_error() as refused:
         champion.load()
-    assert f"has SHA-256 {sha256(b'another')}; expected a of run a" in str(refused.value)
+    assert f"has SHA-256 {sha256(b'another')}; expected {hash_of('a')} of run {run('a')}" in str(
+        refused.value
+    )
     assert "kedro run --env nightly --pipelines retraining" in str(refused.value)
 
 
@@ -73,7 +75,9 @@ def test_saving_appends_and_loading_gives_all(
     log = [rejection("0", None), promotion("a"), promotion("b", "a")]
     for entry in log:
         promotions.save(entry)
-    assert promotions.load() == read_log(tmp_path / "promotions.jsonl") == log
+    loaded = promotions.load()
+    assert loaded == read_log(tmp_path / "promotions.jsonl")
+    assert [entry.model_copy(update={"line_before": None}) for entry in loaded] == log
 
 
 def test_a_damaged_log_is_named(tmp_path: Path, promotions: PromotionLogDataset) -> None:
@@ -83,7 +87,8 @@ def test_a_damaged_log_is_named(tmp_path: Path, promotions: PromotionLogDataset)
 
 
 def test_the_preview_shows_the_newest_first(promotions: PromotionLogDataset) -> None:
-    for number in range(30):
-        promotions.save(rejection(str(number), None))
+    written = "abcdefghijklmnopqrstuvwxyz"
+    for letter in written:
+        promotions.save(rejection(letter, None))
     shown = [line["run_id"] for line in json.loads(promotions.preview())]
-    assert shown == [str(number) for number in range(29, 9, -1)]
+    assert letters(shown) == written[: -20 - 1 : -1]

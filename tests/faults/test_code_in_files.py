@@ -14,6 +14,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tests.helpers.champions import LOCK, champion_of, champion_path, log_of, log_path
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed
+from tests.helpers.logs import write_chained
 from tests.helpers.project import Project
 
 Forge = Callable[[Path, Path], None]
@@ -77,12 +78,12 @@ def test_code_in_a_champion_is_not_run_though_the_log_has_its_hash(
     marker = tmp_path_factory.mktemp("marker") / "the code ran"
     forged = champion_path(served_twice)
     forge(forged, marker)
-    log = log_path(served_twice).read_text()
-    for line in log_of(served_twice):
+    lines = log_of(served_twice)
+    for line in lines:
         kept = served_twice.path / f"data/06_models/candidate.keras/{line['run_id']}"
         shutil.copy(forged, kept / "candidate.keras")
-        log = log.replace(line["sha256"], sha256(forged.read_bytes()))
-    log_path(served_twice).write_text(log)
+    hashed = sha256(forged.read_bytes())
+    write_chained(log_path(served_twice), [{**line, "sha256": hashed} for line in lines])
     before = served_twice.files()
 
     champion = champion_of(served_twice)

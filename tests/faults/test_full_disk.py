@@ -57,15 +57,8 @@ TORN = 10
     ("output", "fault", "file", "serves"),
     [
         ("candidate@network", "size=1000", "candidate", "old"),
-        (
-            "candidate@network",
-            "full=data/06_models/candidate.keras/{run}/.candidate.keras.new",
-            "candidate",
-            "old",
-        ),
         ("promotions", "size=log", "promotions.jsonl", "old"),
         ("champion", "size=1000", "champion.keras", "new"),
-        ("champion", "full=data/06_models/.champion.keras.new", "champion.keras", "new"),
     ],
 )
 def test_no_space_for_a_file_leaves_no_half_of_it(

@@ -11,7 +11,8 @@ from tabular_lstm.parameters import Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import decide
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving.decision import Decision, Provenance
-from tabular_lstm.serving.promotion_log import LogEntry, standing
+from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
+from tests.helpers.logs import run
 
 CONTENT = b"the candidate"
 RESAMPLED = Evaluation(bootstrap_resamples=100)
@@ -42,13 +43,13 @@ DATA = DataSummary(
 )
 
 
-def decision(accepted: bool, log: list[LogEntry] | None = None, run_id: str = "z") -> Decision:
+def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z") -> Decision:
     """Decide about a candidate after what a log says; the champions are compared with.
 
     Args:
         accepted: Whether all checks passed; else the first did not.
         log: The promotion log before.
-        run_id: Of the run that decides.
+        letter: Of the run that decides.
     """
     log = log or []
     rng = np.random.default_rng(0)
@@ -58,14 +59,17 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, run_id: str = "z
         name: np.clip(0.5 + sign * (labels - 0.5) * rng.uniform(0.5, 1, len(labels)), 0.01, 0.99)
         for name, sign in (
             (CANDIDATE, 0.9),
-            *((run, 0.8) for run in runs),
+            *((run_id, 0.8) for run_id in runs),
             ("majority_class", 0),
             ("logistic_regression", 0.5),
             ("hist_gradient_boosting", 0.5),
         )
     }
     judged = Judged(labels).with_models(probabilities, dict.fromkeys(probabilities, 0.5), RESAMPLED)
-    champions = [Champion(run_id=run, sha256=run, data=DATA) for run in runs]
+    champions = [
+        Champion(run_id=run_id, sha256=str(promoted(log)[run_id].sha256), data=DATA)
+        for run_id in runs
+    ]
     promotion = Promotion()
     return decide(
         DataCheck(passed=accepted, sentence="as expected, or not", quarantined_fraction=0),
@@ -77,6 +81,6 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, run_id: str = "z
         sha256(CONTENT),
         DATA,
         log,
-        run_id,
+        run(letter),
         PROVENANCE,
     )

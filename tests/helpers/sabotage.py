@@ -3,7 +3,6 @@
 The fault comes just before that output is saved:
 
 - size=BYTES: from then on the system lets no file grow beyond that, as on a full disk.
-- full=PATH: PATH, in which {run} is the run id, leads to /dev/full, where nothing has space.
 - before=CALL, after=CALL: SIGKILL before or after the next call of that function of `os`.
 - amid=write: SIGKILL when half of the bytes of the next `os.write` are written.
 """
@@ -12,7 +11,6 @@ import os
 import resource
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 from kedro.framework.cli.cli import main
@@ -23,11 +21,6 @@ from tabular_lstm import settings
 
 def limit_size(limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-
-
-def lead_to_full(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.symlink_to("/dev/full")
 
 
 def die_at(call: str, when: str) -> None:
@@ -52,17 +45,11 @@ class Sabotage:
         self._fault, _, self._value = fault.partition("=")
 
     @hook_impl
-    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        self._run = run_params["run_id"]
-
-    @hook_impl
     def before_dataset_saved(self, dataset_name: str) -> None:
         if dataset_name != self._output:
             return
         if self._fault == "size":
             limit_size(int(self._value))
-        elif self._fault == "full":
-            lead_to_full(Path(self._value.format(run=self._run)))
         else:
             die_at(self._value, self._fault)
 

@@ -10,7 +10,7 @@ from tabular_lstm.pipelines.promotion.nodes import choose_golden_rows, promote
 from tabular_lstm.serving.artifact import Artifact
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, seed, succeeds
-from tests.helpers.logs import promotion, rejection
+from tests.helpers.logs import hash_of, promotion, rejection
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.tables import LABEL
 
@@ -42,7 +42,9 @@ def test_only_what_was_judged_is_promoted() -> None:
     assert list(promote([entry], artifact)) == [artifact]
     rejected = rejection("b", "a").model_copy(update={"sha256": artifact.sha256})
     assert list(promote([entry, rejected], artifact)) == []
-    with pytest.raises(DataError, match="expected SHA-256 b, as the promotion log has it, got"):
+    with pytest.raises(
+        DataError, match=f"expected SHA-256 {hash_of('b')}, as the promotion log has it, got"
+    ):
         list(promote([promotion("b", "a")], artifact))
 
 

@@ -12,7 +12,7 @@ from tabular_lstm.pipelines.rollback.nodes import choose_champion, restore
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.promotion_log import LogEntry, record
 from tests.helpers.decisions import PROVENANCE
-from tests.helpers.logs import promotion, rejection
+from tests.helpers.logs import promotion, rejection, run
 from tests.helpers.networks import ensemble_of, schema_of
 
 Artifacts = dict[str, Callable[[], Artifact]]
@@ -22,12 +22,12 @@ Artifacts = dict[str, Callable[[], Artifact]]
 def artifacts(tmp_path: Path) -> Artifacts:
     """Saved networks of three runs."""
 
-    def saved(run: str, seed: int) -> Callable[[], Artifact]:
-        path = tmp_path / f"{run}.keras"
+    def saved(letter: str, seed: int) -> Callable[[], Artifact]:
+        path = tmp_path / f"{letter}.keras"
         ensemble_of(schema_of(), seed).save(path)
         return lambda: Artifact(path.read_bytes(), str(path))
 
-    return {run: saved(run, seed) for seed, run in enumerate("abx")}
+    return {run(letter): saved(letter, seed) for seed, letter in enumerate("abx")}
 
 
 def log_of(artifacts: Artifacts) -> list[LogEntry]:
@@ -42,19 +42,19 @@ def log_of(artifacts: Artifacts) -> list[LogEntry]:
 @pytest.mark.parametrize(
     ("asked", "serves", "reason"),
     [
-        (None, "a", "asked for the champion before: run a serves again"),
-        ("a", "a", "asked for that run by its id: run a serves again"),
-        ("b", "b", "asked for that run by its id: run b is put back"),
+        (None, "a", f"asked for the champion before: run {run('a')} serves again"),
+        (run("a"), "a", f"asked for that run by its id: run {run('a')} serves again"),
+        (run("b"), "b", f"asked for that run by its id: run {run('b')} is put back"),
     ],
 )
 def test_the_one_before_or_the_one_asked_for_serves_again(
     artifacts: Artifacts, asked: str | None, serves: str, reason: str
 ) -> None:
     log = log_of(artifacts)
-    decision = choose_champion(log, artifacts, Rollback(run_id=asked), "z", PROVENANCE)
-    assert (decision.run_id, decision.action) == ("z", "rolled_back")
-    assert (decision.served_before, decision.serves_now) == ("b", serves)
-    assert decision.sha256 == artifacts[serves]().sha256
+    decision = choose_champion(log, artifacts, Rollback(run_id=asked), run("z"), PROVENANCE)
+    assert (decision.run_id, decision.action) == (run("z"), "rolled_back")
+    assert (decision.served_before, decision.serves_now) == (run("b"), run(serves))
+    assert decision.sha256 == artifacts[run(serves)]().sha256
     assert decision.reason == reason
     assert decision.judgement is None
     restored = restore([*log, record(decision)], artifacts)
@@ -65,19 +65,26 @@ def test_the_one_before_or_the_one_asked_for_serves_again(
     ("asked", "lost", "entries", "said"),
     [
         (None, "", 0, "There is no champion yet"),
-        (None, "", 1, "There is no champion before a to roll back to. Champions that can"),
-        ("x", "", 3, "Run x never was a champion. Champions that can be restored: a, b."),
-        ("a", "a", 3, "The artifact of run a is gone, or is not the one"),
-        (None, "a", 3, "Champions that can be restored: b."),
+        (None, "", 1, f"There is no champion before {run('a')} to roll back to. Champions that"),
+        (
+            run("x"),
+            "",
+            3,
+            f"Run {run('x')} never was a champion. Champions that can be restored: "
+            f"{run('a')}, {run('b')}.",
+        ),
+        ("../../evil", "", 3, "Run ../../evil never was a champion."),
+        (run("a"), "a", 3, f"The artifact of run {run('a')} is gone, or is not the one"),
+        (None, "a", 3, f"Champions that can be restored: {run('b')}."),
     ],
 )
 def test_what_cannot_be_restored_is_named(
     artifacts: Artifacts, asked: str | None, lost: str, entries: int, said: str
 ) -> None:
     log = log_of(artifacts)[:entries]
-    kept = {run: load for run, load in artifacts.items() if run != lost}
+    kept = {name: load for name, load in artifacts.items() if not lost or name != run(lost)}
     with pytest.raises(DataError) as refused:
-        choose_champion(log, kept, Rollback(run_id=asked), "z", PROVENANCE)
+        choose_champion(log, kept, Rollback(run_id=asked), run("z"), PROVENANCE)
     assert said in str(refused.value)
 
 
@@ -86,15 +93,17 @@ def test_a_champion_that_cannot_be_loaded_is_not_put_in_place(artifacts: Artifac
     log = log_of(artifacts)
     log[0] = log[0].model_copy(update={"sha256": broken.sha256})
     with pytest.raises(DataError, match=r"a\.keras: expected a whole \.keras file"):
-        choose_champion(log, {**artifacts, "a": lambda: broken}, Rollback(), "z", PROVENANCE)
+        choose_champion(
+            log, {**artifacts, run("a"): lambda: broken}, Rollback(), run("z"), PROVENANCE
+        )
 
 
 def test_only_what_was_chosen_is_restored(artifacts: Artifacts) -> None:
     """The file may change between the decision and its being put in place."""
     log = log_of(artifacts)
-    decision = choose_champion(log, artifacts, Rollback(), "z", PROVENANCE)
-    another = artifacts["x"]()
+    decision = choose_champion(log, artifacts, Rollback(), run("z"), PROVENANCE)
+    another = artifacts[run("x")]()
     with pytest.raises(DataError) as refused:
-        restore([*log, record(decision)], {**artifacts, "a": artifacts["x"]})
+        restore([*log, record(decision)], {**artifacts, run("a"): artifacts[run("x")]})
     said = f"{another.file}: expected SHA-256 {decision.sha256}, as the promotion log has it, got "
     assert str(refused.value).startswith(f"{said}{another.sha256}.")

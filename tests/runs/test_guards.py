@@ -16,7 +16,7 @@ from tabular_lstm.runs.guards import (
 )
 from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry
-from tests.helpers.logs import promotion, rejection, rollback
+from tests.helpers.logs import promotion, rejection, rollback, run
 from tests.helpers.project import Project
 
 NEW = Inputs(data="new", parameters="p", code="c")
@@ -35,20 +35,29 @@ X = made_from(rejection("x", "a"), "new")
 @pytest.mark.parametrize(
     ("log", "said"),
     [
-        ([B], "those of run b, which serves"),
-        ([A, B], "those of run b, which serves"),
-        ([A, X], "those of run x, which was rejected: no good"),
-        ([X], "those of run x, which was rejected"),
-        ([A, B, rollback("r", "a", "b")], "those of run b, which was rolled back from"),
-        ([B, made_from(promotion("d", "b"), "y"), rollback("r", "b", "d")], "run b, which serves"),
+        ([B], f"those of run {run('b')}, which serves"),
+        ([A, B], f"those of run {run('b')}, which serves"),
+        ([A, X], f"those of run {run('x')}, which was rejected: no good"),
+        ([X], f"those of run {run('x')}, which was rejected"),
+        ([A, B, rollback("r", "a", "b")], f"those of run {run('b')}, which was rolled back from"),
+        (
+            [B, made_from(promotion("d", "b"), "y"), rollback("r", "b", "d")],
+            f"run {run('b')}, which serves",
+        ),
         # However long ago, or how far back.
         (
             [A, B, made_from(promotion("d", "b"), "y"), rollback("r", "a", "d")],
-            "run b, which was rolled back from",
+            f"run {run('b')}, which was rolled back from",
         ),
-        ([A, B, rollback("r", "a", "b"), rollback("s", "a", "a")], "b, which was rolled back from"),
+        (
+            [A, B, rollback("r", "a", "b"), rollback("s", "a", "a")],
+            f"{run('b')}, which was rolled back from",
+        ),
         # Of two that were rejected for one reason.
-        ([A, X, made_from(rejection("z", "a"), "y")], "run x, which was rejected: no good"),
+        (
+            [A, X, made_from(rejection("z", "a"), "y")],
+            f"run {run('x')}, which was rejected: no good",
+        ),
     ],
 )
 def test_what_was_judged_against_who_serves_is_not_trained_again(

@@ -1,5 +1,6 @@
 """One at a time, and a dead process blocks nobody: real processes."""
 
+import fcntl
 import os
 import re
 import signal
@@ -71,3 +72,37 @@ def test_a_shorter_name_leaves_nothing_of_a_longer_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="run b, process"):
         Lock.take(path, "run-two")
     lock.release()
+
+
+def test_a_lock_file_that_is_removed_while_it_is_held_lets_no_second_run_in(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "retraining.lock"
+    with hold(path) as holder:
+        path.unlink()
+        with pytest.raises(DataError, match="another run is at work here: which one is not known"):
+            Lock.take(path, "run-two")
+        path.write_text("")  # another in its place is no better
+        with pytest.raises(DataError, match="another run is at work here"):
+            Lock.take(path, "run-two")
+        holder.kill()
+    Lock.take(path, "run-two").release()
+
+
+def test_a_lock_file_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
+    path, theirs = tmp_path / "data/retraining.lock", tmp_path / "theirs"
+    theirs.write_text("of somebody else")
+    path.parent.mkdir()
+    path.symlink_to(theirs)
+    with pytest.raises(OSError, match="expected a file, got a link"):
+        Lock.take(path, "run-one")
+    assert theirs.read_text() == "of somebody else"
+
+
+def test_a_lock_of_another_machine_on_a_shared_disk_is_seen_by_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "retraining.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(DataError, match="another run is at work here"):
+            Lock.take(path, "run-two")
+    Lock.take(path, "run-two").release()

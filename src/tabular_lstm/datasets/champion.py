@@ -9,7 +9,8 @@ from kedro.io import AbstractDataset
 
 from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.promotion_log import LogEntry, append, read_log
+from tabular_lstm.serving.log_file import append, read_log
+from tabular_lstm.serving.promotion_log import LogEntry
 from tabular_lstm.serving.store import Store
 
 PREVIEWED = 20

@@ -103,13 +103,15 @@ class RunHooks:
         """Finish what an earlier run was stopped in, and check the champion.
 
         Raises:
-            DataError: The champion's file is damaged, or the log does not know it. A rollback and a
-                retraining that starts over go on, for they mend that.
+            DataError: The promotion log does not chain; or the champion's file is damaged, or the
+                log does not know it. A rollback and a retraining that starts over mend the file,
+                and go on.
         """
         store = catalog.get("champion").store
+        if not store.exists():
+            return
         try:
-            if store.exists():
-                store.settle()
+            store.settle()
         except DataError as error:
             if guards.retrains(pipeline) and not self._start_over:
                 raise

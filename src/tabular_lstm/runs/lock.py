@@ -2,52 +2,71 @@
 
 import contextlib
 import fcntl
-import io
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import open_no_link
 
 
 class Lock:
-    """An open file that the system has locked for this process.
+    """A folder and a file in it that the system has locked for this process.
 
-    The system lets go of it when the process ends, however it ends, so the lock of a dead process
-    blocks nobody. The file stays.
+    The system lets go of them when the process ends, however it ends, so the lock of a dead process
+    blocks nobody. The file stays, with the name of the holder; where it is removed, the lock on the
+    folder still holds. On a disk that several machines share, the file's is the one that they see.
     """
 
-    def __init__(self, file: io.FileIO) -> None:
-        self._file = file
+    def __init__(self, *descriptors: int) -> None:
+        self._descriptors = descriptors
 
     @classmethod
     def take(cls, path: Path, run_id: str) -> Self:
-        """Lock the file, or say who has it.
+        """Lock the file and its folder, or say who has them.
 
         Raises:
             DataError: Another process holds the lock; names its run, process, machine and start.
+            OSError: The file cannot be opened, or is a link.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as closed_on_failure:
-            file = closed_on_failure.enter_context(path.open("a+b", buffering=0))
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                holder = path.read_text() or "it has only just started"
-                raise DataError(
-                    f"{path}: another run is at work here: {holder}. Two at once could each "
-                    "promote a candidate; this one ends without having done anything. Wait for the "
-                    "other to end."
-                ) from error
+            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            closed_on_failure.callback(os.close, folder)
+            with contextlib.suppress(OSError):  # not every shared disk knows locks on folders
+                _lock(folder, path)
+            file = open_no_link(path, os.O_RDWR | os.O_CREAT)
+            closed_on_failure.callback(os.close, file)
+            _lock(file, path)
             since = datetime.now(UTC).isoformat(timespec="seconds")
             holder = f"run {run_id}, process {os.getpid()} on {os.uname().nodename}, since {since}"
-            file.truncate(0)
-            file.write(holder.encode())
+            os.ftruncate(file, 0)
+            os.write(file, holder.encode())
             closed_on_failure.pop_all()
-        return cls(file)
+        return cls(file, folder)
 
     def release(self) -> None:
         """Let the next run in."""
-        with self._file as file:
-            file.truncate(0)
+        file, folder = self._descriptors
+        os.ftruncate(file, 0)
+        os.close(file)
+        os.close(folder)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise DataError(
+            f"{path}: another run is at work here: {_holder(path)}. Two at once could each "
+            "promote a candidate; this one ends without having done anything. Wait for the "
+            "other to end."
+        ) from error
+
+
+def _holder(path: Path) -> str:
+    try:
+        return path.read_text() or "it has only just started"
+    except OSError:
+        return "which one is not known, for this file was removed"

@@ -1,27 +1,26 @@
 """The promotion log: one entry for each decision, from which follows who serves.
 
-An entry is a line of JSON, and counts once it is written; `champion.keras` follows. A champion is
-named by the run that trained it.
+An entry counts once it is written, see `log_file`; `champion.keras` follows. A champion is named by
+the run that trained it.
 """
 
-from pathlib import Path
-
-from pydantic import ValidationError
-
-from tabular_lstm.errors import DataError
-from tabular_lstm.files import append_line, whole_lines
-from tabular_lstm.frozen import first_fault
 from tabular_lstm.serving.decision import Decision, Inputs, Looks, Outcome
 
 
 class LogEntry(Outcome):
     """A decision in short: its outcome, what was judged and on which rows.
 
-    The two last are None where no candidate was judged, as in a rollback.
+    Attributes:
+        inputs: What the candidate that was judged was made from; None where none was judged, as in
+            a rollback.
+        test_rows_sha256: Likewise, which rows it was judged on.
+        line_before: SHA-256 of the line before it in the log, as `log_file.append` fills it in;
+            None in the first.
     """
 
-    inputs: Inputs | None = None
-    test_rows_sha256: str | None = None
+    inputs: Inputs | None
+    test_rows_sha256: str | None
+    line_before: str | None
 
 
 def record(decision: Decision, report: str | None = None) -> LogEntry:
@@ -31,33 +30,8 @@ def record(decision: Decision, report: str | None = None) -> LogEntry:
         **decision.model_dump(include={*Outcome.model_fields}),
         inputs=judgement and judgement.inputs,
         test_rows_sha256=judgement and judgement.data.test_rows_sha256,
+        line_before=None,
     )
-
-
-def read_log(path: Path) -> list[LogEntry]:
-    """Read all entries, oldest first; none where there is no file yet.
-
-    Raises:
-        DataError: A line is not a decision.
-    """
-    content = path.read_bytes() if path.exists() else b""
-    entries = []
-    for number, line in enumerate(whole_lines(content).splitlines(), 1):
-        try:
-            entries.append(LogEntry.model_validate_json(line))
-        except ValidationError as error:
-            raise DataError(
-                f"{path}, line {number}: expected a decision as a JSON object with "
-                f"{', '.join(LogEntry.model_fields)}, got {line[:60]!r} ({first_fault(error)}). "
-                "The log is only ever appended to; put back a copy of it. Where an earlier version "
-                "of this project wrote it: move it and champion.keras away, and retrain."
-            ) from error
-    return entries
-
-
-def append(path: Path, entry: LogEntry) -> None:
-    """Append an entry by one write, or none of it."""
-    append_line(path, entry.model_dump_json())
 
 
 def changes(log: list[LogEntry]) -> list[LogEntry]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.promotion_log import LogEntry, changes, promoted, read_log, standing
+from tabular_lstm.serving.log_file import read_log
+from tabular_lstm.serving.promotion_log import LogEntry, changes, promoted, standing
 
 logger = logging.getLogger(__name__)
 

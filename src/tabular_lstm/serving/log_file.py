@@ -1,0 +1,176 @@
+"""The promotion log on disk: lines of JSON, only ever added, and checked whenever they are read.
+
+Each line holds the SHA-256 of the line before it, its line feed included: what
+`sed -n 3p promotions.jsonl | sha256sum` prints is in line 4. So a line that was changed, moved or
+taken out is found, unless it is the last one, or all lines after it were written anew.
+"""
+
+import json
+import logging
+import shlex
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import append_line, sha256
+from tabular_lstm.frozen import first_fault
+from tabular_lstm.serving.promotion_log import LogEntry
+
+logger = logging.getLogger(__name__)
+
+
+def read_log(path: Path) -> list[LogEntry]:
+    """Read all entries, oldest first; none where there is no file yet.
+
+    Raises:
+        DataError: A line is no decision, does not hold the hash of the line before it, or does not
+            follow from the lines before it. Names the line, and the ways out.
+    """
+    lines, _ = _content(path)
+    return _checked(path, lines).log
+
+
+def append(path: Path, entry: LogEntry) -> None:
+    """Append an entry by one write, or none of it.
+
+    What a power failure left of a last line is put aside, to `promotions.jsonl.torn`.
+
+    Raises:
+        DataError: See `read_log`; or the entry does not follow from the log.
+        OSError: No space, no permission.
+    """
+    lines, torn = _content(path)
+    chain = _checked(path, lines)
+    line = entry.model_copy(update={"line_before": chain.line_before}).model_dump_json().encode()
+    try:
+        chain.add(line)
+    except ValueError as error:
+        raise DataError(
+            f"{path} was changed since run {entry.run_id} began, and its decision does not follow "
+            f"any more: {error}. Nothing was decided. Run it again."
+        ) from error
+    whole = None
+    if torn:
+        aside = path.with_name(f"{path.name}.torn")
+        append_line(aside, torn)
+        logger.warning(
+            "%s ended in a line that was cut off, which did not count. It was moved to %s: %s",
+            path,
+            aside.name,
+            torn.decode(errors="replace"),
+        )
+        whole = path.stat().st_size - len(torn)
+    append_line(path, line, whole)
+
+
+def _content(path: Path) -> tuple[list[bytes], bytes]:
+    """Give the lines without their line feeds, and what a power failure left of one more.
+
+    A last line without its line feed is a line as long as it is JSON: cut off, it would not be.
+    """
+    if path.is_symlink():
+        raise DataError(
+            f"{path}: expected a file, got a link, which is not followed. Put the promotion log "
+            f"itself, {path.resolve()}, in its place."
+        )
+    *lines, last = (path.read_bytes() if path.exists() else b"").split(b"\n")
+    try:
+        json.loads(last)
+    except (ValueError, RecursionError):
+        return lines, last
+    return [*lines, last], b""
+
+
+def _checked(path: Path, lines: list[bytes]) -> "_Chain":
+    chain = _Chain()
+    for number, line in enumerate(lines, 1):
+        try:
+            chain.add(line)
+        except ValueError as error:
+            serves = f"run {chain.serves}" if chain.serves else "no run"
+            here = shlex.quote(str(path))
+            kept = (
+                f"Or keep the lines above, which chain, and by which {serves} serves: "
+                f"sed -i.bak '{number},$d' {here} (the whole is then in {path.name}.bak). "
+            )
+            raise DataError(
+                f"{path}, line {number}: {error}. The line begins {line[:60]!r}. The log is only "
+                "ever appended to, so it was changed or damaged. Put back a copy of it. "
+                f"{kept if number > 1 else ''}"
+                "Or, to start anew, as where an earlier version of this project wrote it: move it "
+                "and champion.keras away, and retrain."
+            ) from error
+    return chain
+
+
+class _Chain:
+    """The entries read so far, and what the next one must agree with."""
+
+    def __init__(self) -> None:
+        self.log: list[LogEntry] = []
+        self.line_before: str | None = None
+        self.serves: str | None = None
+        self._lines: dict[str, int] = {}
+        self._sha256: dict[str | None, str | None] = {None: None}  # of who was promoted
+
+    def add(self, line: bytes) -> None:
+        """Read the next line.
+
+        Raises:
+            ValueError: Says what was expected, and what came.
+        """
+        try:
+            entry = LogEntry.model_validate_json(line)
+        except ValidationError as error:
+            raise ValueError(
+                "expected a decision as a JSON object with "
+                f"{', '.join(LogEntry.model_fields)}, got something else ({first_fault(error)})"
+            ) from error
+        self._check_order(entry)
+        self._check_sense(entry)
+        self.log.append(entry)
+        self.line_before = sha256(line + b"\n")
+        self.serves = entry.serves_now
+        self._lines[entry.run_id] = len(self.log)
+        if entry.action == "promoted":
+            self._sha256[entry.run_id] = entry.sha256
+
+    def _check_order(self, entry: LogEntry) -> None:
+        if self.line_before is None and entry.line_before:
+            raise ValueError(
+                f"line_before: expected null, as in a first line, got {entry.line_before!r}: the "
+                "lines before this one are gone"
+            )
+        if entry.line_before != self.line_before:
+            raise ValueError(
+                f"line_before: expected {self.line_before}, the SHA-256 of the line above, got "
+                f"{entry.line_before!r}: one of the two was changed, or a line between them is gone"
+            )
+        if entry.run_id in self._lines:
+            raise ValueError(
+                f"run_id: expected another one than in any line above, got {entry.run_id}, which "
+                f"decided in line {self._lines[entry.run_id]}"
+            )
+
+    def _check_sense(self, entry: LogEntry) -> None:
+        """Compare with who serves by the lines above, and with what was promoted in them."""
+        serves = {"promoted": entry.run_id, "rejected": self.serves}
+        if entry.action == "rolled_back" and entry.serves_now not in {*self._sha256} - {None}:
+            raise ValueError(
+                "serves_now: expected a run that was promoted in a line above, got "
+                f"{entry.serves_now or 'null'}"
+            )
+        if entry.action == "promoted" and not entry.sha256:
+            raise ValueError("sha256: expected that of the artifact that was promoted, got null")
+        expected = {
+            "served_before": self.serves,
+            "serves_now": serves.get(entry.action, entry.serves_now),
+            "sha256": self._sha256.get(entry.serves_now, entry.sha256),
+        }
+        for name, value in expected.items():
+            if (got := getattr(entry, name)) != value:
+                raise ValueError(
+                    f"{name}: expected {value or 'null'}, by action {entry.action} and the lines "
+                    f"above, got {got or 'null'}"
+                )

@@ -1,0 +1,114 @@
+"""A promotion log that was edited: refused by whatever meets it, with the ways out, and mended."""
+
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tabular_lstm.classifier import LSTMClassifier
+from tabular_lstm.errors import DataError
+from tests.helpers.champions import LOCK, assert_settled, champion_path, log_of, log_path, on_disk
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed, succeeds
+from tests.helpers.logs import write_chained
+from tests.helpers.project import Project
+
+Lines = list[dict[str, Any]]
+START_OVER = (*RETRAINING, "--params", "promotion.start_over=true")
+
+
+def swapped(project: Project) -> None:
+    """As it was seen: by the older line, which is now the last, the older model would serve."""
+    first, second = log_path(project).read_text().splitlines()
+    log_path(project).write_text(f"{second}\n{first}\n")
+
+
+def chained(change: Callable[[Lines], Lines]) -> Callable[[Project], None]:
+    def forge(project: Project) -> None:
+        write_chained(log_path(project), change(log_of(project)))
+
+    return forge
+
+
+def circle(lines: Lines) -> Lines:
+    return [{**lines[0], "served_before": lines[1]["run_id"]}, lines[1]]
+
+
+def out_of_the_folder(lines: Lines) -> Lines:
+    return [lines[0], {**lines[1], "run_id": "../../../evil", "serves_now": "../../../evil"}]
+
+
+def nobody(lines: Lines) -> Lines:
+    return [lines[0], {**lines[1], "serves_now": None}]
+
+
+def five(project: Project) -> None:
+    log_path(project).write_text(log_path(project).read_text() + "5\n")
+
+
+def served_without(project: Project) -> None:
+    write_chained(
+        log_path(project),
+        [{name: line[name] for name in line if name != "inputs"} for line in log_of(project)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("forge", "line"),
+    [
+        (swapped, 1),
+        (chained(circle), 1),
+        (chained(out_of_the_folder), 2),
+        (chained(nobody), 2),
+        (five, 3),
+        (served_without, 1),
+    ],
+)
+def test_a_log_that_was_edited_is_refused_with_the_ways_out_and_changes_nothing(
+    served_twice: Project, forge: Callable[[Project], None], line: int
+) -> None:
+    whole = log_path(served_twice).read_bytes()
+    forge(served_twice)
+    before = served_twice.files()
+
+    for command in ((*RETRAINING, *seed(5)), ROLLBACK, START_OVER):
+        message = message_of(here(*command))
+        assert message.startswith(f"{log_path(served_twice)}, line {line}: ")
+        assert "Put back a copy of it." in message
+        assert "Running" not in message
+    with pytest.raises(DataError, match=rf"promotions\.jsonl, line {line}: "):
+        LSTMClassifier.load(champion_path(served_twice))
+    after = served_twice.files()
+    for name in before.keys() | after.keys() - {LOCK}:
+        assert after[name] == before[name], name
+
+    # The lock is free, and a copy put back is a way out.
+    log_path(served_twice).write_bytes(whole)
+    succeeds(here(*ROLLBACK))
+    assert on_disk(served_twice) == log_of(served_twice)[0]["sha256"]
+    assert_settled(served_twice)
+
+
+def test_the_lines_above_are_kept_by_the_command_of_the_message_and_the_next_goes_on(
+    served_twice: Project,
+) -> None:
+    first, second = log_of(served_twice)
+    five(served_twice)
+    message = message_of(here(*RETRAINING, *seed(5)))
+    assert f"by which run {second['run_id']} serves" in message
+    command = message.partition("serves: ")[2].partition(" (the whole")[0]
+    subprocess.run(command, shell=True, check=True)
+    assert log_of(served_twice) == [first, second]
+    succeeds(here(*RETRAINING, *seed(5)))
+    assert len(log_of(served_twice)) == 3
+    assert_settled(served_twice)
+
+
+def test_a_last_line_without_its_line_feed_is_not_forgotten(served_twice: Project) -> None:
+    """As an editor leaves it: the champion that the line names serves on, and is compared with."""
+    whole = log_path(served_twice).read_bytes()
+    log_path(served_twice).write_bytes(whole[:-1])
+    succeeds(here(*RETRAINING, *seed(5)))
+    assert log_path(served_twice).read_bytes().startswith(whole)
+    assert log_of(served_twice)[2]["served_before"] == log_of(served_twice)[1]["run_id"]
+    assert_settled(served_twice)
