@@ -1,16 +1,20 @@
 """Each bad input of a real `kedro run`: one clear message, exit code 1, no output touched."""
 
+import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from tabular_lstm.cli import run
 from tabular_lstm.errors import DataError
+from tabular_lstm.rows.cells import LARGEST
 from tests.helpers.once import Once
-from tests.helpers.project import Project
+from tests.helpers.project import TINY, Project, declare
 
 DATA_PROCESSING = ("--pipelines", "data_processing")
 HEADER = "pregnancies,glucose,blood_pressure,skin_thickness,insulin,bmi,pedigree,age,diabetes"
@@ -146,6 +150,22 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "infinite values": (
         cells("bmi", "inf", rows=40),
         (MANY, TEN + "bmi: inf is infinite", "max_quarantined_fraction = 0.05"),
+    ),
+    "an index without a name": (
+        lambda csv: pd.read_csv(csv).to_csv(csv),
+        ("column 'Unnamed: 0' has no name of its own", "to_csv(index=False)"),
+    ),
+    "compressed": (
+        lambda csv: csv.write_bytes(gzip.compress(csv.read_bytes())),
+        ("the file is compressed with gzip", "Unpack it"),
+    ),
+    "a FIFO": (
+        lambda csv: (csv.unlink(), os.mkfifo(csv)),
+        ("it is a FIFO, a socket or a device", "expected a regular file"),
+    ),
+    "a quote that is never closed in the header": (
+        lines(lambda all_: ['"' + all_[0], *all_[1:]]),
+        ("a quote opens 'pregnancies,glucose", "never closed"),
     ),
     "a value out of declared bounds": (
         cells("age", "130", rows=40),
@@ -469,3 +489,24 @@ def test_a_file_may_use_the_quarantines_column_names(project: Project, bad: int)
     assert result.exit_code == 0, result.output
     assert len(project.rows("train")) + len(project.rows("test")) == 100
     assert len(quarantined(project)) == bad
+
+
+def test_numbers_up_to_the_limit_go_through_a_whole_run_without_a_warning(
+    project: Project,
+) -> None:
+    """Sums and differences of larger ones of both signs leave float32."""
+    rng = np.random.default_rng(0)
+    rows = pd.read_csv(project.raw)
+    signs = rng.choice([-LARGEST, LARGEST], len(rows))
+    rare = rng.random(len(rows)) < 0.02
+    rows = rows.assign(glucose=signs, bmi=np.where(rare, signs, rows["bmi"]), insulin=LARGEST)
+    beyond = rows.assign(glucose=1.7e38)[:9]
+    pd.concat([rows, beyond]).to_csv(project.raw, index=False)
+    declare(
+        project, columns={"label": "diabetes", "positive_class": 1, "negative_class": 0}, **TINY
+    )
+    project.run()
+    assert project.metrics()["data"]["quarantined_rows"] == 9
+    assert set(quarantined(project)["reason"]) == {
+        "glucose: 1.7e+38 is infinite or beyond 1e+30 in size"
+    }

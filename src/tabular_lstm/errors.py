@@ -34,14 +34,19 @@ def row_list(rows: Sequence[int | str]) -> str:
 
 
 def shown(cell: object) -> str:
-    """Write a cell for a sentence: 40 characters at most, without white space around them.
+    r"""Write a cell for a sentence: 40 characters at most, without white space around them.
+
+    A character that is not seen, or that moves the cursor of a terminal, is written as its escape.
 
     Examples:
         >>> shown(" high "), len(shown("x" * 1000))
         ('high', 40)
+        >>> print(shown("two\nlines"), shown("1\xa0000"))
+        two\nlines 1\xa0000
     """
     text = str(cell).strip()
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+    text = text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def unknown_name(path: str, known: Sequence[str]) -> str:

@@ -38,13 +38,13 @@ class Columns(Parameters):
         positive_class: The label's value whose probability the network gives.
         key: Column that identifies a row: it decides the side of the split and, where the raw
             rows are a directory of files, of the valid rows with the same key the last one
-            counts. In a single file a key may have several rows, and all count. Default: none,
-            the features identify it.
+            counts. In a single file a key may have several rows, and all count. 7.0 is the key
+            7, and 007 another one. Default: none, the features identify it.
         features: Columns to learn from, in this order. Default: every column but the label
-            and the key, in the order of the file.
+            and the key, in the order of the file; one without a name has to be named here.
         categorical: Features that are names and not amounts. Default: none, all are numbers.
         bounds: Lowest and highest possible value of a feature; `null` leaves an end open.
-            Default: any finite number.
+            Default: any number up to 1e30 in size.
         missing: Values that mean "not measured", for each feature. An empty cell and NA,
             N/A, NaN, null and None always do.
     """

@@ -1,8 +1,10 @@
 """The catalog reads one CSV or a directory of them, with the fingerprint of its bytes."""
 
 import hashlib
+import logging
 import os
 import re
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import fsspec
 import pytest
 
 from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.rows.marks import Marks
 from tests.helpers.errors import raises_data_error
 
 # As the catalog uses it
@@ -25,7 +28,11 @@ def csv(tmp_path: Path) -> Path:
 
 def test_the_frame_names_its_file_and_the_hash_of_its_bytes(csv: Path) -> None:
     attrs = RawCSVDataset(filepath=str(csv)).load().attrs
-    assert attrs == {"file": str(csv), "sha256": hashlib.sha256(csv.read_bytes()).hexdigest()}
+    assert attrs == {
+        "file": str(csv),
+        "sha256": hashlib.sha256(csv.read_bytes()).hexdigest(),
+        "marks": Marks(),
+    }
 
 
 def test_a_byte_order_mark_counts_in_the_hash(csv: Path) -> None:
@@ -188,12 +195,13 @@ def test_a_row_of_a_directory_is_named_by_its_file_and_its_number_there(days: Pa
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_fingerprint_of_a_directory_is_what_sha256sum_prints(days: Path, count: int) -> None:
     (days / "2026-11-01.csv").write_bytes(b"\xef\xbb\xbfa,b,y\r\n1,2,0\r\n")
+    (days / "2026-11-01.csv").rename(days / "2026-11-01.CSV")
     (days / ".hidden.csv").write_text("not,read\n1,2\n")
     (days / "notes.txt").write_text("not read")
     for name in sorted(DAYS)[count:]:
         (days / name).unlink()
     printed = subprocess.run(
-        "sha256sum *.csv | sha256sum",
+        "sha256sum *.[cC][sS][vV] | sha256sum",
         shell=True,
         cwd=days,
         env={**os.environ, "LC_ALL": "C"},
@@ -205,18 +213,45 @@ def test_the_fingerprint_of_a_directory_is_what_sha256sum_prints(days: Path, cou
     assert dataset.load().attrs == {
         "file": str(days),
         "sha256": printed.stdout.split()[0],
-        "files": sorted(DAYS)[:count],
+        "marks": Marks(),
+        "files": ["2026-11-01.CSV", *sorted(DAYS)[1:count]],
     }
     assert dataset.sha256() == printed.stdout.split()[0]
 
 
-def test_hidden_files_other_files_and_directories_are_passed_over(days: Path) -> None:
-    before = RawCSVDataset(filepath=str(days)).load()
-    for name in (".2026-11-03.csv", "2026-11-03.csv.part", "notes.txt"):
+@pytest.mark.parametrize("ending", ["CSV", "Csv", "csV"])
+def test_a_file_is_read_in_whatever_case_its_ending_is(days: Path, ending: str) -> None:
+    other = days / f"2026-11-03.{ending}"
+    other.write_text("a,b,y\n9,9,1\n")
+    dataset = RawCSVDataset(filepath=str(days))
+    frame = dataset.load()
+    assert frame.loc[f"2026-11-03.{ending}:1"].tolist() == ["9", "9", "1"]
+    assert frame.attrs["sha256"] == dataset.sha256()
+    other.write_text("a,b,y\n9,9,0\n")
+    assert frame.attrs["sha256"] != dataset.sha256()
+
+
+def test_what_is_passed_over_is_named_once(days: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    dataset = RawCSVDataset(filepath=str(days))
+    before = dataset.load()
+    assert not caplog.records
+    passed_over = ["2026-11-03.csv.gz", "2026-11-03.csv.part", "notes.txt", "rows.tsv"]
+    for name in (".2026-11-03.csv", *passed_over):
         (days / name).write_text("x,y\n1,2\n")
-    (days / "more.csv").mkdir()
-    (days / "more.csv/2026-11-03.csv").write_text("a,b,y\n1,2,0\n")
-    assert RawCSVDataset(filepath=str(days)).load().equals(before)
+    (days / "caf\udce9.txt").write_text("not UTF-8")
+    for folder in ("more.csv", "old"):
+        (days / folder).mkdir()
+        (days / folder / "2026-11-03.csv").write_text("a,b,y\n1,2,0\n")
+    dataset.sha256()
+    assert dataset.load().equals(before)
+    assert dataset.load().attrs == before.attrs
+    names = [*passed_over[:2], r"caf\xe9.txt", "more.csv/", "notes.txt", "old/", "rows.tsv"]
+    said = "only files named *.csv directly in it are read, and no hidden ones"
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", f"{days}: passed over {', '.join(names)}; {said}"),
+        ("INFO", f"{days}: passed over .2026-11-03.csv; {said}"),
+    ] * 2
 
 
 def test_each_file_is_read_once(days: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +280,8 @@ def test_load_args_count_for_each_file(days: Path) -> None:
         "encoding": "latin-1",
     }
     frame = RawCSVDataset(filepath=str(days), load_args=load_args).load()
-    assert frame.to_dict("records") == [{"a": "1.5", "y": "ü"}] * 3
+    assert frame.to_dict("records") == [{"a": "1,5", "y": "ü"}] * 3
+    assert frame.attrs["marks"] == Marks(decimal=",")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +325,7 @@ def test_arguments_that_would_not_count_are_refused_for_a_directory_too(days: Pa
 
 @pytest.mark.parametrize(
     ("others", "fact"),
-    [((), "got no file."), (("notes.txt", "11-01.CSV"), "got 11-01.CSV, notes.txt.")],
+    [((), "got no file."), (("notes.txt", "11-01.tsv"), "got 11-01.tsv, notes.txt.")],
 )
 def test_a_directory_without_a_csv_is_refused(
     tmp_path: Path, others: tuple[str, ...], fact: str
@@ -306,8 +342,63 @@ def test_a_file_that_is_gone_before_it_is_read_is_named(days: Path) -> None:
     """A link to nothing is listed, and isn't there to be read."""
     (days / "2026-11-03.csv").symlink_to(days / "gone")
     message = directory_refusal(days)
-    assert message.startswith(f"{days}/2026-11-03.csv: no such file, though {days} listed it")
+    assert message.startswith(f"{days}/2026-11-03.csv: no such file, though it was there a moment")
     assert hash_refusal(days) == message
+
+
+def special(path: Path, kind: str) -> None:
+    """Put a file of another kind at the path."""
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(path))
+    else:
+        path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "socket", "device"])
+def test_what_is_no_regular_file_is_refused_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A FIFO would wait for a writer, and /dev/zero never ends."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("days")
+    folder.mkdir()
+    special(Path("special.csv"), kind)
+    special(folder / "special.csv", kind)
+    for path, named in (("special.csv", "special.csv"), ("days", "days/special.csv")):
+        for message in (directory_refusal(Path(path)), hash_refusal(Path(path))):
+            assert f"{named}: it is a FIFO, a socket or a device; expected a regular" in message
+
+
+def test_what_is_no_regular_file_is_passed_over_where_it_is_no_csv(days: Path) -> None:
+    os.mkfifo(days / "pipe")
+    assert len(RawCSVDataset(filepath=str(days)).load()) == 4
+
+
+def test_a_link_to_a_file_is_read_and_one_to_a_folder_passed_over(days: Path) -> None:
+    (days / "2026-11-03.csv").symlink_to(days / "2026-11-02.csv")
+    (days / "folder.csv").symlink_to(days)
+    assert len(RawCSVDataset(filepath=str(days)).load()) == 5
+
+
+def test_a_csv_whose_name_is_not_utf_8_is_refused_by_an_escaped_name(days: Path) -> None:
+    (days / "caf\udce9.csv").write_text("a,b,y\n1,2,0\n")
+    message = directory_refusal(days)
+    assert message.startswith(rf"{days}/caf\xe9.csv: the file's name is not UTF-8")
+    assert message.endswith("Rename it.")
+    assert hash_refusal(days) == message
+
+
+@pytest.mark.parametrize("folder", [False, True], ids=["a file", "in a folder"])
+def test_what_the_system_does_not_open_is_said_in_its_words(days: Path, folder: bool) -> None:
+    (days / "one.csv").symlink_to(days / "other.csv")
+    (days / "other.csv").symlink_to(days / "one.csv")
+    path = days if folder else days / "one.csv"
+    message = directory_refusal(path)
+    assert message == f"{days}/one.csv: Too many levels of symbolic links"
+    assert hash_refusal(path) == message
 
 
 def test_a_directory_is_read_from_other_storage_than_the_disk() -> None:

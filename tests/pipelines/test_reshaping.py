@@ -18,6 +18,7 @@ from tabular_lstm.pipelines.reshaping.nodes import (
     reshape,
     split_features_from_label,
 )
+from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.schema import Schema
 
 COLUMNS = Columns(label="sick", positive_class="yes", negative_class="no")
@@ -264,9 +265,9 @@ def test_nodes_leave_their_inputs_alone() -> None:
 
 @st.composite
 def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, Schema]:
-    """Rows of any numbers that float32 can hold, and the schema of a drawn step size."""
+    """Rows of any numbers that are read, and the schema of a drawn step size."""
     count, features = draw(st.integers(1, 6)), draw(st.integers(1, 7))
-    numbers = st.floats(width=32, allow_infinity=False)
+    numbers = st.floats(-LARGEST, LARGEST, width=32) | st.just(np.nan)
     values = draw(hnp.arrays(np.float64, (count, features), elements=numbers))
     rows = rows_of(**{f"f{i}": values[:, i].tolist() for i in range(features)})
     return rows, learn_schema(rows, COLUMNS, Reshaping(features_per_step=draw(st.integers(1, 4))))

@@ -12,7 +12,6 @@ from tabular_lstm.rows.cells import (
     ANY,
     EMPTY,
     read_category,
-    read_key,
     read_label,
     read_number,
 )
@@ -60,7 +59,7 @@ def label(cell: Any, positive: Value = 1, negative: Value = 0) -> tuple[float, s
         ("1e5", 1e5),
         ("1E-3", 0.001),
         ("  8\t", 8.0),
-        ("3.4e38", 3.4e38),
+        ("1e30", 1e30),
         ("18446744073709551616", 2.0**64),
         ("243.03009062080926", 243.03009062080926),
         ("+243.03009062080926", 243.03009062080926),
@@ -103,10 +102,10 @@ def test_other_text_is_no_number(text: str) -> None:
     assert problem == f"'{text}' is not a number"
 
 
-@pytest.mark.parametrize("text", ["inf", "-inf", "Infinity", "1e400", "1e39", "-3.5e38"])
+@pytest.mark.parametrize("text", ["inf", "-inf", "Infinity", "1e400", "1.7e38", "-1.001e30"])
 @pytest.mark.parametrize("bounds", [ANY, (0, 120)])
-def test_a_number_beyond_float32_is_a_problem(text: str, bounds: Bounds) -> None:
-    assert number(text, bounds)[1] == f"{text} is infinite or beyond float32"
+def test_a_number_beyond_what_float32_can_sum_is_a_problem(text: str, bounds: Bounds) -> None:
+    assert number(text, bounds)[1] == f"{text} is infinite or beyond 1e+30 in size"
 
 
 @pytest.mark.parametrize("text", ["18", "120", "120.0", "50"])
@@ -341,18 +340,3 @@ def test_a_row_without_label_says_so(text: str, positive: Value, negative: Value
     value, problem = label(text, positive, negative)
     assert math.isnan(value)
     assert problem == "no label"
-
-
-# Keys
-
-
-@pytest.mark.parametrize(("text", "key"), [("A-7", "A-7"), ("  A-7 ", "A-7"), ("007", "007")])
-def test_a_key_is_text_without_the_space_around_it(text: str, key: str) -> None:
-    keys, problems = read_key(pd.Series([text], name="id", dtype="str"))
-    assert (keys[0], problems) == (key, {})
-
-
-@pytest.mark.parametrize("text", ["", "   "])
-def test_an_empty_key_is_a_problem(text: str) -> None:
-    _, problems = read_key(pd.Series(["A", text], name="id", dtype="str"))
-    assert problems == {1: "no key"}

@@ -136,44 +136,10 @@ def test_some_columns_may_be_left_out(columns: list[str] | list[int]) -> None:
     assert read("a,b,y\n1,2,0\n3,4,1\n", usecols=columns) == [["a", "y"], ["1", "0"], ["3", "1"]]
 
 
-def test_a_declared_decimal_comma_becomes_a_point_in_numbers_alone() -> None:
-    text = 'a;b;y\n1,5;"x,1";0\n -2,25e3;,5;1\n'
-    assert read(text, sep=";", decimal=",")[1:] == [["1.5", "x,1", "0"], [" -2.25e3", ".5", "1"]]
-
-
-@pytest.mark.parametrize(
-    ("argument", "value"),
-    [
-        ("dtype", float),
-        ("na_values", ["01"]),
-        ("thousands", "."),
-        ("skiprows", [1]),
-        ("sep", "::"),
-        ("header", [0, 1]),
-        ("usecols", ["a", "b"]),
-        ("usecols", [2]),
-        ("usecols", [-1]),
-        ("usecols", []),
-        ("usecols", [True, 0]),
-        ("names", []),
-        ("nrows", "all"),
-        ("nrows", -1),
-        ("skiprows", -1),
-        ("header", -1),
-        ("quotechar", ""),
-    ],
-)
-def test_an_argument_that_would_not_count_is_refused(argument: str, value: Any) -> None:
-    message = refusal("a,y\n01,NA\n", **{argument: value})
-    assert all(fact in message for fact in ("rows.csv", f"{argument}: ", "expected"))
-
-
-@pytest.mark.parametrize("argument", ["sep", "delimiter", "quotechar"])
-@pytest.mark.parametrize("character", ["§", "«"])
-def test_a_character_of_several_bytes_is_refused(argument: str, character: str) -> None:
-    message = refusal("a,y\n1,0\n", **{argument: character})
-    assert f"{argument}: '{character}'" in message
-    assert "expected one ASCII character" in message
+@pytest.mark.parametrize("cell", ["1,5", "1.234,5", "4.309", " -2,25e3"])
+def test_a_cell_stays_the_text_it_is_whatever_marks_are_declared(cell: str) -> None:
+    text = f"a;b;y\n{cell};x,1;0\n"
+    assert read(text, sep=";", decimal=",", thousands=".")[1:] == [[cell, "x,1", "0"]]
 
 
 def test_no_names_for_a_file_without_header_are_refused_as_such() -> None:
@@ -309,6 +275,59 @@ def test_a_quote_that_never_closes_is_refused() -> None:
 def test_a_quote_that_never_closes_does_not_swallow_rows(end: str) -> None:
     message = refusal(f'a,y\n1,0\n2,"1\n3,0{end}')
     assert message.startswith("rows.csv: row 2: a quote opens a cell and is never closed")
+
+
+@pytest.mark.parametrize("rows", ["1,0\n2,1\n", "", "1,0"])
+@pytest.mark.parametrize(("header", "opened"), [('"a,y', "a,y"), ('a,"y', "y"), ('a,"b,y', "b,y")])
+def test_a_quote_that_never_closes_in_the_header_is_refused(
+    header: str, opened: str, rows: str
+) -> None:
+    message = refusal(f"{header}\n{rows}")
+    assert message.startswith(f"rows.csv: a quote opens '{opened}")
+    assert "in the first row, and is never closed" in message
+    assert "sep:" not in message
+
+
+@pytest.mark.parametrize("text", ['" "\n', '"\n"', '" "\n" "\n', '""'])
+def test_blanks_in_quotes_alone_are_refused(text: str) -> None:
+    assert refusal(text).startswith("rows.csv: ")
+
+
+def test_a_quoted_header_of_one_column_is_not_taken_for_another_delimiter() -> None:
+    assert "Expected a label and at least one feature" in refusal('"a,y"\n"1,0"\n')
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content", "character"),
+    [
+        ("utf-7", b"a,y\n+2AA-,1\n", r"\ud800"),
+        ("unicode_escape", b"a,y\n\\udc80,1\n", r"\udc80"),
+    ],
+)
+def test_half_a_character_of_an_odd_encoding_is_refused(
+    encoding: str, content: bytes, character: str
+) -> None:
+    message = refusal(content, encoding=encoding)
+    assert message.startswith(f"rows.csv, line 2: {encoding} gives half a character, {character}")
+    assert "Save the file as UTF-8" in message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_half_a_character_of_utf_16_is_refused(encoding: str) -> None:
+    content = "a,y\n\ud800,1\n".encode(encoding, "surrogatepass")
+    assert f"is not {encoding}" in refusal(content, encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["punycode", "undefined", "utf-8\0", "", "hex", "rot13"])
+def test_an_encoding_that_gives_no_text_is_refused(encoding: str) -> None:
+    message = refusal("a,y\nx,0\n", encoding=encoding)
+    assert f"the catalog says encoding: {encoding!r}" in message
+
+
+def test_utf_16_without_a_mark_of_its_byte_order_is_named() -> None:
+    content = "a,y\n1,0\n".encode("utf-16-le")
+    assert "load_args: {encoding: utf-16-le}" in refusal(content)
+    assert read(content, encoding="utf-16-le") == [["a", "y"], ["1", "0"]]
 
 
 def test_an_empty_cell_in_quotes_is_no_blank_line() -> None:

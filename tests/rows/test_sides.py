@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns, Reshaping, Split
+from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.sides import in_test
@@ -25,7 +26,7 @@ MISSING = ["", " ", "NA", "null", *CODES, "none taken"]
 NUMBERS = st.one_of(
     st.sampled_from(["", "NA", *CODES, "-1", "1e-60"]),
     st.sampled_from(["0.1", "0.10000000149011612", "16777216", "16777217"]),
-    st.floats(width=32, allow_nan=False, allow_infinity=False).map(repr),
+    st.floats(-LARGEST, LARGEST, width=32).map(repr),
     st.floats(-1e9, 1e9).map(repr),
 )
 WORDS = st.sampled_from(["", "NA", "?", "0", "red", " red", "Red", "1", "1.0", "007"])

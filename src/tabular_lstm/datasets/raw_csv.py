@@ -1,8 +1,9 @@
 """The raw CSV as the catalog reads it: text cells, and the SHA-256 of the file's bytes."""
 
 import hashlib
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,18 +13,21 @@ from kedro_datasets.pandas import CSVDataset
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import LISTED, DataError
 from tabular_lstm.rows.csv_text import read_cells
+from tabular_lstm.rows.load_args import marks_of
+
+logger = logging.getLogger(__name__)
 
 
 class RawCSVDataset(CSVDataset):  # type: ignore[misc]
     """A CSV, or a directory of them, of which every cell stays the text it is in the file.
 
-    `load_args` are those of `pandas.read_csv` that say where cells begin and end, see
-    `tabular_lstm.rows.csv_text.LOAD_ARGS`; `decimal` is the only one to change a cell: numbers are
-    given back with a decimal point.
+    `load_args` are those of `pandas.read_csv` that say where cells begin and end, and which marks
+    numbers are written with, see `tabular_lstm.rows.load_args.LOAD_ARGS`.
 
-    Where `filepath` is a directory, every `*.csv` directly in it that is not hidden is read with
-    the same `load_args`, in the order of the names by their bytes, as `LC_ALL=C ls` has it. Each
-    needs the same columns, in any order; the first file's order is kept.
+    Where `filepath` is a directory, every file directly in it that is named `*.csv`, in whatever
+    case, and is not hidden is read with the same `load_args`, in the order of the names by their
+    bytes, as `LC_ALL=C ls` has it. Each needs the same columns, in any order; the first file's
+    order is kept. What else is in the directory is named in a warning.
     """
 
     def load(self) -> pd.DataFrame:
@@ -32,36 +36,46 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
         Returns:
             A frame of text, one row per data row. Its index `row` counts from 1 below the header;
             with a directory it is text, file and number, as in `2026-11-01.csv:3`. `attrs` holds
-            `file`, the path, and `sha256`, the hash of the bytes that the rows were parsed from:
-            of a directory what `cd directory && sha256sum *.csv | sha256sum` prints in C locale,
-            and `files`, the names of the files read (for a directory alone).
+            `file`, the path; `marks`, what numbers are written with; `sha256`, the hash of the
+            bytes that the rows were parsed from: of a directory what
+            `cd directory && sha256sum *.[cC][sS][vV] | sha256sum` prints in C locale, of names
+            without backslash and line end; and `files`, the names of the files read (for a
+            directory alone).
 
         Raises:
-            DataError: There is no such file, `tabular_lstm.rows.csv_text.read_cells` cannot read
-                it, or a directory holds no CSV, or files of different columns.
+            DataError: There is no such file, it is no regular file or cannot be opened,
+                `tabular_lstm.rows.csv_text.read_cells` cannot read it, or a directory holds no
+                CSV, one whose name is not UTF-8, or files of different columns.
         """
         path = self._path()
+        names, others = self._names()
+        _warn_of_others(path, others)
         frames: dict[str, pd.DataFrame] = {}
         hashes: dict[str, str] = {}
-        for name, content in self._each(self._fs.cat_file):
+        for name in names:
             file = f"{path}/{name}" if name else path
+            content = self._read(self._fs.cat_file, name)
             frame = read_cells(content, file, self._load_args)
             rows = range(1, len(frame) + 1)
             frame.index = pd.Index([f"{name}:{row}" for row in rows] if name else rows, name="row")
             frames[name] = frame
             hashes[name] = hashlib.sha256(content).hexdigest()
-            first = next(iter(frames))
-            _refuse_other_columns(frame, file, frames[first], first)
+            _refuse_other_columns(frame, file, frames[names[0]], names[0])
         # By column name, in the order of the first.
         together = pd.concat(frames.values())
-        together.attrs = {"file": path, "sha256": _hash_of(hashes)}
+        together.attrs = {
+            "file": path,
+            "sha256": _hash_of(hashes),
+            "marks": marks_of(self._load_args),
+        }
         if "" not in frames:
-            together.attrs["files"] = list(frames)
+            together.attrs["files"] = names
         return together
 
     def sha256(self) -> str:
         """Give the hash that `load` would, without parsing; raise what it would of a path."""
-        return _hash_of(dict(self._each(self._hash)))
+        names, _ = self._names()
+        return _hash_of({name: self._read(self._hash, name) for name in names})
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows: `nrows` of each file are read, and `nrows` of them all shown."""
@@ -77,44 +91,103 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
         with self._fs.open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def _each(self, read: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
-        """Read the file, here named "", or each file of the directory by its name."""
+    def _read(self, read: Callable[[str], Any], name: str) -> Any:
+        """Read the file, here named "", or a file of the directory."""
         path = self._path()
+        file = f"{path}/{name}" if name else path
         try:
-            only = read(path)
-        except (FileNotFoundError, IsADirectoryError):
-            names = self._csv_names(path)
-        else:
-            yield "", only
-            return
-        for name in names:
-            try:
-                content = read(f"{path}/{name}")
-            except (FileNotFoundError, IsADirectoryError) as error:
-                raise DataError(
-                    f"{path}/{name}: no such file, though {path} listed it a moment ago; expected "
-                    "the files to stay while they are read. Run again when they do."
-                ) from error
-            yield name, content
+            return read(file)
+        except FileNotFoundError as error:
+            raise DataError(
+                f"{file}: no such file, though it was there a moment ago; expected the files to "
+                "stay while they are read. Run again when they do."
+            ) from error
+        except OSError as error:
+            raise DataError(f"{file}: {error.strerror or error}") from error
 
-    def _csv_names(self, path: str) -> list[str]:
+    def _kind(self, path: str) -> str:
+        """Tell what a path leads to, without opening it: a FIFO would wait for a writer."""
+        try:
+            return str(self._fs.info(path)["type"])
+        except FileNotFoundError:
+            return "nothing"
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror or error}") from error
+
+    def _names(self) -> tuple[list[str], list[str]]:
+        """Name the files to read, here "" for a lone one, and what else is in the directory."""
         # Other storage than the disk may remember what was here yesterday.
         self._invalidate_cache()
-        if not self._fs.isdir(path):
+        path = self._path()
+        kind = self._kind(path)
+        if kind == "nothing":
             raise DataError(
                 f"{path}: no such file or directory. The catalog entry with this filepath says "
                 "what is read."
             )
-        entries = self._fs.ls(path, detail=True)
-        files = [e["name"].rpartition("/")[2] for e in entries if e["type"] != "directory"]
-        names = [name for name in files if name.endswith(".csv") and not name.startswith(".")]
+        if kind != "directory":
+            _refuse_other_kinds(path, kind)
+            return [""], []
+        names, others = self._listed(path)
         if not names:
             raise DataError(
                 f"{path}: the directory holds no CSV; expected at least one file named *.csv "
-                f"directly in it, got {', '.join(sorted(files)[:LISTED]) or 'no file'}. The "
-                "catalog entry with this filepath says what is read."
+                f"directly in it, got {', '.join(others[:LISTED]) or 'no file'}. The catalog entry "
+                "with this filepath says what is read."
             )
-        return sorted(names, key=os.fsencode)
+        return sorted(names, key=os.fsencode), others
+
+    def _listed(self, path: str) -> tuple[list[str], list[str]]:
+        """Name the directory's CSV files, and in the words of `ls -ap` all else."""
+        names, others = [], []
+        try:
+            entries = self._fs.ls(path, detail=True)
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror or error}") from error
+        for entry in entries:
+            name = entry["name"].rstrip("/").rpartition("/")[2]
+            is_csv = name.lower().endswith(".csv") and not name.startswith(".")
+            # Of a link, what it leads to.
+            kind = self._kind(f"{path}/{name}") if is_csv else entry["type"]
+            if is_csv and kind != "directory":
+                _refuse_other_kinds(f"{path}/{name}", kind)
+                names.append(name)
+            else:
+                others.append(f"{_readable(name)}{'/' if kind == 'directory' else ''}")
+        return names, sorted(others)
+
+
+def _refuse_other_kinds(path: str, kind: str) -> None:
+    """Stop at what is no regular file, and at a name that is not UTF-8."""
+    if kind not in {"file", "nothing"}:
+        raise DataError(
+            f"{path}: it is a FIFO, a socket or a device; expected a regular file, which can be "
+            "read twice. Write its content to a file, and name that."
+        )
+    if _readable(path) != path:
+        raise DataError(
+            f"{_readable(path)}: the file's name is not UTF-8, and rows are named by it. Rename it."
+        )
+
+
+def _readable(name: str) -> str:
+    """Write a name with escapes for the bytes that are not UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _warn_of_others(path: str, others: list[str]) -> None:
+    """Name what is passed over."""
+    hidden = [name for name in others if name.startswith(".")]
+    seen = [name for name in others if not name.startswith(".")]
+    for level, names in ((logging.WARNING, seen), (logging.INFO, hidden)):
+        if names:
+            logger.log(
+                level,
+                "%s: passed over %s; only files named *.csv directly in it are read, and no "
+                "hidden ones",
+                path,
+                ", ".join(names),
+            )
 
 
 def _hash_of(hashes: dict[str, str]) -> str:

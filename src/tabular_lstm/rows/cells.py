@@ -4,7 +4,7 @@ A column may hold text as a CSV does, numbers, booleans, categories or a mixture
 same are read the same in each of these forms, in training and in scoring.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -15,13 +15,15 @@ import pyarrow as pa
 
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
+from tabular_lstm.rows.marks import POINT, Marks, fault, plain, pointed
 from tabular_lstm.rows.schema import Bounds
 
 # Kinds of dtypes: dates, durations, complex numbers.
 DATES = "mMc"
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
-LARGEST = float(np.finfo(np.float32).max)
-NUMBER = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity))$"
+# Sums of some 10^8 such numbers stay within float32, and scikit-learn sums all cells of a table.
+LARGEST = float(np.float32(1e30))
+TOO_LARGE = f"is infinite or beyond {LARGEST:g} in size"
 
 ANY: Bounds = (None, None)
 # By the cell's place in its column, from 0: what is wrong with it, in words.
@@ -29,7 +31,10 @@ Problems = dict[int, str]
 
 
 def read_number(
-    cells: pd.Series, missing: Sequence[Value] = (), bounds: Bounds = ANY
+    cells: pd.Series,
+    missing: Sequence[Value] = (),
+    bounds: Bounds = ANY,
+    marks: Marks = POINT,
 ) -> tuple[pd.Series, Problems]:
     """Read a column of numbers.
 
@@ -40,12 +45,13 @@ def read_number(
         missing: Values that mean "not measured". A cell of the very text of a word among them is
             read as NaN; a number stays, exempt from the bounds, for the schema keeps these.
         bounds: Lowest and highest possible value; None leaves an end open.
+        marks: What numbers that are text are written with.
 
     Returns:
         float64, NaN where the cell is empty, says "missing" or cannot be read; and the problems.
     """
     words = [code for code in missing if isinstance(code, str)]
-    numbers, absent = _numbers(cells, words)
+    numbers, absent = _numbers(cells, words, marks)
     unread = np.isnan(numbers) & ~absent
     infinite = np.abs(numbers) > LARGEST
     # A column of float32 holds 0.1, as a code or a bound, to its own precision. No bound is NaN.
@@ -60,36 +66,44 @@ def read_number(
         outside &= held != as_held
         numbers[held == as_held] = code
     problems = {
-        **_problems(cells, outside, f"is outside {_interval(*bounds)}"),
-        **_problems(cells, infinite, "is infinite or beyond float32"),
-        **_problems(cells, unread, "is not a number", quoted=True),
+        **problems_at(cells, outside, f"is outside {_interval(*bounds)}"),
+        **problems_at(cells, infinite, TOO_LARGE),
+        **problems_at(cells, unread, lambda cell: fault(str(cell), marks), quoted=True),
     }
     return pd.Series(numbers, index=cells.index, name=cells.name), problems
 
 
-def read_category(cells: pd.Series, missing: Sequence[Value] = ()) -> tuple[pd.Series, Problems]:
+def read_category(
+    cells: pd.Series, missing: Sequence[Value] = (), marks: Marks = POINT
+) -> tuple[pd.Series, Problems]:
     """Read a column of categories, which cannot be wrong.
 
     Args:
         cells: The column.
         missing: Values that mean "not measured", of text as conf writes them: -9.0 is not -9. A
             cell that is a number matches by its value.
+        marks: What numbers that are text are written with.
 
     Returns:
-        str: the text as in a CSV, without white space around it, NaN where empty or "missing".
+        str: the text as in a CSV, without white space around it, a number with a decimal point
+        and without groups; NaN where empty or "missing".
     """
-    text = _texts(cells)
-    absent = text.isna() | text.str.lower().isin(EMPTY) | text.isin([str(code) for code in missing])
+    text = texts(cells)
+    category = plain(text, marks)
+    codes = [str(code) for code in missing]
+    absent = text.isna() | text.str.lower().isin(EMPTY) | text.isin(codes) | category.isin(codes)
     absent |= text.isin([_text(code) for code in missing]) & ~_is_text(cells)
-    return text.mask(absent), {}
+    return category.mask(absent), {}
 
 
-def read_label(cells: pd.Series, columns: Columns) -> tuple[pd.Series, Problems]:
+def read_label(
+    cells: pd.Series, columns: Columns, marks: Marks = POINT
+) -> tuple[pd.Series, Problems]:
     """Read the label as 1 (positive) or 0; a number matches however it is written."""
-    text = _texts(cells).fillna("")
+    text = texts(cells).fillna("")
     classes = (columns.positive_class, columns.negative_class)
     if not all(isinstance(value, str) for value in classes):
-        numbers, _ = _numbers(cells, ())
+        numbers, _ = _numbers(cells, (), marks)
     positive, negative = (
         (text == value).to_numpy() if isinstance(value, str) else numbers == value
         for value in classes
@@ -98,17 +112,11 @@ def read_label(cells: pd.Series, columns: Columns) -> tuple[pd.Series, Problems]
     none = other & text.str.lower().isin(EMPTY).to_numpy()
     expected = f"is neither {classes[0]!r} nor {classes[1]!r}"
     problems = {
-        **_problems(cells, other, expected, quoted=True),
+        **problems_at(cells, other, expected, quoted=True),
         **dict.fromkeys(np.flatnonzero(none).tolist(), "no label"),
     }
     values = pd.Series(np.where(other, np.nan, positive), index=cells.index, name=cells.name)
     return values, problems
-
-
-def read_key(cells: pd.Series) -> tuple[pd.Series, Problems]:
-    """Read the key as text; it may not be empty."""
-    text = _texts(cells).fillna("")
-    return text, dict.fromkeys(np.flatnonzero(text == "").tolist(), "no key")
 
 
 def is_categorical(column: pd.Series) -> bool:
@@ -124,12 +132,12 @@ def is_categorical(column: pd.Series) -> bool:
         return True
     if pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind in DATES:
         return False
-    numbers, absent = _numbers(column, ())
+    numbers, absent = _numbers(column, (), POINT)
     no_number = np.isnan(numbers)
     return bool(no_number.all() or (no_number & ~absent).any())
 
 
-def _numbers(cells: pd.Series, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(cells: pd.Series, words: Sequence[str], marks: Marks) -> tuple[np.ndarray, np.ndarray]:
     """Give float64, NaN where a cell holds no number, and which cells are missing."""
     absent = cells.isna().to_numpy(copy=True)
     numbers = np.full(len(cells), np.nan)
@@ -140,9 +148,9 @@ def _numbers(cells: pd.Series, words: Sequence[str]) -> tuple[np.ndarray, np.nda
         numbers[~is_text] = [_float(cell) for cell in cells[~is_text]]
     if is_text.any():
         text = cells[is_text].astype("str").str.strip()
-        written = text.where(text.str.match(NUMBER).to_numpy(bool))
         # Arrow gives the nearest float64; pandas' parser and to_numeric do not always.
-        nearest = pa.array(written, pa.large_string(), from_pandas=True).cast(pa.float64())
+        written = pa.array(pointed(text, marks), pa.large_string(), from_pandas=True)
+        nearest = written.cast(pa.float64())
         numbers[is_text] = nearest.to_numpy(zero_copy_only=False)
         absent[is_text] = text.isna() | text.str.lower().isin(EMPTY) | text.isin(words)
     return np.where(absent, np.nan, numbers), absent
@@ -164,30 +172,47 @@ def _float(cell: Any) -> float:
         return np.inf
 
 
-def _texts(cells: pd.Series) -> pd.Series:
-    """Give each cell's text as in a CSV, without white space around it, NaN where missing."""
-    if isinstance(cells.dtype, pd.StringDtype):
-        return cells.astype("str").str.strip()
-    places, distinct = pd.factorize(cells.astype(object))
-    texts = np.array([*map(_text, distinct), None], dtype=object)[places]
-    return pd.Series(texts, index=cells.index, name=cells.name, dtype="str")
-
-
 def _text(cell: Any) -> str:
     """Write a value as in a CSV; pandas makes floats of integers where one is missing."""
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
         cell = int(cell)
-    return str(cell).strip()
+    return str(cell)
 
 
-def _problems(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = False) -> Problems:
-    """Say of each of these cells what is wrong with it; in quotes, if it is text and `quoted`."""
-    words = [
-        f"'{shown(cell)}'" if quoted and isinstance(cell, str) else shown(cell)
-        for cell in cells[where]
-    ]
-    places = np.flatnonzero(where).tolist()
-    return {place: f"{cell} {fault}" for place, cell in zip(places, words, strict=True)}
+def texts(cells: pd.Series, write: Callable[[Any], str] = _text) -> pd.Series:
+    """Give each cell's text, without white space around it, NaN where missing.
+
+    Args:
+        cells: The column.
+        write: Writes a cell that is no text. Default: a whole number without a fraction.
+    """
+    if isinstance(cells.dtype, pd.StringDtype):
+        return cells.astype("str").str.strip()
+    places, distinct = pd.factorize(cells.astype(object))
+    written = [write(cell).strip() for cell in distinct]
+    found = np.array([*written, None], dtype=object)[places]
+    return pd.Series(found, index=cells.index, name=cells.name, dtype="str")
+
+
+def problems_at(
+    cells: pd.Series,
+    where: np.ndarray,
+    words: str | Callable[[Any], str],
+    quoted: bool = False,
+) -> Problems:
+    """Say of each of these cells what is wrong with it.
+
+    Args:
+        cells: The column.
+        where: bool (rows,).
+        words: What follows the cell in the sentence, or gives it for a cell.
+        quoted: Whether a cell that is text stands in quotes.
+    """
+    problems = {}
+    for place, cell in zip(np.flatnonzero(where).tolist(), cells[where], strict=True):
+        subject = f"'{shown(cell)}'" if quoted and isinstance(cell, str) else shown(cell)
+        problems[place] = f"{subject} {words if isinstance(words, str) else words(cell)}"
+    return problems
 
 
 def _interval(low: float | None, high: float | None) -> str:

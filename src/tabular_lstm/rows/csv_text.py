@@ -5,19 +5,16 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow
 
-from tabular_lstm.errors import DataError, row_list
-
-# Of pandas.read_csv, those that say where cells begin and end. What a cell means is for conf.
-CHARACTERS = ("sep", "delimiter", "quotechar", "decimal")
-NUMBERS = ("header", "skiprows", "nrows")
-LISTS = ("names", "usecols")
-LOAD_ARGS = (*CHARACTERS, *NUMBERS, *LISTS, "encoding")
+from tabular_lstm.errors import DataError, row_list, shown
+from tabular_lstm.rows.formats import refuse_other_formats
+from tabular_lstm.rows.load_args import dialect_of, refuse_other_arguments
 
 DELIMITERS = ",;\t|"
 # Bytes that Arrow parses at a time. A row is no longer than that.
@@ -31,37 +28,33 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
     Args:
         content: The file's bytes.
         file: The file's name, for messages.
-        load_args: Arguments of `pandas.read_csv`, see `LOAD_ARGS`; null is the default, and for
-            `header` says that there is none.
+        load_args: Arguments of `pandas.read_csv`, see `load_args.LOAD_ARGS`; null is the default,
+            and for `header` says that there is none.
 
     Returns:
         A frame of text, one row per data row, an empty cell as "", the end of a line within a cell
         as "\n" whatever it is in the file.
 
     Raises:
-        DataError: The file is empty, holds a header alone, is not in the declared encoding, has
-            another delimiter, ragged rows, a row of more than 16 MB or a column name twice; or an
-            argument is not of `LOAD_ARGS`.
+        DataError: The file is no CSV, is empty, holds a header alone, is not in the declared
+            encoding, has another delimiter, ragged rows, a row of more than 16 MB, a quote that is
+            never closed or a column name twice; or an argument would not count.
     """
-    _refuse_other_arguments(file, load_args)
+    refuse_other_arguments(file, load_args)
+    refuse_other_formats(content, file)
     header = load_args.get("header", "infer")
     given = {name: value for name, value in load_args.items() if value is not None}
+    dialect = dialect_of(given)
     text = _decode(content, file, given.get("encoding", "utf-8"))
     # Arrow loses one of "\r\n" in a cell where a block ends.
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     # Lines above the header go first, so that rows are counted from the header on.
     text = _below(text, given.get("skiprows", 0) + (header if isinstance(header, int) else 0))
-    dialect = {
-        "delimiter": given.get("sep", given.get("delimiter", ",")),
-        "quotechar": given.get("quotechar", '"'),
-    }
     if "names" in given and isinstance(header, int):
         while text and _is_blank(text[: text.find("\n") + 1], dialect):
             text = _below(text, 1)
         text = _below(text, 1)
-    if not text.strip():
-        raise DataError(f"{file}: the file is empty; expected a header and rows.")
-    first = next(_rows(text, dialect))
+    first = _first_row(text, file, dialect)
     if header is None and "names" not in given:
         raise DataError(
             f"{file}: the catalog says header: null and no names; add names: [...] with one for "
@@ -76,37 +69,11 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
     return frame
 
 
-def _refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
-    for name, value in load_args.items():
-        if name in CHARACTERS:
-            expected = "one ASCII character"
-            fits = isinstance(value, str) and len(value) == 1 and value.isascii()
-        elif name in NUMBERS:
-            fits = (type(value) is int and value >= 0) or (name, value) == ("header", "infer")
-            expected = "a whole number, 0 or more"
-        elif name in LISTS:
-            expected = "a list of at least one name or number"
-            kinds = {*map(type, value)} if isinstance(value, list | tuple) else set()
-            fits = bool(kinds) and kinds <= {str, int}
-        elif name == "encoding":
-            expected, fits = "a name", isinstance(value, str)
-        else:
-            expected, fits = f"one of {', '.join(LOAD_ARGS)}", False
-        if not fits and not (value is None and name in LOAD_ARGS):
-            raise DataError(
-                f"{file}: the catalog says load_args: {{{name}: {value!r}}}; expected {expected}."
-            )
-
-
 def _decode(content: bytes, file: str, encoding: str) -> str:
     content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        return content.decode(encoding)
-    except LookupError as error:
-        raise DataError(
-            f"{file}: the catalog says encoding: {encoding}, which Python does not know; "
-            "expected a name such as utf-8 or latin-1."
-        ) from error
+        text = content.decode(encoding)
+        text.encode()  # which refuses half a pair of surrogates
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -115,21 +82,51 @@ def _decode(content: bytes, file: str, encoding: str) -> str:
             "file as UTF-8, or name its encoding in the catalog: "
             f"load_args: {{encoding: {'utf-16' if utf_16 else 'latin-1'}}}."
         ) from error
+    except UnicodeEncodeError as error:
+        line = text[: error.start].count("\n") + 1
+        raise DataError(
+            f"{file}, line {line}: {encoding} gives half a character, "
+            f"{text[error.start].encode('unicode_escape').decode()}. Save the file as UTF-8."
+        ) from error
+    except (LookupError, ValueError) as error:
+        raise DataError(
+            f"{file}: the catalog says encoding: {encoding!r}, by which Python reads no text of "
+            "this file; expected a name such as utf-8 or latin-1."
+        ) from error
+    return text
 
 
 def _below(text: str, lines: int) -> str:
     """Leave off so many lines."""
-    return "".join(text.split("\n", lines)[lines:])
+    return "".join(text.split("\n", min(lines, len(text)))[lines:])
 
 
 def _is_blank(line: str, dialect: dict[str, str]) -> bool:
     return not line.strip() and dialect["delimiter"] not in line
 
 
-def _rows(text: str, dialect: dict[str, str]) -> Iterator[list[str]]:
+def _first_row(text: str, file: str, dialect: dict[str, str]) -> list[str]:
+    """Give the cells of the first row, which is the header if there is one."""
+    # One line more than there are: a row that takes it too has not ended.
+    lines = chain(_lines(text), [""])
+    first = next(_rows(lines, len(text), dialect), [])
+    if not first:
+        raise DataError(f"{file}: the file is empty; expected a header and rows.")
+    if next(lines, None) is None:
+        raise DataError(
+            f"{file}: a quote opens {shown(first[-1])!r} in the first row, and is never closed. "
+            "Close it, or name another quotechar in the catalog's load_args."
+        )
+    return first
+
+
+def _lines(text: str) -> Iterator[str]:
+    return (line.group() for line in re.finditer(r".*\n?", text))
+
+
+def _rows(lines: Iterator[str], longest: int, dialect: dict[str, str]) -> Iterator[list[str]]:
     """Give each row's cells as Python's csv has them, which is slow; blank lines are no rows."""
-    lines = (line.group() for line in re.finditer(r".*\n?", text))
-    limit = csv.field_size_limit(len(text))
+    limit = csv.field_size_limit(longest)
     try:
         for cells in csv.reader(lines, **dialect):  # type: ignore[arg-type]
             # An empty cell in quotes is a cell.
@@ -144,8 +141,13 @@ def _column_names(given: list[Any], file: str, delimiter: str) -> list[str]:
     written = [str(name).strip() for name in given]
     # As pandas has it: names count where features are put in order.
     names = [name or f"Unnamed: {place}" for place, name in enumerate(written)]
+    if any("\0" in name for name in names):
+        raise DataError(
+            f"{file}: the header holds NUL characters; expected text. If the file is UTF-16, say "
+            "so in the catalog: load_args: {encoding: utf-16-le}."
+        )
     if len(names) == 1:
-        other = max(DELIMITERS, key=names[0].count)
+        other = max(DELIMITERS.replace(delimiter, ""), key=names[0].count)
         hint = (
             f"It looks separated by {other!r}; say so in the catalog: "
             f'load_args: {{sep: "{repr(other)[1:-1]}"}}.'
@@ -192,7 +194,8 @@ def _tokenize(text: str, file: str, columns: int, above: int, dialect: dict[str,
     except pa.ArrowInvalid as error:
         faults.append(str(error))
     if faults:
-        sizes = [(len(cells), sum(map(len, cells))) for cells in _rows(text, dialect)][above:]
+        parsed = islice(_rows(_lines(text), len(text), dialect), above, None)
+        sizes = [(len(cells), sum(map(len, cells))) for cells in parsed]
         lengths = [length for length, _ in sizes]
         if rows := [row for row, length in enumerate(lengths, 1) if length != columns]:
             raise DataError(
@@ -216,7 +219,7 @@ def _tokenize(text: str, file: str, columns: int, above: int, dialect: dict[str,
 
 
 def _chosen(frame: pd.DataFrame, file: str, given: dict[str, Any]) -> pd.DataFrame:
-    """Take the columns and rows that the catalog asks for, decimal points in their numbers."""
+    """Take the columns and rows that the catalog asks for."""
     if (chosen := given.get("usecols")) is not None:
         by_place = dict(enumerate(frame.columns))
         names = [by_place.get(column, column) for column in chosen]
@@ -226,8 +229,4 @@ def _chosen(frame: pd.DataFrame, file: str, given: dict[str, Any]) -> pd.DataFra
                 f"of columns, got {unknown[0]!r}. It has: {', '.join(frame.columns)}."
             )
         frame = frame[[name for name in frame.columns if name in names]]
-    frame = frame[: given.get("nrows")]
-    if (decimal := given.get("decimal", ".")) != ".":
-        number = rf"^(\s*[+-]?\d*){re.escape(decimal)}(\d*(?:[eE][+-]?\d+)?\s*)$"
-        frame = frame.apply(lambda cells: cells.str.replace(number, r"\1.\2", regex=True))
-    return frame
+    return frame[: given.get("nrows")]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list, shown
 from tabular_lstm.parameters import Value
-from tabular_lstm.rows.cells import ANY, read_category, read_number
+from tabular_lstm.rows.cells import ANY, TOO_LARGE, read_category, read_number
 from tabular_lstm.rows.schema import Bounds, Schema
 
 # Rows from which a column of unknown categories is worth a warning.
@@ -19,7 +19,7 @@ HINTS = {
     "is not a number": "An unmeasured value is NaN, None or empty; a column of names needs a "
     "categorical dtype when the schema is learned; make a number of a date first, such as the days "
     "since another.",
-    "is infinite or beyond float32": "An unmeasured value is NaN, None or empty.",
+    TOO_LARGE: "An unmeasured value is NaN, None or empty.",
 }
 OF_BOUNDS = "The bounds are those of columns.bounds that the schema was learned with."
 

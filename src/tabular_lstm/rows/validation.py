@@ -1,21 +1,26 @@
 """Raw rows become valid rows, or are set aside with the reasons in words."""
 
 import difflib
+import re
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.cells import ANY, Problems, read_category, read_key, read_label, read_number
+from tabular_lstm.rows.cells import ANY, Problems, read_category, read_label, read_number
+from tabular_lstm.rows.keys import read_key, warn_of_spellings
+from tabular_lstm.rows.marks import POINT, Marks
 
 # What conf may say of a feature, see `Columns`.
 DESCRIBED = ("bounds", "missing", "categorical")
 SHOWN = 5
+# What pandas calls a column without a name, once and again.
+UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
 
 def read_rows(
-    raw_rows: pd.DataFrame, columns: Columns, file: str
+    raw_rows: pd.DataFrame, columns: Columns, file: str, marks: Marks = POINT
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
@@ -23,6 +28,7 @@ def read_rows(
         raw_rows: Rows of text cells, with the index `row`.
         columns: The role of each column.
         file: The rows' file, for messages.
+        marks: What its numbers are written with.
 
     Returns:
         The valid rows, with the index `row`: the key as text if there is one, numeric features as
@@ -32,20 +38,22 @@ def read_rows(
         The reasons, see `Source.reasons`.
 
     Raises:
-        DataError: A column that conf names is not in the file or is no feature, or none is left.
+        DataError: A column that conf names is not in the file or is no feature, none is left, or
+            one has no name and conf does not name it.
     """
     read: dict[str, tuple[pd.Series, Problems]] = {}
     features = _feature_names(raw_rows, columns, file)
     if columns.key is not None:
-        read[columns.key] = read_key(raw_rows[columns.key])
+        read[columns.key] = read_key(raw_rows[columns.key], marks)
+        warn_of_spellings(raw_rows[columns.key], read[columns.key][0], file, marks)
     for name in features:
         missing = columns.missing.get(name, [])
         read[name] = (
-            read_category(raw_rows[name], missing)
+            read_category(raw_rows[name], missing, marks)
             if name in columns.categorical
-            else read_number(raw_rows[name], missing, columns.bounds.get(name, ANY))
+            else read_number(raw_rows[name], missing, columns.bounds.get(name, ANY), marks)
         )
-    read[columns.label] = read_label(raw_rows[columns.label], columns)
+    read[columns.label] = read_label(raw_rows[columns.label], columns, marks)
 
     problems = {name: of_column for name, (_, of_column) in read.items()}
     reasons: dict[int, list[str]] = {}
@@ -100,6 +108,8 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
             f"{file}: no feature is left beside {' and '.join(map(repr, roles))}; expected at "
             "least one column to learn from."
         )
+    if columns.features is None:
+        _refuse_unnamed(features, columns, file)
     for block in DESCRIBED:
         if unknown := sorted(set(getattr(columns, block)) - set(features)):
             raise DataError(
@@ -107,3 +117,17 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
                 f"features are: {', '.join(features)}."
             )
     return features
+
+
+def _refuse_unnamed(features: list[str], columns: Columns, file: str) -> None:
+    """Stop at a column without a name, unless conf describes it."""
+    described = {name for block in DESCRIBED for name in getattr(columns, block)}
+    unnamed = [name for name in features if UNNAMED.fullmatch(name) and name not in described]
+    if unnamed:
+        raise DataError(
+            f"{file}: column '{unnamed[0]}' has no name of its own. Most likely it is the index "
+            "that pandas wrote; it numbers the rows, and their order may tell the label. Write the "
+            "file with to_csv(index=False), or leave the column out with "
+            "load_args: {usecols: [...]} in the catalog; if it is meant, name it in "
+            "columns.features."
+        )

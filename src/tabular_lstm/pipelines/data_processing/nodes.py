@@ -6,6 +6,7 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
+from tabular_lstm.rows.marks import POINT
 from tabular_lstm.rows.sides import in_test
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
 from tabular_lstm.rows.validation import read_rows
@@ -15,8 +16,9 @@ logger = logging.getLogger(__name__)
 MEND = (
     "\nRows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
     "Mend them, or declare in conf what the columns may hold: name a column of words in "
-    "columns.categorical, name codes for no value in columns.missing, widen columns.bounds, or, "
-    'for decimal commas, set load_args: {decimal: ","} in the catalog.'
+    "columns.categorical, name codes for no value in columns.missing, widen columns.bounds. If "
+    "numbers are not read because of their marks, say in the catalog's load_args what each mark "
+    "is: would 1,100 be a bit more than one, {decimal: ','}, or eleven hundred, {thousands: ','}?"
 )
 
 
@@ -39,7 +41,7 @@ def validate_rows(
         `tabular_lstm.rows.validation.read_rows`; and the source.
 
     Raises:
-        DataError: A column is not in the file.
+        DataError: A column is not in the file, or one has no name.
     """
     if "file" not in raw_rows.attrs:
         raise DataError(
@@ -50,7 +52,8 @@ def validate_rows(
     raw = raw_rows.copy(deep=False)
     raw.attrs = {}
 
-    valid, quarantined, reasons = read_rows(raw, columns, file)
+    marks = raw_rows.attrs.get("marks", POINT)
+    valid, quarantined, reasons = read_rows(raw, columns, file, marks)
     superseded = 0
     if files and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")

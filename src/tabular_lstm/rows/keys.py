@@ -1,0 +1,98 @@
+"""A key has one spelling: a whole number that a program wrote as 7.0 is the key 7."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import shown
+from tabular_lstm.rows.cells import EMPTY, Problems, problems_at, texts
+from tabular_lstm.rows.marks import POINT, Marks, plain
+
+WHOLE = r"^-?(?:0|[1-9][0-9]*)$"
+AS_FLOAT = r"^(-?(?:0|[1-9][0-9]*))\.0+$"
+# As pandas and Excel write a number that is too long for them. 1E5 may be a code.
+ROUNDED = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE]\+[0-9]+$"
+# From here on a float64 cannot tell a whole number from the next one.
+EXACT = 2**53
+EXACT_DIGITS = len(str(EXACT))
+
+logger = logging.getLogger(__name__)
+
+
+def read_key(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problems]:
+    """Read the key as text in its one spelling.
+
+    As soon as one key of a column is missing, pandas writes 7.0 for 7; so 7.0 and 7 are the key
+    "7". Nothing else is changed: `007`, `7` and `+7` are three keys, as are whole numbers of any
+    length. A number that a program has rounded, `1.23457E+17` or one of 2^53 or more with a `.0`,
+    is no key, for other keys may have become the same.
+
+    Args:
+        cells: The column, of text, numbers or a mixture.
+        marks: What its numbers are written with.
+
+    Returns:
+        str: the key, of any text where the cell has a problem; and the problems. An empty cell and
+        every word for "missing" are no key.
+    """
+    text = _written(cells, marks)
+    whole = text.str.extract(AS_FLOAT, expand=False)
+    keys = whole.mask(whole == "-0", "0").fillna(text)
+    absent = text.str.lower().isin(EMPTY).to_numpy()
+    rounded = text.str.match(ROUNDED).to_numpy(bool, copy=True)
+    long = np.flatnonzero(whole.str.len().ge(EXACT_DIGITS).to_numpy(bool))
+    rounded[long] = [_is_rounded(number) for number in whole.iloc[long]]
+    problems = {
+        **dict.fromkeys(np.flatnonzero(absent).tolist(), "no key"),
+        **problems_at(cells, rounded, "is a rounded number, not a key", quoted=True),
+    }
+    return keys, problems
+
+
+def warn_of_spellings(cells: pd.Series, keys: pd.Series, file: str, marks: Marks = POINT) -> None:
+    """Say so where a column spells keys in two ways, with an example of each and its row.
+
+    Args:
+        cells: The column as it was read.
+        keys: What `read_key` gave for it.
+        file: For the message.
+        marks: What its numbers are written with.
+    """
+    text = _written(cells, marks)
+    as_float = text.str.match(AS_FLOAT).to_numpy(bool)
+    is_whole = text.str.match(WHOLE).to_numpy(bool)
+    mixed: list[str] = []
+    if as_float.any() and is_whole.any():
+        mixed.append(
+            f"{as_float.sum()} keys are written like {_first(text, as_float)} and "
+            f"{is_whole.sum()} like {_first(text, is_whole)}; read without the fraction, equal "
+            "numbers are the same key"
+        )
+    distinct = pd.Series(keys.unique())
+    distinct = distinct[distinct.str.match("^[0-9]+$").to_numpy(bool)]
+    number = distinct.str.replace("^0+(?=[0-9])", "", regex=True)
+    alike = number.duplicated(keep=False)
+    if alike.any():
+        spellings = distinct[number == number[alike].iloc[0]][:2]
+        examples = " and ".join(_first(text, (keys == key).to_numpy()) for key in spellings)
+        mixed.append(
+            f"{alike.sum()} keys differ from another one by leading zeros alone, such as "
+            f"{examples}; they are different keys"
+        )
+    if mixed:
+        logger.warning("%s: column '%s': %s.", file, cells.name, ". ".join(mixed))
+
+
+def _written(cells: pd.Series, marks: Marks) -> pd.Series:
+    """Give the cells' text as a CSV of just these cells has it, numbers with a decimal point."""
+    return plain(texts(cells, write=str).fillna(""), marks)
+
+
+def _is_rounded(number: object) -> bool:
+    return len(str(number)) > EXACT_DIGITS + 1 or abs(int(str(number))) >= EXACT
+
+
+def _first(text: pd.Series, where: np.ndarray) -> str:
+    place = int(np.argmax(where))
+    return f"'{shown(text.iloc[place])}' (row {text.index[place]})"

@@ -1,0 +1,75 @@
+"""The catalog's load arguments for a CSV: which there are, and what each may be."""
+
+import sys
+from typing import Any
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.rows.marks import POINT, Marks
+
+# Of pandas.read_csv, those that say where cells begin and end, and how numbers are written. What
+# else a cell means is for conf.
+CHARACTERS = ("sep", "delimiter", "quotechar")
+MARKS = ("decimal", "thousands")
+NUMBERS = ("header", "skiprows", "nrows")
+LISTS = ("names", "usecols")
+LOAD_ARGS = (*CHARACTERS, *MARKS, *NUMBERS, *LISTS, "encoding")
+
+
+def refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
+    """Stop at an argument that would not count.
+
+    Raises:
+        DataError: An argument is not of `LOAD_ARGS`, is of another kind than it can be, or two of
+            them are the same character where that leaves no way to read the file.
+    """
+    for name, value in load_args.items():
+        fits, expected = _fits(name, value)
+        if not fits and not (value is None and name in LOAD_ARGS):
+            raise _refusal(file, f"{name}: {value!r}", expected)
+    given = {name: value for name, value in load_args.items() if value is not None}
+    if dialect_of(given)["delimiter"] == dialect_of(given)["quotechar"]:
+        both = dialect_of(given)["quotechar"]
+        raise _refusal(file, f"quotechar: {both!r}", "another character than between cells")
+    if given.get("thousands") == given.get("decimal", POINT.decimal):
+        raise _refusal(
+            file,
+            f"thousands: {given['thousands']!r}",
+            f"another mark than decimal: {given['thousands']!r}; name both, such as "
+            "{decimal: ',', thousands: '.'}",
+        )
+
+
+def dialect_of(given: dict[str, Any]) -> dict[str, str]:
+    """Give the character between cells and the one around them."""
+    return {
+        "delimiter": given.get("sep", given.get("delimiter", ",")),
+        "quotechar": given.get("quotechar", '"'),
+    }
+
+
+def marks_of(load_args: dict[str, Any]) -> Marks:
+    """Give the marks that numbers are written with, of arguments that are not refused."""
+    given = {name: load_args[name] for name in MARKS if load_args.get(name) is not None}
+    return Marks(**given)
+
+
+def _fits(name: str, value: Any) -> tuple[bool, str]:
+    """Tell whether the argument can have this value, and what is expected."""
+    if name in (*CHARACTERS, *MARKS):
+        fits = isinstance(value, str) and len(value) == 1 and value.isascii()
+        if name in CHARACTERS:
+            return fits and value not in "\r\n", "one ASCII character"
+        return fits and not (value.isalnum() or value in "+-\r\n"), "one ASCII mark"
+    if name in NUMBERS:
+        fits = type(value) is int and 0 <= value <= sys.maxsize
+        return fits or (name, value) == ("header", "infer"), "a whole number, 0 or more"
+    if name in LISTS:
+        kinds = {*map(type, value)} if isinstance(value, list | tuple) else set()
+        return bool(kinds) and kinds <= {str, int}, "a list of at least one name or number"
+    if name == "encoding":
+        return isinstance(value, str), "a name"
+    return False, f"one of {', '.join(LOAD_ARGS)}"
+
+
+def _refusal(file: str, argument: str, expected: str) -> DataError:
+    return DataError(f"{file}: the catalog says load_args: {{{argument}}}; expected {expected}.")

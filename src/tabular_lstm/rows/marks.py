@@ -1,0 +1,80 @@
+"""The marks that numbers are written with: what is a number by them, and what might be one."""
+
+import re
+from itertools import permutations
+
+import pandas as pd
+
+from tabular_lstm.frozen import Frozen
+
+# What numbers are written with where nothing is declared, and elsewhere.
+USUAL = ".,"
+
+
+class Marks(Frozen):
+    """How a file writes its numbers.
+
+    Attributes:
+        decimal: The mark before the fraction. Default: the point.
+        thousands: The mark between groups of three digits. Default: none, digits stand together.
+    """
+
+    decimal: str = "."
+    thousands: str | None = None
+
+    def __str__(self) -> str:
+        grouped = f"thousands: '{self.thousands}'" if self.thousands else "no mark of thousands"
+        return f"decimal: '{self.decimal}' and {grouped}"
+
+
+POINT = Marks()
+
+
+def pointed(text: pd.Series, marks: Marks = POINT) -> pd.Series:
+    """Give each number's text with a decimal point and without groups, NaN for any other text.
+
+    Args:
+        text: Text without white space around it, or NaN.
+        marks: What the numbers are written with. A group has three digits, the first one up to
+            three and no zero in front.
+
+    Examples:
+        >>> cells = pd.Series(["1.234,5", "4.309", "0.123", "7", "2024"], dtype="str")
+        >>> pointed(cells, Marks(decimal=",", thousands=".")).tolist()
+        ['1234.5', '4309', nan, '7', '2024']
+        >>> pointed(cells, Marks(decimal=",")).tolist()
+        [nan, nan, nan, '7', '2024']
+    """
+    numbers = text.where(text.str.match(_pattern(marks)).to_numpy(bool))
+    if marks.thousands:
+        numbers = numbers.str.replace(marks.thousands, "", regex=False)
+    if marks.decimal != POINT.decimal:
+        numbers = numbers.str.replace(marks.decimal, POINT.decimal, regex=False)
+    return numbers
+
+
+def plain(text: pd.Series, marks: Marks = POINT) -> pd.Series:
+    """Give the text, of numbers with a decimal point and without groups."""
+    return text if marks == POINT else pointed(text, marks).fillna(text)
+
+
+def fault(cell: str, marks: Marks = POINT) -> str:
+    """Say what is wrong with a text that writes no number by the marks.
+
+    Examples:
+        >>> fault("4.309", Marks(decimal=",")), fault("4.309 kg", Marks(decimal=","))
+        ("is ambiguous with decimal: ',' and no mark of thousands", 'is not a number')
+    """
+    marked = {*USUAL, marks.decimal, *(marks.thousands or "")}
+    readings = (Marks(decimal=one, thousands=other) for one, other in permutations(marked, 2))
+    if marks != POINT and any(re.match(_pattern(other), cell.strip()) for other in readings):
+        return f"is ambiguous with {marks}"
+    return "is not a number"
+
+
+def _pattern(marks: Marks) -> str:
+    whole, point = "[0-9]+", re.escape(marks.decimal)
+    if marks.thousands:
+        whole = f"(?:[1-9][0-9]{{0,2}}(?:{re.escape(marks.thousands)}[0-9]{{3}})+|{whole})"
+    exponent = "(?:[eE][+-]?[0-9]+)?"
+    return f"^[+-]?(?:(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+){exponent}|(?i:inf|infinity))$"

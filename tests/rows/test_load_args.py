@@ -1,0 +1,84 @@
+"""A load argument counts, or is refused with what was expected."""
+
+from typing import Any
+
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.rows.csv_text import read_cells
+from tabular_lstm.rows.load_args import marks_of
+from tabular_lstm.rows.marks import Marks
+
+
+def refusal(text: str, **load_args: Any) -> str:
+    """Parse a CSV with arguments that do not do and give the message."""
+    with pytest.raises(DataError) as error:
+        read_cells(text.encode(), "rows.csv", load_args)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("dtype", float),
+        ("na_values", ["01"]),
+        ("converters", {}),
+        ("skiprows", [1]),
+        ("sep", "::"),
+        ("header", [0, 1]),
+        ("usecols", ["a", "b"]),
+        ("usecols", [2]),
+        ("usecols", [-1]),
+        ("usecols", []),
+        ("usecols", [True, 0]),
+        ("names", []),
+        ("nrows", "all"),
+        ("nrows", -1),
+        ("nrows", 10**30),
+        ("skiprows", -1),
+        ("skiprows", 10**30),
+        ("sep", "\n"),
+        ("header", -1),
+        ("quotechar", ""),
+    ],
+)
+def test_an_argument_that_would_not_count_is_refused(argument: str, value: Any) -> None:
+    message = refusal("a,y\n01,NA\n", **{argument: value})
+    assert all(fact in message for fact in ("rows.csv", f"{argument}: ", "expected"))
+
+
+@pytest.mark.parametrize("argument", ["sep", "delimiter", "quotechar"])
+@pytest.mark.parametrize("character", ["§", "«"])
+def test_a_character_of_several_bytes_is_refused(argument: str, character: str) -> None:
+    message = refusal("a,y\n1,0\n", **{argument: character})
+    assert f"{argument}: '{character}'" in message
+    assert "expected one ASCII character" in message
+
+
+@pytest.mark.parametrize("argument", ["decimal", "thousands"])
+@pytest.mark.parametrize("mark", ["", "5", "e", "-", "\n", ", ", "§", 0])
+def test_a_mark_of_numbers_is_one_that_no_number_holds_otherwise(argument: str, mark: Any) -> None:
+    message = refusal("a,y\n1,0\n", **{argument: mark})
+    assert f"load_args: {{{argument}: {mark!r}}}; expected one ASCII mark" in message
+
+
+@pytest.mark.parametrize("marks", [{"thousands": "."}, {"decimal": ",", "thousands": ","}])
+def test_one_mark_cannot_mean_two_things(marks: dict[str, str]) -> None:
+    message = refusal("a;y\n1;0\n", sep=";", **marks)
+    assert "expected another mark than decimal" in message
+    assert "name both" in message
+
+
+@pytest.mark.parametrize("dialect", [{"sep": "'", "quotechar": "'"}, {"quotechar": ","}])
+def test_one_character_cannot_stand_between_cells_and_around_them(dialect: dict[str, str]) -> None:
+    assert "expected another character than between cells" in refusal("a,y\n1,0\n", **dialect)
+
+
+def test_marks_are_those_that_are_declared() -> None:
+    assert marks_of({"thousands": None, "sep": ";"}) == Marks()
+    assert marks_of({"decimal": ",", "thousands": "."}) == Marks(decimal=",", thousands=".")
+
+
+def test_cells_in_quotes_may_hold_the_delimiter_as_a_mark() -> None:
+    frame = read_cells(b'a,y\n"1,100",0\n', "rows.csv", {"thousands": ","})
+    assert frame.to_numpy().tolist() == [["1,100", "0"]]
