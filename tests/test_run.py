@@ -57,7 +57,9 @@ def test_default_run_writes_every_output_under_one_run_id(ran: Project) -> None:
     metrics = ran.metrics()
     run_id = metrics["run_id"]
     made = {name for name in ran.files() if not name.startswith("data/01_raw")}
-    assert made == {f"data/{output}/{run_id}/{output.split('/')[1]}" for output in OUTPUTS}
+    registered = f"data/.runs/{run_id}"
+    outputs = {f"data/{output}/{run_id}/{output.split('/')[1]}" for output in OUTPUTS}
+    assert made == {registered, *outputs}
     assert metrics["data"] == {
         "rows": 768,
         "train_rows": len(ran.rows("train")),

@@ -14,6 +14,8 @@ from tabular_lstm.datasets.kedro_private import (
     JSONPreview,
     TablePreview,
     folder_of_versions,
+    load_version,
+    unpinned_versions,
     use_own_version,
 )
 
@@ -62,6 +64,22 @@ def test_the_folder_of_versions_is_where_they_are(tmp_path: Path) -> None:
     assert folder == path
     assert folder is not None
     assert sorted(version.name for version in folder.glob("*/")) == ["a", "b"]
+
+
+def test_versions_are_listed_as_kedro_would_load_them_and_one_is_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "value.json"
+    assert unpinned_versions(versioned(path)) == []
+    for run in ("a", "b", "c"):
+        versioned(path, run).save(run)
+    dataset = versioned(path, "d")
+    assert unpinned_versions(dataset) == ["c", "b", "a"]
+    assert dataset.load() == "c"
+    load_version(dataset, "a")
+    assert dataset.load() == "a"
+    assert dataset.resolve_save_version() == "d"
+    assert unpinned_versions(dataset) == []
+    for plain in (JSONDataset(filepath=str(path)), MemoryDataset("kept")):
+        assert unpinned_versions(plain) == []
 
 
 def test_previews_are_of_the_types_that_kedro_viz_knows(tmp_path: Path) -> None:

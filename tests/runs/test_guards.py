@@ -1,8 +1,12 @@
 """What a run is refused before any node runs."""
 
+import json
+from pathlib import Path
+
 import pytest
 from kedro.framework.project import pipelines
-from kedro.pipeline import Pipeline
+from kedro.io import DataCatalog
+from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Network, Split
@@ -13,6 +17,7 @@ from tabular_lstm.runs.guards import (
     refuse_parts,
     refuse_what_cannot_be_judged,
     retrains,
+    start_from_the_newest,
 )
 from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry
@@ -129,3 +134,74 @@ def test_what_cannot_be_judged_is_not_trained() -> None:
         refuse_what_cannot_be_judged(Split(test_fraction=0), Network())
     with pytest.raises(DataError, match=r"network\.kind = tutorial"):
         refuse_what_cannot_be_judged(Split(), Network(kind="tutorial"))
+
+
+# Which version a run continues from
+
+LATER = "2036-01-01T00.00.00.000Z"
+NOW = run("m")
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> DataCatalog:
+    """Rows of two sides, of which no version is there."""
+    names = {"train_rows": "train.json", "test_rows": "test.json"}
+    entry = {"type": "json.JSONDataset", "versioned": True}
+    entries = {name: {**entry, "filepath": str(tmp_path / file)} for name, file in names.items()}
+    return DataCatalog.from_config(entries, load_versions={"test_rows": LATER})
+
+
+def written(tmp_path: Path, *versions: str) -> Pipeline:
+    """Write versions of the train rows, and give a pipeline that starts from both."""
+    for file in ("train.json", "test.json"):
+        for version in versions:
+            path = tmp_path / file / version / file
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps(version))
+    return Pipeline([Node(lambda *rows: None, ["train_rows", "test_rows"], None, name="start")])
+
+
+def test_a_run_continues_from_the_newest_version_that_is_not_dated_after_now(
+    tmp_path: Path, catalog: DataCatalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline = written(tmp_path, run("a"), run("b"), LATER)
+    start_from_the_newest(pipeline, catalog, NOW)
+    assert catalog.load("train_rows") == run("b")
+    assert (
+        f"Loaded is {run('b')}. train_rows: the last version by name, {LATER}, is dated after now; "
+        f"it is {NOW} by this machine's clock. The one before is {run('b')}. To load {LATER}: "
+        f"--load-versions train_rows:{LATER}."
+    ) in caplog.text
+    # What was asked for by name is loaded, and not spoken of.
+    assert catalog.load("test_rows") == LATER
+    assert "test_rows" not in caplog.text
+
+
+def test_a_folder_that_no_run_wrote_is_not_taken_for_the_newest(
+    tmp_path: Path, catalog: DataCatalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    start_from_the_newest(written(tmp_path, run("a"), "my copy"), catalog, NOW)
+    assert catalog.load("train_rows") == run("a")
+    assert "the last version by name, my copy, is not named by a run" in caplog.text
+
+
+def test_where_all_versions_are_dated_after_now_the_run_is_refused(
+    tmp_path: Path, catalog: DataCatalog
+) -> None:
+    """As with a clock of 1970."""
+    pipeline = written(tmp_path, run("a"), run("b"))
+    with pytest.raises(DataError) as refused:
+        start_from_the_newest(pipeline, catalog, "1970-01-01T00.00.00.000Z")
+    assert "There is no other." in str(refused.value)
+    assert f"--load-versions train_rows:{run('b')}. If the clock is wrong, set it." in str(
+        refused.value
+    )
+
+
+def test_what_is_not_wrong_is_not_spoken_of(
+    tmp_path: Path, catalog: DataCatalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    start_from_the_newest(written(tmp_path), catalog, NOW)
+    start_from_the_newest(written(tmp_path, run("a"), NOW), catalog, NOW)
+    assert catalog.load("train_rows") == NOW
+    assert caplog.text == ""

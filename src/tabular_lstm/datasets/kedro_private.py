@@ -10,7 +10,14 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import JSONPreview, TablePreview
 
-__all__ = ["JSONPreview", "TablePreview", "folder_of_versions", "use_own_version"]
+__all__ = [
+    "JSONPreview",
+    "TablePreview",
+    "folder_of_versions",
+    "load_version",
+    "unpinned_versions",
+    "use_own_version",
+]
 
 
 def folder_of_versions(dataset: Any) -> Path | None:
@@ -27,3 +34,18 @@ def use_own_version(dataset: Any, run_id: str) -> None:
     """
     if folder_of_versions(dataset):
         dataset._version = Version(run_id, run_id)
+
+
+def unpinned_versions(dataset: Any) -> list[str]:
+    """List the versions, the one that Kedro would load first: the last by its name.
+
+    None without versions, or where `--load-versions` says which to load.
+    """
+    if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
+        return [] if dataset._version.load else dataset.list_versions(full_path=False)
+    return []
+
+
+def load_version(dataset: Any, version: str) -> None:
+    """Let a versioned dataset load this version."""
+    dataset._version = Version(version, dataset._version.save)

@@ -1,14 +1,18 @@
 """Guards: what stops a run before any node runs."""
 
+import logging
 from typing import Any
 
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
+from tabular_lstm.datasets.kedro_private import load_version, unpinned_versions
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import BLOCKS, Network, Split
-from tabular_lstm.serving.decision import Inputs
+from tabular_lstm.serving.decision import Inputs, is_run_id
 from tabular_lstm.serving.promotion_log import LogEntry, changes, standing
+
+logger = logging.getLogger(__name__)
 
 SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
 # What no pipeline makes: read from outside, found by looking, or given by the hooks.
@@ -57,6 +61,38 @@ def check_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     if faults:
         raise ParameterValidationError("\n".join(faults))
     return blocks
+
+
+def start_from_the_newest(pipeline: Pipeline, catalog: Any, now: str) -> None:
+    """Let a run that continues from files load the newest of each that is not dated after now.
+
+    Kedro takes the last by its name, which may be of a run whose clock was ahead, or no run's.
+
+    Raises:
+        DataError: All versions are dated after now.
+    """
+    passed_over: dict[tuple[str, str | None], list[str]] = {}
+    for name in sorted(_read(pipeline) - GIVEN):
+        dataset = catalog.get(name)
+        versions = unpinned_versions(dataset)
+        past = [version for version in versions if is_run_id(version) and version <= now]
+        if versions[:1] == past[:1]:
+            continue
+        newest = past[0] if past else None
+        passed_over.setdefault((versions[0], newest), []).append(name)
+        if newest:
+            load_version(dataset, newest)
+    for (last, newest), names in passed_over.items():
+        why = "is dated after now" if is_run_id(last) else "is not named by a run"
+        said = (
+            f"{', '.join(names)}: the last version by name, {last}, {why}; it is {now} by this "
+            f"machine's clock. {'The one before is ' + newest if newest else 'There is no other'}. "
+            f"To load {last}: --load-versions {','.join(f'{name}:{last}' for name in names)}. If "
+            "the clock is wrong, set it"
+        )
+        if newest is None:
+            raise DataError(f"{said}.")
+        logger.warning("Loaded is %s. %s", newest, said)
 
 
 def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str) -> None:

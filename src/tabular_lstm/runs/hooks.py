@@ -1,12 +1,14 @@
 """Kedro's hooks, called around the nodes: guards before; log lines, pruning, the lock after."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
+from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -17,7 +19,8 @@ from tabular_lstm.runs import guards
 from tabular_lstm.runs.environments import output_folder, run_command
 from tabular_lstm.runs.lock import Lock
 from tabular_lstm.runs.provenance import provenance
-from tabular_lstm.runs.pruning import prune
+from tabular_lstm.runs.pruning import prune, warn_of_later_runs
+from tabular_lstm.runs.registry import Registry
 from tabular_lstm.serving.promotion_log import closing_line
 
 logger = logging.getLogger(__name__)
@@ -34,6 +37,7 @@ class RunHooks:
 
     def __init__(self) -> None:
         self._lock: Lock | None = None
+        self._registered: int | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -56,15 +60,20 @@ class RunHooks:
         """Open the log; refuse to start from what is not there, or to decide in part of a run."""
         env, run_id = run_params["env"], run_params["run_id"]
         logger.info("Run %s of environment %s, to %s/", run_id, env or "base", output_folder(env))
+        self._run_id = run_id
+        self._registry = Registry(Path(run_params["project_path"]) / output_folder(env) / ".runs")
         try:
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
             # Not before: the network's dataset imports TensorFlow, which takes seconds.
             for name in _produced(pipeline):
                 use_own_version(catalog.get(name), run_id)
+            guards.start_from_the_newest(pipeline, catalog, generate_timestamp())
             guards.refuse_to_start_halfway(pipeline, catalog, run_command(env))
             if guards.decides(pipeline) and guards.retrains(pipeline):
+                warn_of_later_runs(self._registry, generate_timestamp())
                 self._prune(pipeline, catalog)  # what failed runs left
+            self._register()
         except BaseException:
             self._release()
             raise
@@ -125,17 +134,17 @@ class RunHooks:
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Close the log with the verdict and, last, the decision; prune before it."""
-        if "verdict" in pipeline.all_outputs():
-            for sentence in catalog.load("verdict"):
-                logger.info(sentence)
-        if guards.decides(pipeline):
-            try:
+        try:
+            if "verdict" in pipeline.all_outputs():
+                for sentence in catalog.load("verdict"):
+                    logger.info(sentence)
+            if guards.decides(pipeline):
                 decided = catalog.load("past_promotions")[-1]
                 if guards.retrains(pipeline):
                     self._prune(pipeline, catalog)
                 logger.info(closing_line(decided))
-            finally:
-                self._release()
+        finally:
+            self._release()
 
     @hook_impl
     def on_pipeline_error(
@@ -159,9 +168,25 @@ class RunHooks:
         return bool(self._parameters["promotion"].start_over)
 
     def _prune(self, pipeline: Pipeline, catalog: Any) -> None:
-        prune(catalog, pipeline, catalog.load("past_promotions"), self._parameters["promotion"])
+        log, promotion = catalog.load("past_promotions"), self._parameters["promotion"]
+        now = generate_timestamp()
+        prune(catalog, pipeline, log, promotion, self._registry, now, self._run_id)
+
+    def _register(self) -> None:
+        """Let no other run prune this one while it is at work, and later ones when it is old."""
+        try:
+            self._registered = self._registry.enter(self._run_id)
+        except OSError as error:
+            logger.warning(
+                "%s: %s. This run is not registered, so that its outputs are never pruned",
+                self._registry.folder,
+                error.strerror,
+            )
 
     def _release(self) -> None:
+        if self._registered is not None:
+            os.close(self._registered)
+            self._registered = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None

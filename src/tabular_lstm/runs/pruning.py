@@ -2,40 +2,96 @@
 
 import logging
 import shutil
+from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.parameters import Promotion
+from tabular_lstm.runs.registry import Registry
 from tabular_lstm.serving.promotion_log import LogEntry, restorable
 
 logger = logging.getLogger(__name__)
 
 
-def prune(catalog: Any, pipeline: Pipeline, log: list[LogEntry], promotion: Promotion) -> None:
+def prune(
+    catalog: Any,
+    pipeline: Pipeline,
+    log: list[LogEntry],
+    promotion: Promotion,
+    registry: Registry,
+    now: str,
+    run_id: str,
+) -> None:
     """Delete what a retraining writes of old runs, but for decisions.
 
-    The newest runs are kept, the newest that have a candidate, and the champions'. A folder that
-    cannot be deleted is warned of: the run has decided, and that stands.
+    Only of runs that are registered and no longer at work. The newest are kept, the newest that
+    have a candidate, the champions' and this run's own. A folder that cannot be deleted is warned
+    of: the run has decided, and that stands.
+
+    Args:
+        catalog: Says where the outputs are.
+        pipeline: A retraining.
+        log: The promotion log.
+        promotion: How many are kept.
+        registry: All runs that wrote outputs.
+        now: The run id that a run has that begins now. A run with a later one had a clock that
+            was ahead, and counts as older than any other.
+        run_id: Of this run.
     """
-    outputs = sorted(pipeline.all_outputs() - {"decision"})
-    folders = [folder for name in outputs if (folder := folder_of_versions(catalog.get(name)))]
-    versions = [version for folder in folders for version in folder.glob("*/")]
+    registered = sorted(registry.runs(), key=lambda run: (run <= now, run))
+    versions = _versions(catalog, pipeline)
     candidates = folder_of_versions(catalog.get("candidate@network"))
-    trained = sorted(version.name for version in candidates.glob("*/")) if candidates else []
+    wrote = [run for run in registered if run in versions]
+    trained = [run for run in wrote if candidates and candidates / run in versions[run]]
     kept = {
-        *sorted({version.name for version in versions})[-promotion.keep_candidates :],
+        run_id,
+        *wrote[-promotion.keep_candidates :],
         *trained[-promotion.keep_candidates :],
         *restorable(log, promotion.keep_champions),
     }
-    pruned = set()
-    for version in versions:
-        if version.name not in kept:
-            try:
-                shutil.rmtree(version)
-                pruned.add(version.name)
-            except OSError as error:
-                logger.warning("%s could not be deleted: %s", version, error)
-    if pruned:
+    old = [run for run in registered if run not in kept]
+    if pruned := [run for run in old if _delete(run, versions.get(run, []), registry)]:
         logger.info("Deleted the outputs of %d old runs, decisions kept", len(pruned))
+
+
+def warn_of_later_runs(registry: Registry, now: str) -> None:
+    """Name the runs that began later than now, as it seems."""
+    if later := [run for run in registry.runs() if run > now]:
+        logger.warning(
+            "It is %s by this machine's clock, and there are outputs of runs that began later: %s. "
+            "They count as the oldest. If the clock is wrong now, set it; if it was wrong then, "
+            "nothing need be done",
+            now,
+            ", ".join(later),
+        )
+
+
+def _versions(catalog: Any, pipeline: Pipeline) -> dict[str, list[Path]]:
+    """Give the folders of versions by their names, which are run ids and whatever else is there."""
+    versions = defaultdict(list)
+    for name in sorted(pipeline.all_outputs() - {"decision"}):
+        folder = folder_of_versions(catalog.get(name))
+        for version in folder.glob("*/") if folder else []:
+            versions[version.name].append(version)
+    return versions
+
+
+def _delete(run: str, versions: list[Path], registry: Registry) -> bool:
+    """Delete a run's outputs unless it is at work, and tell whether any was deleted."""
+    deleted = []
+    try:
+        with registry.finished(run) as finished:
+            for version in versions if finished else []:
+                try:
+                    shutil.rmtree(version)
+                    deleted.append(version)
+                except OSError as error:
+                    logger.warning("%s could not be deleted: %s", version, error)
+            if finished and deleted == versions:
+                registry.leave(run)
+    except OSError as error:
+        logger.warning("%s: %s", error.filename, error.strerror)
+    return bool(deleted)

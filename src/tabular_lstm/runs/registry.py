@@ -1,0 +1,64 @@
+"""The registry: a file for each run that may have outputs, locked while the run is at work."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabular_lstm.files import open_no_link
+from tabular_lstm.serving.decision import is_run_id
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A folder of files, each named by the run id of a run that may have written outputs.
+
+    The system lets go of a file's lock when its run ends, however it ends. What is not registered,
+    no run wrote.
+    """
+
+    folder: Path
+
+    def enter(self, run_id: str) -> int:
+        """Register a run that begins, before it writes anything.
+
+        Returns:
+            A descriptor, to be closed when the run ends.
+
+        Raises:
+            OSError: No permission, no space, or the file system knows no locks.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        beside = self.folder / f".{run_id}.new"
+        file = open_no_link(beside, os.O_RDWR | os.O_CREAT)
+        try:
+            # Locked before it has its name: nobody finds it there and free.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            beside.rename(self.folder / run_id)
+        except OSError:
+            os.close(file)
+            raise
+        return file
+
+    def runs(self) -> list[str]:
+        """Give the run ids of all that are registered, sorted."""
+        names = os.listdir(self.folder) if self.folder.exists() else []
+        return sorted(name for name in names if is_run_id(name))
+
+    @contextlib.contextmanager
+    def finished(self, run_id: str) -> Iterator[bool]:
+        """Tell whether a registered run is no longer at work."""
+        file = open_no_link(self.folder / run_id, os.O_RDWR)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield True
+        except BlockingIOError:
+            yield False
+        finally:
+            os.close(file)
+
+    def leave(self, run_id: str) -> None:
+        """Forget a run of which no output is left."""
+        (self.folder / run_id).unlink(missing_ok=True)

@@ -1,0 +1,110 @@
+"""Runs that may have outputs are known, and which of them are at work: real processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.runs.registry import Registry
+from tests.helpers.errors import raises_data_error
+from tests.helpers.logs import run
+from tests.helpers.project import Project
+
+AT_WORK = """
+import sys, time
+from pathlib import Path
+from tabular_lstm.runs.registry import Registry
+registered = Registry(Path(sys.argv[1])).enter(sys.argv[2])
+print("registered", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_run_is_at_work_until_its_process_ends_however_it_ends(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "data/.runs")
+    assert registry.runs() == []
+    command = [sys.executable, "-c", AT_WORK, str(registry.folder), run("a")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "registered\n"
+        assert registry.runs() == [run("a")]
+        with registry.finished(run("a")) as finished:
+            assert not finished
+        process.kill()
+    with registry.finished(run("a")) as finished:
+        assert finished
+    registry.leave(run("a"))
+    assert registry.runs() == []
+
+
+def test_a_run_is_locked_before_it_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise another would find it finished, and forget it."""
+    registry, rename = Registry(tmp_path), Path.rename
+
+    def look_before(path: Path, target: Path) -> Path:
+        assert registry.runs() == []
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", look_before)
+    registered = registry.enter(run("a"))
+    with registry.finished(run("a")) as finished:
+        assert not finished
+    os.close(registered)
+
+
+def registry_of(project: Project) -> Registry:
+    return Registry(project.path / "data/.runs")
+
+
+def assert_finished(registry: Registry, count: int) -> None:
+    assert len(registry.runs()) == count
+    for name in registry.runs():
+        with registry.finished(name) as finished:
+            assert finished
+
+
+def test_every_run_registers_and_is_finished_when_it_ends_or_fails(project: Project) -> None:
+    project.run("data_processing")
+    (version,) = project.versions("03_primary/train_rows.parquet")
+    registry = registry_of(project)
+    assert registry.runs() == [version.parent.name]
+    assert_finished(registry, 1)
+
+    project.raw.write_text(project.raw.read_text().replace("148", "?"))
+    with raises_data_error(match="quarantined"):
+        project.run("data_processing", validation={"max_quarantined_fraction": 0.0})
+    assert_finished(registry, 2)
+
+
+def test_a_run_is_at_work_while_its_nodes_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, load, seen = registry_of(project), RawCSVDataset.load, []
+
+    def look(dataset: RawCSVDataset) -> object:
+        (name,) = registry.runs()
+        with registry.finished(name) as finished:
+            seen.append(finished)
+        return load(dataset)
+
+    monkeypatch.setattr(RawCSVDataset, "load", look)
+    project.run("data_processing")
+    assert seen == [False]
+
+
+def test_a_run_that_is_refused_leaves_nothing(project: Project) -> None:
+    with pytest.raises(ValueError, match="not there to start from"):
+        project.run("reshaping")
+    assert registry_of(project).runs() == []
+
+
+def test_a_run_that_cannot_register_goes_on_and_says_so(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    (project.path / "data/.runs").write_text("")
+    project.run("data_processing")
+    assert "This run is not registered, so that its outputs are never pruned" in caplog.text
+    assert len(project.versions("03_primary/train_rows.parquet")) == 1
