@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kedro.framework.session import KedroSession
+from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.datasets.champion import ChampionDataset
 from tabular_lstm.errors import DataError
@@ -233,32 +234,92 @@ def test_half_a_file_is_rejected(house: Retrainer) -> None:
     assert house.served() == house.log()[0]["sha256"]
 
 
-def test_a_new_column_is_rejected_until_starting_over(house: Retrainer) -> None:
+def trained_on(project: Project, run: str) -> np.ndarray:
+    """Which of the newest test rows are train rows of a run, by their features."""
+    then = pd.read_parquet(
+        project.path / f"data/03_primary/train_rows.parquet/{run}/train_rows.parquet"
+    )
+    features = [name for name in then if name != "diabetes"]
+    known = {tuple(row) for row in then[features].fillna(-1).to_numpy().tolist()}
+    return np.array(
+        [tuple(row) in known for row in project.rows("test")[features].fillna(-1).to_numpy()]
+    )
+
+
+def test_a_new_column_on_which_too_few_rows_are_new_to_the_champion_needs_starting_over(
+    house: Retrainer,
+) -> None:
+    """Without a key a row has another side for its new feature."""
     house.write(house.rows[1:])
     table = pd.read_csv(house.project.raw)
     table.insert(0, "visits", range(len(table)))
     table.to_csv(house.project.raw, index=False)
     decision = house.retrain()
-    assert "other features than the champion's (new: visits)" in decision["reason"]
+    first = house.log()[0]["run_id"]
+    count = trained_on(house.project, first).sum()
+    assert decision["action"] == "rejected"
+    assert decision["judgement"]["checks"][0]["passed"]
+    assert "new features: visits" in decision["judgement"]["checks"][0]["sentence"]
     assert decision["judgement"]["checks"][2]["compared"] == {}
-    assert "trained on other columns" in decision["judgement"]["checks"][2]["sentence"]
+    said = decision["judgement"]["checks"][2]["sentence"]
+    assert said.startswith(f"not compared with the champion {first}: it was trained on {count} of")
+    assert said.endswith("; --params promotion.start_over=true judges without the champion")
 
     decision = house.retrain(promotion={"start_over": True})
     assert decision["action"] == "promoted"
-    assert decision["served_before"] == house.log()[0]["run_id"]
+    assert decision["served_before"] == first
     assert "promotion.start_over is set" in decision["reason"]
     # From then on it is compared with, and the one before is not.
     decision = house.retrain(seed=1)
-    first, second = house.log()[0]["run_id"], house.log()[-2]["run_id"]
+    second = house.log()[-2]["run_id"]
     assert list(decision["judgement"]["checks"][2]["compared"]) == [second]
     left_out = [c["run_id"] for c in decision["judgement"]["champions"] if c["not_compared"]]
     assert left_out == [first]
 
 
-def test_another_split_is_rejected(house: Retrainer) -> None:
-    decision = house.retrain(split={"salt": "another"})
-    assert "salt changed since the champion's run" in decision["reason"]
-    assert decision["judgement"]["champions"][0]["metrics"] is None
+def test_after_another_split_the_rows_that_the_champion_was_trained_on_are_left_out(
+    house: Retrainer,
+) -> None:
+    first = house.log()[0]["run_id"]
+    decision = house.retrain(split={"salt": "another", "test_fraction": 0.5})
+    (champion,) = decision["judgement"]["champions"]
+    known = trained_on(house.project, first)
+    assert champion["not_compared"] is None
+    assert champion["left_out_rows"] == known.sum() > 200
+    check = decision["judgement"]["checks"][2]
+    assert list(check["compared"]) == [first]
+    words = f"{known.sum()} of {len(known)} test rows left out, which {first} was trained on"
+    assert words in check["sentence"]
+    # The champion is measured on the others, and so is the difference.
+    predictions = pd.read_csv(
+        house.project.versions("07_model_output/champion_predictions.csv")[-1]
+    )
+    assert (predictions[first].isna() == known).all()
+    matrix = champion["metrics"]["confusion_matrix"]
+    assert sum(matrix.values()) == (~known).sum()
+    candidate = pd.read_csv(
+        house.project.versions("07_model_output/candidate_predictions.csv")[-1]
+    )[CANDIDATE]
+    labels = predictions["label"][~known]
+    difference = roc_auc_score(labels, candidate[~known]) - champion["metrics"]["roc_auc"]
+    assert check["compared"][first]["roc_auc"]["difference"] == pytest.approx(difference)
+    page = house.project.versions("08_reporting/report.html")[-1].read_text()
+    assert f"it is measured on\nthe {(~known).sum()} others" in page
+
+
+def test_a_code_that_becomes_a_blank_moves_no_row_and_hides_none(house: Retrainer) -> None:
+    """An exporter writes nothing where it wrote 0, which conf names as a code for "missing"."""
+    first, sides = house.log()[0]["run_id"], {s: house.project.rows(s) for s in ("train", "test")}
+    table = pd.read_csv(house.project.raw, dtype=str)
+    for name in ("glucose", "blood_pressure", "skin_thickness", "insulin", "bmi"):
+        table[name] = table[name].replace("0", "")
+    table.to_csv(house.project.raw, index=False)
+    decision = house.retrain()
+    for side, rows in sides.items():
+        assert house.project.rows(side).index.tolist() == rows.index.tolist()
+    (champion,) = decision["judgement"]["champions"]
+    assert (champion["run_id"], champion["left_out_rows"]) == (first, 0)
+    assert champion["not_compared"] is None
 
 
 def test_nothing_new_trains_nothing(house: Retrainer) -> None:
@@ -341,7 +402,7 @@ def test_a_kept_champion_that_is_gone_is_left_out_and_named(house: Retrainer) ->
     first.unlink()
     decision = house.retrain(seed=2)
     why = {c["run_id"]: c["not_compared"] for c in decision["judgement"]["champions"]}
-    assert why.pop(first.parent.name) == "its artifact is gone, or not the one that was promoted"
+    assert why.pop(first.parent.name) == "its artifact is gone"
     assert list(why.values()) == [None]
     assert f"not compared with {first.parent.name}: its artifact is gone" in decision["reason"]
     assert len(decision["judgement"]["checks"][2]["compared"]) == 1
@@ -351,8 +412,65 @@ def test_a_champion_whose_decision_is_gone_is_no_free_pass(house: Retrainer) -> 
     house.project.versions("08_reporting/decision.json")[-1].unlink()
     decision = house.retrain(seed=1)
     assert decision["action"] == "rejected"
-    assert "its decision is gone, which says what it was trained on" in decision["reason"]
+    assert "its decision is gone" in decision["reason"]
     assert house.retrain(seed=1, promotion={"start_over": True})["action"] == "promoted"
+
+
+def damage(path: Path, how: str) -> None:
+    if how == "folder":
+        path.unlink()
+        path.mkdir()
+    elif how == "valid_rows: 0":
+        decision = json.loads(path.read_text())
+        decision["judgement"]["data"]["valid_rows"] = 0
+        path.write_text(json.dumps(decision))
+    else:
+        path.write_bytes({"cut": path.read_bytes()[:1000], "{}": b"{}"}[how])
+
+
+@pytest.mark.parametrize(
+    ("output", "how", "why"),
+    [
+        ("08_reporting/decision.json", "{}", "its decision is not readable ("),
+        ("08_reporting/decision.json", "cut", "its decision is not readable ("),
+        ("08_reporting/decision.json", "folder", "its decision is not readable ("),
+        ("08_reporting/decision.json", "valid_rows: 0", "its decision is not readable ("),
+        ("06_models/train_fingerprints.npz", "cut", "its train rows' fingerprints are not rea"),
+        ("06_models/train_fingerprints.npz", "folder", "its train rows' fingerprints are not rea"),
+    ],
+)
+def test_what_is_unreadable_of_the_champion_is_as_good_as_missing(
+    house: Retrainer, output: str, how: str, why: str
+) -> None:
+    served, first = house.served(), house.log()[0]["run_id"]
+    damage(house.project.versions(output)[-1], how)
+    decision = house.retrain(seed=1)
+    assert decision["action"] == "rejected"
+    assert decision["reason"].startswith(f"not compared with the champion {first}: {why}")
+    assert decision["reason"].endswith("promotion.start_over=true judges without the champion")
+    assert house.served() == served
+    assert house.retrain(seed=1, promotion={"start_over": True})["action"] == "promoted"
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        ("08_reporting/decision.json", "its decision is not readable ("),
+        ("06_models/candidate.keras", "its artifact is not readable ("),
+        ("06_models/train_fingerprints.npz", "its train rows' fingerprints are not readable ("),
+    ],
+)
+def test_what_is_unreadable_of_an_older_champion_stops_nothing(
+    house: Retrainer, output: str, why: str
+) -> None:
+    first, second = house.log()[0]["run_id"], house.retrain(seed=1)["run_id"]
+    damage(house.project.versions(output)[0], "folder")
+    decision = house.retrain(seed=2)
+    assert decision["action"] == "promoted"
+    assert list(decision["judgement"]["checks"][2]["compared"]) == [second]
+    assert f"not compared with {first}: {why}" in decision["reason"]
+    # A rollback goes to what is whole.
+    assert house.roll_back()["serves_now"] == second
 
 
 def test_too_many_quarantined_rows_are_rejected_and_shown(house: Retrainer) -> None:

@@ -35,6 +35,7 @@ OUTPUTS = {
     "04_feature/schema.json",
     "06_models/candidate.keras",
     "06_models/history.json",
+    "06_models/train_fingerprints.npz",
     "07_model_output/candidate_predictions.csv",
     "07_model_output/baseline_predictions.csv",
     "07_model_output/permutation_importance.json",

@@ -244,8 +244,8 @@ class Promotion(Parameters):
             candidate is compared with each of them that stands.
         keep_candidates: Newest runs whose outputs are kept, champions' come on top. Decisions are
             kept for good.
-        start_over: Whether to judge without the champions. For other columns or another split, by
-            which the champion may have been trained on rows that are now test rows.
+        start_over: Whether to judge without the champions. For where labels or features mean
+            something else, or the champions were trained on nearly all of the test rows.
     """
 
     confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95

@@ -1,11 +1,11 @@
-"""The candidates' files are read, by run id, and written by nobody here."""
+"""What runs left is read, by run id, and written by nobody here."""
 
 from pathlib import Path
 
 import pytest
-from kedro.io import DatasetError
 
 from tabular_lstm.datasets.candidates import ArtifactDataset, VersionsDataset
+from tabular_lstm.errors import DataError
 from tabular_lstm.serving.artifact import Artifact
 from tests.helpers.errors import raises_data_error
 
@@ -32,17 +32,28 @@ def test_versions_by_run_id_oldest_first(tmp_path: Path) -> None:
         artifacts.save("anything")
 
 
-def test_a_version_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
-    """A damaged decision of long ago disturbs only who needs it."""
+def test_a_version_is_read_when_it_is_asked_for_and_an_unreadable_one_says_so(
+    tmp_path: Path,
+) -> None:
+    """A damaged decision of long ago disturbs only who needs it, whatever the damage."""
     config = {"type": "json.JSONDataset", "filepath": str(tmp_path / "decision.json")}
-    for run, content in (("a", "{"), ("b", "[]")):
-        path = tmp_path / "decision.json" / run / "decision.json"
+    paths = {run: tmp_path / "decision.json" / run / "decision.json" for run in "abcde"}
+    for path in paths.values():
         path.parent.mkdir(parents=True)
-        path.write_text(content)
+    paths["a"].write_text("{")
+    paths["b"].write_text("[]")
+    paths["c"].mkdir()
+    paths["d"].write_bytes(b"\xff")
+    paths["e"].write_text("[" * 100_000)
     versions = VersionsDataset(config).load()
     assert versions["b"]() == []
-    with pytest.raises(DatasetError):
-        versions["a"]()
+    for run in "acde":
+        with pytest.raises(DataError):
+            versions[run]()
+    versions = VersionsDataset(config).load()
+    paths["b"].unlink()
+    with pytest.raises(DataError, match="decision"):
+        versions["b"]()
 
 
 def test_no_versions_yet(tmp_path: Path) -> None:

@@ -204,3 +204,29 @@ def test_comparisons_come_back_from_json_as_they_were() -> None:
     assert back.model_dump_json() == compared.model_dump_json()
     assert np.isnan([back.roc_auc.at_worst, back.log_loss.detectable]).all()
     assert (back.roc_auc.difference, back.roc_auc.at_best) == (0.1 + 0.2, -1 / 3)
+
+
+def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others() -> None:
+    labels, p = rows(400)
+    counts = np.arange(400) % 4 > 0
+    evaluation = Evaluation(bootstrap_resamples=200)
+    champion = np.where(counts, blurred(p, 0.3), np.nan)
+    judged = judge(labels, resamples=200, candidate=p, floor=blurred(p, 0.9))
+    with_part = judged.with_part("candidate", "champion", champion, 0.4, counts, evaluation)
+
+    alone = Judged(labels[counts]).with_models(
+        {"candidate": p[counts], "champion": champion[counts]},
+        {"candidate": 0.5, "champion": 0.4},
+        evaluation,
+    )
+    expected = alone.compare("candidate", "champion", 0.95)
+    assert with_part.compare("candidate", "champion", 0.95) == expected
+    assert with_part.metrics["champion"] == alone.metrics["champion"]
+    assert (with_part.rows("champion"), with_part.rows("candidate")) == (300, 400)
+    assert with_part.without_probability["champion"] == 0
+    # The others stay as they were.
+    assert with_part.metrics["candidate"] == judged.metrics["candidate"]
+    for other in (judged, with_part):
+        assert other.compare("candidate", "floor", 0.95) == judged.compare(
+            "candidate", "floor", 0.95
+        )

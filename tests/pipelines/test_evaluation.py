@@ -13,7 +13,7 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import FIGURES
-from tabular_lstm.parameters import Evaluation, Network
+from tabular_lstm.parameters import Columns, Evaluation, Network
 from tabular_lstm.pipelines.evaluation.nodes import (
     assemble_metrics,
     choose_evaluated_rows,
@@ -22,6 +22,7 @@ from tabular_lstm.pipelines.evaluation.nodes import (
     measure_importance,
     predict_with_candidate,
 )
+from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.schema import fingerprint
 from tabular_lstm.rows.summary import DataSummary
 from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of
@@ -43,7 +44,10 @@ SUMMARY = DataSummary(
     split={},
 )
 THRESHOLDS = dict(zip(BASELINES, (0.5, 0.4, 0.6), strict=True))
+COLUMNS = Columns(label="state", positive_class="sick", negative_class="well")
 HISTORY = {"loss": [0.7, 0.6, 0.65], "best_epoch": 2, "decision_threshold": 0.45}
+
+Rows = tuple[np.ndarray, pd.Series]
 
 
 def candidate_of(weights: list[float]) -> keras.Model:
@@ -62,10 +66,33 @@ def candidate_of(weights: list[float]) -> keras.Model:
 # Which rows judge
 
 
+def chosen(
+    train: Rows, test: Rows, trained: Rows | None = None, keys: tuple[str, str] | None = None
+) -> tuple[np.ndarray, pd.Series, str]:
+    """Choose among rows, for a candidate that was trained on these; `keys` begin with a side's."""
+    sequences, labels = trained or train
+    columns = COLUMNS if keys is None else COLUMNS.model_copy(update={"key": "id"})
+
+    def keyed(rows: Rows, first: str) -> pd.Series:
+        places = [f"{first}{place}" for place in range(len(rows[1]))]
+        return pd.Series(places, rows[1].index, dtype="str", name="id")
+
+    beside, test_rows = None, pd.DataFrame(index=test[1].index)
+    if keys is not None:
+        beside, test_rows = keyed((sequences, labels), keys[0]), keyed(test, keys[1]).to_frame()
+    return choose_evaluated_rows(
+        *train,
+        *test,
+        test_rows,
+        {"trained_on": fingerprint(sequences, labels.to_numpy())},
+        Fingerprints.of_rows(sequences, beside),
+        columns,
+    )
+
+
 def test_test_rows_judge_where_there_are_any() -> None:
-    train, train_labels = rows_of(9)
     test, test_labels = rows_of(6, seed=1)
-    sequences, labels, side = choose_evaluated_rows(train, train_labels, test, test_labels)
+    sequences, labels, side = chosen(rows_of(9), (test, test_labels))
     assert side == "test"
     np.testing.assert_array_equal(sequences, test)
     pd.testing.assert_series_equal(labels, test_labels)
@@ -75,7 +102,7 @@ def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     train, train_labels = rows_of(9)
-    sequences, labels, side = choose_evaluated_rows(train, train_labels, *rows_of(0))
+    sequences, labels, side = chosen((train, train_labels), rows_of(0))
     assert side == "train"
     np.testing.assert_array_equal(sequences, train)
     pd.testing.assert_series_equal(labels, train_labels)
@@ -86,7 +113,6 @@ def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
 @pytest.mark.parametrize("change", ["fewer rows", "other labels", "other slots", "other steps"])
 def test_a_candidate_of_other_train_rows_is_not_judged(change: str) -> None:
     train, labels = rows_of(9)
-    history = {"trained_on": fingerprint(train, labels.to_numpy())}
     now = {
         "fewer rows": (train[1:], labels.iloc[1:]),
         "other labels": (train, 1 - labels),
@@ -94,7 +120,20 @@ def test_a_candidate_of_other_train_rows_is_not_judged(change: str) -> None:
         "other steps": (train.reshape(len(train), 1, -1), labels),
     }
     with pytest.raises(DataError, match="trained on other rows"):
-        predict_with_candidate(None, history, *now[change], *rows_of(6, seed=1))
+        chosen(now[change], rows_of(6, seed=1), trained=(train, labels))
+
+
+def test_no_row_that_the_candidate_was_trained_on_judges() -> None:
+    """Which a row's side rules out; here the sides are forged."""
+    train, (test, labels) = rows_of(9), rows_of(6, seed=1)
+    test[2], test[4] = train[0][7], train[0][0]
+    known = f"rows {labels.index[2]}, {labels.index[4]}: the newest candidate was trained on"
+    with pytest.raises(DataError, match=f"Test {known} rows of the same features"):
+        chosen(train, (test, labels))
+    # With keys, rows may look alike.
+    assert chosen(train, (test, labels), keys=("A", "B"))[2] == "test"
+    with pytest.raises(DataError, match="trained on rows of the same id; expected"):
+        chosen(train, rows_of(6, seed=1), keys=("A", "A"))
 
 
 # Predictions
@@ -102,10 +141,7 @@ def test_a_candidate_of_other_train_rows_is_not_judged(change: str) -> None:
 
 def test_candidate_predictions_name_each_row() -> None:
     sequences, labels = rows_of(12)
-    history = {"trained_on": fingerprint(sequences, labels.to_numpy())}
-    predictions = predict_with_candidate(
-        candidate_of([0, 0, 3, 0]), history, sequences, labels, sequences, labels
-    )
+    predictions = predict_with_candidate(candidate_of([0, 0, 3, 0]), sequences, labels)
     assert list(predictions) == ["row", "label", "candidate"]
     assert list(predictions["row"]) == list(labels.index)
     assert list(predictions["label"]) == list(labels)

@@ -16,7 +16,11 @@ from tabular_lstm.pipelines.reshaping.nodes import (
     reshape,
     split_features_from_label,
 )
-from tabular_lstm.pipelines.training.nodes import build_network, train_network
+from tabular_lstm.pipelines.training.nodes import (
+    build_network,
+    fingerprint_train_rows,
+    train_network,
+)
 from tabular_lstm.rows.schema import fingerprint
 from tests.helpers.project import TINY
 
@@ -111,3 +115,18 @@ def test_a_training_that_diverges_asks_for_a_lower_learning_rate() -> None:
     training = TRAINING.model_copy(update={"learning_rate": 1e38, "epochs": 5})
     with pytest.raises(DataError, match=r"Lower training.learning_rate = 1e\+38"):
         trained(train_rows().fillna({"b": 0.0, "c": "red"}), NETWORK, training)
+
+
+def test_each_row_that_is_trained_on_leaves_its_fingerprint() -> None:
+    rows = train_rows().assign(id=[f"P{place}" for place in range(60)])
+    columns = COLUMNS.model_copy(update={"key": "id"})
+    schema = learn_schema(rows, columns, Reshaping())
+    sequences = reshape(rows, schema)
+    kept = fingerprint_train_rows(sequences, rows, columns)
+    assert kept.hold(sequences).all()
+    assert kept.hold(sequences[:0], rows["id"]).all()
+    assert not kept.hold(sequences + 1).any()
+    assert fingerprint_train_rows(sequences, rows, COLUMNS).key is None
+    for other in (rows.drop(columns="id"), rows.assign(id=1.5)):
+        with pytest.raises(DataError, match=r"do not have column 'id' as their key.*kedro run"):
+            fingerprint_train_rows(sequences, other, columns)

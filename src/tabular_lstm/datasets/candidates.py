@@ -1,10 +1,11 @@
-"""The candidates' files in the catalog: that of this run, and those of all runs by run id."""
+"""What runs left: the candidate's file of this run, and the versions of any entry by run id."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kedro.io import AbstractDataset, AbstractVersionedDataset, Version
+from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.serving.artifact import Artifact
@@ -40,9 +41,18 @@ class VersionsDataset(AbstractDataset[None, dict[str, Callable[[], Any]]]):
         self.metadata = metadata
 
     def load(self) -> dict[str, Callable[[], Any]]:
-        """List the versions, oldest first."""
+        """List the versions, oldest first.
+
+        Each function raises a DataError where its version cannot be read, for whatever reason.
+        """
         runs = self._entry().list_versions(full_path=False)
-        return {run: self._entry(run).load for run in sorted(runs)}
+        return {run: partial(self._read, run) for run in sorted(runs)}
+
+    def _read(self, run: str) -> Any:
+        try:
+            return self._entry(run).load()
+        except DatasetError as error:
+            raise DataError(str(error.__cause__ or error)) from error
 
     def save(self, data: None) -> None:
         """Refuse: the versions are another entry's."""

@@ -1,6 +1,8 @@
 """Data types: what the gate knows of a champion, and the result of each of its checks."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.comparison import Comparison
@@ -14,13 +16,15 @@ class Champion(Frozen):
     Attributes:
         data: What it was trained and judged on; None where its decision is gone.
         not_compared: Why the candidate is not compared with it; None where it is.
-        metrics: On the test rows of this run; None where it is not compared.
+        left_out_rows: Test rows of this run that it was trained on, so that they do not count.
+        metrics: On the other test rows of this run; None where it is not compared.
     """
 
     run_id: str
     sha256: str
     data: DataSummary | None = None
     not_compared: str | None = None
+    left_out_rows: Annotated[int, Field(ge=0)] = 0
     metrics: Metrics | None = None
 
 

@@ -60,6 +60,8 @@ class Judged:
         without_probability: How many such rows there are.
         metrics: On the rows, with 95 % intervals.
         resampled: On resamples of the rows, the same resamples for all models.
+        parts: For a model for which not all rows count, what it and the others say of those that
+            do.
     """
 
     labels: np.ndarray
@@ -67,6 +69,7 @@ class Judged:
     without_probability: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, Metrics] = field(default_factory=dict)
     resampled: dict[str, Resampled] = field(default_factory=dict)
+    parts: dict[str, "Judged"] = field(default_factory=dict)
 
     def with_models(
         self,
@@ -97,10 +100,49 @@ class Judged:
             resampled=self.resampled | resampled,
         )
 
+    def with_part(
+        self,
+        beside: str,
+        name: str,
+        probabilities: np.ndarray,
+        threshold: float,
+        counts: np.ndarray,
+        evaluation: Evaluation,
+    ) -> Self:
+        """Measure one more model, and another `beside` it, on the rows that `counts` says.
+
+        Args:
+            beside: The model that is to be compared with it.
+            name: Of the model that is added.
+            probabilities: Its own, (rows,); of those that do not count it need give none.
+            threshold: Its decision threshold.
+            counts: Which rows count, (rows,).
+            evaluation: See `with_models`.
+        """
+        part = Judged(self.labels[counts]).with_models(
+            {beside: self.probabilities[beside][counts], name: probabilities[counts]},
+            {beside: self.metrics[beside].decision_threshold, name: threshold},
+            evaluation,
+        )
+        return replace(
+            self,
+            metrics=self.metrics | {name: part.metrics[name]},
+            without_probability=self.without_probability | {name: part.without_probability[name]},
+            parts=self.parts | {name: part},
+        )
+
+    def rows(self, name: str) -> int:
+        """Count the rows that count for a model."""
+        return len(self.parts.get(name, self).labels)
+
     def minus(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:
-        """Give a metric's difference, the one - the other, on the rows and on each resample."""
-        point = getattr(self.metrics[one], metric) - getattr(self.metrics[other], metric)
-        return point, self.resampled[one][metric] - self.resampled[other][metric]
+        """Give a metric's difference, the one - the other, on the rows and on each resample.
+
+        Both on the rows that count for the other.
+        """
+        judged = self.parts.get(other, self)
+        point = getattr(judged.metrics[one], metric) - getattr(judged.metrics[other], metric)
+        return point, judged.resampled[one][metric] - judged.resampled[other][metric]
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:
         """Compare one model with another; `confidence` is one-sided, of each bound."""

@@ -24,8 +24,6 @@ from tabular_lstm.rows.summary import DataSummary
 NONE = Tolerance(log_loss=0, roc_auc=0)
 GOLDEN_TOLERANCE = 1e-6
 START_OVER = "--params promotion.start_over=true judges without the champion"
-# What a label means, whichever side its row is on.
-CLASSES = {"label", "positive_class", "negative_class"}
 
 
 def check_data(
@@ -49,34 +47,31 @@ def check_data(
             "validation.max_quarantined_fraction",
         )
     ]
-    other = ""
     if before is not None:
         facts += _beside_champion(now, before, promotion)
-        other = _other_rows(now, before)
     faults = [f"{fact} ({expected})" for fact, expected, _ in facts if expected]
     limits = " and ".join(parameter for _, expected, parameter in facts if expected)
-    ways = [f"widen {limits}"] if limits else []
-    if other:
-        faults.append(other)
-        ways.append(START_OVER)
     sentence = ", ".join(fact for fact, _, _ in facts)
     if faults:
         sentence = (
-            f"the data are not as expected: {'; '.join(faults)}. If that is meant, "
-            f"{'; '.join(ways)}"
+            f"the data are not as expected: {'; '.join(faults)}. If that is meant, widen {limits}"
         )
-    elif before is not None:
-        sentence += ", the same features"
     return DataCheck(passed=not faults, sentence=sentence, quarantined_fraction=share)
 
 
 def _beside_champion(
     now: DataSummary, before: DataSummary, promotion: Promotion
 ) -> list[tuple[str, str, str]]:
-    """Give the facts about rows and labels beside the champion's."""
+    """Give the facts about rows, labels and features beside the champion's."""
     ratio, (low, high) = now.valid_rows / before.valid_rows, promotion.row_ratio
     change, limit = abs(now.label_share - before.label_share), promotion.max_label_share_change
     now_share, its_share = _percent(now.label_share), _percent(before.label_share)
+    new, gone = {*now.features} - {*before.features}, {*before.features} - {*now.features}
+    features = [
+        f"{kind} features: {', '.join(sorted(names))}"
+        for kind, names in (("new", new), ("lost", gone))
+        if names
+    ]
     return [
         (
             f"{now.valid_rows} valid rows, {ratio:.2f} times the champion's {before.valid_rows}",
@@ -88,24 +83,9 @@ def _beside_champion(
             "" if change <= limit else f"expected at most {100 * limit:g} points of difference",
             "promotion.max_label_share_change",
         ),
+        # Whether the champion can do without is said where it is compared with.
+        ("; ".join(features) or "the same features", "", ""),
     ]
-
-
-def _other_rows(now: DataSummary, before: DataSummary) -> str:
-    """Say why the champion cannot score these test rows, or may have been trained on them."""
-    features, old_features = {*now.features}, {*before.features}
-    kinds = {"new": sorted(features - old_features), "gone": sorted(old_features - features)}
-    listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names)
-    if listed:
-        return f"other features than the champion's ({listed})"
-    names = {*now.split, *before.split}
-    changed = sorted(n for n in names if now.split.get(n) != before.split.get(n))
-    why = (
-        "whose labels do not mean the same"
-        if {*changed} <= CLASSES
-        else "which may have been trained on rows that are now test rows"
-    )
-    return f"{', '.join(changed)} changed since the champion's run, {why}" if changed else ""
 
 
 def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
@@ -158,34 +138,47 @@ def check_champions(
         for champion in champions
         if champion.not_compared is None
     }
+    # From which the candidate is furthest behind: not all need be judged on the same rows.
     best = {
-        metric: min(compared, key=lambda run: sign * getattr(judged.metrics[run], metric))
+        metric: max(compared, key=lambda run: sign * compared[run].by_metric()[metric].difference)
         for metric, sign in WORSE.items()
         if compared
     }
     # Each model that the candidate must not lose to, and the differences from it that count.
     rivals = [
-        (f"the best of the kept champions, {run},", {metric: compared[run].by_metric()[metric]})
+        (run, f"best of the kept champions, {run},", {metric: compared[run].by_metric()[metric]})
         for metric, run in best.items()
         if run != serving
     ]
     faults, facts = [], ["there was no champion to compare with"]
     if serving in compared:
         differences = compared[serving].by_metric()
-        rivals.insert(0, (f"the champion {serving}", differences))
+        rivals.insert(0, (serving, f"champion {serving}", differences))
         facts = [f"not worse than the champion {serving} ({_said(differences)})"]
         facts += [f"not compared with {run}: {why}" for run, why in not_compared.items()]
     elif serving:
         facts = [f"not compared with the champion {serving}: {not_compared[serving]}"]
         faults = [] if promotion.start_over else [f"{facts[0]}; {START_OVER}"]
-    lost = [(rival, beyond) for rival, d in rivals if (beyond := not_within(tolerance, d))]
-    faults += [_loss(beyond, tolerance, rival, len(judged.labels)) for rival, beyond in lost]
+    lost = [
+        (run, words, beyond)
+        for run, words, differences in rivals
+        if (beyond := not_within(tolerance, differences))
+    ]
+    faults += [
+        _loss(beyond, tolerance, f"the {words}", judged.rows(run)) for run, words, beyond in lost
+    ]
+    left_out = [
+        f"{c.left_out_rows} of {len(judged.labels)} test rows left out, which {c.run_id} was "
+        "trained on"
+        for c in champions
+        if c.run_id in compared and c.left_out_rows
+    ]
     return ChampionCheck(
         passed=not faults,
-        sentence="; ".join(faults or facts),
+        sentence="; ".join([*(faults or facts), *left_out]),
         compared=compared,
         best=best,
-        seen_worse=any(not_within(tolerance, beyond, "difference") for _, beyond in lost),
+        seen_worse=any(not_within(tolerance, beyond, "difference") for _, _, beyond in lost),
     )
 
 

@@ -2,14 +2,17 @@
 
 import hashlib
 from pathlib import PurePath
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns, Split
 
+NotNegative = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 
 
@@ -44,16 +47,16 @@ class DataSummary(Frozen):
         split: All that decides which side a row is on and what its label means.
     """
 
-    rows: int
-    train_rows: int
-    test_rows: int
-    quarantined_rows: int
-    superseded_rows: int
+    rows: Positive
+    train_rows: NotNegative
+    test_rows: NotNegative
+    quarantined_rows: NotNegative
+    superseded_rows: NotNegative
     sha256: str
     file: str
-    valid_rows: int
+    valid_rows: Positive
     features: list[str]
-    label_share: float
+    label_share: Annotated[float, Field(ge=0, le=1)]
     test_rows_sha256: str
     split: dict[str, Any]
 

@@ -16,7 +16,8 @@ logger = logging.getLogger(__name__)
 
 SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
 # What no pipeline makes: read from outside, found by looking, or given by the hooks.
-GIVEN = {"raw_rows", "artifacts", "past_promotions", "past_decisions", "run_id", "provenance"}
+PAST = {"artifacts", "past_promotions", "past_decisions", "past_fingerprints"}
+GIVEN = {"raw_rows", *PAST, "run_id", "provenance"}
 
 
 class NothingNewError(Exception):

@@ -35,18 +35,33 @@ class Artifact:
 
         return load_network(self.content, self.file)
 
-    def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give valid rows their probabilities, (rows,), by the schema inside the network.
+    def sequences(self, rows: pd.DataFrame) -> np.ndarray:
+        """Lay valid rows out by the schema inside the network.
 
         The rows were checked against today's bounds, which may be wider than the schema's.
 
         Raises:
             DataError: See `network`, and `tabular_lstm.rows.sequences.to_sequences`.
         """
+        return to_sequences(rows, self.network.schema.model_copy(update={"bounds": {}}))
+
+    def score(self, sequences: np.ndarray) -> np.ndarray:
+        """Give sequences their probabilities, (rows,).
+
+        Raises:
+            DataError: See `network`.
+        """
         from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
-        schema = self.network.schema.model_copy(update={"bounds": {}})
-        return predict(self.network, to_sequences(rows, schema))
+        return predict(self.network, sequences)
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give valid rows their probabilities, (rows,), by the schema inside the network.
+
+        Raises:
+            DataError: See `sequences`.
+        """
+        return self.score(self.sequences(rows))
 
     def as_decided(self, expected: str | None) -> "Artifact":
         """Give the artifact back where its hash is the one that the promotion log names.

@@ -14,20 +14,22 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.choose_evaluated_rows,
-                inputs=["train_sequences", "train_labels", "test_sequences", "test_labels"],
+                inputs=[
+                    "train_sequences",
+                    "train_labels",
+                    "test_sequences",
+                    "test_labels",
+                    "test_rows",
+                    "history",
+                    "train_fingerprints",
+                    "params:columns",
+                ],
                 outputs=["evaluated_sequences", "evaluated_labels", "evaluated_on"],
                 name="choose_evaluated_rows",
             ),
             Node(
                 nodes.predict_with_candidate,
-                inputs=[
-                    "candidate@network",
-                    "history",
-                    "train_sequences",
-                    "train_labels",
-                    "evaluated_sequences",
-                    "evaluated_labels",
-                ],
+                inputs=["candidate@network", "evaluated_sequences", "evaluated_labels"],
                 outputs="candidate_predictions",
                 name="predict_with_candidate",
             ),

@@ -1,13 +1,12 @@
 """Judge the candidate against the champions, decide, and promote."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from tabular_lstm.errors import DataError
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
@@ -23,11 +22,19 @@ from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
+from tabular_lstm.serving.kept_champions import (
+    NotComparedError,
+    Scored,
+    Versions,
+    judged_by,
+    promoted_artifact,
+    read,
+    refuse_few_rows,
+    score,
+)
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of, looks, promoted, standing
 
 GOLDEN_ROWS = 32
-
-Versions = dict[str, Callable[[], Any]]
 
 
 def choose_golden_rows(
@@ -61,17 +68,18 @@ def predict_with_champions(
     artifacts: Versions,
     past_promotions: list[LogEntry],
     past_decisions: Versions,
+    past_fingerprints: Versions,
+    train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
-    data_summary: DataSummary,
     columns: Columns,
     promotion: Promotion,
-) -> tuple[pd.DataFrame, list[Champion], dict[str, float]]:
+) -> tuple[pd.DataFrame, list[Champion], dict[str, Scored]]:
     """Let the champions that stand score the same test rows, the one that serves first.
 
     Returns:
-        `row`, `label` and a column of probabilities for each champion, named by its run id; the
-        champions, each with the reason if it was left out; and the decision threshold of each
-        that was not.
+        `row`, `label` and a column of probabilities for each champion, named by its run id and
+        empty for the rows that it was trained on; the champions, each with the reason if it is not
+        compared with; and what those say that are.
 
     Raises:
         DataError: The champion that serves cannot be loaded.
@@ -79,64 +87,58 @@ def predict_with_champions(
     labels = test_rows[columns.label].rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
     champions: list[Champion] = []
-    thresholds = {}
+    scores: dict[str, Scored] = {}
+    known = promoted(past_promotions)
     for run in standing(past_promotions)[: promotion.keep_champions]:
-        decision: Decision | None = past_decisions[run]() if run in past_decisions else None
-        champion = Champion(
-            run_id=run,
-            sha256=str(promoted(past_promotions)[run].sha256),
-            data=decision.judgement.data if decision and decision.judgement else None,
-        )
-        why, artifact = _comparable(champion, artifacts, data_summary, promotion, not champions)
-        champions.append(champion.model_copy(update={"not_compared": why}))
-        if artifact is not None:
-            predictions[run] = artifact.predict(test_rows)
-            thresholds[run] = artifact.network.threshold
-    return predictions, champions, thresholds
-
-
-def _comparable(
-    champion: Champion,
-    artifacts: Versions,
-    data: DataSummary,
-    promotion: Promotion,
-    serves: bool,
-) -> tuple[str | None, Artifact | None]:
-    """Load a champion that can be compared with fairly, or say why there is none."""
-    run, before = champion.run_id, champion.data
-    if promotion.start_over:
-        return "promotion.start_over is set", None
-    if before is None:
-        return "its decision is gone, which says what it was trained on", None
-    if {*before.features} != {*data.features} or before.split != data.split:
-        return "it was trained on other columns, or with another split", None
-    artifact = artifacts[run]() if run in artifacts else None
-    if artifact is None or artifact.sha256 != champion.sha256:
-        return "its artifact is gone, or not the one that was promoted", None
-    try:
-        artifact.network  # noqa: B018
-    except DataError as error:
-        if serves:
-            raise
-        return f"it cannot be loaded: {error}", None
-    return None, artifact
+        champion = Champion(run_id=run, sha256=str(known[run].sha256))
+        try:
+            champion = champion.model_copy(update={"data": judged_by(past_decisions, run).data})
+            if promotion.start_over:
+                raise NotComparedError("promotion.start_over is set")
+            artifact = promoted_artifact(artifacts, run, champion.sha256, serves=not champions)
+            fingerprints = read(past_fingerprints, run, "train rows' fingerprints are")
+            scored = score(artifact, fingerprints, train_rows, test_rows, columns)
+            left_out = int(scored.trained_on.sum())
+            champion = champion.model_copy(update={"left_out_rows": left_out})
+            refuse_few_rows(scored, labels.to_numpy())
+        except NotComparedError as why:
+            champion = champion.model_copy(update={"not_compared": str(why)})
+        else:
+            predictions[run] = np.where(scored.trained_on, np.nan, scored.probabilities)
+            scores[run] = scored
+        champions.append(champion)
+    return predictions, champions, scores
 
 
 def judge_champions(
-    judged: Judged,
-    champion_predictions: pd.DataFrame,
-    champion_thresholds: dict[str, float],
-    evaluation: Evaluation,
+    judged: Judged, champion_scores: dict[str, Scored], evaluation: Evaluation
 ) -> Judged:
     """Measure the champions on the same resamples of the rows as candidate and baselines.
+
+    A champion that was trained on some of the rows is measured, and the candidate beside it, on the
+    others.
 
     Returns:
         What was judged before, and each champion that can be compared with, by run id.
     """
-    if not champion_thresholds:
-        return judged
-    probabilities = {run: champion_predictions[run].to_numpy() for run in champion_thresholds}
-    return judged.with_models(probabilities, champion_thresholds, evaluation)
+    new = {run: scored for run, scored in champion_scores.items() if not scored.trained_on.any()}
+    if new:
+        judged = judged.with_models(
+            {run: scored.probabilities for run, scored in new.items()},
+            {run: scored.threshold for run, scored in new.items()},
+            evaluation,
+        )
+    for run, scored in champion_scores.items():
+        if run not in new:
+            judged = judged.with_part(
+                CANDIDATE,
+                run,
+                scored.probabilities,
+                scored.threshold,
+                ~scored.trained_on,
+                evaluation,
+            )
+    return judged
 
 
 def decide(

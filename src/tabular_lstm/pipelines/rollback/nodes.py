@@ -25,11 +25,7 @@ def choose_champion(
             one that was promoted. Lists the runs that can be restored.
     """
     known, now = promoted(past_promotions), champion_of(past_promotions)
-    whole = [
-        run
-        for run, entry in known.items()
-        if run in artifacts and artifacts[run]().sha256 == entry.sha256
-    ]
+    whole = [run for run, entry in known.items() if _is_whole(artifacts, run, entry)]
     listed = f"Champions that can be restored: {', '.join(whole) or 'none'}."
     before = standing(past_promotions)[1:2]
     if rollback.run_id is None and not before:
@@ -58,6 +54,14 @@ def choose_champion(
         sha256=known[run].sha256,
         judgement=None,
     )
+
+
+def _is_whole(artifacts: Artifacts, run: str, entry: LogEntry) -> bool:
+    """Tell whether the artifact that was promoted is still there and readable."""
+    try:
+        return run in artifacts and artifacts[run]().sha256 == entry.sha256
+    except DataError:
+        return False
 
 
 def restore(promotions: list[LogEntry], artifacts: Artifacts) -> Artifact:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.parameters import Network, Training
+from tabular_lstm.parameters import Columns, Network, Training
+from tabular_lstm.rows.fingerprints import Fingerprints, keys_of
 from tabular_lstm.rows.schema import Schema, fingerprint
 
 # TensorFlow takes seconds to import. The functions below do it, not this module: Kedro imports
@@ -53,3 +54,14 @@ def train_network(
         raise DataError(f"Training failed: expected a finite loss, got {history['loss']}. {hint}")
     trained_on = fingerprint(train_sequences, train_labels.to_numpy())
     return candidate, {**history, "trained_on": trained_on}
+
+
+def fingerprint_train_rows(
+    train_sequences: np.ndarray, train_rows: pd.DataFrame, columns: Columns
+) -> Fingerprints:
+    """Take the fingerprints by which the rows that the candidate was trained on are known again.
+
+    Raises:
+        DataError: The rows were split by another key.
+    """
+    return Fingerprints.of_rows(train_sequences, keys_of(train_rows, columns.key))

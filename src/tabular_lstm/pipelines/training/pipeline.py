@@ -1,8 +1,12 @@
-"""Wiring: schema → network; network and train sequences → candidate and history."""
+"""Wiring: schema → network; train rows → candidate, history, fingerprints."""
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.pipelines.training.nodes import build_network, train_network
+from tabular_lstm.pipelines.training.nodes import (
+    build_network,
+    fingerprint_train_rows,
+    train_network,
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -20,6 +24,12 @@ def create_pipeline() -> Pipeline:
                 inputs=["network", "train_sequences", "train_labels", "params:training"],
                 outputs=["candidate@network", "history"],
                 name="train_network",
+            ),
+            Node(
+                fingerprint_train_rows,
+                inputs=["train_sequences", "train_rows", "params:columns"],
+                outputs="train_fingerprints",
+                name="fingerprint_train_rows",
             ),
         ],
         namespace="training",

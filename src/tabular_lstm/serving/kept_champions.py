@@ -1,0 +1,156 @@
+"""The kept champions: what is left of each, and whether a candidate is fairly compared with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.decision import Decision, Judgement
+
+# By run id, functions that read what the run left; they raise a DataError where it is unreadable.
+Versions = dict[str, Callable[[], Any]]
+# Rows of each class that are new to a champion, with which it can be compared.
+LEAST_ROWS = 20
+# What a label means, whichever side its row is on.
+CLASSES = ("label", "positive_class", "negative_class")
+
+
+class NotComparedError(Exception):
+    """Why a candidate is not compared with a champion, in words."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a champion says of the test rows.
+
+    Attributes:
+        probabilities: (rows,).
+        threshold: Its decision threshold.
+        trained_on: Which of the rows it was trained on, (rows,): they say nothing of it.
+    """
+
+    probabilities: np.ndarray
+    threshold: float
+    trained_on: np.ndarray
+
+
+def read(versions: Versions, run: str, what: str) -> Any:
+    """Read what a run left.
+
+    Raises:
+        NotComparedError: It is gone or unreadable, which comes to the same.
+    """
+    if run not in versions:
+        raise NotComparedError(f"its {what} gone")
+    try:
+        return versions[run]()
+    except DataError as error:
+        raise NotComparedError(f"its {what} not readable ({error})") from error
+
+
+def judged_by(decisions: Versions, run: str) -> Judgement:
+    """Read by what a champion was judged.
+
+    Raises:
+        NotComparedError: Its decision is gone, unreadable or none that judged.
+    """
+    decision: Decision = read(decisions, run, "decision is")
+    if decision.judgement is None:
+        raise NotComparedError("its decision is not the one by which it was promoted")
+    return decision.judgement
+
+
+def promoted_artifact(artifacts: Versions, run: str, sha256: str, serves: bool) -> Artifact:
+    """Load the artifact that was promoted.
+
+    Raises:
+        NotComparedError: It is gone, unreadable or another one, or it cannot be loaded.
+        DataError: It serves and cannot be loaded.
+    """
+    artifact: Artifact = read(artifacts, run, "artifact is")
+    if artifact.sha256 != sha256:
+        raise NotComparedError("its artifact is not the one that was promoted")
+    try:
+        artifact.network  # noqa: B018
+    except DataError as error:
+        if serves:
+            raise
+        raise NotComparedError(f"it cannot be loaded: {error}") from error
+    return artifact
+
+
+def score(
+    artifact: Artifact,
+    fingerprints: Fingerprints,
+    train_rows: pd.DataFrame,
+    test_rows: pd.DataFrame,
+    columns: Columns,
+) -> Scored:
+    """Let a champion score the test rows, and find those that it was trained on.
+
+    Rows are laid out by the champion's own schema: whatever changed since, it is given what it was
+    given then. A row was trained on if its key was or, without the same key, its features. With the
+    same key, rows of other keys may look alike, and candidate and champion were both trained on
+    such; where the champion alone was, as after new keys were given out, it counts as trained on.
+
+    Raises:
+        NotComparedError: The champion cannot read these rows as it did then.
+    """
+    schema, keys = artifact.network.schema, keys_of(test_rows, columns.key)
+    _refuse_other_meaning(schema, test_rows, columns)
+    try:
+        sequences = artifact.sequences(test_rows)
+        trained_on = fingerprints.hold(sequences)
+        if keys is not None and keys.name == fingerprints.key:
+            if trained_on.any():
+                by_both = of_sequences(artifact.sequences(train_rows))
+                trained_on &= ~np.isin(of_sequences(sequences), by_both)
+            trained_on |= fingerprints.hold(sequences, keys)
+    except DataError as error:
+        raise NotComparedError(f"it cannot read the rows: {error}") from error
+    return Scored(artifact.score(sequences), artifact.network.threshold, trained_on)
+
+
+def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) -> None:
+    """Stop where labels or features do not mean what they meant to the champion.
+
+    Raises:
+        NotComparedError: Names what changed.
+    """
+    for name in CLASSES:
+        if getattr(schema, name) != getattr(columns, name):
+            raise NotComparedError(
+                f"{name} was {getattr(schema, name)!r} for it and is {getattr(columns, name)!r}"
+            )
+    if gone := [name for name in schema.features if name not in rows]:
+        raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
+    for name, categories in schema.categories.items():
+        codes = {str(code) for code in columns.missing.get(name, [])}
+        if name not in columns.categorical or not codes.isdisjoint(categories):
+            raise NotComparedError(
+                f"'{name}' had categories for it that are read as something else now: its train "
+                "rows would not be known again"
+            )
+
+
+def refuse_few_rows(scored: Scored, labels: np.ndarray) -> None:
+    """Stop where too few of the test rows are new to a champion.
+
+    Raises:
+        NotComparedError: Counts them.
+    """
+    left = labels[~scored.trained_on]
+    positive = int(left.sum())
+    if scored.trained_on.any() and min(positive, len(left) - positive) < LEAST_ROWS:
+        raise NotComparedError(
+            f"it was trained on {scored.trained_on.sum()} of the {len(labels)} test rows, and of "
+            f"the {len(left)} others {positive} are positive; expected at least {LEAST_ROWS} of "
+            "each class"
+        )
