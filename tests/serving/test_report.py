@@ -263,7 +263,10 @@ def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -
     changed = section(shown, "What changed in the data since the champion")
     now, before = judgement["data"], judgement["champions"][0]["data"]
     valid = now["valid_rows"]
-    assert f"Rows in the file 768 768 the same Quarantined rows {QUARANTINED} 0 +{QUARANTINED}" in changed
+    assert (
+        f"Rows in the file 768 768 the same Quarantined rows {QUARANTINED} 0 +{QUARANTINED}"
+        in changed
+    )
     assert f"Valid rows {valid} 768 {valid - 768}" in changed
     points = 100 * (now["label_share"] - before["label_share"])
     assert f"{points:+.1f} points" in changed
