@@ -35,6 +35,7 @@ from tabular_lstm.files import sha256
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters import Network
+from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.serving.log_file import append
 from tests.helpers.logs import promotion
 from tests.helpers.project import TINY, Project
@@ -441,10 +442,12 @@ def test_an_array_with_a_number_that_float32_cannot_hold_is_refused(
             step()
 
 
-def test_the_largest_numbers_of_float32_are_numbers() -> None:
-    largest = float(np.finfo(np.float32).max)
-    rows = pd.DataFrame({"a": np.where(LABELS, largest, -largest)})
-    assert tiny().fit(rows, LABELS).score(rows, LABELS) == 1
+def test_the_largest_numbers_that_are_read_are_numbers() -> None:
+    rows = pd.DataFrame({"a": np.where(LABELS, LARGEST, -LARGEST)})
+    model = tiny().fit(rows, LABELS)
+    assert model.score(rows, LABELS) == 1
+    with pytest.raises(ValueError, match=r"'a', row 1: .* is infinite or beyond 1e\+30 in size"):
+        model.predict(rows.assign(a=1.7e38))
 
 
 @pytest.mark.parametrize("name", ["income", "member"])
