@@ -7,7 +7,9 @@ from typing import Any
 from kedro.io.core import get_filepath_str
 
 from tabular_lstm.datasets.in_memory import KeptInMemory
+from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
+from tabular_lstm.network.saved import refuse_what_unpacks
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 import_tensorflow()
@@ -21,6 +23,20 @@ class NetworkDataset(KeptInMemory, TensorFlowModelDataset):  # type: ignore[misc
 
     It is loaded with Keras' safe mode on.
     """
+
+    def load(self) -> Any:
+        """Read the file, unless it was saved or loaded before.
+
+        Raises:
+            DataError: It would unpack to more than it is.
+        """
+        if self._kept is None and self._protocol == "file":
+            path = Path(get_filepath_str(self._get_load_path(), self._protocol))
+            try:
+                refuse_what_unpacks(path.read_bytes())
+            except Exception as error:
+                raise DataError(f"{path}: expected a .keras file, not loaded: {error}") from error
+        return super().load()
 
     def save(self, data: Any) -> None:
         """Write the file."""
