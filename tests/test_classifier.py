@@ -446,7 +446,7 @@ def test_the_largest_numbers_that_are_read_are_numbers() -> None:
     rows = pd.DataFrame({"a": np.where(LABELS, LARGEST, -LARGEST)})
     model = tiny().fit(rows, LABELS)
     assert model.score(rows, LABELS) == 1
-    with pytest.raises(ValueError, match=r"'a', row 1: .* is infinite or beyond 1e\+30 in size"):
+    with pytest.raises(ValueError, match=r"'a', rows 1, .* is infinite or beyond 1e\+30 in size"):
         model.predict(rows.assign(a=1.7e38))
 
 
