@@ -39,7 +39,8 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         dropout: Share of the last LSTM's outputs that is dropped in training. Default: 0.3.
         features_per_step: How many features make a step. Default: as many as make four steps, and
             at least two.
-        epochs: Passes over the rows, at most. Default: 12 to 200, by the number of rows.
+        epochs: Passes over the rows, at most. Default: 8 to 200, by the numbers of
+            rows and features.
         batch_size: Rows to a step of the optimizer. Default: 32 or more, by the number of rows.
         learning_rate: AdamW's. Default: 0.003.
         weight_decay: AdamW's, on the kernels alone. Default: 0.01.

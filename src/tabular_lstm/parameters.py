@@ -183,7 +183,7 @@ class Training(Parameters):
 
     Attributes:
         epochs: Passes over the train rows, at most. Default: 200, fewer where the rows are many,
-            down to 12.
+            down to 12, or where they have more than 200 features, down to 8.
         batch_size: Rows to a step of the optimizer. Default: about a sixteenth of the rows, a
             power of 2 between 32 and 256, more from some 400,000 rows on.
         learning_rate: AdamW's; Adam's for the kind `tutorial`.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tabular_lstm.network import layers
 from tabular_lstm.network.layers import Embed, ReadOut, Recur
 from tabular_lstm.parameters import Ensemble
 from tests.helpers.networks import keras_lstm, schema_of
@@ -16,6 +17,15 @@ MEMBERS = 3
 DIMENSIONS = 5
 FREQUENCIES = 4
 ROWS = 12
+
+
+@pytest.fixture(params=["few features", "many features"])
+def _as_of_features(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute as with many features: blocks of them, and wide inputs multiplied beforehand."""
+    if request.param == "many features":
+        monkeypatch.setattr(layers, "BLOCK", 2)
+        monkeypatch.setattr(layers, "WIDE", 0)
+
 
 # Embed
 
@@ -94,6 +104,7 @@ def embedded(
     return result.reshape(MEMBERS, steps, rows, -1)
 
 
+@pytest.mark.usefixtures("_as_of_features")
 @pytest.mark.parametrize("categories", [NUMBERS, MIXED, NAMES])
 @pytest.mark.parametrize("features_per_step", [1, 2, 3, 5])
 @pytest.mark.parametrize("readers", [1, MEMBERS])
@@ -108,6 +119,7 @@ def test_embed_is_the_formula_by_hand(
     np.testing.assert_allclose(measured, expected, atol=1e-5)
 
 
+@pytest.mark.usefixtures("_as_of_features")
 @pytest.mark.parametrize("categories", [NUMBERS, MIXED, NAMES])
 @pytest.mark.parametrize("readers", [1, MEMBERS])
 def test_embed_has_the_gradient_of_the_formula(categories: list[int], readers: int) -> None:
@@ -211,6 +223,7 @@ def steps_of(length: int, rows: int, inputs: int) -> np.ndarray:
     return np.random.default_rng(3).normal(size=shape).astype(np.float32)
 
 
+@pytest.mark.usefixtures("_as_of_features")
 @pytest.mark.parametrize(
     ("length", "rows", "inputs", "units"), [(4, 7, 3, 5), (1, 2, 4, 3), (6, 1, 1, 1), (9, 3, 16, 8)]
 )
@@ -241,6 +254,7 @@ def loop(weights: Sequence[Any], steps: Any, direction: int) -> tuple[list[Any],
     return states, cells
 
 
+@pytest.mark.usefixtures("_as_of_features")
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(
     ("length", "rows", "inputs", "units", "scale"),

@@ -216,7 +216,7 @@ def test_a_member_stops_by_half_its_own_loss_and_half_the_mean_and_never_starts_
         [0.1, 0.1, 0.1],
     ]
     labels = np.ones(40, np.float32)
-    plan = plan_training(3, labels, training_of(epochs=6, patience=2))
+    plan = plan_training(3, labels, 4, training_of(epochs=6, patience=2))
     members = Scripted(losses)
     history = train_members(members, plan, labels)
     assert len(history["loss"]) == members.epoch == 5

@@ -34,4 +34,12 @@ def test_more_rows_have_larger_batches_and_fewer_epochs(one: int, other: int) ->
     few, many = sorted((one, other))
     assert 32 <= batch_size(few) <= batch_size(many)
     assert batch_size(many) & (batch_size(many) - 1) == 0
-    assert 200 >= epochs(few) >= epochs(many) >= 12
+    assert 200 >= epochs(few, 8) >= epochs(many, 8) >= 12
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**4))
+def test_wide_rows_are_passed_over_less_often(rows: int, features: int) -> None:
+    """So that a training does not take longer for them, as long as that is at least 8 times."""
+    assert 8 <= epochs(rows, features) <= epochs(rows, 1)
+    assert epochs(rows, features) * features <= max(40_000, 8 * features)
+    assert epochs(rows, min(features, 200)) == epochs(rows, 1)

@@ -40,7 +40,7 @@ def train(
     """
     if not isinstance(network, LSTMEnsemble):
         return train_tutorial(network, sequences, labels, training)
-    plan = plan_training(network.options.members, labels, training)
+    plan = plan_training(network.options.members, labels, sequences[0].size, training)
     members = Members(network, sequences, labels, training)
     history = train_members(members, plan, labels)
     members.average_unseen_categories(plan.fitted)

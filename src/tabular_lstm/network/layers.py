@@ -19,6 +19,10 @@ from tabular_lstm.parameters import Ensemble
 from tabular_lstm.rows.schema import Schema
 
 CLIP = 5.0
+# What comes between the values and the vectors of so many features at once fits the caches.
+BLOCK = 64
+# Inputs of a step from which the LSTM gets them multiplied by its kernels already.
+WIDE = 256
 FLOAT32 = np.finfo(np.float32)
 
 # Embed -------------------------------------------------------------------------------------------
@@ -75,7 +79,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         slots = tf.transpose(slots, [0, 2, 1])
         parts = []
         if len(self.numeric):
-            parts.append(self._numbers(_take(slots, self.numeric)))
+            parts += self._numbers(_take(slots, self.numeric))
         if len(self.categorical):
             parts.append(self._categories(_take(slots, self.categorical)))
         if self.padded:
@@ -86,16 +90,24 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         by_step = tf.transpose(tf.reshape(vectors, shape), [0, 1, 3, 2, 4])
         return tf.reshape(by_step, (*shape[:2], rows, self.features_per_step * self.dimensions))
 
-    def _numbers(self, slots: Any) -> Any:
+    def _numbers(self, slots: Any) -> list[Any]:
+        """Give the vectors of each block of features."""
+        features = len(self.numeric)
+        sizes = [min(BLOCK, features - start) for start in range(0, features, BLOCK)]
         z = tf.clip_by_value((slots - self.center) * self.scale, -CLIP, CLIP)
+        # Split, not sliced: the gradient of a slice is a tensor of zeros for each one.
+        blocks = (tf.split(part, sizes, 1) for part in (z, self.frequency, self.kernel, self.bias))
+        return [self._block(*block) for block in zip(*blocks, strict=True)]
+
+    def _block(self, z: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
         missing = tf.math.is_nan(z)
         z = tf.where(missing, 0.0, z)
-        angle = z[..., None] * (2 * np.pi * self.frequency)
+        angle = z[..., None] * (2 * np.pi * frequency)
         values = tf.stack([z, tf.cast(missing, z.dtype)], -1)
         if values.shape[0] != self.members:
             values = tf.repeat(values, self.members, 0)
         waves = tf.concat([tf.cos(angle), tf.sin(angle), values], -1)
-        return tf.nn.relu(tf.matmul(waves, self.kernel) + self.bias)
+        return tf.nn.relu(tf.matmul(waves, kernel) + bias)
 
     def _categories(self, slots: Any) -> Any:
         unknown = tf.constant(self.unknown[:, None], tf.float32)
@@ -154,15 +166,33 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, steps: Any) -> Any:
         """See the class."""
+        if self.inputs > WIDE:
+            read, kernel = self._projected(steps)
+        else:
+            read, kernel = (steps, backwards(steps)), self.kernel
         # Unstacked, not indexed: the gradient of an index is a tensor of zeros for each one.
-        weights = tf.unstack(tf.concat([self.kernel, self.recurrent], 2), axis=1)
+        weights = tf.unstack(tf.concat([kernel, self.recurrent], 2), axis=1)
         biases = tf.unstack(self.bias, axis=1)
-        directions = zip((steps, backwards(steps)), weights, biases, strict=True)
+        directions = zip(read, weights, biases, strict=True)
         forward, backward = (
             tf.stack([self._lstm(*one) for one in zip(*map(tf.unstack, all_members), strict=True)])
             for all_members in directions
         )
         return forward, backward
+
+    def _projected(self, steps: Any) -> tuple[tuple[Any, Any], Any]:
+        """Multiply wide inputs by the kernels of both directions at once, one product a member.
+
+        Returns:
+            For each direction (k, T, n, 4u) in the order in which it reads, and the kernel that is
+            left for the LSTM to apply, which changes nothing.
+        """
+        k, length, gates = self.kernel.shape[0], steps.shape[1], 4 * self.units
+        rows = tf.shape(steps)[2]
+        together = tf.concat(tf.unstack(self.kernel, axis=1), -1)
+        projected = tf.matmul(tf.reshape(steps, (k, length * rows, self.inputs)), together)
+        forward, backward = tf.split(tf.reshape(projected, (k, length, rows, 2 * gates)), 2, -1)
+        return (forward, backwards(backward)), tf.eye(gates, batch_shape=(k, 2))
 
     def _lstm(self, steps: Any, weights: Any, bias: Any) -> Any:
         state = tf.zeros((tf.shape(steps)[1], self.units))

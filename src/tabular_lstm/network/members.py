@@ -19,7 +19,9 @@ logger = logging.getLogger(__name__)
 
 GRADIENT_NORM = 1.0
 DECAYED = {"kernel", "recurrent"}
+# Rows and slots that logits are computed of at once: 4,096 rows of up to 256 slots.
 EVALUATED_AT_ONCE = 4096
+EVALUATED_SLOTS = 2**20
 
 
 def train_members(members: "Members", plan: Plan, labels: np.ndarray) -> dict[str, Any]:
@@ -96,9 +98,11 @@ class Members:
         return float(self._pass(tf.constant(batches, tf.int32)))
 
     def logits(
-        self, rows_of: Sequence[np.ndarray], best: bool = False, at_once: int = EVALUATED_AT_ONCE
+        self, rows_of: Sequence[np.ndarray], best: bool = False, at_once: int | None = None
     ) -> list[np.ndarray]:
         """Give each member's logits of rows of its own, with its present or its best weights."""
+        slots = int(np.prod(self.sequences.shape[1:]))
+        at_once = at_once or max(1, min(EVALUATED_AT_ONCE, EVALUATED_SLOTS // slots))
         longest = max(map(len, rows_of))
         rows = np.stack([np.pad(part, (0, longest - len(part)), "edge") for part in rows_of])
         weights = tf.convert_to_tensor(self.best if best else self.weights)

@@ -22,7 +22,10 @@ from threadpoolctl import threadpool_limits
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.layers import CLIP
 
+# Rows of a block: 512 of up to 64 slots, fewer of more, for what is computed of them to fit memory.
 BLOCK = 512
+BLOCK_SLOTS = 2**15
+LEAST_BLOCK = 32
 FEW = 1024
 LOGIT_STEP = 2.0**-24
 
@@ -45,14 +48,15 @@ def score(model: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
     forward = _Forward(model, np.float64 if rows <= FEW else np.float32)
     slots = sequences.reshape(rows, -1)
     logits = np.empty(rows)
+    size = max(LEAST_BLOCK, min(BLOCK, BLOCK_SLOTS // slots.shape[1]))
 
     def fill(start: int) -> None:
-        block = slice(start, start + BLOCK)
+        block = slice(start, start + size)
         logits[block] = forward(np.ascontiguousarray(slots[block].T))
 
     # The blocks are the threads' work; BLAS' own threads would get in their way.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(fill, range(0, rows, BLOCK)))
+        list(threads.map(fill, range(0, rows, size)))
     rounded = np.round(logits / LOGIT_STEP) * LOGIT_STEP
     return np.asarray(expit(rounded / model.temperature))
 

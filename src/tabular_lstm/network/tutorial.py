@@ -43,7 +43,7 @@ def train_tutorial(
     model = keras.models.clone_model(network)
     model.set_weights(network.get_weights())
     size = training.batch_size or batch_size(len(labels))
-    limit = training.epochs or epochs(len(labels))
+    limit = training.epochs or epochs(len(labels), sequences[0].size)
     model.compile(
         loss="binary_crossentropy",
         optimizer=keras.optimizers.Adam(training.learning_rate),
