@@ -9,6 +9,7 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import decide
+from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving.decision import Decision, Provenance
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
@@ -27,6 +28,7 @@ PROVENANCE = Provenance(
     parameters={"promotion": Promotion().model_dump(mode="json")},
     parameters_sha256="of the parameters",
 )
+FINGERPRINTS = Fingerprints(np.array([1, 2], np.uint64), np.array([], np.uint64))
 DATA = DataSummary(
     rows=40,
     train_rows=0,
@@ -79,6 +81,7 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
         judged,
         champions,
         sha256(CONTENT),
+        FINGERPRINTS,
         DATA,
         log,
         run(letter),

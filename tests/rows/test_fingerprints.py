@@ -41,6 +41,18 @@ def test_each_way_to_hold_a_zero_or_a_missing_value_is_the_same_row() -> None:
     assert len(set(of_sequences(np.eye(3, dtype=np.float32)[:, None]).tolist())) == 3
 
 
+def test_other_fingerprints_have_another_hash() -> None:
+    kept = Fingerprints.of_rows(SEQUENCES, KEYS)
+    assert Fingerprints.of_rows(SEQUENCES[::-1], KEYS[::-1]).sha256 == kept.sha256
+    for other in (
+        Fingerprints.of_rows(SEQUENCES[1:], KEYS),
+        Fingerprints.of_rows(SEQUENCES, KEYS[1:]),
+        Fingerprints.of_rows(SEQUENCES, KEYS.rename("visit")),
+        Fingerprints.of_rows(SEQUENCES, None),
+    ):
+        assert other.sha256 != kept.sha256
+
+
 def test_fingerprints_of_no_row_prove_nothing_and_are_refused() -> None:
     none = np.array([], np.uint64)
     with pytest.raises(ValueError, match="at least one row"):

@@ -17,11 +17,13 @@ from tabular_lstm.serving.kept_champions import (
     LEAST_ROWS,
     NotComparedError,
     Scored,
+    fingerprints_of,
     promoted_artifact,
     read,
     refuse_few_rows,
     score,
 )
+from tests.helpers.decisions import FINGERPRINTS, decision
 from tests.helpers.networks import ensemble_of
 
 COUNT = 60
@@ -206,6 +208,17 @@ def test_what_is_gone_or_unreadable_is_not_compared() -> None:
         read({}, "a", "decision is")
     with pytest.raises(NotComparedError, match=r"its decision is not readable \(decision.json: it"):
         read({"a": damaged}, "a", "decision is")
+
+
+def test_fingerprints_are_those_of_the_decision() -> None:
+    judgement = decision(True).judgement
+    assert judgement is not None
+    assert fingerprints_of({"a": lambda: FINGERPRINTS}, "a", judgement) is FINGERPRINTS
+    other = Fingerprints(FINGERPRINTS.sequences[1:], FINGERPRINTS.keys)
+    with pytest.raises(NotComparedError, match="fingerprints are not those of its decision"):
+        fingerprints_of({"a": lambda: other}, "a", judgement)
+    with pytest.raises(NotComparedError, match="its train rows' fingerprints are gone"):
+        fingerprints_of({}, "a", judgement)
 
 
 def test_an_artifact_is_that_which_was_promoted_and_loads(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import sha256
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Fingerprints:
         if keys is None:
             return cls(np.unique(of_sequences(sequences)), np.array([], np.uint64))
         return cls(np.unique(of_sequences(sequences)), np.unique(of_keys(keys)), str(keys.name))
+
+    @property
+    def sha256(self) -> str:
+        """Hash them all, to tell whether these are the ones that a decision rests on."""
+        parts = (repr(self.key).encode(), self.sequences.tobytes(), self.keys.tobytes())
+        return sha256(b"".join(parts))
 
     def hold(self, sequences: np.ndarray, keys: pd.Series | None = None) -> np.ndarray:
         """Tell which rows were trained on, (rows,): by their keys, if these are of the same column.

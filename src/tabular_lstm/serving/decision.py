@@ -89,12 +89,14 @@ class Looks(Frozen):
 class Judgement(Frozen):
     """What a candidate was judged by: the gate's checks, and metrics on the same test rows.
 
-    `champions` are those that stand, the one that served before first.
+    `champions` are those that stand, the one that served before first; `fingerprints_sha256` is of
+    the candidate's train rows' fingerprints.
     """
 
     checks: tuple[DataCheck, FloorCheck, ChampionCheck, ArtifactCheck]
     candidate: Metrics
     candidate_sha256: str
+    fingerprints_sha256: str
     champions: list[Champion]
     baselines: dict[str, Metrics]
     data: DataSummary

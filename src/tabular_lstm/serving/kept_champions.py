@@ -67,6 +67,18 @@ def judged_by(decisions: Versions, run: str) -> Judgement:
     return decision.judgement
 
 
+def fingerprints_of(fingerprints: Versions, run: str, judgement: Judgement) -> Fingerprints:
+    """Read the fingerprints of a champion's train rows.
+
+    Raises:
+        NotComparedError: They are gone, unreadable or not those that its decision names.
+    """
+    found: Fingerprints = read(fingerprints, run, "train rows' fingerprints are")
+    if found.sha256 != judgement.fingerprints_sha256:
+        raise NotComparedError("its train rows' fingerprints are not those of its decision")
+    return found
+
+
 def promoted_artifact(artifacts: Versions, run: str, sha256: str, serves: bool) -> Artifact:
     """Load the artifact that was promoted.
 

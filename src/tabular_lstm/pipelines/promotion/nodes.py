@@ -18,6 +18,7 @@ from tabular_lstm.judging.checks import (
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion
+from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.artifact import Artifact
@@ -26,9 +27,9 @@ from tabular_lstm.serving.kept_champions import (
     NotComparedError,
     Scored,
     Versions,
+    fingerprints_of,
     judged_by,
     promoted_artifact,
-    read,
     refuse_few_rows,
     score,
 )
@@ -92,11 +93,12 @@ def predict_with_champions(
     for run in standing(past_promotions)[: promotion.keep_champions]:
         champion = Champion(run_id=run, sha256=str(known[run].sha256))
         try:
-            champion = champion.model_copy(update={"data": judged_by(past_decisions, run).data})
+            judgement = judged_by(past_decisions, run)
+            champion = champion.model_copy(update={"data": judgement.data})
             if promotion.start_over:
                 raise NotComparedError("promotion.start_over is set")
             artifact = promoted_artifact(artifacts, run, champion.sha256, serves=not champions)
-            fingerprints = read(past_fingerprints, run, "train rows' fingerprints are")
+            fingerprints = fingerprints_of(past_fingerprints, run, judgement)
             scored = score(artifact, fingerprints, train_rows, test_rows, columns)
             left_out = int(scored.trained_on.sum())
             champion = champion.model_copy(update={"left_out_rows": left_out})
@@ -149,6 +151,7 @@ def decide(
     judged_with_champions: Judged,
     champions: list[Champion],
     candidate_sha256: str,
+    train_fingerprints: Fingerprints,
     data_summary: DataSummary,
     past_promotions: list[LogEntry],
     run_id: str,
@@ -164,6 +167,7 @@ def decide(
         checks=checks,
         candidate=others.pop(CANDIDATE),
         candidate_sha256=candidate_sha256,
+        fingerprints_sha256=train_fingerprints.sha256,
         champions=[
             champion.model_copy(update={"metrics": others.pop(champion.run_id, None)})
             for champion in champions

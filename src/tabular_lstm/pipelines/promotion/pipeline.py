@@ -115,6 +115,7 @@ def _checks() -> list[Node]:
                 "judged_with_champions",
                 "champions",
                 "candidate_sha256",
+                "train_fingerprints",
                 "data_summary",
                 "past_promotions",
                 "run_id",
