@@ -160,6 +160,13 @@ def test_calibration_bins_leave_empty_bins_out() -> None:
 # Bootstrap
 
 
+@pytest.fixture(params=["rows", "groups of rows"])
+def _drawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw what is drawn of few rows, and of many."""
+    if request.param != "rows":
+        monkeypatch.setattr(metrics, "GROUPS", 45)
+
+
 @st.composite
 def weighted_rows(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels of both classes, probabilities with many ties, and how often each row is drawn."""
@@ -190,6 +197,7 @@ def test_each_row_of_counts_has_its_own_auc() -> None:
     np.testing.assert_allclose(measured, [4 / 6, 1.0, 0.5, np.nan])
 
 
+@pytest.mark.usefixtures("_drawn")
 @pytest.mark.parametrize("seed", range(3))
 def test_intervals_hold_the_point(seed: int) -> None:
     labels, probabilities = noisy(seed=seed)
@@ -222,6 +230,7 @@ def test_resamples_cost_a_sure_mistake_as_the_point_does(wrong: float) -> None:
     np.testing.assert_allclose(resampled["log_loss"], measured.log_loss, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("_drawn")
 def test_seed_decides_the_resamples() -> None:
     labels, probabilities = noisy()
     once, again, other = (
@@ -232,6 +241,7 @@ def test_seed_decides_the_resamples() -> None:
         assert (values != other[metric]).any()
 
 
+@pytest.mark.usefixtures("_drawn")
 def test_models_are_measured_on_the_same_resamples() -> None:
     labels, probabilities = noisy()
     models = {"one": probabilities, "other": 1 - probabilities, "same": probabilities.copy()}
@@ -245,6 +255,7 @@ def test_models_are_measured_on_the_same_resamples() -> None:
     )
 
 
+@pytest.mark.usefixtures("_drawn")
 def test_each_model_is_decided_at_its_own_threshold() -> None:
     labels, probabilities = noisy()
     thresholds = {"low": 0.2, "high": 0.7, "none": 1.1, "all": 0.0}
@@ -274,6 +285,7 @@ def test_a_resample_of_one_class_has_no_auc() -> None:
     assert np.isfinite(interval(resampled["roc_auc"])).all()
 
 
+@pytest.mark.usefixtures("_drawn")
 @pytest.mark.parametrize("block_cells", [1, 200, 7 * 200, 99 * 200])
 def test_block_size_changes_nothing(block_cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     labels, probabilities = noisy()
@@ -282,6 +294,55 @@ def test_block_size_changes_nothing(block_cells: int, monkeypatch: pytest.Monkey
     in_blocks = bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, 0)["one"]
     for metric, values in whole.items():
         np.testing.assert_allclose(in_blocks[metric], values, rtol=1e-12)
+
+
+def test_a_resample_of_many_rows_draws_no_more_than_of_fewer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = []
+    resample_counts = metrics._resample_counts
+
+    def counted(*arguments: Any) -> Any:
+        for counts in resample_counts(*arguments):
+            drawn[-1] += counts.size
+            yield counts
+
+    monkeypatch.setattr(metrics, "_resample_counts", counted)
+    for rows in (15_000, 30_000, 60_000):
+        drawn.append(0)
+        labels, probabilities = noisy(rows)
+        bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, 0)
+    assert drawn == [100 * 15_000, 100 * 20_000, 100 * 20_000]
+
+
+@pytest.mark.parametrize("order", ["as drawn", "sorted"])
+@pytest.mark.parametrize("rare", [1, 20])
+def test_groups_of_rows_have_the_intervals_of_single_rows(
+    rare: int, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of differences, where positive rows are rare, and where rows are sorted."""
+    labels, one = noisy(9000)
+    labels[np.arange(len(labels)) % rare > 0] = 0
+    one = np.where(labels == 1, one, np.sqrt(one) / 2)
+    noise = np.random.default_rng(1).normal(0, 0.1, len(labels))
+    if order == "sorted":
+        by_label = np.lexsort((one, labels))
+        labels, one, noise = labels[by_label], one[by_label], noise[by_label]
+    models = {"one": one, "other": np.clip(one + noise, 0.01, 0.99)}
+    intervals = []
+    for groups in (3000, len(labels)):
+        monkeypatch.setattr(metrics, "GROUPS", groups)
+        resampled = bootstrap(labels, models, dict.fromkeys(models, 0.5), 2000, 0)
+        values = [
+            measured
+            for metric, of_one in resampled["one"].items()
+            for measured in (of_one, of_one - resampled["other"][metric])
+        ]
+        intervals.append([interval(v) for v in values])
+    grouped, single = np.array(intervals)
+    width = np.diff(single)
+    # Two thousand resamples give a bound of their own to about a sixteenth of the half width.
+    np.testing.assert_allclose((grouped - single) / width, 0, atol=0.1)
 
 
 def test_interval_holds_the_middle_95_percent() -> None:
