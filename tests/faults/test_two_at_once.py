@@ -85,6 +85,60 @@ def test_a_run_that_was_killed_blocks_nobody(served: Project) -> None:
     assert champion_of(served).network.training["seed"] == 5
 
 
+@pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_asked_to_end_changes_nothing_and_blocks_nobody(
+    served: Project, ended_by: signal.Signals
+) -> None:
+    log, old = log_path(served).read_bytes(), on_disk(served)
+    with at_work(served, *RETRAINING, *seed(5)) as first:
+        os.kill(first.pid, ended_by)
+        os.kill(first.pid, signal.SIGCONT)
+        first.stdout.read()
+        assert first.wait() != 0
+    assert log_path(served).read_bytes() == log
+    assert on_disk(served) == champion_of(served).sha256 == old
+    succeeds(here(*RETRAINING, *seed(5)))
+    assert_settled(served)
+
+
+def test_a_lock_file_that_is_removed_under_a_run_lets_no_other_in(served: Project) -> None:
+    with at_work(served, *RETRAINING, *seed(5)):
+        (served.path / "data/retraining.lock").unlink()
+        assert "another run is at work here" in message_of(served.command(*ROLLBACK))
+    succeeds(here(*RETRAINING, *seed(5)))
+    assert_settled(served)
+
+
+def test_of_six_retrainings_and_four_rollbacks_at_once_each_decides_alone_or_not_at_all(
+    served_twice: Project,
+) -> None:
+    before = log_path(served_twice).read_bytes()
+    commands = [(*RETRAINING, *seed(10 + number)) for number in range(6)] + [ROLLBACK] * 4
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "kedro", *command],
+            cwd=served_twice.path,
+            env={**os.environ, "KEDRO_ENV": ""},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for command in commands
+    ]
+    said = [run.communicate(timeout=300)[1] for run in runs]
+    decided = [run.returncode == 0 for run in runs]
+    assert any(decided)
+    for alone, message in zip(decided, said, strict=True):
+        refused = (
+            "another run is at work here" in message or "There is no champion before" in message
+        )
+        assert alone != refused, message
+        assert "Traceback" not in message
+    assert log_path(served_twice).read_bytes().startswith(before)
+    assert len(log_of(served_twice)) == 2 + sum(decided)
+    assert_settled(served_twice)
+
+
 def test_a_champion_that_is_loaded_amid_a_commit_is_the_old_or_the_new_one(
     served_twice: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -244,3 +244,18 @@ def test_a_link_to_the_champion_is_checked_like_it(house: House, tmp_path: Path,
     house.file.write_bytes(flipped(content))
     with pytest.raises(DataError, match="expected"):
         store.champion()
+
+
+def test_a_champion_that_is_a_link_is_replaced_and_what_it_leads_to_stays(
+    house: House, tmp_path: Path
+) -> None:
+    before, elsewhere = house.file.read_bytes(), tmp_path / "elsewhere.keras"
+    house.file.rename(elsewhere)
+    house.file.symlink_to(elsewhere)
+    assert house.store.champion().content == before
+    new = house.candidate("b", 1)
+    house.record("b", new, "a")
+    house.store.settle()
+    assert house.file.read_bytes() == new
+    assert not house.file.is_symlink()
+    assert elsewhere.read_bytes() == before
