@@ -66,33 +66,10 @@ def candidate_of(weights: list[float]) -> keras.Model:
 # Which rows judge
 
 
-def chosen(
-    train: Rows, test: Rows, trained: Rows | None = None, keys: tuple[str, str] | None = None
-) -> tuple[np.ndarray, pd.Series, str]:
-    """Choose among rows, for a candidate that was trained on these; `keys` begin with a side's."""
-    sequences, labels = trained or train
-    columns = COLUMNS if keys is None else COLUMNS.model_copy(update={"key": "id"})
-
-    def keyed(rows: Rows, first: str) -> pd.Series:
-        places = [f"{first}{place}" for place in range(len(rows[1]))]
-        return pd.Series(places, rows[1].index, dtype="str", name="id")
-
-    beside, test_rows = None, pd.DataFrame(index=test[1].index)
-    if keys is not None:
-        beside, test_rows = keyed((sequences, labels), keys[0]), keyed(test, keys[1]).to_frame()
-    return choose_evaluated_rows(
-        *train,
-        *test,
-        test_rows,
-        {"trained_on": fingerprint(sequences, labels.to_numpy())},
-        Fingerprints.of_rows(sequences, beside),
-        columns,
-    )
-
-
 def test_test_rows_judge_where_there_are_any() -> None:
+    train, train_labels = rows_of(9)
     test, test_labels = rows_of(6, seed=1)
-    sequences, labels, side = chosen(rows_of(9), (test, test_labels))
+    sequences, labels, side = choose_evaluated_rows(train, train_labels, test, test_labels)
     assert side == "test"
     np.testing.assert_array_equal(sequences, test)
     pd.testing.assert_series_equal(labels, test_labels)
@@ -102,12 +79,41 @@ def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     train, train_labels = rows_of(9)
-    sequences, labels, side = chosen((train, train_labels), rows_of(0))
+    sequences, labels, side = choose_evaluated_rows(train, train_labels, *rows_of(0))
     assert side == "train"
     np.testing.assert_array_equal(sequences, train)
     pd.testing.assert_series_equal(labels, train_labels)
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "test_fraction is 0" in warning.message
+
+
+def keyed(rows: Rows, first: str) -> pd.Series:
+    """Keys of rows, each of which begins so."""
+    places = [f"{first}{place}" for place in range(len(rows[1]))]
+    return pd.Series(places, rows[1].index, dtype="str", name="id")
+
+
+def predicted(
+    train: Rows,
+    evaluated: Rows,
+    side: str = "test",
+    trained: Rows | None = None,
+    keys: tuple[str, str] | None = None,
+) -> pd.DataFrame:
+    """Predict with a candidate that was trained on other rows, if given; `keys` begin so."""
+    trained = trained or train
+    known = None if keys is None else keyed(trained, keys[0])
+    test_rows = pd.DataFrame() if keys is None else keyed(evaluated, keys[1]).to_frame()
+    return predict_with_candidate(
+        candidate_of([0, 0, 3, 0]),
+        {"trained_on": fingerprint(trained[0], trained[1].to_numpy())},
+        Fingerprints.of_rows(trained[0], known),
+        *train,
+        *evaluated,
+        side,
+        test_rows,
+        COLUMNS.model_copy(update={"key": keys and "id"}),
+    )
 
 
 @pytest.mark.parametrize("change", ["fewer rows", "other labels", "other slots", "other steps"])
@@ -120,7 +126,7 @@ def test_a_candidate_of_other_train_rows_is_not_judged(change: str) -> None:
         "other steps": (train.reshape(len(train), 1, -1), labels),
     }
     with pytest.raises(DataError, match="trained on other rows"):
-        chosen(now[change], rows_of(6, seed=1), trained=(train, labels))
+        predicted(now[change], rows_of(6, seed=1), trained=(train, labels))
 
 
 def test_no_row_that_the_candidate_was_trained_on_judges() -> None:
@@ -129,11 +135,11 @@ def test_no_row_that_the_candidate_was_trained_on_judges() -> None:
     test[2], test[4] = train[0][7], train[0][0]
     known = f"rows {labels.index[2]}, {labels.index[4]}: the newest candidate was trained on"
     with pytest.raises(DataError, match=f"Test {known} rows of the same features"):
-        chosen(train, (test, labels))
+        predicted(train, (test, labels))
     # With keys, rows may look alike.
-    assert chosen(train, (test, labels), keys=("A", "B"))[2] == "test"
+    assert len(predicted(train, (test, labels), keys=("A", "B"))) == 6
     with pytest.raises(DataError, match="trained on rows of the same id; expected"):
-        chosen(train, rows_of(6, seed=1), keys=("A", "A"))
+        predicted(train, rows_of(6, seed=1), keys=("A", "A"))
 
 
 # Predictions
@@ -141,7 +147,7 @@ def test_no_row_that_the_candidate_was_trained_on_judges() -> None:
 
 def test_candidate_predictions_name_each_row() -> None:
     sequences, labels = rows_of(12)
-    predictions = predict_with_candidate(candidate_of([0, 0, 3, 0]), sequences, labels)
+    predictions = predicted((sequences, labels), (sequences, labels), side="train")
     assert list(predictions) == ["row", "label", "candidate"]
     assert list(predictions["row"]) == list(labels.index)
     assert list(predictions["label"]) == list(labels)

@@ -25,21 +25,41 @@ def choose_evaluated_rows(
     train_labels: pd.Series,
     test_sequences: np.ndarray,
     test_labels: pd.Series,
-    test_rows: pd.DataFrame,
+) -> tuple[np.ndarray, pd.Series, str]:
+    """Take the test rows, or, if nothing was held out, the train rows.
+
+    Returns:
+        Sequences, labels, and `"test"` or `"train"`.
+    """
+    if len(test_labels):
+        return test_sequences, test_labels, "test"
+    logger.warning("test_fraction is 0: the candidate is evaluated on the rows it was trained on")
+    return train_sequences, train_labels, "train"
+
+
+def predict_with_candidate(
+    candidate: Any,
     history: dict[str, Any],
     train_fingerprints: Fingerprints,
+    train_sequences: np.ndarray,
+    train_labels: pd.Series,
+    evaluated_sequences: np.ndarray,
+    evaluated_labels: pd.Series,
+    evaluated_on: str,
+    test_rows: pd.DataFrame,
     columns: Columns,
-) -> tuple[np.ndarray, pd.Series, str]:
-    """Take the test rows, proved to be new to the candidate, or, if none were held out, train rows.
+) -> pd.DataFrame:
+    """Give each evaluated row its probability, once it is proved that test rows are new to it.
 
     The baselines are fitted on the same train rows as the candidate, so the proof is theirs too.
 
     Returns:
-        Sequences, labels, and `"test"` or `"train"`.
+        `row`, `label` (1 is the positive class) and `candidate`, the probability; NaN where the
+        candidate gives none.
 
     Raises:
         DataError: The candidate was trained on other rows than the train rows, or on these laid out
-            otherwise; or on a test row.
+            otherwise, or on a test row; or it is the tutorial's, which takes no missing values.
     """
     if fingerprint(train_sequences, train_labels.to_numpy()) != history["trained_on"]:
         raise DataError(
@@ -47,32 +67,15 @@ def choose_evaluated_rows(
             "the newest train rows and columns give: it cannot be judged on their test rows. "
             "Train it again: kedro run."
         )
-    if not len(test_labels):
-        logger.warning("test_fraction is 0: the candidate is evaluated on its own train rows")
-        return train_sequences, train_labels, "train"
-    keys = keys_of(test_rows, columns.key)
-    known = train_fingerprints.hold(test_sequences, keys)
-    if known.any():
-        raise DataError(
-            f"Test {row_list(test_labels.index[known].tolist())}: the newest candidate was trained "
-            f"on rows of the same {columns.key or 'features'}; expected test rows that are new to "
-            "it. Split and train again: kedro run."
-        )
-    return test_sequences, test_labels, "test"
-
-
-def predict_with_candidate(
-    candidate: Any, evaluated_sequences: np.ndarray, evaluated_labels: pd.Series
-) -> pd.DataFrame:
-    """Give each evaluated row its probability.
-
-    Returns:
-        `row`, `label` (1 is the positive class) and `candidate`, the probability; NaN where the
-        candidate gives none.
-
-    Raises:
-        DataError: The candidate is the tutorial's, which takes no missing values.
-    """
+    if evaluated_on == "test":
+        keys = keys_of(test_rows, columns.key)
+        known = train_fingerprints.hold(evaluated_sequences, keys)
+        if known.any():
+            raise DataError(
+                f"Test {row_list(evaluated_labels.index[known].tolist())}: the newest candidate "
+                f"was trained on rows of the same {columns.key or 'features'}; expected test rows "
+                "that are new to it. Split and train again: kedro run."
+            )
     from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
     probabilities = predict(candidate, evaluated_sequences)

@@ -25,7 +25,6 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
 from tabular_lstm.serving.kept_champions import (
     NotComparedError,
-    Scored,
     Versions,
     fingerprints_of,
     judged_by,
@@ -74,13 +73,14 @@ def predict_with_champions(
     test_rows: pd.DataFrame,
     columns: Columns,
     promotion: Promotion,
-) -> tuple[pd.DataFrame, list[Champion], dict[str, Scored]]:
+) -> tuple[pd.DataFrame, list[Champion], dict[str, float], dict[str, np.ndarray]]:
     """Let the champions that stand score the same test rows, the one that serves first.
 
     Returns:
         `row`, `label` and a column of probabilities for each champion, named by its run id and
         empty for the rows that it was trained on; the champions, each with the reason if it is not
-        compared with; and what those say that are.
+        compared with; and of those that are, the decision thresholds and which rows they were
+        trained on, (rows,).
 
     Raises:
         DataError: The champion that serves cannot be loaded.
@@ -88,7 +88,7 @@ def predict_with_champions(
     labels = test_rows[columns.label].rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
     champions: list[Champion] = []
-    scores: dict[str, Scored] = {}
+    thresholds, trained_on = {}, {}
     known = promoted(past_promotions)
     for run in standing(past_promotions)[: promotion.keep_champions]:
         champion = Champion(run_id=run, sha256=str(known[run].sha256))
@@ -107,13 +107,17 @@ def predict_with_champions(
             champion = champion.model_copy(update={"not_compared": str(why)})
         else:
             predictions[run] = np.where(scored.trained_on, np.nan, scored.probabilities)
-            scores[run] = scored
+            thresholds[run], trained_on[run] = scored.threshold, scored.trained_on
         champions.append(champion)
-    return predictions, champions, scores
+    return predictions, champions, thresholds, trained_on
 
 
 def judge_champions(
-    judged: Judged, champion_scores: dict[str, Scored], evaluation: Evaluation
+    judged: Judged,
+    champion_predictions: pd.DataFrame,
+    champion_thresholds: dict[str, float],
+    rows_trained_on: dict[str, np.ndarray],
+    evaluation: Evaluation,
 ) -> Judged:
     """Measure the champions on the same resamples of the rows as candidate and baselines.
 
@@ -123,23 +127,15 @@ def judge_champions(
     Returns:
         What was judged before, and each champion that can be compared with, by run id.
     """
-    new = {run: scored for run, scored in champion_scores.items() if not scored.trained_on.any()}
+    probabilities = {run: champion_predictions[run].to_numpy() for run in champion_thresholds}
+    new = {run: p for run, p in probabilities.items() if not rows_trained_on[run].any()}
     if new:
-        judged = judged.with_models(
-            {run: scored.probabilities for run, scored in new.items()},
-            {run: scored.threshold for run, scored in new.items()},
-            evaluation,
+        judged = judged.with_models(new, champion_thresholds, evaluation)
+    for run in [run for run in probabilities if run not in new]:
+        counts = ~rows_trained_on[run]
+        judged = judged.with_part(
+            CANDIDATE, run, probabilities[run], champion_thresholds[run], counts, evaluation
         )
-    for run, scored in champion_scores.items():
-        if run not in new:
-            judged = judged.with_part(
-                CANDIDATE,
-                run,
-                scored.probabilities,
-                scored.threshold,
-                ~scored.trained_on,
-                evaluation,
-            )
     return judged
 
 
