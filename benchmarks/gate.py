@@ -1,9 +1,10 @@
 """How often the gate decides wrongly, beside what `new >= old` on the same rows would have done.
 
-    python benchmarks/gate.py
+    python benchmarks/gate.py [few_rows]
 
-Only the comparison with the champions counts here, with the default `Promotion` and the default
-number of resamples, on Pima: with the one that serves, and of equals also with more that are kept.
+In the first two parts only the comparison with the champions counts, with the default `Promotion`
+and the default number of resamples, on Pima: with the one that serves, and of equals also with more
+that are kept.
 
 - Real trainings: over five split salts, the network of seed 0 is the champion and those of seeds 1
   to 20 are the candidates, trained on the same rows. No seed is expected to be worse than another,
@@ -15,10 +16,13 @@ number of resamples, on Pima: with the one that serves, and of equals also with 
   adding noise to them. Beyond the tolerance every promotion is wrong. At the tolerance, where it is
   hardest to tell, 1 - confidence is what the gate declares.
 
-It takes some 20 minutes on two cores, prints the tables and writes them to `benchmarks/gate.md`.
+- Few rows: see `few_rows.py`. It can be measured by itself.
+
+It takes some 30 minutes on two cores, prints the tables and writes them to `benchmarks/gate.md`.
 """
 
 import multiprocessing
+import sys
 from collections.abc import Callable, Collection
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -26,6 +30,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import few_rows
 import numpy as np
 import pandas as pd
 import yaml
@@ -33,6 +38,7 @@ from pima import PROJECT, SALTS
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.model_selection import StratifiedKFold
+from tables import markdown
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.datasets import RawCSVDataset
@@ -56,6 +62,7 @@ from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.summary import Source
 
 RESULTS = Path(__file__).with_suffix(".md")
+TITLE = "# How often the gate decides wrongly\n"
 PROMOTION = Promotion()
 EVALUATION = Evaluation()
 TOLERANCE = PROMOTION.tolerance.model_dump()
@@ -133,7 +140,8 @@ def promoted_beside(judged: Judged) -> list[float]:
             champions = [Champion(run_id=run, sha256="") for run in runs]
             metrics = judged.metrics | {CANDIDATE: judged.metrics[candidate]}
             resampled = judged.resampled | {CANDIDATE: judged.resampled[candidate]}
-            beside = replace(judged, metrics=metrics, resampled=resampled)
+            known = judged.probabilities | {CANDIDATE: judged.probabilities[candidate]}
+            beside = replace(judged, probabilities=known, metrics=metrics, resampled=resampled)
             passed += gate.check_champions(beside, champions, PROMOTION).passed
         shares.append(passed / DRAWS)
     return shares
@@ -384,20 +392,17 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def markdown(table: list[dict[str, Any]]) -> str:
-    """Write a table as Markdown."""
-    lines = [list(table[0]), ["---"] * len(table[0]), *(map(str, row.values()) for row in table)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def main() -> None:
-    """Measure, print and write."""
-    parts = ["# How often the gate decides wrongly\n"]
-    for measure in (measure_trainings, measure_simulation):
-        parts.append(measure())
-        print(parts[-1], flush=True)
-    RESULTS.write_text("\n".join(parts))
+def main(parts: list[str]) -> None:
+    """Measure, print and write: all, or the last part, `few_rows`, alone."""
+    kept, *_ = RESULTS.read_text().partition(few_rows.TITLE)
+    if parts != ["few_rows"]:
+        trainings = measure_trainings()
+        kept = "\n".join([TITLE, trainings, measure_simulation(), ""])
+        print(kept, flush=True)
+    few = few_rows.measure()
+    print(few, flush=True)
+    RESULTS.write_text(kept + few)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -117,6 +117,7 @@ def test_a_first_candidate_is_judged_and_promoted(house: Retrainer) -> None:
 
     assert [check["name"] for check in judgement["checks"]] == [
         "data",
+        "drift",
         "floor",
         "champion",
         "artifact",
@@ -172,7 +173,7 @@ def test_both_are_scored_on_the_same_rows(house: Retrainer) -> None:
     # The same artifact on the same rows and resamples: the same metrics as a run before.
     judged = first["judgement"]["candidate"]
     assert champion["metrics"] == judged
-    check = judgement["checks"][2]
+    check = judgement["checks"][3]
     compared = check["compared"][first["run_id"]]
     for metric in ("log_loss", "roc_auc"):
         difference = judgement["candidate"][metric] - judged[metric]
@@ -225,6 +226,25 @@ def test_half_shuffled_labels_are_rejected(house: Retrainer) -> None:
     assert decision["judgement"]["data"]["sha256"] != house.log()[0]["inputs"]["data"]
 
 
+def test_labels_that_flip_over_night_are_a_reason_to_stop_and_ask(house: Retrainer) -> None:
+    flipped = [row[:-1] + {"0": "1", "1": "0"}[row[-1]] for row in house.rows[1:]]
+    house.write(flipped)
+    decision = house.retrain(seed=1, promotion={"max_label_share_change": 1.0})
+    assert decision["action"] == "rejected"
+    first = house.log()[0]["run_id"]
+    assert decision["reason"].startswith(f"the champion {first} is clearly worse than chance: ROC")
+    data, drift, floor, champion, _ = decision["judgement"]["checks"]
+    assert data["passed"]
+    assert drift["roc_auc"] == pytest.approx(1 - drift["promoted_with"])
+    # The candidate by itself would have passed.
+    assert floor["passed"]
+    assert champion["passed"]
+    assert house.served() == house.log()[0]["sha256"]
+    # The way to accept it.
+    meant = {"max_label_share_change": 1.0, "start_over": True}
+    assert house.retrain(seed=1, promotion=meant)["action"] == "promoted"
+
+
 def test_half_a_file_is_rejected(house: Retrainer) -> None:
     house.write(house.rows[1:385])
     decision = house.retrain()
@@ -260,8 +280,8 @@ def test_a_new_column_on_which_too_few_rows_are_new_to_the_champion_needs_starti
     assert decision["action"] == "rejected"
     assert decision["judgement"]["checks"][0]["passed"]
     assert "new features: visits" in decision["judgement"]["checks"][0]["sentence"]
-    assert decision["judgement"]["checks"][2]["compared"] == {}
-    said = decision["judgement"]["checks"][2]["sentence"]
+    assert decision["judgement"]["checks"][3]["compared"] == {}
+    said = decision["judgement"]["checks"][3]["sentence"]
     assert said.startswith(f"not compared with the champion {first}: it was trained on {count} of")
     assert said.endswith("; --params promotion.start_over=true judges without the champion")
 
@@ -272,7 +292,7 @@ def test_a_new_column_on_which_too_few_rows_are_new_to_the_champion_needs_starti
     # From then on it is compared with, and the one before is not.
     decision = house.retrain(seed=1)
     second = house.log()[-2]["run_id"]
-    assert list(decision["judgement"]["checks"][2]["compared"]) == [second]
+    assert list(decision["judgement"]["checks"][3]["compared"]) == [second]
     left_out = [c["run_id"] for c in decision["judgement"]["champions"] if c["not_compared"]]
     assert left_out == [first]
 
@@ -286,7 +306,7 @@ def test_after_another_split_the_rows_that_the_champion_was_trained_on_are_left_
     known = trained_on(house.project, first)
     assert champion["not_compared"] is None
     assert champion["left_out_rows"] == known.sum() > 200
-    check = decision["judgement"]["checks"][2]
+    check = decision["judgement"]["checks"][3]
     assert list(check["compared"]) == [first]
     words = f"{known.sum()} of {len(known)} test rows left out, which {first} was trained on"
     assert words in check["sentence"]
@@ -405,7 +425,7 @@ def test_a_kept_champion_that_is_gone_is_left_out_and_named(house: Retrainer) ->
     assert why.pop(first.parent.name) == "its artifact is gone"
     assert list(why.values()) == [None]
     assert f"not compared with {first.parent.name}: its artifact is gone" in decision["reason"]
-    assert len(decision["judgement"]["checks"][2]["compared"]) == 1
+    assert len(decision["judgement"]["checks"][3]["compared"]) == 1
 
 
 def test_a_champion_whose_decision_is_gone_is_no_free_pass(house: Retrainer) -> None:
@@ -467,7 +487,7 @@ def test_what_is_unreadable_of_an_older_champion_stops_nothing(
     damage(house.project.versions(output)[0], "folder")
     decision = house.retrain(seed=2)
     assert decision["action"] == "promoted"
-    assert list(decision["judgement"]["checks"][2]["compared"]) == [second]
+    assert list(decision["judgement"]["checks"][3]["compared"]) == [second]
     assert f"not compared with {first}: {why}" in decision["reason"]
     # A rollback goes to what is whole.
     assert house.roll_back()["serves_now"] == second
@@ -490,7 +510,7 @@ def test_wider_bounds_do_not_stop_the_comparison_with_a_champion(house: Retraine
     table.to_csv(house.project.raw, index=False)
     decision = house.retrain(columns={"bounds": {"age": [18, 150]}})
     assert house.project.rows("test")["age"].max() == 130
-    assert len(decision["judgement"]["checks"][2]["compared"]) == 1
+    assert len(decision["judgement"]["checks"][3]["compared"]) == 1
 
 
 def test_a_new_text_column_is_named_where_it_leaves_no_row(fresh: Retrainer) -> None:

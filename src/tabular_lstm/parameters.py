@@ -240,6 +240,12 @@ class Promotion(Parameters):
         row_ratio: Lowest and highest number of valid rows, in multiples of the champion's run's.
         max_label_share_change: How far the share of positive rows may be from that in the
             champion's run.
+        min_test_rows_per_class: Test rows of each class that it takes to promote. By fewer a
+            useless candidate passes for good more often than `confidence` declares.
+        max_champion_fall: By how much the champion's ROC AUC may be below that with which it was
+            promoted. If it is clearly more, or clearly below 0.5, nothing is promoted.
+        refuse_possible_leaks: Whether to promote nothing where a feature alone tells the classes
+            of the train rows apart (ROC AUC 0.99). Default: no, it is only named.
         keep_champions: Champions that can be rolled back to, the one that serves included; a
             candidate is compared with each of them that stands.
         keep_candidates: Newest runs whose outputs are kept, champions' come on top. Decisions are
@@ -252,6 +258,9 @@ class Promotion(Parameters):
     tolerance: Tolerance = Tolerance()
     row_ratio: tuple[Share, Annotated[Number, Field(ge=1)]] = (0.75, 2.0)
     max_label_share_change: Share = 0.1
+    min_test_rows_per_class: Count = 20
+    max_champion_fall: Share = 0.1
+    refuse_possible_leaks: bool = False
     keep_champions: Count = 5
     keep_candidates: Count = 10
     start_over: bool = False

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tabular_lstm.files import sha256
-from tabular_lstm.judging import gate
+from tabular_lstm.judging import drift, gate
 from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
@@ -30,14 +30,14 @@ PROVENANCE = Provenance(
 )
 FINGERPRINTS = Fingerprints(np.array([1, 2], np.uint64), np.array([], np.uint64))
 DATA = DataSummary(
-    rows=40,
+    rows=400,
     train_rows=0,
-    test_rows=40,
+    test_rows=400,
     quarantined_rows=0,
     superseded_rows=0,
     sha256="of the data",
     file="rows.csv",
-    valid_rows=40,
+    valid_rows=400,
     features=["age"],
     label_share=0.5,
     test_rows_sha256="of the test rows",
@@ -75,6 +75,7 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
     promotion = Promotion()
     return decide(
         DataCheck(passed=accepted, sentence="as expected, or not", quarantined_fraction=0),
+        drift.check_drift(judged, champions, promotion),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
         ArtifactCheck(passed=True, sentence="the same", golden_rows=2, largest_difference=0),

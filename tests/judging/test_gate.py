@@ -198,12 +198,52 @@ def test_data_are_not_compared_with_a_champion_that_does_not_count() -> None:
     assert not check_data(DATA, promotion=START_OVER, quarantined_rows=60).passed
 
 
-# Check 2
+def test_a_possible_leak_is_named_and_refused_where_that_is_asked_for() -> None:
+    leaks = {"Unnamed: 0": 1.0, "discharged": 0.994}
+    for before in (None, DATA):
+        named = check_data(before, possible_leaks=leaks)
+        assert named.passed
+        assert named.sentence.endswith(
+            "; possible leak, alone telling the classes apart (ROC AUC): Unnamed: 0 (1.000), "
+            "discharged (0.994). If that is known only after the label, leave it out: "
+            "columns.features names the features to learn from"
+        )
+        strict = PROMOTION.model_copy(update={"refuse_possible_leaks": True})
+        refused = check_data(before, strict, possible_leaks=leaks)
+        assert not refused.passed
+        assert "leave it out: columns.features" in refused.sentence
+        assert refused.sentence.endswith(
+            "If that is meant, promotion.refuse_possible_leaks=false promotes all the same"
+        )
+        assert check_data(before, strict).passed
 
 
-def check_floor(majority: Comparison, logistic: Comparison, missing: int = 0) -> FloorCheck:
+# Check 3
+
+
+def check_floor(
+    majority: Comparison, logistic: Comparison, missing: int = 0, rows: int = 100
+) -> FloorCheck:
     beside = {"majority_class": majority, "logistic_regression": logistic}
-    return gate.check_floor(told(beside, rows=100, missing=missing), PROMOTION)
+    return gate.check_floor(told(beside, rows=rows, missing=missing), PROMOTION)
+
+
+def test_few_test_rows_of_a_class_promote_nothing() -> None:
+    needed = PROMOTION.min_test_rows_per_class
+    assert check_floor(BETTER, EQUAL, rows=2 * needed).passed
+    few = check_floor(BETTER, EQUAL, rows=2 * needed - 1)
+    assert not few.passed
+    assert (few.smaller_class_rows, few.enough_rows) == (needed - 1, False)
+    assert few.sentence == (
+        f"{needed - 1} of {2 * needed - 1} test rows are positive, too few to tell a good "
+        f"candidate from a lucky one: expected at least {needed} of each class "
+        "(promotion.min_test_rows_per_class). Wait for more rows, or start over with a larger "
+        "split.test_fraction"
+    )
+    none = gate.check_floor(
+        told({"majority_class": BETTER, "logistic_regression": EQUAL}, rows=1), PROMOTION
+    )
+    assert "0 of 1 test rows are positive" in none.sentence
 
 
 def test_a_candidate_above_the_floor_passes() -> None:
@@ -254,7 +294,7 @@ def test_a_candidate_below_the_floor_does_not(
     assert said in checked.sentence
 
 
-# Check 3
+# Check 4
 
 
 def check_champions(
@@ -375,7 +415,7 @@ def test_a_kept_champion_that_cannot_be_compared_with_is_named() -> None:
     assert checked.compared == {"b": EQUAL}
 
 
-# Check 4
+# Check 5
 
 
 def check_artifact(judged: np.ndarray, read_back: np.ndarray) -> ArtifactCheck:
@@ -400,10 +440,10 @@ def test_the_file_must_give_what_was_judged() -> None:
 
 
 def test_the_first_check_that_fails_is_the_reason() -> None:
-    names = ("data", "floor", "champion", "artifact")
+    names = ("data", "drift", "floor", "champion", "artifact")
     checks = {n: Check(name=n, passed=True, sentence=f"{n} is well") for n in names}
     assert gate.outcome(checks.values()) == (True, "champion is well; floor is well")
-    for failing in ("artifact", "champion", "floor", "data"):
+    for failing in ("artifact", "champion", "floor", "drift", "data"):
         checks[failing] = Check(name=failing, passed=False, sentence=f"{failing} is ill")
         assert gate.outcome(checks.values()) == (False, f"{failing} is ill")
 

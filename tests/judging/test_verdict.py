@@ -18,11 +18,14 @@ Interval = tuple[float, float]
 class Told(Judged):
     """Judged models whose differences all have one interval."""
 
-    interval: Interval = (0, 0)
+    bounds: Interval = (0, 0)
 
     def minus(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:
         difference = getattr(self.metrics[one], metric) - getattr(self.metrics[other], metric)
-        return difference, np.repeat(self.interval, 50)
+        return difference, np.empty(0)
+
+    def interval(self, one: str, other: str, metric: str) -> Interval:
+        return self.bounds
 
 
 def judged_of(
@@ -52,7 +55,7 @@ def judged_of(
             for name, numbers in {CANDIDATE: candidate, **beside}.items()
         },
         resampled={},
-        interval=interval,
+        bounds=interval,
     )
 
 

@@ -669,6 +669,23 @@ def test_reasons_are_listed_whatever_names_the_columns_have(names: Sequence[str]
 # split_rows
 
 
+def test_a_feature_that_alone_tells_the_classes_apart_is_named_in_log_and_summary(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = [(*row[:2], str(int(row[3]) + 0.001 * n), row[3]) for n, row in enumerate(background())]
+    _, _, summary = split_rows(valid(rows), SOURCE, COLUMNS, Split())
+    assert summary.possible_leaks == {"c": 1}
+    (warning,) = messages(caplog, logging.WARNING)
+    assert "possible leak" in warning
+    assert ": c (1.000). If it is known only after the label, leave it out" in warning
+    assert "columns.features" in warning
+    assert "--params promotion.refuse_possible_leaks=true" in warning
+    caplog.clear()
+    _, _, summary = split_rows(valid(background()), SOURCE, COLUMNS, Split())
+    assert summary.possible_leaks == {}
+    assert not messages(caplog, logging.WARNING)
+
+
 def background(count: int = 200) -> list[Row]:
     """Make rows of which both sides get enough of both classes."""
     values = np.random.default_rng(0).normal(size=(count, 3)).round(6)

@@ -14,7 +14,6 @@ from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.kept_champions import (
-    LEAST_ROWS,
     NotComparedError,
     Scored,
     fingerprints_of,
@@ -27,6 +26,7 @@ from tests.helpers.decisions import FINGERPRINTS, decision
 from tests.helpers.networks import ensemble_of
 
 COUNT = 60
+LEAST_ROWS = 20
 ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}
 THEN = Columns.model_validate(
     {**ROLES, "categorical": ["color"], "missing": {"dose": [0], "color": ["?"]}}
@@ -187,17 +187,18 @@ def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison(label: int) -
     of_class, none = np.flatnonzero(labels == label), np.zeros(len(labels), bool)
     known = none.copy()
     known[of_class[:5]] = True
-    refuse_few_rows(Scored(none, 0.5, known), labels)
+    refuse_few_rows(Scored(none, 0.5, known), labels, LEAST_ROWS)
     known[of_class[5]] = True
     with pytest.raises(NotComparedError) as refused:
-        refuse_few_rows(Scored(none, 0.5, known), labels)
+        refuse_few_rows(Scored(none, 0.5, known), labels, LEAST_ROWS)
     positive = LEAST_ROWS - 1 if label else LEAST_ROWS + 5
     assert str(refused.value) == (
         f"it was trained on 6 of the 50 test rows, and of the 44 others {positive} are positive; "
-        f"expected at least {LEAST_ROWS} of each class"
+        f"expected at least {LEAST_ROWS} of each class "
+        "(promotion.min_test_rows_per_class)"
     )
     # Where nothing is left out, the rows are those that judge everything else.
-    refuse_few_rows(Scored(none[:4], 0.5, none[:4]), labels[:4])
+    refuse_few_rows(Scored(none[:4], 0.5, none[:4]), labels[:4], LEAST_ROWS)
 
 
 def test_what_is_gone_or_unreadable_is_not_compared() -> None:

@@ -26,7 +26,7 @@ HOSTILE_NAME = "</script><script>document.title='mine'</script>"
 HOSTILE_CELL = '<script>document.title="mine"</script>'
 QUARANTINED = 45  # too many
 HEADINGS = [
-    "The four checks",
+    "The five checks",
     "The candidate beside the others",
     "What changed in the data since the champion",
     "The figures",
@@ -193,13 +193,13 @@ def test_a_promotion_names_the_champion_that_it_replaces(runs: list[Run]) -> Non
 
 def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
     for run in runs:
-        checks = section(text(run), "The four checks")
+        checks = section(text(run), "The five checks")
         for check in run.judgement["checks"]:
             mark = "✓ passed" if check["passed"] else "✗ failed"
             sentence = check["sentence"]
             assert f"{mark} {sentence[0].upper()}{sentence[1:]}." in checks
-    champions = runs[1].judgement["checks"][2]
-    checks = section(text(runs[1]), "The four checks")
+    champions = runs[1].judgement["checks"][3]
+    checks = section(text(runs[1]), "The five checks")
     for metric in ("log_loss", "roc_auc"):
         numbers = champions["compared"][runs[0].run_id][metric]
         assert f"{numbers['difference']:+.4f}" in checks
@@ -213,7 +213,7 @@ def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
 
 def test_a_better_log_loss_is_a_lower_one(runs: list[Run]) -> None:
     inputs = runs[1].inputs
-    compared = inputs["decision"]["judgement"]["checks"][2]["compared"][runs[0].run_id]
+    compared = inputs["decision"]["judgement"]["checks"][3]["compared"][runs[0].run_id]
     compared["log_loss"] |= {"difference": -0.1234, "at_worst": 0.0123}
     compared["roc_auc"] |= {"difference": 0.2345, "at_worst": -0.0234}
     shown = Parsed(page_of(inputs)).text
@@ -258,7 +258,7 @@ def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -
     assert "2 checks failed; the first one gave the reason" in shown
     for champion in judgement["champions"]:
         why = f"{champion['run_id']}: {champion['not_compared']}."
-        assert why in section(shown, "The four checks")
+        assert why in section(shown, "The five checks")
     assert "The champion is not among them: it was trained on" in shown
     changed = section(shown, "What changed in the data since the champion")
     now, before = judgement["data"], judgement["champions"][0]["data"]
@@ -316,6 +316,8 @@ def test_the_small_print_is_complete(runs: list[Run]) -> None:
     ("failed", "change", "words"),
     [
         ("floor", {}, "not good enough beside simple ones"),
+        ("floor", {"enough_rows": False}, "too few test rows to judge the new model on"),
+        ("drift", {}, "does much worse on these rows than when it was promoted"),
         ("artifact", {}, "saved file does not give the results"),
         ("champion", {}, "test rows are too few to rule that out"),
         ("champion", {"seen_worse": True}, "does worse than one that"),
@@ -342,12 +344,24 @@ def test_each_reason_to_reject_has_its_words(
     assert f"The model of run {runs[0].run_id} keeps serving." in shown
 
 
+def test_a_possible_leak_stands_beside_the_verdict(runs: list[Run]) -> None:
+    inputs = runs[1].inputs
+    assert "Possible leak" not in Parsed(page_of(inputs)).text
+    data = inputs["decision"]["judgement"]["data"]
+    data["possible_leaks"] = {HOSTILE_NAME: 1.0}
+    verdict, *_ = Parsed(page_of(inputs)).text.split("§ ")
+    assert f"Possible leak: {HOSTILE_NAME[:39]}… (1.000). This feature alone tells" in verdict
+    data["possible_leaks"] = {"age": 1.0, "insulin": 0.991}
+    verdict, *_ = Parsed(page_of(inputs)).text.split("§ ")
+    assert "age (1.000), insulin (0.991). Each of these features alone tells" in verdict
+
+
 def test_words_where_nothing_serves_and_where_the_champion_was_not_compared(
     runs: list[Run],
 ) -> None:
     inputs = runs[0].inputs
     inputs["decision"]["action"] = "rejected"
-    inputs["decision"]["judgement"]["checks"][1]["passed"] = False
+    inputs["decision"]["judgement"]["checks"][2]["passed"] = False
     shown = Parsed(page_of(inputs)).text
     assert "There is still no model that serves." in shown
     assert "Nothing needs to be rolled back" in shown
@@ -356,7 +370,7 @@ def test_words_where_nothing_serves_and_where_the_champion_was_not_compared(
     judgement, why = inputs["decision"]["judgement"], "promotion.start_over is set"
     champion = judgement["champions"][0]
     champion |= {"metrics": None, "not_compared": why}
-    judgement["checks"][2]["compared"] = {}
+    judgement["checks"][3]["compared"] = {}
     shown = Parsed(page_of(inputs)).text
     assert f"{champion['run_id']}, with which it was not compared: promotion.start_over" in shown
 

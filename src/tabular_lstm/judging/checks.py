@@ -15,6 +15,7 @@ class Champion(Frozen):
 
     Attributes:
         data: What it was trained and judged on; None where its decision is gone.
+        promoted_with: Its metrics on the test rows of the run that promoted it; None likewise.
         not_compared: Why the candidate is not compared with it; None where it is.
         left_out_rows: Test rows of this run that it was trained on, so that they do not count.
         metrics: On the other test rows of this run; None where it is not compared.
@@ -23,6 +24,7 @@ class Champion(Frozen):
     run_id: str
     sha256: str
     data: DataSummary | None = None
+    promoted_with: Metrics | None = None
     not_compared: str | None = None
     left_out_rows: Annotated[int, Field(ge=0)] = 0
     metrics: Metrics | None = None
@@ -43,10 +45,34 @@ class DataCheck(Check):
     quarantined_fraction: float
 
 
+class DriftCheck(Check):
+    """Whether the champion still does on these test rows what it was promoted with.
+
+    Attributes:
+        roc_auc: The champion's on these rows; None where it did not score them.
+        highest: Its upper bound.
+        promoted_with: The champion's when it was promoted; None where its decision is gone.
+        least_fall: Lower bound of the difference.
+    """
+
+    name: Literal["drift"] = "drift"
+    roc_auc: float | None = None
+    highest: float | None = None
+    promoted_with: float | None = None
+    least_fall: float | None = None
+
+
 class FloorCheck(Check):
-    """Whether the candidate is good enough beside simple models."""
+    """Whether the candidate is good enough beside simple models.
+
+    Attributes:
+        smaller_class_rows: Test rows of the class that has fewer.
+        enough_rows: Whether they are as many as it takes to promote.
+    """
 
     name: Literal["floor"] = "floor"
+    smaller_class_rows: int
+    enough_rows: bool
     rows_without_probability: int
     majority_class: Comparison
     logistic_regression: Comparison

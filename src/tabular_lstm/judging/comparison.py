@@ -1,6 +1,8 @@
 """Compare any two models on the same rows and the same bootstrap resamples of them.
 
-Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. Resamples hold
+no row that the rows do not hold, so that where too few rows tell two models apart, the bounds are
+widened (`tabular_lstm.judging.unseen`).
 """
 
 from collections.abc import Mapping
@@ -11,11 +13,20 @@ from typing import Self
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.metrics import Metrics, Resampled, bootstrap, point_metrics
+from tabular_lstm.judging.metrics import (
+    CENTRAL,
+    Metrics,
+    Resampled,
+    bootstrap,
+    interval,
+    point_metrics,
+)
+from tabular_lstm.judging.unseen import unseen_log_loss, unseen_roc_auc
 from tabular_lstm.parameters import Evaluation
 
 # What is compared, and the sign that makes more of it worse.
 WORSE = {"log_loss": 1, "roc_auc": -1}
+UNSEEN = {"log_loss": unseen_log_loss, "roc_auc": unseen_roc_auc}
 POWER = 0.8
 NORMAL = NormalDist()
 EQUAL = 1e-12
@@ -144,21 +155,48 @@ class Judged:
         point = getattr(judged.metrics[one], metric) - getattr(judged.metrics[other], metric)
         return point, judged.resampled[one][metric] - judged.resampled[other][metric]
 
+    def interval(self, one: str, other: str, metric: str) -> tuple[float, float]:
+        """Give the 95 % interval of a metric's difference."""
+        point, values = self.minus(one, other, metric)
+        (low, high), unseen = interval(values), 0.0
+        if metric in UNSEEN:
+            unseen = UNSEEN[metric](*self._rows_of(one, other), (1 + CENTRAL) / 2)
+        return min(low, point - unseen), max(high, point + unseen)
+
+    def roc_auc_bounds(self, name: str, confidence: float) -> tuple[float, float]:
+        """Bound a model's ROC AUC on the rows that count for it, below and above.
+
+        Each with that confidence.
+        """
+        judged = self.parts.get(name, self)
+        values, point = judged.resampled[name]["roc_auc"], judged.metrics[name].roc_auc
+        low, high = _bounds(values[~np.isnan(values)], point, confidence)
+        chance = np.full(len(judged.labels), 0.5)
+        unseen = unseen_roc_auc(judged.labels, judged.probabilities[name], chance, confidence)
+        return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
+
     def compare(self, one: str, other: str, confidence: float) -> Comparison:
         """Compare one model with another; `confidence` is one-sided, of each bound."""
+        rows = self._rows_of(one, other)
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
         compared = {}
         for metric, sign in WORSE.items():
             point, values = self.minus(one, other, metric)
             worse = sign * values[~np.isnan(values)]
             best, worst = _bounds(worse, sign * point, confidence)
+            unseen = UNSEEN[metric](*rows, confidence)
             compared[metric] = Difference(
                 difference=point,
-                at_worst=sign * worst,
-                at_best=sign * best,
-                detectable=float(deviations * worse.std()),
+                at_worst=sign * np.maximum(worst, sign * point + unseen),
+                at_best=sign * np.minimum(best, sign * point - unseen),
+                detectable=np.maximum(deviations * worse.std(), unseen),
             )
         return Comparison(**compared)
+
+    def _rows_of(self, one: str, other: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Give the labels and both models' probabilities, on the rows that count for the other."""
+        judged = self.parts.get(other, self)
+        return judged.labels, judged.probabilities[one], judged.probabilities[other]
 
 
 def _bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The gate that a candidate passes to become the champion: four checks, and the reason in words.
+"""The gate that a candidate passes to become the champion: its checks, and the reason in words.
 
 A candidate is promoted when it is shown not to be worse than a champion by more than a tolerance, a
 non-inferiority test: few rows make it hard to be promoted, never easy.
@@ -19,10 +19,12 @@ from tabular_lstm.judging.checks import (
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
+from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.summary import DataSummary
 
 NONE = Tolerance(log_loss=0, roc_auc=0)
 GOLDEN_TOLERANCE = 1e-6
+LEAVE_OUT = "leave it out: columns.features names the features to learn from"
 START_OVER = "--params promotion.start_over=true judges without the champion"
 
 
@@ -34,7 +36,7 @@ def check_data(
 ) -> DataCheck:
     """Compare the data with what the champion that serves, the first, was trained on.
 
-    With no champion or with `start_over`, the quarantined share alone counts.
+    With no champion or with `start_over`, the quarantined share and possible leaks alone count.
     """
     now, limit = data_summary, validation.max_quarantined_fraction
     before = champions[0].data if champions and not promotion.start_over else None
@@ -51,11 +53,22 @@ def check_data(
         facts += _beside_champion(now, before, promotion)
     faults = [f"{fact} ({expected})" for fact, expected, _ in facts if expected]
     limits = " and ".join(parameter for _, expected, parameter in facts if expected)
+    ways = [f"widen {limits}"] if limits else []
+    leaks = (
+        f"possible leak, alone telling the classes apart ({METRICS['roc_auc']}): "
+        f"{listed(now.possible_leaks)}"
+    )
+    if now.possible_leaks and promotion.refuse_possible_leaks:
+        faults.append(f"{leaks} (expected none; {LEAVE_OUT})")
+        ways.append("promotion.refuse_possible_leaks=false promotes all the same")
     sentence = ", ".join(fact for fact, _, _ in facts)
     if faults:
         sentence = (
-            f"the data are not as expected: {'; '.join(faults)}. If that is meant, widen {limits}"
+            f"the data are not as expected: {'; '.join(faults)}. If that is meant, "
+            f"{'; '.join(ways)}"
         )
+    elif now.possible_leaks:
+        sentence += f"; {leaks}. If that is known only after the label, {LEAVE_OUT}"
     return DataCheck(passed=not faults, sentence=sentence, quarantined_fraction=share)
 
 
@@ -98,6 +111,9 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     lost = not_within(NONE, beside, "at_best")
     majority_class, logistic_regression = MODELS["majority_class"], MODELS["logistic_regression"]
     unknown, faults = judged.without_probability[CANDIDATE], []
+    fewest, few = _few_rows(judged.labels, promotion.min_test_rows_per_class)
+    if few:
+        faults.append(few)
     if unknown:
         faults.append(
             f"the candidate gives no probability for {unknown} of {len(judged.labels)} test rows"
@@ -117,9 +133,24 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     return FloorCheck(
         passed=not faults,
         sentence=sentence,
+        smaller_class_rows=fewest,
+        enough_rows=not few,
         rows_without_probability=unknown,
         majority_class=floor,
         logistic_regression=linear,
+    )
+
+
+def _few_rows(labels: np.ndarray, needed: int) -> tuple[int, str]:
+    """Count the rows of the class that has fewer, and say so if they are too few."""
+    positives = int(labels.sum())
+    fewest, name = min((positives, "positive"), (len(labels) - positives, "negative"))
+    if fewest >= needed:
+        return fewest, ""
+    return fewest, (
+        f"{fewest} of {len(labels)} test rows are {name}, too few to tell a good candidate from a "
+        f"lucky one: expected at least {needed} of each class (promotion.min_test_rows_per_class). "
+        "Wait for more rows, or start over with a larger split.test_fraction"
     )
 
 
@@ -214,7 +245,7 @@ def outcome(checks: Collection[Check]) -> tuple[bool, str]:
     for check in checks:
         if not check.passed:
             return False, check.sentence
-    _, floor, champion, _ = checks
+    _, _, floor, champion, _ = checks
     return True, f"{champion.sentence}; {floor.sentence}"
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from sklearn import metrics as sk
 
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.unseen import unseen_roc_auc, unseen_share
 
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
+CENTRAL = 0.95
 CALIBRATION_BINS = 10
 BLOCK_CELLS = 4_000_000
 # More rows than that are resampled in so many groups.
@@ -40,6 +42,7 @@ class Metrics(Frozen):
             Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
         decision_threshold: Probability from which a row is called positive.
         interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
+            No point where all rows are right: see `tabular_lstm.judging.unseen`.
     """
 
     accuracy: float
@@ -63,7 +66,7 @@ def point_metrics(
     decided = probabilities >= decision_threshold
     rows, predicted, observed = calibration_bins(labels, probabilities)
     (tn, fp), (fn, tp) = sk.confusion_matrix(labels, decided, labels=[0, 1]).tolist()
-    return Metrics(
+    measured = Metrics(
         accuracy=float(np.mean(decided == labels)),
         roc_auc=float(sk.roc_auc_score(labels, probabilities)),
         average_precision=float(sk.average_precision_score(labels, probabilities)),
@@ -74,8 +77,11 @@ def point_metrics(
             true_negatives=tn, false_positives=fp, false_negatives=fn, true_positives=tp
         ),
         decision_threshold=decision_threshold,
-        interval={metric: interval(values) for metric, values in (resampled or {}).items()},
     )
+    if not resampled:
+        return measured
+    intervals = _intervals(measured, labels, probabilities, resampled)
+    return measured.model_copy(update={"interval": intervals})
 
 
 def calibration_bins(
@@ -134,6 +140,22 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     """Bound the middle 95 % of bootstrap values (the percentile interval)."""
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return float(low), float(high)
+
+
+def _intervals(
+    measured: Metrics, labels: np.ndarray, probabilities: np.ndarray, resampled: Resampled
+) -> dict[str, tuple[float, float]]:
+    """Bound each metric, and not by a point where all rows are right, or ranked rightly."""
+    tail = (1 + CENTRAL) / 2
+    intervals = {metric: interval(values) for metric, values in resampled.items()}
+    constant = np.full(len(labels), 0.5)
+    unseen = {"roc_auc": unseen_roc_auc(labels, probabilities, constant, tail)}
+    if measured.accuracy in {0, 1}:
+        unseen["accuracy"] = unseen_share(len(labels), tail)
+    for metric, off in unseen.items():
+        (low, high), point = intervals[metric], getattr(measured, metric)
+        intervals[metric] = max(min(low, point - off), 0.0), min(max(high, point + off), 1.0)
+    return intervals
 
 
 def permutation_importance(

@@ -1,7 +1,6 @@
 """The verdict: sentences that compare the candidate with each baseline. It decides nothing."""
 
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.metrics import interval
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
 
 ROC_AUC, ACCURACY, LOG_LOSS = METRICS["roc_auc"], METRICS["accuracy"], METRICS["log_loss"]
@@ -29,8 +28,8 @@ def compare_with_baselines(judged: Judged, evaluated_on: str) -> list[str]:
 
 def _sentence(judged: Judged, name: str) -> str:
     candidate, baseline = judged.metrics[CANDIDATE], judged.metrics[name]
-    difference, resampled = judged.minus(CANDIDATE, name, "roc_auc")
-    low, high = interval(resampled)
+    difference, _ = judged.minus(CANDIDATE, name, "roc_auc")
+    low, high = judged.interval(CANDIDATE, name, "roc_auc")
     other = f"{'the ' if name == 'majority_class' else ''}{MODELS[name]}"
     beginning = (
         f"The candidate beats {other}"

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.rows.leaks import possible_leaks
 
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -45,6 +46,8 @@ class DataSummary(Frozen):
         label_share: Share of positive rows among the valid ones.
         test_rows_sha256: Hash of the test rows, whatever their order and that of the columns.
         split: All that decides which side a row is on and what its label means.
+        possible_leaks: ROC AUC of each feature that alone tells the classes of the train rows
+            apart, see `tabular_lstm.rows.leaks`.
     """
 
     rows: Positive
@@ -59,6 +62,7 @@ class DataSummary(Frozen):
     label_share: Annotated[float, Field(ge=0, le=1)]
     test_rows_sha256: str
     split: dict[str, Any]
+    possible_leaks: dict[str, float] = {}
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
@@ -95,4 +99,5 @@ def summarize(
         label_share=float(labels.mean()),
         test_rows_sha256=hashlib.sha256(hashes.tobytes()).hexdigest(),
         split=split_by,
+        possible_leaks=possible_leaks(train_rows, columns),
     )

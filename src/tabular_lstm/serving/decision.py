@@ -11,6 +11,7 @@ from tabular_lstm.judging.checks import (
     Champion,
     ChampionCheck,
     DataCheck,
+    DriftCheck,
     FloorCheck,
 )
 from tabular_lstm.judging.metrics import Metrics
@@ -93,7 +94,7 @@ class Judgement(Frozen):
     the candidate's train rows' fingerprints.
     """
 
-    checks: tuple[DataCheck, FloorCheck, ChampionCheck, ArtifactCheck]
+    checks: tuple[DataCheck, DriftCheck, FloorCheck, ChampionCheck, ArtifactCheck]
     candidate: Metrics
     candidate_sha256: str
     fingerprints_sha256: str

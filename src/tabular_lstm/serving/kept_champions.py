@@ -16,8 +16,6 @@ from tabular_lstm.serving.decision import Decision, Judgement
 
 # By run id, functions that read what the run left; they raise a DataError where it is unreadable.
 Versions = dict[str, Callable[[], Any]]
-# Rows of each class that are new to a champion, with which it can be compared.
-LEAST_ROWS = 20
 # What a label means, whichever side its row is on.
 CLASSES = ("label", "positive_class", "negative_class")
 
@@ -152,7 +150,7 @@ def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) 
             )
 
 
-def refuse_few_rows(scored: Scored, labels: np.ndarray) -> None:
+def refuse_few_rows(scored: Scored, labels: np.ndarray, least: int) -> None:
     """Stop where too few of the test rows are new to a champion.
 
     Raises:
@@ -160,9 +158,9 @@ def refuse_few_rows(scored: Scored, labels: np.ndarray) -> None:
     """
     left = labels[~scored.trained_on]
     positive = int(left.sum())
-    if scored.trained_on.any() and min(positive, len(left) - positive) < LEAST_ROWS:
+    if scored.trained_on.any() and min(positive, len(left) - positive) < least:
         raise NotComparedError(
             f"it was trained on {scored.trained_on.sum()} of the {len(labels)} test rows, and of "
-            f"the {len(left)} others {positive} are positive; expected at least {LEAST_ROWS} of "
-            "each class"
+            f"the {len(left)} others {positive} are positive; expected at least {least} of each "
+            "class (promotion.min_test_rows_per_class)"
         )

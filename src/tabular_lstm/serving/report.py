@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.comparison import WORSE
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
+from tabular_lstm.rows.leaks import listed
 from tabular_lstm.serving.decision import Decision, Provenance
 
 LISTED = 20
@@ -59,6 +60,7 @@ def page(
         decision=decision,
         judgement=judgement,
         champion=champion,
+        leaks=listed(judgement.data.possible_leaks),
         checks={check.name: check for check in judgement.checks},
         failed=[check for check in judgement.checks if not check.passed],
         worse=WORSE,

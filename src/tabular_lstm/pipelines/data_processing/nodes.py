@@ -5,7 +5,9 @@ import logging
 import pandas as pd
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
+from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.marks import POINT
 from tabular_lstm.rows.sides import in_test
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
@@ -19,6 +21,12 @@ MEND = (
     "columns.categorical, name codes for no value in columns.missing, widen columns.bounds. If "
     "numbers are not read because of their marks, say in the catalog's load_args what each mark "
     "is: would 1,100 be a bit more than one, {decimal: ','}, or eleven hundred, {thousands: ','}?"
+)
+LEAKS = (
+    "%s: possible leak, each of these features alone tells the classes of the train rows apart "
+    f"({METRICS['roc_auc']}): %s. If it is known only after the label, leave it out: "
+    "columns.features names the features to learn from. To promote nothing while there is one: "
+    "--params promotion.refuse_possible_leaks=true"
 )
 
 
@@ -122,7 +130,10 @@ def split_rows(
         logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
     if source.quarantined_rows:
         logger.warning("In quarantine:%s", source.reasons)
-    return train, test, summarize(train, test, source, columns, split)
+    summary = summarize(train, test, source, columns, split)
+    if summary.possible_leaks:
+        logger.warning(LEAKS, source.file, listed(summary.possible_leaks))
+    return train, test, summary
 
 
 def _in_several_files(raw_rows: pd.DataFrame) -> int:

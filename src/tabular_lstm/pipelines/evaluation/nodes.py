@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.metrics import INTERVAL_METRICS, interval, permutation_importance
+from tabular_lstm.judging.metrics import INTERVAL_METRICS, permutation_importance
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Network
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of
@@ -157,10 +157,12 @@ def assemble_metrics(
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)
     for name, baseline in measured.items():
-        differences = {m: judged.minus(CANDIDATE, name, m) for m in INTERVAL_METRICS}
         baseline["network_minus_baseline"] = {
-            metric: {"difference": difference, "interval": list(interval(resampled))}
-            for metric, (difference, resampled) in differences.items()
+            metric: {
+                "difference": judged.minus(CANDIDATE, name, metric)[0],
+                "interval": list(judged.interval(CANDIDATE, name, metric)),
+            }
+            for metric in INTERVAL_METRICS
         }
     return {
         "run_id": run_id,

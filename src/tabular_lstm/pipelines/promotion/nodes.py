@@ -13,6 +13,7 @@ from tabular_lstm.judging.checks import (
     Champion,
     ChampionCheck,
     DataCheck,
+    DriftCheck,
     FloorCheck,
 )
 from tabular_lstm.judging.comparison import Judged
@@ -94,7 +95,8 @@ def predict_with_champions(
         champion = Champion(run_id=run, sha256=str(known[run].sha256))
         try:
             judgement = judged_by(past_decisions, run)
-            champion = champion.model_copy(update={"data": judgement.data})
+            known_of = {"data": judgement.data, "promoted_with": judgement.candidate}
+            champion = champion.model_copy(update=known_of)
             if promotion.start_over:
                 raise NotComparedError("promotion.start_over is set")
             artifact = promoted_artifact(artifacts, run, champion.sha256, serves=not champions)
@@ -102,7 +104,7 @@ def predict_with_champions(
             scored = score(artifact, fingerprints, train_rows, test_rows, columns)
             left_out = int(scored.trained_on.sum())
             champion = champion.model_copy(update={"left_out_rows": left_out})
-            refuse_few_rows(scored, labels.to_numpy())
+            refuse_few_rows(scored, labels.to_numpy(), promotion.min_test_rows_per_class)
         except NotComparedError as why:
             champion = champion.model_copy(update={"not_compared": str(why)})
         else:
@@ -141,6 +143,7 @@ def judge_champions(
 
 def decide(
     data_check: DataCheck,
+    drift_check: DriftCheck,
     floor_check: FloorCheck,
     champion_check: ChampionCheck,
     artifact_check: ArtifactCheck,
@@ -154,7 +157,7 @@ def decide(
     provenance: Provenance,
 ) -> Decision:
     """Write the decision down, with all that it rests on."""
-    checks = (data_check, floor_check, champion_check, artifact_check)
+    checks = (data_check, drift_check, floor_check, champion_check, artifact_check)
     accepted, reason = gate.outcome(checks)
     served_before = champion_of(past_promotions)
     before_sha256 = champions[0].sha256 if champions else None

@@ -4,7 +4,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.judging import gate
+from tabular_lstm.judging import drift, gate
 from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.pipelines.promotion import nodes
 from tabular_lstm.serving.promotion_log import record
@@ -90,13 +90,19 @@ def _predictions() -> list[Node]:
 
 
 def _checks() -> list[Node]:
-    """The gate's four checks, and the decision."""
+    """The gate's five checks, and the decision."""
     return [
         Node(
             gate.check_data,
             inputs=["data_summary", "champions", "params:promotion", "params:validation"],
             outputs="data_check",
             name="check_data",
+        ),
+        Node(
+            drift.check_drift,
+            inputs=["judged_with_champions", "champions", "params:promotion"],
+            outputs="drift_check",
+            name="check_drift",
         ),
         Node(
             gate.check_floor,
@@ -120,6 +126,7 @@ def _checks() -> list[Node]:
             nodes.decide,
             inputs=[
                 "data_check",
+                "drift_check",
                 "floor_check",
                 "champion_check",
                 "artifact_check",

@@ -1,0 +1,111 @@
+"""Find features that alone tell the classes apart: possible leaks of the label.
+
+Such a feature is often known only after the label: a date of discharge, a row number of rows that
+were sorted by the label.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import shown
+from tabular_lstm.parameters import Columns, Value
+
+LEAK = 0.99
+# Of each class. One order of 92,378 of ten and ten rows ranks them rightly or wrongly throughout.
+ENOUGH_ROWS = 10
+LISTED = 10
+
+
+def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
+    """Measure how well each feature alone ranks the labels, and take those that do it too well.
+
+    A number ranks the rows in its order or in the opposite one, missing values first or last,
+    whichever ranks better. Equal values, of categories and of numbers, also rank them by the share
+    of positives among the *other* rows of that value: what no two rows share tells nothing.
+
+    Args:
+        rows: Valid train rows: the label as 0 or 1, numbers as float64, categories as text.
+        columns: The role of each column.
+
+    Returns:
+        ROC AUC of the features that reach 0.99, the highest first; none where there are fewer than
+        ten rows of a class, which chance orders rightly too often.
+    """
+    labels = rows[columns.label].to_numpy() == 1
+    if min(labels.sum(), (~labels).sum()) < ENOUGH_ROWS:
+        return {}
+    features = [name for name in rows if name not in {columns.label, columns.key}]
+    told = {
+        str(name): _told_by_category(rows[name], labels)
+        if name in columns.categorical
+        else _told_by_number(rows[name], columns.missing.get(str(name), []), labels)
+        for name in features
+    }
+    leaks = {name: auc for name, auc in told.items() if auc >= LEAK}
+    return dict(sorted(leaks.items(), key=lambda item: -item[1]))
+
+
+def listed(leaks: Mapping[str, float]) -> str:
+    """Name possible leaks in a sentence, each with its area: the first ten, and how many more.
+
+    Examples:
+        >>> listed({"discharged": 1.0, "ward": 0.9934})
+        'discharged (1.000), ward (0.993)'
+    """
+    names = [f"{shown(name)} ({auc:.3f})" for name, auc in leaks.items()]
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(names[:LISTED])}{more}"
+
+
+def _told_by_number(column: pd.Series, missing: Sequence[Value], labels: np.ndarray) -> float:
+    values = column.to_numpy(np.float64)
+    codes = [code for code in missing if not isinstance(code, str)]
+    if codes:
+        values = np.where(np.isin(values, codes), np.nan, values)
+    # NaN is one value, the last.
+    distinct, places = np.unique(values, return_inverse=True)
+    positives, negatives = _counts(places, labels)
+    last = _roc_auc(positives, negatives)
+    first = last
+    if np.isnan(distinct[-1]):
+        first = _roc_auc(np.roll(positives, 1), np.roll(negatives, 1))
+    by_others = _told_by_others(positives, negatives) if len(distinct) < len(values) else 0.5
+    return max(first, 1 - first, last, 1 - last, by_others)
+
+
+def _told_by_category(column: pd.Series, labels: np.ndarray) -> float:
+    places, _ = pd.factorize(column)
+    return _told_by_others(*_counts(places + 1, labels))
+
+
+def _counts(places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count the positive and the negative rows of each value."""
+    rows, positives = np.bincount(places), np.bincount(places, labels)
+    return positives, rows - positives
+
+
+def _told_by_others(positives: np.ndarray, negatives: np.ndarray) -> float:
+    """Rank each row by the share of positives among the other rows of its value."""
+    share = positives.sum() / (positives.sum() + negatives.sum())
+    shared = positives + negatives > 1
+    alone = [positives[~shared].sum()], [negatives[~shared].sum()]
+    positives, negatives = positives[shared], negatives[shared]
+    # As if one more row were as likely positive as all are: few others tell less than many.
+    others = positives + negatives
+    scores = np.r_[(positives - 1 + share) / others, (positives + share) / others, share]
+    none = np.zeros(len(positives))
+    score, places = np.unique(scores, return_inverse=True)
+    of_score = (
+        np.bincount(places, np.r_[counts], len(score))
+        for counts in ((positives, none, alone[0]), (none, negatives, alone[1]))
+    )
+    return _roc_auc(*of_score)
+
+
+def _roc_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
+    """Give the ROC AUC of values in rising order, from the rows of each class at each value."""
+    below = np.cumsum(negatives) - negatives
+    right = float(positives @ (below + negatives / 2))
+    return right / float(positives.sum() * negatives.sum())
