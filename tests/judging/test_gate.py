@@ -237,8 +237,7 @@ def test_few_test_rows_of_a_class_promote_nothing() -> None:
     assert few.sentence == (
         f"{needed - 1} of {2 * needed - 1} test rows are positive, too few to tell a good "
         f"candidate from a lucky one: expected at least {needed} of each class "
-        "(promotion.min_test_rows_per_class). Wait for more rows, or start over with a larger "
-        "split.test_fraction"
+        "(promotion.min_test_rows_per_class). Wait for more rows, or raise split.test_fraction"
     )
     none = gate.check_floor(
         told({"majority_class": BETTER, "logistic_regression": EQUAL}, rows=1), PROMOTION

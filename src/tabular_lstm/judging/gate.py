@@ -150,7 +150,7 @@ def _few_rows(labels: np.ndarray, needed: int) -> tuple[int, str]:
     return fewest, (
         f"{fewest} of {len(labels)} test rows are {name}, too few to tell a good candidate from a "
         f"lucky one: expected at least {needed} of each class (promotion.min_test_rows_per_class). "
-        "Wait for more rows, or start over with a larger split.test_fraction"
+        "Wait for more rows, or raise split.test_fraction"
     )
 
 
