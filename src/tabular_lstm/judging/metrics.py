@@ -9,7 +9,7 @@ import numpy as np
 from sklearn import metrics as sk
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.unseen import unseen_roc_auc, unseen_share
+from tabular_lstm.judging.unseen import placements, unseen_roc_auc, unseen_share
 
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
 CENTRAL = 0.95
@@ -237,24 +237,15 @@ def _grouped(
     points, influences = [], []
     for probabilities, threshold in models:
         hits, losses = _of_rows(labels, probabilities, threshold)
-        placements = _placements(labels, probabilities)
+        placed = placements(labels, probabilities)
         shares = np.where(labels == 1, np.mean(labels), np.mean(1 - labels))
-        auc = placements[labels == 1].mean()
+        auc = placed[labels == 1].mean()
         points.append([hits.mean(), auc, losses.mean()])
-        of_row = hits - hits.mean(), (placements - auc) / shares, losses - losses.mean()
+        of_row = hits - hits.mean(), (placed - auc) / shares, losses - losses.mean()
         influences.append([np.bincount(group, values, GROUPS) for values in of_row])
     summed = np.array(influences) / len(labels)
     changes = [summed @ counts.T for counts in _resample_counts(GROUPS, resamples, seed)]
     return np.asarray(np.array(points)[:, :, None] + np.concatenate(changes, axis=2))
-
-
-def _placements(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Give the share of the other class's rows that a row is ranked right against, a tie half."""
-    _, tie = np.unique(probabilities, return_inverse=True)
-    positives, negatives = np.bincount(tie, labels), np.bincount(tie, 1 - labels)
-    below = (np.cumsum(negatives) - negatives / 2) / negatives.sum()
-    above = 1 - (np.cumsum(positives) - positives / 2) / positives.sum()
-    return np.where(labels == 1, below[tie], above[tie])
 
 
 def _weighted_auc(labels: np.ndarray, probabilities: np.ndarray, counts: np.ndarray) -> np.ndarray:
