@@ -78,6 +78,16 @@ def test_rows_that_tell_two_models_apart_say_enough_themselves() -> None:
     assert unseen_roc_auc(labels, one, other, 0.95) == unseen_share(100, 0.95)
 
 
+def test_of_many_rows_a_part_tells_enough_and_where_it_does_not_all_are_asked() -> None:
+    labels, one, other = perfect(30_000)
+    assert unseen_roc_auc(labels, one, other, 0.95) == unseen_share(30_000, 0.95)
+    noise = np.random.default_rng(1).normal(0, 0.3, (2, 60_000))
+    assert unseen_roc_auc(labels, one + noise[0], other + noise[1], 0.95) == 0
+    # Twenty rows, of which none is in the part.
+    misranked = np.isin(np.arange(60_000), 1 + 3 * np.arange(20))
+    assert unseen_roc_auc(labels, np.where(misranked, 0.0, one), other, 0.95) == 0
+
+
 def test_a_log_loss_that_is_alike_in_all_rows_is_not_sure_for_that() -> None:
     labels = np.arange(40) % 2
     sure, half = np.where(labels == 1, 0.999, 0.001), np.full(40, 0.5)
