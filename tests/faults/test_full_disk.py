@@ -166,12 +166,16 @@ def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
 ) -> None:
     """With space for what a retraining writes before a file, but not for that one."""
     before, old = log_path(served).read_bytes(), on_disk(served)
-    lock, predictions = 4, 8
+    lock, predictions, fingerprints = 4, 8, "06*/train_fingerprints.npz/**/*"
+    first = [
+        f"08*/{name}.json/*/*" for name in ("metrics", "verdict", "learning_curves", "roc_curve")
+    ]
     free = {
         "": 0,
         "train_rows": lock + kibibytes(served, "02*/**/*"),
-        "candidate": lock + predictions + kibibytes(served, "0[2-4]*/**/*"),
-        "precision_recall_curve": lock + kibibytes(served, "0[2-7]*/**/*"),
+        "candidate": lock + predictions + kibibytes(served, "0[2-4]*/**/*", fingerprints),
+        # champion_predictions.csv has a column more than in the first retraining.
+        "precision_recall_curve": lock + 8 + kibibytes(served, "0[2-7]*/*/*/*", *first),
         "report": kibibytes(served, "0[2-8]*/**/*") // 2,
         "champion": kibibytes(served, "0[2-8]*/**/*") - 16,
     }[file]

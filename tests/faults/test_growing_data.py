@@ -12,7 +12,7 @@ from tests.helpers.commands import RETRAINING, ROLLBACK, here, note, succeeds
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.tables import LABEL
 
-FIRST, ADDED, CORRECTED = 400, 40, 3
+FIRST, ADDED, CORRECTED = 500, 25, 2
 CHAMPIONS = 2
 USELESS = {"epochs": 1, "learning_rate": 1e-9}
 
