@@ -211,7 +211,8 @@ class Evaluation(Parameters):
 
     Attributes:
         bootstrap_resamples: Resamples of the evaluated rows behind each interval.
-        importance_repeats: Shuffles of each feature for the permutation importance.
+        importance_repeats: Shuffles of each feature for the permutation importance, at most: rows
+            times shuffles times features are at most 2.5 million, first by fewer shuffles.
         importance_rows: Rows that the permutation importance is measured on, at most, drawn
             evenly from the two classes.
         seed: Of the resamples, the shuffles and the boosted trees.

@@ -9,6 +9,7 @@ from sklearn import metrics as sk
 
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.importance import Importance, Lost
 from tabular_lstm.judging.metrics import ConfusionMatrix, point_metrics
 from tabular_lstm.judging.names import MODELS
 from tabular_lstm.parameters import Evaluation
@@ -135,18 +136,28 @@ def test_confusion_matrix_has_actual_classes_in_rows_and_predicted_in_columns() 
     assert figure.layout.yaxis.title.text == "actual"
 
 
+def importance_of(lost: dict[str, tuple[float, float]]) -> Importance:
+    features = {name: Lost(mean=mean, std=std) for name, (mean, std) in lost.items()}
+    return Importance(rows=77, shuffles=2, features=features)
+
+
 def test_most_important_feature_stands_on_top() -> None:
-    importances = {
-        "glucose": {"mean": 0.2, "std": 0.02},
-        "age": {"mean": 0.1, "std": 0.01},
-        "bmi": {"mean": -0.01, "std": 0.03},
-    }
-    (bars,) = figures.importance_chart(importances).data
+    lost = {"glucose": (0.2, 0.02), "age": (0.1, 0.01), "bmi": (-0.01, 0.03)}
+    figure = figures.importance_chart(importance_of(lost))
+    (bars,) = figure.data
     assert bars.orientation == "h"
     # Plotly draws the last one on top.
     assert list(bars.y) == ["bmi", "age", "glucose"]
     assert list(bars.x) == [-0.01, 0.1, 0.2]
     assert list(bars.error_x.array) == [0.03, 0.01, 0.02]
+    assert figure.layout.xaxis.title.text == "ROC AUC lost when shuffled, 2 times 77 rows"
+
+
+def test_of_many_features_the_thirty_most_important_are_drawn_and_the_chart_says_so() -> None:
+    figure = figures.importance_chart(importance_of({f"f{i}": (-i, 0.1) for i in range(31)}))
+    (bars,) = figure.data
+    assert list(bars.y) == [f"f{i}" for i in range(30)][::-1]
+    assert figure.layout.xaxis.title.text.endswith("77 rows; 30 of 31 features")
 
 
 def test_score_distribution_holds_the_rows_of_both_classes() -> None:

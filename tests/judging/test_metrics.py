@@ -1,4 +1,4 @@
-"""Metrics against hand and scikit-learn, bootstrap intervals, and permutation importance."""
+"""Metrics against hand and scikit-learn, and bootstrap intervals."""
 
 import json
 from typing import Any
@@ -17,7 +17,6 @@ from tabular_lstm.judging.metrics import (
     bootstrap,
     calibration_bins,
     interval,
-    permutation_importance,
     point_metrics,
 )
 
@@ -349,65 +348,3 @@ def test_interval_holds_the_middle_95_percent() -> None:
     values = np.arange(1001.0)
     assert interval(np.append(values[::-1], np.nan)) == pytest.approx([25.0, 975.0])
     assert [type(bound) for bound in interval(values)] == [float, float]
-
-
-# Permutation importance
-
-
-def importance(weights: list[float], **changed: Any) -> dict[str, dict[str, float]]:
-    """Importances for a model that adds up its slots by these weights."""
-    rng = np.random.default_rng(0)
-    sequences = rng.normal(size=(120, 2, 2)).astype(np.float32)
-
-    def predict(sequences: np.ndarray) -> np.ndarray:
-        return 1 / (1 + np.exp(-sequences.reshape(len(sequences), -1) @ weights))
-
-    arguments: dict[str, Any] = {
-        "predict": predict,
-        "sequences": sequences,
-        "labels": (predict(sequences) > 0.5).astype(int),
-        "features": ["a", "b", "c", "d"],
-        "repeats": 5,
-        "seed": 0,
-    }
-    return permutation_importance(**{**arguments, **changed})
-
-
-def test_only_the_informative_feature_has_importance() -> None:
-    measured = importance([0.0, 0.0, 3.0, 0.0])
-    assert next(iter(measured)) == "c"
-    # The labels are the model's own, so shuffling takes all of the AUC of 1 but chance's 0.5.
-    assert measured["c"]["mean"] == pytest.approx(0.5, abs=0.1)
-    assert measured["c"]["std"] > 0
-    for feature in "abd":
-        assert measured[feature] == {"mean": 0.0, "std": 0.0}
-
-
-def test_importances_come_largest_first() -> None:
-    measured = importance([1.0, 4.0, 0.0, 2.0])
-    means = [value["mean"] for value in measured.values()]
-    assert list(measured) == ["b", "d", "a", "c"]
-    assert means == sorted(means, reverse=True)
-
-
-def test_padded_slots_have_no_importance() -> None:
-    assert set(importance([1.0, 1.0, 1.0, 1.0], features=["a", "b", "c"])) == {"a", "b", "c"}
-
-
-def test_seed_decides_the_shuffles() -> None:
-    weights = [1.0, 2.0, 3.0, 4.0]
-    assert importance(weights) == importance(weights)
-    assert importance(weights) != importance(weights, seed=1)
-
-
-def test_importance_leaves_the_sequences_alone() -> None:
-    sequences = np.random.default_rng(1).normal(size=(120, 2, 2))
-    before = sequences.copy()
-    importance([1.0, 1.0, 1.0, 1.0], sequences=sequences)
-    np.testing.assert_array_equal(sequences, before)
-
-
-def test_importances_are_plain_json() -> None:
-    measured = importance([1.0, 0.0, 0.0, 0.0], repeats=1)
-    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
-    assert {type(number) for value in measured.values() for number in value.values()} == {float}

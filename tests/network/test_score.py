@@ -9,7 +9,7 @@ import pytest
 
 from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.fit import predict
-from tabular_lstm.network.score import BLOCK, FEW, score
+from tabular_lstm.network.score import BLOCK, FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.parameters import Ensemble, Network
 from tests.helpers.networks import ensemble_of, schema_of, sequences_of, with_slot
 
@@ -240,3 +240,44 @@ def test_predict_scores_an_ensemble_and_gives_nothing_for_no_rows(
     nothing = predict(network, sequences[:0])
     assert nothing.shape == (0,)
     assert nothing.dtype == np.float64
+
+
+# Rows with a slot changed
+
+
+@pytest.mark.parametrize("units", [[4], [5, 3]], ids=str)
+@pytest.mark.parametrize("rows", [30, FEW_VALUES // 8 + 1], ids=["few", "many"])
+@pytest.mark.parametrize(
+    "layout",
+    [{"features": 5}, {"features": 5, "names": (1, 4)}, {"features": 3, "names": (0, 1, 2)}],
+)
+def test_rows_with_a_slot_changed_are_scored_as_if_they_always_were(
+    layout: dict[str, Any], rows: int, units: list[int]
+) -> None:
+    schema = schema_of(**layout)
+    network = with_large_weights(ensemble_of(schema, units=units, members=3), 2.0)
+    sequences = sequences_of(schema, rows=rows, missing=0.2)
+    before = sequences.copy()
+    other = sequences_of(schema, rows=rows, missing=0.3).reshape(rows, -1)
+    rng = np.random.default_rng(0)
+    changes = [
+        (slot, np.stack([rng.permutation(other[:, slot]) for _ in range(3)]))
+        for slot in range(len(schema.features))
+    ]
+    for (slot, values), measured in zip(
+        changes, score_changed(network, sequences, changes), strict=True
+    ):
+        for one, scored in zip(values, measured, strict=True):
+            changed = with_slot(sequences, *divmod(slot, schema.features_per_step), one)
+            np.testing.assert_allclose(scored, score(network, changed), atol=1e-6)
+        assert np.ptp(measured, axis=0).max() > 1e-3
+    np.testing.assert_array_equal(sequences, before)
+
+
+def test_a_slot_changed_to_what_it_was_changes_no_bit() -> None:
+    schema = schema_of(**MIXED)
+    network, sequences = ensemble_of(schema), sequences_of(schema, rows=30, missing=0.2)
+    slots = sequences.reshape(30, -1)
+    changes = [(slot, slots[None, :, slot]) for slot in range(len(schema.features))]
+    scored = np.concatenate(list(score_changed(network, sequences, changes)))
+    np.testing.assert_array_equal(scored, np.broadcast_to(scored[0], scored.shape))

@@ -12,7 +12,9 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.importance import Importance, Lost
 from tabular_lstm.judging.names import FIGURES
+from tabular_lstm.network import fit, score
 from tabular_lstm.parameters import Columns, Evaluation, Network
 from tabular_lstm.pipelines.evaluation.nodes import (
     assemble_metrics,
@@ -25,6 +27,7 @@ from tabular_lstm.pipelines.evaluation.nodes import (
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.schema import fingerprint
 from tabular_lstm.rows.summary import DataSummary
+from tests.helpers import networks
 from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of
 from tests.helpers.outputs import JUDGED
 
@@ -45,6 +48,7 @@ SUMMARY = DataSummary(
 )
 THRESHOLDS = dict(zip(BASELINES, (0.5, 0.4, 0.6), strict=True))
 COLUMNS = Columns(label="state", positive_class="sick", negative_class="well")
+NO_FEATURE = Importance(rows=90, shuffles=2, features={})
 HISTORY = {"loss": [0.7, 0.6, 0.65], "best_epoch": 2, "decision_threshold": 0.45}
 
 Rows = tuple[np.ndarray, pd.Series]
@@ -285,7 +289,7 @@ def test_thresholds_decide_nothing_but_the_rows_called_positive() -> None:
 
 def importance_of(
     sequences: np.ndarray, labels: pd.Series, features: int = 4, rows: int = 1000
-) -> dict[str, dict[str, float]]:
+) -> Importance:
     evaluation = EVALUATION.model_copy(update={"importance_rows": rows})
     candidate = candidate_of([0, 0, 3, 0])
     judged = Judged(labels.to_numpy())
@@ -297,29 +301,76 @@ def test_importance_takes_rows_of_both_classes_from_sorted_data(importance_rows:
     sequences, labels = rows_of(90)
     order = np.argsort(labels.to_numpy(), kind="stable")
     measured = importance_of(sequences[order], labels.iloc[order], rows=importance_rows)
-    assert set(measured) == {"a", "b", "c", "d"}
+    assert set(measured.features) == {"a", "b", "c", "d"}
     for feature in "abd":
-        assert measured[feature] == {"mean": 0.0, "std": 0.0}
+        assert measured.features[feature] == Lost(mean=0.0, std=0.0)
     if importance_rows > 2:
-        assert next(iter(measured)) == "c"
-        assert measured["c"]["mean"] > 0.15
+        assert next(iter(measured.features)) == "c"
+        assert measured.features["c"].mean > 0.15
 
 
 def test_importance_takes_all_rows_of_a_small_class() -> None:
     sequences, labels = rows_of(90)
     few = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:3]])
     measured = importance_of(sequences[few], labels.iloc[few], rows=20)
-    assert measured["c"]["mean"] > 0.1
+    assert measured.features["c"].mean > 0.1
 
 
 def test_padded_slots_have_no_importance() -> None:
-    assert set(importance_of(*rows_of(30), features=3)) == {"a", "b", "c"}
+    assert set(importance_of(*rows_of(30), features=3).features) == {"a", "b", "c"}
 
 
-def test_importance_is_plain_json_and_the_same_each_time() -> None:
+def test_importance_is_the_same_each_time() -> None:
     measured = importance_of(*rows_of(30))
-    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
+    assert (measured.rows, measured.shuffles) == (30, 2)
     assert measured == importance_of(*rows_of(30))
+
+
+def importance_of_an_ensemble(features: int, rows: int = 60) -> Importance:
+    schema = networks.schema_of(features)
+    sequences = networks.sequences_of(schema, rows=rows)
+    judged = Judged(np.arange(rows) % 2)
+    return measure_importance(networks.ensemble_of(schema), sequences, judged, schema, EVALUATION)
+
+
+def test_importance_of_twice_the_features_embeds_twice_the_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    embedded = []
+    numbers = score._Forward._numbers
+
+    def counted(self: Any, slots: np.ndarray, *which: Any) -> np.ndarray:
+        embedded[-1] += slots.size
+        return numbers(self, slots, *which)
+
+    monkeypatch.setattr(score._Forward, "_numbers", counted)
+    for features in (20, 40, 80):
+        embedded.append(0)
+        assert len(importance_of_an_ensemble(features).features) == features
+    assert embedded[1] < 2.05 * embedded[0]
+    assert embedded[2] < 2.05 * embedded[1]
+
+
+@pytest.mark.parametrize(
+    ("affordable", "rows", "shuffles"),
+    [(10**6, 60, 2), (10 * 60 * 2, 60, 2), (10 * 60 * 2 - 1, 60, 1), (10 * 20, 20, 1), (1, 2, 1)],
+)
+def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows_and_says_so(
+    affordable: int,
+    rows: int,
+    shuffles: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(fit, "CHANGES", affordable)
+    measured = importance_of_an_ensemble(10)
+    assert (measured.rows, measured.shuffles) == (rows, shuffles)
+    assert len(measured.features) == 10
+    warned = [r.message for r in caplog.records if r.levelno == logging.WARNING]
+    if shuffles == 2:
+        assert not warned
+    else:
+        assert f"{rows} of 60 rows instead of 60, {shuffles} shuffles of each instead" in warned[0]
 
 
 # Figures
@@ -329,7 +380,8 @@ def test_importance_is_plain_json_and_the_same_each_time() -> None:
 def drawn() -> dict[str, go.Figure]:
     """The figures by name, of rows that were held out, from an ensemble."""
     history = {"loss": [0.7, 0.6], "validation_loss": [0.65, 0.66], "best_epoch": 1}
-    importance = {"c": {"mean": 0.2, "std": 0.01}, "a": {"mean": 0.0, "std": 0.0}}
+    lost = {"c": Lost(mean=0.2, std=0.01), "a": Lost(mean=0.0, std=0.0)}
+    importance = Importance(rows=90, shuffles=2, features=lost)
     figures = draw_figures(history, judged_at(), importance, schema_of(), "test")
     return dict(zip(FIGURES, figures, strict=True))
 
@@ -382,7 +434,7 @@ def test_confusion_matrix_and_scores_are_the_candidates(drawn: dict[str, go.Figu
 
 def test_figures_of_train_rows_without_held_out_rows() -> None:
     history = {"loss": [0.7, 0.6, 0.5], "best_epoch": 3}
-    learning_curves, *others = draw_figures(history, judged_at(), {}, schema_of(), "train")
+    learning_curves, *others = draw_figures(history, judged_at(), NO_FEATURE, schema_of(), "train")
     (curve,) = learning_curves.data
     assert list(curve.y) == [0.7, 0.6, 0.5]
     assert all(figure.layout.title.text.endswith(", 90 train rows") for figure in others)

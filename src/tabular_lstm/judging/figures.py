@@ -7,10 +7,12 @@ import plotly.graph_objects as go
 from sklearn import metrics as sk
 
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.importance import Importance
 from tabular_lstm.judging.metrics import Metrics, calibration_bins
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS, TITLES
 
 GREY = "#777777"
+FEATURES_SHOWN = 30
 # Okabe and Ito's colors, told apart by color-blind readers too.
 COLORS = {
     CANDIDATE: "#0072B2",
@@ -100,13 +102,19 @@ def confusion_matrix(judged: Judged, classes: dict[int, str]) -> go.Figure:
     )
 
 
-def importance_chart(importances: dict[str, dict[str, float]]) -> go.Figure:
-    """Draw what each feature is worth, the most important on top."""
-    values = list(importances.values())[::-1]
-    return _figure("importance_chart", f"{METRICS['roc_auc']} lost when shuffled", "").add_bar(
-        x=[value["mean"] for value in values],
-        y=list(importances)[::-1],
-        error_x={"array": [value["std"] for value in values], "color": GREY},
+def importance_chart(importance: Importance) -> go.Figure:
+    """Draw what the features are worth, at most thirty of them, the most important on top."""
+    shown = dict(list(importance.features.items())[FEATURES_SHOWN - 1 :: -1])
+    count = len(importance.features)
+    of_all = f"; {len(shown)} of {count} features" if count > len(shown) else ""
+    axis = (
+        f"{METRICS['roc_auc']} lost when shuffled, {importance.shuffles} times "
+        f"{importance.rows} rows{of_all}"
+    )
+    return _figure("importance_chart", axis, "").add_bar(
+        x=[lost.mean for lost in shown.values()],
+        y=list(shown),
+        error_x={"array": [lost.std for lost in shown.values()], "color": GREY},
         orientation="h",
         marker_color=COLORS[CANDIDATE],
     )

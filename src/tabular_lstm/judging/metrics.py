@@ -1,9 +1,9 @@
-"""Metrics of probabilities against labels, their intervals, and what each feature is worth.
+"""Metrics of probabilities against labels, and their intervals.
 
 Labels are 0 or 1 and probabilities those of class 1, both of shape (rows,).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from sklearn import metrics as sk
@@ -156,44 +156,6 @@ def _intervals(
         (low, high), point = intervals[metric], getattr(measured, metric)
         intervals[metric] = max(min(low, point - off), 0.0), min(max(high, point + off), 1.0)
     return intervals
-
-
-def permutation_importance(
-    predict: Callable[[np.ndarray], np.ndarray],
-    sequences: np.ndarray,
-    labels: np.ndarray,
-    features: list[str],
-    repeats: int,
-    seed: int,
-) -> dict[str, dict[str, float]]:
-    """Measure how much ROC AUC is lost when one feature's values are shuffled among the rows.
-
-    Source: Breiman, "Random Forests", Machine Learning 45, 2001; here for any model.
-
-    Args:
-        predict: From sequences (rows, steps, features_per_step) to probabilities (rows,); called
-            once for each feature, with `repeats` times the rows.
-        sequences: (rows, steps, features_per_step).
-        labels: (rows,).
-        features: Names of the slots, in their order; padded slots have none.
-        repeats: Shuffles of each feature.
-        seed: Of the shuffles.
-
-    Returns:
-        `mean` and `std` of the loss over the shuffles, by feature, the largest mean first.
-    """
-    rng = np.random.default_rng(seed)
-    whole = sk.roc_auc_score(labels, predict(sequences))
-    flat = sequences.reshape(len(sequences), -1)
-    orders = [rng.permutation(len(flat)) for _ in range(repeats)]
-    importances = {}
-    for slot, feature in enumerate(features):
-        shuffled = np.tile(flat, (repeats, 1))
-        shuffled[:, slot] = np.concatenate([flat[order, slot] for order in orders])
-        predicted = predict(shuffled.reshape(-1, *sequences.shape[1:])).reshape(repeats, -1)
-        lost = [whole - sk.roc_auc_score(labels, p) for p in predicted]
-        importances[feature] = {"mean": float(np.mean(lost)), "std": float(np.std(lost))}
-    return dict(sorted(importances.items(), key=lambda item: -item[1]["mean"]))
 
 
 def _resample_counts(rows: int, resamples: int, seed: int) -> Iterator[np.ndarray]:

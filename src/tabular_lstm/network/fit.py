@@ -5,7 +5,7 @@ never learns from. The loss there says when the member stops and which epoch's w
 from the logits there come the calibration and the decision threshold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -16,9 +16,12 @@ from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import choose_threshold, fit_temperature
 from tabular_lstm.network.members import Members, train_members
 from tabular_lstm.network.plan import plan_training
-from tabular_lstm.network.score import score
+from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.tutorial import train_tutorial
 from tabular_lstm.parameters import Training
+
+CHANGES = 2_500_000
+CHANGED_VALUES = 10**9
 
 
 def train(
@@ -73,6 +76,37 @@ def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
         return score(model, sequences)
     probabilities = model.predict(sequences, batch_size=4096, verbose=0)
     return np.asarray(probabilities, np.float64)[:, 0]
+
+
+def predict_changed(
+    model: keras.Model, sequences: np.ndarray, changes: Iterable[tuple[int, np.ndarray]]
+) -> Iterator[np.ndarray]:
+    """Give the probabilities again and again, each time with one slot changed.
+
+    Args:
+        model: A candidate.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing.
+        changes: The slot and its values, (repeats, rows), of each time.
+
+    Yields:
+        float64 (repeats, rows) of each time.
+    """
+    if isinstance(model, LSTMEnsemble):
+        yield from score_changed(model, sequences, changes)
+        return
+    for slot, values in changes:
+        changed = np.tile(sequences.reshape(len(sequences), -1), (len(values), 1))
+        changed[:, slot] = values.ravel()
+        yield predict(model, changed.reshape(-1, *sequences.shape[1:])).reshape(values.shape)
+
+
+def affordable_changes(model: keras.Model, slots: int) -> int:
+    """Give how many rows can be predicted with one slot changed in some twenty seconds, about.
+
+    A number that does not depend on the machine. Of an ensemble a row takes as long with few slots
+    as with many, see `score_changed`; of another network as long as its slots are many.
+    """
+    return CHANGES if isinstance(model, LSTMEnsemble) else CHANGED_VALUES // slots
 
 
 def _out_of_fold(

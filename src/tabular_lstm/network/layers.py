@@ -118,12 +118,15 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
             return tf.gather(self.vectors, index[0], axis=1)
         return tf.gather(self.vectors, index, batch_dims=1)
 
-    def category_index(self, slots: np.ndarray) -> np.ndarray:
-        """Give the row of `vectors` that each category takes, for NumPy: (slots, n) to (C, n)."""
-        slots, unknown = slots[self.categorical], self.unknown[:, None]
-        known = (slots >= 0) & (slots < unknown)
-        place = np.where(np.isnan(slots), unknown + 1, np.where(known, slots, unknown))
-        return np.asarray(place.astype(np.int64) + self.offsets[:-1, None])
+    def category_index(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
+        """Give the row of `vectors` that each category takes, for NumPy: (C, n) to (C, n).
+
+        `which` of the C categorical features they are. Default: all.
+        """
+        unknown = self.unknown[which, None]
+        known = (values >= 0) & (values < unknown)
+        place = np.where(np.isnan(values), unknown + 1, np.where(known, values, unknown))
+        return np.asarray(place.astype(np.int64) + self.offsets[:-1][which, None])
 
 
 def _take(slots: Any, places: np.ndarray) -> Any:

@@ -133,7 +133,7 @@ class Members:
         weights = self.in_shape(self.best)
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
         slots = self.sequences.numpy().reshape(len(self.sequences), -1).T
-        index = embed.category_index(slots)
+        index = embed.category_index(slots[embed.categorical])
         for member, rows in zip(vectors, fitted, strict=True):
             seen = np.bincount(index[:, rows].ravel(), minlength=len(member))
             for start, end in pairwise(embed.offsets):

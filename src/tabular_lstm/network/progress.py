@@ -1,13 +1,30 @@
-"""Log the progress of a training."""
+"""Log the progress of what takes long."""
 
 import logging
 import time
+from collections.abc import Collection, Iterator
+from typing import TypeVar
 
 import numpy as np
 
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 1.0
+SECONDS_BETWEEN_STEPS = 10.0
+
+Step = TypeVar("Step")
+
+
+def told(steps: Collection[Step], what: str) -> Iterator[Step]:
+    """Take one step after the other; log a line each ten seconds, none if it takes less."""
+    began = last = time.monotonic()
+    for place, step in enumerate(steps):
+        now = time.monotonic()
+        if now - last >= SECONDS_BETWEEN_STEPS:
+            last = now
+            left = (now - began) / place * (len(steps) - place)
+            logger.info("%s: %d of %d, about %.0f s left", what, place, len(steps), left)
+        yield step
 
 
 class Progress:

@@ -10,7 +10,7 @@ for about one row in 10^8. More rows are computed in float32, which takes a quar
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,6 +27,8 @@ BLOCK = 512
 BLOCK_SLOTS = 2**15
 LEAST_BLOCK = 32
 FEW = 1024
+# Rows times slots up to which rows with a slot changed are computed in float64.
+FEW_VALUES = 4096
 LOGIT_STEP = 2.0**-24
 
 
@@ -48,15 +50,47 @@ def score(model: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
     forward = _Forward(model, np.float64 if rows <= FEW else np.float32)
     slots = sequences.reshape(rows, -1)
     logits = np.empty(rows)
-    size = max(LEAST_BLOCK, min(BLOCK, BLOCK_SLOTS // slots.shape[1]))
 
-    def fill(start: int) -> None:
-        block = slice(start, start + size)
+    def fill(block: slice) -> None:
         logits[block] = forward(np.ascontiguousarray(slots[block].T))
 
     # The blocks are the threads' work; BLAS' own threads would get in their way.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(fill, range(0, rows, size)))
+        list(threads.map(fill, _blocks(slots.shape[1], rows)))
+    return _probabilities(model, logits)
+
+
+def score_changed(
+    model: LSTMEnsemble, sequences: np.ndarray, changes: Iterable[tuple[int, np.ndarray]]
+) -> Iterator[np.ndarray]:
+    """Score the rows again and again, each time with one slot changed.
+
+    It takes as long for many slots as for few: what the others say is computed once.
+
+    Args:
+        model: An ensemble.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing.
+        changes: The slot and its values, (repeats, rows), of each time. All are taken at once.
+
+    Yields:
+        The probabilities of each time, float64 (repeats, rows).
+    """
+    rows = len(sequences)
+    slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
+    dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
+        logits = _Forward(model, dtype).changed(slots)
+        for changed in threads.map(lambda change: logits(*change), changes):
+            yield _probabilities(model, changed)
+
+
+def _blocks(slots: int, rows: int) -> list[slice]:
+    """Cut the rows into blocks."""
+    size = max(LEAST_BLOCK, min(BLOCK, BLOCK_SLOTS // slots))
+    return [slice(start, start + size) for start in range(0, rows, size)]
+
+
+def _probabilities(model: LSTMEnsemble, logits: np.ndarray) -> np.ndarray:
     rounded = np.round(logits / LOGIT_STEP) * LOGIT_STEP
     return np.asarray(expit(rounded / model.temperature))
 
@@ -86,11 +120,14 @@ class _Forward:
 
     def __call__(self, slots: np.ndarray) -> np.ndarray:
         """(slots, n) to logits (n,)."""
-        steps = self._embed(slots)
-        for weights in self.recur[:-1]:
-            forward, backward = np.stack([state.copy() for state in _states(steps, weights)], 2)
+        return self._read(_states(self._embed(slots), self.recur[0]))
+
+    def _read(self, states: Iterator[np.ndarray]) -> np.ndarray:
+        """The first LSTM's states to logits (n,)."""
+        for weights in self.recur[1:]:
+            forward, backward = np.stack([state.copy() for state in states], 2)
             steps = np.concatenate([forward, backward[:, ::-1]], 2)
-        states = _states(steps, self.recur[-1])
+            states = _states(steps, weights)
         state = next(states)
         total = state.copy()
         for state in states:
@@ -98,31 +135,72 @@ class _Forward:
         read = self.last @ state + self.mean_state @ total
         return np.asarray(read.sum((0, 1, 2)) + self.read_out_bias)
 
+    def changed(self, slots: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
+        """Give the logits of (slots, n) where one slot has other values: (r, n) to (r, n).
+
+        What the first LSTM reads of the other slots is computed once.
+        """
+        embed, weights = self.embed, self.recur[0]
+        u, inputs = weights.shape[2] // 4, weights.shape[3] - weights.shape[2] // 4 - 1
+        kernel, state_kernel = weights[..., :inputs], weights[..., inputs : inputs + u]
+        blocks = [self._embed(slots[:, block]) for block in _blocks(*slots.shape)]
+        # (2, k, T, 4u, n)
+        read = np.concatenate([kernel[:, :, None] @ block for block in blocks], -1)
+        read += weights[:, :, None, :, -1:]
+
+        def logits(slot: int, values: np.ndarray, rows: slice) -> np.ndarray:
+            step, place = divmod(slot, embed.features_per_step)
+            of_slot = slice(place * embed.dimensions, (place + 1) * embed.dimensions)
+            was, now = self._vectors(slot, slots[slot, rows]), self._vectors(slot, values.ravel())
+            now = now.reshape(*now.shape[:2], *values.shape) - was[:, :, None]
+            change = kernel[..., of_slot] @ now.reshape(*now.shape[:2], -1)
+            states = _states_of_changed(read[..., rows], step, change, state_kernel)
+            return self._read(states).reshape(values.shape)
+
+        def in_blocks(slot: int, values: np.ndarray) -> np.ndarray:
+            size = max(1, BLOCK // len(values))
+            blocks = [slice(start, start + size) for start in range(0, values.shape[1], size)]
+            return np.concatenate([logits(slot, values[:, rows], rows) for rows in blocks], 1)
+
+        return in_blocks
+
+    def _vectors(self, slot: int, values: np.ndarray) -> np.ndarray:
+        """One slot's values (n,) to (k, d, n)."""
+        embed = self.embed
+        if slot in embed.numeric:
+            which = np.flatnonzero(embed.numeric == slot)
+            return self._numbers(values[None], which)[:, 0]
+        which = np.flatnonzero(embed.categorical == slot)
+        return self.vectors[:, :, embed.category_index(values[None], which)[0]]
+
     def _embed(self, slots: np.ndarray) -> np.ndarray:
         """(slots, n) to (k, T, F·d, n)."""
         embed, rows = self.embed, slots.shape[1]
         vectors = np.zeros((self.members, len(embed.places), embed.dimensions, rows), self.dtype)
         if len(embed.numeric):
-            vectors[:, embed.numeric] = self._numbers(slots[embed.numeric])
+            vectors[:, embed.numeric] = self._numbers(slots[embed.numeric], slice(None))
         if len(embed.categorical):
-            index = embed.category_index(slots)
+            index = embed.category_index(slots[embed.categorical])
             vectors[:, embed.categorical] = self.vectors[:, :, index].swapaxes(1, 2)
         return vectors.reshape(self.members, embed.steps, -1, rows)
 
-    def _numbers(self, slots: np.ndarray) -> np.ndarray:
+    def _numbers(self, slots: np.ndarray, which: Any) -> np.ndarray:
+        """Some of the numeric slots, (s, n), to (k, s, d, n)."""
         with np.errstate(over="ignore"):  # what overflows is clipped
-            z = np.clip((slots - self.embed.center) * self.embed.scale, -CLIP, CLIP)
+            z = (slots - self.embed.center[which]) * self.embed.scale[which]
+            z = np.clip(z, -CLIP, CLIP)
         missing = np.isnan(z)
         z = np.where(missing, np.float32(0), z)
         f = self.embed.frequencies
         waves = np.empty((self.members, len(z), 2 * f + 2, z.shape[1]), self.dtype)
-        angle = (self.frequency * z[:, None]).astype(self.dtype)  # in float32, as Keras has it
+        # In float32, as Keras has it.
+        angle = (self.frequency[:, which] * z[:, None]).astype(self.dtype)
         np.cos(angle, out=waves[:, :, :f])
         np.sin(angle, out=waves[:, :, f : 2 * f])
         waves[:, :, -2] = z
         waves[:, :, -1] = missing
-        vectors = self.kernel @ waves
-        vectors += self.bias
+        vectors = self.kernel[:, which] @ waves
+        vectors += self.bias[:, which]
         return np.asarray(np.maximum(vectors, 0, out=vectors))
 
 
@@ -148,15 +226,45 @@ def _states(steps: np.ndarray, weights: np.ndarray) -> Iterator[np.ndarray]:
     # The inputs, the state and a 1 for the bias, one above the other for a single product.
     joint = np.ones((2, members, inputs + u + 1, rows), dtype)
     state = joint[:, :, inputs : inputs + u]
-    state[:] = 0
-    gates = np.empty((2, members, 4 * u, rows), dtype)
-    opened, candidate = gates[:, :, :u], gates[:, :, u : 2 * u]
-    kept, out = gates[:, :, 2 * u : 3 * u], gates[:, :, 3 * u :]
-    cell = np.zeros((2, members, u, rows), dtype)
-    for t in range(length):
+
+    def fill(t: int, gates: np.ndarray) -> None:
         joint[0, :, :inputs] = steps[:, t]
         joint[1, :, :inputs] = steps[:, -1 - t]
         np.matmul(weights, joint, out=gates)
+
+    return _run(state, length, fill)
+
+
+def _states_of_changed(
+    read: np.ndarray, step: int, change: np.ndarray, state_kernel: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Run the LSTM on what it reads, (2, k, T, 4u, n), changed at a step by (2, k, 4u, r·n)."""
+    length, rows = read.shape[2], read.shape[4]
+    state = np.empty((*read.shape[:2], read.shape[3] // 4, change.shape[3]), read.dtype)
+
+    def fill(t: int, gates: np.ndarray) -> None:
+        np.matmul(state_kernel, state, out=gates)
+        repeated = gates.reshape(*gates.shape[:3], -1, rows)
+        for direction, at in enumerate((t, length - 1 - t)):
+            repeated[direction] += read[direction, :, at, :, None]
+            if at == step:
+                gates[direction] += change[direction]
+
+    return _run(state, length, fill)
+
+
+def _run(
+    state: np.ndarray, length: int, fill: Callable[[int, np.ndarray], None]
+) -> Iterator[np.ndarray]:
+    """Give the state, (2, k, u, n), after each step; `fill` computes what goes into the gates."""
+    _, members, u, rows = state.shape
+    state[:] = 0
+    gates = np.empty((2, members, 4 * u, rows), state.dtype)
+    opened, candidate = gates[:, :, :u], gates[:, :, u : 2 * u]
+    kept, out = gates[:, :, 2 * u : 3 * u], gates[:, :, 3 * u :]
+    cell = np.zeros((2, members, u, rows), state.dtype)
+    for t in range(length):
+        fill(t, gates)
         np.tanh(gates, out=gates)
         # cell = (kept + 1) / 2 · cell + (opened + 1) / 2 · candidate
         opened += 1

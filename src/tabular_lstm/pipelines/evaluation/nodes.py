@@ -1,6 +1,7 @@
 """Judge the candidate beside the baselines, on the same rows, with intervals."""
 
 import logging
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import plotly.graph_objects as go
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.metrics import INTERVAL_METRICS, permutation_importance
+from tabular_lstm.judging.importance import Importance, permutation_importance
+from tabular_lstm.judging.metrics import INTERVAL_METRICS
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Network
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of
@@ -117,23 +119,39 @@ def measure_importance(
     judged: Judged,
     schema: Schema,
     evaluation: Evaluation,
-) -> dict[str, dict[str, float]]:
+) -> Importance:
     """Measure each feature's permutation importance, on at most `importance_rows` rows.
 
     Half of them from each class where there are enough: ROC AUC does not depend on the shares.
+    With many features there are fewer shuffles, and then fewer rows.
     """
-    from tabular_lstm.network.fit import predict  # noqa: PLC0415
+    from tabular_lstm.network.fit import affordable_changes, predict_changed  # noqa: PLC0415
 
-    labels = judged.labels
+    labels, features = judged.labels, len(schema.features)
+    # Rows times shuffles of each feature.
+    affordable = affordable_changes(candidate, evaluated_sequences[0].size) // features
+    wanted = min(evaluation.importance_rows, len(labels))
+    shuffles = min(evaluation.importance_repeats, max(1, affordable // wanted))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
-    of_each = evaluation.importance_rows // 2
+    of_each = max(1, min(evaluation.importance_rows, affordable // shuffles) // 2)
     rows = np.concatenate([order[labels[order] == label][:of_each] for label in (0, 1)])
+    if shuffles < evaluation.importance_repeats:
+        logger.warning(
+            "Permutation importance of %d features: on %d of %d rows instead of %d, %d shuffles "
+            "of each instead of %d, so that it takes no longer than with fewer features",
+            features,
+            len(rows),
+            len(labels),
+            wanted,
+            shuffles,
+            evaluation.importance_repeats,
+        )
     return permutation_importance(
-        lambda sequences: np.nan_to_num(predict(candidate, sequences)),
+        partial(predict_changed, candidate),
         evaluated_sequences[rows],
         labels[rows],
         schema.features,
-        evaluation.importance_repeats,
+        shuffles,
         evaluation.seed,
     )
 
@@ -182,7 +200,7 @@ def assemble_metrics(
 def draw_figures(
     history: dict[str, Any],
     judged: Judged,
-    permutation_importance: dict[str, dict[str, float]],
+    permutation_importance: Importance,
     schema: Schema,
     evaluated_on: str,
 ) -> tuple[go.Figure, ...]:

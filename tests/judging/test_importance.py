@@ -1,0 +1,90 @@
+"""Permutation importance of models whose use of each feature is known."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from tabular_lstm.judging.importance import Importance, Lost, _roc_auc, permutation_importance
+
+Changes = Iterable[tuple[int, np.ndarray]]
+
+
+def importance(weights: list[float], **changed: Any) -> Importance:
+    """Importances for a model that adds up its slots by these weights."""
+    rng = np.random.default_rng(0)
+    sequences = rng.normal(size=(120, 2, 2)).astype(np.float32)
+
+    def predict(sequences: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-sequences.reshape(len(sequences), -1) @ weights))
+
+    def predict_changed(sequences: np.ndarray, changes: Changes) -> Iterator[np.ndarray]:
+        for slot, values in changes:
+            changed = np.tile(sequences.reshape(len(sequences), -1), (len(values), 1))
+            changed[:, slot] = values.ravel()
+            yield predict(changed).reshape(values.shape)
+
+    arguments: dict[str, Any] = {
+        "predict_changed": predict_changed,
+        "sequences": sequences,
+        "labels": (predict(sequences) > 0.5).astype(int),
+        "features": ["a", "b", "c", "d"],
+        "shuffles": 5,
+        "seed": 0,
+    }
+    return permutation_importance(**{**arguments, **changed})
+
+
+def test_only_the_informative_feature_has_importance() -> None:
+    measured = importance([0.0, 0.0, 3.0, 0.0])
+    assert next(iter(measured.features)) == "c"
+    # The labels are the model's own, so shuffling takes all of the AUC of 1 but chance's 0.5.
+    assert measured.features["c"].mean == pytest.approx(0.5, abs=0.1)
+    assert measured.features["c"].std > 0
+    for feature in "abd":
+        assert measured.features[feature] == Lost(mean=0.0, std=0.0)
+
+
+def test_importances_come_largest_first() -> None:
+    measured = importance([1.0, 4.0, 0.0, 2.0])
+    means = [lost.mean for lost in measured.features.values()]
+    assert list(measured.features) == ["b", "d", "a", "c"]
+    assert means == sorted(means, reverse=True)
+
+
+def test_padded_slots_have_no_importance() -> None:
+    assert set(importance([1.0, 1.0, 1.0, 1.0], features=["a", "b", "c"]).features) == {
+        "a",
+        "b",
+        "c",
+    }
+
+
+def test_seed_decides_the_shuffles() -> None:
+    weights = [1.0, 2.0, 3.0, 4.0]
+    assert importance(weights) == importance(weights)
+    assert importance(weights) != importance(weights, seed=1)
+
+
+def test_importance_leaves_the_sequences_alone() -> None:
+    sequences = np.random.default_rng(1).normal(size=(120, 2, 2))
+    before = sequences.copy()
+    importance([1.0, 1.0, 1.0, 1.0], sequences=sequences)
+    np.testing.assert_array_equal(sequences, before)
+
+
+def test_importances_come_back_from_json_as_they_were() -> None:
+    measured = importance([1.0, 0.0, 0.0, 2.0], shuffles=3)
+    assert (measured.rows, measured.shuffles) == (120, 3)
+    assert Importance.model_validate(json.loads(measured.model_dump_json())) == measured
+
+
+def test_the_area_is_that_of_scikit_learn_with_ties_and_without() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=50)
+    predicted = np.stack([rng.random(50), rng.integers(3, size=50) / 2, np.full(50, 0.5)])
+    expected = [roc_auc_score(labels, p) for p in predicted]
+    assert _roc_auc(labels, predicted) == pytest.approx(expected)
