@@ -14,8 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_info
 
-from tabular_lstm.judging.baselines import predict_with_baselines
+from tabular_lstm.judging.baselines import _baselines, predict_with_baselines
 from tabular_lstm.parameters import Costs, Evaluation, Objective, Training
+from tests.helpers import networks
 from tests.helpers.judged import BASELINES, rows_of, schema_of
 
 EVALUATION = Evaluation()
@@ -217,6 +218,41 @@ def test_all_features_may_be_categories_and_one_of_them_without_any() -> None:
     sequences[:, 1, 1] = NAN
     predictions = with_categories(sequences, labels, sequences, {"a": 4, "b": 4, "c": 4, "d": 0})
     assert predictions.notna().all(axis=None)
+
+
+# Many features
+
+
+def wide(count: int, seed: int = 0) -> tuple[np.ndarray, pd.Series]:
+    """Rows of 400 features, of which two numbers and a category of 200 tell the classes apart."""
+    rng = np.random.default_rng(seed)
+    sequences = rng.normal(size=(count, 4, 100)).astype(np.float32)
+    sequences[:, 0, 0] = rng.integers(200, size=count)
+    told = sequences[:, 1, 0] + sequences[:, 2, 0] + 2 * (sequences[:, 0, 0] > 99) - 1
+    labels = (told + 0.3 * rng.normal(size=count) > 0).astype("int64")
+    return sequences, pd.Series(labels, index=pd.RangeIndex(1, count + 1, name="row"))
+
+
+def test_with_many_features_boosting_counts_fewer_bins_and_ranks_as_well() -> None:
+    train, labels = wide(300)
+    evaluated, truth = wide(500, seed=1)
+    schema = networks.schema_of(400, 100).model_copy(
+        update={"categories": {"f0": [f"{place:03}" for place in range(200)]}}
+    )
+    predictions, _ = predict_with_baselines(
+        train, labels, evaluated, schema, Training(), EVALUATION
+    )
+    slots = train.reshape(300, -1)
+    every_value = HistGradientBoostingClassifier(random_state=0).fit(slots, labels)
+    expected = roc_auc_score(truth, every_value.predict_proba(evaluated.reshape(500, -1))[:, 1])
+    assert roc_auc_score(truth, predictions["hist_gradient_boosting"]) > expected - 0.02 > 0.8
+
+
+@pytest.mark.parametrize("features", [1, 8, 257, 258, 1000, 2048, 5000])
+def test_the_bins_of_all_features_together_grow_no_faster_than_the_features(features: int) -> None:
+    boosting = _baselines(networks.schema_of(features, 4), 0)["hist_gradient_boosting"]
+    assert boosting.max_bins * features <= max(2**16, 32 * features)
+    assert (boosting.max_bins == 255) == (features < 258)
 
 
 # The baselines' thresholds
