@@ -4,7 +4,7 @@ A column may hold text as a CSV does, numbers, booleans, categories or a mixture
 same are read the same in each of these forms, in training and in scoring.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -24,6 +24,9 @@ EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 # Sums of some 10^8 such numbers stay within float32, and scikit-learn sums all cells of a table.
 LARGEST = float(np.float32(1e30))
 TOO_LARGE = f"is infinite or beyond {LARGEST:g} in size"
+
+# Cells that are read in one pass: so many columns cost little more than their cells.
+AT_ONCE = 2**20
 
 ANY: Bounds = (None, None)
 # By the cell's place in its column, from 0: what is wrong with it, in words.
@@ -50,8 +53,49 @@ def read_number(
     Returns:
         float64, NaN where the cell is empty, says "missing" or cannot be read; and the problems.
     """
-    words = [code for code in missing if isinstance(code, str)]
-    numbers, absent = _numbers(cells, words, marks)
+    return _checked(cells, *_numbers(cells, marks), missing, bounds, marks)
+
+
+def read_numbers(
+    columns: pd.DataFrame,
+    missing: Mapping[str, Sequence[Value]],
+    bounds: Mapping[str, Bounds],
+    marks: Marks = POINT,
+) -> dict[str, tuple[pd.Series, Problems]]:
+    """Read columns of text that are numbers, see `read_number`, many short ones in one pass.
+
+    Args:
+        columns: Columns of one dtype.
+        missing: Values that mean "not measured", of the columns that have any.
+        bounds: Of the columns that have any.
+        marks: What the numbers are written with.
+    """
+    read: dict[str, tuple[pd.Series, Problems]] = {}
+    rows = len(columns)
+    at_once = max(1, AT_ONCE // max(rows, 1))
+    for start in range(0, columns.shape[1], at_once):
+        block = [cells for _, cells in columns.iloc[:, start : start + at_once].items()]
+        together = _numbers(pd.concat(block, ignore_index=True), marks)
+        for place, cells in enumerate(block):
+            name = str(cells.name)
+            numbers, absent = (part[place * rows : (place + 1) * rows] for part in together)
+            given = missing.get(name, ()), bounds.get(name, ANY)
+            read[name] = _checked(cells, numbers, absent, *given, marks)
+    return read
+
+
+def _checked(
+    cells: pd.Series,
+    numbers: np.ndarray,
+    absent: np.ndarray,
+    missing: Sequence[Value],
+    bounds: Bounds,
+    marks: Marks,
+) -> tuple[pd.Series, Problems]:
+    """Take out codes that are words, and say what is wrong with the other cells."""
+    if words := [code for code in missing if isinstance(code, str)]:
+        absent = absent | (_is_text(cells) & texts(cells).isin(words).to_numpy())
+        numbers = np.where(absent, np.nan, numbers)
     unread = np.isnan(numbers) & ~absent
     infinite = np.abs(numbers) > LARGEST
     # A column of float32 holds 0.1, as a code or a bound, to its own precision. No bound is NaN.
@@ -103,7 +147,7 @@ def read_label(
     text = texts(cells).fillna("")
     classes = (columns.positive_class, columns.negative_class)
     if not all(isinstance(value, str) for value in classes):
-        numbers, _ = _numbers(cells, (), marks)
+        numbers, _ = _numbers(cells, marks)
     positive, negative = (
         (text == value).to_numpy() if isinstance(value, str) else numbers == value
         for value in classes
@@ -132,12 +176,12 @@ def is_categorical(column: pd.Series) -> bool:
         return True
     if pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind in DATES:
         return False
-    numbers, absent = _numbers(column, (), POINT)
+    numbers, absent = _numbers(column, POINT)
     no_number = np.isnan(numbers)
     return bool(no_number.all() or (no_number & ~absent).any())
 
 
-def _numbers(cells: pd.Series, words: Sequence[str], marks: Marks) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(cells: pd.Series, marks: Marks) -> tuple[np.ndarray, np.ndarray]:
     """Give float64, NaN where a cell holds no number, and which cells are missing."""
     absent = cells.isna().to_numpy(copy=True)
     numbers = np.full(len(cells), np.nan)
@@ -152,7 +196,7 @@ def _numbers(cells: pd.Series, words: Sequence[str], marks: Marks) -> tuple[np.n
         written = pa.array(pointed(text, marks), pa.large_string(), from_pandas=True)
         nearest = written.cast(pa.float64())
         numbers[is_text] = nearest.to_numpy(zero_copy_only=False)
-        absent[is_text] = text.isna() | text.str.lower().isin(EMPTY) | text.isin(words)
+        absent[is_text] = text.isna() | text.str.lower().isin(EMPTY)
     return np.where(absent, np.nan, numbers), absent
 
 
@@ -208,7 +252,9 @@ def problems_at(
         words: What follows the cell in the sentence, or gives it for a cell.
         quoted: Whether a cell that is text stands in quotes.
     """
-    problems = {}
+    problems: Problems = {}
+    if not where.any():
+        return problems
     for place, cell in zip(np.flatnonzero(where).tolist(), cells[where], strict=True):
         subject = f"'{shown(cell)}'" if quoted and isinstance(cell, str) else shown(cell)
         problems[place] = f"{subject} {words if isinstance(words, str) else words(cell)}"

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.cells import ANY, Problems, read_category, read_label, read_number
+from tabular_lstm.rows.cells import Problems, read_category, read_label, read_numbers
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
 from tabular_lstm.rows.marks import POINT, Marks
 
@@ -46,12 +46,13 @@ def read_rows(
     if columns.key is not None:
         read[columns.key] = read_key(raw_rows[columns.key], marks)
         warn_of_spellings(raw_rows[columns.key], read[columns.key][0], file, marks)
+    numeric = [name for name in features if name not in columns.categorical]
+    numbers = read_numbers(raw_rows[numeric], columns.missing, columns.bounds, marks)
     for name in features:
-        missing = columns.missing.get(name, [])
         read[name] = (
-            read_category(raw_rows[name], missing, marks)
-            if name in columns.categorical
-            else read_number(raw_rows[name], missing, columns.bounds.get(name, ANY), marks)
+            numbers[name]
+            if name in numbers
+            else read_category(raw_rows[name], columns.missing.get(name, []), marks)
         )
     read[columns.label] = read_label(raw_rows[columns.label], columns, marks)
 
