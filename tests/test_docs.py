@@ -192,6 +192,15 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert {page for page in PAGES if page.startswith("docs/")} <= linked
 
 
+def test_each_promise_names_tests_that_are_there() -> None:
+    parts = text("docs/promises.md").split("\n## ")[1:]
+    for part in parts:
+        assert all(f"**{word}.**" in part for word in ("Promised", "Not promised", "Tested")), part
+        named = re.findall(r"`(tests/[^`]+)`", part.partition("**Tested.**")[2])
+        assert named, part
+        assert all((ROOT / name).is_file() for name in named), named
+
+
 def test_architecture_names_every_module_and_no_other() -> None:
     (tree,) = [code for kind, code in BLOCK.findall(text("ARCHITECTURE.md")) if "tree" in kind]
     modules = tree.partition("src/tabular_lstm/")[2]
