@@ -2,8 +2,13 @@
 
 import json
 import logging
+import os
 import re
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -274,3 +279,36 @@ def test_predictions_are_the_models_own() -> None:
     )
     np.testing.assert_array_equal(sequences, before)
     assert predict(candidate, sequences[:0]).shape == (0,)
+
+
+# What is left in the temporary folder
+
+KILLED = """
+import os, signal
+from tabular_lstm.network import progress
+from tabular_lstm.network.build import build
+from tabular_lstm.network.fit import train
+from tabular_lstm.parameters import Network
+from tests.helpers.trainings import SCHEMA, rows_of, training_of
+
+progress.Progress.log = lambda self, epoch, *losses: (
+    os.kill(os.getpid(), signal.SIGKILL) if epoch == 2 else None
+)
+train(build(SCHEMA, Network(kind="{kind}"), 0), *rows_of(60), training_of())
+"""
+
+
+@pytest.mark.parametrize("kind", ["ensemble", "tutorial"])
+def test_a_training_that_is_killed_leaves_nothing_in_the_temporary_folder(
+    kind: str, tmp_path: Path
+) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED.format(kind=kind)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        timeout=300,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert list(tmp_path.iterdir()) == []

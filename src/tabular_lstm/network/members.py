@@ -1,7 +1,7 @@
 """Where the members train: all in one graph, each until it no longer improves on its own fold."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -60,6 +60,16 @@ def _matrix(weights: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([weight.reshape(len(weight), -1) for weight in weights], 1)
 
 
+def _graph(function: Callable[..., Any], *specs: Any) -> Any:
+    """Make a graph of a function of tensors like these.
+
+    Concrete, because a `tf.function` for each training warns of too many of them. Without
+    autograph, which writes the code that it makes to a file in the temporary folder and leaves it
+    there where the process is killed.
+    """
+    return tf.function(function, autograph=False).get_concrete_function(*specs)
+
+
 class Members:
     """The members' weights as one matrix, (k, weights of a member), and what is done to them.
 
@@ -83,18 +93,18 @@ class Members:
         self.weights, self.best = tf.Variable(matrix), tf.Variable(matrix)
         self.mean, self.square = (tf.Variable(tf.zeros_like(matrix)) for _ in range(2))
         self.step = tf.Variable(0)
-        # Concrete, because a `tf.function` for each training warns of too many of them.
         members = len(matrix)
         self._pass: Any = None
-        self._logits = tf.function(self._member_logits).get_concrete_function(
-            tf.TensorSpec(matrix.shape), tf.TensorSpec((members, None), tf.int32)
+        self._logits = _graph(
+            self._member_logits,
+            tf.TensorSpec(matrix.shape),
+            tf.TensorSpec((members, None), tf.int32),
         )
 
     def train_epoch(self, batches: np.ndarray) -> float:
         """Train on row numbers (steps, k, rows of a step); give the mean loss."""
         if self._pass is None:
-            spec = tf.TensorSpec(batches.shape, tf.int32)
-            self._pass = tf.function(self._train_on).get_concrete_function(spec)
+            self._pass = _graph(self._train_on, tf.TensorSpec(batches.shape, tf.int32))
         return float(self._pass(tf.constant(batches, tf.int32)))
 
     def logits(
@@ -151,18 +161,22 @@ class Members:
             return self.network.member_logits(tf.gather(self.sequences, rows), dropout_seed)
 
     def _train_on(self, batches: Any) -> Any:
-        total = 0.0
-        for rows in batches:
-            seed = tf.stack([self.training.seed % 2**31, self.step])
-            with tf.GradientTape() as tape:
-                logits = self._member_logits(self.weights, rows, seed)
-                entropy = tf.nn.sigmoid_cross_entropy_with_logits(
-                    tf.gather(self.labels, rows), logits
-                )
-                loss = tf.reduce_mean(entropy, 1)
-            self._update(tape.gradient(loss, self.weights))
-            total += tf.reduce_mean(loss)
-        return total / tf.cast(tf.shape(batches)[0], tf.float32)
+        steps = batches.shape[0]
+        _, total = tf.while_loop(
+            lambda place, _: place < steps,
+            lambda place, total: (place + 1, total + self._train_step(batches[place])),
+            (0, 0.0),
+        )
+        return total / steps
+
+    def _train_step(self, rows: Any) -> Any:
+        seed = tf.stack([self.training.seed % 2**31, self.step])
+        with tf.GradientTape() as tape:
+            logits = self._member_logits(self.weights, rows, seed)
+            entropy = tf.nn.sigmoid_cross_entropy_with_logits(tf.gather(self.labels, rows), logits)
+            loss = tf.reduce_mean(entropy, 1)
+        self._update(tape.gradient(loss, self.weights))
+        return tf.reduce_mean(loss)
 
     def _update(self, gradient: Any) -> None:
         """Take a step of AdamW, the gradient of each member clipped to norm 1.
