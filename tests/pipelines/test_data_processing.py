@@ -439,6 +439,19 @@ def test_a_key_that_means_missing_supersedes_nothing(tmp_path: Path, word: str) 
     assert set(quarantined["reason"]) == {"a: no key"}
 
 
+@pytest.mark.parametrize(("count", "warned"), [(3, False), (11, True)])
+def test_a_key_on_many_rows_of_one_file_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, count: int, warned: bool
+) -> None:
+    text = "\n".join(f"unknown,{place},1,0" for place in range(count))
+    validate_rows(days(tmp_path, "K1,1,1,0", f"{text}\nK1,2,2,0\nK2,1,1,1"), KEYED)
+    said = (
+        f"{tmp_path}: 10 rows of 2026-11-02.csv are superseded under the key 'unknown'. If that is "
+        "a word for 'no key', leave these cells empty: the rows then go to quarantine."
+    )
+    assert messages(caplog, logging.WARNING) == [said] * warned
+
+
 # Columns without a name
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
-from tabular_lstm.rows.marks import POINT, Marks, fault, plain, pointed
+from tabular_lstm.rows.marks import POINT, Marks, ambiguous, plain, pointed
 from tabular_lstm.rows.schema import Bounds
 
 # Kinds of dtypes: dates, durations, complex numbers.
@@ -97,6 +97,9 @@ def _checked(
         absent = absent | (_is_text(cells) & texts(cells).isin(words).to_numpy())
         numbers = np.where(absent, np.nan, numbers)
     unread = np.isnan(numbers) & ~absent
+    doubtful = unread.copy()
+    if unread.any():
+        doubtful[unread] = ambiguous(texts(cells[unread]), marks)
     infinite = np.abs(numbers) > LARGEST
     # A column of float32 holds 0.1, as a code or a bound, to its own precision. No bound is NaN.
     own: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
@@ -112,7 +115,8 @@ def _checked(
     problems = {
         **problems_at(cells, outside, f"is outside {_interval(*bounds)}"),
         **problems_at(cells, infinite, TOO_LARGE),
-        **problems_at(cells, unread, lambda cell: fault(str(cell), marks), quoted=True),
+        **problems_at(cells, unread & ~doubtful, "is not a number", quoted=True),
+        **problems_at(cells, doubtful, f"is ambiguous with {marks}", quoted=True),
     }
     return pd.Series(numbers, index=cells.index, name=cells.name), problems
 
@@ -238,27 +242,16 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = _text) -> pd.Series:
     return pd.Series(found, index=cells.index, name=cells.name, dtype="str")
 
 
-def problems_at(
-    cells: pd.Series,
-    where: np.ndarray,
-    words: str | Callable[[Any], str],
-    quoted: bool = False,
-) -> Problems:
-    """Say of each of these cells what is wrong with it.
-
-    Args:
-        cells: The column.
-        where: bool (rows,).
-        words: What follows the cell in the sentence, or gives it for a cell.
-        quoted: Whether a cell that is text stands in quotes.
-    """
-    problems: Problems = {}
+def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = False) -> Problems:
+    """Say of each of these cells what is wrong with it; in quotes, if it is text and `quoted`."""
     if not where.any():
-        return problems
-    for place, cell in zip(np.flatnonzero(where).tolist(), cells[where], strict=True):
-        subject = f"'{shown(cell)}'" if quoted and isinstance(cell, str) else shown(cell)
-        problems[place] = f"{subject} {words if isinstance(words, str) else words(cell)}"
-    return problems
+        return {}
+    words = [
+        f"'{shown(cell)}'" if quoted and isinstance(cell, str) else shown(cell)
+        for cell in cells[where]
+    ]
+    places = np.flatnonzero(where).tolist()
+    return {place: f"{cell} {fault}" for place, cell in zip(places, words, strict=True)}
 
 
 def _interval(low: float | None, high: float | None) -> str:

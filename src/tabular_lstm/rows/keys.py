@@ -1,6 +1,7 @@
 """A key has one spelling: a whole number that a program wrote as 7.0 is the key 7."""
 
 import logging
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ AS_FLOAT = r"^(-?(?:0|[1-9][0-9]*))\.0+$"
 ROUNDED = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE]\+[0-9]+$"
 # From here on a float64 cannot tell a whole number from the next one.
 EXACT = 2**53
+# Superseded rows of one key in one file that are worth a warning.
+CROWD = 10
 EXACT_DIGITS = len(str(EXACT))
 
 logger = logging.getLogger(__name__)
@@ -82,6 +85,27 @@ def warn_of_spellings(cells: pd.Series, keys: pd.Series, file: str, marks: Marks
         )
     if mixed:
         logger.warning("%s: column '%s': %s.", file, cells.name, ". ".join(mixed))
+
+
+def warn_of_crowds(superseded: pd.Series, file: str) -> None:
+    """Say so where one key is on many rows of one file: it may be a word for "no key".
+
+    Args:
+        superseded: The keys of the rows that a later row replaces, by names such as
+            2026-11-01.csv:3.
+        file: For the message.
+    """
+    files = (row.rpartition(":")[0] for row in superseded.index)
+    for (key, name), rows in Counter(zip(superseded, files, strict=True)).most_common(1):
+        if rows >= CROWD:
+            logger.warning(
+                "%s: %d rows of %s are superseded under the key '%s'. If that is a word for "
+                "'no key', leave these cells empty: the rows then go to quarantine.",
+                file,
+                rows,
+                name,
+                shown(key),
+            )
 
 
 def _written(cells: pd.Series, marks: Marks) -> pd.Series:

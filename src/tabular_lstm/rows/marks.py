@@ -3,6 +3,7 @@
 import re
 from itertools import permutations
 
+import numpy as np
 import pandas as pd
 
 from tabular_lstm.frozen import Frozen
@@ -58,18 +59,24 @@ def plain(text: pd.Series, marks: Marks = POINT) -> pd.Series:
     return text if marks == POINT else pointed(text, marks).fillna(text)
 
 
-def fault(cell: str, marks: Marks = POINT) -> str:
-    """Say what is wrong with a text that writes no number by the marks.
+def ambiguous(text: pd.Series, marks: Marks = POINT) -> np.ndarray:
+    """Tell which texts write no number by the marks, and one by others.
+
+    Returns:
+        bool (rows,). Without declared marks none is: a text with a comma is no number.
 
     Examples:
-        >>> fault("4.309", Marks(decimal=",")), fault("4.309 kg", Marks(decimal=","))
-        ("is ambiguous with decimal: ',' and no mark of thousands", 'is not a number')
+        >>> ambiguous(pd.Series(["4.309", "4,309", "4.309 kg"]), Marks(decimal=",")).tolist()
+        [True, False, False]
     """
+    found = np.zeros(len(text), bool)
+    if marks == POINT:
+        return found
     marked = {*USUAL, marks.decimal, *(marks.thousands or "")}
-    readings = (Marks(decimal=one, thousands=other) for one, other in permutations(marked, 2))
-    if marks != POINT and any(re.match(_pattern(other), cell.strip()) for other in readings):
-        return f"is ambiguous with {marks}"
-    return "is not a number"
+    for decimal, thousands in permutations(marked, 2):
+        pattern = _pattern(Marks(decimal=decimal, thousands=thousands))
+        found |= text.str.match(pattern).to_numpy(bool)
+    return found & ~text.str.match(_pattern(marks)).to_numpy(bool)
 
 
 def _pattern(marks: Marks) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
+from tabular_lstm.rows.keys import warn_of_crowds
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.marks import POINT
 from tabular_lstm.rows.sides import in_test
@@ -65,6 +66,7 @@ def validate_rows(
     superseded = 0
     if files and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
+        warn_of_crowds(valid.loc[earlier, columns.key], file)
         valid, superseded = valid[~earlier], int(earlier.sum())
     logger.info(
         "%s: %d rows, %d valid, %d quarantined%s",
