@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tabular_lstm.files import append_line, replace, sha256
+from tabular_lstm.files import append_line, read_regular, replace, sha256
 
 
 def test_sha256_is_what_sha256sum_prints(tmp_path: Path) -> None:
@@ -188,3 +188,14 @@ def test_the_group_of_the_old_file_is_that_of_the_new_one(tmp_path: Path) -> Non
     os.chown(path, -1, 4711)
     replace(path, b"new")
     assert path.stat().st_gid == 4711
+
+
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").write_bytes(b"whole")
+    assert read_regular(tmp_path / "file") == b"whole"
+    for name in ("fifo", "."):
+        with pytest.raises(OSError, match=r"regular file|directory"):
+            read_regular(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        read_regular(tmp_path / "nothing")

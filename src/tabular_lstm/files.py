@@ -13,6 +13,19 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def read_regular(path: Path) -> bytes:
+    """Read a file whole, and refuse what is none: a FIFO would wait for a writer for ever.
+
+    Raises:
+        FileNotFoundError: There is nothing.
+        OSError: It is no regular file, or may not be read.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "expected a regular file", str(path))
+        return file.read()
+
+
 def replace(path: Path, content: bytes) -> None:
     """Put a file in the place of another: whoever opens the path finds the old or the new one.
 
