@@ -3,6 +3,7 @@
 import os
 import resource
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -190,12 +191,51 @@ def test_the_group_of_the_old_file_is_that_of_the_new_one(tmp_path: Path) -> Non
     assert path.stat().st_gid == 4711
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file to another user")
+def test_the_owner_of_the_old_file_is_that_of_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "champion.keras"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    os.chown(path, 4712, 4711)
+    replace(path, b"new")
+    owned = path.stat()
+    assert (owned.st_uid, owned.st_gid, mode(path)) == (4712, 4711, 0o600)
+
+
+def test_who_an_access_list_lets_read_the_old_file_can_read_the_new_one(tmp_path: Path) -> None:
+    path, name = tmp_path / "champion.keras", "system.posix_acl_access"
+    path.write_bytes(b"old")
+    # As `setfacl -m u:4712:r`: version 2, then tag, rights and id of owner, user, group, mask, all.
+    entries = [(1, 6, -1), (2, 4, 4712), (4, 4, -1), (16, 4, -1), (32, 0, -1)]
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+    try:
+        os.setxattr(path, name, acl)
+    except OSError:
+        pytest.skip("the file system knows no access lists")
+    replace(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert os.getxattr(path, name) == acl
+
+
+@pytest.mark.usefixtures("_closed_umask")
+@pytest.mark.parametrize(("above", "expected"), [(0o755, 0o755), (0o750, 0o750), (0o700, 0o700)])
+def test_who_can_read_a_folder_can_read_the_new_ones_in_it_whatever_the_umask(
+    tmp_path: Path, above: int, expected: int
+) -> None:
+    tmp_path.chmod(above)
+    for write in (replace, append_line):
+        path = tmp_path / write.__name__ / "run" / "file"
+        write(path, b"new")
+        assert [mode(folder) for folder in path.parents[:2]] == [expected] * 2
+        assert mode(path) == expected & 0o666
+
+
 def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "file").write_bytes(b"whole")
     assert read_regular(tmp_path / "file") == b"whole"
-    for name in ("fifo", "."):
-        with pytest.raises(OSError, match=r"regular file|directory"):
+    for name, kind in (("fifo", "a FIFO"), (".", "a folder")):
+        with pytest.raises(OSError, match=f"expected a regular file, got {kind}"):
             read_regular(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         read_regular(tmp_path / "nothing")

@@ -7,6 +7,8 @@ import os
 import stat
 from pathlib import Path
 
+ACL = "system.posix_acl_access"  # the users and groups that acl(5) adds to the mode
+
 
 def sha256(content: bytes) -> str:
     """Hash a file's content, as `sha256sum` does."""
@@ -20,17 +22,34 @@ def read_regular(path: Path) -> bytes:
         FileNotFoundError: There is nothing.
         OSError: It is no regular file, or may not be read.
     """
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "expected a regular file", str(path))
-        return file.read()
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        refuse_irregular(file, path)
+        with os.fdopen(file, "rb", closefd=False) as content:
+            return content.read()
+    finally:
+        os.close(file)
+
+
+def refuse_irregular(file: int, path: Path) -> None:
+    """Say what an open file is if it is no regular one.
+
+    Raises:
+        OSError: It is a folder, a FIFO, or something else.
+    """
+    mode = os.fstat(file).st_mode
+    if not stat.S_ISREG(mode):
+        kind = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO"}.get(stat.S_IFMT(mode))
+        message = f"expected a regular file, got {kind or 'something else'}"
+        raise OSError(errno.EINVAL, message, str(path))
 
 
 def replace(path: Path, content: bytes) -> None:
     """Put a file in the place of another: whoever opens the path finds the old or the new one.
 
-    Whoever may read the old one may read the new one; a first one, whoever may read its folder. So
-    the umask of a scheduler takes the file from nobody.
+    Whoever may read the old one may read the new one; a first one, whoever may read its folder; a
+    new folder, whoever may read the one above. So the umask of a scheduler takes the file from
+    nobody.
 
     What is written first, beside it, has one fixed name, so that a run that was killed leaves at
     most one such file and the next one takes it away. There may be one writer at a time.
@@ -38,7 +57,7 @@ def replace(path: Path, content: bytes) -> None:
     Raises:
         OSError: No space, no permission; the old file is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     beside = path.with_name(f".{path.name}.new")
     try:
         # A link that lies there goes, and what it leads to stays as it is.
@@ -69,7 +88,7 @@ def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
     Raises:
         OSError: No space, no permission, or a link; what was to stay is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     new = not path.exists()
     file = open_no_link(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
@@ -105,16 +124,33 @@ def open_no_link(path: Path, flags: int) -> int:
         raise OSError(errno.ELOOP, "expected a file, got a link", str(path)) from error
 
 
-def _share(file: int, like: Path) -> None:
-    """Give a new file the group and mode of an old one, or let read it who may read a folder."""
-    model, own = like.stat(), os.fstat(file).st_mode
-    # Neither is worth a promotion: some file systems know no modes, some groups are not ours.
-    if not like.is_dir():
-        own = model.st_mode
-        with contextlib.suppress(OSError):
-            os.fchown(file, -1, model.st_gid)
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it: whoever may read and enter one may do so below it."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
     with contextlib.suppress(OSError):
-        os.fchmod(file, stat.S_IMODE(own | model.st_mode & 0o444))
+        own, above = folder.stat().st_mode, folder.parent.stat().st_mode
+        folder.chmod(stat.S_IMODE(own | above & 0o555))
+
+
+def _share(file: int, like: Path) -> None:
+    """Give a new file the owner, group, mode and ACL of an old one, or a folder's readers."""
+    model = like.stat()
+    # None is worth a promotion: some file systems know no modes, some users are not ours.
+    if like.is_dir():
+        with contextlib.suppress(OSError):
+            os.fchmod(file, stat.S_IMODE(os.fstat(file).st_mode | model.st_mode & 0o444))
+        return
+    with contextlib.suppress(OSError):
+        os.fchown(file, model.st_uid, -1)
+    with contextlib.suppress(OSError):
+        os.fchown(file, -1, model.st_gid)
+    with contextlib.suppress(OSError):
+        os.fchmod(file, stat.S_IMODE(model.st_mode))
+    with contextlib.suppress(OSError, AttributeError):  # Linux alone has them here
+        os.setxattr(file, ACL, os.getxattr(like, ACL))
 
 
 def _settle_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -97,6 +98,35 @@ def test_a_lock_file_that_is_a_link_is_not_written_through(tmp_path: Path) -> No
     with pytest.raises(OSError, match="expected a file, got a link"):
         Lock.take(path, "run-one")
     assert theirs.read_text() == "of somebody else"
+
+
+def test_a_lock_file_that_is_a_fifo_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "retraining.lock"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="got a FIFO") as refused:
+        Lock.take(path, "run-one")
+    assert refused.value.filename == str(path)
+    path.unlink()
+    lock = Lock.take(path, "run-one")
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DataError, match="which one is not known"):
+        Lock.take(path, "run-two")
+    lock.release()
+
+
+def test_without_space_for_the_holder_the_lock_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "retraining.lock"
+    finished = subprocess.run(
+        [sys.executable, "-c", HOLD, str(path)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert finished.returncode == 1
+    assert finished.stderr.endswith(f"File too large: {str(path)!r}\n")
 
 
 def test_a_lock_of_another_machine_on_a_shared_disk_is_seen_by_its_file(tmp_path: Path) -> None:

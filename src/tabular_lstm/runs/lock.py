@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import open_no_link
+from tabular_lstm.files import open_no_link, read_regular, refuse_irregular
 
 
 class Lock:
@@ -28,7 +28,7 @@ class Lock:
 
         Raises:
             DataError: Another process holds the lock; names its run, process, machine and start.
-            OSError: The file cannot be opened, or is a link.
+            OSError: The file cannot be opened or written, or is a link or no file; names it.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as closed_on_failure:
@@ -36,13 +36,17 @@ class Lock:
             closed_on_failure.callback(os.close, folder)
             with contextlib.suppress(OSError):  # not every shared disk knows locks on folders
                 _lock(folder, path)
-            file = open_no_link(path, os.O_RDWR | os.O_CREAT)
+            file = open_no_link(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK)
             closed_on_failure.callback(os.close, file)
+            refuse_irregular(file, path)
             _lock(file, path)
             since = datetime.now(UTC).isoformat(timespec="seconds")
             holder = f"run {run_id}, process {os.getpid()} on {os.uname().nodename}, since {since}"
-            os.ftruncate(file, 0)
-            os.write(file, holder.encode())
+            try:
+                os.ftruncate(file, 0)
+                os.write(file, holder.encode())
+            except OSError as error:  # which names no file
+                raise OSError(error.errno, error.strerror, str(path)) from error
             closed_on_failure.pop_all()
         return cls(file, folder)
 
@@ -67,6 +71,6 @@ def _lock(descriptor: int, path: Path) -> None:
 
 def _holder(path: Path) -> str:
     try:
-        return path.read_text() or "it has only just started"
+        return read_regular(path).decode(errors="replace") or "it has only just started"
     except OSError:
-        return "which one is not known, for this file was removed"
+        return "which one is not known, for this file was removed or replaced"
