@@ -105,7 +105,8 @@ def test_the_saved_candidate_is_the_judged_one_and_needs_nothing_beside_it(ran: 
     )
     np.testing.assert_array_equal(predict(candidate, sequences), predictions[CANDIDATE])
     called = predictions[CANDIDATE] >= candidate.threshold
-    assert np.mean(called == rows["diabetes"]) == metrics["test"]["accuracy"]
+    accuracy = np.mean(called == rows["diabetes"])
+    assert metrics["test"]["accuracy"] == pytest.approx(accuracy, abs=1e-5)
 
 
 def test_a_run_in_a_process_of_its_own_is_the_same_to_the_byte_and_logs_plainly(
@@ -139,6 +140,23 @@ def contents(keras_file: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(keras_file) as file:
         assert set(file.namelist()) == {"metadata.json", "config.json", "model.weights.h5"}
         return {name: file.read(name) for name in ("config.json", "model.weights.h5")}
+
+
+def test_a_candidate_has_the_same_metrics_to_the_byte_on_another_processor(
+    ran: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(ran, **TINY)
+    # What NumPy and OpenBLAS compute with on a processor without wide units.
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "X86_V3 X86_V4 AVX2 FMA3 AVX512F AVX512_SKX")
+    finished = ran.command("run", "--pipelines", "reshaping,evaluation")
+
+    assert finished.returncode == 0, finished.stderr
+    here, there = (
+        path.read_text().replace(path.parent.name, "RUN")
+        for path in ran.versions("08_reporting/metrics.json")
+    )
+    assert here == there
 
 
 def test_another_seed_gives_other_weights(ran: Project) -> None:

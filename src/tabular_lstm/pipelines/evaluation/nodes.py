@@ -19,6 +19,9 @@ from tabular_lstm.rows.fingerprints import Fingerprints, keys_of
 from tabular_lstm.rows.schema import Schema, fingerprint
 from tabular_lstm.rows.summary import DataSummary
 
+# Further ones may differ with the processor: logistic regression ends some 1e-7 elsewhere.
+DECIMALS = 5
+
 logger = logging.getLogger(__name__)
 
 
@@ -170,7 +173,8 @@ def assemble_metrics(
     Returns:
         `run_id`, counts of the `data`, facts of the `network`; `evaluated_on`, and under its value
         the candidate's metrics with 95 % intervals; under `baselines` the same for each baseline,
-        with the paired difference `network_minus_baseline`.
+        with the paired difference `network_minus_baseline`. What is measured has five decimals,
+        so that another processor gives the same.
     """
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)
@@ -192,9 +196,20 @@ def assemble_metrics(
             "best_epoch": history["best_epoch"],
         },
         "evaluated_on": evaluated_on,
-        evaluated_on: candidate_metrics,
-        "baselines": measured,
+        # The candidate's threshold is a part of it.
+        evaluated_on: _rounded(candidate_metrics)
+        | {"decision_threshold": candidate_metrics["decision_threshold"]},
+        "baselines": _rounded(measured),
     }
+
+
+def _rounded(measured: Any) -> Any:
+    """Round all numbers of a JSON document."""
+    if isinstance(measured, dict):
+        return {name: _rounded(value) for name, value in measured.items()}
+    if isinstance(measured, list | tuple):
+        return [_rounded(value) for value in measured]
+    return round(measured, DECIMALS) if isinstance(measured, float) else measured
 
 
 def draw_figures(
