@@ -13,11 +13,11 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from tabular_lstm.network.saved import load_network
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
 from tabular_lstm.rows.cells import is_categorical
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
+from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.store import Store
 
 logger = logging.getLogger(__name__)
@@ -177,15 +177,17 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             FileNotFoundError: There is no such file.
-            DataError: A `ValueError`: it is no whole `.keras` file, holds another kind of model, or
-                is not the champion that the promotion log names.
+            DataError: A `ValueError`: it is no whole `.keras` file, may not be read, holds another
+                kind of model, or is not the champion that the promotion log names.
         """
         path = Path(path)
         if store := Store.of_champion(path):
             return cls.from_network(store.champion().network)
-        if not path.exists():
-            raise FileNotFoundError(f"{path}: no such file.")
-        return cls.from_network(load_network(path.read_bytes(), str(path)))
+        try:
+            artifact = Artifact.read(path)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{path}: no such file.") from error
+        return cls.from_network(artifact.network)
 
     @classmethod
     def from_network(cls, network: Any) -> Self:

@@ -1,11 +1,18 @@
 """The champion is checked whenever it is read, and a stopped change of it is finished."""
 
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tabular_lstm import LSTMClassifier
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.serving.artifact import Artifact
@@ -186,6 +193,99 @@ def test_a_champion_that_fails_to_be_written_leaves_the_old_one(house: House) ->
     assert house.file.read_bytes() == before
 
 
+def test_a_kept_copy_that_cannot_be_mended_is_warned_of_and_blocks_nothing(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, whole = house.kept("a"), house.file.read_bytes()
+    kept.unlink()
+    kept.mkdir()
+    house.store.settle()
+    assert f"{kept}: expected the second copy of the champion" in caplog.text
+    kept.rmdir()
+    kept.parent.rmdir()
+    kept.parent.write_text("a file where a folder was")
+    caplog.clear()
+    house.store.settle()
+    assert f"{kept}: expected the second copy of the champion" in caplog.text
+    assert house.store.champion().content == whole
+    kept.parent.unlink()
+    house.store.settle()
+    assert kept.read_bytes() == whole
+
+
+def test_a_kept_copy_that_is_a_fifo_is_replaced_and_not_waited_for(house: House) -> None:
+    kept = house.kept("a")
+    kept.unlink()
+    os.mkfifo(kept)
+    house.store.settle()
+    assert kept.read_bytes() == house.file.read_bytes()
+
+
+def put_folder(path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("put", "kind"), [(os.mkfifo, "a FIFO"), (put_folder, "a folder")], ids=["fifo", "folder"]
+)
+def test_what_is_no_file_in_place_of_log_or_champion_is_named_and_not_waited_for(
+    house: House, put: Callable[[Path], None], kind: str
+) -> None:
+    for path, way in ((house.file, "Move what is there away"), (house.log, "Put the log itself")):
+        aside = path.rename(path.with_name("aside"))
+        put(path)
+        load = partial(LSTMClassifier.load, house.file)
+        for use in (house.store.champion, house.store.settle, load):
+            with pytest.raises(DataError) as refused:
+                use()
+            message = str(refused.value)
+            assert message.startswith(str(path))
+            assert f"expected a regular file, got {kind}" in message
+            assert way in message
+        path.unlink() if path.is_fifo() else path.rmdir()
+        aside.rename(path)
+    house.store.champion()
+
+
+@contextmanager
+def another_user() -> Iterator[None]:
+    """Open files as a user who owns nothing here."""
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def refused_as_another_user(store: Store) -> str:
+    with another_user(), pytest.raises(DataError) as refused:
+        store.champion()
+    return str(refused.value)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+def test_who_may_not_read_is_told_which_file_and_what_to_do() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # the folders above `tmp_path` are closed
+        Path(folder).chmod(0o755)
+        house = House(Path(folder))
+        for letter, before in (("a", None), ("b", "a")):
+            house.record(letter, house.candidate(letter, ord(letter)), before)
+        # Run b was killed between its line of the log and the rename.
+        house.store.put(Artifact.read(house.kept("a")))
+        copy = house.kept("b")
+        with another_user():
+            assert house.store.champion().content == copy.read_bytes()
+        copy.chmod(0o600)
+        told = refused_as_another_user(house.store)
+        assert f"Its copy, {copy}, may not be read by this user. As one who may: kedro run" in told
+        assert "is lost" not in told
+        house.file.chmod(0o600)
+        told = refused_as_another_user(house.store)
+        assert told.startswith(f"{house.file}: Permission denied. Expected a .keras file")
+        house.log.chmod(0o600)
+        assert refused_as_another_user(house.store).endswith("Let this user read it.")
+
+
 # A champion's file by its path
 
 
@@ -244,6 +344,66 @@ def test_a_link_to_the_champion_is_checked_like_it(house: House, tmp_path: Path,
     house.file.write_bytes(flipped(content))
     with pytest.raises(DataError, match="expected"):
         store.champion()
+
+
+@pytest.mark.parametrize("linked", ["data/06_models", "data/08_reporting", "data"])
+@pytest.mark.parametrize("named", ["06_models", "another"])
+def test_a_champion_in_a_folder_that_is_a_link_is_checked_against_its_log(
+    tmp_path: Path, linked: str, named: str
+) -> None:
+    house = House(tmp_path / "data")
+    content = house.candidate("a", 0)
+    house.record("a", content)
+    house.store.put(Artifact(content, "a"))
+    elsewhere = tmp_path / "disk" / named
+    elsewhere.parent.mkdir()
+    (tmp_path / linked).rename(elsewhere)
+    (tmp_path / linked).symlink_to(elsewhere)
+    store = Store.of_champion(house.file)
+    assert store is not None
+    assert store.champion().content == content
+    house.file.write_bytes(flipped(content))
+    with pytest.raises(DataError, match=r": kedro run --pipelines rollback --params"):
+        store.champion()
+
+
+def test_the_environment_in_a_command_is_that_of_the_outputs_or_is_left_out(
+    tmp_path: Path,
+) -> None:
+    for folder, command in (
+        ("data", "kedro run"),
+        ("data/my patients", "kedro run --env 'my patients'"),
+        ("on the server", "kedro run"),
+    ):
+        store = Store.of_champion(tmp_path / folder / "06_models/champion.keras")
+        assert store is not None
+        assert store.run_command == command
+    # A link to the champion leads to its environment, and one on the way does not change it.
+    (tmp_path / "data/nightly/06_models").mkdir(parents=True)
+    champion = tmp_path / "data/nightly/06_models/champion.keras"
+    (tmp_path / "now.keras").symlink_to(champion)
+    (tmp_path / "data/linked").symlink_to(tmp_path / "data/nightly")
+    for path, env in ((tmp_path / "now.keras", "nightly"), (champion, "nightly")):
+        store = Store.of_champion(path)
+        assert store is not None
+        assert store.run_command == f"kedro run --env {env}"
+    store = Store.of_champion(tmp_path / "data/linked/06_models/champion.keras")
+    assert store is not None
+    assert store.run_command == "kedro run --env linked"
+
+
+def test_a_copy_of_the_folder_alone_is_refused_with_what_it_lacks(
+    house: House, tmp_path: Path
+) -> None:
+    there = tmp_path / "server/06_models"
+    shutil.copytree(house.file.parent, there)
+    with pytest.raises(DataError, match=r"copy 08_reporting/promotions\.jsonl beside it too"):
+        LSTMClassifier.load(there / "champion.keras")
+    (tmp_path / "server/08_reporting").mkdir()
+    shutil.copy(house.log, tmp_path / "server/08_reporting")
+    store = Store.of_champion(there / "champion.keras")
+    assert store is not None
+    assert store.champion().content == house.file.read_bytes()
 
 
 def test_a_champion_that_is_a_link_is_replaced_and_what_it_leads_to_stays(

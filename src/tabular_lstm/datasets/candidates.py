@@ -22,8 +22,7 @@ class ArtifactDataset(AbstractVersionedDataset[None, Artifact]):
 
     def load(self) -> Artifact:
         """Read the file."""
-        path = Path(self._get_load_path())
-        return Artifact(path.read_bytes(), str(path))
+        return Artifact.read(Path(self._get_load_path()))
 
     def save(self, data: None) -> None:
         """Refuse: the file is another entry's."""

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import sha256
+from tabular_lstm.files import read_regular, sha256
 from tabular_lstm.rows.sequences import to_sequences
 
 
@@ -18,6 +19,23 @@ class Artifact:
 
     content: bytes
     file: str
+
+    @classmethod
+    def read(cls, path: Path) -> "Artifact":
+        """Read a file whole.
+
+        Raises:
+            FileNotFoundError: There is none.
+            DataError: It is a folder or a FIFO, or this user may not read it.
+        """
+        try:
+            return cls(read_regular(path), str(path))
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise DataError(
+                f"{path}: {error.strerror}. Expected a .keras file that this user may read."
+            ) from error
 
     @cached_property
     def sha256(self) -> str:

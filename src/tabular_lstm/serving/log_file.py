@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import append_line, sha256
+from tabular_lstm.files import append_line, read_regular, sha256
 from tabular_lstm.frozen import first_fault
 from tabular_lstm.serving.promotion_log import LogEntry
 
@@ -25,7 +25,8 @@ def read_log(path: Path) -> list[LogEntry]:
 
     Raises:
         DataError: A line is no decision, does not hold the hash of the line before it, or does not
-            follow from the lines before it. Names the line, and the ways out.
+            follow from the lines before it; names the line, and the ways out. Or the file cannot
+            be read.
     """
     lines, _ = _content(path)
     return _checked(path, lines).log
@@ -69,12 +70,20 @@ def _content(path: Path) -> tuple[list[bytes], bytes]:
 
     A last line without its line feed is a line as long as it is JSON: cut off, it would not be.
     """
-    if path.is_symlink():
-        raise DataError(
-            f"{path}: expected a file, got a link, which is not followed. Put the promotion log "
-            f"itself, {path.resolve()}, in its place."
-        )
-    *lines, last = (path.read_bytes() if path.exists() else b"").split(b"\n")
+    try:
+        if path.is_symlink():
+            raise DataError(
+                f"{path}: expected a file, got a link, which is not followed. Put the promotion "
+                f"log itself, {path.resolve()}, in its place."
+            )
+        content = read_regular(path)
+    except FileNotFoundError:
+        content = b""
+    except OSError as error:
+        refused = isinstance(error, PermissionError)
+        way = "Let this user read it." if refused else "Put the log itself, or a copy, there."
+        raise DataError(f"{path}, the promotion log: {error.strerror}. {way}") from error
+    *lines, last = content.split(b"\n")
     try:
         json.loads(last)
     except (ValueError, RecursionError):

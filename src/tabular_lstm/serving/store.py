@@ -5,6 +5,8 @@ the log names.
 """
 
 import logging
+import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +38,14 @@ class Store:
         Returns:
             None where the file is not `06_models/champion.keras`, such as a copy elsewhere.
         """
-        # A link to the champion is the champion, and so is a champion that is a link.
-        for file in (path.parent.resolve() / path.name, path.resolve()):
-            if file.parts[-2:] == ("06_models", "champion.keras"):
-                outputs = file.parents[1]
-                log = outputs / "08_reporting/promotions.jsonl"
-                env = "" if outputs.name == "data" else f" --env {outputs.name}"
-                return cls(file, file.with_name("candidate.keras"), log, f"kedro run{env}")
-        return None
+        # Any folder on the way may be a link, and so may the file: the log says which way is meant.
+        ways = (path.absolute(), path.parent.resolve() / path.name, path.resolve())
+        files = [way for way in ways if way.parts[-2:] == ("06_models", "champion.keras")]
+        if not files:
+            return None
+        file = next((way for way in files if os.path.lexists(_log_of(way))), files[0])
+        run_command = f"kedro run{_env_of(files[0])}"
+        return cls(file, file.with_name("candidate.keras"), _log_of(file), run_command)
 
     def champion(self) -> Artifact:
         """Read the champion, checked against the hash in the promotion log.
@@ -52,8 +54,8 @@ class Store:
         names is read from among the candidates.
 
         Raises:
-            DataError: There is none yet, or the file is not what was promoted; says how to put it
-                back.
+            DataError: There is none yet, the file is not what was promoted, or it cannot be read;
+                says how to put it back.
         """
         while True:
             log, content = self._changes(), self._content()
@@ -73,7 +75,7 @@ class Store:
         replace(self.champion_file, artifact.content)
 
     def settle(self) -> None:
-        """Finish a change that a run was stopped in, and keep both copies.
+        """Finish a change that a run was stopped in, and keep both copies where that can be done.
 
         Raises:
             DataError: See `champion`.
@@ -87,7 +89,18 @@ class Store:
             self.put(artifact)
         named = self._changes()[-1]
         if not self._kept(named):
-            replace(self._copy(named), artifact.content)
+            copy = self._copy(named)
+            try:
+                copy.unlink(missing_ok=True)  # who may not read it takes nothing over from it
+                replace(copy, artifact.content)
+            except OSError as error:
+                logger.warning(
+                    "%s: expected the second copy of the champion, and could not write it: %s. "
+                    "The champion itself is whole. Move away what is there: the next run that "
+                    "decides writes the copy",
+                    copy,
+                    error.strerror,
+                )
 
     def exists(self) -> bool:
         """Tell whether there is, or should be, a champion."""
@@ -103,14 +116,19 @@ class Store:
         if not log:
             return (
                 f"{file} is there, but the promotion log, {self.log_file}, names no champion. "
-                f"Put back a copy of the log; or, to start anew, move {file.name} away."
+                "Put back a copy of the log. Where 06_models alone was copied here, copy "
+                "08_reporting/promotions.jsonl beside it too, or load the file from a folder of "
+                f"another name, unchecked. To start anew, move {file.name} away."
             )
         named, known = log[-1], promoted(log)
         found = "is not there" if content is None else f"has SHA-256 {sha256(content)}"
         run, ways = named.serves_now, ""
+        again = f"{rollback} --params rollback.run_id={run}."
         if self._kept(named):
-            again = f"{rollback} --params rollback.run_id={run}"
-            ways += f" To put the artifact of run {run} back: {again}."
+            ways += f" To put the artifact of run {run} back: {again}"
+        elif self._hidden(named):
+            copy = self._copy(named)
+            ways += f" Its copy, {copy}, may not be read by this user. As one who may: {again}"
         if any(before in known and self._kept(known[before]) for before in standing(log)[1:2]):
             ways += f" To restore the champion before it: {rollback}."
         if not ways:
@@ -128,15 +146,47 @@ class Store:
 
     def _content(self) -> bytes | None:
         try:
-            return self.champion_file.read_bytes()
+            return Artifact.read(self.champion_file).content
         except FileNotFoundError:
             return None
+        except DataError as error:
+            if isinstance(error.__cause__, PermissionError):
+                raise
+            raise DataError(
+                f"{error} Move what is there away: a run that decides then puts back the champion "
+                "that the promotion log names, or says what to do."
+            ) from error
 
     def _copy(self, entry: LogEntry) -> Path:
         return self.candidates / str(entry.serves_now) / self.candidates.name
 
     def _kept(self, entry: LogEntry) -> Artifact | None:
-        """Read an entry's artifact among the candidates; None if it is gone or another one."""
-        file = self._copy(entry)
-        kept = Artifact(file.read_bytes(), str(file)) if file.exists() else None
-        return kept if kept and kept.sha256 == entry.sha256 else None
+        """Read an entry's artifact among the candidates; None if it is gone or another one.
+
+        None too if it cannot be read.
+        """
+        try:
+            kept = Artifact.read(self._copy(entry))
+        except (FileNotFoundError, DataError):
+            return None
+        return kept if kept.sha256 == entry.sha256 else None
+
+    def _hidden(self, entry: LogEntry) -> bool:
+        """Tell whether an entry's artifact is among the candidates, but not for this user."""
+        try:
+            Artifact.read(self._copy(entry))
+        except (FileNotFoundError, DataError) as error:
+            return isinstance(error.__cause__, PermissionError)
+        return False
+
+
+def _log_of(champion_file: Path) -> Path:
+    return champion_file.parents[1] / "08_reporting/promotions.jsonl"
+
+
+def _env_of(champion_file: Path) -> str:
+    """Give the option of the environment whose outputs are in `data/<name>/`, for a command."""
+    outputs = champion_file.parents[1]
+    if outputs.name == "data" or outputs.parent.name != "data":
+        return ""
+    return f" --env {shlex.quote(outputs.name)}"
