@@ -241,6 +241,8 @@ class Promotion(Parameters):
         row_ratio: Lowest and highest number of valid rows, in multiples of the champion's run's.
         max_label_share_change: How far the share of positive rows may be from that in the
             champion's run.
+        max_repeated_test_rows: Share of test rows that may have the features of a train row of
+            another key. More are allowed where features have so few values that rows are alike.
         min_test_rows_per_class: Test rows of each class that it takes to promote. By fewer a
             useless candidate passes for good more often than `confidence` declares.
         max_champion_fall: By how much the champion's ROC AUC may be below that with which it was
@@ -259,6 +261,7 @@ class Promotion(Parameters):
     tolerance: Tolerance = Tolerance()
     row_ratio: tuple[Share, Annotated[Number, Field(ge=1)]] = (0.75, 2.0)
     max_label_share_change: Share = 0.1
+    max_repeated_test_rows: Share = 0.1
     min_test_rows_per_class: Count = 20
     max_champion_fall: Share = 0.1
     refuse_possible_leaks: bool = False

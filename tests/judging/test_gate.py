@@ -218,6 +218,18 @@ def test_a_possible_leak_is_named_and_refused_where_that_is_asked_for() -> None:
         assert check_data(before, strict).passed
 
 
+def test_rows_that_are_there_again_under_another_key_promote_nothing() -> None:
+    limit = PROMOTION.max_repeated_test_rows
+    few = int(limit * DATA.test_rows)
+    allowed = check_data(None, repeated_test_rows=few)
+    assert allowed.passed
+    assert "have the features of a train row of another key" in allowed.sentence
+    refused = check_data(None, repeated_test_rows=few + 1)
+    assert not refused.passed
+    assert "the same row under two keys proves nothing" in refused.sentence
+    assert refused.sentence.endswith("widen promotion.max_repeated_test_rows")
+
+
 # Check 3
 
 

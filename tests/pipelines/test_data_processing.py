@@ -699,6 +699,18 @@ def test_a_feature_that_alone_tells_the_classes_apart_is_named_in_log_and_summar
     assert not messages(caplog, logging.WARNING)
 
 
+def test_exports_of_the_same_rows_under_new_keys_are_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = valid(background())
+    exports = pd.concat([rows.assign(k=[f"{n}-{i}" for i in range(len(rows))]) for n in range(3)])
+    keyed = COLUMNS.model_copy(update={"key": "k"})
+    _, test, summary = split_rows(exports, SOURCE, keyed, Split())
+    assert summary.repeated_test_rows > 0.5 * len(test)
+    warning = messages(caplog, logging.WARNING)[0]
+    assert f"{summary.repeated_test_rows} of {len(test)} test rows have the features of" in warning
+
+
 def background(count: int = 200) -> list[Row]:
     """Make rows of which both sides get enough of both classes."""
     values = np.random.default_rng(0).normal(size=(count, 3)).round(6)

@@ -53,6 +53,17 @@ def test_data_are_described_for_a_later_run() -> None:
     assert describe(key="id").features == ["age", "sex"]
 
 
+def test_test_rows_with_the_features_of_a_train_row_of_another_key_are_counted() -> None:
+    again = pd.DataFrame(
+        {"id": ["x", "y", "z"], "age": [1, 2.0, 9], "sex": ["f", "m", "f"], "sold": [1, 0, 0]}
+    )
+    assert describe(again, key="id").repeated_test_rows == 2
+    # A code and a blank are the same to the network.
+    blank = again.assign(age=[float("nan"), 2, 3])
+    assert describe(blank, key="id", missing={"age": [1]}).repeated_test_rows == 3
+    assert describe(key="id").repeated_test_rows == 0
+
+
 def test_what_decides_the_side_is_in_the_split() -> None:
     plain = describe().split
     assert describe(bounds={"age": (0, 9)}).split == plain
@@ -63,7 +74,7 @@ def test_what_decides_the_side_is_in_the_split() -> None:
         describe(missing={"sex": ["f"]}),
         describe(categorical=[]),
         describe(key="id"),
-        describe(key="id", categorical=[]),
+        describe(key="id", categorical=["age", "sex"]),
     ):
         assert other.split != plain
     # With a key, features do not count.

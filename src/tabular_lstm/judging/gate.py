@@ -36,7 +36,8 @@ def check_data(
 ) -> DataCheck:
     """Compare the data with what the champion that serves, the first, was trained on.
 
-    With no champion or with `start_over`, the quarantined share and possible leaks alone count.
+    With no champion or with `start_over`, what is said of these rows alone counts: the quarantined
+    share, repeated test rows and possible leaks.
     """
     now, limit = data_summary, validation.max_quarantined_fraction
     before = champions[0].data if champions and not promotion.start_over else None
@@ -49,6 +50,8 @@ def check_data(
             "validation.max_quarantined_fraction",
         )
     ]
+    if now.repeated_test_rows:
+        facts.append(_repeated(now, promotion))
     if before is not None:
         facts += _beside_champion(now, before, promotion)
     faults = [f"{fact} ({expected})" for fact, expected, _ in facts if expected]
@@ -70,6 +73,20 @@ def check_data(
     elif now.possible_leaks:
         sentence += f"; {leaks}. If that is known only after the label, {LEAVE_OUT}"
     return DataCheck(passed=not faults, sentence=sentence, quarantined_fraction=share)
+
+
+def _repeated(now: DataSummary, promotion: Promotion) -> tuple[str, str, str]:
+    """Give the fact that test rows have the features of train rows of other keys."""
+    limit = promotion.max_repeated_test_rows
+    share = now.repeated_test_rows / now.test_rows
+    return (
+        f"{_percent(share)} of {now.test_rows} test rows have the features of a train row of "
+        "another key",
+        ""
+        if share <= limit
+        else f"expected at most {_percent(limit)}; the same row under two keys proves nothing",
+        "promotion.max_repeated_test_rows",
+    )
 
 
 def _beside_champion(

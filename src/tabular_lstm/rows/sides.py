@@ -39,7 +39,17 @@ def _contents(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
     """Give the bytes that identify each row."""
     if columns.key is not None:
         return [key.encode() for key in rows[columns.key]]
-    names = sorted(set(rows.columns) - {columns.label})
+    return features_seen(rows, columns)
+
+
+def features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
+    """Give each row's features as the network sees them: equal bytes for rows that are equal to it.
+
+    Args:
+        rows: Valid rows.
+        columns: The role of each column.
+    """
+    names = sorted(set(rows.columns) - {columns.label, columns.key})
     words = [name for name in names if name in columns.categorical]
     numbers = [name for name in names if name not in columns.categorical]
     values = np.empty((len(rows), len(numbers)), "<f4")

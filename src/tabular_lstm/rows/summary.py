@@ -11,6 +11,7 @@ from pydantic import Field
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.leaks import possible_leaks
+from tabular_lstm.rows.sides import features_seen
 
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -48,6 +49,8 @@ class DataSummary(Frozen):
         split: All that decides which side a row is on and what its label means.
         possible_leaks: ROC AUC of each feature that alone tells the classes of the train rows
             apart, see `tabular_lstm.rows.leaks`.
+        repeated_test_rows: Test rows that have the features of a train row, as the network sees
+            them; there are none without a key.
     """
 
     rows: Positive
@@ -63,6 +66,7 @@ class DataSummary(Frozen):
     test_rows_sha256: str
     split: dict[str, Any]
     possible_leaks: dict[str, float] = {}
+    repeated_test_rows: NotNegative = 0
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
@@ -100,4 +104,12 @@ def summarize(
         test_rows_sha256=hashlib.sha256(hashes.tobytes()).hexdigest(),
         split=split_by,
         possible_leaks=possible_leaks(train_rows, columns),
+        repeated_test_rows=_repeated(train_rows, test_rows, columns),
     )
+
+
+def _repeated(train_rows: pd.DataFrame, test_rows: pd.DataFrame, columns: Columns) -> int:
+    if columns.key is None:  # equal rows are on the same side
+        return 0
+    trained_on = {*features_seen(train_rows, columns)}
+    return sum(seen in trained_on for seen in features_seen(test_rows, columns))

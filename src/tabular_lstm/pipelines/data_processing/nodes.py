@@ -23,6 +23,11 @@ MEND = (
     "numbers are not read because of their marks, say in the catalog's load_args what each mark "
     "is: would 1,100 be a bit more than one, {decimal: ','}, or eleven hundred, {thousands: ','}?"
 )
+REPEATED = (
+    "%s: %d of %d test rows have the features of a train row of another key. If they are the same "
+    "rows under other keys, the models are judged on rows that they know: use a key that stays, or "
+    "none"
+)
 LEAKS = (
     "%s: possible leak, each of these features alone tells the classes of the train rows apart "
     f"({METRICS['roc_auc']}): %s. If it is known only after the label, leave it out: "
@@ -133,6 +138,8 @@ def split_rows(
     if source.quarantined_rows:
         logger.warning("In quarantine:%s", source.reasons)
     summary = summarize(train, test, source, columns, split)
+    if summary.repeated_test_rows:
+        logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test))
     if summary.possible_leaks:
         logger.warning(LEAKS, source.file, listed(summary.possible_leaks))
     return train, test, summary
