@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.runs.registry import Registry
+from tests.helpers.champions import assert_settled, log_of
+from tests.helpers.commands import RETRAINING, here, succeeds
 from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import run
 from tests.helpers.project import Project
@@ -108,3 +111,26 @@ def test_a_run_that_cannot_register_goes_on_and_says_so(
     project.run("data_processing")
     assert "This run is not registered, so that its outputs are never pruned" in caplog.text
     assert len(project.versions("03_primary/train_rows.parquet")) == 1
+
+
+def as_file(folder: Path) -> None:
+    folder.write_text("")
+
+
+def as_link_to_itself(folder: Path) -> None:
+    folder.symlink_to(folder)
+
+
+@pytest.mark.parametrize("make", [as_file, as_link_to_itself])
+def test_a_registry_that_cannot_be_read_stops_no_retraining(
+    quick: Project, caplog: pytest.LogCaptureFixture, make: Callable[[Path], None]
+) -> None:
+    """Before the nodes, or after the promotion. Root may read what has mode 000."""
+    make(quick.path / "data/.runs")
+    succeeds(here(*RETRAINING))
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    unread = [message for message in said if "The run goes on, and nothing is pruned" in message]
+    assert len(unread) == 2
+    assert all(message.startswith(f"{quick.path}/data/.runs: ") for message in unread)
+    assert [line["action"] for line in log_of(quick)] == ["promoted"]
+    assert_settled(quick)

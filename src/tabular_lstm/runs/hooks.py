@@ -19,7 +19,7 @@ from tabular_lstm.runs import guards
 from tabular_lstm.runs.environments import output_folder, run_command
 from tabular_lstm.runs.lock import Lock
 from tabular_lstm.runs.provenance import provenance
-from tabular_lstm.runs.pruning import prune, warn_of_later_runs
+from tabular_lstm.runs.pruning import prune, warn_of_later_runs, warned_of
 from tabular_lstm.runs.registry import Registry
 from tabular_lstm.serving.promotion_log import closing_line
 
@@ -71,8 +71,9 @@ class RunHooks:
             guards.start_from_the_newest(pipeline, catalog, generate_timestamp())
             guards.refuse_to_start_halfway(pipeline, catalog, run_command(env))
             if guards.decides(pipeline) and guards.retrains(pipeline):
-                warn_of_later_runs(self._registry, generate_timestamp())
-                self._prune(pipeline, catalog)  # what failed runs left
+                with warned_of(self._registry):
+                    warn_of_later_runs(self._registry, generate_timestamp())
+                    self._prune(pipeline, catalog)  # what failed runs left
             self._register()
         except BaseException:
             self._release()
@@ -170,7 +171,8 @@ class RunHooks:
     def _prune(self, pipeline: Pipeline, catalog: Any) -> None:
         log, promotion = catalog.load("past_promotions"), self._parameters["promotion"]
         now = generate_timestamp()
-        prune(catalog, pipeline, log, promotion, self._registry, now, self._run_id)
+        with warned_of(self._registry):
+            prune(catalog, pipeline, log, promotion, self._registry, now, self._run_id)
 
     def _register(self) -> None:
         """Let no other run prune this one while it is at work, and later ones when it is old."""

@@ -1,8 +1,10 @@
 """Pruning: delete the outputs of old runs, except decisions and the champions' artifacts."""
 
+import contextlib
 import logging
 import shutil
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,19 @@ from tabular_lstm.runs.registry import Registry
 from tabular_lstm.serving.promotion_log import LogEntry, restorable
 
 logger = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def warned_of(registry: Registry) -> Iterator[None]:
+    """Warn where the registry cannot be read: nothing is pruned then, and the run goes on."""
+    try:
+        yield
+    except OSError as error:
+        logger.warning(
+            "%s: %s. The run goes on, and nothing is pruned",
+            error.filename or registry.folder,
+            error.strerror,
+        )
 
 
 def prune(
@@ -40,6 +55,9 @@ def prune(
         now: The run id that a run has that begins now. A run with a later one had a clock that
             was ahead, and counts as older than any other.
         run_id: Of this run.
+
+    Raises:
+        OSError: The registry cannot be read; nothing is deleted.
     """
     registered = sorted(registry.runs(), key=lambda run: (run <= now, run))
     versions = _versions(catalog, pipeline)
@@ -58,7 +76,11 @@ def prune(
 
 
 def warn_of_later_runs(registry: Registry, now: str) -> None:
-    """Name the runs that began later than now, as it seems."""
+    """Name the runs that began later than now, as it seems.
+
+    Raises:
+        OSError: The registry cannot be read.
+    """
     if later := [run for run in registry.runs() if run > now]:
         logger.warning(
             "It is %s by this machine's clock, and there are outputs of runs that began later: %s. "

@@ -43,9 +43,15 @@ class Registry:
         return file
 
     def runs(self) -> list[str]:
-        """Give the run ids of all that are registered, sorted."""
-        names = os.listdir(self.folder) if self.folder.exists() else []
-        return sorted(name for name in names if is_run_id(name))
+        """Give the run ids of all that are registered, sorted.
+
+        Raises:
+            OSError: It is no folder, or may not be read.
+        """
+        try:
+            return sorted(filter(is_run_id, os.listdir(self.folder)))
+        except FileNotFoundError:
+            return []
 
     @contextlib.contextmanager
     def finished(self, run_id: str) -> Iterator[bool]:
