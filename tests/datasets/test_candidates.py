@@ -1,6 +1,10 @@
 """What runs left is read, by run id, and written by nobody here."""
 
+import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,3 +71,43 @@ def test_an_artifact_is_not_written_by_its_reader(tmp_path: Path) -> None:
     assert dataset.load().content == path.read_bytes()
     with raises_data_error(match=r"candidate\.keras is read only here"):
         dataset.save("anything")
+
+
+TYPES = {
+    "candidate.keras": {"type": "tabular_lstm.datasets.candidates.ArtifactDataset"},
+    "fingerprints.npz": {"type": "tabular_lstm.datasets.fingerprints.FingerprintsDataset"},
+    "decision.json": {
+        "type": "tabular_lstm.datasets.typed_json.TypedJSONDataset",
+        "model": "tabular_lstm.serving.decision.Decision",
+    },
+}
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Fail what waits for ever."""
+
+    def fail(*_: Any) -> None:
+        pytest.fail("it waits")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("alarm")
+@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_unreadable_and_is_not_waited_for(
+    tmp_path: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    """A FIFO would hold the run, and the lock with it, until somebody wrote into it."""
+    path = tmp_path / name / "a" / name
+    path.parent.mkdir(parents=True)
+    make(path)
+    versions = VersionsDataset({**TYPES[name], "filepath": str(tmp_path / name)}).load()
+    with pytest.raises(DataError, match=r"regular file|directory") as refused:
+        versions["a"]()
+    assert str(path) in str(refused.value)

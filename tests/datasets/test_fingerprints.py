@@ -1,6 +1,9 @@
 """Fingerprints of train rows are read as they were written, and damage is named."""
 
+import io
 import json
+import resource
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -51,3 +54,63 @@ def test_a_damaged_file_is_refused_by_name(tmp_path: Path, damage: str) -> None:
     with raises_data_error(match=r"fingerprints\.npz: expected fingerprints of rows; ") as refused:
         dataset.load()
     assert str(refused.value).startswith(str(path))
+
+
+MB = 10**6
+
+
+def bombs(whole: Path) -> dict[str, bytes]:
+    """Small files whose arrays say or unpack to 400 MB."""
+    with zipfile.ZipFile(whole) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    zeros = io.BytesIO()
+    np.save(zeros, np.zeros(50 * MB, np.uint64))
+    header = zeros.getvalue()[:128]
+    stored, deflated = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+    return {
+        "compressed": zipped({**parts, "sequences.npy": zeros.getvalue()}, deflated),
+        "header": zipped({**parts, "sequences.npy": header + bytes(80)}, stored),
+        "more": zipped({**parts, "more.npy": parts["keys.npy"]}, stored),
+    }
+
+
+def zipped(parts: dict[str, bytes], how: int) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", how) as file:
+        for name, part in parts.items():
+            file.writestr(name, part)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("bomb", "said"),
+    [
+        ("compressed", r"sequences\.npy is compressed, from 400000128 bytes"),
+        ("header", r"expected uint64 \(50000000,\) of 400000000 bytes, got 80 bytes"),
+        ("more", r"expected key\.npy, keys\.npy, sequences\.npy in it, got"),
+    ],
+)
+def test_a_file_that_unpacks_to_more_is_refused_before_it_takes_the_memory(
+    tmp_path: Path, bomb: str, said: str
+) -> None:
+    path = tmp_path / "fingerprints.npz"
+    dataset = FingerprintsDataset(str(path))
+    dataset.save(KEYED)
+    path.write_bytes(bombs(path)[bomb])
+    assert path.stat().st_size < MB
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100 * MB, before[1]))
+    try:
+        with raises_data_error(match=f"fingerprints.npz: expected fingerprints of rows; {said}"):
+            dataset.load()
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def test_a_name_of_the_key_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "fingerprints.npz"
+    numbers = np.array([1, 2], np.uint64)
+    np.savez(path, sequences=numbers, keys=numbers, key=np.array([7]))
+    with raises_data_error(match=r"expected the key's name, got int64 \(1,\)"):
+        FingerprintsDataset(str(path)).load()

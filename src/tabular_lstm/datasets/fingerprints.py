@@ -2,16 +2,21 @@
 
 import io
 import json
+import math
+import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
 
+from tabular_lstm.archives import refuse_what_unpacks
 from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import replace
+from tabular_lstm.files import read_regular, replace
 from tabular_lstm.rows.fingerprints import Fingerprints
+
+MEMBERS = ("sequences.npy", "keys.npy", "key.npy")
 
 
 class FingerprintsDataset(AbstractVersionedDataset[Fingerprints, Fingerprints]):
@@ -27,14 +32,17 @@ class FingerprintsDataset(AbstractVersionedDataset[Fingerprints, Fingerprints]):
         """Read the file.
 
         Raises:
-            DataError: It is damaged, or holds something else.
+            DataError: It is damaged, holds something else, or unpacks to more than it is.
         """
         path = Path(self._get_load_path())
-        content = path.read_bytes()
+        content = read_regular(path)
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                name = str(file["key"][0]) if len(file["key"]) else None
-                return Fingerprints(file["sequences"], file["keys"], name)
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                refuse_what_unpacks(archive, MEMBERS, len(content))
+                sequences, keys, key = (_array(archive.read(name)) for name in MEMBERS)
+            if key.dtype.kind != "U" or key.ndim != 1 or len(key) > 1:
+                raise ValueError(f"expected the key's name, got {key.dtype} {key.shape}")
+            return Fingerprints(sequences, keys, str(key[0]) if len(key) else None)
         except Exception as error:  # NumPy and zipfile raise what they like
             raise DataError(f"{path}: expected fingerprints of rows; {error}.") from error
 
@@ -59,3 +67,15 @@ class FingerprintsDataset(AbstractVersionedDataset[Fingerprints, Fingerprints]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "version": self._version}
+
+
+def _array(member: bytes) -> np.ndarray:
+    """Read an array that is all there, and no larger; `np.load` believes what the header says."""
+    file = io.BytesIO(member)
+    np.lib.format.read_magic(file)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    content = member[file.tell() :]
+    size = math.prod(shape) * dtype.itemsize
+    if dtype.hasobject or size != len(content):
+        raise ValueError(f"expected {dtype} {shape} of {size} bytes, got {len(content)} bytes")
+    return np.frombuffer(content, dtype).reshape(shape)

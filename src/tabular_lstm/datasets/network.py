@@ -8,7 +8,7 @@ from kedro.io.core import get_filepath_str
 
 from tabular_lstm.datasets.in_memory import KeptInMemory
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import replace
+from tabular_lstm.files import read_regular, replace
 from tabular_lstm.network.saved import refuse_what_unpacks
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -33,7 +33,7 @@ class NetworkDataset(KeptInMemory, TensorFlowModelDataset):  # type: ignore[misc
         if self._kept is None and self._protocol == "file":
             path = Path(get_filepath_str(self._get_load_path(), self._protocol))
             try:
-                refuse_what_unpacks(path.read_bytes())
+                refuse_what_unpacks(read_regular(path))
             except Exception as error:
                 raise DataError(f"{path}: expected a .keras file, not loaded: {error}") from error
         return super().load()

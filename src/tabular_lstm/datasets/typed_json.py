@@ -1,14 +1,16 @@
 """A JSON file that holds one of this project's typed values, checked when it is read."""
 
+from pathlib import Path
 from typing import Any
 
-from kedro.io import DatasetError
+from kedro.io.core import get_filepath_str
 from kedro.utils import load_obj
 from kedro_datasets.json import JSONDataset
 from pydantic import BaseModel, ValidationError
 
 from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import read_regular
 from tabular_lstm.frozen import first_fault
 
 
@@ -30,16 +32,23 @@ class TypedJSONDataset(JSONDataset):  # type: ignore[misc]
         Raises:
             DataError: The file holds something else; names the first fault.
         """
+        file, expected = self._get_load_path(), self._model.__name__
         try:
-            return self._model.model_validate(super().load())
+            return self._model.model_validate_json(self._content())
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            fault = str(error.strerror)
         except ValidationError as error:
             fault = first_fault(error)
-        except DatasetError as error:
-            if not isinstance(error.__cause__, ValueError):
-                raise
-            fault = f"it is damaged: {error.__cause__}"
-        file, expected = self._get_load_path(), self._model.__name__
         raise DataError(f"{file}: expected a {expected} as JSON; {fault}.")
+
+    def _content(self) -> bytes:
+        path = get_filepath_str(self._get_load_path(), self._protocol)
+        if self._protocol == "file":
+            return read_regular(Path(path))
+        with self._fs.open(path, "rb") as file:
+            return bytes(file.read())
 
     def save(self, data: BaseModel) -> None:
         """Write the value."""
