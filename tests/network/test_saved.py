@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import resource
 import struct
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ import numpy as np
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.saved import WEIGHTS, count_weights, load_network
+from tabular_lstm.network.saved import WEIGHTS, NoNetworkError, count_weights, load_network
 from tests.helpers.networks import assert_same_weights, ensemble_of, schema_of
 from tests.helpers.project import ROOT
 
@@ -266,3 +268,44 @@ def test_what_a_file_brings_along_is_neither_run_nor_fetched_nor_unpacked(
         load_network(path.read_bytes(), str(path))
     assert said in str(refused.value)
     assert {*tmp_path.iterdir(), *tmp_path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("calibration", "said"),
+    [
+        ({"threshold": "0.5"}, "expected a number as threshold, got '0.5'"),
+        ({"threshold": float("nan")}, "expected a number as threshold, got nan"),
+        ({"threshold": None}, "expected a number as threshold, got None"),
+        ({"threshold": True}, "expected a number as threshold, got True"),
+        ({"threshold": 1.5}, "expected a threshold from 0 to 1, got 1.5"),
+        ({"threshold": -0.1}, "expected a threshold from 0 to 1, got -0.1"),
+        ({"temperature": "1"}, "expected a number as temperature, got '1'"),
+        ({"temperature": float("inf")}, "expected a number as temperature, got inf"),
+        ({"temperature": 0}, "expected a temperature above 0, got 0"),
+        ({"temperature": -1.0}, "expected a temperature above 0, got -1.0"),
+    ],
+)
+def test_a_calibration_that_is_none_is_refused(
+    whole: Path, tmp_path: Path, calibration: dict[str, Any], said: str
+) -> None:
+    parts = parts_of(whole)
+    config = json.loads(parts["config.json"])
+    config["config"] |= calibration
+    path = write(tmp_path / "a.keras", {**parts, "config.json": json.dumps(config).encode()})
+    with pytest.raises(NoNetworkError) as refused:
+        load_network(path.read_bytes(), "a.keras")
+    assert str(refused.value).endswith(f"which cannot be loaded: config.json: {said}")
+
+
+def test_a_full_temporary_folder_is_not_blamed_on_the_file(whole: Path) -> None:
+    content, before = whole.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(DataError) as refused:
+            load_network(content, "a.keras")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not isinstance(refused.value, NoNetworkError)
+    said = f"File too large. a.keras is loaded from a temporary file of {len(content)} bytes, which"
+    assert said in str(refused.value)
+    assert tempfile.gettempdir() in str(refused.value)

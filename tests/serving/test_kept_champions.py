@@ -1,5 +1,6 @@
 """A champion says nothing of rows that it was trained on, and these are found whatever changed."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from tabular_lstm.serving.kept_champions import (
     NotComparedError,
     Scored,
     fingerprints_of,
+    judged_by,
     promoted_artifact,
     read,
     refuse_few_rows,
     score,
 )
 from tests.helpers.decisions import FINGERPRINTS, decision
+from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of
 
 COUNT = 60
@@ -233,3 +236,28 @@ def test_an_artifact_is_that_which_was_promoted_and_loads(tmp_path: Path) -> Non
     # What serves and cannot is for somebody to look at.
     with pytest.raises(DataError, match=r"candidate\.keras"):
         promoted_artifact({"a": lambda: other}, "a", other.sha256, True)
+
+
+def test_a_decision_is_that_of_the_run_that_was_promoted() -> None:
+    """Another run's, copied over it, would say by what other rows and numbers it was judged."""
+    own = decision(True, letter="a")
+    assert own.judgement is not None
+    sha256 = own.judgement.candidate_sha256
+    decisions = {run(letter): lambda: own for letter in "ab"}
+    assert judged_by(decisions, run("a"), sha256) is own.judgement
+    for letter, promoted in (("b", sha256), ("a", "another")):
+        with pytest.raises(NotComparedError, match="not the one by which it was promoted"):
+            judged_by(decisions, run(letter), promoted)
+    rolled_back = own.model_copy(update={"judgement": None})
+    with pytest.raises(NotComparedError, match="not the one by which it was promoted"):
+        judged_by({run("a"): lambda: rolled_back}, run("a"), sha256)
+
+
+@pytest.mark.parametrize("serves", [True, False])
+def test_no_champion_goes_uncompared_because_no_temporary_file_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serves: bool
+) -> None:
+    artifact, _ = champion_of(tmp_path, rows_of())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(DataError, match=r"gone/.*: No such file or directory\."):
+        promoted_artifact({"a": lambda: artifact}, "a", artifact.sha256, serves)

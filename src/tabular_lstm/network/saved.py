@@ -1,13 +1,16 @@
 """Load a saved network safely: a file that holds anything else, or unpacks to more, is refused."""
 
+import contextlib
 import io
 import json
 import math
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tabular_lstm import archives
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Ensemble
 from tabular_lstm.rows.schema import Schema
@@ -20,6 +23,10 @@ MEMBERS = ["config.json", "metadata.json", WEIGHTS]
 FLOAT32 = 4  # bytes
 
 
+class NoNetworkError(DataError):
+    """A file that holds no network of this project which can be loaded."""
+
+
 def load_network(content: bytes, file: str) -> Any:
     """Load this project's ensemble from the bytes of a `.keras` file.
 
@@ -28,33 +35,61 @@ def load_network(content: bytes, file: str) -> Any:
     multiple of its own size.
 
     Raises:
-        DataError: The file holds something else, or is no whole `.keras` file.
+        NoNetworkError: The file holds something else, or is no whole `.keras` file.
+        DataError: No temporary file can be written, from which Keras loads it.
     """
     import_tensorflow()
     import keras  # noqa: PLC0415
 
     import tabular_lstm.network.build  # noqa: F401, PLC0415  registers the class
 
-    try:
+    with _blamed_on(file):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _check_members(archive, len(content))
+            archives.refuse_what_unpacks(archive, MEMBERS, len(content))
             config = json.loads(archive.read("config.json"))
         found = config.get("registered_name") or config.get("class_name")
         if found == NETWORK:
             refuse_what_unpacks(content)
             _check_configuration(config, len(content))
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "artifact.keras"
-                path.write_bytes(content)
-                return keras.saving.load_model(path, safe_mode=True)
+    if found != NETWORK:
+        raise NoNetworkError(
+            f"{file}: expected a network of kind ensemble ({NETWORK}), got {found!r}. "
+            "It was not loaded: a .keras file of another class can run code."
+        )
+    with _written(content, file) as path, _blamed_on(file):
+        return keras.saving.load_model(path, safe_mode=True)
+
+
+@contextlib.contextmanager
+def _blamed_on(file: str) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # Keras raises what it likes
-        raise DataError(
+        raise NoNetworkError(
             f"{file}: expected a whole .keras file of this project, which cannot be loaded: {error}"
         ) from error
-    raise DataError(
-        f"{file}: expected a network of kind ensemble ({NETWORK}), got {found!r}. "
-        "It was not loaded: a .keras file of another class can run code."
-    )
+
+
+@contextlib.contextmanager
+def _written(content: bytes, file: str) -> Iterator[Path]:
+    """Give the content as a temporary file.
+
+    Raises:
+        DataError: The temporary folder is full, or not there.
+    """
+    with contextlib.ExitStack() as until:
+        folder = "the temporary folder"
+        try:
+            folder = until.enter_context(tempfile.TemporaryDirectory())
+            path = Path(folder) / "artifact.keras"
+            path.write_bytes(content)
+        except OSError as error:
+            raise DataError(
+                f"{error.filename or folder}: {error.strerror}. {file} is loaded from a temporary "
+                f"file of {len(content)} bytes, which cannot be written. Make space there, or name "
+                "another folder in the variable TMPDIR."
+            ) from error
+        yield path
 
 
 def refuse_what_unpacks(content: bytes) -> None:
@@ -82,22 +117,10 @@ def refuse_what_unpacks(content: bytes) -> None:
                 )
 
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        _check_members(archive, len(content))
+        archives.refuse_what_unpacks(archive, MEMBERS, len(content))
         with h5py.File(io.BytesIO(archive.read(WEIGHTS))) as weights:
             weights.visititems(refuse)
-    _refuse_more(sum(sizes), f"the weights in {WEIGHTS} take", len(content))
-
-
-def _check_members(archive: zipfile.ZipFile, size: int) -> None:
-    if sorted(archive.namelist()) != MEMBERS:
-        raise ValueError(f"expected {', '.join(MEMBERS)} in it, got {sorted(archive.namelist())}")
-    for member in archive.infolist():
-        if member.compress_type != zipfile.ZIP_STORED:
-            raise ValueError(
-                f"{member.filename} is compressed, from {member.file_size} bytes to "
-                f"{member.compress_size}, where Keras compresses nothing"
-            )
-    _refuse_more(sum(member.file_size for member in archive.infolist()), "its members take", size)
+    archives.refuse_more(sum(sizes), f"the weights in {WEIGHTS} take", len(content))
 
 
 def _check_configuration(config: dict[str, Any], size: int) -> None:
@@ -110,6 +133,7 @@ def _check_configuration(config: dict[str, Any], size: int) -> None:
     more = {name for name, value in config.items() if value} - KEYS
     if more:
         raise ValueError(f"config.json: expected {', '.join(sorted(KEYS))}, got {sorted(more)} too")
+    _check_calibration(**{name: config["config"][name] for name in ("temperature", "threshold")})
     schema = Schema.model_validate(config["config"]["schema"])
     options = Ensemble.model_validate(config["config"]["options"])
     if not 0 <= schema.padded_slots < schema.features_per_step:
@@ -117,7 +141,19 @@ def _check_configuration(config: dict[str, Any], size: int) -> None:
             f"{schema.steps} steps of {schema.features_per_step} are no shape for "
             f"{len(schema.features)} features"
         )
-    _refuse_more(FLOAT32 * count_weights(schema, options), "the weights it declares take", size)
+    archives.refuse_more(
+        FLOAT32 * count_weights(schema, options), "the weights it declares take", size
+    )
+
+
+def _check_calibration(temperature: Any, threshold: Any) -> None:
+    for name, value in (("temperature", temperature), ("threshold", threshold)):
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise ValueError(f"config.json: expected a number as {name}, got {value!r}")
+    if temperature <= 0:
+        raise ValueError(f"config.json: expected a temperature above 0, got {temperature}")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"config.json: expected a threshold from 0 to 1, got {threshold}")
 
 
 def count_weights(schema: Schema, options: Ensemble) -> int:
@@ -133,8 +169,3 @@ def count_weights(schema: Schema, options: Ensemble) -> int:
         inputs = 2 * u
     read_out = 4 * options.units[-1] + 1
     return options.members * (embed + recur + read_out)
-
-
-def _refuse_more(needed: int, what: str, size: int) -> None:
-    if needed > size:
-        raise ValueError(f"{what} {needed} bytes, and the whole file has {size}")

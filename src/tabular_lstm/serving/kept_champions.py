@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.network.saved import NoNetworkError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences
 from tabular_lstm.rows.schema import Schema
@@ -53,16 +54,22 @@ def read(versions: Versions, run: str, what: str) -> Any:
         raise NotComparedError(f"its {what} not readable ({error})") from error
 
 
-def judged_by(decisions: Versions, run: str) -> Judgement:
+def judged_by(decisions: Versions, run: str, sha256: str) -> Judgement:
     """Read by what a champion was judged.
 
+    Args:
+        decisions: Those that are left.
+        run: The champion's.
+        sha256: Of its artifact, as the promotion log has it.
+
     Raises:
-        NotComparedError: Its decision is gone, unreadable or none that judged.
+        NotComparedError: Its decision is gone, unreadable, or not the one that promoted it.
     """
     decision: Decision = read(decisions, run, "decision is")
-    if decision.judgement is None:
+    judged = decision.judgement
+    if judged is None or (decision.run_id, judged.candidate_sha256) != (run, sha256):
         raise NotComparedError("its decision is not the one by which it was promoted")
-    return decision.judgement
+    return judged
 
 
 def fingerprints_of(fingerprints: Versions, run: str, judgement: Judgement) -> Fingerprints:
@@ -82,14 +89,15 @@ def promoted_artifact(artifacts: Versions, run: str, sha256: str, serves: bool) 
 
     Raises:
         NotComparedError: It is gone, unreadable or another one, or it cannot be loaded.
-        DataError: It serves and cannot be loaded.
+        DataError: It serves and cannot be loaded; or this machine cannot load it now, see
+            `tabular_lstm.network.saved.load_network`.
     """
     artifact: Artifact = read(artifacts, run, "artifact is")
     if artifact.sha256 != sha256:
         raise NotComparedError("its artifact is not the one that was promoted")
     try:
         artifact.network  # noqa: B018
-    except DataError as error:
+    except NoNetworkError as error:
         if serves:
             raise
         raise NotComparedError(f"it cannot be loaded: {error}") from error

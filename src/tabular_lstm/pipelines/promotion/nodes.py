@@ -84,7 +84,7 @@ def predict_with_champions(
         trained on, (rows,).
 
     Raises:
-        DataError: The champion that serves cannot be loaded.
+        DataError: The champion that serves cannot be loaded; or none can, for want of space.
     """
     labels = test_rows[columns.label].rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
@@ -94,7 +94,7 @@ def predict_with_champions(
     for run in standing(past_promotions)[: promotion.keep_champions]:
         champion = Champion(run_id=run, sha256=str(known[run].sha256))
         try:
-            judgement = judged_by(past_decisions, run)
+            judgement = judged_by(past_decisions, run, champion.sha256)
             known_of = {"data": judgement.data, "promoted_with": judgement.candidate}
             champion = champion.model_copy(update=known_of)
             if promotion.start_over:
