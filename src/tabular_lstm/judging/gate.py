@@ -79,14 +79,10 @@ def _repeated(now: DataSummary, promotion: Promotion) -> tuple[str, str, str]:
     """Give the fact that test rows have the features of train rows of other keys."""
     limit = promotion.max_repeated_test_rows
     share = now.repeated_test_rows / now.test_rows
-    return (
-        f"{_percent(share)} of {now.test_rows} test rows have the features of a train row of "
-        "another key",
-        ""
-        if share <= limit
-        else f"expected at most {_percent(limit)}; the same row under two keys proves nothing",
-        "promotion.max_repeated_test_rows",
-    )
+    fact = f"{_percent(share)} of {now.test_rows} test rows have the features of a train row"
+    why = f"expected at most {_percent(limit)}; the same row under two keys proves nothing"
+    expected = "" if share <= limit else why
+    return f"{fact} of another key", expected, "promotion.max_repeated_test_rows"
 
 
 def _beside_champion(
