@@ -18,7 +18,7 @@ from tabular_lstm.files import sha256
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.log_file import append, read_log
 from tabular_lstm.serving.store import Store
-from tests.helpers.logs import promotion, run
+from tests.helpers.logs import promotion, rollback, run
 from tests.helpers.networks import ensemble_of, schema_of
 
 
@@ -191,6 +191,29 @@ def test_a_champion_that_fails_to_be_written_leaves_the_old_one(house: House) ->
     with pytest.raises(OSError, match=r"\.champion\.keras\.new"):
         house.store.put(Artifact(b"new", "b"))
     assert house.file.read_bytes() == before
+
+
+def test_a_last_line_that_was_taken_out_is_seen_by_the_file_alone(house: House) -> None:
+    """What docs/retraining.md says of it, which is a limit and no promise."""
+    old, new = house.file.read_bytes(), house.candidate("b", 1)
+    before_promotion = house.log.read_bytes()
+    house.record("b", new, "a")
+    house.store.settle()
+    before_rollback = house.log.read_bytes()
+    back = rollback("r", "a", "b").model_copy(update={"sha256": sha256(old)})
+    append(house.log, back)
+    house.store.put(Artifact(old, "a"))
+    assert house.store.champion().content == old
+
+    house.log.write_bytes(before_rollback)
+    assert house.store.champion().content == new
+    house.store.settle()
+
+    house.log.write_bytes(before_promotion)
+    with pytest.raises(DataError, match=f"of run {run('a')}, which the promotion log names"):
+        house.store.champion()
+    house.file.write_bytes(old)
+    assert house.store.champion().content == old
 
 
 def test_a_kept_copy_that_cannot_be_mended_is_warned_of_and_blocks_nothing(
