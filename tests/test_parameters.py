@@ -150,6 +150,8 @@ def test_costs_are_kept_for_the_objective_that_uses_them(costs: dict[str, float]
         ({"bounds": {"age": "adult"}}, ("bounds.age", "'adult'")),
         ({"missing": {"age": 0}}, ("missing.age",)),
         ({"missing": {"age": [math.nan]}}, ("missing.age.0", "finite")),
+        ({"missing": {"age": ["?", "-9"]}}, ("'age'", "the text '-9'", "without quotes")),
+        ({"missing": {"age": ["0.0"]}, "categorical": ["b"]}, ("'age'", "the text '0.0'")),
         ({"label": None}, ("label",)),
         ({"categorical": "color"}, ("categorical", "'color'")),
         ({"categorical": [7]}, ("categorical.0", "7")),
@@ -200,7 +202,8 @@ def test_all_faults_of_a_block_are_named_at_once() -> None:
         {"features": ["b", "a"]},
         {"categorical": ["b", "a"], "bounds": {"c": [0, None]}, "missing": {"a": ["?", 0]}},
         {"bounds": {"a": [None, 3], "b": [0, None], "c": [2, 2]}},
-        {"missing": {"a": [0, -9.5, "?"]}},
+        {"missing": {"a": [0, -9.5, "?", "unknown", "nan", "1_0"]}},
+        {"missing": {"a": ["0", "-9"]}, "categorical": ["a"]},
     ],
 )
 def test_possible_column_roles_are_kept_as_declared(values: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ and what it leaves out takes the default given here.
 """
 
 from hashlib import blake2b
+from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
@@ -39,14 +40,15 @@ class Columns(Parameters):
         key: Column that identifies a row: it decides the side of the split and, where the raw
             rows are a directory of files, of the valid rows with the same key the last one
             counts. In a single file a key may have several rows, and all count. 7.0 is the key
-            7, and 007 another one. Default: none, the features identify it.
+            7; 007 and 7.00 are others. Default: none, the features identify it.
         features: Columns to learn from, in this order. Default: every column but the label
             and the key, in the order of the file; one without a name has to be named here.
         categorical: Features that are names and not amounts. Default: none, all are numbers.
         bounds: Lowest and highest possible value of a feature; `null` leaves an end open.
             Default: any number up to 1e30 in size.
         missing: Values that mean "not measured", for each feature. An empty cell and NA,
-            N/A, NaN, null and None always do.
+            N/A, NaN, null and None always do. A number that means it for a feature of numbers
+            is written without quotes.
     """
 
     label: str
@@ -74,7 +76,21 @@ class Columns(Parameters):
         for name, (low, high) in self.bounds.items():
             if low is not None and high is not None and low > high:
                 raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
+        for name in self.missing.keys() - set(self.categorical):
+            if quoted := [code for code in self.missing[name] if _writes_number(code)]:
+                raise ValueError(
+                    f"missing of '{name}', a feature of numbers, holds the text {quoted[0]!r}: "
+                    "write it without quotes; a number matches however it is written"
+                )
         return self
+
+
+def _writes_number(code: Value) -> bool:
+    """Tell whether a value is text that a file may hold in other spellings of one number."""
+    try:
+        return isinstance(code, str) and "_" not in code and isfinite(float(code))
+    except ValueError:
+        return False
 
 
 def _same_value(one: Value, other: Value) -> bool:

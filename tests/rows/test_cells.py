@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,6 +16,7 @@ from tabular_lstm.rows.cells import (
     read_label,
     read_number,
 )
+from tabular_lstm.rows.marks import POINT, Marks
 from tabular_lstm.rows.schema import Bounds
 
 
@@ -233,7 +235,10 @@ def test_a_label_of_any_kind_may_be_missing(cell: Any) -> None:
         ("Red", "Red"),
         ("0", "0"),
         ("1", "1"),
-        ("1.0", "1.0"),
+        ("1.00", "1.00"),
+        ("1.10", "1.10"),
+        ("01.0", "01.0"),
+        ("v1.0", "v1.0"),
         ("007", "007"),
         ("inf", "inf"),
         ("1e400", "1e400"),
@@ -258,17 +263,34 @@ def test_a_declared_word_or_number_is_no_category(text: str, code: Value) -> Non
     assert category(text, ["unknown", code]) is None
 
 
-@pytest.mark.parametrize(("text", "code"), [("00", 0), ("0.0", 0), ("Unknown", "unknown")])
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [(["1", "1.0", 1, 1.0, np.float32(1)], "1"), (["-3", "-3.0", -3], "-3"), (["0", "-0.0"], "0")],
+)
+@pytest.mark.parametrize("marks", [POINT, Marks(decimal=",")], ids=str)
+def test_a_whole_number_that_pandas_wrote_as_a_float_is_the_category_without_its_fraction(
+    written: list[Any], value: str, marks: Marks
+) -> None:
+    values, _ = read_category(pd.Series(written, dtype=object), (), marks)
+    assert values.tolist() == [value] * len(written)
+    number = float(value)
+    for code in (number, int(number), str(number), str(int(number))):
+        assert read_category(pd.Series(written, dtype=object), [code], marks)[0].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("00", 0), ("0.00", 0), ("0.00", "0.0"), ("Unknown", "unknown")]
+)
 def test_a_code_means_a_category_that_is_written_just_so(text: str, code: Value) -> None:
     assert category(text, [code]) == text
 
 
 @pytest.mark.parametrize("dtype", ["str", "string", object, "category"])
 def test_text_means_the_same_whatever_the_dtype(dtype: Any) -> None:
-    assert category("-9", [-9.0], dtype) == "-9"
-    assert category("-9.0", [-9.0], dtype) is None
-    assert category("-9", [-9], dtype) is None
-    assert category("-9.0", ["-9"], dtype) == "-9.0"
+    assert category("-9.0", [-8], dtype) == "-9"
+    assert category("-9.00", [-9], dtype) == "-9.00"
+    for text in ("-9", "-9.0"):
+        assert all(category(text, [code], dtype) is None for code in (-9, -9.0, "-9", "-9.0"))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", object, "category", "Int64"])

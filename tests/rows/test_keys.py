@@ -30,7 +30,9 @@ def key(cell: Any, marks: Marks = POINT, dtype: Any = "str") -> tuple[str, str]:
         ("  A-7 ", "A-7"),
         ("7", "7"),
         ("7.0", "7"),
-        ("7.00", "7"),
+        ("7.00", "7.00"),
+        ("1.000", "1.000"),
+        ("-7.00", "-7.00"),
         ("-7.0", "-7"),
         ("-0.0", "0"),
         ("7.5", "7.5"),
@@ -48,7 +50,7 @@ def key(cell: Any, marks: Marks = POINT, dtype: Any = "str") -> tuple[str, str]:
         ("\uff11\uff12.0", "\uff11\uff12.0"),
     ],
 )
-def test_a_whole_number_written_with_a_fraction_of_zeros_is_the_key_without(
+def test_a_whole_number_written_as_a_float_is_the_key_without_its_fraction_and_no_other_text_is(
     text: str, spelled: str
 ) -> None:
     assert key(text) == (spelled, "")
@@ -74,10 +76,18 @@ def test_a_key_whose_digits_a_program_rounded_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "spelled"), [("7,0", "7"), ("1.234.567", "1234567"), ("1.234,00", "1234"), ("7", "7")]
+    ("text", "spelled"),
+    [
+        ("7,0", "7"),
+        ("1.234.567", "1234567"),
+        ("1.234,0", "1234"),
+        ("1.234,00", "1234.00"),
+        ("7", "7"),
+    ],
 )
 def test_a_key_is_read_by_the_declared_marks(text: str, spelled: str) -> None:
     assert key(text, COMMA) == (spelled, "")
+    assert key("1.000", Marks(decimal=",")) == ("1.000", "")
     assert key("1,23457E+17", COMMA)[1] == "'1,23457E+17' is a rounded number, not a key"
 
 

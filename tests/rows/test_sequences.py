@@ -401,12 +401,18 @@ def test_missing_codes_of_a_category_are_words_and_numbers() -> None:
 
 @pytest.mark.parametrize(
     "known",
-    [["1", "2", None], [1, 2, None], [1.0, 2.0, None]],
-    ids=["text", "int", "float"],
+    [["1", "2", None], [1, 2, None], [1.0, 2.0, None], ["1.0", "2.0", None]],
+    ids=["text", "int", "float", "respelt"],
 )
 @pytest.mark.parametrize(
     ("values", "dtype"),
-    [([2, 1], "int64"), ([2, 1], "category"), ([2, 1, NAN], "float64"), (["2", "1"], "str")],
+    [
+        ([2, 1], "int64"),
+        ([2, 1], "category"),
+        ([2, 1, NAN], "float64"),
+        (["2", "1"], "str"),
+        (["2.0", "1.0"], "str"),
+    ],
 )
 def test_a_category_written_as_a_number_is_the_same_whatever_holds_it(
     known: list[Any], values: list[Any], dtype: Any
@@ -414,6 +420,7 @@ def test_a_category_written_as_a_number_is_the_same_whatever_holds_it(
     # pandas makes floats of whole numbers as soon as one of the column is missing.
     schema = learn(pd.DataFrame({"a": pd.Series(known, dtype=object)}), ["a"])
     assert slots(one_column(values, dtype), schema)[:2, 0].tolist() == [1, 0]
+    assert schema.categories == {"a": ["1", "2"]}
 
 
 @pytest.mark.parametrize(
@@ -428,7 +435,8 @@ def test_a_category_written_as_a_number_is_the_same_whatever_holds_it(
         (["TRUE", "false"], np.False_, 1),
         (["TRUE", "false"], 1, 2),
         (["007", "7"], 7, 1),
-        (["007", "7.0"], 7, 2),
+        (["007", "7.0"], 7, 1),
+        (["007", "7.00", "7."], 7, 3),
         (["red", "7"], 8, 2),
         (["red", "7"], datetime.date(2020, 1, 2), 2),
     ],
@@ -442,9 +450,9 @@ def test_a_number_or_a_boolean_is_the_category_that_writes_its_value(
 
 
 def test_number_texts_that_differ_are_different_categories() -> None:
-    schema = learn(one_column(["007", "7", "7.0"]), ["a"])
-    assert schema.categories == {"a": ["007", "7", "7.0"]}
-    assert slots(one_column(["7.0", "7", "007"]), schema)[:, 0].tolist() == [2, 1, 0]
+    schema = learn(one_column(["007", "7", "7.00"]), ["a"])
+    assert schema.categories == {"a": ["007", "7", "7.00"]}
+    assert slots(one_column(["7.00", "7", "007"]), schema)[:, 0].tolist() == [2, 1, 0]
 
 
 def test_many_categories_keep_their_places() -> None:

@@ -60,7 +60,11 @@ def on_one_side(*written: str, of: str = "dose", columns: Columns = COLUMNS) -> 
 
 def test_a_blank_cell_and_each_declared_code_for_missing_are_on_one_side() -> None:
     on_one_side(*MISSING)
-    on_one_side("", "?", "0", "NA", of="color")
+    on_one_side("", "?", "0", "0.0", "NA", of="color")
+
+
+def test_a_category_that_pandas_respells_as_a_float_stays_on_its_side() -> None:
+    on_one_side("1", "1.0", of="color")
 
 
 @pytest.mark.parametrize(

@@ -171,9 +171,14 @@ def test_rows_of_new_keys_that_the_champion_alone_was_trained_on_are_left_out(
         (rows_of().drop(columns=["age", "dose"]), {}, "features that it needs are gone: dose, age"),
         (rows_of(color=range(COUNT)), {"categorical": []}, "'color' had categories for it"),
         (rows_of(), {"missing": {"color": ["red"]}}, "'color' had categories for it that are read"),
+        (
+            rows_of(age=PLACES),
+            {"categorical": ["color", "age"], "missing": {"age": ["3"]}},
+            "'age' had numbers for it that are read as something else now",
+        ),
         (rows_of(age=PLACES + "?"), {"categorical": ["color", "age"]}, "it cannot read the rows: "),
     ],
-    ids=["classes", "label", "gone", "numbers", "codes", "words"],
+    ids=["classes", "label", "gone", "numbers", "codes", "categories", "words"],
 )
 def test_what_means_something_else_is_not_compared(
     tmp_path: Path, rows: pd.DataFrame, columns: dict[str, Any], why: str

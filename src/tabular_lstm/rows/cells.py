@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
-from tabular_lstm.rows.marks import POINT, Marks, ambiguous, plain, pointed
+from tabular_lstm.rows.marks import POINT, Marks, ambiguous, plain, pointed, without_fraction
 from tabular_lstm.rows.schema import Bounds
 
 # Kinds of dtypes: dates, durations, complex numbers.
@@ -128,20 +128,37 @@ def read_category(
 
     Args:
         cells: The column.
-        missing: Values that mean "not measured", of text as conf writes them: -9.0 is not -9. A
-            cell that is a number matches by its value.
+        missing: Values that mean "not measured", see `category_codes`.
         marks: What numbers that are text are written with.
 
     Returns:
         str: the text as in a CSV, without white space around it, a number with a decimal point
-        and without groups; NaN where empty or "missing".
+        and without groups, 1.0 as 1; NaN where empty or "missing".
     """
     text = texts(cells)
-    category = plain(text, marks)
-    codes = [str(code) for code in missing]
-    absent = text.isna() | text.str.lower().isin(EMPTY) | text.isin(codes) | category.isin(codes)
-    absent |= text.isin([_text(code) for code in missing]) & ~_is_text(cells)
+    category = without_fraction(plain(text, marks))
+    absent = text.isna() | text.str.lower().isin(EMPTY)
+    if missing:
+        absent |= category.isin(category_codes(missing, marks))
     return category.mask(absent), {}
+
+
+def category_codes(missing: Sequence[Value], marks: Marks = POINT) -> set[str]:
+    """Give the categories that mean "not measured", in the spelling of `read_category`.
+
+    Args:
+        missing: The values as conf has them: -9, -9.0 and "-9.0" are all the category -9.
+        marks: What numbers that are text are written with.
+
+    Examples:
+        >>> sorted(category_codes([-9.0, "1,5", "?"], Marks(decimal=",")))
+        ['-9', '1.5', '?']
+    """
+    words = pd.Series([code for code in missing if isinstance(code, str)], dtype="str")
+    numbers = [code for code in missing if not isinstance(code, str)]
+    # A float of 1e16 or more is written in two ways, in a CSV and as a whole number.
+    written = [*plain(words, marks), *map(str, numbers), *map(_text, numbers)]
+    return set(without_fraction(pd.Series(written, dtype="str")))
 
 
 def read_label(

@@ -8,10 +8,9 @@ import pandas as pd
 
 from tabular_lstm.errors import shown
 from tabular_lstm.rows.cells import EMPTY, Problems, problems_at, texts
-from tabular_lstm.rows.marks import POINT, Marks, plain
+from tabular_lstm.rows.marks import AS_FLOAT, POINT, Marks, plain, without_fraction
 
 WHOLE = r"^-?(?:0|[1-9][0-9]*)$"
-AS_FLOAT = r"^(-?(?:0|[1-9][0-9]*))\.0+$"
 # As pandas and Excel write a number that is too long for them. 1E5 may be a code.
 ROUNDED = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE]\+[0-9]+$"
 # From here on a float64 cannot tell a whole number from the next one.
@@ -27,9 +26,9 @@ def read_key(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problem
     """Read the key as text in its one spelling.
 
     As soon as one key of a column is missing, pandas writes 7.0 for 7; so 7.0 and 7 are the key
-    "7". Nothing else is changed: `007`, `7` and `+7` are three keys, as are whole numbers of any
-    length. A number that a program has rounded, `1.23457E+17` or one of 2^53 or more with a `.0`,
-    is no key, for other keys may have become the same.
+    "7". Nothing else is changed: `007`, `7`, `+7` and `7.000`, which may be 7000, are four keys,
+    as are whole numbers of any length. A number that a program has rounded, `1.23457E+17` or one
+    of 2^53 or more with a `.0`, is no key, for other keys may have become the same.
 
     Args:
         cells: The column, of text, numbers or a mixture.
@@ -40,12 +39,12 @@ def read_key(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problem
         every word for "missing" are no key.
     """
     text = _written(cells, marks)
-    whole = text.str.extract(AS_FLOAT, expand=False)
-    keys = whole.mask(whole == "-0", "0").fillna(text)
+    keys = without_fraction(text)
     absent = text.str.lower().isin(EMPTY).to_numpy()
     rounded = text.str.match(ROUNDED).to_numpy(bool, copy=True)
-    long = np.flatnonzero(whole.str.len().ge(EXACT_DIGITS).to_numpy(bool))
-    rounded[long] = [_is_rounded(number) for number in whole.iloc[long]]
+    is_long = text.str.match(AS_FLOAT) & keys.str.len().ge(EXACT_DIGITS)
+    long = np.flatnonzero(is_long.to_numpy(bool))
+    rounded[long] = [_is_rounded(number) for number in keys.iloc[long]]
     problems = {
         **dict.fromkeys(np.flatnonzero(absent).tolist(), "no key"),
         **problems_at(cells, rounded, "is a rounded number, not a key", quoted=True),

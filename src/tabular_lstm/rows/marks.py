@@ -10,6 +10,8 @@ from tabular_lstm.frozen import Frozen
 
 # What numbers are written with where nothing is declared, and elsewhere.
 USUAL = ".,"
+# A whole number as pandas writes it in a column of floats.
+AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"
 
 
 class Marks(Frozen):
@@ -57,6 +59,26 @@ def pointed(text: pd.Series, marks: Marks = POINT) -> pd.Series:
 def plain(text: pd.Series, marks: Marks = POINT) -> pd.Series:
     """Give the text, of numbers with a decimal point and without groups."""
     return text if marks == POINT else pointed(text, marks).fillna(text)
+
+
+def without_fraction(text: pd.Series) -> pd.Series:
+    """Give the text, of a whole number written as the float 7.0 the number alone, 7.
+
+    So pandas writes whole numbers as soon as one of their column is missing. Any other text stays:
+    1.000 may be a thousand, 1.10 a version and 01 a code.
+
+    Args:
+        text: Text without white space around it, or NaN, with a decimal point.
+
+    Examples:
+        >>> without_fraction(pd.Series(["7.0", "-0.0", "7.00", "07.0"], dtype="str")).tolist()
+        ['7', '0', '7.00', '07.0']
+    """
+    is_float = text.str.match(AS_FLOAT).to_numpy(bool)
+    if not is_float.any():
+        return text
+    whole = text.str.removesuffix(".0")
+    return text.where(~is_float, whole.mask((whole == "-0").to_numpy(bool), "0"))
 
 
 def ambiguous(text: pd.Series, marks: Marks = POINT) -> np.ndarray:

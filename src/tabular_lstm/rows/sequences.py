@@ -30,10 +30,10 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
     """Lay each row out as a sequence, slot by slot in the schema's order.
 
     Cells may be text as in a CSV, numbers, booleans, categories or a mixture: what says the same
-    gives the same sequences; but a code for "missing" that is a word, such as "-9", is that text
-    alone and no number. Columns are found by name; those that the schema does not know are
-    passed over. A category is found by its text; a number or a boolean also by its value, so that
-    1067 is `01067` where a reader of CSVs made a number of it.
+    gives the same sequences; but a code for "missing" that is text is, among numbers, that text
+    alone. Columns are found by name; those that the schema does not know are passed over. A
+    category is found by its text; a number or a boolean also by its value, so that 1067 is `01067`
+    where a reader of CSVs made a number of it.
 
     Returns:
         float32 (rows, steps, features_per_step): numbers as they are, a category as its place in

@@ -10,7 +10,9 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.saved import NoNetworkError
 from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.cells import category_codes
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences
+from tabular_lstm.rows.marks import pointed
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement
@@ -149,11 +151,21 @@ def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) 
             )
     if gone := [name for name in schema.features if name not in rows]:
         raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
-    for name, categories in schema.categories.items():
-        codes = {str(code) for code in columns.missing.get(name, [])}
-        if name not in columns.categorical or not codes.isdisjoint(categories):
+    for name in schema.features:
+        was = "categories" if name in schema.categories else "numbers"
+        if name not in columns.categorical:
+            lost = name in schema.categories
+        else:
+            codes = category_codes(columns.missing.get(name, []))
+            if name in schema.categories:
+                lost = not codes.isdisjoint(schema.categories[name])
+            else:
+                # Its numbers that are codes of a category now are blank in the rows.
+                new = codes - category_codes(schema.missing.get(name, []))
+                lost = bool(pointed(pd.Series(sorted(new), dtype="str")).notna().any())
+        if lost:
             raise NotComparedError(
-                f"'{name}' had categories for it that are read as something else now: its train "
+                f"'{name}' had {was} for it that are read as something else now: its train "
                 "rows would not be known again"
             )
 
