@@ -33,6 +33,7 @@ test: $(INSTALLED) ## Run all tests but the long ones (COVERAGE=--cov: and say w
 # calibrating need none of the matrix products that differ, so the second run is enough for them.
 NUMERIC := tests/network/test_score.py \
 	tests/test_classifier.py::test_with_the_defaults_a_row_has_one_probability \
+	tests/test_run.py::test_another_processor_judges_the_same_candidate_to_the_same_bytes \
 	tests/test_retraining.py::test_golden_rows_hold_raw_rows_and_what_was_judged
 BUILT := tests/network/test_build.py tests/network/test_calibration.py
 NO_WIDE_UNITS := X86_V3 X86_V4 AVX2 FMA3 AVX512F AVX512_SKX

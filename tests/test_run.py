@@ -213,6 +213,41 @@ def test_a_csv_with_an_odd_number_of_features_runs_padded(project: Project) -> N
     assert importance.keys() == set(schema["features"])
 
 
+# Other processors
+
+# Makefile says what they do.
+OTHER_PROCESSOR = {
+    "OPENBLAS_CORETYPE": "Prescott",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX2 FMA3 AVX512F AVX512_SKX",
+}
+
+
+@pytest.mark.parametrize("data", ["numbers", "categories and gaps"])
+def test_another_processor_judges_the_same_candidate_to_the_same_bytes(
+    data: str, project: Project
+) -> None:
+    if data != "numbers":
+        write_people(project)
+    project.run(**TINY)
+    (project.path / "conf/local/parameters_evaluation.yml").write_text(
+        json.dumps({"evaluation": TINY["evaluation"]})
+    )
+    finished = project.command("run", "--pipelines", "reshaping,evaluation", **OTHER_PROCESSOR)
+    assert finished.returncode == 0, finished.stderr
+
+    for output in (
+        "07_model_output/candidate_predictions.csv",
+        "07_model_output/baseline_predictions.csv",
+        "07_model_output/permutation_importance.json",
+        "08_reporting/verdict.json",
+        "08_reporting/metrics.json",
+    ):
+        one, other = project.versions(output)
+        # A run's own id is in its metrics.
+        same = other.read_text().replace(other.parent.name, one.parent.name)
+        assert same == one.read_text(), output
+
+
 # Names beside numbers
 
 

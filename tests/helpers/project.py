@@ -53,12 +53,12 @@ class Project:
         with KedroSession.create(self.path, env=env, runtime_params=parameters) as session:
             return session.run(pipeline_names=list(pipeline_names) or None)
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `kedro` as a user would, in a process of its own."""
+    def command(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run `kedro` as a user would, in a process of its own with these variables."""
         return subprocess.run(
             [sys.executable, "-m", "kedro", *arguments],
             cwd=self.path,
-            env={**os.environ, "KEDRO_ENV": ""},
+            env={**os.environ, "KEDRO_ENV": "", **variables},
             check=False,
             capture_output=True,
             text=True,

@@ -44,8 +44,11 @@ def predict_with_baselines(
         A column of probabilities for each baseline; the decision threshold of each.
     """
     used = len(schema.features)
-    fitted = train_sequences.reshape(len(train_sequences), -1)[:, :used]
-    evaluated = evaluated_sequences.reshape(len(evaluated_sequences), -1)[:, :used]
+    # In float32, what a logistic regression ends at depends on the processor.
+    fitted, evaluated = (
+        sequences.reshape(len(sequences), -1)[:, :used].astype(np.float64)
+        for sequences in (train_sequences, evaluated_sequences)
+    )
     labels = train_labels.to_numpy()
     smallest_class = int(train_labels.value_counts().min())
     folds = StratifiedKFold(min(5, smallest_class), shuffle=True, random_state=evaluation.seed)
@@ -61,10 +64,15 @@ def predict_with_baselines(
             out_of_fold = np.empty(len(labels))
             for rows, held_out in told(splits, f"Baseline {MODELS[name]}, fitted on folds"):
                 of_fold = clone(model).fit(fitted[rows], labels[rows])
-                out_of_fold[held_out] = of_fold.predict_proba(fitted[held_out])[:, 1]
+                out_of_fold[held_out] = _probabilities(of_fold, fitted[held_out])
             thresholds[name] = choose_threshold(labels, out_of_fold, training.objective)
-            probabilities[name] = model.fit(fitted, labels).predict_proba(evaluated)[:, 1]
+            probabilities[name] = _probabilities(model.fit(fitted, labels), evaluated)
     return pd.DataFrame(probabilities), thresholds
+
+
+def _probabilities(model: Any, rows: np.ndarray) -> np.ndarray:
+    """Predict, to 12 decimals: the last bits depend on the processor, even among equal rows."""
+    return np.asarray(np.round(model.predict_proba(rows)[:, 1], 12))
 
 
 def _bins(features: int) -> int:

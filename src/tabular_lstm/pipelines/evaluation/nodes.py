@@ -19,7 +19,7 @@ from tabular_lstm.rows.fingerprints import Fingerprints, keys_of
 from tabular_lstm.rows.schema import Schema, fingerprint
 from tabular_lstm.rows.summary import DataSummary
 
-# Further ones may differ with the processor: logistic regression ends some 1e-7 elsewhere.
+# The last bits differ with the processor.
 DECIMALS = 5
 
 logger = logging.getLogger(__name__)
