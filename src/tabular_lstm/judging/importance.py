@@ -7,6 +7,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.network.progress import told
 
 # Gives, for each slot and its values (repeats, rows), the probabilities (repeats, rows).
@@ -63,7 +64,7 @@ def permutation_importance(
     predicted = predict_changed(sequences, chain([unchanged], shuffled))
     whole = _roc_auc(labels, next(predicted))[0]
     measured = {}
-    for feature, p in zip(told(features, "Permutation importance"), predicted, strict=True):
+    for feature, p in zip(told(features, FIGURES["importance_chart"]), predicted, strict=True):
         lost = whole - _roc_auc(labels, p)
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = sorted(measured.items(), key=lambda item: -item[1].mean)

@@ -13,7 +13,7 @@ from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.metrics import INTERVAL_METRICS
-from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.names import CANDIDATE, FIGURES
 from tabular_lstm.parameters import Columns, Evaluation, Network
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of
 from tabular_lstm.rows.schema import Schema, fingerprint
@@ -140,8 +140,9 @@ def measure_importance(
     rows = np.concatenate([order[labels[order] == label][:of_each] for label in (0, 1)])
     if shuffles < evaluation.importance_repeats:
         logger.warning(
-            "Permutation importance of %d features: on %d of %d rows instead of %d, %d shuffles "
-            "of each instead of %d, so that it takes no longer than with fewer features",
+            "%s of %d features: on %d of %d rows instead of %d, %d shuffles of each instead of %d, "
+            "so that it takes no longer than with fewer features",
+            FIGURES["importance_chart"],
             features,
             len(rows),
             len(labels),
