@@ -864,7 +864,7 @@ def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Proje
         "clinic": ["east", "north", "south"],
         "ward": ["1", "2"],
         "zip": ["01067", "80331"],
-        "dose": ["1.0", "2.50"],
+        "dose": ["1", "2.50"],
         "smokes": ["false", "true"],
         "plan": ["basic", "gold"],
     }
