@@ -76,7 +76,7 @@ class Columns(Parameters):
         for name, (low, high) in self.bounds.items():
             if low is not None and high is not None and low > high:
                 raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
-        for name in self.missing.keys() - set(self.categorical):
+        for name in sorted(self.missing.keys() - set(self.categorical)):
             if quoted := [code for code in self.missing[name] if _writes_number(code)]:
                 raise ValueError(
                     f"missing of '{name}', a feature of numbers, holds the text {quoted[0]!r}: "
