@@ -38,7 +38,7 @@ from tabular_lstm.parameters import Network
 from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.serving.log_file import append
 from tests.helpers.logs import promotion
-from tests.helpers.project import TINY, Project
+from tests.helpers.project import TINY, Project, declare
 
 NAN = float("nan")
 
@@ -839,6 +839,51 @@ def test_an_estimator_of_a_network_predicts_as_the_one_that_it_is_of(
 
 
 # A candidate of the pipeline
+
+
+def test_a_network_trained_on_a_file_with_marks_reads_the_text_of_that_file(
+    project: Project,
+) -> None:
+    """The marks are in the artifact, from rows that an earlier run split."""
+    load_args = {"sep": ";", "decimal": ",", "thousands": "."}
+    learned = pd.read_csv(project.raw)[["bmi", "glucose", "pregnancies", "diabetes"]]
+    learned["glucose"] = learned["glucose"] * 37 + 1000
+    learned["pregnancies"] = learned["pregnancies"].mod(3).map({0: "0.5", 1: "1.5", 2: "2.5"})
+    swapped = str.maketrans(",.", ".,")
+    text = pd.DataFrame(
+        {
+            "bmi": [str(value).translate(swapped) for value in learned["bmi"]],
+            "glucose": [f"{value:,}".translate(swapped) for value in learned["glucose"]],
+            "pregnancies": learned["pregnancies"].str.translate(swapped),
+            "diabetes": learned["diabetes"].astype(str),
+        }
+    )
+    text.to_csv(project.raw, sep=";", index=False)
+    raw_rows = {
+        "type": "tabular_lstm.datasets.RawCSVDataset",
+        "filepath": str(project.raw),
+        "load_args": load_args,
+    }
+    (project.path / "conf/local/catalog.yml").write_text(json.dumps({"raw_rows": raw_rows}))
+    columns = {
+        "label": "diabetes",
+        "positive_class": 1,
+        "negative_class": 0,
+        "categorical": ["pregnancies"],
+    }
+    declare(project, columns=columns)
+    project.run("data_processing")
+    project.run("reshaping", "training", **TINY)
+
+    model = LSTMClassifier.load(project.versions("06_models/candidate.keras")[-1])
+    expected = model.predict_proba(learned)
+    assert len(np.unique(expected[:, 1])) > 100
+    read = pd.read_csv(project.raw, sep=";", dtype=str)
+    np.testing.assert_array_equal(model.predict_proba(read), expected)
+    numbers = pd.read_csv(project.raw, **load_args)
+    np.testing.assert_array_equal(model.predict_proba(numbers), expected)
+    with pytest.raises(DataError, match="is ambiguous with decimal: ','"):
+        model.predict_proba(read.assign(bmi="33.6"))
 
 
 def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Project) -> None:

@@ -13,7 +13,7 @@ import fsspec
 import pytest
 
 from tabular_lstm.datasets import RawCSVDataset
-from tabular_lstm.rows.marks import Marks
+from tabular_lstm.rows.schema import Marks
 from tests.helpers.errors import raises_data_error
 
 # As the catalog uses it

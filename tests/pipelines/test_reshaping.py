@@ -11,15 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tabular_lstm.datasets.raw_csv import RawCSVDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Reshaping
-from tabular_lstm.pipelines.reshaping.nodes import (
-    learn_schema,
-    reshape,
-    split_features_from_label,
-)
+from tabular_lstm.parameters import Columns, Reshaping, Split
+from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
+from tabular_lstm.pipelines.reshaping import nodes
+from tabular_lstm.pipelines.reshaping.nodes import reshape, split_features_from_label
 from tabular_lstm.rows.cells import LARGEST
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import Marks, Schema
+from tabular_lstm.rows.sequences import to_sequences
+from tests.helpers.decisions import DATA
 
 COLUMNS = Columns(label="sick", positive_class="yes", negative_class="no")
 NAN = float("nan")
@@ -35,6 +36,10 @@ def rows_of(**features: list[float]) -> pd.DataFrame:
 def numbered(count: int) -> pd.DataFrame:
     """Three rows of so many features, all values different."""
     return rows_of(**{f"f{i}": [10.0 * i, 10.0 * i + 1, 10.0 * i + 2] for i in range(count)})
+
+
+def learn_schema(rows: pd.DataFrame, columns: Columns, reshaping: Reshaping) -> Schema:
+    return nodes.learn_schema(rows, DATA, columns, reshaping)
 
 
 # Learning the schema
@@ -226,6 +231,37 @@ def test_categories_are_the_same_from_rows_on_disk(tmp_path: Path) -> None:
     assert schema.categories == {"a": ["1", "10"], "b": []}
     assert learn_schema(stored, columns, Reshaping()) == schema
     np.testing.assert_array_equal(reshape(stored, schema), reshape(rows, schema))
+
+
+def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) -> None:
+    """The marks travel from the catalog to the schema, and are not read twice on the way."""
+    # 1.234 is a category by its comma; by the marks, its text would be another.
+    kinds, load_args = ["1,234", "1.234", "0,5"], {"sep": ";", "decimal": ",", "thousands": "."}
+    raw = pd.DataFrame(
+        {
+            "income": [f"{place + 1}.476" for place in range(60)],
+            "dose": [f"{place},125" for place in range(60)],
+            "kind": kinds * 20,
+            "sick": ["yes", "no"] * 30,
+        }
+    )
+    raw.to_csv(tmp_path / "rows.csv", sep=";", index=False)
+    dataset = RawCSVDataset(filepath=str(tmp_path / "rows.csv"), load_args=load_args)
+    columns = COLUMNS.model_copy(update={"categorical": ["kind"]})
+    valid, quarantined, source = validate_rows(dataset.load(), columns)
+    train, _, summary = split_rows(valid, source, columns, Split())
+    assert not len(quarantined)
+
+    schema = nodes.learn_schema(train, summary, columns, Reshaping(features_per_step=3))
+
+    assert schema.marks == Marks(decimal=",", thousands=".")
+    assert schema.categories == {"kind": ["0.5", "1.234", "1234"]}
+    sequences = reshape(valid[schema.features], schema)
+    assert sequences[:3, 0].tolist() == [[1476, 0.125, 1], [2476, 1.125, 2], [3476, 2.125, 0]]
+    text = pd.read_csv(tmp_path / "rows.csv", sep=";", dtype=str)
+    np.testing.assert_array_equal(to_sequences(text, schema), sequences)
+    numbers = pd.read_csv(tmp_path / "rows.csv", **load_args, dtype={"kind": str})
+    np.testing.assert_array_equal(to_sequences(numbers, schema), sequences)
 
 
 def test_missing_values_stay_nan() -> None:

@@ -11,17 +11,14 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Network, Reshaping, Training
-from tabular_lstm.pipelines.reshaping.nodes import (
-    learn_schema,
-    reshape,
-    split_features_from_label,
-)
+from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
 from tabular_lstm.pipelines.training.nodes import (
     build_network,
     fingerprint_train_rows,
     train_network,
 )
 from tabular_lstm.rows.schema import fingerprint
+from tests.helpers.decisions import DATA
 from tests.helpers.project import TINY
 
 NETWORK = Network.model_validate(TINY["network"])
@@ -48,7 +45,7 @@ ENSEMBLE = 2 * (2 * (8 + 18 * 8 + 8) + 4 * 8 + 2 * 16 * (16 + 4 + 1) + 16 + 1)
 
 @pytest.mark.parametrize(("network", "parameters"), [(NETWORK, ENSEMBLE), (TUTORIAL, 38)])
 def test_the_declared_kind_is_built(network: Network, parameters: int) -> None:
-    schema = learn_schema(train_rows(), COLUMNS, Reshaping())
+    schema = learn_schema(train_rows(), DATA, COLUMNS, Reshaping())
     built = build_network(schema, network, TRAINING)
     assert isinstance(built, keras.Model)
     assert built.name == network.kind
@@ -57,7 +54,7 @@ def test_the_declared_kind_is_built(network: Network, parameters: int) -> None:
 
 
 def test_the_seed_of_the_training_decides_the_first_weights() -> None:
-    schema = learn_schema(train_rows(), COLUMNS, Reshaping())
+    schema = learn_schema(train_rows(), DATA, COLUMNS, Reshaping())
     one, same, other = (
         build_network(schema, NETWORK, TRAINING.model_copy(update={"seed": seed})).get_weights()
         for seed in (5, 5, 6)
@@ -69,7 +66,7 @@ def test_the_seed_of_the_training_decides_the_first_weights() -> None:
 
 def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
     rows = train_rows()
-    schema = learn_schema(rows, COLUMNS, Reshaping())
+    schema = learn_schema(rows, DATA, COLUMNS, Reshaping())
     features, labels = split_features_from_label(rows, schema)
     sequences, before = reshape(features, schema), labels.copy()
 
@@ -96,7 +93,7 @@ def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
 
 
 def trained(rows: pd.DataFrame, network: Network, training: Training) -> None:
-    schema = learn_schema(rows, COLUMNS, Reshaping())
+    schema = learn_schema(rows, DATA, COLUMNS, Reshaping())
     features, labels = split_features_from_label(rows, schema)
     built = build_network(schema, network, training)
     train_network(built, reshape(features, schema), labels, training)
@@ -120,7 +117,7 @@ def test_a_training_that_diverges_asks_for_a_lower_learning_rate() -> None:
 def test_each_row_that_is_trained_on_leaves_its_fingerprint() -> None:
     rows = train_rows().assign(id=[f"P{place}" for place in range(60)])
     columns = COLUMNS.model_copy(update={"key": "id"})
-    schema = learn_schema(rows, columns, Reshaping())
+    schema = learn_schema(rows, DATA, columns, Reshaping())
     sequences = reshape(rows, schema)
     kept = fingerprint_train_rows(sequences, rows, columns)
     assert kept.hold(sequences).all()

@@ -16,8 +16,7 @@ from tabular_lstm.rows.cells import (
     read_label,
     read_number,
 )
-from tabular_lstm.rows.marks import POINT, Marks
-from tabular_lstm.rows.schema import Bounds
+from tabular_lstm.rows.schema import POINT, Bounds, Marks
 
 
 def number(

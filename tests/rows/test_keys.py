@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tabular_lstm.rows.cells import EMPTY
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
-from tabular_lstm.rows.marks import POINT, Marks
+from tabular_lstm.rows.schema import POINT, Marks
 
 COMMA = Marks(decimal=",", thousands=".")
 

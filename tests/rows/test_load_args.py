@@ -7,7 +7,7 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.csv_text import read_cells
 from tabular_lstm.rows.load_args import marks_of
-from tabular_lstm.rows.marks import Marks
+from tabular_lstm.rows.schema import Marks
 
 
 def refusal(text: str, **load_args: Any) -> str:

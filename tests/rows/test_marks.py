@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular_lstm.rows.cells import read_category, read_number
-from tabular_lstm.rows.marks import POINT, Marks
+from tabular_lstm.rows.schema import POINT, Marks
 
 COMMA = Marks(decimal=",")
 GERMAN = Marks(decimal=",", thousands=".")

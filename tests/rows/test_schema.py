@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tabular_lstm.rows.schema import Schema, fingerprint
+from tabular_lstm.rows.schema import POINT, Marks, Schema, fingerprint
 
 
 def schema(**changed: Any) -> Schema:
@@ -75,6 +75,19 @@ def test_a_schema_without_categories_has_numbers_alone() -> None:
     values = schema().model_dump()
     del values["categories"]
     assert Schema.model_validate(values).categories == {}
+
+
+def test_marks_survive_json_and_are_a_point_where_none_are_said() -> None:
+    known = schema(marks={"decimal": ",", "thousands": "."})
+    assert Schema.model_validate(json.loads(known.model_dump_json())) == known
+    assert known.marks == Marks(decimal=",", thousands=".")
+    assert schema().marks == POINT
+
+
+@pytest.mark.parametrize("marks", [{"decimal": ""}, {"decimal": ",,"}, {"thousands": ""}])
+def test_a_mark_is_one_character(marks: Any) -> None:
+    with pytest.raises(ValidationError, match="marks"):
+        schema(marks=marks)
 
 
 def test_schema_cannot_be_changed() -> None:

@@ -14,7 +14,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping
 from tabular_lstm.rows.cells import LARGEST, is_categorical
 from tabular_lstm.rows.learning import learn_schema
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import Marks, Schema
 from tabular_lstm.rows.sequences import to_sequences
 
 NAN = float("nan")
@@ -127,6 +127,7 @@ def test_the_schema_says_what_the_rows_say() -> None:
         "categories": {"color": ["blue", "red"]},
         "missing": {},
         "bounds": {},
+        "marks": {"decimal": ".", "thousands": None},
         "mean": [4.0, 0.0, 40.0],
         "variance": [pytest.approx(26 / 3), 1.0, 50.0],
         "label": "y",
@@ -566,3 +567,28 @@ def test_rows_and_schema_are_left_alone() -> None:
     to_sequences(rows, schema)[:] = -1
     pd.testing.assert_frame_equal(rows, ROWS)
     assert schema.model_dump_json() == before
+
+
+# The marks of numbers
+
+GERMAN = Marks(decimal=",", thousands=".")
+COMMA = Marks(decimal=",")
+
+
+def test_text_is_read_by_the_schemas_marks_and_a_number_is_itself() -> None:
+    rows = pd.DataFrame({"a": [1.0, 2.0], "kind": ["1.234", "1234"]})
+    schema = learn(rows, ["kind"]).model_copy(update={"marks": GERMAN})
+    cells = {"a": ["6.476", 6.476, "0,5"], "kind": ["1.234", 1.234, "1,234"]}
+    expected = np.array([[6476, 1], [6.476, 0], [0.5, 0]], np.float32)
+    np.testing.assert_array_equal(slots(pd.DataFrame(cells, dtype=object), schema), expected)
+
+
+def test_text_that_the_marks_do_not_read_is_refused_and_said_to_be_ambiguous() -> None:
+    schema = learn(one_column([1.0, 2.0]), ()).model_copy(update={"marks": COMMA})
+    with pytest.raises(DataError) as error:
+        slots(one_column(["1,5", "6.476"]), schema)
+    assert str(error.value) == (
+        "Column 'a', row 2: '6.476' is ambiguous with decimal: ',' and no mark of thousands. The "
+        "marks are those of the file that the schema was learned from: expected text as that file "
+        "writes it, or a number."
+    )

@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
-from tabular_lstm.rows.marks import POINT, Marks, ambiguous, plain, pointed, without_fraction
-from tabular_lstm.rows.schema import Bounds
+from tabular_lstm.rows.marks import ambiguous, plain, pointed, without_fraction
+from tabular_lstm.rows.schema import POINT, Bounds, Marks
 
 # Kinds of dtypes: dates, durations, complex numbers.
 DATES = "mMc"
@@ -136,7 +136,7 @@ def read_category(
         and without groups, 1.0 as 1; NaN where empty or "missing".
     """
     text = texts(cells)
-    category = without_fraction(plain(text, marks))
+    category = without_fraction(text.mask(_is_text(cells), plain(text, marks)))
     absent = text.isna() | text.str.lower().isin(EMPTY)
     if missing:
         absent |= category.isin(category_codes(missing, marks))

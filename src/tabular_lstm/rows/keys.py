@@ -8,7 +8,8 @@ import pandas as pd
 
 from tabular_lstm.errors import shown
 from tabular_lstm.rows.cells import EMPTY, Problems, problems_at, texts
-from tabular_lstm.rows.marks import AS_FLOAT, POINT, Marks, plain, without_fraction
+from tabular_lstm.rows.marks import AS_FLOAT, plain, without_fraction
+from tabular_lstm.rows.schema import POINT, Marks
 
 WHOLE = r"^-?(?:0|[1-9][0-9]*)$"
 # As pandas and Excel write a number that is too long for them. 1E5 may be a code.

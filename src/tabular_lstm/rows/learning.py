@@ -9,7 +9,7 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping, Value
 from tabular_lstm.rows.cells import ANY, read_category
-from tabular_lstm.rows.schema import Bounds, Schema
+from tabular_lstm.rows.schema import POINT, Bounds, Marks, Schema
 from tabular_lstm.rows.sequences import by_name, measured
 
 STEPS = 4
@@ -26,6 +26,7 @@ def learn_schema(
     label: str,
     classes: tuple[Value, Value],
     bounds: Mapping[str, Bounds] | None = None,
+    marks: Marks = POINT,
 ) -> Schema:
     """Fix the order of the features, the shape of a sequence, and what is known of each feature.
 
@@ -37,6 +38,8 @@ def learn_schema(
         label: Name of the label column.
         classes: The label's negative and positive value.
         bounds: Lowest and highest possible value of a feature. Default: any number is possible.
+        marks: What the file that the rows come from writes numbers with; in these rows they are
+            read. Default: a point before the fraction.
 
     Raises:
         DataError: The features do not fill the steps evenly and padding is not allowed, a name
@@ -63,6 +66,7 @@ def learn_schema(
         categories=categories,
         missing=codes,
         bounds=limits,
+        marks=marks,
         mean=mean,
         variance=variance,
         label=label,

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.marks import POINT, Marks
+from tabular_lstm.rows.schema import POINT, Marks
 
 # Of pandas.read_csv, those that say where cells begin and end, and how numbers are written. What
 # else a cell means is for conf.

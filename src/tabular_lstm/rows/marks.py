@@ -6,31 +6,12 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.rows.schema import POINT, Marks
 
 # What numbers are written with where nothing is declared, and elsewhere.
 USUAL = ".,"
 # A whole number as pandas writes it in a column of floats.
 AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"
-
-
-class Marks(Frozen):
-    """How a file writes its numbers.
-
-    Attributes:
-        decimal: The mark before the fraction. Default: the point.
-        thousands: The mark between groups of three digits. Default: none, digits stand together.
-    """
-
-    decimal: str = "."
-    thousands: str | None = None
-
-    def __str__(self) -> str:
-        grouped = f"thousands: '{self.thousands}'" if self.thousands else "no mark of thousands"
-        return f"decimal: '{self.decimal}' and {grouped}"
-
-
-POINT = Marks()
 
 
 def pointed(text: pd.Series, marks: Marks = POINT) -> pd.Series:

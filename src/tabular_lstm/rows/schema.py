@@ -1,14 +1,35 @@
 """The schema: all that turns a row into a sequence, learned from the train rows once."""
 
 from hashlib import blake2b
+from typing import Annotated
 
 import numpy as np
-from pydantic import StrictBool
+from pydantic import Field, StrictBool
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Value
 
 Bounds = tuple[float | None, float | None]
+Mark = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class Marks(Frozen):
+    """How a file writes its numbers.
+
+    Attributes:
+        decimal: The mark before the fraction. Default: the point.
+        thousands: The mark between groups of three digits. Default: none, digits stand together.
+    """
+
+    decimal: Mark = "."
+    thousands: Mark | None = None
+
+    def __str__(self) -> str:
+        grouped = f"thousands: '{self.thousands}'" if self.thousands else "no mark of thousands"
+        return f"decimal: '{self.decimal}' and {grouped}"
+
+
+POINT = Marks()
 
 
 class Schema(Frozen):
@@ -20,6 +41,8 @@ class Schema(Frozen):
         missing: Values that mean "not measured", for each feature that has any.
         bounds: Lowest and highest possible value of a feature, None for an open end. Default: any
             number is possible.
+        marks: What the file that the train rows come from writes numbers with. Default: a point
+            before the fraction.
         mean: Of each feature over the train rows, missing values left out and the others
             winsorized at the 1st and the 99th percentile; 0 for a category.
         variance: Likewise; 1 for a category and where the feature never varies.
@@ -32,6 +55,7 @@ class Schema(Frozen):
     categories: dict[str, list[str]] = {}
     missing: dict[str, list[Value]]
     bounds: dict[str, Bounds] = {}
+    marks: Marks = POINT
     mean: list[float]
     variance: list[float]
     label: str

@@ -11,7 +11,7 @@ import pandas as pd
 from tabular_lstm.errors import DataError, row_list, shown
 from tabular_lstm.parameters import Value
 from tabular_lstm.rows.cells import ANY, TOO_LARGE, read_category, read_number
-from tabular_lstm.rows.schema import Bounds, Schema
+from tabular_lstm.rows.schema import POINT, Bounds, Marks, Schema
 
 # Rows from which a column of unknown categories is worth a warning.
 ENOUGH = 10
@@ -21,6 +21,10 @@ HINTS = {
     "since another.",
     TOO_LARGE: "An unmeasured value is NaN, None or empty.",
 }
+OF_MARKS = (
+    "The marks are those of the file that the schema was learned from: expected text as that file "
+    "writes it, or a number."
+)
 OF_BOUNDS = "The bounds are those of columns.bounds that the schema was learned with."
 
 logger = logging.getLogger(__name__)
@@ -31,9 +35,10 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
 
     Cells may be text as in a CSV, numbers, booleans, categories or a mixture: what says the same
     gives the same sequences; but a code for "missing" that is text is, among numbers, that text
-    alone. Columns are found by name; those that the schema does not know are passed over. A
-    category is found by its text; a number or a boolean also by its value, so that 1067 is `01067`
-    where a reader of CSVs made a number of it.
+    alone. Text is read by the schema's marks, a cell that is a number is not, so 1.234 is itself.
+    Columns are found by name; those that the schema does not know are passed over. A category is
+    found by its text; a number or a boolean also by its value, so that 1067 is `01067` where a
+    reader of CSVs made a number of it.
 
     Returns:
         float32 (rows, steps, features_per_step): numbers as they are, a category as its place in
@@ -54,9 +59,10 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
     for place, name in enumerate(schema.features):
         codes = schema.missing.get(name, [])
         if name in schema.categories:
-            slots[:, place] = _places(rows[name], codes, schema.categories[name])
+            slots[:, place] = _places(rows[name], codes, schema.categories[name], schema.marks)
         else:
-            slots[:, place] = measured(rows[name], codes, schema.bounds.get(name, ANY))
+            bounds = schema.bounds.get(name, ANY)
+            slots[:, place] = measured(rows[name], codes, bounds, schema.marks)
     return slots.reshape(len(rows), schema.steps, schema.features_per_step)
 
 
@@ -76,17 +82,20 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     return rows
 
 
-def measured(column: pd.Series, missing: Sequence[Value], bounds: Bounds = ANY) -> np.ndarray:
+def measured(
+    column: pd.Series, missing: Sequence[Value], bounds: Bounds = ANY, marks: Marks = POINT
+) -> np.ndarray:
     """Read a column of numbers as float64, NaN where not measured.
 
     Raises:
         DataError: A cell has a problem; names the column and the rows, counted from 1.
     """
-    values, problems = read_number(column, missing, bounds)
+    values, problems = read_number(column, missing, bounds, marks)
     if problems:
         places = sorted(problems)
         first = problems[places[0]]
-        hint = next((hint for words, hint in HINTS.items() if first.endswith(words)), OF_BOUNDS)
+        hints = {**HINTS, f"is ambiguous with {marks}": OF_MARKS}
+        hint = next((hint for words, hint in hints.items() if first.endswith(words)), OF_BOUNDS)
         alike = ", and the like" if len(places) > 1 else ""
         rows = row_list([place + 1 for place in places])
         raise DataError(f"Column '{column.name}', {rows}: {first}{alike}. {hint}")
@@ -96,7 +105,9 @@ def measured(column: pd.Series, missing: Sequence[Value], bounds: Bounds = ANY) 
     return np.where(np.isnan(numbers) | np.isin(numbers, codes), np.nan, numbers)
 
 
-def _places(column: pd.Series, missing: Sequence[Value], categories: list[str]) -> np.ndarray:
+def _places(
+    column: pd.Series, missing: Sequence[Value], categories: list[str], marks: Marks
+) -> np.ndarray:
     """Give each cell's place among the categories, the one after the last if it is not there."""
     by_text = {text: place for place, text in enumerate(categories)}
     writing = Counter(map(_value, categories))
@@ -111,7 +122,7 @@ def _places(column: pd.Series, missing: Sequence[Value], categories: list[str]) 
         return by_text.get(text, alike)
 
     cells, values = pd.factorize(column.astype(object))
-    texts, _ = read_category(pd.Series(values, dtype=object), missing)
+    texts, _ = read_category(pd.Series(values, dtype=object), missing, marks)
     # The last place is for -1, a missing cell.
     found = np.array([*map(place_of, values, texts), np.nan], np.float32)[cells]
     if len(found) >= ENOUGH and (share := np.mean(found == unknown)) > 0.5:

@@ -11,6 +11,7 @@ from pydantic import Field
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.leaks import possible_leaks
+from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.rows.sides import features_seen
 
 NotNegative = Annotated[int, Field(ge=0)]
@@ -28,6 +29,7 @@ class Source(Frozen):
         superseded_rows: Valid rows that a later row with their key replaced.
         reasons: Why rows were quarantined, a line for each column and kind of problem; empty if
             none was.
+        marks: What its numbers are written with.
     """
 
     file: str
@@ -36,6 +38,7 @@ class Source(Frozen):
     quarantined_rows: int = 0
     superseded_rows: int = 0
     reasons: str = ""
+    marks: Marks = POINT
 
 
 class DataSummary(Frozen):
@@ -51,6 +54,7 @@ class DataSummary(Frozen):
             apart, see `tabular_lstm.rows.leaks`.
         repeated_test_rows: Test rows that have the features of a train row, as the network sees
             them; there are none without a key.
+        marks: What the file writes numbers with; those of train rows and test rows are read.
     """
 
     rows: Positive
@@ -67,6 +71,7 @@ class DataSummary(Frozen):
     split: dict[str, Any]
     possible_leaks: dict[str, float] = {}
     repeated_test_rows: NotNegative = 0
+    marks: Marks = POINT
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
@@ -105,6 +110,7 @@ def summarize(
         split=split_by,
         possible_leaks=possible_leaks(train_rows, columns),
         repeated_test_rows=_repeated(train_rows, test_rows, columns),
+        marks=source.marks,
     )
 
 

@@ -10,7 +10,7 @@ from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import Problems, read_category, read_label, read_numbers
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
-from tabular_lstm.rows.marks import POINT, Marks
+from tabular_lstm.rows.schema import POINT, Marks
 
 # What conf may say of a feature, see `Columns`.
 DESCRIBED = ("bounds", "missing", "categorical")

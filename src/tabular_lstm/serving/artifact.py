@@ -10,6 +10,7 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, sha256
+from tabular_lstm.rows.schema import POINT
 from tabular_lstm.rows.sequences import to_sequences
 
 
@@ -56,12 +57,14 @@ class Artifact:
     def sequences(self, rows: pd.DataFrame) -> np.ndarray:
         """Lay valid rows out by the schema inside the network.
 
-        The rows were checked against today's bounds, which may be wider than the schema's.
+        The rows were checked against today's bounds, which may be wider than the schema's, and
+        their numbers are read, whatever marks the file has.
 
         Raises:
             DataError: See `network`, and `tabular_lstm.rows.sequences.to_sequences`.
         """
-        return to_sequences(rows, self.network.schema.model_copy(update={"bounds": {}}))
+        read = {"bounds": {}, "marks": POINT}
+        return to_sequences(rows, self.network.schema.model_copy(update=read))
 
     def score(self, sequences: np.ndarray) -> np.ndarray:
         """Give sequences their probabilities, (rows,).

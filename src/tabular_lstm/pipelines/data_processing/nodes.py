@@ -9,7 +9,7 @@ from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows.keys import warn_of_crowds
 from tabular_lstm.rows.leaks import listed
-from tabular_lstm.rows.marks import POINT
+from tabular_lstm.rows.schema import POINT
 from tabular_lstm.rows.sides import in_test
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
 from tabular_lstm.rows.validation import read_rows
@@ -96,6 +96,7 @@ def validate_rows(
         quarantined_rows=len(quarantined),
         superseded_rows=superseded,
         reasons=reasons,
+        marks=marks,
     )
     return valid, quarantined, source
 

@@ -7,13 +7,16 @@ import pandas as pd
 
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import learning
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import POINT, Schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.rows.summary import DataSummary
 
 logger = logging.getLogger(__name__)
 
 
-def learn_schema(train_rows: pd.DataFrame, columns: Columns, reshaping: Reshaping) -> Schema:
+def learn_schema(
+    train_rows: pd.DataFrame, data_summary: DataSummary, columns: Columns, reshaping: Reshaping
+) -> Schema:
     """Learn from all columns but label and key: see `tabular_lstm.rows.learning.learn_schema`."""
     features = [name for name in train_rows if name not in {columns.label, columns.key}]
     schema = learning.learn_schema(
@@ -21,6 +24,7 @@ def learn_schema(train_rows: pd.DataFrame, columns: Columns, reshaping: Reshapin
         categorical=columns.categorical,
         missing=columns.missing,
         bounds=columns.bounds,
+        marks=data_summary.marks,
         reshaping=reshaping,
         label=columns.label,
         classes=(columns.negative_class, columns.positive_class),
@@ -47,5 +51,8 @@ def split_features_from_label(rows: pd.DataFrame, schema: Schema) -> tuple[pd.Da
 
 
 def reshape(features: pd.DataFrame, schema: Schema) -> np.ndarray:
-    """Lay each row out as a sequence: see `tabular_lstm.rows.sequences.to_sequences`."""
-    return to_sequences(features, schema)
+    """Lay each row out as a sequence: see `tabular_lstm.rows.sequences.to_sequences`.
+
+    The numbers in these rows are read already, whatever marks the file has.
+    """
+    return to_sequences(features, schema.model_copy(update={"marks": POINT}))

@@ -1,4 +1,4 @@
-"""Wiring: train rows → schema; rows and schema → features and labels → sequences."""
+"""Wiring: train rows, data summary → schema; rows, schema → features and labels → sequences."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,12 +6,12 @@ from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `train_rows` and `test_rows` to sequences and labels."""
+    """Wire the nodes from `train_rows`, `test_rows` and `data_summary` to sequences and labels."""
     return Pipeline(
         [
             Node(
                 learn_schema,
-                inputs=["train_rows", "params:columns", "params:reshaping"],
+                inputs=["train_rows", "data_summary", "params:columns", "params:reshaping"],
                 outputs="schema",
                 name="learn_schema",
             ),
