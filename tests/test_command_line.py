@@ -21,7 +21,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--async", "retraining"),
     ),
     "an unknown tag": (("--tags", "x"), ("--tags x:", "no nodes")),
-    "unknown nodes": (("--nodes", "x,y"), ("--nodes x,y:", "'x', 'y'")),
+    "unknown nodes": (("--nodes", "x,y"), ("--nodes x,y:", "'x'", "'y'")),
     "an unknown first node": (("--from-nodes", "x"), ("--from-nodes x:",)),
     "an unknown last node": (("--to-nodes", "x"), ("--to-nodes x:",)),
     "an unknown input": (("--from-inputs", "x"), ("--from-inputs x:",)),

@@ -38,17 +38,14 @@ class Columns(Parameters):
         label: Name of the column to predict.
         positive_class: The label's value whose probability the network gives.
         key: Column that identifies a row: it decides the side of the split and, where the raw
-            rows are a directory of files, of the valid rows with the same key the last one
-            counts. In a single file a key may have several rows, and all count. 7.0 is the key
-            7; 007 and 7.00 are others. Default: none, the features identify it.
-        features: Columns to learn from, in this order. Default: every column but the label
-            and the key, in the order of the file; one without a name has to be named here.
+            rows are a directory of files, the last valid row with a key counts. In a single file
+            all rows with a key count. 7.0 is the key 7; 007 and 7.00 are others. Default: none,
+            the features identify it.
+        features: Columns to learn from, in this order. Default: all but label and key, in file order.
         categorical: Features that are names and not amounts. Default: none, all are numbers.
-        bounds: Lowest and highest possible value of a feature; `null` leaves an end open.
-            Default: any number up to 1e30 in size.
-        missing: Values that mean "not measured", for each feature. An empty cell and NA,
-            N/A, NaN, null and None always do. A number that means it for a feature of numbers
-            is written without quotes.
+        bounds: Lowest and highest value of a feature; `null` leaves an end open. Default: ±1e30.
+        missing: Values that mean "not measured", for each feature; numbers without quotes. An
+            empty cell and NA, N/A, NaN, null and None always do.
     """
 
     label: str
@@ -62,7 +59,10 @@ class Columns(Parameters):
 
     @model_validator(mode="after")
     def _roles_exclude_each_other(self) -> Self:
-        if _same_value(self.positive_class, self.negative_class):
+        one, other = self.positive_class, self.negative_class
+        texts = isinstance(one, str) and isinstance(other, str)
+        # 1, 1.0 and "1" match the same cells.
+        if one == other or (not texts and _number(one) == _number(other) is not None):
             raise ValueError(f"positive_class and negative_class are both {self.positive_class!r}")
         if self.key == self.label:
             raise ValueError(f"column '{self.label}' is both label and key")
@@ -77,7 +77,8 @@ class Columns(Parameters):
             if low is not None and high is not None and low > high:
                 raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
         for name in sorted(self.missing.keys() - set(self.categorical)):
-            if quoted := [code for code in self.missing[name] if _writes_number(code)]:
+            texts_of = [code for code in self.missing[name] if isinstance(code, str)]
+            if quoted := [code for code in texts_of if _number(code) is not None]:
                 raise ValueError(
                     f"missing of '{name}', a feature of numbers, holds the text {quoted[0]!r}: "
                     "write it without quotes; a number matches however it is written"
@@ -85,22 +86,13 @@ class Columns(Parameters):
         return self
 
 
-def _writes_number(code: Value) -> bool:
-    """Tell whether a value is text that a file may hold in other spellings of one number."""
+def _number(value: Value) -> float | None:
+    """Give the number that a value is or writes; None for any other text."""
     try:
-        return isinstance(code, str) and "_" not in code and isfinite(float(code))
+        number = float(value)
     except ValueError:
-        return False
-
-
-def _same_value(one: Value, other: Value) -> bool:
-    """Tell whether two values match the same cells: 1, 1.0 and "1" do."""
-    if isinstance(one, str) and isinstance(other, str):
-        return one == other
-    try:
-        return float(one) == float(other)
-    except ValueError:
-        return False
+        return None
+    return number if isfinite(number) and "_" not in str(value) else None
 
 
 class Validation(Parameters):
@@ -251,26 +243,22 @@ class Promotion(Parameters):
     """When a candidate becomes the champion, and what is kept.
 
     Attributes:
-        confidence: One-sided, of every comparison on the test rows: a candidate that is worse than
-            the champion by more than the tolerance is promoted in about 1 - confidence of cases at
-            most.
-        row_ratio: Lowest and highest number of valid rows, in multiples of the champion's run's.
-        max_label_share_change: How far the share of positive rows may be from that in the
-            champion's run.
+        confidence: One-sided, of every comparison on the test rows: a candidate that is worse by
+            more than the tolerance is promoted in about 1 - confidence of cases at most.
+        row_ratio: Lowest and highest number of valid rows, in multiples of the champion's.
+        max_label_share_change: How far the share of positive rows may be from the champion's.
         max_repeated_test_rows: Share of test rows that may have the features of a train row of
             another key. More are allowed where features have so few values that rows are alike.
         min_test_rows_per_class: Test rows of each class that it takes to promote. By fewer a
             useless candidate passes for good more often than `confidence` declares.
-        max_champion_fall: By how much the champion's ROC AUC may be below that with which it was
-            promoted. If it is clearly more, or clearly below 0.5, nothing is promoted.
-        refuse_possible_leaks: Whether to promote nothing where a feature alone tells the classes
-            of the train rows apart (ROC AUC 0.99). Default: no, it is only named.
+        max_champion_fall: By how much the champion's ROC AUC may be below that of its promotion.
+            If it is clearly more, or clearly below 0.5, nothing is promoted.
+        refuse_possible_leaks: Whether to promote nothing where a feature alone tells the classes of
+            the train rows apart (ROC AUC 0.99). Default: no, it is only named.
         keep_champions: Champions that can be rolled back to, the one that serves included; a
             candidate is compared with each of them that stands.
-        keep_candidates: Newest runs whose outputs are kept, champions' come on top. Decisions are
-            kept for good.
-        start_over: Whether to judge without the champions. For where labels or features mean
-            something else, or the champions were trained on nearly all of the test rows.
+        keep_candidates: Newest runs whose outputs are kept beside the champions'; decisions always.
+        start_over: Whether to judge without the champions, as where labels mean something else.
     """
 
     confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
