@@ -41,7 +41,7 @@ class Columns(Parameters):
             rows are a directory of files, the last valid row with a key counts. In a single file
             all rows with a key count. 7.0 is the key 7; 007 and 7.00 are others. Default: none,
             the features identify it.
-        features: Columns to learn from, in this order. Default: all but label and key, in file order.
+        features: Columns to learn from, in this order. Default: all but label and key.
         categorical: Features that are names and not amounts. Default: none, all are numbers.
         bounds: Lowest and highest value of a feature; `null` leaves an end open. Default: ±1e30.
         missing: Values that mean "not measured", for each feature; numbers without quotes. An
