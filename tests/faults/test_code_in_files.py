@@ -83,6 +83,11 @@ def test_code_in_a_champion_is_not_run_though_the_log_has_its_hash(
         kept = served_twice.path / f"data/06_models/candidate.keras/{line['run_id']}"
         shutil.copy(forged, kept / "candidate.keras")
     hashed = sha256(forged.read_bytes())
+    for line in lines:
+        decision = (
+            served_twice.path / f"data/08_reporting/decision.json/{line['run_id']}/decision.json"
+        )
+        decision.write_text(decision.read_text().replace(line["sha256"], hashed))
     write_chained(log_path(served_twice), [{**line, "sha256": hashed} for line in lines])
     before = served_twice.files()
 
