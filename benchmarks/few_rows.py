@@ -2,7 +2,7 @@
 
     python benchmarks/gate.py few_rows
 
-Three simulations, some ten minutes on two cores:
+Three simulations, some seven minutes on two cores:
 
 - Useless candidates, whose probabilities have nothing to do with the labels, beside the majority
   class: how often they pass the floor, where 1 - confidence is declared.
