@@ -201,6 +201,14 @@ def test_each_promise_names_tests_that_are_there() -> None:
         assert all((ROOT / name).is_file() for name in named), named
 
 
+def test_make_names_tests_that_are_there() -> None:
+    named = re.findall(r"(tests/\w[\w/]*)((?:\.py)?)(?:::(\w+))?", text("Makefile"))
+    assert any(test for _, _, test in named)
+    for path, suffix, test in named:
+        assert (ROOT / f"{path}{suffix}").exists(), path
+        assert not test or f"\ndef {test}(" in text(f"{path}{suffix}"), test
+
+
 def test_architecture_names_every_module_and_no_other() -> None:
     (tree,) = [code for kind, code in BLOCK.findall(text("ARCHITECTURE.md")) if "tree" in kind]
     modules = tree.partition("src/tabular_lstm/")[2]

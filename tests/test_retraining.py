@@ -21,6 +21,7 @@ from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs.guards import NothingNewError
 from tests.helpers.errors import raises_data_error
+from tests.helpers.logs import FIELDS
 from tests.helpers.once import Once
 from tests.helpers.project import Project
 
@@ -30,18 +31,6 @@ SMALL: dict[str, Any] = {
     "training": {"epochs": 15},
     "evaluation": {"bootstrap_resamples": 200, "importance_repeats": 1},
     "promotion": {"tolerance": {"log_loss": 0.1, "roc_auc": 0.1}},
-}
-LINE = {
-    "run_id",
-    "time",
-    "action",
-    "reason",
-    "served_before",
-    "serves_now",
-    "sha256",
-    "inputs",
-    "test_rows_sha256",
-    "line_before",
 }
 
 
@@ -105,7 +94,7 @@ def test_a_first_candidate_is_judged_and_promoted(house: Retrainer) -> None:
     decision, (line,) = house.decision(), house.log()
     run, judgement = decision["run_id"], decision["judgement"]
 
-    assert line.keys() == LINE
+    assert line.keys() == {*FIELDS}
     assert (line["run_id"], line["served_before"], line["serves_now"]) == (run, None, run)
     assert line["action"] == decision["action"] == "promoted"
     assert line["reason"] == decision["reason"]

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -17,16 +18,25 @@ from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, note,
 from tests.helpers.project import Project
 
 
-@contextlib.contextmanager
-def at_work(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A run that has begun its first node and stands still until SIGCONT."""
-    with subprocess.Popen(
+def started(project: Project, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """A run in a process of its own, with the options of `Popen`."""
+    return subprocess.Popen(
         [sys.executable, "-m", "kedro", *arguments],
         cwd=project.path,
         env={**os.environ, "KEDRO_ENV": ""},
+        text=True,
+        **options,
+    )
+
+
+@contextlib.contextmanager
+def at_work(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A run that has begun its first node and stands still until SIGCONT."""
+    with started(
+        project,
+        *arguments,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         start_new_session=True,
     ) as run:
         try:
@@ -115,14 +125,7 @@ def test_of_six_retrainings_and_four_rollbacks_at_once_each_decides_alone_or_not
     before = log_path(served_twice).read_bytes()
     commands = [(*RETRAINING, *seed(10 + number)) for number in range(6)] + [ROLLBACK] * 4
     runs = [
-        subprocess.Popen(
-            [sys.executable, "-m", "kedro", *command],
-            cwd=served_twice.path,
-            env={**os.environ, "KEDRO_ENV": ""},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        started(served_twice, *command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for command in commands
     ]
     said = [run.communicate(timeout=300)[1] for run in runs]

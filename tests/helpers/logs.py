@@ -8,6 +8,20 @@ from tabular_lstm.files import sha256
 from tabular_lstm.serving.decision import Action
 from tabular_lstm.serving.promotion_log import LogEntry
 
+# Of a line, in their order.
+FIELDS = [
+    "run_id",
+    "time",
+    "action",
+    "reason",
+    "served_before",
+    "serves_now",
+    "sha256",
+    "inputs",
+    "test_rows_sha256",
+    "line_before",
+]
+
 
 def run(letter: str) -> str:
     return f"2026-11-25T02.15.00.{ord(letter):03}Z"
@@ -48,6 +62,19 @@ def decided(letter: str, action: Action, before: str | None, now: str | None) ->
         test_rows_sha256=None,
         line_before=None,
     )
+
+
+# With each kind of entry.
+LOG = [
+    rejection("0", None),
+    promotion("a"),
+    promotion("b", "a"),
+    rejection("x", "b"),
+    promotion("c", "b"),
+    rollback("r", "b", "c"),
+    promotion("d", "b"),
+    rejection("y", "d"),
+]
 
 
 def write_chained(path: Path, lines: list[dict[str, Any]]) -> None:

@@ -21,18 +21,15 @@ from tabular_lstm.serving.promotion_log import (
     standing,
 )
 from tests.helpers.decisions import decision
-from tests.helpers.logs import hash_of, promotion, rejection, rollback, run, write_chained
+from tests.helpers.logs import (
+    FIELDS,
+    LOG,
+    hash_of,
+    promotion,
+    run,
+    write_chained,
+)
 
-LOG = [
-    rejection("0", None),
-    promotion("a"),
-    promotion("b", "a"),
-    rejection("x", "b"),
-    promotion("c", "b"),
-    rollback("r", "b", "c"),
-    promotion("d", "b"),
-    rejection("y", "d"),
-]
 Line = dict[str, Any]
 
 
@@ -67,18 +64,7 @@ def test_the_names_on_disk(tmp_path: Path) -> None:
     path = tmp_path / "promotions.jsonl"
     append(path, record(decision(True)))
     line = json.loads(path.read_text())
-    assert list(line) == [
-        "run_id",
-        "time",
-        "action",
-        "reason",
-        "served_before",
-        "serves_now",
-        "sha256",
-        "inputs",
-        "test_rows_sha256",
-        "line_before",
-    ]
+    assert list(line) == FIELDS
     assert line["inputs"].keys() == {"data", "parameters", "code"}
 
 

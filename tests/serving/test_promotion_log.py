@@ -16,18 +16,7 @@ from tabular_lstm.serving.promotion_log import (
     standing,
 )
 from tests.helpers.decisions import CONTENT, PROVENANCE, decision
-from tests.helpers.logs import hash_of, letters, promotion, rejection, rollback, run
-
-LOG = [
-    rejection("0", None),
-    promotion("a"),
-    promotion("b", "a"),
-    rejection("x", "b"),
-    promotion("c", "b"),
-    rollback("r", "b", "c"),
-    promotion("d", "b"),
-    rejection("y", "d"),
-]
+from tests.helpers.logs import LOG, hash_of, letters, rollback, run
 
 
 def test_who_serves() -> None:

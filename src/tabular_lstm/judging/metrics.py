@@ -9,7 +9,7 @@ import numpy as np
 from sklearn import metrics as sk
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.unseen import placements, unseen_roc_auc, unseen_share
+from tabular_lstm.judging.unseen import placements, row_losses, unseen_roc_auc, unseen_share
 
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
 CENTRAL = 0.95
@@ -181,9 +181,7 @@ def _of_rows(
     labels: np.ndarray, probabilities: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give each row's hit, whose mean is the accuracy, and its log loss."""
-    of_class = np.where(labels == 1, probabilities, 1 - probabilities)
-    losses = -np.log(np.clip(of_class, np.finfo(float).eps, None))
-    return (probabilities >= threshold) == labels, losses
+    return (probabilities >= threshold) == labels, row_losses(labels, probabilities)
 
 
 def _grouped(

@@ -43,13 +43,12 @@ def load_network(content: bytes, file: str) -> Any:
 
     import tabular_lstm.network.build  # noqa: F401, PLC0415  registers the class
 
-    with _blamed_on(file):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            archives.refuse_what_unpacks(archive, MEMBERS, len(content))
-            config = json.loads(archive.read("config.json"))
+    with _blamed_on(file), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archives.refuse_what_unpacks(archive, MEMBERS, len(content))
+        config = json.loads(archive.read("config.json"))
         found = config.get("registered_name") or config.get("class_name")
         if found == NETWORK:
-            refuse_what_unpacks(content)
+            _check_weights(archive, len(content))
             _check_configuration(config, len(content))
     if found != NETWORK:
         raise NoNetworkError(
@@ -102,6 +101,12 @@ def refuse_what_unpacks(content: bytes) -> None:
         zipfile.BadZipFile: It is no archive.
         OSError: They are not HDF5.
     """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archives.refuse_what_unpacks(archive, MEMBERS, len(content))
+        _check_weights(archive, len(content))
+
+
+def _check_weights(archive: zipfile.ZipFile, size_of_file: int) -> None:
     import h5py  # noqa: PLC0415
 
     sizes = []
@@ -116,11 +121,9 @@ def refuse_what_unpacks(content: bytes) -> None:
                     f"{stored} in the file, where Keras writes an array as it is"
                 )
 
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        archives.refuse_what_unpacks(archive, MEMBERS, len(content))
-        with h5py.File(io.BytesIO(archive.read(WEIGHTS))) as weights:
-            weights.visititems(refuse)
-    archives.refuse_more(sum(sizes), f"the weights in {WEIGHTS} take", len(content))
+    with h5py.File(io.BytesIO(archive.read(WEIGHTS))) as weights:
+        weights.visititems(refuse)
+    archives.refuse_more(sum(sizes), f"the weights in {WEIGHTS} take", size_of_file)
 
 
 def _check_configuration(config: dict[str, Any], size: int) -> None:

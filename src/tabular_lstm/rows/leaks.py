@@ -11,6 +11,7 @@ import pandas as pd
 
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
+from tabular_lstm.rows.sequences import codes_as_missing
 
 LEAK = 0.99
 # Of each class. One order of 92,378 of ten and ten rows ranks them rightly or wrongly throughout.
@@ -61,10 +62,7 @@ def listed(leaks: Mapping[str, float]) -> str:
 
 
 def _told_by_number(column: pd.Series, missing: Sequence[Value], labels: np.ndarray) -> float:
-    values = column.to_numpy(np.float64)
-    codes = [code for code in missing if not isinstance(code, str)]
-    if codes:
-        values = np.where(np.isin(values, codes), np.nan, values)
+    values = codes_as_missing(column.to_numpy(np.float64), missing)
     # NaN is one value, the last.
     distinct, places = np.unique(values, return_inverse=True)
     positives, negatives = _counts(places, labels)

@@ -99,7 +99,11 @@ def measured(
         alike = ", and the like" if len(places) > 1 else ""
         rows = row_list([place + 1 for place in places])
         raise DataError(f"Column '{column.name}', {rows}: {first}{alike}. {hint}")
-    numbers = values.to_numpy()
+    return codes_as_missing(values.to_numpy(), missing)
+
+
+def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarray:
+    """Give numbers, float64, with NaN for each code that means "not measured"."""
     codes = [float(code) for code in missing if not isinstance(code, str)]
     # One bit pattern for NaN: the fingerprint of sequences is over their bytes.
     return np.where(np.isnan(numbers) | np.isin(numbers, codes), np.nan, numbers)

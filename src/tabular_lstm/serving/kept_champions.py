@@ -152,22 +152,25 @@ def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) 
     if gone := [name for name in schema.features if name not in rows]:
         raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
     for name in schema.features:
-        was = "categories" if name in schema.categories else "numbers"
-        if name not in columns.categorical:
-            lost = name in schema.categories
-        else:
-            codes = category_codes(columns.missing.get(name, []))
-            if name in schema.categories:
-                lost = not codes.isdisjoint(schema.categories[name])
-            else:
-                # Its numbers that are codes of a category now are blank in the rows.
-                new = codes - category_codes(schema.missing.get(name, []))
-                lost = bool(pointed(pd.Series(sorted(new), dtype="str")).notna().any())
-        if lost:
+        if _is_read_as_something_else(name, schema, columns):
+            was = "categories" if name in schema.categories else "numbers"
             raise NotComparedError(
                 f"'{name}' had {was} for it that are read as something else now: its train "
                 "rows would not be known again"
             )
+
+
+def _is_read_as_something_else(name: str, schema: Schema, columns: Columns) -> bool:
+    """Tell whether a feature may be another value, or blank, in a row that a champion knows."""
+    categories = schema.categories.get(name)
+    if name not in columns.categorical:
+        return categories is not None
+    codes = category_codes(columns.missing.get(name, []))
+    if categories is not None:
+        return not codes.isdisjoint(categories)
+    # Its numbers that are codes of a category now are blank in the rows.
+    new = codes - category_codes(schema.missing.get(name, []))
+    return bool(pointed(pd.Series(sorted(new), dtype="str")).notna().any())
 
 
 def refuse_few_rows(scored: Scored, labels: np.ndarray, least: int) -> None:

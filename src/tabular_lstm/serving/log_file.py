@@ -165,7 +165,9 @@ class _Chain:
     def _check_sense(self, entry: LogEntry) -> None:
         """Compare with who serves by the lines above, and with what was promoted in them."""
         serves = {"promoted": entry.run_id, "rejected": self.serves}
-        if entry.action == "rolled_back" and entry.serves_now not in {*self._sha256} - {None}:
+        if entry.action == "rolled_back" and (
+            entry.serves_now is None or entry.serves_now not in self._sha256
+        ):
             raise ValueError(
                 "serves_now: expected a run that was promoted in a line above, got "
                 f"{entry.serves_now or 'null'}"
