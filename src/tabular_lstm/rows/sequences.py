@@ -3,14 +3,14 @@
 import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list, shown
 from tabular_lstm.parameters import Value
-from tabular_lstm.rows.cells import ANY, TOO_LARGE, read_category, read_number
+from tabular_lstm.rows.cells import ANY, TOO_LARGE, Problems, read_category, read_number
 from tabular_lstm.rows.schema import POINT, Bounds, Marks, Schema
 
 # Rows from which a column of unknown categories is worth a warning.
@@ -31,23 +31,47 @@ logger = logging.getLogger(__name__)
 
 
 def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
-    """Lay each row out as a sequence, slot by slot in the schema's order.
-
-    Cells may be text as in a CSV, numbers, booleans, categories or a mixture: what says the same
-    gives the same sequences; but a code for "missing" that is text is, among numbers, that text
-    alone. Text is read by the schema's marks, a cell that is a number is not, so 1.234 is itself.
-    Columns are found by name; those that the schema does not know are passed over. A category is
-    found by its text; a number or a boolean also by its value, so that 1067 is `01067` where a
-    reader of CSVs made a number of it.
+    """Lay each row out as a sequence, see `lay_out`, or stop at a cell that cannot be used.
 
     Returns:
-        float32 (rows, steps, features_per_step): numbers as they are, a category as its place in
-        the schema's list and an unknown one as the place after the last, NaN where missing, 0 in
-        padded slots.
+        float32 (rows, steps, features_per_step).
 
     Raises:
         DataError: A column is missing or there twice, or a value is not a number or outside its
             bounds; names the column and the rows, counted from 1.
+    """
+    sequences, problems = lay_out(rows, schema)
+    for name, of_column in problems.items():
+        _refuse(name, of_column, schema.marks)
+    _warn_of_unknown(rows, schema, sequences)
+    return sequences
+
+
+def lay_out(
+    rows: pd.DataFrame, schema: Schema, marks: Marks | None = None
+) -> tuple[np.ndarray, dict[str, Problems]]:
+    """Lay each row out as a sequence, slot by slot in the schema's order.
+
+    Cells may be text as in a CSV, numbers, booleans, categories or a mixture: what says the same
+    gives the same sequences; but a code for "missing" that is text is, among numbers, that text
+    alone. Text is read by the marks, a cell that is a number is not, so 1.234 is itself.
+    Columns are found by name; those that the schema does not know are passed over. A category is
+    found by its text; a number or a boolean also by its value, so that 1067 is `01067` where a
+    reader of CSVs made a number of it.
+
+    Args:
+        rows: The rows, in any order of their columns.
+        schema: See `Schema`.
+        marks: What numbers that are text are written with. Default: the schema's.
+
+    Returns:
+        float32 (rows, steps, features_per_step): numbers as they are, a category as its place in
+        the schema's list and an unknown one as the place after the last, NaN where missing or
+        unusable, 0 in padded slots.
+        By column, for those that have any, what is wrong with which cells.
+
+    Raises:
+        DataError: A column is missing or there twice.
     """
     rows = by_name(rows, schema.features)
     if absent := [name for name in schema.features if name not in rows.columns]:
@@ -55,15 +79,58 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
             f"The rows have no column {', '.join(map(repr, absent))}: expected "
             f"{', '.join(schema.features)}, in any order; got {', '.join(rows.columns)}."
         )
+    marks = marks or schema.marks
     slots = np.zeros((len(rows), schema.steps * schema.features_per_step), np.float32)
+    problems: dict[str, Problems] = {}
     for place, name in enumerate(schema.features):
         codes = schema.missing.get(name, [])
         if name in schema.categories:
-            slots[:, place] = _places(rows[name], codes, schema.categories[name], schema.marks)
-        else:
-            bounds = schema.bounds.get(name, ANY)
-            slots[:, place] = measured(rows[name], codes, bounds, schema.marks)
-    return slots.reshape(len(rows), schema.steps, schema.features_per_step)
+            slots[:, place] = _places(rows[name], codes, schema.categories[name], marks)
+            continue
+        values, found = read_number(rows[name], codes, schema.bounds.get(name, ANY), marks)
+        if found:
+            problems[name] = found
+            # A number out of bounds may be beyond float32 too.
+            values.iloc[list(found)] = np.nan
+        slots[:, place] = codes_as_missing(values.to_numpy(), codes)
+    return slots.reshape(len(rows), schema.steps, schema.features_per_step), problems
+
+
+def count_unknown(sequences: np.ndarray, schema: Schema) -> dict[str, int]:
+    """Count for each categorical feature the rows whose category the schema does not know.
+
+    Args:
+        sequences: float32 (rows, steps, features_per_step), of `lay_out`.
+        schema: What they were laid out by.
+    """
+    slots = sequences.reshape(len(sequences), -1)
+    return {
+        name: int(np.count_nonzero(slots[:, place] == len(schema.categories[name])))
+        for place, name in enumerate(schema.features)
+        if name in schema.categories
+    }
+
+
+def _warn_of_unknown(rows: pd.DataFrame, schema: Schema, sequences: np.ndarray) -> None:
+    """Say so where most rows of a column hold a category that training did not have."""
+    if len(rows) < ENOUGH:
+        return
+    slots = sequences.reshape(len(rows), -1)
+    for name, count in count_unknown(sequences, schema).items():
+        share = count / len(rows)
+        if share > 0.5:
+            categories = schema.categories[name]
+            is_unknown = slots[:, schema.features.index(name)] == len(categories)
+            example = by_name(rows, schema.features)[name].iloc[int(np.argmax(is_unknown))]
+            logger.warning(
+                "Column '%s': %.0f %% of %d rows hold a category that training did not have, such "
+                "as '%s'; expected one like %r.",
+                name,
+                100 * share,
+                len(rows),
+                shown(example),
+                categories[0] if categories else None,
+            )
 
 
 def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.DataFrame:
@@ -92,14 +159,19 @@ def measured(
     """
     values, problems = read_number(column, missing, bounds, marks)
     if problems:
-        places = sorted(problems)
-        first = problems[places[0]]
-        hints = {**HINTS, f"is ambiguous with {marks}": OF_MARKS}
-        hint = next((hint for words, hint in hints.items() if first.endswith(words)), OF_BOUNDS)
-        alike = ", and the like" if len(places) > 1 else ""
-        rows = row_list([place + 1 for place in places])
-        raise DataError(f"Column '{column.name}', {rows}: {first}{alike}. {hint}")
+        _refuse(str(column.name), problems, marks)
     return codes_as_missing(values.to_numpy(), missing)
+
+
+def _refuse(name: str, problems: Problems, marks: Marks) -> NoReturn:
+    """Stop at a column with problems."""
+    places = sorted(problems)
+    first = problems[places[0]]
+    hints = {**HINTS, f"is ambiguous with {marks}": OF_MARKS}
+    hint = next((hint for words, hint in hints.items() if first.endswith(words)), OF_BOUNDS)
+    alike = ", and the like" if len(places) > 1 else ""
+    rows = row_list([place + 1 for place in places])
+    raise DataError(f"Column '{name}', {rows}: {first}{alike}. {hint}")
 
 
 def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarray:
@@ -128,18 +200,7 @@ def _places(
     cells, values = pd.factorize(column.astype(object))
     texts, _ = read_category(pd.Series(values, dtype=object), missing, marks)
     # The last place is for -1, a missing cell.
-    found = np.array([*map(place_of, values, texts), np.nan], np.float32)[cells]
-    if len(found) >= ENOUGH and (share := np.mean(found == unknown)) > 0.5:
-        logger.warning(
-            "Column '%s': %.0f %% of %d rows hold a category that training did not have, such as "
-            "'%s'; expected one like %r.",
-            column.name,
-            100 * share,
-            len(found),
-            shown(column.iloc[int(np.argmax(found == unknown))]),
-            categories[0] if categories else None,
-        )
-    return found
+    return np.array([*map(place_of, values, texts), np.nan], np.float32)[cells]
 
 
 def _value(text: str) -> Any:

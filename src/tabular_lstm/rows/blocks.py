@@ -1,0 +1,49 @@
+"""A block: some rows that follow each other in one file, numbered as that file has them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import pandas as pd
+
+from tabular_lstm.errors import DataError
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows as they were read.
+
+    Attributes:
+        file: The file's name inside the folder; None where one file was given.
+        first: Number of the block's first row, from 1 below the file's header.
+        cells: The rows, with a RangeIndex from 0: text of a CSV, values of a Parquet file.
+    """
+
+    file: str | None
+    first: int
+    cells: pd.DataFrame
+
+
+def refuse_other_columns(
+    columns: Collection[str], file: str, expected: Collection[str], first: str
+) -> None:
+    """Stop at a file of a directory that has not the columns of the first one.
+
+    Args:
+        columns: Of this file.
+        file: Its path, for the message.
+        expected: The columns of the first file.
+        first: Its name.
+
+    Raises:
+        DataError: One is lacking, or there is one more.
+    """
+    lacking = [name for name in expected if name not in columns]
+    added = [name for name in columns if name not in expected]
+    found = {"lacks": lacking, "has in addition": added}
+    faults = [f"{what} {', '.join(map(repr, names))}" for what, names in found.items() if names]
+    if faults:
+        raise DataError(
+            f"{file}: against {first}, the first of the directory, it "
+            f"{' and '.join(faults)}; expected the same columns in every file, in any order. "
+            "Mend its header, or move the file elsewhere."
+        )
