@@ -114,7 +114,7 @@ def test_embed_is_the_formula_by_hand(
     layer = embed_of(categories, features_per_step)
     sequences = slots_of(categories, features_per_step, readers)
     measured = layer(sequences).numpy()
-    assert measured.shape == (MEMBERS, layer.steps, ROWS, features_per_step * DIMENSIONS)
+    assert measured.shape == (MEMBERS, layer.slots.steps, ROWS, features_per_step * DIMENSIONS)
     expected = embedded(categories, layer.get_weights(), sequences)
     np.testing.assert_allclose(measured, expected, atol=1e-5)
 

@@ -10,6 +10,7 @@ import pytest
 from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.fit import predict
 from tabular_lstm.network.score import BLOCK, FEW, FEW_VALUES, score, score_changed
+from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Ensemble, Network
 from tests.helpers.networks import ensemble_of, schema_of, sequences_of, with_slot
 
@@ -44,7 +45,7 @@ def test_the_score_is_what_keras_computes(
     network.temperature = 0.6
     sequences = sequences_of(schema, rows=40, missing=missing)
     before = sequences.copy()
-    probabilities = score(network, sequences)
+    probabilities = score(Scorer.of(network), sequences)
     assert probabilities.shape == (40,)
     assert probabilities.dtype == np.float64
     np.testing.assert_allclose(probabilities, network(sequences).numpy()[:, 0], atol=1e-6)
@@ -59,7 +60,7 @@ def test_any_number_of_members_is_scored(members: int) -> None:
     network = ensemble_of(schema, members=members, units=[4, 3])
     sequences = sequences_of(schema, rows=30, missing=0.2)
     expected = network(sequences).numpy()[:, 0]
-    np.testing.assert_allclose(score(network, sequences), expected, atol=1e-6)
+    np.testing.assert_allclose(score(Scorer.of(network), sequences), expected, atol=1e-6)
 
 
 def test_saturated_gates_are_scored_as_keras_does() -> None:
@@ -69,7 +70,7 @@ def test_saturated_gates_are_scored_as_keras_does() -> None:
     sequences = sequences_of(schema, rows=60)
     expected = network(sequences).numpy()[:, 0]
     assert np.ptp(expected) > 0.1
-    np.testing.assert_allclose(score(network, sequences), expected, atol=1e-5)
+    np.testing.assert_allclose(score(Scorer.of(network), sequences), expected, atol=1e-5)
 
 
 ODD = [np.nan, 0.0, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45]
@@ -83,7 +84,7 @@ def test_odd_values_are_scored_as_keras_does(scale: float, value: float) -> None
     for slot in range(4):
         odd = with_slot(sequences, *divmod(slot, 2), value)
         expected = network(odd).numpy()[:, 0]
-        np.testing.assert_allclose(score(network, odd), expected, atol=1e-6)
+        np.testing.assert_allclose(score(Scorer.of(network), odd), expected, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -91,7 +92,7 @@ def test_odd_values_are_scored_as_keras_does(scale: float, value: float) -> None
 def test_odd_values_are_scored_without_a_warning(scale: float) -> None:
     schema = schema_of(scale=scale)
     sequences = np.broadcast_to(np.array(ODD, np.float32)[:, None, None], (len(ODD), 2, 2))
-    probabilities = score(ensemble_of(schema), sequences)
+    probabilities = score(Scorer.of(ensemble_of(schema)), sequences)
     assert ((probabilities > 0) & (probabilities < 1)).all()
 
 
@@ -101,17 +102,17 @@ def test_categories_that_are_none_are_scored_as_keras_does() -> None:
     for place in (-1, 0, 2, 3, 4, 1000, np.nan, np.inf):
         odd = with_slot(sequences, 0, 1, place)
         expected = network(odd).numpy()[:, 0]
-        np.testing.assert_allclose(score(network, odd), expected, atol=1e-6)
+        np.testing.assert_allclose(score(Scorer.of(network), odd), expected, atol=1e-6)
 
 
 def test_weights_are_read_anew_each_time() -> None:
     schema = schema_of()
     network, sequences = ensemble_of(schema), sequences_of(schema)
-    before = score(network, sequences)
+    before = score(Scorer.of(network), sequences)
     with_large_weights(network, 1.5)
-    assert (score(network, sequences) != before).all()
+    assert (score(Scorer.of(network), sequences) != before).all()
     np.testing.assert_allclose(
-        score(network, sequences), network(sequences).numpy()[:, 0], atol=1e-6
+        score(Scorer.of(network), sequences), network(sequences).numpy()[:, 0], atol=1e-6
     )
 
 
@@ -128,7 +129,7 @@ def many() -> tuple[LSTMEnsemble, np.ndarray, np.ndarray]:
     schema = schema_of(**MIXED)
     network = ensemble_of(schema, members=3, units=[5, 3])
     sequences = sequences_of(schema, rows=BLOCK + 77, missing=0.1)
-    return network, sequences, score(network, sequences)
+    return network, sequences, score(Scorer.of(network), sequences)
 
 
 def test_rows_of_more_than_one_block_come_back_in_their_order(
@@ -144,7 +145,7 @@ def test_a_row_alone_has_the_same_score(
 ) -> None:
     network, sequences, scores = many
     for row in (0, 1, 7, 63, 255, BLOCK - 1, BLOCK, len(sequences) - 1):
-        alone = score(network, sequences[row : row + 1])
+        alone = score(Scorer.of(network), sequences[row : row + 1])
         np.testing.assert_allclose(alone, scores[[row]], rtol=0, atol=AMONG_FEW)
 
 
@@ -167,7 +168,7 @@ def test_a_row_has_the_same_score_among_any_rows_in_any_order(
     network, sequences, scores = many
     chosen = choose(len(sequences))
     np.testing.assert_allclose(
-        score(network, sequences[chosen]), scores[chosen], rtol=0, atol=AMONG_FEW
+        score(Scorer.of(network), sequences[chosen]), scores[chosen], rtol=0, atol=AMONG_FEW
     )
 
 
@@ -178,7 +179,7 @@ def test_few_rows_and_many_have_the_same_scores(
     network, sequences, scores = many
     repeated = np.resize(np.arange(len(sequences)), count)
     limit = AMONG_FEW if count <= FEW else ANYWHERE
-    measured = score(network, sequences[repeated])
+    measured = score(Scorer.of(network), sequences[repeated])
     np.testing.assert_allclose(measured, scores[repeated], rtol=0, atol=limit)
 
 
@@ -187,11 +188,11 @@ def test_with_the_default_sizes_a_row_has_the_same_score_alone_and_among_few(mem
     schema = schema_of(8)
     network = build(schema, Network(ensemble=Ensemble(members=members)), 0)
     sequences = sequences_of(schema, rows=64, missing=0.1)
-    together = score(network, sequences)
-    alone = np.concatenate([score(network, row[None]) for row in sequences])
+    together = score(Scorer.of(network), sequences)
+    alone = np.concatenate([score(Scorer.of(network), row[None]) for row in sequences])
     np.testing.assert_allclose(alone, together, rtol=0, atol=AMONG_FEW)
     np.testing.assert_allclose(
-        score(network, sequences[::-1])[::-1], together, rtol=0, atol=AMONG_FEW
+        score(Scorer.of(network), sequences[::-1])[::-1], together, rtol=0, atol=AMONG_FEW
     )
 
 
@@ -202,7 +203,7 @@ def test_odd_rows_beside_it_do_not_change_a_rows_score(
     beside = sequences.copy()
     beside[::2] = np.nan
     beside[::4] = np.inf
-    measured = score(network, beside)[1::2]
+    measured = score(Scorer.of(network), beside)[1::2]
     np.testing.assert_allclose(measured, scores[1::2], rtol=0, atol=AMONG_FEW)
 
 
@@ -214,7 +215,7 @@ def test_the_number_of_cores_does_not_change_the_bits(
 ) -> None:
     network, sequences, scores = many
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    np.testing.assert_array_equal(score(network, sequences), scores)
+    np.testing.assert_array_equal(score(Scorer.of(network), sequences), scores)
 
 
 @pytest.mark.parametrize("layout", ["C", "F", "strided", "read-only"])
@@ -229,7 +230,7 @@ def test_the_layout_in_memory_does_not_change_the_bits(
         laid_out.flags.writeable = False
     else:
         laid_out = np.array(sequences, order=layout)  # type: ignore[call-overload]
-    np.testing.assert_array_equal(score(network, laid_out), scores)
+    np.testing.assert_array_equal(score(Scorer.of(network), laid_out), scores)
 
 
 def test_predict_scores_an_ensemble_and_gives_nothing_for_no_rows(
@@ -265,11 +266,11 @@ def test_rows_with_a_slot_changed_are_scored_as_if_they_always_were(
         for slot in range(len(schema.features))
     ]
     for (slot, values), measured in zip(
-        changes, score_changed(network, sequences, changes), strict=True
+        changes, score_changed(Scorer.of(network), sequences, changes), strict=True
     ):
         for one, scored in zip(values, measured, strict=True):
             changed = with_slot(sequences, *divmod(slot, schema.features_per_step), one)
-            np.testing.assert_allclose(scored, score(network, changed), atol=1e-6)
+            np.testing.assert_allclose(scored, score(Scorer.of(network), changed), atol=1e-6)
         assert np.ptp(measured, axis=0).max() > 1e-3
     np.testing.assert_array_equal(sequences, before)
 
@@ -279,5 +280,5 @@ def test_a_slot_changed_to_what_it_was_changes_no_bit() -> None:
     network, sequences = ensemble_of(schema), sequences_of(schema, rows=30, missing=0.2)
     slots = sequences.reshape(30, -1)
     changes = [(slot, slots[None, :, slot]) for slot in range(len(schema.features))]
-    scored = np.concatenate(list(score_changed(network, sequences, changes)))
+    scored = np.concatenate(list(score_changed(Scorer.of(network), sequences, changes)))
     np.testing.assert_array_equal(scored, np.broadcast_to(scored[0], scored.shape))

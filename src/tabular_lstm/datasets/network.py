@@ -9,7 +9,7 @@ from kedro.io.core import get_filepath_str
 from tabular_lstm.datasets.in_memory import KeptInMemory
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, replace
-from tabular_lstm.network.saved import refuse_what_unpacks
+from tabular_lstm.network.keras_file import refuse_what_unpacks
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 import_tensorflow()

@@ -2,14 +2,17 @@
 
 Read it in this order:
 
-1. `layers`: embed each feature of a step, recur over the steps, read out a logit
-2. `build`: k members of that as one model, from raw sequence to probability
-3. `plan`: which fold each member is held out from, in what batches it trains and for how long
-4. `members`: train them, all in one graph
-5. `calibration`: temperature and decision threshold from the out-of-fold logits
-6. `fit`: all of that as one function, and predict
-7. `score`: the forward pass in NumPy
-8. `saved`: load a saved network safely
+1. `slots`: what the schema says of each feature, in arrays
+2. `layers`: embed each feature of a step, recur over the steps, read out a logit
+3. `build`: k members of that as one model, from raw sequence to probability
+4. `plan`: which fold each member is held out from, in what batches it trains and for how long
+5. `members`: train them, all in one graph
+6. `calibration`: temperature and decision threshold from the out-of-fold logits
+7. `fit`: all of that as one function, and predict
+8. `keras_file`: read a saved network safely, without Keras
+9. `scorer`: what scoring needs of it
+10. `score`: the forward pass in NumPy
+11. `saved`: load it into Keras
 
 `tutorial` builds and trains the tutorial's network; `progress` logs how far a training is.
 
@@ -20,6 +23,6 @@ What the rest of the project relies on is four functions, so another network can
 - `fit.predict(candidate, sequences)` → probabilities
 - `saved.load_network(content, file)` → the candidate that a file holds
 
-Importing this package does not import TensorFlow; importing its modules does, but for
-`calibration`, `plan`, `progress` and `saved`.
+Importing this package does not import TensorFlow. Nor does importing `calibration`, `keras_file`,
+`plan`, `progress`, `saved`, `score`, `scorer` or `slots`; the other modules import it.
 """

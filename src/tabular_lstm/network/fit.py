@@ -17,6 +17,7 @@ from tabular_lstm.network.calibration import choose_threshold, fit_temperature
 from tabular_lstm.network.members import Members, train_members
 from tabular_lstm.network.plan import plan_training
 from tabular_lstm.network.score import score, score_changed
+from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.tutorial import train_tutorial
 from tabular_lstm.parameters import Training
 
@@ -73,7 +74,7 @@ def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
     if not len(sequences):
         return np.empty(0)
     if isinstance(model, LSTMEnsemble):
-        return score(model, sequences)
+        return score(Scorer.of(model), sequences)
     probabilities = model.predict(sequences, batch_size=4096, verbose=0)
     return np.asarray(probabilities, np.float64)[:, 0]
 
@@ -92,7 +93,7 @@ def predict_changed(
         float64 (repeats, rows) of each time.
     """
     if isinstance(model, LSTMEnsemble):
-        yield from score_changed(model, sequences, changes)
+        yield from score_changed(Scorer.of(model), sequences, changes)
         return
     for slot, values in changes:
         changed = np.tile(sequences.reshape(len(sequences), -1), (len(values), 1))

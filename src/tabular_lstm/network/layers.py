@@ -15,15 +15,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tabular_lstm.network.slots import CLIP, Slots
 from tabular_lstm.parameters import Ensemble
 from tabular_lstm.rows.schema import Schema
 
-CLIP = 5.0
 # What comes between the values and the vectors of so many features at once fits the caches.
 BLOCK = 64
 # Inputs of a step from which the LSTM gets them multiplied by its kernels already.
 WIDE = 256
-FLOAT32 = np.finfo(np.float32)
 
 # Embed -------------------------------------------------------------------------------------------
 
@@ -49,52 +48,39 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
 
     def __init__(self, schema: Schema, options: Ensemble, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.steps, self.features_per_step = schema.steps, schema.features_per_step
+        self.slots, self.padded = Slots.of(schema), schema.padded_slots > 0
         self.members, self.dimensions = options.members, options.dimensions
-        self.frequencies, self.padded = options.frequencies, schema.padded_slots > 0
-        counts = np.array([len(schema.categories.get(name, [])) for name in schema.features])
-        self.numeric, self.categorical = np.flatnonzero(counts == 0), np.flatnonzero(counts)
-        # Units of measurement are free: 1 / deviation stays within float32, however small it is.
-        with np.errstate(divide="ignore"):
-            scale = 1 / np.sqrt(np.array(schema.variance)[self.numeric, None])
-        self.scale = np.clip(scale, FLOAT32.tiny, FLOAT32.max).astype(np.float32)
-        self.center = np.array(schema.mean)[self.numeric, None].astype(np.float32)
-        # A category feature of m categories has m + 2 vectors: the last two are for a category
-        # that is not in the schema, and for a missing one.
-        self.unknown = counts[self.categorical]
-        self.offsets = np.cumsum([0, *(self.unknown + 2)])
-        # Where each slot's vector lies among [numeric..., categorical..., one zero for padding].
-        self.places = np.full(self.steps * self.features_per_step, len(counts))
-        self.places[np.concatenate([self.numeric, self.categorical])] = np.arange(len(counts))
-        k, s, d = self.members, len(self.numeric), self.dimensions
+        self.frequencies = options.frequencies
+        k, s, d = self.members, len(self.slots.numeric), self.dimensions
         self.frequency = self.add_weight((k, s, 1, self.frequencies), name="frequency")
         self.kernel = self.add_weight((k, s, 2 * self.frequencies + 2, d), name="kernel")
         self.bias = self.add_weight((k, s, 1, d), name="bias")
-        self.vectors = self.add_weight((k, int(self.offsets[-1]), d), name="vectors")
+        self.vectors = self.add_weight((k, int(self.slots.offsets[-1]), d), name="vectors")
         self.built = True
 
     def call(self, sequences: Any) -> Any:
         """See the class."""
-        slots = tf.reshape(sequences, (*keras.ops.shape(sequences)[:2], len(self.places)))
-        slots = tf.transpose(slots, [0, 2, 1])
+        of = self.slots
+        values = tf.reshape(sequences, (*keras.ops.shape(sequences)[:2], len(of.places)))
+        values = tf.transpose(values, [0, 2, 1])
         parts = []
-        if len(self.numeric):
-            parts += self._numbers(_take(slots, self.numeric))
-        if len(self.categorical):
-            parts.append(self._categories(_take(slots, self.categorical)))
+        if len(of.numeric):
+            parts += self._numbers(_take(values, of.numeric))
+        if len(of.categorical):
+            parts.append(self._categories(_take(values, of.categorical)))
         if self.padded:
             parts.append(tf.zeros_like(parts[0][:, :1]))
-        vectors = _take(tf.concat(parts, 1), self.places)
+        vectors = _take(tf.concat(parts, 1), of.places)
         rows = tf.shape(vectors)[2]
-        shape = (self.members, self.steps, self.features_per_step, rows, self.dimensions)
+        shape = (self.members, of.steps, of.features_per_step, rows, self.dimensions)
         by_step = tf.transpose(tf.reshape(vectors, shape), [0, 1, 3, 2, 4])
-        return tf.reshape(by_step, (*shape[:2], rows, self.features_per_step * self.dimensions))
+        return tf.reshape(by_step, (*shape[:2], rows, of.features_per_step * self.dimensions))
 
-    def _numbers(self, slots: Any) -> list[Any]:
+    def _numbers(self, values: Any) -> list[Any]:
         """Give the vectors of each block of features."""
-        features = len(self.numeric)
+        features = len(self.slots.numeric)
         sizes = [min(BLOCK, features - start) for start in range(0, features, BLOCK)]
-        z = tf.clip_by_value((slots - self.center) * self.scale, -CLIP, CLIP)
+        z = tf.clip_by_value((values - self.slots.center) * self.slots.scale, -CLIP, CLIP)
         # Split, not sliced: the gradient of a slice is a tensor of zeros for each one.
         blocks = (tf.split(part, sizes, 1) for part in (z, self.frequency, self.kernel, self.bias))
         return [self._block(*block) for block in zip(*blocks, strict=True)]
@@ -109,24 +95,14 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         waves = tf.concat([tf.cos(angle), tf.sin(angle), values], -1)
         return tf.nn.relu(tf.matmul(waves, kernel) + bias)
 
-    def _categories(self, slots: Any) -> Any:
-        unknown = tf.constant(self.unknown[:, None], tf.float32)
-        known = (slots >= 0) & (slots < unknown)
-        place = tf.where(tf.math.is_nan(slots), unknown + 1, tf.where(known, slots, unknown))
-        index = tf.cast(place, tf.int32) + tf.constant(self.offsets[:-1, None], tf.int32)
+    def _categories(self, values: Any) -> Any:
+        unknown = tf.constant(self.slots.unknown[:, None], tf.float32)
+        known = (values >= 0) & (values < unknown)
+        place = tf.where(tf.math.is_nan(values), unknown + 1, tf.where(known, values, unknown))
+        index = tf.cast(place, tf.int32) + tf.constant(self.slots.offsets[:-1, None], tf.int32)
         if index.shape[0] == 1:
             return tf.gather(self.vectors, index[0], axis=1)
         return tf.gather(self.vectors, index, batch_dims=1)
-
-    def category_index(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
-        """Give the row of `vectors` that each category takes, for NumPy: (C, n) to (C, n).
-
-        `which` of the C categorical features they are. Default: all.
-        """
-        unknown = self.unknown[which, None]
-        known = (values >= 0) & (values < unknown)
-        place = np.where(np.isnan(values), unknown + 1, np.where(known, values, unknown))
-        return np.asarray(place.astype(np.int64) + self.offsets[:-1][which, None])
 
 
 def _take(slots: Any, places: np.ndarray) -> Any:

@@ -137,16 +137,16 @@ class Members:
 
         Untrained, it would keep its random initial vector.
         """
-        embed = self.network.embed
-        if not len(embed.categorical):
+        embed, of = self.network.embed, self.network.embed.slots
+        if not len(of.categorical):
             return
         weights = self.in_shape(self.best)
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
         slots = self.sequences.numpy().reshape(len(self.sequences), -1).T
-        index = embed.category_index(slots[embed.categorical])
+        index = of.category_index(slots[of.categorical])
         for member, rows in zip(vectors, fitted, strict=True):
             seen = np.bincount(index[:, rows].ravel(), minlength=len(member))
-            for start, end in pairwise(embed.offsets):
+            for start, end in pairwise(of.offsets):
                 of_feature, count = member[start:end], seen[start:end]
                 of_feature[count == 0] = np.average(of_feature, axis=0, weights=count)
         self.best.assign(_matrix(weights))

@@ -19,8 +19,8 @@ from numpy.typing import DTypeLike
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.layers import CLIP
+from tabular_lstm.network.scorer import RecurWeights, Scorer
+from tabular_lstm.network.slots import CLIP
 
 # Rows of a block: 512 of up to 64 slots, fewer of more, for what is computed of them to fit memory.
 BLOCK = 512
@@ -32,7 +32,7 @@ FEW_VALUES = 4096
 LOGIT_STEP = 2.0**-24
 
 
-def score(model: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
+def score(scorer: Scorer, sequences: np.ndarray) -> np.ndarray:
     """Give the probability of the positive class.
 
     A row's probability is the same within 1e-7 in every call of at most 1,024 rows, and within 1e-6
@@ -40,14 +40,14 @@ def score(model: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
     of threads of one processor.
 
     Args:
-        model: An ensemble.
+        scorer: The ensemble, from `Scorer.of` or `read_scorer`.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
 
     Returns:
         float64 (rows,).
     """
     rows = len(sequences)
-    forward = _Forward(model, np.float64 if rows <= FEW else np.float32)
+    forward = _Forward(scorer, np.float64 if rows <= FEW else np.float32)
     slots = sequences.reshape(rows, -1)
     logits = np.empty(rows)
 
@@ -57,18 +57,18 @@ def score(model: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
     # The blocks are the threads' work; BLAS' own threads would get in their way.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(fill, _blocks(slots.shape[1], rows)))
-    return _probabilities(model, logits)
+    return _probabilities(scorer, logits)
 
 
 def score_changed(
-    model: LSTMEnsemble, sequences: np.ndarray, changes: Iterable[tuple[int, np.ndarray]]
+    scorer: Scorer, sequences: np.ndarray, changes: Iterable[tuple[int, np.ndarray]]
 ) -> Iterator[np.ndarray]:
     """Score the rows again and again, each time with one slot changed.
 
     It takes as long for many slots as for few: what the others say is computed once.
 
     Args:
-        model: An ensemble.
+        scorer: The ensemble, from `Scorer.of` or `read_scorer`.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
         changes: The slot and its values, (repeats, rows), of each time. All are taken at once.
 
@@ -79,9 +79,9 @@ def score_changed(
     slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
     dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
-        logits = _Forward(model, dtype).changed(slots)
+        logits = _Forward(scorer, dtype).changed(slots)
         for changed in threads.map(lambda change: logits(*change), changes):
-            yield _probabilities(model, changed)
+            yield _probabilities(scorer, changed)
 
 
 def _blocks(slots: int, rows: int) -> list[slice]:
@@ -90,9 +90,9 @@ def _blocks(slots: int, rows: int) -> list[slice]:
     return [slice(start, start + size) for start in range(0, rows, size)]
 
 
-def _probabilities(model: LSTMEnsemble, logits: np.ndarray) -> np.ndarray:
+def _probabilities(scorer: Scorer, logits: np.ndarray) -> np.ndarray:
     rounded = np.round(logits / LOGIT_STEP) * LOGIT_STEP
-    return np.asarray(expit(rounded / model.temperature))
+    return np.asarray(expit(rounded / scorer.temperature))
 
 
 class _Forward:
@@ -101,22 +101,22 @@ class _Forward:
     Rows are the last axis of every array here, so that a gate or a feature is one contiguous piece.
     """
 
-    def __init__(self, model: LSTMEnsemble, dtype: DTypeLike) -> None:
-        def array(weight: Any) -> np.ndarray:
-            return np.asarray(weight, dtype)
-
-        self.dtype, self.embed, self.members = dtype, model.embed, model.embed.members
-        embed, read_out = model.embed, model.read_out
-        self.frequency = 2 * np.pi * np.asarray(embed.frequency).swapaxes(2, 3)
-        self.kernel = array(embed.kernel).swapaxes(2, 3).copy()
-        self.bias = array(embed.bias).swapaxes(2, 3)
-        self.vectors = array(embed.vectors).swapaxes(1, 2).copy()
-        self.recur = [_halved(recur, dtype) for recur in model.recur]
+    def __init__(self, scorer: Scorer, dtype: DTypeLike) -> None:
+        self.dtype, self.slots = np.dtype(dtype), scorer.slots
+        self.members, self.dimensions = scorer.options.members, scorer.options.dimensions
+        frequency, *others = scorer.embed
+        kernel, bias, vectors = (weight.astype(dtype) for weight in others)
+        self.frequency = 2 * np.pi * frequency.swapaxes(2, 3)
+        self.kernel = kernel.swapaxes(2, 3).copy()
+        self.bias = bias.swapaxes(2, 3)
+        self.vectors = vectors.swapaxes(1, 2).copy()
+        self.recur = [_halved(recur, dtype) for recur in scorer.recur]
         # The mean over steps and over members is a sum with smaller weights.
-        kernel = array(read_out.kernel).reshape(self.members, 2, 2, read_out.units)
+        kernel, bias = (weight.astype(dtype) for weight in scorer.read_out)
+        kernel = kernel.reshape(self.members, 2, 2, -1)
         last, mean = kernel.transpose(1, 2, 0, 3)[..., None, :] / self.members
-        self.last, self.mean_state = last, mean / embed.steps
-        self.read_out_bias = float(array(read_out.bias).mean())
+        self.last, self.mean_state = last, mean / self.slots.steps
+        self.read_out_bias = float(bias.mean())
 
     def __call__(self, slots: np.ndarray) -> np.ndarray:
         """(slots, n) to logits (n,)."""
@@ -140,7 +140,7 @@ class _Forward:
 
         What the first LSTM reads of the other slots is computed once.
         """
-        embed, weights = self.embed, self.recur[0]
+        weights = self.recur[0]
         u, inputs = weights.shape[2] // 4, weights.shape[3] - weights.shape[2] // 4 - 1
         kernel, state_kernel = weights[..., :inputs], weights[..., inputs : inputs + u]
         blocks = [self._embed(slots[:, block]) for block in _blocks(*slots.shape)]
@@ -149,8 +149,8 @@ class _Forward:
         read += weights[:, :, None, :, -1:]
 
         def logits(slot: int, values: np.ndarray, rows: slice) -> np.ndarray:
-            step, place = divmod(slot, embed.features_per_step)
-            of_slot = slice(place * embed.dimensions, (place + 1) * embed.dimensions)
+            step, place = divmod(slot, self.slots.features_per_step)
+            of_slot = slice(place * self.dimensions, (place + 1) * self.dimensions)
             was, now = self._vectors(slot, slots[slot, rows]), self._vectors(slot, values.ravel())
             now = now.reshape(*now.shape[:2], *values.shape) - was[:, :, None]
             change = kernel[..., of_slot] @ now.reshape(*now.shape[:2], -1)
@@ -166,32 +166,32 @@ class _Forward:
 
     def _vectors(self, slot: int, values: np.ndarray) -> np.ndarray:
         """One slot's values (n,) to (k, d, n)."""
-        embed = self.embed
-        if slot in embed.numeric:
-            which = np.flatnonzero(embed.numeric == slot)
+        of = self.slots
+        if slot in of.numeric:
+            which = np.flatnonzero(of.numeric == slot)
             return self._numbers(values[None], which)[:, 0]
-        which = np.flatnonzero(embed.categorical == slot)
-        return self.vectors[:, :, embed.category_index(values[None], which)[0]]
+        which = np.flatnonzero(of.categorical == slot)
+        return self.vectors[:, :, of.category_index(values[None], which)[0]]
 
-    def _embed(self, slots: np.ndarray) -> np.ndarray:
+    def _embed(self, values: np.ndarray) -> np.ndarray:
         """(slots, n) to (k, T, F·d, n)."""
-        embed, rows = self.embed, slots.shape[1]
-        vectors = np.zeros((self.members, len(embed.places), embed.dimensions, rows), self.dtype)
-        if len(embed.numeric):
-            vectors[:, embed.numeric] = self._numbers(slots[embed.numeric], slice(None))
-        if len(embed.categorical):
-            index = embed.category_index(slots[embed.categorical])
-            vectors[:, embed.categorical] = self.vectors[:, :, index].swapaxes(1, 2)
-        return vectors.reshape(self.members, embed.steps, -1, rows)
+        of, rows = self.slots, values.shape[1]
+        vectors = np.zeros((self.members, len(values), self.dimensions, rows), self.dtype)
+        if len(of.numeric):
+            vectors[:, of.numeric] = self._numbers(values[of.numeric], slice(None))
+        if len(of.categorical):
+            index = of.category_index(values[of.categorical])
+            vectors[:, of.categorical] = self.vectors[:, :, index].swapaxes(1, 2)
+        return vectors.reshape(self.members, of.steps, -1, rows)
 
-    def _numbers(self, slots: np.ndarray, which: Any) -> np.ndarray:
+    def _numbers(self, values: np.ndarray, which: Any) -> np.ndarray:
         """Some of the numeric slots, (s, n), to (k, s, d, n)."""
         with np.errstate(over="ignore"):  # what overflows is clipped
-            z = (slots - self.embed.center[which]) * self.embed.scale[which]
+            z = (values - self.slots.center[which]) * self.slots.scale[which]
             z = np.clip(z, -CLIP, CLIP)
         missing = np.isnan(z)
         z = np.where(missing, np.float32(0), z)
-        f = self.embed.frequencies
+        f = self.frequency.shape[2]
         waves = np.empty((self.members, len(z), 2 * f + 2, z.shape[1]), self.dtype)
         # In float32, as Keras has it.
         angle = (self.frequency[:, which] * z[:, None]).astype(self.dtype)
@@ -204,15 +204,15 @@ class _Forward:
         return np.asarray(np.maximum(vectors, 0, out=vectors))
 
 
-def _halved(recur: Any, dtype: DTypeLike) -> np.ndarray:
+def _halved(recur: RecurWeights, dtype: DTypeLike) -> np.ndarray:
     """Lay an LSTM's weights out as one matrix, (2, k, 4u, inputs + u + 1): inputs, state, bias.
 
     What leads to the three sigmoids is halved, so that one tanh serves all four gates:
     sigmoid(x) = (1 + tanh(x / 2)) / 2.
     """
-    u = recur.units
+    u = recur.recurrent.shape[2]
     parts = [recur.kernel, recur.recurrent, recur.bias[:, :, None]]
-    weights = np.concatenate([np.asarray(part, dtype) for part in parts], 2)
+    weights = np.concatenate(parts, 2, dtype=dtype)
     weights[..., -1, 2 * u : 3 * u] += 1  # to the bias of the forget gate
     weights[..., :u] /= 2
     weights[..., 2 * u :] /= 2

@@ -10,6 +10,7 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, sha256
+from tabular_lstm.network.scorer import Scorer, read_scorer
 from tabular_lstm.rows.schema import POINT
 from tabular_lstm.rows.sequences import to_sequences
 
@@ -53,6 +54,15 @@ class Artifact:
         from tabular_lstm.network.saved import load_network  # noqa: PLC0415
 
         return load_network(self.content, self.file)
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """Read what scoring needs, without TensorFlow; nothing in the file is executed.
+
+        Raises:
+            DataError: See `tabular_lstm.network.scorer.read_scorer`.
+        """
+        return read_scorer(self.content, self.file)
 
     def sequences(self, rows: pd.DataFrame) -> np.ndarray:
         """Lay valid rows out by the schema inside the network.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.saved import NoNetworkError
+from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import category_codes
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences

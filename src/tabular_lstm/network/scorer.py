@@ -1,0 +1,107 @@
+"""What scoring needs of an ensemble, without TensorFlow: schema, options, calibration, weights."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from tabular_lstm.network.keras_file import read_keras_file
+from tabular_lstm.network.slots import Slots
+from tabular_lstm.parameters import Ensemble
+from tabular_lstm.rows.schema import Schema
+
+
+class EmbedWeights(NamedTuple):
+    """float32: (k, N, 1, f), (k, N, 2f + 2, d), (k, N, 1, d), (k, all categories' vectors, d)."""
+
+    frequency: np.ndarray
+    kernel: np.ndarray
+    bias: np.ndarray
+    vectors: np.ndarray
+
+
+class RecurWeights(NamedTuple):
+    """float32, for each of both directions: (k, 2, inputs, 4u), (k, 2, u, 4u), (k, 2, 4u)."""
+
+    kernel: np.ndarray
+    recurrent: np.ndarray
+    bias: np.ndarray
+
+
+class ReadOutWeights(NamedTuple):
+    """float32: (k, 4u, 1), (k, 1)."""
+
+    kernel: np.ndarray
+    bias: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """An ensemble of k members as numbers; its arrays cannot be written to.
+
+    Sizes: N numeric features, f frequencies, d dimensions of a feature's vector, u units of an
+    LSTM; see `tabular_lstm.network.layers`.
+
+    Attributes:
+        temperature: What the mean logit is divided by before the sigmoid.
+        threshold: Probability from which a row is called positive.
+        recur: The LSTMs, from the input on.
+    """
+
+    schema: Schema
+    options: Ensemble
+    temperature: float
+    threshold: float
+    embed: EmbedWeights
+    recur: tuple[RecurWeights, ...]
+    read_out: ReadOutWeights
+
+    @classmethod
+    def of(cls, network: Any) -> Self:
+        """Copy what an `LSTMEnsemble` holds now."""
+        return cls(
+            network.schema,
+            network.options,
+            network.temperature,
+            network.threshold,
+            EmbedWeights(*_copied(network.embed)),
+            tuple(RecurWeights(*_copied(recur)) for recur in network.recur),
+            ReadOutWeights(*_copied(network.read_out)),
+        )
+
+    @cached_property
+    def slots(self) -> Slots:
+        """What the schema says of each slot."""
+        return Slots.of(self.schema)
+
+
+def read_scorer(content: bytes, file: str) -> Scorer:
+    """Read an ensemble from the bytes of a `.keras` file; nothing in it is executed.
+
+    Args:
+        content: The bytes of the file.
+        file: Its name, for messages.
+
+    Raises:
+        NoNetworkError: See `tabular_lstm.network.keras_file.read_keras_file`.
+    """
+    config, weights = read_keras_file(content, file)
+    options = Ensemble.model_validate(config["options"])
+    embed, *recur, read_out = weights.values()
+    return Scorer(
+        Schema.model_validate(config["schema"]),
+        options,
+        config["temperature"],
+        config["threshold"],
+        EmbedWeights(*embed),
+        tuple(RecurWeights(*of_one) for of_one in recur),
+        ReadOutWeights(*read_out),
+    )
+
+
+def _copied(layer: Any) -> list[np.ndarray]:
+    arrays = [np.array(weight, np.float32) for weight in layer.weights]
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays

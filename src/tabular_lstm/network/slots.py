@@ -1,0 +1,78 @@
+"""What a schema says of each slot of a sequence, as the arrays that the network computes with."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from tabular_lstm.rows.schema import Schema
+
+# Standard deviations from the mean at which a number is clipped.
+CLIP = 5.0
+FLOAT32 = np.finfo(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """Where the numbers and the categories lie among the slots, and how each is read.
+
+    A slot is a feature's place in a sequence of shape (steps, features_per_step), laid flat. Of S
+    slots N hold a number and C a category; the others are padding.
+
+    Attributes:
+        numeric: The slots of numbers, (N,).
+        categorical: The slots of categories, (C,).
+        center: What is subtracted from each number, float32 (N, 1).
+        scale: What it is then multiplied by, float32 (N, 1).
+        unknown: How many categories each categorical feature has, which is the place of one that
+            is not in the schema, (C,).
+        offsets: Where each categorical feature's vectors begin among all of them, and where the
+            last one's end, (C + 1,).
+        places: Where each slot's vector lies among [numeric..., categorical..., one zero for
+            padding], (S,).
+    """
+
+    steps: int
+    features_per_step: int
+    numeric: np.ndarray
+    categorical: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray
+    unknown: np.ndarray
+    offsets: np.ndarray
+    places: np.ndarray
+
+    @classmethod
+    def of(cls, schema: Schema) -> Self:
+        """Read them off the schema."""
+        counts = np.array([len(schema.categories.get(name, [])) for name in schema.features])
+        numeric, categorical = np.flatnonzero(counts == 0), np.flatnonzero(counts)
+        # Units of measurement are free: 1 / deviation stays within float32, however small it is.
+        with np.errstate(divide="ignore"):
+            scale = 1 / np.sqrt(np.array(schema.variance)[numeric, None])
+        # A category feature of m categories has m + 2 vectors: the last two are for a category
+        # that is not in the schema, and for a missing one.
+        unknown = counts[categorical]
+        places = np.full(schema.steps * schema.features_per_step, len(counts))
+        places[np.concatenate([numeric, categorical])] = np.arange(len(counts))
+        return cls(
+            steps=schema.steps,
+            features_per_step=schema.features_per_step,
+            numeric=numeric,
+            categorical=categorical,
+            center=np.array(schema.mean)[numeric, None].astype(np.float32),
+            scale=np.clip(scale, FLOAT32.tiny, FLOAT32.max).astype(np.float32),
+            unknown=unknown,
+            offsets=np.cumsum([0, *(unknown + 2)]),
+            places=places,
+        )
+
+    def category_index(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
+        """Give the row of the vectors that each category takes: (C, n) to (C, n).
+
+        `which` of the C categorical features they are. Default: all.
+        """
+        unknown = self.unknown[which, None]
+        known = (values >= 0) & (values < unknown)
+        place = np.where(np.isnan(values), unknown + 1, np.where(known, values, unknown))
+        return np.asarray(place.astype(np.int64) + self.offsets[:-1][which, None])
