@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from typing import BinaryIO
 
 from tabular_lstm.errors import DataError
 
@@ -33,8 +34,16 @@ BEGINNINGS = {
 }
 
 
-def refuse_other_formats(content: bytes, file: str) -> None:
+# Bytes by which a format is told.
+HEAD = 2**24
+
+
+def refuse_other_formats(content: BinaryIO, file: str) -> None:
     """Stop at a file that is no CSV.
+
+    Args:
+        content: The file, open for its bytes.
+        file: Its name, for the message.
 
     Raises:
         DataError: It is of a format that is told by its bytes.
@@ -44,24 +53,30 @@ def refuse_other_formats(content: bytes, file: str) -> None:
         raise DataError(f"{file}: the file is {kind}; expected a CSV, which is text. {advice}")
 
 
-def _kind(content: bytes) -> tuple[str, str]:
+def _kind(content: BinaryIO) -> tuple[str, str]:
+    content.seek(0)
+    start = content.read(2**12)
     for beginning, kind in BEGINNINGS.items():
-        if re.match(beginning, content):
+        if re.match(beginning, start):
             return kind
-    if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _kind_of_zip(content)
-    if content.startswith(b"PAR1") and content.endswith(b"PAR1") and b"\x00" in content:
-        return "Parquet", EXPORT
-    if re.match(rb"(?:\xef\xbb\xbf)?\s*[{\[]", content) and _is_json(content):
-        return "JSON", EXPORT
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _kind_of_zip(content, start)
+    if start.startswith(b"PAR1") and b"\x00" in start:
+        content.seek(-4, io.SEEK_END)
+        if content.read(4) == b"PAR1":
+            return "Parquet", EXPORT
+    if re.match(rb"(?:\xef\xbb\xbf)?\s*[{\[]", start):
+        content.seek(0)
+        if _is_json(content.read(HEAD)):
+            return "JSON", EXPORT
     return "", ""
 
 
-def _kind_of_zip(content: bytes) -> tuple[str, str]:
-    if b"opendocument.spreadsheet" in content[:200]:
+def _kind_of_zip(content: BinaryIO, start: bytes) -> tuple[str, str]:
+    if b"opendocument.spreadsheet" in start[:200]:
         return "an OpenDocument spreadsheet (.ods)", EXPORT
     try:
-        names = zipfile.ZipFile(io.BytesIO(content)).namelist()
+        names = zipfile.ZipFile(content).namelist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
         names = []
     if any(name.startswith("xl/") for name in names):
@@ -69,13 +84,20 @@ def _kind_of_zip(content: bytes) -> tuple[str, str]:
     return "a zip archive", UNPACK
 
 
-def _is_json(content: bytes) -> bool:
-    """Tell whether the whole is JSON, or its first line an object, as in JSON Lines."""
-    for text in (content.split(b"\n", 1)[0], content):
+def _is_json(start: bytes) -> bool:
+    """Tell whether the whole is JSON, or its first line an object, as in JSON Lines.
+
+    Of a file longer than `HEAD`, whether it is JSON up to there.
+    """
+    for text in (start.split(b"\n", 1)[0], start):
         try:
             found = json.loads(text.decode("utf-8-sig"))
+        except json.JSONDecodeError as error:
+            if len(start) == HEAD and error.pos > HEAD // 2:
+                return True
+            continue
         except (ValueError, RecursionError):
             continue
-        if isinstance(found, dict) or text is content:
+        if isinstance(found, dict) or text is start:
             return True
     return False

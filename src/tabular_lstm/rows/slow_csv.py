@@ -1,0 +1,70 @@
+"""Rows as Python's csv has them, which is slow: the first one, and which ones are ragged."""
+
+import csv
+from array import array
+from collections.abc import Iterable, Iterator
+
+from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.rows.text import LONGEST, Text, too_long
+
+
+def is_blank(line: str, dialect: dict[str, str]) -> bool:
+    """Tell whether a line is no row."""
+    return not line.strip() and dialect["delimiter"] not in line
+
+
+def rows_of(lines: Iterable[str], file: str, dialect: dict[str, str]) -> Iterator[list[str]]:
+    """Give each row's cells; blank lines are no rows.
+
+    Raises:
+        DataError: A cell has no end.
+    """
+    limit = csv.field_size_limit(LONGEST)
+    try:
+        for cells in csv.reader(lines, **dialect):  # type: ignore[arg-type]
+            # An empty cell in quotes is a cell.
+            if len(cells) > 1 or (cells and not cells[0].isspace()):
+                yield cells
+    except csv.Error as error:
+        raise too_long(file) from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def refuse_rows(
+    text: Text, file: str, columns: int, longest: int, dialect: dict[str, str], fault: str
+) -> None:
+    """Stop at rows that are no rows of a CSV with so many columns.
+
+    Args:
+        text: Of the rows, below the header.
+        file: Its name, for the message.
+        columns: Cells that each row needs.
+        longest: Bytes that a row may have.
+        dialect: The character between cells and the one around them.
+        fault: What Arrow says is wrong.
+
+    Raises:
+        DataError: Always; names the rows that are ragged, or the one that is too long.
+    """
+    ragged, cells_in_first, most = array("q"), 0, (0, 0)
+    lines = iter(text.line, "")
+    for row, cells in enumerate(rows_of(lines, file, dialect), 1):
+        most = max(most, (sum(map(len, cells)), row))
+        if len(cells) != columns:
+            cells_in_first = cells_in_first or len(cells)
+            ragged.append(row)
+    if ragged:
+        raise DataError(
+            f"{file}: {row_list(ragged)}: expected {columns} cells as there are columns, got "
+            f"{cells_in_first} in row {ragged[0]}. Rows are counted from 1 below the header; a "
+            "cell that holds the delimiter needs quotes, and each quote that opens a cell one that "
+            "closes it."
+        )
+    if "straddl" in fault:  # Arrow's word for a row longer than a block
+        characters, row = most
+        raise DataError(
+            f"{file}: row {row} has {characters} characters; expected at most {longest} bytes in a "
+            "row. Shorten its cells."
+        )
+    raise DataError(f"{file}: it is no CSV with {columns} cells in each row: {fault}")

@@ -1,0 +1,140 @@
+r"""The text of a file, decoded piece by piece: a line ends in "\n" whatever ends it in the file."""
+
+import codecs
+import io
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from tabular_lstm.errors import DataError
+
+# Bytes that are read at a time.
+PIECE = 2**20
+# Characters of a line or a cell, so that a file without line ends does not fill the memory.
+LONGEST = 2**26
+
+
+class Text:
+    """Text that is taken once, from its start: a line at a time, or all the rest in pieces."""
+
+    def __init__(
+        self, content: BinaryIO, file: str, encoding: str = "utf-8", digest: Any = None
+    ) -> None:
+        """Take text from the place at which the file is open.
+
+        Args:
+            content: The file, open for its bytes.
+            file: Its name, for messages.
+            encoding: As Python names it.
+            digest: Of hashlib, to be updated with the bytes as they are read. Default: none.
+        """
+        self._file = file
+        self._pieces = _decoded(content, file, encoding, digest)
+        self._held, self._place = "", 0
+
+    def line(self) -> str:
+        """Take the next line with its end, "" after the last.
+
+        Raises:
+            DataError: It is longer than any line of rows, or see `rest`.
+        """
+        parts: list[str] = []
+        while not (end := self._held.find("\n", self._place) + 1):
+            parts.append(self._held[self._place :])
+            self._held, self._place = next(self._pieces, ""), 0
+            if not self._held:
+                return "".join(parts)
+            if sum(map(len, parts)) > LONGEST:
+                raise too_long(self._file)
+        parts.append(self._held[self._place : end])
+        self._place = end
+        return "".join(parts)
+
+    def put_back(self, text: str) -> None:
+        """Put back what was taken last."""
+        self._held, self._place = text + self._held[self._place :], 0
+
+    def rest(self) -> Iterator[str]:
+        """Take all the rest, in pieces of any length.
+
+        Raises:
+            DataError: It is not in the encoding, or the system does not read it.
+        """
+        yield self._held[self._place :]
+        yield from self._pieces
+
+
+def too_long(file: str) -> DataError:
+    """Say that a line or a cell has no end."""
+    return DataError(
+        f"{file}: a line or a cell has more than {LONGEST} characters; expected a CSV, with a row "
+        "in each line. Shorten it, or close the quote that opens it."
+    )
+
+
+def _decoded(content: BinaryIO, file: str, encoding: str, digest: Any) -> Iterator[str]:
+    """Read and decode piece by piece; no piece is empty."""
+    decoder = _decoder(file, encoding)
+    lines = 0  # of the pieces before
+    is_first = True
+    while True:
+        piece = _read(content, file)
+        is_last = not piece
+        if digest is not None:
+            digest.update(piece)
+        if is_first:
+            piece, is_first = piece.removeprefix(codecs.BOM_UTF8), False
+        try:
+            text = decoder.decode(piece, is_last)
+            if not text.isascii():
+                text.encode()  # which refuses half a pair of surrogates
+        except UnicodeDecodeError as error:
+            before = len(error.object) - len(piece)  # bytes left over from the piece before
+            line = 1 + lines + error.object[max(before, 0) : error.start].count(b"\n")
+            raise _not_in(encoding, file, line, error) from error
+        except UnicodeEncodeError as error:
+            line = 1 + lines + error.object[: error.start].count("\n")
+            raise DataError(
+                f"{file}, line {line}: {encoding} gives half a character, "
+                f"{ascii(error.object[error.start])[1:-1]}. Save the file as UTF-8."
+            ) from error
+        except ValueError as error:
+            raise _no_encoding(file, encoding) from error
+        lines += piece.count(b"\n")
+        if text:
+            yield text
+        if is_last:
+            return
+
+
+def _read(content: BinaryIO, file: str) -> bytes:
+    try:
+        return content.read(PIECE)
+    except OSError as error:
+        raise DataError(f"{file}: {error.strerror or error}") from error
+
+
+def _decoder(file: str, encoding: str) -> Any:
+    """Make a decoder that also translates line ends."""
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # which refuses codecs of no text
+        decoder = codecs.getincrementaldecoder(encoding)()
+    except (LookupError, ValueError) as error:
+        raise _no_encoding(file, encoding) from error
+    return io.IncrementalNewlineDecoder(decoder, translate=True)
+
+
+def _no_encoding(file: str, encoding: str) -> DataError:
+    return DataError(
+        f"{file}: the catalog says encoding: {encoding!r}, by which Python reads no text of this "
+        "file; expected a name such as utf-8 or latin-1."
+    )
+
+
+def _not_in(encoding: str, file: str, line: int, error: UnicodeDecodeError) -> DataError:
+    start = error.object[: error.start + 2]
+    utf_16 = line == 1 and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return DataError(
+        f"{file}, line {line}: byte 0x{error.object[error.start]:02x} is not {encoding}. Save the "
+        "file as UTF-8, or name its encoding in the catalog: "
+        f"load_args: {{encoding: {'utf-16' if utf_16 else 'latin-1'}}}."
+    )
