@@ -55,7 +55,7 @@ class RowsToScoreDataset(AbstractDataset[Any, RowsToScore]):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows of the first file."""
-        cells = next(self.load().blocks(nrows)).cells
+        cells = self.load().head(nrows)
         return TablePreview(json.loads(cells.to_json(orient="split", date_format="iso")))
 
     def _exists(self) -> bool:

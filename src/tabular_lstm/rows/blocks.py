@@ -1,9 +1,10 @@
 """A block: some rows that follow each other in one file, numbered as that file has them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 
 from tabular_lstm.errors import DataError
 
@@ -21,6 +22,24 @@ class Block:
     file: str | None
     first: int
     cells: pd.DataFrame
+
+
+def in_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[tuple[int, pa.Table]]:
+    """Put batches of one file together, and apart again after so many rows.
+
+    Yields:
+        The number of the first row, from 1, and the rows; fewer at the end.
+    """
+    held: list[pa.RecordBatch] = []
+    first = 1
+    for batch in batches:
+        held.append(batch)
+        while sum(part.num_rows for part in held) >= rows:
+            table = pa.Table.from_batches(held)
+            yield first, table.slice(0, rows)
+            first, held = first + rows, table.slice(rows).to_batches()
+    if held:
+        yield first, pa.Table.from_batches(held)
 
 
 def refuse_other_columns(

@@ -61,11 +61,8 @@ def stream_cells(
             encoding, has another delimiter, ragged rows, a row of more than 16 MB, a quote that is
             never closed or a column name twice; or an argument would not count.
     """
-    refuse_other_arguments(file, load_args)
-    refuse_other_formats(content, file)
-    given = {name: value for name, value in load_args.items() if value is not None}
-    header = {"header": load_args.get("header", "infer")}
-    text, names = _open(content, file, given | header, digest)
+    given = _given(content, file, load_args)
+    text, names = _open(content, file, given, digest)
     chosen = _chosen(names, file, given.get("usecols"))
     left, is_empty = given.get("nrows"), True
     dialect = dialect_of(given)
@@ -77,10 +74,29 @@ def stream_cells(
                 is_empty = False
                 yield rows.select(chosen)
     except pa.ArrowInvalid as error:
-        again, _ = _open(content, file, given | header)
+        again, _ = _open(content, file, given)
         refuse_rows(again, file, len(names), BLOCK, dialect, str(error))
     if is_empty:
         raise DataError(f"{file}: a header and no rows; expected at least one row.")
+
+
+def columns_of_csv(content: BinaryIO, file: str, load_args: dict[str, Any]) -> list[str]:
+    """Name the columns; the header alone is read.
+
+    Raises:
+        DataError: See `stream_cells`.
+    """
+    given = _given(content, file, load_args)
+    _, names = _open(content, file, given)
+    return _chosen(names, file, given.get("usecols"))
+
+
+def _given(content: BinaryIO, file: str, load_args: dict[str, Any]) -> dict[str, Any]:
+    """Give the arguments that are not null, and always `header`; stop where they do not count."""
+    refuse_other_arguments(file, load_args)
+    refuse_other_formats(content, file)
+    given = {name: value for name, value in load_args.items() if value is not None}
+    return given | {"header": load_args.get("header", "infer")}
 
 
 def _open(

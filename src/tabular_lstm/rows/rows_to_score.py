@@ -8,17 +8,30 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
-from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.blocks import Block
-from tabular_lstm.rows.csv_text import read_cells
+from tabular_lstm.rows.blocks import Block, in_blocks, refuse_other_columns
+from tabular_lstm.rows.csv_text import columns_of_csv, stream_cells
 from tabular_lstm.rows.load_args import MARKS, marks_of
+from tabular_lstm.rows.parquet import columns_of_parquet, stream_parquet
 from tabular_lstm.rows.schema import Marks
+from tabular_lstm.rows.text import PIECE
 
 # Rows of a block.
 ROWS = 2**16
 PARQUET = ".parquet"
+# What holds whole numbers and booleans beside missing ones; pandas' own choice is floats.
+WHOLE = {
+    pa.bool_(): pd.BooleanDtype(),
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+}
 
 
 @dataclass(frozen=True)
@@ -39,8 +52,16 @@ class RowsToScore:
 
     @cached_property
     def columns(self) -> list[str]:
-        """Name the columns, in the order of the first file, of which the header alone is read."""
-        return [str(name) for name in next(self.blocks(1)).cells.columns]
+        """Name the columns, in the order of the first file, of which the header alone is read.
+
+        Raises:
+            DataError: See `blocks`.
+        """
+        file = self._file(self.names[0])
+        with self.open_file(self.names[0]) as content:
+            if _is_parquet(file):
+                return columns_of_parquet(content, file)
+            return columns_of_csv(content, file, dict(self.load_args))
 
     @property
     def marks(self) -> Marks | None:
@@ -49,43 +70,91 @@ class RowsToScore:
         return marks_of(given) if any(given.values()) else None
 
     def hashes(self) -> dict[str, str]:
-        """Give the SHA-256 of each file's bytes by its name, read once and without parsing."""
-        return dict(self._hashes)
+        """Give the SHA-256 of each file's bytes by its name, without parsing.
+
+        They are read once: what this gives later is the same, whatever the files are then.
+        """
+        return {name or self.path.rpartition("/")[2]: sha for name, sha in self._hashes.items()}
 
     @cached_property
     def _hashes(self) -> dict[str, str]:
-        found = {}
-        for name in self.names:
-            with self.open_file(name) as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-            found[name or self.path.rpartition("/")[2]] = digest
-        return found
+        return {name: self._hash(name) for name in self.names}
+
+    def _hash(self, name: str) -> str:
+        digest = hashlib.sha256()
+        with self.open_file(name) as content:
+            try:
+                while piece := content.read(PIECE):
+                    digest.update(piece)
+            except OSError as error:
+                raise DataError(f"{self._file(name)}: {error.strerror or error}") from error
+        return digest.hexdigest()
 
     def blocks(self, rows: int = ROWS) -> Iterator[Block]:
-        """Read all files, a block after the other.
+        """Read all files, a block after the other, with memory for a few blocks.
 
         Args:
             rows: Of a block; the last one of a file may be shorter.
 
         Raises:
             DataError: A file cannot be read, has other columns than the first one, or its bytes
-                are not those of `hashes`; at the end of that file at the latest.
+                are not those of `hashes`, which may be noticed at its end; or there is no row.
         """
-        for name in self.names:
-            cells = self._cells(name)
-            for start in range(0, len(cells), rows):
-                part = cells.iloc[start : start + rows].reset_index(drop=True)
-                yield Block(name or None, start + 1, part)
+        is_empty = True
+        for name, expected in self._hashes.items():
+            digest = hashlib.sha256()
+            for block in self._blocks_of(name, rows, digest):
+                is_empty = False
+                yield block
+            if digest.hexdigest() != expected:
+                raise self._changed(name)
+        if is_empty:
+            raise DataError(f"{self.path}: no rows; expected at least one.")
 
-    def _cells(self, name: str) -> pd.DataFrame:
-        file = f"{self.path}/{name}" if name else self.path
-        with self.open_file(name) as opened:
-            content = opened.read()
-        if file.lower().endswith(PARQUET):
-            try:
-                table = parquet.read_table(pa.BufferReader(content))
-            except pa.ArrowInvalid as error:
-                raise DataError(f"{file}: {error}") from error
-            frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-            return frame
-        return read_cells(content, file, dict(self.load_args))
+    def head(self, rows: int) -> pd.DataFrame:
+        """Give the first rows of the first file, whatever its hash.
+
+        Raises:
+            DataError: See `blocks`.
+        """
+        for block in self._blocks_of(self.names[0], rows):
+            return block.cells
+        return pd.DataFrame(columns=self.columns)
+
+    def _blocks_of(self, name: str, rows: int, digest: Any = None) -> Iterator[Block]:
+        file = self._file(name)
+        with self.open_file(name) as content:
+            if _is_parquet(file):
+                batches = stream_parquet(content, file, digest)
+            else:
+                batches = stream_cells(content, file, dict(self.load_args), digest)
+            for first, table in in_blocks(batches, rows):
+                self._refuse_other_columns(table.column_names, name)
+                yield Block(name or None, first, _frame(table.select(self.columns)))
+
+    def _refuse_other_columns(self, columns: list[str], name: str) -> None:
+        first = self.names[0]
+        if name == first and columns != self.columns:
+            raise self._changed(name)
+        refuse_other_columns(columns, self._file(name), self.columns, first)
+
+    def _changed(self, name: str) -> DataError:
+        return DataError(
+            f"{self._file(name)}: the file changed while it was read; expected the bytes that it "
+            "had at the start. Run again when it stays as it is."
+        )
+
+    def _file(self, name: str) -> str:
+        return f"{self.path}/{name}" if name else self.path
+
+
+def _is_parquet(file: str) -> bool:
+    return file.lower().endswith(PARQUET)
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """Give the rows as a frame; a whole number stays one where another one is missing."""
+    frame: pd.DataFrame = table.combine_chunks().to_pandas(
+        types_mapper=WHOLE.get, ignore_metadata=True
+    )
+    return frame

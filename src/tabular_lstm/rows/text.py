@@ -3,6 +3,7 @@ r"""The text of a file, decoded piece by piece: a line ends in "\n" whatever end
 import codecs
 import io
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, BinaryIO
 
 from tabular_lstm.errors import DataError
@@ -59,7 +60,8 @@ class Text:
         Raises:
             DataError: It is not in the encoding, or the system does not read it.
         """
-        yield self._held[self._place :]
+        held, self._held, self._place = self._held[self._place :], "", 0
+        yield held
         yield from self._pieces
 
 
@@ -75,16 +77,10 @@ def _decoded(content: BinaryIO, file: str, encoding: str, digest: Any) -> Iterat
     """Read and decode piece by piece; no piece is empty."""
     decoder = _decoder(file, encoding)
     lines = 0  # of the pieces before
-    is_first = True
-    while True:
-        piece = _read(content, file)
-        is_last = not piece
-        if digest is not None:
-            digest.update(piece)
-        if is_first:
-            piece, is_first = piece.removeprefix(codecs.BOM_UTF8), False
+    for part in chain(_read(content, file, digest), [None]):
+        piece = part or b""
         try:
-            text = decoder.decode(piece, is_last)
+            text = decoder.decode(piece, part is None)
             if not text.isascii():
                 text.encode()  # which refuses half a pair of surrogates
         except UnicodeDecodeError as error:
@@ -102,15 +98,23 @@ def _decoded(content: BinaryIO, file: str, encoding: str, digest: Any) -> Iterat
         lines += piece.count(b"\n")
         if text:
             yield text
-        if is_last:
-            return
 
 
-def _read(content: BinaryIO, file: str) -> bytes:
-    try:
-        return content.read(PIECE)
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}") from error
+def _read(content: BinaryIO, file: str, digest: Any) -> Iterator[bytes]:
+    """Read piece by piece; the mark of UTF-8 at the start is left out."""
+
+    def read(size: int) -> bytes:
+        try:
+            piece = content.read(size)
+        except OSError as error:
+            raise DataError(f"{file}: {error.strerror or error}") from error
+        if digest is not None:
+            digest.update(piece)
+        return piece
+
+    yield read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
+    while piece := read(PIECE):
+        yield piece
 
 
 def _decoder(file: str, encoding: str) -> Any:

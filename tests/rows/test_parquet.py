@@ -1,0 +1,69 @@
+"""A Parquet file is read in batches, or refused with the facts."""
+
+import io
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.rows.parquet import columns_of_parquet, stream_parquet
+
+TABLE = pa.table({"a": list(range(100)), "b": [f"word {place % 7}" for place in range(100)]})
+
+
+def written(table: pa.Table = TABLE, **options: Any) -> bytes:
+    content = io.BytesIO()
+    parquet.write_table(table, content, **options)
+    return content.getvalue()
+
+
+def refusal(content: bytes) -> str:
+    with pytest.raises(DataError) as error:
+        list(stream_parquet(io.BytesIO(content), "rows.parquet"))
+    return str(error.value)
+
+
+@pytest.mark.parametrize("group", [7, 1000])
+@pytest.mark.parametrize("codec", ["snappy", "zstd", "none"])
+def test_rows_are_those_that_were_written_in_batches(group: int, codec: str) -> None:
+    content = io.BytesIO(written(row_group_size=group, compression=codec))
+    batches = list(stream_parquet(content, "rows.parquet", rows=9))
+    assert max(batch.num_rows for batch in batches) <= 9
+    assert pa.Table.from_batches(batches).equals(TABLE)
+    assert columns_of_parquet(content, "rows.parquet") == ["a", "b"]
+
+
+def test_places_in_a_dictionary_become_the_values() -> None:
+    table = TABLE.set_column(1, "b", TABLE["b"].dictionary_encode())
+    batches = list(stream_parquet(io.BytesIO(written(table)), "rows.parquet", rows=9))
+    assert pa.Table.from_batches(batches).equals(TABLE)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"a,b\n1,x\n" * 99, id="a CSV"),
+        pytest.param(written()[:-100], id="cut off"),
+        pytest.param(b"PAR1" + bytes(1000) + b"PAR1", id="zeros"),
+        pytest.param(written()[:20] + bytes(60) + written()[80:], id="a hole"),
+    ],
+)
+def test_a_file_that_is_damaged_or_no_parquet_is_refused(content: bytes) -> None:
+    message = refusal(content)
+    assert message.startswith("rows.parquet: the file is damaged, or it is no Parquet file, as its")
+    assert "\n" not in message
+
+
+def test_a_column_name_that_stands_twice_is_refused() -> None:
+    table = pa.table([[1], [2]], names=["a", "a"])
+    assert "column name 'a' stands 2 times" in refusal(written(table))
+
+
+def test_what_pandas_wrote_has_its_columns_alone() -> None:
+    content = io.BytesIO()
+    pd.DataFrame({"a": [1, 2]}).to_parquet(content)
+    assert columns_of_parquet(content, "rows.parquet") == ["a"]
