@@ -429,9 +429,9 @@ def damage(path: Path, how: str) -> None:
     if how == "folder":
         path.unlink()
         path.mkdir()
-    elif how == "valid_rows: 0":
+    elif how.startswith("valid_rows: "):
         decision = json.loads(path.read_text())
-        decision["judgement"]["data"]["valid_rows"] = 0
+        decision["judgement"]["data"]["valid_rows"] = int(how.removeprefix("valid_rows: "))
         path.write_text(json.dumps(decision))
     else:
         path.write_bytes({"cut": path.read_bytes()[:1000], "{}": b"{}"}[how])
@@ -444,11 +444,12 @@ def damage(path: Path, how: str) -> None:
         ("08_reporting/decision.json", "cut", "its decision is not readable ("),
         ("08_reporting/decision.json", "folder", "its decision is not readable ("),
         ("08_reporting/decision.json", "valid_rows: 0", "its decision is not readable ("),
+        ("08_reporting/decision.json", "valid_rows: 700", "its decision is not the one by which"),
         ("06_models/train_fingerprints.npz", "cut", "its train rows' fingerprints are not rea"),
         ("06_models/train_fingerprints.npz", "folder", "its train rows' fingerprints are not rea"),
     ],
 )
-def test_what_is_unreadable_of_the_champion_is_as_good_as_missing(
+def test_what_is_unreadable_or_edited_of_the_champion_is_as_good_as_missing(
     house: Retrainer, output: str, how: str, why: str
 ) -> None:
     served, first = house.served(), house.log()[0]["run_id"]

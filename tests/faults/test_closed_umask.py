@@ -1,11 +1,22 @@
 """A scheduler with a umask of 077: whoever could load the champion still can."""
 
 import os
+import signal
 import stat
+from collections.abc import Iterator
+
+import pytest
 
 from tests.helpers.champions import assert_settled, champion_path, log_of, log_path
-from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, sabotaged, seed, succeeds
 from tests.helpers.project import Project
+
+
+@pytest.fixture(autouse=True)
+def closed_umask(served: Project) -> Iterator[None]:  # that is there before
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 def modes(project: Project) -> list[int]:
@@ -14,13 +25,21 @@ def modes(project: Project) -> list[int]:
 
 def test_what_who_serves_reads_stays_readable(served: Project) -> None:
     assert modes(served) == [0o644, 0o644]
-    before = os.umask(0o077)
-    try:
-        succeeds(here(*RETRAINING, *seed(5)))
-        assert modes(served) == [0o644, 0o644]
-        succeeds(here(*ROLLBACK))
-    finally:
-        os.umask(before)
+    succeeds(here(*RETRAINING, *seed(5)))
+    assert modes(served) == [0o644, 0o644]
+    succeeds(here(*ROLLBACK))
     assert modes(served) == [0o644, 0o644]
     assert [line["action"] for line in log_of(served)] == ["promoted", "promoted", "rolled_back"]
     assert_settled(served)
+
+
+def test_a_run_killed_before_the_rename_leaves_a_candidate_that_they_can_read(
+    served: Project,
+) -> None:
+    killed = sabotaged(served, "champion", "before=replace", *RETRAINING, *seed(5))
+    assert killed.returncode == -signal.SIGKILL
+    candidate = served.versions("06_models/candidate.keras")[-1]
+    assert candidate.parent.name == log_of(served)[-1]["serves_now"]
+    folders = [folder for folder in candidate.parents if served.path in folder.parents]
+    assert stat.S_IMODE(candidate.stat().st_mode) & 0o444 == 0o444
+    assert {stat.S_IMODE(folder.stat().st_mode) & 0o555 for folder in folders} == {0o555}

@@ -19,6 +19,7 @@ FIELDS = [
     "sha256",
     "inputs",
     "test_rows_sha256",
+    "decision_sha256",
     "line_before",
 ]
 
@@ -60,6 +61,7 @@ def decided(letter: str, action: Action, before: str | None, now: str | None) ->
         sha256=now and hash_of(now),
         inputs=None,
         test_rows_sha256=None,
+        decision_sha256=hash_of(letter),
         line_before=None,
     )
 

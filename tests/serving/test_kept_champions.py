@@ -14,6 +14,7 @@ from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.kept_champions import (
     NotComparedError,
     Scored,
@@ -24,6 +25,7 @@ from tabular_lstm.serving.kept_champions import (
     refuse_few_rows,
     score,
 )
+from tabular_lstm.serving.promotion_log import record
 from tests.helpers.decisions import FINGERPRINTS, decision
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of
@@ -247,15 +249,19 @@ def test_a_decision_is_that_of_the_run_that_was_promoted() -> None:
     """Another run's, copied over it, would say by what other rows and numbers it was judged."""
     own = decision(True, letter="a")
     assert own.judgement is not None
-    sha256 = own.judgement.candidate_sha256
-    decisions = {run(letter): lambda: own for letter in "ab"}
-    assert judged_by(decisions, run("a"), sha256) is own.judgement
-    for letter, promoted in (("b", sha256), ("a", "another")):
+    assert judged_by({run("a"): lambda: own}, record(own)) is own.judgement
+    # From the disk too, however its file is laid out.
+    read_back = Decision.model_validate_json(own.model_dump_json(indent=2))
+    assert judged_by({run("a"): lambda: read_back}, record(own)) == own.judgement
+
+    edited = own.judgement.model_copy(update={"fingerprints_sha256": "of other rows"})
+    for other in (
+        decision(True, letter="b"),
+        own.model_copy(update={"judgement": None}),
+        own.model_copy(update={"judgement": edited}),
+    ):
         with pytest.raises(NotComparedError, match="not the one by which it was promoted"):
-            judged_by(decisions, run(letter), promoted)
-    rolled_back = own.model_copy(update={"judgement": None})
-    with pytest.raises(NotComparedError, match="not the one by which it was promoted"):
-        judged_by({run("a"): lambda: rolled_back}, run("a"), sha256)
+            judged_by({run("a"): lambda: other}, record(own))  # noqa: B023
 
 
 @pytest.mark.parametrize("serves", [True, False])

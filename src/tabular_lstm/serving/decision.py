@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
+from tabular_lstm.files import sha256
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
@@ -137,3 +138,8 @@ class Decision(Outcome):
     parameters: dict[str, Any]
     packages: dict[str, str]
     git_commit: str | None
+
+    def fingerprint(self) -> str:
+        """Hash what it says, however its file is laid out."""
+        as_read = self.model_validate_json(self.model_dump_json())
+        return sha256(as_read.model_dump_json().encode())

@@ -16,6 +16,7 @@ from tabular_lstm.rows.marks import pointed
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement
+from tabular_lstm.serving.promotion_log import LogEntry
 
 # By run id, functions that read what the run left; they raise a DataError where it is unreadable.
 Versions = dict[str, Callable[[], Any]]
@@ -56,22 +57,20 @@ def read(versions: Versions, run: str, what: str) -> Any:
         raise NotComparedError(f"its {what} not readable ({error})") from error
 
 
-def judged_by(decisions: Versions, run: str, sha256: str) -> Judgement:
+def judged_by(decisions: Versions, promotion: LogEntry) -> Judgement:
     """Read by what a champion was judged.
 
     Args:
         decisions: Those that are left.
-        run: The champion's.
-        sha256: Of its artifact, as the promotion log has it.
+        promotion: The entry in the promotion log in which it was promoted.
 
     Raises:
-        NotComparedError: Its decision is gone, unreadable, or not the one that promoted it.
+        NotComparedError: Its decision is gone, unreadable, or not the one that the entry names.
     """
-    decision: Decision = read(decisions, run, "decision is")
-    judged = decision.judgement
-    if judged is None or (decision.run_id, judged.candidate_sha256) != (run, sha256):
+    decision: Decision = read(decisions, promotion.run_id, "decision is")
+    if decision.judgement is None or decision.fingerprint() != promotion.decision_sha256:
         raise NotComparedError("its decision is not the one by which it was promoted")
-    return judged
+    return decision.judgement
 
 
 def fingerprints_of(fingerprints: Versions, run: str, judgement: Judgement) -> Fingerprints:

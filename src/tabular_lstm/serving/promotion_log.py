@@ -14,12 +14,14 @@ class LogEntry(Outcome):
         inputs: What the candidate that was judged was made from; None where none was judged, as in
             a rollback.
         test_rows_sha256: Likewise, which rows it was judged on.
+        decision_sha256: Of the decision, see `Decision.fingerprint`.
         line_before: SHA-256 of the line before it in the log, as `log_file.append` fills it in;
             None in the first.
     """
 
     inputs: Inputs | None
     test_rows_sha256: str | None
+    decision_sha256: str
     line_before: str | None
 
 
@@ -30,6 +32,7 @@ def record(decision: Decision, report: str | None = None) -> LogEntry:
         **decision.model_dump(include={*Outcome.model_fields}),
         inputs=judgement and judgement.inputs,
         test_rows_sha256=judgement and judgement.data.test_rows_sha256,
+        decision_sha256=decision.fingerprint(),
         line_before=None,
     )
 

@@ -94,7 +94,7 @@ def predict_with_champions(
     for run in standing(past_promotions)[: promotion.keep_champions]:
         champion = Champion(run_id=run, sha256=str(known[run].sha256))
         try:
-            judgement = judged_by(past_decisions, run, champion.sha256)
+            judgement = judged_by(past_decisions, known[run])
             known_of = {"data": judgement.data, "promoted_with": judgement.candidate}
             champion = champion.model_copy(update=known_of)
             if promotion.start_over:

@@ -1,0 +1,71 @@
+"""How long `kedro run` takes on a wide table and on a long one, and what it does meanwhile.
+
+    python benchmarks/shapes.py [rows] [features]
+
+Random numbers, of which a few tell the label, in a temporary copy of the project. It prints the
+wall time, the peak memory and each node that took a second or more. Default: 1,000 rows of 5,000
+features, then 1,000,000 of 8, which take some two and four minutes on two cores.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pima import project_copy
+
+SHAPES = [(1_000, 5_000), (1_000_000, 8)]
+NODE = re.compile(r"^(\S+ \S+) INFO +Running (\S+)$", re.MULTILINE)
+
+
+def declare(project: Path, rows: int, features: int) -> None:
+    """Write the table, and an environment `shape` that reads it."""
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(rows, features))
+    label = numbers[:, 0] + np.sin(2 * numbers[:, 1]) + rng.normal(size=rows) > 0
+    table = pd.DataFrame(numbers.round(4), columns=[f"x{place}" for place in range(features)])
+    table.assign(y=label.astype(int)).to_csv(project / "data/01_raw/shape.csv", index=False)
+    (project / "conf/shape").mkdir()
+    (project / "conf/shape/catalog.yml").write_text(
+        "raw_rows:\n"
+        "  type: tabular_lstm.datasets.RawCSVDataset\n"
+        "  filepath: data/01_raw/shape.csv\n"
+    )
+    (project / "conf/shape/parameters.yml").write_text(
+        "columns: {label: y, positive_class: 1, negative_class: 0}\n"
+    )
+
+
+def measure(rows: int, features: int) -> None:
+    """Run once and print what took how long."""
+    with project_copy() as project:
+        declare(project, rows, features)
+        command = [sys.executable, "-m", "kedro", "run", "--env", "shape"]
+        began = time.perf_counter()
+        with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as run:
+            assert run.stdout is not None
+            log = run.stdout.read()
+            _, status, used = os.wait4(run.pid, 0)
+            run.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - began
+    if run.returncode:
+        sys.exit(f"{' '.join(command)} failed: {log[-2000:]}")
+    print(
+        f"{rows:,} rows of {features:,} features: {seconds:.0f} s, "
+        f"{used.ru_utime + used.ru_stime:.0f} s of processor time, {used.ru_maxrss / 2**20:.1f} GB"
+    )
+    stages = [(datetime.fromisoformat(when), node) for when, node in NODE.findall(log)]
+    for (start, node), (end, _) in zip(stages, [*stages[1:], stages[-1]], strict=True):
+        if (took := (end - start).total_seconds()) >= 1:
+            print(f"  {node}: {took:.0f} s")
+
+
+if __name__ == "__main__":
+    given = tuple(int(argument) for argument in sys.argv[1:])
+    for shape in [given] if given else SHAPES:
+        measure(*shape)
