@@ -14,11 +14,12 @@ class DataError(ValueError):
     """
 
 
-def row_list(rows: Sequence[int | str]) -> str:
+def row_list(rows: Sequence[int | str], count: int | None = None) -> str:
     """Name rows in a sentence: the first ten, and how many more.
 
     Args:
         rows: Row numbers, counted from 1 below the header, or names such as 2026-11-01.csv:3.
+        count: How many rows there are, where `rows` are the first of them. Default: just these.
 
     Examples:
         >>> row_list([7])
@@ -28,9 +29,10 @@ def row_list(rows: Sequence[int | str]) -> str:
         >>> row_list(range(1, 14))
         'rows 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more'
     """
+    count = len(rows) if count is None else count
     shown = ", ".join(str(row) for row in rows[:LISTED])
-    more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
-    return f"{'row' if len(rows) == 1 else 'rows'} {shown}{more}"
+    more = f" and {count - LISTED} more" if count > LISTED else ""
+    return f"{'row' if count == 1 else 'rows'} {shown}{more}"
 
 
 def shown(cell: object) -> str:

@@ -5,7 +5,9 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 ACL = "system.posix_acl_access"  # the users and groups that acl(5) adds to the mode
 
@@ -57,7 +59,7 @@ def replace(path: Path, content: bytes) -> None:
     Raises:
         OSError: No space, no permission; the old file is as it was.
     """
-    _make_folder(path.parent)
+    make_folder(path.parent)
     beside = path.with_name(f".{path.name}.new")
     try:
         # A link that lies there goes, and what it leads to stays as it is.
@@ -72,7 +74,43 @@ def replace(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
-    _settle_folder(path.parent)
+    settle_folder(path.parent)
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that is not there yet, and bring it to disk at the end.
+
+    Whoever may read the folder may read the file.
+
+    Raises:
+        FileExistsError: There is something of that name.
+        OSError: No space, no permission; what was written stays.
+    """
+    with os.fdopen(open_no_link(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+        _share(file.fileno(), path.parent)
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def create(path: Path, content: bytes) -> None:
+    """Write a file whole where nothing of that name exists, or leave all as it is.
+
+    Raises:
+        FileExistsError: There is something of that name.
+        OSError: No space, no permission, or a file system without hard links.
+    """
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        with new_file(beside) as file:
+            file.write(content)
+        # A link, because a rename would take the place of what is there.
+        os.link(beside, path)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+    settle_folder(path.parent)
 
 
 def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
@@ -88,7 +126,7 @@ def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
     Raises:
         OSError: No space, no permission, or a link; what was to stay is as it was.
     """
-    _make_folder(path.parent)
+    make_folder(path.parent)
     new = not path.exists()
     file = open_no_link(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
@@ -102,7 +140,7 @@ def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
             if os.write(file, content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             os.fsync(file)
-            _settle_folder(path.parent)
+            settle_folder(path.parent)
         except OSError:
             os.ftruncate(file, size)
             raise
@@ -124,11 +162,11 @@ def open_no_link(path: Path, flags: int) -> int:
         raise OSError(errno.ELOOP, "expected a file, got a link", str(path)) from error
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make a folder and those above it: whoever may read and enter one may do so below it."""
     if folder.is_dir():
         return
-    _make_folder(folder.parent)
+    make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     with contextlib.suppress(OSError):
         own, above = folder.stat().st_mode, folder.parent.stat().st_mode
@@ -153,7 +191,7 @@ def _share(file: int, like: Path) -> None:
         os.setxattr(file, ACL, os.getxattr(like, ACL))
 
 
-def _settle_folder(folder: Path) -> None:
+def settle_folder(folder: Path) -> None:
     """Bring a folder's entries to disk: a rename is otherwise forgotten in a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

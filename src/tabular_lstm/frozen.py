@@ -1,10 +1,17 @@
-"""Base classes of immutable typed values, which refuse unknown fields."""
+"""Base classes of immutable typed values, which refuse unknown fields, and kinds of numbers."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from tabular_lstm.errors import unknown_name
+
+Number = Annotated[float, Field(strict=True)]
+Fraction = Annotated[Number, Field(ge=0, lt=1)]
+Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Count = Annotated[StrictInt, Field(ge=1)]
+Seed = Annotated[StrictInt, Field(ge=0, lt=2**32)]
 
 
 class Frozen(BaseModel):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
 
-from tabular_lstm.frozen import Parameters
+from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share
 
 
 # YAML reads an unquoted yes or no as a boolean; strict types refuse it for a text or a number.
@@ -21,14 +21,8 @@ def _quoted(value: Any) -> Any:
     return value
 
 
-Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
-Number = Annotated[float, Field(strict=True)]
-Fraction = Annotated[Number, Field(ge=0, lt=1)]
-Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
-Share = Annotated[Number, Field(ge=0, le=1)]
-Count = Annotated[StrictInt, Field(ge=1)]
-Seed = Annotated[StrictInt, Field(ge=0, lt=2**32)]
+Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
 
 
 class Columns(Parameters):
@@ -280,21 +274,26 @@ class Retraining(Parameters):
     force: bool = False
 
 
+class Scoring(Parameters):
+    """What the predictions say of each row beside its probability.
+
+    Attributes:
+        pass_through: Columns that are copied from the rows, beside key and label.
+        reasons: How many features to name that moved the probability. Default: none.
+        force: Whether to score even where nothing is new.
+    """
+
+    pass_through: list[str] = []
+    reasons: Annotated[StrictInt, Field(ge=0)] = 0
+    force: bool = False
+
+
 class Rollback(Parameters):
     """Run id of the champion in the promotion log to restore. Default: the one before."""
 
     run_id: str | None = None
 
 
-BLOCKS: dict[str, type[Parameters]] = {
-    "columns": Columns,
-    "validation": Validation,
-    "split": Split,
-    "reshaping": Reshaping,
-    "network": Network,
-    "training": Training,
-    "evaluation": Evaluation,
-    "promotion": Promotion,
-    "retraining": Retraining,
-    "rollback": Rollback,
-}
+OF_RUNS = (Retraining, Rollback, Scoring)
+OF_MODELS = (Columns, Validation, Split, Reshaping, Network, Training, Evaluation, Promotion)
+BLOCKS: dict[str, type[Parameters]] = {b.__name__.lower(): b for b in (*OF_MODELS, *OF_RUNS)}

@@ -60,10 +60,16 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
             Path(filepath), Path(candidates["filepath"]), Path(log["filepath"]), run_command
         )
         self.metadata = metadata
+        self._pinned: Artifact | None = None
 
     def load(self) -> Artifact:
-        """Read the champion, see `Store.champion`."""
-        return self.store.champion()
+        """Read the champion, see `Store.champion`, unless it is pinned."""
+        return self._pinned or self.store.champion()
+
+    def pin(self) -> Artifact:
+        """Read the champion for the whole run: a promotion meanwhile changes nothing in it."""
+        self._pinned = self.store.champion()
+        return self._pinned
 
     def save(self, data: Artifact) -> None:
         """Replace the file at once."""

@@ -3,18 +3,17 @@
 import difflib
 import re
 
-import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import Problems, read_category, read_label, read_numbers
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
+from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.schema import POINT, Marks
 
 # What conf may say of a feature, see `Columns`.
 DESCRIBED = ("bounds", "missing", "categorical")
-SHOWN = 5
 # What pandas calls a column without a name, once and again.
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
@@ -57,35 +56,12 @@ def read_rows(
     read[columns.label] = read_label(raw_rows[columns.label], columns, marks)
 
     problems = {name: of_column for name, (_, of_column) in read.items()}
-    reasons: dict[int, list[str]] = {}
-    for name, of_column in problems.items():
-        for place, problem in of_column.items():
-            reasons.setdefault(place, []).append(f"{name}: {problem}")
-    bad = sorted(reasons)
-    quarantined = raw_rows.iloc[bad].reset_index(allow_duplicates=True)
-    joined = pd.Series(["; ".join(reasons[place]) for place in bad], dtype=object)
-    quarantined.insert(1, "reason", joined, allow_duplicates=True)
-    is_valid = np.ones(len(raw_rows), bool)
-    is_valid[bad] = False
+    quarantined, is_valid = set_aside(raw_rows, problems)
+    kinds = Kinds()
+    kinds.add(problems, raw_rows.index)
     values = pd.DataFrame({name: values for name, (values, _) in read.items()})[is_valid]
     valid_rows = values.astype({columns.label: "int64"})
-    return valid_rows, quarantined, _listed(problems, raw_rows.index)
-
-
-def _listed(problems: dict[str, Problems], rows: pd.Index) -> str:
-    """List the reasons, a line for each column and kind with its first example, commonest first."""
-    found: dict[str, tuple[str, list[int]]] = {}
-    for name, of_column in problems.items():
-        for place, problem in of_column.items():
-            kind = f"{name}: {problem.rpartition(' is ')[2]}"
-            found.setdefault(kind, (f"{name}: {problem}", []))[1].append(place)
-    by_count = sorted(found.values(), key=lambda item: (-len(item[1]), item[1][0]))
-    listed = ""
-    for example, places in by_count[:SHOWN]:
-        alike = ", and the like" if len(places) > 1 else ""
-        listed += f"\n  {row_list(rows[places].tolist())}: {example}{alike}"
-    hidden = len(by_count) - SHOWN
-    return listed + (f"\n  and {hidden} more reasons" if hidden > 0 else "")
+    return valid_rows, quarantined, kinds.listed()
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:

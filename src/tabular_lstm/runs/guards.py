@@ -18,10 +18,15 @@ SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
 # What no pipeline makes: read from outside, found by looking, or given by the hooks.
 PAST = {"artifacts", "past_promotions", "past_decisions", "past_fingerprints"}
 GIVEN = {"raw_rows", *PAST, "run_id", "provenance"}
+GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
+
+
+# Paths that the command line may name, which the catalog reads.
+OF_THE_CATALOG = {"rows_to_score"}
 
 
 class NothingNewError(Exception):
-    """A retraining would repeat what was judged already. A normal end: exit code 0."""
+    """A run would repeat what another has done already. A normal end: exit code 0."""
 
 
 def decides(pipeline: Pipeline) -> bool:
@@ -38,10 +43,14 @@ def _read(pipeline: Pipeline) -> set[str]:
     return {name for name in pipeline.inputs() if not name.startswith("params:")}
 
 
-def check_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+def check_parameters(parameters: dict[str, Any], runtime: dict[str, Any]) -> dict[str, Any]:
     """Stop at a parameter that no node would read or no run could use, whatever is to run.
 
     Kedro checks only the blocks that the chosen pipelines read, and passes over others in silence.
+
+    Args:
+        parameters: All of them.
+        runtime: Those of the command line, where the catalog reads some too.
 
     Returns:
         All blocks by name, typed, with their defaults; `columns` alone has none.
@@ -52,6 +61,9 @@ def check_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     faults = []
     blocks = {name: block() for name, block in BLOCKS.items() if name != "columns"}
     for name, values in parameters.items():
+        if name in OF_THE_CATALOG:
+            faults += _faults_of_a_path(name, values, name in runtime)
+            continue
         if name not in BLOCKS:
             faults.append(f"Parameter {unknown_name(name, list(BLOCKS))}")
             continue
@@ -64,6 +76,17 @@ def check_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     return blocks
 
 
+def _faults_of_a_path(name: str, value: Any, on_the_command_line: bool) -> list[str]:
+    if not on_the_command_line:
+        return [
+            f"Parameter '{name}' counts on the command line alone; in conf, give the entry {name} "
+            "of catalog.yml its filepath"
+        ]
+    if not isinstance(value, str) or not value:
+        return [f"Parameter '{name}': expected a path, got {value!r}"]
+    return []
+
+
 def start_from_the_newest(pipeline: Pipeline, catalog: Any, now: str) -> None:
     """Let a run that continues from files load the newest of each that is not dated after now.
 
@@ -73,7 +96,7 @@ def start_from_the_newest(pipeline: Pipeline, catalog: Any, now: str) -> None:
         DataError: All versions are dated after now.
     """
     passed_over: dict[tuple[str, str | None], list[str]] = {}
-    for name in sorted(_read(pipeline) - GIVEN):
+    for name in sorted(_read(pipeline) - GIVEN - GIVEN_TO_SCORING):
         dataset = catalog.get(name)
         versions = unpinned_versions(dataset)
         past = [version for version in versions if is_run_id(version) and version <= now]
@@ -103,7 +126,7 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str) -> Non
         DataError: Names what is missing, or the runs that the rows come from, and `whole`, the
             command that runs all.
     """
-    needed = _read(pipeline) - GIVEN
+    needed = _read(pipeline) - GIVEN - GIVEN_TO_SCORING
     # One entry may have two transcoded names, as in `candidate@file`.
     absent = {name.partition("@")[0] for name in needed if not catalog.get(name).exists()}
     if absent:

@@ -15,7 +15,7 @@ from kedro.pipeline.node import Node
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.datasets.kedro_private import use_own_version
 from tabular_lstm.errors import DataError
-from tabular_lstm.runs import guards
+from tabular_lstm.runs import guards, scoring
 from tabular_lstm.runs.environments import output_folder, run_command
 from tabular_lstm.runs.lock import Lock
 from tabular_lstm.runs.provenance import provenance
@@ -43,7 +43,8 @@ class RunHooks:
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters."""
         self._context = context
-        self._parameters = guards.check_parameters(context.config_loader["parameters"])
+        loader = context.config_loader
+        self._parameters = guards.check_parameters(loader["parameters"], loader.runtime_params)
 
     @hook_impl
     def after_catalog_created(
@@ -65,6 +66,8 @@ class RunHooks:
         try:
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
+            if scoring.scores(pipeline):
+                self._prepare_to_score(run_params, pipeline, catalog)
             # Not before: the network's dataset imports TensorFlow, which takes seconds.
             for name in _produced(pipeline):
                 use_own_version(catalog.get(name), run_id)
@@ -109,6 +112,27 @@ class RunHooks:
         except OSError as error:
             raise DataError(f"{error.filename or f'{folder}/'}: {error.strerror}") from error
 
+    def _prepare_to_score(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
+    ) -> None:
+        """Clear what a killed scoring left, pin the champion, and see whether anything is new.
+
+        Raises:
+            DataError: It is no whole scoring; or there is no champion, or no rows.
+            NothingNewError: The scoring would repeat another one.
+        """
+        command = run_command(run_params["env"])
+        scoring.refuse_parts(pipeline, run_params["only_missing_outputs"], command)
+        with warned_of(self._registry):
+            scoring.clear_unfinished(catalog, self._registry)
+        champion = catalog.get("champion").pin()
+        entry = self._context.config_loader["catalog"]["rows_to_score"]
+        conditions = scoring.conditions(self._parameters, entry)
+        catalog.save("scoring_conditions", conditions)
+        if not self._parameters["scoring"].force:
+            inputs = catalog.load("rows_to_score").hashes()
+            scoring.refuse_scored_before(pipeline, catalog, inputs, champion, conditions)
+
     def _settle(self, catalog: Any, pipeline: Pipeline) -> None:
         """Finish what an earlier run was stopped in, and check the champion.
 
@@ -144,6 +168,12 @@ class RunHooks:
                 if guards.retrains(pipeline):
                     self._prune(pipeline, catalog)
                 logger.info(closing_line(decided))
+            if scoring.scores(pipeline):
+                logger.info(
+                    "%s Predictions: %s",
+                    catalog.load("scoring_summary").sentence(),
+                    catalog.get("predictions").folder / self._run_id,
+                )
         finally:
             self._release()
 

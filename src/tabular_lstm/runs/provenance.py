@@ -18,14 +18,14 @@ from tabular_lstm.serving.decision import Provenance
 PACKAGES = ("kedro", "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn")
 # Of these, none changes what is trained or how it is judged.
 LEFT_OUT = {("promotion", "start_over"), ("promotion", "keep_candidates")}
-BLOCKS_LEFT_OUT = {"retraining", "rollback"}
+BLOCKS_LEFT_OUT = {"retraining", "rollback", "scoring"}
 
 
 def provenance(
     project: Path, env: str | None, blocks: Mapping[str, Parameters], raw_rows: dict[str, Any]
 ) -> Provenance:
     """Describe what a run is made of, from its parameters and the catalog's entry `raw_rows`."""
-    packages = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    packages = _packages()
     parameters = {name: block.model_dump() for name, block in blocks.items()}
     return Provenance(
         time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -34,15 +34,19 @@ def provenance(
         run_command=run_command(env),
         packages=packages,
         git_commit=_git_commit(project),
-        code_sha256=_code_sha256(packages),
+        code_sha256=code_sha256(),
         parameters=parameters,
         parameters_sha256=fingerprint(parameters, raw_rows),
     )
 
 
-def _code_sha256(packages: dict[str, str]) -> str:
+def _packages() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def code_sha256() -> str:
     """Hash this package's files and the packages' versions."""
-    digest = hashlib.sha256(json.dumps(packages).encode())
+    digest = hashlib.sha256(json.dumps(_packages()).encode())
     package = Path(tabular_lstm.__file__).parent
     for path in sorted(package.rglob("*.py")):
         digest.update(f"\n{path.relative_to(package).as_posix()}\n".encode() + path.read_bytes())

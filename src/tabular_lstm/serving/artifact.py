@@ -17,10 +17,15 @@ from tabular_lstm.rows.sequences import to_sequences
 
 @dataclass(frozen=True)
 class Artifact:
-    """The bytes of a `.keras` file, and where they were read: what was hashed is what is loaded."""
+    """The bytes of a `.keras` file, and where they were read: what was hashed is what is loaded.
+
+    Attributes:
+        run_id: The run that trained it, where the promotion log says so.
+    """
 
     content: bytes
     file: str
+    run_id: str | None = None
 
     @classmethod
     def read(cls, path: Path) -> "Artifact":

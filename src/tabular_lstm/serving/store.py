@@ -4,6 +4,7 @@ The promotion log is what counts; `champion.keras` follows from it, as a copy of
 the log names.
 """
 
+import dataclasses
 import logging
 import os
 import shlex
@@ -61,7 +62,7 @@ class Store:
             log, content = self._changes(), self._content()
             if log:
                 if content is not None and sha256(content) == log[-1].sha256:
-                    return Artifact(content, str(self.champion_file))
+                    return Artifact(content, str(self.champion_file), log[-1].serves_now)
                 before = log[-2].sha256 if len(log) > 1 else None
                 stopped = content is None or sha256(content) == before
                 if stopped and (kept := self._kept(log[-1])):
@@ -169,7 +170,8 @@ class Store:
             kept = Artifact.read(self._copy(entry))
         except (FileNotFoundError, DataError):
             return None
-        return kept if kept.sha256 == entry.sha256 else None
+        named = dataclasses.replace(kept, run_id=entry.serves_now)
+        return named if named.sha256 == entry.sha256 else None
 
     def _hidden(self, entry: LogEntry) -> bool:
         """Tell whether an entry's artifact is among the candidates, but not for this user."""

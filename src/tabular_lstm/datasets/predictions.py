@@ -1,0 +1,147 @@
+"""The predictions in the catalog: a folder of Parquet files for each run, read by its manifest."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from kedro.io import AbstractDataset
+from pyarrow import parquet
+
+from tabular_lstm.datasets.kedro_private import TablePreview
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import make_folder, new_file, read_regular, settle_folder, sha256
+from tabular_lstm.serving.manifest import (
+    MANIFEST,
+    FileOfRows,
+    Manifest,
+    finished_runs,
+    publish,
+    read_manifest,
+)
+from tabular_lstm.serving.predictions import Predictions
+
+ROWS_OF_A_PART = 2**20
+PREVIEWED = 5
+
+
+class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
+    """The rows that finished runs scored, below one folder.
+
+    `run_id` names the run whose rows are loaded; by default it is the newest that has finished.
+    `run_command` is for messages.
+    """
+
+    def __init__(
+        self,
+        filepath: str,
+        run_id: str | None = None,
+        run_command: str = "kedro run",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self.folder = Path(filepath)
+        self._run_id = run_id
+        self._run_command = run_command
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """Read a finished run's rows.
+
+        Raises:
+            DataError: No run has finished, or a part is not as the manifest has it.
+        """
+        manifest, folder = self._manifest()
+        parts = [self._part(folder / part.file, part, manifest) for part in manifest.parts]
+        # Dictionaries are those of a part; a column has one.
+        frame: pd.DataFrame = pa.concat_tables(parts).unify_dictionaries().to_pandas()
+        return frame
+
+    def save(self, data: Predictions) -> None:
+        """Score the rows and write them, and the manifest once that is done.
+
+        Raises:
+            DataError: See `Predictions.batches`; or a file cannot be written. Nothing is left.
+        """
+        folder = self.folder / data.run_id
+        try:
+            make_folder(self.folder)
+            folder.mkdir()  # of this run alone
+        except OSError as error:
+            raise DataError(f"{error.filename or folder}: {error.strerror}.") from error
+        try:
+            publish(folder, data.manifest(_write(folder, data.batches())))
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise DataError(f"{error.filename or folder}: {error.strerror or error}.") from error
+            raise
+        self._run_id = data.run_id
+
+    def preview(self) -> TablePreview:
+        """Give the first rows of the newest finished run."""
+        manifest, folder = self._manifest()
+        file = parquet.ParquetFile(folder / manifest.parts[0].file)
+        rows = next(file.iter_batches(PREVIEWED), pa.table(file.schema_arrow.empty_table()))
+        return TablePreview(json.loads(rows.to_pandas().to_json(orient="split", date_format="iso")))
+
+    def _manifest(self) -> tuple[Manifest, Path]:
+        run = self._run_id or next(reversed(finished_runs(self.folder)), None)
+        scoring = f"{self._run_command} --pipelines scoring"
+        if run is None:
+            raise DataError(f"{self.folder}: no scoring has finished yet. {scoring} scores rows.")
+        try:
+            return read_manifest(self.folder / run), self.folder / run
+        except FileNotFoundError as error:
+            known = ", ".join(finished_runs(self.folder)) or "none"
+            raise DataError(
+                f"{self.folder / run}: it has no {MANIFEST}, so that it was never finished, or is "
+                f"gone. Finished runs: {known}. {scoring} scores rows."
+            ) from error
+
+    def _part(self, path: Path, expected: FileOfRows, manifest: Manifest) -> pa.Table:
+        """Read a part whose bytes are those that the manifest names."""
+        try:
+            content = read_regular(path)
+            fault = "" if sha256(content) == expected.sha256 else f"SHA-256 {sha256(content)}"
+        except OSError as error:
+            fault = str(error.strerror)
+        if fault:
+            raise DataError(
+                f"{path}: expected SHA-256 {expected.sha256}, as {MANIFEST} of run "
+                f"{manifest.run_id} has it, got {fault}. These predictions are not whole any more, "
+                "and none of them was loaded. Put the file back, or score the rows again: "
+                f"{self._run_command} --pipelines scoring --params scoring.force=true."
+            )
+        return parquet.read_table(pa.BufferReader(content))
+
+    def _exists(self) -> bool:
+        return bool(finished_runs(self.folder))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self.folder, "run_id": self._run_id}
+
+
+def _write(folder: Path, batches: Iterator[pa.RecordBatch]) -> list[FileOfRows]:
+    """Write the batches to files of about a million rows, a row group a batch."""
+    parts: list[FileOfRows] = []
+    batch = next(batches, None)
+    while batch is not None:
+        path, rows = folder / f"part-{len(parts):05}.parquet", 0
+        with new_file(path) as file:
+            options = {"use_dictionary": _dictionaries(batch.schema)}
+            with parquet.ParquetWriter(file, batch.schema, **options) as writer:
+                while batch is not None and rows < ROWS_OF_A_PART:
+                    writer.write_batch(batch)
+                    rows += batch.num_rows
+                    batch = next(batches, None)
+        parts.append(FileOfRows(file=path.name, rows=rows, sha256=sha256(path.read_bytes())))
+    settle_folder(folder)
+    return parts
+
+
+def _dictionaries(schema: pa.Schema) -> list[str]:
+    """Name the columns of which each value is written once."""
+    return [field.name for field in schema if pa.types.is_dictionary(field.type)]

@@ -1,0 +1,51 @@
+"""Wiring: rows to score, champion → checked rows → predictions → summary → figures."""
+
+from kedro.pipeline import Node, Pipeline
+
+from tabular_lstm.pipelines.scoring import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Wire the nodes from `rows_to_score` and `champion` to `predictions` and the figures."""
+    return Pipeline(
+        [
+            Node(
+                nodes.validate_rows_to_score,
+                inputs=[
+                    "rows_to_score",
+                    "champion",
+                    "params:columns",
+                    "params:validation",
+                    "params:scoring",
+                ],
+                outputs=["checked_rows", "quarantined_rows_to_score"],
+                name="validate_rows_to_score",
+            ),
+            Node(
+                nodes.score_rows,
+                inputs=[
+                    "checked_rows",
+                    "champion",
+                    "params:scoring",
+                    "scoring_conditions",
+                    "run_id",
+                ],
+                outputs=["predictions", "tally"],
+                name="score_rows",
+            ),
+            Node(
+                nodes.summarize_scoring,
+                inputs=["tally", "checked_rows", "champion", "run_id"],
+                outputs="scoring_summary",
+                name="summarize_scoring",
+            ),
+            Node(
+                nodes.draw_scores,
+                inputs="scoring_summary",
+                outputs=["scored_probabilities", "quarantine_reasons"],
+                name="draw_scores",
+            ),
+        ],
+        namespace="scoring",
+        prefix_datasets_with_namespace=False,
+    )

@@ -1,0 +1,128 @@
+"""Rows to score, checked: block by block those that can be scored, the others to quarantine."""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.rows.blocks import Block
+from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.quarantine import Quarantine, set_aside
+from tabular_lstm.rows.rows_to_score import RowsToScore
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.sequences import lay_out
+
+MEND = (
+    "\nRows are counted from 1 below the header; this run's quarantined_rows_to_score.csv holds "
+    "them all. Mend them. Bounds, codes for no value and marks of numbers are those that the "
+    "champion was trained with; if these files write numbers otherwise, say so in load_args of "
+    "rows_to_score in the catalog: {decimal: ',', thousands: '.'}."
+)
+
+
+@dataclass(frozen=True)
+class CheckedBlock:
+    """The rows of a block that can be scored, and how many there were.
+
+    Attributes:
+        file: Their file inside the folder; None where one file was given.
+        count: Rows of the block, the quarantined ones too.
+        rows: int64 (rows,), the numbers of those that can be scored.
+        sequences: float32 (rows, steps, features_per_step).
+        copied: Their key as text, and the columns that are passed through.
+    """
+
+    file: str | None
+    count: int
+    rows: np.ndarray
+    sequences: np.ndarray
+    copied: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class CheckedRows:
+    """A stream of checked rows.
+
+    Attributes:
+        source: The rows as they are read.
+        schema: What they are checked by, the champion's.
+        key: The column that identifies a row, if there is one.
+        copied: The columns that are copied, the key first.
+        max_quarantined_fraction: Share of quarantined rows above which the stream ends in an error.
+        quarantine: What the bad rows pass through.
+    """
+
+    source: RowsToScore
+    schema: Schema
+    key: str | None
+    copied: tuple[str, ...]
+    max_quarantined_fraction: float
+    quarantine: Quarantine = field(default_factory=Quarantine)
+
+    def blocks(self) -> Iterator[CheckedBlock]:
+        """Read and check the rows, once.
+
+        Raises:
+            DataError: See `RowsToScore.blocks`; or, at the end, too many rows were quarantined.
+        """
+        count, whole = 0, False
+        try:
+            for block in self.source.blocks():
+                count += len(block.cells)
+                yield self._check(block)
+            whole = True
+            self._refuse_too_many(count)
+        finally:
+            self.quarantine.close(whole)
+
+    def _check(self, block: Block) -> CheckedBlock:
+        cells = block.cells
+        sequences, problems = lay_out(cells, self.schema, self.source.marks)
+        copied = cells[list(self.copied)]
+        if self.key is not None:
+            keys, of_key = read_key(cells[self.key], self.source.marks or self.schema.marks)
+            copied = copied.assign(**{self.key: keys})
+            problems = {self.key: of_key, **problems}
+        rows = pd.RangeIndex(block.first, block.first + len(cells), name="row")
+        aside, is_left = set_aside(cells.set_axis(rows), problems)
+        if block.file is not None:
+            aside.insert(0, "file", block.file, allow_duplicates=True)
+        self.quarantine.kinds.add(problems, rows, block.file)
+        self.quarantine.add(aside)
+        numbers = rows.to_numpy(np.int64)
+        if len(aside):
+            numbers, sequences, copied = numbers[is_left], sequences[is_left], copied[is_left]
+        return CheckedBlock(block.file, len(cells), numbers, sequences, copied)
+
+    def _refuse_too_many(self, count: int) -> None:
+        bad, limit = self.quarantine.rows, self.max_quarantined_fraction
+        if bad > limit * count:
+            raise DataError(
+                f"{self.source.path}: {bad} of {count} rows were quarantined, more than "
+                f"max_quarantined_fraction = {limit} allows; there are no predictions:"
+                f"{self.quarantine.kinds.listed()}{MEND}"
+            )
+
+
+def refuse_missing_columns(source: RowsToScore, needed: dict[str, str]) -> None:
+    """Stop where the rows lack a column.
+
+    Args:
+        source: The rows; of their first file the header is read.
+        needed: For each column that is needed, who needs it.
+
+    Raises:
+        DataError: Names the first such column, and a similar one if there is any.
+    """
+    for name, who in needed.items():
+        if name not in source.columns:
+            known = {column.casefold(): column for column in source.columns}
+            close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
+            hint = f"Did you mean '{known[close[0]]}'? " if close else ""
+            raise DataError(
+                f"{source.path}: column '{name}' is not in the file. {hint}It has: "
+                f"{', '.join(source.columns)}. {who}."
+            )

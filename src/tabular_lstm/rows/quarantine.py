@@ -1,0 +1,123 @@
+"""The quarantine: rows that cannot be used, with the reasons in words and counted by kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import LISTED, row_list
+from tabular_lstm.rows.cells import Problems
+
+SHOWN = 5
+
+
+def set_aside(
+    rows: pd.DataFrame, problems: Mapping[str, Problems]
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Take out the rows where a cell has a problem.
+
+    Args:
+        rows: Rows as they were read, with the index `row`.
+        problems: By column, what is wrong with which cells.
+
+    Returns:
+        The rows set aside: `row`, `reason`, and the cells as they were.
+        Which rows are left, bool (rows,).
+    """
+    reasons: dict[int, list[str]] = {}
+    for name, of_column in problems.items():
+        for place, problem in of_column.items():
+            reasons.setdefault(place, []).append(f"{name}: {problem}")
+    bad = sorted(reasons)
+    aside = rows.iloc[bad].reset_index(allow_duplicates=True)
+    joined = pd.Series(["; ".join(reasons[place]) for place in bad], dtype=object)
+    aside.insert(1, "reason", joined, allow_duplicates=True)
+    is_left = np.ones(len(rows), bool)
+    is_left[bad] = False
+    return aside, is_left
+
+
+@dataclass
+class _Kind:
+    example: str
+    count: int = 0
+    rows: list[int | str] = field(default_factory=list)  # the first of them
+
+
+class Kinds:
+    """What is wrong with rows, by column and kind of problem, counted as blocks of rows come."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, _Kind] = {}
+
+    def add(
+        self, problems: Mapping[str, Problems], rows: pd.Index, file: str | None = None
+    ) -> None:
+        """Count the problems of some rows.
+
+        Args:
+            problems: By column, what is wrong with which cells.
+            rows: The rows' numbers or names.
+            file: The file that the numbers are of, if there are several. Default: none is named.
+        """
+        for name, of_column in problems.items():
+            for place, problem in of_column.items():
+                kind = f"{name}: {problem.rpartition(' is ')[2]}"
+                found = self._found.setdefault(kind, _Kind(f"{name}: {problem}"))
+                found.count += 1
+                if len(found.rows) < LISTED:
+                    row = rows[place]
+                    found.rows.append(row if file is None else f"{file}:{row}")
+
+    def counts(self) -> dict[str, int]:
+        """Give how many cells have each kind of problem, the commonest first."""
+        return {kind: found.count for kind, found in self._by_count()}
+
+    def listed(self) -> str:
+        """List the kinds, a line for each with its first example, commonest first."""
+        by_count = self._by_count()
+        listed = ""
+        for _, found in by_count[:SHOWN]:
+            alike = ", and the like" if found.count > 1 else ""
+            listed += f"\n  {row_list(found.rows, found.count)}: {found.example}{alike}"
+        hidden = len(by_count) - SHOWN
+        return listed + (f"\n  and {hidden} more reasons" if hidden > 0 else "")
+
+    def _by_count(self) -> list[tuple[str, _Kind]]:
+        found = self._found.items()
+        return sorted(found, key=lambda item: (-item[1].count, item[1].example))
+
+
+class Keeper(Protocol):
+    """Who writes down the rows that a stream sets aside."""
+
+    def keep(self, rows: pd.DataFrame) -> None:
+        """Take the rows of a block: `row` after `file` if there are several, `reason`, cells."""
+
+    def close(self, whole: bool) -> None:
+        """Take that no more rows come; `whole` tells whether these are all there are to know."""
+
+
+class Quarantine:
+    """A tap on a stream of rows: a keeper that subscribes gets the bad ones as they pass."""
+
+    def __init__(self) -> None:
+        self.kinds, self.rows = Kinds(), 0
+        self._keepers: list[Keeper] = []
+
+    def subscribe(self, keeper: Keeper) -> None:
+        """Give this keeper all rows that come from now on."""
+        self._keepers.append(keeper)
+
+    def add(self, aside: pd.DataFrame) -> None:
+        """Pass on the rows that were set aside of a block, or none of its columns."""
+        self.rows += len(aside)
+        for keeper in self._keepers:
+            keeper.keep(aside)
+
+    def close(self, whole: bool) -> None:
+        """Say that the stream has ended."""
+        for keeper in self._keepers:
+            keeper.close(whole)

@@ -1,0 +1,143 @@
+"""What is done before a scoring: what is left unfinished goes, and what was scored is not again."""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.project import pipelines
+from kedro.pipeline import Pipeline
+
+from tabular_lstm.datasets.kedro_private import folder_of_versions
+from tabular_lstm.errors import DataError
+from tabular_lstm.frozen import Parameters
+from tabular_lstm.runs.guards import NothingNewError
+from tabular_lstm.runs.provenance import code_sha256
+from tabular_lstm.runs.registry import Registry
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.manifest import (
+    MANIFEST,
+    Conditions,
+    Manifest,
+    finished_runs,
+    read_manifest,
+    unfinished_runs,
+)
+
+logger = logging.getLogger(__name__)
+
+# The parameters that predictions follow from, but for `scoring.force`.
+BLOCKS = ("columns", "validation", "scoring")
+LEFT_OUT = {"scoring": {"force"}}
+
+
+def scores(pipeline: Pipeline) -> bool:
+    """Tell whether a run scores rows with the champion."""
+    return "predictions" in pipeline.all_outputs()
+
+
+def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:
+    """Stop where a scoring is run in part, or together with what it reads.
+
+    Raises:
+        DataError: Names the whole.
+    """
+    if only_missing_outputs or {*pipeline.nodes} != {*pipelines["scoring"].nodes}:
+        raise DataError(
+            "A scoring is run whole and by itself, so that its predictions have one champion and "
+            f"one manifest: {run_command} --pipelines scoring."
+        )
+
+
+def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Conditions:
+    """Say what predictions rest on, from the parameters and the catalog's entry `rows_to_score`.
+
+    Where the rows are and what Kedro-Viz shows of them is left out: their bytes count.
+    """
+    blocks: dict[str, Any] = {
+        name: parameters[name].model_dump(mode="json", exclude=LEFT_OUT.get(name))
+        for name in BLOCKS
+    }
+    read = {name: value for name, value in entry.items() if name not in {"metadata", "filepath"}}
+    return Conditions(parameters={**blocks, "rows_to_score": read}, code_sha256=code_sha256())
+
+
+def refuse_scored_before(
+    pipeline: Pipeline,
+    catalog: Any,
+    inputs: dict[str, str],
+    champion: Artifact,
+    conditions: Conditions,
+) -> None:
+    """Stop where the same rows were scored by the same champion in the same way.
+
+    A run of which an output is gone does not count: its rows are scored again.
+
+    Args:
+        pipeline: A whole scoring.
+        catalog: Says where the outputs are.
+        inputs: SHA-256 of each file of rows.
+        champion: Who would score them.
+        conditions: What else the predictions would rest on.
+
+    Raises:
+        NothingNewError: Names the run.
+    """
+    predictions: Path = catalog.get("predictions").folder
+    for run in reversed(finished_runs(predictions)):
+        manifest = _readable(predictions / run)
+        if (
+            manifest
+            and manifest.same_as(inputs, champion.sha256, conditions)
+            and all(path.is_file() for path in _outputs(pipeline, catalog, manifest))
+        ):
+            raise NothingNewError(
+                f"rows, champion, parameters and code are those of run {run}, whose predictions "
+                f"are in {predictions / run}. To score all the same: --params scoring.force=true"
+            )
+
+
+def _readable(folder: Path) -> Manifest | None:
+    try:
+        return read_manifest(folder)
+    except (DataError, FileNotFoundError):  # whoever reads it is told
+        return None
+
+
+def _outputs(pipeline: Pipeline, catalog: Any, manifest: Manifest) -> Iterator[Path]:
+    """Give the files that a finished run left."""
+    run = manifest.run_id
+    yield from (catalog.get("predictions").folder / run / part.file for part in manifest.parts)
+    for name in sorted(pipeline.all_outputs()):
+        if folder := folder_of_versions(catalog.get(name)):
+            yield folder / run / folder.name
+
+
+def clear_unfinished(catalog: Any, registry: Registry) -> None:
+    """Delete what scorings that have ended left unfinished: they were killed.
+
+    Raises:
+        OSError: The registry cannot be read; nothing is deleted.
+    """
+    registered = {*registry.runs()}
+    predictions: Path = catalog.get("predictions").folder
+    for run in unfinished_runs(predictions):
+        if run in registered:
+            _clear(run, predictions / run, registry)
+    quarantined = folder_of_versions(catalog.get("quarantined_rows_to_score"))
+    for beside in quarantined.glob(f"*/.{quarantined.name}.new") if quarantined else []:
+        if beside.parent.name in registered:
+            _clear(beside.parent.name, beside.parent, registry)
+
+
+def _clear(run: str, folder: Path, registry: Registry) -> None:
+    """Delete a run's folder unless it is at work; one that cannot be deleted is warned of."""
+    try:
+        with registry.finished(run) as finished:
+            # It may have finished since it was looked for.
+            if finished and not (folder / MANIFEST).exists():
+                shutil.rmtree(folder)
+                logger.info("Deleted %s, which run %s left unfinished", folder, run)
+    except OSError as error:
+        logger.warning("%s could not be deleted: %s", folder, error.strerror)

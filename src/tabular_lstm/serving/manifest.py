@@ -1,0 +1,137 @@
+"""The manifest of a scoring: what was scored, by whom, and which files hold it. Written last."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import create, read_regular
+from tabular_lstm.frozen import Frozen, first_fault
+from tabular_lstm.serving.decision import RunId, is_run_id
+
+MANIFEST = "manifest.json"
+
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class FileOfRows(Frozen):
+    """A file by its name, and what it holds.
+
+    Attributes:
+        file: Its name, without folders.
+        sha256: Of its bytes.
+    """
+
+    file: str
+    rows: NotNegative
+    sha256: str
+
+
+class ScoredBy(Frozen):
+    """The champion that scored: the run that trained it, and the hash of its artifact."""
+
+    run_id: RunId
+    sha256: str
+
+
+class Conditions(Frozen):
+    """What predictions rest on beside the rows and the champion.
+
+    Attributes:
+        parameters: The blocks that a scoring reads, and how the rows are read.
+        code_sha256: Of this package's files and the packages' versions.
+    """
+
+    parameters: dict[str, Any]
+    code_sha256: str
+
+
+class Manifest(Conditions):
+    """A finished scoring; rows = scored rows + quarantined rows.
+
+    Attributes:
+        scored_at: When the run began, UTC.
+        inputs: The files that were read.
+        parts: The files of predictions, in the order of their rows.
+    """
+
+    run_id: RunId
+    scored_at: str
+    champion: ScoredBy
+    rows: NotNegative
+    scored_rows: NotNegative
+    quarantined_rows: NotNegative
+    inputs: tuple[FileOfRows, ...]
+    parts: tuple[FileOfRows, ...]
+
+    @model_validator(mode="after")
+    def _no_row_is_lost_or_doubled(self) -> Self:
+        sums = {
+            "scored_rows + quarantined_rows": self.scored_rows + self.quarantined_rows,
+            "the rows of inputs": sum(file.rows for file in self.inputs),
+        }
+        for what, rows in sums.items():
+            if rows != self.rows:
+                raise ValueError(f"{what} are {rows}, and rows are {self.rows}")
+        if (written := sum(file.rows for file in self.parts)) != self.scored_rows:
+            raise ValueError(
+                f"the rows of parts are {written}, and scored_rows are {self.scored_rows}"
+            )
+        return self
+
+    def same_as(
+        self, inputs: dict[str, str], champion_sha256: str, conditions: Conditions
+    ) -> bool:
+        """Tell whether a scoring of these inputs, SHA-256 by file, would repeat this one."""
+        return (
+            {file.file: file.sha256 for file in self.inputs} == inputs
+            and self.champion.sha256 == champion_sha256
+            and self.code_sha256 == conditions.code_sha256
+            # As JSON has them, which knows no tuples.
+            and self.model_dump(mode="json")["parameters"]
+            == conditions.model_dump(mode="json")["parameters"]
+        )
+
+
+def finished_runs(folder: Path) -> list[str]:
+    """Name the runs that finished, by the manifests below a folder, the newest last."""
+    return sorted(
+        path.parent.name
+        for path in folder.glob(f"*/{MANIFEST}")
+        if is_run_id(path.parent.name) and path.is_file()
+    )
+
+
+def unfinished_runs(folder: Path) -> list[str]:
+    """Name the runs that left a folder without a manifest."""
+    begun = [path.name for path in folder.glob("*/") if is_run_id(path.name)]
+    return sorted({*begun} - {*finished_runs(folder)})
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest in a run's folder.
+
+    Raises:
+        FileNotFoundError: There is none: the run has not finished.
+        DataError: It cannot be read, or holds something else.
+    """
+    path = folder / MANIFEST
+    try:
+        return Manifest.model_validate_json(read_regular(path))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        fault = str(error.strerror)
+    except ValidationError as error:
+        fault = first_fault(error)
+    raise DataError(f"{path}: expected the manifest of a scoring; {fault}.")
+
+
+def publish(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest where there is none: from then on the run's rows are read.
+
+    Raises:
+        OSError: There is one, or no space, no permission.
+    """
+    create(folder / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")

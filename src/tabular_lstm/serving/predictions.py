@@ -1,0 +1,190 @@
+"""Predictions: a stream of scored rows, each with the model that scored it."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.rows.checking import CheckedBlock, CheckedRows
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest, ScoredBy
+from tabular_lstm.serving.tally import Tally
+
+# The columns that a prediction has; no column that is copied may have such a name.
+ROW = ("file", "row")
+DECIDED = ("probability", "decision")
+SOURCE = ("champion", "champion_sha256", "run_id", "scored_at")
+REASON, EFFECT = "reason_", "effect_"
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A scoring that is done while its batches are taken.
+
+    Attributes:
+        checked: The rows.
+        champion: Who scores them.
+        run_id: Of this run.
+        scored_at: When it began, UTC.
+        reasons: How many features to name for each row.
+        conditions: What else the predictions rest on.
+        tally: Counts what passes.
+    """
+
+    checked: CheckedRows
+    champion: Artifact
+    run_id: str
+    scored_at: datetime
+    reasons: int
+    conditions: Conditions
+    tally: Tally
+    _types: dict[str, pa.DataType] = field(default_factory=dict)
+
+    @property
+    def scored_by(self) -> ScoredBy:
+        """Name the champion."""
+        return ScoredBy(run_id=str(self.champion.run_id), sha256=self.champion.sha256)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Score the rows, once: a batch for each block, the next block read meanwhile.
+
+        Raises:
+            DataError: See `CheckedRows.blocks`; or a column that is copied changes its type.
+        """
+        for block in ahead(self.checked.blocks()):
+            yield self._scored(block)
+
+    def manifest(self, parts: list[FileOfRows]) -> Manifest:
+        """Say what was scored, once all batches are taken and written to these files.
+
+        Raises:
+            ValueError: Rows were lost or doubled.
+        """
+        hashes = self.checked.source.hashes()
+        rows = self.tally.rows_by_file
+        lone = len(hashes) == 1 and "" in rows
+        inputs = [
+            FileOfRows(file=file, rows=rows["" if lone else file], sha256=sha256)
+            for file, sha256 in hashes.items()
+        ]
+        return Manifest(
+            run_id=self.run_id,
+            scored_at=self.scored_at.isoformat().replace("+00:00", "Z"),
+            champion=self.scored_by,
+            rows=rows.total(),
+            scored_rows=self.tally.scored_rows,
+            quarantined_rows=self.checked.quarantine.rows,
+            inputs=tuple(inputs),
+            parts=tuple(parts),
+            parameters=self.conditions.parameters,
+            code_sha256=self.conditions.code_sha256,
+        )
+
+    def _scored(self, block: CheckedBlock) -> pa.RecordBatch:
+        count, schema = len(block.rows), self.checked.schema
+        probabilities = self.champion.score(block.sequences) if count else np.empty(0)
+        positive = probabilities >= self.champion.network.threshold
+        self.tally.add(block, probabilities, positive)
+        classes = pa.array([schema.negative_class, schema.positive_class])
+        columns: dict[str, pa.Array] = {} if block.file is None else {"file": same(block.file, count)}
+        columns["row"] = pa.array(block.rows)
+        if self.checked.key is not None:
+            columns[self.checked.key] = self._copied(block.copied, self.checked.key)
+        columns["probability"] = pa.array(probabilities)
+        columns["decision"] = one_of(classes, positive.astype(np.int32))
+        columns |= {
+            name: self._copied(block.copied, name)
+            for name in self.checked.copied
+            if name != self.checked.key
+        }
+        columns |= self._reasons(block.sequences, probabilities)
+        columns |= {
+            name: same(value, count)
+            for name, value in zip(
+                SOURCE[:3], (self.scored_by.run_id, self.scored_by.sha256, self.run_id), strict=True
+            )
+        }
+        at = pa.scalar(self.scored_at, pa.timestamp("ms", tz="UTC"))
+        columns["scored_at"] = pa.repeat(at, count)
+        return pa.RecordBatch.from_pydict(columns)
+
+    def _reasons(self, sequences: np.ndarray, probabilities: np.ndarray) -> dict[str, pa.Array]:
+        if not self.reasons:
+            return {}
+        from tabular_lstm.network.reasons import reasons  # noqa: PLC0415
+
+        found = reasons(self.champion.network, sequences, probabilities, self.reasons)
+        names = pa.array(self.checked.schema.features)
+        columns = {}
+        for place in range(found.features.shape[1]):
+            none = found.features[:, place] < 0
+            which = pa.array(found.features[:, place].astype(np.int32), mask=none)
+            columns[f"{REASON}{place + 1}"] = pa.DictionaryArray.from_arrays(which, names)
+            columns[f"{EFFECT}{place + 1}"] = pa.array(found.effects[:, place], mask=none)
+        return columns
+
+    def _copied(self, cells: pd.DataFrame, name: str) -> pa.Array:
+        """Give a column's cells, of the type that they had in the first block."""
+        try:
+            column = pa.array(cells[name], self._types.get(name), from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise DataError(
+                f"{self.checked.source.path}: column '{name}', which is copied, holds values of "
+                f"several types: {error}. Write it with one type."
+            ) from error
+        if pa.types.is_null(column.type):
+            column = column.cast(pa.string())
+        self._types.setdefault(name, column.type)
+        return column
+
+
+def one_of(values: pa.Array, places: np.ndarray) -> pa.Array:
+    """Give the value at each place: text as a dictionary, anything else as it is."""
+    column = pa.DictionaryArray.from_arrays(places, values)
+    return column if pa.types.is_string(values.type) else column.dictionary_decode()
+
+
+def same(text: str, count: int) -> pa.DictionaryArray:
+    """Repeat a text, which is kept once."""
+    return pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([text]))
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Take one item after the other; while one is at work, a thread makes the next one."""
+    end: Any = object()
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            coming = thread.submit(next, items, end)
+            while (item := coming.result()) is not end:
+                coming = thread.submit(next, items, end)
+                yield item
+        finally:
+            # In the thread, after the item that is being made.
+            thread.submit(items.close).result()  # type: ignore[attr-defined]
+
+
+def refuse_names(copied: dict[str, str], rows: str) -> None:
+    """Stop where a column that is copied has the name of one that a prediction has.
+
+    Args:
+        copied: For each column that is copied, why.
+        rows: The path of the rows, for the message.
+
+    Raises:
+        DataError: Names it, and says what to do.
+    """
+    own = {*ROW, *DECIDED, *SOURCE}
+    for name, why in copied.items():
+        if name in own or name.startswith((REASON, EFFECT)):
+            raise DataError(
+                f"{rows}: column '{name}' would be copied, {why}, and predictions have a column of "
+                "that name. Rename it in the rows, or leave it out: load_args: {usecols: [...]}."
+            )
