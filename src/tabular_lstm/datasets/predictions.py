@@ -76,7 +76,9 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
-                raise DataError(f"{error.filename or folder}: {error.strerror or error}.") from error
+                raise DataError(
+                    f"{error.filename or folder}: {error.strerror or error}."
+                ) from error
             raise
         self._run_id = data.run_id
 

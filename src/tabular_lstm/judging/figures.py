@@ -1,10 +1,9 @@
-"""The figures: what was judged in, plotly figure out. One color to a model throughout."""
+"""The figures: numbers in, plotly figure out. One color to a model throughout."""
 
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from sklearn import metrics as sk
 
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.importance import Importance
@@ -12,7 +11,8 @@ from tabular_lstm.judging.metrics import Metrics, calibration_bins
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS, TITLES
 
 GREY = "#777777"
-FEATURES_SHOWN = 30
+SHOWN = 30
+# scikit-learn takes half a second to import, and a scoring draws without it.
 # Okabe and Ito's colors, told apart by color-blind readers too.
 COLORS = {
     CANDIDATE: "#0072B2",
@@ -43,18 +43,22 @@ def learning_curves(history: dict[str, Any]) -> go.Figure:
 
 def roc_curve(judged: Judged) -> go.Figure:
     """Draw the ROC curve of every model."""
+    from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
+
     figure = _figure("roc_curve", "false positive rate", "true positive rate", **UNIT_SQUARE)
     for name, p in judged.probabilities.items():
-        x, y, _ = sk.roc_curve(judged.labels, p)
+        x, y, _ = curve_of(judged.labels, p)
         _add_curve(figure, name, f"AUC {judged.metrics[name].roc_auc:.3f}", x=x, y=y)
     return figure
 
 
 def precision_recall_curve(judged: Judged) -> go.Figure:
     """Draw precision against recall for every model."""
+    from sklearn.metrics import precision_recall_curve as curve_of  # noqa: PLC0415
+
     figure = _figure("precision_recall_curve", "recall", "precision", **UNIT_SQUARE)
     for name, p in judged.probabilities.items():
-        precision, recall, _ = sk.precision_recall_curve(judged.labels, p)
+        precision, recall, _ = curve_of(judged.labels, p)
         mean = judged.metrics[name].average_precision
         # Steps, as the average counts them: a straight line would promise points nobody can reach.
         _add_curve(figure, name, f"average {mean:.3f}", x=recall, y=precision, line_shape="hv")
@@ -104,7 +108,7 @@ def confusion_matrix(judged: Judged, classes: dict[int, str]) -> go.Figure:
 
 def importance_chart(importance: Importance) -> go.Figure:
     """Draw what the features are worth, at most thirty of them, the most important on top."""
-    shown = dict(list(importance.features.items())[FEATURES_SHOWN - 1 :: -1])
+    shown = dict(list(importance.features.items())[SHOWN - 1 :: -1])
     count = len(importance.features)
     of_all = f"; {len(shown)} of {count} features" if count > len(shown) else ""
     axis = (
@@ -136,6 +140,38 @@ def score_distribution(judged: Judged, classes: dict[int, str]) -> go.Figure:
             opacity=0.6,
         )
     return _mark(figure, judged.metrics[CANDIDATE].decision_threshold, "decision threshold")
+
+
+def scored_probabilities(histogram: list[int], threshold: float) -> go.Figure:
+    """Draw how the probabilities of new rows spread.
+
+    Args:
+        histogram: Rows in bins of one width from 0 to 1.
+        threshold: The decision threshold.
+    """
+    width = 1 / len(histogram)
+    figure = _figure("scored_probabilities", "predicted probability", "rows", xaxis_range=[0, 1])
+    figure.add_bar(
+        x=(np.arange(len(histogram)) + 0.5) * width,
+        y=histogram,
+        width=width,
+        marker_color=COLORS["champion"],
+    )
+    return _mark(figure, threshold, "decision threshold")
+
+
+def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> go.Figure:
+    """Draw why rows were set aside, the commonest reason on top.
+
+    Args:
+        reasons: Cells by reason, the commonest first; at most thirty are drawn.
+        quarantined: Rows that were set aside.
+        rows: All of them.
+    """
+    shown = dict(list(reasons.items())[SHOWN - 1 :: -1])
+    axis = f"cells; {quarantined} of {rows} rows are in quarantine"
+    figure = _figure("quarantine_reasons", axis, "")
+    return figure.add_bar(x=list(shown.values()), y=list(shown), orientation="h", marker_color=GREY)
 
 
 def intervals(models: dict[str, Metrics]) -> go.Figure:

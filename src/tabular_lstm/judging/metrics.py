@@ -6,7 +6,6 @@ Labels are 0 or 1 and probabilities those of class 1, both of shape (rows,).
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from sklearn import metrics as sk
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.unseen import placements, row_losses, unseen_roc_auc, unseen_share
@@ -63,6 +62,9 @@ def point_metrics(
     resampled: Resampled | None = None,
 ) -> Metrics:
     """Measure one model on one set of rows, with intervals if it was measured on resamples."""
+    # It takes half a second to import, which a decision is read without.
+    from sklearn import metrics as sk  # noqa: PLC0415
+
     decided = probabilities >= decision_threshold
     rows, predicted, observed = calibration_bins(labels, probabilities)
     (tn, fp), (fn, tp) = sk.confusion_matrix(labels, decided, labels=[0, 1]).tolist()

@@ -20,5 +20,9 @@ FIGURES = {
     "importance_chart": "Permutation importance",
     "score_distribution": "Probabilities by class",
 }
+SCORING_FIGURES = {
+    "scored_probabilities": "Probabilities of the scored rows",
+    "quarantine_reasons": "Why rows are in quarantine",
+}
 # The report has one figure more.
-TITLES = FIGURES | {"intervals": "The candidate beside the others"}
+TITLES = FIGURES | SCORING_FIGURES | {"intervals": "The candidate beside the others"}

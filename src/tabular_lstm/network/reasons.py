@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.score import score_changed
+from tabular_lstm.network.scorer import Scorer
 
 # Rows times features whose effects are held at a time.
 AT_ONCE = 2**21
@@ -26,7 +26,7 @@ class Reasons:
 
 
 def reasons(
-    model: LSTMEnsemble, sequences: np.ndarray, probabilities: np.ndarray, count: int
+    scorer: Scorer, sequences: np.ndarray, probabilities: np.ndarray, count: int
 ) -> Reasons:
     """Put each feature to "missing", one at a time, and see by how much the probability moves.
 
@@ -35,19 +35,19 @@ def reasons(
     happen if the feature were another.
 
     Args:
-        model: An ensemble.
+        scorer: The ensemble.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
         probabilities: float64 (rows,), the rows' own.
         count: How many to give, at most all features.
     """
-    features = len(model.schema.features)
+    features = len(scorer.schema.features)
     count = min(count, features)
     places = np.full((len(sequences), count), -1)
     effects = np.zeros((len(sequences), count))
     size = max(1, AT_ONCE // features)
     for start in range(0, len(sequences), size):
         rows = slice(start, start + size)
-        moved = _effects(model, sequences[rows], probabilities[rows])
+        moved = _effects(scorer, sequences[rows], probabilities[rows])
         # Of equal ones the first in the schema.
         order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]
         effects[rows] = np.take_along_axis(moved, order, 1)
@@ -55,11 +55,11 @@ def reasons(
     return Reasons(places, effects)
 
 
-def _effects(model: LSTMEnsemble, sequences: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def _effects(scorer: Scorer, sequences: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """(rows, steps, features_per_step) to (rows, features)."""
-    features = len(model.schema.features)
+    features = len(scorer.schema.features)
     missing = np.full((1, len(sequences)), np.nan, np.float32)
     changes = ((slot, missing) for slot in range(features))
-    without = np.concatenate(list(score_changed(model, sequences, changes)))
+    without = np.concatenate(list(score_changed(scorer, sequences, changes)))
     was_missing = np.isnan(sequences.reshape(len(sequences), -1)[:, :features])
     return np.where(was_missing, 0.0, probabilities[:, None] - without.T)

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import create, read_regular
 from tabular_lstm.frozen import Frozen, first_fault
+from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import RunId, is_run_id
 
 MANIFEST = "manifest.json"
@@ -33,6 +34,15 @@ class ScoredBy(Frozen):
 
     run_id: RunId
     sha256: str
+
+    @classmethod
+    def of(cls, champion: Artifact) -> Self:
+        """Name the champion.
+
+        Raises:
+            ValidationError: The promotion log did not say which run trained it.
+        """
+        return cls.model_validate({"run_id": champion.run_id, "sha256": champion.sha256})
 
 
 class Conditions(Frozen):
@@ -80,9 +90,7 @@ class Manifest(Conditions):
             )
         return self
 
-    def same_as(
-        self, inputs: dict[str, str], champion_sha256: str, conditions: Conditions
-    ) -> bool:
+    def same_as(self, inputs: dict[str, str], champion_sha256: str, conditions: Conditions) -> bool:
         """Tell whether a scoring of these inputs, SHA-256 by file, would repeat this one."""
         return (
             {file.file: file.sha256 for file in self.inputs} == inputs

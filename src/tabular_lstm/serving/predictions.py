@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.network.reasons import reasons
+from tabular_lstm.network.score import score
 from tabular_lstm.rows.checking import CheckedBlock, CheckedRows
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest, ScoredBy
@@ -33,7 +36,6 @@ class Predictions:
         checked: The rows.
         champion: Who scores them.
         run_id: Of this run.
-        scored_at: When it began, UTC.
         reasons: How many features to name for each row.
         conditions: What else the predictions rest on.
         tally: Counts what passes.
@@ -42,16 +44,20 @@ class Predictions:
     checked: CheckedRows
     champion: Artifact
     run_id: str
-    scored_at: datetime
     reasons: int
     conditions: Conditions
     tally: Tally
     _types: dict[str, pa.DataType] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def scored_by(self) -> ScoredBy:
         """Name the champion."""
-        return ScoredBy(run_id=str(self.champion.run_id), sha256=self.champion.sha256)
+        return ScoredBy.of(self.champion)
+
+    @cached_property
+    def scored_at(self) -> datetime:
+        """Give the time when the run began, which its id is."""
+        return datetime.strptime(self.run_id, "%Y-%m-%dT%H.%M.%S.%fZ").replace(tzinfo=UTC)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Score the rows, once: a batch for each block, the next block read meanwhile.
@@ -89,39 +95,39 @@ class Predictions:
         )
 
     def _scored(self, block: CheckedBlock) -> pa.RecordBatch:
-        count, schema = len(block.rows), self.checked.schema
-        probabilities = self.champion.score(block.sequences) if count else np.empty(0)
-        positive = probabilities >= self.champion.network.threshold
+        count, scorer = len(block.rows), self.champion.scorer
+        probabilities = score(scorer, block.sequences) if count else np.empty(0)
+        positive = probabilities >= scorer.threshold
         self.tally.add(block, probabilities, positive)
-        classes = pa.array([schema.negative_class, schema.positive_class])
-        columns: dict[str, pa.Array] = {} if block.file is None else {"file": same(block.file, count)}
-        columns["row"] = pa.array(block.rows)
-        if self.checked.key is not None:
-            columns[self.checked.key] = self._copied(block.copied, self.checked.key)
-        columns["probability"] = pa.array(probabilities)
-        columns["decision"] = one_of(classes, positive.astype(np.int32))
-        columns |= {
-            name: self._copied(block.copied, name)
-            for name in self.checked.copied
-            if name != self.checked.key
+        copied = {name: self._copied(block.copied, name) for name in self.checked.copied}
+        key = {name: copied.pop(name) for name in (self.checked.key,) if name is not None}
+        columns: dict[str, pa.Array] = {
+            **({} if block.file is None else {"file": same(block.file, count)}),
+            "row": pa.array(block.rows),
+            **key,
+            "probability": pa.array(probabilities),
+            "decision": one_of(self._classes, positive.astype(np.int32)),
+            **copied,
+            **self._reasons(block.sequences, probabilities),
+            "champion": same(self.scored_by.run_id, count),
+            "champion_sha256": same(self.scored_by.sha256, count),
+            "run_id": same(self.run_id, count),
+            "scored_at": pa.repeat(pa.scalar(self.scored_at, pa.timestamp("ms", "UTC")), count),
         }
-        columns |= self._reasons(block.sequences, probabilities)
-        columns |= {
-            name: same(value, count)
-            for name, value in zip(
-                SOURCE[:3], (self.scored_by.run_id, self.scored_by.sha256, self.run_id), strict=True
-            )
-        }
-        at = pa.scalar(self.scored_at, pa.timestamp("ms", tz="UTC"))
-        columns["scored_at"] = pa.repeat(at, count)
         return pa.RecordBatch.from_pydict(columns)
+
+    @cached_property
+    def _classes(self) -> pa.Array:
+        """The label's negative and positive value."""
+        schema = self.checked.schema
+        classes = [schema.negative_class, schema.positive_class]
+        mixed = any(isinstance(value, str) for value in classes)
+        return pa.array([str(value) for value in classes] if mixed else classes)
 
     def _reasons(self, sequences: np.ndarray, probabilities: np.ndarray) -> dict[str, pa.Array]:
         if not self.reasons:
             return {}
-        from tabular_lstm.network.reasons import reasons  # noqa: PLC0415
-
-        found = reasons(self.champion.network, sequences, probabilities, self.reasons)
+        found = reasons(self.champion.scorer, sequences, probabilities, self.reasons)
         names = pa.array(self.checked.schema.features)
         columns = {}
         for place in range(found.features.shape[1]):

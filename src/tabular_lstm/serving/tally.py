@@ -36,6 +36,14 @@ class ScoringSummary(Frozen):
     quarantined_by_reason: dict[str, int]
     unknown_categories: dict[str, int]
 
+    def sentence(self) -> str:
+        """Say what was scored, and by whom."""
+        decided = ", ".join(f"{rows} as {label}" for label, rows in self.decisions.items())
+        return (
+            f"Scored {self.scored_rows} of {self.rows} rows with the champion of run "
+            f"{self.champion.run_id}: {decided}; {self.quarantined_rows} in quarantine."
+        )
+
 
 class Tally:
     """Counts the rows that pass.

@@ -1,0 +1,99 @@
+"""Check new rows by the champion's schema, score them, and say in numbers and figures what came."""
+
+import logging
+
+import plotly.graph_objects as go
+
+from tabular_lstm.judging import figures
+from tabular_lstm.parameters import Columns, Scoring, Validation
+from tabular_lstm.rows.checking import CheckedRows, refuse_missing_columns
+from tabular_lstm.rows.quarantine import Quarantine
+from tabular_lstm.rows.rows_to_score import RowsToScore
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.manifest import Conditions, ScoredBy
+from tabular_lstm.serving.predictions import Predictions, refuse_names
+from tabular_lstm.serving.tally import ScoringSummary, Tally
+
+logger = logging.getLogger(__name__)
+
+
+def validate_rows_to_score(
+    rows_to_score: RowsToScore,
+    champion: Artifact,
+    columns: Columns,
+    validation: Validation,
+    scoring: Scoring,
+) -> tuple[CheckedRows, Quarantine]:
+    """Check the columns now, and each cell while the rows are scored.
+
+    Cells are read as in training, by the champion's schema. A label that is there is copied, and
+    the network does not see it.
+
+    Returns:
+        A stream of checked rows, and what the bad ones pass through.
+
+    Raises:
+        DataError: A column is missing, or cannot be copied for its name.
+    """
+    schema = champion.scorer.schema
+    needed = dict.fromkeys(schema.features, "The champion was trained with it")
+    copied = dict.fromkeys(scoring.pass_through, "Conf names it under scoring.pass_through")
+    if columns.key is not None:
+        copied = {columns.key: "Conf names it under columns.key"} | copied
+    refuse_missing_columns(rows_to_score, needed | copied)
+    if schema.label in rows_to_score.columns:
+        copied[schema.label] = "It is the label"
+    refuse_names(copied, rows_to_score.path)
+    checked = CheckedRows(
+        source=rows_to_score,
+        schema=schema,
+        key=columns.key,
+        copied=tuple(copied),
+        max_quarantined_fraction=validation.max_quarantined_fraction,
+    )
+    return checked, checked.quarantine
+
+
+def score_rows(
+    checked_rows: CheckedRows,
+    champion: Artifact,
+    scoring: Scoring,
+    scoring_conditions: Conditions,
+    run_id: str,
+) -> tuple[Predictions, Tally]:
+    """Score the rows: see `tabular_lstm.serving.predictions`.
+
+    Returns:
+        The predictions, which are made while they are saved; and what is counted meanwhile.
+    """
+    tally = Tally(checked_rows)
+    predictions = Predictions(
+        checked=checked_rows,
+        champion=champion,
+        run_id=run_id,
+        reasons=scoring.reasons,
+        conditions=scoring_conditions,
+        tally=tally,
+    )
+    return predictions, tally
+
+
+def summarize_scoring(
+    tally: Tally, checked_rows: CheckedRows, champion: Artifact, run_id: str
+) -> ScoringSummary:
+    """Give the scoring in numbers, and say in the log what was set aside."""
+    if checked_rows.quarantine.rows:
+        logger.warning("In quarantine:%s", checked_rows.quarantine.kinds.listed())
+    return tally.summary(run_id, ScoredBy.of(champion), champion.scorer.threshold)
+
+
+def draw_scores(scoring_summary: ScoringSummary) -> tuple[go.Figure, go.Figure]:
+    """Draw how the probabilities spread, and why rows were set aside."""
+    return (
+        figures.scored_probabilities(scoring_summary.histogram, scoring_summary.decision_threshold),
+        figures.quarantine_reasons(
+            scoring_summary.quarantined_by_reason,
+            scoring_summary.quarantined_rows,
+            scoring_summary.rows,
+        ),
+    )
