@@ -1,4 +1,4 @@
-"""The two data sets that the repository ships are the ones it says they are."""
+"""The data that the repository ships are those it says they are."""
 
 import csv
 import hashlib
@@ -11,6 +11,7 @@ from tests.helpers.project import ROOT
 RAW = ROOT / "data/01_raw"
 SHA256 = {
     "diabetes.csv": "f4c6936f67e9a45bad544a19ce099edfd35348fd41737d2f5b42bc887e19f4db",
+    "rows_to_score.csv": "fefe33f1bf4b9642556789ca0e0641bcb648963986c4ea97431654f849237821",
     "italy_power_demand.csv": "29f86f9c2742e0597c29df24c4704abf98ddec0b08f34552077a95b99bd62993",
 }
 
@@ -53,6 +54,14 @@ def test_diabetes_has_768_rows_in_the_original_order() -> None:
 def test_diabetes_has_268_positives() -> None:
     _, rows = read("diabetes.csv")
     assert Counter(row[-1] for row in rows) == {"1": 268, "0": 500}
+
+
+def test_the_rows_to_score_are_the_last_of_diabetes_without_the_label() -> None:
+    header, rows = read("rows_to_score.csv")
+    columns, all_rows = read("diabetes.csv")
+    assert header == ["patient", *columns[:-1]]
+    numbered = [[f"P{number}", *row[:-1]] for number, row in enumerate(all_rows, 1)]
+    assert rows == numbered[-20:]
 
 
 def test_italy_power_demand_is_a_day_of_24_hours_a_row() -> None:

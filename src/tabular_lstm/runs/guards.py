@@ -1,6 +1,7 @@
 """Guards: what stops a run before any node runs."""
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 from kedro.pipeline import Pipeline
@@ -43,14 +44,14 @@ def _read(pipeline: Pipeline) -> set[str]:
     return {name for name in pipeline.inputs() if not name.startswith("params:")}
 
 
-def check_parameters(parameters: dict[str, Any], runtime: dict[str, Any]) -> dict[str, Any]:
+def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) -> dict[str, Any]:
     """Stop at a parameter that no node would read or no run could use, whatever is to run.
 
     Kedro checks only the blocks that the chosen pipelines read, and passes over others in silence.
 
     Args:
         parameters: All of them.
-        runtime: Those of the command line, where the catalog reads some too.
+        runtime: Names of those of the command line. Default: none.
 
     Returns:
         All blocks by name, typed, with their defaults; `columns` alone has none.

@@ -169,11 +169,8 @@ class RunHooks:
                     self._prune(pipeline, catalog)
                 logger.info(closing_line(decided))
             if scoring.scores(pipeline):
-                logger.info(
-                    "%s Predictions: %s",
-                    catalog.load("scoring_summary").sentence(),
-                    catalog.get("predictions").folder / self._run_id,
-                )
+                said = catalog.load("scoring_summary").sentence()
+                logger.info("%s Predictions: %s", said, scoring.folder_of(catalog, self._run_id))
         finally:
             self._release()
 

@@ -27,9 +27,12 @@ from tabular_lstm.serving.manifest import (
 
 logger = logging.getLogger(__name__)
 
-# The parameters that predictions follow from, but for `scoring.force`.
-BLOCKS = ("columns", "validation", "scoring")
-LEFT_OUT = {"scoring": {"force"}}
+# What predictions follow from; what else conf says of columns is in the champion's schema.
+USED = {
+    "columns": {"key"},
+    "validation": {"max_quarantined_fraction"},
+    "scoring": {"pass_through", "reasons"},
+}
 
 
 def scores(pipeline: Pipeline) -> bool:
@@ -50,14 +53,19 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
         )
 
 
+def folder_of(catalog: Any, run_id: str | None = None) -> Path:
+    """Give the folder of a run's predictions, or by default of all runs'."""
+    folder: Path = catalog.get("predictions").folder
+    return folder / run_id if run_id else folder
+
+
 def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Conditions:
     """Say what predictions rest on, from the parameters and the catalog's entry `rows_to_score`.
 
     Where the rows are and what Kedro-Viz shows of them is left out: their bytes count.
     """
     blocks: dict[str, Any] = {
-        name: parameters[name].model_dump(mode="json", exclude=LEFT_OUT.get(name))
-        for name in BLOCKS
+        name: parameters[name].model_dump(mode="json", include=used) for name, used in USED.items()
     }
     read = {name: value for name, value in entry.items() if name not in {"metadata", "filepath"}}
     return Conditions(parameters={**blocks, "rows_to_score": read}, code_sha256=code_sha256())
@@ -84,7 +92,7 @@ def refuse_scored_before(
     Raises:
         NothingNewError: Names the run.
     """
-    predictions: Path = catalog.get("predictions").folder
+    predictions = folder_of(catalog)
     for run in reversed(finished_runs(predictions)):
         manifest = _readable(predictions / run)
         if (
@@ -108,7 +116,7 @@ def _readable(folder: Path) -> Manifest | None:
 def _outputs(pipeline: Pipeline, catalog: Any, manifest: Manifest) -> Iterator[Path]:
     """Give the files that a finished run left."""
     run = manifest.run_id
-    yield from (catalog.get("predictions").folder / run / part.file for part in manifest.parts)
+    yield from (folder_of(catalog, run) / part.file for part in manifest.parts)
     for name in sorted(pipeline.all_outputs()):
         if folder := folder_of_versions(catalog.get(name)):
             yield folder / run / folder.name
@@ -121,7 +129,7 @@ def clear_unfinished(catalog: Any, registry: Registry) -> None:
         OSError: The registry cannot be read; nothing is deleted.
     """
     registered = {*registry.runs()}
-    predictions: Path = catalog.get("predictions").folder
+    predictions = folder_of(catalog)
     for run in unfinished_runs(predictions):
         if run in registered:
             _clear(run, predictions / run, registry)

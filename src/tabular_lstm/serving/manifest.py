@@ -57,13 +57,14 @@ class Conditions(Frozen):
     code_sha256: str
 
 
-class Manifest(Conditions):
+class Manifest(Frozen):
     """A finished scoring; rows = scored rows + quarantined rows.
 
     Attributes:
         scored_at: When the run began, UTC.
         inputs: The files that were read.
         parts: The files of predictions, in the order of their rows.
+        parameters: See `Conditions`, as is `code_sha256`.
     """
 
     run_id: RunId
@@ -74,6 +75,8 @@ class Manifest(Conditions):
     quarantined_rows: NotNegative
     inputs: tuple[FileOfRows, ...]
     parts: tuple[FileOfRows, ...]
+    parameters: dict[str, Any]
+    code_sha256: str
 
     @model_validator(mode="after")
     def _no_row_is_lost_or_doubled(self) -> Self:

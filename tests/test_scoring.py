@@ -1,0 +1,339 @@
+"""New rows are scored by the champion: what goes in comes out, scored or in quarantine."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm import LSTMClassifier
+from tabular_lstm.datasets import predictions as dataset
+from tabular_lstm.files import sha256
+from tests.helpers.champions import champion_path, log_of, on_disk
+from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
+from tests.helpers.once import Once
+from tests.helpers.project import QUICK, Project, declare
+from tests.helpers.scorings import (
+    SCORING,
+    finished,
+    folder_of,
+    predictions_of,
+    quarantine_of,
+    rows_at,
+    summary_of,
+)
+
+OWN = ["row", "probability", "decision", "champion", "champion_sha256", "run_id", "scored_at"]
+
+
+def example(project: Project) -> Path:
+    return project.path / "data/01_raw/rows_to_score.csv"
+
+
+def by_the_estimator(project: Project, rows: pd.DataFrame) -> np.ndarray:
+    """What the champion says, by Keras' own answer."""
+    return LSTMClassifier.load(champion_path(project)).predict_proba(rows)[:, 1]
+
+
+def test_the_shipped_rows_are_scored_by_the_champion_that_is_named_beside_each(
+    served: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    succeeds(here(*SCORING))
+    scored, rows = predictions_of(served), pd.read_csv(example(served))
+    champion = log_of(served)[-1]
+
+    assert list(scored.columns) == OWN
+    assert scored["row"].tolist() == list(range(1, 21))
+    np.testing.assert_allclose(scored["probability"], by_the_estimator(served, rows), atol=1e-7)
+    model = LSTMClassifier.load(champion_path(served))
+    assert scored["decision"].tolist() == model.predict(rows).tolist()
+    assert set(scored["champion"]) == {champion["run_id"]}
+    assert set(scored["champion_sha256"]) == {champion["sha256"]} == {on_disk(served)}
+    (manifest,) = finished(served)
+    assert set(scored["run_id"]) == {manifest["run_id"]}
+    assert scored["scored_at"].dt.strftime("%Y-%m-%dT%H.%M.%S").unique() == [
+        manifest["run_id"].rpartition(".")[0]
+    ]
+    assert str(scored["scored_at"].dt.tz) == "UTC"
+    for name in ("champion", "champion_sha256", "run_id"):
+        assert isinstance(scored[name].dtype, pd.CategoricalDtype)
+    positive = int((scored["decision"] == 1).sum())
+    assert (
+        f"Scored 20 of 20 rows with the champion of run {champion['run_id']}: {positive} as 1, "
+        f"{20 - positive} as 0; 0 in quarantine. Predictions: {folder_of(served)}/"
+    ) in caplog.text
+
+
+def test_the_manifest_names_what_was_read_by_whom_and_what_was_written(served: Project) -> None:
+    succeeds(here(*SCORING))
+    (manifest,) = finished(served)
+    (part,) = folder_of(served).glob("*/*.parquet")
+    counts = {"rows": 20, "scored_rows": 20, "quarantined_rows": 0}
+    assert {name: manifest[name] for name in counts} == counts
+    champion = log_of(served)[-1]
+    assert manifest["champion"] == {"run_id": champion["run_id"], "sha256": champion["sha256"]}
+    read = {"file": "rows_to_score.csv", "sha256": sha256(example(served).read_bytes())}
+    assert manifest["inputs"] == [{**read, "rows": 20}]
+    written = {"file": "part-00000.parquet", "sha256": sha256(part.read_bytes())}
+    assert manifest["parts"] == [{**written, "rows": 20}]
+    assert manifest["parameters"]["scoring"] == {"pass_through": [], "reasons": 0}
+    assert summary_of(served)["rows"] == 20
+    assert sum(summary_of(served)["histogram"]) == 20
+    # As after a failure: nothing lies beside it.
+    assert {path.name for path in part.parent.iterdir()} == {"manifest.json", part.name}
+
+
+def test_a_label_that_is_there_is_copied_and_not_seen(served: Project) -> None:
+    rows = pd.read_csv(served.raw)
+    succeeds(here(*SCORING, *rows_at(served.raw)))
+    scored = predictions_of(served)
+    assert list(scored.columns) == [*OWN[:3], "diabetes", *OWN[3:]]
+    assert scored["diabetes"].tolist() == rows["diabetes"].astype(str).tolist()
+
+    other = served.path / "other.csv"
+    rows.assign(diabetes="who knows").to_csv(other, index=False)
+    succeeds(here(*SCORING, *rows_at(other)))
+    again = predictions_of(served)
+    assert set(again["diabetes"]) == {"who knows"}
+    assert again["probability"].tolist() == scored["probability"].tolist()
+
+
+# Bad rows ----------------------------------------------------------------------------------------
+
+
+def write(served: Project, name: str, rows: pd.DataFrame) -> Path:
+    path = served.path / name
+    rows.to_csv(path, index=False)
+    return path
+
+
+def test_bad_rows_go_to_quarantine_with_number_and_reason_and_the_others_are_scored(
+    served: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = pd.read_csv(served.raw, dtype=str).drop(columns="diabetes")
+    rows.loc[[4, 9], "bmi"] = ["?", "1e31"]
+    rows.loc[9, "age"] = "-3"
+    succeeds(here(*SCORING, *rows_at(write(served, "rows.csv", rows))))
+
+    aside = quarantine_of(served)
+    assert aside[["row", "reason"]].values.tolist() == [
+        ["5", "bmi: '?' is not a number"],
+        ["10", "bmi: 1e31 is infinite or beyond 1e+30 in size; age: -3 is outside [18, 120]"],
+    ]
+    assert aside.drop(columns=["row", "reason"]).equals(rows.loc[[4, 9]].reset_index(drop=True))
+    scored = predictions_of(served)
+    assert scored["row"].tolist() == [row for row in range(1, 769) if row not in {5, 10}]
+    (manifest,) = finished(served)
+    assert (manifest["rows"], manifest["scored_rows"], manifest["quarantined_rows"]) == (
+        768,
+        766,
+        2,
+    )
+    assert summary_of(served)["quarantined_by_reason"]["bmi: not a number"] == 1
+    assert "In quarantine:\n  row 10: age: -3 is outside [18, 120]" in caplog.text
+    assert "; 2 in quarantine." in caplog.text
+
+
+def test_above_the_limit_there_are_no_predictions_and_the_quarantine_is_kept(
+    served: Project,
+) -> None:
+    rows = pd.read_csv(served.raw, dtype=str)
+    rows.loc[:99, "glucose"] = "high"
+    message = message_of(here(*SCORING, *rows_at(write(served, "rows.csv", rows))))
+    assert "100 of 768 rows were quarantined" in message
+    assert "glucose: 'high' is not a number" in message
+    assert finished(served) == []
+    assert list(folder_of(served).iterdir()) == []
+    assert quarantine_of(served)["row"].tolist() == [str(row) for row in range(1, 101)]
+
+
+def test_a_column_that_is_missing_is_named_with_one_that_is_like_it(served: Project) -> None:
+    rows = pd.read_csv(example(served)).rename(columns={"bmi": "BMI"})
+    message = message_of(here(*SCORING, *rows_at(write(served, "rows.csv", rows))))
+    assert "column 'bmi' is not in the file. Did you mean 'BMI'?" in message
+    assert "rows.csv" in message
+
+
+def test_another_delimiter_is_named(served: Project) -> None:
+    path = served.path / "rows.csv"
+    path.write_text(example(served).read_text().replace(",", ";"))
+    assert "It looks separated by ';'" in message_of(here(*SCORING, *rows_at(path)))
+
+
+def test_without_a_champion_it_is_said_how_to_get_one(project: Project) -> None:
+    message = message_of(here(*SCORING))
+    assert "no champion yet. kedro run --pipelines retraining" in message
+
+
+def test_a_file_that_is_not_there_is_named(served: Project) -> None:
+    message = message_of(here(*SCORING, *rows_at("data/nowhere.csv")))
+    assert f"{served.path}/data/nowhere.csv: no such file" in message
+
+
+# Nothing new -------------------------------------------------------------------------------------
+
+
+def test_the_same_rows_by_the_same_champion_are_not_scored_again_unless_asked(
+    served: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    succeeds(here(*SCORING))
+    (first,) = finished(served)
+    succeeds(here(*SCORING))
+    run = first["run_id"]
+    assert f"Unchanged: rows, champion, parameters and code are those of run {run}" in caplog.text
+    assert finished(served) == [first]
+
+    succeeds(here(*SCORING, "--params", "scoring.force=true"))
+    assert len(finished(served)) == 2
+    succeeds(here(*SCORING, "--params", "scoring.reasons=1"))
+    assert len(finished(served)) == 3
+    example(served).write_text(example(served).read_text().replace("36.4", "36.5"))
+    succeeds(here(*SCORING))
+    assert len(finished(served)) == 4
+
+
+def test_another_champion_is_something_new(served: Project) -> None:
+    succeeds(here(*SCORING))
+    succeeds(here(*RETRAINING, *seed(1)))
+    succeeds(here(*SCORING))
+    first, second = finished(served)
+    assert first["champion"] != second["champion"]
+    assert set(predictions_of(served)["champion"]) == {log_of(served)[-1]["run_id"]}
+
+
+# Folders, keys, copies, reasons ------------------------------------------------------------------
+
+
+def test_rows_of_a_folder_are_named_by_file_and_number(served: Project) -> None:
+    folder = served.path / "days"
+    folder.mkdir()
+    rows = pd.read_csv(example(served), dtype=str)
+    rows.loc[8, "bmi"] = "?"
+    for day, part in enumerate((rows[:12], rows[12:]), 1):
+        part.to_csv(folder / f"day_{day}.csv", index=False)
+    succeeds(here(*SCORING, *rows_at(folder)))
+
+    scored = predictions_of(served)
+    assert list(scored.columns) == ["file", *OWN]
+    places = [("day_1.csv", row) for row in range(1, 13) if row != 9]
+    places += [("day_2.csv", row) for row in range(1, 9)]
+    assert list(zip(scored["file"], scored["row"], strict=True)) == places
+    assert quarantine_of(served)[["file", "row"]].values.tolist() == [["day_1.csv", "9"]]
+    (manifest,) = finished(served)
+    assert [(file["file"], file["rows"]) for file in manifest["inputs"]] == [
+        ("day_1.csv", 12),
+        ("day_2.csv", 8),
+    ]
+
+
+@pytest.fixture
+def keyed(quick: Project, once: Once) -> Project:
+    """A project whose rows have a key, after a first retraining."""
+    rows = pd.read_csv(quick.raw)
+    rows.insert(0, "patient", [f"P{number}" for number in range(1, len(rows) + 1)])
+    rows.to_csv(quick.raw, index=False)
+    columns = {"label": "diabetes", "positive_class": 1, "negative_class": 0, "key": "patient"}
+    declare(quick, **QUICK, columns=columns)
+    return once("keyed", quick, lambda: succeeds(here(*RETRAINING)))
+
+
+def test_predictions_are_joined_to_the_rows_by_their_key(keyed: Project) -> None:
+    rows = pd.read_csv(example(keyed), dtype={"patient": str})
+    rows.loc[3, "patient"] = None
+    rows = rows.sample(frac=1, random_state=0)
+    path = write(keyed, "rows.csv", rows)
+    succeeds(here(*SCORING, *rows_at(path, "validation.max_quarantined_fraction=0.1")))
+
+    scored = predictions_of(keyed)
+    assert list(scored.columns) == ["row", "patient", *OWN[1:]]
+    joined = rows.merge(scored, on="patient")
+    assert len(joined) == 19
+    np.testing.assert_allclose(joined["probability"], by_the_estimator(keyed, joined), atol=1e-7)
+    aside = quarantine_of(keyed)
+    assert aside["reason"].tolist() == ["patient: no key"]
+
+
+def test_columns_are_copied_as_they_were(served: Project) -> None:
+    declare(served, **QUICK, scoring={"pass_through": ["patient", "age"]})
+    succeeds(here(*SCORING))
+    scored, rows = predictions_of(served), pd.read_csv(example(served), dtype=str)
+    assert list(scored.columns) == [*OWN[:3], "patient", "age", *OWN[3:]]
+    assert scored[["patient", "age"]].equals(rows[["patient", "age"]])
+
+
+def test_a_column_is_not_copied_over_one_of_the_predictions(served: Project) -> None:
+    rows = pd.read_csv(example(served)).rename(columns={"patient": "champion"})
+    declare(served, **QUICK, scoring={"pass_through": ["champion"]})
+    message = message_of(here(*SCORING, *rows_at(write(served, "rows.csv", rows))))
+    assert "column 'champion' would be copied" in message
+
+
+def test_each_row_has_the_features_that_moved_its_probability_most(served: Project) -> None:
+    rows = pd.read_csv(example(served))
+    succeeds(here(*SCORING, "--params", "scoring.reasons=2"))
+    scored = predictions_of(served)
+    assert list(scored.columns) == [
+        *OWN[:3], "reason_1", "effect_1", "reason_2", "effect_2", *OWN[3:]
+    ]  # fmt: skip
+    assert (scored["effect_1"].abs() >= scored["effect_2"].abs()).all()
+    for place in (0, 7, 19):
+        one = rows.iloc[[place]]
+        missing = {name: one.assign(**{name: np.nan}) for name in one.columns[1:]}
+        effects = pd.Series(
+            {
+                name: scored["probability"][place] - by_the_estimator(served, without)[0]
+                for name, without in missing.items()
+            }
+        )
+        most = effects.abs().idxmax()
+        assert scored["reason_1"][place] == most
+        assert scored["effect_1"][place] == pytest.approx(effects[most], abs=1e-6)
+
+
+# Parts, and who reads them -----------------------------------------------------------------------
+
+
+def test_many_rows_are_written_to_several_parts(
+    served: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "ROWS_OF_A_PART", 7)
+    folder = served.path / "days"
+    folder.mkdir()
+    rows = pd.read_csv(example(served))
+    for day in range(4):
+        rows[5 * day : 5 * day + 5].to_csv(folder / f"day_{day}.csv", index=False)
+    succeeds(here(*SCORING, *rows_at(folder)))
+    (manifest,) = finished(served)
+    parts = [("part-00000.parquet", 10), ("part-00001.parquet", 10)]
+    assert [(part["file"], part["rows"]) for part in manifest["parts"]] == parts
+    scored = predictions_of(served)
+    assert len(scored) == 20
+    assert scored["file"].cat.categories.tolist() == [f"day_{day}.csv" for day in range(4)]
+
+
+PROGRAM = """
+import sys
+from kedro.framework.cli.cli import main
+sys.argv = ["kedro", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print({"tensorflow", "keras", "sklearn"} & sys.modules.keys() or "neither")
+"""
+
+
+def test_a_scoring_does_not_wait_for_tensorflow(served: Project) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *SCORING],
+        cwd=served.path,
+        env={**os.environ, "KEDRO_ENV": ""},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.stdout.splitlines()[-1] == "neither"
+    assert len(finished(served)) == 1
