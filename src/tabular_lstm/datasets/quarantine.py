@@ -1,6 +1,7 @@
 """The quarantined rows of a scoring in the catalog: a CSV that is written while rows pass."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,7 +58,7 @@ class _Writer:
             settle_folder(self._path.parent)
 
     @contextlib.contextmanager
-    def _blamed(self):  # type: ignore[no-untyped-def]
+    def _blamed(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
