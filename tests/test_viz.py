@@ -33,11 +33,9 @@ LAYERS = [
 ]
 # Of two members that read four steps of two numbers as vectors of 8, with LSTMs of 4 units.
 CANDIDATE = {
-    "network": "ensemble",
     "parameters": 2 * (8 * (8 + 18 * 8 + 8) + 2 * (16 + 4 + 1) * 16 + 16 + 1),
     "layers": {
         "embed": {
-            "type": "Embed",
             "weights": {
                 "frequency": "(2, 8, 1, 8)",
                 "kernel": "(2, 8, 18, 8)",
@@ -47,7 +45,6 @@ CANDIDATE = {
             "parameters": 2 * 8 * (8 + 18 * 8 + 8),
         },
         "recur_1": {
-            "type": "Recur",
             "weights": {
                 "kernel": "(2, 2, 16, 16)",
                 "recurrent": "(2, 2, 4, 16)",
@@ -56,7 +53,6 @@ CANDIDATE = {
             "parameters": 2 * 2 * (16 + 4 + 1) * 16,
         },
         "read_out": {
-            "type": "ReadOut",
             "weights": {"kernel": "(2, 16, 1)", "bias": "(2, 1)"},
             "parameters": 2 * (16 + 1),
         },

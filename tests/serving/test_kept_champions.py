@@ -1,6 +1,5 @@
 """A champion says nothing of rows that it was trained on, and these are found whatever changed."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -262,13 +261,3 @@ def test_a_decision_is_that_of_the_run_that_was_promoted() -> None:
     ):
         with pytest.raises(NotComparedError, match="not the one by which it was promoted"):
             judged_by({run("a"): lambda: other}, record(own))  # noqa: B023
-
-
-@pytest.mark.parametrize("serves", [True, False])
-def test_no_champion_goes_uncompared_because_no_temporary_file_can_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serves: bool
-) -> None:
-    artifact, _ = champion_of(tmp_path, rows_of())
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    with pytest.raises(DataError, match=r"gone/.*: No such file or directory\."):
-        promoted_artifact({"a": lambda: artifact}, "a", artifact.sha256, serves)

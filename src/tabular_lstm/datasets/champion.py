@@ -77,16 +77,16 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
 
     def preview(self) -> JSONPreview:
         """List the layers, each with the shapes of its weights."""
-        network = self.store.champion().network
-        layers = {
-            layer.name: {
-                "type": type(layer).__name__,
-                "weights": {weight.name: str(tuple(weight.shape)) for weight in layer.weights},
-                "parameters": layer.count_params(),
+        layers = self.store.champion().scorer.layers
+        described = {
+            name: {
+                "weights": {part: str(weight.shape) for part, weight in layer._asdict().items()},
+                "parameters": sum(weight.size for weight in layer),
             }
-            for layer in network.layers
+            for name, layer in layers.items()
         }
-        shown = {"network": network.name, "parameters": network.count_params(), "layers": layers}
+        parameters = sum(weight.size for layer in layers.values() for weight in layer)
+        shown = {"parameters": parameters, "layers": described}
         return JSONPreview(json.dumps(shown))
 
     def _exists(self) -> bool:

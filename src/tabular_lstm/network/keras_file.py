@@ -10,6 +10,7 @@ import json
 import math
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
@@ -22,6 +23,7 @@ from tabular_lstm.rows.schema import Schema
 
 NETWORK = "tabular_lstm>LSTMEnsemble"
 KEYS = {"module", "class_name", "registered_name", "config"}
+ARGUMENTS = {"name", "schema", "options", "training", "temperature", "threshold"}
 WEIGHTS = "model.weights.h5"
 MEMBERS = ["config.json", "metadata.json", WEIGHTS]
 FLOAT32 = 4  # bytes
@@ -33,7 +35,23 @@ class NoNetworkError(DataError):
     """A file that holds no network of this project which can be loaded."""
 
 
-def read_keras_file(content: bytes, file: str) -> tuple[dict[str, Any], dict[str, Any]]:
+@dataclass(frozen=True, eq=False)
+class SavedNetwork:
+    """What a file holds.
+
+    Attributes:
+        arguments: Those of `LSTMEnsemble`, schema and options as plain JSON among them.
+        weights: By the name of each layer in the file, from the input on, its float32 arrays, see
+            `weight_shapes`; they cannot be written to.
+    """
+
+    arguments: dict[str, Any]
+    schema: Schema
+    options: Ensemble
+    weights: dict[str, list[np.ndarray]]
+
+
+def read_keras_file(content: bytes, file: str) -> SavedNetwork:
     """Read the configuration and the weights of an ensemble; nothing in the file is executed.
 
     A file that names another class, brings more along or would take more memory than a small
@@ -43,10 +61,6 @@ def read_keras_file(content: bytes, file: str) -> tuple[dict[str, Any], dict[str
         content: The bytes of the file.
         file: Its name, for messages.
 
-    Returns:
-        The arguments of `LSTMEnsemble`; and by the name of each layer in the file its weights,
-        float32 arrays, see `weight_shapes`.
-
     Raises:
         NoNetworkError: The file holds something else, or is no whole `.keras` file.
     """
@@ -55,9 +69,10 @@ def read_keras_file(content: bytes, file: str) -> tuple[dict[str, Any], dict[str
         config = json.loads(archive.read("config.json"))
         found = config.get("registered_name") or config.get("class_name")
         if found == NETWORK:
-            shapes = _check_configuration(config, len(content))
+            schema, options = _checked_configuration(config, len(content))
             with _weights(archive, len(content)) as weights:
-                return config["config"], _arrays(weights, shapes)
+                arrays = _arrays(weights, weight_shapes(schema, options))
+            return SavedNetwork(config["config"], schema, options, arrays)
     raise NoNetworkError(
         f"{file}: expected a network of kind ensemble ({NETWORK}), got {found!r}. "
         "It was not loaded: a .keras file of another class can run code."
@@ -109,6 +124,8 @@ def _weights(archive: zipfile.ZipFile, size_of_file: int) -> Iterator[dict[str, 
 
 
 def _refuse_what_is_not_there(name: str, item: Any) -> None:
+    if item.shape is None:
+        raise ValueError(f"{name} in {WEIGHTS}: expected an array, got none")
     size, stored = math.prod(item.shape) * item.dtype.itemsize, item.id.get_storage_size()
     if size != stored or item.chunks or item.external or item.is_virtual or item.attrs:
         raise ValueError(
@@ -137,7 +154,7 @@ def _arrays(weights: dict[str, Any], shapes: Shapes) -> dict[str, list[np.ndarra
                 f"{found.dtype} {found.shape}"
             )
     return {
-        layer: [_finite(f"{layer}/vars/{place}", weights) for place in range(len(of_layer))]
+        layer: [_read(weights[f"{layer}/vars/{place}"]) for place in range(len(of_layer))]
         for layer, of_layer in shapes.items()
     }
 
@@ -146,39 +163,49 @@ def _there(is_in_the_file: bool) -> str:
     return "there and not declared" if is_in_the_file else "declared and not there"
 
 
-def _finite(name: str, weights: dict[str, Any]) -> np.ndarray:
-    array: np.ndarray = weights[name][()]
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} in {WEIGHTS}: expected numbers, got NaN or an infinite one")
+def _read(weight: Any) -> np.ndarray:
+    array: np.ndarray = weight[()]
     array.flags.writeable = False
     return array
 
 
-def _check_configuration(config: dict[str, Any], size: int) -> Shapes:
+def _checked_configuration(config: dict[str, Any], size: int) -> tuple[Schema, Ensemble]:
     """Refuse a network that is more than its arguments, or whose weights are not all in the file.
 
     Args:
         config: What config.json holds.
         size: Of the file, in bytes.
-
-    Returns:
-        The shapes of the weights that it declares.
     """
-    more = {name for name, value in config.items() if value} - KEYS
-    if more:
-        raise ValueError(f"config.json: expected {', '.join(sorted(KEYS))}, got {sorted(more)} too")
-    _check_calibration(**{name: config["config"][name] for name in ("temperature", "threshold")})
-    schema = Schema.model_validate(config["config"]["schema"])
-    options = Ensemble.model_validate(config["config"]["options"])
-    if not 0 <= schema.padded_slots < schema.features_per_step:
-        raise ValueError(
-            f"{schema.steps} steps of {schema.features_per_step} are no shape for "
-            f"{len(schema.features)} features"
-        )
+    arguments = config["config"]
+    for names, known in ((config, KEYS), (arguments, ARGUMENTS)):
+        if more := sorted({name for name, value in names.items() if value} - known):
+            raise ValueError(f"config.json: expected {', '.join(sorted(known))}, got {more} too")
+    _check_calibration(**{name: arguments[name] for name in ("temperature", "threshold")})
+    schema = Schema.model_validate(arguments["schema"])
+    options = Ensemble.model_validate(arguments["options"])
+    _check_schema(schema)
     shapes = weight_shapes(schema, options)
     declared = sum(math.prod(shape) for layer in shapes.values() for shape in layer)
     archives.refuse_more(FLOAT32 * declared, "the weights it declares take", size)
-    return shapes
+    return schema, options
+
+
+def _check_schema(schema: Schema) -> None:
+    count = len(schema.features)
+    if not count or not 0 <= schema.padded_slots < schema.features_per_step:
+        raise ValueError(
+            f"{schema.steps} steps of {schema.features_per_step} are no shape for {count} features"
+        )
+    if len({*schema.features}) < count:
+        raise ValueError("config.json: expected each feature once, got one twice")
+    if more := sorted(schema.categories.keys() - schema.features):
+        raise ValueError(f"config.json: got categories of {more[0]!r}, which is no feature")
+    for name, numbers in (("mean", schema.mean), ("variance", schema.variance)):
+        if len(numbers) != count or not np.isfinite(numbers).all():
+            raise ValueError(
+                f"config.json: expected as {name} a number for each of {count} features, got "
+                f"{np.isfinite(numbers).sum()}"
+            )
 
 
 def _check_calibration(temperature: Any, threshold: Any) -> None:

@@ -1,12 +1,7 @@
 """Load a saved network into Keras safely: a file that holds anything else is refused before."""
 
-import contextlib
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from tabular_lstm.errors import DataError
 from tabular_lstm.network.keras_file import blamed_on, read_keras_file
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -14,41 +9,22 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 def load_network(content: bytes, file: str) -> Any:
     """Load this project's ensemble from the bytes of a `.keras` file.
 
-    Keras' safe mode refuses code that a file brings along; here a file that names any other
-    class is refused before Keras sees it, and so is one that would take more memory than a small
-    multiple of its own size.
+    Keras' own loader has no part in it: the network is built anew and given the weights that
+    `read_keras_file` reads, just as scoring reads them.
+
+    Returns:
+        An `LSTMEnsemble`.
 
     Raises:
-        NoNetworkError: The file holds something else, or is no whole `.keras` file.
-        DataError: No temporary file can be written, from which Keras loads it.
+        NoNetworkError: See `tabular_lstm.network.keras_file.read_keras_file`.
     """
+    saved = read_keras_file(content, file)
     import_tensorflow()
-    import keras  # noqa: PLC0415
+    from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415
 
-    import tabular_lstm.network.build  # noqa: F401, PLC0415  registers the class
-
-    read_keras_file(content, file)
-    with _written(content, file) as path, blamed_on(file):
-        return keras.saving.load_model(path, safe_mode=True)
-
-
-@contextlib.contextmanager
-def _written(content: bytes, file: str) -> Iterator[Path]:
-    """Give the content as a temporary file.
-
-    Raises:
-        DataError: The temporary folder is full, or not there.
-    """
-    with contextlib.ExitStack() as until:
-        folder = "the temporary folder"
-        try:
-            folder = until.enter_context(tempfile.TemporaryDirectory())
-            path = Path(folder) / "artifact.keras"
-            path.write_bytes(content)
-        except OSError as error:
-            raise DataError(
-                f"{error.filename or folder}: {error.strerror}. {file} is loaded from a temporary "
-                f"file of {len(content)} bytes, which cannot be written. Make space there, or name "
-                "another folder in the variable TMPDIR."
-            ) from error
-        yield path
+    with blamed_on(file):
+        network = LSTMEnsemble(**saved.arguments)
+        layers: tuple[Any, ...] = (network.embed, *network.recur, network.read_out)
+        for layer, of_layer in zip(layers, saved.weights.values(), strict=True):
+            layer.set_weights(of_layer)
+    return network

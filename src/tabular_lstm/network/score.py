@@ -12,12 +12,13 @@ for about one row in 10^8. More rows are computed in float32, which takes a quar
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 from scipy.special import expit
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from tabular_lstm.network.scorer import RecurWeights, Scorer
 from tabular_lstm.network.slots import CLIP
@@ -55,7 +56,7 @@ def score(scorer: Scorer, sequences: np.ndarray) -> np.ndarray:
         logits[block] = forward(np.ascontiguousarray(slots[block].T))
 
     # The blocks are the threads' work; BLAS' own threads would get in their way.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
+    with _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(fill, _blocks(slots.shape[1], rows)))
     return _probabilities(scorer, logits)
 
@@ -78,10 +79,16 @@ def score_changed(
     rows = len(sequences)
     slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
     dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
+    with _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as threads:
         logits = _Forward(scorer, dtype).changed(slots)
         for changed in threads.map(lambda change: logits(*change), changes):
             yield _probabilities(scorer, changed)
+
+
+@cache
+def _blas() -> Any:
+    """Find NumPy's BLAS, once: that takes ten times as long as to score a row."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def _blocks(slots: int, rows: int) -> list[slice]:

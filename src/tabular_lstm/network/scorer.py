@@ -70,6 +70,12 @@ class Scorer:
             ReadOutWeights(*_copied(network.read_out)),
         )
 
+    @property
+    def layers(self) -> dict[str, EmbedWeights | RecurWeights | ReadOutWeights]:
+        """All weights by the name of their layer, in the order that a row passes them."""
+        recur = {f"recur_{place}": weights for place, weights in enumerate(self.recur, 1)}
+        return {"embed": self.embed, **recur, "read_out": self.read_out}
+
     @cached_property
     def slots(self) -> Slots:
         """What the schema says of each slot."""
@@ -86,14 +92,13 @@ def read_scorer(content: bytes, file: str) -> Scorer:
     Raises:
         NoNetworkError: See `tabular_lstm.network.keras_file.read_keras_file`.
     """
-    config, weights = read_keras_file(content, file)
-    options = Ensemble.model_validate(config["options"])
-    embed, *recur, read_out = weights.values()
+    saved = read_keras_file(content, file)
+    embed, *recur, read_out = saved.weights.values()
     return Scorer(
-        Schema.model_validate(config["schema"]),
-        options,
-        config["temperature"],
-        config["threshold"],
+        saved.schema,
+        saved.options,
+        float(saved.arguments["temperature"]),
+        float(saved.arguments["threshold"]),
         EmbedWeights(*embed),
         tuple(RecurWeights(*of_one) for of_one in recur),
         ReadOutWeights(*read_out),

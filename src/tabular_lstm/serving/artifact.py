@@ -10,6 +10,7 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, sha256
+from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer, read_scorer
 from tabular_lstm.rows.schema import POINT
 from tabular_lstm.rows.sequences import to_sequences
@@ -51,7 +52,7 @@ class Artifact:
 
     @cached_property
     def network(self) -> Any:
-        """Load the network; nothing in the file is executed.
+        """Load the network into Keras; nothing in the file is executed.
 
         Raises:
             DataError: See `tabular_lstm.network.saved.load_network`.
@@ -76,20 +77,18 @@ class Artifact:
         their numbers are read, whatever marks the file has.
 
         Raises:
-            DataError: See `network`, and `tabular_lstm.rows.sequences.to_sequences`.
+            DataError: See `scorer`, and `tabular_lstm.rows.sequences.to_sequences`.
         """
         read = {"bounds": {}, "marks": POINT}
-        return to_sequences(rows, self.network.schema.model_copy(update=read))
+        return to_sequences(rows, self.scorer.schema.model_copy(update=read))
 
     def score(self, sequences: np.ndarray) -> np.ndarray:
         """Give sequences their probabilities, (rows,).
 
         Raises:
-            DataError: See `network`.
+            DataError: See `scorer`.
         """
-        from tabular_lstm.network.fit import predict  # noqa: PLC0415
-
-        return predict(self.network, sequences)
+        return score(self.scorer, sequences)
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         """Give valid rows their probabilities, (rows,), by the schema inside the network.

@@ -90,14 +90,13 @@ def promoted_artifact(artifacts: Versions, run: str, sha256: str, serves: bool) 
 
     Raises:
         NotComparedError: It is gone, unreadable or another one, or it cannot be loaded.
-        DataError: It serves and cannot be loaded; or this machine cannot load it now, see
-            `tabular_lstm.network.saved.load_network`.
+        DataError: It serves and cannot be loaded.
     """
     artifact: Artifact = read(artifacts, run, "artifact is")
     if artifact.sha256 != sha256:
         raise NotComparedError("its artifact is not the one that was promoted")
     try:
-        artifact.network  # noqa: B018
+        artifact.scorer  # noqa: B018
     except NoNetworkError as error:
         if serves:
             raise
@@ -122,7 +121,7 @@ def score(
     Raises:
         NotComparedError: The champion cannot read these rows as it did then.
     """
-    schema, keys = artifact.network.schema, keys_of(test_rows, columns.key)
+    schema, keys = artifact.scorer.schema, keys_of(test_rows, columns.key)
     _refuse_other_meaning(schema, test_rows, columns)
     try:
         sequences = artifact.sequences(test_rows)
@@ -134,7 +133,7 @@ def score(
             trained_on |= fingerprints.hold(sequences, keys)
     except DataError as error:
         raise NotComparedError(f"it cannot read the rows: {error}") from error
-    return Scored(artifact.score(sequences), artifact.network.threshold, trained_on)
+    return Scored(artifact.score(sequences), artifact.scorer.threshold, trained_on)
 
 
 def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) -> None:

@@ -84,7 +84,7 @@ def predict_with_champions(
         trained on, (rows,).
 
     Raises:
-        DataError: The champion that serves cannot be loaded; or none can, for want of space.
+        DataError: The champion that serves cannot be loaded.
     """
     labels = test_rows[columns.label].rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()

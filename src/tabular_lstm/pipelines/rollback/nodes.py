@@ -43,7 +43,7 @@ def choose_champion(
         )
     asked = "the champion before" if rollback.run_id is None else "that run by its id"
     again = "is put back" if run == now else "serves again"
-    artifacts[run]().network  # noqa: B018  refuse what cannot be loaded before it is put in place
+    artifacts[run]().scorer  # noqa: B018  refuse what cannot be loaded before it is put in place
     return Decision(
         **provenance.of_decision(),
         run_id=run_id,
