@@ -9,7 +9,8 @@ import pytest
 
 from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.fit import predict
-from tabular_lstm.network.score import BLOCK, FEW, FEW_VALUES, score, score_changed
+from tabular_lstm.network.forward import BLOCK
+from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Ensemble, Network
 from tests.helpers.networks import ensemble_of, schema_of, sequences_of, with_slot

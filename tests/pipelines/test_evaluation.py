@@ -14,7 +14,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.importance import Importance, Lost
 from tabular_lstm.judging.names import FIGURES
-from tabular_lstm.network import fit, score
+from tabular_lstm.network import fit, forward
 from tabular_lstm.parameters import Columns, Evaluation, Network
 from tabular_lstm.pipelines.evaluation.nodes import (
     assemble_metrics,
@@ -337,13 +337,13 @@ def test_importance_of_twice_the_features_embeds_twice_the_values(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     embedded = []
-    numbers = score._Forward._numbers
+    numbers = forward.Forward._numbers
 
     def counted(self: Any, slots: np.ndarray, *which: Any) -> np.ndarray:
         embedded[-1] += slots.size
         return numbers(self, slots, *which)
 
-    monkeypatch.setattr(score._Forward, "_numbers", counted)
+    monkeypatch.setattr(forward.Forward, "_numbers", counted)
     for features in (20, 40, 80):
         embedded.append(0)
         assert len(importance_of_an_ensemble(features).features) == features

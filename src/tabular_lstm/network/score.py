@@ -1,55 +1,57 @@
-"""Score rows: the ensemble's forward pass in NumPy, blocks of rows on all cores.
+"""Score rows: the ensemble's forward pass, blocks of rows on all cores; by NumPy or compiled.
 
-The same arithmetic as the Keras layers. NumPy's vectorized tanh and matrix products take a fraction
-of the time of TensorFlow's kernels at these sizes, but a matrix product may give some columns other
-last bits than the rest, depending on the processor and on the number of rows. Up to `FEW` rows are
+The same arithmetic as the Keras layers. In NumPy a matrix product may give some columns other last
+bits than the rest, depending on the processor and on the number of rows. Up to `FEW` rows are
 therefore computed in float64, where this is about 1e-15, and the mean logit is then rounded to a
 multiple of 2^-24. So a row has the same bits wherever it stands, whatever is beside it and whatever
 the processor, unless its logit lies within 1e-15 of the middle between two multiples, which is so
 for about one row in 10^8. More rows are computed in float32, which takes a quarter of the time.
+
+From `MANY` rows on, a compiled kernel is worth the fraction of a second that it takes to compile.
+It gives a row the same bits wherever it stands and whatever is beside it. It needs llvmlite, which
+the extra `fast` installs, and a processor with fused multiply-add; otherwise NumPy serves.
 """
 
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 from scipy.special import expit
 from threadpoolctl import ThreadpoolController
 
-from tabular_lstm.network.scorer import RecurWeights, Scorer
-from tabular_lstm.network.slots import CLIP
+from tabular_lstm.network.forward import Forward, cut
+from tabular_lstm.network.scorer import Scorer
 
-# Rows of a block: 512 of up to 64 slots, fewer of more, for what is computed of them to fit memory.
-BLOCK = 512
-BLOCK_SLOTS = 2**15
-LEAST_BLOCK = 32
 FEW = 1024
+MANY = 2**14
 # Rows times slots up to which rows with a slot changed are computed in float64.
 FEW_VALUES = 4096
 LOGIT_STEP = 2.0**-24
 
 
-def score(scorer: Scorer, sequences: np.ndarray) -> np.ndarray:
+def score(scorer: Scorer, sequences: np.ndarray, many: bool | None = None) -> np.ndarray:
     """Give the probability of the positive class.
 
     A row's probability is the same within 1e-7 in every call of at most 1,024 rows, and within 1e-6
     in any call, on any processor. The same rows in the same order give the same bits on any number
-    of threads of one processor.
+    of threads of one processor. Where the kernel computes, a row has the same bits in any call.
 
     Args:
         scorer: The ensemble, from `Scorer.of` or `read_scorer`.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
+        many: Whether the kernel computes, if there is one: so that a stream's last block has it
+            too. Default: from 16,384 rows on.
 
     Returns:
         float64 (rows,).
     """
     rows = len(sequences)
-    forward = _Forward(scorer, np.float64 if rows <= FEW else np.float32)
     slots = sequences.reshape(rows, -1)
+    forward, blocks = _forward(scorer, rows, slots.shape[1], rows >= MANY if many is None else many)
     logits = np.empty(rows)
 
     def fill(block: slice) -> None:
@@ -57,7 +59,7 @@ def score(scorer: Scorer, sequences: np.ndarray) -> np.ndarray:
 
     # The blocks are the threads' work; BLAS' own threads would get in their way.
     with _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(fill, _blocks(slots.shape[1], rows)))
+        list(threads.map(fill, blocks))
     return _probabilities(scorer, logits)
 
 
@@ -80,7 +82,7 @@ def score_changed(
     slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
     dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
     with _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as threads:
-        logits = _Forward(scorer, dtype).changed(slots)
+        logits = Forward(scorer, dtype).changed(slots)
         for changed in threads.map(lambda change: logits(*change), changes):
             yield _probabilities(scorer, changed)
 
@@ -91,198 +93,27 @@ def _blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
-def _blocks(slots: int, rows: int) -> list[slice]:
-    """Cut the rows into blocks."""
-    size = max(LEAST_BLOCK, min(BLOCK, BLOCK_SLOTS // slots))
-    return [slice(start, start + size) for start in range(0, rows, size)]
+def _forward(
+    scorer: Scorer, rows: int, slots: int, many: bool
+) -> tuple[Callable[[np.ndarray], np.ndarray], list[slice]]:
+    """Give what computes, and the blocks of rows that it computes best."""
+    if many and (processor := _processor()):
+        from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, Kernel  # noqa: PLC0415
+
+        return Kernel(scorer, processor), cut(slots, rows, BLOCK, LEAST_BLOCK)
+    return Forward(scorer, np.float64 if rows <= FEW else np.float32), cut(slots, rows)
+
+
+@cache
+def _processor() -> Any:
+    """What a kernel is compiled for; None where there cannot be one."""
+    if find_spec("llvmlite") is None:
+        return None
+    from tabular_lstm.network.vector_code import Processor  # noqa: PLC0415
+
+    return Processor.here()
 
 
 def _probabilities(scorer: Scorer, logits: np.ndarray) -> np.ndarray:
     rounded = np.round(logits / LOGIT_STEP) * LOGIT_STEP
     return np.asarray(expit(rounded / scorer.temperature))
-
-
-class _Forward:
-    """The mean logit of a block of rows, by weights laid out for it, in float64 or float32.
-
-    Rows are the last axis of every array here, so that a gate or a feature is one contiguous piece.
-    """
-
-    def __init__(self, scorer: Scorer, dtype: DTypeLike) -> None:
-        self.dtype, self.slots = np.dtype(dtype), scorer.slots
-        self.members, self.dimensions = scorer.options.members, scorer.options.dimensions
-        frequency, *others = scorer.embed
-        kernel, bias, vectors = (weight.astype(dtype) for weight in others)
-        self.frequency = 2 * np.pi * frequency.swapaxes(2, 3)
-        self.kernel = kernel.swapaxes(2, 3).copy()
-        self.bias = bias.swapaxes(2, 3)
-        self.vectors = vectors.swapaxes(1, 2).copy()
-        self.recur = [_halved(recur, dtype) for recur in scorer.recur]
-        # The mean over steps and over members is a sum with smaller weights.
-        kernel, bias = (weight.astype(dtype) for weight in scorer.read_out)
-        kernel = kernel.reshape(self.members, 2, 2, -1)
-        last, mean = kernel.transpose(1, 2, 0, 3)[..., None, :] / self.members
-        self.last, self.mean_state = last, mean / self.slots.steps
-        self.read_out_bias = float(bias.mean())
-
-    def __call__(self, slots: np.ndarray) -> np.ndarray:
-        """(slots, n) to logits (n,)."""
-        return self._read(_states(self._embed(slots), self.recur[0]))
-
-    def _read(self, states: Iterator[np.ndarray]) -> np.ndarray:
-        """The first LSTM's states to logits (n,)."""
-        for weights in self.recur[1:]:
-            forward, backward = np.stack([state.copy() for state in states], 2)
-            steps = np.concatenate([forward, backward[:, ::-1]], 2)
-            states = _states(steps, weights)
-        state = next(states)
-        total = state.copy()
-        for state in states:
-            total += state
-        read = self.last @ state + self.mean_state @ total
-        return np.asarray(read.sum((0, 1, 2)) + self.read_out_bias)
-
-    def changed(self, slots: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
-        """Give the logits of (slots, n) where one slot has other values: (r, n) to (r, n).
-
-        What the first LSTM reads of the other slots is computed once.
-        """
-        weights = self.recur[0]
-        u, inputs = weights.shape[2] // 4, weights.shape[3] - weights.shape[2] // 4 - 1
-        kernel, state_kernel = weights[..., :inputs], weights[..., inputs : inputs + u]
-        blocks = [self._embed(slots[:, block]) for block in _blocks(*slots.shape)]
-        # (2, k, T, 4u, n)
-        read = np.concatenate([kernel[:, :, None] @ block for block in blocks], -1)
-        read += weights[:, :, None, :, -1:]
-
-        def logits(slot: int, values: np.ndarray, rows: slice) -> np.ndarray:
-            step, place = divmod(slot, self.slots.features_per_step)
-            of_slot = slice(place * self.dimensions, (place + 1) * self.dimensions)
-            was, now = self._vectors(slot, slots[slot, rows]), self._vectors(slot, values.ravel())
-            now = now.reshape(*now.shape[:2], *values.shape) - was[:, :, None]
-            change = kernel[..., of_slot] @ now.reshape(*now.shape[:2], -1)
-            states = _states_of_changed(read[..., rows], step, change, state_kernel)
-            return self._read(states).reshape(values.shape)
-
-        def in_blocks(slot: int, values: np.ndarray) -> np.ndarray:
-            size = max(1, BLOCK // len(values))
-            blocks = [slice(start, start + size) for start in range(0, values.shape[1], size)]
-            return np.concatenate([logits(slot, values[:, rows], rows) for rows in blocks], 1)
-
-        return in_blocks
-
-    def _vectors(self, slot: int, values: np.ndarray) -> np.ndarray:
-        """One slot's values (n,) to (k, d, n)."""
-        of = self.slots
-        if slot in of.numeric:
-            which = np.flatnonzero(of.numeric == slot)
-            return self._numbers(values[None], which)[:, 0]
-        which = np.flatnonzero(of.categorical == slot)
-        return self.vectors[:, :, of.category_index(values[None], which)[0]]
-
-    def _embed(self, values: np.ndarray) -> np.ndarray:
-        """(slots, n) to (k, T, F·d, n)."""
-        of, rows = self.slots, values.shape[1]
-        vectors = np.zeros((self.members, len(values), self.dimensions, rows), self.dtype)
-        if len(of.numeric):
-            vectors[:, of.numeric] = self._numbers(values[of.numeric], slice(None))
-        if len(of.categorical):
-            index = of.category_index(values[of.categorical])
-            vectors[:, of.categorical] = self.vectors[:, :, index].swapaxes(1, 2)
-        return vectors.reshape(self.members, of.steps, -1, rows)
-
-    def _numbers(self, values: np.ndarray, which: Any) -> np.ndarray:
-        """Some of the numeric slots, (s, n), to (k, s, d, n)."""
-        with np.errstate(over="ignore"):  # what overflows is clipped
-            z = (values - self.slots.center[which]) * self.slots.scale[which]
-            z = np.clip(z, -CLIP, CLIP)
-        missing = np.isnan(z)
-        z = np.where(missing, np.float32(0), z)
-        f = self.frequency.shape[2]
-        waves = np.empty((self.members, len(z), 2 * f + 2, z.shape[1]), self.dtype)
-        # In float32, as Keras has it.
-        angle = (self.frequency[:, which] * z[:, None]).astype(self.dtype)
-        np.cos(angle, out=waves[:, :, :f])
-        np.sin(angle, out=waves[:, :, f : 2 * f])
-        waves[:, :, -2] = z
-        waves[:, :, -1] = missing
-        vectors = self.kernel[:, which] @ waves
-        vectors += self.bias[:, which]
-        return np.asarray(np.maximum(vectors, 0, out=vectors))
-
-
-def _halved(recur: RecurWeights, dtype: DTypeLike) -> np.ndarray:
-    """Lay an LSTM's weights out as one matrix, (2, k, 4u, inputs + u + 1): inputs, state, bias.
-
-    What leads to the three sigmoids is halved, so that one tanh serves all four gates:
-    sigmoid(x) = (1 + tanh(x / 2)) / 2.
-    """
-    u = recur.recurrent.shape[2]
-    parts = [recur.kernel, recur.recurrent, recur.bias[:, :, None]]
-    weights = np.concatenate(parts, 2, dtype=dtype)
-    weights[..., -1, 2 * u : 3 * u] += 1  # to the bias of the forget gate
-    weights[..., :u] /= 2
-    weights[..., 2 * u :] /= 2
-    return weights.transpose(1, 0, 3, 2).copy()
-
-
-def _states(steps: np.ndarray, weights: np.ndarray) -> Iterator[np.ndarray]:
-    """(k, T, inputs, n) to T states (2, k, u, n), each direction's in the order it reads."""
-    members, length, inputs, rows = steps.shape
-    u, dtype = weights.shape[2] // 4, weights.dtype
-    # The inputs, the state and a 1 for the bias, one above the other for a single product.
-    joint = np.ones((2, members, inputs + u + 1, rows), dtype)
-    state = joint[:, :, inputs : inputs + u]
-
-    def fill(t: int, gates: np.ndarray) -> None:
-        joint[0, :, :inputs] = steps[:, t]
-        joint[1, :, :inputs] = steps[:, -1 - t]
-        np.matmul(weights, joint, out=gates)
-
-    return _run(state, length, fill)
-
-
-def _states_of_changed(
-    read: np.ndarray, step: int, change: np.ndarray, state_kernel: np.ndarray
-) -> Iterator[np.ndarray]:
-    """Run the LSTM on what it reads, (2, k, T, 4u, n), changed at a step by (2, k, 4u, r·n)."""
-    length, rows = read.shape[2], read.shape[4]
-    state = np.empty((*read.shape[:2], read.shape[3] // 4, change.shape[3]), read.dtype)
-
-    def fill(t: int, gates: np.ndarray) -> None:
-        np.matmul(state_kernel, state, out=gates)
-        repeated = gates.reshape(*gates.shape[:3], -1, rows)
-        for direction, at in enumerate((t, length - 1 - t)):
-            repeated[direction] += read[direction, :, at, :, None]
-            if at == step:
-                gates[direction] += change[direction]
-
-    return _run(state, length, fill)
-
-
-def _run(
-    state: np.ndarray, length: int, fill: Callable[[int, np.ndarray], None]
-) -> Iterator[np.ndarray]:
-    """Give the state, (2, k, u, n), after each step; `fill` computes what goes into the gates."""
-    _, members, u, rows = state.shape
-    state[:] = 0
-    gates = np.empty((2, members, 4 * u, rows), state.dtype)
-    opened, candidate = gates[:, :, :u], gates[:, :, u : 2 * u]
-    kept, out = gates[:, :, 2 * u : 3 * u], gates[:, :, 3 * u :]
-    cell = np.zeros((2, members, u, rows), state.dtype)
-    for t in range(length):
-        fill(t, gates)
-        np.tanh(gates, out=gates)
-        # cell = (kept + 1) / 2 · cell + (opened + 1) / 2 · candidate
-        opened += 1
-        opened *= candidate
-        kept += 1
-        cell *= kept
-        cell += opened
-        cell *= 0.5
-        # state = (out + 1) / 2 · tanh(cell)
-        out += 1
-        out *= 0.5
-        np.tanh(cell, out=state)
-        state *= out
-        yield state

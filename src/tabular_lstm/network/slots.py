@@ -67,6 +67,15 @@ class Slots:
             places=places,
         )
 
+    def standardize(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
+        """Standardize and clip numbers, and leave NaN: float32 (N, n) to (N, n).
+
+        `which` of the N numeric features they are. Default: all.
+        """
+        with np.errstate(over="ignore"):  # what overflows is clipped
+            z = (values - self.center[which]) * self.scale[which]
+            return np.asarray(np.clip(z, -CLIP, CLIP))
+
     def category_index(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
         """Give the row of the vectors that each category takes: (C, n) to (C, n).
 

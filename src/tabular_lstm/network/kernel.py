@@ -1,0 +1,116 @@
+"""The ensemble's forward pass for many rows, compiled for this processor by this process.
+
+It takes a fraction of a second to compile and is kept as long as the process runs, by the sizes of
+the network: there is no file to write, to share or to grow old. A row's logit has the same bits at
+any place of any block, and the same on every processor with fused multiply-add, because it comes of
+the same operations in the same order.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tabular_lstm.network.forward import halved
+from tabular_lstm.network.kernel_code import SIDE_BY_SIDE, Sizes, forward_code
+from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.network.vector_code import Processor
+
+# Rows of a block; a vector of 64 rows is to be full.
+BLOCK = 1024
+LEAST_BLOCK = 64
+# A vector that begins at a multiple of so many bytes is in as few lines of the cache as can be.
+ALIGNED = 64
+
+
+class Kernel:
+    """The mean logit of a block of rows, by compiled code.
+
+    Args:
+        scorer: The ensemble.
+        processor: One whose instructions this machine knows.
+    """
+
+    def __init__(self, scorer: Scorer, processor: Processor) -> None:
+        self.sizes, self.slots, self.lanes = _sizes(scorer), scorer.slots, processor.lanes
+        self.run = _compiled(self.sizes, processor)
+        self.weights = _laid_out(scorer, self.sizes)
+        self.table = np.ascontiguousarray(scorer.embed.vectors)
+        places = [self.slots.numeric, self.slots.categorical]
+        self.places = np.concatenate(places).astype(np.int64)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Slots (S, n) to logits (n,), float64."""
+        sizes, of, rows = self.sizes, self.slots, values.shape[1]
+        vectors = -(-rows // self.lanes)
+        numbers = _zeros((sizes.numbers, vectors * self.lanes), np.float32)
+        index = _zeros((sizes.categories, vectors * self.lanes), np.int64)
+        scratch = _zeros((sizes.scratch, self.lanes), np.float32)
+        logits = _zeros((sizes.members, vectors * self.lanes), np.float32)
+        numbers[:, :rows] = of.standardize(values[of.numeric])
+        index[:, :rows] = of.category_index(values[of.categorical])
+        arrays = (numbers, index, self.places, self.weights, self.table, scratch, logits)
+        self.run(*(array.ctypes.data for array in arrays), vectors)
+        total = np.zeros(rows)
+        for of_member in logits:
+            total += of_member[:rows]
+        return total
+
+
+@cache
+def _compiled(sizes: Sizes, processor: Processor) -> Callable[..., None]:
+    return forward_code(sizes, processor.lanes).compile(processor)
+
+
+def _sizes(scorer: Scorer) -> Sizes:
+    slots, embed = scorer.slots, scorer.embed
+    members, numbers, waves, dimensions = embed.kernel.shape
+    return Sizes(
+        members=members,
+        steps=slots.steps,
+        inputs=slots.features_per_step * dimensions,
+        numbers=numbers,
+        categories=len(slots.categorical),
+        table=embed.vectors.shape[1],
+        frequencies=waves // 2 - 1,
+        dimensions=dimensions,
+        units=tuple(recur.recurrent.shape[2] for recur in scorer.recur),
+    )
+
+
+def _laid_out(scorer: Scorer, sizes: Sizes) -> np.ndarray:
+    """All weights but the categories' vectors, each member's in the order in which they are read.
+
+    For each number its frequencies, times 2π, and for each group of dimensions the kernel, then the
+    bias. For each LSTM, direction and unit what the four gates give to each input, each state and
+    the bias. Then the read-out of the last states, of the sums over the steps, and the bias.
+    """
+    embed, k, n = scorer.embed, sizes.members, sizes.numbers
+    joint = np.concatenate([embed.kernel, embed.bias], 2)
+    groups = [joint[..., first : first + count] for first, count in sizes.groups]
+    of_numbers = [2 * np.pi * embed.frequency, *groups]
+    recur = [halved(recur, np.float32) for recur in scorer.recur]
+    by_unit = [
+        weights.reshape(2, k, SIDE_BY_SIDE, weights.shape[2] // SIDE_BY_SIDE, -1)
+        for weights in recur
+    ]
+    # The mean over members and over steps is a sum with smaller weights.
+    last, mean = np.split(scorer.read_out.kernel[..., 0] / k, 2, 1)
+    parts = [
+        np.concatenate([weights.reshape(k, n, -1) for weights in of_numbers], 2),
+        *(weights.transpose(1, 0, 3, 4, 2) for weights in by_unit),
+        last,
+        mean / sizes.steps,
+        scorer.read_out.bias / k,
+    ]
+    laid_out = np.concatenate([part.reshape(k, -1) for part in parts], 1)
+    return np.ascontiguousarray(laid_out, np.float32)
+
+
+def _zeros(shape: tuple[int, int], dtype: DTypeLike) -> np.ndarray:
+    """Zeros that begin at a multiple of `ALIGNED` bytes."""
+    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    room = np.zeros(size + ALIGNED, np.uint8)
+    start = -room.ctypes.data % ALIGNED
+    return room[start : start + size].view(dtype).reshape(shape)
