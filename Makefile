@@ -64,5 +64,5 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
 lock: $(INSTALLED) ## Pin the newest versions that pyproject.toml allows
-	$(COMPILE) --extra viz --extra notebook --extra dev --upgrade -o requirements.lock
+	$(COMPILE) --extra fast --extra viz --extra notebook --extra dev --upgrade -o requirements.lock
 	$(COMPILE) --extra benchmark --constraint requirements.lock -o benchmarks/requirements.lock

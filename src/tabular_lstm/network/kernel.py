@@ -98,7 +98,7 @@ def _laid_out(scorer: Scorer, sizes: Sizes) -> np.ndarray:
     # The mean over members and over steps is a sum with smaller weights.
     last, mean = np.split(scorer.read_out.kernel[..., 0] / k, 2, 1)
     parts = [
-        np.concatenate([weights.reshape(k, n, -1) for weights in of_numbers], 2),
+        np.concatenate([np.reshape(w, (k, n, w.shape[2] * w.shape[3])) for w in of_numbers], 2),
         *(weights.transpose(1, 0, 3, 4, 2) for weights in by_unit),
         last,
         mean / sizes.steps,

@@ -9,7 +9,7 @@ The only module that imports llvmlite, which the extra `fast` installs.
 """
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -39,13 +39,17 @@ class Processor:
 
     @classmethod
     def here(cls) -> Self | None:
-        """This machine's; None where fused multiply-add is not sure to be."""
-        features = llvm.get_host_cpu_features()
+        """This machine's; None where it may lack fused multiply-add."""
         architecture = llvm.get_default_triple().partition("-")[0]
+        return cls.of(architecture, llvm.get_host_cpu_name(), llvm.get_host_cpu_features())
+
+    @classmethod
+    def of(cls, architecture: str, name: str, features: Mapping[str, bool]) -> Self | None:
+        """One with the features that are true; None where it may lack fused multiply-add."""
         if not (features.get("fma") or architecture in ("aarch64", "arm64")):
             return None
-        lanes = 64 if features.get("avx512f") else 16
-        return cls(llvm.get_host_cpu_name(), features.flatten(), lanes)
+        written = ",".join(f"{'+' if has else '-'}{feature}" for feature, has in features.items())
+        return cls(name, written, lanes=64 if features.get("avx512f") else 16)
 
 
 class Code:
