@@ -17,6 +17,25 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+class Digest:
+    """The SHA-256 of bytes as they are read."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was read."""
+        self._digest = hashlib.sha256()
+
+    def update(self, content: bytes) -> None:
+        """Add the next bytes."""
+        self._digest.update(content)
+
+    def hexdigest(self) -> str:
+        """Give the hash as `sha256sum` prints it."""
+        return self._digest.hexdigest()
+
+
 def read_regular(path: Path) -> bytes:
     """Read a file whole, and refuse what is none: a FIFO would wait for a writer for ever.
 

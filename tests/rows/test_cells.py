@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.parameters import Columns, Value
+from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import (
     ANY,
-    EMPTY,
-    read_category,
     read_label,
     read_number,
 )
+from tabular_lstm.rows.numbers import EMPTY
 from tabular_lstm.rows.schema import POINT, Bounds, Marks
 
 

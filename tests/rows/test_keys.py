@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabular_lstm.rows.cells import EMPTY
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
+from tabular_lstm.rows.numbers import EMPTY
 from tabular_lstm.rows.schema import POINT, Marks
 
 COMMA = Marks(decimal=",", thousands=".")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabular_lstm.rows.cells import read_category, read_number
+from tabular_lstm.rows.categories import read_category
+from tabular_lstm.rows.cells import read_number
 from tabular_lstm.rows.schema import POINT, Marks
 
 COMMA = Marks(decimal=",")

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows import text
+from tabular_lstm.rows import csv_text, text
 from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.rows.schema import Marks
 
@@ -166,7 +166,8 @@ def test_a_file_that_changed_after_it_was_hashed_is_refused(
 def test_a_file_that_changes_while_it_is_read_is_refused_or_read_as_it_was(
     file: Path, change: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text, "PIECE", 100)
+    for module in (text, csv_text):
+        monkeypatch.setattr(module, "PIECE", 100)
     rows = rows_at(file)
     before = hashlib.sha256(file.read_bytes()).hexdigest()
     blocks = rows.blocks(100)

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import Digest
+from tabular_lstm.rows import csv_text
 from tabular_lstm.rows import text as module
 from tabular_lstm.rows.csv_text import read_cells
 from tabular_lstm.rows.text import Text
@@ -40,7 +42,7 @@ def test_a_character_or_a_line_end_may_lie_where_a_piece_ends(encoding: str) -> 
 
 @pytest.mark.usefixtures("tiny")
 def test_lines_are_taken_one_by_one_and_may_be_put_back() -> None:
-    digest = hashlib.sha256()
+    digest = Digest()
     content = "\ufeffä,b\r\n1\n\n2".encode()
     text = Text(io.BytesIO(content), "rows.csv", digest=digest)
     assert [text.line(), text.line()] == ["ä,b\n", "1\n"]
@@ -85,4 +87,5 @@ def test_cells_are_the_same_whatever_the_pieces(text: str, size: int) -> None:
     expected = outcome(content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "PIECE", size)
+        patch.setattr(csv_text, "PIECE", 2 * size)
         assert outcome(content) == expected

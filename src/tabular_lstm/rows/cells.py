@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
-from tabular_lstm.rows.marks import ambiguous, plain, pointed, without_fraction
+from tabular_lstm.rows.marks import is_ambiguous, pointed
+from tabular_lstm.rows.numbers import EMPTY, as_texts, read_all
 from tabular_lstm.rows.schema import POINT, Bounds, Marks
 
-# Kinds of dtypes: dates, durations, complex numbers.
+# Kinds of dtypes: numbers and booleans; dates, durations, complex numbers.
+NUMBERS = "biuf"
 DATES = "mMc"
-EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 # Sums of some 10^8 such numbers stay within float32, and scikit-learn sums all cells of a table.
 LARGEST = float(np.float32(1e30))
 TOO_LARGE = f"is infinite or beyond {LARGEST:g} in size"
@@ -53,6 +54,14 @@ def read_number(
     Returns:
         float64, NaN where the cell is empty, says "missing" or cannot be read; and the problems.
     """
+    numbers, problems = numbers_of(cells, missing, bounds, marks)
+    return pd.Series(numbers, index=cells.index, name=cells.name), problems
+
+
+def numbers_of(
+    cells: pd.Series, missing: Sequence[Value], bounds: Bounds, marks: Marks
+) -> tuple[np.ndarray, Problems]:
+    """Read a column of numbers, see `read_number`, without its index."""
     return _checked(cells, *_numbers(cells, marks), missing, bounds, marks)
 
 
@@ -80,7 +89,8 @@ def read_numbers(
             name = str(cells.name)
             numbers, absent = (part[place * rows : (place + 1) * rows] for part in together)
             given = missing.get(name, ()), bounds.get(name, ANY)
-            read[name] = _checked(cells, numbers, absent, *given, marks)
+            checked, problems = _checked(cells, numbers, absent, *given, marks)
+            read[name] = pd.Series(checked, index=cells.index, name=cells.name), problems
     return read
 
 
@@ -91,74 +101,56 @@ def _checked(
     missing: Sequence[Value],
     bounds: Bounds,
     marks: Marks,
-) -> tuple[pd.Series, Problems]:
+) -> tuple[np.ndarray, Problems]:
     """Take out codes that are words, and say what is wrong with the other cells."""
-    if words := [code for code in missing if isinstance(code, str)]:
-        absent = absent | (_is_text(cells) & texts(cells).isin(words).to_numpy())
-        numbers = np.where(absent, np.nan, numbers)
     unread = np.isnan(numbers) & ~absent
-    doubtful = unread.copy()
-    if unread.any():
-        doubtful[unread] = ambiguous(texts(cells[unread]), marks)
+    if words := {code for code in missing if isinstance(code, str)}:
+        # A word may be the text of a number.
+        are_numbers = any(pointed(word, marks) is not None for word in words)
+        said = _are_words(cells, ~absent if are_numbers else unread, words)
+        numbers[said] = np.nan
+        unread &= ~said
     infinite = np.abs(numbers) > LARGEST
-    # A column of float32 holds 0.1, as a code or a bound, to its own precision. No bound is NaN.
-    own: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
-    own = own if own.kind == "f" else np.dtype(np.float64)
-    codes = np.array([code for code in missing if not isinstance(code, str)], np.float64)
-    with np.errstate(over="ignore"):
-        low, high = np.array(bounds, np.float64).astype(own)
-        held, held_codes = numbers.astype(own), codes.astype(own)
-    outside = ((held < low) | (held > high)) & ~infinite
-    for code, as_held in zip(codes, held_codes, strict=True):
-        outside &= held != as_held
-        numbers[held == as_held] = code
+    outside = _are_outside(cells, numbers, missing, bounds) & ~infinite
     problems = {
         **problems_at(cells, outside, f"is outside {_interval(*bounds)}"),
         **problems_at(cells, infinite, TOO_LARGE),
-        **problems_at(cells, unread & ~doubtful, "is not a number", quoted=True),
-        **problems_at(cells, doubtful, f"is ambiguous with {marks}", quoted=True),
     }
-    return pd.Series(numbers, index=cells.index, name=cells.name), problems
+    if unread.any():
+        doubtful = unread.copy()
+        doubtful[unread] = [is_ambiguous(text, marks) for text in texts(cells[unread])]
+        problems |= problems_at(cells, unread & ~doubtful, "is not a number", quoted=True)
+        problems |= problems_at(cells, doubtful, f"is ambiguous with {marks}", quoted=True)
+    return numbers, problems
 
 
-def read_category(
-    cells: pd.Series, missing: Sequence[Value] = (), marks: Marks = POINT
-) -> tuple[pd.Series, Problems]:
-    """Read a column of categories, which cannot be wrong.
-
-    Args:
-        cells: The column.
-        missing: Values that mean "not measured", see `category_codes`.
-        marks: What numbers that are text are written with.
-
-    Returns:
-        str: the text as in a CSV, without white space around it, a number with a decimal point
-        and without groups, 1.0 as 1; NaN where empty or "missing".
-    """
-    text = texts(cells)
-    category = without_fraction(text.mask(_is_text(cells), plain(text, marks)))
-    absent = text.isna() | text.str.lower().isin(EMPTY)
-    if missing:
-        absent |= category.isin(category_codes(missing, marks))
-    return category.mask(absent), {}
+def _are_words(cells: pd.Series, where: np.ndarray, words: set[str]) -> np.ndarray:
+    """Tell which of these cells are the very text of a word."""
+    found = where.copy()
+    if where.any():
+        some = cells[where]
+        found[where] = _is_text(some) & texts(some).isin(words).to_numpy()
+    return found
 
 
-def category_codes(missing: Sequence[Value], marks: Marks = POINT) -> set[str]:
-    """Give the categories that mean "not measured", in the spelling of `read_category`.
-
-    Args:
-        missing: The values as conf has them: -9, -9.0 and "-9.0" are all the category -9.
-        marks: What numbers that are text are written with.
-
-    Examples:
-        >>> sorted(category_codes([-9.0, "1,5", "?"], Marks(decimal=",")))
-        ['-9', '1.5', '?']
-    """
-    words = pd.Series([code for code in missing if isinstance(code, str)], dtype="str")
-    numbers = [code for code in missing if not isinstance(code, str)]
-    # A float of 1e16 or more is written in two ways, in a CSV and as a whole number.
-    written = [*plain(words, marks), *map(str, numbers), *map(_text, numbers)]
-    return set(without_fraction(pd.Series(written, dtype="str")))
+def _are_outside(
+    cells: pd.Series, numbers: np.ndarray, missing: Sequence[Value], bounds: Bounds
+) -> np.ndarray:
+    """Tell which numbers are outside the bounds and no code; put codes in the place of theirs."""
+    codes = np.array([code for code in missing if not isinstance(code, str)], np.float64)
+    if bounds == ANY and not codes.size:
+        return np.zeros(len(numbers), bool)
+    # A column of float32 holds 0.1, as a code or a bound, to its own precision. No bound is NaN.
+    own: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
+    own = own if own.kind == "f" else np.dtype(np.float64)
+    with np.errstate(over="ignore"):
+        low, high = np.array(bounds, np.float64).astype(own)
+        held, held_codes = numbers.astype(own), codes.astype(own)
+    outside: np.ndarray = (held < low) | (held > high)
+    for code, as_held in zip(codes, held_codes, strict=True):
+        outside &= held != as_held
+        numbers[held == as_held] = code
+    return outside
 
 
 def read_label(
@@ -203,28 +195,24 @@ def is_categorical(column: pd.Series) -> bool:
 
 
 def _numbers(cells: pd.Series, marks: Marks) -> tuple[np.ndarray, np.ndarray]:
-    """Give float64, NaN where a cell holds no number, and which cells are missing."""
+    """Give float64 of the caller's own, NaN without a number, and which cells are missing."""
+    if isinstance(cells.dtype, pd.StringDtype):
+        return read_all(as_texts(cells), marks)
     absent = cells.isna().to_numpy(copy=True)
+    if cells.dtype.kind in NUMBERS:
+        return cells.to_numpy(np.float64, na_value=np.nan, copy=True), absent
+    values, is_text = cells.to_numpy(object), _is_text(cells)
     numbers = np.full(len(cells), np.nan)
-    is_text = _is_text(cells)
-    if cells.dtype.kind in "biuf":  # neither time nor complex
-        numbers = cells.to_numpy(np.float64, na_value=np.nan)
-    elif not is_text.all():
-        numbers[~is_text] = [_float(cell) for cell in cells[~is_text]]
-    if is_text.any():
-        text = cells[is_text].astype("str").str.strip()
-        # Arrow gives the nearest float64; pandas' parser and to_numeric do not always.
-        written = pa.array(pointed(text, marks), pa.large_string(), from_pandas=True)
-        nearest = written.cast(pa.float64())
-        numbers[is_text] = nearest.to_numpy(zero_copy_only=False)
-        absent[is_text] = text.isna() | text.str.lower().isin(EMPTY)
-    return np.where(absent, np.nan, numbers), absent
+    numbers[~is_text] = [_float(value) for value in values[~is_text]]
+    written = pa.array(values[is_text], pa.large_string())
+    numbers[is_text], absent[is_text] = read_all(written, marks)
+    return numbers, absent
 
 
 def _is_text(cells: pd.Series) -> np.ndarray:
     """Tell which cells are text, whatever the column's dtype."""
-    if isinstance(cells.dtype, pd.StringDtype) or cells.dtype.kind in "biuf":
-        return np.full(len(cells), cells.dtype.kind not in "biuf")
+    if isinstance(cells.dtype, pd.StringDtype) or cells.dtype.kind in NUMBERS:
+        return np.full(len(cells), cells.dtype.kind not in NUMBERS)
     return np.array([isinstance(cell, str) for cell in cells], bool)
 
 
@@ -237,14 +225,14 @@ def _float(cell: Any) -> float:
         return np.inf
 
 
-def _text(cell: Any) -> str:
+def written(cell: Any) -> str:
     """Write a value as in a CSV; pandas makes floats of integers where one is missing."""
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
         cell = int(cell)
     return str(cell)
 
 
-def texts(cells: pd.Series, write: Callable[[Any], str] = _text) -> pd.Series:
+def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
     """Give each cell's text, without white space around it, NaN where missing.
 
     Args:

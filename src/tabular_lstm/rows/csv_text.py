@@ -10,13 +10,16 @@ import pyarrow as pa
 from pyarrow import csv as arrow
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import Digest
 from tabular_lstm.rows.formats import refuse_other_formats
 from tabular_lstm.rows.header import take_header
 from tabular_lstm.rows.load_args import dialect_of, refuse_other_arguments
-from tabular_lstm.rows.slow_csv import is_blank, refuse_rows
+from tabular_lstm.rows.slow_csv import STRADDLES, is_blank, refuse_rows
 from tabular_lstm.rows.text import Text
 
-# Bytes that Arrow parses at a time, at most. A row is no longer than that.
+# Bytes that Arrow parses at a time: it keeps some thirty such pieces in memory. It refuses a row
+# that is in three of them, so the pieces are longer where a row is. A row is no longer than BLOCK.
+PIECE = 2**20
 BLOCK = 2**24
 END = "end"
 
@@ -41,7 +44,7 @@ def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataF
 
 
 def stream_cells(
-    content: BinaryIO, file: str, load_args: dict[str, Any], digest: Any = None
+    content: BinaryIO, file: str, load_args: dict[str, Any], digest: Digest | None = None
 ) -> Iterator[pa.RecordBatch]:
     r"""Parse a CSV into text cells, with memory for a few pieces of it whatever its size.
 
@@ -50,7 +53,7 @@ def stream_cells(
         file: The file's name, for messages.
         load_args: Arguments of `pandas.read_csv`, see `load_args.LOAD_ARGS`; null is the default,
             and for `header` says that there is none.
-        digest: Of hashlib, to be updated with all bytes of the file. Default: none.
+        digest: Becomes that of all bytes of the file. Default: none.
 
     Yields:
         Rows of text, some at a time: an empty cell as "", the end of a line within a cell as "\n"
@@ -61,21 +64,16 @@ def stream_cells(
             encoding, has another delimiter, ragged rows, a row of more than 16 MB, a quote that is
             never closed or a column name twice; or an argument would not count.
     """
-    given = _given(content, file, load_args)
-    text, names = _open(content, file, given, digest)
-    chosen = _chosen(names, file, given.get("usecols"))
+    refuse_other_arguments(file, load_args)
+    refuse_other_formats(content, file)
+    given = _given(load_args)
     left, is_empty = given.get("nrows"), True
-    dialect = dialect_of(given)
-    try:
-        for batch in _parse(text, file, names, dialect):
-            rows = batch.slice(0, left)
-            left = None if left is None else left - rows.num_rows
-            if rows.num_rows:
-                is_empty = False
-                yield rows.select(chosen)
-    except pa.ArrowInvalid as error:
-        again, _ = _open(content, file, given)
-        refuse_rows(again, file, len(names), BLOCK, dialect, str(error))
+    for batch in _all_rows(content, file, given, digest):
+        rows = batch.slice(0, left)
+        left = None if left is None else left - rows.num_rows
+        if rows.num_rows:
+            is_empty = False
+            yield rows.select(_chosen(rows.schema.names, file, given))
     if is_empty:
         raise DataError(f"{file}: a header and no rows; expected at least one row.")
 
@@ -86,31 +84,31 @@ def columns_of_csv(content: BinaryIO, file: str, load_args: dict[str, Any]) -> l
     Raises:
         DataError: See `stream_cells`.
     """
-    given = _given(content, file, load_args)
-    _, names = _open(content, file, given)
-    return _chosen(names, file, given.get("usecols"))
-
-
-def _given(content: BinaryIO, file: str, load_args: dict[str, Any]) -> dict[str, Any]:
-    """Give the arguments that are not null, and always `header`; stop where they do not count."""
     refuse_other_arguments(file, load_args)
     refuse_other_formats(content, file)
+    given = _given(load_args)
+    _, names = _open(content, file, given)
+    return _chosen(names, file, given)
+
+
+def _given(load_args: dict[str, Any]) -> dict[str, Any]:
+    """Give the arguments that are not null, and always `header`."""
     given = {name: value for name, value in load_args.items() if value is not None}
     return given | {"header": load_args.get("header", "infer")}
 
 
 def _open(
-    content: BinaryIO, file: str, load_args: dict[str, Any], digest: Any = None
+    content: BinaryIO, file: str, given: dict[str, Any], digest: Digest | None = None
 ) -> tuple[Text, list[str]]:
     """Give the text of the rows, and the columns' names."""
     content.seek(0)
-    text = Text(content, file, load_args.get("encoding", "utf-8"), digest)
-    return text, take_header(text, file, load_args)
+    text = Text(content, file, given.get("encoding", "utf-8"), digest)
+    return text, take_header(text, file, given)
 
 
-def _chosen(names: list[str], file: str, usecols: list[Any] | None) -> list[str]:
+def _chosen(names: list[str], file: str, given: dict[str, Any]) -> list[str]:
     """Name the columns that the catalog asks for, in the file's order."""
-    if usecols is None:
+    if (usecols := given.get("usecols")) is None:
         return names
     by_place = dict(enumerate(names))
     chosen = [by_place.get(column, column) for column in usecols]
@@ -122,10 +120,38 @@ def _chosen(names: list[str], file: str, usecols: list[Any] | None) -> list[str]
     return [name for name in names if name in chosen]
 
 
-def _parse(
-    text: Text, file: str, names: list[str], dialect: dict[str, str]
+def _all_rows(
+    content: BinaryIO, file: str, given: dict[str, Any], digest: Digest | None
 ) -> Iterator[pa.RecordBatch]:
-    """Give all rows' cells.
+    """Give all rows and columns, parsed in short pieces or, from a long row on, in long ones."""
+    text, names = _open(content, file, given, digest)
+    dialect = dialect_of(given)
+    done, fault = 0, ""
+    for size in (PIECE, BLOCK):
+        try:
+            for batch in _below(_parse(text, file, names, dialect, size), done):
+                done += batch.num_rows
+                yield batch
+            return
+        except pa.ArrowInvalid as error:
+            fault = str(error)
+        text, _ = _open(content, file, given, digest)
+        if STRADDLES not in fault:
+            break
+    refuse_rows(text, file, len(names), BLOCK, dialect, fault)
+
+
+def _below(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Leave off so many rows."""
+    for batch in batches:
+        yield batch.slice(min(rows, batch.num_rows))
+        rows -= min(rows, batch.num_rows)
+
+
+def _parse(
+    text: Text, file: str, names: list[str], dialect: dict[str, str], size: int
+) -> Iterator[pa.RecordBatch]:
+    """Give all rows, parsed in pieces of so many bytes.
 
     Raises:
         pa.ArrowInvalid: Rows are ragged, or one is too long.
@@ -142,8 +168,8 @@ def _parse(
     last = dict.fromkeys(names, END)
     end = f"\n{dialect['delimiter'].join(last.values())}\n"
     reader = arrow.open_csv(
-        pa.PythonFile(_Pieces(chain(text.rest(), [end]), dialect["quotechar"]), "r"),
-        arrow.ReadOptions(column_names=names, block_size=BLOCK),
+        pa.PythonFile(_Bytes(chain(text.rest(), [end])), "r"),
+        arrow.ReadOptions(column_names=names, block_size=size),
         arrow.ParseOptions(
             delimiter=dialect["delimiter"],
             quote_char=dialect["quotechar"],
@@ -168,37 +194,23 @@ def _parse(
     yield held[:-1]
 
 
-class _Pieces(io.RawIOBase):
-    """Text as the file of UTF-8 that Arrow reads, a piece that should end where a row ends.
+class _Bytes(io.RawIOBase):
+    """Text as the file of UTF-8 that Arrow reads."""
 
-    Arrow refuses a row that is in three pieces, and keeps many pieces in memory. So they are short,
-    unless a row is long.
-    """
-
-    def __init__(self, text: Iterable[str], quote: str) -> None:
+    def __init__(self, text: Iterable[str]) -> None:
         super().__init__()
-        self._text, self._quote, self._held = iter(text), quote.encode(), b""
+        self._text, self._held = iter(text), b""
 
     def readable(self) -> bool:
         """Say yes."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Give the next piece, of at most `BLOCK` bytes, whatever size is asked for."""
-        parts, length, quotes = [self._held], len(self._held), self._held.count(self._quote)
-        end = BLOCK
-        for text in self._text:
-            part = text.encode()
-            parts.append(part)
-            line = part.rfind(b"\n") + 1
-            # Quotes come in pairs, but for a lone one within a cell.
-            if line and (quotes + part.count(self._quote, 0, line)) % 2 == 0:
-                end = min(length + line, BLOCK)
-                break
-            quotes += part.count(self._quote)
-            length += len(part)
-            if length >= BLOCK:
-                break
-        piece = b"".join(parts)
-        self._held = piece[end:]
-        return piece[:end]
+        """Give so many bytes, fewer at the end."""
+        parts, length = [self._held], len(self._held)
+        while length < size and (text := next(self._text, None)) is not None:
+            parts.append(text.encode())
+            length += len(parts[-1])
+        whole = b"".join(parts)
+        self._held = whole[size:]
+        return whole[:size]

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import shown
-from tabular_lstm.rows.cells import EMPTY, Problems, problems_at, texts
-from tabular_lstm.rows.marks import AS_FLOAT, plain, without_fraction
+from tabular_lstm.rows.cells import Problems, problems_at, texts
+from tabular_lstm.rows.marks import AS_FLOAT, all_pointed
+from tabular_lstm.rows.numbers import EMPTY, as_texts
 from tabular_lstm.rows.schema import POINT, Marks
 
 WHOLE = r"^-?(?:0|[1-9][0-9]*)$"
@@ -40,7 +41,7 @@ def read_key(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problem
         every word for "missing" are no key.
     """
     text = _written(cells, marks)
-    keys = without_fraction(text)
+    keys = _without_fractions(text)
     absent = text.str.lower().isin(EMPTY).to_numpy()
     rounded = text.str.match(ROUNDED).to_numpy(bool, copy=True)
     is_long = text.str.match(AS_FLOAT) & keys.str.len().ge(EXACT_DIGITS)
@@ -110,7 +111,20 @@ def warn_of_crowds(superseded: pd.Series, file: str) -> None:
 
 def _written(cells: pd.Series, marks: Marks) -> pd.Series:
     """Give the cells' text as a CSV of just these cells has it, numbers with a decimal point."""
-    return plain(texts(cells, write=str).fillna(""), marks)
+    text = texts(cells, write=str).fillna("")
+    if marks == POINT:
+        return text
+    numbers = all_pointed(as_texts(text), marks).to_pandas()
+    return pd.Series(numbers, dtype="str").set_axis(text.index).fillna(text)
+
+
+def _without_fractions(text: pd.Series) -> pd.Series:
+    """Give what `tabular_lstm.rows.marks.without_fraction` gives for each text."""
+    is_float = text.str.match(AS_FLOAT).to_numpy(bool)
+    if not is_float.any():
+        return text
+    whole = text.str.removesuffix(".0")
+    return text.where(~is_float, whole.mask((whole == "-0").to_numpy(bool), "0"))
 
 
 def _is_rounded(number: object) -> bool:

@@ -8,7 +8,8 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping, Value
-from tabular_lstm.rows.cells import ANY, read_category
+from tabular_lstm.rows.categories import read_category
+from tabular_lstm.rows.cells import ANY
 from tabular_lstm.rows.schema import POINT, Bounds, Marks, Schema
 from tabular_lstm.rows.sequences import by_name, measured
 

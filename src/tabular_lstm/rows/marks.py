@@ -1,10 +1,11 @@
 """The marks that numbers are written with: what is a number by them, and what might be one."""
 
 import re
+from functools import cache
 from itertools import permutations
 
-import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tabular_lstm.rows.schema import POINT, Marks
 
@@ -14,72 +15,80 @@ USUAL = ".,"
 AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"
 
 
-def pointed(text: pd.Series, marks: Marks = POINT) -> pd.Series:
-    """Give each number's text with a decimal point and without groups, NaN for any other text.
+def pointed(text: str, marks: Marks = POINT) -> str | None:
+    """Give a number's text with a decimal point and without groups, None for any other text.
 
     Args:
-        text: Text without white space around it, or NaN.
+        text: Without white space around it.
         marks: What the numbers are written with. A group has three digits, the first one up to
             three and no zero in front.
 
     Examples:
-        >>> cells = pd.Series(["1.234,5", "4.309", "0.123", "7", "2024"], dtype="str")
-        >>> pointed(cells, Marks(decimal=",", thousands=".")).tolist()
-        ['1234.5', '4309', nan, '7', '2024']
-        >>> pointed(cells, Marks(decimal=",")).tolist()
-        [nan, nan, nan, '7', '2024']
+        >>> cells = ["1.234,5", "4.309", "0.123", "7", "2024"]
+        >>> [pointed(cell, Marks(decimal=",", thousands=".")) for cell in cells]
+        ['1234.5', '4309', None, '7', '2024']
+        >>> [pointed(cell, Marks(decimal=",")) for cell in cells]
+        [None, None, None, '7', '2024']
     """
-    numbers = text.where(text.str.match(_pattern(marks)).to_numpy(bool))
+    if not _of(marks).fullmatch(text):
+        return None
     if marks.thousands:
-        numbers = numbers.str.replace(marks.thousands, "", regex=False)
+        text = text.replace(marks.thousands, "")
+    return text.replace(marks.decimal, POINT.decimal)
+
+
+def all_pointed(texts: pa.Array, marks: Marks = POINT) -> pa.Array:
+    """Give what `pointed` gives for each text, null for None and null."""
+    is_number = pc.match_substring_regex(texts, f"^{_pattern(marks)}$")
+    numbers = pc.if_else(is_number, texts, None)
+    if marks.thousands:
+        numbers = pc.replace_substring(numbers, marks.thousands, "")
     if marks.decimal != POINT.decimal:
-        numbers = numbers.str.replace(marks.decimal, POINT.decimal, regex=False)
+        numbers = pc.replace_substring(numbers, marks.decimal, POINT.decimal)
     return numbers
 
 
-def plain(text: pd.Series, marks: Marks = POINT) -> pd.Series:
-    """Give the text, of numbers with a decimal point and without groups."""
-    return text if marks == POINT else pointed(text, marks).fillna(text)
-
-
-def without_fraction(text: pd.Series) -> pd.Series:
+def without_fraction(text: str) -> str:
     """Give the text, of a whole number written as the float 7.0 the number alone, 7.
 
     So pandas writes whole numbers as soon as one of their column is missing. Any other text stays:
     1.000 may be a thousand, 1.10 a version and 01 a code.
 
     Args:
-        text: Text without white space around it, or NaN, with a decimal point.
+        text: Without white space around it, with a decimal point.
 
     Examples:
-        >>> without_fraction(pd.Series(["7.0", "-0.0", "7.00", "07.0"], dtype="str")).tolist()
+        >>> [without_fraction(text) for text in ("7.0", "-0.0", "7.00", "07.0")]
         ['7', '0', '7.00', '07.0']
     """
-    is_float = text.str.match(AS_FLOAT).to_numpy(bool)
-    if not is_float.any():
+    if not text.endswith(".0") or not re.fullmatch(AS_FLOAT, text):
         return text
-    whole = text.str.removesuffix(".0")
-    return text.where(~is_float, whole.mask((whole == "-0").to_numpy(bool), "0"))
+    return "0" if text == "-0.0" else text.removesuffix(".0")
 
 
-def ambiguous(text: pd.Series, marks: Marks = POINT) -> np.ndarray:
-    """Tell which texts write no number by the marks, and one by others.
+def is_ambiguous(text: str, marks: Marks = POINT) -> bool:
+    """Tell whether a text writes no number by the marks, and one by others.
 
-    Returns:
-        bool (rows,). Without declared marks none is: a text with a comma is no number.
+    Without declared marks none is: a text with a comma is no number.
+
+    Args:
+        text: Without white space around it.
+        marks: What the numbers are written with.
 
     Examples:
-        >>> ambiguous(pd.Series(["4.309", "4,309", "4.309 kg"]), Marks(decimal=",")).tolist()
+        >>> [is_ambiguous(text, Marks(decimal=",")) for text in ("4.309", "4,309", "4.309 kg")]
         [True, False, False]
     """
-    found = np.zeros(len(text), bool)
-    if marks == POINT:
-        return found
+    if marks == POINT or _of(marks).fullmatch(text):
+        return False
     marked = {*USUAL, marks.decimal, *(marks.thousands or "")}
-    for decimal, thousands in permutations(marked, 2):
-        pattern = _pattern(Marks(decimal=decimal, thousands=thousands))
-        found |= text.str.match(pattern).to_numpy(bool)
-    return found & ~text.str.match(_pattern(marks)).to_numpy(bool)
+    others = (Marks(decimal=one, thousands=other) for one, other in permutations(marked, 2))
+    return any(_of(other).fullmatch(text) for other in others)
+
+
+@cache
+def _of(marks: Marks) -> re.Pattern[str]:
+    return re.compile(_pattern(marks))
 
 
 def _pattern(marks: Marks) -> str:
@@ -87,4 +96,4 @@ def _pattern(marks: Marks) -> str:
     if marks.thousands:
         whole = f"(?:[1-9][0-9]{{0,2}}(?:{re.escape(marks.thousands)}[0-9]{{3}})+|{whole})"
     exponent = "(?:[eE][+-]?[0-9]+)?"
-    return f"^[+-]?(?:(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+){exponent}|(?i:inf|infinity))$"
+    return f"[+-]?(?:(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+){exponent}|(?i:inf|infinity))"

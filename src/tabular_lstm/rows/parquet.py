@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import Digest
 from tabular_lstm.rows.text import PIECE
 
 # Rows of a batch.
@@ -15,15 +16,14 @@ ROWS = 2**14
 
 
 def stream_parquet(
-    content: BinaryIO, file: str, digest: Any = None, rows: int = ROWS
+    content: BinaryIO, file: str, digest: Digest | None = None, rows: int = ROWS
 ) -> Iterator[pa.RecordBatch]:
     """Give the rows in batches, with memory for a few of them whatever the file's size.
 
     Args:
         content: The file, open for its bytes.
         file: Its name, for messages.
-        digest: Of hashlib, to be updated with all bytes of the file after the last row. Default:
-            none.
+        digest: Becomes that of all bytes of the file, after the last row. Default: none.
         rows: Of a batch, at most.
 
     Raises:
@@ -34,6 +34,7 @@ def stream_parquet(
         for batch in opened.iter_batches(batch_size=rows):
             yield _plain(batch)
         if digest is not None:
+            digest.restart()
             content.seek(0)
             while piece := content.read(PIECE):
                 digest.update(piece)

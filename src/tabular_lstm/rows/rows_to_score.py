@@ -1,6 +1,5 @@
 """Rows to score: files of a CSV or of Parquet, read as a stream of blocks."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import Digest
 from tabular_lstm.rows.blocks import Block, in_blocks, refuse_other_columns
 from tabular_lstm.rows.csv_text import columns_of_csv, stream_cells
 from tabular_lstm.rows.load_args import MARKS, marks_of
@@ -81,7 +81,7 @@ class RowsToScore:
         return {name: self._hash(name) for name in self.names}
 
     def _hash(self, name: str) -> str:
-        digest = hashlib.sha256()
+        digest = Digest()
         with self.open_file(name) as content:
             try:
                 while piece := content.read(PIECE):
@@ -102,7 +102,7 @@ class RowsToScore:
         """
         is_empty = True
         for name, expected in self._hashes.items():
-            digest = hashlib.sha256()
+            digest = Digest()
             for block in self._blocks_of(name, rows, digest):
                 is_empty = False
                 yield block
@@ -121,7 +121,7 @@ class RowsToScore:
             return block.cells
         return pd.DataFrame(columns=self.columns)
 
-    def _blocks_of(self, name: str, rows: int, digest: Any = None) -> Iterator[Block]:
+    def _blocks_of(self, name: str, rows: int, digest: Digest | None = None) -> Iterator[Block]:
         file = self._file(name)
         with self.open_file(name) as content:
             if _is_parquet(file):

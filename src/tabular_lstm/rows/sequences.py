@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
@@ -10,7 +11,8 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list, shown
 from tabular_lstm.parameters import Value
-from tabular_lstm.rows.cells import ANY, TOO_LARGE, Problems, read_category, read_number
+from tabular_lstm.rows.categories import category_codes, category_of, distinct
+from tabular_lstm.rows.cells import ANY, TOO_LARGE, Problems, numbers_of
 from tabular_lstm.rows.schema import POINT, Bounds, Marks, Schema
 
 # Rows from which a column of unknown categories is worth a warning.
@@ -87,12 +89,12 @@ def lay_out(
         if name in schema.categories:
             slots[:, place] = _places(rows[name], codes, schema.categories[name], marks)
             continue
-        values, found = read_number(rows[name], codes, schema.bounds.get(name, ANY), marks)
+        values, found = numbers_of(rows[name], codes, schema.bounds.get(name, ANY), marks)
         if found:
             problems[name] = found
             # A number out of bounds may be beyond float32 too.
-            values.iloc[list(found)] = np.nan
-        slots[:, place] = codes_as_missing(values.to_numpy(), codes)
+            values[list(found)] = np.nan
+        slots[:, place] = codes_as_missing(values, codes)
     return slots.reshape(len(rows), schema.steps, schema.features_per_step), problems
 
 
@@ -157,10 +159,10 @@ def measured(
     Raises:
         DataError: A cell has a problem; names the column and the rows, counted from 1.
     """
-    values, problems = read_number(column, missing, bounds, marks)
+    values, problems = numbers_of(column, missing, bounds, marks)
     if problems:
         _refuse(str(column.name), problems, marks)
-    return codes_as_missing(values.to_numpy(), missing)
+    return codes_as_missing(values, missing)
 
 
 def _refuse(name: str, problems: Problems, marks: Marks) -> NoReturn:
@@ -178,29 +180,40 @@ def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarra
     """Give numbers, float64, with NaN for each code that means "not measured"."""
     codes = [float(code) for code in missing if not isinstance(code, str)]
     # One bit pattern for NaN: the fingerprint of sequences is over their bytes.
-    return np.where(np.isnan(numbers) | np.isin(numbers, codes), np.nan, numbers)
+    is_code = np.isin(numbers, codes) if codes else False
+    return np.where(np.isnan(numbers) | is_code, np.nan, numbers)
 
 
 def _places(
     column: pd.Series, missing: Sequence[Value], categories: list[str], marks: Marks
 ) -> np.ndarray:
     """Give each cell's place among the categories, the one after the last if it is not there."""
+    codes = category_codes(missing, marks)
+    by_text, by_value = _places_of(tuple(categories))
+    unknown = len(categories)
+
+    def place_of(value: Any) -> float:
+        text = category_of(value, codes, marks)
+        if text is None:
+            return np.nan
+        if isinstance(value, str) or text in by_text:
+            return by_text.get(text, unknown)
+        return by_value.get(_value(text), unknown)
+
+    places, values = distinct(column)
+    # The last place is for -1, a missing cell.
+    found: np.ndarray = np.array([*map(place_of, values), np.nan], np.float32)[places]
+    return found
+
+
+@lru_cache(maxsize=256)
+def _places_of(categories: tuple[str, ...]) -> tuple[dict[str, int], dict[Any, int]]:
+    """Give the categories' places by their text, and by the value that one alone writes."""
     by_text = {text: place for place, text in enumerate(categories)}
     writing = Counter(map(_value, categories))
     by_value = {_value(text): by_text[text] for text in categories if writing[_value(text)] == 1}
     by_value.pop(None, None)
-    unknown = len(categories)
-
-    def place_of(value: Any, text: Any) -> float:
-        if not isinstance(text, str):
-            return np.nan
-        alike = unknown if isinstance(value, str) else by_value.get(_value(text), unknown)
-        return by_text.get(text, alike)
-
-    cells, values = pd.factorize(column.astype(object))
-    texts, _ = read_category(pd.Series(values, dtype=object), missing, marks)
-    # The last place is for -1, a missing cell.
-    return np.array([*map(place_of, values, texts), np.nan], np.float32)[cells]
+    return by_text, by_value
 
 
 def _value(text: str) -> Any:

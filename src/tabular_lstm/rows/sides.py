@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Columns, Split
-from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.sequences import measured
 
 

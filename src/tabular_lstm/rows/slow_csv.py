@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.rows.text import LONGEST, Text, too_long
 
+# Arrow's word for a row that is longer than what it parses at a time.
+STRADDLES = "straddl"
+
 
 def is_blank(line: str, dialect: dict[str, str]) -> bool:
     """Tell whether a line is no row."""
@@ -61,7 +64,7 @@ def refuse_rows(
             "cell that holds the delimiter needs quotes, and each quote that opens a cell one that "
             "closes it."
         )
-    if "straddl" in fault:  # Arrow's word for a row longer than a block
+    if STRADDLES in fault:
         characters, row = most
         raise DataError(
             f"{file}: row {row} has {characters} characters; expected at most {longest} bytes in a "

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import Digest
 
 # Bytes that are read at a time.
 PIECE = 2**20
@@ -18,7 +19,7 @@ class Text:
     """Text that is taken once, from its start: a line at a time, or all the rest in pieces."""
 
     def __init__(
-        self, content: BinaryIO, file: str, encoding: str = "utf-8", digest: Any = None
+        self, content: BinaryIO, file: str, encoding: str = "utf-8", digest: Digest | None = None
     ) -> None:
         """Take text from the place at which the file is open.
 
@@ -26,7 +27,7 @@ class Text:
             content: The file, open for its bytes.
             file: Its name, for messages.
             encoding: As Python names it.
-            digest: Of hashlib, to be updated with the bytes as they are read. Default: none.
+            digest: Becomes that of the bytes, as they are read. Default: none.
         """
         self._file = file
         self._pieces = _decoded(content, file, encoding, digest)
@@ -73,7 +74,7 @@ def too_long(file: str) -> DataError:
     )
 
 
-def _decoded(content: BinaryIO, file: str, encoding: str, digest: Any) -> Iterator[str]:
+def _decoded(content: BinaryIO, file: str, encoding: str, digest: Digest | None) -> Iterator[str]:
     """Read and decode piece by piece; no piece is empty."""
     decoder = _decoder(file, encoding)
     lines = 0  # of the pieces before
@@ -100,7 +101,7 @@ def _decoded(content: BinaryIO, file: str, encoding: str, digest: Any) -> Iterat
             yield text
 
 
-def _read(content: BinaryIO, file: str, digest: Any) -> Iterator[bytes]:
+def _read(content: BinaryIO, file: str, digest: Digest | None) -> Iterator[bytes]:
     """Read piece by piece; the mark of UTF-8 at the start is left out."""
 
     def read(size: int) -> bytes:
@@ -112,6 +113,8 @@ def _read(content: BinaryIO, file: str, digest: Any) -> Iterator[bytes]:
             digest.update(piece)
         return piece
 
+    if digest is not None:
+        digest.restart()
     yield read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
     while piece := read(PIECE):
         yield piece

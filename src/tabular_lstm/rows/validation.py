@@ -7,7 +7,8 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.cells import Problems, read_category, read_label, read_numbers
+from tabular_lstm.rows.categories import read_category
+from tabular_lstm.rows.cells import Problems, read_label, read_numbers
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
 from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.schema import POINT, Marks

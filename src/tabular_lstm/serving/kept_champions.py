@@ -10,7 +10,7 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.cells import category_codes
+from tabular_lstm.rows.categories import category_codes
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences
 from tabular_lstm.rows.marks import pointed
 from tabular_lstm.rows.schema import Schema
@@ -168,7 +168,7 @@ def _is_read_as_something_else(name: str, schema: Schema, columns: Columns) -> b
         return not codes.isdisjoint(categories)
     # Its numbers that are codes of a category now are blank in the rows.
     new = codes - category_codes(schema.missing.get(name, []))
-    return bool(pointed(pd.Series(sorted(new), dtype="str")).notna().any())
+    return any(pointed(code) is not None for code in new)
 
 
 def refuse_few_rows(scored: Scored, labels: np.ndarray, least: int) -> None:
