@@ -14,8 +14,9 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping
 from tabular_lstm.rows.cells import LARGEST, is_categorical
 from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.numbers import FEW
 from tabular_lstm.rows.schema import Marks, Schema
-from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.rows.sequences import count_unknown, lay_out, to_sequences
 
 NAN = float("nan")
 ROWS = pd.DataFrame(
@@ -366,6 +367,69 @@ def test_a_text_frame_and_the_typed_frame_of_its_rows_are_the_same(
     text = pd.DataFrame([[written(cell) for cell in row] for row in cells], columns=typed.columns)
     assert outcome(text.astype("str"), schema) == outcome(typed, schema)
     assert outcome(text.astype(object), schema) == outcome(typed, schema)
+
+
+# Many rows
+
+CELL = st.one_of(
+    st.none(),
+    st.sampled_from(["7", " 7 ", "7.0", "007", "1e5", "?", "-9", "red", "", "NA", "nan", "1,5"]),
+    st.sampled_from([7, 7.0, True, False, 1, 1.0, -9, 1e39, NAN, np.float32(0.1)]),
+)
+
+
+@given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=40), st.booleans())
+@settings(deadline=None)
+def test_a_row_among_many_is_the_same_sequence_and_has_the_same_problems_as_alone(
+    cells: list[tuple[Any, Any]], as_text: bool
+) -> None:
+    schema = learn(
+        pd.DataFrame({"a": [1.0, 2.0], "b": ["7", "red"]}),
+        ["b"],
+        {"a": [-9, "?"], "b": ["?", 0]},
+        bounds={"a": (0, 1e6)},
+    )
+    rows = pd.DataFrame(cells, columns=["a", "b"], dtype=object)
+    if as_text:
+        rows = rows.map(lambda cell: cell if pd.isna(cell) else str(cell)).astype("str")
+    many = pd.concat([rows] * (1 + FEW // len(rows)), ignore_index=True)
+    sequences, problems = lay_out(many, schema)
+    places = problems.get("a", {})
+    for place in range(len(rows)):
+        alone, found = lay_out(rows.iloc[[place]].reset_index(drop=True), schema)
+        for other in range(place, len(many), len(rows)):
+            assert sequences[other].tobytes() == alone[0].tobytes()
+            assert places.get(other) == found.get("a", {}).get(0)
+
+
+def test_all_problems_are_told_by_column_and_place_and_their_cells_are_missing() -> None:
+    schema = learn(
+        pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0], "c": ["x", "y"]}),
+        ["c"],
+        bounds={"b": (0, 9)},
+    )
+    cells = {"a": ["1", "high", "", "1e31"], "b": ["10", "2", "x", "3"], "c": ["x", "z", "", "y"]}
+    sequences, problems = lay_out(pd.DataFrame(cells, dtype="str"), schema)
+    assert problems == {
+        "a": {1: "'high' is not a number", 3: "1e31 is infinite or beyond 1e+30 in size"},
+        "b": {0: "10 is outside [0, 9]", 2: "'x' is not a number"},
+    }
+    expected = [[1, NAN, 0], [NAN, 2, 2], [NAN, NAN, NAN], [NAN, 3, 1]]
+    np.testing.assert_array_equal(sequences.reshape(4, -1)[:, :3], expected)
+    assert count_unknown(sequences, schema) == {"c": 1}
+
+
+def test_marks_given_with_the_rows_count_in_place_of_the_schemas() -> None:
+    schema = learn(one_column([1.0, 2.0]), ())
+    _, problems = lay_out(one_column(["1,5"]), schema)
+    assert problems == {"a": {0: "'1,5' is not a number"}}
+    sequences, problems = lay_out(one_column(["1,5"]), schema, Marks(decimal=","))
+    assert (sequences.tolist(), problems) == ([[[1.5]]], {})
+
+
+def test_a_list_is_a_category_that_training_did_not_have() -> None:
+    schema = learn(one_column(["x", "y"]), ["a"])
+    assert slots(one_column([["x"], ["x", "y"]], object), schema)[:, 0].tolist() == [2, 2]
 
 
 # Categories in a sequence

@@ -53,8 +53,8 @@ def columns_of_parquet(content: BinaryIO, file: str) -> list[str]:
 
 def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
     try:
-        # A buffer, or it would read a column of a whole row group at once.
-        opened = parquet.ParquetFile(content, buffer_size=PIECE)
+        # It would otherwise read the whole file at once, or a column of a whole row group.
+        opened = parquet.ParquetFile(content, pre_buffer=False, buffer_size=PIECE)
         names = Counter(opened.schema_arrow.names)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(file, error) from error
