@@ -44,7 +44,7 @@ numeric: $(INSTALLED) ## Run the numeric tests as on other processors
 		$(BIN)/pytest -q $(NUMERIC) $(BUILT)
 
 faults: $(INSTALLED) ## Run the long tests: of faults, of the documents' code, of the estimator
-	$(BIN)/pytest -n 2 --dist worksteal -m "faults or long" tests/faults tests/test_docs.py tests/test_classifier.py
+	$(BIN)/pytest -n 2 --dist worksteal -m "faults or long" tests/faults tests/rows tests/test_docs.py tests/test_classifier.py
 
 lint: $(INSTALLED) ## Check style, types, import rules and notebooks
 	$(BIN)/ruff check .
