@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -89,3 +90,22 @@ def test_cells_are_the_same_whatever_the_pieces(text: str, size: int) -> None:
         patch.setattr(module, "PIECE", size)
         patch.setattr(csv_text, "PIECE", 2 * size)
         assert outcome(content) == expected
+
+
+@pytest.mark.parametrize("place", [0, 500, 1999])
+def test_a_long_row_loses_nothing_of_what_is_read_ahead(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: int
+) -> None:
+    monkeypatch.setattr(module, "PIECE", 64)
+    monkeypatch.setattr(csv_text, "PIECE", 64)
+    rows = [[str(row), "x"] for row in range(2000)]
+    rows[place] = ["long", "line\n" * 100]
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n" + "".join(f'{one},"{other}"\n' for one, other in rows))
+    for _ in range(20):
+        digest = Digest()
+        with path.open("rb") as content:
+            batches = list(csv_text.stream_cells(content, "rows.csv", {}, digest))
+        read = [[*row.values()] for batch in batches for row in batch.to_pylist()]
+        assert read == rows
+        assert digest.hexdigest() == hashlib.sha256(path.read_bytes()).hexdigest()

@@ -11,9 +11,9 @@ from kedro.io.core import get_protocol_and_path
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.datasets.raw_files import RawFiles
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.rows_to_score import RowsToScore
+from tabular_lstm.rows.rows_to_score import PARQUET, RowsToScore
 
-ENDINGS = {".csv": "CSV", ".parquet": "Parquet file"}
+ENDINGS = {".csv": "CSV", PARQUET: "Parquet file"}
 
 
 class RowsToScoreDataset(AbstractDataset[Any, RowsToScore]):
@@ -47,6 +47,11 @@ class RowsToScoreDataset(AbstractDataset[Any, RowsToScore]):
         """
         names, others = self._files.names()
         self._files.warn_of_others(others)
+        if len({name.lower().endswith(PARQUET) for name in names}) > 1:
+            raise DataError(
+                f"{self._files.path}: the directory holds CSV and Parquet, as if the same rows "
+                "were there twice; expected one of them. Move the others elsewhere."
+            )
         return RowsToScore(self._files.path, tuple(names), self._files.open, self._load_args)
 
     def save(self, data: Any) -> None:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from threading import Lock
 from typing import Any, BinaryIO
 
 import pandas as pd
@@ -158,17 +159,40 @@ def _parse(
         DataError: A quote is never closed.
     """
     faults: list[str] = []
+    # A row of one's own at the end: a quote that is never closed would swallow it.
+    last = dict.fromkeys(names, END)
+    end = f"\n{dialect['delimiter'].join(last.values())}\n"
+    source = _Bytes(chain(text.rest(), [end]))
+    rows, held = 0, None
+    try:
+        for batch in _batches(source, names, dialect, size, faults):
+            if faults:
+                break
+            if batch.num_rows:
+                if held is not None:
+                    yield held
+                rows, held = rows + batch.num_rows, batch
+    finally:
+        source.stop()
+    if faults:
+        raise pa.ArrowInvalid(faults[0])
+    if held is None or held[-1:].to_pylist() != [last]:
+        raise DataError(f"{file}: row {rows}: a quote opens a cell and is never closed.")
+    yield held[:-1]
+
+
+def _batches(
+    source: "_Bytes", names: list[str], dialect: dict[str, str], size: int, faults: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """Let Arrow parse; rows that are ragged are left out, and the start of each is a fault."""
 
     def skip(row: arrow.InvalidRow) -> str:
         if not is_blank(row.text, dialect):
             faults.append(row.text[:99])
         return "skip"
 
-    # A row of one's own at the end: a quote that is never closed would swallow it.
-    last = dict.fromkeys(names, END)
-    end = f"\n{dialect['delimiter'].join(last.values())}\n"
-    reader = arrow.open_csv(
-        pa.PythonFile(_Bytes(chain(text.rest(), [end])), "r"),
+    yield from arrow.open_csv(
+        pa.PythonFile(source, "r"),
         arrow.ReadOptions(column_names=names, block_size=size),
         arrow.ParseOptions(
             delimiter=dialect["delimiter"],
@@ -178,28 +202,15 @@ def _parse(
         ),
         arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.large_string())),
     )
-    rows, held = 0, None
-    with reader:
-        for batch in reader:
-            if faults:
-                break
-            if batch.num_rows:
-                if held is not None:
-                    yield held
-                rows, held = rows + batch.num_rows, batch
-    if faults:
-        raise pa.ArrowInvalid(faults[0])
-    if held is None or held[-1:].to_pylist() != [last]:
-        raise DataError(f"{file}: row {rows}: a quote opens a cell and is never closed.")
-    yield held[:-1]
 
 
 class _Bytes(io.RawIOBase):
-    """Text as the file of UTF-8 that Arrow reads."""
+    """Text as the file of UTF-8 that Arrow reads, in a thread of its own and ahead."""
 
     def __init__(self, text: Iterable[str]) -> None:
         super().__init__()
         self._text, self._held = iter(text), b""
+        self._reading = Lock()
 
     def readable(self) -> bool:
         """Say yes."""
@@ -207,10 +218,16 @@ class _Bytes(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Give so many bytes, fewer at the end."""
-        parts, length = [self._held], len(self._held)
-        while length < size and (text := next(self._text, None)) is not None:
-            parts.append(text.encode())
-            length += len(parts[-1])
-        whole = b"".join(parts)
-        self._held = whole[size:]
-        return whole[:size]
+        with self._reading:
+            parts, length = [self._held], len(self._held)
+            while length < size and (text := next(self._text, None)) is not None:
+                parts.append(text.encode())
+                length += len(parts[-1])
+            whole = b"".join(parts)
+            self._held = whole[size:]
+            return whole[:size]
+
+    def stop(self) -> None:
+        """Read no more: what comes after this has the file for itself."""
+        with self._reading:
+            self._text, self._held = iter(()), b""
