@@ -1,5 +1,6 @@
 """From a CSV of labelled rows to a trained, judged and promoted LSTM classifier."""
 
+import importlib
 import os
 from typing import Any
 
@@ -9,13 +10,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 __version__ = "0.1.0"
-__all__ = ["LSTMClassifier"]
+__all__ = ["LSTMClassifier", "load_champion"]
+
+WHERE = {
+    "LSTMClassifier": "tabular_lstm.classifier",
+    "load_champion": "tabular_lstm.serving.champion",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the estimator when asked for it: every Kedro command imports this package."""
-    if name == "LSTMClassifier":
-        from tabular_lstm.classifier import LSTMClassifier  # noqa: PLC0415
-
-        return LSTMClassifier
+    """Import one of these when asked for it: every Kedro command imports this package."""
+    if name in WHERE:
+        return getattr(importlib.import_module(WHERE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,7 @@
 
 import warnings
 
-from tabular_lstm.runs.environments import EnvironmentConfigLoader
+from tabular_lstm.runs.config_loader import EnvironmentConfigLoader
 from tabular_lstm.runs.hooks import RunHooks
 
 # Kedro 1.7 calls omegaconf 2.4, and Kedro-Viz 12.5 FastAPI, by names that warn each time.

@@ -14,8 +14,8 @@ import plotly.io
 import pytest
 from plotly.offline import get_plotlyjs
 
+from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.judging.names import FIGURES
-from tabular_lstm.runs.environments import output_folder, run_command
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
 from tests.helpers.browser import in_a_browser, needs_browser

@@ -18,31 +18,9 @@ from tabular_lstm.files import sha256
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.log_file import append, read_log
 from tabular_lstm.serving.store import Store
-from tests.helpers.logs import promotion, rollback, run
-from tests.helpers.networks import ensemble_of, schema_of
-
-
-class House:
-    """A folder with candidates, a promotion log and a champion."""
-
-    def __init__(self, path: Path, run_command: str = "kedro run") -> None:
-        self.file = path / "06_models/champion.keras"
-        self.log = path / "08_reporting/promotions.jsonl"
-        self.store = Store(self.file, self.file.with_name("candidate.keras"), self.log, run_command)
-
-    def candidate(self, letter: str, seed: int) -> bytes:
-        """Save a real network as the candidate of a run."""
-        path = self.kept(letter)
-        path.parent.mkdir(parents=True)
-        ensemble_of(schema_of(), seed).save(path)
-        return path.read_bytes()
-
-    def kept(self, letter: str) -> Path:
-        return self.store.candidates / run(letter) / "candidate.keras"
-
-    def record(self, letter: str, content: bytes, before: str | None = None) -> None:
-        """Write the promotion of a run to the log, and nothing else."""
-        append(self.log, promotion(letter, before).model_copy(update={"sha256": sha256(content)}))
+from tests.helpers.logs import rollback, run
+from tests.helpers.networks import schema_of
+from tests.helpers.stores import House
 
 
 @pytest.fixture

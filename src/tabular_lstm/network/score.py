@@ -50,7 +50,7 @@ def score(scorer: Scorer, sequences: np.ndarray, many: bool | None = None) -> np
         float64 (rows,).
     """
     rows = len(sequences)
-    slots = sequences.reshape(rows, -1)
+    slots = sequences.reshape(rows, len(scorer.slots.places))
     forward, blocks = _forward(scorer, rows, slots.shape[1], rows >= MANY if many is None else many)
     logits = np.empty(rows)
 

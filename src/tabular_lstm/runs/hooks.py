@@ -14,9 +14,9 @@ from kedro.pipeline.node import Node
 
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.datasets.kedro_private import use_own_version
+from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError
 from tabular_lstm.runs import guards, scoring
-from tabular_lstm.runs.environments import output_folder, run_command
 from tabular_lstm.runs.lock import Lock
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune, warn_of_later_runs, warned_of

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import tabular_lstm
+from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.frozen import Parameters
-from tabular_lstm.runs.environments import output_folder, run_command
 from tabular_lstm.serving.decision import Provenance
 
 PACKAGES = ("kedro", "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn")

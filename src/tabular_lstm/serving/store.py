@@ -33,6 +33,12 @@ class Store:
     run_command: str = "kedro run"
 
     @classmethod
+    def of_outputs(cls, outputs: Path, run_command: str) -> "Store":
+        """Find the store in a folder of outputs, where the catalog of this project puts it."""
+        file = outputs / "06_models/champion.keras"
+        return cls(file, file.with_name("candidate.keras"), _log_of(file), run_command)
+
+    @classmethod
     def of_champion(cls, path: Path) -> "Store | None":
         """Find the store of a champion's file where the catalog of this project puts it.
 
@@ -45,8 +51,7 @@ class Store:
         if not files:
             return None
         file = next((way for way in files if os.path.lexists(_log_of(way))), files[0])
-        run_command = f"kedro run{_env_of(files[0])}"
-        return cls(file, file.with_name("candidate.keras"), _log_of(file), run_command)
+        return cls.of_outputs(file.parents[1], f"kedro run{_env_of(files[0])}")
 
     def champion(self) -> Artifact:
         """Read the champion, checked against the hash in the promotion log.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tabular_lstm.runs.environments import EnvironmentConfigLoader, output_folder
+from tabular_lstm.runs.config_loader import EnvironmentConfigLoader
 from tests.helpers.project import ROOT, Project
 
 ENVIRONMENTS = sorted(
@@ -19,20 +19,6 @@ def filepaths(env: str | None) -> list[str]:
     """Give all paths of an environment's catalog."""
     loader = EnvironmentConfigLoader(ROOT / "conf", env, base_env="base", default_run_env="base")
     return [entry["filepath"] for entry in loader["catalog"].values() if "filepath" in entry]
-
-
-@pytest.mark.parametrize(
-    ("env", "folder"),
-    [
-        (None, "data"),
-        ("base", "data"),
-        ("local", "data"),
-        ("tutorial", "data/tutorial"),
-        ("another", "data/another"),
-    ],
-)
-def test_an_environment_has_a_folder_of_its_own(env: str | None, folder: str) -> None:
-    assert output_folder(env) == folder
 
 
 def test_the_catalog_keeps_the_base_environment_in_the_layers() -> None:

@@ -1,0 +1,49 @@
+"""The environments of conf: where the outputs of each are, and how to run in it."""
+
+import re
+
+from tabular_lstm.errors import DataError
+
+# No path, nothing that a shell takes apart, and no layer of data/ such as 01_raw.
+NAME = re.compile(r"(?!0\d_)\w[\w.-]*")
+BASE = {None, "base", "local"}
+
+
+def refuse_no_name(env: str | None, conf: str) -> None:
+    """Stop where an environment has no name that a folder of outputs may have.
+
+    Args:
+        env: The environment, None for the base one.
+        conf: The folder in which environments are, for the message.
+
+    Raises:
+        DataError: It is a path, or more than a name.
+    """
+    if env and not NAME.fullmatch(env):
+        raise DataError(
+            f"Environment {env!r}: expected the name of a folder in {conf}, of letters, digits, "
+            "'_', '-' and '.', that is no layer of data/ such as 01_raw. The run's outputs go to "
+            "data/<name>/."
+        )
+
+
+def output_folder(env: str | None) -> str:
+    """Name the folder of an environment's outputs.
+
+    Examples:
+        >>> output_folder(None)
+        'data'
+        >>> output_folder("tutorial")
+        'data/tutorial'
+    """
+    return "data" if env in BASE else f"data/{env}"
+
+
+def run_command(env: str | None) -> str:
+    """Say how to run in an environment, for messages that name a command to copy.
+
+    Examples:
+        >>> run_command(None), run_command("nightly")
+        ('kedro run', 'kedro run --env nightly')
+    """
+    return "kedro run" if env in BASE else f"kedro run --env {env}"

@@ -1,0 +1,32 @@
+"""How conf is loaded: each environment keeps its outputs in a folder of its own."""
+
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from omegaconf import OmegaConf
+
+from tabular_lstm.environments import output_folder, refuse_no_name, run_command
+
+
+class EnvironmentConfigLoader(OmegaConfigLoader):
+    """Kedro's config loader, plus `${outputs:}` and `${run_command:}` for the catalog.
+
+    Not a hook, because Kedro-Viz loads the catalog without the project's hooks.
+
+    Raises:
+        DataError: The environment's name is a path, or more than a name.
+    """
+
+    def __init__(self, conf_source: str, env: str | None = None, **arguments: Any) -> None:
+        refuse_no_name(env, conf_source)
+        super().__init__(conf_source, env, **arguments)
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Load one kind of configuration, with this loader's environment.
+
+        Resolvers are global to a process: another loader may have registered its own since.
+        """
+        OmegaConf.register_resolver("outputs", lambda: output_folder(self.env), replace=True)
+        OmegaConf.register_resolver("run_command", lambda: run_command(self.env), replace=True)
+        config: dict[str, Any] = super().__getitem__(key)
+        return config

@@ -1,0 +1,125 @@
+"""The champion for programs that score: rows in, probabilities out, by the model that serves."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.environments import BASE, output_folder, refuse_no_name, run_command
+from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.network.score import score
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.store import Store
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model that served when it was loaded; a promotion meanwhile changes nothing in it.
+
+    Made by `load_champion`.
+    """
+
+    artifact: Artifact
+    run_command: str
+
+    @property
+    def run_id(self) -> str:
+        """Name the run that trained it."""
+        return str(self.artifact.run_id)
+
+    @property
+    def sha256(self) -> str:
+        """Give the hash of its file, as the promotion log has it."""
+        return self.artifact.sha256
+
+    @property
+    def schema(self) -> Schema:
+        """Tell which features it needs, and what was learned of each."""
+        return self.artifact.scorer.schema
+
+    @property
+    def threshold(self) -> float:
+        """Give the probability from which a row is called positive."""
+        return self.artifact.scorer.threshold
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give each row's probabilities.
+
+        Cells are read as in training: numbers or text, NaN, None and the declared codes where
+        missing; see `tabular_lstm.rows.sequences.lay_out`.
+
+        Args:
+            rows: A frame with the columns of `schema.features`, in any order and among others.
+
+        Returns:
+            float64 (rows, 2): of the negative class, of the positive class.
+
+        Raises:
+            DataError: A column is missing or there twice, or a value is not a number or outside
+                its bounds; names the column and the rows, counted from 1.
+        """
+        if not isinstance(rows, pd.DataFrame):
+            raise DataError(f"Expected the rows as a pandas DataFrame, got {type(rows).__name__}.")
+        positive = score(self.artifact.scorer, to_sequences(rows, self.schema))
+        if (none := np.flatnonzero(np.isnan(positive)) + 1).size:
+            raise DataError(
+                f"{self.artifact.file}: the champion, run {self.run_id}, gives no probability for "
+                f"{row_list(none.tolist())}: not all its weights are numbers. To restore the "
+                f"champion before it: {self.run_command} --pipelines rollback."
+            )
+        return np.column_stack([1 - positive, positive])
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give each row's class, the label's own value: the positive one from `threshold` on.
+
+        Raises:
+            DataError: See `predict_proba`.
+        """
+        classes = [self.schema.negative_class, self.schema.positive_class]
+        of_one_type = type(classes[0]) is type(classes[1])
+        positive = self.predict_proba(rows)[:, 1] >= self.threshold
+        return np.array(classes, None if of_one_type else object)[positive.astype(np.intp)]
+
+
+def load_champion(project: str | Path = ".", env: str | None = None) -> Champion:
+    """Load the model that serves, checked against the promotion log.
+
+    Args:
+        project: The project's folder. Default: the current one.
+        env: The environment of conf. Default: that of the variable KEDRO_ENV, as in every Kedro
+            command, or else the base one.
+
+    Raises:
+        DataError: A `ValueError`: there is no project, no such environment or no champion yet, or
+            its file is not what the promotion log names; says what to do.
+    """
+    env = env or os.environ.get("KEDRO_ENV") or None
+    refuse_no_name(env, f"{project}/conf")
+    store = Store.of_outputs(Path(project) / output_folder(env), run_command(env))
+    if not store.exists():
+        _refuse_what_is_not_there(Path(project), env)
+    champion = Champion(store.champion(), store.run_command)
+    _ = champion.schema  # which reads the whole file
+    return champion
+
+
+def _refuse_what_is_not_there(project: Path, env: str | None) -> None:
+    """Stop where there is no project, or no such environment, in which a champion could be."""
+    if not project.is_dir():
+        raise DataError(f"{project}: expected the folder of a project, and there is none.")
+    conf = project / "conf"
+    if not conf.is_dir():
+        raise DataError(
+            f"{project.absolute()}: expected the folder of a project, with conf/ and data/ in it. "
+            'Name it: load_champion("path/to/project").'
+        )
+    known = sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name not in BASE)
+    if env not in BASE and env not in known:
+        raise DataError(
+            f"Environment {env!r}: expected the name of a folder in {conf}, such as "
+            f"{', '.join(known)}; or no name, for the base environment."
+        )

@@ -1,0 +1,251 @@
+"""The champion from Python: the one that the log names, read without Kedro and TensorFlow."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm import LSTMClassifier, load_champion
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import sha256
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champion import Champion
+from tests.helpers.champions import log_of
+from tests.helpers.logs import run
+from tests.helpers.networks import ensemble_of, schema_of
+from tests.helpers.project import Project
+from tests.helpers.stores import House
+
+CLASSES = {"positive_class": "yes", "negative_class": "no"}
+
+
+def people(**changed: Any) -> Schema:
+    """A schema of a number, a category, a number with bounds and a number with a code."""
+    read = {"bounds": {"f2": (0, 100)}, "missing": {"f3": [-9], "f1": ["?"]}}
+    return schema_of(names=(1,)).model_copy(update={**read, **CLASSES, **changed})
+
+
+ROWS = pd.DataFrame(
+    {
+        "f3": [1, -9, 4],
+        "else": ["a", "b", "c"],
+        "f0": [0.5, np.nan, 2.0],
+        "f1": ["red", "purple", "?"],
+        "f2": [3.5, 0.0, 100.0],
+    }
+)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """A project in which run a serves."""
+    (tmp_path / "conf/base").mkdir(parents=True)
+    house = House(tmp_path / "data", schema=people())
+    house.promote("a", 0)
+    return house
+
+
+def project_of(house: House) -> Path:
+    return house.file.parents[2]
+
+
+def test_the_champion_is_the_one_that_the_log_names(house: House) -> None:
+    champion = load_champion(project_of(house))
+    assert champion.run_id == run("a")
+    assert champion.sha256 == sha256(house.file.read_bytes())
+    assert champion.schema == house.schema
+    assert champion.threshold == 0.5
+
+
+def test_it_predicts_what_keras_does(house: House) -> None:
+    champion = load_champion(project_of(house))
+    probabilities = champion.predict_proba(ROWS)
+    assert probabilities.shape == (3, 2)
+    assert probabilities.dtype == np.float64
+    # By hand: f0 to f3 in two steps, categories by their place in the list, codes missing.
+    slots = [[0.5, 2, 3.5, 1], [np.nan, 3, 0, np.nan], [2, np.nan, 100, 4]]
+    sequences = np.array(slots, np.float32).reshape(3, 2, 2)
+    expected = keras.saving.load_model(house.file)(sequences).numpy()[:, 0]
+    assert np.ptp(expected) > 1e-3
+    np.testing.assert_allclose(probabilities[:, 1], expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+
+
+def test_rows_that_say_the_same_have_the_same_probabilities(house: House) -> None:
+    champion = load_champion(project_of(house))
+    expected = champion.predict_proba(ROWS)
+    as_text = ROWS.astype(object).fillna("").astype(str)
+    for same in (ROWS[[*ROWS.columns[::-1]]], ROWS.astype(object), as_text, as_text.astype("str")):
+        np.testing.assert_array_equal(champion.predict_proba(same), expected)
+    for place in range(len(ROWS)):
+        alone = champion.predict_proba(ROWS.iloc[[place]])
+        np.testing.assert_allclose(alone, expected[[place]], rtol=0, atol=1e-7)
+    none = champion.predict_proba(ROWS[:0])
+    assert none.shape == (0, 2)
+    assert champion.predict(ROWS[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (ROWS.drop(columns="f2"), "The rows have no column 'f2': expected f0, f1, f2, f3, in any"),
+        (ROWS.assign(f2=[1, 101, -1]), r"Column 'f2', rows 2, 3: 101 is outside \[0, 100\]"),
+        (ROWS.assign(f0=[1, "two", 3]), r"Column 'f0', row 2: 'two' is not a number"),
+        ([[1, 2, 3, 4]], "Expected the rows as a pandas DataFrame, got list"),
+        ({"f0": 1}, "Expected the rows as a pandas DataFrame, got dict"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_in_words(house: House, rows: Any, said: str) -> None:
+    champion = load_champion(project_of(house))
+    for predict in (champion.predict_proba, champion.predict):
+        with pytest.raises(DataError, match=said):
+            predict(rows)
+
+
+@pytest.mark.parametrize(
+    ("negative", "positive"), [(0, 1), (False, True), ("no", "yes"), (1.5, 2.5), ("none", 1)]
+)
+def test_a_class_is_the_labels_own_value(tmp_path: Path, negative: Any, positive: Any) -> None:
+    house = House(
+        tmp_path / "data", schema=people(negative_class=negative, positive_class=positive)
+    )
+    house.promote("a", 0)
+    champion = load_champion(tmp_path)
+    probabilities = champion.predict_proba(ROWS)[:, 1]
+    expected = [positive if p >= 0.5 else negative for p in probabilities]
+    predicted = champion.predict(ROWS).tolist()
+    assert predicted == expected
+    assert [*map(type, predicted)] == [*map(type, expected)]
+
+
+def test_a_promotion_changes_nothing_in_a_champion_that_is_loaded(house: House) -> None:
+    champion = load_champion(project_of(house))
+    before = champion.predict_proba(ROWS)
+    house.promote("b", 1, before="a")
+    np.testing.assert_array_equal(champion.predict_proba(ROWS), before)
+    assert champion.run_id == run("a")
+    newer = load_champion(project_of(house))
+    assert newer.run_id == run("b")
+    assert (newer.predict_proba(ROWS) != before).all()
+
+
+def test_a_promotion_that_was_stopped_before_the_file_counts(house: House) -> None:
+    content = house.candidate("b", 1)
+    house.record("b", content, before="a")
+    champion = load_champion(project_of(house))
+    assert (champion.run_id, champion.sha256) == (run("b"), sha256(content))
+
+
+# Where nothing can be loaded
+
+
+def test_a_damaged_champion_is_refused_with_the_way_back(house: House) -> None:
+    house.file.write_bytes(house.file.read_bytes()[:-1])
+    with pytest.raises(DataError) as refused:
+        load_champion(project_of(house))
+    a = run("a")
+    way = f"run {a} back: kedro run --pipelines rollback --params rollback.run_id={a}."
+    assert str(refused.value).endswith(f"It was not loaded. To put the artifact of {way}")
+
+
+def test_a_champion_that_is_no_network_is_refused_though_the_log_names_it(house: House) -> None:
+    house.record("b", b"no network", before="a")
+    house.store.put(Artifact(b"no network", "b"))
+    with pytest.raises(DataError, match=r"champion\.keras: expected a whole \.keras file"):
+        load_champion(project_of(house))
+
+
+def test_what_is_not_there_is_named(project: Project, tmp_path_factory: Any) -> None:
+    nothing = tmp_path_factory.mktemp("nothing")
+    for place, said in (
+        (nothing, f"{nothing}: expected the folder of a project, with conf/ and data/ in it"),
+        (nothing / "gone", f"{nothing}/gone: expected the folder of a project, and there is none"),
+        (project.path, r"champion\.keras: no champion yet\. kedro run --pipelines retraining"),
+    ):
+        with pytest.raises(DataError, match=said):
+            load_champion(place)
+    with pytest.raises(DataError, match="no champion yet"):
+        load_champion()
+    with pytest.raises(DataError, match=r"no champion yet\. kedro run --env tutorial --pipelines"):
+        load_champion(env="tutorial")
+    with pytest.raises(DataError, match=r"Environment 'tutoral': .* italy_power_demand, tutorial;"):
+        load_champion(env="tutoral")
+    with pytest.raises(
+        DataError, match=r"Environment '\.\./data': expected the name of a folder in"
+    ):
+        load_champion(env="../data")
+
+
+def test_each_environment_has_its_own_and_kedros_variable_counts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = project_of(house)
+    House(project / "data/nightly", schema=house.schema).promote("n", 2)
+    assert load_champion(project, env="nightly").run_id == run("n")
+    for env in ("base", "local"):
+        assert load_champion(project, env=env).run_id == run("a")
+    monkeypatch.setenv("KEDRO_ENV", "nightly")
+    assert load_champion(project).run_id == run("n")
+    assert load_champion(project, env="base").run_id == run("a")
+
+
+def test_weights_that_are_no_numbers_give_no_probability(tmp_path: Path) -> None:
+    path, network = tmp_path / "nan.keras", ensemble_of(people())
+    network.embed.vectors.assign(np.full(network.embed.vectors.shape, np.nan))
+    network.save(path)
+    champion = Champion(Artifact(path.read_bytes(), str(path), run("a")), "kedro run --env x")
+    with pytest.raises(DataError, match=r"no probability for rows 1, 2, 3: .*--env x --pipelines"):
+        champion.predict(ROWS)
+
+
+# In a process of its own, and after a real retraining
+
+SCORE = """
+import sys
+
+import pandas as pd
+
+from tabular_lstm import load_champion
+
+champion = load_champion(env="base")
+print(*champion.predict_proba(pd.read_json(sys.stdin, orient="split"))[:, 1])
+print(*{module.partition(".")[0] for module in sys.modules})
+"""
+
+
+def test_neither_kedro_nor_tensorflow_nor_scikit_learn_is_imported(house: House) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCORE],
+        cwd=project_of(house),
+        env={**os.environ, "KEDRO_ENV": "elsewhere"},
+        input=ROWS.to_json(orient="split"),
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    probabilities, imported = done.stdout.splitlines()
+    expected = load_champion(project_of(house)).predict_proba(ROWS)[:, 1]
+    np.testing.assert_allclose([*map(float, probabilities.split())], expected, atol=1e-7)
+    assert "pandas" in imported
+    assert not {*imported.split()} & {"kedro", "tensorflow", "keras", "sklearn"}
+
+
+def test_it_scores_as_it_was_judged(served: Project) -> None:
+    champion = load_champion()
+    entry = log_of(served)[-1]
+    assert (champion.run_id, champion.sha256) == (entry["run_id"], entry["sha256"])
+    judged = pd.read_csv(served.versions("07_model_output/candidate_predictions.csv")[-1])
+    rows = served.rows("test")
+    probabilities = champion.predict_proba(rows)[:, 1]
+    np.testing.assert_allclose(probabilities, judged["candidate"], rtol=0, atol=1e-6)
+    model = LSTMClassifier.load(served.path / "data/06_models/champion.keras")
+    np.testing.assert_array_equal(champion.predict_proba(rows), model.predict_proba(rows))
+    np.testing.assert_array_equal(champion.predict(rows), model.predict(rows))
