@@ -1,6 +1,7 @@
 """The ensemble's forward pass in NumPy, from slots to the mean logit, a block of rows at a time."""
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,12 @@ from tabular_lstm.network.scorer import RecurWeights, Scorer
 BLOCK = 512
 BLOCK_SLOTS = 2**15
 LEAST_BLOCK = 32
+
+
+@lru_cache(maxsize=4)
+def forward_of(scorer: Scorer, dtype: DTypeLike) -> "Forward":
+    """Lay the weights out, once: with many categories that takes longer than to score a row."""
+    return Forward(scorer, dtype)
 
 
 def cut(slots: int, rows: int, most: int = BLOCK, least: int = LEAST_BLOCK) -> list[slice]:

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.special import expit
 from threadpoolctl import ThreadpoolController
 
-from tabular_lstm.network.forward import Forward, cut
+from tabular_lstm.network.forward import cut, forward_of
 from tabular_lstm.network.scorer import Scorer
 
 FEW = 1024
@@ -82,7 +82,7 @@ def score_changed(
     slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
     dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
     with _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as threads:
-        logits = Forward(scorer, dtype).changed(slots)
+        logits = forward_of(scorer, dtype).changed(slots)
         for changed in threads.map(lambda change: logits(*change), changes):
             yield _probabilities(scorer, changed)
 
@@ -101,7 +101,7 @@ def _forward(
         from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, Kernel  # noqa: PLC0415
 
         return Kernel(scorer, processor), cut(slots, rows, BLOCK, LEAST_BLOCK)
-    return Forward(scorer, np.float64 if rows <= FEW else np.float32), cut(slots, rows)
+    return forward_of(scorer, np.float64 if rows <= FEW else np.float32), cut(slots, rows)
 
 
 @cache

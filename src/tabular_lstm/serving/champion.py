@@ -103,7 +103,9 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
     if not store.exists():
         _refuse_what_is_not_there(Path(project), env)
     champion = Champion(store.champion(), store.run_command)
-    _ = champion.schema  # which reads the whole file
+    # Reads the whole file, and does what only the first of all rows would wait for.
+    blank = pd.DataFrame(np.nan, [0], champion.schema.features)
+    score(champion.artifact.scorer, to_sequences(blank, champion.schema))
     return champion
 
 
