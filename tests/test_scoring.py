@@ -143,7 +143,7 @@ def test_above_the_limit_there_are_no_predictions_and_the_quarantine_is_kept(
     rows = pd.read_csv(served.raw, dtype=str)
     rows.loc[:99, "glucose"] = "high"
     message = message_of(here(*SCORING, *rows_at(write(served, "rows.csv", rows))))
-    assert "100 of 768 rows were quarantined" in message
+    assert "100 of the 768 rows that were read went to quarantine" in message
     assert "glucose: 'high' is not a number" in message
     assert finished(served) == []
     assert list(folder_of(served).iterdir()) == []

@@ -1,5 +1,6 @@
 """The predictions in the catalog: a folder of Parquet files for each run, read by its manifest."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -72,7 +73,9 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         except OSError as error:
             raise DataError(f"{error.filename or folder}: {error.strerror}.") from error
         try:
-            publish(folder, data.manifest(_write(folder, data.batches())))
+            with contextlib.closing(data.batches()) as batches:
+                parts = _write(folder, batches)
+            publish(folder, data.manifest(parts))
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):

@@ -1,5 +1,6 @@
 """A JSON file that holds one of this project's typed values, checked when it is read."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import read_regular
+from tabular_lstm.files import read_regular, replace
 from tabular_lstm.frozen import first_fault
 
 
@@ -51,8 +52,13 @@ class TypedJSONDataset(JSONDataset):  # type: ignore[misc]
             return bytes(file.read())
 
     def save(self, data: BaseModel) -> None:
-        """Write the value."""
-        super().save(data.model_dump(mode="json"))
+        """Write the value, on a local disk whole or not at all."""
+        value = data.model_dump(mode="json")
+        if self._protocol != "file":
+            super().save(value)
+            return
+        path = Path(get_filepath_str(self._get_save_path(), self._protocol))
+        replace(path, json.dumps(value, **self._save_args).encode())
 
     def preview(self) -> JSONPreview:
         """Show the value."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 import numpy as np
-from scipy.stats import rankdata
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.names import FIGURES
@@ -73,6 +72,9 @@ def permutation_importance(
 
 def _roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """ROC AUC of each row of probabilities, (repeats, rows): Mann and Whitney's statistic."""
+    # It takes a while to import, and whoever reads an importance needs it not.
+    from scipy.stats import rankdata  # noqa: PLC0415
+
     positives, negatives = np.sum(labels == 1), np.sum(labels == 0)
     ranks = rankdata(np.nan_to_num(probabilities), axis=1)[:, labels == 1].sum(1)
     auc: np.ndarray = (ranks - positives * (positives + 1) / 2) / (positives * negatives)

@@ -1,10 +1,13 @@
 """Log the progress of what takes long."""
 
+import contextlib
 import logging
+import sys
 import time
 from collections.abc import Collection, Iterator
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
+import click
 import numpy as np
 
 logger = logging.getLogger(__name__)
@@ -57,3 +60,49 @@ class Progress:
             else f", on the members' folds {validation_loss:.4f} (best {self.best:.4f})",
             f", at most {left:.0f} s left" if epoch > 1 else "",
         )
+
+
+class RowsDone:
+    """Tell how many rows are done, how fast, and how long the others may take.
+
+    On a terminal this is a bar, anywhere else a line of the log each ten seconds. Use it in a
+    `with` statement.
+    """
+
+    def __init__(self, what: str, expected: int) -> None:
+        """Begin.
+
+        Args:
+            what: Is done with the rows, for the line.
+            expected: About how many rows there will be.
+        """
+        self._what, self._expected = what, expected
+        self._done = 0
+        self._began = self._last_line = time.monotonic()
+        self._bar: Any = None
+        self._until = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        if sys.stdout.isatty():
+            options: dict[str, Any] = {"show_pos": True, "item_show_func": lambda _: self._rate()}
+            bar = click.progressbar(length=self._expected, label=self._what, **options)
+            self._bar = self._until.enter_context(bar)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._until.close()
+
+    def add(self, rows: int) -> None:
+        """Count rows that are done."""
+        self._done += rows
+        now = time.monotonic()
+        if self._bar is not None:
+            self._bar.update(rows, self._done)
+        elif now - self._last_line >= SECONDS_BETWEEN_STEPS:
+            self._last_line = now
+            left = (now - self._began) / self._done * max(0, self._expected - self._done)
+            said = f"{self._what}: {self._done:,} rows of about {max(self._expected, self._done):,}"
+            logger.info("%s, %s, about %.0f s left", said, self._rate(), left)
+
+    def _rate(self) -> str:
+        return f"{self._done / max(time.monotonic() - self._began, 1e-9):,.0f} rows/s"

@@ -30,6 +30,7 @@ class CheckedBlock:
     Attributes:
         file: Their file inside the folder; None where one file was given.
         count: Rows of the block, the quarantined ones too.
+        expected: About how many rows there are in all.
         rows: int64 (rows,), the numbers of those that can be scored.
         sequences: float32 (rows, steps, features_per_step).
         copied: Their key as text, and the columns that are passed through.
@@ -37,6 +38,7 @@ class CheckedBlock:
 
     file: str | None
     count: int
+    expected: int
     rows: np.ndarray
     sequences: np.ndarray
     copied: pd.DataFrame
@@ -66,19 +68,28 @@ class CheckedRows:
         """Read and check the rows, once.
 
         Raises:
-            DataError: See `RowsToScore.blocks`; or, at the end, too many rows were quarantined.
+            DataError: See `RowsToScore.blocks`; or too many rows were quarantined, at the end or as
+                soon as no later row could change that.
         """
-        count, whole = 0, False
+        count, most, expected, kept = 0, self.source.most_rows(), 0, False
         try:
             for block in self.source.blocks():
+                expected = expected or self.source.about(block.cells)
                 count += len(block.cells)
-                yield self._check(block)
-            whole = True
-            self._refuse_too_many(count)
+                checked = self._check(block, expected)
+                if self._too_many(most):
+                    break
+                yield checked
+            kept = True
+            if self._too_many(count):
+                raise self._refusal(count)
         finally:
-            self.quarantine.close(whole)
+            self.quarantine.close(kept)
 
-    def _check(self, block: Block) -> CheckedBlock:
+    def _too_many(self, rows: int) -> bool:
+        return self.quarantine.rows > self.max_quarantined_fraction * rows
+
+    def _check(self, block: Block, expected: int) -> CheckedBlock:
         cells = block.cells
         sequences, problems = lay_out(cells, self.schema, self.source.marks)
         copied = cells[list(self.copied)]
@@ -95,16 +106,15 @@ class CheckedRows:
         numbers = rows.to_numpy(np.int64)
         if len(aside):
             numbers, sequences, copied = numbers[is_left], sequences[is_left], copied[is_left]
-        return CheckedBlock(block.file, len(cells), numbers, sequences, copied)
+        return CheckedBlock(block.file, len(cells), expected, numbers, sequences, copied)
 
-    def _refuse_too_many(self, count: int) -> None:
-        bad, limit = self.quarantine.rows, self.max_quarantined_fraction
-        if bad > limit * count:
-            raise DataError(
-                f"{self.source.path}: {bad} of {count} rows were quarantined, more than "
-                f"max_quarantined_fraction = {limit} allows; there are no predictions:"
-                f"{self.quarantine.kinds.listed()}{MEND}"
-            )
+    def _refusal(self, count: int) -> DataError:
+        return DataError(
+            f"{self.source.path}: {self.quarantine.rows} of the {count} rows that were read went "
+            f"to quarantine, and max_quarantined_fraction = {self.max_quarantined_fraction} allows "
+            f"fewer, whatever comes after them. There are no predictions:"
+            f"{self.quarantine.kinds.listed()}{MEND}"
+        )
 
 
 def refuse_missing_columns(source: RowsToScore, needed: dict[str, str]) -> None:

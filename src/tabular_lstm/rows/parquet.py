@@ -51,6 +51,15 @@ def columns_of_parquet(content: BinaryIO, file: str) -> list[str]:
     return list(_open(content, file).schema_arrow.names)
 
 
+def rows_of_parquet(content: BinaryIO, file: str) -> int:
+    """Count the rows, by what the file says of itself.
+
+    Raises:
+        DataError: See `stream_parquet`.
+    """
+    return int(_open(content, file).metadata.num_rows)
+
+
 def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
     try:
         # It would otherwise read the whole file at once, or a column of a whole row group.

@@ -1,5 +1,6 @@
 """Rows to score: files of a CSV or of Parquet, read as a stream of blocks."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,7 @@ from tabular_lstm.files import Digest
 from tabular_lstm.rows.blocks import Block, in_blocks, refuse_other_columns
 from tabular_lstm.rows.csv_text import columns_of_csv, stream_cells
 from tabular_lstm.rows.load_args import MARKS, marks_of
-from tabular_lstm.rows.parquet import columns_of_parquet, stream_parquet
+from tabular_lstm.rows.parquet import columns_of_parquet, rows_of_parquet, stream_parquet
 from tabular_lstm.rows.schema import Marks
 from tabular_lstm.rows.text import PIECE
 
@@ -89,6 +90,26 @@ class RowsToScore:
             except OSError as error:
                 raise DataError(f"{self._file(name)}: {error.strerror or error}") from error
         return digest.hexdigest()
+
+    def most_rows(self) -> int:
+        """Say how many rows there are at most: of Parquet exactly, of a CSV by its bytes."""
+        total = 0
+        for name in self.names:
+            with self.open_file(name) as content:
+                if _is_parquet(self._file(name)):
+                    total += rows_of_parquet(content, self._file(name))
+                else:
+                    # A row has at least a mark between its cells, and one at its end.
+                    total += (content.seek(0, os.SEEK_END) + 1) // len(self.columns)
+        return total
+
+    def about(self, cells: pd.DataFrame) -> int:
+        """Say about how many rows there are, where these are the first: of Parquet exactly."""
+        if any(_is_parquet(self._file(name)) for name in self.names):
+            return self.most_rows()
+        characters = sum(int(column.str.len().sum()) for _, column in cells.items())
+        share = len(cells) / (characters / cells.shape[1] + len(cells))
+        return max(len(cells), round(share * self.most_rows()))
 
     def blocks(self, rows: int = ROWS) -> Iterator[Block]:
         """Read all files, a block after the other, with memory for a few blocks.

@@ -131,7 +131,7 @@ class RunHooks:
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.load("rows_to_score").hashes()
-            scoring.refuse_scored_before(pipeline, catalog, inputs, champion, conditions)
+            scoring.refuse_scored_before(catalog, inputs, champion, conditions)
 
     def _settle(self, catalog: Any, pipeline: Pipeline) -> None:
         """Finish what an earlier run was stopped in, and check the champion.
@@ -199,7 +199,8 @@ class RunHooks:
         log, promotion = catalog.load("past_promotions"), self._parameters["promotion"]
         now = generate_timestamp()
         with warned_of(self._registry):
-            prune(catalog, pipeline, log, promotion, self._registry, now, self._run_id)
+            left = scoring.unfinished(catalog)
+            prune(catalog, pipeline, log, promotion, self._registry, now, self._run_id, left)
 
     def _register(self) -> None:
         """Let no other run prune this one while it is at work, and later ones when it is old."""

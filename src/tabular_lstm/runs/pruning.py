@@ -4,7 +4,7 @@ import contextlib
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ def prune(
     registry: Registry,
     now: str,
     run_id: str,
+    unfinished: Collection[str] = (),
 ) -> None:
     """Delete what a retraining writes of old runs, but for decisions.
 
@@ -55,6 +56,8 @@ def prune(
         now: The run id that a run has that begins now. A run with a later one had a clock that
             was ahead, and counts as older than any other.
         run_id: Of this run.
+        unfinished: Scorings that left something unfinished; they stay registered until the next
+            scoring takes it away. Default: none.
 
     Raises:
         OSError: The registry cannot be read; nothing is deleted.
@@ -69,6 +72,7 @@ def prune(
         *wrote[-promotion.keep_candidates :],
         *trained[-promotion.keep_candidates :],
         *restorable(log, promotion.keep_champions),
+        *unfinished,
     }
     old = [run for run in registered if run not in kept]
     if pruned := [run for run in old if _delete(run, versions.get(run, []), registry)]:

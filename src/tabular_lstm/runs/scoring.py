@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,13 @@ from tabular_lstm.serving.manifest import (
 
 logger = logging.getLogger(__name__)
 
+# What a scoring leaves beside its predictions.
+VERSIONED = (
+    "quarantined_rows_to_score",
+    "scoring_summary",
+    "scored_probabilities",
+    "quarantine_reasons",
+)
 # What predictions follow from; what else conf says of columns is in the champion's schema.
 USED = {
     "columns": {"key"},
@@ -72,7 +80,6 @@ def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Cond
 
 
 def refuse_scored_before(
-    pipeline: Pipeline,
     catalog: Any,
     inputs: dict[str, str],
     champion: Artifact,
@@ -83,7 +90,6 @@ def refuse_scored_before(
     A run of which an output is gone does not count: its rows are scored again.
 
     Args:
-        pipeline: A whole scoring.
         catalog: Says where the outputs are.
         inputs: SHA-256 of each file of rows.
         champion: Who would score them.
@@ -98,7 +104,7 @@ def refuse_scored_before(
         if (
             manifest
             and manifest.same_as(inputs, champion.sha256, conditions)
-            and all(path.is_file() for path in _outputs(pipeline, catalog, manifest))
+            and all(path.is_file() for path in _outputs(catalog, manifest))
         ):
             raise NothingNewError(
                 f"rows, champion, parameters and code are those of run {run}, whose predictions "
@@ -113,13 +119,25 @@ def _readable(folder: Path) -> Manifest | None:
         return None
 
 
-def _outputs(pipeline: Pipeline, catalog: Any, manifest: Manifest) -> Iterator[Path]:
+def _outputs(catalog: Any, manifest: Manifest) -> Iterator[Path]:
     """Give the files that a finished run left."""
     run = manifest.run_id
     yield from (folder_of(catalog, run) / part.file for part in manifest.parts)
-    for name in sorted(pipeline.all_outputs()):
+    for name in VERSIONED:
         if folder := folder_of_versions(catalog.get(name)):
             yield folder / run / folder.name
+
+
+def unfinished(catalog: Any) -> dict[str, list[Path]]:
+    """Give, by run id, the folders of what scorings have not finished: predictions, and files."""
+    folders = defaultdict(list)
+    for run in unfinished_runs(folder_of(catalog)):
+        folders[run].append(folder_of(catalog, run))
+    for name in VERSIONED:
+        versions = folder_of_versions(catalog.get(name))
+        for beside in versions.glob(f"*/.{versions.name}.new") if versions else []:
+            folders[beside.parent.name].append(beside.parent)
+    return folders
 
 
 def clear_unfinished(catalog: Any, registry: Registry) -> None:
@@ -128,24 +146,20 @@ def clear_unfinished(catalog: Any, registry: Registry) -> None:
     Raises:
         OSError: The registry cannot be read; nothing is deleted.
     """
-    registered = {*registry.runs()}
-    predictions = folder_of(catalog)
-    for run in unfinished_runs(predictions):
+    registered = registry.runs()
+    for run, folders in unfinished(catalog).items():
         if run in registered:
-            _clear(run, predictions / run, registry)
-    quarantined = folder_of_versions(catalog.get("quarantined_rows_to_score"))
-    for beside in quarantined.glob(f"*/.{quarantined.name}.new") if quarantined else []:
-        if beside.parent.name in registered:
-            _clear(beside.parent.name, beside.parent, registry)
+            _clear(run, folders, registry)
 
 
-def _clear(run: str, folder: Path, registry: Registry) -> None:
-    """Delete a run's folder unless it is at work; one that cannot be deleted is warned of."""
+def _clear(run: str, folders: list[Path], registry: Registry) -> None:
+    """Delete a run's folders unless it is at work; what cannot be deleted is warned of."""
     try:
         with registry.finished(run) as finished:
-            # It may have finished since it was looked for.
-            if finished and not (folder / MANIFEST).exists():
+            # It may have finished since they were looked for.
+            left = [folder for folder in folders if not (folder / MANIFEST).exists()]
+            for folder in left if finished else []:
                 shutil.rmtree(folder)
                 logger.info("Deleted %s, which run %s left unfinished", folder, run)
     except OSError as error:
-        logger.warning("%s could not be deleted: %s", folder, error.strerror)
+        logger.warning("%s could not be deleted: %s", error.filename, error.strerror)

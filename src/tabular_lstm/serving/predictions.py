@@ -1,6 +1,7 @@
 """Predictions: a stream of scored rows, each with the model that scored it."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.network.progress import RowsDone
 from tabular_lstm.network.reasons import reasons
 from tabular_lstm.network.score import score
 from tabular_lstm.rows.checking import CheckedBlock, CheckedRows
@@ -59,14 +61,21 @@ class Predictions:
         """Give the time when the run began, which its id is."""
         return datetime.strptime(self.run_id, "%Y-%m-%dT%H.%M.%S.%fZ").replace(tzinfo=UTC)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Generator[pa.RecordBatch]:
         """Score the rows, once: a batch for each block, the next block read meanwhile.
 
         Raises:
             DataError: See `CheckedRows.blocks`; or a column that is copied changes its type.
         """
-        for block in ahead(self.checked.blocks()):
-            yield self._scored(block)
+        with contextlib.ExitStack() as until:
+            blocks = ahead(self.checked.blocks())
+            until.callback(blocks.close)
+            progress: RowsDone | None = None
+            for block in blocks:
+                if progress is None:
+                    progress = until.enter_context(RowsDone("Scored", block.expected))
+                yield self._scored(block)
+                progress.add(block.count)
 
     def manifest(self, parts: list[FileOfRows]) -> Manifest:
         """Say what was scored, once all batches are taken and written to these files.
@@ -163,7 +172,7 @@ def same(text: str, count: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([text]))
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
+def ahead(items: Iterator[Item]) -> Generator[Item]:
     """Take one item after the other; while one is at work, a thread makes the next one."""
     end: Any = object()
     with ThreadPoolExecutor(1) as thread:
