@@ -81,7 +81,10 @@ def test_the_manifest_names_what_was_read_by_whom_and_what_was_written(served: P
     assert manifest["parts"] == [{**written, "rows": 20}]
     assert manifest["parameters"]["scoring"] == {"pass_through": [], "reasons": 0}
     assert summary_of(served)["rows"] == 20
-    assert sum(summary_of(served)["histogram"]) == 20
+    summary = summary_of(served)
+    assert {label: sum(rows) for label, rows in summary["histograms"].items()} == (
+        summary["decisions"]
+    )
     # As after a failure: nothing lies beside it.
     assert {path.name for path in part.parent.iterdir()} == {"manifest.json", part.name}
 

@@ -1,7 +1,6 @@
 """No space left, for each file that counts and on a full disk: what served goes on serving."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -25,6 +24,7 @@ from tests.helpers.commands import (
     seed,
     succeeds,
 )
+from tests.helpers.disks import on_a_small_disk
 from tests.helpers.project import Project
 
 NO_SPACE = ("File too large", "No space left on device")
@@ -107,48 +107,6 @@ def test_no_space_in_a_rollback_leaves_either_champion(
 
 
 # A real full disk ---------------------------------------------------------------------------------
-
-# In namespaces of its own, which end with the process: data/ on a disk in memory with so many KiB
-# left, and afterwards as that disk was.
-ON_A_SMALL_DISK = """
-set -e
-mkdir disk
-mount -t tmpfs tmpfs disk
-cp -a data/. disk
-mount -o remount,size=$(( $(du -sk disk | cut -f 1) + $1 ))k disk
-mount --bind disk data
-shift
-code=0
-"$@" || code=$?
-umount data
-cp -a disk/. data
-exit $code
-"""
-KEDRO = (sys.executable, "-m", "kedro")
-UNSHARED = ("unshare", "--mount", "--map-root-user")
-
-
-def on_a_small_disk(
-    project: Project, free: int, *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*UNSHARED, "sh", "-c", ON_A_SMALL_DISK, "", str(free), *KEDRO, *arguments],
-        cwd=project.path,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
-@pytest.fixture
-def mounts() -> None:
-    """Skip where the system does not let a process mount a disk for itself."""
-    tried = subprocess.run(
-        [*UNSHARED, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False, capture_output=True
-    )
-    if tried.returncode:
-        pytest.skip(f"no disk can be mounted here: {tried.stderr.decode().strip()}")
 
 
 def kibibytes(project: Project, *patterns: str) -> int:

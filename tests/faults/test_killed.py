@@ -2,16 +2,11 @@
 finishes what this one did not."""
 
 import json
-import os
 import random
-import re
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
@@ -32,8 +27,8 @@ from tests.helpers.commands import (
     sabotaged,
     seed,
     succeeds,
-    temporary,
 )
+from tests.helpers.kills import Instant, Timeline, killed, strata, timeline_of
 from tests.helpers.once import Once
 from tests.helpers.project import Project
 
@@ -41,58 +36,13 @@ STRATA = 30
 AIMED = 4
 
 
-START, CHECKS, EXIT, END = "start", "checks and imports", "exit", "end"
-# What a run was at from which second on, with START first and END last.
-Timeline = list[tuple[str, float]]
-
-
-@dataclass(frozen=True)
-class Instant:
-    """When a run is killed: after a share of its duration, or some time into what it is at."""
-
-    number: int
-    share: float | None = None
-    at: str = ""
-    seconds: float = 0.0
-
-    def __str__(self) -> str:
-        if self.share is not None:
-            return f"{100 * self.share:.1f} % of a run"
-        return f"{1000 * self.seconds:.0f} ms into {self.at}"
-
-
 def instants() -> Iterator[Instant]:
     """One in each stratum of a run's duration, and some around the commit."""
     rng = random.Random(20261125)
-    for number in range(STRATA):
-        yield Instant(number, share=(number + rng.random()) / STRATA)
+    yield from strata(STRATA, rng)
     nodes = ["promotion.promote.record"] * AIMED + ["promotion.promote.promote"] * AIMED
     for number, node in enumerate(nodes, STRATA):
         yield Instant(number, at=node, seconds=0.06 * (number % AIMED + rng.random()) / AIMED)
-
-
-def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
-    """Start `kedro` in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "kedro", *arguments],
-        cwd=project.path,
-        env={**os.environ, "KEDRO_ENV": "", "TMPDIR": str(temporary(project))},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def watch(run: subprocess.Popen[str]) -> Iterator[tuple[str, float]]:
-    """Tell what a run is at, by its log, and after how many seconds it came to that."""
-    began = time.monotonic()
-    yield START, 0.0
-    for line in run.stdout:
-        if found := re.search(r" INFO +(?:Running (\S+)|(Run) |(Promoted) run)", line):
-            node, first, last = found.groups()
-            yield node or (first and CHECKS) or (last and EXIT), time.monotonic() - began
-    yield END, time.monotonic() - began
 
 
 @pytest.fixture
@@ -102,40 +52,10 @@ def timeline(served: Project, once: Once, tmp_path_factory: pytest.TempPathFacto
     measured = copy.path / "timeline.json"
 
     def measure() -> None:
-        with start(copy, *RETRAINING, *seed(99)) as run:
-            seen = list(watch(run))
-        assert run.returncode == 0
-        measured.write_text(json.dumps(seen))
+        measured.write_text(json.dumps(timeline_of(copy, *RETRAINING, *seed(99))))
 
     once("timeline", copy, measure)
     return [(at, seconds) for at, seconds in json.loads(measured.read_text())]
-
-
-def killed(
-    project: Project, instant: Instant, timeline: Timeline, *arguments: str
-) -> tuple[str, float]:
-    """Start a run, kill it and all that it started; give what it was at, and after what time.
-
-    What the share of a duration falls into, the kill falls into, whether the machine is as busy as
-    when the timeline was measured or not.
-    """
-    at, since, rest = instant.at, 0.0, instant.seconds
-    if instant.share is not None:
-        second = instant.share * timeline[-1][1]
-        at, since = [stage for stage in timeline if stage[1] <= second][-1]
-        rest = second - since
-    seen: Timeline = []
-    seconds = 0.0
-    with start(project, *arguments) as run:
-        for stage, came in watch(run):
-            seen.append((stage, came))
-            if stage == at:
-                time.sleep(rest * came / since if since else rest)
-                # It is not waited for yet, so that the number is its own, dead or alive.
-                os.killpg(run.pid, signal.SIGKILL)
-                seconds = came + rest
-    assert run.returncode in {-signal.SIGKILL, 0}
-    return seen[-2 if run.returncode else -1][0], seconds
 
 
 @pytest.mark.parametrize(

@@ -1,55 +1,18 @@
 """Two runs at once: the second ends at once and says who is at work, the first ends well."""
 
-import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from tabular_lstm.serving.store import Store
 from tests.helpers.champions import assert_settled, champion_of, log_of, log_path, on_disk
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, note, seed, succeeds
+from tests.helpers.processes import at_work, started
 from tests.helpers.project import Project
-
-
-def started(project: Project, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """A run in a process of its own, with the options of `Popen`."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "kedro", *arguments],
-        cwd=project.path,
-        env={**os.environ, "KEDRO_ENV": ""},
-        text=True,
-        **options,
-    )
-
-
-@contextlib.contextmanager
-def at_work(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A run that has begun its first node and stands still until SIGCONT."""
-    with started(
-        project,
-        *arguments,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as run:
-        try:
-            said = ""
-            while "Running" not in said:
-                said = run.stdout.readline()
-                assert said, "the run ended before its first node"
-            os.killpg(run.pid, signal.SIGSTOP)
-            yield run
-        finally:
-            # No harm to one that has ended: it is not waited for yet.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(run.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(

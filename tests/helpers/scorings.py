@@ -7,9 +7,13 @@ from typing import Any
 import pandas as pd
 from kedro.framework.session import KedroSession
 
+from tabular_lstm.files import sha256
 from tests.helpers.project import Project
 
 SCORING = ("run", "--pipelines", "scoring")
+# Of the rows that `write_rows` writes, one has a bad cell.
+BAD_EVERY = 50
+REPORTED = ("scoring_summary", "scored_probabilities", "quarantine_reasons")
 
 
 def rows_at(path: Path | str, *parameters: str) -> tuple[str, str]:
@@ -43,3 +47,57 @@ def quarantine_of(project: Project, env: str = "") -> pd.DataFrame:
 def summary_of(project: Project) -> dict[str, Any]:
     """The newest summary of a scoring."""
     return json.loads(project.versions("08_reporting/scoring_summary.json")[-1].read_text())
+
+
+def write_rows(project: Project, name: str, count: int) -> Path:
+    """Write so many rows without a label, of which every fiftieth has a bad cell."""
+    rows = pd.read_csv(project.raw, dtype=str).drop(columns="diabetes")
+    rows = pd.concat([rows] * -(-count // len(rows)), ignore_index=True)[:count]
+    rows.loc[::BAD_EVERY, "age"] = "old"
+    path = project.path / name
+    rows.to_csv(path, index=False)
+    return path
+
+
+def assert_sound(project: Project) -> list[str]:
+    """Check what must hold whatever happened to scorings, and name the runs that finished.
+
+    Each finished run has all its rows once, scored or in its quarantine; what the catalog loads is
+    of the newest of them; and whatever else can be loaded is whole.
+    """
+    manifests = finished(project)
+    for manifest in manifests:
+        run = manifest["run_id"]
+        parts = [folder_of(project) / run / part["file"] for part in manifest["parts"]]
+        for path, part in zip(parts, manifest["parts"], strict=True):
+            assert sha256(path.read_bytes()) == part["sha256"]
+        scored = pd.concat([pd.read_parquet(path) for path in parts])["row"]
+        aside = quarantine_at(project, run)["row"].astype(int)
+        assert len(scored) == manifest["scored_rows"]
+        assert len(aside) == manifest["quarantined_rows"]
+        rows = sorted([*scored, *aside])
+        assert rows == list(range(1, manifest["rows"] + 1))
+    if manifests:
+        newest = predictions_of(project)
+        assert set(newest["run_id"]) == {manifests[-1]["run_id"]}
+        assert len(newest) == manifests[-1]["scored_rows"]
+    for name in REPORTED:
+        for path in (project.path / f"data/08_reporting/{name}.json").glob(f"*/{name}.json"):
+            json.loads(path.read_text())
+            assert path.parent.name in {manifest["run_id"] for manifest in manifests}
+    return [manifest["run_id"] for manifest in manifests]
+
+
+def quarantine_at(project: Project, run: str) -> pd.DataFrame:
+    """The quarantine of a run."""
+    name = "quarantined_rows_to_score.csv"
+    path = project.path / "data/02_intermediate" / name / run / name
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def unfinished(project: Project) -> list[str]:
+    """What scorings left that is no whole output: folders without manifest, and hidden files."""
+    whole = {manifest["run_id"] for manifest in finished(project)}
+    folders = [path for path in folder_of(project).glob("*/") if path.name not in whole]
+    hidden = (project.path / "data").rglob(".*.new")
+    return [str(path) for path in (*folders, *hidden)]

@@ -21,6 +21,7 @@ COLORS = {
     "hist_gradient_boosting": "#009E73",
     "majority_class": GREY,
 }
+CLASS_COLORS = ("#E69F00", "#CC79A7")  # the negative one's, the positive one's
 # Both axes from 0 to 1.
 UNIT_SQUARE: Any = {"xaxis_range": [-0.01, 1.01], "yaxis_range": [-0.01, 1.02]}
 
@@ -129,7 +130,7 @@ def score_distribution(judged: Judged, classes: dict[int, str]) -> go.Figure:
     probabilities = judged.probabilities[CANDIDATE]
     axes = "predicted probability", "share of the class's rows"
     figure = _figure("score_distribution", *axes, barmode="overlay", xaxis_range=[0, 1])
-    for label, color in {0: "#E69F00", 1: "#CC79A7"}.items():
+    for label, color in enumerate(CLASS_COLORS):
         counts, edges = np.histogram(probabilities[judged.labels == label], bins=20, range=(0, 1))
         figure.add_bar(
             x=(edges[:-1] + edges[1:]) / 2,
@@ -142,21 +143,26 @@ def score_distribution(judged: Judged, classes: dict[int, str]) -> go.Figure:
     return _mark(figure, judged.metrics[CANDIDATE].decision_threshold, "decision threshold")
 
 
-def scored_probabilities(histogram: list[int], threshold: float) -> go.Figure:
-    """Draw how the probabilities of new rows spread.
+def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> go.Figure:
+    """Draw how the probabilities of new rows spread, and what the rows are called.
 
     Args:
-        histogram: Rows in bins of one width from 0 to 1.
+        histograms: By the label's value that was decided on, the negative one first: rows in bins
+            of one width from 0 to 1.
         threshold: The decision threshold.
     """
-    width = 1 / len(histogram)
-    figure = _figure("scored_probabilities", "predicted probability", "rows", xaxis_range=[0, 1])
-    figure.add_bar(
-        x=(np.arange(len(histogram)) + 0.5) * width,
-        y=histogram,
-        width=width,
-        marker_color=COLORS["champion"],
-    )
+    axes = "predicted probability", "rows"
+    stacked: Any = {"barmode": "stack", "legend_traceorder": "normal", "xaxis_range": [0, 1]}
+    figure = _figure("scored_probabilities", *axes, **stacked)
+    for (label, rows), color in zip(histograms.items(), CLASS_COLORS, strict=True):
+        width = 1 / len(rows)
+        figure.add_bar(
+            x=(np.arange(len(rows)) + 0.5) * width,
+            y=rows,
+            width=width,
+            name=f"called {label}: {sum(rows):,} rows",
+            marker_color=color,
+        )
     return _mark(figure, threshold, "decision threshold")
 
 

@@ -129,15 +129,17 @@ def _outputs(catalog: Any, manifest: Manifest) -> Iterator[Path]:
 
 
 def unfinished(catalog: Any) -> dict[str, list[Path]]:
-    """Give, by run id, the folders of what scorings have not finished: predictions, and files."""
-    folders = defaultdict(list)
+    """Give, by run id, what scorings have not finished: folders, and files under other names."""
+    found = defaultdict(list)
     for run in unfinished_runs(folder_of(catalog)):
-        folders[run].append(folder_of(catalog, run))
+        found[run].append(folder_of(catalog, run))
+    for beside in folder_of(catalog).glob(f"*/.{MANIFEST}.new"):
+        found[beside.parent.name].append(beside)
     for name in VERSIONED:
         versions = folder_of_versions(catalog.get(name))
         for beside in versions.glob(f"*/.{versions.name}.new") if versions else []:
-            folders[beside.parent.name].append(beside.parent)
-    return folders
+            found[beside.parent.name].append(beside.parent)
+    return found
 
 
 def clear_unfinished(catalog: Any, registry: Registry) -> None:
@@ -147,19 +149,21 @@ def clear_unfinished(catalog: Any, registry: Registry) -> None:
         OSError: The registry cannot be read; nothing is deleted.
     """
     registered = registry.runs()
-    for run, folders in unfinished(catalog).items():
+    for run, left in unfinished(catalog).items():
         if run in registered:
-            _clear(run, folders, registry)
+            _clear(run, left, registry)
 
 
-def _clear(run: str, folders: list[Path], registry: Registry) -> None:
-    """Delete a run's folders unless it is at work; what cannot be deleted is warned of."""
+def _clear(run: str, left: list[Path], registry: Registry) -> None:
+    """Delete what a run left unless it is at work; what cannot be deleted is warned of."""
     try:
         with registry.finished(run) as finished:
-            # It may have finished since they were looked for.
-            left = [folder for folder in folders if not (folder / MANIFEST).exists()]
-            for folder in left if finished else []:
-                shutil.rmtree(folder)
-                logger.info("Deleted %s, which run %s left unfinished", folder, run)
+            for path in left if finished else []:
+                if path.is_file():
+                    path.unlink()
+                # A run may have finished since its folder was looked for.
+                elif path.exists() and not (path / MANIFEST).exists():
+                    shutil.rmtree(path)
+                    logger.info("Deleted %s, which run %s left unfinished", path, run)
     except OSError as error:
         logger.warning("%s could not be deleted: %s", error.filename, error.strerror)

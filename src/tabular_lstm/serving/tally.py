@@ -1,7 +1,6 @@
 """What is counted of a scoring while its rows pass, and the summary that it gives at the end."""
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 
@@ -17,9 +16,9 @@ class ScoringSummary(Frozen):
     """A scoring in numbers.
 
     Attributes:
-        decisions: Rows by the label's value that was decided on.
+        decisions: Rows by the label's value that was decided on, the negative one first.
         mean_probability: None where no row was scored.
-        histogram: Rows by probability, in 50 bins from 0 to 1.
+        histograms: Likewise, rows by probability, in 50 bins from 0 to 1.
         quarantined_by_reason: Cells by column and kind of problem, the commonest first.
         unknown_categories: Rows by column, where the champion was not trained with the category.
     """
@@ -32,13 +31,14 @@ class ScoringSummary(Frozen):
     decisions: dict[str, int]
     decision_threshold: float
     mean_probability: float | None
-    histogram: list[int]
+    histograms: dict[str, list[int]]
     quarantined_by_reason: dict[str, int]
     unknown_categories: dict[str, int]
 
     def sentence(self) -> str:
         """Say what was scored, and by whom."""
-        decided = ", ".join(f"{rows} as {label}" for label, rows in self.decisions.items())
+        counts = reversed(self.decisions.items())
+        decided = ", ".join(f"{rows} as {label}" for label, rows in counts)
         return (
             f"Scored {self.scored_rows} of {self.rows} rows with the champion of run "
             f"{self.champion.run_id}: {decided}; {self.quarantined_rows} in quarantine."
@@ -50,41 +50,44 @@ class Tally:
 
     Attributes:
         rows_by_file: Rows that were read, by file; "" is a lone one.
-        scored_rows: Rows that have a probability.
     """
 
     def __init__(self, checked: CheckedRows) -> None:
         self.rows_by_file: Counter[str] = Counter()
-        self.scored_rows = 0
         self._checked = checked
-        self._positive, self._sum = 0, 0.0
-        self._histogram = np.zeros(BINS, np.int64)
+        self._sum = 0.0
+        self._histograms = np.zeros((2, BINS), np.int64)  # called negative, called positive
         self._unknown: Counter[str] = Counter()
+
+    @property
+    def scored_rows(self) -> int:
+        """Rows that have a probability."""
+        return int(self._histograms.sum())
 
     def add(self, block: CheckedBlock, probabilities: np.ndarray, positive: np.ndarray) -> None:
         """Count a block: its probabilities and which rows are called positive, (rows,)."""
         self.rows_by_file[block.file or ""] += block.count
-        self.scored_rows += len(probabilities)
-        self._positive += int(positive.sum())
         self._sum += float(probabilities.sum())
-        self._histogram += np.histogram(probabilities, BINS, (0, 1))[0]
+        for called in (0, 1):
+            of_class = probabilities[positive == called]
+            self._histograms[called] += np.histogram(of_class, BINS, (0, 1))[0]
         self._unknown.update(count_unknown(block.sequences, self._checked.schema))
 
     def summary(self, run_id: str, champion: ScoredBy, threshold: float) -> ScoringSummary:
         """Give the numbers; complete once the rows have passed."""
         schema, quarantine = self._checked.schema, self._checked.quarantine
-        classes: tuple[Any, Any] = (schema.positive_class, schema.negative_class)
-        counts = (self._positive, self.scored_rows - self._positive)
+        classes = (str(schema.negative_class), str(schema.positive_class))
+        by_class = dict(zip(classes, self._histograms.tolist(), strict=True))
         return ScoringSummary(
             run_id=run_id,
             champion=champion,
             rows=self.rows_by_file.total(),
             scored_rows=self.scored_rows,
             quarantined_rows=quarantine.rows,
-            decisions=dict(zip(map(str, classes), counts, strict=True)),
+            decisions={label: sum(rows) for label, rows in by_class.items()},
             decision_threshold=threshold,
             mean_probability=self._sum / self.scored_rows if self.scored_rows else None,
-            histogram=self._histogram.tolist(),
+            histograms=by_class,
             quarantined_by_reason=quarantine.kinds.counts(),
             unknown_categories={name: rows for name, rows in self._unknown.items() if rows},
         )

@@ -89,11 +89,9 @@ def summarize_scoring(
 
 def draw_scores(scoring_summary: ScoringSummary) -> tuple[go.Figure, go.Figure]:
     """Draw how the probabilities spread, and why rows were set aside."""
+    histograms, threshold = scoring_summary.histograms, scoring_summary.decision_threshold
+    reasons = scoring_summary.quarantined_by_reason
     return (
-        figures.scored_probabilities(scoring_summary.histogram, scoring_summary.decision_threshold),
-        figures.quarantine_reasons(
-            scoring_summary.quarantined_by_reason,
-            scoring_summary.quarantined_rows,
-            scoring_summary.rows,
-        ),
+        figures.scored_probabilities(histograms, threshold),
+        figures.quarantine_reasons(reasons, scoring_summary.quarantined_rows, scoring_summary.rows),
     )

@@ -1,0 +1,75 @@
+"""No space left in a scoring: one line names the file, and nothing half-written is read."""
+
+import subprocess
+
+import pytest
+
+from tests.helpers.commands import here, message_of, note, sabotaged, succeeds
+from tests.helpers.disks import on_a_small_disk
+from tests.helpers.project import Project
+from tests.helpers.scorings import (
+    SCORING,
+    assert_sound,
+    finished,
+    rows_at,
+    unfinished,
+    write_rows,
+)
+
+NO_SPACE = ("File too large", "No space left on device")
+ROWS = 150_000
+
+
+@pytest.fixture
+def scored(served: Project) -> Project:
+    """A project with rows to score, in which others were scored before."""
+    succeeds(here(*SCORING))
+    write_rows(served, "rows.csv", ROWS)
+    return served
+
+
+def assert_no_space(ended: subprocess.CompletedProcess[str], file: str) -> None:
+    message = message_of(ended)
+    assert file in message
+    assert any(cause in message for cause in NO_SPACE), message
+
+
+def assert_next_one_finishes(project: Project) -> None:
+    succeeds(here(*SCORING, *rows_at("rows.csv")))
+    assert_sound(project)
+    assert finished(project)[-1]["rows"] == ROWS
+    assert unfinished(project) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "size", "file", "runs"),
+    [
+        ("quarantined_rows_to_score", 20_000, "quarantined_rows_to_score.csv", 1),
+        ("predictions", 200_000, "predictions", 1),
+        ("scoring_summary", 100, "scoring_summary.json", 2),
+        ("scored_probabilities", 1000, "scored_probabilities.json", 2),
+    ],
+)
+def test_no_space_for_a_file_leaves_no_half_of_it(
+    scored: Project, output: str, size: int, file: str, runs: int
+) -> None:
+    ended = sabotaged(scored, output, f"size={size}", *SCORING, *rows_at("rows.csv"))
+    assert_no_space(ended, file)
+    assert len(assert_sound(scored)) == runs
+    assert unfinished(scored) == []
+
+    assert_next_one_finishes(scored)
+
+
+@pytest.mark.usefixtures("mounts")
+@pytest.mark.parametrize("free", [0, 40, 400, 1000])
+def test_a_full_disk_ends_a_scoring_and_the_next_one_with_space_succeeds(
+    scored: Project, free: int
+) -> None:
+    ended = on_a_small_disk(scored, free, *SCORING, *rows_at("rows.csv"))
+    assert_no_space(ended, f"{scored.path}/data")
+    note(f"{free} KiB", message_of(ended).partition(":")[0])
+    assert len(assert_sound(scored)) == 1
+    assert unfinished(scored) == []
+
+    assert_next_one_finishes(scored)
