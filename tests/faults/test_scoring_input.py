@@ -1,15 +1,17 @@
 """Rows that change while they are scored: predictions are of the bytes hashed first, or none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 import pytest
 
+from tabular_lstm.datasets.raw_files import RawFiles
 from tabular_lstm.files import sha256
-from tabular_lstm.rows import text
 from tabular_lstm.rows.blocks import Block
 from tabular_lstm.rows.checking import CheckedBlock, CheckedRows
+from tabular_lstm.rows.rows_to_score import RowsToScore
 from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.project import Project
 from tests.helpers.scorings import (
@@ -58,6 +60,50 @@ def after(block: int, change: Callable[[], None], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(CheckedRows, "_check", check_and_change)
 
 
+class HalfRead:
+    """A file that changes when half of it has been read."""
+
+    def __init__(self, opened: BinaryIO, half: int, change: Callable[[], None]) -> None:
+        self._opened, self._left, self._change = opened, half, change
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._opened.read(min(size, 2**16) if size > 0 else 2**16)
+        before, self._left = self._left, self._left - len(content)
+        if self._left < 0 <= before:
+            self._change()
+        return content
+
+    def __enter__(self) -> "HalfRead":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._opened.close()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._opened, name)
+
+
+def half_read(path: Path, change: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a change come when half of the bytes have been read for the rows in them."""
+    open_file, read_blocks, parsing = RawFiles.open, RowsToScore._blocks_of, []
+
+    def opened(files: RawFiles, name: str) -> object:
+        content = open_file(files, name)
+        return HalfRead(content, path.stat().st_size // 2, change) if parsing else content
+
+    def blocks_of(rows: RowsToScore, *arguments: object) -> Iterator[Block]:
+        parsing.append(1)
+        yield from read_blocks(rows, *arguments)
+
+    monkeypatch.setattr(RawFiles, "open", opened)
+    monkeypatch.setattr(RowsToScore, "_blocks_of", blocks_of)
+
+
+def appended_bytes(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 @pytest.mark.parametrize("change", [grown, cut_off, overwritten])
 def test_rows_that_change_while_they_are_read_are_not_predicted_upon(
@@ -68,19 +114,14 @@ def test_rows_that_change_while_they_are_read_are_not_predicted_upon(
         whole = path.with_suffix(".parquet")
         pd.read_csv(path, dtype=str).to_parquet(whole)
         path, change = whole, {grown: appended_bytes}.get(change, change)
+    changed = []
     with monkeypatch.context() as patched:
-        # Otherwise so small a file is read at once, and what is changed later is not seen.
-        patched.setattr(text, "PIECE", 2**14)
-        after(2, lambda: change(path), patched)
+        half_read(path, lambda: changed.append(change(path)), patched)
         message = message_of(here(*SCORING, *rows_at(path)))
     assert str(path) in message
+    assert len(changed) == 1
     assert assert_sound(served) == []
     assert unfinished(served) == []
-
-
-def appended_bytes(path: Path) -> None:
-    with path.open("ab") as file:
-        file.write(b"more")
 
 
 def test_a_file_that_is_replaced_by_another_is_read_to_its_own_end(
