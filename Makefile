@@ -31,7 +31,7 @@ test: $(INSTALLED) ## Run all tests but the long ones (COVERAGE=--cov: and say w
 # this processor or this NumPy lacks only warn. Of tests/network, layers, members and training are
 # not here: TensorFlow computes their numbers, and these variables do not change it. Building and
 # calibrating need none of the matrix products that differ, so the second run is enough for them.
-NUMERIC := tests/network/test_score.py \
+NUMERIC := tests/network/test_score.py tests/network/test_kernel.py \
 	tests/test_classifier.py::test_with_the_defaults_a_row_has_one_probability \
 	tests/test_run.py::test_another_processor_judges_the_same_candidate_to_the_same_bytes \
 	tests/test_retraining.py::test_golden_rows_are_test_rows_from_the_lowest_to_the_highest

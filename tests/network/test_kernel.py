@@ -13,7 +13,7 @@ import pytest
 from tabular_lstm.network import score as scoring
 from tabular_lstm.network.forward import Forward
 from tabular_lstm.network.kernel import Kernel
-from tabular_lstm.network.score import MANY, score
+from tabular_lstm.network.score import FEW, MANY_VALUES, are_many, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.slots import CLIP
 from tabular_lstm.network.vector_code import Code, Lanes, Processor
@@ -218,6 +218,8 @@ def test_a_processor_that_may_lack_fused_multiply_add_has_no_kernel() -> None:
 
 # Who computes
 
+MANY = MANY_VALUES // 2  # of the rows of two features below
+
 
 @pytest.fixture
 def kernels(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -240,6 +242,13 @@ def test_many_rows_are_computed_by_the_kernel_and_few_by_numpy(kernels: list[int
     many = score(scorer, sequences)
     assert sum(kernels) == MANY
     np.testing.assert_allclose(many[:-1], score(scorer, sequences[:-1]), rtol=0, atol=1e-6)
+
+
+def test_fewer_rows_are_many_in_a_wide_table_but_few_never_are() -> None:
+    wide = scorer_of({"features": 1000, "features_per_step": 250})
+    assert are_many(wide, 2000)
+    assert not are_many(wide, FEW)
+    assert not are_many(scorer_of({"features": 2}), 2000)
 
 
 def test_a_streams_last_rows_have_the_bits_that_they_have_among_many(kernels: list[int]) -> None:

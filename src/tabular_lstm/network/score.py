@@ -7,9 +7,10 @@ multiple of 2^-24. So a row has the same bits wherever it stands, whatever is be
 the processor, unless its logit lies within 1e-15 of the middle between two multiples, which is so
 for about one row in 10^8. More rows are computed in float32, which takes a quarter of the time.
 
-From `MANY` rows on, a compiled kernel is worth the fraction of a second that it takes to compile.
-It gives a row the same bits wherever it stands and whatever is beside it. It needs llvmlite, which
-the extra `fast` installs, and a processor with fused multiply-add; otherwise NumPy serves.
+Where more rows than `FEW` have `MANY_VALUES` or more, a compiled kernel is worth the fraction of a
+second that it takes to compile. It gives a row the same bits wherever it stands and whatever is
+beside it. It needs llvmlite, which the extra `fast` installs, and a processor with fused
+multiply-add; otherwise NumPy serves.
 """
 
 import os
@@ -27,7 +28,8 @@ from tabular_lstm.network.forward import cut, forward_of
 from tabular_lstm.network.scorer import Scorer
 
 FEW = 1024
-MANY = 2**14
+# Rows times slots from which the kernel computes: 16,384 rows of 8 features.
+MANY_VALUES = 2**17
 # Rows times slots up to which rows with a slot changed are computed in float64.
 FEW_VALUES = 4096
 LOGIT_STEP = 2.0**-24
@@ -43,15 +45,16 @@ def score(scorer: Scorer, sequences: np.ndarray, many: bool | None = None) -> np
     Args:
         scorer: The ensemble, from `Scorer.of` or `read_scorer`.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
-        many: Whether the kernel computes, if there is one: so that a stream's last block has it
-            too. Default: from 16,384 rows on.
+        many: Whether these rows are of many, which the kernel computes if there is one: a stream's
+            last block may be small. Default: whether they are many themselves, by `are_many`.
 
     Returns:
         float64 (rows,).
     """
     rows = len(sequences)
     slots = sequences.reshape(rows, len(scorer.slots.places))
-    forward, blocks = _forward(scorer, rows, slots.shape[1], rows >= MANY if many is None else many)
+    many = are_many(scorer, rows) if many is None else many
+    forward, blocks = _forward(scorer, *slots.shape, many)
     logits = np.empty(rows)
 
     def fill(block: slice) -> None:
@@ -61,6 +64,11 @@ def score(scorer: Scorer, sequences: np.ndarray, many: bool | None = None) -> np
     with _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(fill, blocks))
     return _probabilities(scorer, logits)
+
+
+def are_many(scorer: Scorer, rows: int) -> bool:
+    """Say whether so many rows are worth compiling."""
+    return rows > FEW and rows * len(scorer.slots.places) >= MANY_VALUES
 
 
 def score_changed(
