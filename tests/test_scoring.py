@@ -12,6 +12,8 @@ import pytest
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.datasets import predictions as dataset
 from tabular_lstm.files import sha256
+from tabular_lstm.network.vector_code import Processor
+from tabular_lstm.rows.rows_to_score import ROWS
 from tests.helpers.champions import champion_path, log_of, on_disk
 from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
 from tests.helpers.once import Once
@@ -326,6 +328,15 @@ try:
 finally:
     print({"tensorflow", "keras", "sklearn"} & sys.modules.keys() or "neither")
 """
+
+
+@pytest.mark.skipif(Processor.here() is None, reason="no kernel: no fused multiply-add")
+def test_equal_rows_among_many_have_the_same_bits_in_whatever_block(served: Project) -> None:
+    rows = pd.read_csv(example(served))
+    copies = np.resize(np.arange(len(rows)), ROWS + 30)  # the last block is small
+    succeeds(here(*SCORING, *rows_at(write(served, "many.csv", rows.iloc[copies]))))
+    probabilities = predictions_of(served)["probability"].to_numpy()
+    np.testing.assert_array_equal(probabilities, probabilities[copies])
 
 
 def test_a_scoring_does_not_wait_for_tensorflow(served: Project) -> None:

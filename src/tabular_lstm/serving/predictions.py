@@ -15,7 +15,7 @@ import pyarrow as pa
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.progress import RowsDone
 from tabular_lstm.network.reasons import reasons
-from tabular_lstm.network.score import score
+from tabular_lstm.network.score import are_many, score
 from tabular_lstm.rows.checking import CheckedBlock, CheckedRows
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest, ScoredBy
@@ -105,7 +105,9 @@ class Predictions:
 
     def _scored(self, block: CheckedBlock) -> pa.RecordBatch:
         count, scorer = len(block.rows), self.champion.scorer
-        probabilities = score(scorer, block.sequences) if count else np.empty(0)
+        # So that a stream's later blocks, whatever their size, have the same bits as its first.
+        many = are_many(scorer, self.tally.scored_rows + count)
+        probabilities = score(scorer, block.sequences, many) if count else np.empty(0)
         positive = probabilities >= scorer.threshold
         self.tally.add(block, probabilities, positive)
         copied = {name: self._copied(block.copied, name) for name in self.checked.copied}
