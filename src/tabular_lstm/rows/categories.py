@@ -77,10 +77,11 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
 
     Where cells are few, or no text, equal ones may be there more than once.
     """
-    if isinstance(cells.dtype, pd.StringDtype) and len(cells) > FEW:
+    is_many = len(cells) > FEW
+    if is_many and isinstance(cells.infer_objects().dtype, pd.StringDtype):
         encoded = as_texts(cells).dictionary_encode()
         return encoded.indices.fill_null(-1).to_numpy(), encoded.dictionary.to_pylist()
-    if isinstance(cells.dtype, pd.CategoricalDtype):
+    if isinstance(cells.dtype, pd.CategoricalDtype) and len(cells) > len(cells.cat.categories):
         return cells.cat.codes.to_numpy(), cells.cat.categories.astype(object).tolist()
     values = cells.to_numpy(object)
     # 1, 1.0 and True are equal, and not the same; a list has no hash.

@@ -198,6 +198,8 @@ def _numbers(cells: pd.Series, marks: Marks) -> tuple[np.ndarray, np.ndarray]:
     """Give float64 of the caller's own, NaN without a number, and which cells are missing."""
     if isinstance(cells.dtype, pd.StringDtype):
         return read_all(as_texts(cells), marks)
+    if cells.dtype == object and (inferred := cells.infer_objects()).dtype != object:
+        return _numbers(inferred, marks)
     absent = cells.isna().to_numpy(copy=True)
     if cells.dtype.kind in NUMBERS:
         return cells.to_numpy(np.float64, na_value=np.nan, copy=True), absent

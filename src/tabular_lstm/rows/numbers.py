@@ -1,6 +1,7 @@
 """Numbers that are text: Arrow reads them all at once, and `read` what Arrow does not."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from tabular_lstm.rows.marks import all_pointed, pointed
 from tabular_lstm.rows.schema import POINT, Marks
 
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
+# What most missing cells hold.
+WORDS = pa.array(["NA", "N/A", "nan", "NaN", "NULL", "null", "None"], pa.large_string())
 # Cells up to which it takes less time to read one after the other.
 FEW = 32
 # Cells that are read again more slowly where Arrow does not read one of them.
@@ -56,10 +59,8 @@ def read_all(texts: pa.Array, marks: Marks = POINT) -> tuple[np.ndarray, np.ndar
     """
     if len(texts) <= FEW:
         return _read_each(texts, marks)
-    absent = pc.fill_null(pc.equal(texts, ""), True)
-    if pc.any(absent).as_py():
-        texts = pc.if_else(absent, None, texts)
-    numbers, absent = _cast(texts, marks), absent.to_numpy(zero_copy_only=False)
+    numbers = _cast(texts, marks)
+    absent = texts.is_null().to_numpy(zero_copy_only=False).copy()
     # Arrow reads nan and nan(1) too.
     odd = np.isnan(numbers) & ~absent
     if odd.any():
@@ -81,13 +82,50 @@ def _cast(texts: pa.Array, marks: Marks) -> np.ndarray:
 
     What its cast gives as a finite number or an infinite one is a number by `POINT`.
     """
-    if marks == POINT:
-        try:
-            return _own(texts.cast(pa.float64()))
-        except pa.ArrowInvalid:
-            if len(texts) > AGAIN:
-                parts = [texts.slice(start, AGAIN) for start in range(0, len(texts), AGAIN)]
-                return np.concatenate([_cast(part, marks) for part in parts])
+    if marks != POINT:
+        return _cast_numbers(texts, marks)
+    if pc.any(blank := pc.equal(texts, "")).as_py():
+        texts = pc.if_else(blank, None, texts)
+    if (numbers := _cast_at_once(texts)) is not None:
+        return numbers
+    if pc.any(words := pc.is_in(texts, WORDS)).as_py():
+        texts = pc.if_else(words, None, texts)
+        if (numbers := _cast_at_once(texts)) is not None:
+            return numbers
+    return np.concatenate([*_cast_parts(texts)])
+
+
+def _cast_at_once(texts: pa.Array) -> np.ndarray | None:
+    """Cast all; None where one is not read, of which Arrow makes an error each: so few at first."""
+    if _cast_if_all(texts.slice(0, AGAIN)) is None:
+        return None
+    return _cast_if_all(texts)
+
+
+def _cast_parts(texts: pa.Array) -> Iterator[np.ndarray]:
+    """Cast part by part, or all the rest as soon as there are odd cells in most parts."""
+    odd = 0
+    for place in range(0, len(texts), AGAIN):
+        part = texts.slice(place, AGAIN)
+        numbers = _cast_if_all(part)
+        if numbers is None:
+            odd += 1
+            if odd > 2 and 2 * odd * AGAIN > place:
+                yield _cast_numbers(texts.slice(place), POINT)
+                return
+            numbers = _cast_numbers(part, POINT)
+        yield numbers
+
+
+def _cast_if_all(texts: pa.Array) -> np.ndarray | None:
+    try:
+        return _own(texts.cast(pa.float64()))
+    except pa.ArrowInvalid:
+        return None
+
+
+def _cast_numbers(texts: pa.Array, marks: Marks) -> np.ndarray:
+    """Cast the texts that are numbers by the marks."""
     # Arrow gives the nearest float64, as Python does; pandas' to_numeric does not always.
     return _own(all_pointed(pc.utf8_trim_whitespace(texts), marks).cast(pa.float64()))
 
