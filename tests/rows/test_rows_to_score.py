@@ -119,6 +119,14 @@ def test_no_rows_are_refused(tmp_path: Path) -> None:
     assert [block.file for block in rows_at(tmp_path).blocks()] == ["2.parquet"]
 
 
+def test_a_block_has_fewer_rows_where_they_have_many_cells(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    for columns, size in ((2, 2**16), (2**10, 2**12)):
+        line = ",".join(f"f{column}" for column in range(columns))
+        path.write_text("\n".join([line, *[line] * (size + 1)]))
+        assert [len(block.cells) for block in rows_at(path).blocks()] == [size, 1]
+
+
 def test_the_head_is_the_first_rows(file: Path) -> None:
     rows = rows_at(file)
     assert rows.columns == ["a", "b"]
@@ -168,6 +176,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused_or_read_as_it_was(
 ) -> None:
     for module in (text, csv_text):
         monkeypatch.setattr(module, "PIECE", 100)
+    monkeypatch.setattr(csv_text, "OF_COLUMN", 1)
     rows = rows_at(file)
     before = hashlib.sha256(file.read_bytes()).hexdigest()
     blocks = rows.blocks(100)

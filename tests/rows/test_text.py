@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import Digest
-from tabular_lstm.rows import csv_text
+from tabular_lstm.rows import csv_text, slow_csv
 from tabular_lstm.rows import text as module
 from tabular_lstm.rows.csv_text import read_cells
 from tabular_lstm.rows.text import Text
@@ -70,6 +70,17 @@ def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyP
         read_cells(b"x" * 200, "rows.csv", {})
 
 
+def test_a_quote_that_never_closes_does_not_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, size in {"PIECE": 10, "BLOCK": 100, "OF_COLUMN": 1}.items():
+        monkeypatch.setattr(csv_text, name, size)
+    monkeypatch.setattr(slow_csv, "LONGEST", 500)
+    rows = "1,2\n" * 7 + '3,"4\n' + "5,6\n" * 1000
+    with pytest.raises(DataError, match=r"rows\.csv: row 8: a line or a cell has more than"):
+        read_cells(f"a,b\n{rows}".encode(), "rows.csv", {})
+
+
 PIECES = st.sampled_from(['"', '""', ",", ",", "\n", "\r\n", "\r", "a", "1", " ", "é"])
 
 
@@ -89,6 +100,7 @@ def test_cells_are_the_same_whatever_the_pieces(text: str, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "PIECE", size)
         patch.setattr(csv_text, "PIECE", 2 * size)
+        patch.setattr(csv_text, "OF_COLUMN", 1)
         assert outcome(content) == expected
 
 
@@ -98,6 +110,7 @@ def test_a_long_row_loses_nothing_of_what_is_read_ahead(
 ) -> None:
     monkeypatch.setattr(module, "PIECE", 64)
     monkeypatch.setattr(csv_text, "PIECE", 64)
+    monkeypatch.setattr(csv_text, "OF_COLUMN", 1)
     rows = [[str(row), "x"] for row in range(2000)]
     rows[place] = ["long", "line\n" * 100]
     path = tmp_path / "rows.csv"

@@ -22,6 +22,8 @@ from tabular_lstm.rows.text import Text
 # that is in three of them, so the pieces are longer where a row is. A row is no longer than BLOCK.
 PIECE = 2**20
 BLOCK = 2**24
+# Bytes of a piece for each column: each piece costs time and memory for each column.
+OF_COLUMN = 2**12
 END = "end"
 
 
@@ -128,7 +130,7 @@ def _all_rows(
     text, names = _open(content, file, given, digest)
     dialect = dialect_of(given)
     done, fault = 0, ""
-    for size in (PIECE, BLOCK):
+    for size in (min(max(PIECE, OF_COLUMN * len(names)), BLOCK), BLOCK):
         try:
             for batch in _below(_parse(text, file, names, dialect, size), done):
                 done += batch.num_rows

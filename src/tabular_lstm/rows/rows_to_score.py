@@ -18,8 +18,9 @@ from tabular_lstm.rows.parquet import columns_of_parquet, rows_of_parquet, strea
 from tabular_lstm.rows.schema import Marks
 from tabular_lstm.rows.text import PIECE
 
-# Rows of a block.
+# Rows of a block, fewer where they have many cells.
 ROWS = 2**16
+CELLS = 2**22
 PARQUET = ".parquet"
 # What holds whole numbers and booleans beside missing ones; pandas' own choice is floats.
 WHOLE = {
@@ -111,18 +112,21 @@ class RowsToScore:
         share = len(cells) / (characters / cells.shape[1] + len(cells))
         return max(len(cells), round(share * self.most_rows()))
 
-    def blocks(self, rows: int = ROWS) -> Iterator[Block]:
+    def blocks(self, rows: int | None = None) -> Iterator[Block]:
         """Read all files, a block after the other, with memory for a few blocks.
 
         Args:
-            rows: Of a block; the last one of a file may be shorter.
+            rows: Of a block; the last one of a file may be shorter. Default: 65,536, fewer of more
+                than 64 columns.
 
         Raises:
             DataError: A file cannot be read, has other columns than the first one, or its bytes
                 are not those of `hashes`, which may be noticed at its end; or there is no row.
         """
         is_empty = True
-        for name, expected in self._hashes.items():
+        hashes = self._hashes
+        rows = rows or max(1, min(ROWS, CELLS // len(self.columns)))
+        for name, expected in hashes.items():
             digest = Digest()
             for block in self._blocks_of(name, rows, digest):
                 is_empty = False

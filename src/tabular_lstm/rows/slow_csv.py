@@ -22,14 +22,15 @@ def rows_of(lines: Iterable[str], file: str, dialect: dict[str, str]) -> Iterato
     Raises:
         DataError: A cell has no end.
     """
-    limit = csv.field_size_limit(LONGEST)
+    limit, rows = csv.field_size_limit(LONGEST), 0
     try:
         for cells in csv.reader(lines, **dialect):  # type: ignore[arg-type]
             # An empty cell in quotes is a cell.
             if len(cells) > 1 or (cells and not cells[0].isspace()):
+                rows += 1
                 yield cells
     except csv.Error as error:
-        raise too_long(file) from error
+        raise too_long(f"{file}: row {rows + 1}" if rows else file) from error
     finally:
         csv.field_size_limit(limit)
 

@@ -66,10 +66,10 @@ class Text:
         yield from self._pieces
 
 
-def too_long(file: str) -> DataError:
+def too_long(where: str) -> DataError:
     """Say that a line or a cell has no end."""
     return DataError(
-        f"{file}: a line or a cell has more than {LONGEST} characters; expected a CSV, with a row "
+        f"{where}: a line or a cell has more than {LONGEST} characters; expected a CSV, with a row "
         "in each line. Shorten it, or close the quote that opens it."
     )
 
