@@ -301,6 +301,21 @@ def with_one_more(file: h5py.File) -> None:
     file["layers/recur_1/vars/0"] = np.zeros((2, 2, 8, 16), np.float32)
 
 
+def in_pieces(file: h5py.File) -> None:
+    """The array as it is, in chunks of which all are there."""
+    array = file["embed/vars/2"][()]
+    del file["embed/vars/2"]
+    file.create_dataset("embed/vars/2", data=array, chunks=array.shape)
+
+
+def from_another_array(file: h5py.File) -> None:
+    """An array that is a view of another one, or of another file."""
+    del file["embed/vars/2"]
+    layout = h5py.VirtualLayout((2, 3, 1, 3), np.float32)
+    layout[:] = h5py.VirtualSource("other.h5", "weights", shape=(2, 3, 1, 3))
+    file.create_virtual_dataset("embed/vars/2", layout)
+
+
 def linked_to_itself(file: h5py.File) -> None:
     """Two names for one array, of which the second shape would fit too."""
     del file["layers/recur/vars/2"]
@@ -327,6 +342,8 @@ def linked_to_itself(file: h5py.File) -> None:
         (without("layers/recur/vars/2"), "layers/recur/vars/2 is declared and not there"),
         (without("layers"), "layers/read_out/vars/0 is declared and not there"),
         (weights(with_one_more), "layers/recur_1/vars/0 is there and not declared"),
+        (weights(in_pieces), "in the file, where Keras writes an array as it is"),
+        (weights(from_another_array), "in the file, where Keras writes an array as it is"),
         (weights(linked_to_itself), "layers/recur/vars/2 is declared and not there"),
         (configured(options__units=[5]), "expected float32 (2, 2, 6, 20), as config.json declares"),
         (configured(options__members=1), "expected float32 (1, 3, 1, 2), as config.json declares"),
