@@ -67,8 +67,8 @@ def category_codes(missing: Sequence[Value], marks: Marks = POINT) -> set[str]:
     """
     words = [code for code in missing if isinstance(code, str)]
     numbers = [code for code in missing if not isinstance(code, str)]
-    # A float of 1e16 or more is written in two ways, in a CSV and as a whole number.
     spelt = [pointed(word, marks) or word for word in words]
+    # A float of 1e16 or more is written in two ways, in a CSV and as a whole number.
     return {*map(without_fraction, [*spelt, *map(str, numbers), *map(written, numbers)])}
 
 

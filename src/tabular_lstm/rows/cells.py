@@ -206,8 +206,8 @@ def _numbers(cells: pd.Series, marks: Marks) -> tuple[np.ndarray, np.ndarray]:
     values, is_text = cells.to_numpy(object), _is_text(cells)
     numbers = np.full(len(cells), np.nan)
     numbers[~is_text] = [_float(value) for value in values[~is_text]]
-    written = pa.array(values[is_text], pa.large_string())
-    numbers[is_text], absent[is_text] = read_all(written, marks)
+    said = pa.array(values[is_text], pa.large_string())
+    numbers[is_text], absent[is_text] = read_all(said, marks)
     return numbers, absent
 
 
@@ -244,8 +244,8 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
     if isinstance(cells.dtype, pd.StringDtype):
         return cells.astype("str").str.strip()
     places, distinct = pd.factorize(cells.astype(object))
-    written = [write(cell).strip() for cell in distinct]
-    found = np.array([*written, None], dtype=object)[places]
+    said = [write(cell).strip() for cell in distinct]
+    found = np.array([*said, None], dtype=object)[places]
     return pd.Series(found, index=cells.index, name=cells.name, dtype="str")
 
 
