@@ -21,8 +21,8 @@ PAGES = sorted(
 )
 BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 RUN = {"bash", "python", "yaml"}
-# The second and the third go on with the environment of the first.
-GOES_ON = ["README.md", "docs/outputs.md", "docs/retraining.md"]
+# They go on with the environment of the first.
+GOES_ON = ["README.md", "docs/outputs.md", "docs/retraining.md", "docs/scoring.md"]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 # What differs from run to run, or in the last bits from processor to processor.
 CHANGING = [
@@ -100,10 +100,12 @@ def run(command: list[str], project: Project) -> str:
 def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
     printed = run_blocks(GOES_ON, project)
 
-    area, by_champion, by_candidate, shuffled, _ = printed
+    area, joined, by_candidate, by_champion, shuffled, _, predictions = printed
     assert float(area) > 0.75
     assert (project.path / "data/diabetes.keras").exists()
     assert by_champion.startswith("[[0.")
+    assert re.search(r"P749 +36 +0\.\d+", joined)
+    assert re.search(r"^0 +1 +0\.\d+ +[01] +\w+ +-?0\.\d+$", predictions, re.MULTILINE)
     run_id, _, scored = by_candidate.partition("\n")
     assert run_id.startswith("20")
     assert scored.startswith("[[0.")
