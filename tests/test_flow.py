@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 from tabular_lstm.datasets import raw_csv
+from tabular_lstm.network import keras_file, saved, scorer
 from tests.helpers.champions import champion_path, log_of
 from tests.helpers.commands import RETRAINING, ROLLBACK, seed
 from tests.helpers.project import Project
@@ -44,9 +45,17 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         return counted_load
 
+    read = keras_file.read_keras_file
+
+    def counted_read(content: bytes, file: str) -> Any:
+        counted[Path(file).name] += 1
+        return read(content, file)
+
     assert tf.keras.models is keras.models
     for module in (keras.saving, keras.models):
         monkeypatch.setattr(module, "load_model", counting(module.load_model))
+    for module in (scorer, saved):
+        monkeypatch.setattr(module, "read_keras_file", counted_read)
     monkeypatch.setattr(pd, "read_parquet", counting(pd.read_parquet))
     parse = raw_csv.read_cells
 

@@ -62,8 +62,18 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
 
 
 def folder_of(catalog: Any, run_id: str | None = None) -> Path:
-    """Give the folder of a run's predictions, or by default of all runs'."""
-    folder: Path = catalog.get("predictions").folder
+    """Give the folder of a run's predictions, or by default of all runs'.
+
+    Raises:
+        DataError: The entry is of another type.
+    """
+    folder: Path | None = getattr(catalog.get("predictions"), "folder", None)
+    if folder is None:
+        raise DataError(
+            "predictions: expected type: tabular_lstm.datasets.predictions.PredictionsDataset in "
+            "the catalog; another dataset writes no manifest. Give an entry of your own another "
+            "name."
+        )
     return folder / run_id if run_id else folder
 
 
@@ -130,7 +140,9 @@ def _outputs(catalog: Any, manifest: Manifest) -> Iterator[Path]:
 
 def unfinished(catalog: Any) -> dict[str, list[Path]]:
     """Give, by run id, what scorings have not finished: folders, and files under other names."""
-    found = defaultdict(list)
+    found: dict[str, list[Path]] = defaultdict(list)
+    if not hasattr(catalog.get("predictions"), "folder"):
+        return found  # an entry of somebody's own: no scoring wrote it
     for run in unfinished_runs(folder_of(catalog)):
         found[run].append(folder_of(catalog, run))
     for beside in folder_of(catalog).glob(f"*/.{MANIFEST}.new"):
