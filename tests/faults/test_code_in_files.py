@@ -12,6 +12,7 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
+from tabular_lstm.serving.decision import Decision
 from tests.helpers.champions import LOCK, champion_of, champion_path, log_of, log_path
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed
 from tests.helpers.logs import write_chained
@@ -88,7 +89,9 @@ def test_code_in_a_champion_is_not_run_though_the_log_has_its_hash(
             served_twice.path / f"data/08_reporting/decision.json/{line['run_id']}/decision.json"
         )
         decision.write_text(decision.read_text().replace(line["sha256"], hashed))
-    write_chained(log_path(served_twice), [{**line, "sha256": hashed} for line in lines])
+        written = Decision.model_validate_json(decision.read_text())
+        line |= {"sha256": hashed, "decision_sha256": written.fingerprint()}
+    write_chained(log_path(served_twice), lines)
     before = served_twice.files()
 
     champion = champion_of(served_twice)
