@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tabular_lstm.files import append_line, read_regular, replace, sha256
+from tabular_lstm.files import append_line, create, new_file, read_regular, replace, sha256
 
 
 def test_sha256_is_what_sha256sum_prints(tmp_path: Path) -> None:
@@ -239,3 +239,47 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -
             read_regular(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         read_regular(tmp_path / "nothing")
+
+
+# New files ----------------------------------------------------------------------------------------
+
+
+def test_a_file_is_created_whole_where_none_is(tmp_path: Path) -> None:
+    create(tmp_path / "manifest.json", b"whole")
+    assert (tmp_path / "manifest.json").read_bytes() == b"whole"
+    assert os.listdir(tmp_path) == ["manifest.json"]
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_what_is_there_is_not_created_over(tmp_path: Path, is_link: bool) -> None:
+    path, other = tmp_path / "manifest.json", tmp_path / "other"
+    other.write_bytes(b"first")
+    path.symlink_to(other) if is_link else path.write_bytes(b"first")
+    with pytest.raises(FileExistsError):
+        create(path, b"second")
+    assert path.read_bytes() == other.read_bytes() == b"first"
+    assert sorted(os.listdir(tmp_path)) == ["manifest.json", "other"]
+
+
+def test_no_space_creates_nothing(tmp_path: Path) -> None:
+    code = "from tabular_lstm.files import create; from pathlib import Path;"
+    ended = limited(f"{code} create(Path('file'), b'x' * 2000)", 1000, tmp_path)
+    assert ended.returncode == 1
+    assert "File too large" in ended.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_new_file_is_read_by_who_reads_its_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    before = os.umask(0o077)
+    try:
+        with new_file(tmp_path / "part") as file:
+            file.write(b"rows")
+        create(tmp_path / "manifest.json", b"rows")
+    finally:
+        os.umask(before)
+    for name in ("part", "manifest.json"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o644
+    with pytest.raises(FileExistsError), new_file(tmp_path / "part"):
+        pytest.fail("it was opened")
+    assert (tmp_path / "part").read_bytes() == b"rows"

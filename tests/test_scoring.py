@@ -27,6 +27,7 @@ from tests.helpers.scorings import (
     rows_at,
     summary_of,
 )
+from tests.helpers.tables import rows_to_learn
 
 OWN = ["row", "probability", "decision", "champion", "champion_sha256", "run_id", "scored_at"]
 
@@ -296,6 +297,72 @@ def test_each_row_has_the_features_that_moved_its_probability_most(served: Proje
         most = effects.abs().idxmax()
         assert scored["reason_1"][place] == most
         assert scored["effect_1"][place] == pytest.approx(effects[most], abs=1e-6)
+
+
+def test_values_of_a_parquet_file_are_copied_with_their_types(served: Project) -> None:
+    rows = pd.read_csv(example(served)).assign(
+        visited=pd.Timestamp("2026-11-01"), ward=pd.Series([1, None] * 10, dtype="Int64")
+    )
+    path = served.path / "rows.parquet"
+    rows.to_parquet(path)
+    declare(served, **QUICK, scoring={"pass_through": ["visited", "ward", "bmi"]})
+    succeeds(here(*SCORING, *rows_at(path)))
+    scored = predictions_of(served)
+    np.testing.assert_allclose(scored["probability"], by_the_estimator(served, rows), atol=1e-7)
+    assert (scored["visited"] == pd.Timestamp("2026-11-01")).all()
+    assert scored["ward"].isna().tolist() == [False, True] * 10
+    assert scored["bmi"].equals(rows["bmi"])
+
+
+def test_a_label_of_words_is_decided_in_words_and_unknown_words_are_warned_of(
+    project: Project, once: Once, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = rows_to_learn(project.raw).assign(color=["red", "blue"] * 384)
+    rows["diabetes"] = rows["diabetes"].map({0: "no", 1: "yes"})
+    rows.to_csv(project.raw, index=False)
+    columns = {"label": "diabetes", "positive_class": "yes", "negative_class": "no"}
+    declare(project, **QUICK, columns={**columns, "categorical": ["color"]})
+    words = once("words", project, lambda: succeeds(here(*RETRAINING)))
+    new = rows.drop(columns="diabetes")[:30].assign(color=["green"] * 20 + ["red"] * 10)
+    succeeds(here(*SCORING, *rows_at(write(words, "rows.csv", new))))
+    scored = predictions_of(words)
+    expected = LSTMClassifier.load(champion_path(words)).predict(new)
+    assert scored["decision"].astype(str).tolist() == expected.tolist()
+    assert summary_of(words)["decisions"].keys() == {"no", "yes"}
+    assert summary_of(words)["unknown_categories"] == {"color": 20}
+    assert "Column 'color': 67 % of 30 rows hold a category that the champion" in caplog.text
+
+
+def test_where_every_row_is_bad_and_may_be_the_predictions_are_empty(served: Project) -> None:
+    rows = pd.read_csv(example(served), dtype=str).assign(bmi="?")
+    path = write(served, "rows.csv", rows)
+    succeeds(
+        here(
+            *SCORING,
+            *rows_at(path, "validation.max_quarantined_fraction=1.0", "scoring.reasons=2"),
+        )
+    )
+    scored = predictions_of(served)
+    assert scored.columns[0] == "row"
+    assert len(scored) == 0
+    assert len(quarantine_of(served)) == 20
+    assert summary_of(served)["mean_probability"] is None
+
+
+def test_outputs_may_be_saved_asynchronously(served: Project) -> None:
+    succeeds(here(*SCORING, "--async"))
+    assert len(predictions_of(served)) == 20
+    assert summary_of(served)["scored_rows"] == 20
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--to-nodes", "scoring.score_rows"), ("--only-missing-outputs",), ("--tags", "none")],
+)
+def test_a_scoring_is_not_run_in_part(served: Project, options: tuple[str, ...]) -> None:
+    message = message_of(here(*SCORING, *options))
+    assert "whole and by itself" in message or "--tags" in message
+    assert finished(served) == []
 
 
 # Parts, and who reads them -----------------------------------------------------------------------

@@ -212,3 +212,25 @@ def test_intervals_stand_side_by_side_in_the_colors_of_their_models() -> None:
             assert line.line.color == line.marker.color == figures.COLORS[model]
     # The first model on top.
     assert figure.layout.yaxis.autorange == figure.layout.yaxis2.autorange == "reversed"
+
+
+def test_scored_rows_are_drawn_by_what_they_are_called() -> None:
+    histograms = {"no": [3, 1, 0, 0], "yes": [0, 1, 2, 5]}
+    figure = figures.scored_probabilities(histograms, 0.4)
+    assert [trace.name for trace in figure.data] == ["called no: 4 rows", "called yes: 8 rows"]
+    for bars, rows in zip(figure.data, histograms.values(), strict=True):
+        assert list(bars.x) == [0.125, 0.375, 0.625, 0.875]
+        assert list(bars.y) == rows
+        assert bars.width == 0.25
+    assert figure.layout.barmode == "stack"
+    (line,) = figure.layout.shapes
+    assert line.x0 == line.x1 == 0.4
+
+
+def test_reasons_of_the_quarantine_are_drawn_with_the_commonest_on_top() -> None:
+    reasons = {f"column {number}: no key": 100 - number for number in range(40)}
+    (bars,) = figures.quarantine_reasons(reasons, 90, 1000).data
+    assert list(bars.y)[::-1] == list(reasons)[:30]
+    assert list(bars.x)[::-1] == list(reasons.values())[:30]
+    figure = figures.quarantine_reasons({}, 0, 20)
+    assert figure.layout.xaxis.title.text == "cells; 0 of 20 rows are in quarantine"

@@ -62,4 +62,5 @@ class _Writer:
         try:
             yield
         except OSError as error:
-            raise DataError(f"{self._path}: {error.strerror or error}.") from error
+            fault = error.strerror or error
+            raise DataError(f"{error.filename or self._path}: {fault}.") from error

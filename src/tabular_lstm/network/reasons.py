@@ -7,8 +7,8 @@ import numpy as np
 from tabular_lstm.network.score import score_changed
 from tabular_lstm.network.scorer import Scorer
 
-# Rows times features whose effects are held at a time.
-AT_ONCE = 2**21
+# Rows that are changed at a time: what is kept of each takes tens of kilobytes.
+AT_ONCE = 2**10
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,11 @@ def reasons(
         probabilities: float64 (rows,), the rows' own.
         count: How many to give, at most all features.
     """
-    features = len(scorer.schema.features)
-    count = min(count, features)
+    count = min(count, len(scorer.schema.features))
     places = np.full((len(sequences), count), -1)
     effects = np.zeros((len(sequences), count))
-    size = max(1, AT_ONCE // features)
-    for start in range(0, len(sequences), size):
-        rows = slice(start, start + size)
+    for start in range(0, len(sequences), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
         moved = _effects(scorer, sequences[rows], probabilities[rows])
         # Of equal ones the first in the schema.
         order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]

@@ -105,7 +105,7 @@ def count_unknown(sequences: np.ndarray, schema: Schema) -> dict[str, int]:
         sequences: float32 (rows, steps, features_per_step), of `lay_out`.
         schema: What they were laid out by.
     """
-    slots = sequences.reshape(len(sequences), -1)
+    slots = sequences.reshape(len(sequences), np.prod(sequences.shape[1:]))
     return {
         name: int(np.count_nonzero(slots[:, place] == len(schema.categories[name])))
         for place, name in enumerate(schema.features)

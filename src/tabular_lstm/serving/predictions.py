@@ -105,8 +105,8 @@ class Predictions:
 
     def _scored(self, block: CheckedBlock) -> pa.RecordBatch:
         count, scorer = len(block.rows), self.champion.scorer
-        # So that a stream's later blocks, whatever their size, have the same bits as its first.
-        many = are_many(scorer, self.tally.scored_rows + count)
+        # By the rows of the whole stream, so that equal rows have the same bits in whatever block.
+        many = are_many(scorer, block.expected)
         probabilities = score(scorer, block.sequences, many) if count else np.empty(0)
         positive = probabilities >= scorer.threshold
         self.tally.add(block, probabilities, positive)
@@ -202,6 +202,7 @@ def refuse_names(copied: dict[str, str], rows: str) -> None:
     for name, why in copied.items():
         if name in own or name.startswith((REASON, EFFECT)):
             raise DataError(
-                f"{rows}: column '{name}' would be copied, {why}, and predictions have a column of "
-                "that name. Rename it in the rows, or leave it out: load_args: {usecols: [...]}."
+                f"{rows}: column '{name}' would be copied to the predictions, which have a column "
+                f"of that name. {why}. Rename it in the rows, or leave it out with load_args: "
+                "{usecols: [...]} of rows_to_score in the catalog."
             )

@@ -16,6 +16,13 @@ from tabular_lstm.serving.tally import ScoringSummary, Tally
 
 logger = logging.getLogger(__name__)
 
+# Share of rows with an unknown category that is worth a warning.
+STRANGE = 0.5
+UNKNOWN = (
+    "Column '%s': %.0f %% of %d rows hold a category that the champion was not trained with, and "
+    "count as the average one"
+)
+
 
 def validate_rows_to_score(
     rows_to_score: RowsToScore,
@@ -81,10 +88,14 @@ def score_rows(
 def summarize_scoring(
     tally: Tally, checked_rows: CheckedRows, champion: Artifact, run_id: str
 ) -> ScoringSummary:
-    """Give the scoring in numbers, and say in the log what was set aside."""
+    """Give the scoring in numbers, and say in the log what was set aside or is strange."""
     if checked_rows.quarantine.rows:
         logger.warning("In quarantine:%s", checked_rows.quarantine.kinds.listed())
-    return tally.summary(run_id, ScoredBy.of(champion), champion.scorer.threshold)
+    summary = tally.summary(run_id, ScoredBy.of(champion), champion.scorer.threshold)
+    for name, rows in summary.unknown_categories.items():
+        if rows > STRANGE * summary.scored_rows:
+            logger.warning(UNKNOWN, name, 100 * rows / summary.scored_rows, summary.scored_rows)
+    return summary
 
 
 def draw_scores(scoring_summary: ScoringSummary) -> tuple[go.Figure, go.Figure]:

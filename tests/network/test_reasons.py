@@ -1,0 +1,82 @@
+"""Why this row: the features without which its probability would be another."""
+
+import numpy as np
+import pytest
+
+from tabular_lstm.network import reasons as module
+from tabular_lstm.network.fit import train
+from tabular_lstm.network.reasons import reasons
+from tabular_lstm.network.score import score
+from tabular_lstm.network.scorer import Scorer
+from tests.helpers.networks import ensemble_of, schema_of, sequences_of
+from tests.helpers.trainings import network_of, rows_of, training_of
+
+WITHIN = 1e-6
+
+
+@pytest.fixture
+def scorer() -> Scorer:
+    return Scorer.of(ensemble_of(schema_of(features=5, names=(1,))))
+
+
+def test_on_a_network_with_one_informative_feature_it_is_named_for_every_row() -> None:
+    sequences, labels = rows_of(200)
+    trained, _ = train(network_of(), sequences, labels, training_of(epochs=60))
+    scorer = Scorer.of(trained)
+    probabilities = score(scorer, sequences)
+    found = reasons(scorer, sequences, probabilities, 2)
+
+    assert (found.features[:, 0] == 0).all()  # the first in the schema
+    # It speaks for the class that the row is of.
+    np.testing.assert_array_equal(found.effects[:, 0] > 0, labels == 1)
+    assert (np.abs(found.effects[:, 0]) > 2 * np.abs(found.effects[:, 1])).all()
+
+
+@pytest.mark.parametrize("rows", [1, 20, 700])
+def test_an_effect_is_what_the_probability_loses_without_the_feature(
+    scorer: Scorer, rows: int
+) -> None:
+    sequences = sequences_of(scorer.schema, rows, missing=0.2)
+    probabilities = score(scorer, sequences)
+    found = reasons(scorer, sequences, probabilities, 5)
+    effects = np.zeros((rows, 5))
+    for feature in range(5):
+        without = sequences.copy().reshape(rows, -1)
+        without[:, feature] = np.nan
+        effects[:, feature] = probabilities - score(scorer, without.reshape(sequences.shape))
+    moved = np.abs(found.effects)
+    assert (moved[:, :-1] >= moved[:, 1:]).all()
+    for place in range(5):
+        named = found.features[:, place] >= 0
+        expected = effects[np.flatnonzero(named), found.features[named, place]]
+        np.testing.assert_allclose(found.effects[named, place], expected, atol=WITHIN)
+        assert (found.effects[~named, place] == 0).all()
+
+
+def test_a_feature_that_is_missing_is_no_reason(scorer: Scorer) -> None:
+    sequences = sequences_of(scorer.schema, 50, missing=0.5)
+    found = reasons(scorer, sequences, score(scorer, sequences), 5)
+    missing = np.isnan(sequences.reshape(50, -1)[:, :5])
+    for row in range(50):
+        named = found.features[row][found.features[row] >= 0]
+        assert not missing[row, named].any()
+        assert len({*named}) == len(named) == 5 - missing[row].sum()
+    none = np.full_like(sequences, np.nan)
+    assert (reasons(scorer, none, score(scorer, none), 3).features == -1).all()
+
+
+def test_there_are_no_more_reasons_than_features(scorer: Scorer) -> None:
+    sequences = sequences_of(scorer.schema, 3)
+    found = reasons(scorer, sequences, score(scorer, sequences), 99)
+    assert found.features.shape == found.effects.shape == (3, 5)
+    assert reasons(scorer, sequences[:0], np.empty(0), 2).features.shape == (0, 2)
+
+
+def test_rows_are_taken_a_few_at_a_time(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    sequences = sequences_of(scorer.schema, 50)
+    probabilities = score(scorer, sequences)
+    whole = reasons(scorer, sequences, probabilities, 3)
+    monkeypatch.setattr(module, "AT_ONCE", 7)
+    parts = reasons(scorer, sequences, probabilities, 3)
+    np.testing.assert_array_equal(parts.features, whole.features)
+    np.testing.assert_allclose(parts.effects, whole.effects, atol=WITHIN)

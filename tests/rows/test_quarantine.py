@@ -1,0 +1,84 @@
+"""Rows that cannot be used are set aside with their reasons, counted by kind, and passed on."""
+
+import pandas as pd
+
+from tabular_lstm.rows.quarantine import Kinds, Quarantine, set_aside
+
+ROWS = pd.DataFrame({"age": ["20", "old", "-3", "old"], "row": list("abcd")})
+ROWS.index = pd.RangeIndex(11, 15, name="row")
+PROBLEMS = {
+    "id": {2: "no key"},
+    "age": {1: "'old' is not a number", 2: "-3 is outside [0, 120]", 3: "'old' is not a number"},
+}
+
+
+def test_bad_rows_are_set_aside_as_they_were_with_all_reasons() -> None:
+    aside, is_left = set_aside(ROWS, PROBLEMS)
+    assert aside.columns.tolist() == ["row", "reason", "age", "row"]
+    assert aside.to_numpy().tolist() == [
+        [12, "age: 'old' is not a number", "old", "b"],
+        [13, "id: no key; age: -3 is outside [0, 120]", "-3", "c"],
+        [14, "age: 'old' is not a number", "old", "d"],
+    ]
+    assert is_left.tolist() == [True, False, False, False]
+
+
+def test_where_nothing_is_wrong_nothing_is_set_aside() -> None:
+    aside, is_left = set_aside(ROWS, {})
+    assert aside.columns.tolist() == ["row", "reason", "age", "row"]
+    assert len(aside) == 0
+    assert is_left.all()
+
+
+def test_kinds_are_counted_over_blocks_and_the_commonest_comes_first() -> None:
+    kinds = Kinds()
+    assert kinds.listed() == ""
+    kinds.add(PROBLEMS, ROWS.index)
+    kinds.add({"age": dict.fromkeys(range(4), "'?' is not a number")}, ROWS.index, "b.csv")
+    assert kinds.counts() == {
+        "age: not a number": 6,
+        "age: outside [0, 120]": 1,
+        "id: no key": 1,
+    }
+    assert kinds.listed() == (
+        "\n  rows 12, 14, b.csv:11, b.csv:12, b.csv:13, b.csv:14: age: 'old' is not a number, and "
+        "the like"
+        "\n  row 13: age: -3 is outside [0, 120]"
+        "\n  row 13: id: no key"
+    )
+
+
+def test_of_many_rows_the_first_are_named_and_the_others_counted() -> None:
+    kinds = Kinds()
+    for _ in range(3):
+        kinds.add({"age": dict.fromkeys(range(4), "'?' is not a number")}, ROWS.index)
+    assert "rows 11, 12, 13, 14, 11, 12, 13, 14, 11, 12 and 2 more: age" in kinds.listed()
+    kinds.add({f"column {n}": {0: "no key"} for n in range(6)}, ROWS.index)
+    assert kinds.listed().endswith("\n  and 2 more reasons")
+
+
+class Noted:
+    """A keeper that notes what it is given."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.whole: list[bool] = []
+
+    def keep(self, rows: pd.DataFrame) -> None:
+        self.rows += rows["age"].tolist()
+
+    def close(self, whole: bool) -> None:
+        self.whole.append(whole)
+
+
+def test_who_subscribes_is_given_the_rows_as_they_pass_and_told_when_they_end() -> None:
+    quarantine, one, other = Quarantine(), Noted(), Noted()
+    quarantine.add(ROWS[:1])
+    quarantine.subscribe(one)
+    quarantine.subscribe(other)
+    quarantine.add(ROWS[1:3])
+    quarantine.add(ROWS[:0])
+    quarantine.close(True)
+    assert quarantine.rows == 3
+    assert one.rows == other.rows == ["old", "-3"]
+    assert one.whole == other.whole == [True]

@@ -1,0 +1,125 @@
+"""A manifest says what was scored, and that no row was lost or doubled."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.manifest import (
+    Conditions,
+    Manifest,
+    ScoredBy,
+    finished_runs,
+    publish,
+    read_manifest,
+    unfinished_runs,
+)
+from tests.helpers.logs import run
+
+WHOLE: dict[str, Any] = {
+    "run_id": run("s"),
+    "scored_at": "2026-11-26T02:15:00Z",
+    "champion": {"run_id": run("a"), "sha256": "of the champion"},
+    "rows": 10,
+    "scored_rows": 7,
+    "quarantined_rows": 3,
+    "inputs": [
+        {"file": "a.csv", "rows": 4, "sha256": "of a"},
+        {"file": "b.csv", "rows": 6, "sha256": "of b"},
+    ],
+    "parts": [
+        {"file": "part-00000.parquet", "rows": 5, "sha256": "of 0"},
+        {"file": "part-00001.parquet", "rows": 2, "sha256": "of 1"},
+    ],
+    "parameters": {"scoring": {"reasons": 0, "pass_through": []}},
+    "code_sha256": "of the code",
+}
+CONDITIONS = Conditions(parameters=WHOLE["parameters"], code_sha256=WHOLE["code_sha256"])
+INPUTS = {"a.csv": "of a", "b.csv": "of b"}
+
+
+def test_what_is_published_is_read(tmp_path: Path) -> None:
+    manifest = Manifest.model_validate(WHOLE)
+    publish(tmp_path, manifest)
+    assert read_manifest(tmp_path) == manifest
+    assert json.loads((tmp_path / "manifest.json").read_text()) == WHOLE
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_a_manifest_is_not_published_over_another(tmp_path: Path) -> None:
+    publish(tmp_path, Manifest.model_validate(WHOLE))
+    before = (tmp_path / "manifest.json").read_bytes()
+    with pytest.raises(FileExistsError):
+        publish(tmp_path, Manifest.model_validate({**WHOLE, "code_sha256": "other"}))
+    assert (tmp_path / "manifest.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"rows": 11}, r"scored_rows \+ quarantined_rows are 10, and rows are 11"),
+        ({"quarantined_rows": 2}, r"scored_rows \+ quarantined_rows are 9, and rows are 10"),
+        ({"inputs": WHOLE["inputs"][:1]}, "the rows of inputs are 4, and rows are 10"),
+        ({"parts": WHOLE["parts"][:1]}, "the rows of parts are 5, and scored_rows are 7"),
+        ({"parts": WHOLE["parts"] * 2}, "the rows of parts are 14, and scored_rows are 7"),
+        ({"rows": -1}, "greater than or equal to 0"),
+        ({"run_id": "today"}, "expected a run id"),
+        ({"more": 1}, "Extra inputs"),
+    ],
+)
+def test_a_row_that_is_lost_or_doubled_makes_no_manifest(
+    tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Manifest.model_validate({**WHOLE, **changed})
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({**WHOLE, **changed}))
+    with pytest.raises(DataError, match="expected the manifest of a scoring") as refused:
+        read_manifest(tmp_path)
+    assert str(path) in str(refused.value)
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_manifest(tmp_path)
+    (tmp_path / "manifest.json").mkdir()
+    with pytest.raises(DataError, match="expected a regular file, got a folder"):
+        read_manifest(tmp_path)
+
+
+def test_runs_are_finished_once_they_have_a_manifest(tmp_path: Path) -> None:
+    folder = tmp_path / "predictions"
+    assert finished_runs(folder) == unfinished_runs(folder) == []
+    for name in (run("b"), run("a"), run("c"), "mine"):
+        (folder / name).mkdir(parents=True)
+    for name in (run("b"), run("a"), "mine"):
+        (folder / name / "manifest.json").touch()
+    (folder / run("x")).touch()  # no folder
+    assert finished_runs(folder) == [run("a"), run("b")]
+    assert unfinished_runs(folder) == [run("c")]
+
+
+def test_the_same_rows_champion_and_conditions_are_the_same_scoring() -> None:
+    manifest = Manifest.model_validate(WHOLE)
+    champion = WHOLE["champion"]["sha256"]
+    assert manifest.same_as(INPUTS, champion, CONDITIONS)
+    assert manifest.same_as(dict(reversed(INPUTS.items())), champion, CONDITIONS)
+    others = {"parameters": {"scoring": {"reasons": 1}}, "code_sha256": "other"}
+    for name, value in others.items():
+        other = CONDITIONS.model_copy(update={name: value})
+        assert not manifest.same_as(INPUTS, champion, other)
+    assert not manifest.same_as(INPUTS, "of another", CONDITIONS)
+    for inputs in ({"a.csv": "of a"}, {**INPUTS, "b.csv": "of c"}, {**INPUTS, "c.csv": "of c"}):
+        assert not manifest.same_as(inputs, champion, CONDITIONS)
+
+
+def test_who_scored_is_named_by_run_and_hash() -> None:
+    champion = Artifact(b"network", "champion.keras", run("a"))
+    assert ScoredBy.of(champion) == ScoredBy(run_id=run("a"), sha256=champion.sha256)
+    with pytest.raises(ValidationError):
+        ScoredBy.of(Artifact(b"network", "a file of somebody's"))
