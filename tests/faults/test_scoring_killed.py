@@ -9,11 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, note, sabotaged, seed, succeeds
 from tests.helpers.kills import Instant, Timeline, killed, strata, timeline_of
 from tests.helpers.once import Once
 from tests.helpers.project import Project
 from tests.helpers.scorings import (
+    REPORTED,
     SCORING,
     assert_sound,
     finished,
@@ -69,6 +71,8 @@ def assert_next_one_finishes(project: Project, before: str) -> None:
     assert runs[0] == before
     assert finished(project)[-1]["rows"] == ROWS
     assert unfinished(project) == []
+    reports = project.path / "data/08_reporting"
+    assert all((reports / f"{name}.json" / runs[-1]).is_dir() for name in REPORTED)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,9 @@ def test_a_retraining_leaves_what_a_killed_scoring_left_to_the_next_scoring(
     sabotaged(scored, "predictions", "before=link", *SCORING, *rows_at("rows.csv", LIMIT))
     left = unfinished(scored)
     assert left
-    succeeds(here(*RETRAINING, *seed(5), "--params", "promotion.keep_candidates=1"))
+    parameters = f"{seed(5)[1]},promotion.keep_candidates=1,promotion.keep_champions=1"
+    succeeds(here(*RETRAINING, "--params", parameters))
+    assert len(log_of(scored)) == 2
     assert unfinished(scored) == left
 
     assert_next_one_finishes(scored, before)
