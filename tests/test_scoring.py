@@ -174,6 +174,18 @@ def test_without_a_champion_it_is_said_how_to_get_one(project: Project) -> None:
     assert "no champion yet. kedro run --pipelines retraining" in message
 
 
+def test_a_champion_that_gives_no_probability_is_named(
+    served: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its weights were NaN when it was judged, so that the gate would have to be wrong too."""
+    nan = lambda scorer, sequences, many: np.full(len(sequences), np.nan)  # noqa: E731
+    monkeypatch.setattr("tabular_lstm.serving.predictions.score", nan)
+    message = message_of(here(*SCORING))
+    assert f"{champion_path(served)}: the champion, run {log_of(served)[-1]['run_id']}" in message
+    assert "gives no probability for rows 1, 2, 3" in message
+    assert finished(served) == []
+
+
 def test_a_file_that_is_not_there_is_named(served: Project) -> None:
     message = message_of(here(*SCORING, *rows_at("data/nowhere.csv")))
     assert f"{served.path}/data/nowhere.csv: no such file" in message

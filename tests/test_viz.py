@@ -62,10 +62,11 @@ CANDIDATE = {
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve Kedro-Viz of a project that was retrained once."""
+    """Serve Kedro-Viz of a project that was retrained once, and scored rows."""
     project = Project.copied_to(tmp_path_factory.mktemp("viz"))
     with contextlib.chdir(project.path):
         project.run("retraining", **{**TINY, "training": {"epochs": 20}})
+        project.run("scoring")
     pipelines.set_requested(None)
     port = free_port()
     log = project.path / "viz.log"
@@ -157,10 +158,36 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
     assert previews["champion"] == CANDIDATE
 
 
+def test_a_scoring_from_rows_to_figures(address: str) -> None:
+    graph = fetch(f"{address}/api/pipelines/scoring")
+
+    datasets = {node["name"]: node for node in graph["nodes"] if node["type"] == "data"}
+    # Kedro-Viz lists those of other pipelines too, in any order.
+    used = {node["layer"] for node in datasets.values()}
+    layers = [layer for layer in graph["layers"] if layer in used]
+    assert layers == ["raw", "intermediate", "model_output", "reporting"]
+    outside = {name for name, node in datasets.items() if node["layer"] is None}
+    assert outside == {"run_id", "champion", "scoring_conditions"}
+    previewed = {
+        "rows_to_score",
+        "quarantined_rows_to_score",
+        "predictions",
+        "scoring_summary",
+        "scored_probabilities",
+        "quarantine_reasons",
+    }
+    for name in previewed:
+        shown = fetch(f"{address}/api/nodes/{datasets[name]['id']}")
+        assert shown.get("preview"), name
+        if name == "predictions":
+            assert len(shown["preview"]["data"]) == 5
+            assert "probability" in shown["preview"]["columns"]
+
+
 @pytest.mark.browser
 @needs_browser
 def test_a_browser_shows_every_node(address: str) -> None:
-    for pipeline in ("__default__", "retraining", "rollback"):
+    for pipeline in ("__default__", "retraining", "rollback", "scoring"):
         drawn = drawn_by_a_browser(f"{address}/?pid={pipeline}&expandAllPipelines=true")
         for node in pipelines[pipeline].nodes:
             name = node.name.rpartition(".")[2]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.network.progress import RowsDone
 from tabular_lstm.network.reasons import reasons
 from tabular_lstm.network.score import are_many, score
@@ -108,6 +108,7 @@ class Predictions:
         # By the rows of the whole stream, so that equal rows have the same bits in whatever block.
         many = are_many(scorer, block.expected)
         probabilities = score(scorer, block.sequences, many) if count else np.empty(0)
+        self._refuse_none(block, probabilities)
         positive = probabilities >= scorer.threshold
         self.tally.add(block, probabilities, positive)
         copied = {name: self._copied(block.copied, name) for name in self.checked.copied}
@@ -126,6 +127,16 @@ class Predictions:
             "scored_at": pa.repeat(pa.scalar(self.scored_at, pa.timestamp("ms", "UTC")), count),
         }
         return pa.RecordBatch.from_pydict(columns)
+
+    def _refuse_none(self, block: CheckedBlock, probabilities: np.ndarray) -> None:
+        none = np.isnan(probabilities)
+        if none.any():
+            rows = block.rows[none].tolist()
+            raise DataError(
+                f"{self.champion.file}: the champion, run {self.scored_by.run_id}, gives no "
+                f"probability for {row_list(rows)}{f' of {block.file}' if block.file else ''}: not "
+                "all its weights are numbers. Restore another one: --pipelines rollback."
+            )
 
     @cached_property
     def _classes(self) -> pa.Array:
