@@ -1,6 +1,5 @@
 """What importing a module loads: neither Kedro nor TensorFlow where they are not needed."""
 
-import os
 import pkgutil
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import pytest
 
 import tabular_lstm
 from tests.helpers.champions import log_of
-from tests.helpers.commands import ROLLBACK
+from tests.helpers.commands import ROLLBACK, succeeds, with_modules
 from tests.helpers.project import Project
 
 HEAVY = {"kedro", "kedro_datasets", "keras", "tensorflow"}
@@ -46,30 +45,9 @@ def test_the_network_needs_no_kedro() -> None:
     assert loaded_by("import " + ", ".join(modules_of("network"))) == {"keras", "tensorflow"}
 
 
-COMMAND = """
-import sys
-
-from kedro.framework.cli.cli import main
-
-sys.argv = ["kedro", *sys.argv[1:]]
-try:
-    main()
-except SystemExit as end:
-    print(end.code)
-print(*sys.modules)
-"""
-
-
 def test_a_rollback_needs_no_tensorflow(served: Project) -> None:
     again = f"rollback.run_id={log_of(served)[-1]['run_id']}"
-    ended = subprocess.run(
-        [sys.executable, "-c", COMMAND, *ROLLBACK, "--params", again],
-        cwd=served.path,
-        env={**os.environ, "KEDRO_ENV": ""},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    ended, modules = with_modules(served, *ROLLBACK, "--params", again)
+    succeeds(ended)
     assert log_of(served)[-1]["action"] == "rolled_back", ended.stdout
-    assert not {"tensorflow", "keras"} & {*ended.stdout.splitlines()[-1].split()}
+    assert not {"tensorflow", "keras"} & modules

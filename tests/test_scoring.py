@@ -1,8 +1,5 @@
 """New rows are scored by the champion: what goes in comes out, scored or in quarantine."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,7 @@ from tabular_lstm.files import sha256
 from tabular_lstm.network.vector_code import Processor
 from tabular_lstm.rows.rows_to_score import ROWS
 from tests.helpers.champions import champion_path, log_of, on_disk
-from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
+from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds, with_modules
 from tests.helpers.once import Once
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import (
@@ -398,17 +395,6 @@ def test_many_rows_are_written_to_several_parts(
     assert scored["file"].cat.categories.tolist() == [f"day_{day}.csv" for day in range(4)]
 
 
-PROGRAM = """
-import sys
-from kedro.framework.cli.cli import main
-sys.argv = ["kedro", *sys.argv[1:]]
-try:
-    main()
-finally:
-    print({"tensorflow", "keras", "sklearn"} & sys.modules.keys() or "neither")
-"""
-
-
 @pytest.mark.skipif(Processor.here() is None, reason="no kernel: no fused multiply-add")
 def test_equal_rows_among_many_have_the_same_bits_in_whatever_block(served: Project) -> None:
     rows = pd.read_csv(example(served))
@@ -419,14 +405,7 @@ def test_equal_rows_among_many_have_the_same_bits_in_whatever_block(served: Proj
 
 
 def test_a_scoring_does_not_wait_for_tensorflow(served: Project) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *SCORING],
-        cwd=served.path,
-        env={**os.environ, "KEDRO_ENV": ""},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert ended.stdout.splitlines()[-1] == "neither"
+    ended, modules = with_modules(served, *SCORING)
+    succeeds(ended)
+    assert not {"tensorflow", "keras", "sklearn"} & modules
     assert len(finished(served)) == 1

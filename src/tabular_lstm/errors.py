@@ -51,6 +51,23 @@ def shown(cell: object) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
+def no_column(file: str, name: str, columns: Sequence[str], who: str) -> DataError:
+    """Say that a file lacks a column, which similar one it has, and who needs it.
+
+    Examples:
+        >>> print(no_column("a.csv", "age", ["Ages", "y"], "Conf names it under columns"))
+        a.csv: column 'age' is not in the file. Did you mean 'Ages'? It has: Ages, y. Conf names \
+it under columns.
+    """
+    # In whatever case.
+    known = {column.casefold(): column for column in columns}
+    close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
+    hint = f"Did you mean '{known[close[0]]}'? " if close else ""
+    return DataError(
+        f"{file}: column '{name}' is not in the file. {hint}It has: {', '.join(columns)}. {who}."
+    )
+
+
 def unknown_name(path: str, known: Sequence[str]) -> str:
     """Say that the last name of a path is unknown, and which known one it may have meant.
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+# Bytes that are read at a time.
+PIECE = 2**20
 ACL = "system.posix_acl_access"  # the users and groups that acl(5) adds to the mode
 
 
@@ -30,6 +32,15 @@ class Digest:
     def update(self, content: bytes) -> None:
         """Add the next bytes."""
         self._digest.update(content)
+
+    def take(self, content: BinaryIO) -> None:
+        """Add all bytes that are left of an open file.
+
+        Raises:
+            OSError: The system does not read it.
+        """
+        while piece := content.read(PIECE):
+            self.update(piece)
 
     def hexdigest(self) -> str:
         """Give the hash as `sha256sum` prints it."""

@@ -1,10 +1,11 @@
 """Base classes of immutable typed values, which refuse unknown fields, and kinds of numbers."""
 
-from typing import Annotated, Any, Self
+from collections.abc import Callable
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
-from tabular_lstm.errors import unknown_name
+from tabular_lstm.errors import DataError, unknown_name
 
 Number = Annotated[float, Field(strict=True)]
 Fraction = Annotated[Number, Field(ge=0, lt=1)]
@@ -14,10 +15,35 @@ Count = Annotated[StrictInt, Field(ge=1)]
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**32)]
 
 
+Kept = TypeVar("Kept", bound=BaseModel)
+
+
 class Frozen(BaseModel):
     """A value that crosses from one room to another, or is kept as JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+def from_json(model: type[Kept], read: Callable[[], bytes], expected: str) -> Kept:
+    """Read a value that is kept as JSON.
+
+    Args:
+        model: Its type.
+        read: Gives the bytes of its file.
+        expected: The file, and what is expected in it, for the message.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DataError: It cannot be read, or holds something else; names the first fault.
+    """
+    try:
+        return model.model_validate_json(read())
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"{expected}; {error.strerror}.") from error
+    except ValidationError as error:
+        raise DataError(f"{expected}; {first_fault(error)}.") from error
 
 
 def first_fault(error: ValidationError) -> str:

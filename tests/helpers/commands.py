@@ -32,6 +32,34 @@ def here(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+PROGRAM = """
+import sys
+from kedro.framework.cli.cli import main
+sys.argv = ["kedro", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print()
+    print(*sys.modules)
+"""
+
+
+def with_modules(
+    project: Project, *arguments: str
+) -> tuple[subprocess.CompletedProcess[str], set[str]]:
+    """Run `kedro` in a process of its own, and give the modules that it imported too."""
+    finished = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        cwd=project.path,
+        env={**os.environ, "KEDRO_ENV": ""},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return finished, {*finished.stdout.splitlines()[-1].split()}
+
+
 def sabotaged(
     project: Project, output: str, fault: str, *arguments: str
 ) -> subprocess.CompletedProcess[str]:

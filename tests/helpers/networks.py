@@ -12,6 +12,24 @@ from tabular_lstm.rows.schema import Schema
 
 MEAN = [1.0, 2.0, 3.0, 4.0]
 VARIANCE = [4.0, 1.0, 0.25, 16.0]
+# Arguments of `schema_of`.
+MIXED: dict[str, Any] = {"features": 7, "features_per_step": 2, "names": (1, 4)}
+LAYOUTS: list[dict[str, Any]] = [
+    {"features": 4},
+    {"features": 4, "names": (0, 1, 2, 3)},
+    MIXED,
+    {"features": 5, "features_per_step": 3, "names": (4,)},
+    {"features": 3, "features_per_step": 3},
+    {"features": 1, "features_per_step": 1},
+    {"features": 6, "features_per_step": 1, "names": (0,)},
+]
+# Features, features per step, places of names, and options of an ensemble.
+NETWORKS: list[tuple[int, int, tuple[int, ...], dict[str, Any]]] = [
+    (4, 2, (), {}),
+    (5, 2, (0, 3), {"units": [4, 3, 5], "members": 3}),
+    (3, 3, (0, 1, 2), {"frequencies": 5, "dimensions": 7}),
+    (1, 4, (), {"units": [1], "members": 1}),
+]
 
 
 def schema_of(

@@ -22,7 +22,7 @@ from tabular_lstm.network.keras_file import (
     read_keras_file,
     weight_shapes,
 )
-from tests.helpers.networks import ensemble_of, schema_of
+from tests.helpers.networks import NETWORKS, ensemble_of, schema_of
 from tests.helpers.project import ROOT
 
 GB = 10**9
@@ -39,12 +39,7 @@ def whole(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("features", "per_step", "names", "options"),
-    [
-        (4, 2, (), {}),
-        (5, 2, (0, 3), {"units": [4, 3, 5], "members": 3}),
-        (3, 3, (0, 1, 2), {"frequencies": 5, "dimensions": 7}),
-        (1, 4, (), {"units": [1], "members": 1}),
-    ],
+    NETWORKS,
 )
 def test_the_shapes_of_the_weights_are_those_that_keras_makes(
     features: int, per_step: int, names: tuple[int, ...], options: dict[str, Any]

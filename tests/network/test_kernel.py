@@ -18,10 +18,9 @@ from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.slots import CLIP
 from tabular_lstm.network.vector_code import Code, Lanes, Processor
 from tabular_lstm.network.vector_functions import cosine_and_sine, tanh
-from tests.helpers.networks import ensemble_of, schema_of, sequences_of, with_slot
+from tests.helpers.networks import LAYOUTS, MIXED, ensemble_of, schema_of, sequences_of, with_slot
 
 HERE = Processor.here()
-MIXED = {"features": 7, "features_per_step": 2, "names": (1, 4)}
 
 pytestmark = pytest.mark.skipif(HERE is None, reason="this processor lacks fused multiply-add")
 
@@ -46,15 +45,7 @@ def assert_same_answers(scorer: Scorer, slots: np.ndarray, limit: float = 1e-6) 
 @pytest.mark.parametrize("units", [[4], [4, 3], [3, 1, 2]], ids=str)
 @pytest.mark.parametrize(
     "layout",
-    [
-        {"features": 4},
-        {"features": 4, "names": (0, 1, 2, 3)},
-        MIXED,
-        {"features": 5, "features_per_step": 3, "names": (4,)},
-        {"features": 3, "features_per_step": 3},
-        {"features": 1, "features_per_step": 1},
-        {"features": 6, "features_per_step": 1, "names": (0,)},
-    ],
+    LAYOUTS,
     ids=lambda layout: "-".join(map(str, layout.values())),
 )
 def test_the_kernel_answers_as_numpy_does_in_float64(

@@ -12,19 +12,20 @@ import pytest
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.network.saved import load_network
-from tests.helpers.networks import assert_same_weights, ensemble_of, schema_of, sequences_of
+from tests.helpers.networks import (
+    NETWORKS,
+    assert_same_weights,
+    ensemble_of,
+    schema_of,
+    sequences_of,
+)
 
 CALIBRATED: dict[str, Any] = {"training": {"seed": 3}, "temperature": 1.75, "threshold": 0.375}
 
 
 @pytest.mark.parametrize(
     ("features", "per_step", "names", "options"),
-    [
-        (4, 2, (), {}),
-        (5, 2, (0, 3), {"units": [4, 3, 5], "members": 3}),
-        (3, 3, (0, 1, 2), {"frequencies": 5, "dimensions": 7}),
-        (1, 4, (), {"units": [1], "members": 1}),
-    ],
+    NETWORKS,
 )
 def test_a_network_is_loaded_as_keras_itself_loads_it(
     features: int, per_step: int, names: tuple[int, ...], options: dict[str, Any], tmp_path: Path

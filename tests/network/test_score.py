@@ -13,9 +13,7 @@ from tabular_lstm.network.forward import BLOCK
 from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Ensemble, Network
-from tests.helpers.networks import ensemble_of, schema_of, sequences_of, with_slot
-
-MIXED = {"features": 7, "features_per_step": 2, "names": (1, 4)}
+from tests.helpers.networks import LAYOUTS, MIXED, ensemble_of, schema_of, sequences_of, with_slot
 
 
 def with_large_weights(network: LSTMEnsemble, times: float) -> LSTMEnsemble:
@@ -27,15 +25,7 @@ def with_large_weights(network: LSTMEnsemble, times: float) -> LSTMEnsemble:
 @pytest.mark.parametrize("units", [[4], [4, 3], [3, 1, 2]])
 @pytest.mark.parametrize(
     "layout",
-    [
-        {"features": 4},
-        {"features": 4, "names": (0, 1, 2, 3)},
-        MIXED,
-        {"features": 5, "features_per_step": 3, "names": (4,)},
-        {"features": 3, "features_per_step": 3},
-        {"features": 1, "features_per_step": 1},
-        {"features": 6, "features_per_step": 1, "names": (0,)},
-    ],
+    LAYOUTS,
     ids=lambda layout: "-".join(map(str, layout.values())),
 )
 def test_the_score_is_what_keras_computes(

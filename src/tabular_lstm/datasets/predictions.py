@@ -110,7 +110,8 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         """Read a part whose bytes are those that the manifest names."""
         try:
             content = read_regular(path)
-            fault = "" if sha256(content) == expected.sha256 else f"SHA-256 {sha256(content)}"
+            found = sha256(content)
+            fault = "" if found == expected.sha256 else f"SHA-256 {found}"
         except OSError as error:
             fault = str(error.strerror)
         if fault:

@@ -7,12 +7,11 @@ from typing import Any
 from kedro.io.core import get_filepath_str
 from kedro.utils import load_obj
 from kedro_datasets.json import JSONDataset
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from tabular_lstm.datasets.kedro_private import JSONPreview
-from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, replace
-from tabular_lstm.frozen import first_fault
+from tabular_lstm.frozen import from_json
 
 
 class TypedJSONDataset(JSONDataset):  # type: ignore[misc]
@@ -33,16 +32,8 @@ class TypedJSONDataset(JSONDataset):  # type: ignore[misc]
         Raises:
             DataError: The file holds something else; names the first fault.
         """
-        file, expected = self._get_load_path(), self._model.__name__
-        try:
-            return self._model.model_validate_json(self._content())
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            fault = str(error.strerror)
-        except ValidationError as error:
-            fault = first_fault(error)
-        raise DataError(f"{file}: expected a {expected} as JSON; {fault}.")
+        expected = f"{self._get_load_path()}: expected a {self._model.__name__} as JSON"
+        return from_json(self._model, self._content, expected)
 
     def _content(self) -> bytes:
         path = get_filepath_str(self._get_load_path(), self._protocol)

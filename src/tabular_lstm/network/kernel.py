@@ -7,7 +7,7 @@ the same operations in the same order.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -22,6 +22,12 @@ BLOCK = 1024
 LEAST_BLOCK = 64
 # A vector that begins at a multiple of so many bytes is in as few lines of the cache as can be.
 ALIGNED = 64
+
+
+@lru_cache(maxsize=4)
+def kernel_of(scorer: Scorer, processor: Processor) -> "Kernel":
+    """Lay the weights out, once for all blocks of a stream."""
+    return Kernel(scorer, processor)
 
 
 class Kernel:

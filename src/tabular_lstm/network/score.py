@@ -106,9 +106,9 @@ def _forward(
 ) -> tuple[Callable[[np.ndarray], np.ndarray], list[slice]]:
     """Give what computes, and the blocks of rows that it computes best."""
     if many and (processor := _processor()):
-        from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, Kernel  # noqa: PLC0415
+        from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
 
-        return Kernel(scorer, processor), cut(slots, rows, BLOCK, LEAST_BLOCK)
+        return kernel_of(scorer, processor), cut(slots, rows, BLOCK, LEAST_BLOCK)
     return forward_of(scorer, np.float64 if rows <= FEW else np.float32), cut(slots, rows)
 
 

@@ -1,13 +1,12 @@
 """Rows to score, checked: block by block those that can be scored, the others to quarantine."""
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, no_column
 from tabular_lstm.rows.blocks import Block
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.quarantine import Quarantine, set_aside
@@ -129,10 +128,4 @@ def refuse_missing_columns(source: RowsToScore, needed: dict[str, str]) -> None:
     """
     for name, who in needed.items():
         if name not in source.columns:
-            known = {column.casefold(): column for column in source.columns}
-            close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
-            hint = f"Did you mean '{known[close[0]]}'? " if close else ""
-            raise DataError(
-                f"{source.path}: column '{name}' is not in the file. {hint}It has: "
-                f"{', '.join(source.columns)}. {who}."
-            )
+            raise no_column(source.path, name, source.columns, who)

@@ -8,8 +8,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import Digest
-from tabular_lstm.rows.text import PIECE
+from tabular_lstm.files import PIECE, Digest
 
 # Rows of a batch.
 ROWS = 2**14
@@ -36,8 +35,7 @@ def stream_parquet(
         if digest is not None:
             digest.restart()
             content.seek(0)
-            while piece := content.read(PIECE):
-                digest.update(piece)
+            digest.take(content)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(file, error) from error
 

@@ -16,7 +16,6 @@ from tabular_lstm.rows.csv_text import columns_of_csv, stream_cells
 from tabular_lstm.rows.load_args import MARKS, marks_of
 from tabular_lstm.rows.parquet import columns_of_parquet, rows_of_parquet, stream_parquet
 from tabular_lstm.rows.schema import Marks
-from tabular_lstm.rows.text import PIECE
 
 # Rows of a block, fewer where they have many cells.
 ROWS = 2**16
@@ -86,8 +85,7 @@ class RowsToScore:
         digest = Digest()
         with self.open_file(name) as content:
             try:
-                while piece := content.read(PIECE):
-                    digest.update(piece)
+                digest.take(content)
             except OSError as error:
                 raise DataError(f"{self._file(name)}: {error.strerror or error}") from error
         return digest.hexdigest()

@@ -17,6 +17,8 @@ from tabular_lstm.rows.schema import POINT, Bounds, Marks, Schema
 
 # Rows from which a column of unknown categories is worth a warning.
 ENOUGH = 10
+# Their share with an unknown category that is.
+STRANGE = 0.5
 HINTS = {
     "is not a number": "An unmeasured value is NaN, None or empty; a column of names needs a "
     "categorical dtype when the schema is learned; make a number of a date first, such as the days "
@@ -120,7 +122,7 @@ def _warn_of_unknown(rows: pd.DataFrame, schema: Schema, sequences: np.ndarray) 
     slots = sequences.reshape(len(rows), -1)
     for name, count in count_unknown(sequences, schema).items():
         share = count / len(rows)
-        if share > 0.5:
+        if share > STRANGE:
             categories = schema.categories[name]
             is_unknown = slots[:, schema.features.index(name)] == len(categories)
             example = by_name(rows, schema.features)[name].iloc[int(np.argmax(is_unknown))]

@@ -7,10 +7,8 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import Digest
+from tabular_lstm.files import PIECE, Digest
 
-# Bytes that are read at a time.
-PIECE = 2**20
 # Characters of a line or a cell, so that a file without line ends does not fill the memory.
 LONGEST = 2**26
 

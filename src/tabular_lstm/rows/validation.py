@@ -1,11 +1,10 @@
 """Raw rows become valid rows, or are set aside with the reasons in words."""
 
-import difflib
 import re
 
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, no_column
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import Problems, read_label, read_numbers
@@ -73,14 +72,8 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
     declared += [(n, f"columns.{block}") for block in DESCRIBED for n in getattr(columns, block)]
     for name, where in declared:
         if name not in raw_rows.columns:
-            # In whatever case.
-            known = {str(column).casefold(): column for column in raw_rows.columns}
-            close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
-            hint = f"Did you mean '{known[close[0]]}'? " if close else ""
-            raise DataError(
-                f"{file}: column '{name}' is not in the file. {hint}It has: "
-                f"{', '.join(raw_rows.columns)}. Conf names the column under {where}."
-            )
+            who = f"Conf names the column under {where}"
+            raise no_column(file, name, list(raw_rows.columns), who)
     if not features:
         raise DataError(
             f"{file}: no feature is left beside {' and '.join(map(repr, roles))}; expected at "

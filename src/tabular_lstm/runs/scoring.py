@@ -67,14 +67,17 @@ def folder_of(catalog: Any, run_id: str | None = None) -> Path:
     Raises:
         DataError: The entry is of another type.
     """
-    folder: Path | None = getattr(catalog.get("predictions"), "folder", None)
-    if folder is None:
+    if (folder := _folder(catalog)) is None:
         raise DataError(
             "predictions: expected type: tabular_lstm.datasets.predictions.PredictionsDataset in "
             "the catalog; another dataset writes no manifest. Give an entry of your own another "
             "name."
         )
     return folder / run_id if run_id else folder
+
+
+def _folder(catalog: Any) -> Path | None:
+    return getattr(catalog.get("predictions"), "folder", None)
 
 
 def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Conditions:
@@ -141,11 +144,11 @@ def _outputs(catalog: Any, manifest: Manifest) -> Iterator[Path]:
 def unfinished(catalog: Any) -> dict[str, list[Path]]:
     """Give, by run id, what scorings have not finished: folders, and files under other names."""
     found: dict[str, list[Path]] = defaultdict(list)
-    if not hasattr(catalog.get("predictions"), "folder"):
+    if (folder := _folder(catalog)) is None:
         return found  # an entry of somebody's own: no scoring wrote it
-    for run in unfinished_runs(folder_of(catalog)):
-        found[run].append(folder_of(catalog, run))
-    for beside in folder_of(catalog).glob(f"*/.{MANIFEST}.new"):
+    for run in unfinished_runs(folder):
+        found[run].append(folder / run)
+    for beside in folder.glob(f"*/.{MANIFEST}.new"):
         found[beside.parent.name].append(beside)
     for name in VERSIONED:
         versions = folder_of_versions(catalog.get(name))

@@ -98,6 +98,13 @@ class Artifact:
         """
         return self.score(self.sequences(rows))
 
+    def no_probability(self, rows: str, way: str) -> DataError:
+        """Say that the champion gives these rows no number, and the way out."""
+        return DataError(
+            f"{self.file}: the champion, run {self.run_id}, gives no probability for {rows}: not "
+            f"all its weights are numbers. {way}."
+        )
+
     def as_decided(self, expected: str | None) -> "Artifact":
         """Give the artifact back where its hash is the one that the promotion log names.
 

@@ -66,11 +66,8 @@ class Champion:
             raise DataError(f"Expected the rows as a pandas DataFrame, got {type(rows).__name__}.")
         positive = score(self.artifact.scorer, to_sequences(rows, self.schema))
         if (none := np.flatnonzero(np.isnan(positive)) + 1).size:
-            raise DataError(
-                f"{self.artifact.file}: the champion, run {self.run_id}, gives no probability for "
-                f"{row_list(none.tolist())}: not all its weights are numbers. To restore the "
-                f"champion before it: {self.run_command} --pipelines rollback."
-            )
+            way = f"To restore the champion before it: {self.run_command} --pipelines rollback"
+            raise self.artifact.no_probability(row_list(none.tolist()), way)
         return np.column_stack([1 - positive, positive])
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:

@@ -1,13 +1,13 @@
 """The manifest of a scoring: what was scored, by whom, and which files hold it. Written last."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from tabular_lstm.errors import DataError
 from tabular_lstm.files import create, read_regular
-from tabular_lstm.frozen import Frozen, first_fault
+from tabular_lstm.frozen import Frozen, from_json
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import RunId, is_run_id
 
@@ -100,8 +100,8 @@ class Manifest(Frozen):
             and self.champion.sha256 == champion_sha256
             and self.code_sha256 == conditions.code_sha256
             # As JSON has them, which knows no tuples.
-            and self.model_dump(mode="json")["parameters"]
-            == conditions.model_dump(mode="json")["parameters"]
+            and self.model_dump(mode="json", include={"parameters"})
+            == conditions.model_dump(mode="json", include={"parameters"})
         )
 
 
@@ -128,15 +128,8 @@ def read_manifest(folder: Path) -> Manifest:
         DataError: It cannot be read, or holds something else.
     """
     path = folder / MANIFEST
-    try:
-        return Manifest.model_validate_json(read_regular(path))
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        fault = str(error.strerror)
-    except ValidationError as error:
-        fault = first_fault(error)
-    raise DataError(f"{path}: expected the manifest of a scoring; {fault}.")
+    expected = f"{path}: expected the manifest of a scoring"
+    return from_json(Manifest, partial(read_regular, path), expected)
 
 
 def publish(folder: Path, manifest: Manifest) -> None:

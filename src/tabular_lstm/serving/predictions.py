@@ -83,12 +83,10 @@ class Predictions:
         Raises:
             ValueError: Rows were lost or doubled.
         """
-        hashes = self.checked.source.hashes()
-        rows = self.tally.rows_by_file
-        lone = len(hashes) == 1 and "" in rows
+        source, rows = self.checked.source, self.tally.rows_by_file
+        files = zip(source.names, source.hashes().items(), strict=True)
         inputs = [
-            FileOfRows(file=file, rows=rows["" if lone else file], sha256=sha256)
-            for file, sha256 in hashes.items()
+            FileOfRows(file=file, rows=rows[name], sha256=sha256) for name, (file, sha256) in files
         ]
         return Manifest(
             run_id=self.run_id,
@@ -131,12 +129,9 @@ class Predictions:
     def _refuse_none(self, block: CheckedBlock, probabilities: np.ndarray) -> None:
         none = np.isnan(probabilities)
         if none.any():
-            rows = block.rows[none].tolist()
-            raise DataError(
-                f"{self.champion.file}: the champion, run {self.scored_by.run_id}, gives no "
-                f"probability for {row_list(rows)}{f' of {block.file}' if block.file else ''}: not "
-                "all its weights are numbers. Restore another one: --pipelines rollback."
-            )
+            rows = row_list(block.rows[none].tolist())
+            where = f"{rows} of {block.file}" if block.file else rows
+            raise self.champion.no_probability(where, "Restore another one: --pipelines rollback")
 
     @cached_property
     def _classes(self) -> pa.Array:

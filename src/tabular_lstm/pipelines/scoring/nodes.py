@@ -9,6 +9,7 @@ from tabular_lstm.parameters import Columns, Scoring, Validation
 from tabular_lstm.rows.checking import CheckedRows, refuse_missing_columns
 from tabular_lstm.rows.quarantine import Quarantine
 from tabular_lstm.rows.rows_to_score import RowsToScore
+from tabular_lstm.rows.sequences import STRANGE
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions, ScoredBy
 from tabular_lstm.serving.predictions import Predictions, refuse_names
@@ -16,8 +17,6 @@ from tabular_lstm.serving.tally import ScoringSummary, Tally
 
 logger = logging.getLogger(__name__)
 
-# Share of rows with an unknown category that is worth a warning.
-STRANGE = 0.5
 UNKNOWN = (
     "Column '%s': %.0f %% of %d rows hold a category that the champion was not trained with, and "
     "count as the average one"
