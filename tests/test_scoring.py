@@ -5,18 +5,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from kedro.framework.session import session
+from kedro.io.core import generate_timestamp
 
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.datasets import predictions as dataset
 from tabular_lstm.files import sha256
 from tabular_lstm.network.vector_code import Processor
 from tabular_lstm.rows.rows_to_score import ROWS
+from tabular_lstm.serving.run_id import next_run_id
 from tests.helpers.champions import champion_path, log_of, on_disk
 from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds, with_modules
 from tests.helpers.once import Once
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import (
     SCORING,
+    assert_sound,
     finished,
     folder_of,
     predictions_of,
@@ -217,6 +221,18 @@ def test_another_champion_is_something_new(served: Project) -> None:
     first, second = finished(served)
     assert first["champion"] != second["champion"]
     assert set(predictions_of(served)["champion"]) == {log_of(served)[-1]["run_id"]}
+
+
+def test_scorings_that_begin_in_one_millisecond_have_a_folder_each(
+    served: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = generate_timestamp()
+    monkeypatch.setattr(session, "generate_timestamp", lambda: now)
+    succeeds(here(*SCORING))
+    succeeds(here(*SCORING, "--params", "scoring.force=true"))
+    assert [manifest["run_id"] for manifest in finished(served)] == [now, next_run_id(now)]
+    assert set(predictions_of(served)["run_id"]) == {next_run_id(now)}
+    assert len(assert_sound(served)) == 2
 
 
 # Folders, keys, copies, reasons ------------------------------------------------------------------

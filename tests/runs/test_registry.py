@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kedro.framework.session import session
 
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.runs.registry import Registry
@@ -45,17 +46,41 @@ def test_a_run_is_at_work_until_its_process_ends_however_it_ends(tmp_path: Path)
 
 def test_a_run_is_locked_before_it_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise another would find it finished, and forget it."""
-    registry, rename = Registry(tmp_path), Path.rename
+    registry, link = Registry(tmp_path), os.link
 
-    def look_before(path: Path, target: Path) -> Path:
+    def look_before(path: Path, target: Path) -> None:
         assert registry.runs() == []
-        return rename(path, target)
+        link(path, target)
 
-    monkeypatch.setattr(Path, "rename", look_before)
-    registered = registry.enter(run("a"))
+    monkeypatch.setattr(os, "link", look_before)
+    _, registered = registry.enter(run("a"))
     with registry.finished(run("a")) as finished:
         assert not finished
     os.close(registered)
+    assert os.listdir(tmp_path) == [run("a")]
+
+
+def test_runs_that_begin_in_one_millisecond_have_an_id_each(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    entered = [registry.enter(run("a")) for _ in range(3)]
+    assert [run_id for run_id, _ in entered] == [run("a"), run("b"), run("c")]
+    for run_id, registered in entered:
+        with registry.finished(run_id) as finished:
+            assert not finished
+        os.close(registered)
+
+
+def test_the_outputs_of_runs_that_begin_in_one_millisecond_are_kept_apart(
+    project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(session, "generate_timestamp", lambda: run("a"))
+    for letter in ("a", "b"):
+        project.run("data_processing")
+        assert f"Run {run(letter)} of environment base" in caplog.text
+    assert registry_of(project).runs() == [run("a"), run("b")]
+    for output in ("train_rows.parquet", "test_rows.parquet"):
+        versions = [path.parent.name for path in project.versions(f"03_primary/{output}")]
+        assert versions == [run("a"), run("b")]
 
 
 def registry_of(project: Project) -> Registry:

@@ -136,7 +136,7 @@ def test_what_no_registered_run_left_stays(
 def test_what_a_scoring_at_work_has_written_stays_until_it_has_ended(
     project: Project, catalog: Any, registry: Registry
 ) -> None:
-    at_work = registry.enter(run("a"))
+    _, at_work = registry.enter(run("a"))
     left = leave(project, "a", registered=False)
     clear_unfinished(catalog, registry)
     assert all(path.exists() for path in left)

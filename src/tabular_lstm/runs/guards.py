@@ -10,8 +10,9 @@ from kedro.validation import ParameterValidationError
 from tabular_lstm.datasets.kedro_private import load_version, unpinned_versions
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import BLOCKS, Network, Split
-from tabular_lstm.serving.decision import Inputs, is_run_id
+from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry, changes, standing
+from tabular_lstm.serving.run_id import is_run_id
 
 logger = logging.getLogger(__name__)
 

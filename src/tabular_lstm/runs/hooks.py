@@ -47,22 +47,17 @@ class RunHooks:
         self._parameters = guards.check_parameters(loader["parameters"], loader.runtime_params)
 
     @hook_impl
-    def after_catalog_created(
-        self, catalog: CatalogProtocol[Any, Any], save_version: str | None
-    ) -> None:
-        """Give the nodes the run id: the stamp that Kedro puts on all versioned outputs."""
-        if save_version is not None:
-            catalog.save("run_id", save_version)
-
-    @hook_impl
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Open the log; refuse to start from what is not there, or to decide in part of a run."""
-        env, run_id = run_params["env"], run_params["run_id"]
-        logger.info("Run %s of environment %s, to %s/", run_id, env or "base", output_folder(env))
-        self._run_id = run_id
+        env = run_params["env"]
         self._registry = Registry(Path(run_params["project_path"]) / output_folder(env) / ".runs")
+        self._register(run_params["run_id"])
+        # Kedro's own, but where another run began in the same millisecond.
+        catalog.save("run_id", self._run_id)
+        where = output_folder(env)
+        logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
         try:
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
@@ -70,15 +65,16 @@ class RunHooks:
                 self._prepare_to_score(run_params, pipeline, catalog)
             # Not before: the network's dataset imports TensorFlow, which takes seconds.
             for name in _produced(pipeline):
-                use_own_version(catalog.get(name), run_id)
+                use_own_version(catalog.get(name), self._run_id)
             guards.start_from_the_newest(pipeline, catalog, generate_timestamp())
             guards.refuse_to_start_halfway(pipeline, catalog, run_command(env))
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 with warned_of(self._registry):
                     warn_of_later_runs(self._registry, generate_timestamp())
                     self._prune(pipeline, catalog)  # what failed runs left
-            self._register()
         except BaseException:
+            if self._registered is not None:  # it wrote nothing
+                self._registry.leave(self._run_id)
             self._release()
             raise
 
@@ -96,7 +92,7 @@ class RunHooks:
         project = Path(run_params["project_path"])
         folder = project / output_folder(env)
         try:
-            self._lock = Lock.take(folder / "retraining.lock", run_params["run_id"])
+            self._lock = Lock.take(folder / "retraining.lock", self._run_id)
             raw_entry = self._context.config_loader["catalog"]["raw_rows"]
             made_of = provenance(project, env, blocks, raw_entry)
             catalog.save("provenance", made_of)
@@ -182,7 +178,7 @@ class RunHooks:
         try:
             if guards.decides(pipeline):
                 log = catalog.load("past_promotions")
-                if log and log[-1].run_id == run_params["run_id"]:
+                if log and log[-1].run_id == self._run_id:
                     logger.error(
                         "The decision is recorded although this run failed; the next retraining or "
                         "rollback finishes it. %s",
@@ -202,10 +198,11 @@ class RunHooks:
             left = scoring.unfinished(catalog)
             prune(catalog, pipeline, log, promotion, self._registry, now, self._run_id, left)
 
-    def _register(self) -> None:
+    def _register(self, run_id: str) -> None:
         """Let no other run prune this one while it is at work, and later ones when it is old."""
+        self._run_id = run_id
         try:
-            self._registered = self._registry.enter(self._run_id)
+            self._run_id, self._registered = self._registry.enter(run_id)
         except OSError as error:
             logger.warning(
                 "%s: %s. This run is not registered, so that its outputs are never pruned",

@@ -3,12 +3,13 @@
 import contextlib
 import fcntl
 import os
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tabular_lstm.files import open_no_link
-from tabular_lstm.serving.decision import is_run_id
+from tabular_lstm.serving.run_id import is_run_id, next_run_id
 
 
 @dataclass(frozen=True)
@@ -21,26 +22,41 @@ class Registry:
 
     folder: Path
 
-    def enter(self, run_id: str) -> int:
+    def enter(self, run_id: str) -> tuple[str, int]:
         """Register a run that begins, before it writes anything.
 
+        Args:
+            run_id: The time when it began. Where another run has this id, it gets the next one
+                that is free.
+
         Returns:
-            A descriptor, to be closed when the run ends.
+            Its run id, and a descriptor to be closed when the run ends.
 
         Raises:
-            OSError: No permission, no space, or the file system knows no locks.
+            OSError: No permission, no space, or the file system knows no locks or hard links.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        beside = self.folder / f".{run_id}.new"
-        file = open_no_link(beside, os.O_RDWR | os.O_CREAT)
+        beside = self.folder / f".{run_id}.{uuid.uuid4().hex}.new"
+        file = open_no_link(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             # Locked before it has its name: nobody finds it there and free.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            beside.rename(self.folder / run_id)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return self._link(beside, run_id), file
         except OSError:
             os.close(file)
             raise
-        return file
+        finally:
+            beside.unlink()
+
+    def _link(self, beside: Path, run_id: str) -> str:
+        """Name a file by the first run id that is free, from this one on."""
+        while True:
+            try:
+                # Not a rename, which would take the place of another run's.
+                os.link(beside, self.folder / run_id)
+                return run_id
+            except FileExistsError:
+                run_id = next_run_id(run_id)
 
     def runs(self) -> list[str]:
         """Give the run ids of all that are registered, sorted.

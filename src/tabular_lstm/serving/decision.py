@@ -1,9 +1,6 @@
 """Data types of a run's decision (promoted, rejected, rolled back) and of what it is based on."""
 
-import re
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator
+from typing import Any, Literal
 
 from tabular_lstm.files import sha256
 from tabular_lstm.frozen import Frozen
@@ -17,27 +14,9 @@ from tabular_lstm.judging.checks import (
 )
 from tabular_lstm.judging.metrics import Metrics
 from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.serving.run_id import RunId
 
 Action = Literal["promoted", "rejected", "rolled_back"]
-
-
-def is_run_id(name: str) -> bool:
-    """Tell a run id, the time when a run began, from any other name of a folder.
-
-    Examples:
-        >>> is_run_id("2026-11-26T03.45.48.123Z"), is_run_id("../champion")
-        (True, False)
-    """
-    return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z", name, re.ASCII) is not None
-
-
-def _check_run_id(name: str) -> str:
-    if not is_run_id(name):
-        raise ValueError(f"expected a run id such as 2026-11-26T03.45.48.123Z, got {name[:60]!r}")
-    return name
-
-
-RunId = Annotated[str, AfterValidator(_check_run_id)]
 
 
 class Provenance(Frozen):

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from tabular_lstm.files import create, read_regular
 from tabular_lstm.frozen import Frozen, from_json
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.decision import RunId, is_run_id
+from tabular_lstm.serving.run_id import RunId, is_run_id
 
 MANIFEST = "manifest.json"
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from tabular_lstm.network.score import are_many, score
 from tabular_lstm.rows.checking import CheckedBlock, CheckedRows
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest, ScoredBy
+from tabular_lstm.serving.run_id import began
 from tabular_lstm.serving.tally import Tally
 
 # The columns that a prediction has; no column that is copied may have such a name.
@@ -59,7 +60,7 @@ class Predictions:
     @cached_property
     def scored_at(self) -> datetime:
         """Give the time when the run began, which its id is."""
-        return datetime.strptime(self.run_id, "%Y-%m-%dT%H.%M.%S.%fZ").replace(tzinfo=UTC)
+        return began(self.run_id)
 
     def batches(self) -> Generator[pa.RecordBatch]:
         """Score the rows, once: a batch for each block, the next block read meanwhile.

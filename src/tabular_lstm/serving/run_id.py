@@ -1,0 +1,48 @@
+"""A run's id: the time when it began, UTC, to the millisecond, as Kedro names versions."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+FORMAT = "%Y-%m-%dT%H.%M.%S.%fZ"
+
+
+def is_run_id(name: str) -> bool:
+    """Tell a run id from any other name of a folder.
+
+    Examples:
+        >>> is_run_id("2026-11-26T03.45.48.123Z"), is_run_id("../champion")
+        (True, False)
+    """
+    return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z", name, re.ASCII) is not None
+
+
+def began(run_id: str) -> datetime:
+    """Give the time that a run id is.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return datetime.strptime(run_id, FORMAT).replace(tzinfo=UTC)
+
+
+def next_run_id(run_id: str) -> str:
+    """Give the run id of a millisecond later.
+
+    Examples:
+        >>> next_run_id("2026-12-31T23.59.59.999Z")
+        '2027-01-01T00.00.00.000Z'
+    """
+    later = began(run_id) + timedelta(milliseconds=1)
+    return f"{later.strftime(FORMAT)[:-4]}Z"
+
+
+def _check_run_id(name: str) -> str:
+    if not is_run_id(name):
+        raise ValueError(f"expected a run id such as 2026-11-26T03.45.48.123Z, got {name[:60]!r}")
+    return name
+
+
+RunId = Annotated[str, AfterValidator(_check_run_id)]
