@@ -415,9 +415,12 @@ def test_many_rows_are_written_to_several_parts(
 def test_equal_rows_among_many_have_the_same_bits_in_whatever_block(served: Project) -> None:
     rows = pd.read_csv(example(served))
     copies = np.resize(np.arange(len(rows)), ROWS + 30)  # the last block is small
-    succeeds(here(*SCORING, *rows_at(write(served, "many.csv", rows.iloc[copies]))))
-    probabilities = predictions_of(served)["probability"].to_numpy()
-    np.testing.assert_array_equal(probabilities, probabilities[copies])
+    many = write(served, "many.csv", rows.iloc[copies])
+    succeeds(here(*SCORING, *rows_at(many, "scoring.reasons=2")))
+    scored = predictions_of(served)
+    for name in ("probability", "reason_1", "effect_1", "reason_2", "effect_2"):
+        cells = scored[name].to_numpy()
+        np.testing.assert_array_equal(cells, cells[copies])
 
 
 def test_a_scoring_does_not_wait_for_tensorflow(served: Project) -> None:

@@ -113,6 +113,41 @@ def test_categories_that_are_none_are_computed() -> None:
         assert_same_answers(scorer, np.ascontiguousarray(odd.reshape(len(odd), -1).T))
 
 
+# Without each feature
+
+
+@pytest.mark.parametrize("units", [[4], [3, 1, 2]], ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: "-".join(map(str, one.values())))
+def test_rows_without_a_feature_are_scored_as_if_it_were_missing(
+    layout: dict[str, Any], units: list[int]
+) -> None:
+    scorer = scorer_of(layout, 2.0, units=units, members=3)
+    kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 70, 0.3)
+    before, logits, without = slots.copy(), kernel(slots), kernel.without(slots)
+    assert without.shape == (len(scorer.schema.features), 70)
+    for slot, measured in enumerate(without):
+        changed = slots.copy()
+        changed[slot] = np.nan
+        expected = kernel(changed)
+        np.testing.assert_allclose(measured, expected, rtol=0, atol=1e-6)
+        was_missing = np.isnan(slots[slot])
+        np.testing.assert_array_equal(measured[was_missing], logits[was_missing])
+        assert np.abs(expected - logits)[~was_missing].max() > 1e-3
+    np.testing.assert_array_equal(slots, before)
+
+
+def test_a_wide_table_and_a_long_one_are_scored_without_each_feature() -> None:
+    for features_per_step in (150, 5):
+        layout = {"features": 300, "features_per_step": features_per_step, "names": (7, 150)}
+        scorer = scorer_of(layout)
+        kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 20, 0.1)
+        without = kernel.without(slots)
+        for slot in (0, 7, 149, 150, 299):
+            changed = slots.copy()
+            changed[slot] = np.nan
+            np.testing.assert_allclose(without[slot], kernel(changed), rtol=0, atol=1e-6)
+
+
 # The functions
 
 
@@ -155,8 +190,10 @@ def test_a_row_has_the_same_bits_alone_and_at_any_place_of_any_block() -> None:
     logits = kernel(slots)
     assert len(np.unique(logits)) > 190
     order = np.random.default_rng(0).permutation(200)
+    without = kernel.without(slots)
     for rows in (order, order[:77], order[::-1][:128], np.repeat(3, 70), *order[:, None]):
         np.testing.assert_array_equal(kernel(slots[:, rows]), logits[rows])
+        np.testing.assert_array_equal(kernel.without(slots[:, rows]), without[:, rows])
 
 
 def test_odd_rows_beside_it_change_no_bit() -> None:
@@ -186,7 +223,9 @@ OTHERS = (
 def test_code_for_another_processor_gives_the_same_bits(other: Processor) -> None:
     scorer = scorer_of(MIXED, members=8, dimensions=8, frequencies=8, units=[16, 5])
     slots = slots_of(scorer, 300, 0.1)
-    np.testing.assert_array_equal(Kernel(scorer, other)(slots), Kernel(scorer, HERE)(slots))
+    there, here = Kernel(scorer, other), Kernel(scorer, HERE)
+    np.testing.assert_array_equal(there(slots), here(slots))
+    np.testing.assert_array_equal(there.without(slots), here.without(slots))
 
 
 def test_the_bits_are_these_on_every_machine() -> None:

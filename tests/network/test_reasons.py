@@ -1,13 +1,17 @@
 """Why this row: the features without which its probability would be another."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from tabular_lstm.network import reasons as module
+from tabular_lstm.network import score as scoring
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.reasons import reasons
-from tabular_lstm.network.score import score
+from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.network.vector_code import Processor
 from tests.helpers.networks import ensemble_of, schema_of, sequences_of
 from tests.helpers.trainings import network_of, rows_of, training_of
 
@@ -78,7 +82,69 @@ def test_rows_are_taken_a_few_at_a_time(scorer: Scorer, monkeypatch: pytest.Monk
     sequences = sequences_of(scorer.schema, 50)
     probabilities = score(scorer, sequences)
     whole = reasons(scorer, sequences, probabilities, 3)
-    monkeypatch.setattr(module, "AT_ONCE", 7)
+    monkeypatch.setattr(module, "AT_ONCE", 35)
     parts = reasons(scorer, sequences, probabilities, 3)
     np.testing.assert_array_equal(parts.features, whole.features)
     np.testing.assert_allclose(parts.effects, whole.effects, atol=WITHIN)
+
+
+# Who computes
+
+with_kernel = pytest.mark.skipif(
+    Processor.here() is None, reason="this processor lacks fused multiply-add"
+)
+
+
+@pytest.mark.parametrize("rows", [20, FEW, ROWS])
+@pytest.mark.parametrize("many", [False, pytest.param(True, marks=with_kernel)])
+def test_a_feature_that_is_nothing_to_the_network_is_no_reason(
+    scorer: Scorer, rows: int, many: bool
+) -> None:
+    kernel = scorer.embed.kernel.copy()
+    kernel[:, 1] = 0  # the second number, which is the third feature
+    scorer = dataclasses.replace(scorer, embed=scorer.embed._replace(kernel=kernel))
+    sequences = sequences_of(scorer.schema, rows, missing=0.2)
+    found = reasons(scorer, sequences, score(scorer, sequences, many), 5, many)
+    assert {*found.features.ravel()} == {-1, 0, 1, 3, 4}
+
+
+@with_kernel
+def test_many_rows_have_the_reasons_that_they_have_among_few(
+    scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequences = sequences_of(scorer.schema, ROWS, missing=0.1)
+    few = reasons(scorer, sequences, score(scorer, sequences), 5)
+    monkeypatch.setattr(scoring, "score_changed", None)
+    many = reasons(scorer, sequences, score(scorer, sequences, True), 5, True)
+    np.testing.assert_allclose(many.effects, few.effects, rtol=0, atol=WITHIN)
+    # Two that are apart by more keep their order.
+    apart = -np.diff(np.abs(few.effects), prepend=np.inf, append=0) > 2 * WITHIN
+    clear = apart[:, :-1] & apart[:, 1:]
+    assert clear.mean() > 0.8
+    np.testing.assert_array_equal(many.features[clear], few.features[clear])
+
+
+@with_kernel
+def test_among_many_a_row_has_the_same_reasons_to_the_bit_at_whatever_place(
+    scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequences = sequences_of(scorer.schema, ROWS, missing=0.1)
+    probabilities = score(scorer, sequences, True)
+    whole = reasons(scorer, sequences, probabilities, 3, True)
+    order = np.random.default_rng(0).permutation(ROWS)
+    monkeypatch.setattr(module, "AT_ONCE", 5 * 333)
+    for rows in (order, order[:77], order[:1]):
+        part = reasons(scorer, sequences[rows], probabilities[rows], 3, True)
+        np.testing.assert_array_equal(part.features, whole.features[rows])
+        np.testing.assert_array_equal(part.effects, whole.effects[rows])
+
+
+def test_without_a_kernel_numpy_names_the_reasons_of_many(
+    scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "_processor", lambda: None)
+    monkeypatch.setattr(scoring, "CHANGED_AT_ONCE", 300)
+    sequences = sequences_of(scorer.schema, ROWS, missing=0.1)
+    few = reasons(scorer, sequences, score(scorer, sequences), 5)
+    many = reasons(scorer, sequences, score(scorer, sequences, True), 5, True)
+    np.testing.assert_array_equal(many.effects, few.effects)

@@ -6,6 +6,7 @@ any place of any block, and the same on every processor with fused multiply-add,
 the same operations in the same order.
 """
 
+import math
 from collections.abc import Callable
 from functools import cache, lru_cache
 
@@ -13,9 +14,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tabular_lstm.network.forward import halved
-from tabular_lstm.network.kernel_code import SIDE_BY_SIDE, Sizes, forward_code
+from tabular_lstm.network.kernel_code import forward_code
+from tabular_lstm.network.kernel_sizes import SIDE_BY_SIDE, Sizes
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.network.vector_code import Processor
+from tabular_lstm.network.vector_code import Code, Processor
+from tabular_lstm.network.without_code import scratch_without, without_code
 
 # Rows of a block; a vector of 64 rows is to be full.
 BLOCK = 1024
@@ -39,34 +42,65 @@ class Kernel:
     """
 
     def __init__(self, scorer: Scorer, processor: Processor) -> None:
-        self.sizes, self.slots, self.lanes = _sizes(scorer), scorer.slots, processor.lanes
-        self.run = _compiled(self.sizes, processor)
+        self.sizes, self.slots, self.processor = _sizes(scorer), scorer.slots, processor
         self.weights = _laid_out(scorer, self.sizes)
         self.table = np.ascontiguousarray(scorer.embed.vectors)
-        places = [self.slots.numeric, self.slots.categorical]
-        self.places = np.concatenate(places).astype(np.int64)
+        places = np.concatenate([self.slots.numeric, self.slots.categorical])
+        # Each feature's slot, then the step that the slot is in.
+        self.places = np.stack([places, places // self.slots.features_per_step]).astype(np.int64)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Slots (S, n) to logits (n,), float64."""
-        sizes, of, rows = self.sizes, self.slots, values.shape[1]
-        vectors = -(-rows // self.lanes)
-        numbers = _zeros((sizes.numbers, vectors * self.lanes), np.float32)
-        index = _zeros((sizes.categories, vectors * self.lanes), np.int64)
-        scratch = _zeros((sizes.scratch, self.lanes), np.float32)
-        logits = _zeros((sizes.members, vectors * self.lanes), np.float32)
+        run = _compiled(forward_code, self.sizes, self.processor)
+        return self._run(run, values, (), self.sizes.scratch)
+
+    def without(self, values: np.ndarray) -> np.ndarray:
+        """Slots (S, n) to logits without each feature, (features, n), float64."""
+        run = _compiled(without_code, self.sizes, self.processor)
+        features = self.places.shape[1]
+        return self._run(run, values, (features,), scratch_without(self.sizes), missing=1)
+
+    def _run(
+        self,
+        run: Callable[..., None],
+        values: np.ndarray,
+        shape: tuple[int, ...],
+        scratch: int,
+        missing: int = 0,
+    ) -> np.ndarray:
+        """Give the logits, (*shape, n); so many vectors of rows that lack all follow the rows."""
+        sizes, of, lanes, rows = self.sizes, self.slots, self.processor.lanes, values.shape[1]
+        vectors = -(-rows // lanes)
+        numbers = _zeros((sizes.numbers, (vectors + missing) * lanes), np.float32)
+        index = _zeros((sizes.categories, (vectors + missing) * lanes), np.int64)
+        logits = _zeros((sizes.members, *shape, vectors * lanes), np.float32)
         numbers[:, :rows] = of.standardize(values[of.numeric])
         index[:, :rows] = of.category_index(values[of.categorical])
-        arrays = (numbers, index, self.places, self.weights, self.table, scratch, logits)
-        self.run(*(array.ctypes.data for array in arrays), vectors)
-        total = np.zeros(rows)
+        if missing:
+            numbers[:, vectors * lanes :] = np.nan
+            none = np.full((sizes.categories, 1), np.nan)
+            index[:, vectors * lanes :] = of.category_index(none)
+        arrays = (
+            numbers,
+            index,
+            self.places,
+            self.weights,
+            self.table,
+            _zeros((scratch, lanes), np.float32),
+            logits,
+        )
+        run(*(array.ctypes.data for array in arrays), vectors)
+        total = np.zeros((*shape, rows))
         for of_member in logits:
-            total += of_member[:rows]
+            total += of_member[..., :rows]
         return total
 
 
 @cache
-def _compiled(sizes: Sizes, processor: Processor) -> Callable[..., None]:
-    return forward_code(sizes, processor.lanes).compile(processor)
+def _compiled(
+    write: Callable[[Sizes, int], Code], sizes: Sizes, processor: Processor
+) -> Callable[..., None]:
+    return write(sizes, processor.lanes).compile(processor)
 
 
 def _sizes(scorer: Scorer) -> Sizes:
@@ -114,9 +148,9 @@ def _laid_out(scorer: Scorer, sizes: Sizes) -> np.ndarray:
     return np.ascontiguousarray(laid_out, np.float32)
 
 
-def _zeros(shape: tuple[int, int], dtype: DTypeLike) -> np.ndarray:
+def _zeros(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """Zeros that begin at a multiple of `ALIGNED` bytes."""
-    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     room = np.zeros(size + ALIGNED, np.uint8)
     start = -room.ctypes.data % ALIGNED
     return room[start : start + size].view(dtype).reshape(shape)

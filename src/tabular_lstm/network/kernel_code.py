@@ -14,82 +14,16 @@ Arrays that the code reads and writes, of V vectors of L rows each:
     logits    float32 (k, V·L), whose sum over the members is the mean logit
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
+from tabular_lstm.network.kernel_sizes import SIDE_BY_SIDE, Sizes, unit_weights
 from tabular_lstm.network.vector_code import Code, Lanes, Place, Whole
 from tabular_lstm.network.vector_functions import cosine_and_sine, tanh
 
-# Sums side by side in registers: an LSTM's four gates, or four of the dimensions of a vector.
-SIDE_BY_SIDE = 4
 # How many numbers are added to these sums in one turn of a loop.
 UNROLLED = 4
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """What the code depends on; all else are its arguments.
-
-    Attributes:
-        members: k.
-        steps: T.
-        inputs: Size of a step's vector, F·d.
-        numbers: Numeric features, N.
-        categories: Categorical features, C.
-        table: Vectors of all categories together.
-        frequencies: f.
-        dimensions: d.
-        units: u of each LSTM, from the input on.
-    """
-
-    members: int
-    steps: int
-    inputs: int
-    numbers: int
-    categories: int
-    table: int
-    frequencies: int
-    dimensions: int
-    units: tuple[int, ...]
-
-    @property
-    def waves(self) -> int:
-        """What a number is extended to: cosines, sines, itself, whether it is missing."""
-        return 2 * self.frequencies + 2
-
-    @property
-    def groups(self) -> list[tuple[int, int]]:
-        """The first of each group of dimensions whose sums are side by side, and how many."""
-        d = self.dimensions
-        return [(first, min(SIDE_BY_SIDE, d - first)) for first in range(0, d, SIDE_BY_SIDE)]
-
-    @property
-    def layers(self) -> list[tuple[int, int]]:
-        """Inputs and units of each LSTM."""
-        inputs = [self.inputs, *(2 * u for u in self.units[:-1])]
-        return list(zip(inputs, self.units, strict=True))
-
-    @property
-    def number_weights(self) -> int:
-        """Weights of a numeric feature."""
-        return self.frequencies + (self.waves + 1) * self.dimensions
-
-    @property
-    def weights(self) -> int:
-        """Weights of a member."""
-        recur = sum(2 * u * unit_weights(inputs, u) for inputs, u in self.layers)
-        return self.numbers * self.number_weights + recur + 4 * self.units[-1] + 1
-
-    @property
-    def scratch(self) -> int:
-        """Vectors of what is kept between the stages."""
-        states = sum(2 * self.steps * u for u in self.units)
-        return self.waves + self.steps * self.inputs + states + max(self.units)
-
-
-def unit_weights(inputs: int, units: int) -> int:
-    """Weights of one unit of one LSTM: for each input, each unit and the bias one for each gate."""
-    return SIDE_BY_SIDE * (inputs + units + 1)
 
 
 def forward_code(sizes: Sizes, lanes: int) -> Code:
@@ -99,33 +33,74 @@ def forward_code(sizes: Sizes, lanes: int) -> Code:
     """
     code = Code(lanes, pointers=7, wholes=1)
     numbers, index, slots, weights, table, scratch, logits, vectors = code.arguments()
+    steps = scratch.after_vectors(sizes.waves)
 
     def member(k: Whole) -> None:
-        of_numbers = weights.after(k * sizes.weights)
-        of_table = table.after(k * (sizes.table * sizes.dimensions))
-        of_recur = of_numbers.after(sizes.numbers * sizes.number_weights)
+        own = Member.of(sizes, k, weights, table)
 
         def vector(v: Whole) -> None:
-            waves = scratch
-            steps = waves.after_vectors(sizes.waves)
-            if sizes.numbers:
-                _embed_numbers(sizes, of_numbers, numbers, slots, waves, steps, v, vectors)
-            if sizes.categories:
-                _embed_categories(sizes, of_table, index, slots, steps, v, vectors)
-            weights_left, states = of_recur, steps
-            read = sizes.steps * sizes.inputs
-            cells = scratch.after_vectors(sizes.scratch - max(sizes.units))
-            for inputs, u in sizes.layers:
-                before, states = states, states.after_vectors(read)
-                _recur(sizes.steps, inputs, u, weights_left, before, states, cells)
-                weights_left = weights_left.after(2 * u * unit_weights(inputs, u))
-                read = sizes.steps * 2 * u
-            logits[k * vectors + v] = _read_out(sizes.steps, sizes.units[-1], weights_left, states)
+            own.embed(numbers, index, slots, scratch, steps, v, vectors)
+            logits[k * vectors + v] = own.logit(scratch, own.first_reads(steps))
 
         code.repeat(vectors, vector)
 
     code.repeat(sizes.members, member)
     return code
+
+
+# Gives the sums for a unit's gates before its state counts: of a direction, a step and the unit.
+Read = Callable[[int, Whole, Whole], Sequence[Lanes]]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member's weights, of its numbers, its categories and its LSTMs, and how it computes."""
+
+    sizes: Sizes
+    numbers: Place
+    categories: Place
+    recur: Place
+
+    @classmethod
+    def of(cls, sizes: Sizes, k: Whole, weights: Place, table: Place) -> Self:
+        """Find member k's."""
+        numbers = weights.after(k * sizes.weights)
+        categories = table.after(k * (sizes.table * sizes.dimensions))
+        return cls(sizes, numbers, categories, numbers.after(sizes.numbers * sizes.number_weights))
+
+    def embed(
+        self,
+        numbers: Place,
+        index: Place,
+        slots: Place,
+        waves: Place,
+        steps: Place,
+        v: Whole,
+        vectors: Whole,
+    ) -> None:
+        """Embed vector v of so many, by way of the waves, into steps (T, inputs)."""
+        if self.sizes.numbers:
+            _embed_numbers(self.sizes, self.numbers, numbers, slots, waves, steps, v, vectors)
+        if self.sizes.categories:
+            _embed_categories(self.sizes, self.categories, index, slots, steps, v, vectors)
+
+    def first_reads(self, steps: Place) -> Read:
+        """Give how the first LSTM reads the steps."""
+        inputs, u = self.sizes.layers[0]
+        return _reads(inputs, u, self.recur, steps)
+
+    def logit(self, scratch: Place, read: Read) -> Lanes:
+        """Let the LSTMs read, the first one as it is told, and read their states out."""
+        sizes, weights = self.sizes, self.recur
+        states = scratch.after_vectors(sizes.waves + sizes.steps * sizes.inputs)
+        cells = scratch.after_vectors(sizes.scratch - max(sizes.units))
+        for layer, (inputs, u) in enumerate(sizes.layers):
+            if layer:
+                read = _reads(inputs, u, weights, states)
+                states = states.after_vectors(sizes.steps * inputs)
+            _recur(sizes.steps, inputs, u, weights, read, states, cells)
+            weights = weights.after(2 * u * unit_weights(inputs, u))
+        return _read_out(sizes.steps, sizes.units[-1], weights, states)
 
 
 # Embed -------------------------------------------------------------------------------------------
@@ -155,7 +130,7 @@ def _embed_numbers(
         kernel, vector = own.after(f), slots.whole(n) * sizes.dimensions
         for first, count in sizes.groups:
             bias = [kernel.every(sizes.waves * count + i) for i in range(count)]
-            for i, one in enumerate(_sums(bias, waves, sizes.waves, kernel), first):
+            for i, one in enumerate(sums(bias, waves, sizes.waves, kernel), first):
                 steps[vector + i] = one.at_least(0.0)
             kernel = kernel.after((sizes.waves + 1) * count)
 
@@ -183,37 +158,46 @@ def _embed_categories(
 # Recur -------------------------------------------------------------------------------------------
 
 
-def _recur(
-    length: int, inputs: int, u: int, weights: Place, steps: Place, states: Place, cells: Place
-) -> None:
-    """Read steps (T, inputs) into states (T, 2u), forwards into the first u, then backwards."""
-    code, own_weights = weights.code, unit_weights(inputs, u)
+def _reads(inputs: int, u: int, weights: Place, steps: Place) -> Read:
+    """Give what adds a step's inputs to the bias, of steps (T, inputs)."""
 
-    def step(at: Whole, before: Whole | None, weights: Place, states: Place) -> None:
-        read, new = steps.after_vectors(at * inputs), states.after_vectors(at * (2 * u))
+    def read(direction: int, at: Whole, j: Whole) -> Sequence[Lanes]:
+        own = weights.after((j + direction * u) * unit_weights(inputs, u))
+        bias = own.after(SIDE_BY_SIDE * (inputs + u))
+        start = [bias.every(gate) for gate in range(SIDE_BY_SIDE)]
+        return sums(start, steps.after_vectors(at * inputs), inputs, own)
+
+    return read
+
+
+def _recur(
+    length: int, inputs: int, u: int, weights: Place, read: Read, states: Place, cells: Place
+) -> None:
+    """Read T steps into states (T, 2u), forwards into the first u, then backwards."""
+    code = weights.code
+
+    def step(direction: int, at: Whole, before: Whole | None) -> None:
+        own, states_here = weights.after(SIDE_BY_SIDE * inputs), states.after_vectors(direction * u)
+        new = states_here.after_vectors(at * (2 * u))
 
         def unit(j: Whole) -> None:
-            of_inputs = weights.after(j * own_weights)
-            of_states = of_inputs.after(SIDE_BY_SIDE * inputs)
-            bias = of_states.after(SIDE_BY_SIDE * u)
-            gates = _sums([bias.every(g) for g in range(SIDE_BY_SIDE)], read, inputs, of_inputs)
+            gates = read(direction, at, j)
             if before is None:
                 cells[j], new[j] = _cell_and_state(gates, None)
             else:
-                old = states.after_vectors(before * (2 * u))
-                gates = _sums(gates, old, u, of_states)
+                of_states = own.after((j + direction * u) * unit_weights(inputs, u))
+                gates = sums(gates, states_here.after_vectors(before * (2 * u)), u, of_states)
                 cells[j], new[j] = _cell_and_state(gates, cells[j])
 
         code.repeat(u, unit)
 
-    backwards = weights.after(u * own_weights), states.after_vectors(u)
-    step(code.whole(0), None, weights, states)
-    if length > 1:
-        code.repeat(length - 1, lambda t: step(t + 1, t, weights, states))
-    step(code.whole(length - 1), None, *backwards)
-    if length > 1:
-        last = length - 1
-        code.repeat(last, lambda t: step(last - 1 - t, last - t, *backwards))
+    last = length - 1
+    step(0, code.whole(0), None)
+    if last:
+        code.repeat(last, lambda t: step(0, t + 1, t))
+    step(1, code.whole(last), None)
+    if last:
+        code.repeat(last, lambda t: step(1, last - 1 - t, last - t))
 
 
 def _cell_and_state(gates: Sequence[Lanes], before: Lanes | None) -> tuple[Lanes, Lanes]:
@@ -262,21 +246,20 @@ def _read_out(length: int, u: int, weights: Place, states: Place) -> Lanes:
 # Sums --------------------------------------------------------------------------------------------
 
 
-def _sums(sums: Sequence[Lanes], values: Place, count: int, weights: Place) -> list[Lanes]:
-    """Add each of the values (count,), in their order, by its weights (count, sums) to the sums."""
+def sums(start: Sequence[Lanes], values: Place, count: int, weights: Place) -> list[Lanes]:
+    """Add each of the values (count,), in their order, by its weights (count, sums) to sums."""
 
-    def add(sums: Sequence[Lanes], i: int | Whole) -> list[Lanes]:
-        value, own = values[i], weights.after(values.code.whole(i) * len(sums))
-        return [value.fma(own.every(side), one) for side, one in enumerate(sums)]
+    def add(before: Sequence[Lanes], i: int | Whole) -> list[Lanes]:
+        value, own = values[i], weights.after(values.code.whole(i) * len(before))
+        return [value.fma(own.every(side), one) for side, one in enumerate(before)]
 
-    def turn(turns: Whole, sums: list[Lanes]) -> list[Lanes]:
+    def turn(turns: Whole, found: list[Lanes]) -> list[Lanes]:
         for i in range(UNROLLED):
-            sums = add(sums, turns * UNROLLED + i)
-        return sums
+            found = add(found, turns * UNROLLED + i)
+        return found
 
     turns, left = divmod(count, UNROLLED)
-    if turns:
-        sums = values.code.fold(turns, sums, turn)
+    found = values.code.fold(turns, start, turn) if turns else list(start)
     for i in range(count - left, count):
-        sums = add(sums, i)
-    return list(sums)
+        found = add(found, i)
+    return found

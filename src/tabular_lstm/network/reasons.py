@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tabular_lstm.network.score import score_changed
+from tabular_lstm.network.score import effects_of_features
 from tabular_lstm.network.scorer import Scorer
 
-# Rows that are changed at a time: what is kept of each takes tens of kilobytes.
-AT_ONCE = 2**10
+# Effects that are computed at a time.
+AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,11 @@ class Reasons:
 
 
 def reasons(
-    scorer: Scorer, sequences: np.ndarray, probabilities: np.ndarray, count: int
+    scorer: Scorer,
+    sequences: np.ndarray,
+    probabilities: np.ndarray,
+    count: int,
+    many: bool = False,
 ) -> Reasons:
     """Put each feature to "missing", one at a time, and see by how much the probability moves.
 
@@ -37,27 +41,21 @@ def reasons(
     Args:
         scorer: The ensemble.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
-        probabilities: float64 (rows,), the rows' own.
+        probabilities: float64 (rows,), the rows' own, by `score` with the same `many`.
         count: How many to give, at most all features.
+        many: Whether these rows are of many, see `score`.
     """
-    count = min(count, len(scorer.schema.features))
+    features = len(scorer.schema.features)
+    count = min(count, features)
     places = np.full((len(sequences), count), -1)
     effects = np.zeros((len(sequences), count))
-    for start in range(0, len(sequences), AT_ONCE):
-        rows = slice(start, start + AT_ONCE)
-        moved = _effects(scorer, sequences[rows], probabilities[rows])
+    at_once = max(1, AT_ONCE // features)
+    for start in range(0, len(sequences), at_once):
+        rows = slice(start, start + at_once)
+        own = sequences[rows], probabilities[rows]
+        moved = effects_of_features(scorer, *own, many).T
         # Of equal ones the first in the schema.
         order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]
         effects[rows] = np.take_along_axis(moved, order, 1)
         places[rows] = np.where(effects[rows] == 0, -1, order)
     return Reasons(places, effects)
-
-
-def _effects(scorer: Scorer, sequences: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """(rows, steps, features_per_step) to (rows, features)."""
-    features = len(scorer.schema.features)
-    missing = np.full((1, len(sequences)), np.nan, np.float32)
-    changes = ((slot, missing) for slot in range(features))
-    without = np.concatenate(list(score_changed(scorer, sequences, changes)))
-    was_missing = np.isnan(sequences.reshape(len(sequences), -1)[:, :features])
-    return np.where(was_missing, 0.0, probabilities[:, None] - without.T)

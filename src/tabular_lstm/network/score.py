@@ -32,6 +32,8 @@ FEW = 1024
 MANY_VALUES = 2**17
 # Rows times slots up to which rows with a slot changed are computed in float64.
 FEW_VALUES = 4096
+# Rows that NumPy changes at a time: what it keeps of each takes tens of kilobytes.
+CHANGED_AT_ONCE = 2**10
 LOGIT_STEP = 2.0**-24
 
 
@@ -93,6 +95,47 @@ def score_changed(
         logits = forward_of(scorer, dtype).changed(slots)
         for changed in threads.map(lambda change: logits(*change), changes):
             yield _probabilities(scorer, changed)
+
+
+def effects_of_features(
+    scorer: Scorer, sequences: np.ndarray, probabilities: np.ndarray, many: bool
+) -> np.ndarray:
+    """Give what each row's probability loses without each feature, which is put to "missing".
+
+    Both probabilities are computed in the same way, so that a feature that is missing already, or
+    is nothing to the network, has no effect. Where the kernel computes, a row's effects have the
+    same bits in any call.
+
+    Args:
+        scorer: The ensemble, from `Scorer.of` or `read_scorer`.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing.
+        probabilities: float64 (rows,), the rows' own, by `score` with the same `many`.
+        many: Whether these rows are of many, see `score`.
+
+    Returns:
+        float64 (features, rows).
+    """
+    rows, features = len(sequences), len(scorer.schema.features)
+    effects = np.empty((features, rows))
+    slots = sequences.reshape(rows, len(scorer.slots.places))
+    if not (many and (processor := _processor())):
+        for block in cut(1, rows, CHANGED_AT_ONCE):
+            own = slots[block, :features].T[:, None]
+            changes = [(0, own[0]), *enumerate(np.full_like(own, np.nan))]
+            before, *without = score_changed(scorer, sequences[block], changes)
+            effects[:, block] = np.where(np.isnan(own), 0, before - without)[:, 0]
+        return effects
+    from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
+
+    kernel = kernel_of(scorer, processor)
+
+    def fill(block: slice) -> None:
+        logits = kernel.without(np.ascontiguousarray(slots[block].T))
+        effects[:, block] = probabilities[block] - _probabilities(scorer, logits)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(fill, cut(slots.shape[1], rows, BLOCK, LEAST_BLOCK)))
+    return effects
 
 
 @cache

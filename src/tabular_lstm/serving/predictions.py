@@ -119,7 +119,7 @@ class Predictions:
             "probability": pa.array(probabilities),
             "decision": one_of(self._classes, positive.astype(np.int32)),
             **copied,
-            **self._reasons(block.sequences, probabilities),
+            **self._reasons(block.sequences, probabilities, many),
             "champion": same(self.scored_by.run_id, count),
             "champion_sha256": same(self.scored_by.sha256, count),
             "run_id": same(self.run_id, count),
@@ -142,10 +142,12 @@ class Predictions:
         mixed = any(isinstance(value, str) for value in classes)
         return pa.array([str(value) for value in classes] if mixed else classes)
 
-    def _reasons(self, sequences: np.ndarray, probabilities: np.ndarray) -> dict[str, pa.Array]:
+    def _reasons(
+        self, sequences: np.ndarray, probabilities: np.ndarray, many: bool
+    ) -> dict[str, pa.Array]:
         if not self.reasons:
             return {}
-        found = reasons(self.champion.scorer, sequences, probabilities, self.reasons)
+        found = reasons(self.champion.scorer, sequences, probabilities, self.reasons, many)
         names = pa.array(self.checked.schema.features)
         columns = {}
         for place in range(found.features.shape[1]):
