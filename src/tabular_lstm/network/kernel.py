@@ -8,7 +8,7 @@ the same operations in the same order.
 
 import math
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -43,6 +43,7 @@ class Kernel:
 
     def __init__(self, scorer: Scorer, processor: Processor) -> None:
         self.sizes, self.slots, self.processor = _sizes(scorer), scorer.slots, processor
+        self.run = _compiled(forward_code, self.sizes, processor)
         self.weights = _laid_out(scorer, self.sizes)
         self.table = np.ascontiguousarray(scorer.embed.vectors)
         places = np.concatenate([self.slots.numeric, self.slots.categorical])
@@ -51,19 +52,19 @@ class Kernel:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Slots (S, n) to logits (n,), float64."""
-        run = _compiled(forward_code, self.sizes, self.processor)
-        return self._run(run, values, (), self.sizes.scratch)
+        return self._run(values, self.run, (), self.sizes.scratch)
 
-    def without(self, values: np.ndarray) -> np.ndarray:
-        """Slots (S, n) to logits without each feature, (features, n), float64."""
+    @property
+    def without(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Slots (S, n) to logits without each feature, (features, n), float64: compiled by now."""
         run = _compiled(without_code, self.sizes, self.processor)
-        features = self.places.shape[1]
-        return self._run(run, values, (features,), scratch_without(self.sizes), missing=1)
+        features, scratch = self.places.shape[1], scratch_without(self.sizes)
+        return partial(self._run, run=run, shape=(features,), scratch=scratch, missing=1)
 
     def _run(
         self,
-        run: Callable[..., None],
         values: np.ndarray,
+        run: Callable[..., None],
         shape: tuple[int, ...],
         scratch: int,
         missing: int = 0,

@@ -127,10 +127,10 @@ def effects_of_features(
         return effects
     from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
 
-    kernel = kernel_of(scorer, processor)
+    without_each = kernel_of(scorer, processor).without
 
     def fill(block: slice) -> None:
-        logits = kernel.without(np.ascontiguousarray(slots[block].T))
+        logits = without_each(np.ascontiguousarray(slots[block].T))
         effects[:, block] = probabilities[block] - _probabilities(scorer, logits)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
