@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from tabular_lstm.datasets import predictions as module
 from tabular_lstm.datasets.predictions import PredictionsDataset
 from tabular_lstm.files import sha256
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest, ScoredBy, publish
@@ -59,6 +60,36 @@ def test_the_newest_run_that_finished_is_loaded(folder: Path) -> None:
     assert dataset.exists()
     assert dataset.load()["row"].tolist() == [1, 2]
     assert dataset.preview()["data"] == [["file 0", 1], ["file 0", 2]]
+
+
+def test_a_run_dated_after_now_is_not_the_newest_and_is_named(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    PredictionsDataset(str(folder)).load()
+    assert caplog.text == ""
+    later = [f"2036-01-0{day}T00.00.00.000Z" for day in (1, 2)]
+    for name in later:
+        shutil.copytree(folder / run("b"), folder / name)
+    dataset = PredictionsDataset(str(folder))
+    assert dataset.load()["row"].tolist() == [1, 2]
+    (warning,) = caplog.messages
+    assert warning.startswith(f"Loaded is {run('c')}. It is 2")
+    assert (
+        f"there are predictions of runs that began later: {', '.join(later)}. They count as the "
+        "oldest. If the clock is wrong now, set it"
+    ) in warning
+    assert dataset.preview()["data"] == [["file 0", 1], ["file 0", 2]]
+
+
+def test_where_all_runs_are_dated_after_now_the_last_is_loaded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "generate_timestamp", lambda: run("a"))
+    assert PredictionsDataset(str(folder)).load()["row"].tolist() == [1, 2]
+    assert f"Loaded is {run('c')}. It is {run('a')} by this machine's clock" in caplog.text
+    caplog.clear()
+    PredictionsDataset(str(folder), run_id=run("c")).load()
+    assert caplog.text == ""
 
 
 def test_another_run_is_loaded_by_its_id_all_parts_together(folder: Path) -> None:

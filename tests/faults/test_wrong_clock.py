@@ -9,6 +9,7 @@ import pytest
 from tests.helpers.champions import assert_settled, log_of
 from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
 from tests.helpers.project import Project
+from tests.helpers.scorings import SCORING, finished, folder_of, predictions_of
 
 LATER = [f"2036-01-{day:02}T00.00.00.000Z" for day in range(1, 11)]
 
@@ -60,3 +61,27 @@ def test_with_a_clock_that_is_behind_nothing_of_the_future_is_taken_unasked(
     message = message_of(here("run", "--pipelines", "reshaping,evaluation"))
     assert f"the last version by name, {LATER[0]}, is dated after now" in message
     assert f":{LATER[0]}. If the clock is wrong, set it." in message
+
+
+def test_predictions_of_a_clock_that_was_ahead_hide_no_later_ones(
+    served: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    succeeds(here(*SCORING))
+    (first,) = finished(served)
+    ahead = folder_of(served) / LATER[0]
+    shutil.copytree(folder_of(served) / first["run_id"], ahead)
+    manifest = ahead / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(first["run_id"], LATER[0]))
+
+    # The run of today is named, whose outputs are all there.
+    succeeds(here(*SCORING))
+    assert f"Unchanged: rows, champion, parameters and code are those of run {first['run_id']}" in (
+        caplog.text
+    )
+    succeeds(here(*SCORING, "--params", "scoring.force=true"))
+    newest = finished(served)[1]["run_id"]
+    assert first["run_id"] < newest < LATER[0]
+    caplog.clear()
+    assert set(predictions_of(served)["run_id"]) == {newest}
+    assert f"Loaded is {newest}. It is 2" in caplog.text
+    assert f"predictions of runs that began later: {LATER[0]}. They count as" in caplog.text

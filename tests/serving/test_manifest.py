@@ -94,14 +94,23 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_runs_are_finished_once_they_have_a_manifest(tmp_path: Path) -> None:
     folder = tmp_path / "predictions"
-    assert finished_runs(folder) == unfinished_runs(folder) == []
+    assert finished_runs(folder, run("x")) == unfinished_runs(folder) == []
     for name in (run("b"), run("a"), run("c"), "mine"):
         (folder / name).mkdir(parents=True)
     for name in (run("b"), run("a"), "mine"):
         (folder / name / "manifest.json").touch()
     (folder / run("x")).touch()  # no folder
-    assert finished_runs(folder) == [run("a"), run("b")]
+    assert finished_runs(folder, run("x")) == [run("a"), run("b")]
     assert unfinished_runs(folder) == [run("c")]
+
+
+def test_runs_dated_after_now_count_as_the_oldest(tmp_path: Path) -> None:
+    for name in map(run, "abcd"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").touch()
+    assert finished_runs(tmp_path, run("b")) == [*map(run, "cdab")]
+    assert finished_runs(tmp_path, run("0")) == [*map(run, "abcd")]
+    assert unfinished_runs(tmp_path) == []
 
 
 def test_the_same_rows_champion_and_conditions_are_the_same_scoring() -> None:

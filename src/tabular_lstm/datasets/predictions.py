@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 from kedro.io import AbstractDataset
+from kedro.io.core import generate_timestamp
 from pyarrow import parquet
 
 from tabular_lstm.datasets.kedro_private import TablePreview
@@ -24,6 +26,9 @@ from tabular_lstm.serving.manifest import (
     read_manifest,
 )
 from tabular_lstm.serving.predictions import Predictions
+from tabular_lstm.serving.run_id import later_than
+
+logger = logging.getLogger(__name__)
 
 ROWS_OF_A_PART = 2**20
 PREVIEWED = 5
@@ -32,7 +37,8 @@ PREVIEWED = 5
 class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
     """The rows that finished runs scored, below one folder.
 
-    `run_id` names the run whose rows are loaded; by default it is the newest that has finished.
+    `run_id` names the run whose rows are loaded; by default it is the newest that has finished and
+    is not dated after now, or the last one where all are.
     `run_command` is for messages.
     """
 
@@ -93,18 +99,26 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         return TablePreview(json.loads(rows.to_pandas().to_json(orient="split", date_format="iso")))
 
     def _manifest(self) -> tuple[Manifest, Path]:
-        run = self._run_id or next(reversed(finished_runs(self.folder)), None)
+        run = self._run_id or self._newest()
         scoring = f"{self._run_command} --pipelines scoring"
         if run is None:
             raise DataError(f"{self.folder}: no scoring has finished yet. {scoring} scores rows.")
         try:
             return read_manifest(self.folder / run), self.folder / run
         except FileNotFoundError as error:
-            known = ", ".join(finished_runs(self.folder)) or "none"
+            known = ", ".join(finished_runs(self.folder, generate_timestamp())) or "none"
             raise DataError(
                 f"{self.folder / run}: it has no {MANIFEST}, so that it was never finished, or is "
                 f"gone. Finished runs: {known}. {scoring} scores rows."
             ) from error
+
+    def _newest(self) -> str | None:
+        """Name the newest run, and warn of those that are dated after now."""
+        now = generate_timestamp()
+        runs = finished_runs(self.folder, now)
+        if said := later_than(runs, now, "predictions"):
+            logger.warning("Loaded is %s. %s", runs[-1], said)
+        return runs[-1] if runs else None
 
     def _part(self, path: Path, expected: FileOfRows, manifest: Manifest) -> pa.Table:
         """Read a part whose bytes are those that the manifest names."""
@@ -124,7 +138,7 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         return parquet.read_table(pa.BufferReader(content))
 
     def _exists(self) -> bool:
-        return bool(finished_runs(self.folder))
+        return bool(finished_runs(self.folder, generate_timestamp()))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self.folder, "run_id": self._run_id}

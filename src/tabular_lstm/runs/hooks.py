@@ -127,7 +127,8 @@ class RunHooks:
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.load("rows_to_score").hashes()
-            scoring.refuse_scored_before(catalog, inputs, champion, conditions)
+            now = generate_timestamp()
+            scoring.refuse_scored_before(catalog, inputs, champion, conditions, now)
 
     def _settle(self, catalog: Any, pipeline: Pipeline) -> None:
         """Finish what an earlier run was stopped in, and check the champion.

@@ -14,6 +14,7 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.parameters import Promotion
 from tabular_lstm.runs.registry import Registry
 from tabular_lstm.serving.promotion_log import LogEntry, restorable
+from tabular_lstm.serving.run_id import by_age, later_than
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def prune(
     Raises:
         OSError: The registry cannot be read; nothing is deleted.
     """
-    registered = sorted(registry.runs(), key=lambda run: (run <= now, run))
+    registered = by_age(registry.runs(), now)
     versions = _versions(catalog, pipeline)
     candidates = folder_of_versions(catalog.get("candidate@network"))
     wrote = [run for run in registered if run in versions]
@@ -85,14 +86,8 @@ def warn_of_later_runs(registry: Registry, now: str) -> None:
     Raises:
         OSError: The registry cannot be read.
     """
-    if later := [run for run in registry.runs() if run > now]:
-        logger.warning(
-            "It is %s by this machine's clock, and there are outputs of runs that began later: %s. "
-            "They count as the oldest. If the clock is wrong now, set it; if it was wrong then, "
-            "nothing need be done",
-            now,
-            ", ".join(later),
-        )
+    if said := later_than(registry.runs(), now, "outputs"):
+        logger.warning("%s", said)
 
 
 def _versions(catalog: Any, pipeline: Pipeline) -> dict[str, list[Path]]:

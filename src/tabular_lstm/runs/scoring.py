@@ -97,6 +97,7 @@ def refuse_scored_before(
     inputs: dict[str, str],
     champion: Artifact,
     conditions: Conditions,
+    now: str,
 ) -> None:
     """Stop where the same rows were scored by the same champion in the same way.
 
@@ -107,12 +108,13 @@ def refuse_scored_before(
         inputs: SHA-256 of each file of rows.
         champion: Who would score them.
         conditions: What else the predictions would rest on.
+        now: The run id that a run has that begins now.
 
     Raises:
         NothingNewError: Names the run.
     """
     predictions = folder_of(catalog)
-    for run in reversed(finished_runs(predictions)):
+    for run in reversed(finished_runs(predictions, now)):
         manifest = _readable(predictions / run)
         if (
             manifest

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from tabular_lstm.files import create, read_regular
 from tabular_lstm.frozen import Frozen, from_json
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.run_id import RunId, is_run_id
+from tabular_lstm.serving.run_id import RunId, by_age, is_run_id
 
 MANIFEST = "manifest.json"
 
@@ -105,19 +105,29 @@ class Manifest(Frozen):
         )
 
 
-def finished_runs(folder: Path) -> list[str]:
-    """Name the runs that finished, by the manifests below a folder, the newest last."""
-    return sorted(
-        path.parent.name
-        for path in folder.glob(f"*/{MANIFEST}")
-        if is_run_id(path.parent.name) and path.is_file()
-    )
+def finished_runs(folder: Path, now: str) -> list[str]:
+    """Name the runs that finished, by the manifests below a folder, the newest last.
+
+    Args:
+        folder: The folder of all runs.
+        now: The run id that a run has that begins now. A run with a later one had a clock that
+            was ahead, and counts as older than any other.
+    """
+    return by_age(_finished(folder), now)
 
 
 def unfinished_runs(folder: Path) -> list[str]:
     """Name the runs that left a folder without a manifest."""
-    begun = [path.name for path in folder.glob("*/") if is_run_id(path.name)]
-    return sorted({*begun} - {*finished_runs(folder)})
+    begun = {path.name for path in folder.glob("*/") if is_run_id(path.name)}
+    return sorted(begun - _finished(folder))
+
+
+def _finished(folder: Path) -> set[str]:
+    return {
+        path.parent.name
+        for path in folder.glob(f"*/{MANIFEST}")
+        if is_run_id(path.parent.name) and path.is_file()
+    }
 
 
 def read_manifest(folder: Path) -> Manifest:

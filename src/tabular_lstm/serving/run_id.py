@@ -1,6 +1,7 @@
 """A run's id: the time when it began, UTC, to the millisecond, as Kedro names versions."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -37,6 +38,41 @@ def next_run_id(run_id: str) -> str:
     """
     later = began(run_id) + timedelta(milliseconds=1)
     return f"{later.strftime(FORMAT)[:-4]}Z"
+
+
+def by_age(runs: Iterable[str], now: str) -> list[str]:
+    """Sort run ids, the newest last; those that are later than now count as the oldest.
+
+    They are of runs whose clock was ahead, or it is behind now.
+
+    Args:
+        runs: Run ids.
+        now: The run id that a run has that begins now.
+
+    Examples:
+        >>> runs = ["2025-01-01T00.00.00.000Z", "2036-01-01T00.00.00.000Z"]
+        >>> by_age(runs, now="2026-01-01T00.00.00.000Z")
+        ['2036-01-01T00.00.00.000Z', '2025-01-01T00.00.00.000Z']
+    """
+    return sorted(runs, key=lambda run: (run <= now, run))
+
+
+def later_than(runs: Iterable[str], now: str, outputs: str) -> str | None:
+    """Say which runs began later than now, as it seems, for a warning; None where none did.
+
+    Args:
+        runs: Run ids.
+        now: The run id that a run has that begins now.
+        outputs: What there is of the runs, in the plural.
+    """
+    later = [run for run in runs if run > now]
+    if not later:
+        return None
+    return (
+        f"It is {now} by this machine's clock, and there are {outputs} of runs that began later: "
+        f"{', '.join(later)}. They count as the oldest. If the clock is wrong now, set it; if it "
+        "was wrong then, nothing need be done"
+    )
 
 
 def _check_run_id(name: str) -> str:
