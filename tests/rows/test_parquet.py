@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.parquet import columns_of_parquet, stream_parquet
+from tabular_lstm.rows.parquet import stream_parquet, types_of_parquet
 
 TABLE = pa.table({"a": list(range(100)), "b": [f"word {place % 7}" for place in range(100)]})
 
@@ -33,7 +33,7 @@ def test_rows_are_those_that_were_written_in_batches(group: int, codec: str) -> 
     batches = list(stream_parquet(content, "rows.parquet", rows=9))
     assert max(batch.num_rows for batch in batches) <= 9
     assert pa.Table.from_batches(batches).equals(TABLE)
-    assert columns_of_parquet(content, "rows.parquet") == ["a", "b"]
+    assert list(types_of_parquet(content, "rows.parquet")) == ["a", "b"]
 
 
 def test_places_in_a_dictionary_become_the_values() -> None:
@@ -66,4 +66,4 @@ def test_a_column_name_that_stands_twice_is_refused() -> None:
 def test_what_pandas_wrote_has_its_columns_alone() -> None:
     content = io.BytesIO()
     pd.DataFrame({"a": [1, 2]}).to_parquet(content)
-    assert columns_of_parquet(content, "rows.parquet") == ["a"]
+    assert list(types_of_parquet(content, "rows.parquet")) == ["a"]

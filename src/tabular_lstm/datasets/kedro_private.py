@@ -4,17 +4,22 @@ Kedro has no public way to do these; tests/datasets/test_kedro_private.py fails 
 changes them.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kedro.config import OmegaConfigLoader
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import JSONPreview, TablePreview
+from omegaconf import OmegaConf
 
 __all__ = [
     "JSONPreview",
     "TablePreview",
     "folder_of_versions",
     "load_version",
+    "parameters_of_files",
     "unpinned_versions",
     "use_own_version",
 ]
@@ -49,3 +54,20 @@ def unpinned_versions(dataset: Any) -> list[str]:
 def load_version(dataset: Any, version: str) -> None:
     """Let a versioned dataset load this version."""
     dataset._version = Version(version, dataset._version.save)
+
+
+@contextlib.contextmanager
+def parameters_of_files(loader: OmegaConfigLoader) -> Iterator[dict[str, Any]]:
+    """Let a config loader read parameters without those of the command line, which are given.
+
+    Kedro adds these to the files of each environment before it puts one in the other's place, so
+    that `--params scoring.force=true` takes the whole block `scoring` from the base environment.
+    `${runtime_params:…}` in a file is resolved as ever.
+    """
+    given = loader.runtime_params
+    loader._runtime_params_oc = OmegaConf.create(given)
+    loader.runtime_params = {}
+    try:
+        yield given
+    finally:
+        loader.runtime_params = given

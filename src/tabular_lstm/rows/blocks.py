@@ -16,28 +16,41 @@ class Block:
     Attributes:
         file: The file's name inside the folder; None where one file was given.
         first: Number of the block's first row, from 1 below the file's header.
-        cells: The rows, with a RangeIndex from 0: text of a CSV, values of a Parquet file.
+        table: The rows, with the types of the file: text of a CSV.
+        cells: The same as a frame with a RangeIndex from 0.
     """
 
     file: str | None
     first: int
+    table: pa.Table
     cells: pd.DataFrame
 
 
-def in_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[tuple[int, pa.Table]]:
+# Bytes from which a block has fewer rows.
+BYTES = 2**26
+
+
+def in_blocks(
+    batches: Iterable[pa.RecordBatch], rows: int, size: int = BYTES
+) -> Iterator[tuple[int, pa.Table]]:
     """Put batches of one file together, and apart again after so many rows.
 
     Yields:
-        The number of the first row, from 1, and the rows; fewer at the end.
+        The number of the first row, from 1, and the rows; fewer at the end, or where they have
+        more bytes than `size`.
     """
     held: list[pa.RecordBatch] = []
-    first = 1
+    first, count, held_bytes = 1, 0, 0
     for batch in batches:
         held.append(batch)
-        while sum(part.num_rows for part in held) >= rows:
+        count += batch.num_rows
+        held_bytes += batch.nbytes
+        while count and (count >= rows or held_bytes >= size):
             table = pa.Table.from_batches(held)
-            yield first, table.slice(0, rows)
-            first, held = first + rows, table.slice(rows).to_batches()
+            taken = min(rows, count)
+            yield first, table.slice(0, taken)
+            first, count, held_bytes = first + taken, count - taken, 0
+            held = table.slice(taken).to_batches()
     if held:
         yield first, pa.Table.from_batches(held)
 

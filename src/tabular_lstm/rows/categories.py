@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Value
-from tabular_lstm.rows.cells import Problems, written
+from tabular_lstm.rows.cells import Problems, values_of, written
 from tabular_lstm.rows.marks import pointed, without_fraction
 from tabular_lstm.rows.numbers import FEW, as_texts, is_missing
 from tabular_lstm.rows.schema import POINT, Marks
@@ -82,8 +82,8 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
         encoded = as_texts(cells).dictionary_encode()
         return encoded.indices.fill_null(-1).to_numpy(), encoded.dictionary.to_pylist()
     if isinstance(cells.dtype, pd.CategoricalDtype) and len(cells) > len(cells.cat.categories):
-        return cells.cat.codes.to_numpy(), cells.cat.categories.astype(object).tolist()
-    values = cells.to_numpy(object)
+        return cells.cat.codes.to_numpy(), values_of(cells.cat.categories.to_series()).tolist()
+    values = values_of(cells)
     # 1, 1.0 and True are equal, and not the same; a list has no hash.
     keys = [(type(value), value if isinstance(value, Hashable) else str(value)) for value in values]
     places: dict[tuple[type, Any], int] = {}

@@ -211,6 +211,19 @@ def _numbers(cells: pd.Series, marks: Marks) -> tuple[np.ndarray, np.ndarray]:
     return numbers, absent
 
 
+def values_of(cells: pd.Series) -> np.ndarray:
+    """Give the cells as Python's objects; a narrow float is the number that it is written as.
+
+    As float64 the 0.1 of a column of float32 would be 0.10000000149011612.
+    """
+    dtype: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
+    if dtype.kind != "f" or dtype.itemsize >= 8:
+        return cells.to_numpy(object)
+    held = cells.to_numpy(dtype, na_value=np.nan)
+    distinct, places = np.unique(held, return_inverse=True)
+    return np.array([float(str(value)) for value in distinct], object)[places]
+
+
 def _is_text(cells: pd.Series) -> np.ndarray:
     """Tell which cells are text, whatever the column's dtype."""
     if isinstance(cells.dtype, pd.StringDtype) or cells.dtype.kind in NUMBERS:
@@ -243,7 +256,11 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
     """
     if isinstance(cells.dtype, pd.StringDtype):
         return cells.astype("str").str.strip()
-    places, distinct = pd.factorize(cells.astype(object))
+    values = values_of(cells)
+    try:
+        places, distinct = pd.factorize(values)
+    except TypeError:  # a list has no hash
+        places, distinct = np.where(pd.isna(values), -1, np.arange(len(values))), values
     said = [write(cell).strip() for cell in distinct]
     found = np.array([*said, None], dtype=object)[places]
     return pd.Series(found, index=cells.index, name=cells.name, dtype="str")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from tabular_lstm.errors import DataError, no_column
 from tabular_lstm.rows.blocks import Block
@@ -32,7 +33,7 @@ class CheckedBlock:
         expected: About how many rows there are in all.
         rows: int64 (rows,), the numbers of those that can be scored.
         sequences: float32 (rows, steps, features_per_step).
-        copied: Their key as text, and the columns that are passed through.
+        copied: Their key as text, and the columns that are passed through, with their types.
     """
 
     file: str | None
@@ -40,7 +41,7 @@ class CheckedBlock:
     expected: int
     rows: np.ndarray
     sequences: np.ndarray
-    copied: pd.DataFrame
+    copied: pa.Table
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class CheckedRows:
         source: The rows as they are read.
         schema: What they are checked by, the champion's.
         key: The column that identifies a row, if there is one.
-        copied: The columns that are copied, the key first.
+        copied: The types of the columns that are copied, the key first.
         max_quarantined_fraction: Share of quarantined rows above which the stream ends in an error.
         quarantine: What the bad rows pass through.
     """
@@ -59,7 +60,7 @@ class CheckedRows:
     source: RowsToScore
     schema: Schema
     key: str | None
-    copied: tuple[str, ...]
+    copied: dict[str, pa.DataType]
     max_quarantined_fraction: float
     quarantine: Quarantine = field(default_factory=Quarantine)
 
@@ -72,7 +73,7 @@ class CheckedRows:
         """
         count, most, expected, kept = 0, self.source.most_rows(), 0, False
         try:
-            for block in self.source.blocks():
+            for block in self.source.blocks(texts=self._texts):
                 expected = expected or self.source.about(block.cells)
                 count += len(block.cells)
                 checked = self._check(block, expected)
@@ -88,13 +89,17 @@ class CheckedRows:
     def _too_many(self, rows: int) -> bool:
         return self.quarantine.rows > self.max_quarantined_fraction * rows
 
+    @property
+    def _texts(self) -> set[str]:
+        return {*self.schema.features, *([] if self.key is None else [self.key])}
+
     def _check(self, block: Block, expected: int) -> CheckedBlock:
         cells = block.cells
         sequences, problems = lay_out(cells, self.schema, self.source.marks)
-        copied = cells[list(self.copied)]
+        copied = {name: block.table[name] for name in self.copied}
         if self.key is not None:
             keys, of_key = read_key(cells[self.key], self.source.marks or self.schema.marks)
-            copied = copied.assign(**{self.key: keys})
+            copied[self.key] = pa.array(keys, pa.string())
             problems = {self.key: of_key, **problems}
         rows = pd.RangeIndex(block.first, block.first + len(cells), name="row")
         aside, is_left = set_aside(cells.set_axis(rows), problems)
@@ -103,9 +108,11 @@ class CheckedRows:
         self.quarantine.kinds.add(problems, rows, block.file)
         self.quarantine.add(aside)
         numbers = rows.to_numpy(np.int64)
+        table = pa.table(copied).cast(pa.schema(self.copied.items()))
         if len(aside):
-            numbers, sequences, copied = numbers[is_left], sequences[is_left], copied[is_left]
-        return CheckedBlock(block.file, len(cells), expected, numbers, sequences, copied)
+            numbers, sequences = numbers[is_left], sequences[is_left]
+            table = table.filter(pa.array(is_left))
+        return CheckedBlock(block.file, len(cells), expected, numbers, sequences, table)
 
     def _refusal(self, count: int) -> DataError:
         return DataError(

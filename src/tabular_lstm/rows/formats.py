@@ -64,7 +64,7 @@ def _kind(content: BinaryIO) -> tuple[str, str]:
     if start.startswith(b"PAR1") and b"\x00" in start:
         content.seek(-4, io.SEEK_END)
         if content.read(4) == b"PAR1":
-            return "Parquet", EXPORT
+            return "Parquet", f"{EXPORT} A scoring reads Parquet where the name ends in .parquet."
     if re.match(rb"(?:\xef\xbb\xbf)?\s*[{\[]", start):
         content.seek(0)
         if _is_json(content.read(HEAD)):

@@ -83,15 +83,12 @@ def _column_names(given: list[Any], file: str, delimiter: str) -> list[str]:
             f"{file}: the header holds NUL characters; expected text. If the file is UTF-16, say "
             "so in the catalog: load_args: {encoding: utf-16-le}."
         )
-    if len(names) == 1:
-        other = max(DELIMITERS.replace(delimiter, ""), key=names[0].count)
-        hint = (
-            f"It looks separated by {other!r}; say so in the catalog: "
-            f'load_args: {{sep: "{repr(other)[1:-1]}"}}.'
-            if other in names[0]
-            else "Expected a label and at least one feature."
+    other = max(DELIMITERS.replace(delimiter, ""), key=names[0].count)
+    if len(names) == 1 and other in names[0]:
+        raise DataError(
+            f"{file}: one column only with the delimiter {delimiter!r}. It looks separated by "
+            f'{other!r}; say so in the catalog: load_args: {{sep: "{repr(other)[1:-1]}"}}.'
         )
-        raise DataError(f"{file}: one column only with the delimiter {delimiter!r}. {hint}")
     counts = Counter(written) | Counter(names)
     if twice := [name for name, count in counts.items() if count > 1]:
         both = enumerate(zip(written, names, strict=True), 1)

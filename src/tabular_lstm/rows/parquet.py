@@ -1,7 +1,7 @@
 """Parse a Parquet file into batches of rows, or raise an error that says what is wrong."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -15,7 +15,11 @@ ROWS = 2**14
 
 
 def stream_parquet(
-    content: BinaryIO, file: str, digest: Digest | None = None, rows: int = ROWS
+    content: BinaryIO,
+    file: str,
+    digest: Digest | None = None,
+    rows: int = ROWS,
+    texts: Collection[str] = (),
 ) -> Iterator[pa.RecordBatch]:
     """Give the rows in batches, with memory for a few of them whatever the file's size.
 
@@ -24,29 +28,40 @@ def stream_parquet(
         file: Its name, for messages.
         digest: Becomes that of all bytes of the file, after the last row. Default: none.
         rows: Of a batch, at most.
+        texts: Columns whose bytes, if they are bytes, are text; older programs write it so.
 
     Raises:
-        DataError: The file is damaged or no Parquet, or has a column name twice.
+        DataError: The file is damaged or no Parquet, has a column name twice, or text that is not
+            UTF-8.
     """
-    opened = _open(content, file)
+    opened, first = _open(content, file), 1
     try:
         for batch in opened.iter_batches(batch_size=rows):
-            yield _plain(batch)
+            yield _plain(batch, texts, file, first)
+            first += batch.num_rows
         if digest is not None:
             digest.restart()
             content.seek(0)
             digest.take(content)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(file, error) from error
 
 
-def columns_of_parquet(content: BinaryIO, file: str) -> list[str]:
-    """Name the columns.
+def types_of_parquet(content: BinaryIO, file: str) -> dict[str, pa.DataType]:
+    """Give the type of each column by its name, as `stream_parquet` does without `texts`.
 
     Raises:
         DataError: See `stream_parquet`.
     """
-    return list(_open(content, file).schema_arrow.names)
+    return {field.name: plain(field.type) for field in _open(content, file).schema_arrow}
+
+
+def plain(kind: pa.DataType) -> pa.DataType:
+    """Give the type of the values of a dictionary; of all kinds of text the one."""
+    if pa.types.is_dictionary(kind):
+        return plain(kind.value_type)
+    is_text = pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return pa.string() if is_text else kind
 
 
 def rows_of_parquet(content: BinaryIO, file: str) -> int:
@@ -63,7 +78,7 @@ def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
         # It would otherwise read the whole file at once, or a column of a whole row group.
         opened = parquet.ParquetFile(content, pre_buffer=False, buffer_size=PIECE)
         names = Counter(opened.schema_arrow.names)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(file, error) from error
     if twice := [name for name, count in names.items() if count > 1]:
         raise DataError(
@@ -73,13 +88,42 @@ def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
     return opened
 
 
-def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give values in place of places in a dictionary, which may be another one in each batch."""
-    for place, field in enumerate(batch.schema):
-        if pa.types.is_dictionary(field.type):
-            values = batch.column(place).dictionary_decode()
-            batch = batch.set_column(place, field.name, values)
-    return batch
+def _plain(batch: pa.RecordBatch, texts: Collection[str], file: str, first: int) -> pa.RecordBatch:
+    """Give values in place of places in a dictionary, which may be another one in each batch.
+
+    Text is checked, for Arrow takes any bytes for it until somebody reads them.
+    """
+    columns = []
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        kind = pa.string() if field.name in texts and _are_bytes(field.type) else plain(field.type)
+        try:
+            values = column.cast(kind)
+            values.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise _no_text(file, field.name, column, first) from error
+        columns.append(values)
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _are_bytes(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(test(kind) for test in tests)
+
+
+def _no_text(file: str, name: str, column: pa.Array, first: int) -> DataError:
+    for place, value in enumerate(column):
+        try:
+            value.cast(pa.binary()).as_py().decode()
+        except UnicodeDecodeError as error:
+            byte = error.object[error.start]
+            return DataError(
+                f"{file}: column '{name}', row {first + place}: byte 0x{byte:02x} is not UTF-8; "
+                "expected text. Write it as UTF-8, or leave the column out of the file."
+            )
+        except (AttributeError, pa.ArrowException):  # missing, or nothing to do with text
+            continue
+    return DataError(f"{file}: column '{name}' is damaged. Write the file again.")
 
 
 def _damaged(file: str, error: Exception) -> DataError:

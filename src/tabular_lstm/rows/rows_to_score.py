@@ -1,7 +1,7 @@
 """Rows to score: files of a CSV or of Parquet, read as a stream of blocks."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, BinaryIO
@@ -13,8 +13,8 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import Digest
 from tabular_lstm.rows.blocks import Block, in_blocks, refuse_other_columns
 from tabular_lstm.rows.csv_text import columns_of_csv, stream_cells
-from tabular_lstm.rows.load_args import MARKS, marks_of
-from tabular_lstm.rows.parquet import columns_of_parquet, rows_of_parquet, stream_parquet
+from tabular_lstm.rows.load_args import MARKS, marks_of, refuse_other_arguments
+from tabular_lstm.rows.parquet import rows_of_parquet, stream_parquet, types_of_parquet
 from tabular_lstm.rows.schema import Marks
 
 # Rows of a block, fewer where they have many cells.
@@ -61,8 +61,37 @@ class RowsToScore:
         file = self._file(self.names[0])
         with self.open_file(self.names[0]) as content:
             if _is_parquet(file):
-                return columns_of_parquet(content, file)
+                return list(types_of_parquet(content, file))
             return columns_of_csv(content, file, dict(self.load_args))
+
+    def types(self, columns: Collection[str]) -> dict[str, pa.DataType]:
+        """Give the type that these columns have in all files: text in a CSV.
+
+        Raises:
+            DataError: A column is of different types, or see `blocks`.
+        """
+        types: dict[str, pa.DataType] = dict.fromkeys(columns, pa.null())
+        since: dict[str, str] = {}
+        for name in self.names:
+            for column, kind in self._types_of(name).items():
+                known = types.get(column)
+                if known is None or pa.types.is_null(kind):
+                    continue
+                if not pa.types.is_null(known) and known != kind:
+                    raise DataError(
+                        f"{self._file(name)}: column '{column}', which is copied, is of type "
+                        f"{kind}; in {since[column]} it is of type {known}. Expected one type in "
+                        "all files: write them alike."
+                    )
+                types[column] = kind
+                since.setdefault(column, name)
+        return {n: pa.string() if pa.types.is_null(kind) else kind for n, kind in types.items()}
+
+    def _types_of(self, name: str) -> dict[str, pa.DataType]:
+        if not _is_parquet(self._file(name)):
+            return dict.fromkeys(self.columns, pa.string())
+        with self.open_file(name) as content:
+            return types_of_parquet(content, self._file(name))
 
     @property
     def marks(self) -> Marks | None:
@@ -110,12 +139,13 @@ class RowsToScore:
         share = len(cells) / (characters / cells.shape[1] + len(cells))
         return max(len(cells), round(share * self.most_rows()))
 
-    def blocks(self, rows: int | None = None) -> Iterator[Block]:
+    def blocks(self, rows: int | None = None, texts: Collection[str] = ()) -> Iterator[Block]:
         """Read all files, a block after the other, with memory for a few blocks.
 
         Args:
             rows: Of a block; the last one of a file may be shorter. Default: 65,536, fewer of more
                 than 64 columns.
+            texts: Columns that are text, also where a Parquet file has them as bytes.
 
         Raises:
             DataError: A file cannot be read, has other columns than the first one, or its bytes
@@ -126,7 +156,7 @@ class RowsToScore:
         rows = rows or max(1, min(ROWS, CELLS // len(self.columns)))
         for name, expected in hashes.items():
             digest = Digest()
-            for block in self._blocks_of(name, rows, digest):
+            for block in self._blocks_of(name, rows, digest, texts):
                 is_empty = False
                 yield block
             if digest.hexdigest() != expected:
@@ -144,16 +174,34 @@ class RowsToScore:
             return block.cells
         return pd.DataFrame(columns=self.columns)
 
-    def _blocks_of(self, name: str, rows: int, digest: Digest | None = None) -> Iterator[Block]:
+    def _blocks_of(
+        self,
+        name: str,
+        rows: int,
+        digest: Digest | None = None,
+        texts: Collection[str] = (),
+    ) -> Iterator[Block]:
         file = self._file(name)
         with self.open_file(name) as content:
             if _is_parquet(file):
-                batches = stream_parquet(content, file, digest)
+                self._refuse_arguments_of_a_csv(file)
+                batches = stream_parquet(content, file, digest, texts=texts)
             else:
                 batches = stream_cells(content, file, dict(self.load_args), digest)
-            for first, table in in_blocks(batches, rows):
-                self._refuse_other_columns(table.column_names, name)
-                yield Block(name or None, first, _frame(table.select(self.columns)))
+            for first, read in in_blocks(batches, rows):
+                self._refuse_other_columns(read.column_names, name)
+                table = read.select(self.columns).combine_chunks()
+                yield Block(name or None, first, table, _frame(table, file))
+
+    def _refuse_arguments_of_a_csv(self, file: str) -> None:
+        given = {name: value for name, value in self.load_args.items() if value is not None}
+        refuse_other_arguments(file, given)
+        if others := [name for name in given if name not in MARKS]:
+            raise DataError(
+                f"{file}: the catalog says load_args: {', '.join(others)}, which are for a CSV; a "
+                f"Parquet file is read whole. Expected none but {' and '.join(MARKS)}, for numbers "
+                "that are text."
+            )
 
     def _refuse_other_columns(self, columns: list[str], name: str) -> None:
         first = self.names[0]
@@ -175,9 +223,18 @@ def _is_parquet(file: str) -> bool:
     return file.lower().endswith(PARQUET)
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
+def _frame(table: pa.Table, file: str) -> pd.DataFrame:
     """Give the rows as a frame; a whole number stays one where another one is missing."""
-    frame: pd.DataFrame = table.combine_chunks().to_pandas(
-        types_mapper=WHOLE.get, ignore_metadata=True
-    )
-    return frame
+    try:
+        frame: pd.DataFrame = table.to_pandas(types_mapper=WHOLE.get, ignore_metadata=True)
+        return frame
+    except (pa.ArrowException, ValueError) as error:
+        for field, column in zip(table.schema, table.columns, strict=True):
+            try:
+                column.to_pandas()
+            except (pa.ArrowException, ValueError):
+                raise DataError(
+                    f"{file}: column '{field.name}' of type {field.type} holds values that Python "
+                    f"has not: {error}. Write them as text, or leave the column out of the file."
+                ) from error
+        raise

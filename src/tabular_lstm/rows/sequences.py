@@ -138,12 +138,15 @@ def _warn_of_unknown(rows: pd.DataFrame, schema: Schema, sequences: np.ndarray) 
 
 
 def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.DataFrame:
-    """Give the frame with its columns' names as text.
+    """Give the frame with its columns' names as text, and no column sparse.
 
     Raises:
         DataError: One of these features, or with None any column, is there twice.
     """
     rows = rows.set_axis(rows.columns.map(str), axis="columns")
+    for place, dtype in enumerate(rows.dtypes):
+        if isinstance(dtype, pd.SparseDtype):
+            rows.isetitem(place, np.asarray(rows.iloc[:, place]))
     repeated = rows.columns[rows.columns.duplicated()].unique()
     if twice := [name for name in repeated if features is None or name in features]:
         raise DataError(
@@ -191,7 +194,7 @@ def _places(
 ) -> np.ndarray:
     """Give each cell's place among the categories, the one after the last if it is not there."""
     codes = category_codes(missing, marks)
-    by_text, by_value = _places_of(tuple(categories))
+    by_text, by_value = _places_of(tuple(categories), tuple(sorted(codes)))
     unknown = len(categories)
 
     def place_of(value: Any) -> float:
@@ -209,11 +212,17 @@ def _places(
 
 
 @lru_cache(maxsize=256)
-def _places_of(categories: tuple[str, ...]) -> tuple[dict[str, int], dict[Any, int]]:
-    """Give the categories' places by their text, and by the value that one alone writes."""
-    by_text = {text: place for place, text in enumerate(categories)}
-    writing = Counter(map(_value, categories))
-    by_value = {_value(text): by_text[text] for text in categories if writing[_value(text)] == 1}
+def _places_of(
+    categories: tuple[str, ...], codes: tuple[str, ...]
+) -> tuple[dict[str, float], dict[Any, float]]:
+    """Give the categories' places by their text, and by the value that one alone writes.
+
+    By value there are also the codes for "not measured", whose place is NaN.
+    """
+    by_text: dict[str, float] = {text: place for place, text in enumerate(categories)}
+    places = dict.fromkeys(codes, np.nan) | by_text
+    writing = Counter(map(_value, places))
+    by_value = {_value(text): at for text, at in places.items() if writing[_value(text)] == 1}
     by_value.pop(None, None)
     return by_text, by_value
 

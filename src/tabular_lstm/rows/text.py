@@ -9,6 +9,12 @@ from typing import Any, BinaryIO
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import PIECE, Digest
 
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 # Characters of a line or a cell, so that a file without line ends does not fill the memory.
 LONGEST = 2**26
 
@@ -136,10 +142,11 @@ def _no_encoding(file: str, encoding: str) -> DataError:
 
 
 def _not_in(encoding: str, file: str, line: int, error: UnicodeDecodeError) -> DataError:
-    start = error.object[: error.start + 2]
-    utf_16 = line == 1 and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    start = error.object[: error.start + 4] if line == 1 else b""
+    # The mark of UTF-32 begins with that of UTF-16.
+    known = next((name for mark, name in BYTE_ORDER_MARKS.items() if start.startswith(mark)), None)
     return DataError(
         f"{file}, line {line}: byte 0x{error.object[error.start]:02x} is not {encoding}. Save the "
         "file as UTF-8, or name its encoding in the catalog: "
-        f"load_args: {{encoding: {'utf-16' if utf_16 else 'latin-1'}}}."
+        f"load_args: {{encoding: {known or 'latin-1'}}}."
     )

@@ -5,11 +5,14 @@ from typing import Any
 from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 
+from tabular_lstm.datasets.kedro_private import parameters_of_files
 from tabular_lstm.environments import output_folder, refuse_no_name, run_command
 
 
 class EnvironmentConfigLoader(OmegaConfigLoader):
     """Kedro's config loader, plus `${outputs:}` and `${run_command:}` for the catalog.
+
+    Parameters of the command line change what all files together say, and nothing beside it.
 
     Not a hook, because Kedro-Viz loads the catalog without the project's hooks.
 
@@ -28,5 +31,11 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
         """
         OmegaConf.register_resolver("outputs", lambda: output_folder(self.env), replace=True)
         OmegaConf.register_resolver("run_command", lambda: run_command(self.env), replace=True)
-        config: dict[str, Any] = super().__getitem__(key)
-        return config
+        config: dict[str, Any]
+        if key != "parameters" or not self.runtime_params:
+            config = super().__getitem__(key)
+            return config
+        with parameters_of_files(self) as given:
+            config = super().__getitem__(key)
+        merged: Any = OmegaConf.to_container(OmegaConf.merge(config, given), resolve=True)
+        return dict(merged)

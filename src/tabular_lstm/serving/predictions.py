@@ -3,13 +3,12 @@
 import contextlib
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError, row_list
@@ -50,7 +49,6 @@ class Predictions:
     reasons: int
     conditions: Conditions
     tally: Tally
-    _types: dict[str, pa.DataType] = field(default_factory=dict)
 
     @cached_property
     def scored_by(self) -> ScoredBy:
@@ -66,7 +64,7 @@ class Predictions:
         """Score the rows, once: a batch for each block, the next block read meanwhile.
 
         Raises:
-            DataError: See `CheckedRows.blocks`; or a column that is copied changes its type.
+            DataError: See `CheckedRows.blocks`.
         """
         with contextlib.ExitStack() as until:
             blocks = ahead(self.checked.blocks())
@@ -110,7 +108,7 @@ class Predictions:
         self._refuse_none(block, probabilities)
         positive = probabilities >= scorer.threshold
         self.tally.add(block, probabilities, positive)
-        copied = {name: self._copied(block.copied, name) for name in self.checked.copied}
+        copied = {name: block.copied[name].combine_chunks() for name in self.checked.copied}
         key = {name: copied.pop(name) for name in (self.checked.key,) if name is not None}
         columns: dict[str, pa.Array] = {
             **({} if block.file is None else {"file": same(block.file, count)}),
@@ -156,20 +154,6 @@ class Predictions:
             columns[f"{REASON}{place + 1}"] = pa.DictionaryArray.from_arrays(which, names)
             columns[f"{EFFECT}{place + 1}"] = pa.array(found.effects[:, place], mask=none)
         return columns
-
-    def _copied(self, cells: pd.DataFrame, name: str) -> pa.Array:
-        """Give a column's cells, of the type that they had in the first block."""
-        try:
-            column = pa.array(cells[name], self._types.get(name), from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise DataError(
-                f"{self.checked.source.path}: column '{name}', which is copied, holds values of "
-                f"several types: {error}. Write it with one type."
-            ) from error
-        if pa.types.is_null(column.type):
-            column = column.cast(pa.string())
-        self._types.setdefault(name, column.type)
-        return column
 
 
 def one_of(values: pa.Array, places: np.ndarray) -> pa.Array:

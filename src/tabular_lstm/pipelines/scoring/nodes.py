@@ -3,6 +3,7 @@
 import logging
 
 import plotly.graph_objects as go
+import pyarrow as pa
 
 from tabular_lstm.judging import figures
 from tabular_lstm.parameters import Columns, Scoring, Validation
@@ -39,7 +40,7 @@ def validate_rows_to_score(
         A stream of checked rows, and what the bad ones pass through.
 
     Raises:
-        DataError: A column is missing, or cannot be copied for its name.
+        DataError: A column is missing, or cannot be copied for its name or its types.
     """
     schema = champion.scorer.schema
     needed = dict.fromkeys(schema.features, "The champion was trained with it")
@@ -50,11 +51,14 @@ def validate_rows_to_score(
     if schema.label in rows_to_score.columns:
         copied[schema.label] = "It is the label"
     refuse_names(copied, rows_to_score.path)
+    types = rows_to_score.types([name for name in copied if name != columns.key])
+    if columns.key is not None:
+        types = {columns.key: pa.string()} | types
     checked = CheckedRows(
         source=rows_to_score,
         schema=schema,
         key=columns.key,
-        copied=tuple(copied),
+        copied=types,
         max_quarantined_fraction=validation.max_quarantined_fraction,
     )
     return checked, checked.quarantine
