@@ -1,11 +1,15 @@
 """Rows to score are checked block by block: the good ones go on, the bad ones to quarantine."""
 
+import datetime
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import checking
@@ -56,13 +60,15 @@ def people(count: int, bad: tuple[int, ...] = ()) -> pd.DataFrame:
 def checked(
     path: Path, limit: float = 0.5, key: str | None = None, copied: tuple[str, ...] = ()
 ) -> CheckedRows:
-    return CheckedRows(rows_of(path), SCHEMA, key, copied, limit)
+    source = rows_of(path)
+    types = {name: pa.string() if name == key else source.types([name])[name] for name in copied}
+    return CheckedRows(source, SCHEMA, key, types, limit)
 
 
 @pytest.fixture(autouse=True)
 def _blocks_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = RowsToScore.blocks
-    monkeypatch.setattr(RowsToScore, "blocks", lambda rows: blocks(rows, 4))
+    monkeypatch.setattr(RowsToScore, "blocks", lambda rows, texts=(): blocks(rows, 4, texts))
 
 
 def test_good_rows_are_laid_out_as_in_training_and_keep_their_numbers(tmp_path: Path) -> None:
@@ -109,8 +115,42 @@ def test_the_key_is_read_and_other_columns_are_copied(tmp_path: Path) -> None:
     rows["id"] = ["7.0", " 8 ", "", "9"]
     stream = checked(written(tmp_path / "rows.csv", rows), key="id", copied=("id", "color"))
     (block,) = stream.blocks()
-    assert block.copied.to_pydict() == {"id": ["7", "8", "9"], "color": ["red", "green", ""]}
+    assert pa.table(block.copied).to_pydict() == {
+        "id": ["7", "8", "9"],
+        "color": ["red", "green", ""],
+    }
     assert stream.quarantine.kinds.counts() == {"id: no key": 1}
+
+
+def test_copied_columns_keep_their_types_though_the_first_blocks_hold_none(tmp_path: Path) -> None:
+    rows = people(10).assign(
+        seen=[None] * 9 + [datetime.date(2026, 11, 26)],
+        paid=[None] * 9 + [Decimal("1.50")],
+        tags=[None] * 9 + [["a", "b"]],
+    )
+    path = tmp_path / "rows.parquet"
+    rows.to_parquet(path)
+    names = ("seen", "paid", "tags")
+    blocks = list(checked(path, copied=names).blocks())
+    copied = pa.concat_tables([pa.table(block.copied) for block in blocks])
+    assert copied.equals(parquet.read_table(path, columns=list(names)))
+
+
+def test_bytes_of_a_feature_or_the_key_are_text(tmp_path: Path) -> None:
+    """Older programs write text to Parquet as bytes."""
+    rows = people(4).assign(file=[b"\xff"] * 4)
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    for name in ("id", "color"):
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, table[name].cast(pa.binary()))
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(table, path)
+    (block,) = checked(path, key="id", copied=("id", "file")).blocks()
+    np.testing.assert_array_equal(block.sequences, to_sequences(rows, SCHEMA))
+    assert pa.table(block.copied).to_pydict() == {
+        "id": ["P0", "P1", "P2", "P3"],
+        "file": [b"\xff"] * 4,
+    }
 
 
 class Ended:

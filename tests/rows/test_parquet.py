@@ -58,6 +58,23 @@ def test_a_file_that_is_damaged_or_no_parquet_is_refused(content: bytes) -> None
     assert "\n" not in message
 
 
+def test_text_that_is_not_utf_8_is_named_by_its_row() -> None:
+    bad = pa.array([b"red", None, b"\xe9t\xe9"] * 5)
+    table = pa.table(
+        {"a": list(range(15)), "b": pa.Array.from_buffers(pa.string(), 15, bad.buffers())}
+    )
+    message = refusal(written(table, use_dictionary=False))
+    assert "column 'b', row 3: byte 0xe9 is not UTF-8; expected text" in message
+
+
+def test_what_pandas_noted_of_the_columns_is_not_read() -> None:
+    content = written(pa.Table.from_pandas(TABLE.to_pandas()))
+    damaged = content.replace(b'{"index_columns"', b"{{index_columns'")
+    assert damaged != content
+    (batch,) = stream_parquet(io.BytesIO(damaged), "rows.parquet")
+    assert pa.Table.from_batches([batch]).to_pandas().equals(TABLE.to_pandas())
+
+
 def test_a_column_name_that_stands_twice_is_refused() -> None:
     table = pa.table([[1], [2]], names=["a", "a"])
     assert "column name 'a' stands 2 times" in refusal(written(table))

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import csv_text, text
+from tabular_lstm.rows.blocks import BYTES, in_blocks
 from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.rows.schema import Marks
 
@@ -39,6 +42,75 @@ def write(path: Path, rows: pd.DataFrame = ROWS) -> Path:
 @pytest.fixture(params=["rows.csv", "rows.parquet"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return write(tmp_path / str(request.param))
+
+
+def folder_of(path: Path, **tables: pa.Table) -> RowsToScore:
+    for name, table in tables.items():
+        parquet.write_table(table, path / f"{name}.parquet")
+    return rows_at(path)
+
+
+def test_a_column_has_one_type_in_all_files(tmp_path: Path) -> None:
+    days = {
+        "a": pa.table({"note": pa.nulls(2), "seen": [1, 2]}),
+        "b": pa.table({"note": pa.array(["x", None], pa.large_string()), "seen": [True, False]}),
+        "c": pa.table({"note": pa.array(["x", "y"]).dictionary_encode(), "seen": [1, 2]}),
+    }
+    rows = folder_of(tmp_path, **days)
+    assert rows.types(["note"]) == {"note": pa.string()}
+    with pytest.raises(DataError) as refused:
+        rows.types(["note", "seen"])
+    assert str(refused.value) == (
+        f"{tmp_path}/b.parquet: column 'seen', which is copied, is of type bool; in a.parquet it "
+        "is of type int64. Expected one type in all files: write them alike."
+    )
+
+
+def test_rows_that_are_long_make_shorter_blocks(tmp_path: Path) -> None:
+    long = pd.DataFrame({"a": range(3000), "note": ["x" * 100_000] * 3000})
+    path = write(tmp_path / "rows.csv", long)
+    blocks = list(rows_at(path).blocks())
+    assert max(block.table.nbytes for block in blocks) < 2 * BYTES
+    assert sum(len(block.cells) for block in blocks) == 3000
+    assert [block.first for block in blocks] == np.cumsum(
+        [1, *(len(block.cells) for block in blocks[:-1])]
+    ).tolist()
+
+
+def test_row_groups_of_one_row_take_no_longer_each(tmp_path: Path) -> None:
+    """Each batch was counted anew for each that came after it."""
+    counted: list[int] = []
+
+    class Batch:
+        nbytes = 1
+
+        @property
+        def num_rows(self) -> int:
+            counted.append(1)
+            return 1
+
+    with pytest.raises(TypeError):  # no real batches: no table is made of them
+        list(in_blocks([Batch()] * 1000, 1000))  # type: ignore[list-item]
+    assert len(counted) == 1000
+
+
+@pytest.mark.parametrize("given", [{"nrows": 5}, {"usecols": ["a"]}, {"sep": ";"}])
+def test_what_says_how_a_csv_is_read_is_refused_for_parquet(
+    tmp_path: Path, given: dict[str, Any]
+) -> None:
+    (name,) = given
+    rows = rows_at(write(tmp_path / "rows.parquet"), **given, decimal=",")
+    with pytest.raises(DataError, match=f"load_args: {name}, which are for a CSV"):
+        list(rows.blocks())
+    with pytest.raises(DataError, match="decimal: 'ab'"):
+        list(rows_at(tmp_path / "rows.parquet", decimal="ab").blocks())
+
+
+def test_a_value_that_python_has_not_is_named(tmp_path: Path) -> None:
+    table = pa.table({"a": [1], "seen": pa.array([0], pa.timestamp("us", "Mars/Olympus"))})
+    rows = folder_of(tmp_path, a=table)
+    with pytest.raises(DataError, match=r"a\.parquet: column 'seen' of type timestamp.us, tz=Mars"):
+        list(rows.blocks())
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=3), st.integers(1, 60))

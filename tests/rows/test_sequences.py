@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -656,3 +657,37 @@ def test_text_that_the_marks_do_not_read_is_refused_and_said_to_be_ambiguous() -
         "marks are those of the file that the schema was learned from: expected text as that file "
         "writes it, or a number."
     )
+
+
+CODES = learn(
+    pd.DataFrame({"a": ["0.1", "0.5", "01067", "7"]}), ("a",), missing={"a": ["00000", -9]}
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param(np.array([0.1, 0.5, NAN], np.float32), [0, 1, NAN], id="float32"),
+        pytest.param(np.array([0.1, 0.5, NAN], np.float16), [0, 1, NAN], id="float16"),
+        pytest.param(pd.array([0.1, None, 0.5], "Float32"), [0, NAN, 1], id="Float32"),
+        pytest.param(pd.arrays.SparseArray([0.1, 0.5, 7.0]), [0, 1, 3], id="sparse"),
+        pytest.param([0, -9, 1067], [NAN, NAN, 2], id="codes by value"),
+        pytest.param([Decimal("-9.00"), Decimal("0.10"), 8], [NAN, 0, 4], id="decimals"),
+    ],
+)
+def test_a_category_or_a_code_is_found_by_its_value_in_any_dtype(
+    values: Any, expected: list[float]
+) -> None:
+    for rows in (one_column(values), pd.concat([one_column(values)] * FEW, ignore_index=True)):
+        expected_here = np.resize(expected, (len(rows), 1))
+        np.testing.assert_array_equal(slots(rows, CODES), expected_here)
+
+
+def test_a_value_of_a_category_and_of_a_code_is_neither() -> None:
+    schema = learn(one_column(["00", "1"]), ("a",), missing={"a": ["000"]})
+    assert slots(one_column([0, 1]), schema)[:, 0].tolist() == [2, 1]
+
+
+def test_a_list_is_no_number() -> None:
+    with pytest.raises(DataError, match=r"row 2: \[1\] is not a number"):
+        slots(one_column([1.0, [1]]), learn(one_column([1.0, 2.0]), ()))

@@ -1,6 +1,7 @@
 """A manifest says what was scored, and that no row was lost or doubled."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -42,21 +43,35 @@ CONDITIONS = Conditions(parameters=WHOLE["parameters"], code_sha256=WHOLE["code_
 INPUTS = {"a.csv": "of a", "b.csv": "of b"}
 
 
-def test_what_is_published_is_read(tmp_path: Path) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / WHOLE["run_id"]
+    folder.mkdir()
+    return folder
+
+
+def test_the_manifest_of_another_run_is_refused(folder: Path, tmp_path: Path) -> None:
+    publish(folder, Manifest.model_validate(WHOLE))
+    other = shutil.copytree(folder, tmp_path / run("t"))
+    with pytest.raises(DataError, match=f"of run {run('t')}; it is that of run {run('s')}"):
+        read_manifest(other)
+
+
+def test_what_is_published_is_read(folder: Path) -> None:
     manifest = Manifest.model_validate(WHOLE)
-    publish(tmp_path, manifest)
-    assert read_manifest(tmp_path) == manifest
-    assert json.loads((tmp_path / "manifest.json").read_text()) == WHOLE
-    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+    publish(folder, manifest)
+    assert read_manifest(folder) == manifest
+    assert json.loads((folder / "manifest.json").read_text()) == WHOLE
+    assert [path.name for path in folder.iterdir()] == ["manifest.json"]
 
 
-def test_a_manifest_is_not_published_over_another(tmp_path: Path) -> None:
-    publish(tmp_path, Manifest.model_validate(WHOLE))
-    before = (tmp_path / "manifest.json").read_bytes()
+def test_a_manifest_is_not_published_over_another(folder: Path) -> None:
+    publish(folder, Manifest.model_validate(WHOLE))
+    before = (folder / "manifest.json").read_bytes()
     with pytest.raises(FileExistsError):
-        publish(tmp_path, Manifest.model_validate({**WHOLE, "code_sha256": "other"}))
-    assert (tmp_path / "manifest.json").read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+        publish(folder, Manifest.model_validate({**WHOLE, "code_sha256": "other"}))
+    assert (folder / "manifest.json").read_bytes() == before
+    assert [path.name for path in folder.iterdir()] == ["manifest.json"]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +81,12 @@ def test_a_manifest_is_not_published_over_another(tmp_path: Path) -> None:
         ({"quarantined_rows": 2}, r"scored_rows \+ quarantined_rows are 9, and rows are 10"),
         ({"inputs": WHOLE["inputs"][:1]}, "the rows of inputs are 4, and rows are 10"),
         ({"parts": WHOLE["parts"][:1]}, "the rows of parts are 5, and scored_rows are 7"),
-        ({"parts": WHOLE["parts"] * 2}, "the rows of parts are 14, and scored_rows are 7"),
+        ({"parts": WHOLE["parts"] * 2}, "expected .*part-00003.parquet, got"),
+        ({"parts": []}, "expected part-00000.parquet, got none"),
+        (
+            {"parts": [{"file": "../a.parquet", "rows": 7, "sha256": "of a"}]},
+            r"expected part-00000.parquet, got \.\./a\.parquet",
+        ),
         ({"rows": -1}, "greater than or equal to 0"),
         ({"run_id": "today"}, "expected a run id"),
         ({"more": 1}, "Extra inputs"),

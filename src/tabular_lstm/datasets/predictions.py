@@ -22,6 +22,7 @@ from tabular_lstm.serving.manifest import (
     FileOfRows,
     Manifest,
     finished_runs,
+    part_name,
     publish,
     read_manifest,
 )
@@ -149,7 +150,7 @@ def _write(folder: Path, batches: Iterator[pa.RecordBatch]) -> list[FileOfRows]:
     parts: list[FileOfRows] = []
     batch = next(batches, None)
     while batch is not None:
-        path, rows = folder / f"part-{len(parts):05}.parquet", 0
+        path, rows = folder / part_name(len(parts)), 0
         with new_file(path) as file:
             options = {"use_dictionary": _dictionaries(batch.schema)}
             with parquet.ParquetWriter(file, batch.schema, **options) as writer:

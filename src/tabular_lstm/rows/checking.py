@@ -41,7 +41,7 @@ class CheckedBlock:
     expected: int
     rows: np.ndarray
     sequences: np.ndarray
-    copied: pa.Table
+    copied: dict[str, pa.Array]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class CheckedRows:
     def _check(self, block: Block, expected: int) -> CheckedBlock:
         cells = block.cells
         sequences, problems = lay_out(cells, self.schema, self.source.marks)
-        copied = {name: block.table[name] for name in self.copied}
+        copied = {n: block.table[n].combine_chunks().cast(kind) for n, kind in self.copied.items()}
         if self.key is not None:
             keys, of_key = read_key(cells[self.key], self.source.marks or self.schema.marks)
             copied[self.key] = pa.array(keys, pa.string())
@@ -108,11 +108,10 @@ class CheckedRows:
         self.quarantine.kinds.add(problems, rows, block.file)
         self.quarantine.add(aside)
         numbers = rows.to_numpy(np.int64)
-        table = pa.table(copied).cast(pa.schema(self.copied.items()))
         if len(aside):
             numbers, sequences = numbers[is_left], sequences[is_left]
-            table = table.filter(pa.array(is_left))
-        return CheckedBlock(block.file, len(cells), expected, numbers, sequences, table)
+            copied = {name: values.filter(pa.array(is_left)) for name, values in copied.items()}
+        return CheckedBlock(block.file, len(cells), expected, numbers, sequences, copied)
 
     def _refusal(self, count: int) -> DataError:
         return DataError(

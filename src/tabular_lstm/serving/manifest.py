@@ -4,8 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from tabular_lstm.errors import DataError
 from tabular_lstm.files import create, read_regular
 from tabular_lstm.frozen import Frozen, from_json
 from tabular_lstm.serving.artifact import Artifact
@@ -57,6 +58,11 @@ class Conditions(Frozen):
     code_sha256: str
 
 
+def part_name(place: int) -> str:
+    """Name a part by its place among the others, from 0."""
+    return f"part-{place:05}.parquet"
+
+
 class Manifest(Frozen):
     """A finished scoring; rows = scored rows + quarantined rows.
 
@@ -77,6 +83,14 @@ class Manifest(Frozen):
     parts: tuple[FileOfRows, ...]
     parameters: dict[str, Any]
     code_sha256: str
+
+    @field_validator("parts")
+    @classmethod
+    def _parts_are_files_of_the_run(cls, parts: tuple[FileOfRows, ...]) -> tuple[FileOfRows, ...]:
+        expected = tuple(part_name(place) for place in range(max(1, len(parts))))
+        if (names := tuple(part.file for part in parts)) != expected:
+            raise ValueError(f"expected {', '.join(expected)}, got {', '.join(names) or 'none'}")
+        return parts
 
     @model_validator(mode="after")
     def _no_row_is_lost_or_doubled(self) -> Self:
@@ -135,11 +149,14 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises:
         FileNotFoundError: There is none: the run has not finished.
-        DataError: It cannot be read, or holds something else.
+        DataError: It cannot be read, holds something else, or is of another run.
     """
     path = folder / MANIFEST
     expected = f"{path}: expected the manifest of a scoring"
-    return from_json(Manifest, partial(read_regular, path), expected)
+    manifest = from_json(Manifest, partial(read_regular, path), expected)
+    if manifest.run_id != folder.name:
+        raise DataError(f"{expected} of run {folder.name}; it is that of run {manifest.run_id}.")
+    return manifest
 
 
 def publish(folder: Path, manifest: Manifest) -> None:

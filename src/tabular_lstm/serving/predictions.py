@@ -108,7 +108,7 @@ class Predictions:
         self._refuse_none(block, probabilities)
         positive = probabilities >= scorer.threshold
         self.tally.add(block, probabilities, positive)
-        copied = {name: block.copied[name].combine_chunks() for name in self.checked.copied}
+        copied = dict(block.copied)
         key = {name: copied.pop(name) for name in (self.checked.key,) if name is not None}
         columns: dict[str, pa.Array] = {
             **({} if block.file is None else {"file": same(block.file, count)}),
