@@ -15,7 +15,15 @@ from tabular_lstm.network.vector_code import Processor
 from tabular_lstm.rows.rows_to_score import ROWS
 from tabular_lstm.serving.run_id import next_run_id
 from tests.helpers.champions import champion_path, log_of, on_disk
-from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds, with_modules
+from tests.helpers.commands import (
+    RETRAINING,
+    ROLLBACK,
+    here,
+    message_of,
+    seed,
+    succeeds,
+    with_modules,
+)
 from tests.helpers.once import Once
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import (
@@ -212,6 +220,21 @@ def test_the_same_rows_by_the_same_champion_are_not_scored_again_unless_asked(
     example(served).write_text(example(served).read_text().replace("36.4", "36.5"))
     succeeds(here(*SCORING))
     assert len(finished(served)) == 4
+
+
+def test_what_is_unchanged_is_what_the_catalog_gives(served: Project) -> None:
+    """Rows that were scored before others are scored again, to be the newest."""
+    succeeds(here(*SCORING))
+    succeeds(here(*SCORING, *rows_at(write(served, "few.csv", pd.read_csv(example(served))[:7]))))
+    succeeds(here(*SCORING))
+    assert len(predictions_of(served)) == 20
+
+    succeeds(here(*RETRAINING, *seed(1)))
+    succeeds(here(*SCORING))
+    succeeds(here(*ROLLBACK))
+    succeeds(here(*SCORING))
+    assert set(predictions_of(served)["champion"]) == {log_of(served)[-1]["serves_now"]}
+    assert len(finished(served)) == 5
 
 
 def test_another_champion_is_something_new(served: Project) -> None:

@@ -24,6 +24,10 @@ def cut_off(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
 def flipped(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 1
@@ -35,24 +39,19 @@ def a_folder(path: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.parametrize("change", [deleted, cut_off, flipped, a_folder])
+@pytest.mark.parametrize("change", [deleted, cut_off, emptied, flipped, a_folder])
 def test_a_part_that_is_not_as_it_was_written_is_named_and_the_rows_can_be_scored_again(
     served: Project, change: Callable[[Path], None]
 ) -> None:
     succeeds(here(*SCORING))
     (part,) = parts_of(served)
     change(part)
-    with pytest.raises(DatasetError, match=r"scoring\.force=true") as refused:
+    with pytest.raises(
+        DatasetError, match="score the rows again: kedro run --pipelines scoring"
+    ) as refused:
         predictions_of(served)
     assert str(part) in str(refused.value)
 
-    succeeds(here(*SCORING, "--params", "scoring.force=true"))
-    assert len(predictions_of(served)) == 20
-
-
-def test_rows_of_which_a_part_is_gone_are_something_new(served: Project) -> None:
-    succeeds(here(*SCORING))
-    parts_of(served)[0].unlink()
     succeeds(here(*SCORING))
     assert len(finished(served)) == 2
     assert len(predictions_of(served)) == 20
@@ -85,6 +84,7 @@ def test_a_damaged_manifest_is_named_and_keeps_nobody_from_scoring(
     with pytest.raises(DatasetError, match="expected the manifest of a scoring") as refused:
         predictions_of(served)
     assert str(path) in str(refused.value)
+    assert "score the rows again: kedro run --pipelines scoring" in str(refused.value)
 
     succeeds(here(*SCORING))
     assert len(predictions_of(served)) == 20

@@ -2,8 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kedro.framework.session import KedroSession
 
 from tabular_lstm.runs.config_loader import EnvironmentConfigLoader
 from tests.helpers.project import ROOT, Project
@@ -63,3 +65,20 @@ def test_kedros_environment_variable_counts(
     project.run("data_processing")
     assert len(project.versions("03_primary/train_rows.parquet", "tutorial")) == 1
     assert not (project.path / "data/03_primary").exists()
+
+
+def test_a_parameter_of_the_command_line_changes_itself_alone(project: Project) -> None:
+    """Kedro would put the command line's block in the place of the base environment's."""
+    base = project.path / "conf/base/parameters_scoring.yml"
+    base.write_text("scoring: {pass_through: [patient], reasons: '${runtime_params:why,2}'}")
+    (project.path / "conf/local/parameters.yml").write_text("split: {salt: local}")
+
+    def parameters(**given: Any) -> Any:
+        with KedroSession.create(project.path, runtime_params=given) as session:
+            return session.load_context().config_loader["parameters"]
+
+    files = parameters()
+    assert files["scoring"] == {"pass_through": ["patient"], "reasons": 2}
+    found = parameters(scoring={"force": True})
+    assert found == {**files, "scoring": {**files["scoring"], "force": True}}
+    assert parameters(split={"test_fraction": 0.1})["split"]["salt"] == "local"

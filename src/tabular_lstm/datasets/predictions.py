@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import make_folder, new_file, read_regular, settle_folder, sha256
+from tabular_lstm.files import make_folder, new_file, settle_folder, sha256
 from tabular_lstm.serving.manifest import (
     MANIFEST,
     FileOfRows,
@@ -25,6 +25,7 @@ from tabular_lstm.serving.manifest import (
     part_name,
     publish,
     read_manifest,
+    read_part,
 )
 from tabular_lstm.serving.predictions import Predictions
 from tabular_lstm.serving.run_id import later_than
@@ -62,7 +63,7 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
             DataError: No run has finished, or a part is not as the manifest has it.
         """
         manifest, folder = self._manifest()
-        parts = [self._part(folder / part.file, part, manifest) for part in manifest.parts]
+        parts = [self._part(folder, part, manifest) for part in manifest.parts]
         # Dictionaries are those of a part; a column has one.
         frame: pd.DataFrame = pa.concat_tables(parts).unify_dictionaries().to_pandas()
         return frame
@@ -77,6 +78,11 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         try:
             make_folder(self.folder)
             folder.mkdir()  # of this run alone
+        except FileExistsError as error:
+            raise DataError(
+                f"{error.filename or folder}: expected nothing, or a folder above those of the "
+                "runs. Move what is there elsewhere."
+            ) from error
         except OSError as error:
             raise DataError(f"{error.filename or folder}: {error.strerror}.") from error
         try:
@@ -112,6 +118,10 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
                 f"{self.folder / run}: it has no {MANIFEST}, so that it was never finished, or is "
                 f"gone. Finished runs: {known}. {scoring} scores rows."
             ) from error
+        except DataError as error:
+            raise DataError(
+                f"{error} Put the file back, or score the rows again: {scoring}."
+            ) from error
 
     def _newest(self) -> str | None:
         """Name the newest run, and warn of those that are dated after now."""
@@ -121,21 +131,17 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
             logger.warning("Loaded is %s. %s", runs[-1], said)
         return runs[-1] if runs else None
 
-    def _part(self, path: Path, expected: FileOfRows, manifest: Manifest) -> pa.Table:
+    def _part(self, folder: Path, expected: FileOfRows, manifest: Manifest) -> pa.Table:
         """Read a part whose bytes are those that the manifest names."""
         try:
-            content = read_regular(path)
-            found = sha256(content)
-            fault = "" if found == expected.sha256 else f"SHA-256 {found}"
+            content = read_part(folder, expected)
         except OSError as error:
-            fault = str(error.strerror)
-        if fault:
             raise DataError(
-                f"{path}: expected SHA-256 {expected.sha256}, as {MANIFEST} of run "
-                f"{manifest.run_id} has it, got {fault}. These predictions are not whole any more, "
-                "and none of them was loaded. Put the file back, or score the rows again: "
-                f"{self._run_command} --pipelines scoring --params scoring.force=true."
-            )
+                f"{folder / expected.file}: expected SHA-256 {expected.sha256}, as {MANIFEST} of "
+                f"run {manifest.run_id} has it, got {error.strerror}. These predictions are not "
+                "whole any more, and none of them was loaded. Put the file back, or score the rows "
+                f"again: {self._run_command} --pipelines scoring."
+            ) from error
         return parquet.read_table(pa.BufferReader(content))
 
     def _exists(self) -> bool:

@@ -78,7 +78,8 @@ class CheckedRows:
                 count += len(block.cells)
                 checked = self._check(block, expected)
                 if self._too_many(most):
-                    break
+                    kept = True
+                    raise self._refusal(count)
                 yield checked
             kept = True
             if self._too_many(count):

@@ -3,7 +3,6 @@
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import (
     MANIFEST,
     Conditions,
-    Manifest,
     finished_runs,
     read_manifest,
+    read_part,
     unfinished_runs,
 )
 
@@ -99,9 +98,10 @@ def refuse_scored_before(
     conditions: Conditions,
     now: str,
 ) -> None:
-    """Stop where the same rows were scored by the same champion in the same way.
+    """Stop where the newest predictions are those that this run would give.
 
-    A run of which an output is gone does not count: its rows are scored again.
+    Of an older run they would not be what `predictions` gives. A run of which an output is gone or
+    was changed does not count.
 
     Args:
         catalog: Says where the outputs are.
@@ -114,33 +114,32 @@ def refuse_scored_before(
         NothingNewError: Names the run.
     """
     predictions = folder_of(catalog)
-    for run in reversed(finished_runs(predictions, now)):
-        manifest = _readable(predictions / run)
-        if (
-            manifest
-            and manifest.same_as(inputs, champion.sha256, conditions)
-            and all(path.is_file() for path in _outputs(catalog, manifest))
-        ):
+    for run in finished_runs(predictions, now)[-1:]:
+        if _is_whole(catalog, predictions / run, inputs, champion, conditions):
             raise NothingNewError(
                 f"rows, champion, parameters and code are those of run {run}, whose predictions "
                 f"are in {predictions / run}. To score all the same: --params scoring.force=true"
             )
 
 
-def _readable(folder: Path) -> Manifest | None:
+def _is_whole(
+    catalog: Any,
+    folder: Path,
+    inputs: dict[str, str],
+    champion: Artifact,
+    conditions: Conditions,
+) -> bool:
+    """Tell whether a finished run's outputs are those of such a scoring, all of them."""
     try:
-        return read_manifest(folder)
-    except (DataError, FileNotFoundError):  # whoever reads it is told
-        return None
-
-
-def _outputs(catalog: Any, manifest: Manifest) -> Iterator[Path]:
-    """Give the files that a finished run left."""
-    run = manifest.run_id
-    yield from (folder_of(catalog, run) / part.file for part in manifest.parts)
-    for name in VERSIONED:
-        if folder := folder_of_versions(catalog.get(name)):
-            yield folder / run / folder.name
+        manifest = read_manifest(folder)
+        if not manifest.same_as(inputs, champion.sha256, conditions):
+            return False
+        for part in manifest.parts:
+            read_part(folder, part)
+    except (DataError, OSError):  # whoever reads them is told
+        return False
+    versions = (folder_of_versions(catalog.get(name)) for name in VERSIONED)
+    return all((path / folder.name / path.name).is_file() for path in versions if path)
 
 
 def unfinished(catalog: Any) -> dict[str, list[Path]]:

@@ -1,5 +1,6 @@
 """The manifest of a scoring: what was scored, by whom, and which files hold it. Written last."""
 
+import errno
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -7,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import create, read_regular
+from tabular_lstm.files import create, read_regular, sha256
 from tabular_lstm.frozen import Frozen, from_json
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.run_id import RunId, by_age, is_run_id
@@ -157,6 +158,18 @@ def read_manifest(folder: Path) -> Manifest:
     if manifest.run_id != folder.name:
         raise DataError(f"{expected} of run {folder.name}; it is that of run {manifest.run_id}.")
     return manifest
+
+
+def read_part(folder: Path, part: FileOfRows) -> bytes:
+    """Read a part of a run's predictions.
+
+    Raises:
+        OSError: It cannot be read, or its bytes are not those that the manifest names.
+    """
+    content = read_regular(folder / part.file)
+    if (found := sha256(content)) != part.sha256:
+        raise OSError(errno.EIO, f"SHA-256 {found}", str(folder / part.file))
+    return content
 
 
 def publish(folder: Path, manifest: Manifest) -> None:
