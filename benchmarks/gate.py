@@ -34,7 +34,8 @@ import few_rows
 import numpy as np
 import pandas as pd
 import yaml
-from pima import PROJECT, SALTS
+from pima import SALTS
+from projects import PROJECT
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.model_selection import StratifiedKFold

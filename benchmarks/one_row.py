@@ -14,26 +14,25 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from projects import serve
+
+if TYPE_CHECKING:
+    from tabular_lstm.rows.schema import Schema
 
 ROWS = 500
-RUN = "2026-01-01T00.00.00.000Z"
 # Features, how many of them hold categories, and how many categories each.
 TABLES = ((8, 0, 0), (8, 3, 10), (20, 7, 10), (20, 7, 1000))
 
 
-def serve(project: Path, features: int, named: int, categories: int) -> None:
-    """Let the default network for such a table serve in a folder."""
+def schema_of(features: int, named: int, categories: int) -> "Schema":
+    """Learn the schema of such a table."""
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
-    from tabular_lstm.files import sha256  # noqa: PLC0415
-    from tabular_lstm.network.build import build  # noqa: PLC0415
-    from tabular_lstm.parameters import Network, Reshaping  # noqa: PLC0415
+    from tabular_lstm.parameters import Reshaping  # noqa: PLC0415
     from tabular_lstm.rows.learning import learn_schema  # noqa: PLC0415
-    from tabular_lstm.serving.artifact import Artifact  # noqa: PLC0415
-    from tabular_lstm.serving.log_file import append  # noqa: PLC0415
-    from tabular_lstm.serving.promotion_log import LogEntry  # noqa: PLC0415
-    from tabular_lstm.serving.store import Store  # noqa: PLC0415
 
     rng = np.random.default_rng(0)
     names = [f"name_{place}" for place in range(named)]
@@ -41,7 +40,7 @@ def serve(project: Path, features: int, named: int, categories: int) -> None:
     rows = pd.DataFrame({name: rng.permutation(words) for name in names}, range(categories or 100))
     for place in range(features - named):
         rows[f"number_{place}"] = rng.normal(size=len(rows)).round(3)
-    schema = learn_schema(
+    return learn_schema(
         rows,
         categorical=names,
         missing={},
@@ -49,24 +48,6 @@ def serve(project: Path, features: int, named: int, categories: int) -> None:
         label="label",
         classes=("no", "yes"),
     )
-    file = project / "candidate.keras"
-    build(schema, Network(), 0).save(file)
-    store, artifact = Store.of_outputs(project / "data", "kedro run"), Artifact.read(file)
-    entry = LogEntry(
-        run_id=RUN,
-        time=RUN,
-        action="promoted",
-        reason="to measure",
-        served_before=None,
-        serves_now=RUN,
-        sha256=sha256(artifact.content),
-        inputs=None,
-        test_rows_sha256=None,
-        decision_sha256="",
-        line_before=None,
-    )
-    append(store.log_file, entry)
-    store.put(artifact)
 
 
 def measure(project: str) -> None:
@@ -112,7 +93,7 @@ def main() -> None:
     for features, named, categories in TABLES:
         print(f"{features} columns, {named} of them of {categories} categories", flush=True)
         with tempfile.TemporaryDirectory() as project:
-            serve(Path(project), features, named, categories)
+            serve(Path(project), schema_of(features, named, categories))
             subprocess.run([sys.executable, __file__, project], check=True)
 
 

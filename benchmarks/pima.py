@@ -8,31 +8,15 @@ and the means over the five.
 """
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from projects import project_copy
 
-PROJECT = Path(__file__).resolve().parents[1]
 SALTS = ("a", "b", "c", "d", "e")
-
-
-@contextmanager
-def project_copy() -> Iterator[Path]:
-    """Copy what a run reads into a temporary folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        project = Path(folder)
-        for name in ("conf", "src", "data/01_raw"):
-            shutil.copytree(PROJECT / name, project / name)
-        for name in ("pyproject.toml", ".telemetry"):
-            shutil.copy(PROJECT / name, project)
-        yield project
 
 
 def run(project: Path, parameters: list[str]) -> dict[str, Any]:

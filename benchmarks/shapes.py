@@ -7,17 +7,15 @@ wall time, the peak memory and each node that took a second or more. Default: 1,
 features, then 1,000,000 of 8, which take some two and four minutes on two cores.
 """
 
-import os
 import re
-import subprocess
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pima import project_copy
+from processes import run
+from projects import project_copy
 
 SHAPES = [(1_000, 5_000), (1_000_000, 8)]
 NODE = re.compile(r"^(\S+ \S+) INFO +Running (\S+)$", re.MULTILINE)
@@ -45,21 +43,12 @@ def measure(rows: int, features: int) -> None:
     """Run once and print what took how long."""
     with project_copy() as project:
         declare(project, rows, features)
-        command = [sys.executable, "-m", "kedro", "run", "--env", "shape"]
-        began = time.perf_counter()
-        with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as run:
-            assert run.stdout is not None
-            log = run.stdout.read()
-            _, status, used = os.wait4(run.pid, 0)
-            run.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - began
-    if run.returncode:
-        sys.exit(f"{' '.join(command)} failed: {log[-2000:]}")
+        finished = run(["-m", "kedro", "run", "--env", "shape"], project)
     print(
-        f"{rows:,} rows of {features:,} features: {seconds:.0f} s, "
-        f"{used.ru_utime + used.ru_stime:.0f} s of processor time, {used.ru_maxrss / 2**20:.1f} GB"
+        f"{rows:,} rows of {features:,} features: {finished.seconds:.0f} s, "
+        f"{finished.processor_seconds:.0f} s of processor time, {finished.peak / 2**30:.1f} GB"
     )
-    stages = [(datetime.fromisoformat(when), node) for when, node in NODE.findall(log)]
+    stages = [(datetime.fromisoformat(when), node) for when, node in NODE.findall(finished.log)]
     for (start, node), (end, _) in zip(stages, [*stages[1:], stages[-1]], strict=True):
         if (took := (end - start).total_seconds()) >= 1:
             print(f"  {node}: {took:.0f} s")

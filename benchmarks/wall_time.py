@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from pima import project_copy
+from projects import project_copy
 
 TUTORIAL = Path(__file__).with_name("tutorial.py")
 

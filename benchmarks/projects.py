@@ -1,0 +1,61 @@
+"""Folders to measure in: a copy of this project, in which an untrained network may serve."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tabular_lstm.rows.schema import Schema
+
+PROJECT = Path(__file__).resolve().parents[1]
+RUN = "2026-01-01T00.00.00.000Z"
+
+
+@contextmanager
+def project_copy() -> Iterator[Path]:
+    """Copy what a run reads into a temporary folder; its code is that which is installed."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        for name in ("conf", "data/01_raw"):
+            shutil.copytree(PROJECT / name, project / name)
+        for name in ("pyproject.toml", ".telemetry"):
+            shutil.copy(PROJECT / name, project)
+        (project / "src").mkdir()  # Kedro wants it to be there
+        yield project
+
+
+def serve(project: Path, schema: "Schema") -> None:
+    """Let the default network for these rows serve in a folder that has no champion.
+
+    It has its initial weights, which take as long as trained ones.
+    """
+    # TensorFlow's import takes seconds and memory, and not every program that copies needs it.
+    from tabular_lstm.files import sha256  # noqa: PLC0415
+    from tabular_lstm.network.build import build  # noqa: PLC0415
+    from tabular_lstm.parameters import Network  # noqa: PLC0415
+    from tabular_lstm.serving.artifact import Artifact  # noqa: PLC0415
+    from tabular_lstm.serving.log_file import append  # noqa: PLC0415
+    from tabular_lstm.serving.promotion_log import LogEntry  # noqa: PLC0415
+    from tabular_lstm.serving.store import Store  # noqa: PLC0415
+
+    file = project / "candidate.keras"
+    build(schema, Network(), 0).save(file)
+    store, artifact = Store.of_outputs(project / "data", "kedro run"), Artifact.read(file)
+    entry = LogEntry(
+        run_id=RUN,
+        time=RUN,
+        action="promoted",
+        reason="to measure",
+        served_before=None,
+        serves_now=RUN,
+        sha256=sha256(artifact.content),
+        inputs=None,
+        test_rows_sha256=None,
+        decision_sha256="",
+        line_before=None,
+    )
+    append(store.log_file, entry)
+    store.put(artifact)
