@@ -97,8 +97,9 @@ class RawFiles:
             return read(self.file(name))
         except FileNotFoundError as error:
             raise DataError(
-                f"{self.file(name)}: no such file, though it was listed; it is a link to nothing, "
-                "or it went away a moment ago. Take the link away, or run again when files stay."
+                f"{self.file(name)}: no such file, though it was there a moment ago, or a link to "
+                "nothing; expected the files to stay while they are read. Take the link away, or "
+                "run again when the files stay."
             ) from error
         except OSError as error:
             raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
