@@ -21,7 +21,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tabular_lstm import pipelines
 from tabular_lstm.errors import DataError, unknown_name
+from tabular_lstm.parameters import Event
 from tabular_lstm.runs.guards import NothingNewError
+from tabular_lstm.runs.hooks import TELL
+from tabular_lstm.runs.lock import LockedError
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,12 @@ FILTERS = {
 KEDRO_REFUSES = ("kedro/config/", "kedro/pipeline/")
 
 
+class TryLater(click.ClickException):
+    """Another run is at work. sysexits.h calls this exit code EX_TEMPFAIL."""
+
+    exit_code = 75
+
+
 class Run(click.Command):
     """Kedro's own `run`, with its options, minus the traceback for what the user can mend."""
 
@@ -54,7 +63,8 @@ class Run(click.Command):
         """Run the pipeline.
 
         Raises:
-            click.ClickException: The data, a file of conf or a name is at fault. Exit code 1.
+            click.ClickException: The data, a file of conf or a name is at fault. Exit code 1; or
+                75 where another run is at work.
         """
         _log_as_the_project_says()
         logging.getLogger("kedro.pipeline.node").addFilter(_is_news)
@@ -63,13 +73,18 @@ class Run(click.Command):
             _refuse_other_runners(ctx.params)
             return super().invoke(ctx)
         except NothingNewError as end:
+            _tell(ctx, "unchanged", f"Unchanged: {end}")
             logger.info("Unchanged: %s", end)
             return None
         except Exception as error:
             fault = _fault(error)
             if fault is None:
+                _tell(ctx, "failed", f"{type(error).__name__}: {error}")
                 raise
-            raise click.ClickException(_said(fault, ctx.params)) from error
+            message = _said(fault, ctx.params)
+            _tell(ctx, "failed", f"Error: {message}")
+            kind = TryLater if isinstance(fault, LockedError) else click.ClickException
+            raise kind(message) from error
 
 
 def _log_as_the_project_says() -> None:
@@ -120,6 +135,12 @@ def _refused(error: BaseException | None) -> bool:
         return False
     raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename).as_posix()
     return any(f"/{part}" in raised_in for part in KEDRO_REFUSES)
+
+
+def _tell(ctx: click.Context, event: Event, message: str) -> None:
+    """Tell of the run's end, where it came so far that conf says whom to tell."""
+    if tell := ctx.meta.get(TELL):
+        tell(event, message)
 
 
 def _said(fault: BaseException, options: dict[str, Any]) -> str:

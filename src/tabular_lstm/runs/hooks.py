@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
@@ -16,14 +17,20 @@ from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.datasets.kedro_private import use_own_version
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError
-from tabular_lstm.runs import guards, scoring
+from tabular_lstm.parameters import Event
+from tabular_lstm.runs import guards, notify, scoring
+from tabular_lstm.runs.ends import RunEnd
 from tabular_lstm.runs.lock import Lock
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune, warn_of_later_runs, warned_of
 from tabular_lstm.runs.registry import Registry
+from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import closing_line
 
 logger = logging.getLogger(__name__)
+
+# Where a command finds, among click's `meta`, how to tell of the end of its run.
+TELL = "tabular_lstm.tell"
 
 
 def _produced(pipeline: Pipeline) -> set[str]:
@@ -36,13 +43,16 @@ class RunHooks:
     """Registered in settings.py; Kedro calls the methods."""
 
     def __init__(self) -> None:
+        self._run_id = ""
         self._lock: Lock | None = None
         self._registered: int | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check all parameters."""
-        self._context = context
+        """Check all parameters; let the command know whom it can ask to tell of the run's end."""
+        self._context, self._run_id = context, ""
+        if command := click.get_current_context(silent=True):
+            command.meta[TELL] = self.tell
         loader = context.config_loader
         self._parameters = guards.check_parameters(loader["parameters"], loader.runtime_params)
 
@@ -164,10 +174,13 @@ class RunHooks:
                 decided = catalog.load("past_promotions")[-1]
                 if guards.retrains(pipeline):
                     self._prune(pipeline, catalog)
-                logger.info(closing_line(decided))
+                decision = catalog.load("decision").model_dump(mode="json")
+                self._close(decided.action, closing_line(decided), decision=decision)
             if scoring.scores(pipeline):
                 said = catalog.load("scoring_summary").sentence()
-                logger.info("%s Predictions: %s", said, scoring.folder_of(catalog, self._run_id))
+                folder = scoring.folder_of(catalog, self._run_id)
+                manifest = read_manifest(folder).model_dump(mode="json")
+                self._close("scored", f"{said} Predictions: {folder}", manifest=manifest)
         finally:
             self._release()
 
@@ -187,6 +200,30 @@ class RunHooks:
                     )
         finally:
             self._release()
+
+    def tell(self, event: Event, message: str, **of_run: dict[str, Any]) -> None:
+        """Tell whoever is to be told how the run ended.
+
+        Args:
+            event: What happened.
+            message: The last line of the run's log.
+            of_run: Decision or manifest.
+        """
+        context = self._context
+        end = RunEnd(
+            event=event,
+            environment=context.env or "base",
+            run_id=self._run_id or None,
+            message=message,
+            **of_run,
+        )
+        whom, credentials = notify.read(context.config_loader)
+        notify.tell(end, whom, credentials)
+
+    def _close(self, event: Event, message: str, **of_run: dict[str, Any]) -> None:
+        """Tell of the end before the log's last line, so that this one is the last."""
+        self.tell(event, message, **of_run)
+        logger.info(message)
 
     @property
     def _start_over(self) -> bool:

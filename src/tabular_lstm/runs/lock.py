@@ -11,6 +11,10 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import open_no_link, read_regular, refuse_irregular
 
 
+class LockedError(DataError):
+    """Another run is at work; the same command may succeed later."""
+
+
 class Lock:
     """A folder and a file in it that the system has locked for this process.
 
@@ -27,7 +31,7 @@ class Lock:
         """Lock the file and its folder, or say who has them.
 
         Raises:
-            DataError: Another process holds the lock; names its run, process, machine and start.
+            LockedError: Another process holds the lock; names its run, process, machine and start.
             OSError: The file cannot be opened or written, or is a link or no file; names it.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +66,7 @@ def _lock(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise DataError(
+        raise LockedError(
             f"{path}: another run is at work here: {_holder(path)}. Two at once could each "
             "promote a candidate; this one ends without having done anything. Wait for the "
             "other to end."

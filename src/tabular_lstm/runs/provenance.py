@@ -13,12 +13,15 @@ from typing import Any
 import tabular_lstm
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.frozen import Parameters
+from tabular_lstm.parameters import OF_RUNS
 from tabular_lstm.serving.decision import Provenance
 
 PACKAGES = ("kedro", "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn")
 # Of these, none changes what is trained or how it is judged.
 LEFT_OUT = {("promotion", "start_over"), ("promotion", "keep_candidates")}
-BLOCKS_LEFT_OUT = {"retraining", "rollback", "scoring"}
+BLOCKS_LEFT_OUT = {block.__name__.lower() for block in OF_RUNS}
+# What may name somebody's address is in no decision.
+PRIVATE = {"notify"}
 
 
 def provenance(
@@ -26,7 +29,7 @@ def provenance(
 ) -> Provenance:
     """Describe what a run is made of, from its parameters and the catalog's entry `raw_rows`."""
     packages = _packages()
-    parameters = {name: block.model_dump() for name, block in blocks.items()}
+    parameters = {n: block.model_dump() for n, block in blocks.items() if n not in PRIVATE}
     return Provenance(
         time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         environment=env or "base",

@@ -1,9 +1,4 @@
-"""Typed parameters: an unknown name or an impossible value fails before any node runs.
-
-Kedro builds these models from the blocks of `conf/*/parameters_*.yml` because the nodes'
-arguments are annotated with them. A block that an environment overrides is replaced whole,
-and what it leaves out takes the default given here.
-"""
+"""The blocks that say how a candidate is made and judged: columns, rows, network, training."""
 
 from hashlib import blake2b
 from math import isfinite
@@ -224,76 +219,3 @@ class Evaluation(Parameters):
     importance_repeats: Count = 5
     importance_rows: Annotated[StrictInt, Field(ge=2)] = 1000
     seed: Seed = 0
-
-
-class Tolerance(Parameters):
-    """By how much a candidate may be worse than a champion: log loss in nats, ROC AUC of 1."""
-
-    log_loss: NotNegative = 0.02
-    roc_auc: NotNegative = 0.02
-
-
-class Promotion(Parameters):
-    """When a candidate becomes the champion, and what is kept.
-
-    Attributes:
-        confidence: One-sided, of every comparison on the test rows: a candidate that is worse by
-            more than the tolerance is promoted in about 1 - confidence of cases at most.
-        row_ratio: Lowest and highest number of valid rows, in multiples of the champion's.
-        max_label_share_change: How far the share of positive rows may be from the champion's.
-        max_repeated_test_rows: Share of test rows that may have the features of a train row of
-            another key. More are allowed where features have so few values that rows are alike.
-        min_test_rows_per_class: Test rows of each class that it takes to promote. By fewer a
-            useless candidate passes for good more often than `confidence` declares.
-        max_champion_fall: By how much the champion's ROC AUC may be below that of its promotion.
-            If it is clearly more, or clearly below 0.5, nothing is promoted.
-        refuse_possible_leaks: Whether to promote nothing where a feature alone tells the classes of
-            the train rows apart (ROC AUC 0.99). Default: no, it is only named.
-        keep_champions: Champions that can be rolled back to, the one that serves included; a
-            candidate is compared with each of them that stands.
-        keep_candidates: Newest runs whose outputs are kept beside the champions'; decisions always.
-        start_over: Whether to judge without the champions, as where labels mean something else.
-    """
-
-    confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
-    tolerance: Tolerance = Tolerance()
-    row_ratio: tuple[Share, Annotated[Number, Field(ge=1)]] = (0.75, 2.0)
-    max_label_share_change: Share = 0.1
-    max_repeated_test_rows: Share = 0.1
-    min_test_rows_per_class: Count = 20
-    max_champion_fall: Share = 0.1
-    refuse_possible_leaks: bool = False
-    keep_champions: Count = 5
-    keep_candidates: Count = 10
-    start_over: bool = False
-
-
-class Retraining(Parameters):
-    """Whether to train even where the same data, parameters and code were judged already."""
-
-    force: bool = False
-
-
-class Scoring(Parameters):
-    """What the predictions say of each row beside its probability.
-
-    Attributes:
-        pass_through: Columns that are copied from the rows, beside key and label.
-        reasons: How many features to name that moved the probability. Default: none.
-        force: Whether to score even where nothing is new.
-    """
-
-    pass_through: list[str] = []
-    reasons: Annotated[StrictInt, Field(ge=0)] = 0
-    force: bool = False
-
-
-class Rollback(Parameters):
-    """Run id of the champion in the promotion log to restore. Default: the one before."""
-
-    run_id: str | None = None
-
-
-OF_RUNS = (Retraining, Rollback, Scoring)
-OF_MODELS = (Columns, Validation, Split, Reshaping, Network, Training, Evaluation, Promotion)
-BLOCKS: dict[str, type[Parameters]] = {b.__name__.lower(): b for b in (*OF_MODELS, *OF_RUNS)}

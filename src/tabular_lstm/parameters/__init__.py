@@ -1,0 +1,61 @@
+"""Typed parameters: an unknown name or an impossible value fails before any node runs.
+
+Kedro builds these models from the blocks of `conf/*/parameters_*.yml` because the nodes'
+arguments are annotated with them. A block that an environment overrides is replaced whole,
+and what it leaves out takes the default given here.
+"""
+
+from tabular_lstm.frozen import Parameters
+from tabular_lstm.parameters.learning import (
+    Columns,
+    Costs,
+    Ensemble,
+    Evaluation,
+    Network,
+    Objective,
+    Reshaping,
+    Split,
+    Training,
+    Validation,
+    Value,
+)
+from tabular_lstm.parameters.runs import (
+    EVENTS,
+    Event,
+    Notify,
+    Promotion,
+    Retraining,
+    Rollback,
+    Scoring,
+    Tolerance,
+)
+
+__all__ = [
+    "BLOCKS",
+    "EVENTS",
+    "OF_RUNS",
+    "Columns",
+    "Costs",
+    "Ensemble",
+    "Evaluation",
+    "Event",
+    "Network",
+    "Notify",
+    "Objective",
+    "Parameters",
+    "Promotion",
+    "Reshaping",
+    "Retraining",
+    "Rollback",
+    "Scoring",
+    "Split",
+    "Tolerance",
+    "Training",
+    "Validation",
+    "Value",
+]
+
+# Which of them change no candidate and no decision.
+OF_RUNS = (Retraining, Rollback, Scoring, Notify)
+OF_MODELS = (Columns, Validation, Split, Reshaping, Network, Training, Evaluation, Promotion)
+BLOCKS: dict[str, type[Parameters]] = {b.__name__.lower(): b for b in (*OF_MODELS, *OF_RUNS)}

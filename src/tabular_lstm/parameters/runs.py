@@ -1,0 +1,104 @@
+"""The blocks that say what a run decides, keeps, scores, and whom it tells."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, Field, StrictInt
+
+from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
+from tabular_lstm.parameters.learning import NotNegative
+
+
+class Tolerance(Parameters):
+    """By how much a candidate may be worse than a champion: log loss in nats, ROC AUC of 1."""
+
+    log_loss: NotNegative = 0.02
+    roc_auc: NotNegative = 0.02
+
+
+class Promotion(Parameters):
+    """When a candidate becomes the champion, and what is kept.
+
+    Attributes:
+        confidence: One-sided, of every comparison on the test rows: a candidate that is worse by
+            more than the tolerance is promoted in about 1 - confidence of cases at most.
+        row_ratio: Lowest and highest number of valid rows, in multiples of the champion's.
+        max_label_share_change: How far the share of positive rows may be from the champion's.
+        max_repeated_test_rows: Share of test rows that may have the features of a train row of
+            another key. More are allowed where features have so few values that rows are alike.
+        min_test_rows_per_class: Test rows of each class that it takes to promote. By fewer a
+            useless candidate passes for good more often than `confidence` declares.
+        max_champion_fall: By how much the champion's ROC AUC may be below that of its promotion.
+            If it is clearly more, or clearly below 0.5, nothing is promoted.
+        refuse_possible_leaks: Whether to promote nothing where a feature alone tells the classes of
+            the train rows apart (ROC AUC 0.99). Default: no, it is only named.
+        keep_champions: Champions that can be rolled back to, the one that serves included; a
+            candidate is compared with each of them that stands.
+        keep_candidates: Newest runs whose outputs are kept beside the champions'; decisions always.
+        start_over: Whether to judge without the champions, as where labels mean something else.
+    """
+
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
+    tolerance: Tolerance = Tolerance()
+    row_ratio: tuple[Share, Annotated[Number, Field(ge=1)]] = (0.75, 2.0)
+    max_label_share_change: Share = 0.1
+    max_repeated_test_rows: Share = 0.1
+    min_test_rows_per_class: Count = 20
+    max_champion_fall: Share = 0.1
+    refuse_possible_leaks: bool = False
+    keep_champions: Count = 5
+    keep_candidates: Count = 10
+    start_over: bool = False
+
+
+class Retraining(Parameters):
+    """Whether to train even where the same data, parameters and code were judged already."""
+
+    force: bool = False
+
+
+class Scoring(Parameters):
+    """What the predictions say of each row beside its probability.
+
+    Attributes:
+        pass_through: Columns that are copied from the rows, beside key and label.
+        reasons: How many features to name that moved the probability. Default: none.
+        force: Whether to score even where nothing is new.
+    """
+
+    pass_through: list[str] = []
+    reasons: Annotated[StrictInt, Field(ge=0)] = 0
+    force: bool = False
+
+
+class Rollback(Parameters):
+    """Run id of the champion in the promotion log to restore. Default: the one before."""
+
+    run_id: str | None = None
+
+
+Event = Literal["promoted", "rejected", "unchanged", "rolled_back", "scored", "failed"]
+EVENTS: tuple[Event, ...] = get_args(Event)
+
+
+def _words(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(f"expected a list, the program and its arguments: [{value}]")
+    return value
+
+
+class Notify(Parameters):
+    """Who is told how a run ended that decides, scores or fails.
+
+    Attributes:
+        command: Program and arguments, run without a shell; it gets the outcome as JSON on its
+            standard input. Default: none.
+        webhook: Name of an entry in `credentials.yml` with the `url` that the same JSON is posted
+            to, and, if needed, `headers`. Or the URL itself, where it is no secret. Default: none.
+        events: Ends to tell of. Default: all but `unchanged`.
+        timeout: Seconds after which one that does not answer is given up.
+    """
+
+    command: Annotated[list[str], Field(min_length=1), BeforeValidator(_words)] | None = None
+    webhook: Annotated[str, Field(min_length=1)] | None = None
+    events: list[Event] = [event for event in EVENTS if event != "unchanged"]
+    timeout: Annotated[Positive, Field(le=600)] = 10.0
