@@ -1,0 +1,181 @@
+"""Debian's cron runs seven nights; log, notifications, predictions and mail tell one story.
+
+The clock is shortened, not the job: cron looks each minute whether a night is prepared, and runs
+what it would run at 2:15 and at 6:00. It has a mount namespace of its own, so that it reads no
+table of this machine and leaves nothing on it.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.project import QUICK, ROOT, Project
+from tests.helpers.scorings import predictions_of
+from tests.helpers.tables import LABEL, rows_to_learn
+
+ENV = "nightly"
+# Cron with no tables but this one. `exec`, so that it ends by its process id.
+CRON = """
+mount -t tmpfs none /var/spool/cron && mkdir /var/spool/cron/crontabs
+mount -t tmpfs none /etc/cron.d && cp "$1" /etc/cron.d/nights
+touch /run/crond.pid && mount --bind "$2" /run/crond.pid
+: > "$2.empty" && mount --bind "$2.empty" /etc/crontab
+exec cron -f
+"""
+TABLE = """
+PATH=/usr/bin:/bin
+PYTHONPATH={pythonpath}
+* * * * * root cd {project} && sh ./each_minute
+"""
+EACH_MINUTE = """
+if mv tonight running 2>/dev/null; then
+    sh ./running >>mail 2>&1
+    rm running
+fi
+"""
+RETRAINING, SCORING = (f"deploy/cron/run {ENV} {name}\n" for name in ("retraining", "scoring"))
+ROLLBACK = f"deploy/cron/run {ENV} rollback\n"
+NOTIFY = "import sys, json; print(json.dumps(json.load(sys.stdin)), file=open('told.jsonl', 'a'))"
+LONGEST_NIGHT = 300.0
+
+
+@pytest.fixture
+def nightly(project: Project) -> Project:
+    """A project with an environment that tells of all ends, and the script that cron calls."""
+    shutil.copytree(ROOT / "deploy/cron", project.path / "deploy/cron")
+    (project.path / ".venv").symlink_to(sys.prefix)
+    conf = project.path / "conf" / ENV
+    conf.mkdir()
+    catalog = {
+        "raw_rows": {
+            "type": "tabular_lstm.datasets.RawCSVDataset",
+            "filepath": "data/01_raw/nightly.csv",
+        },
+    }
+    events = ["promoted", "rejected", "unchanged", "rolled_back", "scored", "failed"]
+    notify = {"command": [sys.executable, "-c", NOTIFY], "events": events}
+    (conf / "catalog.yml").write_text(json.dumps(catalog))
+    (conf / "parameters.yml").write_text(json.dumps({**QUICK, "notify": notify}))
+    return project
+
+
+@pytest.fixture
+def cron(nightly: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder = tmp_path_factory.mktemp("cron")
+    table = TABLE.format(project=nightly.path, pythonpath=os.environ.get("PYTHONPATH", ""))
+    (folder / "table").write_text(table)
+    (nightly.path / "each_minute").write_text(EACH_MINUTE)
+    (folder / "pid").touch()
+    command = ["unshare", "-m", "sh", "-ec", CRON, "sh", folder / "table", folder / "pid"]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        yield
+        assert process.poll() is None, "cron ended by itself"
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def night(project: Project, *lines: str) -> None:
+    """Let cron run these lines, and wait until they have ended."""
+    tonight, running = project.path / "tonight", project.path / "running"
+    prepared = project.path / "prepared"
+    prepared.write_text("".join(lines))
+    prepared.rename(tonight)
+    until = time.monotonic() + LONGEST_NIGHT
+    while tonight.exists() or running.exists():
+        assert time.monotonic() < until, mail(project)
+        time.sleep(0.2)
+
+
+def told(project: Project) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (project.path / "told.jsonl").read_text().splitlines()]
+
+
+def mail(project: Project) -> str:
+    """What cron would have sent since it was last looked at."""
+    path = project.path / "mail"
+    said = path.read_text() if path.exists() else ""
+    path.unlink(missing_ok=True)
+    return said
+
+
+def test_seven_nights_in_a_row(nightly: Project, cron: None) -> None:
+    csv = nightly.path / "data/01_raw/nightly.csv"
+    rows = rows_to_learn(nightly.raw)
+    rows[:600].to_csv(csv, index=False)
+    # 1. The first champion. Two start at once: one is told to wait, and says so by mail.
+    beside = RETRAINING.replace("\n", " &\n")
+    night(nightly, beside, beside, "wait\n", SCORING)
+    said = mail(nightly)
+    assert "another run is at work here" in said
+    assert "ended with exit code 75; its log is" in said
+    # 2. Growth, and 3. nothing new: no mail.
+    rows[:700].to_csv(csv, index=False)
+    night(nightly, RETRAINING, SCORING)
+    night(nightly, RETRAINING, SCORING)
+    assert mail(nightly) == ""
+    # 4. Somebody shuffles the labels: rejected, which is a normal end.
+    noise = rows.assign(**{LABEL: rows[LABEL].sample(frac=1, random_state=0).to_numpy()})
+    noise.to_csv(csv, index=False)
+    night(nightly, RETRAINING, SCORING)
+    assert mail(nightly) == ""
+    # 5. A broken export: the failure is told and mailed, and the morning's scoring goes on.
+    csv.write_text("no such\ncolumns\n")
+    night(nightly, RETRAINING, SCORING)
+    said = mail(nightly)
+    assert "Error: " in said
+    assert "nightly.csv" in said
+    assert "ended with exit code 1; its log is" in said
+    # 6. Back to the champion before. 7. More rows.
+    rows[:700].to_csv(csv, index=False)
+    night(nightly, ROLLBACK, SCORING)
+    rows.to_csv(csv, index=False)
+    night(nightly, RETRAINING, SCORING)
+    assert mail(nightly) == ""
+
+    _assert_one_story(nightly)
+
+
+def _assert_one_story(project: Project) -> None:
+    here = Project(project.path)
+    log = [json.loads(line) for line in _promotions(project).read_text().splitlines()]
+    assert [line["action"] for line in log] == [
+        "promoted", "promoted", "rejected", "rolled_back", "promoted"
+    ]  # fmt: skip
+    ends = told(project)
+    assert sorted(end["event"] for end in ends[:2]) == ["failed", "promoted"]
+    assert [end["event"] for end in ends[2:]] == [
+        "scored",
+        "promoted", "scored",
+        "unchanged", "unchanged",
+        "rejected", "unchanged",
+        "failed", "unchanged",
+        "rolled_back", "scored",
+        "promoted", "scored",
+    ]  # fmt: skip
+    decided = [end for end in ends if "decision" in end]
+    assert [end["decision"]["run_id"] for end in decided] == [line["run_id"] for line in log]
+    # Each morning's rows were scored by who served then.
+    served, scored = None, []
+    for end in ends:
+        served = end["decision"]["serves_now"] if "decision" in end else served
+        if end["event"] == "scored":
+            scored.append(end["manifest"]["champion"]["run_id"])
+            assert scored[-1] == served
+    assert set(predictions_of(here, ENV)["champion"]) == {log[-1]["serves_now"]}
+    # A log for each run, whose last line is what was told.
+    for pipeline in ("retraining", "scoring", "rollback"):
+        for path in sorted((project.path / "logs" / ENV / pipeline).iterdir()):
+            last = path.read_text().splitlines()[-1]
+            assert any(last.endswith(end["message"]) for end in ends), last
+
+
+def _promotions(project: Project) -> Path:
+    return project.path / "data" / ENV / "08_reporting/promotions.jsonl"
