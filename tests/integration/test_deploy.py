@@ -1,0 +1,100 @@
+"""What is below deploy/ for systemd and for a container, by the tools that check it."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.champions import assert_settled, log_of
+from tests.helpers.project import ROOT, Project
+from tests.helpers.scorings import finished
+
+DEPLOY = ROOT / "deploy"
+UNITS = sorted(path.name for path in (DEPLOY / "systemd").iterdir())
+# The project read-only but for data/, as ProtectSystem=strict or a container's --read-only gives it.
+READ_ONLY = """
+mount --bind "$1" "$1" && mount --bind "$1/data" "$1/data" && mount -o remount,bind,ro "$1"
+cd "$1" && ! touch conf/here 2>/dev/null
+shift && exec "$@"
+"""
+
+
+def said(*command: str | Path) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """The units, of a project that is there: its paths are looked up."""
+    for path in (DEPLOY / "systemd").iterdir():
+        at = str(tmp_path / "project")
+        (tmp_path / path.name).write_text(path.read_text().replace("/srv/tabular-lstm", at))
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/.venv").symlink_to(sys.prefix)
+    return tmp_path
+
+
+def test_systemd_knows_all_that_the_units_say(units: Path) -> None:
+    assert len(UNITS) == 4
+    for name in UNITS:
+        instance = name.replace("@", "@patients")
+        shutil.copy(units / name, units / instance)
+        about = said("systemd-analyze", "verify", units / instance)
+        assert [line for line in about.splitlines() if instance in line] == []
+
+
+def test_systemd_rates_the_sandbox_as_tight(units: Path) -> None:
+    for name in (name for name in UNITS if name.endswith(".service")):
+        rated = said("systemd-analyze", "security", "--offline=true", units / name)
+        (level,) = re.findall(r"Overall exposure level for .*: ([0-9.]+)", rated)
+        assert float(level) <= 2.0
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "hour"), [("retraining", "02:15:00"), ("scoring", "06:00:00")]
+)
+def test_timers_mean_each_day(pipeline: str, hour: str) -> None:
+    unit = (DEPLOY / f"systemd/tabular-lstm-{pipeline}@.timer").read_text()
+    (when,) = re.findall("^OnCalendar=(.*)$", unit, re.MULTILINE)
+    elapses = said("systemd-analyze", "calendar", "--iterations=3", when)
+    assert elapses.count(f" {hour}") == 4  # the form, and three days
+    assert f"Normalized form: *-*-* {hour}" in elapses
+
+
+def test_runs_write_below_data_alone(quick: Project) -> None:
+    for pipeline in ("retraining", "scoring"):
+        command = [sys.executable, "-m", "kedro", "run", "--pipelines", pipeline]
+        said("unshare", "-m", "sh", "-ec", READ_ONLY, "sh", quick.path, *command)
+    assert [line["action"] for line in log_of(quick)] == ["promoted"]
+    assert len(finished(quick)) == 1
+    assert_settled(quick)
+
+
+def test_the_dockerfile_is_as_hadolint_wants_it() -> None:
+    assert said(Path(sys.prefix) / "bin/hadolint", DEPLOY / "container/Dockerfile") == ""
+
+
+def test_what_the_dockerfile_copies_is_there_and_let_in() -> None:
+    let_in = (DEPLOY / "container/Dockerfile.dockerignore").read_text().splitlines()
+    lines = (DEPLOY / "container/Dockerfile").read_text()
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", lines, re.MULTILINE)
+    sources = " ".join(copied).split()
+    assert "conf" in sources
+    for source in sources:
+        assert (ROOT / source).exists()
+        assert f"!{source}" in let_in
+
+
+def test_the_container_has_the_versions_of_the_project() -> None:
+    locks = (DEPLOY / "container/requirements.lock", ROOT / "requirements.lock")
+    pins = (re.findall(r"^\S+==\S+", lock.read_text(), re.MULTILINE) for lock in locks)
+    container, project = map(set, pins)
+    assert container < project
+    names = {pin.partition("==")[0] for pin in container}
+    assert {"tensorflow", "kedro", "llvmlite"} <= names
+    assert not names & {"pytest", "kedro-viz", "mypy"}
