@@ -14,7 +14,7 @@ from tests.helpers.scorings import finished
 
 DEPLOY = ROOT / "deploy"
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").iterdir())
-# The project read-only but for data/, as ProtectSystem=strict or a container's --read-only gives it.
+# Read-only but for data/, as by ProtectSystem=strict or a container's --read-only.
 READ_ONLY = """
 mount --bind "$1" "$1" && mount --bind "$1/data" "$1/data" && mount -o remount,bind,ro "$1"
 cd "$1" && ! touch conf/here 2>/dev/null
