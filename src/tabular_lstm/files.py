@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+# Windows tells text from bytes, and neither waits for FIFOs nor has links in their place.
+BYTES = getattr(os, "O_BINARY", 0)
+READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | BYTES
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | BYTES
 # Bytes that are read at a time.
 PIECE = 2**20
 ACL = "system.posix_acl_access"  # the users and groups that acl(5) adds to the mode
@@ -54,7 +58,7 @@ def read_regular(path: Path) -> bytes:
         FileNotFoundError: There is nothing.
         OSError: It is no regular file, or may not be read.
     """
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = os.open(path, READ)
     try:
         refuse_irregular(file, path)
         with os.fdopen(file, "rb", closefd=False) as content:
@@ -185,7 +189,7 @@ def open_no_link(path: Path, flags: int) -> int:
         OSError: It is a link; or what `os.open` raises.
     """
     try:
-        return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+        return os.open(path, flags | NO_LINK, 0o666)
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise

@@ -1,7 +1,6 @@
 """A lock: of the runs that can change the champion, one works at a time."""
 
 import contextlib
-import fcntl
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +63,7 @@ class Lock:
 
 def _lock(descriptor: int, path: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(descriptor)
     except BlockingIOError as error:
         raise LockedError(
             f"{path}: another run is at work here: {_holder(path)}. Two at once could each "
@@ -78,3 +77,21 @@ def _holder(path: Path) -> str:
         return read_regular(path).decode(errors="replace") or "it has only just started"
     except OSError:
         return "which one is not known, for this file was removed or replaced"
+
+
+def lock_file(file: int, wait: bool = False) -> None:
+    """Lock an open file for this process, until it is closed or the process ends.
+
+    Raises:
+        BlockingIOError: Another process has it, and this one is not to wait.
+        OSError: The file system knows no locks.
+        DataError: The system knows none that end with their process.
+    """
+    try:
+        import fcntl  # noqa: PLC0415  Windows has no such module
+    except ImportError as error:
+        raise DataError(
+            "This system has no locks as Unix has, by which runs keep out of each other's way. Run "
+            "it in WSL 2 or in a container; LSTMClassifier and load_champion work here too."
+        ) from error
+    fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

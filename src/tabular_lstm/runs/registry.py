@@ -1,7 +1,6 @@
 """The registry: a file for each run that may have outputs, locked while the run is at work."""
 
 import contextlib
-import fcntl
 import os
 import uuid
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tabular_lstm.files import open_no_link
+from tabular_lstm.runs.lock import lock_file
 from tabular_lstm.serving.run_id import is_run_id, next_run_id
 
 
@@ -34,15 +34,16 @@ class Registry:
 
         Raises:
             OSError: No permission, no space, or the file system knows no locks or hard links.
+            DataError: The system is none on which a run keeps out of another's way.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         beside = self.folder / f".{run_id}.{uuid.uuid4().hex}.new"
         file = open_no_link(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             # Locked before it has its name: nobody finds it there and free.
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock_file(file, wait=True)
             return self._link(beside, run_id), file
-        except OSError:
+        except BaseException:
             os.close(file)
             raise
         finally:
@@ -74,7 +75,7 @@ class Registry:
         """Tell whether a registered run is no longer at work."""
         file = open_no_link(self.folder / run_id, os.O_RDWR)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(file)
             yield True
         except BlockingIOError:
             yield False

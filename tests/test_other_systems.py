@@ -1,0 +1,56 @@
+"""A system that lacks what only Unix has: what can work there does, and a run says why not."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from tabular_lstm import load_champion
+from tests.helpers.project import Project
+
+# What Windows has not; nothing else of it is to be had here.
+WINDOWS = """
+import os, sys
+sys.modules["fcntl"] = None
+for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_DIRECTORY", "killpg", "setxattr", "getxattr"):
+    delattr(os, name)
+"""
+
+
+def on_windows(project: Project, program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", WINDOWS + program],
+        cwd=project.path,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_the_champion_scores_where_there_are_no_locks(served: Project, tmp_path: Path) -> None:
+    rows = pd.read_csv(served.raw)[:5]
+    program = """
+import pandas as pd
+from tabular_lstm import load_champion
+rows = pd.read_csv("data/01_raw/diabetes.csv")[:5]
+print(load_champion(".").predict_proba(rows)[:, 1].tolist())
+"""
+    done = on_windows(served, program)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(load_champion(served.path).predict_proba(rows)[:, 1].tolist())
+
+
+def test_a_run_is_refused_in_a_line_where_there_are_no_locks(project: Project) -> None:
+    program = """
+from kedro.framework.cli.cli import main
+sys.argv = ["kedro", "run", "--pipelines", "data_processing"]
+main()
+"""
+    before = project.files()
+    done = on_windows(project, program)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: This system has no locks as Unix has")
+    assert "WSL 2" in done.stderr
+    assert project.files() == before
