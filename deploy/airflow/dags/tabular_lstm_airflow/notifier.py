@@ -1,0 +1,74 @@
+"""Tell a webhook of a task that failed, even where the project's own run never began."""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.sdk import BaseNotifier, Connection, Context, Variable
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+TIMEOUT = 10.0  # seconds
+
+
+class FailureNotifier(BaseNotifier):
+    """Post the failure as JSON, with the names that the project's own notifications have.
+
+    The Airflow Connection `tabular_lstm_webhook` says where to: `host` is the whole URL, and
+    `password`, if there is one, the value of the header `Authorization`.
+    """
+
+    def notify(self, context: Context) -> None:
+        """Post it. Whatever is raised is logged by Airflow, and the task stays failed.
+
+        Raises:
+            RuntimeError: The webhook did not take it; the message has no secret.
+        """
+        try:
+            webhook = Connection.get("tabular_lstm_webhook")
+        except AirflowNotFoundException:
+            self.log.warning("Nobody is told: there is no connection tabular_lstm_webhook")
+            return
+        content = json.dumps(failure(context), indent=2).encode() + b"\n"
+        post(webhook.host or "", webhook.password, content)
+
+
+def failure(context: Context) -> dict[str, Any]:
+    """Say what failed. A task that is killed has no exception, so its state has to do."""
+    task = context["ti"]
+    error = context.get("exception")
+    return {
+        "project": "tabular-lstm",
+        "event": "failed",
+        "environment": Variable.get("tabular_lstm_env", default="") or "base",
+        "message": str(error or "The task was ended from outside."),
+        "airflow": {"dag": task.dag_id, "task": task.task_id, "dag_run": task.run_id},
+    }
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A post that is sent elsewhere would become a get, and take the header there."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def post(url: str, authorization: str | None, content: bytes) -> None:
+    """Send it; what is raised names the host alone, since a URL can be a secret."""
+    where = urlsplit(url)
+    if where.scheme not in {"http", "https"}:
+        raise RuntimeError("tabular_lstm_webhook: expected a URL of http or https as its host")
+    headers = {"Content-Type": "application/json"}
+    if authorization:
+        headers["Authorization"] = authorization
+    request = urllib.request.Request(url, content, headers)  # noqa: S310  the scheme was looked at
+    try:
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT):
+            pass
+    except urllib.error.HTTPError as error:
+        with error:
+            raise RuntimeError(f"{where.hostname} answered {error.code}") from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise RuntimeError(f"{where.hostname} was not reached: {type(error).__name__}") from None

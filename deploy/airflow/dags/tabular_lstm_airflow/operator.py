@@ -1,0 +1,78 @@
+"""A task that is a whole run of the project, by the command of the project's own environment."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context, Variable
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from tabular_lstm_airflow.process import Process
+
+# What `kedro run` ends with where another run is at work: EX_TEMPFAIL of sysexits.h.
+AT_WORK = 75
+
+
+class WholeRun(BaseOperator):
+    """Run a pipeline from its first node to its last.
+
+    The Airflow Variable `tabular_lstm_project` says where the project is, which has its environment
+    in `.venv`; `tabular_lstm_env` names an environment of conf, by default the base one.
+    To XCom go `run_id`, as soon as the run has one, and at its end `last_line`.
+    """
+
+    template_fields: Sequence[str] = ("pipeline", "parameters")
+
+    def __init__(self, *, pipeline: str, parameters: str = "", **of_task: Any) -> None:
+        super().__init__(**of_task)
+        self.pipeline = pipeline
+        self.parameters = parameters
+        self._process: Process | None = None
+
+    def execute(self, context: Context) -> None:
+        """Run it, and log what it says.
+
+        Raises:
+            AirflowSkipException: Another run is at work; this one has done nothing.
+            AirflowFailException: It did not start, failed, or was ended. It is not repeated.
+        """
+        task = context["ti"]
+        process = self._process = self._started()
+        try:
+            known = None
+            for level, message in process.lines():
+                self.log.log(level, "%s", message)
+                if process.run_id != known:
+                    known = process.run_id
+                    task.xcom_push("run_id", known)
+            code = process.exit_code()
+        finally:
+            process.end()
+        task.xcom_push("last_line", process.last_line)
+        if code == AT_WORK:
+            raise AirflowSkipException(process.last_line)
+        if code:
+            end = f"exit code {code}" if code > 0 else f"signal {-code}"
+            name = f"Run {process.run_id}" if process.run_id else "The run"
+            raise AirflowFailException(f"{name} ended with {end}: {process.last_line}")
+
+    def on_kill(self) -> None:
+        """End the run where the task is ended, or takes too long."""
+        if self._process is not None:
+            self._process.end()
+
+    def _started(self) -> Process:
+        folder = Variable.get("tabular_lstm_project", default=None)
+        if not folder:
+            raise AirflowFailException(
+                "Variable tabular_lstm_project is not set. Expected the path of the project."
+            )
+        command = [str(Path(folder) / ".venv/bin/kedro"), "run", "--pipelines", self.pipeline]
+        if env := Variable.get("tabular_lstm_env", default=""):
+            command += ["--env", env]
+        if self.parameters:
+            command += ["--params", self.parameters]
+        try:
+            return Process(command, Path(folder), os.environ)
+        except OSError as error:
+            raise AirflowFailException(f"{error.filename}: {error.strerror}") from error
