@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test numeric faults lint viz lock benchmark-tools
+.PHONY: help install airflow run test numeric faults integration lint viz lock benchmark-tools
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
@@ -27,7 +27,7 @@ run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 	$(BIN)/kedro run
 
 test: $(INSTALLED) ## Run all tests but the long ones (COVERAGE=--cov: and say what they reach)
-	$(BIN)/pytest -n 2 --dist worksteal -m "not faults and not long" $(COVERAGE)
+	$(BIN)/pytest -n 2 --dist worksteal -m "not faults and not long and not integration" $(COVERAGE)
 
 # What NumPy and OpenBLAS compute with depends on the processor: here as on older ones. Names that
 # this processor or this NumPy lacks only warn. Of tests/network, layers, members and training are
@@ -48,6 +48,20 @@ numeric: $(INSTALLED) ## Run the numeric tests as on other processors
 faults: $(INSTALLED) ## Run the long tests: of faults, of the documents' code, of the estimator
 	$(BIN)/pytest -n 2 --dist worksteal -m "faults or long" tests/faults tests/rows tests/test_docs.py tests/test_classifier.py
 
+# Airflow in an environment of its own: it runs the project's by its command, and imports nothing of it.
+AIRFLOW := .venv-airflow
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r
+
+$(AIRFLOW)/.installed: deploy/airflow/requirements.lock
+	$(PYTHON) -m venv $(AIRFLOW)
+	$(AIRFLOW)/bin/python $(PIP_INSTALL) deploy/airflow/requirements.lock
+	@touch $@
+
+airflow: $(AIRFLOW)/.installed ## Install Airflow in .venv-airflow
+
+integration: $(INSTALLED) $(AIRFLOW)/.installed ## Run the tests that need servers or schedulers
+	$(BIN)/pytest -m integration tests/integration
+
 lint: $(INSTALLED) ## Check style, types, import rules and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -62,9 +76,11 @@ benchmark-tools: $(INSTALLED) ## Install the peers and data sets of benchmarks/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r benchmarks/requirements.lock
 
-COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+COMPILE_ALONE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+COMPILE := $(COMPILE_ALONE) pyproject.toml
 
 lock: $(INSTALLED) ## Pin the newest versions that pyproject.toml allows
 	$(COMPILE) --extra fast --extra viz --extra notebook --extra dev --upgrade -o requirements.lock
 	$(COMPILE) --extra benchmark --constraint requirements.lock -o benchmarks/requirements.lock
+	$(COMPILE_ALONE) deploy/airflow/requirements.in --upgrade -o deploy/airflow/requirements.lock

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
+
 from tabular_lstm_airflow.notifier import FailureNotifier
 from tabular_lstm_airflow.operator import WholeRun
 

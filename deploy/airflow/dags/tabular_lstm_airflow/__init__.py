@@ -1,1 +1,1 @@
-"""What the DAGs are made of. Nothing of the project is imported: it has an environment of its own."""
+"""What the DAGs are made of. Nothing of the project is imported: it runs by its own command."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context, Variable
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
 from tabular_lstm_airflow.process import Process
 
 # What `kedro run` ends with where another run is at work: EX_TEMPFAIL of sysexits.h.
