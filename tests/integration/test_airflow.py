@@ -162,6 +162,14 @@ def told(airflow: Airflow) -> Iterator[list[tuple[str | None, dict[str, Any]]]]:
         server.shutdown()
 
 
+@pytest.fixture
+def ended(quick: Project) -> Iterator[None]:
+    """Leave nothing of an endless run behind where a test fails."""
+    yield
+    for pid in still_there(quick):
+        os.kill(int(pid), signal.SIGKILL)
+
+
 def endless(project: Project, trap: str = "") -> None:
     """Put a program in place of `kedro` that has to be ended."""
     kedro = project.path / ".venv/bin/kedro"
@@ -173,7 +181,8 @@ def endless(project: Project, trap: str = "") -> None:
 
 def still_there(project: Project) -> list[str]:
     """Which of the processes of the endless run have not ended."""
-    pids = (project.path / "pids").read_text().split()
+    told = project.path / "pids"
+    pids = told.read_text().split() if told.exists() else []
     stats = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
     return [pid for pid, stat in stats.items() if stat.exists() and ") Z " not in stat.read_text()]
 
@@ -258,6 +267,7 @@ def test_a_failure_is_told_once_and_not_repeated(
     assert SECRET not in said
 
 
+@pytest.mark.usefixtures("ended")
 def test_a_task_that_takes_too_long_ends_the_run_and_all_that_it_started(
     airflow: Airflow,
     quick: Project,
@@ -278,6 +288,7 @@ def test_a_task_that_takes_too_long_ends_the_run_and_all_that_it_started(
     assert "Timeout" in told[0][1]["message"]
 
 
+@pytest.mark.usefixtures("ended")
 def test_a_task_that_is_killed_ends_the_run_and_all_that_it_started(
     airflow: Airflow, quick: Project, told: list[tuple[str | None, dict[str, Any]]]
 ) -> None:
@@ -289,7 +300,10 @@ def test_a_task_that_is_killed_ends_the_run_and_all_that_it_started(
             assert said, "Airflow ended before the run began"
         assert len(still_there(quick)) == 2
         command.send_signal(signal.SIGTERM)
-        said = command.communicate(timeout=60)[0]
+        try:
+            said = command.communicate(timeout=60)[0]
+        finally:
+            command.kill()  # no harm to one that has ended
     until = time.monotonic() + 5
     while still_there(quick) and time.monotonic() < until:
         time.sleep(0.1)
