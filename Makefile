@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install airflow run test numeric faults integration lint viz lock benchmark-tools
+.PHONY: help install airflow mlflow mlflow-server run test numeric faults integration lint viz lock \
+	benchmark-tools
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
@@ -46,21 +47,39 @@ numeric: $(INSTALLED) ## Run the numeric tests as on other processors
 		$(BIN)/pytest -q $(NUMERIC) $(BUILT)
 
 faults: $(INSTALLED) ## Run the long tests: of faults, of the documents' code, of the estimator
-	$(BIN)/pytest -n 2 --dist worksteal -m "faults or long" tests/faults tests/rows tests/test_docs.py tests/test_classifier.py
+	$(BIN)/pytest -n 2 --dist worksteal -m "(faults or long) and not integration" tests/faults tests/rows tests/test_docs.py tests/test_classifier.py
 
-# Airflow in an environment of its own: it runs the project's by its command, and imports nothing of it.
-AIRFLOW := .venv-airflow
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r
 
-$(AIRFLOW)/.installed: deploy/airflow/requirements.lock
-	$(PYTHON) -m venv $(AIRFLOW)
-	$(AIRFLOW)/bin/python $(PIP_INSTALL) deploy/airflow/requirements.lock
+# Airflow in an environment of its own: it runs the project's by its command, and imports nothing of it.
+AIRFLOW := .venv-airflow/.installed
+
+$(AIRFLOW): deploy/airflow/requirements.lock
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) $<
 	@touch $@
 
-airflow: $(AIRFLOW)/.installed ## Install Airflow in .venv-airflow
+airflow: $(AIRFLOW) ## Install Airflow in .venv-airflow
 
-integration: $(INSTALLED) $(AIRFLOW)/.installed ## Run the tests that need servers or schedulers
-	$(BIN)/pytest -m integration tests/integration
+# MLflow's client beside the project, its server in an environment of its own.
+MLFLOW := $(VENV)/.mlflow
+MLFLOW_SERVER := .venv-mlflow/.installed
+
+$(MLFLOW): $(INSTALLED) deploy/mlflow/requirements.lock
+	$(BIN)/python $(PIP_INSTALL) deploy/mlflow/requirements.lock
+	@touch $@
+
+$(MLFLOW_SERVER): deploy/mlflow/server.lock
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) $<
+	@touch $@
+
+mlflow: $(MLFLOW) ## Install MLflow's client, for environments with a block mlflow
+
+mlflow-server: $(MLFLOW_SERVER) ## Install MLflow's server in .venv-mlflow
+
+integration: $(MLFLOW) $(MLFLOW_SERVER) $(AIRFLOW) ## Run the tests that need servers or schedulers
+	$(BIN)/pytest -n 2 --dist worksteal -m integration tests/integration tests/test_docs.py
 
 lint: $(INSTALLED) ## Check style, types, import rules and notebooks
 	$(BIN)/ruff check .
@@ -83,4 +102,7 @@ COMPILE := $(COMPILE_ALONE) pyproject.toml
 lock: $(INSTALLED) ## Pin the newest versions that pyproject.toml allows
 	$(COMPILE) --extra fast --extra viz --extra notebook --extra dev --upgrade -o requirements.lock
 	$(COMPILE) --extra benchmark --constraint requirements.lock -o benchmarks/requirements.lock
+	$(COMPILE) --extra fast --constraint requirements.lock -o deploy/container/requirements.lock
 	$(COMPILE_ALONE) deploy/airflow/requirements.in --upgrade -o deploy/airflow/requirements.lock
+	$(COMPILE) --extra mlflow --constraint requirements.lock -o deploy/mlflow/requirements.lock
+	$(COMPILE_ALONE) deploy/mlflow/server.in --upgrade -o deploy/mlflow/server.lock

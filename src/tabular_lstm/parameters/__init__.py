@@ -22,6 +22,7 @@ from tabular_lstm.parameters.learning import (
 from tabular_lstm.parameters.runs import (
     EVENTS,
     Event,
+    Mlflow,
     Notify,
     Promotion,
     Retraining,
@@ -39,6 +40,7 @@ __all__ = [
     "Ensemble",
     "Evaluation",
     "Event",
+    "Mlflow",
     "Network",
     "Notify",
     "Objective",
@@ -56,6 +58,6 @@ __all__ = [
 ]
 
 # Which of them change no candidate and no decision.
-OF_RUNS = (Retraining, Rollback, Scoring, Notify)
+OF_RUNS = (Retraining, Rollback, Scoring, Notify, Mlflow)
 OF_MODELS = (Columns, Validation, Split, Reshaping, Network, Training, Evaluation, Promotion)
 BLOCKS: dict[str, type[Parameters]] = {b.__name__.lower(): b for b in (*OF_MODELS, *OF_RUNS)}

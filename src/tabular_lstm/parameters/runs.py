@@ -1,4 +1,4 @@
-"""The blocks that say what a run decides, keeps, scores, and whom it tells."""
+"""The blocks that say what a run decides, keeps, scores, whom it tells and where it is tracked."""
 
 from typing import Annotated, Any, Literal, get_args
 
@@ -102,3 +102,22 @@ class Notify(Parameters):
     webhook: Annotated[str, Field(min_length=1)] | None = None
     events: list[Event] = [event for event in EVENTS if event != "unchanged"]
     timeout: Annotated[Positive, Field(le=600)] = 10.0
+
+
+class Mlflow(Parameters):
+    """Where MLflow keeps what each retraining and rollback decided. It takes the extra `mlflow`.
+
+    Attributes:
+        tracking_uri: Of a tracking server, or `sqlite:///` and a path from the project's folder.
+            Where it is a secret, the name of an entry in `credentials.yml` with the `uri`.
+            Default: none, nothing is tracked.
+        experiment: Its name. Default: `tabular-lstm`, and `-` with the environment's name if it is
+            not the base one.
+        registered_model: Of which each candidate becomes a version. Default: the same.
+        timeout: Seconds after which MLflow is given up.
+    """
+
+    tracking_uri: Annotated[str, Field(min_length=1)] | None = None
+    experiment: Annotated[str, Field(min_length=1)] | None = None
+    registered_model: Annotated[str, Field(min_length=1)] | None = None
+    timeout: Annotated[Positive, Field(le=3600)] = 120.0

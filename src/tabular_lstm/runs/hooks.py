@@ -14,7 +14,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from tabular_lstm.datasets import RawCSVDataset
-from tabular_lstm.datasets.kedro_private import use_own_version
+from tabular_lstm.datasets.kedro_private import folder_of_versions, use_own_version
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Event
@@ -165,7 +165,7 @@ class RunHooks:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Close the log with the verdict and, last, the decision; prune before it."""
+        """Close the log with verdict and, last, decision; prune, tell and track before it."""
         try:
             if "verdict" in pipeline.all_outputs():
                 for sentence in catalog.load("verdict"):
@@ -175,12 +175,16 @@ class RunHooks:
                 if guards.retrains(pipeline):
                     self._prune(pipeline, catalog)
                 decision = catalog.load("decision").model_dump(mode="json")
-                self._close(decided.action, closing_line(decided), decision=decision)
+                self.tell(decided.action, closing_line(decided), decision=decision)
+                self._mirror(catalog)
+                logger.info(closing_line(decided))
             if scoring.scores(pipeline):
                 said = catalog.load("scoring_summary").sentence()
                 folder = scoring.folder_of(catalog, self._run_id)
                 manifest = read_manifest(folder).model_dump(mode="json")
-                self._close("scored", f"{said} Predictions: {folder}", manifest=manifest)
+                message = f"{said} Predictions: {folder}"
+                self.tell("scored", message, manifest=manifest)
+                logger.info(message)
         finally:
             self._release()
 
@@ -220,10 +224,23 @@ class RunHooks:
         whom, credentials = notify.read(context.config_loader)
         notify.tell(end, whom, credentials)
 
-    def _close(self, event: Event, message: str, **of_run: dict[str, Any]) -> None:
-        """Tell of the end before the log's last line, so that this one is the last."""
-        self.tell(event, message, **of_run)
-        logger.info(message)
+    def _mirror(self, catalog: Any) -> None:
+        """Let MLflow know, before the lock is released: decisions reach it in their order."""
+        wanted = self._parameters["mlflow"]
+        if wanted.tracking_uri is None:
+            return
+        from tabular_lstm.runs import tracking  # noqa: PLC0415
+
+        _, credentials = notify.read(self._context.config_loader)
+        folders = {name: folder_of_versions(catalog.get(name)) for name in tracking.MIRRORED}
+        tracking.mirror(
+            wanted,
+            credentials,
+            self._context.project_path,
+            self._context.env,
+            catalog.load("past_promotions"),
+            {name: folder for name, folder in folders.items() if folder},
+        )
 
     @property
     def _start_over(self) -> bool:

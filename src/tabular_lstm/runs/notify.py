@@ -6,8 +6,6 @@ Whatever becomes of them is a warning: a run ends as it would have ended without
 import contextlib
 import http.client
 import logging
-import os
-import signal
 import subprocess
 import threading
 import urllib.error
@@ -21,6 +19,7 @@ from pydantic import SecretStr, ValidationError
 
 from tabular_lstm.frozen import Frozen, first_fault
 from tabular_lstm.parameters import Notify
+from tabular_lstm.runs import programs
 from tabular_lstm.runs.ends import RunEnd
 
 logger = logging.getLogger(__name__)
@@ -88,19 +87,10 @@ def _run(command: list[str], content: bytes, timeout: float) -> None:
     try:
         program.communicate(content, timeout)
     except subprocess.TimeoutExpired as error:
-        _kill(program)
+        programs.kill(program)
         raise NotTold(f"it did not end within {timeout:g} s, and was killed") from error
     if program.returncode:
         raise NotTold(f"it ended with exit code {program.returncode}")
-
-
-def _kill(program: subprocess.Popen[bytes]) -> None:
-    """End a program and whatever it started."""
-    try:
-        os.killpg(program.pid, signal.SIGKILL)
-    except (AttributeError, ProcessLookupError):  # no groups on this system, or just ended
-        program.kill()
-    program.wait()
 
 
 def _webhook(named: str, credentials: Mapping[str, Any]) -> Webhook:

@@ -21,7 +21,7 @@ PACKAGES = ("kedro", "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-
 LEFT_OUT = {("promotion", "start_over"), ("promotion", "keep_candidates")}
 BLOCKS_LEFT_OUT = {block.__name__.lower() for block in OF_RUNS}
 # What may name somebody's address is in no decision.
-PRIVATE = {"notify"}
+PRIVATE = {"notify", "mlflow"}
 
 
 def provenance(

@@ -28,7 +28,7 @@ class Provenance(Frozen):
         packages: Versions, Python's too.
         git_commit: Of the project, with "+" where files differ from it; None outside a repository.
         code_sha256: Of this package's files and the packages' versions.
-        parameters: All blocks but `notify`, defaults filled in.
+        parameters: All blocks but `notify` and `mlflow`, defaults filled in.
         parameters_sha256: Of what can change a decision: the parameters, and how raw rows are read.
     """
 

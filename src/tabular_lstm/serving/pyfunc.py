@@ -1,0 +1,69 @@
+"""A candidate as MLflow loads and scores it: without Kedro, TensorFlow or anything pickled.
+
+MLflow finds this module by its name in the model's `MLmodel`, with the package's sources beside it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champion import Champion
+
+
+class Model:
+    """What `mlflow.pyfunc.load_model` wraps."""
+
+    def __init__(self, champion: Champion) -> None:
+        self._champion = champion
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
+        """Give each row's probability and decision, as `load_champion` does.
+
+        Args:
+            model_input: A frame with the features, in any order.
+            params: Expected by MLflow; there are none.
+
+        Returns:
+            A frame with the rows' index: `probability`, of the positive class, and `decision`, the
+            label's own value that the decision threshold gives.
+
+        Raises:
+            DataError: See `Champion.predict_proba`.
+        """
+        return predictions(self._champion, model_input)
+
+
+def predictions(champion: Champion, rows: pd.DataFrame) -> pd.DataFrame:
+    """Score rows, see `Model.predict`."""
+    positive, schema = champion.predict_proba(rows)[:, 1], champion.schema
+    values = schema.positive_class, schema.negative_class
+    decided = [values[0] if p >= champion.threshold else values[1] for p in positive]
+    return pd.DataFrame({"probability": positive, "decision": decided}, rows.index)
+
+
+def example(schema: Schema) -> pd.DataFrame:
+    """Make up a row: means, and each first category. No row of the data leaves the project."""
+    means = zip(schema.features, schema.mean, strict=True)
+    return pd.DataFrame(
+        {
+            name: [categories[0] if (categories := schema.categories.get(name)) else mean]
+            for name, mean in means
+        }
+    )
+
+
+def read(path: Path) -> Champion:
+    """Read a candidate's file, as one that would serve.
+
+    Raises:
+        DataError: It cannot be read, or is no network of this project.
+    """
+    return Champion(Artifact.read(path), "kedro run")
+
+
+def _load_pyfunc(path: str) -> Model:
+    """Load the model; MLflow calls this."""
+    return Model(read(Path(path)))

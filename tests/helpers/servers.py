@@ -1,0 +1,95 @@
+"""Servers on loopback, real ones and such as fail."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from tests.helpers.project import ROOT
+
+LOOPBACK = "127.0.0.1"
+# Of an environment of its own, see the Makefile.
+MLFLOW = os.environ.get("MLFLOW_SERVER", str(ROOT / ".venv-mlflow/bin/mlflow"))
+
+
+def free_port() -> int:
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        return taken.getsockname()[1]
+
+
+@contextlib.contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """Start MLflow's own server, with SQLite and artifacts in a folder, and give its address."""
+    address = f"http://{LOOPBACK}:{(port := free_port())}"
+    command = [MLFLOW, "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", f"{folder}/artifacts"]
+    # Without the tests' own sources and tracking.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with (
+        open(folder / "server.txt", "w") as said,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**env, "MLFLOW_DISABLE_TELEMETRY": "true"},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as server,
+    ):
+        try:
+            deadline = time.monotonic() + 180
+            while not _answers(f"{address}/health"):
+                assert server.poll() is None, (folder / "server.txt").read_text()
+                assert time.monotonic() < deadline, (folder / "server.txt").read_text()
+                time.sleep(0.5)
+            yield address
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def answering(status: int) -> Iterator[str]:
+    """Answer whatever is asked with a status."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_error(status)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK}:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def hanging() -> Iterator[str]:
+    """Take each connection, and never answer."""
+    with socket.create_server((LOOPBACK, 0), backlog=100) as server:
+        yield f"http://{LOOPBACK}:{server.getsockname()[1]}"
