@@ -1,4 +1,4 @@
-"""Debian's cron runs seven nights; log, notifications, predictions and mail tell one story.
+"""Debian's cron runs seven nights: log, notifications, predictions, MLflow, mail tell one story.
 
 The clock is shortened, not the job: cron looks each minute whether a night is prepared, and runs
 what it would run at 2:15 and at 6:00. It has a mount namespace of its own, so that it reads no
@@ -64,7 +64,8 @@ def nightly(project: Project) -> Project:
     events = ["promoted", "rejected", "unchanged", "rolled_back", "scored", "failed"]
     notify = {"command": [sys.executable, "-c", NOTIFY], "events": events}
     (conf / "catalog.yml").write_text(json.dumps(catalog))
-    (conf / "parameters.yml").write_text(json.dumps({**QUICK, "notify": notify}))
+    mlflow = {"tracking_uri": f"sqlite:///data/{ENV}/mlflow/tracking.db"}
+    (conf / "parameters.yml").write_text(json.dumps({**QUICK, "notify": notify, "mlflow": mlflow}))
     return project
 
 
@@ -170,11 +171,24 @@ def _assert_one_story(project: Project) -> None:
             scored.append(end["manifest"]["champion"]["run_id"])
             assert scored[-1] == served
     assert set(predictions_of(here, ENV)["champion"]) == {log[-1]["serves_now"]}
+    _assert_mlflow_has_it(project, log)
     # A log for each run, whose last line is what was told.
     for pipeline in ("retraining", "scoring", "rollback"):
         for path in sorted((project.path / "logs" / ENV / pipeline).iterdir()):
             last = path.read_text().splitlines()[-1]
             assert any(last.endswith(end["message"]) for end in ends), last
+
+
+def _assert_mlflow_has_it(project: Project, log: list[dict[str, Any]]) -> None:
+    import mlflow  # noqa: PLC0415
+
+    name = f"tabular-lstm-{ENV}"
+    client = mlflow.MlflowClient(f"sqlite:///{project.path}/data/{ENV}/mlflow/tracking.db")
+    runs = client.search_runs([client.get_experiment_by_name(name).experiment_id])
+    mirrored = {run.data.tags["run_id"]: run.data.tags["action"] for run in runs}
+    assert mirrored == {line["run_id"]: line["action"] for line in log}
+    champion = client.get_model_version_by_alias(name, "champion")
+    assert champion.tags["run_id"] == log[-1]["serves_now"]
 
 
 def _promotions(project: Project) -> Path:
