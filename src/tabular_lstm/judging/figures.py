@@ -175,8 +175,9 @@ def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> 
         rows: All of them.
     """
     shown = dict(list(reasons.items())[SHOWN - 1 :: -1])
-    axis = f"cells; {quarantined} of {rows} rows are in quarantine"
+    axis = f"cells; {quarantined:,} of {rows:,} rows are in quarantine"
     figure = _figure("quarantine_reasons", axis, "")
+    figure.update_layout(bargap=max(0.2, 1 - len(shown) / 8))  # a few bars are no thicker than many
     return figure.add_bar(x=list(shown.values()), y=list(shown), orientation="h", marker_color=GREY)
 
 
