@@ -107,8 +107,8 @@ def _plain(batch: pa.RecordBatch, texts: Collection[str], file: str, first: int)
 
 def _are_bytes(kind: pa.DataType) -> bool:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
-    return any(test(kind) for test in tests)
+    of_bytes = ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
+    return any(getattr(pa.types, test)(kind) for test in of_bytes)
 
 
 def _no_text(file: str, name: str, column: pa.Array, first: int) -> DataError:
