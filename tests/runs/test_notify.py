@@ -1,12 +1,7 @@
 """Whoever must know is told once how a run ended: real programs, and a real server on loopback."""
 
-import contextlib
-import json
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,107 +11,19 @@ import yaml
 from tabular_lstm.parameters import Notify
 from tabular_lstm.runs.ends import RunEnd
 from tabular_lstm.runs.notify import tell
-from tests.helpers.champions import log_of
-from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed, succeeds
+from tests.helpers.commands import RETRAINING, here, message_of, succeeds
 from tests.helpers.logs import run
 from tests.helpers.processes import at_work
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, finished
+from tests.helpers.told import SECRET, lines, serving, to
 
-SECRET = "c0ffee-s3cret"
 END = RunEnd(event="failed", environment="base", run_id=run("a"), message="Error: no rows.")
-
-
-class Server(ThreadingHTTPServer):
-    """A server on loopback that answers with one status, or slowly, and keeps what it was sent."""
-
-    daemon_threads = True
-
-    def __init__(self, status: int = 200, pause: float = 0.0) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.status, self.pause = status, pause
-        self.got: list[tuple[dict[str, str], dict[str, Any]]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/{SECRET}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_POST(self) -> None:
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.got.append((dict(self.headers), json.loads(content)))
-        self.send_response(self.server.status)
-        if 300 <= self.server.status < 400:
-            self.send_header("Location", self.server.url)
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            for letter in b"X-Slow: 1234567890":  # a byte now and then keeps a socket awake
-                if self.server.pause:
-                    self.wfile.write(bytes([letter]))
-                    time.sleep(self.server.pause)
-            self.end_headers()
-
-    def do_GET(self) -> None:
-        raise AssertionError("a post was turned into a get")
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@contextlib.contextmanager
-def serving(**options: Any) -> Iterator[Server]:
-    with Server(**options) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture
 def told(tmp_path: Path) -> Path:
     return tmp_path / "told.jsonl"
-
-
-def to(told: Path, **notify: Any) -> dict[str, Any]:
-    """A command that appends what it is told to a file, as one line."""
-    code = "import sys, json; print(json.dumps(json.load(sys.stdin)), file=open(sys.argv[1], 'a'))"
-    return {"command": [sys.executable, "-c", code, str(told)], **notify}
-
-
-def lines(told: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
-
-
-def test_a_command_is_told_of_each_end_once(quick: Project, told: Path) -> None:
-    declare(quick, **QUICK, notify=to(told))
-    succeeds(here(*RETRAINING))
-    succeeds(here(*RETRAINING))  # unchanged, of which nobody asked to be told
-    succeeds(here(*RETRAINING, *seed(1)))
-    succeeds(here(*SCORING))
-    succeeds(here(*ROLLBACK))
-    quick.raw.write_text("no, such\ncolumns,1\n")
-    message = message_of(here(*RETRAINING))
-    ends = lines(told)
-    assert [end["event"] for end in ends] == [
-        *(["promoted"] * 2),
-        "scored",
-        "rolled_back",
-        "failed",
-    ]
-    first, second, scored, back, failed = ends
-    log = log_of(quick)
-    for end, entry in zip([first, second, back], log, strict=True):
-        assert end["decision"]["run_id"] == end["run_id"] == entry["run_id"]
-        assert end["decision"]["reason"] in end["message"]
-    assert scored["manifest"] == finished(quick)[0]
-    assert failed["message"] == f"Error: {message}"
-    assert "decision" not in failed
-    assert {end["environment"] for end in ends} == {"base"}
 
 
 def test_a_webhook_is_told_with_the_headers_of_credentials(quick: Project) -> None:
@@ -134,25 +41,6 @@ def test_a_webhook_is_told_with_the_headers_of_credentials(quick: Project) -> No
     assert scored["manifest"] == finished(quick)[0]
     assert unchanged["event"] == "unchanged"
     assert unchanged["message"].startswith("Unchanged: rows, champion")
-
-
-def test_a_secret_is_in_no_file_and_in_no_line(quick: Project) -> None:
-    """In `credentials.yml`, in the environment, or as the URL itself."""
-    entry = {"url": "${oc.env:CHAT_URL}", "headers": {"X-Token": "${oc.env:CHAT_URL}"}}
-    (quick.path / "conf/local/credentials.yml").write_text(yaml.safe_dump({"chat": entry}))
-    said = ""
-    with serving(status=500) as server:
-        for webhook in ("chat", server.url):
-            declare(quick, **QUICK, notify={"webhook": webhook})
-            for command in (RETRAINING, SCORING, ROLLBACK):
-                force = "retraining.force=true,scoring.force=true"
-                done = quick.command(*command, "--params", force, CHAT_URL=server.url)
-                said += done.stdout + done.stderr
-    assert len(server.got) == 6
-    assert said.count("notify.webhook: 127.0.0.1 answered 500. The run ends as it would") == 6
-    written = {name: content for name, content in quick.files().items() if "01_raw" not in name}
-    assert SECRET not in said
-    assert [name for name, content in written.items() if SECRET.encode() in content] == []
 
 
 def sleeps() -> list[str]:

@@ -1,0 +1,74 @@
+"""Who is told of a run's end: a program that notes it in a file, and a server on loopback."""
+
+import contextlib
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+# Part of the server's address, as of a webhook's.
+SECRET = "c0ffee-s3cret"
+
+
+class Server(ThreadingHTTPServer):
+    """A server on loopback that answers with one status, or slowly, and keeps what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self, status: int = 200, pause: float = 0.0) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.status, self.pause = status, pause
+        self.got: list[tuple[dict[str, str], dict[str, Any]]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{SECRET}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((dict(self.headers), json.loads(content)))
+        self.send_response(self.server.status)
+        if 300 <= self.server.status < 400:
+            self.send_header("Location", self.server.url)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for letter in b"X-Slow: 1234567890":  # a byte now and then keeps a socket awake
+                if self.server.pause:
+                    self.wfile.write(bytes([letter]))
+                    time.sleep(self.server.pause)
+            self.end_headers()
+
+    def do_GET(self) -> None:
+        raise AssertionError("a post was turned into a get")
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def serving(**options: Any) -> Iterator[Server]:
+    with Server(**options) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def to(told: Path, **notify: Any) -> dict[str, Any]:
+    """A command that appends what it is told to a file, as one line."""
+    code = "import sys, json; print(json.dumps(json.load(sys.stdin)), file=open(sys.argv[1], 'a'))"
+    return {"command": [sys.executable, "-c", code, str(told)], **notify}
+
+
+def lines(told: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
