@@ -14,6 +14,9 @@ from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, note,
 from tests.helpers.processes import at_work, started
 from tests.helpers.project import Project
 
+# The exit code where another run is at work.
+TRY_LATER = 75
+
 
 @pytest.mark.parametrize(
     "second",
@@ -27,7 +30,7 @@ def test_a_run_beside_a_retraining_ends_at_once_and_says_who_is_at_work(
     with at_work(served_twice, *RETRAINING, *seed(5)) as first:
         before = served_twice.files()
         began = time.monotonic()
-        message = message_of(served_twice.command(*second))
+        message = message_of(served_twice.command(*second), TRY_LATER)
         seconds = time.monotonic() - began
         holder = (served_twice.path / "data/retraining.lock").read_text()
         assert f"process {first.pid} on " in holder
@@ -77,7 +80,7 @@ def test_a_run_that_is_asked_to_end_changes_nothing_and_blocks_nobody(
 def test_a_lock_file_that_is_removed_under_a_run_lets_no_other_in(served: Project) -> None:
     with at_work(served, *RETRAINING, *seed(5)):
         (served.path / "data/retraining.lock").unlink()
-        assert "another run is at work here" in message_of(served.command(*ROLLBACK))
+        assert "another run is at work here" in message_of(served.command(*ROLLBACK), TRY_LATER)
     succeeds(here(*RETRAINING, *seed(5)))
     assert_settled(served)
 

@@ -88,9 +88,9 @@ def succeeds(finished: subprocess.CompletedProcess[str]) -> str:
     return finished.stdout
 
 
-def message_of(finished: subprocess.CompletedProcess[str]) -> str:
+def message_of(finished: subprocess.CompletedProcess[str], code: int = 1) -> str:
     """The one clear message that a command ended with."""
-    assert finished.returncode == 1, finished.stderr + finished.stdout
+    assert finished.returncode == code, finished.stderr + finished.stdout
     assert "Traceback" not in finished.stderr + finished.stdout
     assert finished.stderr.startswith("Error: "), finished.stderr
     return finished.stderr.removeprefix("Error: ").strip()

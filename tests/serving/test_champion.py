@@ -175,7 +175,9 @@ def test_what_is_not_there_is_named(project: Project, tmp_path_factory: Any) -> 
         load_champion()
     with pytest.raises(DataError, match=r"no champion yet\. kedro run --env tutorial --pipelines"):
         load_champion(env="tutorial")
-    with pytest.raises(DataError, match=r"Environment 'tutoral': .* italy_power_demand, mlflow, tutorial;"):
+    with pytest.raises(
+        DataError, match=r"Environment 'tutoral': .* italy_power_demand, mlflow, tutorial;"
+    ):
         load_champion(env="tutoral")
     with pytest.raises(
         DataError, match=r"Environment '\.\./data': expected the name of a folder in"
