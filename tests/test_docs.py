@@ -115,12 +115,13 @@ def run(command: list[str], project: Project) -> str:
 def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
     printed = run_blocks(GOES_ON, project)
 
-    area, joined, by_candidate, by_champion, shuffled, _, predictions = printed
+    area, joined, by_candidate, by_champion, shuffled, _, predictions, told = printed
     assert float(area) > 0.75
     assert (project.path / "data/diabetes.keras").exists()
     assert by_champion.startswith("[[0.")
     assert re.search(r"P749 +36 +0\.\d+", joined)
     assert re.search(r"^0 +1 +0\.\d+ +[01] +\w+ +-?0\.\d+$", predictions, re.MULTILINE)
+    assert told.startswith("scored 20 Scored 20 of 20 rows with the champion of run 20")
     run_id, _, scored = by_candidate.partition("\n")
     assert run_id.startswith("20")
     assert scored.startswith("[[0.")
