@@ -121,7 +121,7 @@ def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
     assert by_champion.startswith("[[0.")
     assert re.search(r"P749 +36 +0\.\d+", joined)
     assert re.search(r"^0 +1 +0\.\d+ +[01] +\w+ +-?0\.\d+$", predictions, re.MULTILINE)
-    assert told.startswith("scored 20 Scored 20 of 20 rows with the champion of run 20")
+    assert told.startswith("scored 768 Scored 768 of 768 rows with the champion of run 20")
     run_id, _, scored = by_candidate.partition("\n")
     assert run_id.startswith("20")
     assert scored.startswith("[[0.")
