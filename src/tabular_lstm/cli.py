@@ -68,6 +68,7 @@ class Run(click.Command):
         """
         _log_as_the_project_says()
         logging.getLogger("kedro.pipeline.node").addFilter(_is_news)
+        logging.getLogger("kedro.framework.hooks.manager").addFilter(_has_no_credentials)
         try:
             _refuse_unknown_pipelines(ctx.params["pipelines"])
             _refuse_other_runners(ctx.params)
@@ -153,6 +154,11 @@ def _said(fault: BaseException, options: dict[str, Any]) -> str:
 def _is_news(record: logging.LogRecord) -> bool:
     """Drop the line in which Kedro repeats what the command will say as its last."""
     return _fault(sys.exc_info()[1]) is None
+
+
+def _has_no_credentials(record: logging.LogRecord) -> bool:
+    """Drop what Kedro says of the hook that gets `credentials.yml`, where it logs at DEBUG."""
+    return "conf_creds" not in record.getMessage()
 
 
 run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)

@@ -35,8 +35,8 @@ def row_list(rows: Sequence[int | str], count: int | None = None) -> str:
     return f"{'row' if count == 1 else 'rows'} {shown}{more}"
 
 
-def shown(cell: object) -> str:
-    r"""Write a cell for a sentence: 40 characters at most, without white space around them.
+def shown(cell: object, width: int = WIDTH) -> str:
+    r"""Write a cell for a sentence: so many characters at most, without white space around them.
 
     A character that is not seen, or that moves the cursor of a terminal, is written as its escape.
 
@@ -47,7 +47,7 @@ def shown(cell: object) -> str:
         two\nlines 1\xa0000
     """
     text = str(cell).strip()
-    text = text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+    text = text if len(text) <= width else f"{text[: width - 1]}…"
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 

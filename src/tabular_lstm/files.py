@@ -51,8 +51,12 @@ class Digest:
         return self._digest.hexdigest()
 
 
-def read_regular(path: Path) -> bytes:
-    """Read a file whole, and refuse what is none: a FIFO would wait for a writer for ever.
+def read_regular(path: Path, at_most: int = -1) -> bytes:
+    """Read a file, and refuse what is none: a FIFO would wait for a writer for ever.
+
+    Args:
+        path: Of the file.
+        at_most: Bytes to read. Default: the whole file.
 
     Raises:
         FileNotFoundError: There is nothing.
@@ -62,7 +66,7 @@ def read_regular(path: Path) -> bytes:
     try:
         refuse_irregular(file, path)
         with os.fdopen(file, "rb", closefd=False) as content:
-            return content.read()
+            return content.read(at_most)
     finally:
         os.close(file)
 

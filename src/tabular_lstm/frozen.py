@@ -1,7 +1,7 @@
 """Base classes of immutable typed values, which refuse unknown fields, and kinds of numbers."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
@@ -56,6 +56,7 @@ class Parameters(Frozen):
     """A block of parameters: no number is infinite, and each fault is said in a line."""
 
     model_config = ConfigDict(allow_inf_nan=False)
+    secret: ClassVar[bool] = False  # whether a value may be one, so that no message shows it
 
     @classmethod
     def model_validate(cls, obj: Any, **kwargs: Any) -> Self:
@@ -77,7 +78,8 @@ class Parameters(Frozen):
             return f"'{path}' is missing"
         if type != "extra_forbidden":
             msg = msg.removeprefix("Value error, ")
-            return f"{path} = {input!r}: {msg}" if path else msg
+            shown = path if cls.secret else f"{path} = {input!r}"
+            return f"{shown}: {msg}" if path else msg
         block = cls
         for part in loc[:-1]:
             block = block.model_fields[str(part)].annotation  # type: ignore[assignment]

@@ -1,5 +1,6 @@
 """Whoever must know is told once how a run ended: real programs, and a real server on loopback."""
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from tabular_lstm.runs.notify import tell
 from tests.helpers.commands import RETRAINING, here, message_of, succeeds
 from tests.helpers.logs import run
 from tests.helpers.processes import at_work
-from tests.helpers.project import QUICK, Project, declare
+from tests.helpers.project import QUICK, ROOT, Project, declare
 from tests.helpers.scorings import SCORING, finished
 from tests.helpers.told import SECRET, lines, serving, to
 
@@ -59,7 +60,7 @@ def test_a_command_that_fails_is_one_warning(
     caplog: pytest.LogCaptureFixture, command: list[str], why: str
 ) -> None:
     begin = time.monotonic()
-    tell(END, Notify(command=command, timeout=1.0), {})
+    tell(END, Notify(command=command, timeout=1.0), {}, ROOT)
     (warning,) = caplog.messages
     assert warning == f"notify.command, {command[0]}: {why}. The run ends as it would have ended"
     assert time.monotonic() - begin < 30
@@ -68,7 +69,7 @@ def test_a_command_that_fails_is_one_warning(
 def test_what_a_command_started_ends_with_it(tmp_path: Path) -> None:
     file = tmp_path / "child"
     code = f"import subprocess; subprocess.run(['sh', '-c', 'echo $$ > {file}; exec sleep 60'])"
-    tell(END, Notify(command=[sys.executable, "-c", code], timeout=3.0), {})
+    tell(END, Notify(command=[sys.executable, "-c", code], timeout=3.0), {}, ROOT)
     child, until = int(file.read_text()), time.monotonic() + 10
     while Path(f"/proc/{child}").exists() and time.monotonic() < until:
         if Path(f"/proc/{child}/stat").read_text().split()[2] == "Z":
@@ -76,6 +77,38 @@ def test_what_a_command_started_ends_with_it(tmp_path: Path) -> None:
         time.sleep(0.05)
     else:
         assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_command_runs_in_the_projects_folder_and_what_it_prints_is_dropped(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\ncat\necho loud >&2\npwd > where\n")
+    program.chmod(0o755)
+    tell(END, Notify(command=["./program"]), {}, tmp_path)
+    assert (tmp_path / "where").read_text() == f"{tmp_path.resolve()}\n"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_message_that_is_not_utf8_is_told(told: Path) -> None:
+    """As of a path that is not."""
+    end = END.model_copy(update={"message": "Error: /data/\udce9/rows.csv"})
+    tell(end, Notify(**to(told)), {}, ROOT)
+    assert lines(told)[0]["message"] == "Error: /data/\udce9/rows.csv"
+
+
+def test_ctrl_c_ends_the_command_too(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path;"
+        "from tabular_lstm.parameters import Notify;"
+        "from tests.runs.test_notify import END, tell;"
+        "command = ['sh', '-c', f'echo $$ > child; sleep 1; kill -INT {os.getpid()}; exec sleep 60'];"
+        "tell(END, Notify(command=command), {}, Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode != 0
+    child = (tmp_path / "child").read_text().strip()
+    assert not Path(f"/proc/{child}").exists()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +123,7 @@ def test_a_webhook_that_fails_is_one_warning(
     caplog: pytest.LogCaptureFixture, options: dict[str, Any], why: str
 ) -> None:
     with serving(**options) as server:
-        tell(END, Notify(webhook=server.url, timeout=1.0), {})
+        tell(END, Notify(webhook=server.url, timeout=1.0), {}, ROOT)
     (warning,) = caplog.messages
     assert warning == f"notify.webhook: {why}. The run ends as it would have ended"
     assert [content["message"] for _, content in server.got] == ["Error: no rows."]
@@ -99,7 +132,8 @@ def test_a_webhook_that_fails_is_one_warning(
 @pytest.mark.parametrize(
     ("webhook", "entry", "why"),
     [
-        ("chat", {}, "expected a URL, or the name of an entry in credentials.yml"),
+        ("chat", {}, "expected a URL of http or https, or the name of an entry in credentials.yml"),
+        (f"hooks.example.org/{SECRET}", {}, "expected a URL of http or https, or the name"),
         ("mine", {"uri": SECRET}, "entry 'mine' of credentials.yml: url: Field required"),
         ("mine", {"url": f"ftp://{SECRET}"}, "expected a URL of http or https"),
         ("http://127.0.0.1:1/", {}, "127.0.0.1 was not reached: Connection refused"),
@@ -109,7 +143,7 @@ def test_a_webhook_that_fails_is_one_warning(
 def test_a_webhook_that_cannot_be_is_one_warning(
     caplog: pytest.LogCaptureFixture, webhook: str, entry: dict[str, str], why: str
 ) -> None:
-    tell(END, Notify(webhook=webhook), {"mine": entry})
+    tell(END, Notify(webhook=webhook), {"mine": entry}, ROOT)
     (warning,) = caplog.messages
     assert why in warning
     assert SECRET not in warning
@@ -123,6 +157,44 @@ def test_a_run_that_fails_before_its_first_node_tells_of_it(project: Project, to
     assert no_champion["message"] == f"Error: {message}"
     assert "'epoch' is unknown" in unknown["message"]
     assert "run_id" not in unknown
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"notify": {"command": f"curl -H {SECRET} https://example.org"}},
+        {"notify": {"webhook": [f"https://example.org/{SECRET}"]}},
+        {"mlflow": {"tracking_uri": {"uri": f"https://me:{SECRET}@example.org"}}},
+    ],
+)
+def test_a_block_of_another_shape_is_refused_without_its_secret(
+    project: Project, block: dict[str, Any]
+) -> None:
+    declare(project, **block)
+    ended = here(*SCORING)
+    assert ended.returncode == 1
+    ((name, options),) = block.items()
+    assert f"Error: Parameter '{name}': {next(iter(options))}: " in ended.stderr
+    assert SECRET not in ended.stdout + ended.stderr
+
+
+def test_a_secret_that_is_not_set_is_a_warning_and_the_command_is_told(
+    quick: Project, told: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the documents write it; and as cron starts a run, without the variables of a shell."""
+    declare(quick, **QUICK, notify=to(told, webhook="chat"))
+    entry = {"url": "${oc.env:NO_SUCH_VARIABLE,null}"}
+    (quick.path / "conf/local/credentials.yml").write_text(yaml.safe_dump({"chat": entry}))
+    succeeds(here(*RETRAINING))
+    assert [end["event"] for end in lines(told)] == ["promoted"]
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "entry 'chat' of credentials.yml: url: Input should be a valid string" in warning
+
+    entry = {"url": "${oc.env:NO_SUCH_VARIABLE}"}
+    (quick.path / "conf/local/credentials.yml").write_text(yaml.safe_dump({"chat": entry}))
+    message = message_of(here(*RETRAINING, "--params", "training.seed=2"))
+    assert "NO_SUCH_VARIABLE" in message
+    assert [end["event"] for end in lines(told)] == ["promoted", "failed"]
 
 
 def test_another_run_at_work_has_an_exit_code_of_its_own(quick: Project, told: Path) -> None:

@@ -83,7 +83,7 @@ class RowsDone:
         self._until = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        if sys.stdout.isatty():
+        if sys.stdout is not None and sys.stdout.isatty():
             options: dict[str, Any] = {"show_pos": True, "item_show_func": lambda _: self._rate()}
             bar = click.progressbar(length=self._expected, label=self._what, **options)
             self._bar = self._until.enter_context(bar)

@@ -82,7 +82,7 @@ EVENTS: tuple[Event, ...] = get_args(Event)
 
 def _words(value: Any) -> Any:
     if isinstance(value, str):
-        raise ValueError(f"expected a list, the program and its arguments: [{value}]")
+        raise ValueError("expected a list, the program and its arguments, as in [tee, told.json]")
     return value
 
 
@@ -90,14 +90,15 @@ class Notify(Parameters):
     """Who is told how a run ended that decides, scores or fails.
 
     Attributes:
-        command: Program and arguments, run without a shell; it gets the outcome as JSON on its
-            standard input. Default: none.
+        command: Program and arguments, run in the project's folder, without a shell; it gets the
+            outcome as JSON on its standard input, and what it prints is dropped. Default: none.
         webhook: Name of an entry in `credentials.yml` with the `url` that the same JSON is posted
             to, and, if needed, `headers`. Or the URL itself, where it is no secret. Default: none.
         events: Ends to tell of. Default: all but `unchanged`.
         timeout: Seconds after which one that does not answer is given up.
     """
 
+    secret = True
     command: Annotated[list[str], Field(min_length=1), BeforeValidator(_words)] | None = None
     webhook: Annotated[str, Field(min_length=1)] | None = None
     events: list[Event] = [event for event in EVENTS if event != "unchanged"]
@@ -117,6 +118,7 @@ class Mlflow(Parameters):
         timeout: Seconds after which MLflow is given up.
     """
 
+    secret = True
     tracking_uri: Annotated[str, Field(min_length=1)] | None = None
     experiment: Annotated[str, Field(min_length=1)] | None = None
     registered_model: Annotated[str, Field(min_length=1)] | None = None

@@ -46,11 +46,12 @@ class RunHooks:
         self._run_id = ""
         self._lock: Lock | None = None
         self._registered: int | None = None
+        self._recorded: dict[str, Any] | None = None  # the decision of a run that then failed
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters; let the command know whom it can ask to tell of the run's end."""
-        self._context, self._run_id = context, ""
+        self._context, self._run_id, self._recorded = context, "", None
         if command := click.get_current_context(silent=True):
             command.meta[TELL] = self.tell
         loader = context.config_loader
@@ -82,7 +83,9 @@ class RunHooks:
                 with warned_of(self._registry):
                     warn_of_later_runs(self._registry, generate_timestamp())
                     self._prune(pipeline, catalog)  # what failed runs left
-        except BaseException:
+        except BaseException as end:
+            if isinstance(end, guards.NothingNewError) and guards.decides(pipeline):
+                self._mirror(catalog)  # what an earlier run could not bring there
             if self._registered is not None:  # it wrote nothing
                 self._registry.leave(self._run_id)
             self._release()
@@ -192,7 +195,10 @@ class RunHooks:
     def on_pipeline_error(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Say so where the run has decided before it failed; let the next run in."""
+        """Say so where the run has decided before it failed; let the next run in.
+
+        Who is told of the failure gets the decision with it.
+        """
         try:
             if guards.decides(pipeline):
                 log = catalog.load("past_promotions")
@@ -202,16 +208,24 @@ class RunHooks:
                         "rollback finishes it. %s",
                         closing_line(log[-1]),
                     )
+                    self._recorded = catalog.load("decision").model_dump(mode="json")
         finally:
             self._release()
 
-    def tell(self, event: Event, message: str, **of_run: dict[str, Any]) -> None:
+    def tell(
+        self,
+        event: Event,
+        message: str,
+        decision: dict[str, Any] | None = None,
+        manifest: dict[str, Any] | None = None,
+    ) -> None:
         """Tell whoever is to be told how the run ended.
 
         Args:
             event: What happened.
             message: The last line of the run's log.
-            of_run: Decision or manifest.
+            decision: As `decision.json` has it. Default: what the run recorded before it failed.
+            manifest: As `manifest.json` has it.
         """
         context = self._context
         end = RunEnd(
@@ -219,10 +233,11 @@ class RunHooks:
             environment=context.env or "base",
             run_id=self._run_id or None,
             message=message,
-            **of_run,
+            decision=decision or self._recorded,
+            manifest=manifest,
         )
         whom, credentials = notify.read(context.config_loader)
-        notify.tell(end, whom, credentials)
+        notify.tell(end, whom, credentials, context.project_path)
 
     def _mirror(self, catalog: Any) -> None:
         """Let MLflow know, before the lock is released: decisions reach it in their order."""

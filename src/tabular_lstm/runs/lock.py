@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.files import open_no_link, read_regular, refuse_irregular
+
+NAMED = 200  # characters in which a holder is named
 
 
 class LockedError(DataError):
@@ -74,7 +76,8 @@ def _lock(descriptor: int, path: Path) -> None:
 
 def _holder(path: Path) -> str:
     try:
-        return read_regular(path).decode(errors="replace") or "it has only just started"
+        said = read_regular(path, NAMED).decode(errors="replace")
+        return shown(said, NAMED) or "it has only just started"
     except OSError:
         return "which one is not known, for this file was removed or replaced"
 

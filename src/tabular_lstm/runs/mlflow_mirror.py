@@ -5,9 +5,12 @@ standard output is for the run's log, so no message of MLflow's or of a server i
 hold a URI with a password. Whatever is there already is not made again.
 """
 
+import os
 import re
 import signal
 import sys
+import threading
+import time
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -42,6 +45,7 @@ BATCH = 100  # MLflow takes so many parameters at once
 def main() -> None:
     """Do the work, and say in a sentence what was done, or on failure why not."""
     answer, sys.stdout = sys.stdout, sys.stderr  # where MLflow prints is not for the log
+    threading.Thread(target=end_with, args=(int(sys.argv[1]),), daemon=True).start()
     work = Work.model_validate_json(sys.stdin.buffer.read())
     if hasattr(signal, "setitimer"):  # for when nobody is left who would end this
         signal.setitimer(signal.ITIMER_REAL, work.timeout)
@@ -50,6 +54,17 @@ def main() -> None:
     except Exception as error:
         answer.write(reason(error, work.tracking_uri))
         sys.exit(1)
+
+
+def end_with(run: int) -> None:
+    """End this program once the run that started it has: its lock is gone, and another may decide.
+
+    Args:
+        run: Its process.
+    """
+    while os.getppid() == run:
+        time.sleep(0.05)
+    os._exit(1)
 
 
 def reason(error: Exception, uri: str) -> str:
@@ -83,6 +98,7 @@ def mirror(work: Work) -> str:
     for run_id in work.run_ids:
         if run_id not in before and _file(work, "decision", run_id).exists():
             mirror_run(client, experiment, work, run_id)
+    _register_champion(client, experiment, work)
     return _move_alias(client, work)
 
 
@@ -150,6 +166,19 @@ def _register(work: Work, decision: Decision, judgement: Judgement) -> None:
     tags = {"run_id": decision.run_id, "sha256": judgement.candidate_sha256}
     tags["action"] = decision.action
     mlflow.register_model(logged.model_uri, work.registered_model, tags=tags)
+
+
+def _register_champion(client: MlflowClient, experiment: str, work: Work) -> None:
+    """Make the champion's version again where somebody deleted it, or the registered model."""
+    if work.champion is None or _version(client, work, work.champion) is not None:
+        return
+    file = _file(work, "decision", work.champion)
+    there = client.search_runs([experiment], f"tags.run_id = '{work.champion}'")
+    if there and file.exists():
+        decision = Decision.model_validate_json(file.read_bytes())
+        if decision.judgement:
+            with mlflow.start_run(there[0].info.run_id):
+                _register(work, decision, decision.judgement)
 
 
 def _move_alias(client: MlflowClient, work: Work) -> str:

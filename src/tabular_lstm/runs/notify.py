@@ -5,16 +5,18 @@ Whatever becomes of them is a warning: a run ends as it would have ended without
 
 import contextlib
 import http.client
+import json
 import logging
 import subprocess
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kedro.config import AbstractConfigLoader, MissingConfigException
+from kedro.config import AbstractConfigLoader
 from pydantic import SecretStr, ValidationError
 
 from tabular_lstm.frozen import Frozen, first_fault
@@ -37,31 +39,35 @@ class NotTold(Exception):  # noqa: N818  a warning, no error
 
 
 def read(loader: AbstractConfigLoader) -> tuple[Notify, Mapping[str, Any]]:
-    """Give whom to tell, and the entries of `credentials.yml`; nobody where conf is at fault."""
-    with _warned_of("notify"):
+    """Give whom to tell, and the entries of `credentials.yml`.
+
+    Nobody or none where conf is at fault: the run ends by that, and its last line says so.
+    """
+    notify, credentials = Notify(), dict[str, Any]()
+    with contextlib.suppress(Exception):
         notify = Notify.model_validate(loader["parameters"].get("notify", {}))
-        try:
-            return notify, loader["credentials"]
-        except MissingConfigException:
-            return notify, {}
-    return Notify(), {}
+    with contextlib.suppress(Exception):
+        credentials = loader["credentials"]
+    return notify, credentials
 
 
-def tell(end: RunEnd, notify: Notify, credentials: Mapping[str, Any]) -> None:
+def tell(end: RunEnd, notify: Notify, credentials: Mapping[str, Any], project: Path) -> None:
     """Tell the command and the webhook, if the event is one that they are told of.
 
     Args:
         end: How the run ended.
         notify: Whom to tell.
         credentials: The entries of `credentials.yml`, for the webhook's.
+        project: The project's folder, in which the command runs.
     """
     if end.event not in notify.events:
         return
-    content = end.model_dump_json(indent=2, exclude_none=True).encode() + b"\n"
+    # By json: a path that is not UTF-8, in a message, is nothing for pydantic.
+    content = json.dumps(end.model_dump(exclude_none=True), indent=2).encode() + b"\n"
     if notify.command is not None:
         # Its arguments may hold what is not for a log.
         with _warned_of(f"notify.command, {notify.command[0]}"):
-            _run(notify.command, content, notify.timeout)
+            _run(notify.command, content, notify.timeout, project)
     if notify.webhook is not None:
         with _warned_of("notify.webhook"):
             webhook = _webhook(notify.webhook, credentials)
@@ -78,10 +84,20 @@ def _warned_of(who: str) -> Iterator[None]:
         logger.warning("%s: %s. The run ends as it would have ended", who, type(error).__name__)
 
 
-def _run(command: list[str], content: bytes, timeout: float) -> None:
-    """Give a program the content on its standard input, and wait for its end."""
+def _run(command: list[str], content: bytes, timeout: float, project: Path) -> None:
+    """Give a program the content on its standard input, and wait for its end.
+
+    What it prints is dropped: it could be long, hold a secret, or come after the run's last line.
+    """
     try:
-        program = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+        program = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=project,
+            start_new_session=True,
+        )
     except (OSError, ValueError) as error:
         raise NotTold(getattr(error, "strerror", None) or error) from error
     try:
@@ -89,6 +105,9 @@ def _run(command: list[str], content: bytes, timeout: float) -> None:
     except subprocess.TimeoutExpired as error:
         programs.kill(program)
         raise NotTold(f"it did not end within {timeout:g} s, and was killed") from error
+    except BaseException:
+        programs.kill(program)
+        raise
     if program.returncode:
         raise NotTold(f"it ended with exit code {program.returncode}")
 
@@ -98,9 +117,9 @@ def _webhook(named: str, credentials: Mapping[str, Any]) -> Webhook:
         return Webhook(url=SecretStr(named))
     if named not in credentials:
         known = ", ".join(credentials) or "none"
-        raise NotTold(
-            f"expected a URL, or the name of an entry in credentials.yml, which has {known}; got "
-            f"{named!r}"
+        raise NotTold(  # what was given may be a URL without its scheme, and a secret
+            "expected a URL of http or https, or the name of an entry in credentials.yml, which "
+            f"has {known}"
         )
     try:
         webhook = Webhook.model_validate(credentials[named])

@@ -120,8 +120,7 @@ def _uri(named: str, credentials: Mapping[str, Any]) -> str:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("uri"), str):
         raise NotMirroredError(
             "tracking_uri: expected http://…, https://… or sqlite:///…, or the name of an entry "
-            f"with a uri in credentials.yml, which has {', '.join(credentials) or 'none'}; got "
-            f"{named!r}"
+            f"with a uri in credentials.yml, which has {', '.join(credentials) or 'none'}"
         )
     return str(entry["uri"])
 
@@ -136,9 +135,9 @@ def _run(work: Work, project: Path) -> str:
         raise NotMirroredError("MLflow is not installed; docs/tracking.md says how to")
     # What MLflow leaves there when it is killed goes with the folder.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
-        program = subprocess.Popen(
+        program = subprocess.Popen(  # noqa: S603
             # -P: no module is looked for in the project's folder, from which paths are meant.
-            [sys.executable, "-P", "-m", "tabular_lstm.runs.mlflow_mirror"],
+            [sys.executable, "-P", "-m", "tabular_lstm.runs.mlflow_mirror", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +34,33 @@ class FailureNotifier(BaseNotifier):
             self.log.warning("Nobody is told: there is no connection tabular_lstm_webhook")
             return
         content = json.dumps(failure(context), indent=2).encode() + b"\n"
-        post(webhook.host or "", webhook.password, content)
+        within(TIMEOUT, lambda: post(webhook.host or "", webhook.password, content))
+
+
+def within(timeout: float, work: Callable[[], None]) -> None:
+    """Do what waits for a network, and give it up after some seconds, however slowly it goes on.
+
+    A socket's own timeout is for each of its answers.
+
+    Raises:
+        RuntimeError: It did not end; or whatever it raised.
+    """
+    raised: list[Exception | None] = []
+
+    def do() -> None:
+        try:
+            work()
+            raised.append(None)
+        except Exception as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if not raised:
+        raise RuntimeError(f"the webhook did not answer within {timeout:g} s")
+    if raised[0] is not None:
+        raise raised[0]
 
 
 def failure(context: Context) -> dict[str, Any]:

@@ -55,7 +55,8 @@ class Process:
         assert self._process.stdout is not None  # noqa: S101  a pipe was asked for
         for line in self._process.stdout:
             level, message = parsed(line)
-            if message:
+            # An error may go on over more lines; its first says what it is.
+            if message and not (self.last_line.startswith("Error: ") and message == line.rstrip()):
                 self.last_line = message
                 if self.run_id is None and (said := RUN.match(message)):
                     self.run_id = said[1]
