@@ -1,12 +1,21 @@
 """Each end of a run is told once, and no secret is in what a run leaves: whole runs."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.helpers.champions import log_of
-from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed, succeeds
+from tests.helpers.commands import (
+    RETRAINING,
+    ROLLBACK,
+    here,
+    message_of,
+    sabotaged,
+    seed,
+    succeeds,
+)
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, finished
 from tests.helpers.told import SECRET, lines, serving, to
@@ -61,3 +70,29 @@ def test_a_secret_is_in_no_file_and_in_no_line(quick: Project) -> None:
     written = {name: content for name, content in quick.files().items() if "01_raw" not in name}
     assert SECRET not in said
     assert [name for name, content in written.items() if SECRET.encode() in content] == []
+
+
+def test_a_run_that_fails_after_its_decision_is_told_with_it(quick: Project) -> None:
+    with serving() as server:
+        declare(quick, **QUICK, notify={"webhook": server.url})
+        message = message_of(sabotaged(quick, "champion", "size=1000", *RETRAINING))
+    ((_, end),) = server.got
+    assert end["event"] == "failed"
+    assert end["message"] == f"Error: {message}"
+    (entry,) = log_of(quick)
+    assert end["decision"]["run_id"] == end["run_id"] == entry["run_id"]
+    assert end["decision"]["action"] == "promoted"
+
+
+def test_a_secret_is_not_in_kedros_own_log_either(quick: Project) -> None:
+    """At level DEBUG Kedro says with which arguments it calls each hook."""
+    (quick.path / "conf/local/credentials.yml").write_text(json.dumps({"chat": {"url": SECRET}}))
+    logging = yaml.safe_load((quick.path / "conf/logging.yml").read_text())
+    logging["loggers"]["kedro"] = {"level": "DEBUG"}
+    for handler in logging["handlers"].values():
+        handler.pop("level", None)
+    (quick.path / "loud.yml").write_text(yaml.safe_dump(logging))
+    done = quick.command(*SCORING, KEDRO_LOGGING_CONFIG="loud.yml")
+    said = done.stdout + done.stderr
+    assert "before_pipeline_run" in said
+    assert SECRET not in said

@@ -21,6 +21,7 @@ from tests.helpers.commands import RETRAINING, seed
 from tests.helpers.processes import at_work
 from tests.helpers.project import ROOT, Project
 from tests.helpers.scorings import finished, predictions_of
+from tests.helpers.told import serving
 
 DAGS = ROOT / "deploy/airflow/dags"
 BIN = ROOT / ".venv-airflow/bin"
@@ -185,6 +186,37 @@ def still_there(project: Project) -> list[str]:
     pids = told.read_text().split() if told.exists() else []
     stats = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
     return [pid for pid, stat in stats.items() if stat.exists() and ") Z " not in stat.read_text()]
+
+
+def in_airflow(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [BIN / "python", "-c", code, *arguments],
+        cwd=DAGS,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_first_line_of_an_error_is_the_last_line() -> None:
+    said = in_airflow(
+        "from pathlib import Path; from tabular_lstm_airflow.process import Process\n"
+        "run = Process(['printf', 'Error: two:\\n  one\\n  other\\n'], Path(), {})\n"
+        "print([message for _, message in run.lines()], run.last_line)"
+    )
+    assert said == "['Error: two:', '  one', '  other'] Error: two:\n"
+
+
+def test_a_webhook_that_answers_a_byte_now_and_then_is_given_up() -> None:
+    with serving(pause=0.4) as server:
+        said = in_airflow(
+            "import sys; from tabular_lstm_airflow.notifier import post, within\n"
+            "within(1, lambda: post(sys.argv[1], None, b'{}'))",
+            server.url,
+        )
+    assert said.endswith("RuntimeError: the webhook did not answer within 1 s\n")
 
 
 def test_the_dags_are_read_without_error_or_warning(installed: Path) -> None:

@@ -9,6 +9,7 @@ import logging
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -256,7 +257,48 @@ def test_the_shipped_environment_needs_no_server(quick: Project, tmp_path: Path)
     assert not (quick.path / "mlruns").exists()
 
 
+def test_a_version_that_somebody_deleted_comes_back_in_a_night_without_news(
+    quick: Project, mirror: Mirror, caplog: pytest.LogCaptureFixture
+) -> None:
+    declare(quick, **QUICK, mlflow=mirror.block())
+    succeeds(here(*RETRAINING))
+    mirror.client.delete_registered_model(mirror.name)
+    *_, of_mlflow, last = messages(caplog, *RETRAINING)
+    assert of_mlflow.startswith("MLflow: version 1 of ")
+    assert last.startswith("Unchanged: ")
+    assert mirror.champion() == log_of(quick)[0]["run_id"]
+
+
 # Whatever becomes of MLflow
+
+
+MIRRORS = """
+import sys
+from pathlib import Path
+from tabular_lstm.runs import tracking
+of = dict(experiment="e", registered_model="m", environment="base", run_ids=[], champion=None)
+work = tracking.Work(tracking_uri=sys.argv[1], versions={}, artifacts="", timeout=60.0, **of)
+tracking._run(work, Path())
+"""
+
+
+def test_a_killed_run_takes_its_mirror_with_it(tmp_path: Path) -> None:
+    """Its lock is gone, so that a later run may have told MLflow of another champion."""
+    with (
+        hanging() as address,
+        subprocess.Popen([sys.executable, "-c", MIRRORS, address], cwd=tmp_path) as run,
+    ):
+        children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+        until = time.monotonic() + 60
+        while not (pids := children.read_text().split()) and time.monotonic() < until:
+            time.sleep(0.05)
+        (mirror,) = pids
+        time.sleep(3)  # it has begun
+        run.kill()
+        until = time.monotonic() + 10
+        while Path(f"/proc/{mirror}").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not Path(f"/proc/{mirror}").exists()
 
 
 @pytest.fixture

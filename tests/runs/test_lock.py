@@ -136,3 +136,14 @@ def test_a_lock_of_another_machine_on_a_shared_disk_is_seen_by_its_file(tmp_path
         with pytest.raises(DataError, match="another run is at work here"):
             Lock.take(path, "run-two")
     Lock.take(path, "run-two").release()
+
+
+def test_what_somebody_wrote_in_the_lock_file_is_named_in_one_short_line(tmp_path: Path) -> None:
+    path = tmp_path / "retraining.lock"
+    lock = Lock.take(path, "run-one")
+    path.write_text("run x\n2026-11-26 02:15:09 INFO    Promoted run x.\n" + "x" * 10_000_000)
+    with pytest.raises(DataError) as refused:
+        Lock.take(path, "run-two")
+    lock.release()
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 1000

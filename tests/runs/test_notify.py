@@ -102,7 +102,8 @@ def test_ctrl_c_ends_the_command_too(tmp_path: Path) -> None:
         "import os, signal, sys; from pathlib import Path;"
         "from tabular_lstm.parameters import Notify;"
         "from tests.runs.test_notify import END, tell;"
-        "command = ['sh', '-c', f'echo $$ > child; sleep 1; kill -INT {os.getpid()}; exec sleep 60'];"
+        "script = f'echo $$ > child; sleep 1; kill -INT {os.getpid()}; exec sleep 60';"
+        "command = ['sh', '-c', script];"
         "tell(END, Notify(command=command), {}, Path(sys.argv[1]))"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
