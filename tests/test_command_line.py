@@ -31,6 +31,8 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--params", "training.seed=${oc.env:HOME}"),
         ("training.seed: ", "oc.env"),
     ),
+    "half a value": (("--params", "training={seed"), ("--params: ", "expected ',' or '}'")),
+    "half a version": (("--load-versions", "x"), ("load_versions", "found x instead")),
     "a value that is not there": (("--params", "training.seed=${x}"), ("training.seed: ", "'x'")),
 }
 # What is no name of an environment, though a folder in conf/ may be called so.

@@ -12,6 +12,7 @@ import click
 import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import KedroCliError
 from kedro.framework.project import configure_logging
 from kedro.io import DatasetError
 from kedro.pipeline.pipeline import OutputNotUniqueError
@@ -58,6 +59,20 @@ class TryLater(click.ClickException):
 
 class Run(click.Command):
     """Kedro's own `run`, with its options, minus the traceback for what the user can mend."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Read the options.
+
+        Raises:
+            click.ClickException: A value cannot be read; Kedro shows what it raises for these as
+                a traceback, or as "NoneType: None".
+        """
+        try:
+            return super().make_context(*arguments, **options)
+        except KedroCliError as error:
+            raise click.ClickException(error.message) from error
+        except yaml.MarkedYAMLError as error:
+            raise click.ClickException(f"--params: {error.problem}") from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the pipeline.

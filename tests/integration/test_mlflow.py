@@ -6,6 +6,7 @@ A real server, looked at in a real browser; and servers that are down, hang or f
 import html
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -267,6 +268,36 @@ def test_a_version_that_somebody_deleted_comes_back_in_a_night_without_news(
     assert of_mlflow.startswith("MLflow: version 1 of ")
     assert last.startswith("Unchanged: ")
     assert mirror.champion() == log_of(quick)[0]["run_id"]
+
+
+def test_a_database_that_was_half_made_is_not_met_again(
+    quick: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As by a timeout that is too short for MLflow's migrations."""
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    program = [sys.executable, "-P", "-m", "tabular_lstm.runs.mlflow_mirror", str(os.getpid())]
+    work = tracking.Work(
+        tracking_uri=uri,
+        experiment=NAME,
+        registered_model=NAME,
+        environment="base",
+        run_ids=[],
+        champion=None,
+        versions={},
+        artifacts=str(tmp_path),
+        timeout=60.0,
+    )
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as first:
+        first.stdin.write(work.model_dump_json().encode())
+        first.stdin.close()
+        until = time.monotonic() + 60
+        while not [*tmp_path.glob(".mlflow.db.*")] and time.monotonic() < until:
+            time.sleep(0.01)
+        first.kill()
+    assert not (tmp_path / "mlflow.db").exists()
+    declare(quick, **QUICK, mlflow={"tracking_uri": uri})
+    assert not [m for m in messages(caplog, *RETRAINING) if m.startswith("mlflow: ")]
+    assert Mirror(uri, NAME).champion() == log_of(quick)[0]["run_id"]
 
 
 # Whatever becomes of MLflow

@@ -5,6 +5,7 @@ standard output is for the run's log, so no message of MLflow's or of a server i
 hold a URI with a password. Whatever is there already is not made again.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -220,10 +221,23 @@ def _experiment(client: MlflowClient, work: Work) -> str:
 
 
 def _prepare_sqlite(uri: str) -> None:
-    """Make the folder of a database in a file, which MLflow expects."""
-    if uri.startswith("sqlite:///"):
-        path = uri.removeprefix("sqlite:///").partition("?")[0]
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    """Make a database in a file, whole or not at all: MLflow cannot go on with half of its tables.
+
+    It is made beside its place and gets its name when it is finished.
+    """
+    if not uri.startswith("sqlite:///"):
+        return
+    path = Path(uri.removeprefix("sqlite:///").partition("?")[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        return
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        MlflowClient(f"sqlite:///{unfinished}").search_experiments()
+        with contextlib.suppress(FileExistsError):  # another run was faster
+            os.link(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _file(work: Work, output: str, run_id: str) -> Path:
