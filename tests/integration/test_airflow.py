@@ -219,6 +219,15 @@ def test_a_webhook_that_answers_a_byte_now_and_then_is_given_up() -> None:
     assert said.endswith("RuntimeError: the webhook did not answer within 1 s\n")
 
 
+def test_what_becomes_of_xcom_is_no_part_of_the_end() -> None:
+    said = in_airflow(
+        "from tabular_lstm_airflow.operator import WholeRun\n"
+        "WholeRun(task_id='run', pipeline='scoring')._send(None, 'run_id', 'a')"
+    )
+    assert "XCom does not have run_id: AttributeError" in said
+    assert "Traceback" not in said
+
+
 def test_the_dags_are_read_without_error_or_warning(installed: Path) -> None:
     checked = subprocess.run(
         [BIN / "python", "-c", CHECK, str(DAGS)],

@@ -45,17 +45,24 @@ class WholeRun(BaseOperator):
                 self.log.log(level, "%s", message)
                 if process.run_id != known:
                     known = process.run_id
-                    task.xcom_push("run_id", known)
+                    self._send(task, "run_id", known)
             code = process.exit_code()
         finally:
             process.end()
-        task.xcom_push("last_line", process.last_line)
+        self._send(task, "last_line", process.last_line)
         if code == AT_WORK:
             raise AirflowSkipException(process.last_line)
         if code:
             end = f"exit code {code}" if code > 0 else f"signal {-code}"
             name = f"Run {process.run_id}" if process.run_id else "The run"
             raise AirflowFailException(f"{name} ended with {end}: {process.last_line}")
+
+    def _send(self, task: Any, name: str, value: str | None) -> None:
+        """Push to XCom; what becomes of it is no part of the run's end."""
+        try:
+            task.xcom_push(name, value)
+        except Exception as error:
+            self.log.warning("XCom does not have %s: %s", name, type(error).__name__)
 
     def on_kill(self) -> None:
         """End the run where the task is ended, or takes too long."""
