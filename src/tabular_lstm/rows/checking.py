@@ -92,7 +92,7 @@ class CheckedRows:
 
     @property
     def _texts(self) -> set[str]:
-        return {*self.schema.features, *([] if self.key is None else [self.key])}
+        return {*self.schema.columns, *([] if self.key is None else [self.key])}
 
     def _check(self, block: Block, expected: int) -> CheckedBlock:
         cells = block.cells

@@ -93,6 +93,8 @@ def summarize(
         **columns.model_dump(include={"label", "positive_class", "negative_class", "key"}),
         "categorical": sorted(columns.categorical),
     }
+    if columns.dates:
+        split_by["dates"] = columns.dates
     if columns.key is None:
         split_by |= {"features": sorted(features), "missing": columns.missing}
     by_name = test_rows.sort_index(axis="columns")
