@@ -31,7 +31,7 @@ def importance(weights: list[float], **changed: Any) -> Importance:
         "predict_changed": predict_changed,
         "sequences": sequences,
         "labels": (predict(sequences) > 0.5).astype(int),
-        "features": ["a", "b", "c", "d"],
+        "features": {"a": [0], "b": [1], "c": [2], "d": [3]},
         "shuffles": 5,
         "seed": 0,
     }
@@ -56,7 +56,9 @@ def test_importances_come_largest_first() -> None:
 
 
 def test_padded_slots_have_no_importance() -> None:
-    assert set(importance([1.0, 1.0, 1.0, 1.0], features=["a", "b", "c"]).features) == {
+    assert set(
+        importance([1.0, 1.0, 1.0, 1.0], features={"a": [0], "b": [1], "c": [2]}).features
+    ) == {
         "a",
         "b",
         "c",

@@ -81,8 +81,10 @@ def validate_rows(
         len(quarantined),
         f", {superseded} superseded by a later row with their key" if superseded else "",
     )
-    if columns.key is None and len(files) > 1 and (
-        repeated := _in_several_files(raw.drop(columns=columns.ignore))
+    if (
+        columns.key is None
+        and len(files) > 1
+        and (repeated := _in_several_files(raw.drop(columns=columns.ignore)))
     ):
         logger.warning(
             "%s: %d rows stand in more than one file, and each time they count; name the column "
