@@ -31,7 +31,8 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """An ensemble of LSTMs for tabular rows of two classes.
 
     Columns of dtype category, string or object are categories unless all their values are numbers;
-    Columns of a dtype of dates are dates. NaN, NaT and None are missing. Rows need not be scaled, encoded or imputed.
+    Columns of a dtype of dates, or of Python's, are dates. NaN, NaT and None are missing. Rows need
+    not be scaled, encoded or imputed.
 
     Args:
         members: How many networks are trained and averaged, each without an eighth of the rows.

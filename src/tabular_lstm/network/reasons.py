@@ -16,7 +16,7 @@ class Reasons:
     """The features that moved each row's probability, the one that moved it most first.
 
     Attributes:
-        features: (rows, reasons), each the place of a feature in `schema.columns`; -1 where no feature
+        features: (rows, reasons), each the place of a feature in `schema.columns`; -1 where none
             moved it.
         effects: (rows, reasons), the probability less what it is without the feature.
     """

@@ -1,6 +1,6 @@
 """The blocks that say how a candidate is made and judged: columns, rows, network, training."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from math import isfinite
 from typing import Annotated, Any, Literal, Self
@@ -23,6 +23,8 @@ Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
 
 def _with_formats(dates: Any) -> Any:
     """Give a list of dates as the dictionary that it stands for: no format is declared."""
+    if not isinstance(dates, list | dict):
+        raise ValueError("expected a list of names, or a dictionary from names to formats")
     return dict.fromkeys(dates) if isinstance(dates, list) else dates
 
 
@@ -119,9 +121,9 @@ class Columns(Parameters):
 
 def _says_a_day(form: str) -> bool:
     """Tell whether a date that is written in a format is read as the same day."""
-    day = datetime(2026, 11, 28)  # noqa: DTZ001
+    day = datetime(2026, 11, 28, tzinfo=UTC)
     try:
-        return datetime.strptime(day.strftime(form), form).date() == day.date()  # noqa: DTZ007
+        return datetime.strptime(day.strftime(form), form).date() == day.date()
     except ValueError:
         return False
 

@@ -51,7 +51,7 @@ def date_of(cell: Any, form: str | None = None) -> datetime | None:
     if isinstance(cell, datetime):
         time = cell
     elif isinstance(cell, date):
-        time = datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001
+        time = datetime(cell.year, cell.month, cell.day)
     else:
         text = (written(cell) if form and not isinstance(cell, str) else cell).strip()
         if is_missing(text):
@@ -79,14 +79,16 @@ def read_dates(
     """
     own = cells.infer_objects() if cells.dtype == object else cells
     if own.dtype.kind == "M":
-        zoned = getattr(own.dt, "tz", None) is not None
+        # Arrow's types of a frame have the zone one level down.
+        zoned = getattr(getattr(own.dtype, "pyarrow_dtype", own.dtype), "tz", None)
         times = (own.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else own).to_numpy(DTYPE)
         return pd.Series(times, index=cells.index, name=cells.name), {}
     words = {str(code) for code in missing if not isinstance(_code(code, form), datetime)}
     places, values = distinct(cells)
     found = np.full(len(values) + 1, np.datetime64("NaT", "us"), DTYPE)  # the last: a missing cell
     unread = np.zeros(len(values) + 1, bool)
-    for place, value in enumerate(values):
+    for place in np.unique(places[places >= 0]):
+        value = values[place]
         if str(value).strip() in words:
             continue
         try:

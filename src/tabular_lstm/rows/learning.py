@@ -15,7 +15,7 @@ from tabular_lstm.rows.schema import PARTS, POINT, Bounds, Marks, Schema, parts_
 from tabular_lstm.rows.sequences import by_name, dates_seen, measured
 
 STEPS = 4
-# Mean and variance of a sine over its whole circle, whatever part of the year the train rows are of.
+# Mean and variance of a sine over its circle, whatever part of the year the train rows are of.
 CYCLE = (0.0, 0.5)
 
 logger = logging.getLogger(__name__)

@@ -17,8 +17,9 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
     A row is held out where the hash of its key (without a key: of its features) is below
     `test_fraction` of the hash's range. The hash is BLAKE2b, keyed with the salt, over the key's
     UTF-8, or over the features as the network sees them, in the order of their names: the float32
-    bytes of the numbers, a date being its days since 1970, then the categories' UTF-8. So neither the order of the columns counts,
-    nor how a number or a missing value is written. The label never does.
+    bytes of the numbers, of a date those of its days since 1970, then the categories' UTF-8. So
+    neither the order of the columns counts, nor how a number, a date or a missing value is written.
+    The label never does.
 
     Args:
         rows: Valid rows: numeric features as numbers, categories and key as text.
