@@ -17,9 +17,9 @@ from tabular_lstm.rows.sequences import lay_out
 
 MEND = (
     "\nRows are counted from 1 below the header; this run's quarantined_rows_to_score.csv holds "
-    "them all. Mend them. Bounds, codes for no value and marks of numbers are those that the "
-    "champion was trained with; if these files write numbers otherwise, say so in load_args of "
-    "rows_to_score in the catalog: {decimal: ',', thousands: '.'}."
+    "them all. Mend them. Bounds, codes for no value, formats of dates and marks of numbers are "
+    "those that the champion was trained with; if these files write numbers otherwise, say so in "
+    "load_args of rows_to_score in the catalog: {decimal: ',', thousands: '.'}."
 )
 
 

@@ -27,8 +27,8 @@ class Source(Frozen):
         sha256: Hash of the bytes that the rows were parsed from.
         quarantined_rows: Rows with a cell that is not as declared.
         superseded_rows: Valid rows that a later row with their key replaced.
-        reasons: Why rows were quarantined, a line for each column and kind of problem; empty if
-            none was.
+        reasons: Why rows were quarantined, a line for each column and kind of problem, and what
+            conf may say of such columns; empty if none was.
         marks: What its numbers are written with.
     """
 

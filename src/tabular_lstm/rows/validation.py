@@ -10,6 +10,7 @@ from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import Problems, read_label, read_numbers
 from tabular_lstm.rows.dates import read_dates
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
+from tabular_lstm.rows.proposals import proposals
 from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.schema import POINT, Marks
 
@@ -35,7 +36,7 @@ def read_rows(
         float64 with NaN for a missing cell, categorical ones as text with NaN for it, dates as
         datetime64[us] with NaT for it, the label as 1 (positive) or 0.
         The quarantined rows: `row`, `reason`, and the cells as they were.
-        The reasons, see `Source.reasons`.
+        The reasons, and what to declare, see `Source.reasons`.
 
     Raises:
         DataError: A column that conf names is not in the file or is no feature, none is left, or
@@ -65,7 +66,8 @@ def read_rows(
     kinds.add(problems, raw_rows.index)
     values = pd.DataFrame({name: values for name, (values, _) in read.items()})[is_valid]
     valid_rows = values.astype({columns.label: "int64"})
-    return valid_rows, quarantined, kinds.listed()
+    declare = proposals(raw_rows, columns, problems, numeric, marks) if len(quarantined) else ""
+    return valid_rows, quarantined, f"{kinds.listed()}{declare}"
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
