@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tabular_lstm.errors import shown
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters import Columns, Value
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.dates import date_of
 from tabular_lstm.rows.looks import Look, counts_of, look, reads
@@ -48,7 +48,7 @@ def proposals(
         Lines, each after an end of line; nothing where there is nothing to propose.
     """
     counts = {
-        name: counts_of(rows[name])
+        name: _undeclared(counts_of(rows[name]), columns.missing.get(name, []))
         for name, of_column in problems.items()
         if name != columns.label and any(u in text for text in of_column.values() for u in UNREAD)
     }
@@ -76,6 +76,12 @@ def proposals(
     if problems.get(columns.label):
         said.append(_of_label(rows[columns.label], columns))
     return "".join(said)
+
+
+def _undeclared(counts: dict[str, int], codes: Sequence[Value]) -> dict[str, int]:
+    """Leave out what means "not measured" already."""
+    declared = {str(code) for code in codes}
+    return {text: rows for text, rows in counts.items() if text not in declared}
 
 
 def _lines(looks: Mapping[str, Look], columns: Columns) -> Iterator[str]:
@@ -153,9 +159,9 @@ def _which_marks(
         every = [*firsts.items(), *[*pointed_too.items()][:1]]
         examples = [f"'{shown(text)}' of {shown(name)}" for name, text in every]
         return (
-            f"\nNo marks of load_args read all numbers of {names} and of the columns that are read: "
-            f"{', '.join(examples)}. A file writes all its numbers with the same marks; write it "
-            "again so."
+            f"\nNo marks in the catalog's load_args read all numbers of {names} and of the columns "
+            f"that are read: {', '.join(examples)}. A file writes all its numbers with the same "
+            "marks; write it again so."
         )
     if len(ways) == 1:
         ((reading, way),) = ways.items()

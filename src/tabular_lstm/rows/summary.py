@@ -27,8 +27,9 @@ class Source(Frozen):
         sha256: Hash of the bytes that the rows were parsed from.
         quarantined_rows: Rows with a cell that is not as declared.
         superseded_rows: Valid rows that a later row with their key replaced.
-        reasons: Why rows were quarantined, a line for each column and kind of problem, and what
-            conf may say of such columns; empty if none was.
+        reasons: Why rows were quarantined, a line for each column and kind of problem; empty if
+            none was.
+        to_declare: What conf may say of such columns, see `tabular_lstm.rows.proposals`.
         marks: What its numbers are written with.
     """
 
@@ -38,6 +39,7 @@ class Source(Frozen):
     quarantined_rows: int = 0
     superseded_rows: int = 0
     reasons: str = ""
+    to_declare: str = ""
     marks: Marks = POINT
 
 

@@ -1,6 +1,7 @@
 """Raw rows become valid rows, or are set aside with the reasons in words."""
 
 import re
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -20,9 +21,16 @@ DESCRIBED = ("bounds", "missing", "categorical", "dates")
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
 
+class Faults(NamedTuple):
+    """What is wrong with rows, and what conf may say of their columns; see `Source`."""
+
+    reasons: str
+    to_declare: str
+
+
 def read_rows(
     raw_rows: pd.DataFrame, columns: Columns, file: str, marks: Marks = POINT
-) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+) -> tuple[pd.DataFrame, pd.DataFrame, Faults]:
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
     Args:
@@ -36,7 +44,7 @@ def read_rows(
         float64 with NaN for a missing cell, categorical ones as text with NaN for it, dates as
         datetime64[us] with NaT for it, the label as 1 (positive) or 0.
         The quarantined rows: `row`, `reason`, and the cells as they were.
-        The reasons, and what to declare, see `Source.reasons`.
+        What is wrong with them.
 
     Raises:
         DataError: A column that conf names is not in the file or is no feature, none is left, or
@@ -67,7 +75,7 @@ def read_rows(
     values = pd.DataFrame({name: values for name, (values, _) in read.items()})[is_valid]
     valid_rows = values.astype({columns.label: "int64"})
     declare = proposals(raw_rows, columns, problems, numeric, marks) if len(quarantined) else ""
-    return valid_rows, quarantined, f"{kinds.listed()}{declare}"
+    return valid_rows, quarantined, Faults(kinds.listed(), declare)
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:

@@ -67,7 +67,7 @@ def validate_rows(
     raw.attrs = {}
 
     marks = raw_rows.attrs.get("marks", POINT)
-    valid, quarantined, reasons = read_rows(raw, columns, file, marks)
+    valid, quarantined, faults = read_rows(raw, columns, file, marks)
     warn_of_oddities(valid, columns, file)
     superseded = 0
     if files and columns.key is not None:
@@ -100,7 +100,8 @@ def validate_rows(
         rows=len(raw),
         quarantined_rows=len(quarantined),
         superseded_rows=superseded,
-        reasons=reasons,
+        reasons=faults.reasons,
+        to_declare=faults.to_declare,
         marks=marks,
     )
     return valid, quarantined, source
@@ -118,7 +119,8 @@ def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation
     if source.quarantined_rows / source.rows > limit:
         raise DataError(
             f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined, "
-            f"more than max_quarantined_fraction = {limit} allows:{source.reasons}{MEND}"
+            f"more than max_quarantined_fraction = {limit} allows:{source.reasons}"
+            f"{source.to_declare}{MEND}"
         )
     return valid_rows
 
@@ -142,7 +144,7 @@ def split_rows(
         share = rows[columns.label].mean()
         logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
     if source.quarantined_rows:
-        logger.warning("In quarantine:%s", source.reasons)
+        logger.warning("In quarantine:%s%s", source.reasons, source.to_declare)
     summary = summarize(train, test, source, columns, split)
     if summary.repeated_test_rows:
         logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test))
@@ -193,5 +195,5 @@ def _refusal(fault: str, source: Source) -> DataError:
         return DataError(f"{source.file}: {fault}")
     return DataError(
         f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined:"
-        f"{source.reasons}\nOf the rows left: {fault}{MEND}"
+        f"{source.reasons}\nOf the rows left: {fault}{source.to_declare}{MEND}"
     )
