@@ -65,6 +65,23 @@ def test_padded_slots_have_no_importance() -> None:
     }
 
 
+def test_slots_of_one_feature_are_shuffled_together() -> None:
+    """What the two say, their difference, is lost by shuffling one of them, and not by both."""
+    rng = np.random.default_rng(2)
+    sequences = rng.normal(size=(200, 2, 2)).astype(np.float32)
+    sequences[:, 0, 1] = sequences[:, 0, 0]  # their difference is 0 in every row
+    weights = [5.0, -5.0, 1.0, 0.0]
+    alone = {"a": [0], "b": [1], "c": [2], "d": [3]}
+    labels = (sequences[:, 1, 0] > 0).astype(int)
+    apart = importance(weights, sequences=sequences, labels=labels, features=alone)
+    assert apart.features["a"].mean > 0.1
+    together = {"date": [0, 1], "c": [2], "d": [3]}
+    measured = importance(weights, sequences=sequences, labels=labels, features=together)
+    assert [*measured.features] == ["c", "date", "d"]
+    assert measured.features["date"] == Lost(mean=0.0, std=0.0)
+    assert measured.features["c"].mean == pytest.approx(0.5, abs=0.1)
+
+
 def test_seed_decides_the_shuffles() -> None:
     weights = [1.0, 2.0, 3.0, 4.0]
     assert importance(weights) == importance(weights)

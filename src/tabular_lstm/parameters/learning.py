@@ -95,9 +95,14 @@ class Columns(Parameters):
         return self
 
     def _refuse_dates_elsewhere(self) -> None:
-        roles = {"label": [self.label], "key": [self.key], "categorical": self.categorical}
-        for role, names in {**roles, "bounds": self.bounds}.items():
-            if both := sorted(self.dates.keys() & set(names)):
+        roles = {
+            "label": {self.label},
+            "key": {self.key},
+            "categorical": {*self.categorical},
+            "bounds": {*self.bounds},
+        }
+        for role, names in roles.items():
+            if both := sorted(self.dates.keys() & names):
                 also = "bounds, which are for numbers" if role == "bounds" else role
                 raise ValueError(f"column '{both[0]}' is named under dates and under {also}")
         for name, form in self.dates.items():
@@ -108,11 +113,11 @@ class Columns(Parameters):
                 )
 
     def _refuse_what_is_ignored(self) -> None:
-        named = {"label": [self.label], "key": [self.key], "features": self.features or []}
+        named = {"label": {self.label}, "key": {self.key}, "features": {*(self.features or [])}}
         for block in ("categorical", "dates", "bounds", "missing"):
-            named[block] = list(getattr(self, block))
+            named[block] = {*getattr(self, block)}
         for role, names in named.items():
-            if both := sorted(set(self.ignore) & set(names)):
+            if both := sorted({*self.ignore} & names):
                 raise ValueError(
                     f"column '{both[0]}' is named under ignore and under {role}; an ignored column "
                     "is left out: take it from one of the two"

@@ -103,7 +103,7 @@ def _lines(looks: Mapping[str, Look], columns: Columns) -> Iterator[str]:
         yield f"ignore: {in_yaml([*columns.ignore, *own])} # {own_text}"
     if codes:
         known = {name: list(values) for name, values in columns.missing.items()}
-        together = known | {name: known.get(name, []) + words for name, words in codes.items()}
+        together = known | {name: [*known.get(name, []), *words] for name, words in codes.items()}
         words = ", ".join(dict.fromkeys(repr(shown(w)) for of in codes.values() for w in of))
         yield f"missing: {in_yaml(together)} # if {words} means that nothing was measured"
 
