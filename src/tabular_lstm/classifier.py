@@ -17,6 +17,7 @@ from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
 from tabular_lstm.rows.cells import is_categorical
 from tabular_lstm.rows.dates import is_dates
 from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.looks import counts_of, look
 from tabular_lstm.rows.sequences import by_name, to_sequences
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.store import Store
@@ -119,6 +120,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         categorical = [name for name in others if is_categorical(rows[name])]
         for name in categorical:
             _warn_of_numbers(rows[name])
+            _warn_of_dates(rows[name])
         schema = learn_schema(
             rows,
             categorical=categorical,
@@ -287,6 +289,20 @@ def _warn_of_numbers(column: pd.Series) -> None:
             words.iloc[0],
             numbers.sum(),
             len(column),
+        )
+
+
+def _warn_of_dates(column: pd.Series) -> None:
+    """Say so where a column of text looks like dates."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return
+    counts = counts_of(column)
+    if look(counts).kind == "dates":
+        logger.warning(
+            "Column '%s' is taken for categories, though it looks like dates, such as %r. If it is "
+            "of dates, pandas.to_datetime makes them; if not, give it dtype category.",
+            column.name,
+            next(iter(counts)),
         )
 
 

@@ -95,7 +95,7 @@ class Columns(Parameters):
         return self
 
     def _refuse_dates_elsewhere(self) -> None:
-        roles = {
+        roles: dict[str, set[str | None]] = {
             "label": {self.label},
             "key": {self.key},
             "categorical": {*self.categorical},
@@ -113,7 +113,11 @@ class Columns(Parameters):
                 )
 
     def _refuse_what_is_ignored(self) -> None:
-        named = {"label": {self.label}, "key": {self.key}, "features": {*(self.features or [])}}
+        named: dict[str, set[str | None]] = {
+            "label": {self.label},
+            "key": {self.key},
+            "features": {*(self.features or [])},
+        }
         for block in ("categorical", "dates", "bounds", "missing"):
             named[block] = {*getattr(self, block)}
         for role, names in named.items():

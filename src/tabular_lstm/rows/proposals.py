@@ -97,7 +97,8 @@ def _lines(looks: Mapping[str, Look], columns: Columns) -> Iterator[str]:
         declared = {name: form for name, form in columns.dates.items() if name not in gone}
         all_dates = declared | dates
         plain = all(form is None for form in all_dates.values())
-        yield f"dates: {in_yaml(list(all_dates) if plain else all_dates)}"
+        written = in_yaml(list(all_dates) if plain else all_dates)
+        yield f"dates: {written}{' # or ignore, to leave them out' if dates else ''}"
     if own:
         own_text = "nearly each row has a text of its own, such as a name or a note"
         yield f"ignore: {in_yaml([*columns.ignore, *own])} # {own_text}"
