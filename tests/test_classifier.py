@@ -956,15 +956,57 @@ def test_words_of_any_dtype_are_categories(words: pd.Series) -> None:
 @pytest.mark.parametrize(
     "dates",
     [
-        pd.Series(pd.date_range("2026-01-01", periods=20)),
-        pd.Series(pd.date_range("2026-01-01", periods=20, tz="UTC")),
-        pd.Series(pd.to_timedelta(range(20), "D")),
-        pd.Series(pd.date_range("2026-01-01", periods=20)).astype("timestamp[ns][pyarrow]"),
+        pd.Series(pd.date_range("2026-01-01", periods=60)),
+        pd.Series(pd.date_range("2026-01-01", periods=60, tz="UTC")),
+        pd.Series(pd.date_range("2026-01-01", periods=60)).astype("timestamp[ns][pyarrow]"),
+        pd.Series(pd.date_range("2026-01-01", periods=60)).astype("date32[pyarrow]"),
+        pd.Series(pd.date_range("2026-01-01", periods=60)).astype(object),
+        pd.Series(pd.date_range("2026-01-01", periods=60).date),
     ],
-    ids=["dates", "time zone", "durations", "arrow"],
+    ids=["dates", "time zone", "arrow", "arrow's days", "objects", "days"],
 )
-def test_dates_are_refused_by_name(dates: pd.Series) -> None:
-    rows = pd.DataFrame({"day": dates, "size": np.arange(20.0)})
+def test_a_column_of_dates_tells_its_weekday(tmp_path: Path, dates: pd.Series) -> None:
+    rows = pd.DataFrame({"day": dates, "size": 1.0})
+    weekend = pd.date_range("2026-01-01", periods=60).day_of_week >= 5
+    model = LSTMClassifier(members=2, epochs=150, random_state=0).fit(rows, weekend)
+    assert model.network_.schema.dates == {"day": None}
+    assert model.feature_names_in_.tolist() == ["day", "size"]
+    later = pd.DataFrame({"size": 1.0, "day": pd.date_range("2026-03-02", periods=14)})
+    expected = ([False] * 5 + [True] * 2) * 2
+    assert model.predict(later).tolist() == expected
+
+    model.save(tmp_path / "model.keras")
+    loaded = LSTMClassifier.load(tmp_path / "model.keras")
+    assert loaded.feature_names_in_.tolist() == ["day", "size"]
+    as_text = later.assign(day=later["day"].dt.strftime("%Y-%m-%d"))
+    as_text.loc[0, "day"] = None
+    assert loaded.predict(as_text).tolist()[1:] == expected[1:]
+    with pytest.raises(DataError, match="Column 'day', row 1: 7 is not a date"):
+        loaded.predict(pd.DataFrame({"day": [7], "size": [1.0]}))
+
+
+def test_text_that_looks_like_dates_is_categories_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    days = pd.date_range("2026-01-01", periods=20).strftime("%d.%m.%Y").astype("str")
+    rows = pd.DataFrame({"day": days, "kind": pd.Series(days).astype("category"), "size": 1.0})
+    model = LSTMClassifier(members=1, units=(2,), epochs=1).fit(rows, [0, 1] * 10)
+    assert model.network_.schema.categories.keys() == {"day", "kind"}
+    (said,) = [r.getMessage() for r in caplog.records if "looks like dates" in r.getMessage()]
+    assert said.startswith("Column 'day'")
+    assert "pandas.to_datetime" in said
+
+
+def test_an_array_of_dates_is_dates() -> None:
+    days = pd.date_range("2026-01-01", periods=20).to_numpy()[:, None]
+    model = LSTMClassifier(members=1, units=(2,), epochs=1).fit(days, [0, 1] * 10)
+    assert model.network_.schema.dates == {"x0": None}
+    assert model.n_features_in_ == 1
+    assert np.isfinite(model.predict_proba(days)).all()
+
+
+def test_durations_are_refused_by_name() -> None:
+    rows = pd.DataFrame({"day": pd.to_timedelta(range(20), "D"), "size": np.arange(20.0)})
     with pytest.raises(DataError, match=r"Column 'day'.*not a number"):
         LSTMClassifier(members=1, epochs=1).fit(rows, [0, 1] * 10)
 

@@ -152,6 +152,7 @@ def test_your_csv(project: Project) -> None:
     assert metrics["test"]["decision_threshold"] < 0.3  # a false negative costs 5
     schema = json.loads(project.versions("04_feature/schema.json", "clinic")[-1].read_text())
     assert schema["categories"] == {"age_group": ["middle", "old", "young"]}
+    assert schema["dates"] == {"visit": "%d.%m.%Y"}
 
 
 def test_the_refusal_that_is_shown(project: Project) -> None:

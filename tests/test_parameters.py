@@ -155,6 +155,22 @@ def test_costs_are_kept_for_the_objective_that_uses_them(costs: dict[str, float]
         ({"label": None}, ("label",)),
         ({"categorical": "color"}, ("categorical", "'color'")),
         ({"categorical": [7]}, ("categorical.0", "7")),
+        ({"dates": "visit"}, ("dates", "'visit'", "a list of names")),
+        ({"dates": [7]}, ("dates.7",)),
+        ({"dates": ["y"]}, ("'y'", "dates", "label")),
+        ({"dates": ["id"], "key": "id"}, ("'id'", "dates", "key")),
+        ({"dates": ["a"], "categorical": ["a"]}, ("'a'", "dates", "categorical")),
+        ({"dates": ["a"], "bounds": {"a": [0, 1]}}, ("'a'", "bounds, which are for numbers")),
+        ({"dates": {"a": "%d.%m."}}, ("'a'", "'%d.%m.'", "year, month and day", "'%d.%m.%Y'")),
+        ({"dates": {"a": "%"}}, ("'a'", "'%'")),
+        ({"ignore": "a"}, ("ignore", "'a'")),
+        ({"ignore": ["y"]}, ("'y'", "ignore", "label")),
+        ({"ignore": ["id"], "key": "id"}, ("'id'", "ignore", "key", "take it from one")),
+        ({"ignore": ["b", "a"], "features": ["a", "c"]}, ("'a'", "ignore", "features")),
+        ({"ignore": ["a"], "categorical": ["a"]}, ("'a'", "ignore", "categorical")),
+        ({"ignore": ["a"], "dates": ["a"]}, ("'a'", "ignore", "dates")),
+        ({"ignore": ["a"], "bounds": {"a": [0, 1]}}, ("'a'", "ignore", "bounds")),
+        ({"ignore": ["a"], "missing": {"a": [0]}}, ("'a'", "ignore", "missing")),
         (
             {"categorical": ["b", "a"], "bounds": {"a": [0, 1], "b": [0, 1], "c": [0, 1]}},
             ("bounds are for numbers", "['a', 'b']"),
@@ -166,6 +182,26 @@ def test_impossible_column_roles_are_refused(
 ) -> None:
     message = refusal("columns", ROLES | values)
     assert all(fact in message for fact in facts)
+
+
+@pytest.mark.parametrize(
+    ("dates", "declared"),
+    [
+        (["a", "b"], {"a": None, "b": None}),
+        ({"a": None, "b": "%d.%m.%Y"}, {"a": None, "b": "%d.%m.%Y"}),
+        ({"a": "%Y%m%d", "b": "%d %b %y %H:%M"}, {"a": "%Y%m%d", "b": "%d %b %y %H:%M"}),
+        ({"a": "%Y-%m-%dT%H:%M:%S%z"}, {"a": "%Y-%m-%dT%H:%M:%S%z"}),
+    ],
+)
+def test_dates_are_a_list_or_have_formats(dates: Any, declared: dict[str, str | None]) -> None:
+    columns = Columns.model_validate(ROLES | {"dates": dates})
+    assert columns.dates == declared
+    assert Columns.model_validate(columns.model_dump()) == columns
+
+
+def test_codes_for_missing_of_a_date_are_text() -> None:
+    values = {"dates": ["a"], "missing": {"a": ["1900-01-01", "0", "?"]}}
+    assert Columns.model_validate(ROLES | values).missing == values["missing"]
 
 
 @pytest.mark.parametrize("name", ["label", "positive_class", "negative_class"])

@@ -1,5 +1,6 @@
 """New rows are scored by the champion: what goes in comes out, scored or in quarantine."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,55 @@ def example(project: Project) -> Path:
 def by_the_estimator(project: Project, rows: pd.DataFrame) -> np.ndarray:
     """What the champion says, by Keras' own answer."""
     return LSTMClassifier.load(champion_path(project)).predict_proba(rows)[:, 1]
+
+
+def test_dates_and_an_ignored_column_go_from_the_csv_to_scored_parquet(project: Project) -> None:
+    rows = rows_to_learn(project.raw)
+    days = pd.date_range("2025-01-01", periods=len(rows))
+    rows = rows.assign(visit=days.strftime("%d.%m.%Y"), note=[f"n{row}" for row in days])
+    rows.loc[::10, "visit"] = "never"
+    rows.to_csv(project.raw, index=False)
+    columns = {
+        "label": "diabetes",
+        "positive_class": 1,
+        "negative_class": 0,
+        "dates": {"visit": "%d.%m.%Y"},
+        "ignore": ["note"],
+        "missing": {"visit": ["never"]},
+    }
+    declare(project, columns=columns, **QUICK)
+    succeeds(here(*RETRAINING))
+    importance = json.loads(
+        project.versions("07_model_output/permutation_importance.json")[-1].read_text()
+    )
+    assert {"visit", "glucose"} < importance["features"].keys()
+    assert len(importance["features"]) == 9
+
+    new = rows.drop(columns=["diabetes", "note"])[:40]
+    new.loc[3, "visit"] = "2026-11-05"
+    succeeds(here(*SCORING, *rows_at(written(project, new, "new.csv"), "scoring.reasons=9")))
+    of_csv = predictions_of(project)
+    reason = f"visit: '2026-11-05' is not a date as {columns['dates']['visit']}"
+    assert quarantine_of(project)["reason"].tolist() == [reason]
+    named = of_csv.filter(regex="^reason").astype(object).to_numpy().ravel()
+    assert {*named} - {None, np.nan} == {*new.columns}
+
+    typed = new.drop(index=3).replace({"visit": {"never": None}})
+    typed["visit"] = pd.to_datetime(typed["visit"], format="%d.%m.%Y")
+    for note in (None, "the column is there"):
+        more = typed if note is None else typed.assign(note=note)
+        succeeds(here(*SCORING, *rows_at(written(project, more, "new.parquet"))))
+        of_parquet = predictions_of(project)
+        np.testing.assert_array_equal(of_parquet["probability"], of_csv["probability"])
+
+
+def written(project: Project, rows: pd.DataFrame, name: str) -> Path:
+    path = project.path / name
+    if path.suffix == ".parquet":
+        rows.to_parquet(path)
+    else:
+        rows.to_csv(path, index=False)
+    return path
 
 
 def test_the_shipped_rows_are_scored_by_the_champion_that_is_named_beside_each(

@@ -15,7 +15,9 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
 from tabular_lstm.rows.cells import is_categorical
+from tabular_lstm.rows.dates import is_dates
 from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.looks import counts_of, look
 from tabular_lstm.rows.sequences import by_name, to_sequences
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.store import Store
@@ -30,7 +32,8 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """An ensemble of LSTMs for tabular rows of two classes.
 
     Columns of dtype category, string or object are categories unless all their values are numbers;
-    NaN and None are missing. Rows need not be scaled, encoded or imputed.
+    Columns of a dtype of dates, or of Python's, are dates. NaN, NaT and None are missing. Rows need
+    not be scaled, encoded or imputed.
 
     Args:
         members: How many networks are trained and averaged, each without an eighth of the rows.
@@ -112,13 +115,17 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 else f"Expected 2 classes, got only one class: {self.classes_.tolist()}."
             )
         reshaping, network, training = self._parameters()
-        categorical = [name for name in rows.columns if is_categorical(rows[name])]
+        dates = {name: None for name in rows.columns if is_dates(rows[name])}
+        others = [name for name in rows.columns if name not in dates]
+        categorical = [name for name in others if is_categorical(rows[name])]
         for name in categorical:
             _warn_of_numbers(rows[name])
+            _warn_of_dates(rows[name])
         schema = learn_schema(
             rows,
             categorical=categorical,
             missing={},
+            dates=dates,
             reshaping=reshaping,
             label="label",
             classes=tuple(self.classes_.tolist()),
@@ -206,9 +213,9 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         model.network_, schema = network, network.schema
         model.classes_ = np.array([schema.negative_class, schema.positive_class])
-        model.n_features_in_ = len(schema.features)
-        if schema.features != _array_names(model.n_features_in_):
-            model.feature_names_in_ = np.array(schema.features, dtype=object)
+        model.n_features_in_ = len(schema.columns)
+        if schema.columns != _array_names(model.n_features_in_):
+            model.feature_names_in_ = np.array(schema.columns, dtype=object)
         return model
 
     def __sklearn_tags__(self) -> Any:
@@ -258,7 +265,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _rows(self, X: Any) -> pd.DataFrame:  # noqa: N803
         """Give what is to be predicted as a frame with the schema's names."""
-        features = self.network_.schema.features
+        features = self.network_.schema.columns
         # Columns are found by name, unless an array was fitted and the frame has other names.
         named = features != _array_names(len(features))
         if isinstance(X, pd.DataFrame) and not len(X):
@@ -282,6 +289,20 @@ def _warn_of_numbers(column: pd.Series) -> None:
             words.iloc[0],
             numbers.sum(),
             len(column),
+        )
+
+
+def _warn_of_dates(column: pd.Series) -> None:
+    """Say so where a column of text looks like dates."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return
+    counts = counts_of(column)
+    if look(counts).kind == "dates":
+        logger.warning(
+            "Column '%s' is taken for categories, though it looks like dates, such as %r. If it is "
+            "of dates, pandas.to_datetime makes them; if not, give it dtype category.",
+            column.name,
+            next(iter(counts)),
         )
 
 

@@ -206,12 +206,12 @@ def test_a_possible_leak_is_named_and_refused_where_that_is_asked_for() -> None:
         assert named.sentence.endswith(
             "; possible leak, alone telling the classes apart (ROC AUC): Unnamed: 0 (1.000), "
             "discharged (0.994). If that is known only after the label, leave it out: "
-            "columns.features names the features to learn from"
+            "name it in columns.ignore"
         )
         strict = PROMOTION.model_copy(update={"refuse_possible_leaks": True})
         refused = check_data(before, strict, possible_leaks=leaks)
         assert not refused.passed
-        assert "leave it out: columns.features" in refused.sentence
+        assert "leave it out: name it in columns.ignore" in refused.sentence
         assert refused.sentence.endswith(
             "If that is meant, promotion.refuse_possible_leaks=false promotes all the same"
         )

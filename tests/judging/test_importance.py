@@ -31,7 +31,7 @@ def importance(weights: list[float], **changed: Any) -> Importance:
         "predict_changed": predict_changed,
         "sequences": sequences,
         "labels": (predict(sequences) > 0.5).astype(int),
-        "features": ["a", "b", "c", "d"],
+        "features": {"a": [0], "b": [1], "c": [2], "d": [3]},
         "shuffles": 5,
         "seed": 0,
     }
@@ -56,11 +56,30 @@ def test_importances_come_largest_first() -> None:
 
 
 def test_padded_slots_have_no_importance() -> None:
-    assert set(importance([1.0, 1.0, 1.0, 1.0], features=["a", "b", "c"]).features) == {
+    assert set(
+        importance([1.0, 1.0, 1.0, 1.0], features={"a": [0], "b": [1], "c": [2]}).features
+    ) == {
         "a",
         "b",
         "c",
     }
+
+
+def test_slots_of_one_feature_are_shuffled_together() -> None:
+    """What the two say, their difference, is lost by shuffling one of them, and not by both."""
+    rng = np.random.default_rng(2)
+    sequences = rng.normal(size=(200, 2, 2)).astype(np.float32)
+    sequences[:, 0, 1] = sequences[:, 0, 0]  # their difference is 0 in every row
+    weights = [5.0, -5.0, 1.0, 0.0]
+    alone = {"a": [0], "b": [1], "c": [2], "d": [3]}
+    labels = (sequences[:, 1, 0] > 0).astype(int)
+    apart = importance(weights, sequences=sequences, labels=labels, features=alone)
+    assert apart.features["a"].mean > 0.1
+    together = {"date": [0, 1], "c": [2], "d": [3]}
+    measured = importance(weights, sequences=sequences, labels=labels, features=together)
+    assert [*measured.features] == ["c", "date", "d"]
+    assert measured.features["date"] == Lost(mean=0.0, std=0.0)
+    assert measured.features["c"].mean == pytest.approx(0.5, abs=0.1)
 
 
 def test_seed_decides_the_shuffles() -> None:

@@ -257,6 +257,7 @@ NO_ADDRESS = "http://127.0.0.1:9/weights"
         ),
         (configured(schema__label={"class_name": "system", "module": "os"}), "label"),
         (configured(schema__features=[NO_ADDRESS]), "are no shape for 1 features"),
+        (configured(schema__dates={"f1": None}), "expected 'f1 (day of year, cosine)' as a number"),
         (with_arguments(dtype={"class_name": "get_file", "config": {}}), "got ['dtype'] too"),
         (
             out_of_the_folder,

@@ -12,6 +12,7 @@ from tabular_lstm.network.reasons import reasons
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.vector_code import Processor
+from tabular_lstm.rows.schema import parts_of
 from tests.helpers.networks import ensemble_of, schema_of, sequences_of
 from tests.helpers.trainings import network_of, rows_of, training_of
 
@@ -86,6 +87,38 @@ def test_rows_are_taken_a_few_at_a_time(scorer: Scorer, monkeypatch: pytest.Monk
     parts = reasons(scorer, sequences, probabilities, 3)
     np.testing.assert_array_equal(parts.features, whole.features)
     np.testing.assert_allclose(parts.effects, whole.effects, atol=WITHIN)
+
+
+# Dates
+
+
+def with_a_date() -> Scorer:
+    """A number, a date of five slots and a name."""
+    schema = schema_of(features=7, names=(6,))
+    features = ["size", *parts_of("visit"), "f6"]
+    return Scorer.of(
+        ensemble_of(schema.model_copy(update={"features": features, "dates": {"visit": None}}))
+    )
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_date_is_one_reason_and_all_its_slots_are_missing_together(many: bool) -> None:
+    scorer = with_a_date()
+    assert scorer.schema.columns == ["size", "visit", "f6"]
+    sequences = sequences_of(scorer.schema, ROWS)
+    flat = sequences.reshape(ROWS, -1)
+    flat[::3, 1:6] = np.nan
+    probabilities = score(scorer, sequences, many)
+    found = reasons(scorer, sequences, probabilities, 9, many)
+    assert found.features.shape == (ROWS, 3)
+    assert (found.features < 3).all()
+    assert not (found.features[::3] == 1).any()  # no date, no reason
+    rows, places = np.nonzero(found.features == 1)
+    without = flat.copy()
+    without[:, 1:6] = np.nan
+    effects = probabilities - score(scorer, without.reshape(sequences.shape), many)
+    np.testing.assert_allclose(found.effects[rows, places], effects[rows], atol=WITHIN)
+    assert len(rows) > ROWS / 2
 
 
 # Who computes

@@ -129,6 +129,7 @@ def test_the_schema_says_what_the_rows_say() -> None:
         "categories": {"color": ["blue", "red"]},
         "missing": {},
         "bounds": {},
+        "dates": {},
         "marks": {"decimal": ".", "thousands": None},
         "mean": [4.0, 0.0, 40.0],
         "variance": [pytest.approx(26 / 3), 1.0, 50.0],

@@ -68,6 +68,7 @@ def champion_of(
         features,
         categorical=columns.categorical,
         missing=columns.missing,
+        dates=columns.dates,
         reshaping=Reshaping(),
         label=columns.label,
         classes=(columns.negative_class, columns.positive_class),
@@ -130,6 +131,22 @@ def test_rows_that_a_champion_was_trained_on_are_left_out_whatever_changed(
     # Of a file in which other rows stand before these, a few are test rows.
     few = rows.set_axis(rows.index + 1000)[10:30]
     np.testing.assert_array_equal(trained_on(champion, few, columns), TRAIN[10:30])
+
+
+def test_rows_with_a_date_are_known_again_unless_it_is_read_as_something_else(
+    tmp_path: Path,
+) -> None:
+    days = pd.Series(pd.date_range("1900-01-01", periods=COUNT, unit="us"))
+    rows, dated = rows_of(day=days), THEN.model_copy(update={"dates": {"day": None}})
+    champion = champion_of(tmp_path, rows, dated)
+    coded = dated.model_copy(update={"missing": THEN.missing | {"day": ["1900-01-03"]}})
+    for columns in (dated, coded, dated.model_copy(update={"dates": {"day": "%d.%m.%Y"}})):
+        np.testing.assert_array_equal(trained_on(champion, rows, columns), TRAIN)
+    with pytest.raises(NotComparedError, match="'day' had dates for it that are read as something"):
+        trained_on(champion, rows_of(day=np.arange(COUNT)), THEN)
+    as_number = champion_of(tmp_path, rows_of(day=np.arange(COUNT)))
+    with pytest.raises(NotComparedError, match="'day' had numbers for it that are read as someth"):
+        trained_on(as_number, rows, dated)
 
 
 def test_a_key_is_known_again_though_its_features_changed(tmp_path: Path) -> None:

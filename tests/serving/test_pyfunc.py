@@ -6,7 +6,7 @@ import pytest
 
 from tabular_lstm import load_champion
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import Schema, parts_of
 from tabular_lstm.serving import pyfunc
 from tests.helpers.champions import champion_path
 from tests.helpers.project import ROOT, Project
@@ -55,3 +55,20 @@ def test_the_example_of_a_category_is_one_that_was_seen() -> None:
         negative_class=0,
     )
     assert pyfunc.example(schema).to_dict("records") == [{"sex": "f", "age": 40.5}]
+
+
+def test_the_example_of_a_date_is_a_day() -> None:
+    parts = parts_of("visit")
+    schema = Schema(
+        features=parts,
+        steps=3,
+        features_per_step=2,
+        dates={"visit": None},
+        missing={},
+        mean=[20762.3, 0, 0, 0, 0],
+        variance=[1] * 5,
+        label="y",
+        positive_class=1,
+        negative_class=0,
+    )
+    assert pyfunc.example(schema).to_dict("records") == [{"visit": pd.Timestamp("2026-11-05")}]

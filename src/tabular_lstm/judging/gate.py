@@ -24,7 +24,7 @@ from tabular_lstm.rows.summary import DataSummary
 
 NONE = Tolerance(log_loss=0, roc_auc=0)
 GOLDEN_TOLERANCE = 1e-6
-LEAVE_OUT = "leave it out: columns.features names the features to learn from"
+LEAVE_OUT = "leave it out: name it in columns.ignore"
 START_OVER = "--params promotion.start_over=true judges without the champion"
 
 

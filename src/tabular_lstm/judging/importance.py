@@ -1,6 +1,6 @@
 """Permutation importance: what each feature is worth to a model."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -38,7 +38,7 @@ def permutation_importance(
     predict_changed: PredictChanged,
     sequences: np.ndarray,
     labels: np.ndarray,
-    features: list[str],
+    features: Mapping[str, Sequence[int]],
     shuffles: int,
     seed: int,
 ) -> Importance:
@@ -51,7 +51,8 @@ def permutation_importance(
             probability that is NaN counts as 0.
         sequences: (rows, steps, features_per_step).
         labels: (rows,).
-        features: Names of the slots, in their order; padded slots have none.
+        features: The slots of each feature; those of a date are shuffled together. Padded slots
+            are of none.
         shuffles: Of each feature, the same for all of them.
         seed: Of the shuffles.
     """
@@ -59,11 +60,25 @@ def permutation_importance(
     slots = sequences.reshape(len(sequences), -1)
     orders = np.array([rng.permutation(len(slots)) for _ in range(shuffles)])
     unchanged = (0, slots[None, :, 0])
-    shuffled = ((slot, slots[orders, slot]) for slot in range(len(features)))
+    alone = (slot for slot, *others in features.values() if not others)
+    shuffled = ((slot, slots[orders, slot]) for slot in alone)
     predicted = predict_changed(sequences, chain([unchanged], shuffled))
     whole = _roc_auc(labels, next(predicted))[0]
+
+    def shuffled_together(of_date: list[int]) -> np.ndarray:
+        found = []
+        for order in orders:
+            changed = slots.copy()
+            changed[:, of_date] = slots[order][:, of_date]
+            # A change that is none: the rows are changed before.
+            same = of_date[0], changed[None, :, of_date[0]]
+            found.append(next(predict_changed(changed.reshape(sequences.shape), [same])))
+        return np.concatenate(found)
+
     measured = {}
-    for feature, p in zip(told(features, FIGURES["importance_chart"]), predicted, strict=True):
+    for feature in told(list(features), FIGURES["importance_chart"]):
+        of_feature = list(features[feature])
+        p = next(predicted) if len(of_feature) == 1 else shuffled_together(of_feature)
         lost = whole - _roc_auc(labels, p)
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = sorted(measured.items(), key=lambda item: -item[1].mean)

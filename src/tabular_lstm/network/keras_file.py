@@ -19,7 +19,7 @@ import numpy as np
 from tabular_lstm import archives
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Ensemble
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import Schema, parts_of
 
 NETWORK = "tabular_lstm>LSTMEnsemble"
 KEYS = {"module", "class_name", "registered_name", "config"}
@@ -200,6 +200,9 @@ def _check_schema(schema: Schema) -> None:
         raise ValueError("config.json: expected each feature once, got one twice")
     if more := sorted(schema.categories.keys() - schema.features):
         raise ValueError(f"config.json: got categories of {more[0]!r}, which is no feature")
+    parts = [part for name in schema.dates for part in parts_of(name)]
+    if more := sorted({*parts} - {*schema.features} | {*parts} & {*schema.categories}):
+        raise ValueError(f"config.json: expected {more[0]!r} as a number, as there are dates of it")
     for name, numbers in (("mean", schema.mean), ("variance", schema.variance)):
         if len(numbers) != count or not np.isfinite(numbers).all():
             raise ValueError(

@@ -16,7 +16,7 @@ class Reasons:
     """The features that moved each row's probability, the one that moved it most first.
 
     Attributes:
-        features: (rows, reasons), each the place of a feature in the schema; -1 where no feature
+        features: (rows, reasons), each the place of a feature in `schema.columns`; -1 where none
             moved it.
         effects: (rows, reasons), the probability less what it is without the feature.
     """
@@ -45,7 +45,7 @@ def reasons(
         count: How many to give, at most all features.
         many: Whether these rows are of many, see `score`.
     """
-    features = len(scorer.schema.features)
+    features = len(scorer.schema.columns)
     count = min(count, features)
     places = np.full((len(sequences), count), -1)
     effects = np.zeros((len(sequences), count))

@@ -113,8 +113,29 @@ def effects_of_features(
         many: Whether these rows are of many, see `score`.
 
     Returns:
-        float64 (features, rows).
+        float64 (features, rows), in the order of `schema.columns`; all slots of a date are put to
+        "missing" together.
     """
+    effects = _effects_of_slots(scorer, sequences, probabilities, many)
+    if not scorer.schema.dates:
+        return effects
+    together = np.empty((len(scorer.schema.columns), len(sequences)))
+    own = score(scorer, sequences, many)
+    for place, slots in enumerate(scorer.schema.slots.values()):
+        without = sequences.reshape(len(sequences), -1).copy()
+        without[:, slots] = np.nan
+        together[place] = (
+            effects[slots[0]]
+            if len(slots) == 1
+            else own - score(scorer, without.reshape(sequences.shape), many)
+        )
+    return together
+
+
+def _effects_of_slots(
+    scorer: Scorer, sequences: np.ndarray, probabilities: np.ndarray, many: bool
+) -> np.ndarray:
+    """Give what each row's probability loses without each slot, (features, rows)."""
     rows, features = len(sequences), len(scorer.schema.features)
     effects = np.empty((features, rows))
     slots = sequences.reshape(rows, len(scorer.slots.places))

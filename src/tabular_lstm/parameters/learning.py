@@ -1,5 +1,6 @@
 """The blocks that say how a candidate is made and judged: columns, rows, network, training."""
 
+from datetime import UTC, datetime
 from hashlib import blake2b
 from math import isfinite
 from typing import Annotated, Any, Literal, Self
@@ -20,6 +21,16 @@ NotNegative = Annotated[Number, Field(ge=0)]
 Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
 
 
+def _with_formats(dates: Any) -> Any:
+    """Give a list of dates as the dictionary that it stands for: no format is declared."""
+    if not isinstance(dates, list | dict):
+        raise ValueError("expected a list of names, or a dictionary from names to formats")
+    return dict.fromkeys(dates) if isinstance(dates, list) else dates
+
+
+Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
+
+
 class Columns(Parameters):
     """The role of each column of the CSV.
 
@@ -32,6 +43,11 @@ class Columns(Parameters):
             the features identify it.
         features: Columns to learn from, in this order. Default: all but label and key.
         categorical: Features that are names and not amounts. Default: none, all are numbers.
+        dates: Features that are dates or date-times: a list of names, of dates as ISO 8601 has
+            them, or a dictionary from the name to the format of `datetime.strptime`, such as
+            {visit: "%d.%m.%Y"}; null for ISO 8601. Default: none.
+        ignore: Columns that are left out: they are no feature, and no cell of them is read.
+            Default: none.
         bounds: Lowest and highest value of a feature; `null` leaves an end open. Default: ±1e30.
         missing: Values that mean "not measured", for each feature; numbers without quotes. An
             empty cell and NA, N/A, NaN, null and None always do.
@@ -43,6 +59,8 @@ class Columns(Parameters):
     key: str | None = None
     features: Annotated[list[str], Field(min_length=1)] | None = None
     categorical: list[str] = []
+    dates: Dates = {}
+    ignore: list[str] = []
     bounds: dict[str, tuple[Number | None, Number | None]] = {}
     missing: dict[str, list[Value]] = {}
 
@@ -62,10 +80,12 @@ class Columns(Parameters):
             raise ValueError(f"features holds {sorted(map(str, used))}, which is label or key")
         if both := sorted(set(self.categorical) & set(self.bounds)):
             raise ValueError(f"bounds are for numbers, and categorical holds {both}")
+        self._refuse_dates_elsewhere()
+        self._refuse_what_is_ignored()
         for name, (low, high) in self.bounds.items():
             if low is not None and high is not None and low > high:
                 raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
-        for name in sorted(self.missing.keys() - set(self.categorical)):
+        for name in sorted(self.missing.keys() - {*self.categorical, *self.dates}):
             texts_of = [code for code in self.missing[name] if isinstance(code, str)]
             if quoted := [code for code in texts_of if _number(code) is not None]:
                 raise ValueError(
@@ -73,6 +93,48 @@ class Columns(Parameters):
                     "write it without quotes; a number matches however it is written"
                 )
         return self
+
+    def _refuse_dates_elsewhere(self) -> None:
+        roles: dict[str, set[str | None]] = {
+            "label": {self.label},
+            "key": {self.key},
+            "categorical": {*self.categorical},
+            "bounds": {*self.bounds},
+        }
+        for role, names in roles.items():
+            if both := sorted(self.dates.keys() & names):
+                also = "bounds, which are for numbers" if role == "bounds" else role
+                raise ValueError(f"column '{both[0]}' is named under dates and under {also}")
+        for name, form in self.dates.items():
+            if form is not None and not _says_a_day(form):
+                raise ValueError(
+                    f"dates of '{name}': the format {form!r} does not say year, month and day; "
+                    "expected one such as '%d.%m.%Y', or null for ISO 8601"
+                )
+
+    def _refuse_what_is_ignored(self) -> None:
+        named: dict[str, set[str | None]] = {
+            "label": {self.label},
+            "key": {self.key},
+            "features": {*(self.features or [])},
+        }
+        for block in ("categorical", "dates", "bounds", "missing"):
+            named[block] = {*getattr(self, block)}
+        for role, names in named.items():
+            if both := sorted({*self.ignore} & names):
+                raise ValueError(
+                    f"column '{both[0]}' is named under ignore and under {role}; an ignored column "
+                    "is left out: take it from one of the two"
+                )
+
+
+def _says_a_day(form: str) -> bool:
+    """Tell whether a date that is written in a format is read as the same day."""
+    day = datetime(2026, 11, 28, tzinfo=UTC)
+    try:
+        return datetime.strptime(day.strftime(form), form).date() == day.date()
+    except ValueError:
+        return False
 
 
 def _number(value: Value) -> float | None:

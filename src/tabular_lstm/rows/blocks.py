@@ -77,5 +77,6 @@ def refuse_other_columns(
         raise DataError(
             f"{file}: against {first}, the first of the directory, it "
             f"{' and '.join(faults)}; expected the same columns in every file, in any order. "
-            "Mend its header, or move the file elsewhere."
+            "Mend its header, or move the file elsewhere; of a CSV the catalog may also name the "
+            "columns that all files have, in load_args: {usecols: [...]}."
         )

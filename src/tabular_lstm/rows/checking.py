@@ -17,9 +17,9 @@ from tabular_lstm.rows.sequences import lay_out
 
 MEND = (
     "\nRows are counted from 1 below the header; this run's quarantined_rows_to_score.csv holds "
-    "them all. Mend them. Bounds, codes for no value and marks of numbers are those that the "
-    "champion was trained with; if these files write numbers otherwise, say so in load_args of "
-    "rows_to_score in the catalog: {decimal: ',', thousands: '.'}."
+    "them all. Mend them. Bounds, codes for no value, formats of dates and marks of numbers are "
+    "those that the champion was trained with; if these files write numbers otherwise, say so in "
+    "load_args of rows_to_score in the catalog: {decimal: ',', thousands: '.'}."
 )
 
 
@@ -92,7 +92,7 @@ class CheckedRows:
 
     @property
     def _texts(self) -> set[str]:
-        return {*self.schema.features, *([] if self.key is None else [self.key])}
+        return {*self.schema.columns, *([] if self.key is None else [self.key])}
 
     def _check(self, block: Block, expected: int) -> CheckedBlock:
         cells = block.cells

@@ -4,13 +4,14 @@ Such a feature is often known only after the label: a date of discharge, a row n
 were sorted by the label.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import shown
-from tabular_lstm.parameters import Columns, Value
+from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.dates import dates_as_seen, days
 from tabular_lstm.rows.sequences import codes_as_missing
 
 LEAK = 0.99
@@ -42,7 +43,7 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     told = {
         str(name): _told_by_category(rows[name], labels)
         if name in columns.categorical
-        else _told_by_number(rows[name], columns.missing.get(str(name), []), labels)
+        else _told_by_number(_amounts(rows[name], columns), labels)
         for name in features
     }
     leaks = {name: auc for name, auc in told.items() if auc >= LEAK}
@@ -61,8 +62,16 @@ def listed(leaks: Mapping[str, float]) -> str:
     return f"{', '.join(names[:LISTED])}{more}"
 
 
-def _told_by_number(column: pd.Series, missing: Sequence[Value], labels: np.ndarray) -> float:
-    values = codes_as_missing(column.to_numpy(np.float64), missing)
+def _amounts(column: pd.Series, columns: Columns) -> np.ndarray:
+    """Give a feature's numbers, of dates the days, NaN where not measured."""
+    name = str(column.name)
+    codes = columns.missing.get(name, [])
+    if name in columns.dates:
+        return days(dates_as_seen(column, codes, columns.dates[name])[0])
+    return codes_as_missing(column.to_numpy(np.float64), codes)
+
+
+def _told_by_number(values: np.ndarray, labels: np.ndarray) -> float:
     # NaN is one value, the last.
     distinct, places = np.unique(values, return_inverse=True)
     positives, negatives = _counts(places, labels)

@@ -10,10 +10,13 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping, Value
 from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import ANY
-from tabular_lstm.rows.schema import POINT, Bounds, Marks, Schema
-from tabular_lstm.rows.sequences import by_name, measured
+from tabular_lstm.rows.dates import days
+from tabular_lstm.rows.schema import PARTS, POINT, Bounds, Marks, Schema, parts_of
+from tabular_lstm.rows.sequences import by_name, dates_seen, measured
 
 STEPS = 4
+# Mean and variance of a sine over its circle, whatever part of the year the train rows are of.
+CYCLE = (0.0, 0.5)
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ def learn_schema(
     label: str,
     classes: tuple[Value, Value],
     bounds: Mapping[str, Bounds] | None = None,
+    dates: Mapping[str, str | None] | None = None,
     marks: Marks = POINT,
 ) -> Schema:
     """Fix the order of the features, the shape of a sequence, and what is known of each feature.
@@ -39,27 +43,40 @@ def learn_schema(
         label: Name of the label column.
         classes: The label's negative and positive value.
         bounds: Lowest and highest possible value of a feature. Default: any number is possible.
+        dates: The features that are dates, each with its format, see `Columns`. Default: none.
         marks: What the file that the rows come from writes numbers with; in these rows they are
             read. Default: a point before the fraction.
 
     Raises:
         DataError: The features do not fill the steps evenly and padding is not allowed, a name
-            is there twice, or a value is not a number or outside its bounds.
+            is there twice, or a value is not a number or outside its bounds, or not a date.
     """
     rows = by_name(rows)
-    features = rows.columns.tolist()
-    steps, per_step = _shape(len(features), reshaping)
-    codes = {name: list(missing[name]) for name in features if missing.get(name)}
-    limits = {name: bounds[name] for name in features if bounds and name in bounds}
+    columns = rows.columns.tolist()
+    codes = {name: list(missing[name]) for name in columns if missing.get(name)}
+    limits = {name: bounds[name] for name in columns if bounds and name in bounds}
+    formats = {name: dates[name] for name in columns if dates and name in dates}
     categories: dict[str, list[str]] = {}
-    mean, variance = [0.0] * len(features), [1.0] * len(features)
-    for place, name in enumerate(features):
+    features: list[str] = []
+    scales: list[tuple[float, float]] = []
+    for name in columns:
+        features += parts_of(name) if name in formats else [name]
         if name in categorical:
             texts, _ = read_category(rows[name], codes.get(name, []))
             categories[name] = sorted(texts.dropna().unique())
-            continue
-        values = measured(rows[name], codes.get(name, []), limits.get(name, ANY))
-        mean[place], variance[place] = _scale(name, values[~np.isnan(values)])
+            scales.append((0.0, 1.0))
+        elif name in formats:
+            times = dates_seen(rows[name], codes.get(name, []), formats[name])
+            since = days(times[~np.isnat(times)])
+            scales += [_scale(since), *[CYCLE] * (len(PARTS) - 1)]
+        else:
+            values = measured(rows[name], codes.get(name, []), limits.get(name, ANY))
+            known = values[~np.isnan(values)]
+            _warn_of_lost_digits(name, known)
+            scales.append(_scale(known))
+    _refuse_taken_names(columns, formats)
+    steps, per_step = _shape(len(features), reshaping)
+    mean, variance = map(list, zip(*scales, strict=True))
     return Schema(
         features=features,
         steps=steps,
@@ -67,6 +84,7 @@ def learn_schema(
         categories=categories,
         missing=codes,
         bounds=limits,
+        dates=formats,
         marks=marks,
         mean=mean,
         variance=variance,
@@ -89,7 +107,17 @@ def _shape(features: int, reshaping: Reshaping) -> tuple[int, int]:
     return steps, per_step
 
 
-def _scale(name: str, known: np.ndarray) -> tuple[float, float]:
+def _refuse_taken_names(columns: Sequence[str], dates: Collection[str]) -> None:
+    """Stop where a column has the name of what a date becomes."""
+    for date in dates:
+        if taken := {*columns}.intersection(parts_of(date)):
+            raise DataError(
+                f"Column '{min(taken)}' has the name of a feature that is made of the dates of "
+                f"'{date}'. Rename it, or leave it out with columns.ignore."
+            )
+
+
+def _scale(known: np.ndarray) -> tuple[float, float]:
     """Give mean and variance of the measured values, winsorized; 0 and 1 where there are none.
 
     At the 1st and the 99th percentile, unless that leaves a single value: a single wrong number,
@@ -97,7 +125,6 @@ def _scale(name: str, known: np.ndarray) -> tuple[float, float]:
     """
     if not known.size:
         return 0.0, 1.0
-    _warn_of_lost_digits(name, known)
     low = np.quantile(known, 0.01, method="higher")
     high = np.quantile(known, 0.99, method="lower")
     inner = known.clip(low, max(low, high))
@@ -107,6 +134,8 @@ def _scale(name: str, known: np.ndarray) -> tuple[float, float]:
 
 
 def _warn_of_lost_digits(name: str, values: np.ndarray) -> None:
+    if not values.size:
+        return
     largest, deviation = float(np.abs(values).max()), float(values.std())
     step = largest * float(np.finfo(np.float32).eps)
     if 0 < deviation < 100 * step:

@@ -30,13 +30,28 @@ class Marks(Frozen):
 
 
 POINT = Marks()
+# Of a date, see `tabular_lstm.rows.dates.parts`.
+PARTS = (
+    "days",
+    "day of year, sine",
+    "day of year, cosine",
+    "weekday, sine",
+    "weekday, cosine",
+)
+
+
+def parts_of(date: str) -> list[str]:
+    """Name the features that a column of dates becomes."""
+    return [f"{date} ({part})" for part in PARTS]
 
 
 class Schema(Frozen):
     """Which feature goes where in a sequence, and what the train rows say of each.
 
     Attributes:
-        features: Names in the order of the sequence's slots.
+        features: Names in the order of the sequence's slots: of a column of dates `parts_of` it,
+            of any other column its own.
+        dates: The columns of dates, each with the format of its text, None for ISO 8601.
         categories: For each categorical feature, its categories in the train rows, sorted.
         missing: Values that mean "not measured", for each feature that has any.
         bounds: Lowest and highest possible value of a feature, None for an open end. Default: any
@@ -55,6 +70,7 @@ class Schema(Frozen):
     categories: dict[str, list[str]] = {}
     missing: dict[str, list[Value]]
     bounds: dict[str, Bounds] = {}
+    dates: dict[str, str | None] = {}
     marks: Marks = POINT
     mean: list[float]
     variance: list[float]
@@ -66,6 +82,20 @@ class Schema(Frozen):
     def padded_slots(self) -> int:
         """Slots at the end of the last step that no feature fills."""
         return self.steps * self.features_per_step - len(self.features)
+
+    @property
+    def slots(self) -> dict[str, list[int]]:
+        """The slots of each column, in the order of the first."""
+        column = {part: date for date in self.dates for part in parts_of(date)}
+        slots: dict[str, list[int]] = {}
+        for slot, feature in enumerate(self.features):
+            slots.setdefault(column.get(feature, feature), []).append(slot)
+        return slots
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that a row needs."""
+        return list(self.slots) if self.dates else self.features
 
 
 def fingerprint(sequences: np.ndarray, labels: np.ndarray) -> str:

@@ -13,6 +13,7 @@ from tabular_lstm.errors import DataError, row_list, shown
 from tabular_lstm.parameters import Value
 from tabular_lstm.rows.categories import category_codes, category_of, distinct
 from tabular_lstm.rows.cells import ANY, TOO_LARGE, Problems, numbers_of
+from tabular_lstm.rows.dates import dates_as_seen, parts
 from tabular_lstm.rows.schema import POINT, Bounds, Marks, Schema
 
 # Rows from which a column of unknown categories is worth a warning.
@@ -21,14 +22,16 @@ ENOUGH = 10
 STRANGE = 0.5
 HINTS = {
     "is not a number": "An unmeasured value is NaN, None or empty; a column of names needs a "
-    "categorical dtype when the schema is learned; make a number of a date first, such as the days "
-    "since another.",
+    "categorical dtype when the schema is learned, a column of dates dtype datetime64.",
+    "is not a date": "A date is of a dtype of dates, or text such as 2026-11-05 or "
+    "2026-11-05T13:30:00; an unmeasured one is NaT, None or empty.",
     TOO_LARGE: "An unmeasured value is NaN, None or empty.",
 }
 OF_MARKS = (
     "The marks are those of the file that the schema was learned from: expected text as that file "
     "writes it, or a number."
 )
+OF_FORMAT = "The format is that of columns.dates that the schema was learned with."
 OF_BOUNDS = "The bounds are those of columns.bounds that the schema was learned with."
 
 logger = logging.getLogger(__name__)
@@ -77,17 +80,24 @@ def lay_out(
     Raises:
         DataError: A column is missing or there twice.
     """
-    rows = by_name(rows, schema.features)
-    if absent := [name for name in schema.features if name not in rows.columns]:
+    columns = schema.slots
+    rows = by_name(rows, columns)
+    if absent := [name for name in columns if name not in rows.columns]:
         raise DataError(
             f"The rows have no column {', '.join(map(repr, absent))}: expected "
-            f"{', '.join(schema.features)}, in any order; got {', '.join(rows.columns)}."
+            f"{', '.join(columns)}, in any order; got {', '.join(rows.columns)}."
         )
     marks = marks or schema.marks
     slots = np.zeros((len(rows), schema.steps * schema.features_per_step), np.float32)
     problems: dict[str, Problems] = {}
-    for place, name in enumerate(schema.features):
+    for name, (place, *others) in columns.items():
         codes = schema.missing.get(name, [])
+        if name in schema.dates:
+            dates, found = dates_as_seen(rows[name], codes, schema.dates[name])
+            if found:
+                problems[name] = found
+            slots[:, [place, *others]] = parts(dates)
+            continue
         if name in schema.categories:
             slots[:, place] = _places(rows[name], codes, schema.categories[name], marks)
             continue
@@ -125,7 +135,7 @@ def _warn_of_unknown(rows: pd.DataFrame, schema: Schema, sequences: np.ndarray) 
         if share > STRANGE:
             categories = schema.categories[name]
             is_unknown = slots[:, schema.features.index(name)] == len(categories)
-            example = by_name(rows, schema.features)[name].iloc[int(np.argmax(is_unknown))]
+            example = by_name(rows, schema.columns)[name].iloc[int(np.argmax(is_unknown))]
             logger.warning(
                 "Column '%s': %.0f %% of %d rows hold a category that training did not have, such "
                 "as '%s'; expected one like %r.",
@@ -170,12 +180,25 @@ def measured(
     return codes_as_missing(values, missing)
 
 
+def dates_seen(column: pd.Series, missing: Sequence[Value], form: str | None) -> np.ndarray:
+    """Read a column of dates as datetime64[us], NaT where not measured.
+
+    Raises:
+        DataError: A cell has a problem; names the column and the rows, counted from 1.
+    """
+    dates, problems = dates_as_seen(column, missing, form)
+    if problems:
+        _refuse(str(column.name), problems, POINT)
+    return dates
+
+
 def _refuse(name: str, problems: Problems, marks: Marks) -> NoReturn:
     """Stop at a column with problems."""
     places = sorted(problems)
     first = problems[places[0]]
     hints = {**HINTS, f"is ambiguous with {marks}": OF_MARKS}
     hint = next((hint for words, hint in hints.items() if first.endswith(words)), OF_BOUNDS)
+    hint = OF_FORMAT if " is not a date as " in first else hint
     alike = ", and the like" if len(places) > 1 else ""
     rows = row_list([place + 1 for place in places])
     raise DataError(f"Column '{name}', {rows}: {first}{alike}. {hint}")

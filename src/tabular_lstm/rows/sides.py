@@ -7,7 +7,8 @@ import pandas as pd
 
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.categories import read_category
-from tabular_lstm.rows.sequences import measured
+from tabular_lstm.rows.dates import days
+from tabular_lstm.rows.sequences import dates_seen, measured
 
 
 def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
@@ -16,8 +17,9 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
     A row is held out where the hash of its key (without a key: of its features) is below
     `test_fraction` of the hash's range. The hash is BLAKE2b, keyed with the salt, over the key's
     UTF-8, or over the features as the network sees them, in the order of their names: the float32
-    bytes of the numbers, then the categories' UTF-8. So neither the order of the columns counts,
-    nor how a number or a missing value is written. The label never does.
+    bytes of the numbers, of a date those of its days since 1970, then the categories' UTF-8. So
+    neither the order of the columns counts, nor how a number, a date or a missing value is written.
+    The label never does.
 
     Args:
         rows: Valid rows: numeric features as numbers, categories and key as text.
@@ -54,7 +56,12 @@ def features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
     numbers = [name for name in names if name not in columns.categorical]
     values = np.empty((len(rows), len(numbers)), "<f4")
     for place, name in enumerate(numbers):
-        values[:, place] = measured(rows[name], columns.missing.get(name, []))
+        codes = columns.missing.get(name, [])
+        values[:, place] = (
+            days(dates_seen(rows[name], codes, columns.dates[name]))
+            if name in columns.dates
+            else measured(rows[name], codes)
+        )
     values += 0.0  # one bit pattern for zero
     contents = [row.tobytes() for row in values]
     if words:

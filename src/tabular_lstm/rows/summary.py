@@ -29,6 +29,7 @@ class Source(Frozen):
         superseded_rows: Valid rows that a later row with their key replaced.
         reasons: Why rows were quarantined, a line for each column and kind of problem; empty if
             none was.
+        to_declare: What conf may say of such columns, see `tabular_lstm.rows.proposals`.
         marks: What its numbers are written with.
     """
 
@@ -38,6 +39,7 @@ class Source(Frozen):
     quarantined_rows: int = 0
     superseded_rows: int = 0
     reasons: str = ""
+    to_declare: str = ""
     marks: Marks = POINT
 
 
@@ -93,6 +95,8 @@ def summarize(
         **columns.model_dump(include={"label", "positive_class", "negative_class", "key"}),
         "categorical": sorted(columns.categorical),
     }
+    if columns.dates:
+        split_by["dates"] = columns.dates
     if columns.key is None:
         split_by |= {"features": sorted(features), "missing": columns.missing}
     by_name = test_rows.sort_index(axis="columns")

@@ -1,6 +1,7 @@
 """Raw rows become valid rows, or are set aside with the reasons in words."""
 
 import re
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -8,19 +9,28 @@ from tabular_lstm.errors import DataError, no_column
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import Problems, read_label, read_numbers
+from tabular_lstm.rows.dates import read_dates
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
+from tabular_lstm.rows.proposals import proposals
 from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.schema import POINT, Marks
 
 # What conf may say of a feature, see `Columns`.
-DESCRIBED = ("bounds", "missing", "categorical")
+DESCRIBED = ("bounds", "missing", "categorical", "dates")
 # What pandas calls a column without a name, once and again.
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
 
+class Faults(NamedTuple):
+    """What is wrong with rows, and what conf may say of their columns; see `Source`."""
+
+    reasons: str
+    to_declare: str
+
+
 def read_rows(
     raw_rows: pd.DataFrame, columns: Columns, file: str, marks: Marks = POINT
-) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+) -> tuple[pd.DataFrame, pd.DataFrame, Faults]:
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
     Args:
@@ -31,10 +41,10 @@ def read_rows(
 
     Returns:
         The valid rows, with the index `row`: the key as text if there is one, numeric features as
-        float64 with NaN for a missing cell, categorical ones as text with NaN for it, the label
-        as 1 (positive) or 0.
+        float64 with NaN for a missing cell, categorical ones as text with NaN for it, dates as
+        datetime64[us] with NaT for it, the label as 1 (positive) or 0.
         The quarantined rows: `row`, `reason`, and the cells as they were.
-        The reasons, see `Source.reasons`.
+        What is wrong with them.
 
     Raises:
         DataError: A column that conf names is not in the file or is no feature, none is left, or
@@ -45,14 +55,17 @@ def read_rows(
     if columns.key is not None:
         read[columns.key] = read_key(raw_rows[columns.key], marks)
         warn_of_spellings(raw_rows[columns.key], read[columns.key][0], file, marks)
-    numeric = [name for name in features if name not in columns.categorical]
+    others = {*columns.categorical, *columns.dates}
+    numeric = [name for name in features if name not in others]
     numbers = read_numbers(raw_rows[numeric], columns.missing, columns.bounds, marks)
     for name in features:
-        read[name] = (
-            numbers[name]
-            if name in numbers
-            else read_category(raw_rows[name], columns.missing.get(name, []), marks)
-        )
+        codes = columns.missing.get(name, [])
+        if name in numbers:
+            read[name] = numbers[name]
+        elif name in columns.dates:
+            read[name] = read_dates(raw_rows[name], codes, columns.dates[name])
+        else:
+            read[name] = read_category(raw_rows[name], codes, marks)
     read[columns.label] = read_label(raw_rows[columns.label], columns, marks)
 
     problems = {name: of_column for name, (_, of_column) in read.items()}
@@ -61,14 +74,17 @@ def read_rows(
     kinds.add(problems, raw_rows.index)
     values = pd.DataFrame({name: values for name, (values, _) in read.items()})[is_valid]
     valid_rows = values.astype({columns.label: "int64"})
-    return valid_rows, quarantined, kinds.listed()
+    declare = proposals(raw_rows, columns, problems, numeric, marks) if len(quarantined) else ""
+    return valid_rows, quarantined, Faults(kinds.listed(), declare)
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
     """Name the feature columns, in their order."""
     roles = [columns.label, *([columns.key] if columns.key is not None else [])]
-    features = columns.features or [name for name in raw_rows.columns if name not in roles]
+    left_out = {*roles, *columns.ignore}
+    features = columns.features or [name for name in raw_rows.columns if name not in left_out]
     declared = [(name, "columns") for name in (*roles, *features)]
+    declared += [(name, "columns.ignore") for name in columns.ignore]
     declared += [(n, f"columns.{block}") for block in DESCRIBED for n in getattr(columns, block)]
     for name, where in declared:
         if name not in raw_rows.columns:
@@ -99,6 +115,5 @@ def _refuse_unnamed(features: list[str], columns: Columns, file: str) -> None:
             f"{file}: column '{unnamed[0]}' has no name of its own. Most likely it is the index "
             "that pandas wrote; it numbers the rows, and their order may tell the label. Write the "
             "file with to_csv(index=False), or leave the column out with "
-            "load_args: {usecols: [...]} in the catalog; if it is meant, name it in "
-            "columns.features."
+            f"columns.ignore: ['{unnamed[0]}']; if it is meant, name it in columns.features."
         )

@@ -53,7 +53,7 @@ class Champion:
         missing; see `tabular_lstm.rows.sequences.lay_out`.
 
         Args:
-            rows: A frame with the columns of `schema.features`, in any order and among others.
+            rows: A frame with the columns `schema.columns`, in any order and among others.
 
         Returns:
             float64 (rows, 2): of the negative class, of the positive class.
@@ -101,7 +101,7 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
         _refuse_what_is_not_there(Path(project), env)
     champion = Champion(store.champion(), store.run_command)
     # Reads the whole file, and does what only the first of all rows would wait for.
-    blank = pd.DataFrame(np.nan, [0], champion.schema.features)
+    blank = pd.DataFrame(np.nan, [0], champion.schema.columns)
     score(champion.artifact.scorer, to_sequences(blank, champion.schema))
     return champion
 

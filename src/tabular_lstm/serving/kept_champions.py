@@ -147,11 +147,12 @@ def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) 
             raise NotComparedError(
                 f"{name} was {getattr(schema, name)!r} for it and is {getattr(columns, name)!r}"
             )
-    if gone := [name for name in schema.features if name not in rows]:
+    if gone := [name for name in schema.columns if name not in rows]:
         raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
-    for name in schema.features:
+    for name in schema.columns:
         if _is_read_as_something_else(name, schema, columns):
             was = "categories" if name in schema.categories else "numbers"
+            was = "dates" if name in schema.dates else was
             raise NotComparedError(
                 f"'{name}' had {was} for it that are read as something else now: its train "
                 "rows would not be known again"
@@ -160,6 +161,8 @@ def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) 
 
 def _is_read_as_something_else(name: str, schema: Schema, columns: Columns) -> bool:
     """Tell whether a feature may be another value, or blank, in a row that a champion knows."""
+    if name in schema.dates or name in columns.dates:
+        return (name in schema.dates) != (name in columns.dates)
     categories = schema.categories.get(name)
     if name not in columns.categorical:
         return categories is not None

@@ -146,7 +146,7 @@ class Predictions:
         if not self.reasons:
             return {}
         found = reasons(self.champion.scorer, sequences, probabilities, self.reasons, many)
-        names = pa.array(self.checked.schema.features)
+        names = pa.array(self.checked.schema.columns)
         columns = {}
         for place in range(found.features.shape[1]):
             none = found.features[:, place] < 0

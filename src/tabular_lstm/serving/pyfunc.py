@@ -46,13 +46,13 @@ def predictions(champion: Champion, rows: pd.DataFrame) -> pd.DataFrame:
 
 def example(schema: Schema) -> pd.DataFrame:
     """Make up a row: means, and each first category. No row of the data leaves the project."""
-    means = zip(schema.features, schema.mean, strict=True)
-    return pd.DataFrame(
-        {
-            name: [categories[0] if (categories := schema.categories.get(name)) else mean]
-            for name, mean in means
-        }
-    )
+    row: dict[str, Any] = {}
+    for name, (slot, *_) in schema.slots.items():
+        categories, mean = schema.categories.get(name), schema.mean[slot]
+        # A whole day, for the mean of days has a fraction.
+        day = pd.Timestamp(0) + pd.Timedelta(int(mean), "D") if name in schema.dates else None
+        row[name] = [day or (categories[0] if categories else mean)]
+    return pd.DataFrame(row)
 
 
 def read(path: Path) -> Champion:

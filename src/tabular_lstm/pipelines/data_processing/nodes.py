@@ -9,6 +9,7 @@ from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows.keys import warn_of_crowds
 from tabular_lstm.rows.leaks import listed
+from tabular_lstm.rows.oddities import warn_of_oddities
 from tabular_lstm.rows.schema import POINT
 from tabular_lstm.rows.sides import in_test
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
@@ -18,10 +19,9 @@ logger = logging.getLogger(__name__)
 
 MEND = (
     "\nRows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
-    "Mend them, or declare in conf what the columns may hold: name a column of words in "
-    "columns.categorical, name codes for no value in columns.missing, widen columns.bounds. If "
-    "numbers are not read because of their marks, say in the catalog's load_args what each mark "
-    "is: would 1,100 be a bit more than one, {decimal: ','}, or eleven hundred, {thousands: ','}?"
+    "Mend them, or declare in conf what the columns may hold: names in columns.categorical, dates "
+    "in columns.dates, codes for no value in columns.missing, wider columns.bounds, and leave out "
+    "what is no feature with columns.ignore."
 )
 REPEATED = (
     "%s: %d of %d test rows have the features of a train row of another key. If they are the same "
@@ -30,8 +30,8 @@ REPEATED = (
 )
 LEAKS = (
     "%s: possible leak, each of these features alone tells the classes of the train rows apart "
-    f"({METRICS['roc_auc']}): %s. If it is known only after the label, leave it out: "
-    "columns.features names the features to learn from. To promote nothing while there is one: "
+    f"({METRICS['roc_auc']}): %s. If it is known only after the label, leave it out: name it in "
+    "columns.ignore. To promote nothing while there is one: "
     "--params promotion.refuse_possible_leaks=true"
 )
 
@@ -67,7 +67,8 @@ def validate_rows(
     raw.attrs = {}
 
     marks = raw_rows.attrs.get("marks", POINT)
-    valid, quarantined, reasons = read_rows(raw, columns, file, marks)
+    valid, quarantined, faults = read_rows(raw, columns, file, marks)
+    warn_of_oddities(valid, columns, file)
     superseded = 0
     if files and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
@@ -81,7 +82,11 @@ def validate_rows(
         len(quarantined),
         f", {superseded} superseded by a later row with their key" if superseded else "",
     )
-    if columns.key is None and len(files) > 1 and (repeated := _in_several_files(raw)):
+    if (
+        columns.key is None
+        and len(files) > 1
+        and (repeated := _in_several_files(raw.drop(columns=columns.ignore)))
+    ):
         logger.warning(
             "%s: %d rows stand in more than one file, and each time they count; name the column "
             "that identifies a row in columns.key, and of the rows with the same key the last "
@@ -95,7 +100,8 @@ def validate_rows(
         rows=len(raw),
         quarantined_rows=len(quarantined),
         superseded_rows=superseded,
-        reasons=reasons,
+        reasons=faults.reasons,
+        to_declare=faults.to_declare,
         marks=marks,
     )
     return valid, quarantined, source
@@ -113,7 +119,8 @@ def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation
     if source.quarantined_rows / source.rows > limit:
         raise DataError(
             f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined, "
-            f"more than max_quarantined_fraction = {limit} allows:{source.reasons}{MEND}"
+            f"more than max_quarantined_fraction = {limit} allows:{source.reasons}"
+            f"{source.to_declare}{MEND}"
         )
     return valid_rows
 
@@ -137,7 +144,7 @@ def split_rows(
         share = rows[columns.label].mean()
         logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
     if source.quarantined_rows:
-        logger.warning("In quarantine:%s", source.reasons)
+        logger.warning("In quarantine:%s%s", source.reasons, source.to_declare)
     summary = summarize(train, test, source, columns, split)
     if summary.repeated_test_rows:
         logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test))
@@ -168,7 +175,8 @@ def _refuse_few_rows(
         if not any(counts[side, value] for side in sides):
             raise _refusal(
                 f"column '{columns.label}': one class only; expected rows of {classes[1]!r} and "
-                f"{classes[0]!r}, none is {name!r}.",
+                f"{classes[0]!r}, none is {name!r}. Add "
+                "rows of it, or name another column in columns.label.",
                 source,
             )
     for (side, value), count in counts.items():
@@ -187,5 +195,5 @@ def _refusal(fault: str, source: Source) -> DataError:
         return DataError(f"{source.file}: {fault}")
     return DataError(
         f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined:"
-        f"{source.reasons}\nOf the rows left: {fault}{MEND}"
+        f"{source.reasons}\nOf the rows left: {fault}{source.to_declare}{MEND}"
     )

@@ -154,7 +154,7 @@ def measure_importance(
         partial(predict_changed, candidate),
         evaluated_sequences[rows],
         labels[rows],
-        schema.features,
+        schema.slots,
         shuffles,
         evaluation.seed,
     )

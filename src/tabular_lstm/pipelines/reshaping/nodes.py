@@ -7,7 +7,7 @@ import pandas as pd
 
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import learning
-from tabular_lstm.rows.schema import POINT, Schema
+from tabular_lstm.rows.schema import PARTS, POINT, Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.summary import DataSummary
 
@@ -24,15 +24,17 @@ def learn_schema(
         categorical=columns.categorical,
         missing=columns.missing,
         bounds=columns.bounds,
+        dates=columns.dates,
         marks=data_summary.marks,
         reshaping=reshaping,
         label=columns.label,
         classes=(columns.negative_class, columns.positive_class),
     )
     logger.info(
-        "%d features a row, %d of them categorical: %d steps of %d, %d padded",
+        "%d features a row, %d of them categorical%s: %d steps of %d, %d padded",
         len(features),
         len(schema.categories),
+        f", {len(schema.dates)} dates of {len(PARTS)} slots each" if schema.dates else "",
         schema.steps,
         schema.features_per_step,
         schema.padded_slots,
@@ -47,7 +49,7 @@ def split_features_from_label(rows: pd.DataFrame, schema: Schema) -> tuple[pd.Da
         Features (rows, features); labels (rows,), 1 for the positive class and 0 for the
         negative. Both keep the row numbers.
     """
-    return rows[schema.features], rows[schema.label]
+    return rows[schema.columns], rows[schema.label]
 
 
 def reshape(features: pd.DataFrame, schema: Schema) -> np.ndarray:

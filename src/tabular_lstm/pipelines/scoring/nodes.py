@@ -43,7 +43,7 @@ def validate_rows_to_score(
         DataError: A column is missing, or cannot be copied for its name or its types.
     """
     schema = champion.scorer.schema
-    needed = dict.fromkeys(schema.features, "The champion was trained with it")
+    needed = dict.fromkeys(schema.columns, "The champion was trained with it")
     copied = dict.fromkeys(scoring.pass_through, "Conf names it under scoring.pass_through")
     if columns.key is not None:
         copied = {columns.key: "Conf names it under columns.key"} | copied

@@ -1,0 +1,92 @@
+"""Say once what is odd about columns that can be read, and what to do; a run goes on."""
+
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import LISTED, shown
+from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.cells import written
+from tabular_lstm.rows.looks import ENOUGH_ROWS, NEARLY_ALL
+from tabular_lstm.rows.proposals import in_yaml
+
+# Rows from which whole numbers that are all different and without a gap are those of the rows.
+ENOUGH_NUMBERS = 50
+GAPS = 1.1
+
+SAME = "%s: every row has the same in %s: a column of one value tells nothing. Leave out: %s"
+OWN = (
+    "%s: nearly each row has its own value in %s. An identifier or free text tells nothing about "
+    "new rows; if it is that, leave out: %s"
+)
+SPELT = (
+    "%s: categories that differ by case or blanks alone count as different ones: %s. If they are "
+    "the same, write them alike in the file"
+)
+
+logger = logging.getLogger(__name__)
+
+
+def warn_of_oddities(rows: pd.DataFrame, columns: Columns, file: str) -> None:
+    """Name, in a line each, columns of one value, columns of own values, and spellings.
+
+    Args:
+        rows: Valid rows, as they were read.
+        columns: The role of each column.
+        file: For the message.
+    """
+    if len(rows) < ENOUGH_ROWS:
+        return
+    features = [str(name) for name in rows if name not in {columns.label, columns.key}]
+    categorical = [name for name in features if name in columns.categorical]
+    same = {name: value for name in features if (value := _only_value(rows[name])) is not None}
+    if same:
+        values = [f"{shown(name)} ({value})" for name, value in same.items()]
+        logger.warning(SAME, file, ", ".join(values), _left_out([*same], columns))
+    own = [name for name in features if name not in same and _is_own(rows[name], name, columns)]
+    if own:
+        logger.warning(OWN, file, ", ".join(map(shown, own)), _left_out(own, columns))
+    spelt = [text for name in categorical if name not in own for text in _spellings(rows[name])]
+    if spelt:
+        more = f"; and {len(spelt) - LISTED} more" if len(spelt) > LISTED else ""
+        logger.warning(SPELT, file, f"{'; '.join(spelt[:LISTED])}{more}")
+
+
+def _left_out(names: list[str], columns: Columns) -> str:
+    return f"columns.ignore: {in_yaml([*columns.ignore, *names])}"
+
+
+def _only_value(column: pd.Series) -> str | None:
+    """Write the one value that a column has in all rows; None where it has several."""
+    first, last = column.iloc[0], column.iloc[-1]
+    if pd.isna(first):
+        return "empty" if pd.isna(last) and column.isna().all() else None
+    return shown(written(first)) if first == last and bool((column == first).all()) else None
+
+
+def _is_own(column: pd.Series, name: str, columns: Columns) -> bool:
+    """Tell whether a column may be an identifier, or text that people wrote."""
+    if name in columns.dates:
+        return False
+    if name in columns.categorical:
+        known = column.notna().sum()
+        return bool(known >= ENOUGH_ROWS and column.nunique() >= NEARLY_ALL * known)
+    # Numbers are all different where they are fine enough. Those of the rows have no gaps.
+    some, count = column.iloc[:ENOUGH_NUMBERS].to_numpy(), len(column)
+    if count < ENOUGH_NUMBERS or len(np.unique(some)) < len(some) or (some % 1 != 0).any():
+        return False
+    return bool(column.max() - column.min() < GAPS * count and column.nunique() == count)
+
+
+def _spellings(column: pd.Series) -> Iterator[str]:
+    """Name the categories that are one but for case and blanks, with their rows."""
+    counts = column.value_counts()
+    by_letters: dict[str, list[str]] = {}
+    for text in map(str, counts.index):
+        by_letters.setdefault("".join(text.split()).casefold(), []).append(text)
+    for alike in by_letters.values():
+        if len(alike) > 1:
+            listed = ", ".join(f"'{shown(text)}' ({counts[text]} rows)" for text in alike)
+            yield f"{shown(column.name)}: {listed}"
