@@ -1,7 +1,7 @@
 """The network as a scikit-learn estimator, over the same functions that the nodes call."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,13 +10,20 @@ import pandas as pd
 from pydantic import BaseModel
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
 from tabular_lstm.rows.cells import is_categorical
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
+from tabular_lstm.rows.weights import scaled
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.store import Store
 
@@ -50,6 +57,9 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             `costs`. Default: accuracy.
         costs: With `costs`, what a false positive and a false negative cost. Default: 1 each.
         random_state: Seed, `RandomState`, or None for another result each time. Default: None.
+        class_weight: How much the rows of a class count, beside `sample_weight`: `balanced`, so
+            that both classes count alike in sum, or {class: weight}, where a class that is not
+            named has 1. Not saved, so it is None after `load`. Default: None, all rows count alike.
 
     Attributes:
         classes_: The two labels, sorted; the second is the positive class.
@@ -78,6 +88,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         objective: str = "accuracy",
         costs: tuple[float, float] = (1.0, 1.0),
         random_state: int | np.random.RandomState | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
     ) -> None:
         self.members = members
         self.units = units
@@ -91,25 +102,37 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.objective = objective
         self.costs = costs
         self.random_state = random_state
+        self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Train on labelled rows.
+
+        The weights count in the loss, in when a member stops, in calibration and decision
+        threshold; not in how numbers are scaled. Only their proportions count: weights that are all
+        alike give the same bits as none. A row of weight 0 is as if it were not there, to the bit.
+        A row of weight 2 is as the row twice in the loss and its expected gradient, but not to the
+        bit: shuffles, batches and folds are others where there is a row more.
 
         Args:
             X: A frame, or an array (rows, features).
             y: Labels (rows,) of two classes.
+            sample_weight: How much each row counts, (rows,), 0 or more. Default: all alike.
 
         Raises:
-            ValueError: X or y is not of this form, or a parameter has an impossible value.
+            ValueError: X, y or a weight is not of this form, no row or only one class counts, or a
+                parameter has an impossible value.
         """
         rows, y = self._fitted_rows(X, y)
+        weights = self._weights(rows, y, sample_weight)
+        rows, y, weights = rows[weights > 0], y[weights > 0], weights[weights > 0]
         self.classes_, labels = np.unique(y, return_inverse=True)
         if (count := len(self.classes_)) != 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is "
                 f"{type_of_target(y)}: expected 2 classes, got {count}."
                 if count > 2
-                else f"Expected 2 classes, got only one class: {self.classes_.tolist()}."
+                else f"Expected 2 classes, got {'only one class' if count else 'no class'}: "
+                f"{self.classes_.tolist()}. Rows of weight 0 do not count."
             )
         reshaping, network, training = self._parameters()
         categorical = [name for name in rows.columns if is_categorical(rows[name])]
@@ -132,6 +155,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             to_sequences(rows, schema),
             labels.astype(np.float32),
             training,
+            scaled(weights),
         )
         return self
 
@@ -240,6 +264,26 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return block.model_validate({name: given[name] for name in names})
 
         return chosen(Reshaping), Network(ensemble=chosen(Ensemble)), chosen(Training)
+
+    def _weights(self, rows: pd.DataFrame, y: np.ndarray, sample_weight: Any) -> np.ndarray:
+        """Give how much each row counts, float64 (rows,), by its own weight and its class's."""
+        weights = _check_sample_weight(
+            sample_weight, rows, dtype=np.float64, ensure_non_negative=True, copy=True
+        )
+        given = self.class_weight
+        if not (given is None or isinstance(given, Mapping) or str(given) == "balanced"):
+            raise ValueError(
+                f"class_weight = {given!r}: expected None, 'balanced' or {{class: weight}}."
+            )
+        counts = weights > 0
+        classes, place = np.unique(y[counts], return_inverse=True)
+        of_class = compute_class_weight(
+            given, classes=classes, y=y[counts], sample_weight=weights[counts]
+        )
+        if not (np.isfinite(of_class) & (of_class >= 0)).all():
+            raise ValueError(f"class_weight = {given!r}: expected finite weights of 0 or more.")
+        weights[counts] *= of_class[place]
+        return np.asarray(weights)
 
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
         """Check X and y as scikit-learn does, and give X as a frame."""

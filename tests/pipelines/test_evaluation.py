@@ -73,8 +73,12 @@ def candidate_of(weights: list[float]) -> keras.Model:
 def test_test_rows_judge_where_there_are_any() -> None:
     train, train_labels = rows_of(9)
     test, test_labels = rows_of(6, seed=1)
-    sequences, labels, side = choose_evaluated_rows(train, train_labels, test, test_labels)
+    weights = pd.Series(np.arange(9.0)), pd.Series(np.arange(6.0))
+    sequences, labels, chosen, side = choose_evaluated_rows(
+        train, train_labels, test, test_labels, *weights
+    )
     assert side == "test"
+    assert chosen is weights[1]
     np.testing.assert_array_equal(sequences, test)
     pd.testing.assert_series_equal(labels, test_labels)
 
@@ -83,8 +87,12 @@ def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     train, train_labels = rows_of(9)
-    sequences, labels, side = choose_evaluated_rows(train, train_labels, *rows_of(0))
+    weights = pd.Series(np.arange(9.0)), pd.Series([], dtype=float)
+    sequences, labels, chosen, side = choose_evaluated_rows(
+        train, train_labels, *rows_of(0), *weights
+    )
     assert side == "train"
+    assert chosen is weights[0]
     np.testing.assert_array_equal(sequences, train)
     pd.testing.assert_series_equal(labels, train_labels)
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]

@@ -17,7 +17,7 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
     `test_fraction` of the hash's range. The hash is BLAKE2b, keyed with the salt, over the key's
     UTF-8, or over the features as the network sees them, in the order of their names: the float32
     bytes of the numbers, then the categories' UTF-8. So neither the order of the columns counts,
-    nor how a number or a missing value is written. The label never does.
+    nor how a number or a missing value is written. The label and the weight never do.
 
     Args:
         rows: Valid rows: numeric features as numbers, categories and key as text.
@@ -49,7 +49,7 @@ def features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
         rows: Valid rows.
         columns: The role of each column.
     """
-    names = sorted(set(rows.columns) - {columns.label, columns.key})
+    names = sorted(set(rows.columns) - {columns.label, columns.key, columns.weight})
     words = [name for name in names if name in columns.categorical]
     numbers = [name for name in names if name not in columns.categorical]
     values = np.empty((len(rows), len(numbers)), "<f4")

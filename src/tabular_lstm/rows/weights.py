@@ -1,0 +1,67 @@
+"""How much each row counts: its weight, a number of 0 or more.
+
+A row of weight 2 counts as two rows do that are alike, and a row of weight 0 as none. Only the
+weights' proportions count: whoever measures or trains scales them to a mean of 1 first.
+"""
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.cells import Problems, read_number
+from tabular_lstm.rows.schema import POINT, Marks
+
+
+def read_weight(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problems]:
+    """Read a column of weights.
+
+    Returns:
+        float64, of any value where the cell has a problem; and the problems: an empty cell, and
+        what is no number, negative or infinite.
+    """
+    weights, problems = read_number(cells, bounds=(0, None), marks=marks)
+    none = np.flatnonzero(weights.isna())
+    return weights, dict.fromkeys(none.tolist(), "no weight") | problems
+
+
+def weights_of(rows: pd.DataFrame, columns: Columns) -> pd.Series:
+    """Give the rows' weights, float64 (rows,); ones where no column holds them."""
+    if columns.weight is None:
+        return pd.Series(1.0, index=rows.index, name="weight")
+    return rows[columns.weight].rename("weight")
+
+
+def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
+    """Scale weights, all above 0, to a mean of 1; None where all rows count alike.
+
+    They are rounded to float32: what a common factor changes in the last bits of a float64 would
+    grow to another network in a training.
+
+    Examples:
+        >>> scaled(np.array([1, 1, 2])), scaled(np.array([3, 3]))
+        (array([0.75, 0.75, 1.5 ]), None)
+    """
+    if weights is None or not len(weights):
+        return None
+    given = np.asarray(weights, np.float64)
+    if given.min() == given.max():
+        return None
+    smallest = np.finfo(np.float32).tiny
+    return (given / given.mean()).clip(smallest).astype(np.float32).astype(np.float64)
+
+
+def effective_rows(rows: int, weights: np.ndarray | None) -> float:
+    """Count rows by what they tell: as many of equal weight as give a mean of the same variance.
+
+    Kish's effective sample size, (Σw)² / Σw². Source: Kish, "Survey Sampling", 1965.
+
+    Examples:
+        >>> effective_rows(4, None), effective_rows(4, np.array([2, 2, 2, 2]))
+        (4, 4.0)
+        >>> effective_rows(4, np.array([9, 1, 1, 1])).__round__(2)
+        1.71
+    """
+    if weights is None or not weights.any():
+        return 0 if weights is not None else rows
+    # What rounding leaves must not make 3.9999 of 4 rows.
+    return float(np.round(weights.sum() ** 2 / np.square(weights).sum(), 6))
