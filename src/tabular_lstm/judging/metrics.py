@@ -1,7 +1,7 @@
 """Metrics of probabilities against labels, and their intervals.
 
-Labels are 0 or 1 and probabilities those of class 1, both of shape (rows,). So are the rows' weights
-where the rows do not count alike: a row of weight 2 counts as two rows.
+Labels are 0 or 1 and probabilities those of class 1, both of shape (rows,). So are the rows'
+weights where the rows do not count alike: a row of weight 2 counts as two rows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -95,7 +95,8 @@ def calibration_bins(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give rows, mean probability and share of positives of each of ten equal-width bins.
 
-    With weights, their sum in place of the rows. Three arrays of shape (bins that have rows,), by rising probability.
+    With weights, their sum in place of the rows. Three arrays of shape (bins that have rows,), by
+    rising probability.
     """
     bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     rows = np.bincount(bins, weights, CALIBRATION_BINS)
@@ -121,9 +122,10 @@ def bootstrap(
 
     Above 20,000 rows it is 20,000 random groups of them that are drawn, and a metric is taken to
     change by the sum of its rows' influence, which accuracy and log loss do exactly, or with
-    weights nearly, and ROC AUC nearly: the cost of a resample no longer grows with the rows. Source: Davison and Hinkley,
-    "Bootstrap Methods and their Application", 1997, section 2.7; the influence on ROC AUC by the
-    placements of DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988.
+    weights nearly, and ROC AUC nearly: the cost of a resample no longer grows with the rows.
+    Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 2.7; the
+    influence on ROC AUC by the placements of DeLong, DeLong and Clarke-Pearson, Biometrics 44,
+    1988.
 
     Returns:
         For each model and each of `INTERVAL_METRICS`, an array of shape (resamples,). ROC AUC is

@@ -41,9 +41,10 @@ def unseen_roc_auc(
         return 0.0
     enough, step = np.log2(1 / (1 - confidence)), len(labels) // MANY_ROWS
     # If a part of many rows tells enough, all do.
-    part = None if weights is None else weights[::step]
-    if step > 1 and _telling_rows(labels[::step], one[::step], other[::step], part) >= enough:
-        return 0.0
+    if step > 1:
+        part = None if weights is None else weights[::step]
+        if _telling_rows(labels[::step], one[::step], other[::step], part) >= enough:
+            return 0.0
     if _telling_rows(labels, one, other, weights) >= enough:
         return 0.0
     return unseen_share(min(rows_by_class(labels, weights)), confidence)

@@ -88,7 +88,8 @@ def choose_threshold(
     else:
         served = -(costs.false_positive * false_positives + costs.false_negative * false_negatives)
     if weights is not None:
-        served = np.round(served / (np.abs(served).max() or 1), DECIMALS)
+        largest = float(np.abs(served).max()) or 1.0
+        served = np.asarray(np.round(served / largest, DECIMALS), np.float64)
     # The threshold lies above the first row not called, up to the last one called.
     low = np.append(ranked, 0.0)[called]
     high = np.append(1.0, ranked)[called]

@@ -65,10 +65,10 @@ def train_members(
 
 def _mean_loss(
     labels: np.ndarray, rows: np.ndarray, logits: np.ndarray, of_rows: np.ndarray | None
-) -> float:
+) -> Any:
     """Give the mean loss of some rows, by their numbers and their logits."""
     weights = None if of_rows is None else of_rows[rows]
-    return float(np.average(log_losses(labels[rows], logits), weights=weights))
+    return np.average(log_losses(labels[rows], logits), weights=weights)
 
 
 def _matrix(weights: Sequence[np.ndarray]) -> np.ndarray:

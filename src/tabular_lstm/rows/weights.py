@@ -47,7 +47,8 @@ def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
     if given.min() == given.max():
         return None
     smallest = np.finfo(np.float32).tiny
-    return (given / given.mean()).clip(smallest).astype(np.float32).astype(np.float64)
+    rounded = (given / given.mean()).clip(smallest).astype(np.float32)
+    return np.asarray(rounded, np.float64)
 
 
 def effective_rows(rows: int, weights: np.ndarray | None) -> float:

@@ -75,8 +75,8 @@ def predict_with_candidate(
     if trained_on != history["trained_on"]:
         raise DataError(
             "The newest candidate was trained on other rows, or on other features or weights of "
-            "them, than the newest train rows and columns give: it cannot be judged on their test rows. "
-            "Train it again: kedro run."
+            "them, than the newest train rows and columns give: it cannot be judged on their test "
+            "rows. Train it again: kedro run."
         )
     if evaluated_on == "test":
         keys = keys_of(test_rows, columns.key)
