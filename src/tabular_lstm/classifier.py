@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
 from tabular_lstm.rows.cells import is_categorical
 from tabular_lstm.rows.learning import learn_schema
@@ -124,7 +125,8 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows, y = self._fitted_rows(X, y)
         weights = self._weights(rows, y, sample_weight)
-        rows, y, weights = rows[weights > 0], y[weights > 0], weights[weights > 0]
+        if not (counts := weights > 0).all():
+            rows, y, weights = rows[counts], y[counts], weights[counts]
         self.classes_, labels = np.unique(y, return_inverse=True)
         if (count := len(self.classes_)) != 2:
             raise ValueError(
@@ -138,14 +140,18 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         categorical = [name for name in rows.columns if is_categorical(rows[name])]
         for name in categorical:
             _warn_of_numbers(rows[name])
-        schema = learn_schema(
-            rows,
-            categorical=categorical,
-            missing={},
-            reshaping=reshaping,
-            label="label",
-            classes=tuple(self.classes_.tolist()),
-        )
+        try:
+            schema = learn_schema(
+                rows,
+                categorical=categorical,
+                missing={},
+                reshaping=reshaping,
+                label="label",
+                classes=tuple(self.classes_.tolist()),
+            )
+        except DataError as error:
+            beside = "" if counts.all() else " Rows are counted without those of weight 0."
+            raise DataError(f"{error}{beside}") from error
         # Here, because importing TensorFlow takes seconds.
         from tabular_lstm.network.build import build  # noqa: PLC0415
         from tabular_lstm.network.fit import train  # noqa: PLC0415
