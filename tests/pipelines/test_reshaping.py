@@ -337,3 +337,11 @@ def test_order_and_number_of_columns_do_not_count(
     pd.testing.assert_frame_equal(features, expected)
     pd.testing.assert_series_equal(shuffled_labels, labels)
     np.testing.assert_array_equal(reshape(extra[names], schema), reshape(rows, schema))
+
+
+def test_a_weight_is_no_feature_and_changes_no_mean() -> None:
+    rows = numbered(3)
+    weighed = COLUMNS.model_copy(update={"weight": "w"})
+    schema = learn_schema(rows, COLUMNS, Reshaping())
+    for weights in (1.0, np.arange(1.0, len(rows) + 1)):
+        assert learn_schema(rows.assign(w=weights), weighed, Reshaping()) == schema
