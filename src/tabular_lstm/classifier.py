@@ -1,6 +1,5 @@
 """The network as a scikit-learn estimator, over the same functions that the nodes call."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -10,25 +9,18 @@ import pandas as pd
 from pydantic import BaseModel
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
+from tabular_lstm.rows.categories import warn_of_numbers
 from tabular_lstm.rows.cells import is_categorical
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
-from tabular_lstm.rows.weights import scaled
+from tabular_lstm.rows.weights import checked_weights, scaled
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.store import Store
-
-logger = logging.getLogger(__name__)
 
 # What scikit-learn checks of an array: text and NaN may be in it, infinite numbers may not.
 CHECKED: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
@@ -124,7 +116,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 parameter has an impossible value.
         """
         rows, y = self._fitted_rows(X, y)
-        weights = self._weights(rows, y, sample_weight)
+        weights = checked_weights(y, sample_weight, self.class_weight)
         if not (counts := weights > 0).all():
             rows, y, weights = rows[counts], y[counts], weights[counts]
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -139,7 +131,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         reshaping, network, training = self._parameters()
         categorical = [name for name in rows.columns if is_categorical(rows[name])]
         for name in categorical:
-            _warn_of_numbers(rows[name])
+            warn_of_numbers(rows[name])
         try:
             schema = learn_schema(
                 rows,
@@ -271,26 +263,6 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         return chosen(Reshaping), Network(ensemble=chosen(Ensemble)), chosen(Training)
 
-    def _weights(self, rows: pd.DataFrame, y: np.ndarray, sample_weight: Any) -> np.ndarray:
-        """Give how much each row counts, float64 (rows,), by its own weight and its class's."""
-        weights = _check_sample_weight(
-            sample_weight, rows, dtype=np.float64, ensure_non_negative=True, copy=True
-        )
-        given = self.class_weight
-        if not (given is None or isinstance(given, Mapping) or str(given) == "balanced"):
-            raise ValueError(
-                f"class_weight = {given!r}: expected None, 'balanced' or {{class: weight}}."
-            )
-        counts = weights > 0
-        classes, place = np.unique(y[counts], return_inverse=True)
-        of_class = compute_class_weight(
-            given, classes=classes, y=y[counts], sample_weight=weights[counts]
-        )
-        if not (np.isfinite(of_class) & (of_class >= 0)).all():
-            raise ValueError(f"class_weight = {given!r}: expected finite weights of 0 or more.")
-        weights[counts] *= of_class[place]
-        return np.asarray(weights)
-
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
         """Check X and y as scikit-learn does, and give X as a frame."""
         if isinstance(X, pd.DataFrame):
@@ -316,23 +288,6 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(X, pd.DataFrame) and (named or {*features} <= {*map(str, X)}):
             return X
         return pd.DataFrame(validate_data(self, X, reset=False, **CHECKED), columns=features)
-
-
-def _warn_of_numbers(column: pd.Series) -> None:
-    """Say so where a few words make categories of a column of numbers."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return
-    numbers = pd.to_numeric(column.astype(object), errors="coerce").notna()
-    words = column[~numbers & column.notna()]
-    if numbers.mean() > 0.5 and len(words):
-        logger.warning(
-            "Column '%s' is taken for categories because of values such as %r, though %d of %d are "
-            "numbers. If it is numeric, make NaN of the others; if not, give it dtype category.",
-            column.name,
-            words.iloc[0],
-            numbers.sum(),
-            len(column),
-        )
 
 
 def _array_names(count: int) -> list[str]:

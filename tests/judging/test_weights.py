@@ -17,20 +17,30 @@ from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drift import check_drift
+from tabular_lstm.judging.enough import rows_by_class
 from tabular_lstm.judging.importance import permutation_importance
 from tabular_lstm.judging.metrics import bootstrap, calibration_bins, point_metrics
 from tabular_lstm.judging.names import CANDIDATE
-from tabular_lstm.judging.unseen import (
-    placements,
-    rows_by_class,
-    unseen_log_loss,
-    unseen_roc_auc,
-)
+from tabular_lstm.judging.unseen import placements, unseen_log_loss, unseen_roc_auc
 from tabular_lstm.parameters import Evaluation, Promotion, Training
+from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.weights import scaled
 from tests.helpers.judged import rows_of, schema_of
-from tests.judging.test_gate import DATA
 
+DATA = DataSummary(
+    rows=400,
+    train_rows=300,
+    test_rows=100,
+    quarantined_rows=0,
+    superseded_rows=0,
+    sha256="ab" * 32,
+    file="rows.csv",
+    valid_rows=400,
+    features=["a"],
+    label_share=0.5,
+    test_rows_sha256="cd" * 32,
+    split={},
+)
 RESAMPLED = Evaluation(bootstrap_resamples=200)
 # Label, probability (with ties) and weight of each row.
 rows = st.lists(

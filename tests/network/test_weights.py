@@ -18,8 +18,15 @@ from tabular_lstm.parameters import Network, Objective
 from tabular_lstm.pipelines.training.nodes import train_network
 from tabular_lstm.rows.weights import scaled
 from tests.helpers.trainings import SCHEMA, half_told, network_of, rows_of, same, training_of
-from tests.network.test_calibration import objectives
 
+objectives = st.sampled_from(
+    [
+        Objective(kind="accuracy"),
+        Objective(kind="f1"),
+        Objective.model_validate({"kind": "costs", "costs": {"false_negative": 3.0}}),
+        Objective.model_validate({"kind": "costs", "costs": {"false_positive": 7.0}}),
+    ]
+)
 # Label, probability (with ties) and weight of each row.
 rows = st.lists(
     st.tuples(st.integers(0, 1), st.integers(1, 19), st.integers(0, 3)), min_size=2, max_size=30

@@ -8,7 +8,7 @@ import numpy as np
 
 from tabular_lstm.judging.checks import Champion, DriftCheck
 from tabular_lstm.judging.comparison import NORMAL, Judged
-from tabular_lstm.judging.gate import START_OVER, other_weights
+from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.judging.metrics import CENTRAL, Metrics
 from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Promotion
@@ -47,7 +47,7 @@ def check_drift(
     said = f"{METRICS['roc_auc']} {now:.3f} on these rows"
     known = "its decision is gone, which says what it was promoted with"
     if data_summary and champion.data and champion.data.weight != data_summary.weight:
-        then, known = None, other_weights(data_summary, champion.data)
+        then, known = None, data_summary.other_weights(champion.data)
     if then is None:
         compared = f"{said}; {known}, so that only whether it is worse than chance was checked"
     else:

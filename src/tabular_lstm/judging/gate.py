@@ -17,8 +17,8 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
+from tabular_lstm.judging.enough import few_rows
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
-from tabular_lstm.judging.unseen import rows_by_class
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.summary import DataSummary
@@ -112,16 +112,8 @@ def _beside_champion(
         ),
         # Whether the champion can do without is said where it is compared with.
         ("; ".join(features) or "the same features", "", ""),
-        *([(other_weights(now, before), "", "")] if now.weight != before.weight else []),
+        *([(now.other_weights(before), "", "")] if now.weight != before.weight else []),
     ]
-
-
-def other_weights(now: DataSummary, before: DataSummary) -> str:
-    """Say by what the rows count, where they counted otherwise for the champion."""
-    counted, then = (
-        "all alike" if data.weight is None else f"by '{data.weight}'" for data in (now, before)
-    )
-    return f"rows count {counted}, and counted {then} when the champion was judged"
 
 
 def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
@@ -134,7 +126,8 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     lost = not_within(NONE, beside, "at_best")
     majority_class, logistic_regression = MODELS["majority_class"], MODELS["logistic_regression"]
     unknown, faults = judged.without_probability[CANDIDATE], []
-    fewest, few = _few_rows(judged, promotion.min_test_rows_per_class)
+    least = promotion.min_test_rows_per_class
+    fewest, few = few_rows(judged.labels, judged.weights, least)
     if few:
         faults.append(few)
     if unknown:
@@ -161,23 +154,6 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         rows_without_probability=unknown,
         majority_class=floor,
         logistic_regression=linear,
-    )
-
-
-def _few_rows(judged: Judged, needed: int) -> tuple[int, str]:
-    """Count the rows of the class that has fewer, and say so if they are too few.
-
-    Rows that do not count alike are as many as they tell, see `effective_rows`.
-    """
-    negatives, positives = map(int, rows_by_class(judged.labels, judged.weights))
-    fewest, name = min((positives, "positive"), (negatives, "negative"))
-    if fewest >= needed:
-        return fewest, ""
-    alike = "" if judged.weights is None else ", counted by what they tell with their weights"
-    return fewest, (
-        f"{fewest} of {len(judged.labels)} test rows are {name}{alike}, too few to tell a good "
-        f"candidate from a lucky one: expected at least {needed} of each class "
-        "(promotion.min_test_rows_per_class). Wait for more rows, or raise split.test_fraction"
     )
 
 

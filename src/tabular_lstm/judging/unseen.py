@@ -9,6 +9,7 @@ Where rows do not count alike, as many are meant as they tell: `effective_rows`.
 
 import numpy as np
 
+from tabular_lstm.judging.enough import rows_by_class
 from tabular_lstm.rows.weights import effective_rows
 
 EPSILON = float(np.finfo(float).eps)
@@ -70,15 +71,6 @@ def unseen_log_loss(
     surest = min(float(np.minimum(p, 1 - p).min()) for p in (one, other))
     rows = effective_rows(len(labels), weights)
     return unseen_share(rows, confidence) * float(-np.log(max(surest, EPSILON)))
-
-
-def rows_by_class(labels: np.ndarray, weights: np.ndarray | None) -> tuple[float, float]:
-    """Count the rows of class 0 and of class 1 by what they tell, see `effective_rows`."""
-    negatives, positives = (
-        effective_rows(int(of_class.sum()), None if weights is None else weights[of_class])
-        for of_class in (labels != 1, labels == 1)
-    )
-    return negatives, positives
 
 
 def placements(

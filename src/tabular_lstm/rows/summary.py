@@ -82,6 +82,11 @@ class DataSummary(Frozen):
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
         return self.model_dump(include=COUNTS | OF_WEIGHTS)
 
+    def other_weights(self, before: "DataSummary") -> str:
+        """Say by what the rows count, where they counted otherwise for a champion."""
+        now, then = (f"by '{d.weight}'" if d.weight else "all alike" for d in (self, before))
+        return f"rows count {now}, and counted {then} when the champion was judged"
+
     @model_serializer(mode="wrap")
     def _as_before_without_weights(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A decision of a run without weights keeps the hash by which the log names it.

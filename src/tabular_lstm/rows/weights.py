@@ -4,6 +4,9 @@ A row of weight 2 counts as two rows do that are alike, and a row of weight 0 as
 weights' proportions count: whoever measures or trains scales them to a mean of 1 first.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -53,6 +56,44 @@ def _split_before(fault: str, columns: Columns) -> DataError:
         f"The newest train and test rows {fault}; expected those of columns.weight: "
         f"{columns.weight or 'null'}. Split them again: kedro run."
     )
+
+
+def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.ndarray:
+    """Give how much each row counts by its own weight and its class's, as scikit-learn has them.
+
+    Args:
+        y: Labels, (rows,).
+        sample_weight: (rows,), a number, or None.
+        class_weight: `balanced`, {class: weight}, or None. What balances counts rows by their own
+            weights.
+
+    Returns:
+        float64 (rows,), 0 or more.
+
+    Raises:
+        ValueError: Weights of another form, negative or not finite.
+    """
+    # Who scores does not wait for scikit-learn.
+    from sklearn.utils.class_weight import compute_class_weight  # noqa: PLC0415
+    from sklearn.utils.validation import _check_sample_weight  # noqa: PLC0415
+
+    weights = _check_sample_weight(
+        sample_weight, y, dtype=np.float64, ensure_non_negative=True, copy=True
+    )
+    named = class_weight is None or isinstance(class_weight, Mapping)
+    if not (named or str(class_weight) == "balanced"):
+        raise ValueError(
+            f"class_weight = {class_weight!r}: expected None, 'balanced' or {{class: weight}}."
+        )
+    counts = weights > 0
+    classes, place = np.unique(y[counts], return_inverse=True)
+    of_class = compute_class_weight(
+        class_weight, classes=classes, y=y[counts], sample_weight=weights[counts]
+    )
+    if not (np.isfinite(of_class) & (of_class >= 0)).all():
+        raise ValueError(f"class_weight = {class_weight!r}: expected finite weights of 0 or more.")
+    weights[counts] *= of_class[place]
+    return np.asarray(weights)
 
 
 def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
