@@ -1241,6 +1241,14 @@ def test_a_weight_changes_neither_side_nor_anything_but_itself(key: str | None) 
         assert summary.split == expected[2].split
 
 
+def test_a_weight_that_tells_the_label_is_no_leak() -> None:
+    rows, _, _ = validate_rows(weighed(weights=("1", "2")), WEIGHED)
+    leaks = split_rows(rows, SOURCE, WEIGHED, Split())[2].possible_leaks
+    as_feature = WEIGHED.model_copy(update={"weight": None})
+    assert "w" in split_rows(rows, SOURCE, as_feature, Split())[2].possible_leaks
+    assert "w" not in leaks
+
+
 def test_without_weights_the_summary_says_nothing_of_them() -> None:
     _, _, summary = split_rows(valid(background()), SOURCE, COLUMNS, Split())
     assert not {"weight", "weightless_rows"} & {*summary.model_dump(), *summary.counts()}
