@@ -63,6 +63,16 @@ def test_a_common_factor_of_all_weights_changes_no_threshold(
     assert chosen[0] == chosen[1]
 
 
+def test_sums_of_weights_that_are_equal_on_paper_are_equal() -> None:
+    labels, probabilities = np.array([1, 0, 0, 1]), np.array([0.9, 0.7, 0.6, 0.48])
+    weights = np.array([3, 1, 2, 3])
+    assert 0.1 + 0.2 > 0.3
+    # Two false positives or a false negative: the threshold that is closer to 0.5 is taken.
+    for given_weights in (weights, weights / 10):
+        chosen = choose_threshold(labels, probabilities, Objective(), given_weights)
+        assert chosen == pytest.approx(0.24)
+
+
 @given(rows)
 def test_a_temperature_takes_a_weight_for_so_many_rows(given: list[tuple[int, int, int]]) -> None:
     labels, probabilities, counts = arrays(given)

@@ -74,7 +74,7 @@ def permutation_importance(
 
 
 def _roc_auc(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> np.ndarray:
     """ROC AUC of each row of probabilities, (repeats, rows): Mann and Whitney's statistic."""
     if weights is not None:
