@@ -23,6 +23,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import (
     check_methods_sample_order_invariance,
     check_methods_subset_invariance,
@@ -99,10 +100,15 @@ def same_bits(one: Any, other: Any) -> bool:
 UNCHECKED = {
     "check_array_api_input": "skips itself: SCIPY_ARRAY_API has to be set before SciPy's import",
 }
+# What holds instead, and to which bits, is tested in tests/network/test_weights.py.
+NOT_TO_THE_BIT = {
+    "check_sample_weight_equivalence_on_dense_data": "a row twice is in another place of another "
+    "shuffle, and in two folds, so only the loss and its expected gradient are those of weight 2",
+}
 
 
 def with_all_checks(estimator: LSTMClassifier) -> pytest.MarkDecorator:
-    failing = {} if "SCIPY_ARRAY_API" in os.environ else UNCHECKED
+    failing = NOT_TO_THE_BIT | ({} if "SCIPY_ARRAY_API" in os.environ else UNCHECKED)
     return parametrize_with_checks([estimator], expected_failed_checks=lambda _: failing)
 
 
@@ -416,6 +422,96 @@ def test_rows_without_columns_are_refused() -> None:
         tiny().fit(ROWS[[]], LABELS)
 
 
+# Weights
+
+
+def fit_by(weights: Any = None, **changed: Any) -> LSTMClassifier:
+    return tiny(epochs=5, **changed).fit(ROWS, LABELS, sample_weight=weights)
+
+
+def same_models(one: LSTMClassifier, other: LSTMClassifier) -> bool:
+    return one.history_ == other.history_ and same_bits(
+        one.predict_proba(ROWS), other.predict_proba(ROWS)
+    )
+
+
+@pytest.mark.parametrize("alike", [1, 0.3, np.ones(len(ROWS)), pd.Series(2, ROWS.index)])
+def test_rows_that_count_alike_give_the_bits_of_rows_without_weights(alike: Any) -> None:
+    without = tiny(epochs=5).fit(ROWS, LABELS)
+    assert same_models(fit_by(alike), without)
+    balanced = np.where(LABELS, 1 - LABELS.mean(), LABELS.mean())
+    assert not same_models(fit_by(balanced), without)
+
+
+def test_a_row_of_weight_0_is_as_if_it_were_not_there() -> None:
+    weights = np.random.default_rng(0).integers(0, 4, len(ROWS))
+    assert (weights == 0).sum() > 10
+    # What is in it could not be read, and would make a class and categories of its own.
+    rows, labels = ROWS.astype({"income": object}), LABELS.astype(object)
+    rows.loc[weights == 0, "income"] = "much"
+    rows.loc[weights == 0, "color"] = "gold"
+    labels[weights == 0] = 2
+    model = tiny(epochs=5, class_weight="balanced").fit(rows, labels.tolist(), weights)
+    there = weights > 0
+    expected = tiny(epochs=5, class_weight="balanced")
+    assert same_models(model, expected.fit(ROWS[there], LABELS[there], weights[there]))
+
+
+def test_weights_of_classes_are_those_of_scikit_learn() -> None:
+    given: Any
+    for given in ("balanced", {0: 0.2, 1: 3}, {1: 5.0}):
+        by_class = fit_by(class_weight=given)
+        assert same_models(by_class, fit_by(compute_sample_weight(given, LABELS)))
+    assert same_models(fit_by(class_weight={0: 2, 1: 2}), fit_by())
+    # Both weights are multiplied; what balances counts rows by their own weights.
+    own = np.random.default_rng(1).uniform(0.5, 2, len(ROWS))
+    both = own / np.bincount(LABELS, own)[LABELS]
+    assert same_models(fit_by(own, class_weight="balanced"), fit_by(both))
+
+
+def test_classes_of_words_have_weights_by_their_names() -> None:
+    words = np.where(LABELS, "yes", "no")
+    model = tiny(epochs=5, class_weight={"yes": 4}).fit(ROWS, words)
+    assert same_models(model, fit_by(class_weight={1: 4}))
+
+
+@pytest.mark.parametrize(
+    ("weights", "class_weight", "fault"),
+    [
+        (-np.ones(120), None, "Negative values in data passed to `sample_weight`"),
+        (np.full(120, NAN), None, "sample_weight contains NaN"),
+        (np.full(120, np.inf), None, "sample_weight contains infinity"),
+        (np.ones(119), None, r"sample_weight.shape == \(119,\), expected \(120,\)"),
+        (np.zeros(120), None, "at least one non-zero number"),
+        (LABELS, None, r"only one class: \[1\]. Rows of weight 0 do not count"),
+        (None, {0: 0.0, 1: 1.0}, r"only one class: \[1\]. Rows of weight 0 do not count"),
+        (None, {0: 0.0, 1: 0.0}, r"no class: \[\]. Rows of weight 0 do not count"),
+        (None, {0: -1.0, 1: 1.0}, "expected finite weights of 0 or more"),
+        (None, {0: NAN, 1: 1.0}, "expected finite weights of 0 or more"),
+        (None, "even", "class_weight = 'even': expected None, 'balanced' or {class: weight}"),
+        (None, {0: 1, 3: 2}, "The classes, .*, are not in class_weight"),
+    ],
+)
+def test_impossible_weights_are_refused(weights: Any, class_weight: Any, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        fit_by(weights, class_weight=class_weight)
+
+
+def test_rows_in_a_message_are_counted_as_they_are_trained_on_and_it_says_so() -> None:
+    rows, weights = ROWS.copy(), np.ones(len(ROWS))
+    rows.loc[5, "income"], weights[:2] = np.inf, 0
+    with pytest.raises(ValueError, match=r"row 4: .*counted without those of weight 0\.$"):
+        tiny().fit(rows, LABELS, weights)
+
+
+def test_a_score_counts_rows_by_their_weights(fitted: LSTMClassifier) -> None:
+    right = fitted.predict(ROWS) == LABELS
+    weights = np.where(right, 1, 9)
+    assert not right.all()
+    expected = np.average(right, weights=weights)
+    assert fitted.score(ROWS, LABELS, sample_weight=weights) == pytest.approx(expected)
+
+
 IMPOSSIBLE = [np.inf, -np.inf, 1e39, -3.5e38]
 
 
@@ -679,7 +775,9 @@ def test_a_file_gives_all_back_to_the_bit(tmp_path: Path) -> None:
         costs=(1.0, 4.0),
         random_state=5,
     )
-    assert not set(model.get_params().items()) & set(LSTMClassifier().get_params().items())
+    assert set(model.get_params().items()) & set(LSTMClassifier().get_params().items()) == {
+        ("class_weight", None)  # not kept
+    }
     model.fit(ROWS, LABELS).save(str(tmp_path / "model.keras"))
     loaded = LSTMClassifier.load(str(tmp_path / "model.keras"))
     mixed = ROWS.assign(color=["green", None, "red", "blue"] * 30)[list(ROWS)[::-1]]

@@ -316,6 +316,39 @@ def test_after_another_split_the_rows_that_the_champion_was_trained_on_are_left_
     assert f"it is measured on\nthe {(~known).sum()} others" in page
 
 
+def test_candidate_and_champion_are_judged_by_the_same_weights_of_the_same_rows(
+    house: Retrainer,
+) -> None:
+    first = house.log()[0]["run_id"]
+    sides = {side: house.project.rows(side) for side in ("train", "test")}
+    table = pd.read_csv(house.project.raw, dtype=str)
+    table.insert(4, "w", np.random.default_rng(0).integers(1, 5, len(table)).astype(str))
+    table.to_csv(house.project.raw, index=False)
+    decision = house.retrain(seed=1, columns={"weight": "w"})
+
+    for side, rows in sides.items():
+        pd.testing.assert_frame_equal(house.project.rows(side).drop(columns="w"), rows)
+    weights = house.project.rows("test")["w"].to_numpy()
+    (champion,) = decision["judgement"]["champions"]
+    assert champion["not_compared"] is None
+    measured = {first: champion["metrics"], CANDIDATE: decision["judgement"]["candidate"]}
+    for model, output in ((first, "champion_predictions"), (CANDIDATE, "candidate_predictions")):
+        table = pd.read_csv(house.project.versions(f"07_model_output/{output}.csv")[-1])
+        expected = roc_auc_score(table["label"], table[model], sample_weight=weights)
+        assert measured[model]["roc_auc"] == pytest.approx(expected, rel=1e-6)
+        assert sum(measured[model]["confusion_matrix"].values()) == pytest.approx(len(weights))
+    said = "rows count by 'w', and counted all alike when the champion was judged"
+    data, drift, *_ = decision["judgement"]["checks"]
+    assert said in data["sentence"]
+    assert said in drift["sentence"]
+    assert drift["promoted_with"] is None
+    assert decision["judgement"]["data"]["weight"] == "w"
+
+    # The next run compares alike with alike, and nothing is said.
+    decision = house.retrain(seed=2, columns={"weight": "w"})
+    assert not any("rows count" in c["sentence"] for c in decision["judgement"]["checks"])
+
+
 def test_a_code_that_becomes_a_blank_moves_no_row_and_hides_none(house: Retrainer) -> None:
     """An exporter writes nothing where it wrote 0, which conf names as a code for "missing"."""
     first, sides = house.log()[0]["run_id"], {s: house.project.rows(s) for s in ("train", "test")}

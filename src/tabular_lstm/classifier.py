@@ -1,7 +1,7 @@
 """The network as a scikit-learn estimator, over the same functions that the nodes call."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,12 +13,15 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
+from tabular_lstm.rows.categories import warn_of_numbers
 from tabular_lstm.rows.cells import is_categorical
 from tabular_lstm.rows.dates import is_dates
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.looks import counts_of, look
 from tabular_lstm.rows.sequences import by_name, to_sequences
+from tabular_lstm.rows.weights import checked_weights, scaled
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.store import Store
 
@@ -53,6 +56,9 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             `costs`. Default: accuracy.
         costs: With `costs`, what a false positive and a false negative cost. Default: 1 each.
         random_state: Seed, `RandomState`, or None for another result each time. Default: None.
+        class_weight: How much the rows of a class count, beside `sample_weight`: `balanced`, so
+            that both classes count alike in sum, or {class: weight}, where a class that is not
+            named has 1. Not saved, so it is None after `load`. Default: None, all rows count alike.
 
     Attributes:
         classes_: The two labels, sorted; the second is the positive class.
@@ -81,6 +87,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         objective: str = "accuracy",
         costs: tuple[float, float] = (1.0, 1.0),
         random_state: int | np.random.RandomState | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
     ) -> None:
         self.members = members
         self.units = units
@@ -94,42 +101,59 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.objective = objective
         self.costs = costs
         self.random_state = random_state
+        self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Train on labelled rows.
+
+        The weights count in the loss, in when a member stops, in calibration and decision
+        threshold; not in how numbers are scaled. Only their proportions count: weights that are all
+        alike give the same bits as none. A row of weight 0 is as if it were not there, to the bit.
+        A row of weight 2 is as the row twice in the loss and its expected gradient, but not to the
+        bit: shuffles, batches and folds are others where there is a row more.
 
         Args:
             X: A frame, or an array (rows, features).
             y: Labels (rows,) of two classes.
+            sample_weight: How much each row counts, (rows,), 0 or more. Default: all alike.
 
         Raises:
-            ValueError: X or y is not of this form, or a parameter has an impossible value.
+            ValueError: X, y or a weight is not of this form, no row or only one class counts, or a
+                parameter has an impossible value.
         """
         rows, y = self._fitted_rows(X, y)
+        weights = checked_weights(y, sample_weight, self.class_weight)
+        if not (counts := weights > 0).all():
+            rows, y, weights = rows[counts], y[counts], weights[counts]
         self.classes_, labels = np.unique(y, return_inverse=True)
         if (count := len(self.classes_)) != 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is "
                 f"{type_of_target(y)}: expected 2 classes, got {count}."
                 if count > 2
-                else f"Expected 2 classes, got only one class: {self.classes_.tolist()}."
+                else f"Expected 2 classes, got {'only one class' if count else 'no class'}: "
+                f"{self.classes_.tolist()}. Rows of weight 0 do not count."
             )
         reshaping, network, training = self._parameters()
         dates = {name: None for name in rows.columns if is_dates(rows[name])}
         others = [name for name in rows.columns if name not in dates]
         categorical = [name for name in others if is_categorical(rows[name])]
         for name in categorical:
-            _warn_of_numbers(rows[name])
+            warn_of_numbers(rows[name])
             _warn_of_dates(rows[name])
-        schema = learn_schema(
-            rows,
-            categorical=categorical,
-            missing={},
-            dates=dates,
-            reshaping=reshaping,
-            label="label",
-            classes=tuple(self.classes_.tolist()),
-        )
+        try:
+            schema = learn_schema(
+                rows,
+                categorical=categorical,
+                missing={},
+                dates=dates,
+                reshaping=reshaping,
+                label="label",
+                classes=tuple(self.classes_.tolist()),
+            )
+        except DataError as error:
+            beside = "" if counts.all() else " Rows are counted without those of weight 0."
+            raise DataError(f"{error}{beside}") from error
         # Here, because importing TensorFlow takes seconds.
         from tabular_lstm.network.build import build  # noqa: PLC0415
         from tabular_lstm.network.fit import train  # noqa: PLC0415
@@ -139,6 +163,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             to_sequences(rows, schema),
             labels.astype(np.float32),
             training,
+            scaled(weights),
         )
         return self
 
@@ -273,23 +298,6 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(X, pd.DataFrame) and (named or {*features} <= {*map(str, X)}):
             return X
         return pd.DataFrame(validate_data(self, X, reset=False, **CHECKED), columns=features)
-
-
-def _warn_of_numbers(column: pd.Series) -> None:
-    """Say so where a few words make categories of a column of numbers."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return
-    numbers = pd.to_numeric(column.astype(object), errors="coerce").notna()
-    words = column[~numbers & column.notna()]
-    if numbers.mean() > 0.5 and len(words):
-        logger.warning(
-            "Column '%s' is taken for categories because of values such as %r, though %d of %d are "
-            "numbers. If it is numeric, make NaN of the others; if not, give it dtype category.",
-            column.name,
-            words.iloc[0],
-            numbers.sum(),
-            len(column),
-        )
 
 
 def _warn_of_dates(column: pd.Series) -> None:

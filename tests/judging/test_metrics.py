@@ -182,7 +182,7 @@ def test_weighted_auc_is_that_of_scikit_learn(
     drawn: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
     labels, probabilities, counts = drawn
-    measured = metrics._weighted_auc(labels, probabilities, counts[None, :])
+    measured = metrics.weighted_auc(labels, probabilities, counts[None, :])
     if len(set(labels[counts > 0])) == 2:
         expected = sk.roc_auc_score(labels, probabilities, sample_weight=counts)
         assert measured == pytest.approx([expected])
@@ -192,7 +192,7 @@ def test_weighted_auc_is_that_of_scikit_learn(
 
 def test_each_row_of_counts_has_its_own_auc() -> None:
     counts = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 2, 1, 0, 1], [1, 1, 0, 0, 0]])
-    measured = metrics._weighted_auc(LABELS, PROBABILITIES, counts)
+    measured = metrics.weighted_auc(LABELS, PROBABILITIES, counts)
     np.testing.assert_allclose(measured, [4 / 6, 1.0, 0.5, np.nan])
 
 

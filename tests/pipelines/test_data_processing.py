@@ -1250,3 +1250,126 @@ def test_a_directory_works_in_place_of_the_file_in_a_whole_run(project: Project)
     after = sides()
     assert len(after) == 768
     assert before.items() <= after.items()
+
+
+# Weights
+
+WEIGHED = Columns(label="y", positive_class=1, negative_class=0, weight="w")
+WITH_W = ["a", "b", "w", "y"]
+
+
+def weighed(
+    count: int = 60, weights: Sequence[str] = ("1",), columns: Sequence[str] = WITH_W
+) -> pd.DataFrame:
+    """Raw rows with weights, which come again and again."""
+    rows = [
+        (str(place), str(place % 7), weights[place % len(weights)], str(place % 2))
+        for place in range(count)
+    ]
+    frame = raw(rows, WITH_W)
+    chosen = frame[list(columns)]
+    chosen.attrs = frame.attrs
+    return chosen
+
+
+def test_a_row_without_a_weight_is_set_aside_with_the_reason() -> None:
+    weights = ["2", "", "-1", "inf", "much", "0"]
+    rows, quarantined, source = validate_rows(weighed(6, weights), WEIGHED)
+    assert rows.columns.tolist() == ["a", "b", "y", "w"]
+    assert rows["w"].to_dict() == {1: 2.0, 6: 0.0}
+    assert quarantined["reason"].tolist() == [
+        "w: no weight",
+        "w: -1 is outside [0, inf)",
+        "w: inf is infinite or beyond 1e+30 in size",
+        "w: 'much' is not a number",
+    ]
+    assert "row 2: w: no weight" in source.reasons
+
+
+@pytest.mark.parametrize("key", [None, "a"])
+def test_a_weight_changes_neither_side_nor_anything_but_itself(key: str | None) -> None:
+    columns = WEIGHED.model_copy(update={"key": key})
+    without = Columns(label="y", positive_class=1, negative_class=0, key=key)
+    rows, _, _ = validate_rows(weighed(columns=["a", "b", "y"]), without)
+    expected = split_rows(rows, SOURCE, without, Split())
+    for weights in (("1",), ("2", "0.5", "7")):
+        rows, _, _ = validate_rows(weighed(weights=weights), columns)
+        *sides, summary = split_rows(rows, SOURCE, columns, Split())
+        for side, as_before in zip(sides, expected[:2], strict=True):
+            pd.testing.assert_frame_equal(side.drop(columns="w"), as_before)
+        assert summary.features == expected[2].features
+        assert (summary.weight, summary.weightless_rows) == ("w", 0)
+        assert summary.test_rows_sha256 != expected[2].test_rows_sha256
+        assert summary.split == expected[2].split
+
+
+def test_a_weight_that_tells_the_label_is_no_leak() -> None:
+    rows, _, _ = validate_rows(weighed(weights=("1", "2")), WEIGHED)
+    leaks = split_rows(rows, SOURCE, WEIGHED, Split())[2].possible_leaks
+    as_feature = WEIGHED.model_copy(update={"weight": None})
+    assert "w" in split_rows(rows, SOURCE, as_feature, Split())[2].possible_leaks
+    assert "w" not in leaks
+
+
+def test_without_weights_the_summary_says_nothing_of_them() -> None:
+    _, _, summary = split_rows(valid(background()), SOURCE, COLUMNS, Split())
+    assert not {"weight", "weightless_rows"} & {*summary.model_dump(), *summary.counts()}
+    assert "weight" not in summary.model_dump_json()
+
+
+def test_test_rows_of_other_weights_are_other_test_rows() -> None:
+    hashes = set()
+    for weights in (("1",), ("1", "2"), ("2", "1")):
+        rows, _, _ = validate_rows(weighed(weights=weights), WEIGHED)
+        hashes.add(split_rows(rows, SOURCE, WEIGHED, Split())[2].test_rows_sha256)
+    assert len(hashes) == 3
+
+
+def test_rows_of_weight_0_are_on_neither_side_and_counted() -> None:
+    rows, _, _ = validate_rows(weighed(120, ("1", "0", "0", "3")), WEIGHED)
+    train, test, summary = split_rows(rows, SOURCE, WEIGHED, Split())
+    there = rows[rows["w"] > 0]
+    expected = split_rows(there, SOURCE, WEIGHED, Split())
+    pd.testing.assert_frame_equal(train, expected[0])
+    pd.testing.assert_frame_equal(test, expected[1])
+    assert summary.weightless_rows == 60
+    assert summary.valid_rows == len(train) + len(test) == 60
+    assert summary.counts()["weightless_rows"] == 60
+
+
+def test_a_class_whose_rows_all_have_weight_0_is_missing_and_why_is_said() -> None:
+    rows, _, _ = validate_rows(weighed(weights=("1", "0")), WEIGHED)
+    with pytest.raises(DataError, match=r"none is 1\. 30 rows of weight 0 do not count\."):
+        split_rows(rows, SOURCE, WEIGHED, Split())
+
+
+def test_a_later_version_of_weight_0_takes_a_row_out() -> None:
+    columns = WEIGHED.model_copy(update={"key": "a"})
+    frame = weighed()
+    later = frame.iloc[:1].assign(w="0")
+    both = pd.concat([frame, later]).set_axis([f"1.csv:{n}" for n in range(1, 62)])
+    both.attrs = frame.attrs | {"files": ["1.csv"]}
+    rows, _, source = validate_rows(both, columns)
+    train, test, summary = split_rows(rows, source, columns, Split())
+    assert "0" not in {*train["a"], *test["a"]}
+    assert (summary.superseded_rows, summary.weightless_rows) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"weight": "y"}, "column 'y' is the weight, and label or key too"),
+        ({"key": "w"}, "column 'w' is the weight, and label or key too"),
+        ({"features": ["a", "w"]}, "features holds 'w', which is the weight"),
+    ],
+)
+def test_a_weight_has_no_other_role(changed: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        Columns.model_validate(WEIGHED.model_dump() | changed)
+
+
+def test_a_column_of_weights_that_is_not_there_or_described_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"no column 'v'|'v'"):
+        validate_rows(weighed(), WEIGHED.model_copy(update={"weight": "v"}))
+    with pytest.raises(DataError, match=r"columns\.bounds names w, which is no feature"):
+        validate_rows(weighed(), WEIGHED.model_copy(update={"bounds": {"w": (0, 5)}}))

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.importance import Importance, Lost
-from tabular_lstm.judging.names import FIGURES
+from tabular_lstm.judging.names import CANDIDATE, FIGURES
 from tabular_lstm.network import fit, forward
 from tabular_lstm.parameters import Columns, Evaluation, Network
 from tabular_lstm.pipelines.evaluation.nodes import (
@@ -27,6 +28,7 @@ from tabular_lstm.pipelines.evaluation.nodes import (
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.schema import fingerprint
 from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.weights import scaled
 from tests.helpers import networks
 from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of
 from tests.helpers.outputs import JUDGED
@@ -73,8 +75,12 @@ def candidate_of(weights: list[float]) -> keras.Model:
 def test_test_rows_judge_where_there_are_any() -> None:
     train, train_labels = rows_of(9)
     test, test_labels = rows_of(6, seed=1)
-    sequences, labels, side = choose_evaluated_rows(train, train_labels, test, test_labels)
+    weights = pd.Series(np.arange(9.0)), pd.Series(np.arange(6.0))
+    sequences, labels, chosen, side = choose_evaluated_rows(
+        train, train_labels, test, test_labels, *weights
+    )
     assert side == "test"
+    assert chosen is weights[1]
     np.testing.assert_array_equal(sequences, test)
     pd.testing.assert_series_equal(labels, test_labels)
 
@@ -83,8 +89,12 @@ def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     train, train_labels = rows_of(9)
-    sequences, labels, side = choose_evaluated_rows(train, train_labels, *rows_of(0))
+    weights = pd.Series(np.arange(9.0)), pd.Series([], dtype=float)
+    sequences, labels, chosen, side = choose_evaluated_rows(
+        train, train_labels, *rows_of(0), *weights
+    )
     assert side == "train"
+    assert chosen is weights[0]
     np.testing.assert_array_equal(sequences, train)
     pd.testing.assert_series_equal(labels, train_labels)
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
@@ -144,6 +154,64 @@ def test_no_row_that_the_candidate_was_trained_on_judges() -> None:
     assert len(predicted(train, (test, labels), keys=("A", "B"))) == 6
     with pytest.raises(DataError, match="trained on rows of the same id; expected"):
         predicted(train, rows_of(6, seed=1), keys=("A", "A"))
+
+
+# Weights
+
+
+def test_a_candidate_that_was_trained_by_other_weights_is_not_judged() -> None:
+    train, test = rows_of(9), rows_of(6, seed=1)
+    weights = pd.Series(np.arange(1.0, 10), train[1].index)
+
+    def predict_by(train_weights: pd.Series | None) -> pd.DataFrame:
+        trained_on = fingerprint(train[0], train[1].to_numpy(), scaled(weights))
+        return predict_with_candidate(
+            candidate_of([0, 0, 3, 0]),
+            {"trained_on": trained_on},
+            Fingerprints.of_rows(train[0], None),
+            *train,
+            *test,
+            "test",
+            pd.DataFrame(),
+            COLUMNS,
+            train_weights,
+        )
+
+    assert len(predict_by(weights)) == len(predict_by(weights * 4)) == 6
+    for other in (None, weights[::-1].set_axis(weights.index)):
+        with pytest.raises(DataError, match="or on other features or weights of them"):
+            predict_by(other)
+
+
+def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
+    train, (test, labels) = rows_of(9), rows_of(60, seed=1)
+    weights = pd.Series(np.random.default_rng(0).uniform(1, 5, 60), labels.index)
+    given: Any = (
+        candidate_of([0, 0, 3, 0]),
+        {"trained_on": fingerprint(train[0], train[1].to_numpy())},
+        Fingerprints.of_rows(train[0], None),
+        *train,
+        test,
+        labels,
+        "test",
+        pd.DataFrame(),
+        COLUMNS,
+        pd.Series(1.0, train[1].index),
+    )
+    alike = predict_with_candidate(*given, pd.Series(1.0, labels.index))
+    assert list(alike) == ["row", "label", CANDIDATE]
+    weighted = predict_with_candidate(*given, weights)
+    assert list(weighted) == ["row", "label", "weight", CANDIDATE]
+    np.testing.assert_allclose(weighted["weight"], weights / weights.mean(), rtol=1e-6)
+
+    baselines = weighted[[CANDIDATE]].rename(columns={CANDIDATE: "majority_class"}) * 0 + 0.4
+    history, thresholds = {"decision_threshold": 0.5}, {"majority_class": 0.5}
+    judged = evaluate(weighted, history, baselines, thresholds, EVALUATION)
+    p = weighted[CANDIDATE].to_numpy()
+    expected = roc_auc_score(labels, p, sample_weight=weights)
+    assert judged.metrics[CANDIDATE].roc_auc == pytest.approx(expected, rel=1e-5)
+    assert expected != pytest.approx(roc_auc_score(labels, p), rel=1e-3)
+    assert evaluate(alike, history, baselines, thresholds, EVALUATION).weights is None
 
 
 # Predictions

@@ -20,6 +20,7 @@ from tabular_lstm.pipelines.reshaping.nodes import reshape, split_features_from_
 from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.schema import Marks, Schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.rows.weights import weights_of
 from tests.helpers.decisions import DATA
 
 COLUMNS = Columns(label="sick", positive_class="yes", negative_class="no")
@@ -337,3 +338,29 @@ def test_order_and_number_of_columns_do_not_count(
     pd.testing.assert_frame_equal(features, expected)
     pd.testing.assert_series_equal(shuffled_labels, labels)
     np.testing.assert_array_equal(reshape(extra[names], schema), reshape(rows, schema))
+
+
+def test_a_weight_is_no_feature_and_changes_no_mean() -> None:
+    rows = numbered(3)
+    weighed = COLUMNS.model_copy(update={"weight": "w"})
+    schema = learn_schema(rows, COLUMNS, Reshaping())
+    data = DATA.model_copy(update={"weight": "w"})
+    for weights in (1.0, np.arange(1.0, len(rows) + 1)):
+        given = rows.assign(w=weights)
+        assert nodes.learn_schema(given, data, weighed, Reshaping()) == schema
+
+
+def test_a_weight_that_conf_no_longer_names_becomes_no_feature() -> None:
+    rows = numbered(3).assign(w=1.0)
+    data = DATA.model_copy(update={"weight": "w"})
+    with pytest.raises(DataError) as refused:
+        nodes.learn_schema(rows, data, COLUMNS, Reshaping())
+    assert str(refused.value) == (
+        "The newest train and test rows were split with columns.weight: w; expected those of "
+        "columns.weight: null. Split them again: kedro run."
+    )
+    weighed = COLUMNS.model_copy(update={"weight": "w"})
+    with pytest.raises(DataError, match=r"weight: null; expected those of columns\.weight: w"):
+        nodes.learn_schema(rows, DATA, weighed, Reshaping())
+    with pytest.raises(DataError, match="rows do not have column 'w'; expected"):
+        weights_of(numbered(3), weighed)

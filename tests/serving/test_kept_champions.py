@@ -227,6 +227,17 @@ def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison(label: int) -
     refuse_few_rows(Scored(none[:4], 0.5, none[:4]), labels[:4], LEAST_ROWS)
 
 
+def test_new_rows_count_by_what_they_tell_with_their_weights() -> None:
+    labels, none = np.tile([0, 1], LEAST_ROWS + 5), np.zeros(2 * LEAST_ROWS + 10, bool)
+    known = none.copy()
+    known[0] = True
+    refuse_few_rows(Scored(none, 0.5, known), labels, LEAST_ROWS)
+    refuse_few_rows(Scored(none, 0.5, known), labels, LEAST_ROWS, np.full(len(labels), 0.2))
+    heavy = np.where(np.arange(len(labels)) < 10, 1000.0, 1.0)
+    with pytest.raises(NotComparedError, match="of each class, counted by what they tell with"):
+        refuse_few_rows(Scored(none, 0.5, known), labels, LEAST_ROWS, heavy)
+
+
 def test_what_is_gone_or_unreadable_is_not_compared() -> None:
     def damaged() -> Any:
         raise DataError("decision.json: it is damaged")

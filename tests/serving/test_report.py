@@ -356,6 +356,23 @@ def test_a_possible_leak_stands_beside_the_verdict(runs: list[Run]) -> None:
     assert "age (1.000), insulin (0.991). Each of these features alone tells" in verdict
 
 
+def test_weights_are_told_where_there_are_any(runs: list[Run]) -> None:
+    inputs = runs[1].inputs
+    shown = section(Parsed(page_of(inputs)).text, "What changed in the data")
+    assert "weight" not in shown
+    assert "Rows count" not in shown
+    judgement = inputs["decision"]["judgement"]
+    judgement["data"] |= {"weight": HOSTILE_NAME, "weightless_rows": 7}
+    shown = section(Parsed(page_of(inputs)).text, "What changed in the data")
+    assert re.search(r"Rows of weight 0\s+7\s+0\s+\+7", shown)
+    assert re.search(rf"Rows count\s+by {re.escape(HOSTILE_NAME)};\s+then all alike", shown)
+    judgement["champions"][0]["data"]["weight"] = HOSTILE_NAME
+    assert "as they did then" in Parsed(page_of(inputs)).text
+    judgement["data"]["weight"] = None
+    shown = Parsed(page_of(inputs)).text
+    assert re.search(rf"Rows count\s+all alike;\s+then by {re.escape(HOSTILE_NAME)}", shown)
+
+
 def test_words_where_nothing_serves_and_where_the_champion_was_not_compared(
     runs: list[Run],
 ) -> None:

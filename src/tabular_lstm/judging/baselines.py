@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
@@ -20,6 +20,7 @@ from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.progress import told
 from tabular_lstm.parameters import Evaluation, Training
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.weights import scaled
 
 
 def predict_with_baselines(
@@ -29,13 +30,16 @@ def predict_with_baselines(
     schema: Schema,
     training: Training,
     evaluation: Evaluation,
+    train_weights: pd.Series | None = None,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Fit the baselines on the train rows, choose their thresholds there, predict the others.
 
     Library defaults, with iterations enough for the logistic regression to end. The majority class
     predicts every row's probability to be the share of positives; the logistic regression gets
     medians for missing numbers, standardized numbers and categories one-hot. Each decision
-    threshold serves the network's objective, on predictions of five-fold cross-validation.
+    threshold serves the network's objective, on predictions of five-fold cross-validation. The rows
+    count by their weights in the fits and the thresholds; in medians and standardization, which
+    only prepare the numbers, all count alike.
 
     From 258 features on, boosting sorts the values of each into fewer bins than its default of 255,
     down to 32: with few values to a bin, most of its time goes into bins.
@@ -49,7 +53,7 @@ def predict_with_baselines(
         sequences.reshape(len(sequences), -1)[:, :used].astype(np.float64)
         for sequences in (train_sequences, evaluated_sequences)
     )
-    labels = train_labels.to_numpy()
+    labels, weights = train_labels.to_numpy(), scaled(train_weights)
     smallest_class = int(train_labels.value_counts().min())
     folds = StratifiedKFold(min(5, smallest_class), shuffle=True, random_state=evaluation.seed)
     splits = list(folds.split(fitted, labels))
@@ -63,11 +67,22 @@ def predict_with_baselines(
         for name, model in _baselines(schema, evaluation.seed).items():
             out_of_fold = np.empty(len(labels))
             for rows, held_out in told(splits, f"Baseline {MODELS[name]}, fitted on folds"):
-                of_fold = clone(model).fit(fitted[rows], labels[rows])
+                of_fold = _fit(clone(model), fitted, labels, weights, rows)
                 out_of_fold[held_out] = _probabilities(of_fold, fitted[held_out])
-            thresholds[name] = choose_threshold(labels, out_of_fold, training.objective)
-            probabilities[name] = _probabilities(model.fit(fitted, labels), evaluated)
+            thresholds[name] = choose_threshold(labels, out_of_fold, training.objective, weights)
+            whole = _fit(model, fitted, labels, weights, slice(None))
+            probabilities[name] = _probabilities(whole, evaluated)
     return pd.DataFrame(probabilities), thresholds
+
+
+def _fit(
+    model: Any, fitted: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, rows: Any
+) -> Any:
+    """Fit a model on some of the rows, by their weights if they have any."""
+    if weights is None:
+        return model.fit(fitted[rows], labels[rows])
+    last = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
+    return model.fit(fitted[rows], labels[rows], **{f"{last}sample_weight": weights[rows]})
 
 
 def _probabilities(model: Any, rows: np.ndarray) -> np.ndarray:

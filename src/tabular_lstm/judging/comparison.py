@@ -67,6 +67,7 @@ class Judged:
 
     Attributes:
         labels: (rows,), 1 is the positive class.
+        weights: (rows,), above 0, of mean 1: how much each row counts. Default: all count alike.
         probabilities: (rows,); a row that a model gave none has that of the wrong class.
         without_probability: How many such rows there are.
         metrics: On the rows, with 95 % intervals.
@@ -81,6 +82,7 @@ class Judged:
     metrics: dict[str, Metrics] = field(default_factory=dict)
     resampled: dict[str, Resampled] = field(default_factory=dict)
     parts: dict[str, "Judged"] = field(default_factory=dict)
+    weights: np.ndarray | None = None
 
     def with_models(
         self,
@@ -97,10 +99,15 @@ class Judged:
         known = {n: np.where(np.isnan(p), 1 - self.labels, p) for n, p in probabilities.items()}
         unknown = {name: int(np.isnan(p).sum()) for name, p in probabilities.items()}
         resampled = bootstrap(
-            self.labels, known, thresholds, evaluation.bootstrap_resamples, evaluation.seed
+            self.labels,
+            known,
+            thresholds,
+            evaluation.bootstrap_resamples,
+            evaluation.seed,
+            self.weights,
         )
         metrics = {
-            name: point_metrics(self.labels, p, thresholds[name], resampled[name])
+            name: point_metrics(self.labels, p, thresholds[name], resampled[name], self.weights)
             for name, p in known.items()
         }
         return replace(
@@ -130,7 +137,8 @@ class Judged:
             counts: Which rows count, (rows,).
             evaluation: See `with_models`.
         """
-        part = Judged(self.labels[counts]).with_models(
+        weights = None if self.weights is None else self.weights[counts]
+        part = Judged(self.labels[counts], weights=weights).with_models(
             {beside: self.probabilities[beside][counts], name: probabilities[counts]},
             {beside: self.metrics[beside].decision_threshold, name: threshold},
             evaluation,
@@ -141,6 +149,11 @@ class Judged:
             without_probability=self.without_probability | {name: part.without_probability[name]},
             parts=self.parts | {name: part},
         )
+
+    @property
+    def weighted(self) -> str:
+        """Say after a number of rows that they do not count alike."""
+        return "" if self.weights is None else ", weighted"
 
     def rows(self, name: str) -> int:
         """Count the rows that count for a model."""
@@ -160,7 +173,8 @@ class Judged:
         point, values = self.minus(one, other, metric)
         (low, high), unseen = interval(values), 0.0
         if metric in UNSEEN:
-            unseen = UNSEEN[metric](*self._rows_of(one, other), (1 + CENTRAL) / 2)
+            rows, weights = self._rows_of(one, other)
+            unseen = UNSEEN[metric](*rows, (1 + CENTRAL) / 2, weights)
         return min(low, point - unseen), max(high, point + unseen)
 
     def roc_auc_bounds(self, name: str, confidence: float) -> tuple[float, float]:
@@ -172,19 +186,20 @@ class Judged:
         values, point = judged.resampled[name]["roc_auc"], judged.metrics[name].roc_auc
         low, high = _bounds(values[~np.isnan(values)], point, confidence)
         chance = np.full(len(judged.labels), 0.5)
-        unseen = unseen_roc_auc(judged.labels, judged.probabilities[name], chance, confidence)
+        rows = judged.labels, judged.probabilities[name], chance
+        unseen = unseen_roc_auc(*rows, confidence, judged.weights)
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:
         """Compare one model with another; `confidence` is one-sided, of each bound."""
-        rows = self._rows_of(one, other)
+        rows, weights = self._rows_of(one, other)
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
         compared = {}
         for metric, sign in WORSE.items():
             point, values = self.minus(one, other, metric)
             worse = sign * values[~np.isnan(values)]
             best, worst = _bounds(worse, sign * point, confidence)
-            unseen = UNSEEN[metric](*rows, confidence)
+            unseen = UNSEEN[metric](*rows, confidence, weights)
             compared[metric] = Difference(
                 difference=point,
                 at_worst=sign * np.maximum(worst, sign * point + unseen),
@@ -193,10 +208,13 @@ class Judged:
             )
         return Comparison(**compared)
 
-    def _rows_of(self, one: str, other: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give the labels and both models' probabilities, on the rows that count for the other."""
+    def _rows_of(
+        self, one: str, other: str
+    ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray | None]:
+        """Give labels and both models' probabilities, and weights, on what counts for the other."""
         judged = self.parts.get(other, self)
-        return judged.labels, judged.probabilities[one], judged.probabilities[other]
+        rows = judged.labels, judged.probabilities[one], judged.probabilities[other]
+        return rows, judged.weights
 
 
 def _bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:

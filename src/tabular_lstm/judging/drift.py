@@ -12,6 +12,7 @@ from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.judging.metrics import CENTRAL, Metrics
 from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Promotion
+from tabular_lstm.rows.summary import DataSummary
 
 CHANCE = 0.5
 ASK = (
@@ -20,11 +21,17 @@ ASK = (
 )
 
 
-def check_drift(judged: Judged, champions: list[Champion], promotion: Promotion) -> DriftCheck:
+def check_drift(
+    judged: Judged,
+    champions: list[Champion],
+    promotion: Promotion,
+    data_summary: DataSummary | None = None,
+) -> DriftCheck:
     """Ask that the champion that serves, the first, is neither worse than chance nor has fallen.
 
     Both by bounds at `confidence`: its ROC AUC on these rows is clearly below 0.5, or clearly more
-    than `max_champion_fall` below the one that it was promoted with.
+    than `max_champion_fall` below the one that it was promoted with. The latter is not known where
+    rows counted by other weights then.
     """
     if not champions:
         return DriftCheck(passed=True, sentence="there was no champion whose results could change")
@@ -38,8 +45,10 @@ def check_drift(judged: Judged, champions: list[Champion], promotion: Promotion)
     now = judged.metrics[champion.run_id].roc_auc
     _, highest = judged.roc_auc_bounds(champion.run_id, promotion.confidence)
     said = f"{METRICS['roc_auc']} {now:.3f} on these rows"
+    known = "its decision is gone, which says what it was promoted with"
+    if data_summary and champion.data and champion.data.weight != data_summary.weight:
+        then, known = None, data_summary.other_weights(champion.data)
     if then is None:
-        known = "its decision is gone, which says what it was promoted with"
         compared = f"{said}; {known}, so that only whether it is worse than chance was checked"
     else:
         compared = f"{said}, {then.roc_auc:.3f} when it was promoted"

@@ -48,7 +48,7 @@ def roc_curve(judged: Judged) -> go.Figure:
 
     figure = _figure("roc_curve", "false positive rate", "true positive rate", **UNIT_SQUARE)
     for name, p in judged.probabilities.items():
-        x, y, _ = curve_of(judged.labels, p)
+        x, y, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
         _add_curve(figure, name, f"AUC {judged.metrics[name].roc_auc:.3f}", x=x, y=y)
     return figure
 
@@ -59,7 +59,7 @@ def precision_recall_curve(judged: Judged) -> go.Figure:
 
     figure = _figure("precision_recall_curve", "recall", "precision", **UNIT_SQUARE)
     for name, p in judged.probabilities.items():
-        precision, recall, _ = curve_of(judged.labels, p)
+        precision, recall, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
         mean = judged.metrics[name].average_precision
         # Steps, as the average counts them: a straight line would promise points nobody can reach.
         _add_curve(figure, name, f"average {mean:.3f}", x=recall, y=precision, line_shape="hv")
@@ -73,14 +73,14 @@ def calibration_curve(judged: Judged) -> go.Figure:
     perfect = {"color": "#bbbbbb", "dash": "dot"}
     figure.add_scatter(x=[0, 1], y=[0, 1], name="perfect", mode="lines", line=perfect)
     for name, p in judged.probabilities.items():
-        rows, predicted, observed = calibration_bins(judged.labels, p)
+        rows, predicted, observed = calibration_bins(judged.labels, p, judged.weights)
         figure.add_scatter(
             x=predicted,
             y=observed,
             name=MODELS[name],
             mode="lines+markers",
             marker={"color": COLORS[name], "size": 5 + 15 * np.sqrt(rows / rows.max())},
-            text=[f"{count} rows" for count in rows],
+            text=[f"{round(count, 1)} rows" for count in rows],
         )
     return figure
 
@@ -98,7 +98,7 @@ def confusion_matrix(judged: Judged, classes: dict[int, str]) -> go.Figure:
         z=counts,
         x=names,
         y=names,
-        text=counts,
+        text=[[round(count, 1) for count in counted] for counted in counts],
         texttemplate="%{text}",
         textfont_size=22,
         colorscale="Blues",
@@ -131,7 +131,13 @@ def score_distribution(judged: Judged, classes: dict[int, str]) -> go.Figure:
     axes = "predicted probability", "share of the class's rows"
     figure = _figure("score_distribution", *axes, barmode="overlay", xaxis_range=[0, 1])
     for label, color in enumerate(CLASS_COLORS):
-        counts, edges = np.histogram(probabilities[judged.labels == label], bins=20, range=(0, 1))
+        of_class = judged.labels == label
+        counts, edges = np.histogram(
+            probabilities[of_class],
+            bins=20,
+            range=(0, 1),
+            weights=None if judged.weights is None else judged.weights[of_class],
+        )
         figure.add_bar(
             x=(edges[:-1] + edges[1:]) / 2,
             y=counts / counts.sum(),

@@ -17,6 +17,7 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
+from tabular_lstm.judging.enough import few_rows
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.leaks import listed
@@ -111,6 +112,7 @@ def _beside_champion(
         ),
         # Whether the champion can do without is said where it is compared with.
         ("; ".join(features) or "the same features", "", ""),
+        *([(now.other_weights(before), "", "")] if now.weight != before.weight else []),
     ]
 
 
@@ -124,7 +126,8 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     lost = not_within(NONE, beside, "at_best")
     majority_class, logistic_regression = MODELS["majority_class"], MODELS["logistic_regression"]
     unknown, faults = judged.without_probability[CANDIDATE], []
-    fewest, few = _few_rows(judged.labels, promotion.min_test_rows_per_class)
+    least = promotion.min_test_rows_per_class
+    fewest, few = few_rows(judged.labels, judged.weights, least)
     if few:
         faults.append(few)
     if unknown:
@@ -151,19 +154,6 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         rows_without_probability=unknown,
         majority_class=floor,
         logistic_regression=linear,
-    )
-
-
-def _few_rows(labels: np.ndarray, needed: int) -> tuple[int, str]:
-    """Count the rows of the class that has fewer, and say so if they are too few."""
-    positives = int(labels.sum())
-    fewest, name = min((positives, "positive"), (len(labels) - positives, "negative"))
-    if fewest >= needed:
-        return fewest, ""
-    return fewest, (
-        f"{fewest} of {len(labels)} test rows are {name}, too few to tell a good candidate from a "
-        f"lucky one: expected at least {needed} of each class (promotion.min_test_rows_per_class). "
-        "Wait for more rows, or raise split.test_fraction"
     )
 
 

@@ -6,6 +6,7 @@ from itertools import chain
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.metrics import weighted_auc
 from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.network.progress import told
 
@@ -41,6 +42,7 @@ def permutation_importance(
     features: Mapping[str, Sequence[int]],
     shuffles: int,
     seed: int,
+    weights: np.ndarray | None = None,
 ) -> Importance:
     """Measure how much ROC AUC is lost when one feature's values are shuffled among the rows.
 
@@ -55,6 +57,7 @@ def permutation_importance(
             are of none.
         shuffles: Of each feature, the same for all of them.
         seed: Of the shuffles.
+        weights: (rows,), how much each row counts. Default: all alike.
     """
     rng = np.random.default_rng(seed)
     slots = sequences.reshape(len(sequences), -1)
@@ -63,7 +66,7 @@ def permutation_importance(
     alone = (slot for slot, *others in features.values() if not others)
     shuffled = ((slot, slots[orders, slot]) for slot in alone)
     predicted = predict_changed(sequences, chain([unchanged], shuffled))
-    whole = _roc_auc(labels, next(predicted))[0]
+    whole = _roc_auc(labels, next(predicted), weights)[0]
 
     def shuffled_together(of_date: list[int]) -> np.ndarray:
         found = []
@@ -79,14 +82,19 @@ def permutation_importance(
     for feature in told(list(features), FIGURES["importance_chart"]):
         of_feature = list(features[feature])
         p = next(predicted) if len(of_feature) == 1 else shuffled_together(of_feature)
-        lost = whole - _roc_auc(labels, p)
+        lost = whole - _roc_auc(labels, p, weights)
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = sorted(measured.items(), key=lambda item: -item[1].mean)
     return Importance(rows=len(slots), shuffles=shuffles, features=dict(by_mean))
 
 
-def _roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def _roc_auc(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
     """ROC AUC of each row of probabilities, (repeats, rows): Mann and Whitney's statistic."""
+    if weights is not None:
+        of_each = [weighted_auc(labels, np.nan_to_num(p), weights[None]) for p in probabilities]
+        return np.concatenate(of_each)
     # It takes a while to import, and whoever reads an importance needs it not.
     from scipy.stats import rankdata  # noqa: PLC0415
 

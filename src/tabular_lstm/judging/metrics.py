@@ -1,6 +1,7 @@
 """Metrics of probabilities against labels, and their intervals.
 
-Labels are 0 or 1 and probabilities those of class 1, both of shape (rows,).
+Labels are 0 or 1 and probabilities those of class 1, both of shape (rows,). So are the rows'
+weights where the rows do not count alike: a row of weight 2 counts as two rows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ import numpy as np
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.unseen import placements, row_losses, unseen_roc_auc, unseen_share
+from tabular_lstm.rows.weights import effective_rows
 
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
 CENTRAL = 0.95
@@ -20,12 +22,12 @@ Resampled = dict[str, np.ndarray]
 
 
 class ConfusionMatrix(Frozen):
-    """Rows by class and by what they were taken for."""
+    """Rows by class and by what they were taken for; sums of weights where these differ."""
 
-    true_negatives: int
-    false_positives: int
-    false_negatives: int
-    true_positives: int
+    true_negatives: int | float
+    false_positives: int | float
+    false_negatives: int | float
+    true_positives: int | float
 
 
 class Metrics(Frozen):
@@ -60,21 +62,23 @@ def point_metrics(
     probabilities: np.ndarray,
     decision_threshold: float,
     resampled: Resampled | None = None,
+    weights: np.ndarray | None = None,
 ) -> Metrics:
     """Measure one model on one set of rows, with intervals if it was measured on resamples."""
     # It takes half a second to import, which a decision is read without.
     from sklearn import metrics as sk  # noqa: PLC0415
 
     decided = probabilities >= decision_threshold
-    rows, predicted, observed = calibration_bins(labels, probabilities)
-    (tn, fp), (fn, tp) = sk.confusion_matrix(labels, decided, labels=[0, 1]).tolist()
+    rows, predicted, observed = calibration_bins(labels, probabilities, weights)
+    counts = {"sample_weight": weights}
+    (tn, fp), (fn, tp) = sk.confusion_matrix(labels, decided, labels=[0, 1], **counts).tolist()
     measured = Metrics(
-        accuracy=float(np.mean(decided == labels)),
-        roc_auc=float(sk.roc_auc_score(labels, probabilities)),
-        average_precision=float(sk.average_precision_score(labels, probabilities)),
-        log_loss=float(sk.log_loss(labels, probabilities, labels=[0, 1])),
-        brier_score=float(np.mean((probabilities - labels) ** 2)),
-        expected_calibration_error=float(np.sum(rows * np.abs(predicted - observed)) / len(labels)),
+        accuracy=float(np.average(decided == labels, weights=weights)),
+        roc_auc=float(sk.roc_auc_score(labels, probabilities, **counts)),
+        average_precision=float(sk.average_precision_score(labels, probabilities, **counts)),
+        log_loss=float(sk.log_loss(labels, probabilities, labels=[0, 1], **counts)),
+        brier_score=float(np.average((probabilities - labels) ** 2, weights=weights)),
+        expected_calibration_error=float(np.sum(rows * np.abs(predicted - observed)) / rows.sum()),
         confusion_matrix=ConfusionMatrix(
             true_negatives=tn, false_positives=fp, false_negatives=fn, true_positives=tp
         ),
@@ -82,22 +86,24 @@ def point_metrics(
     )
     if not resampled:
         return measured
-    intervals = _intervals(measured, labels, probabilities, resampled)
+    intervals = _intervals(measured, labels, probabilities, resampled, weights)
     return measured.model_copy(update={"interval": intervals})
 
 
 def calibration_bins(
-    labels: np.ndarray, probabilities: np.ndarray
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give rows, mean probability and share of positives of each of ten equal-width bins.
 
-    Three arrays of shape (bins that have rows,), by rising probability.
+    With weights, their sum in place of the rows. Three arrays of shape (bins that have rows,), by
+    rising probability.
     """
     bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    rows = np.bincount(bins, minlength=CALIBRATION_BINS)
+    rows = np.bincount(bins, weights, CALIBRATION_BINS)
     filled = rows > 0
-    predicted = np.bincount(bins, probabilities, CALIBRATION_BINS)[filled] / rows[filled]
-    observed = np.bincount(bins, labels, CALIBRATION_BINS)[filled] / rows[filled]
+    counts = 1 if weights is None else weights
+    predicted = np.bincount(bins, counts * probabilities, CALIBRATION_BINS)[filled] / rows[filled]
+    observed = np.bincount(bins, counts * labels, CALIBRATION_BINS)[filled] / rows[filled]
     return rows[filled], predicted, observed
 
 
@@ -107,16 +113,19 @@ def bootstrap(
     thresholds: Mapping[str, float],
     resamples: int,
     seed: int,
+    weights: np.ndarray | None = None,
 ) -> dict[str, Resampled]:
     """Measure every model on the same resamples of the rows, drawn with replacement.
 
-    The difference of two models' arrays is a paired bootstrap of their difference.
+    The difference of two models' arrays is a paired bootstrap of their difference. Rows are drawn
+    whatever their weights; a row that is drawn counts by its weight.
 
     Above 20,000 rows it is 20,000 random groups of them that are drawn, and a metric is taken to
-    change by the sum of its rows' influence, which accuracy and log loss do exactly and ROC AUC
-    nearly: the cost of a resample no longer grows with the rows. Source: Davison and Hinkley,
-    "Bootstrap Methods and their Application", 1997, section 2.7; the influence on ROC AUC by the
-    placements of DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988.
+    change by the sum of its rows' influence, which accuracy and log loss do exactly, or with
+    weights nearly, and ROC AUC nearly: the cost of a resample no longer grows with the rows.
+    Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 2.7; the
+    influence on ROC AUC by the placements of DeLong, DeLong and Clarke-Pearson, Biometrics 44,
+    1988.
 
     Returns:
         For each model and each of `INTERVAL_METRICS`, an array of shape (resamples,). ROC AUC is
@@ -124,11 +133,12 @@ def bootstrap(
     """
     if len(labels) > GROUPS:
         given = [(p, thresholds[name]) for name, p in probabilities.items()]
-        measured = _grouped(labels, given, resamples, seed)
+        measured = _grouped(labels, given, resamples, seed, weights)
     else:
         blocks = [
             [_weighted(labels, p, thresholds[name], counts) for name, p in probabilities.items()]
-            for counts in _resample_counts(len(labels), resamples, seed)
+            for drawn in _resample_counts(len(labels), resamples, seed)
+            for counts in [drawn if weights is None else drawn * weights]
         ]
         # (models, metrics, resamples)
         measured = np.concatenate(blocks, axis=2)
@@ -145,15 +155,19 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def _intervals(
-    measured: Metrics, labels: np.ndarray, probabilities: np.ndarray, resampled: Resampled
+    measured: Metrics,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    resampled: Resampled,
+    weights: np.ndarray | None,
 ) -> dict[str, tuple[float, float]]:
     """Bound each metric, and not by a point where all rows are right, or ranked rightly."""
     tail = (1 + CENTRAL) / 2
     intervals = {metric: interval(values) for metric, values in resampled.items()}
     constant = np.full(len(labels), 0.5)
-    unseen = {"roc_auc": unseen_roc_auc(labels, probabilities, constant, tail)}
+    unseen = {"roc_auc": unseen_roc_auc(labels, probabilities, constant, tail, weights)}
     if measured.accuracy in {0, 1}:
-        unseen["accuracy"] = unseen_share(len(labels), tail)
+        unseen["accuracy"] = unseen_share(effective_rows(len(labels), weights), tail)
     for metric, off in unseen.items():
         (low, high), point = intervals[metric], getattr(measured, metric)
         intervals[metric] = max(min(low, point - off), 0.0), min(max(high, point + off), 1.0)
@@ -175,8 +189,8 @@ def _weighted(
 ) -> tuple[np.ndarray, ...]:
     """Give each of `INTERVAL_METRICS` on each resample."""
     hits, losses = _of_rows(labels, probabilities, threshold)
-    auc = _weighted_auc(labels, probabilities, counts)
-    return counts @ hits / len(labels), auc, counts @ losses / len(labels)
+    auc, rows = weighted_auc(labels, probabilities, counts), counts.sum(axis=1)
+    return counts @ hits / rows, auc, counts @ losses / rows
 
 
 def _of_rows(
@@ -187,7 +201,11 @@ def _of_rows(
 
 
 def _grouped(
-    labels: np.ndarray, models: list[tuple[np.ndarray, float]], resamples: int, seed: int
+    labels: np.ndarray,
+    models: list[tuple[np.ndarray, float]],
+    resamples: int,
+    seed: int,
+    weights: np.ndarray | None,
 ) -> np.ndarray:
     """Measure models, probabilities and threshold of each, on resamples of groups of rows.
 
@@ -197,21 +215,34 @@ def _grouped(
     # Random groups, because rows in an order of their own would make groups alike.
     group = np.random.default_rng([seed, 1]).permutation(len(labels)) % GROUPS
     points, influences = [], []
+    positive = labels == 1
+    # To a mean of 1, so that a row's influence is that of one of so many rows.
+    counts = None if weights is None else weights / weights.mean()
+    shares = np.where(positive, _mean(labels, counts), _mean(1 - labels, counts))
     for probabilities, threshold in models:
         hits, losses = _of_rows(labels, probabilities, threshold)
-        placed = placements(labels, probabilities)
-        shares = np.where(labels == 1, np.mean(labels), np.mean(1 - labels))
-        auc = placed[labels == 1].mean()
-        points.append([hits.mean(), auc, losses.mean()])
-        of_row = hits - hits.mean(), (placed - auc) / shares, losses - losses.mean()
+        placed = placements(labels, probabilities, counts)
+        auc = _mean(placed[positive], None if counts is None else counts[positive])
+        hit, loss = _mean(hits, counts), _mean(losses, counts)
+        points.append([hit, auc, loss])
+        of_row = hits - hit, (placed - auc) / shares, losses - loss
+        if counts is not None:
+            of_row = tuple(counts * values for values in of_row)
         influences.append([np.bincount(group, values, GROUPS) for values in of_row])
     summed = np.array(influences) / len(labels)
-    changes = [summed @ counts.T for counts in _resample_counts(GROUPS, resamples, seed)]
+    changes = [summed @ drawn.T for drawn in _resample_counts(GROUPS, resamples, seed)]
     return np.asarray(np.array(points)[:, :, None] + np.concatenate(changes, axis=2))
 
 
-def _weighted_auc(labels: np.ndarray, probabilities: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """ROC AUC of each resample: the share of pairs ranked right, a tie counting half."""
+def _mean(values: np.ndarray, counts: np.ndarray | None) -> float:
+    return float(np.average(values, weights=counts))
+
+
+def weighted_auc(labels: np.ndarray, probabilities: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Give ROC AUC by how much each row counts, for each row of `counts`, (resamples, rows).
+
+    The share of pairs ranked right, a tie counting half; NaN where there is no pair.
+    """
     order = np.argsort(probabilities, kind="stable")
     first_of_tie = np.flatnonzero(np.r_[True, np.diff(probabilities[order]) > 0])
     weights = counts[:, order]
@@ -220,4 +251,4 @@ def _weighted_auc(labels: np.ndarray, probabilities: np.ndarray, counts: np.ndar
     below = np.cumsum(negatives, axis=1) - negatives
     pairs = positives.sum(axis=1) * negatives.sum(axis=1)
     right = (positives * (below + negatives / 2)).sum(axis=1)
-    return np.where(pairs > 0, right / np.maximum(pairs, 1), np.nan)
+    return np.where(pairs > 0, right / np.where(pairs > 0, pairs, 1), np.nan)

@@ -4,21 +4,29 @@ A bootstrap knows nothing of such rows: where two models rank the rows perfectly
 order, all its values are the same. Of n rows without one of some kind, at confidence c, up to a
 share 1 - (1 - c) ** (1 / n) of all rows may be of it, some 3 / n at 0.95: the rule of three.
 Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983.
+Where rows do not count alike, as many are meant as they tell: `effective_rows`.
 """
 
 import numpy as np
+
+from tabular_lstm.judging.enough import rows_by_class
+from tabular_lstm.rows.weights import effective_rows
 
 EPSILON = float(np.finfo(float).eps)
 MANY_ROWS = 20_000
 
 
-def unseen_share(rows: int, confidence: float) -> float:
+def unseen_share(rows: float, confidence: float) -> float:
     """Give the largest share of rows of a kind that none of so many rows is of."""
     return float(1 - (1 - confidence) ** (1 / max(rows, 1)))
 
 
 def unseen_roc_auc(
-    labels: np.ndarray, one: np.ndarray, other: np.ndarray, confidence: float
+    labels: np.ndarray,
+    one: np.ndarray,
+    other: np.ndarray,
+    confidence: float,
+    weights: np.ndarray | None = None,
 ) -> float:
     """Say by how much the difference of two ROC AUCs may be off for want of rows that tell.
 
@@ -34,16 +42,21 @@ def unseen_roc_auc(
         return 0.0
     enough, step = np.log2(1 / (1 - confidence)), len(labels) // MANY_ROWS
     # If a part of many rows tells enough, all do.
-    if step > 1 and _telling_rows(labels[::step], one[::step], other[::step]) >= enough:
+    if step > 1:
+        part = None if weights is None else weights[::step]
+        if _telling_rows(labels[::step], one[::step], other[::step], part) >= enough:
+            return 0.0
+    if _telling_rows(labels, one, other, weights) >= enough:
         return 0.0
-    if _telling_rows(labels, one, other) >= enough:
-        return 0.0
-    positives = int(labels.sum())
-    return unseen_share(min(positives, len(labels) - positives), confidence)
+    return unseen_share(min(rows_by_class(labels, weights)), confidence)
 
 
 def unseen_log_loss(
-    labels: np.ndarray, one: np.ndarray, other: np.ndarray, confidence: float
+    labels: np.ndarray,
+    one: np.ndarray,
+    other: np.ndarray,
+    confidence: float,
+    weights: np.ndarray | None = None,
 ) -> float:
     """Say by how much the difference of two log losses may be off where all rows' are the same.
 
@@ -56,10 +69,13 @@ def unseen_log_loss(
     if np.array_equal(one, other) or np.ptp(losses - others) > np.sqrt(EPSILON):
         return 0.0
     surest = min(float(np.minimum(p, 1 - p).min()) for p in (one, other))
-    return unseen_share(len(labels), confidence) * float(-np.log(max(surest, EPSILON)))
+    rows = effective_rows(len(labels), weights)
+    return unseen_share(rows, confidence) * float(-np.log(max(surest, EPSILON)))
 
 
-def placements(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def placements(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Give for each row the share of the other class's rows that it is ranked rightly against.
 
     A tie counts half; the mean over a class is the ROC AUC. Source: DeLong, DeLong and
@@ -68,9 +84,12 @@ def placements(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """
     placed = np.empty(len(labels))
     for value in (0, 1):
-        own, others = probabilities[labels == value], np.sort(probabilities[labels != value])
-        below = sum(np.searchsorted(others, own, side) for side in ("left", "right"))
-        share = below / (2 * max(len(others), 1))
+        own, others = probabilities[labels == value], probabilities[labels != value]
+        order = np.argsort(others, kind="stable")
+        counts = np.ones(len(others), int) if weights is None else weights[labels != value]
+        others, up_to = others[order], np.concatenate([[0], np.cumsum(counts[order])])
+        below = sum(up_to[np.searchsorted(others, own, side)] for side in ("left", "right"))
+        share = below / (2 * up_to[-1] or 1)
         placed[labels == value] = share if value else 1 - share
     return placed
 
@@ -82,16 +101,21 @@ def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return losses
 
 
-def _telling_rows(labels: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
+def _telling_rows(
+    labels: np.ndarray, one: np.ndarray, other: np.ndarray, weights: np.ndarray | None
+) -> float:
     """Count the rows that the variance of a difference of ROC AUCs comes from.
 
     Kish's effective sample size of the squared influences.
     """
-    difference = placements(labels, one) - placements(labels, other)
+    difference = placements(labels, one, weights) - placements(labels, other, weights)
     for value in np.unique(labels):
         of_class = labels == value
-        difference[of_class] -= difference[of_class].mean()
+        counts = None if weights is None else weights[of_class]
+        difference[of_class] -= np.average(difference[of_class], weights=counts)
         difference[of_class] /= of_class.sum()
+        if counts is not None:
+            difference[of_class] *= counts / counts.mean()
     squares = difference**2
     total = float(squares.sum())
     return total**2 / float((squares**2).sum()) if total > EPSILON**2 else 0.0

@@ -15,7 +15,7 @@ def compare_with_baselines(judged: Judged, evaluated_on: str) -> list[str]:
     metrics = judged.metrics[CANDIDATE]
     sentences = {name: _sentence(judged, name) for name in judged.metrics if name != CANDIDATE}
     summary = (
-        f"Candidate on {len(judged.labels)} {evaluated_on} rows: "
+        f"Candidate on {len(judged.labels)} {evaluated_on} rows{judged.weighted}: "
         f"{ROC_AUC} {metrics.roc_auc:.3f} {_bounds(metrics.interval['roc_auc'])}, "
         f"{ACCURACY} {100 * metrics.accuracy:.1f} % "
         f"{_bounds(metrics.interval['accuracy'], 100, 1)}, "

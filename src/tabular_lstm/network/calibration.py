@@ -1,7 +1,8 @@
 """Learn a temperature and a decision threshold from out-of-fold logits.
 
-Labels are 0 or 1, of shape (rows,). No TensorFlow: the baselines' thresholds are
-chosen by the same function.
+Labels are 0 or 1, of shape (rows,), and so are the rows' weights where they do not count alike: a
+row of weight 2 counts as two rows. No TensorFlow: the baselines' thresholds are chosen by the same
+function.
 """
 
 import numpy as np
@@ -11,6 +12,8 @@ from tabular_lstm.parameters import Objective
 
 # A temperature beyond these comes of too few rows, or of classes that are perfectly separated.
 TEMPERATURES = (0.2, 5.0)
+# Sums of weights that are equal on paper are equal so far.
+DECIMALS = 12
 
 
 def log_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
@@ -18,7 +21,9 @@ def log_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
     return np.asarray(np.logaddexp(0, logits) - labels * logits)
 
 
-def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
+def fit_temperature(
+    labels: np.ndarray, logits: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """Find the temperature with the lowest log loss of logits / temperature.
 
     The labels are replaced by Platt's targets: (positives + 1) / (positives + 2) instead of 1, and
@@ -33,18 +38,27 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
         >>> round(fit_temperature(labels, np.array([3.0, 3.0, 3.0, 3.0])), 2)
         3.9
     """
-    positives = np.count_nonzero(labels)
-    negatives = len(labels) - positives
+    positives, rows = (
+        (np.count_nonzero(labels), len(labels))
+        if weights is None
+        else (np.sum(weights[labels > 0]), np.sum(weights))
+    )
+    negatives = rows - positives
     targets = np.where(labels, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     found = minimize_scalar(
-        lambda log_t: log_losses(targets, logits / np.exp(log_t)).mean(),
+        lambda log_t: np.average(log_losses(targets, logits / np.exp(log_t)), weights=weights),
         bounds=np.log(TEMPERATURES),
         method="bounded",
     )
     return float(np.exp(found.x))
 
 
-def choose_threshold(labels: np.ndarray, probabilities: np.ndarray, objective: Objective) -> float:
+def choose_threshold(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    objective: Objective,
+    weights: np.ndarray | None = None,
+) -> float:
     """Find the decision threshold that is best for the objective.
 
     Of equally good thresholds it takes the one closest to the threshold that would be best if the
@@ -55,19 +69,27 @@ def choose_threshold(labels: np.ndarray, probabilities: np.ndarray, objective: O
         >>> choose_threshold(np.array([0, 1, 1]), np.array([0.2, 0.3, 0.9]), Objective())
         0.25
     """
+    if weights is not None:
+        some = weights > 0
+        labels, probabilities, weights = labels[some], probabilities[some], weights[some]
     order = np.argsort(-probabilities, kind="stable")
     ranked, hits = probabilities[order], labels[order].astype(bool)
     # Calling the first i rows positive, for each i where the probability changes after row i.
     called = np.flatnonzero(np.diff(ranked, prepend=np.inf, append=-np.inf))
-    true_positives = np.concatenate([[0], np.cumsum(hits)])[called]
-    false_positives = called - true_positives
-    false_negatives = hits.sum() - true_positives
+    counts = np.ones(len(hits), int) if weights is None else weights[order]
+    true_positives = np.concatenate([[0], np.cumsum(counts * hits)])[called]
+    false_positives = np.concatenate([[0], np.cumsum(counts * ~hits)])[called]
+    false_negatives = np.sum(counts * hits) - true_positives
     costs = objective.costs
     if objective.kind == "f1":
         errors = false_positives + false_negatives
-        served = 2 * true_positives / np.maximum(2 * true_positives + errors, 1)
+        all_of_f1 = 2 * true_positives + errors
+        served = 2 * true_positives / np.where(all_of_f1 > 0, all_of_f1, 1)
     else:
         served = -(costs.false_positive * false_positives + costs.false_negative * false_negatives)
+    if weights is not None:
+        largest = float(np.abs(served).max()) or 1.0
+        served = np.asarray(np.round(served / largest, DECIMALS), np.float64)
     # The threshold lies above the first row not called, up to the last one called.
     low = np.append(ranked, 0.0)[called]
     high = np.append(1.0, ranked)[called]

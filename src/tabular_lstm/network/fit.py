@@ -26,7 +26,11 @@ CHANGED_VALUES = 10**9
 
 
 def train(
-    network: keras.Model, sequences: np.ndarray, labels: np.ndarray, training: Training
+    network: keras.Model,
+    sequences: np.ndarray,
+    labels: np.ndarray,
+    training: Training,
+    weights: np.ndarray | None = None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train a copy of the network on the binary cross-entropy.
 
@@ -35,6 +39,8 @@ def train(
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
         labels: float32 (rows,), 1 for the positive class.
         training: Epochs, batch size and the like.
+        weights: float64 (rows,), above 0, of mean 1: how much each row counts in the loss trained
+            on, in that on the folds, in calibration and decision threshold. Default: all alike.
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
@@ -43,16 +49,17 @@ def train(
         `best_epoch` the median of `best_epochs`, one a member, and `temperature` is told too.
     """
     if not isinstance(network, LSTMEnsemble):
-        return train_tutorial(network, sequences, labels, training)
+        return train_tutorial(network, sequences, labels, training, weights)
     plan = plan_training(network.options.members, labels, sequences[0].size, training)
-    members = Members(network, sequences, labels, training)
-    history = train_members(members, plan, labels)
+    members = Members(network, sequences, labels, training, weights)
+    history = train_members(members, plan, labels, weights)
     members.average_unseen_categories(plan.fitted)
     logits = _out_of_fold(members.logits(plan.held_out, best=True), plan.held_out, len(labels))
     seen = np.isfinite(logits)
-    temperature = fit_temperature(labels[seen], logits[seen])
+    of_seen = None if weights is None else weights[seen]
+    temperature = fit_temperature(labels[seen], logits[seen], of_seen)
     probabilities = expit(logits[seen] / temperature)
-    threshold = choose_threshold(labels[seen], probabilities, training.objective)
+    threshold = choose_threshold(labels[seen], probabilities, training.objective, of_seen)
     learned = {"temperature": temperature, "threshold": threshold}
     candidate = LSTMEnsemble.from_config(
         network.get_config() | learned | {"training": training.model_dump()}

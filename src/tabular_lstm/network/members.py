@@ -24,8 +24,16 @@ EVALUATED_AT_ONCE = 4096
 EVALUATED_SLOTS = 2**20
 
 
-def train_members(members: "Members", plan: Plan, labels: np.ndarray) -> dict[str, Any]:
+def train_members(
+    members: "Members", plan: Plan, labels: np.ndarray, of_rows: np.ndarray | None = None
+) -> dict[str, Any]:
     """Train until every member has stopped; `members` keeps the best weights of each.
+
+    Args:
+        members: To be trained.
+        plan: Of the training.
+        labels: float32 (rows,).
+        of_rows: The rows' weights, (rows,), above 0. Default: all rows count alike.
 
     Returns:
         The history: `loss`, `validation_loss`, `best_epoch` and `best_epochs`, see `fit.train`.
@@ -36,7 +44,7 @@ def train_members(members: "Members", plan: Plan, labels: np.ndarray) -> dict[st
     for epoch, batches in enumerate(plan.batches(), 1):
         losses.append(members.train_epoch(batches))
         logits = zip(plan.held_out, members.logits(plan.held_out), strict=True)
-        loss = np.array([log_losses(labels[rows], z).mean() for rows, z in logits])
+        loss = np.array([_mean_loss(labels, rows, z, of_rows) for rows, z in logits])
         validation_losses.append(float(loss.mean()))
         # A fold has few rows, so half of what a member is stopped by is the mean over all folds.
         loss = (loss + loss.mean()) / 2
@@ -53,6 +61,14 @@ def train_members(members: "Members", plan: Plan, labels: np.ndarray) -> dict[st
         "best_epoch": int(np.median(best_epoch)),
         "best_epochs": best_epoch.tolist(),
     }
+
+
+def _mean_loss(
+    labels: np.ndarray, rows: np.ndarray, logits: np.ndarray, of_rows: np.ndarray | None
+) -> Any:
+    """Give the mean loss of some rows, by their numbers and their logits."""
+    weights = None if of_rows is None else of_rows[rows]
+    return np.average(log_losses(labels[rows], logits), weights=weights)
 
 
 def _matrix(weights: Sequence[np.ndarray]) -> np.ndarray:
@@ -73,17 +89,24 @@ def _graph(function: Callable[..., Any], *specs: Any) -> Any:
 class Members:
     """The members' weights as one matrix, (k, weights of a member), and what is done to them.
 
-    One matrix makes the optimizer a dozen operations whatever the layers are.
+    One matrix makes the optimizer a dozen operations whatever the layers are. `of_rows` are weights
+    too, those by which the rows count, (rows,), of mean 1; None where they count alike.
     """
 
     def __init__(
-        self, network: LSTMEnsemble, sequences: np.ndarray, labels: np.ndarray, training: Training
+        self,
+        network: LSTMEnsemble,
+        sequences: np.ndarray,
+        labels: np.ndarray,
+        training: Training,
+        of_rows: np.ndarray | None = None,
     ) -> None:
         # The network's own variables stay as they are: `_member_logits` gives its layers pieces of
         # the matrix in their place.
         self.network = network
         self.sequences = tf.constant(sequences)
         self.labels = tf.constant(labels, tf.float32)
+        self.of_rows = None if of_rows is None else tf.constant(of_rows, tf.float32)
         self.training = training
         self.shapes = [weight.shape for weight in network.weights]
         self.sizes = [int(np.prod(shape[1:])) for shape in self.shapes]
@@ -145,7 +168,9 @@ class Members:
         slots = self.sequences.numpy().reshape(len(self.sequences), -1).T
         index = of.category_index(slots[of.categorical])
         for member, rows in zip(vectors, fitted, strict=True):
-            seen = np.bincount(index[:, rows].ravel(), minlength=len(member))
+            of_rows = None if self.of_rows is None else self.of_rows.numpy()[rows]
+            counts = None if of_rows is None else np.tile(of_rows, len(index))
+            seen = np.bincount(index[:, rows].ravel(), counts, len(member))
             for start, end in pairwise(of.offsets):
                 of_feature, count = member[start:end], seen[start:end]
                 of_feature[count == 0] = np.average(of_feature, axis=0, weights=count)
@@ -174,6 +199,8 @@ class Members:
         with tf.GradientTape() as tape:
             logits = self._member_logits(self.weights, rows, seed)
             entropy = tf.nn.sigmoid_cross_entropy_with_logits(tf.gather(self.labels, rows), logits)
+            if self.of_rows is not None:
+                entropy *= tf.gather(self.of_rows, rows)
             loss = tf.reduce_mean(entropy, 1)
         self._update(tape.gradient(loss, self.weights))
         return tf.reduce_mean(loss)

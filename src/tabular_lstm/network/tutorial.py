@@ -35,7 +35,11 @@ def build_tutorial(schema: Schema, seed: int) -> keras.Model:
 
 
 def train_tutorial(
-    network: keras.Model, sequences: np.ndarray, labels: np.ndarray, training: Training
+    network: keras.Model,
+    sequences: np.ndarray,
+    labels: np.ndarray,
+    training: Training,
+    weights: np.ndarray | None = None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train it by Keras' own `fit`, all epochs on all rows."""
     keras.utils.set_random_seed(training.seed)
@@ -56,6 +60,7 @@ def train_tutorial(
     fit = model.fit(
         sequences,
         labels,
+        sample_weight=weights,
         epochs=limit,
         batch_size=size,
         callbacks=[

@@ -41,7 +41,10 @@ class Columns(Parameters):
             rows are a directory of files, the last valid row with a key counts. In a single file
             all rows with a key count. 7.0 is the key 7; 007 and 7.00 are others. Default: none,
             the features identify it.
-        features: Columns to learn from, in this order. Default: all but label and key.
+        weight: Column that says how much a row counts, a number of 0 or more: a row of weight 2
+            counts as two alike, one of weight 0 as if it were not there. Only the proportions
+            count. Default: none, all rows count alike.
+        features: Columns to learn from, in this order. Default: all but label, key and weight.
         categorical: Features that are names and not amounts. Default: none, all are numbers.
         dates: Features that are dates or date-times: a list of names, of dates as ISO 8601 has
             them, or a dictionary from the name to the format of `datetime.strptime`, such as
@@ -57,6 +60,7 @@ class Columns(Parameters):
     positive_class: Value
     negative_class: Value
     key: str | None = None
+    weight: str | None = None
     features: Annotated[list[str], Field(min_length=1)] | None = None
     categorical: list[str] = []
     dates: Dates = {}
@@ -73,11 +77,15 @@ class Columns(Parameters):
             raise ValueError(f"positive_class and negative_class are both {self.positive_class!r}")
         if self.key == self.label:
             raise ValueError(f"column '{self.label}' is both label and key")
+        if self.weight is not None and self.weight in {self.label, self.key}:
+            raise ValueError(f"column '{self.weight}' is the weight, and label or key too")
         features = self.features or []
         if len(set(features)) < len(features):
             raise ValueError(f"features names a column twice: {features}")
         if used := {self.label, self.key} & set(features):
             raise ValueError(f"features holds {sorted(map(str, used))}, which is label or key")
+        if self.weight in features:
+            raise ValueError(f"features holds {self.weight!r}, which is the weight")
         if both := sorted(set(self.categorical) & set(self.bounds)):
             raise ValueError(f"bounds are for numbers, and categorical holds {both}")
         self._refuse_dates_elsewhere()

@@ -98,14 +98,19 @@ class Schema(Frozen):
         return list(self.slots) if self.dates else self.features
 
 
-def fingerprint(sequences: np.ndarray, labels: np.ndarray) -> str:
-    """Hash sequences and labels, to tell whether a candidate was trained on just these.
+def fingerprint(
+    sequences: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+) -> str:
+    """Hash sequences, labels and weights, to tell whether a candidate was trained on just these.
 
     Args:
         sequences: float32 (rows, steps, features_per_step).
         labels: (rows,), 0 or 1.
+        weights: (rows,), scaled. Default: all rows count alike.
     """
     digest = blake2b(repr(sequences.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(sequences).tobytes())
     digest.update(labels.astype(np.uint8).tobytes())
+    if weights is not None:
+        digest.update(weights.astype("<f8").tobytes())
     return digest.hexdigest()

@@ -19,7 +19,7 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
     UTF-8, or over the features as the network sees them, in the order of their names: the float32
     bytes of the numbers, of a date those of its days since 1970, then the categories' UTF-8. So
     neither the order of the columns counts, nor how a number, a date or a missing value is written.
-    The label never does.
+    The label and the weight never do.
 
     Args:
         rows: Valid rows: numeric features as numbers, categories and key as text.
@@ -51,7 +51,7 @@ def features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
         rows: Valid rows.
         columns: The role of each column.
     """
-    names = sorted(set(rows.columns) - {columns.label, columns.key})
+    names = sorted(set(rows.columns) - {columns.label, columns.key, columns.weight})
     words = [name for name in names if name in columns.categorical]
     numbers = [name for name in names if name not in columns.categorical]
     values = np.empty((len(rows), len(numbers)), "<f4")

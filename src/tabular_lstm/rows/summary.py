@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns, Split
@@ -17,6 +17,7 @@ from tabular_lstm.rows.sides import features_seen
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
+OF_WEIGHTS = {"weight", "weightless_rows"}
 
 
 class Source(Frozen):
@@ -44,7 +45,7 @@ class Source(Frozen):
 
 
 class DataSummary(Frozen):
-    """A run's data; rows = train rows + test rows + quarantined rows + superseded rows.
+    """A run's data; all rows = train + test + quarantined + superseded + weightless rows.
 
     Attributes:
         file: Name of the file or directory, without its folders.
@@ -57,6 +58,8 @@ class DataSummary(Frozen):
         repeated_test_rows: Test rows that have the features of a train row, as the network sees
             them; there are none without a key.
         marks: What the file writes numbers with; those of train rows and test rows are read.
+        weight: The column of the rows' weights; None where all rows count alike.
+        weightless_rows: Valid rows of weight 0, which are on neither side.
     """
 
     rows: Positive
@@ -74,10 +77,23 @@ class DataSummary(Frozen):
     possible_leaks: dict[str, float] = {}
     repeated_test_rows: NotNegative = 0
     marks: Marks = POINT
+    weight: str | None = None
+    weightless_rows: NotNegative = 0
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
-        return self.model_dump(include=COUNTS)
+        return self.model_dump(include=COUNTS | OF_WEIGHTS)
+
+    def other_weights(self, before: "DataSummary") -> str:
+        """Say by what the rows count, where they counted otherwise for a champion."""
+        now, then = (f"by '{d.weight}'" if d.weight else "all alike" for d in (self, before))
+        return f"rows count {now}, and counted {then} when the champion was judged"
+
+    @model_serializer(mode="wrap")
+    def _as_before_without_weights(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A decision of a run without weights keeps the hash by which the log names it.
+        dumped: dict[str, Any] = dump(self)
+        return {name: value for name, value in dumped.items() if value or name not in OF_WEIGHTS}
 
 
 def summarize(
@@ -86,9 +102,10 @@ def summarize(
     source: Source,
     columns: Columns,
     split: Split,
+    weightless_rows: int = 0,
 ) -> DataSummary:
     """Describe a run's data once its rows are split."""
-    roles = {columns.label, columns.key}
+    roles = {columns.label, columns.key, columns.weight}
     features = [str(name) for name in train_rows if name not in roles]
     split_by: dict[str, Any] = {
         **split.model_dump(),
@@ -115,6 +132,8 @@ def summarize(
         possible_leaks=possible_leaks(train_rows, columns),
         repeated_test_rows=_repeated(train_rows, test_rows, columns),
         marks=source.marks,
+        weight=columns.weight,
+        weightless_rows=weightless_rows,
     )
 
 

@@ -14,6 +14,7 @@ from tabular_lstm.rows.keys import read_key, warn_of_spellings
 from tabular_lstm.rows.proposals import proposals
 from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.weights import read_weight
 
 # What conf may say of a feature, see `Columns`.
 DESCRIBED = ("bounds", "missing", "categorical", "dates")
@@ -42,7 +43,8 @@ def read_rows(
     Returns:
         The valid rows, with the index `row`: the key as text if there is one, numeric features as
         float64 with NaN for a missing cell, categorical ones as text with NaN for it, dates as
-        datetime64[us] with NaT for it, the label as 1 (positive) or 0.
+        datetime64[us] with NaT for it, the label as 1 (positive) or 0, the weight as float64 if
+        there is one.
         The quarantined rows: `row`, `reason`, and the cells as they were.
         What is wrong with them.
 
@@ -67,6 +69,8 @@ def read_rows(
         else:
             read[name] = read_category(raw_rows[name], codes, marks)
     read[columns.label] = read_label(raw_rows[columns.label], columns, marks)
+    if columns.weight is not None:
+        read[columns.weight] = read_weight(raw_rows[columns.weight], marks)
 
     problems = {name: of_column for name, (_, of_column) in read.items()}
     quarantined, is_valid = set_aside(raw_rows, problems)
@@ -80,7 +84,7 @@ def read_rows(
 
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
     """Name the feature columns, in their order."""
-    roles = [columns.label, *([columns.key] if columns.key is not None else [])]
+    roles = [n for n in (columns.label, columns.key, columns.weight) if n is not None]
     left_out = {*roles, *columns.ignore}
     features = columns.features or [name for name in raw_rows.columns if name not in left_out]
     declared = [(name, "columns") for name in (*roles, *features)]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.judging.enough import rows_by_class
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.categories import category_codes
@@ -174,17 +175,23 @@ def _is_read_as_something_else(name: str, schema: Schema, columns: Columns) -> b
     return any(pointed(code) is not None for code in new)
 
 
-def refuse_few_rows(scored: Scored, labels: np.ndarray, least: int) -> None:
+def refuse_few_rows(
+    scored: Scored, labels: np.ndarray, least: int, weights: np.ndarray | None = None
+) -> None:
     """Stop where too few of the test rows are new to a champion.
+
+    Rows that do not count alike are as many as they tell with their weights.
 
     Raises:
         NotComparedError: Counts them.
     """
-    left = labels[~scored.trained_on]
-    positive = int(left.sum())
-    if scored.trained_on.any() and min(positive, len(left) - positive) < least:
+    new = ~scored.trained_on
+    left, positive = labels[new], int(labels[new].sum())
+    enough = min(rows_by_class(left, None if weights is None else weights[new])) >= least
+    alike = "" if weights is None else ", counted by what they tell with their weights"
+    if scored.trained_on.any() and not enough:
         raise NotComparedError(
             f"it was trained on {scored.trained_on.sum()} of the {len(labels)} test rows, and of "
             f"the {len(left)} others {positive} are positive; expected at least {least} of each "
-            "class (promotion.min_test_rows_per_class)"
+            f"class{alike} (promotion.min_test_rows_per_class)"
         )

@@ -14,6 +14,7 @@ from tabular_lstm.rows.schema import POINT
 from tabular_lstm.rows.sides import in_test
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
 from tabular_lstm.rows.validation import read_rows
+from tabular_lstm.rows.weights import weights_of
 
 logger = logging.getLogger(__name__)
 
@@ -130,22 +131,28 @@ def split_rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
     """Hold the test rows out: see `tabular_lstm.rows.sides.in_test`.
 
+    A row of weight 0 is on neither side, as if it were not there.
+
     Returns:
         Train rows, test rows, and the data summary.
 
     Raises:
         DataError: A class is missing, or a side would hold fewer than two rows of a class.
     """
+    counts = weights_of(accepted_rows, columns).to_numpy() > 0
+    accepted_rows, weightless = accepted_rows[counts], int((~counts).sum())
+    if weightless:
+        logger.info("%s: %d rows of weight 0 are left out", source.file, weightless)
     is_test = in_test(accepted_rows, columns, split)
     train, test = accepted_rows[~is_test], accepted_rows[is_test]
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
-    _refuse_few_rows(sides, source, columns, split)
+    _refuse_few_rows(sides, source, columns, split, weightless)
     for side, rows in sides.items():
         share = rows[columns.label].mean()
         logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
     if source.quarantined_rows:
         logger.warning("In quarantine:%s%s", source.reasons, source.to_declare)
-    summary = summarize(train, test, source, columns, split)
+    summary = summarize(train, test, source, columns, split, weightless)
     if summary.repeated_test_rows:
         logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test))
     if summary.possible_leaks:
@@ -162,10 +169,15 @@ def _in_several_files(raw_rows: pd.DataFrame) -> int:
 
 
 def _refuse_few_rows(
-    sides: dict[str, pd.DataFrame], source: Source, columns: Columns, split: Split
+    sides: dict[str, pd.DataFrame],
+    source: Source,
+    columns: Columns,
+    split: Split,
+    weightless: int,
 ) -> None:
     """Stop where a class is missing, or a side has fewer than two rows of it."""
     classes = {1: columns.positive_class, 0: columns.negative_class}
+    beside = f" {weightless} rows of weight 0 do not count." if weightless else ""
     counts = {
         (side, value): int((rows[columns.label] == value).sum())
         for side, rows in sides.items()
@@ -176,7 +188,7 @@ def _refuse_few_rows(
             raise _refusal(
                 f"column '{columns.label}': one class only; expected rows of {classes[1]!r} and "
                 f"{classes[0]!r}, none is {name!r}. Add "
-                "rows of it, or name another column in columns.label.",
+                f"rows of it, or name another column in columns.label.{beside}",
                 source,
             )
     for (side, value), count in counts.items():
@@ -184,7 +196,7 @@ def _refuse_few_rows(
             raise _refusal(
                 f"too few rows to split: of {sum(counts.values())} rows the {side} side gets "
                 f"{count} with {columns.label} = {classes[value]!r}; expected at least 2. Add "
-                f"rows, or change test_fraction = {split.test_fraction}.",
+                f"rows, or change test_fraction = {split.test_fraction}.{beside}",
                 source,
             )
 

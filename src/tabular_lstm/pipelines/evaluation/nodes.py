@@ -18,6 +18,7 @@ from tabular_lstm.parameters import Columns, Evaluation, Network
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of
 from tabular_lstm.rows.schema import Schema, fingerprint
 from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.weights import scaled
 
 # The last bits differ with the processor.
 DECIMALS = 5
@@ -30,16 +31,18 @@ def choose_evaluated_rows(
     train_labels: pd.Series,
     test_sequences: np.ndarray,
     test_labels: pd.Series,
-) -> tuple[np.ndarray, pd.Series, str]:
+    train_weights: pd.Series,
+    test_weights: pd.Series,
+) -> tuple[np.ndarray, pd.Series, pd.Series, str]:
     """Take the test rows, or, if nothing was held out, the train rows.
 
     Returns:
-        Sequences, labels, and `"test"` or `"train"`.
+        Sequences, labels, weights, and `"test"` or `"train"`.
     """
     if len(test_labels):
-        return test_sequences, test_labels, "test"
+        return test_sequences, test_labels, test_weights, "test"
     logger.warning("test_fraction is 0: the candidate is evaluated on the rows it was trained on")
-    return train_sequences, train_labels, "train"
+    return train_sequences, train_labels, train_weights, "train"
 
 
 def predict_with_candidate(
@@ -53,24 +56,27 @@ def predict_with_candidate(
     evaluated_on: str,
     test_rows: pd.DataFrame,
     columns: Columns,
+    train_weights: pd.Series | None = None,
+    evaluated_weights: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Give each evaluated row its probability, once it is proved that test rows are new to it.
 
     The baselines are fitted on the same train rows as the candidate, so the proof is theirs too.
 
     Returns:
-        `row`, `label` (1 is the positive class) and `candidate`, the probability; NaN where the
-        candidate gives none.
+        `row`, `label` (1 is the positive class), `weight`, of mean 1, where the rows do not count
+        alike, and `candidate`, the probability; NaN where the candidate gives none.
 
     Raises:
         DataError: The candidate was trained on other rows than the train rows, or on these laid out
             otherwise, or on a test row; or it is the tutorial's, which takes no missing values.
     """
-    if fingerprint(train_sequences, train_labels.to_numpy()) != history["trained_on"]:
+    trained_on = fingerprint(train_sequences, train_labels.to_numpy(), scaled(train_weights))
+    if trained_on != history["trained_on"]:
         raise DataError(
-            "The newest candidate was trained on other rows, or on other features of them, than "
-            "the newest train rows and columns give: it cannot be judged on their test rows. "
-            "Train it again: kedro run."
+            "The newest candidate was trained on other rows, or on other features or weights of "
+            "them, than the newest train rows and columns give: it cannot be judged on their test "
+            "rows. Train it again: kedro run."
         )
     if evaluated_on == "test":
         keys = keys_of(test_rows, columns.key)
@@ -96,8 +102,10 @@ def predict_with_candidate(
             "%s: the candidate gives no probability; each counts as a certain wrong prediction",
             row_list(unknown),
         )
-    labels = evaluated_labels.rename("label").rename_axis("row").reset_index()
-    return labels.assign(**{CANDIDATE: probabilities})
+    predictions = evaluated_labels.rename("label").rename_axis("row").reset_index()
+    if (weights := scaled(evaluated_weights)) is not None:
+        predictions["weight"] = weights
+    return predictions.assign(**{CANDIDATE: probabilities})
 
 
 def evaluate(
@@ -109,7 +117,11 @@ def evaluate(
 ) -> Judged:
     """Measure the candidate and the baselines on the same rows and the same resamples of them."""
     models = candidate_predictions[[CANDIDATE]].join(baseline_predictions)
-    return Judged(candidate_predictions["label"].to_numpy()).with_models(
+    weights = candidate_predictions.get("weight")
+    return Judged(
+        candidate_predictions["label"].to_numpy(),
+        weights=None if weights is None else weights.to_numpy(),
+    ).with_models(
         {str(name): p.to_numpy() for name, p in models.items()},
         {CANDIDATE: history["decision_threshold"], **baseline_thresholds},
         evaluation,
@@ -157,6 +169,7 @@ def measure_importance(
         schema.slots,
         shuffles,
         evaluation.seed,
+        None if judged.weights is None else judged.weights[rows],
     )
 
 
@@ -231,5 +244,5 @@ def draw_figures(
         figures.score_distribution(judged, classes),
     )
     for figure in drawn:
-        figure.layout.title.text += f", {len(judged.labels)} {evaluated_on} rows"
+        figure.layout.title.text += f", {len(judged.labels)} {evaluated_on} rows{judged.weighted}"
     return (figures.learning_curves(history), *drawn)

@@ -14,8 +14,20 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.choose_evaluated_rows,
-                inputs=["train_sequences", "train_labels", "test_sequences", "test_labels"],
-                outputs=["evaluated_sequences", "evaluated_labels", "evaluated_on"],
+                inputs=[
+                    "train_sequences",
+                    "train_labels",
+                    "test_sequences",
+                    "test_labels",
+                    "train_weights",
+                    "test_weights",
+                ],
+                outputs=[
+                    "evaluated_sequences",
+                    "evaluated_labels",
+                    "evaluated_weights",
+                    "evaluated_on",
+                ],
                 name="choose_evaluated_rows",
             ),
             Node(
@@ -31,6 +43,8 @@ def create_pipeline() -> Pipeline:
                     "evaluated_on",
                     "test_rows",
                     "params:columns",
+                    "train_weights",
+                    "evaluated_weights",
                 ],
                 outputs="candidate_predictions",
                 name="predict_with_candidate",
@@ -44,6 +58,7 @@ def create_pipeline() -> Pipeline:
                     "schema",
                     "params:training",
                     "params:evaluation",
+                    "train_weights",
                 ],
                 outputs=["baseline_predictions", "baseline_thresholds"],
                 name="predict_with_baselines",

@@ -21,6 +21,7 @@ from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.weights import scaled, weights_of
 from tabular_lstm.serving import report
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
@@ -88,6 +89,7 @@ def predict_with_champions(
     """
     labels = test_rows[columns.label].rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
+    weights = scaled(weights_of(test_rows, columns))
     champions: list[Champion] = []
     thresholds, trained_on = {}, {}
     known = promoted(past_promotions)
@@ -104,7 +106,8 @@ def predict_with_champions(
             scored = score(artifact, fingerprints, train_rows, test_rows, columns)
             left_out = int(scored.trained_on.sum())
             champion = champion.model_copy(update={"left_out_rows": left_out})
-            refuse_few_rows(scored, labels.to_numpy(), promotion.min_test_rows_per_class)
+            least = promotion.min_test_rows_per_class
+            refuse_few_rows(scored, labels.to_numpy(), least, weights)
         except NotComparedError as why:
             champion = champion.model_copy(update={"not_compared": str(why)})
         else:

@@ -100,7 +100,7 @@ def _checks() -> list[Node]:
         ),
         Node(
             drift.check_drift,
-            inputs=["judged_with_champions", "champions", "params:promotion"],
+            inputs=["judged_with_champions", "champions", "params:promotion", "data_summary"],
             outputs="drift_check",
             name="check_drift",
         ),

@@ -10,6 +10,7 @@ from tabular_lstm.rows import learning
 from tabular_lstm.rows.schema import PARTS, POINT, Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.weights import refuse_other_weights
 
 logger = logging.getLogger(__name__)
 
@@ -17,8 +18,18 @@ logger = logging.getLogger(__name__)
 def learn_schema(
     train_rows: pd.DataFrame, data_summary: DataSummary, columns: Columns, reshaping: Reshaping
 ) -> Schema:
-    """Learn from all columns but label and key: see `tabular_lstm.rows.learning.learn_schema`."""
-    features = [name for name in train_rows if name not in {columns.label, columns.key}]
+    """Learn from all columns but label, key and weight.
+
+    See `tabular_lstm.rows.learning.learn_schema`. Each row counts once, whatever its weight: mean
+    and variance are the unit that the network is given numbers in, and a few heavy rows would
+    make it too small for the others.
+
+    Raises:
+        DataError: The rows were split with other weights, or see there.
+    """
+    refuse_other_weights(data_summary.weight, columns)
+    roles = {columns.label, columns.key, columns.weight}
+    features = [name for name in train_rows if name not in roles]
     schema = learning.learn_schema(
         train_rows[features],
         categorical=columns.categorical,

@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
+from tabular_lstm.rows.weights import weights_of
 
 
 def create_pipeline() -> Pipeline:
@@ -24,6 +25,12 @@ def create_pipeline() -> Pipeline:
                         inputs=[f"{side}_rows", "schema"],
                         outputs=[f"{side}_features", f"{side}_labels"],
                         name=f"split_{side}_features_from_label",
+                    ),
+                    Node(
+                        weights_of,
+                        inputs=[f"{side}_rows", "params:columns"],
+                        outputs=f"{side}_weights",
+                        name=f"weigh_{side}_rows",
                     ),
                     Node(
                         reshape,

@@ -9,6 +9,7 @@ from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Network, Training
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of
 from tabular_lstm.rows.schema import Schema, fingerprint
+from tabular_lstm.rows.weights import scaled
 
 # TensorFlow takes seconds to import. The functions below do it, not this module: Kedro imports
 # every pipeline to list them.
@@ -27,21 +28,26 @@ def build_network(schema: Schema, network: Network, training: Training) -> Any:
 
 
 def train_network(
-    network: Any, train_sequences: np.ndarray, train_labels: pd.Series, training: Training
+    network: Any,
+    train_sequences: np.ndarray,
+    train_labels: pd.Series,
+    training: Training,
+    train_weights: pd.Series | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Train a copy of the network.
 
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
-        fingerprint of the train sequences and labels.
+        fingerprint of the train sequences, labels and weights.
 
     Raises:
         DataError: The loss is not finite.
     """
     from tabular_lstm.network.fit import train  # noqa: PLC0415
 
+    weights = scaled(train_weights)
     candidate, history = train(
-        network, train_sequences, train_labels.to_numpy(np.float32), training
+        network, train_sequences, train_labels.to_numpy(np.float32), training, weights
     )
     if not np.isfinite(history["loss"]).all():
         incomplete = np.isnan(train_sequences).any(axis=(1, 2))
@@ -52,7 +58,7 @@ def train_network(
             else f"Lower training.learning_rate = {training.learning_rate}."
         )
         raise DataError(f"Training failed: expected a finite loss, got {history['loss']}. {hint}")
-    trained_on = fingerprint(train_sequences, train_labels.to_numpy())
+    trained_on = fingerprint(train_sequences, train_labels.to_numpy(), weights)
     return candidate, {**history, "trained_on": trained_on}
 
 

@@ -1,0 +1,133 @@
+"""How much each row counts: its weight, a number of 0 or more.
+
+A row of weight 2 counts as two rows do that are alike, and a row of weight 0 as none. Only the
+weights' proportions count: whoever measures or trains scales them to a mean of 1 first.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.cells import Problems, read_number
+from tabular_lstm.rows.schema import POINT, Marks
+
+
+def read_weight(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problems]:
+    """Read a column of weights.
+
+    Returns:
+        float64, of any value where the cell has a problem; and the problems: an empty cell, and
+        what is no number, negative or infinite.
+    """
+    weights, problems = read_number(cells, bounds=(0, None), marks=marks)
+    none = np.flatnonzero(weights.isna())
+    return weights, dict.fromkeys(none.tolist(), "no weight") | problems
+
+
+def weights_of(rows: pd.DataFrame, columns: Columns) -> pd.Series:
+    """Give the rows' weights, float64 (rows,); ones where no column holds them.
+
+    Raises:
+        DataError: The rows have no such column.
+    """
+    if columns.weight is None:
+        return pd.Series(1.0, index=rows.index, name="weight")
+    if columns.weight not in rows:
+        raise _split_before(f"do not have column '{columns.weight}'", columns)
+    return rows[columns.weight].rename("weight")
+
+
+def refuse_other_weights(split_with: str | None, columns: Columns) -> None:
+    """Stop where the rows were split when another column, or none, held their weights.
+
+    Raises:
+        DataError: What was a weight would be learned from as a feature, or the other way round.
+    """
+    if split_with != columns.weight:
+        raise _split_before(f"were split with columns.weight: {split_with or 'null'}", columns)
+
+
+def _split_before(fault: str, columns: Columns) -> DataError:
+    return DataError(
+        f"The newest train and test rows {fault}; expected those of columns.weight: "
+        f"{columns.weight or 'null'}. Split them again: kedro run."
+    )
+
+
+def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.ndarray:
+    """Give how much each row counts by its own weight and its class's, as scikit-learn has them.
+
+    Args:
+        y: Labels, (rows,).
+        sample_weight: (rows,), a number, or None.
+        class_weight: `balanced`, {class: weight}, or None. What balances counts rows by their own
+            weights.
+
+    Returns:
+        float64 (rows,), 0 or more.
+
+    Raises:
+        ValueError: Weights of another form, negative or not finite.
+    """
+    # Who scores does not wait for scikit-learn.
+    from sklearn.utils.class_weight import compute_class_weight  # noqa: PLC0415
+    from sklearn.utils.validation import _check_sample_weight  # noqa: PLC0415
+
+    weights = _check_sample_weight(
+        sample_weight, y, dtype=np.float64, ensure_non_negative=True, copy=True
+    )
+    named = class_weight is None or isinstance(class_weight, Mapping)
+    if not (named or str(class_weight) == "balanced"):
+        raise ValueError(
+            f"class_weight = {class_weight!r}: expected None, 'balanced' or {{class: weight}}."
+        )
+    counts = weights > 0
+    classes, place = np.unique(y[counts], return_inverse=True)
+    of_class = compute_class_weight(
+        class_weight, classes=classes, y=y[counts], sample_weight=weights[counts]
+    )
+    if not (np.isfinite(of_class) & (of_class >= 0)).all():
+        raise ValueError(f"class_weight = {class_weight!r}: expected finite weights of 0 or more.")
+    weights[counts] *= of_class[place]
+    return np.asarray(weights)
+
+
+def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
+    """Scale weights, all above 0, to a mean of 1; None where all rows count alike.
+
+    They are rounded to float32: what a common factor changes in the last bits of a float64 would
+    grow to another network in a training.
+
+    Examples:
+        >>> scaled(np.array([1, 1, 2])), scaled(np.array([3, 3]))
+        (array([0.75, 0.75, 1.5 ]), None)
+    """
+    if weights is None or not len(weights):
+        return None
+    given = np.asarray(weights, np.float64)
+    if given.min() == given.max():
+        return None
+    smallest = np.finfo(np.float32).tiny
+    rounded = (given / given.mean()).clip(smallest).astype(np.float32)
+    return np.asarray(rounded, np.float64)
+
+
+def effective_rows(rows: int, weights: np.ndarray | None) -> float:
+    """Count rows by what they tell: as many of equal weight as give a mean of the same variance.
+
+    Kish's effective sample size, (Σw)² / Σw². Source: Kish, "Survey Sampling", 1965.
+
+    Examples:
+        >>> effective_rows(4, None), effective_rows(4, np.array([2, 2, 2, 2]))
+        (4, 4.0)
+        >>> effective_rows(4, np.array([9, 1, 1, 1])).__round__(2)
+        1.71
+    """
+    if weights is None or not weights.any():
+        return 0 if weights is not None else rows
+    # What rounding leaves must not make 3.9999 of 4 rows.
+    return float(np.round(weights.sum() ** 2 / np.square(weights).sum(), 6))

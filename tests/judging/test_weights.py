@@ -1,0 +1,372 @@
+"""A row of weight 2 is judged as two rows, one of weight 0 as none; a common factor is nothing."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from tabular_lstm.judging import figures, gate, metrics
+from tabular_lstm.judging.baselines import predict_with_baselines
+from tabular_lstm.judging.checks import Champion
+from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.drift import check_drift
+from tabular_lstm.judging.enough import rows_by_class
+from tabular_lstm.judging.importance import permutation_importance
+from tabular_lstm.judging.metrics import bootstrap, calibration_bins, point_metrics
+from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.unseen import placements, unseen_log_loss, unseen_roc_auc
+from tabular_lstm.parameters import Evaluation, Promotion, Training
+from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.weights import scaled
+from tests.helpers.judged import rows_of, schema_of
+
+DATA = DataSummary(
+    rows=400,
+    train_rows=300,
+    test_rows=100,
+    quarantined_rows=0,
+    superseded_rows=0,
+    sha256="ab" * 32,
+    file="rows.csv",
+    valid_rows=400,
+    features=["a"],
+    label_share=0.5,
+    test_rows_sha256="cd" * 32,
+    split={},
+)
+RESAMPLED = Evaluation(bootstrap_resamples=200)
+# Label, probability (with ties) and weight of each row.
+rows = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(1, 9), st.integers(0, 3)), min_size=4, max_size=30
+).filter(lambda given: {label for label, _, weight in given if weight} == {0, 1})
+
+
+def arrays(given: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    labels, tenths, counts = np.array(given).T
+    return labels, tenths / 10, counts
+
+
+def noisy(count: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, the probabilities of two models that say something about them, and weights."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(2, size=count)
+    one, other = (
+        np.clip(0.3 + skill * labels + rng.normal(0, 0.25, count), 0.01, 0.99)
+        for skill in (0.4, 0.2)
+    )
+    return labels, one, other, rng.uniform(0.2, 3, count)
+
+
+def numbers(measured: metrics.Metrics) -> list[float]:
+    matrix = measured.confusion_matrix.model_dump()
+    points = measured.model_dump(exclude={"confusion_matrix", "interval"})
+    return [*points.values(), *matrix.values()]
+
+
+# Metrics
+
+
+@settings(max_examples=30, deadline=None)
+@given(rows)
+def test_each_metric_takes_a_weight_for_so_many_rows(given: list[tuple[int, int, int]]) -> None:
+    labels, probabilities, counts = arrays(given)
+    weighted = point_metrics(labels, probabilities, 0.5, weights=counts.astype(float))
+    repeated = point_metrics(labels.repeat(counts), probabilities.repeat(counts), 0.5)
+    np.testing.assert_allclose(numbers(weighted), numbers(repeated), rtol=1e-9, atol=1e-12)
+    bins = calibration_bins(labels, probabilities, counts)
+    expected = calibration_bins(labels.repeat(counts), probabilities.repeat(counts))
+    np.testing.assert_allclose(bins, expected, atol=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(rows, st.floats(0.01, 100))
+def test_a_common_factor_of_all_weights_changes_no_metric(
+    given: list[tuple[int, int, int]], factor: float
+) -> None:
+    labels, probabilities, counts = arrays([row for row in given if row[2]])
+    one, other = (
+        Judged(labels, weights=scaled(weights)).with_models(
+            {"a": probabilities}, {"a": 0.5}, Evaluation(bootstrap_resamples=100)
+        )
+        for weights in (counts.astype(float), counts * factor)
+    )
+    metrics_of_one, metrics_of_other = one.metrics["a"], other.metrics["a"]
+    np.testing.assert_allclose(numbers(metrics_of_one), numbers(metrics_of_other), rtol=1e-6)
+    assert sum(metrics_of_one.confusion_matrix.model_dump().values()) == pytest.approx(len(labels))
+    for metric, bounds in metrics_of_one.interval.items():
+        assert bounds == pytest.approx(metrics_of_other.interval[metric], rel=1e-4)
+
+
+@given(rows)
+def test_placements_take_a_weight_for_so_many_rows(given: list[tuple[int, int, int]]) -> None:
+    labels, probabilities, counts = arrays(given)
+    weighted = placements(labels, probabilities, counts.astype(float)).repeat(counts)
+    repeated = placements(labels.repeat(counts), probabilities.repeat(counts))
+    np.testing.assert_allclose(weighted, repeated, atol=1e-12)
+
+
+def test_where_all_rows_are_right_accuracy_is_1_whatever_the_weights() -> None:
+    labels, _, _, weights = noisy()
+    resampled = bootstrap(labels, {"a": labels * 0.8 + 0.1}, {"a": 0.5}, 100, 0, weights)
+    measured = point_metrics(labels, labels * 0.8 + 0.1, 0.5, resampled["a"], weights)
+    assert measured.accuracy == 1
+    # So few rows tell by their weights: the bound is further out than all rows would put it.
+    alike = bootstrap(labels, {"a": labels * 0.8 + 0.1}, {"a": 0.5}, 100, 0)
+    without = point_metrics(labels, labels * 0.8 + 0.1, 0.5, alike["a"])
+    assert measured.interval["accuracy"][0] < without.interval["accuracy"][0] < 1
+
+
+# Resamples
+
+
+@pytest.mark.parametrize("groups", [metrics.GROUPS, 50])
+def test_a_bootstrap_with_weights_of_one_is_that_without(
+    monkeypatch: pytest.MonkeyPatch, groups: int
+) -> None:
+    monkeypatch.setattr(metrics, "GROUPS", groups)
+    labels, one, other, _ = noisy()
+    given = labels, {"a": one, "b": other}, {"a": 0.5, "b": 0.4}, 100, 3
+    without, ones = bootstrap(*given), bootstrap(*given, np.ones(len(labels)))
+    for name in ("a", "b"):
+        for metric, values in without[name].items():
+            np.testing.assert_allclose(ones[name][metric], values, rtol=1e-12, err_msg=metric)
+
+
+def test_a_resample_measures_the_drawn_rows_by_their_weights() -> None:
+    labels, one, _, weights = noisy()
+    resampled = bootstrap(labels, {"a": one}, {"a": 0.5}, 20, 5, weights)["a"]
+    drawn = np.random.default_rng(5).integers(len(labels), size=(20, len(labels)))
+    for place, rows_drawn in enumerate(drawn):
+        truth, p, w = labels[rows_drawn], one[rows_drawn], weights[rows_drawn]
+        expected = (
+            sk.accuracy_score(truth, p >= 0.5, sample_weight=w),
+            sk.roc_auc_score(truth, p, sample_weight=w),
+            sk.log_loss(truth, p, sample_weight=w),
+        )
+        measured = [resampled[name][place] for name in ("accuracy", "roc_auc", "log_loss")]
+        np.testing.assert_allclose(measured, expected)
+
+
+def test_groups_of_weighted_rows_spread_as_the_rows_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, one, _, weights = noisy(3000)
+    given = labels, {"a": one}, {"a": 0.5}, 1000, 0, weights
+    exact = bootstrap(*given)["a"]
+    monkeypatch.setattr(metrics, "GROUPS", 1000)
+    grouped = bootstrap(*given)["a"]
+    points = point_metrics(labels, one, 0.5, weights=weights)
+    for metric, values in grouped.items():
+        assert values.mean() == pytest.approx(getattr(points, metric), abs=0.003)
+        assert values.std() == pytest.approx(exact[metric].std(), rel=0.15)
+
+
+# Comparisons
+
+
+def judged_by(weights: np.ndarray | None) -> Judged:
+    labels, one, other, _ = noisy()
+    return Judged(labels, weights=weights).with_models(
+        {CANDIDATE: one, "b": other}, {CANDIDATE: 0.5, "b": 0.5}, RESAMPLED
+    )
+
+
+def test_a_comparison_by_equal_weights_is_that_without() -> None:
+    without, ones = judged_by(None), judged_by(np.ones(120))
+    one, other = (judged.compare(CANDIDATE, "b", 0.95) for judged in (without, ones))
+    for metric, difference in one.by_metric().items():
+        expected = other.by_metric()[metric].model_dump().values()
+        np.testing.assert_allclose([*difference.model_dump().values()], [*expected], rtol=1e-9)
+    bounds = [judged.interval(CANDIDATE, "b", "roc_auc") for judged in (without, ones)]
+    assert bounds[0] == pytest.approx(bounds[1])
+    areas = [judged.roc_auc_bounds("b", 0.95) for judged in (without, ones)]
+    assert areas[0] == pytest.approx(areas[1])
+
+
+def test_the_rows_that_count_most_decide_which_model_is_better() -> None:
+    rng = np.random.default_rng(1)
+    labels, heavy = np.arange(400) % 2, np.arange(400) < 200
+    good = np.clip(0.3 + 0.4 * labels + rng.normal(0, 0.2, 400), 0.01, 0.99)
+    bad = rng.uniform(0.01, 0.99, 400)
+    models = {CANDIDATE: np.where(heavy, good, bad), "b": np.where(heavy, bad, good)}
+    for weight, better in ((10.0, CANDIDATE), (0.1, "b")):
+        weights = scaled(np.where(heavy, weight, 1.0))
+        judged = Judged(labels, weights=weights).with_models(
+            models, dict.fromkeys(models, 0.5), RESAMPLED
+        )
+        worse = "b" if better == CANDIDATE else CANDIDATE
+        compared = judged.compare(better, worse, 0.95)
+        assert compared.roc_auc.at_worst > 0 > compared.log_loss.at_worst
+
+
+def test_a_part_of_the_rows_keeps_their_weights() -> None:
+    labels, one, other, weights = noisy()
+    counts = np.arange(120) % 3 > 0
+    whole = Judged(labels, weights=weights).with_models({"a": one}, {"a": 0.5}, RESAMPLED)
+    part = whole.with_part("a", "b", other, 0.4, counts, RESAMPLED)
+    expected = point_metrics(labels[counts], other[counts], 0.4, weights=weights[counts])
+    assert part.metrics["b"].model_copy(update={"interval": {}}) == expected
+
+
+def test_rows_that_are_not_there_are_bounded_by_what_the_others_tell() -> None:
+    labels = np.arange(100) % 2
+    one, other = labels * 0.8 + 0.1, labels * 0.6 + 0.2
+    weights = np.where(np.arange(100) < 10, 1e6, 1)
+    assert rows_by_class(labels, None) == (50, 50)
+    assert rows_by_class(labels, weights) == pytest.approx((5, 5), rel=1e-3)
+    for unseen in (unseen_roc_auc, unseen_log_loss):
+        given_rows = (labels, one, one[::-1] if unseen is unseen_log_loss else other)
+        without = unseen(*given_rows, 0.95)
+        assert unseen(*given_rows, 0.95, np.ones(100)) == without
+        assert unseen(*given_rows, 0.95, weights) >= without
+    few = unseen_roc_auc(labels, one, other, 0.95, weights)
+    assert few == pytest.approx(1 - 0.05 ** (1 / 5), rel=1e-2)
+
+
+# The gate
+
+
+def floor_of(weights: np.ndarray | None) -> Any:
+    labels, one, other, _ = noisy()
+    names = (CANDIDATE, "majority_class", "logistic_regression")
+    models = dict(zip(names, (one, np.full(120, 0.5), other), strict=True))
+    judged = Judged(labels, weights=weights).with_models(
+        models, dict.fromkeys(names, 0.5), RESAMPLED
+    )
+    return gate.check_floor(judged, Promotion(min_test_rows_per_class=20))
+
+
+def test_few_rows_with_all_the_weight_are_too_few() -> None:
+    assert floor_of(None).passed
+    check = floor_of(scaled(np.where(np.arange(120) < 20, 1e4, 1.0)))
+    assert not check.enough_rows
+    assert check.smaller_class_rows < 12
+    assert "counted by what they tell with their weights, too few to tell a good" in check.sentence
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "said"),
+    [
+        ("w", None, "rows count by 'w', and counted all alike when the champion was judged"),
+        (None, "w", "rows count all alike, and counted by 'w' when the champion was judged"),
+        ("v", "w", "rows count by 'v', and counted by 'w' when the champion was judged"),
+        ("w", "w", ""),
+    ],
+)
+def test_another_column_of_weights_is_told_and_makes_no_fall(
+    now: str | None, then: str | None, said: str
+) -> None:
+    data, before = (DATA.model_copy(update={"weight": weight}) for weight in (now, then))
+    labels, _, other, _ = noisy(400)
+    was = (
+        judged_by(None)
+        .metrics[CANDIDATE]
+        .model_copy(update={"roc_auc": 0.99, "interval": {"roc_auc": (0.98, 1.0)}})
+    )
+    champions = [Champion(run_id="b", sha256="of b", data=before, promoted_with=was)]
+    judged = Judged(labels).with_models({"b": other}, {"b": 0.5}, RESAMPLED)
+    drift = check_drift(judged, champions, Promotion(), data)
+    checked = gate.check_data(data, champions, Promotion(), gate.Validation())
+    assert checked.passed
+    assert said in checked.sentence
+    assert ("rows count" in checked.sentence) == bool(said)
+    # What was measured by other weights has not fallen.
+    assert drift.passed == bool(said)
+    assert said in drift.sentence
+
+
+# Baselines and importance
+
+
+def test_the_baselines_count_rows_by_their_weights() -> None:
+    sequences, labels = rows_of(90)
+    evaluated, _ = rows_of(40, seed=1)
+    weights = pd.Series(np.random.default_rng(2).uniform(0.1, 4, 90), index=labels.index)
+    given_rows = sequences, labels, evaluated, schema_of(), Training(), RESAMPLED
+    predictions, _ = predict_with_baselines(*given_rows, weights)
+
+    share = np.average(labels, weights=weights)
+    np.testing.assert_allclose(predictions["majority_class"], share, rtol=1e-6)
+    scale = StandardScaler().fit(sequences.reshape(90, 4).astype(float))
+    model = LogisticRegression(max_iter=1000).fit(
+        scale.transform(sequences.reshape(90, 4).astype(float)), labels, scaled(weights)
+    )
+    expected = model.predict_proba(scale.transform(evaluated.reshape(40, 4).astype(float)))[:, 1]
+    np.testing.assert_allclose(predictions["logistic_regression"], expected, atol=1e-4)
+    without, thresholds = predict_with_baselines(*given_rows)
+    assert not np.allclose(
+        predictions["hist_gradient_boosting"], without["hist_gradient_boosting"], atol=1e-3
+    )
+
+    alike, same_thresholds = predict_with_baselines(*given_rows, weights * 0 + 3.7)
+    pd.testing.assert_frame_equal(alike, without, check_exact=True)
+    assert same_thresholds == thresholds
+
+
+def test_the_baselines_thresholds_are_chosen_by_weights() -> None:
+    sequences, labels = rows_of(120)
+    given_rows = sequences, labels, sequences[:2], schema_of(), Training(), RESAMPLED
+    # The majority class's probability is the share of positives by weight, in each fold about it.
+    weights = (labels == 1) * 50.0 + 1
+    _, thresholds = predict_with_baselines(*given_rows, weights)
+    _, plain = predict_with_baselines(*given_rows)
+    share = np.average(labels, weights=weights)
+    assert plain["majority_class"] == thresholds["majority_class"] == 0.5 < share
+    assert thresholds["logistic_regression"] != plain["logistic_regression"]
+
+
+def test_a_feature_is_worth_what_it_tells_of_the_rows_that_count() -> None:
+    rng = np.random.default_rng(0)
+    labels, heavy = rng.integers(2, size=300), np.arange(300) < 100
+    sequences = rng.normal(size=(300, 2, 1)).astype(np.float32)
+    told = np.where(heavy, 0, 1)
+    sequences[np.arange(300), told, 0] += 3 * labels
+
+    def predict_changed(
+        given: np.ndarray, changes: Iterable[tuple[int, np.ndarray]]
+    ) -> Iterator[np.ndarray]:
+        for slot, values in changes:
+            slots = np.tile(given.reshape(300, 2), (len(values), 1, 1))
+            slots[:, :, slot] = values
+            total = slots.sum(2)
+            yield 1 / (1 + np.exp(1.5 - total))
+
+    def worth(weights: np.ndarray | None) -> dict[str, float]:
+        measured = permutation_importance(
+            predict_changed, sequences, labels, ["a", "b"], 5, 0, weights
+        )
+        return {name: lost.mean for name, lost in measured.features.items()}
+
+    without = worth(None)
+    assert worth(np.ones(300)) == pytest.approx(without)
+    by_weight = worth(np.where(heavy, 20.0, 1.0))
+    assert without["b"] > without["a"]
+    assert by_weight["a"] > by_weight["b"]
+
+
+# Figures
+
+
+def test_figures_draw_what_the_weights_say() -> None:
+    labels, one, _, weights = noisy()
+    judged = Judged(labels, weights=weights).with_models(
+        {CANDIDATE: one}, {CANDIDATE: 0.5}, RESAMPLED
+    )
+    roc = figures.roc_curve(judged).data[0]
+    assert sk.auc(roc.x, roc.y) == pytest.approx(judged.metrics[CANDIDATE].roc_auc)
+    precision = figures.precision_recall_curve(judged).data[0]
+    expected, recall, _ = sk.precision_recall_curve(labels, one, sample_weight=weights)
+    np.testing.assert_allclose(precision.y, expected)
+    np.testing.assert_allclose(precision.x, recall)
+    reliability = figures.calibration_curve(judged).data[1]
+    np.testing.assert_allclose(reliability.y, calibration_bins(labels, one, weights)[2])
+    spread = figures.score_distribution(judged, {0: "no", 1: "yes"})
+    counts, _ = np.histogram(one[labels == 1], 20, (0, 1), weights=weights[labels == 1])
+    np.testing.assert_allclose(spread.data[1].y, counts / counts.sum())
+    matrix = figures.confusion_matrix(judged, {0: "no", 1: "yes"}).data[0]
+    assert np.sum(matrix.z) == pytest.approx(weights.sum())

@@ -1,0 +1,220 @@
+"""Training counts a row of weight 2 as two rows, in all that is a sum over rows."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit
+
+from tabular_lstm.network.build import build
+from tabular_lstm.network.calibration import choose_threshold, fit_temperature, log_losses
+from tabular_lstm.network.fit import predict, train
+from tabular_lstm.network.members import Members, train_members
+from tabular_lstm.network.plan import plan_training
+from tabular_lstm.parameters import Network, Objective
+from tabular_lstm.pipelines.training.nodes import train_network
+from tabular_lstm.rows.weights import scaled
+from tests.helpers.trainings import SCHEMA, half_told, network_of, rows_of, same, training_of
+
+objectives = st.sampled_from(
+    [
+        Objective(kind="accuracy"),
+        Objective(kind="f1"),
+        Objective.model_validate({"kind": "costs", "costs": {"false_negative": 3.0}}),
+        Objective.model_validate({"kind": "costs", "costs": {"false_positive": 7.0}}),
+    ]
+)
+# Label, probability (with ties) and weight of each row.
+rows = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(1, 19), st.integers(0, 3)), min_size=2, max_size=30
+).filter(lambda given: any(weight for *_, weight in given))
+
+
+def arrays(given: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    labels, twentieths, counts = np.array(given).T
+    return labels, twentieths / 20, counts
+
+
+# Threshold and temperature
+
+
+@given(rows, objectives)
+def test_a_threshold_takes_a_weight_for_so_many_rows(
+    given: list[tuple[int, int, int]], objective: Objective
+) -> None:
+    labels, probabilities, counts = arrays(given)
+    weighted = choose_threshold(labels, probabilities, objective, counts.astype(float))
+    repeated = choose_threshold(labels.repeat(counts), probabilities.repeat(counts), objective)
+    assert weighted == repeated
+
+
+@given(rows, objectives, st.floats(1e-3, 1e3))
+def test_a_common_factor_of_all_weights_changes_no_threshold(
+    given: list[tuple[int, int, int]], objective: Objective, factor: float
+) -> None:
+    labels, probabilities, counts = arrays(given)
+    chosen = [
+        choose_threshold(labels, probabilities, objective, weights)
+        for weights in (counts.astype(float), counts * factor)
+    ]
+    assert chosen[0] == chosen[1]
+
+
+def test_sums_of_weights_that_are_equal_on_paper_are_equal() -> None:
+    labels, probabilities = np.array([1, 0, 0, 1]), np.array([0.9, 0.7, 0.6, 0.48])
+    weights = np.array([3, 1, 2, 3])
+    assert 0.1 + 0.2 > 0.3
+    # Two false positives or a false negative: the threshold that is closer to 0.5 is taken.
+    for given_weights in (weights, weights / 10):
+        chosen = choose_threshold(labels, probabilities, Objective(), given_weights)
+        assert chosen == pytest.approx(0.24)
+
+
+@given(rows)
+def test_a_temperature_takes_a_weight_for_so_many_rows(given: list[tuple[int, int, int]]) -> None:
+    labels, probabilities, counts = arrays(given)
+    logits = np.log(probabilities / (1 - probabilities))
+    weighted = fit_temperature(labels, logits, counts.astype(float))
+    repeated = fit_temperature(labels.repeat(counts), logits.repeat(counts))
+    # Where nearly all logits are 0 the loss is flat, and any temperature as good.
+    losses = [
+        log_losses(expit(logits), logits / temperature) @ counts
+        for temperature in (weighted, repeated)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    if np.abs(logits[counts > 0]).min() > 0.1:
+        assert weighted == pytest.approx(repeated, rel=1e-3)
+
+
+# The loss that is trained on, and the loss on the folds
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_batch_has_loss_and_gradient_of_its_rows_repeated(seed: int) -> None:
+    sequences, labels = half_told(24)
+    counts = np.random.default_rng(seed).integers(1, 4, 24)
+    network, places = network_of(seed), np.arange(24)
+    weighted = Members(network, sequences, labels, training_of(), scaled(counts))
+    repeated = Members(network, sequences, labels, training_of())
+    alike = Members(network, sequences, labels, training_of())
+    losses = [
+        members.train_epoch(np.broadcast_to(batch, (1, 2, len(batch))))
+        for members, batch in (
+            (weighted, places),
+            (repeated, places.repeat(counts)),
+            (alike, places),
+        )
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert losses[0] != pytest.approx(losses[2], rel=1e-3)
+    # After one step the mean gradient is a tenth of the gradient.
+    gradients = [members.mean.numpy() for members in (weighted, repeated, alike)]
+    np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-6)
+    assert np.abs(gradients[0] - gradients[2]).max() > 1e-3
+
+
+def test_the_expected_loss_of_a_random_batch_is_that_of_all_rows_by_weight() -> None:
+    sequences, labels = half_told(24)
+    counts = np.random.default_rng(0).integers(1, 4, 24)
+    still = training_of(learning_rate=1e-12)
+    members = Members(network_of(), sequences, labels, still, scaled(counts))
+    # Each row once, in batches of 4: their mean is the mean over random batches.
+    order = np.random.default_rng(1).permutation(24).reshape(6, 4)
+    measured = members.train_epoch(np.stack([order, order], 1))
+    logits = members.logits([np.arange(24)] * 2)
+    expected = [np.average(log_losses(labels, z), weights=counts) for z in logits]
+    assert measured == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_a_member_stops_by_the_weighted_loss_on_its_fold() -> None:
+    sequences, labels = half_told(80)
+    weights = np.random.default_rng(3).uniform(0.1, 5, 80)
+    training = training_of(epochs=1)
+    members = Members(network_of(), sequences, labels, training, weights)
+    plan = plan_training(2, labels, 4, training)
+    history = train_members(members, plan, labels, weights)
+    expected = [
+        np.average(log_losses(labels[fold], z), weights=weights[fold])
+        for fold, z in zip(plan.held_out, members.logits(plan.held_out), strict=True)
+    ]
+    assert history["validation_loss"] == [pytest.approx(np.mean(expected), rel=1e-6)]
+
+
+def test_a_category_that_no_row_has_is_the_mean_by_weight_of_the_others() -> None:
+    schema = SCHEMA.model_copy(update={"categories": {"a": ["x", "y", "z"]}})
+    rng = np.random.default_rng(0)
+    sequences, labels = rows_of(20)
+    sequences[:, 0, 0] = rng.integers(0, 2, 20)
+    counts = rng.integers(1, 4, 20)
+    vectors = []
+    for weights, fitted in (
+        (None, np.arange(20).repeat(counts)),
+        (counts.astype(float), np.arange(20)),
+    ):
+        members = Members(network_of(schema=schema), sequences, labels, training_of(), weights)
+        members.average_unseen_categories([fitted, fitted])
+        vectors.append(members.in_shape(members.best))
+    for one, other in zip(*vectors, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+# Trainings
+
+
+def trained(weights: Any, network: Any = None, **changed: Any) -> tuple[Any, dict[str, Any]]:
+    """Train as the node does, by these weights."""
+    sequences, labels = half_told(64)
+    series = None if weights is None else pd.Series(np.asarray(weights, float))
+    network = network or network_of(dropout=0.2)
+    return train_network(network, sequences, pd.Series(labels), training_of(**changed), series)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.3, 1e20])
+def test_weights_that_are_alike_train_to_the_bits_of_none(weight: float) -> None:
+    (without, history), (alike, same_history) = trained(None), trained(np.full(64, weight))
+    assert history == same_history
+    assert same(without.get_weights(), alike.get_weights())
+
+
+def test_a_common_factor_of_all_weights_changes_no_bit() -> None:
+    weights = np.random.default_rng(0).integers(1, 9, 64)
+    runs = [trained(weights * factor) for factor in (1, 0.25, 3.7)]
+    for candidate, history in runs[1:]:
+        assert history == runs[0][1]
+        assert same(candidate.get_weights(), runs[0][0].get_weights())
+
+
+def test_what_a_candidate_was_trained_on_includes_the_weights() -> None:
+    weights = np.arange(1, 65)
+    histories = [trained(given)[1] for given in (None, weights, weights[::-1])]
+    assert len({history["trained_on"] for history in histories}) == 3
+
+
+@pytest.mark.parametrize("kind", ["ensemble", pytest.param("tutorial", marks=pytest.mark.long)])
+def test_the_rows_that_count_most_are_learned(kind: str) -> None:
+    sequences, labels = rows_of(120)
+    heavy = np.arange(120) % 2 == 0
+    # The others say the opposite.
+    told = np.where(heavy, labels, 1 - labels).astype(np.float32)
+    network = network_of() if kind == "ensemble" else build(SCHEMA, Network(kind="tutorial"), 0)
+    training = training_of(epochs=40, learning_rate=0.05)
+    for of_heavy, expected in ((20.0, labels), (0.05, 1 - labels)):
+        weights = scaled(np.where(heavy, of_heavy, 1.0))
+        candidate, _ = train(network, sequences, told, training, weights)
+        probabilities = predict(candidate, sequences)
+        sure = np.abs(probabilities - expected) < 0.5
+        assert sure.mean() > 0.9
+
+
+def test_temperature_and_threshold_come_from_weighted_logits() -> None:
+    sequences, labels = half_told(120)
+    weights = scaled(np.where(labels == 1, 8.0, 1.0))
+    # A network that hardly trains: what differs are calibration and threshold.
+    training = training_of(epochs=1, learning_rate=1e-9)
+    _, without = train(network_of(), sequences, labels, training)
+    _, by_weight = train(network_of(), sequences, labels, training, weights)
+    assert by_weight["temperature"] != pytest.approx(without["temperature"], rel=1e-3)
+    assert by_weight["decision_threshold"] < without["decision_threshold"]

@@ -1,0 +1,79 @@
+"""A weight is a number of 0 or more, of which only the proportions count."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.schema import Marks
+from tabular_lstm.rows.weights import effective_rows, read_weight, scaled, weights_of
+
+weights = st.lists(st.integers(1, 1000), min_size=2, max_size=30).map(np.array)
+
+
+def test_a_weight_is_a_number_of_0_or_more_and_each_other_cell_has_its_reason() -> None:
+    cells = pd.Series(["2", " 0.5 ", "0", "-0", "", "NA", "-1", "inf", "1e31", "much"], dtype="str")
+    read, problems = read_weight(cells)
+    assert read[:4].tolist() == [2, 0.5, 0, 0]
+    assert problems == {
+        4: "no weight",
+        5: "no weight",
+        6: "-1 is outside [0, inf)",
+        7: "inf is infinite or beyond 1e+30 in size",
+        8: "1e31 is infinite or beyond 1e+30 in size",
+        9: "'much' is not a number",
+    }
+
+
+def test_a_weight_is_written_with_the_marks_of_the_file() -> None:
+    cells = pd.Series(["1,5", "1.5"], dtype="str")
+    read, problems = read_weight(cells, Marks(decimal=","))
+    assert read[0] == 1.5
+    assert problems.keys() == {1}
+
+
+def test_weights_are_those_of_the_column_or_ones() -> None:
+    rows = pd.DataFrame({"w": [0.5, 2.0], "y": [0, 1]}, index=pd.Index([3, 7], name="row"))
+    classes = {"label": "y", "positive_class": 1, "negative_class": 0}
+    given_weights = weights_of(rows, Columns(**classes, weight="w"))
+    assert given_weights.to_dict() == {3: 0.5, 7: 2.0}
+    ones = weights_of(rows, Columns(**classes))
+    assert ones.to_dict() == {3: 1.0, 7: 1.0}
+    assert given_weights.name == ones.name == "weight"
+
+
+@given(weights, st.floats(1e-6, 1e6))
+def test_a_common_factor_changes_no_bit_of_scaled_weights(given: np.ndarray, factor: float) -> None:
+    one, other = scaled(given), scaled(given * factor)
+    if one is None or other is None:
+        assert one is other
+        return
+    # A factor may move a value over the middle between two numbers of float32.
+    np.testing.assert_allclose(one, other, rtol=2e-7)
+    np.testing.assert_array_equal(scaled(given * 2.0**20), one)
+    assert one.mean() == pytest.approx(1, rel=1e-6)
+    np.testing.assert_allclose(one / one[0], given / given[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("alike", [[], [1.0, 1.0], [0.3] * 7, [1e-300, 1e-300]])
+def test_rows_that_count_alike_have_no_weights(alike: list[float]) -> None:
+    assert scaled(np.array(alike)) is None
+    assert scaled(pd.Series(alike)) is None
+    assert scaled(None) is None
+
+
+def test_a_weight_that_is_tiny_beside_others_is_still_above_0() -> None:
+    measured = scaled(np.array([1e-30, 1e30]))
+    assert measured is not None
+    assert 0 < measured[0] < 1e-30
+
+
+def test_rows_count_by_what_they_tell() -> None:
+    assert effective_rows(5, None) == 5
+    assert effective_rows(5, np.full(5, 0.1)) == 5
+    assert effective_rows(3, np.array([1, 1, 0])) == 2
+    assert effective_rows(3, np.array([1e-9, 1, 1e-9])) == 1
+    assert effective_rows(3, np.array([1, 2, 3])) == pytest.approx(36 / 14, abs=1e-6)
+    assert effective_rows(2, np.zeros(2)) == effective_rows(0, np.array([])) == 0
