@@ -92,10 +92,7 @@ def test_the_container_retrains_and_scores_and_fails_as_a_run_does(
     for path in (data, *data.rglob("*")):
         os.chown(path, USER, USER)
 
-    quick = "training.epochs=2,network.ensemble.units=[4]"
-    promoted = containers.run(
-        "localhost/tabular-lstm", data, "--pipelines=retraining", f"--params={quick}"
-    )
+    promoted = containers.run("localhost/tabular-lstm", data, "--pipelines=retraining")
     assert promoted.returncode == 0, promoted.stderr
     assert "Promoted run" in (promoted.stdout + promoted.stderr).splitlines()[-1]
     scored = containers.run("localhost/tabular-lstm", data, "--pipelines=scoring")
