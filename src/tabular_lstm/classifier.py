@@ -92,12 +92,16 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.costs = costs
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:  # noqa: N803
         """Train on labelled rows.
 
         Args:
             X: A frame, or an array (rows, features).
             y: Labels (rows,) of two classes.
+            groups: Of each row, (rows,), such as patients with several rows: those of a group are
+                in one member's fold, so that the member stops, and is calibrated, on rows of
+                others. With metadata routing, `set_fit_request(groups=True)` passes them on.
+                Default: None, each row is its own.
 
         Raises:
             ValueError: X or y is not of this form, or a parameter has an impossible value.
@@ -132,6 +136,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             to_sequences(rows, schema),
             labels.astype(np.float32),
             training,
+            None if groups is None else _numbered(groups, rows),
         )
         return self
 
@@ -283,6 +288,22 @@ def _warn_of_numbers(column: pd.Series) -> None:
             numbers.sum(),
             len(column),
         )
+
+
+def _numbered(groups: Any, rows: pd.DataFrame) -> np.ndarray:
+    """Number the groups of the rows, in the order of their first rows.
+
+    Raises:
+        ValueError: They are not as many as the rows, one is missing, or there is one only.
+    """
+    values = pd.Series(column_or_1d(groups))
+    check_consistent_length(rows, values)
+    if values.isna().any():
+        raise ValueError(f"groups: {values.isna().sum()} of {len(values)} are missing.")
+    numbers, distinct = pd.factorize(values)
+    if len(distinct) < 2:
+        raise ValueError(f"groups: expected 2 or more, got only {distinct[0]!r}.")
+    return np.asarray(numbers)
 
 
 def _array_names(count: int) -> list[str]:

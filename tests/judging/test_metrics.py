@@ -163,7 +163,7 @@ def test_calibration_bins_leave_empty_bins_out() -> None:
 def _drawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw what is drawn of few rows, and of many."""
     if request.param != "rows":
-        monkeypatch.setattr(metrics, "GROUPS", 45)
+        monkeypatch.setattr(metrics, "SETS", 45)
 
 
 @st.composite
@@ -330,7 +330,7 @@ def test_groups_of_rows_have_the_intervals_of_single_rows(
     models = {"one": one, "other": np.clip(one + noise, 0.01, 0.99)}
     intervals = []
     for groups in (3000, len(labels)):
-        monkeypatch.setattr(metrics, "GROUPS", groups)
+        monkeypatch.setattr(metrics, "SETS", groups)
         resampled = bootstrap(labels, models, dict.fromkeys(models, 0.5), 2000, 0)
         values = [
             measured

@@ -67,6 +67,8 @@ class Judged:
 
     Attributes:
         labels: (rows,), 1 is the positive class.
+        groups: int (rows,), the number of each row's group, from 0 and in the order of the groups'
+            first rows; None where each row is its own. What is resampled are groups.
         probabilities: (rows,); a row that a model gave none has that of the wrong class.
         without_probability: How many such rows there are.
         metrics: On the rows, with 95 % intervals.
@@ -76,6 +78,7 @@ class Judged:
     """
 
     labels: np.ndarray
+    groups: np.ndarray | None = None
     probabilities: dict[str, np.ndarray] = field(default_factory=dict)
     without_probability: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, Metrics] = field(default_factory=dict)
@@ -97,10 +100,15 @@ class Judged:
         known = {n: np.where(np.isnan(p), 1 - self.labels, p) for n, p in probabilities.items()}
         unknown = {name: int(np.isnan(p).sum()) for name, p in probabilities.items()}
         resampled = bootstrap(
-            self.labels, known, thresholds, evaluation.bootstrap_resamples, evaluation.seed
+            self.labels,
+            known,
+            thresholds,
+            evaluation.bootstrap_resamples,
+            evaluation.seed,
+            self.groups,
         )
         metrics = {
-            name: point_metrics(self.labels, p, thresholds[name], resampled[name])
+            name: point_metrics(self.labels, p, thresholds[name], resampled[name], self.groups)
             for name, p in known.items()
         }
         return replace(
@@ -130,7 +138,8 @@ class Judged:
             counts: Which rows count, (rows,).
             evaluation: See `with_models`.
         """
-        part = Judged(self.labels[counts]).with_models(
+        groups = None if self.groups is None else renumbered(self.groups[counts])
+        part = Judged(self.labels[counts], groups).with_models(
             {beside: self.probabilities[beside][counts], name: probabilities[counts]},
             {beside: self.metrics[beside].decision_threshold, name: threshold},
             evaluation,
@@ -160,7 +169,8 @@ class Judged:
         point, values = self.minus(one, other, metric)
         (low, high), unseen = interval(values), 0.0
         if metric in UNSEEN:
-            unseen = UNSEEN[metric](*self._rows_of(one, other), (1 + CENTRAL) / 2)
+            tail, groups = (1 + CENTRAL) / 2, self.parts.get(other, self).groups
+            unseen = UNSEEN[metric](*self._rows_of(one, other), tail, groups)
         return min(low, point - unseen), max(high, point + unseen)
 
     def roc_auc_bounds(self, name: str, confidence: float) -> tuple[float, float]:
@@ -172,19 +182,21 @@ class Judged:
         values, point = judged.resampled[name]["roc_auc"], judged.metrics[name].roc_auc
         low, high = _bounds(values[~np.isnan(values)], point, confidence)
         chance = np.full(len(judged.labels), 0.5)
-        unseen = unseen_roc_auc(judged.labels, judged.probabilities[name], chance, confidence)
+        unseen = unseen_roc_auc(
+            judged.labels, judged.probabilities[name], chance, confidence, judged.groups
+        )
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:
         """Compare one model with another; `confidence` is one-sided, of each bound."""
-        rows = self._rows_of(one, other)
+        rows, groups = self._rows_of(one, other), self.parts.get(other, self).groups
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
         compared = {}
         for metric, sign in WORSE.items():
             point, values = self.minus(one, other, metric)
             worse = sign * values[~np.isnan(values)]
             best, worst = _bounds(worse, sign * point, confidence)
-            unseen = UNSEEN[metric](*rows, confidence)
+            unseen = UNSEEN[metric](*rows, confidence, groups)
             compared[metric] = Difference(
                 difference=point,
                 at_worst=sign * np.maximum(worst, sign * point + unseen),
@@ -197,6 +209,12 @@ class Judged:
         """Give the labels and both models' probabilities, on the rows that count for the other."""
         judged = self.parts.get(other, self)
         return judged.labels, judged.probabilities[one], judged.probabilities[other]
+
+
+def renumbered(groups: np.ndarray) -> np.ndarray:
+    """Number the groups that are left, from 0 and in the order of their first rows."""
+    _, first, places = np.unique(groups, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[places]
 
 
 def _bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from tabular_lstm.judging.checks import (
 )
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
+from tabular_lstm.judging.unseen import count_by_class, count_groups
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.summary import DataSummary
@@ -80,9 +81,10 @@ def _repeated(now: DataSummary, promotion: Promotion) -> tuple[str, str, str]:
     limit = promotion.max_repeated_test_rows
     share = now.repeated_test_rows / now.test_rows
     fact = f"{_percent(share)} of {now.test_rows} test rows have the features of a train row"
-    why = f"expected at most {_percent(limit)}; the same row under two keys proves nothing"
+    by = now.told_apart_by
+    why = f"expected at most {_percent(limit)}; the same row under two {by}s proves nothing"
     expected = "" if share <= limit else why
-    return f"{fact} of another key", expected, "promotion.max_repeated_test_rows"
+    return f"{fact} of another {by}", expected, "promotion.max_repeated_test_rows"
 
 
 def _beside_champion(
@@ -124,7 +126,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     lost = not_within(NONE, beside, "at_best")
     majority_class, logistic_regression = MODELS["majority_class"], MODELS["logistic_regression"]
     unknown, faults = judged.without_probability[CANDIDATE], []
-    fewest, few = _few_rows(judged.labels, promotion.min_test_rows_per_class)
+    fewest, few = _few_rows(judged, promotion.min_test_rows_per_class)
     if few:
         faults.append(few)
     if unknown:
@@ -154,16 +156,22 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     )
 
 
-def _few_rows(labels: np.ndarray, needed: int) -> tuple[int, str]:
-    """Count the rows of the class that has fewer, and say so if they are too few."""
-    positives = int(labels.sum())
-    fewest, name = min((positives, "positive"), (len(labels) - positives, "negative"))
+def _few_rows(judged: Judged, needed: int) -> tuple[int, str]:
+    """Count the rows of the class that has fewer, or groups with such, and say if it is too few."""
+    negatives, positives = count_by_class(judged.labels, judged.groups)
+    fewest, name = min((positives, "positive"), (negatives, "negative"))
     if fewest >= needed:
         return fewest, ""
+    groups = count_groups(judged.labels, judged.groups)
+    few = (
+        f"{fewest} of {groups} test rows are {name}"
+        if groups == len(judged.labels)
+        else f"{fewest} of {groups} groups of test rows have {name} ones"
+    )
     return fewest, (
-        f"{fewest} of {len(labels)} test rows are {name}, too few to tell a good candidate from a "
-        f"lucky one: expected at least {needed} of each class (promotion.min_test_rows_per_class). "
-        "Wait for more rows, or raise split.test_fraction"
+        f"{few}, too few to tell a good candidate from a lucky one: expected at least {needed} of "
+        "each class (promotion.min_test_rows_per_class). Wait for more rows, or raise "
+        "split.test_fraction"
     )
 
 

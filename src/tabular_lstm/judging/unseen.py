@@ -2,7 +2,8 @@
 
 A bootstrap knows nothing of such rows: where two models rank the rows perfectly, each in its own
 order, all its values are the same. Of n rows without one of some kind, at confidence c, up to a
-share 1 - (1 - c) ** (1 / n) of all rows may be of it, some 3 / n at 0.95: the rule of three.
+share 1 - (1 - c) ** (1 / n) of all rows may be of it, some 3 / n at 0.95: the rule of three. Rows
+of one group say together what one row says: n counts groups.
 Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983.
 """
 
@@ -12,13 +13,31 @@ EPSILON = float(np.finfo(float).eps)
 MANY_ROWS = 20_000
 
 
+def count_groups(labels: np.ndarray, groups: np.ndarray | None) -> int:
+    """Count the groups that rows have, given by their numbers; each row is its own without."""
+    return len(labels) if groups is None else len(np.unique(groups))
+
+
+def count_by_class(labels: np.ndarray, groups: np.ndarray | None) -> tuple[int, int]:
+    """Count the rows of the negative and of the positive class, or the groups that have such."""
+    negative, positive = (
+        count_groups(labels[of], None if groups is None else groups[of])
+        for of in (labels == 0, labels == 1)
+    )
+    return negative, positive
+
+
 def unseen_share(rows: int, confidence: float) -> float:
     """Give the largest share of rows of a kind that none of so many rows is of."""
     return float(1 - (1 - confidence) ** (1 / max(rows, 1)))
 
 
 def unseen_roc_auc(
-    labels: np.ndarray, one: np.ndarray, other: np.ndarray, confidence: float
+    labels: np.ndarray,
+    one: np.ndarray,
+    other: np.ndarray,
+    confidence: float,
+    groups: np.ndarray | None = None,
 ) -> float:
     """Say by how much the difference of two ROC AUCs may be off for want of rows that tell.
 
@@ -34,16 +53,23 @@ def unseen_roc_auc(
         return 0.0
     enough, step = np.log2(1 / (1 - confidence)), len(labels) // MANY_ROWS
     # If a part of many rows tells enough, all do.
-    if step > 1 and _telling_rows(labels[::step], one[::step], other[::step]) >= enough:
+    if (
+        groups is None
+        and step > 1
+        and _telling_rows(labels[::step], one[::step], other[::step]) >= enough
+    ):
         return 0.0
-    if _telling_rows(labels, one, other) >= enough:
+    if _telling_rows(labels, one, other, groups) >= enough:
         return 0.0
-    positives = int(labels.sum())
-    return unseen_share(min(positives, len(labels) - positives), confidence)
+    return unseen_share(min(count_by_class(labels, groups)), confidence)
 
 
 def unseen_log_loss(
-    labels: np.ndarray, one: np.ndarray, other: np.ndarray, confidence: float
+    labels: np.ndarray,
+    one: np.ndarray,
+    other: np.ndarray,
+    confidence: float,
+    groups: np.ndarray | None = None,
 ) -> float:
     """Say by how much the difference of two log losses may be off where all rows' are the same.
 
@@ -56,7 +82,9 @@ def unseen_log_loss(
     if np.array_equal(one, other) or np.ptp(losses - others) > np.sqrt(EPSILON):
         return 0.0
     surest = min(float(np.minimum(p, 1 - p).min()) for p in (one, other))
-    return unseen_share(len(labels), confidence) * float(-np.log(max(surest, EPSILON)))
+    return unseen_share(count_groups(labels, groups), confidence) * float(
+        -np.log(max(surest, EPSILON))
+    )
 
 
 def placements(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -82,8 +110,10 @@ def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return losses
 
 
-def _telling_rows(labels: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
-    """Count the rows that the variance of a difference of ROC AUCs comes from.
+def _telling_rows(
+    labels: np.ndarray, one: np.ndarray, other: np.ndarray, groups: np.ndarray | None = None
+) -> float:
+    """Count the rows, or groups, that the variance of a difference of ROC AUCs comes from.
 
     Kish's effective sample size of the squared influences.
     """
@@ -92,6 +122,8 @@ def _telling_rows(labels: np.ndarray, one: np.ndarray, other: np.ndarray) -> flo
         of_class = labels == value
         difference[of_class] -= difference[of_class].mean()
         difference[of_class] /= of_class.sum()
+    if groups is not None:
+        difference = np.bincount(groups, difference)
     squares = difference**2
     total = float(squares.sum())
     return total**2 / float((squares**2).sum()) if total > EPSILON**2 else 0.0

@@ -26,7 +26,11 @@ CHANGED_VALUES = 10**9
 
 
 def train(
-    network: keras.Model, sequences: np.ndarray, labels: np.ndarray, training: Training
+    network: keras.Model,
+    sequences: np.ndarray,
+    labels: np.ndarray,
+    training: Training,
+    groups: np.ndarray | None = None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train a copy of the network on the binary cross-entropy.
 
@@ -35,6 +39,8 @@ def train(
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
         labels: float32 (rows,), 1 for the positive class.
         training: Epochs, batch size and the like.
+        groups: int (rows,), the number of each row's group, from 0; its rows are in one member's
+            fold. Default: each row is its own. Not for the network `tutorial`, which has no folds.
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
@@ -44,7 +50,7 @@ def train(
     """
     if not isinstance(network, LSTMEnsemble):
         return train_tutorial(network, sequences, labels, training)
-    plan = plan_training(network.options.members, labels, sequences[0].size, training)
+    plan = plan_training(network.options.members, labels, sequences[0].size, training, groups)
     members = Members(network, sequences, labels, training)
     history = train_members(members, plan, labels)
     members.average_unseen_categories(plan.fitted)

@@ -7,10 +7,12 @@ and what it leaves out takes the default given here.
 
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters.learning import (
+    ROLES,
     Columns,
     Costs,
     Ensemble,
     Evaluation,
+    Moment,
     Network,
     Objective,
     Reshaping,
@@ -35,12 +37,14 @@ __all__ = [
     "BLOCKS",
     "EVENTS",
     "OF_RUNS",
+    "ROLES",
     "Columns",
     "Costs",
     "Ensemble",
     "Evaluation",
     "Event",
     "Mlflow",
+    "Moment",
     "Network",
     "Notify",
     "Objective",

@@ -1,10 +1,19 @@
 """The blocks that say how a candidate is made and judged: columns, rows, network, training."""
 
+from datetime import date, datetime
 from hashlib import blake2b
 from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
 from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share
 
@@ -20,6 +29,10 @@ NotNegative = Annotated[Number, Field(ge=0)]
 Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
 
 
+# Of a column that is no feature.
+ROLES = ("label", "key", "group", "time")
+
+
 class Columns(Parameters):
     """The role of each column of the CSV.
 
@@ -30,7 +43,12 @@ class Columns(Parameters):
             rows are a directory of files, the last valid row with a key counts. In a single file
             all rows with a key count. 7.0 is the key 7; 007 and 7.00 are others. Default: none,
             the features identify it.
-        features: Columns to learn from, in this order. Default: all but label and key.
+        group: Column whose rows belong together, such as a patient with several visits: they are
+            on one side of the split and in one fold, and intervals are those of so many groups.
+            Spelt as a key is; no feature. Default: none, each row stands for itself.
+        time: Column that says when a row is from, for a split by time: ISO dates, or numbers, of
+            which a later one is larger. No feature. Default: none.
+        features: Columns to learn from, in this order. Default: all that have no other role.
         categorical: Features that are names and not amounts. Default: none, all are numbers.
         bounds: Lowest and highest value of a feature; `null` leaves an end open. Default: ±1e30.
         missing: Values that mean "not measured", for each feature; numbers without quotes. An
@@ -41,6 +59,8 @@ class Columns(Parameters):
     positive_class: Value
     negative_class: Value
     key: str | None = None
+    group: str | None = None
+    time: str | None = None
     features: Annotated[list[str], Field(min_length=1)] | None = None
     categorical: list[str] = []
     bounds: dict[str, tuple[Number | None, Number | None]] = {}
@@ -53,13 +73,13 @@ class Columns(Parameters):
         # 1, 1.0 and "1" match the same cells.
         if one == other or (not texts and _number(one) == _number(other) is not None):
             raise ValueError(f"positive_class and negative_class are both {self.positive_class!r}")
-        if self.key == self.label:
-            raise ValueError(f"column '{self.label}' is both label and key")
+        roles = self._roles()
         features = self.features or []
         if len(set(features)) < len(features):
             raise ValueError(f"features names a column twice: {features}")
-        if used := {self.label, self.key} & set(features):
-            raise ValueError(f"features holds {sorted(map(str, used))}, which is label or key")
+        for name in features:
+            if name in roles:
+                raise ValueError(f"features holds '{name}', which is the {roles[name]}")
         if both := sorted(set(self.categorical) & set(self.bounds)):
             raise ValueError(f"bounds are for numbers, and categorical holds {both}")
         for name, (low, high) in self.bounds.items():
@@ -73,6 +93,32 @@ class Columns(Parameters):
                     "write it without quotes; a number matches however it is written"
                 )
         return self
+
+    def _roles(self) -> dict[str, str]:
+        """Give the role of each column that is no feature."""
+        roles: dict[str, str] = {}
+        for role in ROLES:
+            if (name := getattr(self, role)) is None:
+                continue
+            if name in roles:
+                raise ValueError(f"column '{name}' is both {roles[name]} and {role}")
+            roles[name] = role
+        if self.group is not None and self.time is not None:
+            raise ValueError(
+                f"group is '{self.group}' and time is '{self.time}'; expected one of them: a split "
+                "by time may have rows of a group on both sides"
+            )
+        return roles
+
+    @property
+    def not_features(self) -> set[str]:
+        """Name the columns of valid rows that are no features."""
+        return {name for role in ROLES if (name := getattr(self, role)) is not None}
+
+    @property
+    def together(self) -> str | None:
+        """Name the column whose rows of one value are on one side: group, or time, if any."""
+        return self.group or self.time
 
 
 def _number(value: Value) -> float | None:
@@ -96,17 +142,54 @@ def _hash_key(salt: Any) -> Any:
     return salt
 
 
+# When a row is from: a number, or an ISO date.
+Moment = int | float | str
+
+
+def _moment(value: Any) -> Any:
+    # YAML reads an unquoted date as a date.
+    text = value.isoformat() if isinstance(value, date) else value
+    try:
+        known = datetime.fromisoformat(text) if isinstance(text, str) else text
+    except ValueError:
+        known = None
+    if value is not None and (
+        isinstance(known, bool) or not isinstance(known, int | float | datetime)
+    ):
+        raise ValueError("expected an ISO date, such as 2026-03-01, a date-time or a number")
+    return text
+
+
 class Split(Parameters):
     """Which rows are held out.
 
     Attributes:
+        kind: `hash`, of the group, the key or the features, or `time`: the newest rows, by
+            `columns.time`.
         test_fraction: Share of test rows, met on average. With 0 nothing is held out, and
             the network is evaluated on its train rows.
         salt: Text that keys the hash, at most 64 bytes. Another salt gives another split.
+        from_: `from` in conf. With the kind `time`, the date or number from which on rows are test
+            rows; `test_fraction` then counts for nothing. Default: so that the newest
+            `test_fraction` of the rows are, as nearly as rows of one time allow.
     """
 
+    model_config = ConfigDict(populate_by_name=True)
+
+    kind: Literal["hash", "time"] = "hash"
     test_fraction: Fraction = 0.2
     salt: Annotated[str, Field(min_length=1), BeforeValidator(_hash_key)] = "tabular-lstm"
+    from_: Annotated[Moment | None, BeforeValidator(_moment)] = Field(default=None, alias="from")
+
+    @model_validator(mode="after")
+    def _from_is_used(self) -> Self:
+        if self.from_ is None:
+            return self
+        if self.kind != "time":
+            raise ValueError(f"from is given, but kind is {self.kind}; expected kind: time")
+        if not self.test_fraction:
+            raise ValueError("from is given, but test_fraction is 0, which holds nothing out")
+        return self
 
 
 class Reshaping(Parameters):

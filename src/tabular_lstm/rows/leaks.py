@@ -38,7 +38,7 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     labels = rows[columns.label].to_numpy() == 1
     if min(labels.sum(), (~labels).sum()) < ENOUGH_ROWS:
         return {}
-    features = [name for name in rows if name not in {columns.label, columns.key}]
+    features = [name for name in rows if name not in columns.not_features]
     told = {
         str(name): _told_by_category(rows[name], labels)
         if name in columns.categorical

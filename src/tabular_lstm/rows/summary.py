@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.parameters import ROLES, Columns, Moment, Split
 from tabular_lstm.rows.leaks import possible_leaks
 from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.rows.sides import features_seen
@@ -50,10 +50,11 @@ class DataSummary(Frozen):
         label_share: Share of positive rows among the valid ones.
         test_rows_sha256: Hash of the test rows, whatever their order and that of the columns.
         split: All that decides which side a row is on and what its label means.
+        boundary: Of a split by time, from when on rows are test rows; None of another split.
         possible_leaks: ROC AUC of each feature that alone tells the classes of the train rows
             apart, see `tabular_lstm.rows.leaks`.
         repeated_test_rows: Test rows that have the features of a train row, as the network sees
-            them; there are none without a key.
+            them; there are none without a key, a group or a split by time.
         marks: What the file writes numbers with; those of train rows and test rows are read.
     """
 
@@ -69,9 +70,17 @@ class DataSummary(Frozen):
     label_share: Annotated[float, Field(ge=0, le=1)]
     test_rows_sha256: str
     split: dict[str, Any]
+    boundary: Moment | None = None
     possible_leaks: dict[str, float] = {}
     repeated_test_rows: NotNegative = 0
     marks: Marks = POINT
+
+    @property
+    def told_apart_by(self) -> str:
+        """Say which role decides that rows with the same features may be on both sides."""
+        if self.boundary is not None:
+            return "time"
+        return "key" if self.split.get("group") is None else "group"
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
@@ -84,16 +93,26 @@ def summarize(
     source: Source,
     columns: Columns,
     split: Split,
+    boundary: Moment | None = None,
 ) -> DataSummary:
-    """Describe a run's data once its rows are split."""
-    roles = {columns.label, columns.key}
-    features = [str(name) for name in train_rows if name not in roles]
+    """Describe a run's data once its rows are split.
+
+    Args:
+        train_rows: Valid rows.
+        test_rows: Likewise.
+        source: Where they come from.
+        columns: The role of each column.
+        split: As conf has it.
+        boundary: See `DataSummary`. Default: none.
+    """
+    features = [str(name) for name in train_rows if name not in columns.not_features]
+    classes = {"positive_class", "negative_class"}
     split_by: dict[str, Any] = {
-        **split.model_dump(),
-        **columns.model_dump(include={"label", "positive_class", "negative_class", "key"}),
+        **split.model_dump(by_alias=True),
+        **columns.model_dump(include={*ROLES, *classes}),
         "categorical": sorted(columns.categorical),
     }
-    if columns.key is None:
+    if columns.key is None and columns.together is None:
         split_by |= {"features": sorted(features), "missing": columns.missing}
     by_name = test_rows.sort_index(axis="columns")
     hashes = np.sort(pd.util.hash_pandas_object(by_name, index=False).to_numpy())
@@ -108,6 +127,7 @@ def summarize(
         label_share=float(labels.mean()),
         test_rows_sha256=hashlib.sha256(hashes.tobytes()).hexdigest(),
         split=split_by,
+        boundary=boundary,
         possible_leaks=possible_leaks(train_rows, columns),
         repeated_test_rows=_repeated(train_rows, test_rows, columns),
         marks=source.marks,
@@ -115,7 +135,7 @@ def summarize(
 
 
 def _repeated(train_rows: pd.DataFrame, test_rows: pd.DataFrame, columns: Columns) -> int:
-    if columns.key is None:  # equal rows are on the same side
+    if columns.key is None and columns.together is None:  # equal rows are on the same side
         return 0
     trained_on = {*features_seen(train_rows, columns)}
     return sum(seen in trained_on for seen in features_seen(test_rows, columns))

@@ -11,6 +11,7 @@ from tabular_lstm.rows.cells import Problems, read_label, read_numbers
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
 from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.times import read_time
 
 # What conf may say of a feature, see `Columns`.
 DESCRIBED = ("bounds", "missing", "categorical")
@@ -30,9 +31,9 @@ def read_rows(
         marks: What its numbers are written with.
 
     Returns:
-        The valid rows, with the index `row`: the key as text if there is one, numeric features as
-        float64 with NaN for a missing cell, categorical ones as text with NaN for it, the label
-        as 1 (positive) or 0.
+        The valid rows, with the index `row`: key and group as text and the time as
+        datetime64[us] or float64, if there are any; numeric features as float64 with NaN for a
+        missing cell, categorical ones as text with NaN for it, the label as 1 (positive) or 0.
         The quarantined rows: `row`, `reason`, and the cells as they were.
         The reasons, see `Source.reasons`.
 
@@ -42,9 +43,12 @@ def read_rows(
     """
     read: dict[str, tuple[pd.Series, Problems]] = {}
     features = _feature_names(raw_rows, columns, file)
-    if columns.key is not None:
-        read[columns.key] = read_key(raw_rows[columns.key], marks)
-        warn_of_spellings(raw_rows[columns.key], read[columns.key][0], file, marks)
+    for word, name in (("key", columns.key), ("group", columns.group)):
+        if name is not None:
+            read[name] = read_key(raw_rows[name], marks, word)
+            warn_of_spellings(raw_rows[name], read[name][0], file, marks, word)
+    if columns.time is not None:
+        read[columns.time] = read_time(raw_rows[columns.time], marks)
     numeric = [name for name in features if name not in columns.categorical]
     numbers = read_numbers(raw_rows[numeric], columns.missing, columns.bounds, marks)
     for name in features:
@@ -66,7 +70,8 @@ def read_rows(
 
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
     """Name the feature columns, in their order."""
-    roles = [columns.label, *([columns.key] if columns.key is not None else [])]
+    given = (columns.label, columns.key, columns.group, columns.time)
+    roles = [name for name in given if name is not None]
     features = columns.features or [name for name in raw_rows.columns if name not in roles]
     declared = [(name, "columns") for name in (*roles, *features)]
     declared += [(n, f"columns.{block}") for block in DESCRIBED for n in getattr(columns, block)]

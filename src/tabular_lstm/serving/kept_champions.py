@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.judging.unseen import count_by_class
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.categories import category_codes
-from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences
+from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
+from tabular_lstm.rows.groups import keys_of, together_of
 from tabular_lstm.rows.marks import pointed
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
@@ -114,26 +116,47 @@ def score(
     """Let a champion score the test rows, and find those that it was trained on.
 
     Rows are laid out by the champion's own schema: whatever changed since, it is given what it was
-    given then. A row was trained on if its key was or, without the same key, its features. With the
-    same key, rows of other keys may look alike, and candidate and champion were both trained on
-    such; where the champion alone was, as after new keys were given out, it counts as trained on.
+    given then. A row was trained on if its key, group or time was or, without one that is the same,
+    its features. With one, rows of others may look alike, and candidate and champion were both
+    trained on such; where the champion alone was, as after new keys were given out, it counts as
+    trained on. Where one row of a group does, all do.
 
     Raises:
         NotComparedError: The champion cannot read these rows as it did then.
     """
-    schema, keys = artifact.scorer.schema, keys_of(test_rows, columns.key)
+    schema = artifact.scorer.schema
+    keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
+    named = [of.name for of in (keys, together) if of is not None]
     _refuse_other_meaning(schema, test_rows, columns)
     try:
         sequences = artifact.sequences(test_rows)
         trained_on = fingerprints.hold(sequences)
-        if keys is not None and keys.name == fingerprints.key:
+        if not {fingerprints.key, fingerprints.group}.isdisjoint(named):
             if trained_on.any():
                 by_both = of_sequences(artifact.sequences(train_rows))
                 trained_on &= ~np.isin(of_sequences(sequences), by_both)
-            trained_on |= fingerprints.hold(sequences, keys)
+            trained_on |= fingerprints.hold(sequences, keys, together)
+        if columns.group is not None:
+            groups = test_rows[columns.group]
+            known = _groups_known(artifact, fingerprints, train_rows, columns)
+            trained_on |= groups.isin([*known, *groups[trained_on]]).to_numpy()
     except DataError as error:
         raise NotComparedError(f"it cannot read the rows: {error}") from error
     return Scored(artifact.score(sequences), artifact.scorer.threshold, trained_on)
+
+
+def _groups_known(
+    artifact: Artifact, fingerprints: Fingerprints, train_rows: pd.DataFrame, columns: Columns
+) -> pd.Series:
+    """Name the groups of those train rows that a champion was trained on too.
+
+    None where its own fingerprints tell its groups, which may be others.
+    """
+    groups = train_rows[columns.group]
+    if groups.name == fingerprints.group:
+        return groups[:0]
+    sequences = artifact.sequences(train_rows)
+    return groups[fingerprints.hold(sequences, keys_of(train_rows, columns))]
 
 
 def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) -> None:
@@ -171,17 +194,25 @@ def _is_read_as_something_else(name: str, schema: Schema, columns: Columns) -> b
     return any(pointed(code) is not None for code in new)
 
 
-def refuse_few_rows(scored: Scored, labels: np.ndarray, least: int) -> None:
-    """Stop where too few of the test rows are new to a champion.
+def refuse_few_rows(
+    scored: Scored, labels: np.ndarray, least: int, groups: np.ndarray | None = None
+) -> None:
+    """Stop where too few of the test rows, or of their groups, are new to a champion.
 
     Raises:
         NotComparedError: Counts them.
     """
-    left = labels[~scored.trained_on]
-    positive = int(left.sum())
-    if scored.trained_on.any() and min(positive, len(left) - positive) < least:
+    is_left = ~scored.trained_on
+    left, its_groups = labels[is_left], None if groups is None else groups[is_left]
+    negative, positive = count_by_class(left, its_groups)
+    if scored.trained_on.any() and min(positive, negative) < least:
+        others = (
+            f"the {len(left)} others {positive} are positive"
+            if positive + negative == len(left)
+            else f"the groups of the {len(left)} others {positive} have positive rows and "
+            f"{negative} negative ones"
+        )
         raise NotComparedError(
             f"it was trained on {scored.trained_on.sum()} of the {len(labels)} test rows, and of "
-            f"the {len(left)} others {positive} are positive; expected at least {least} of each "
-            "class (promotion.min_test_rows_per_class)"
+            f"{others}; expected at least {least} of each class (promotion.min_test_rows_per_class)"
         )

@@ -4,13 +4,13 @@ import logging
 
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows.keys import warn_of_crowds
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.schema import POINT
-from tabular_lstm.rows.sides import in_test
+from tabular_lstm.rows.sides import in_test, with_boundary
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
 from tabular_lstm.rows.validation import read_rows
 
@@ -24,8 +24,8 @@ MEND = (
     "is: would 1,100 be a bit more than one, {decimal: ','}, or eleven hundred, {thousands: ','}?"
 )
 REPEATED = (
-    "%s: %d of %d test rows have the features of a train row of another key. If they are the same "
-    "rows under other keys, the models are judged on rows that they know: use a key that stays, or "
+    "%s: %d of %d test rows have the features of a train row of another %s. If they are the same "
+    "rows under other %ss, the models are judged on rows that they know: use a %s that stays, or "
     "none"
 )
 LEAKS = (
@@ -127,20 +127,27 @@ def split_rows(
         Train rows, test rows, and the data summary.
 
     Raises:
-        DataError: A class is missing, or a side would hold fewer than two rows of a class.
+        DataError: A class is missing, a side would hold fewer than two rows of a class, or two
+            groups with such, rows of a key would be on both sides, or there is no boundary.
     """
-    is_test = in_test(accepted_rows, columns, split)
+    try:
+        bounded = with_boundary(accepted_rows, columns, split)
+    except DataError as error:
+        raise DataError(f"{source.file}: {error}") from error
+    is_test = in_test(accepted_rows, columns, bounded)
     train, test = accepted_rows[~is_test], accepted_rows[is_test]
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
     _refuse_few_rows(sides, source, columns, split)
     for side, rows in sides.items():
         share = rows[columns.label].mean()
         logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
+    _refuse_split_keys(train, test, source, columns)
     if source.quarantined_rows:
         logger.warning("In quarantine:%s", source.reasons)
-    summary = summarize(train, test, source, columns, split)
+    summary = summarize(train, test, source, columns, split, bounded.from_)
     if summary.repeated_test_rows:
-        logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test))
+        by = summary.told_apart_by
+        logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test), by, by, by)
     if summary.possible_leaks:
         logger.warning(LEAKS, source.file, listed(summary.possible_leaks))
     return train, test, summary
@@ -171,6 +178,8 @@ def _refuse_few_rows(
                 f"{classes[0]!r}, none is {name!r}.",
                 source,
             )
+    if columns.group is not None:
+        _refuse_few_groups(sides, source, columns)
     for (side, value), count in counts.items():
         if count < 2:
             raise _refusal(
@@ -179,6 +188,39 @@ def _refuse_few_rows(
                 f"rows, or change test_fraction = {split.test_fraction}.",
                 source,
             )
+
+
+def _refuse_few_groups(sides: dict[str, pd.DataFrame], source: Source, columns: Columns) -> None:
+    """Stop where a side has fewer than two groups with rows of a class."""
+    classes = {1: columns.positive_class, 0: columns.negative_class}
+    for side, rows in sides.items():
+        for value, name in classes.items():
+            count = rows.loc[rows[columns.label] == value, columns.group].nunique()
+            if count < 2:
+                raise _refusal(
+                    f"too few groups to split: on the {side} side {count} groups, by "
+                    f"'{columns.group}', have rows with {columns.label} = {name!r}; expected at "
+                    "least 2. Add groups, or change test_fraction or salt.",
+                    source,
+                )
+
+
+def _refuse_split_keys(
+    train: pd.DataFrame, test: pd.DataFrame, source: Source, columns: Columns
+) -> None:
+    """Stop where group or time put rows of one key on both sides: a key names one row."""
+    if columns.key is None or columns.together is None:
+        return
+    both = test.index[test[columns.key].isin(train[columns.key])]
+    if len(both):
+        key = test.loc[both[0], columns.key]
+        older = train.index[train[columns.key] == key]
+        raise DataError(
+            f"{source.file}: {len(both)} test rows have the key of a train row: "
+            f"{columns.key} '{shown(key)}' is in row {both[0]} and in row {older[0]}, whose "
+            f"'{columns.together}' puts them on two sides. Expected a key that names one row. "
+            "Leave columns.key out, and the column out of columns.features, if it names several."
+        )
 
 
 def _refusal(fault: str, source: Source) -> DataError:

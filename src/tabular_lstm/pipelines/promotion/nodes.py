@@ -20,6 +20,7 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.groups import number_groups
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.artifact import Artifact
@@ -104,7 +105,8 @@ def predict_with_champions(
             scored = score(artifact, fingerprints, train_rows, test_rows, columns)
             left_out = int(scored.trained_on.sum())
             champion = champion.model_copy(update={"left_out_rows": left_out})
-            refuse_few_rows(scored, labels.to_numpy(), promotion.min_test_rows_per_class)
+            least, groups = promotion.min_test_rows_per_class, number_groups(test_rows, columns)
+            refuse_few_rows(scored, labels.to_numpy(), least, groups)
         except NotComparedError as why:
             champion = champion.model_copy(update={"not_compared": str(why)})
         else:

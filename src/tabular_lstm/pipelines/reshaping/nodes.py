@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 def learn_schema(
     train_rows: pd.DataFrame, data_summary: DataSummary, columns: Columns, reshaping: Reshaping
 ) -> Schema:
-    """Learn from all columns but label and key: see `tabular_lstm.rows.learning.learn_schema`."""
-    features = [name for name in train_rows if name not in {columns.label, columns.key}]
+    """Learn from all features: see `tabular_lstm.rows.learning.learn_schema`."""
+    features = [name for name in train_rows if name not in columns.not_features]
     schema = learning.learn_schema(
         train_rows[features],
         categorical=columns.categorical,

@@ -1,12 +1,13 @@
-"""Wiring: train rows, data summary → schema; rows, schema → features and labels → sequences."""
+"""Wiring: rows → schema, features and labels, groups; schema, features → sequences."""
 
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
+from tabular_lstm.rows.groups import number_groups
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `train_rows`, `test_rows` and `data_summary` to sequences and labels."""
+    """Wire the nodes from rows and `data_summary` to sequences, labels and groups."""
     return Pipeline(
         [
             Node(
@@ -24,6 +25,12 @@ def create_pipeline() -> Pipeline:
                         inputs=[f"{side}_rows", "schema"],
                         outputs=[f"{side}_features", f"{side}_labels"],
                         name=f"split_{side}_features_from_label",
+                    ),
+                    Node(
+                        number_groups,
+                        inputs=[f"{side}_rows", "params:columns"],
+                        outputs=f"{side}_groups",
+                        name=f"number_{side}_groups",
                     ),
                     Node(
                         reshape,

@@ -7,7 +7,8 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Network, Training
-from tabular_lstm.rows.fingerprints import Fingerprints, keys_of
+from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.groups import keys_of, together_of
 from tabular_lstm.rows.schema import Schema, fingerprint
 
 # TensorFlow takes seconds to import. The functions below do it, not this module: Kedro imports
@@ -27,9 +28,13 @@ def build_network(schema: Schema, network: Network, training: Training) -> Any:
 
 
 def train_network(
-    network: Any, train_sequences: np.ndarray, train_labels: pd.Series, training: Training
+    network: Any,
+    train_sequences: np.ndarray,
+    train_labels: pd.Series,
+    training: Training,
+    train_groups: np.ndarray | None = None,
 ) -> tuple[Any, dict[str, Any]]:
-    """Train a copy of the network.
+    """Train a copy of the network, with the rows of a group in one member's fold.
 
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
@@ -41,7 +46,7 @@ def train_network(
     from tabular_lstm.network.fit import train  # noqa: PLC0415
 
     candidate, history = train(
-        network, train_sequences, train_labels.to_numpy(np.float32), training
+        network, train_sequences, train_labels.to_numpy(np.float32), training, train_groups
     )
     if not np.isfinite(history["loss"]).all():
         incomplete = np.isnan(train_sequences).any(axis=(1, 2))
@@ -62,6 +67,7 @@ def fingerprint_train_rows(
     """Take the fingerprints by which the rows that the candidate was trained on are known again.
 
     Raises:
-        DataError: The rows were split by another key.
+        DataError: The rows were split by another key, group or time.
     """
-    return Fingerprints.of_rows(train_sequences, keys_of(train_rows, columns.key))
+    keys, together = keys_of(train_rows, columns), together_of(train_rows, columns)
+    return Fingerprints.of_rows(train_sequences, keys, together)

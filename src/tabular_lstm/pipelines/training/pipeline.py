@@ -21,7 +21,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 train_network,
-                inputs=["network", "train_sequences", "train_labels", "params:training"],
+                inputs=[
+                    "network",
+                    "train_sequences",
+                    "train_labels",
+                    "params:training",
+                    "train_groups",
+                ],
                 outputs=["candidate@network", "history"],
                 name="train_network",
             ),
