@@ -112,5 +112,5 @@ def test_a_name_of_the_key_is_text(tmp_path: Path) -> None:
     path = tmp_path / "fingerprints.npz"
     numbers = np.array([1, 2], np.uint64)
     np.savez(path, sequences=numbers, keys=numbers, key=np.array([7]))
-    with raises_data_error(match=r"expected the key's name, got int64 \(1,\)"):
+    with raises_data_error(match=r"expected the name of a column, got int64 \(1,\)"):
         FingerprintsDataset(str(path)).load()

@@ -1,6 +1,7 @@
 """Check every cell, set bad rows aside with a reason, and hold out the same rows every time."""
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
@@ -13,6 +14,9 @@ from tabular_lstm.rows.schema import POINT
 from tabular_lstm.rows.sides import in_test, with_boundary
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
 from tabular_lstm.rows.validation import read_rows
+from tabular_lstm.serving.boundary import boundary_in_force
+from tabular_lstm.serving.decision import Decision
+from tabular_lstm.serving.promotion_log import LogEntry
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +37,16 @@ LEAKS = (
     f"({METRICS['roc_auc']}): %s. If it is known only after the label, leave it out: "
     "columns.features names the features to learn from. To promote nothing while there is one: "
     "--params promotion.refuse_possible_leaks=true"
+)
+
+
+MOVED = (
+    "This boundary is that of the last decision and stays in force, so that no row changes sides. "
+    "As rows are added, the share of test rows grows. To move the boundary, set split.from, now: %s"
+)
+MOVES = (
+    "The newest rows are test rows. As rows are added, this boundary moves, until a retraining has "
+    "decided with it or conf fixes it: split: {kind: time, from: %s}"
 )
 
 
@@ -119,9 +133,17 @@ def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation
 
 
 def split_rows(
-    accepted_rows: pd.DataFrame, source: Source, columns: Columns, split: Split
+    accepted_rows: pd.DataFrame,
+    source: Source,
+    columns: Columns,
+    split: Split,
+    past_promotions: Sequence[LogEntry] = (),
+    past_decisions: Mapping[str, Callable[[], Decision]] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
     """Hold the test rows out: see `tabular_lstm.rows.sides.in_test`.
+
+    Split by time, the boundary is `split.from`, or that of the newest of the past decisions, which
+    are given to a retraining, or where the newest `test_fraction` of the rows begin.
 
     Returns:
         Train rows, test rows, and the data summary.
@@ -130,8 +152,9 @@ def split_rows(
         DataError: A class is missing, a side would hold fewer than two rows of a class, or two
             groups with such, rows of a key would be on both sides, or there is no boundary.
     """
+    past = boundary_in_force(past_promotions, past_decisions or {}, columns, split)
     try:
-        bounded = with_boundary(accepted_rows, columns, split)
+        bounded = with_boundary(accepted_rows, columns, split, past)
     except DataError as error:
         raise DataError(f"{source.file}: {error}") from error
     is_test = in_test(accepted_rows, columns, bounded)
@@ -142,6 +165,11 @@ def split_rows(
         share = rows[columns.label].mean()
         logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
     _refuse_split_keys(train, test, source, columns)
+    if bounded.from_ is not None:
+        share = len(test) / len(accepted_rows)
+        logger.info("Test rows are those from %s on: %.1f %% of all", bounded.from_, 100 * share)
+        if split.from_ is None:
+            logger.info(MOVED if bounded.from_ == past else MOVES, bounded.from_)
     if source.quarantined_rows:
         logger.warning("In quarantine:%s", source.reasons)
     summary = summarize(train, test, source, columns, split, bounded.from_)
