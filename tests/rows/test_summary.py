@@ -62,6 +62,10 @@ def test_test_rows_with_the_features_of_a_train_row_of_another_key_are_counted()
     blank = again.assign(age=[float("nan"), 2, 3])
     assert describe(blank, key="id", missing={"age": [1]}).repeated_test_rows == 3
     assert describe(key="id").repeated_test_rows == 0
+    # Rows of two groups, or of two times, may look alike too.
+    assert describe(again, group="id").repeated_test_rows == 2
+    assert describe(again, time="id", split=Split(kind="time")).repeated_test_rows == 2
+    assert describe(again, categorical=["id", "sex"]).repeated_test_rows == 0
 
 
 def test_what_decides_the_side_is_in_the_split() -> None:
@@ -77,6 +81,11 @@ def test_what_decides_the_side_is_in_the_split() -> None:
         describe(key="id", categorical=["age", "sex"]),
     ):
         assert other.split != plain
+    grouped = describe(group="id")
+    timed = describe(time="age", split=Split(kind="time"), categorical=["id", "sex"])
+    assert len({str(described.split) for described in (grouped, timed, describe(key="id"))}) == 3
+    assert (grouped.features, timed.features) == (["age", "sex"], ["id", "sex"])
+    assert describe(key="id", split=Split(kind="time", from_=3)).split["from"] == 3
     # With a key, features do not count.
     keyed = describe(key="id").split
     assert describe(key="id", missing={"sex": ["f"]}).split == keyed
