@@ -8,6 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.parameters import Columns, Evaluation
+from tabular_lstm.rows.groups import number_groups
 from tests.helpers.errors import raises_data_error
 from tests.helpers.project import QUICK, TINY, Project
 from tests.helpers.tables import LABEL
@@ -46,6 +50,10 @@ def summary(project: Project) -> dict[str, Any]:
     return json.loads(project.versions("03_primary/data_summary.json")[-1].read_text())
 
 
+def summary_of_scoring(project: Project) -> dict[str, Any]:
+    return json.loads(project.versions("08_reporting/scoring_summary.json")[-1].read_text())
+
+
 def retrain(project: Project, seed: int = 0, **blocks: Any) -> dict[str, Any]:
     project.run(
         "retraining", **{**QUICK, "training": {**QUICK["training"], "seed": seed}, **blocks}
@@ -72,6 +80,40 @@ def test_all_rows_of_a_group_are_on_one_side_in_a_run(project: Project) -> None:
     assert quarantined[["row", "reason"]].to_numpy().tolist() == [[8, "patient: no group"]]
     schema = json.loads(project.versions("04_feature/schema.json")[-1].read_text())
     assert "patient" not in schema["features"]
+
+    # The intervals are those of so many groups.
+    predicted = pd.read_csv(project.versions("07_model_output/candidate_predictions.csv")[-1])
+    groups = number_groups(project.rows("test"), Columns.model_validate(BY_GROUP))
+    measured = project.metrics()["test"]
+    evaluation = Evaluation.model_validate(TINY["evaluation"])
+    by_groups, by_rows = (
+        Judged(predicted["label"].to_numpy(), of)
+        .with_models(
+            {CANDIDATE: predicted[CANDIDATE].to_numpy()},
+            {CANDIDATE: measured["decision_threshold"]},
+            evaluation,
+        )
+        .metrics[CANDIDATE]
+        .interval
+        for of in (groups, None)
+    )
+    for metric, bounds in measured["interval"].items():
+        assert bounds == pytest.approx(by_groups[metric], abs=1e-4)
+        assert bounds != pytest.approx(by_rows[metric], abs=1e-4)
+
+
+def test_a_large_group_is_in_one_fold_in_a_run(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The member that has it as its fold learns from all the others alone."""
+    write(project, patient=np.where(np.arange(768) < 300, 1, np.arange(768)))
+    with caplog.at_level(logging.INFO):
+        project.run(
+            columns=BY_GROUP, **TINY | {"network": {"ensemble": {"members": 8, "units": [4]}}}
+        )
+    count = len(project.rows("train"))
+    assert sides(project)["train"] >= {"1"}
+    assert f"Training 8 members, each on {count - 300} of {count} rows" in caplog.text
 
 
 def test_rows_that_were_split_before_a_group_was_named_are_not_trained_on(ran: Project) -> None:
@@ -130,6 +172,11 @@ def test_retrainings_by_group_compare_on_the_groups_that_are_new_to_the_champion
     again = retrain(quick, seed=1, columns=BY_GROUP)
     assert again["judgement"]["champions"][0]["left_out_rows"] == 0
     assert sides(quick) == patients
+    report = quick.versions("08_reporting/report.html")[-1].read_text()
+    assert "All rows of one patient are on one side" in report
+    # Rows to score are of no group.
+    quick.run("scoring", columns=BY_GROUP)
+    assert summary_of_scoring(quick)["scored_rows"] > 0
     # Another one: the groups that it was trained on.
     split = {"test_fraction": 0.5, "salt": "another"}
     promotion = {**QUICK["promotion"], "min_test_rows_per_class": 10}
