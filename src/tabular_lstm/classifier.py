@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
 from tabular_lstm.rows.cells import is_categorical
+from tabular_lstm.rows.groups import number_values
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
 from tabular_lstm.serving.artifact import Artifact
@@ -98,15 +99,16 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             X: A frame, or an array (rows, features).
             y: Labels (rows,) of two classes.
-            groups: Of each row, (rows,), such as patients with several rows: those of a group are
-                in one member's fold, so that the member stops, and is calibrated, on rows of
-                others. With metadata routing, `set_fit_request(groups=True)` passes them on.
-                Default: None, each row is its own.
+            groups: Of each row, (rows,); rows of one, such as a patient's, are in one member's
+                fold. `set_fit_request` routes them. Default: each row is its own.
 
         Raises:
             ValueError: X or y is not of this form, or a parameter has an impossible value.
         """
         rows, y = self._fitted_rows(X, y)
+        if groups is not None:
+            check_consistent_length(rows, groups := column_or_1d(groups))
+            groups = number_values(groups)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if (count := len(self.classes_)) != 2:
             raise ValueError(
@@ -136,7 +138,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             to_sequences(rows, schema),
             labels.astype(np.float32),
             training,
-            None if groups is None else _numbered(groups, rows),
+            groups,
         )
         return self
 
@@ -288,22 +290,6 @@ def _warn_of_numbers(column: pd.Series) -> None:
             numbers.sum(),
             len(column),
         )
-
-
-def _numbered(groups: Any, rows: pd.DataFrame) -> np.ndarray:
-    """Number the groups of the rows, in the order of their first rows.
-
-    Raises:
-        ValueError: They are not as many as the rows, one is missing, or there is one only.
-    """
-    values = pd.Series(column_or_1d(groups))
-    check_consistent_length(rows, values)
-    if values.isna().any():
-        raise ValueError(f"groups: {values.isna().sum()} of {len(values)} are missing.")
-    numbers, distinct = pd.factorize(values)
-    if len(distinct) < 2:
-        raise ValueError(f"groups: expected 2 or more, got only {distinct[0]!r}.")
-    return np.asarray(numbers)
 
 
 def _array_names(count: int) -> list[str]:

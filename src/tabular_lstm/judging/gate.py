@@ -17,8 +17,8 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
+from tabular_lstm.judging.counted import few_rows
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
-from tabular_lstm.judging.unseen import count_by_class, count_groups
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.summary import DataSummary
@@ -126,7 +126,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     lost = not_within(NONE, beside, "at_best")
     majority_class, logistic_regression = MODELS["majority_class"], MODELS["logistic_regression"]
     unknown, faults = judged.without_probability[CANDIDATE], []
-    fewest, few = _few_rows(judged, promotion.min_test_rows_per_class)
+    fewest, few = few_rows(judged.labels, judged.groups, promotion.min_test_rows_per_class)
     if few:
         faults.append(few)
     if unknown:
@@ -153,25 +153,6 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         rows_without_probability=unknown,
         majority_class=floor,
         logistic_regression=linear,
-    )
-
-
-def _few_rows(judged: Judged, needed: int) -> tuple[int, str]:
-    """Count the rows of the class that has fewer, or groups with such, and say if it is too few."""
-    negatives, positives = count_by_class(judged.labels, judged.groups)
-    fewest, name = min((positives, "positive"), (negatives, "negative"))
-    if fewest >= needed:
-        return fewest, ""
-    groups = count_groups(judged.labels, judged.groups)
-    few = (
-        f"{fewest} of {groups} test rows are {name}"
-        if groups == len(judged.labels)
-        else f"{fewest} of {groups} groups of test rows have {name} ones"
-    )
-    return fewest, (
-        f"{few}, too few to tell a good candidate from a lucky one: expected at least {needed} of "
-        "each class (promotion.min_test_rows_per_class). Wait for more rows, or raise "
-        "split.test_fraction"
     )
 
 

@@ -8,13 +8,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.unseen import (
-    count_groups,
-    placements,
-    row_losses,
-    unseen_roc_auc,
-    unseen_share,
-)
+from tabular_lstm.judging.counted import count_groups
+from tabular_lstm.judging.unseen import placements, row_losses, unseen_roc_auc, unseen_share
 
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
 CENTRAL = 0.95

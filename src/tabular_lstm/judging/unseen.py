@@ -9,22 +9,10 @@ Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right
 
 import numpy as np
 
+from tabular_lstm.judging.counted import count_by_class, count_groups
+
 EPSILON = float(np.finfo(float).eps)
 MANY_ROWS = 20_000
-
-
-def count_groups(labels: np.ndarray, groups: np.ndarray | None) -> int:
-    """Count the groups that rows have, given by their numbers; each row is its own without."""
-    return len(labels) if groups is None else len(np.unique(groups))
-
-
-def count_by_class(labels: np.ndarray, groups: np.ndarray | None) -> tuple[int, int]:
-    """Count the rows of the negative and of the positive class, or the groups that have such."""
-    negative, positive = (
-        count_groups(labels[of], None if groups is None else groups[of])
-        for of in (labels == 0, labels == 1)
-    )
-    return negative, positive
 
 
 def unseen_share(rows: int, confidence: float) -> float:

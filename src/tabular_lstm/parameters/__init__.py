@@ -12,11 +12,9 @@ from tabular_lstm.parameters.learning import (
     Costs,
     Ensemble,
     Evaluation,
-    Moment,
     Network,
     Objective,
     Reshaping,
-    Split,
     Training,
     Validation,
     Value,
@@ -32,6 +30,7 @@ from tabular_lstm.parameters.runs import (
     Scoring,
     Tolerance,
 )
+from tabular_lstm.parameters.split import Moment, Split
 
 __all__ = [
     "BLOCKS",

@@ -34,6 +34,20 @@ def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray:
     return pd.factorize(_column(rows, columns.group, "group"))[0]
 
 
+def number_values(groups: np.ndarray) -> np.ndarray:
+    """Number groups of any values, (rows,), in the order of their first rows.
+
+    Raises:
+        ValueError: One is missing, or there is one only.
+    """
+    numbers, distinct = pd.factorize(groups)
+    if missing := int((numbers < 0).sum()):
+        raise ValueError(f"groups: {missing} of {len(groups)} are missing.")
+    if len(distinct) < 2:
+        raise ValueError(f"groups: expected 2 or more, got only {distinct[0]!r}.")
+    return numbers
+
+
 def keys_of(rows: pd.DataFrame, columns: Columns) -> pd.Series | None:
     """Take the rows' keys; None where there is no key.
 
