@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import sklearn
 from kedro.framework.session import KedroSession
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
@@ -34,6 +35,8 @@ from tabular_lstm import LSTMClassifier
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.network import fit as network_fit
+from tabular_lstm.network import plan
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters import Network
 from tabular_lstm.rows.cells import LARGEST
@@ -168,6 +171,79 @@ def test_a_grid_search_tries_each_value_and_keeps_the_best() -> None:
     assert search.best_params_ == {"lstm__epochs": 30}
     assert len(search.best_estimator_["lstm"].history_["loss"]) == 30
     assert search.best_estimator_.score(ROWS, LABELS) > 0.8
+
+
+GROUPS = np.arange(len(ROWS)) % 30
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [GROUPS, GROUPS.astype(float), [f"P{group}" for group in GROUPS], pd.Series(GROUPS + 7)],
+    ids=["numbers", "floats", "text", "series"],
+)
+def test_rows_of_a_group_are_in_one_fold(groups: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[plan.Plan] = []
+
+    def planned(*arguments: Any) -> plan.Plan:
+        plans.append(plan.plan_training(*arguments))
+        return plans[-1]
+
+    monkeypatch.setattr(network_fit, "plan_training", planned)
+    model = tiny(epochs=1, members=8).fit(ROWS, LABELS, groups=groups)
+    assert model.score(ROWS, LABELS) > 0
+    for held_out, fitted in zip(plans[0].held_out, plans[0].fitted, strict=True):
+        assert {*GROUPS[held_out]}.isdisjoint(GROUPS[fitted])
+    # Rows that are a group each are as good as none.
+    alone = tiny(epochs=2).fit(ROWS, LABELS, groups=range(len(ROWS)))
+    plain = tiny(epochs=2).fit(ROWS, LABELS)
+    np.testing.assert_array_equal(alone.predict_proba(ROWS), plain.predict_proba(ROWS))
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        (GROUPS[1:], "inconsistent numbers of samples"),
+        (np.where(GROUPS == 3, NAN, GROUPS), "groups: 4 of 120 are missing"),
+        (GROUPS * 0, "groups: expected 2 or more, got only"),
+        (np.stack([GROUPS, GROUPS], 1), "1d array"),
+    ],
+    ids=["fewer", "missing", "one", "two columns"],
+)
+def test_groups_that_are_none_are_refused(groups: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        tiny().fit(ROWS, LABELS, groups=groups)
+
+
+def test_scikit_learn_routes_groups_to_the_estimator_and_to_the_splitter() -> None:
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = tiny(epochs=1).set_fit_request(groups=True)
+        seen: list[Any] = []
+
+        class Noting(LSTMClassifier):
+            def fit(self, X: Any, y: Any, groups: Any = None) -> "Noting":
+                seen.append(groups)
+                return super().fit(X, y, groups=groups)
+
+        noting = Noting(**model.get_params()).set_fit_request(groups=True)
+        cross_validate(
+            noting, ROWS, LABELS, cv=GroupKFold(2), params={"groups": GROUPS}, error_score="raise"
+        )
+    assert [len(groups) for groups in seen] == [60, 60]
+    assert {*seen[0]}.isdisjoint(seen[1])
+
+
+def test_groups_and_weights_are_taken_together() -> None:
+    weights = np.random.default_rng(0).integers(0, 4, len(ROWS))
+    there = weights > 0
+    # Whether a row that does not count has a group does not count either.
+    groups = np.where(there, GROUPS, NAN)
+    model = tiny(epochs=5).fit(ROWS, LABELS, weights, groups)
+    expected = tiny(epochs=5).fit(ROWS[there], LABELS[there], weights[there], GROUPS[there])
+    np.testing.assert_array_equal(model.predict_proba(ROWS), expected.predict_proba(ROWS))
+    by_weight = tiny(epochs=5).fit(ROWS, LABELS, weights)
+    assert (model.predict_proba(ROWS) != by_weight.predict_proba(ROWS)).any()
+    with pytest.raises(ValueError, match="groups: expected 2 or more"):
+        tiny().fit(ROWS, LABELS, np.where(GROUPS < 15, 1, 0), np.minimum(GROUPS, 15) // 15)
 
 
 def test_numbers_of_numpy_are_as_good_as_those_of_python() -> None:

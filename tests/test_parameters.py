@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -141,8 +142,12 @@ def test_costs_are_kept_for_the_objective_that_uses_them(costs: dict[str, float]
         ({"key": "y"}, ("'y'", "label and key")),
         ({"features": []}, ("features", "at least 1")),
         ({"features": ["a", "b", "a"]}, ("features", "twice")),
-        ({"features": ["a", "y"]}, ("features", "'y'", "label or key")),
-        ({"features": ["a", "id"], "key": "id"}, ("features", "'id'", "label or key")),
+        ({"features": ["a", "y"]}, ("features", "'y'", "the label")),
+        ({"features": ["a", "id"], "key": "id"}, ("features", "'id'", "the key")),
+        ({"features": ["a", "id"], "group": "id"}, ("features", "'id'", "the group")),
+        ({"features": ["a", "id"], "time": "id"}, ("features", "'id'", "the time")),
+        ({"key": "id", "group": "id"}, ("'id'", "both key and group")),
+        ({"group": "id", "time": "day"}, ("'id'", "'day'", "one of them")),
         ({"bounds": {"age": [120, 18]}}, ("bounds", "'age'", "18", "120")),
         ({"bounds": {"age": [18]}}, ("bounds.age",)),
         ({"bounds": {"age": [18, 65, 120]}}, ("bounds.age",)),
@@ -290,7 +295,47 @@ def test_an_unknown_name_two_blocks_deep_is_refused_by_its_path() -> None:
 
 
 def test_a_name_close_to_none_lists_the_known() -> None:
-    assert "known: test_fraction, salt" in refusal("split", {"q": 1})
+    assert "known: kind, test_fraction, salt, from" in refusal("split", {"q": 1})
+
+
+@pytest.mark.parametrize(
+    ("values", "facts"),
+    [
+        ({"from": 3}, ("from is given", "kind: time")),
+        ({"kind": "time", "from": 3, "test_fraction": 0}, ("test_fraction is 0",)),
+        ({"kind": "time", "from": "2026-13-01"}, ("from = '2026-13-01'", "ISO date")),
+        ({"kind": "time", "from": "7"}, ("from = '7'", "ISO date", "number")),
+        ({"kind": "time", "from": True}, ("from = True", "ISO date")),
+        ({"kind": "time", "from": math.inf}, ("from", "finite")),
+        ({"kind": "times"}, ("kind", "'time'")),
+    ],
+)
+def test_an_impossible_split_by_time_is_refused(
+    values: dict[str, Any], facts: tuple[str, ...]
+) -> None:
+    message = refusal("split", values)
+    assert all(fact in message for fact in facts)
+
+
+@pytest.mark.parametrize("given", [date(2026, 3, 1), "2026-03-01"], ids=["YAML's date", "text"])
+def test_a_boundary_is_named_by_from_in_conf_and_by_from_in_python(given: Any) -> None:
+    assert Split.model_validate({"kind": "time", "from": given}) == Split(
+        kind="time", from_="2026-03-01"
+    )
+
+
+@pytest.mark.parametrize(
+    ("time", "split", "fault"),
+    [
+        (None, {"kind": "time"}, "split.kind is time: expected columns.time"),
+        ("day", {}, "columns.time is 'day': expected split.kind: time"),
+    ],
+)
+def test_a_split_by_time_and_its_column_are_named_together(
+    time: str | None, split: dict[str, Any], fault: str
+) -> None:
+    with pytest.raises(ParameterValidationError, match=fault):
+        check_parameters({"columns": {**ROLES, "time": time}, "split": split})
 
 
 def test_an_unknown_block_is_refused_with_the_closest_known() -> None:
@@ -372,7 +417,7 @@ def test_base_has_every_block() -> None:
 
 @pytest.mark.parametrize("block", sorted(set(BLOCKS) - {"columns"}))
 def test_base_spells_out_the_defaults(block: str) -> None:
-    assert conf()[block] == BLOCKS[block]().model_dump(mode="json")
+    assert conf()[block] == BLOCKS[block]().model_dump(mode="json", by_alias=True)
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

@@ -18,6 +18,7 @@ from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
 from tabular_lstm.rows.categories import warn_of_numbers
 from tabular_lstm.rows.cells import is_categorical
 from tabular_lstm.rows.dates import is_dates
+from tabular_lstm.rows.groups import number_values
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.looks import counts_of, look
 from tabular_lstm.rows.sequences import by_name, to_sequences
@@ -103,7 +104,13 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(
+        self,
+        X: Any,  # noqa: N803
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Train on labelled rows.
 
         The weights count in the loss, in when a member stops, in calibration and decision
@@ -116,6 +123,8 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             X: A frame, or an array (rows, features).
             y: Labels (rows,) of two classes.
             sample_weight: How much each row counts, (rows,), 0 or more. Default: all alike.
+            groups: Of each row, (rows,); rows of one, such as a patient's, are in one member's
+                fold. `set_fit_request` routes them. Default: each row is its own.
 
         Raises:
             ValueError: X, y or a weight is not of this form, no row or only one class counts, or a
@@ -123,8 +132,11 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows, y = self._fitted_rows(X, y)
         weights = checked_weights(y, sample_weight, self.class_weight)
+        if groups is not None:
+            check_consistent_length(rows, groups := column_or_1d(groups))
         if not (counts := weights > 0).all():
             rows, y, weights = rows[counts], y[counts], weights[counts]
+            groups = None if groups is None else groups[counts]
         self.classes_, labels = np.unique(y, return_inverse=True)
         if (count := len(self.classes_)) != 2:
             raise ValueError(
@@ -164,6 +176,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             labels.astype(np.float32),
             training,
             scaled(weights),
+            None if groups is None else number_values(groups),
         )
         return self
 

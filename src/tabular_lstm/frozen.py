@@ -83,4 +83,4 @@ class Parameters(Frozen):
         block = cls
         for part in loc[:-1]:
             block = block.model_fields[str(part)].annotation  # type: ignore[assignment]
-        return unknown_name(path, list(block.model_fields))
+        return unknown_name(path, [f.alias or name for name, f in block.model_fields.items()])

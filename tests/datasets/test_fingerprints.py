@@ -19,7 +19,11 @@ SEQUENCES = np.random.default_rng(0).normal(size=(100, 4, 2)).astype(np.float32)
 KEYED = Fingerprints.of_rows(SEQUENCES, pd.Series([f"P{n}" for n in range(100)], name="№ of case"))
 
 
-@pytest.mark.parametrize("kept", [KEYED, Fingerprints.of_rows(SEQUENCES, None)])
+WARDS = pd.Series([f"W{n // 5}" for n in range(100)], name="ward")
+GROUPED = Fingerprints.of_rows(SEQUENCES, None, WARDS)
+
+
+@pytest.mark.parametrize("kept", [KEYED, GROUPED, Fingerprints.of_rows(SEQUENCES, None)])
 def test_what_is_saved_is_loaded(tmp_path: Path, kept: Fingerprints) -> None:
     dataset = FingerprintsDataset(str(tmp_path / "fingerprints.npz"), Version(None, "a"))
     assert not FingerprintsDataset(str(tmp_path / "fingerprints.npz"), Version(None, None)).exists()
@@ -28,8 +32,11 @@ def test_what_is_saved_is_loaded(tmp_path: Path, kept: Fingerprints) -> None:
     read = dataset.load()
     np.testing.assert_array_equal(read.sequences, kept.sequences)
     np.testing.assert_array_equal(read.keys, kept.keys)
-    assert read.key == kept.key
+    np.testing.assert_array_equal(read.groups, kept.groups)
+    assert (read.key, read.group, read.sha256) == (kept.key, kept.group, kept.sha256)
     counts = {"sequences": 100, "keys": len(kept.keys), "key": kept.key}
+    if kept.group is not None:
+        counts |= {"groups": 20, "group": "ward"}
     assert json.loads(dataset.preview()) == counts
 
 
@@ -112,5 +119,5 @@ def test_a_name_of_the_key_is_text(tmp_path: Path) -> None:
     path = tmp_path / "fingerprints.npz"
     numbers = np.array([1, 2], np.uint64)
     np.savez(path, sequences=numbers, keys=numbers, key=np.array([7]))
-    with raises_data_error(match=r"expected the key's name, got int64 \(1,\)"):
+    with raises_data_error(match=r"expected the name of a column, got int64 \(1,\)"):
         FingerprintsDataset(str(path)).load()

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_info
 
-from tabular_lstm.judging.baselines import _baselines, predict_with_baselines
+from tabular_lstm.judging.baselines import _baselines, _splits, predict_with_baselines
 from tabular_lstm.parameters import Costs, Evaluation, Objective, Training
 from tests.helpers import networks
 from tests.helpers.judged import BASELINES, rows_of, schema_of
@@ -323,3 +323,41 @@ def test_each_baselines_threshold_serves_the_objective_best_out_of_fold(
         ]
         assert served[0] == max(served), name
         assert type(thresholds[name]) is float
+
+
+def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> None:
+    """Rows of a group are alike: who knows one knows the label of the others."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 4)
+    labels = pd.Series(np.repeat(rng.integers(2, size=60), 4))
+    sequences = np.repeat(rng.normal(size=(60, 2, 2)), 4, axis=0).astype(np.float32)
+
+    def out_of_fold(train_groups: np.ndarray | None) -> np.ndarray:
+        splits = _splits(sequences.reshape(240, -1), labels.to_numpy(), train_groups, 0)
+        p = np.empty(240)
+        for fitted, held_out in splits:
+            model = HistGradientBoostingClassifier(random_state=0, min_samples_leaf=2)
+            model.fit(sequences.reshape(240, -1)[fitted], labels[fitted])
+            p[held_out] = model.predict_proba(sequences.reshape(240, -1)[held_out])[:, 1]
+        return p
+
+    assert roc_auc_score(labels, out_of_fold(None)) > 0.95
+    assert roc_auc_score(labels, out_of_fold(groups)) < 0.75
+    given = sequences, labels, sequences, schema_of(), Training(), EVALUATION
+    _, by_rows = predict_with_baselines(*given)
+    _, by_groups = predict_with_baselines(*given, train_groups=groups)
+    assert by_rows["hist_gradient_boosting"] != by_groups["hist_gradient_boosting"]
+    assert predict_with_baselines(*given, train_groups=np.arange(240))[1] == by_rows
+
+
+@pytest.mark.parametrize("sick", [1, 2])
+def test_baselines_take_as_few_groups_of_a_class_as_there_can_be(sick: int) -> None:
+    """Where all rows of a class are in one group, no model can be fitted without it."""
+    sequences, labels = rows_of(90)
+    groups = np.arange(90) % 10
+    labels = pd.Series((groups < sick).astype(int), labels.index)
+    predictions, thresholds = predict_with_baselines(
+        sequences, labels, sequences, schema_of(), Training(), EVALUATION, train_groups=groups
+    )
+    assert predictions.notna().all().all()
+    assert all(0 < threshold < 1 for threshold in thresholds.values())

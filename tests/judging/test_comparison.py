@@ -230,3 +230,75 @@ def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others() ->
         assert other.compare("candidate", "floor", 0.95) == judged.compare(
             "candidate", "floor", 0.95
         )
+
+
+# Groups
+
+
+def in_groups(groups: np.ndarray | None, labels: np.ndarray, **models: np.ndarray) -> Judged:
+    evaluation = Evaluation(bootstrap_resamples=500)
+    return Judged(labels, groups=groups).with_models(models, dict.fromkeys(models, 0.5), evaluation)
+
+
+def test_groups_of_one_row_change_no_bound() -> None:
+    labels, p = rows(200)
+    models = {"one": blurred(p, 0.5), "other": p}
+    by_rows, by_groups = (in_groups(groups, labels, **models) for groups in (None, np.arange(200)))
+    assert by_groups.compare("one", "other", 0.95) == by_rows.compare("one", "other", 0.95)
+    assert by_groups.metrics == by_rows.metrics
+    assert by_groups.interval("one", "other", "roc_auc") == by_rows.interval(
+        "one", "other", "roc_auc"
+    )
+    assert by_groups.roc_auc_bounds("one", 0.95) == by_rows.roc_auc_bounds("one", 0.95)
+
+
+def test_bounds_are_those_of_as_many_groups() -> None:
+    """Four rows alike of each of a hundred groups rule out no more than a hundred rows do."""
+    labels, p = rows(100)
+    models = {"one": blurred(p, 0.5), "other": p}
+    groups = np.tile(np.arange(100), 4)
+    fourfold = {name: np.tile(values, 4) for name, values in models.items()}
+    single = in_groups(None, labels, **models).compare("one", "other", 0.95).by_metric()
+    grouped, alone = (
+        in_groups(of, np.tile(labels, 4), **fourfold).compare("one", "other", 0.95).by_metric()
+        for of in (groups, None)
+    )
+    for metric, sign in WORSE.items():
+        far, near = (sign * (d[metric].at_worst - d[metric].difference) for d in (grouped, alone))
+        assert far == pytest.approx(
+            sign * (single[metric].at_worst - single[metric].difference), rel=0.3
+        )
+        assert near < 0.75 * far
+        assert grouped[metric].detectable == pytest.approx(single[metric].detectable, rel=0.3)
+
+
+def test_where_all_is_right_the_unseen_is_that_of_as_many_groups() -> None:
+    """The rule of three counts groups: each may be of a kind that none of them shows."""
+    labels = np.tile([0, 1], 100)
+    models = {"one": np.where(labels == 1, 0.8, 0.2), "other": np.where(labels == 1, 0.9, 0.1)}
+    groups = np.arange(200) // 10
+    wide, narrow = (
+        in_groups(of, labels, **models).compare("one", "other", 0.95).by_metric()
+        for of in (groups, None)
+    )
+    for metric, sign in WORSE.items():
+        far, near = (sign * (d[metric].at_worst - d[metric].difference) for d in (wide, narrow))
+        assert far > 3 * near > 0
+
+
+def test_a_part_of_the_rows_is_resampled_by_the_groups_that_are_left() -> None:
+    labels, p = rows(200)
+    groups, counts = np.arange(200) // 4, np.arange(200) % 3 > 0
+    evaluation = Evaluation(bootstrap_resamples=500)
+    judged = in_groups(groups, labels, one=p).with_part(
+        "one", "other", blurred(p, 0.5), 0.5, counts, evaluation
+    )
+    part = judged.parts["other"]
+    expected = in_groups(
+        groups[counts], labels[counts], one=p[counts], other=blurred(p, 0.5)[counts]
+    )
+    assert part.metrics == expected.metrics
+    # Groups that are gone leave no number behind.
+    some = judged.with_part("one", "few", p, 0.5, groups > 20, evaluation).parts["few"]
+    assert some.groups is not None
+    assert {*some.groups.tolist()} == {*range(29)}

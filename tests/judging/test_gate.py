@@ -19,7 +19,7 @@ from tabular_lstm.judging.checks import (
 from tabular_lstm.judging.comparison import Comparison, Difference, Judged
 from tabular_lstm.judging.metrics import point_metrics
 from tabular_lstm.judging.names import CANDIDATE
-from tabular_lstm.parameters import Promotion, Tolerance, Validation
+from tabular_lstm.parameters import Evaluation, Promotion, Tolerance, Validation
 from tabular_lstm.rows.summary import DataSummary
 
 TOLERANCE = Tolerance(log_loss=0.02, roc_auc=0.02)
@@ -482,3 +482,31 @@ def test_checks_cannot_be_changed_and_know_their_fields() -> None:
         champion.not_compared = "why"
     with pytest.raises(ValidationError, match="serves"):
         Champion.model_validate({"run_id": "b", "sha256": "of b", "serves": True})
+
+
+def test_few_groups_are_few_however_many_rows_they_have() -> None:
+    labels = np.tile([0, 1], 300)
+    p = np.where(labels == 1, 0.8, 0.2)
+    models = {CANDIDATE: p, "majority_class": p * 0 + 0.5, "logistic_regression": p * 0.9}
+    needed = PROMOTION.min_test_rows_per_class
+    for count, enough in ((needed - 1, False), (needed, True)):
+        judged = Judged(labels, groups=np.arange(600) % (2 * count)).with_models(
+            models, dict.fromkeys(models, 0.5), Evaluation(bootstrap_resamples=100)
+        )
+        check = gate.check_floor(judged, PROMOTION)
+        assert (check.enough_rows, check.smaller_class_rows) == (enough, count)
+        said = f"{count} of {2 * count} groups of test rows have negative ones, too few to tell"
+        assert (said in check.sentence) is not enough
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [({}, "key"), ({"split": {**SPLIT, "group": "ward"}}, "group"), ({"boundary": 7}, "time")],
+)
+def test_repeated_rows_are_said_to_be_of_what_tells_them_apart(
+    changed: dict[str, Any], word: str
+) -> None:
+    data = DATA.model_copy(update={"repeated_test_rows": 100, **changed})
+    sentence = gate.check_data(data, [], PROMOTION, VALIDATION).sentence
+    assert f"have the features of a train row of another {word}" in sentence
+    assert f"the same row under two {word}s" in sentence

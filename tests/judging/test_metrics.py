@@ -163,7 +163,7 @@ def test_calibration_bins_leave_empty_bins_out() -> None:
 def _drawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw what is drawn of few rows, and of many."""
     if request.param != "rows":
-        monkeypatch.setattr(metrics, "GROUPS", 45)
+        monkeypatch.setattr(metrics, "SETS", 45)
 
 
 @st.composite
@@ -330,7 +330,7 @@ def test_groups_of_rows_have_the_intervals_of_single_rows(
     models = {"one": one, "other": np.clip(one + noise, 0.01, 0.99)}
     intervals = []
     for groups in (3000, len(labels)):
-        monkeypatch.setattr(metrics, "GROUPS", groups)
+        monkeypatch.setattr(metrics, "SETS", groups)
         resampled = bootstrap(labels, models, dict.fromkeys(models, 0.5), 2000, 0)
         values = [
             measured
@@ -342,6 +342,64 @@ def test_groups_of_rows_have_the_intervals_of_single_rows(
     width = np.diff(single)
     # Two thousand resamples give a bound of their own to about a sixteenth of the half width.
     np.testing.assert_allclose((grouped - single) / width, 0, atol=0.1)
+
+
+@pytest.mark.usefixtures("_drawn")
+def test_groups_of_one_row_are_drawn_as_rows_are() -> None:
+    labels, one = noisy()
+    by_rows, by_groups = (
+        bootstrap(labels, {"one": one}, THRESHOLD, 100, 0, groups=groups)["one"]
+        for groups in (None, np.arange(len(labels)))
+    )
+    for metric, values in by_rows.items():
+        np.testing.assert_array_equal(values, by_groups[metric])
+
+
+def grouped(groups: int, rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of groups that are all alike: as if each row were there several times."""
+    labels, one = noisy(groups, seed)
+    order = np.random.default_rng(seed).permutation(groups * rows)
+    groups_of = np.repeat(np.arange(groups), rows)[order]
+    _, first, places = np.unique(groups_of, return_index=True, return_inverse=True)
+    numbers = np.argsort(np.argsort(first))[places]
+    return labels[groups_of], one[groups_of], numbers
+
+
+@pytest.mark.usefixtures("_drawn")
+def test_rows_of_one_group_that_are_alike_tell_what_one_row_tells() -> None:
+    """Drawn by rows, they would make believe that there are four times as many."""
+    rows = noisy(400, seed=3)
+    labels, one, groups = grouped(400, 4, seed=3)
+    widths = []
+    for drawn in ((*rows, None), (labels, one, groups), (labels, one, None)):
+        resampled = bootstrap(drawn[0], {"one": drawn[1]}, THRESHOLD, 2000, 0, None, drawn[2])[
+            "one"
+        ]
+        widths.append([float(np.ptp(interval(values))) for values in resampled.values()])
+    single, by_groups, by_rows = np.array(widths)
+    # Where 45 sets are drawn, their own chance is a ninth of the deviation.
+    np.testing.assert_allclose(by_groups, single, rtol=0.25)
+    assert (by_rows < 0.7 * single).all()
+
+
+def test_all_rows_of_a_group_are_drawn_as_often() -> None:
+    groups = np.array([0, 1, 0, 2, 1, 0])
+    counts = np.concatenate([*metrics._drawn_rows(6, groups, 50, 0)])
+    assert counts.shape == (50, 6)
+    for place, group in enumerate(groups):
+        np.testing.assert_array_equal(counts[:, place], counts[:, np.argmax(groups == group)])
+    assert set(counts.sum(axis=1)) > {6}
+
+
+def test_a_resample_of_one_group_alone_has_the_metrics_of_its_rows() -> None:
+    labels, p = np.array([1, 0, 0, 1]), np.array([0.9, 0.2, 0.6, 0.3])
+    groups = np.array([0, 0, 1, 1])
+    resampled = bootstrap(labels, {"one": p}, THRESHOLD, 50, 0, groups=groups)["one"]
+    by_group = [point_metrics(labels[groups == g], p[groups == g], 0.5) for g in (0, 1)]
+    whole = point_metrics(labels, p, 0.5)
+    for metric, values in resampled.items():
+        possible = {round(getattr(m, metric), 12) for m in (*by_group, whole)}
+        assert {round(value, 12) for value in values} == possible
 
 
 def test_interval_holds_the_middle_95_percent() -> None:

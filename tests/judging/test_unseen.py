@@ -128,3 +128,14 @@ def test_useless_candidates_pass_for_good_no_more_often_than_declared(rows: int)
     ]
     # 5 % declared; three deviations of the share of 150 draws come on top.
     assert np.mean(shown) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
+
+
+def test_rows_of_one_group_tell_no_more_than_one_row() -> None:
+    """Ten rows that one model ranks wrongly are enough to tell, and one group of ten is not."""
+    labels = np.repeat([0, 1], 100)
+    one = np.where(labels == 1, 0.8, 0.2) + np.linspace(0, 0.01, 200)
+    other = one.copy()
+    other[:10] = 0.95
+    alone, together = np.arange(200), np.arange(200) // 10
+    for groups, share in ((None, 0.0), (alone, 0.0), (together, unseen_share(10, 0.95))):
+        assert unseen_roc_auc(labels, one, other, 0.95, groups=groups) == share

@@ -16,8 +16,8 @@ from tabular_lstm.judging import figures, gate, metrics
 from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.counted import count_by_class
 from tabular_lstm.judging.drift import check_drift
-from tabular_lstm.judging.enough import rows_by_class
 from tabular_lstm.judging.importance import permutation_importance
 from tabular_lstm.judging.metrics import bootstrap, calibration_bins, point_metrics
 from tabular_lstm.judging.names import CANDIDATE
@@ -126,11 +126,11 @@ def test_where_all_rows_are_right_accuracy_is_1_whatever_the_weights() -> None:
 # Resamples
 
 
-@pytest.mark.parametrize("groups", [metrics.GROUPS, 50])
+@pytest.mark.parametrize("groups", [metrics.SETS, 50])
 def test_a_bootstrap_with_weights_of_one_is_that_without(
     monkeypatch: pytest.MonkeyPatch, groups: int
 ) -> None:
-    monkeypatch.setattr(metrics, "GROUPS", groups)
+    monkeypatch.setattr(metrics, "SETS", groups)
     labels, one, other, _ = noisy()
     given = labels, {"a": one, "b": other}, {"a": 0.5, "b": 0.4}, 100, 3
     without, ones = bootstrap(*given), bootstrap(*given, np.ones(len(labels)))
@@ -158,7 +158,7 @@ def test_groups_of_weighted_rows_spread_as_the_rows_do(monkeypatch: pytest.Monke
     labels, one, _, weights = noisy(3000)
     given = labels, {"a": one}, {"a": 0.5}, 1000, 0, weights
     exact = bootstrap(*given)["a"]
-    monkeypatch.setattr(metrics, "GROUPS", 1000)
+    monkeypatch.setattr(metrics, "SETS", 1000)
     grouped = bootstrap(*given)["a"]
     points = point_metrics(labels, one, 0.5, weights=weights)
     for metric, values in grouped.items():
@@ -217,8 +217,8 @@ def test_rows_that_are_not_there_are_bounded_by_what_the_others_tell() -> None:
     labels = np.arange(100) % 2
     one, other = labels * 0.8 + 0.1, labels * 0.6 + 0.2
     weights = np.where(np.arange(100) < 10, 1e6, 1)
-    assert rows_by_class(labels, None) == (50, 50)
-    assert rows_by_class(labels, weights) == pytest.approx((5, 5), rel=1e-3)
+    assert count_by_class(labels, None) == (50, 50)
+    assert count_by_class(labels, weights) == pytest.approx((5, 5), rel=1e-3)
     for unseen in (unseen_roc_auc, unseen_log_loss):
         given_rows = (labels, one, one[::-1] if unseen is unseen_log_loss else other)
         without = unseen(*given_rows, 0.95)

@@ -1,10 +1,18 @@
-"""Folds of one size and one share of each class; batches and epochs by the number of rows."""
+"""Folds of one size, one share of each class and whole groups; batches and epochs by the rows."""
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabular_lstm.network.plan import batch_size, epochs, stratified_folds
+from tabular_lstm.network.plan import (
+    batch_size,
+    epochs,
+    folds_of,
+    grouped_folds,
+    plan_training,
+    stratified_folds,
+)
+from tabular_lstm.parameters import Training
 
 
 @given(st.integers(1, 60), st.floats(0, 1), st.integers(1, 8), st.integers(0, 2**32 - 1))
@@ -19,6 +27,67 @@ def test_folds_are_of_one_size_and_have_one_share_of_each_class(
     for label in (0, 1):
         assert np.ptp(np.bincount(fold[labels == label], minlength=folds)) <= 1
     np.testing.assert_array_equal(stratified_folds(labels, folds, seed), fold)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.floats(0, 1)), min_size=1, max_size=40),
+    st.integers(1, 8),
+    st.integers(0, 2**32 - 1),
+)
+def test_no_group_is_in_two_folds_and_no_fold_is_empty(
+    sizes: list[tuple[int, float]], folds: int, seed: int
+) -> None:
+    folds, rng = min(folds, len(sizes)), np.random.default_rng(seed)
+    groups = rng.permutation(np.repeat(np.arange(len(sizes)), [size for size, _ in sizes]))
+    share = np.array([share for _, share in sizes])
+    labels = (rng.random(len(groups)) < share[groups]).astype(np.float32)
+    fold = grouped_folds(labels, groups, folds, seed)
+    assert len({*zip(groups.tolist(), fold.tolist(), strict=True)}) == len(sizes)
+    assert set(fold) == set(range(folds))
+    np.testing.assert_array_equal(grouped_folds(labels, groups, folds, seed), fold)
+    # Of the rarer class, no fold has more than another one by more than the largest group.
+    is_rare = labels == (2 * labels.sum() <= len(labels))
+    largest = np.bincount(groups, is_rare).max()
+    assert np.ptp(np.bincount(fold, is_rare, folds)) <= largest
+
+
+@given(st.integers(2, 80), st.floats(0, 1), st.integers(1, 8), st.integers(0, 2**32 - 1))
+def test_groups_of_one_row_make_folds_as_even_as_rows_do(
+    rows: int, share: float, folds: int, seed: int
+) -> None:
+    labels = (np.random.default_rng(seed).random(rows) < share).astype(np.float32)
+    fold = grouped_folds(labels, np.arange(rows), folds, seed)
+    assert np.ptp(np.bincount(fold, minlength=folds)) <= 1
+    for label in (0, 1):
+        assert np.ptp(np.bincount(fold[labels == label], minlength=folds)) <= 1
+    np.testing.assert_array_equal(
+        folds_of(labels, folds, seed, np.arange(rows)), stratified_folds(labels, folds, seed)
+    )
+
+
+def test_groups_of_unlike_sizes_are_spread_evenly_over_the_folds() -> None:
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 12, 200)
+    groups = np.repeat(np.arange(200), sizes)
+    labels = (rng.random(len(groups)) < rng.random(200)[groups] / 2).astype(np.float32)
+    fold = grouped_folds(labels, groups, 8, 0)
+    for label in (0, 1):
+        counts = np.bincount(fold[labels == label], minlength=8)
+        assert np.ptp(counts) <= 0.05 * counts.mean()
+    assert (fold != grouped_folds(labels, groups, 8, 1)).mean() > 0.5
+
+
+def test_members_of_few_and_unlike_groups_pass_over_as_many_rows_as_the_smallest_part_has() -> None:
+    groups = np.repeat(np.arange(3), [60, 30, 10])
+    labels = (np.arange(100) % 2).astype(np.float32)
+    plan = plan_training(4, labels, 8, Training(batch_size=8), groups)
+    parts = [{*groups[rows].tolist()} for rows in plan.held_out]
+    assert sorted(map(sorted, parts[:3])) == [[0], [1], [2]]
+    assert parts[3] == parts[0]
+    for held_out, fitted in zip(plan.held_out, plan.fitted, strict=True):
+        assert {*groups[held_out]}.isdisjoint(groups[fitted])
+    assert plan.steps * plan.batch == 40
+    assert next(plan.batches()).shape == (5, 4, 8)
 
 
 def test_folds_are_random_by_the_seed() -> None:

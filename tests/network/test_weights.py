@@ -209,6 +209,18 @@ def test_the_rows_that_count_most_are_learned(kind: str) -> None:
         assert sure.mean() > 0.9
 
 
+def test_groups_of_one_row_change_no_bit_and_others_the_folds() -> None:
+    sequences, labels = rows_of(64)
+    weights = scaled(np.random.default_rng(0).uniform(0.2, 3, 64))
+    training = training_of(epochs=3)
+    numbers = (None, np.arange(64), np.arange(64) // 4)
+    plain, alone, together = (
+        train(network_of(), sequences, labels, training, weights, groups)[1] for groups in numbers
+    )
+    assert plain == alone
+    assert plain["validation_loss"] != together["validation_loss"]
+
+
 def test_temperature_and_threshold_come_from_weighted_logits() -> None:
     sequences, labels = half_told(120)
     weights = scaled(np.where(labels == 1, 8.0, 1.0))

@@ -901,6 +901,78 @@ def test_with_a_key_the_key_alone_decides(keys: list[str], data: st.DataObject) 
     assert all(len(found) == 1 for found in by_key.values())
 
 
+GROUPED = COLUMNS.model_copy(update={"group": "a"})
+TIMED = COLUMNS.model_copy(update={"time": "a"})
+
+
+def test_a_group_that_is_blank_or_rounded_goes_to_quarantine() -> None:
+    """A group of all such rows would be none, and each alone might be on the side of its group."""
+    rows = [("W1", "1", "1", "1"), ("", "1", "1", "0"), ("NULL", "1", "1", "0"), ("1e+20",) * 4]
+    accepted, quarantined, _ = validate_rows(raw([*rows[:3], ("1E+20", "1", "1", "1")]), GROUPED)
+    assert accepted["a"].tolist() == ["W1"]
+    assert quarantined["reason"].tolist() == [
+        "a: no group",
+        "a: no group",
+        "a: '1E+20' is a rounded number, not a group",
+    ]
+
+
+def test_a_row_without_a_time_goes_to_quarantine() -> None:
+    cells = ["2026-03-01", "2026-03-02", "", "soon"]
+    accepted, quarantined, _ = validate_rows(raw([(c, "1", "1", "1") for c in cells]), TIMED)
+    assert accepted["a"].tolist() == [pd.Timestamp("2026-03-01"), pd.Timestamp("2026-03-02")]
+    assert quarantined["reason"].tolist() == [
+        "a: no time",
+        "a: 'soon' is neither an ISO date nor a number",
+    ]
+
+
+def test_mixed_spellings_of_groups_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    validate_rows(raw([("7", "1", "1", "1"), ("8.0", "1", "1", "1")]), GROUPED)
+    assert "1 groups are written like '8.0' (row 2) and 1 like '7' (row 1)" in caplog.text
+    assert "equal numbers are the same group" in caplog.text
+
+
+@pytest.mark.parametrize("of_class", ["0", "1"])
+def test_a_side_with_one_group_of_a_class_is_refused(of_class: str) -> None:
+    other = "1" if of_class == "0" else "0"
+    rows = [(f"W{n}", str(n), "1", other) for n in range(40)]
+    rows += [("one", str(n), "1", of_class) for n in range(20)]
+    with pytest.raises(
+        DataError, match=r"too few groups to split: on the .* side . groups"
+    ) as error:
+        split_rows(valid(rows, GROUPED), SOURCE, GROUPED, Split(test_fraction=0.5))
+    assert f"by 'a', have rows with y = {of_class}; expected at least 2" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("columns", "split"),
+    [
+        ({"group": "a"}, Split(test_fraction=0.5)),
+        ({"time": "a"}, Split(kind="time", test_fraction=0.5)),
+    ],
+    ids=["group", "time"],
+)
+def test_rows_of_one_key_on_two_sides_are_refused(columns: dict[str, str], split: Split) -> None:
+    declared = COLUMNS.model_copy(update={**columns, "key": "b"})
+    rows = [(str(n), f"K{n}", "1", str(n % 2)) for n in range(40)]
+    train, test, _ = split_rows(valid(rows, declared), SOURCE, declared, split)
+    first, second = train.index[0], test.index[0]
+    key = train["b"].iloc[0]
+    rows[second - 1] = (rows[second - 1][0], key, *rows[second - 1][2:])
+    said = (
+        f"1 test rows have the key of a train row: b '{key}' is in row {second} and in row {first}"
+    )
+    with pytest.raises(DataError, match=said):
+        split_rows(valid(rows, declared), SOURCE, declared, split)
+
+
+def test_a_split_by_time_and_its_column_go_together() -> None:
+    rows = valid([(str(n), "1", "1", str(n % 2)) for n in range(20)])
+    with pytest.raises(DataError, match=r"split\.kind is time: expected columns\.time"):
+        split_rows(rows, SOURCE, COLUMNS, Split(kind="time"))
+
+
 def test_different_keys_of_equal_features_are_on_both_sides() -> None:
     rows = [(f"K{place}", "1", "1", "1") for place in range(200)]
     assert set(sides(rows, KEYED)) == {"train", "test"}
@@ -1339,7 +1411,7 @@ def test_rows_of_weight_0_are_on_neither_side_and_counted() -> None:
 
 def test_a_class_whose_rows_all_have_weight_0_is_missing_and_why_is_said() -> None:
     rows, _, _ = validate_rows(weighed(weights=("1", "0")), WEIGHED)
-    with pytest.raises(DataError, match=r"none is 1\. 30 rows of weight 0 do not count\."):
+    with pytest.raises(DataError, match=r"none is 1\. .* 30 rows of weight 0 do not count\."):
         split_rows(rows, SOURCE, WEIGHED, Split())
 
 
@@ -1358,8 +1430,8 @@ def test_a_later_version_of_weight_0_takes_a_row_out() -> None:
 @pytest.mark.parametrize(
     ("changed", "fault"),
     [
-        ({"weight": "y"}, "column 'y' is the weight, and label or key too"),
-        ({"key": "w"}, "column 'w' is the weight, and label or key too"),
+        ({"weight": "y"}, "column 'y' is both label and weight"),
+        ({"key": "w"}, "column 'w' is both key and weight"),
         ({"features": ["a", "w"]}, "features holds 'w', which is the weight"),
     ],
 )
@@ -1373,3 +1445,43 @@ def test_a_column_of_weights_that_is_not_there_or_described_is_an_error() -> Non
         validate_rows(weighed(), WEIGHED.model_copy(update={"weight": "v"}))
     with pytest.raises(DataError, match=r"columns\.bounds names w, which is no feature"):
         validate_rows(weighed(), WEIGHED.model_copy(update={"bounds": {"w": (0, 5)}}))
+
+
+@pytest.mark.parametrize("role", ["weight", "group", "time"])
+def test_dates_and_ignored_columns_have_no_other_role(role: str) -> None:
+    for block in ("dates", "ignore"):
+        with pytest.raises(ValueError, match=f"'b' is named under {block} and under {role}"):
+            Columns.model_validate(COLUMNS.model_dump() | {role: "b", block: ["b"]})
+
+
+def test_nothing_is_proposed_for_a_column_that_is_no_feature() -> None:
+    """Under columns.categorical it would have two roles."""
+    columns = WEIGHED.model_copy(update={"time": "b"})
+    rows = weighed(60, ("much", "1", "2")).assign(b=["soon", *["2026-03-01"] * 59])
+    _, quarantined, source = validate_rows(rows, columns)
+    assert len(quarantined) == 20
+    assert source.to_declare == ""
+
+
+def test_a_column_that_is_no_feature_is_not_odd(caplog: pytest.LogCaptureFixture) -> None:
+    """Weights may be all alike, and each time another one."""
+    columns = WEIGHED.model_copy(update={"group": "a"})
+    rows = weighed(60, ("3",))
+    assert len(validate_rows(rows, columns)[0]) == 60
+    assert caplog.messages == ["rows.csv: 60 rows, 60 valid, 0 quarantined"]
+
+
+def test_rows_of_weight_0_have_no_group_and_no_time_on_a_side() -> None:
+    rows, _, _ = validate_rows(weighed(120, ("1", "0", "0", "3")), WEIGHED)
+    groups = pd.Series([f"G{place // 6}" for place in range(120)], rows.index, dtype="str")
+    grouped = WEIGHED.model_copy(update={"group": "g"})
+    train, test, summary = split_rows(rows.assign(g=groups), SOURCE, grouped, Split())
+    assert {*train["g"]}.isdisjoint(test["g"])
+    assert summary.weightless_rows == 60
+    # The newest fifth of those that count: the others would move the boundary.
+    timed = WEIGHED.model_copy(update={"time": "t"})
+    times = pd.Series(np.where(rows["w"] > 0, 0.0, 1000.0) + range(120), rows.index)
+    by_time = Split(kind="time")
+    train, test, summary = split_rows(rows.assign(t=times), SOURCE, timed, by_time)
+    assert (len(train), len(test)) == (48, 12)
+    assert summary.boundary == times[rows["w"] > 0].iloc[48]

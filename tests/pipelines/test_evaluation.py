@@ -26,6 +26,7 @@ from tabular_lstm.pipelines.evaluation.nodes import (
     predict_with_candidate,
 )
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.groups import keys_of, together_of
 from tabular_lstm.rows.schema import fingerprint
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.weights import scaled
@@ -156,6 +157,38 @@ def test_no_row_that_the_candidate_was_trained_on_judges() -> None:
         predicted(train, rows_of(6, seed=1), keys=("A", "A"))
 
 
+@pytest.mark.parametrize("role", ["group", "time"])
+def test_no_row_of_a_group_or_a_time_that_the_candidate_was_trained_on_judges(role: str) -> None:
+    train, evaluated = rows_of(9), rows_of(6, seed=1)
+    columns = COLUMNS.model_copy(update={role: "ward", "key": "id"})
+    values = {"group": ["A", "B", "C"], "time": [1.0, 2.0, 3.0]}[role]
+    dtype = {"group": "str", "time": "float64"}[role]
+
+    def frame(rows: Rows, wards: list[Any], first: str) -> pd.DataFrame:
+        repeated = np.resize(wards, len(rows[1]))
+        ward = pd.Series(repeated, rows[1].index, dtype=dtype, name="ward")
+        return pd.DataFrame({"ward": ward, "id": keyed(rows, first)})
+
+    trained = frame(train, values[:2], "A")
+    known = Fingerprints.of_rows(train[0], keys_of(trained, columns), together_of(trained, columns))
+    for wards, judges in ((values[2:], True), (values[1:], False)):
+        given = (
+            candidate_of([0, 0, 3, 0]),
+            {"trained_on": fingerprint(train[0], train[1].to_numpy())},
+            known,
+            *train,
+            *evaluated,
+            "test",
+            frame(evaluated, wards, "B"),
+            columns,
+        )
+        if judges:
+            assert len(predict_with_candidate(*given)) == 6
+        else:
+            with pytest.raises(DataError, match="trained on rows of the same id or ward; expected"):
+                predict_with_candidate(*given)
+
+
 # Weights
 
 
@@ -229,6 +262,19 @@ def test_candidate_predictions_name_each_row() -> None:
 
 
 # Numbers
+
+
+def test_test_rows_are_resampled_by_their_groups_and_train_rows_by_theirs() -> None:
+    candidate, others = predictions_of(90)
+    thresholds = dict.fromkeys(others, 0.5)
+    history, evaluation = {"decision_threshold": 0.5}, EVALUATION
+    given = (candidate, history, others, thresholds, evaluation)
+    train_groups, test_groups, none = np.arange(90), np.arange(90) // 3, np.array([], int)
+    assert evaluate(*given, train_groups, test_groups).groups is test_groups
+    assert evaluate(*given, test_groups, none).groups is test_groups
+    alone = evaluate(*given).metrics
+    assert evaluate(*given, none, train_groups).metrics == alone
+    assert evaluate(*given, none, test_groups).metrics != alone
 
 
 def plain_types(value: Any) -> set[type]:

@@ -61,3 +61,30 @@ def test_fingerprints_of_no_row_prove_nothing_and_are_refused() -> None:
         Fingerprints(np.array([1], np.uint64), none, "patient")
     with pytest.raises(ValueError, match="uint64"):
         Fingerprints(np.array([1.5]), none)
+
+
+GROUPS = pd.Series([f"G{place // 4}" for place in range(1000)], name="ward")
+
+
+def test_rows_of_a_group_that_was_trained_on_are_known_with_those_that_were_not() -> None:
+    kept = Fingerprints.of_rows(SEQUENCES[:500:2], KEYS[:500:2], GROUPS[:500:2])
+    expected = np.arange(1000) < 500
+    np.testing.assert_array_equal(kept.hold(SEQUENCES, KEYS, GROUPS), expected)
+    np.testing.assert_array_equal(kept.hold(SEQUENCES, None, GROUPS), expected)
+    # A key that was trained on is known in whatever group it is.
+    np.testing.assert_array_equal(
+        kept.hold(SEQUENCES, KEYS, GROUPS + "new"), expected & (np.arange(1000) % 2 == 0)
+    )
+    # Groups of another column are other groups.
+    assert kept.hold(SEQUENCES, None, GROUPS.rename("city")).sum() == 250
+
+
+def test_groups_count_in_the_hash_and_none_leave_it_as_it_was() -> None:
+    plain, grouped = (Fingerprints.of_rows(SEQUENCES, KEYS, of) for of in (None, GROUPS))
+    hashes = {plain.sha256, grouped.sha256}
+    for groups in (GROUPS[4:], GROUPS.rename("city")):
+        hashes.add(Fingerprints.of_rows(SEQUENCES, KEYS, groups).sha256)
+    assert len(hashes) == 4
+    assert plain.sha256 == Fingerprints(plain.sequences, plain.keys, plain.key).sha256
+    with pytest.raises(ValueError, match="its key and group if any"):
+        Fingerprints(plain.sequences, plain.keys, plain.key, plain.keys)

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
-from tabular_lstm.rows.sides import in_test
+from tabular_lstm.rows.sides import in_test, with_boundary
 from tabular_lstm.rows.validation import read_rows
 
 HALF = Split(test_fraction=0.5)
@@ -115,3 +116,96 @@ def test_the_order_of_the_columns_does_not_count() -> None:
     np.testing.assert_array_equal(
         in_test(rows, COLUMNS, HALF), in_test(rows[rows.columns[::-1]], COLUMNS, HALF)
     )
+
+
+# By group and by time
+
+GROUPED = Columns(label="y", positive_class=1, negative_class=0, key="id", group="patient")
+TIMED = Columns(label="y", positive_class=1, negative_class=0, time="day")
+GROUPS = st.lists(st.sampled_from("abcdefgh") | st.integers(0, 9).map(str), min_size=1, max_size=40)
+DAYS = st.lists(st.integers(1, 28).map(lambda day: f"2026-02-{day:02}"), min_size=2, max_size=40)
+
+
+def grouped(groups: list[str], first: int = 0) -> pd.DataFrame:
+    """Rows of these groups, each with a key and a dose of its own."""
+    keys = [f"K{first + place}" for place in range(len(groups))]
+    doses = [str(first + place) for place in range(len(groups))]
+    return read(doses, GROUPED, id=keys, patient=groups)
+
+
+@given(GROUPS, st.sampled_from("abcdefgh"), st.data())
+def test_no_group_is_on_two_sides_whatever_other_rows_there_are(
+    groups: list[str], salt: str, data: st.DataObject
+) -> None:
+    split = Split(test_fraction=0.5, salt=salt)
+    side = dict(zip(groups, in_test(grouped(groups), GROUPED, split), strict=True))
+    order = data.draw(st.permutations(groups + data.draw(GROUPS)))
+    later = in_test(grouped(order, first=1000), GROUPED, split)
+    for group, is_test in zip(order, later, strict=True):
+        assert side.setdefault(group, is_test) == is_test
+
+
+def test_a_group_that_pandas_respells_as_a_float_stays_on_its_side() -> None:
+    written = grouped([str(place) for place in range(60)])
+    respelt = grouped([f"{place}.0" for place in range(60)])
+    sides = in_test(written, GROUPED, HALF)
+    assert 0 < sides.sum() < 60
+    np.testing.assert_array_equal(sides, in_test(respelt, GROUPED, HALF))
+
+
+def timed(days: list[str]) -> pd.DataFrame:
+    return read([str(place) for place in range(len(days))], TIMED, day=days)
+
+
+@given(DAYS, st.floats(0.05, 0.95))
+def test_no_test_row_is_older_than_a_train_row(days: list[str], share: float) -> None:
+    rows, split = timed(days), Split(kind="time", test_fraction=share)
+    if len(set(days)) == 1:
+        with pytest.raises(DataError, match=f"all {len(days)} rows the same one, '{days[0]}'"):
+            with_boundary(rows, TIMED, split)
+        return
+    is_test = in_test(rows, TIMED, with_boundary(rows, TIMED, split))
+    assert 0 < is_test.sum() < len(days)
+    assert rows["day"][~is_test].max() < rows["day"][is_test].min()
+
+
+@given(DAYS, DAYS, st.integers(1, 28), st.data())
+def test_with_from_sides_depend_on_no_other_row_and_on_no_order(
+    days: list[str], others: list[str], first: int, data: st.DataObject
+) -> None:
+    split = Split(kind="time", from_=f"2026-02-{first:02}")
+    for some in (days, data.draw(st.permutations(days + others))):
+        rows = timed(some)
+        is_test = in_test(rows, TIMED, with_boundary(rows, TIMED, split, in_force="2026-02-14"))
+        assert is_test.tolist() == [day >= split.from_ for day in some]
+
+
+def test_a_boundary_in_force_stays_where_newer_rows_come() -> None:
+    rows, split = timed([f"2026-02-{day:02}" for day in range(1, 29)]), Split(kind="time")
+    assert with_boundary(rows, TIMED, split).from_ == "2026-02-23"
+    assert with_boundary(rows, TIMED, split, "2026-02-03").from_ == "2026-02-03"
+    # Unless the column holds something else now.
+    assert with_boundary(rows, TIMED, split, 3).from_ == "2026-02-23"
+
+
+def test_nothing_is_held_out_by_time_where_nothing_is_to_be() -> None:
+    rows, split = timed(["2026-02-01", "2026-02-02"]), Split(kind="time", test_fraction=0)
+    assert not in_test(rows, TIMED, with_boundary(rows, TIMED, split)).any()
+
+
+@pytest.mark.parametrize(
+    ("days", "boundary", "said"),
+    [
+        (
+            ["2026-02-01", "2026-02-02"],
+            7,
+            "split.from = 7: column 'day' holds dates, such as '2026",
+        ),
+        (["1", "2"], "2026-02-01", r"column 'day' holds numbers, such as 1 \(row 0\)"),
+    ],
+)
+def test_a_boundary_of_another_kind_is_refused(
+    days: list[str], boundary: int | str, said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        with_boundary(timed(days), TIMED, Split(kind="time", from_=boundary))

@@ -62,6 +62,10 @@ def test_test_rows_with_the_features_of_a_train_row_of_another_key_are_counted()
     blank = again.assign(age=[float("nan"), 2, 3])
     assert describe(blank, key="id", missing={"age": [1]}).repeated_test_rows == 3
     assert describe(key="id").repeated_test_rows == 0
+    # Rows of two groups, or of two times, may look alike too.
+    assert describe(again, group="id").repeated_test_rows == 2
+    assert describe(again, time="id", split=Split(kind="time")).repeated_test_rows == 2
+    assert describe(again, categorical=["id", "sex"]).repeated_test_rows == 0
 
 
 def test_what_decides_the_side_is_in_the_split() -> None:
@@ -77,6 +81,13 @@ def test_what_decides_the_side_is_in_the_split() -> None:
         describe(key="id", categorical=["age", "sex"]),
     ):
         assert other.split != plain
+    grouped = describe(group="id")
+    timed = describe(time="age", split=Split(kind="time"), categorical=["id", "sex"])
+    assert len({str(described.split) for described in (grouped, timed, describe(key="id"))}) == 3
+    assert (grouped.features, timed.features) == (["age", "sex"], ["id", "sex"])
+    assert describe(key="id", split=Split(kind="time", from_=3)).split["from"] == 3
+    # As it was said before there were groups and times: an older decision is of the same split.
+    assert {"kind", "from", "group", "time", "weight"}.isdisjoint(plain)
     # With a key, features do not count.
     keyed = describe(key="id").split
     assert describe(key="id", missing={"sex": ["f"]}).split == keyed
@@ -90,3 +101,12 @@ def test_test_rows_are_known_in_any_order_of_rows_and_of_columns() -> None:
     assert describe(rows.set_index(pd.Index([7, 9]))).test_rows_sha256 == known
     assert describe(rows.assign(sold=[1, 1])).test_rows_sha256 != known
     assert describe(pd.concat([rows, rows[:1]])).test_rows_sha256 != known
+
+
+def test_what_is_not_there_is_not_written_so_that_older_decisions_keep_their_hash() -> None:
+    plain = describe().model_dump()
+    assert {"boundary", "weight", "weightless_rows"}.isdisjoint(plain)
+    for boundary in (0, "2026-03-01"):
+        timed = describe().model_copy(update={"boundary": boundary})
+        assert timed.model_dump()["boundary"] == boundary
+        assert DataSummary.model_validate_json(timed.model_dump_json()) == timed

@@ -26,7 +26,7 @@ def blocks() -> dict[str, Parameters]:
 
 
 def defaults() -> dict[str, dict[str, Any]]:
-    return {name: block.model_dump() for name, block in blocks().items()}
+    return {name: block.model_dump(by_alias=True) for name, block in blocks().items()}
 
 
 def made_of(project: Path, env: str | None = None) -> Provenance:

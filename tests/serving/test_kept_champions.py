@@ -10,6 +10,7 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.groups import together_of
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
@@ -63,7 +64,7 @@ def champion_of(
 ) -> tuple[Artifact, Fingerprints]:
     """A champion of the day on which rows and columns were these."""
     train = rows[TRAIN]
-    features = train.drop(columns=[name for name in (columns.label, columns.key) if name])
+    features = train.drop(columns=[*columns.not_features])
     schema = learn_schema(
         features,
         categorical=columns.categorical,
@@ -78,7 +79,7 @@ def champion_of(
     keys = None if columns.key is None else train[columns.key]
     return (
         Artifact(path.read_bytes(), str(path)),
-        Fingerprints.of_rows(to_sequences(train, schema), keys),
+        Fingerprints.of_rows(to_sequences(train, schema), keys, together_of(train, columns)),
     )
 
 
@@ -91,6 +92,66 @@ def trained_on(
     """Which of today's test rows the champion was trained on; all are, where none are given."""
     train_rows = test_rows[:0] if train_rows is None else train_rows
     return score(*champion, train_rows, test_rows, columns).trained_on
+
+
+WARDS = pd.Series([f"W{place // 4}" for place in range(COUNT)], dtype="str")
+GROUPED = THEN.model_copy(update={"group": "ward"})
+
+
+def test_all_rows_of_a_group_that_a_champion_was_trained_on_are_left_out(tmp_path: Path) -> None:
+    champion = champion_of(tmp_path, rows_of(ward=WARDS), GROUPED)
+    known = WARDS.isin(WARDS[TRAIN]).to_numpy()
+    assert TRAIN.sum() < known.sum()
+    # Other rows of these groups, and rows of others.
+    others = rows_of(ward=WARDS, age=rows_of()["age"] + 1)
+    np.testing.assert_array_equal(trained_on(champion, others, GROUPED), known)
+    new = rows_of(ward=WARDS + "new", age=rows_of()["age"] + 1)
+    assert not trained_on(champion, new, GROUPED).any()
+
+
+def test_groups_of_a_champion_that_knew_none_are_those_of_the_rows_it_was_trained_on(
+    tmp_path: Path,
+) -> None:
+    """Though the rows that tell are train rows now, and other rows of their groups test rows."""
+    champion = champion_of(tmp_path, rows_of())
+    rows = rows_of(ward=WARDS)
+    known = WARDS.isin(WARDS[TRAIN]).to_numpy()
+    strangers = rows_of(ward="W99", age=rows_of()["age"] + 5)
+    np.testing.assert_array_equal(trained_on(champion, rows, GROUPED, strangers), known)
+    new = np.array(WARDS.isin(["W1", "W3"]))
+    np.testing.assert_array_equal(
+        trained_on(champion, rows[~TRAIN & new], GROUPED, rows[TRAIN & new]), [True] * 3
+    )
+    assert not trained_on(champion, rows[~TRAIN & new], GROUPED, strangers).any()
+
+
+def test_rows_of_other_groups_that_look_alike_to_both_count(tmp_path: Path) -> None:
+    alike = {"dose": 1.0, "color": "red", "age": np.arange(COUNT) % 2}
+    champion = champion_of(tmp_path, rows_of(ward=WARDS, **alike), GROUPED)
+    test, train = (rows_of(ward=WARDS + name, **alike) for name in ("one", "other"))
+    assert not trained_on(champion, test, GROUPED, train).any()
+    # To the champion alone they do: it may have known them by other names.
+    assert trained_on(champion, test, GROUPED, train.assign(age=7)).all()
+
+
+def test_rows_of_a_time_that_a_champion_was_trained_on_are_left_out(tmp_path: Path) -> None:
+    days = pd.Series(pd.date_range("2026-03-01", periods=COUNT, unit="us"))
+    timed = THEN.model_copy(update={"time": "day"})
+    champion = champion_of(tmp_path, rows_of(day=days), timed)
+    changed = rows_of(day=days, age=rows_of()["age"] + 1)
+    np.testing.assert_array_equal(trained_on(champion, changed, timed), TRAIN)
+    later = changed.assign(day=days + pd.Timedelta(days=COUNT))
+    assert not trained_on(champion, later, timed).any()
+
+
+def test_of_few_groups_that_are_left_their_number_is_said() -> None:
+    labels, groups = np.tile([0, 1], 40), np.arange(80) // 4
+    scored = Scored(labels * 0.5, 0.5, np.arange(80) < 8)
+    refuse_few_rows(scored, labels, LEAST_ROWS)
+    refuse_few_rows(scored, labels, 18, groups=groups)
+    said = "of the groups of the 72 others 18 have positive rows and 18 negative ones"
+    with pytest.raises(NotComparedError, match=said):
+        refuse_few_rows(scored, labels, 19, groups=groups)
 
 
 BLANK = {"dose": np.where(np.arange(COUNT) % 7, rows_of()["dose"], np.nan)}

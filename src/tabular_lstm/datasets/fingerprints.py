@@ -17,10 +17,16 @@ from tabular_lstm.files import read_regular, replace
 from tabular_lstm.rows.fingerprints import Fingerprints
 
 MEMBERS = ("sequences.npy", "keys.npy", "key.npy")
+# Where the rows have groups.
+OF_GROUPS = ("groups.npy", "group.npy")
 
 
 class FingerprintsDataset(AbstractVersionedDataset[Fingerprints, Fingerprints]):
-    """An `.npz` file of NumPy, which has a checksum: `sequences`, `keys` and the name `key`."""
+    """An `.npz` file of NumPy, which has a checksum.
+
+    It holds `sequences`, `keys` and their name `key`; where rows have groups, also `groups` and
+    `group`.
+    """
 
     def __init__(
         self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
@@ -38,11 +44,12 @@ class FingerprintsDataset(AbstractVersionedDataset[Fingerprints, Fingerprints]):
         content = read_regular(path)
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                refuse_what_unpacks(archive, MEMBERS, len(content))
-                sequences, keys, key = (_array(archive.read(name)) for name in MEMBERS)
-            if key.dtype.kind != "U" or key.ndim != 1 or len(key) > 1:
-                raise ValueError(f"expected the key's name, got {key.dtype} {key.shape}")
-            return Fingerprints(sequences, keys, str(key[0]) if len(key) else None)
+                grouped = OF_GROUPS[0] in archive.namelist()
+                members = MEMBERS + OF_GROUPS if grouped else MEMBERS
+                refuse_what_unpacks(archive, members, len(content))
+                sequences, *named = (_array(archive.read(name)) for name in members)
+            keys, *groups = zip(named[::2], map(_name, named[1::2]), strict=True)
+            return Fingerprints(sequences, *keys, *(groups[0] if groups else ()))
         except Exception as error:  # NumPy and zipfile raise what they like
             raise DataError(f"{path}: expected fingerprints of rows; {error}.") from error
 
@@ -50,7 +57,10 @@ class FingerprintsDataset(AbstractVersionedDataset[Fingerprints, Fingerprints]):
         """Write the file."""
         content = io.BytesIO()
         key = np.array([] if data.key is None else [data.key], str)
-        np.savez(content, sequences=data.sequences, keys=data.keys, key=key)
+        of_groups: dict[str, Any] = {}
+        if data.group is not None:
+            of_groups = {"groups": data.groups, "group": np.array([data.group])}
+        np.savez(content, sequences=data.sequences, keys=data.keys, key=key, **of_groups)
         replace(Path(self._get_save_path()), content.getvalue())
 
     def _exists(self) -> bool:
@@ -63,10 +73,19 @@ class FingerprintsDataset(AbstractVersionedDataset[Fingerprints, Fingerprints]):
         """Count them."""
         kept = self.load()
         counts = {"sequences": len(kept.sequences), "keys": len(kept.keys), "key": kept.key}
+        if kept.group is not None:
+            counts |= {"groups": len(kept.groups), "group": kept.group}
         return JSONPreview(json.dumps(counts))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "version": self._version}
+
+
+def _name(array: np.ndarray) -> str | None:
+    """Take a column's name out of its array; None where it is empty."""
+    if array.dtype.kind != "U" or array.ndim != 1 or len(array) > 1:
+        raise ValueError(f"expected the name of a column, got {array.dtype} {array.shape}")
+    return str(array[0]) if len(array) else None
 
 
 def _array(member: bytes) -> np.ndarray:

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from tabular_lstm.judging.names import MODELS
 from tabular_lstm.network.calibration import choose_threshold
+from tabular_lstm.network.plan import grouped_folds
 from tabular_lstm.network.progress import told
 from tabular_lstm.parameters import Evaluation, Training
 from tabular_lstm.rows.schema import Schema
@@ -31,15 +32,17 @@ def predict_with_baselines(
     training: Training,
     evaluation: Evaluation,
     train_weights: pd.Series | None = None,
+    train_groups: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Fit the baselines on the train rows, choose their thresholds there, predict the others.
 
     Library defaults, with iterations enough for the logistic regression to end. The majority class
     predicts every row's probability to be the share of positives; the logistic regression gets
     medians for missing numbers, standardized numbers and categories one-hot. Each decision
-    threshold serves the network's objective, on predictions of five-fold cross-validation. The rows
-    count by their weights in the fits and the thresholds; in medians and standardization, which
-    only prepare the numbers, all count alike.
+    threshold serves the network's objective, on predictions of five-fold cross-validation, the
+    rows of a group, whose number is given, in one fold. The rows count by their weights in the fits
+    and the thresholds; in medians and standardization, which only prepare the numbers, all count
+    alike.
 
     From 258 features on, boosting sorts the values of each into fewer bins than its default of 255,
     down to 32: with few values to a bin, most of its time goes into bins.
@@ -54,9 +57,9 @@ def predict_with_baselines(
         for sequences in (train_sequences, evaluated_sequences)
     )
     labels, weights = train_labels.to_numpy(), scaled(train_weights)
-    smallest_class = int(train_labels.value_counts().min())
-    folds = StratifiedKFold(min(5, smallest_class), shuffle=True, random_state=evaluation.seed)
-    splits = list(folds.split(fitted, labels))
+    splits = _splits(fitted, labels, train_groups, evaluation.seed)
+    seen = np.sort(np.concatenate([np.array([], int), *(held_out for _, held_out in splits)]))
+    of_seen = None if weights is None else weights[seen]
     # Gradient boosting fails where no row that it is fitted on has a feature's value.
     known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
     fitted, evaluated = np.where(known, fitted, 0), np.where(known, evaluated, 0)
@@ -69,10 +72,30 @@ def predict_with_baselines(
             for rows, held_out in told(splits, f"Baseline {MODELS[name]}, fitted on folds"):
                 of_fold = _fit(clone(model), fitted, labels, weights, rows)
                 out_of_fold[held_out] = _probabilities(of_fold, fitted[held_out])
-            thresholds[name] = choose_threshold(labels, out_of_fold, training.objective, weights)
+            thresholds[name] = choose_threshold(
+                labels[seen], out_of_fold[seen], training.objective, of_seen
+            )
             whole = _fit(model, fitted, labels, weights, slice(None))
             probabilities[name] = _probabilities(whole, evaluated)
     return pd.DataFrame(probabilities), thresholds
+
+
+def _splits(
+    rows: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Choose folds for the thresholds: of each, the rows to fit on and the rows held out.
+
+    With groups, no fold is held out whose other rows are of one class.
+    """
+    positives = labels == 1
+    if groups is None or int(groups.max()) + 1 == len(labels):
+        smallest_class = int(min(positives.sum(), (~positives).sum()))
+        folds = StratifiedKFold(min(5, smallest_class), shuffle=True, random_state=seed)
+        return list(folds.split(rows, labels))
+    count = min(5, *(len(np.unique(groups[of])) for of in (positives, ~positives)))
+    fold = grouped_folds(labels, groups, max(count, 2), seed)
+    parts = [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in np.unique(fold)]
+    return [(others, held_out) for others, held_out in parts if 0 < labels[others].mean() < 1]
 
 
 def _fit(

@@ -66,7 +66,8 @@ class FloorCheck(Check):
     """Whether the candidate is good enough beside simple models.
 
     Attributes:
-        smaller_class_rows: Test rows of the class that has fewer.
+        smaller_class_rows: Test rows of the class that has fewer; where rows have groups, those
+            with a row of it.
         enough_rows: Whether they are as many as it takes to promote.
     """
 

@@ -68,6 +68,8 @@ class Judged:
     Attributes:
         labels: (rows,), 1 is the positive class.
         weights: (rows,), above 0, of mean 1: how much each row counts. Default: all count alike.
+        groups: int (rows,), the number of each row's group, from 0 and in the order of the groups'
+            first rows; None where each row is its own. What is resampled are groups.
         probabilities: (rows,); a row that a model gave none has that of the wrong class.
         without_probability: How many such rows there are.
         metrics: On the rows, with 95 % intervals.
@@ -77,12 +79,13 @@ class Judged:
     """
 
     labels: np.ndarray
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
     probabilities: dict[str, np.ndarray] = field(default_factory=dict)
     without_probability: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, Metrics] = field(default_factory=dict)
     resampled: dict[str, Resampled] = field(default_factory=dict)
     parts: dict[str, "Judged"] = field(default_factory=dict)
-    weights: np.ndarray | None = None
 
     def with_models(
         self,
@@ -105,9 +108,12 @@ class Judged:
             evaluation.bootstrap_resamples,
             evaluation.seed,
             self.weights,
+            self.groups,
         )
         metrics = {
-            name: point_metrics(self.labels, p, thresholds[name], resampled[name], self.weights)
+            name: point_metrics(
+                self.labels, p, thresholds[name], resampled[name], self.weights, self.groups
+            )
             for name, p in known.items()
         }
         return replace(
@@ -138,7 +144,8 @@ class Judged:
             evaluation: See `with_models`.
         """
         weights = None if self.weights is None else self.weights[counts]
-        part = Judged(self.labels[counts], weights=weights).with_models(
+        groups = None if self.groups is None else renumbered(self.groups[counts])
+        part = Judged(self.labels[counts], weights, groups).with_models(
             {beside: self.probabilities[beside][counts], name: probabilities[counts]},
             {beside: self.metrics[beside].decision_threshold, name: threshold},
             evaluation,
@@ -173,8 +180,7 @@ class Judged:
         point, values = self.minus(one, other, metric)
         (low, high), unseen = interval(values), 0.0
         if metric in UNSEEN:
-            rows, weights = self._rows_of(one, other)
-            unseen = UNSEEN[metric](*rows, (1 + CENTRAL) / 2, weights)
+            unseen = self._unseen(one, other, metric, (1 + CENTRAL) / 2)
         return min(low, point - unseen), max(high, point + unseen)
 
     def roc_auc_bounds(self, name: str, confidence: float) -> tuple[float, float]:
@@ -187,19 +193,18 @@ class Judged:
         low, high = _bounds(values[~np.isnan(values)], point, confidence)
         chance = np.full(len(judged.labels), 0.5)
         rows = judged.labels, judged.probabilities[name], chance
-        unseen = unseen_roc_auc(*rows, confidence, judged.weights)
+        unseen = unseen_roc_auc(*rows, confidence, judged.weights, judged.groups)
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:
         """Compare one model with another; `confidence` is one-sided, of each bound."""
-        rows, weights = self._rows_of(one, other)
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
         compared = {}
         for metric, sign in WORSE.items():
             point, values = self.minus(one, other, metric)
             worse = sign * values[~np.isnan(values)]
             best, worst = _bounds(worse, sign * point, confidence)
-            unseen = UNSEEN[metric](*rows, confidence, weights)
+            unseen = self._unseen(one, other, metric, confidence)
             compared[metric] = Difference(
                 difference=point,
                 at_worst=sign * np.maximum(worst, sign * point + unseen),
@@ -208,13 +213,17 @@ class Judged:
             )
         return Comparison(**compared)
 
-    def _rows_of(
-        self, one: str, other: str
-    ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray | None]:
-        """Give labels and both models' probabilities, and weights, on what counts for the other."""
+    def _unseen(self, one: str, other: str, metric: str, confidence: float) -> float:
+        """Say by how much a difference may be off for rows of a kind that none here is of."""
         judged = self.parts.get(other, self)
         rows = judged.labels, judged.probabilities[one], judged.probabilities[other]
-        return rows, judged.weights
+        return UNSEEN[metric](*rows, confidence, judged.weights, judged.groups)
+
+
+def renumbered(groups: np.ndarray) -> np.ndarray:
+    """Number the groups that are left, from 0 and in the order of their first rows."""
+    _, first, places = np.unique(groups, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[places]
 
 
 def _bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
-from tabular_lstm.judging.enough import few_rows
+from tabular_lstm.judging.counted import few_rows
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.leaks import listed
@@ -81,9 +81,10 @@ def _repeated(now: DataSummary, promotion: Promotion) -> tuple[str, str, str]:
     limit = promotion.max_repeated_test_rows
     share = now.repeated_test_rows / now.test_rows
     fact = f"{_percent(share)} of {now.test_rows} test rows have the features of a train row"
-    why = f"expected at most {_percent(limit)}; the same row under two keys proves nothing"
+    by = now.told_apart_by
+    why = f"expected at most {_percent(limit)}; the same row under two {by}s proves nothing"
     expected = "" if share <= limit else why
-    return f"{fact} of another key", expected, "promotion.max_repeated_test_rows"
+    return f"{fact} of another {by}", expected, "promotion.max_repeated_test_rows"
 
 
 def _beside_champion(
@@ -127,7 +128,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     majority_class, logistic_regression = MODELS["majority_class"], MODELS["logistic_regression"]
     unknown, faults = judged.without_probability[CANDIDATE], []
     least = promotion.min_test_rows_per_class
-    fewest, few = few_rows(judged.labels, judged.weights, least)
+    fewest, few = few_rows(judged.labels, judged.weights, judged.groups, least)
     if few:
         faults.append(few)
     if unknown:

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.counted import count_groups, count_rows
 from tabular_lstm.judging.unseen import placements, row_losses, unseen_roc_auc, unseen_share
-from tabular_lstm.rows.weights import effective_rows
 
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
 CENTRAL = 0.95
 CALIBRATION_BINS = 10
 BLOCK_CELLS = 4_000_000
-# More rows than that are resampled in so many groups.
-GROUPS = 20_000
+# More rows than that are resampled in so many sets.
+SETS = 20_000
 Resampled = dict[str, np.ndarray]
 
 
@@ -63,8 +63,12 @@ def point_metrics(
     decision_threshold: float,
     resampled: Resampled | None = None,
     weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> Metrics:
-    """Measure one model on one set of rows, with intervals if it was measured on resamples."""
+    """Measure one model on one set of rows, with intervals if it was measured on resamples.
+
+    For `weights` and `groups` see `bootstrap`.
+    """
     # It takes half a second to import, which a decision is read without.
     from sklearn import metrics as sk  # noqa: PLC0415
 
@@ -86,7 +90,7 @@ def point_metrics(
     )
     if not resampled:
         return measured
-    intervals = _intervals(measured, labels, probabilities, resampled, weights)
+    intervals = _intervals(measured, labels, probabilities, resampled, weights, groups)
     return measured.model_copy(update={"interval": intervals})
 
 
@@ -114,30 +118,43 @@ def bootstrap(
     resamples: int,
     seed: int,
     weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> dict[str, Resampled]:
     """Measure every model on the same resamples of the rows, drawn with replacement.
 
     The difference of two models' arrays is a paired bootstrap of their difference. Rows are drawn
     whatever their weights; a row that is drawn counts by its weight.
 
-    Above 20,000 rows it is 20,000 random groups of them that are drawn, and a metric is taken to
-    change by the sum of its rows' influence, which accuracy and log loss do exactly, or with
-    weights nearly, and ROC AUC nearly: the cost of a resample no longer grows with the rows.
-    Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 2.7; the
-    influence on ROC AUC by the placements of DeLong, DeLong and Clarke-Pearson, Biometrics 44,
-    1988.
+    Where rows have groups, whole groups are drawn, so that a resample may have more or fewer rows.
+    Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
+
+    Above 20,000 rows it is 20,000 random sets of them, or of their groups, that are drawn, and a
+    metric is taken to change by the sum of its rows' influence, which accuracy and log loss do
+    exactly, or with weights or groups nearly, and ROC AUC nearly: the cost of a resample no longer
+    grows with the rows. Source: there, section 2.7; the influence on ROC AUC by the placements of
+    DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988.
+
+    Args:
+        labels: (rows,).
+        probabilities: Of each model, (rows,).
+        thresholds: Of each model.
+        resamples: How many.
+        seed: Of the draws.
+        weights: (rows,), above 0, how much each row counts. Default: all count alike.
+        groups: int (rows,), the number of each row's group, from 0 and in the order of the groups'
+            first rows. Default: each row is its own.
 
     Returns:
         For each model and each of `INTERVAL_METRICS`, an array of shape (resamples,). ROC AUC is
         NaN where a resample holds one class only.
     """
-    if len(labels) > GROUPS:
+    if len(labels) > SETS:
         given = [(p, thresholds[name]) for name, p in probabilities.items()]
-        measured = _grouped(labels, given, resamples, seed, weights)
+        measured = _in_sets(labels, given, resamples, seed, weights, groups)
     else:
         blocks = [
             [_weighted(labels, p, thresholds[name], counts) for name, p in probabilities.items()]
-            for drawn in _resample_counts(len(labels), resamples, seed)
+            for drawn in _drawn_rows(len(labels), groups, resamples, seed)
             for counts in [drawn if weights is None else drawn * weights]
         ]
         # (models, metrics, resamples)
@@ -160,28 +177,45 @@ def _intervals(
     probabilities: np.ndarray,
     resampled: Resampled,
     weights: np.ndarray | None,
+    groups: np.ndarray | None,
 ) -> dict[str, tuple[float, float]]:
     """Bound each metric, and not by a point where all rows are right, or ranked rightly."""
     tail = (1 + CENTRAL) / 2
     intervals = {metric: interval(values) for metric, values in resampled.items()}
     constant = np.full(len(labels), 0.5)
-    unseen = {"roc_auc": unseen_roc_auc(labels, probabilities, constant, tail, weights)}
+    unseen = {"roc_auc": unseen_roc_auc(labels, probabilities, constant, tail, weights, groups)}
     if measured.accuracy in {0, 1}:
-        unseen["accuracy"] = unseen_share(effective_rows(len(labels), weights), tail)
+        unseen["accuracy"] = unseen_share(count_rows(labels, weights, groups), tail)
     for metric, off in unseen.items():
         (low, high), point = intervals[metric], getattr(measured, metric)
         intervals[metric] = max(min(low, point - off), 0.0), min(max(high, point + off), 1.0)
     return intervals
 
 
-def _resample_counts(rows: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield how often each row is drawn, (resamples of a block, rows), in bounded memory."""
+def _resample_counts(
+    rows: int, resamples: int, seed: int, cells: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yield how often each row is drawn, (resamples of a block, rows), in bounded memory.
+
+    `cells` is what a resample is made to afterwards. Default: as many as rows.
+    """
     rng = np.random.default_rng(seed)
-    block = max(1, BLOCK_CELLS // rows)
+    block = max(1, BLOCK_CELLS // (cells or rows))
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
         drawn = rng.integers(rows, size=(size, rows)) + np.arange(size)[:, None] * rows
         yield np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows)
+
+
+def _drawn_rows(
+    rows: int, groups: np.ndarray | None, resamples: int, seed: int
+) -> Iterator[np.ndarray]:
+    """Yield how often each row is drawn, with all rows of its group as often."""
+    if groups is None or int(groups.max()) + 1 == rows:
+        yield from _resample_counts(rows, resamples, seed)
+        return
+    for counts in _resample_counts(int(groups.max()) + 1, resamples, seed, rows):
+        yield counts[:, groups]
 
 
 def _weighted(
@@ -200,20 +234,26 @@ def _of_rows(
     return (probabilities >= threshold) == labels, row_losses(labels, probabilities)
 
 
-def _grouped(
+def _in_sets(
     labels: np.ndarray,
     models: list[tuple[np.ndarray, float]],
     resamples: int,
     seed: int,
     weights: np.ndarray | None,
+    groups: np.ndarray | None,
 ) -> np.ndarray:
-    """Measure models, probabilities and threshold of each, on resamples of groups of rows.
+    """Measure models, probabilities and threshold of each, on resamples of sets of rows.
 
     Returns:
         (models, metrics, resamples).
     """
-    # Random groups, because rows in an order of their own would make groups alike.
-    group = np.random.default_rng([seed, 1]).permutation(len(labels)) % GROUPS
+    units = count_groups(labels, groups)
+    # Random sets, because rows in an order of their own would make sets alike.
+    sets = np.arange(units)
+    if units > SETS:
+        sets = np.random.default_rng([seed, 1]).permutation(units) % SETS
+    of_row_set = sets if groups is None else sets[groups]
+    drawn = min(units, SETS)
     points, influences = [], []
     positive = labels == 1
     # To a mean of 1, so that a row's influence is that of one of so many rows.
@@ -228,9 +268,9 @@ def _grouped(
         of_row = hits - hit, (placed - auc) / shares, losses - loss
         if counts is not None:
             of_row = tuple(counts * values for values in of_row)
-        influences.append([np.bincount(group, values, GROUPS) for values in of_row])
+        influences.append([np.bincount(of_row_set, values, drawn) for values in of_row])
     summed = np.array(influences) / len(labels)
-    changes = [summed @ drawn.T for drawn in _resample_counts(GROUPS, resamples, seed)]
+    changes = [summed @ times.T for times in _resample_counts(drawn, resamples, seed)]
     return np.asarray(np.array(points)[:, :, None] + np.concatenate(changes, axis=2))
 
 

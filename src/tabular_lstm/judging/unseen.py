@@ -4,13 +4,12 @@ A bootstrap knows nothing of such rows: where two models rank the rows perfectly
 order, all its values are the same. Of n rows without one of some kind, at confidence c, up to a
 share 1 - (1 - c) ** (1 / n) of all rows may be of it, some 3 / n at 0.95: the rule of three.
 Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983.
-Where rows do not count alike, as many are meant as they tell: `effective_rows`.
+Where rows have weights or groups, n is what they tell: `counted.count_rows`.
 """
 
 import numpy as np
 
-from tabular_lstm.judging.enough import rows_by_class
-from tabular_lstm.rows.weights import effective_rows
+from tabular_lstm.judging.counted import count_by_class, count_rows
 
 EPSILON = float(np.finfo(float).eps)
 MANY_ROWS = 20_000
@@ -27,6 +26,7 @@ def unseen_roc_auc(
     other: np.ndarray,
     confidence: float,
     weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> float:
     """Say by how much the difference of two ROC AUCs may be off for want of rows that tell.
 
@@ -42,13 +42,13 @@ def unseen_roc_auc(
         return 0.0
     enough, step = np.log2(1 / (1 - confidence)), len(labels) // MANY_ROWS
     # If a part of many rows tells enough, all do.
-    if step > 1:
+    if groups is None and step > 1:
         part = None if weights is None else weights[::step]
         if _telling_rows(labels[::step], one[::step], other[::step], part) >= enough:
             return 0.0
-    if _telling_rows(labels, one, other, weights) >= enough:
+    if _telling_rows(labels, one, other, weights, groups) >= enough:
         return 0.0
-    return unseen_share(min(rows_by_class(labels, weights)), confidence)
+    return unseen_share(min(count_by_class(labels, weights, groups)), confidence)
 
 
 def unseen_log_loss(
@@ -57,6 +57,7 @@ def unseen_log_loss(
     other: np.ndarray,
     confidence: float,
     weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> float:
     """Say by how much the difference of two log losses may be off where all rows' are the same.
 
@@ -69,7 +70,7 @@ def unseen_log_loss(
     if np.array_equal(one, other) or np.ptp(losses - others) > np.sqrt(EPSILON):
         return 0.0
     surest = min(float(np.minimum(p, 1 - p).min()) for p in (one, other))
-    rows = effective_rows(len(labels), weights)
+    rows = count_rows(labels, weights, groups)
     return unseen_share(rows, confidence) * float(-np.log(max(surest, EPSILON)))
 
 
@@ -102,9 +103,13 @@ def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def _telling_rows(
-    labels: np.ndarray, one: np.ndarray, other: np.ndarray, weights: np.ndarray | None
+    labels: np.ndarray,
+    one: np.ndarray,
+    other: np.ndarray,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> float:
-    """Count the rows that the variance of a difference of ROC AUCs comes from.
+    """Count the rows, or groups, that the variance of a difference of ROC AUCs comes from.
 
     Kish's effective sample size of the squared influences.
     """
@@ -116,6 +121,8 @@ def _telling_rows(
         difference[of_class] /= of_class.sum()
         if counts is not None:
             difference[of_class] *= counts / counts.mean()
+    if groups is not None:
+        difference = np.bincount(groups, difference)
     squares = difference**2
     total = float(squares.sum())
     return total**2 / float((squares**2).sum()) if total > EPSILON**2 else 0.0

@@ -31,6 +31,7 @@ def train(
     labels: np.ndarray,
     training: Training,
     weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train a copy of the network on the binary cross-entropy.
 
@@ -41,6 +42,8 @@ def train(
         training: Epochs, batch size and the like.
         weights: float64 (rows,), above 0, of mean 1: how much each row counts in the loss trained
             on, in that on the folds, in calibration and decision threshold. Default: all alike.
+        groups: int (rows,), the number of each row's group, from 0; its rows are in one member's
+            fold. Default: each row is its own. Not for the network `tutorial`, which has no folds.
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
@@ -50,7 +53,7 @@ def train(
     """
     if not isinstance(network, LSTMEnsemble):
         return train_tutorial(network, sequences, labels, training, weights)
-    plan = plan_training(network.options.members, labels, sequences[0].size, training)
+    plan = plan_training(network.options.members, labels, sequences[0].size, training, groups)
     members = Members(network, sequences, labels, training, weights)
     history = train_members(members, plan, labels, weights)
     members.average_unseen_categories(plan.fitted)

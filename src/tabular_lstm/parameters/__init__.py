@@ -6,18 +6,16 @@ and what it leaves out takes the default given here.
 """
 
 from tabular_lstm.frozen import Parameters
+from tabular_lstm.parameters.columns import ROLES, Columns, Value
 from tabular_lstm.parameters.learning import (
-    Columns,
     Costs,
     Ensemble,
     Evaluation,
     Network,
     Objective,
     Reshaping,
-    Split,
     Training,
     Validation,
-    Value,
 )
 from tabular_lstm.parameters.runs import (
     EVENTS,
@@ -30,17 +28,20 @@ from tabular_lstm.parameters.runs import (
     Scoring,
     Tolerance,
 )
+from tabular_lstm.parameters.split import Moment, Split
 
 __all__ = [
     "BLOCKS",
     "EVENTS",
     "OF_RUNS",
+    "ROLES",
     "Columns",
     "Costs",
     "Ensemble",
     "Evaluation",
     "Event",
     "Mlflow",
+    "Moment",
     "Network",
     "Notify",
     "Objective",

@@ -1,182 +1,18 @@
-"""The blocks that say how a candidate is made and judged: columns, rows, network, training."""
+"""The blocks that say how a candidate is made and judged: rows, network, training."""
 
-from datetime import UTC, datetime
-from hashlib import blake2b
-from math import isfinite
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import Field, StrictInt, model_validator
 
 from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share
 
-
-# YAML reads an unquoted yes or no as a boolean; strict types refuse it for a text or a number.
-def _quoted(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
-    return value
-
-
 NotNegative = Annotated[Number, Field(ge=0)]
-Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
-
-
-def _with_formats(dates: Any) -> Any:
-    """Give a list of dates as the dictionary that it stands for: no format is declared."""
-    if not isinstance(dates, list | dict):
-        raise ValueError("expected a list of names, or a dictionary from names to formats")
-    return dict.fromkeys(dates) if isinstance(dates, list) else dates
-
-
-Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
-
-
-class Columns(Parameters):
-    """The role of each column of the CSV.
-
-    Attributes:
-        label: Name of the column to predict.
-        positive_class: The label's value whose probability the network gives.
-        key: Column that identifies a row: it decides the side of the split and, where the raw
-            rows are a directory of files, the last valid row with a key counts. In a single file
-            all rows with a key count. 7.0 is the key 7; 007 and 7.00 are others. Default: none,
-            the features identify it.
-        weight: Column that says how much a row counts, a number of 0 or more: a row of weight 2
-            counts as two alike, one of weight 0 as if it were not there. Only the proportions
-            count. Default: none, all rows count alike.
-        features: Columns to learn from, in this order. Default: all but label, key and weight.
-        categorical: Features that are names and not amounts. Default: none, all are numbers.
-        dates: Features that are dates or date-times: a list of names, of dates as ISO 8601 has
-            them, or a dictionary from the name to the format of `datetime.strptime`, such as
-            {visit: "%d.%m.%Y"}; null for ISO 8601. Default: none.
-        ignore: Columns that are left out: they are no feature, and no cell of them is read.
-            Default: none.
-        bounds: Lowest and highest value of a feature; `null` leaves an end open. Default: ±1e30.
-        missing: Values that mean "not measured", for each feature; numbers without quotes. An
-            empty cell and NA, N/A, NaN, null and None always do.
-    """
-
-    label: str
-    positive_class: Value
-    negative_class: Value
-    key: str | None = None
-    weight: str | None = None
-    features: Annotated[list[str], Field(min_length=1)] | None = None
-    categorical: list[str] = []
-    dates: Dates = {}
-    ignore: list[str] = []
-    bounds: dict[str, tuple[Number | None, Number | None]] = {}
-    missing: dict[str, list[Value]] = {}
-
-    @model_validator(mode="after")
-    def _roles_exclude_each_other(self) -> Self:
-        one, other = self.positive_class, self.negative_class
-        texts = isinstance(one, str) and isinstance(other, str)
-        # 1, 1.0 and "1" match the same cells.
-        if one == other or (not texts and _number(one) == _number(other) is not None):
-            raise ValueError(f"positive_class and negative_class are both {self.positive_class!r}")
-        if self.key == self.label:
-            raise ValueError(f"column '{self.label}' is both label and key")
-        if self.weight is not None and self.weight in {self.label, self.key}:
-            raise ValueError(f"column '{self.weight}' is the weight, and label or key too")
-        features = self.features or []
-        if len(set(features)) < len(features):
-            raise ValueError(f"features names a column twice: {features}")
-        if used := {self.label, self.key} & set(features):
-            raise ValueError(f"features holds {sorted(map(str, used))}, which is label or key")
-        if self.weight in features:
-            raise ValueError(f"features holds {self.weight!r}, which is the weight")
-        if both := sorted(set(self.categorical) & set(self.bounds)):
-            raise ValueError(f"bounds are for numbers, and categorical holds {both}")
-        self._refuse_dates_elsewhere()
-        self._refuse_what_is_ignored()
-        for name, (low, high) in self.bounds.items():
-            if low is not None and high is not None and low > high:
-                raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
-        for name in sorted(self.missing.keys() - {*self.categorical, *self.dates}):
-            texts_of = [code for code in self.missing[name] if isinstance(code, str)]
-            if quoted := [code for code in texts_of if _number(code) is not None]:
-                raise ValueError(
-                    f"missing of '{name}', a feature of numbers, holds the text {quoted[0]!r}: "
-                    "write it without quotes; a number matches however it is written"
-                )
-        return self
-
-    def _refuse_dates_elsewhere(self) -> None:
-        roles: dict[str, set[str | None]] = {
-            "label": {self.label},
-            "key": {self.key},
-            "categorical": {*self.categorical},
-            "bounds": {*self.bounds},
-        }
-        for role, names in roles.items():
-            if both := sorted(self.dates.keys() & names):
-                also = "bounds, which are for numbers" if role == "bounds" else role
-                raise ValueError(f"column '{both[0]}' is named under dates and under {also}")
-        for name, form in self.dates.items():
-            if form is not None and not _says_a_day(form):
-                raise ValueError(
-                    f"dates of '{name}': the format {form!r} does not say year, month and day; "
-                    "expected one such as '%d.%m.%Y', or null for ISO 8601"
-                )
-
-    def _refuse_what_is_ignored(self) -> None:
-        named: dict[str, set[str | None]] = {
-            "label": {self.label},
-            "key": {self.key},
-            "features": {*(self.features or [])},
-        }
-        for block in ("categorical", "dates", "bounds", "missing"):
-            named[block] = {*getattr(self, block)}
-        for role, names in named.items():
-            if both := sorted({*self.ignore} & names):
-                raise ValueError(
-                    f"column '{both[0]}' is named under ignore and under {role}; an ignored column "
-                    "is left out: take it from one of the two"
-                )
-
-
-def _says_a_day(form: str) -> bool:
-    """Tell whether a date that is written in a format is read as the same day."""
-    day = datetime(2026, 11, 28, tzinfo=UTC)
-    try:
-        return datetime.strptime(day.strftime(form), form).date() == day.date()
-    except ValueError:
-        return False
-
-
-def _number(value: Value) -> float | None:
-    """Give the number that a value is or writes; None for any other text."""
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if isfinite(number) and "_" not in str(value) else None
 
 
 class Validation(Parameters):
     """The share of quarantined rows above which a run stops."""
 
     max_quarantined_fraction: Share = 0.05
-
-
-def _hash_key(salt: Any) -> Any:
-    if len(str(salt).encode()) > blake2b.MAX_KEY_SIZE:
-        raise ValueError(f"expected at most {blake2b.MAX_KEY_SIZE} bytes")
-    return salt
-
-
-class Split(Parameters):
-    """Which rows are held out.
-
-    Attributes:
-        test_fraction: Share of test rows, met on average. With 0 nothing is held out, and
-            the network is evaluated on its train rows.
-        salt: Text that keys the hash, at most 64 bytes. Another salt gives another split.
-    """
-
-    test_fraction: Fraction = 0.2
-    salt: Annotated[str, Field(min_length=1), BeforeValidator(_hash_key)] = "tabular-lstm"
 
 
 class Reshaping(Parameters):

@@ -25,8 +25,9 @@ class Promotion(Parameters):
         max_label_share_change: How far the share of positive rows may be from the champion's.
         max_repeated_test_rows: Share of test rows that may have the features of a train row of
             another key. More are allowed where features have so few values that rows are alike.
-        min_test_rows_per_class: Test rows of each class that it takes to promote. By fewer a
-            useless candidate passes for good more often than `confidence` declares.
+        min_test_rows_per_class: Test rows of each class, or groups with such, that it takes to
+            promote. By fewer a useless candidate passes for good more often than `confidence`
+            declares.
         max_champion_fall: By how much the champion's ROC AUC may be below that of its promotion.
             If it is clearly more, or clearly below 0.5, nothing is promoted.
         refuse_possible_leaks: Whether to promote nothing where a feature alone tells the classes of

@@ -1,30 +1,37 @@
 """Fingerprints of rows: 8 bytes each, by which a row that was trained on is known again."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
+
+
+def _none() -> np.ndarray:
+    return np.array([], np.uint64)
 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Of the rows that a network was trained on, as it sees them, and of their keys.
+    """Of the rows that a network was trained on, as it sees them, of their keys and groups.
 
     Attributes:
         sequences: uint64, sorted, each once.
         keys: Likewise; empty where the rows have no key.
         key: Name of the keys' column; None where the rows have no key.
+        groups: Like `keys`, of what rows on one side share: their groups or, split by time, times.
+        group: Name of that column; None where there is none.
     """
 
     sequences: np.ndarray
     keys: np.ndarray
     key: str | None = None
+    groups: np.ndarray = field(default_factory=_none)
+    group: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what proves nothing.
@@ -32,49 +39,53 @@ class Fingerprints:
         Raises:
             ValueError: There are none, or they are no fingerprints.
         """
-        for values in (self.sequences, self.keys):
+        for values in (self.sequences, self.keys, self.groups):
             if values.dtype != np.uint64 or values.ndim != 1:
                 raise ValueError("expected fingerprints as uint64, one after the other")
-        if not len(self.sequences) or (self.key is None) == bool(len(self.keys)):
-            raise ValueError("expected a fingerprint of at least one row, and of its key if any")
+        named = ((self.key, self.keys), (self.group, self.groups))
+        if not len(self.sequences) or any((name is None) == bool(len(of)) for name, of in named):
+            raise ValueError(
+                "expected a fingerprint of at least one row, and of its key and group if any"
+            )
 
     @classmethod
-    def of_rows(cls, sequences: np.ndarray, keys: pd.Series | None) -> Self:
-        """Take those of rows, given as sequences (rows, steps, features_per_step) and by key."""
-        if keys is None:
-            return cls(np.unique(of_sequences(sequences)), np.array([], np.uint64))
-        return cls(np.unique(of_sequences(sequences)), np.unique(of_keys(keys)), str(keys.name))
+    def of_rows(
+        cls, sequences: np.ndarray, keys: pd.Series | None, groups: pd.Series | None = None
+    ) -> Self:
+        """Take those of rows: of sequences (rows, steps, features_per_step), keys and groups."""
+        named = [
+            (_none(), None) if of is None else (np.unique(of_keys(of)), str(of.name))
+            for of in (keys, groups)
+        ]
+        return cls(np.unique(of_sequences(sequences)), *named[0], *named[1])
 
     @property
     def sha256(self) -> str:
         """Hash them all, to tell whether these are the ones that a decision rests on."""
-        parts = (repr(self.key).encode(), self.sequences.tobytes(), self.keys.tobytes())
+        parts = [repr(self.key).encode(), self.sequences.tobytes(), self.keys.tobytes()]
+        if self.group is not None:
+            parts += [repr(self.group).encode(), self.groups.tobytes()]
         return sha256(b"".join(parts))
 
-    def hold(self, sequences: np.ndarray, keys: pd.Series | None = None) -> np.ndarray:
-        """Tell which rows were trained on, (rows,): by their keys, if these are of the same column.
+    def hold(
+        self,
+        sequences: np.ndarray,
+        keys: pd.Series | None = None,
+        groups: pd.Series | None = None,
+    ) -> np.ndarray:
+        """Tell which rows were trained on, (rows,): by their keys and by their groups.
 
-        Otherwise by their sequences, laid out as those that were trained on.
+        By each of these that is of the same column. Where none is, by their sequences, laid out as
+        those that were trained on.
         """
-        if keys is not None and keys.name == self.key:
-            return np.isin(of_keys(keys), self.keys)
+        found = [
+            np.isin(of_keys(of), kept)
+            for of, kept, name in ((keys, self.keys, self.key), (groups, self.groups, self.group))
+            if of is not None and of.name == name
+        ]
+        if found:
+            return np.asarray(np.any(found, axis=0))
         return np.isin(of_sequences(sequences), self.sequences)
-
-
-def keys_of(rows: pd.DataFrame, key: str | None) -> pd.Series | None:
-    """Take the rows' keys; None where there is no key.
-
-    Raises:
-        DataError: The rows are those of another key.
-    """
-    if key is None:
-        return None
-    if key not in rows or not pd.api.types.is_string_dtype(rows[key]):
-        raise DataError(
-            f"The newest train and test rows do not have column '{key}' as their key, which "
-            "columns.key names: they were split before it did. Split them again: kedro run."
-        )
-    return rows[key]
 
 
 def of_sequences(sequences: np.ndarray) -> np.ndarray:

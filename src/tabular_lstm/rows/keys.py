@@ -1,4 +1,4 @@
-"""A key has one spelling: a whole number that a program wrote as 7.0 is the key 7."""
+"""A key or a group has one spelling: a whole number that a program wrote as 7.0 is 7."""
 
 import logging
 from collections import Counter
@@ -24,7 +24,9 @@ EXACT_DIGITS = len(str(EXACT))
 logger = logging.getLogger(__name__)
 
 
-def read_key(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problems]:
+def read_key(
+    cells: pd.Series, marks: Marks = POINT, word: str = "key"
+) -> tuple[pd.Series, Problems]:
     """Read the key as text in its one spelling.
 
     As soon as one key of a column is missing, pandas writes 7.0 for 7; so 7.0 and 7 are the key
@@ -35,6 +37,7 @@ def read_key(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problem
     Args:
         cells: The column, of text, numbers or a mixture.
         marks: What its numbers are written with.
+        word: What the column holds, for the problems. Default: keys.
 
     Returns:
         str: the key, of any text where the cell has a problem; and the problems. An empty cell and
@@ -48,13 +51,15 @@ def read_key(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problem
     long = np.flatnonzero(is_long.to_numpy(bool))
     rounded[long] = [_is_rounded(number) for number in keys.iloc[long]]
     problems = {
-        **dict.fromkeys(np.flatnonzero(absent).tolist(), "no key"),
-        **problems_at(cells, rounded, "is a rounded number, not a key", quoted=True),
+        **dict.fromkeys(np.flatnonzero(absent).tolist(), f"no {word}"),
+        **problems_at(cells, rounded, f"is a rounded number, not a {word}", quoted=True),
     }
     return keys, problems
 
 
-def warn_of_spellings(cells: pd.Series, keys: pd.Series, file: str, marks: Marks = POINT) -> None:
+def warn_of_spellings(
+    cells: pd.Series, keys: pd.Series, file: str, marks: Marks = POINT, word: str = "key"
+) -> None:
     """Say so where a column spells keys in two ways, with an example of each and its row.
 
     Args:
@@ -62,6 +67,7 @@ def warn_of_spellings(cells: pd.Series, keys: pd.Series, file: str, marks: Marks
         keys: What `read_key` gave for it.
         file: For the message.
         marks: What its numbers are written with.
+        word: What the column holds. Default: keys.
     """
     text = _written(cells, marks)
     as_float = text.str.match(AS_FLOAT).to_numpy(bool)
@@ -69,9 +75,9 @@ def warn_of_spellings(cells: pd.Series, keys: pd.Series, file: str, marks: Marks
     mixed: list[str] = []
     if as_float.any() and is_whole.any():
         mixed.append(
-            f"{as_float.sum()} keys are written like {_first(text, as_float)} and "
+            f"{as_float.sum()} {word}s are written like {_first(text, as_float)} and "
             f"{is_whole.sum()} like {_first(text, is_whole)}; read without the fraction, equal "
-            "numbers are the same key"
+            f"numbers are the same {word}"
         )
     distinct = pd.Series(keys.unique())
     distinct = distinct[distinct.str.match("^[0-9]+$").to_numpy(bool)]
@@ -81,8 +87,8 @@ def warn_of_spellings(cells: pd.Series, keys: pd.Series, file: str, marks: Marks
         spellings = distinct[number == number[alike].iloc[0]][:2]
         examples = " and ".join(_first(text, (keys == key).to_numpy()) for key in spellings)
         mixed.append(
-            f"{alike.sum()} keys differ from another one by leading zeros alone, such as "
-            f"{examples}; they are different keys"
+            f"{alike.sum()} {word}s differ from another one by leading zeros alone, such as "
+            f"{examples}; they are different {word}s"
         )
     if mixed:
         logger.warning("%s: column '%s': %s.", file, cells.name, ". ".join(mixed))

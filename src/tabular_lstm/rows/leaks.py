@@ -39,8 +39,7 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     labels = rows[columns.label].to_numpy() == 1
     if min(labels.sum(), (~labels).sum()) < ENOUGH_ROWS:
         return {}
-    roles = {columns.label, columns.key, columns.weight}
-    features = [name for name in rows if name not in roles]
+    features = [name for name in rows if name not in columns.not_features]
     told = {
         str(name): _told_by_category(rows[name], labels)
         if name in columns.categorical

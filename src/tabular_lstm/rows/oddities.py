@@ -39,7 +39,7 @@ def warn_of_oddities(rows: pd.DataFrame, columns: Columns, file: str) -> None:
     """
     if len(rows) < ENOUGH_ROWS:
         return
-    features = [str(name) for name in rows if name not in {columns.label, columns.key}]
+    features = [str(name) for name in rows if name not in columns.not_features]
     categorical = [name for name in features if name in columns.categorical]
     same = {name: value for name in features if (value := _only_value(rows[name])) is not None}
     if same:

@@ -50,7 +50,8 @@ def proposals(
     counts = {
         name: _undeclared(counts_of(rows[name]), columns.missing.get(name, []))
         for name, of_column in problems.items()
-        if name != columns.label and any(u in text for text in of_column.values() for u in UNREAD)
+        if name not in columns.not_features
+        and any(u in text for text in of_column.values() for u in UNREAD)
     }
     looks = {name: look(of_column) for name, of_column in counts.items()}
     lines = [f"\n  {line}" for line in _lines(looks, columns)]

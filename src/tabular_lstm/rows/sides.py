@@ -1,34 +1,41 @@
-"""Decide whether a row is a train row or a test row: by a hash of its content, alike each time."""
+"""Decide whether a row is a train row or a test row: by a hash of its content, or by its time."""
 
 import hashlib
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.dates import days
 from tabular_lstm.rows.sequences import dates_seen, measured
+from tabular_lstm.rows.times import has_dates, moment_of, newest, said
 
 
 def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
     """Tell which rows are test rows, whatever other rows there are and in whatever order.
 
-    A row is held out where the hash of its key (without a key: of its features) is below
-    `test_fraction` of the hash's range. The hash is BLAKE2b, keyed with the salt, over the key's
-    UTF-8, or over the features as the network sees them, in the order of their names: the float32
-    bytes of the numbers, of a date those of its days since 1970, then the categories' UTF-8. So
-    neither the order of the columns counts, nor how a number, a date or a missing value is written.
-    The label and the weight never do.
+    By time, a row is held out from `split.from_` on. By hash, where the hash of its group (without
+    a group: of its key; without a key: of its features) is below `test_fraction` of the hash's
+    range. The hash is BLAKE2b, keyed with the salt, over the group's or the key's UTF-8, or over
+    the features as the network sees them, in the order of their names: the float32 bytes of the
+    numbers, of a date those of its days since 1970, then the categories' UTF-8. So neither the
+    order of the columns counts, nor how a number, a date or a missing value is written. The label
+    and the weight never do.
 
     Args:
-        rows: Valid rows: numeric features as numbers, categories and key as text.
+        rows: Valid rows: numeric features as numbers, categories, key and group as text.
         columns: The role of each column.
-        split: Share of test rows, and salt.
+        split: Share of test rows, and salt; by time, with `from_`, see `with_boundary`.
 
     Returns:
         bool (rows,).
     """
+    if split.kind == "time":
+        if split.from_ is None:
+            return np.zeros(len(rows), bool)
+        return np.asarray(rows[columns.time].to_numpy() >= moment_of(split.from_))
     digests = (
         hashlib.blake2b(content, digest_size=8, key=split.salt.encode()).digest()
         for content in _contents(rows, columns)
@@ -37,10 +44,61 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
     return hashes < split.test_fraction
 
 
+def fault_of_split(columns: Columns, split: Split) -> str | None:
+    """Say why rows with these columns cannot be split so; None where they can."""
+    if split.kind == "time" and columns.time is None:
+        return "split.kind is time: expected columns.time, the column that says when a row is from"
+    if split.kind == "hash" and columns.time is not None:
+        return f"columns.time is '{columns.time}': expected split.kind: time, got hash"
+    return None
+
+
+def with_boundary(
+    rows: pd.DataFrame, columns: Columns, split: Split, in_force: Moment | None = None
+) -> Split:
+    """Fix the time from which on rows are test rows, where a split by time leaves it open.
+
+    Args:
+        rows: Valid rows.
+        columns: The role of each column.
+        split: Where it names `from_`, that stays.
+        in_force: The boundary that was decided on before. Default: none; then it is where the
+            newest `test_fraction` of the rows begin.
+
+    Returns:
+        The split, by time with `from_` unless nothing is held out.
+
+    Raises:
+        DataError: The boundary is a date and the column holds numbers, or the other way round; or
+            all rows have the same time.
+    """
+    if fault := fault_of_split(columns, split):
+        raise DataError(f"{fault}.")
+    if split.kind != "time" or not split.test_fraction:
+        return split
+    times = rows[columns.time]
+    for boundary in (split.from_, in_force):
+        if boundary is not None and isinstance(boundary, str) == has_dates(times):
+            return split.model_copy(update={"from_": boundary})
+    holds = f"column '{columns.time}' holds {'dates' if has_dates(times) else 'numbers'}"
+    if split.from_ is not None:
+        raise DataError(
+            f"split.from = {split.from_!r}: {holds}, such as {said(times.iloc[0])!r} "
+            f"({row_list([times.index[0]])}); expected the same."
+        )
+    if (boundary := newest(times, split.test_fraction)) is None:
+        raise DataError(
+            f"{holds}, and all {len(times)} rows the same one, {said(times.iloc[0])!r}; expected "
+            "older rows to train on and newer ones to judge on."
+        )
+    return split.model_copy(update={"from_": boundary})
+
+
 def _contents(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
-    """Give the bytes that identify each row."""
-    if columns.key is not None:
-        return [key.encode() for key in rows[columns.key]]
+    """Give the bytes that decide on each row."""
+    deciding = columns.group or columns.key
+    if deciding is not None:
+        return [value.encode() for value in rows[deciding]]
     return features_seen(rows, columns)
 
 
@@ -51,7 +109,7 @@ def features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
         rows: Valid rows.
         columns: The role of each column.
     """
-    names = sorted(set(rows.columns) - {columns.label, columns.key, columns.weight})
+    names = sorted(set(rows.columns) - columns.not_features)
     words = [name for name in names if name in columns.categorical]
     numbers = [name for name in names if name not in columns.categorical]
     values = np.empty((len(rows), len(numbers)), "<f4")

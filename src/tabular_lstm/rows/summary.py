@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.leaks import possible_leaks
 from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.rows.sides import features_seen
@@ -18,6 +18,10 @@ NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 OF_WEIGHTS = {"weight", "weightless_rows"}
+# A decision of a run without these keeps the hash by which the log names it.
+IF_ANY = {*OF_WEIGHTS, "boundary"}
+# A split that is as if there were no other ones is said as it was before there were.
+BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
 
 
 class Source(Frozen):
@@ -53,10 +57,11 @@ class DataSummary(Frozen):
         label_share: Share of positive rows among the valid ones.
         test_rows_sha256: Hash of the test rows, whatever their order and that of the columns.
         split: All that decides which side a row is on and what its label means.
+        boundary: Of a split by time, from when on rows are test rows; None of another split.
         possible_leaks: ROC AUC of each feature that alone tells the classes of the train rows
             apart, see `tabular_lstm.rows.leaks`.
         repeated_test_rows: Test rows that have the features of a train row, as the network sees
-            them; there are none without a key.
+            them; there are none without a key, a group or a split by time.
         marks: What the file writes numbers with; those of train rows and test rows are read.
         weight: The column of the rows' weights; None where all rows count alike.
         weightless_rows: Valid rows of weight 0, which are on neither side.
@@ -74,11 +79,19 @@ class DataSummary(Frozen):
     label_share: Annotated[float, Field(ge=0, le=1)]
     test_rows_sha256: str
     split: dict[str, Any]
+    boundary: Moment | None = None
     possible_leaks: dict[str, float] = {}
     repeated_test_rows: NotNegative = 0
     marks: Marks = POINT
     weight: str | None = None
     weightless_rows: NotNegative = 0
+
+    @property
+    def told_apart_by(self) -> str:
+        """Say which role decides that rows with the same features may be on both sides."""
+        if self.boundary is not None:
+            return "time"
+        return "key" if self.split.get("group") is None else "group"
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
@@ -90,10 +103,14 @@ class DataSummary(Frozen):
         return f"rows count {now}, and counted {then} when the champion was judged"
 
     @model_serializer(mode="wrap")
-    def _as_before_without_weights(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A decision of a run without weights keeps the hash by which the log names it.
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         dumped: dict[str, Any] = dump(self)
-        return {name: value for name, value in dumped.items() if value or name not in OF_WEIGHTS}
+        # A boundary may be 0.
+        return {
+            name: value
+            for name, value in dumped.items()
+            if name not in IF_ANY or (value is not None and (value or name == "boundary"))
+        }
 
 
 def summarize(
@@ -103,18 +120,32 @@ def summarize(
     columns: Columns,
     split: Split,
     weightless_rows: int = 0,
+    boundary: Moment | None = None,
 ) -> DataSummary:
-    """Describe a run's data once its rows are split."""
-    roles = {columns.label, columns.key, columns.weight}
-    features = [str(name) for name in train_rows if name not in roles]
+    """Describe a run's data once its rows are split.
+
+    Args:
+        train_rows: Valid rows.
+        test_rows: Likewise.
+        source: Where they come from.
+        columns: The role of each column.
+        split: As conf has it.
+        weightless_rows: See `DataSummary`. Default: none.
+        boundary: Likewise.
+    """
+    features = [str(name) for name in train_rows if name not in columns.not_features]
+    of_columns = {"label", "positive_class", "negative_class", "key", "group", "time"}
     split_by: dict[str, Any] = {
-        **split.model_dump(),
-        **columns.model_dump(include={"label", "positive_class", "negative_class", "key"}),
+        **split.model_dump(by_alias=True),
+        **columns.model_dump(include=of_columns),
         "categorical": sorted(columns.categorical),
     }
+    for name, default in BY_HASH_OF_ROWS.items():
+        if split_by[name] == default:
+            del split_by[name]
     if columns.dates:
         split_by["dates"] = columns.dates
-    if columns.key is None:
+    if columns.key is None and columns.together is None:
         split_by |= {"features": sorted(features), "missing": columns.missing}
     by_name = test_rows.sort_index(axis="columns")
     hashes = np.sort(pd.util.hash_pandas_object(by_name, index=False).to_numpy())
@@ -129,6 +160,7 @@ def summarize(
         label_share=float(labels.mean()),
         test_rows_sha256=hashlib.sha256(hashes.tobytes()).hexdigest(),
         split=split_by,
+        boundary=boundary,
         possible_leaks=possible_leaks(train_rows, columns),
         repeated_test_rows=_repeated(train_rows, test_rows, columns),
         marks=source.marks,
@@ -138,7 +170,7 @@ def summarize(
 
 
 def _repeated(train_rows: pd.DataFrame, test_rows: pd.DataFrame, columns: Columns) -> int:
-    if columns.key is None:  # equal rows are on the same side
+    if columns.key is None and columns.together is None:  # equal rows are on the same side
         return 0
     trained_on = {*features_seen(train_rows, columns)}
     return sum(seen in trained_on for seen in features_seen(test_rows, columns))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from tabular_lstm.errors import DataError, no_column
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters import ROLES, Columns
 from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import Problems, read_label, read_numbers
 from tabular_lstm.rows.dates import read_dates
@@ -14,6 +14,7 @@ from tabular_lstm.rows.keys import read_key, warn_of_spellings
 from tabular_lstm.rows.proposals import proposals
 from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.times import read_time
 from tabular_lstm.rows.weights import read_weight
 
 # What conf may say of a feature, see `Columns`.
@@ -41,10 +42,10 @@ def read_rows(
         marks: What its numbers are written with.
 
     Returns:
-        The valid rows, with the index `row`: the key as text if there is one, numeric features as
-        float64 with NaN for a missing cell, categorical ones as text with NaN for it, dates as
-        datetime64[us] with NaT for it, the label as 1 (positive) or 0, the weight as float64 if
-        there is one.
+        The valid rows, with the index `row`: key and group as text and the time as
+        datetime64[us] or float64, if there are any; numeric features as float64 with NaN for a
+        missing cell, categorical ones as text with NaN for it, dates as datetime64[us] with NaT for
+        it, the label as 1 (positive) or 0, the weight as float64 if there is one.
         The quarantined rows: `row`, `reason`, and the cells as they were.
         What is wrong with them.
 
@@ -54,9 +55,12 @@ def read_rows(
     """
     read: dict[str, tuple[pd.Series, Problems]] = {}
     features = _feature_names(raw_rows, columns, file)
-    if columns.key is not None:
-        read[columns.key] = read_key(raw_rows[columns.key], marks)
-        warn_of_spellings(raw_rows[columns.key], read[columns.key][0], file, marks)
+    for word, name in (("key", columns.key), ("group", columns.group)):
+        if name is not None:
+            read[name] = read_key(raw_rows[name], marks, word)
+            warn_of_spellings(raw_rows[name], read[name][0], file, marks, word)
+    if columns.time is not None:
+        read[columns.time] = read_time(raw_rows[columns.time], marks)
     others = {*columns.categorical, *columns.dates}
     numeric = [name for name in features if name not in others]
     numbers = read_numbers(raw_rows[numeric], columns.missing, columns.bounds, marks)
@@ -84,7 +88,7 @@ def read_rows(
 
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
     """Name the feature columns, in their order."""
-    roles = [n for n in (columns.label, columns.key, columns.weight) if n is not None]
+    roles = [name for role in ROLES if (name := getattr(columns, role)) is not None]
     left_out = {*roles, *columns.ignore}
     features = columns.features or [name for name in raw_rows.columns if name not in left_out]
     declared = [(name, "columns") for name in (*roles, *features)]

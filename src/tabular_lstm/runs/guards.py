@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Collection
-from typing import Any
+from typing import Any, cast
 
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
 from tabular_lstm.datasets.kedro_private import load_version, unpinned_versions
 from tabular_lstm.errors import DataError, unknown_name
-from tabular_lstm.parameters import BLOCKS, Network, Split
+from tabular_lstm.parameters import BLOCKS, Columns, Network, Split
+from tabular_lstm.rows.sides import fault_of_split
 from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry, changes, standing
 from tabular_lstm.serving.run_id import is_run_id
@@ -73,6 +74,9 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
             blocks[name] = BLOCKS[name].model_validate(values)
         except ValueError as error:
             faults.append(f"Parameter '{name}': {error}")
+    if not faults and "columns" in blocks:
+        fault = fault_of_split(cast("Columns", blocks["columns"]), cast("Split", blocks["split"]))
+        faults += [f"Parameter {fault}"] if fault else []
     if faults:
         raise ParameterValidationError("\n".join(faults))
     return blocks

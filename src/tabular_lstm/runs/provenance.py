@@ -29,7 +29,9 @@ def provenance(
 ) -> Provenance:
     """Describe what a run is made of, from its parameters and the catalog's entry `raw_rows`."""
     packages = _packages()
-    parameters = {n: block.model_dump() for n, block in blocks.items() if n not in PRIVATE}
+    parameters = {
+        n: block.model_dump(by_alias=True) for n, block in blocks.items() if n not in PRIVATE
+    }
     return Provenance(
         time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         environment=env or "base",

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.enough import rows_by_class
+from tabular_lstm.judging.counted import by_what_they_tell, count_by_class
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.categories import category_codes
-from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences
+from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
+from tabular_lstm.rows.groups import keys_of, together_of
 from tabular_lstm.rows.marks import pointed
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
@@ -115,26 +116,47 @@ def score(
     """Let a champion score the test rows, and find those that it was trained on.
 
     Rows are laid out by the champion's own schema: whatever changed since, it is given what it was
-    given then. A row was trained on if its key was or, without the same key, its features. With the
-    same key, rows of other keys may look alike, and candidate and champion were both trained on
-    such; where the champion alone was, as after new keys were given out, it counts as trained on.
+    given then. A row was trained on if its key, group or time was or, without one that is the same,
+    its features. With one, rows of others may look alike, and candidate and champion were both
+    trained on such; where the champion alone was, as after new keys were given out, it counts as
+    trained on. Where one row of a group does, all do.
 
     Raises:
         NotComparedError: The champion cannot read these rows as it did then.
     """
-    schema, keys = artifact.scorer.schema, keys_of(test_rows, columns.key)
+    schema = artifact.scorer.schema
+    keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
+    named = [of.name for of in (keys, together) if of is not None]
     _refuse_other_meaning(schema, test_rows, columns)
     try:
         sequences = artifact.sequences(test_rows)
         trained_on = fingerprints.hold(sequences)
-        if keys is not None and keys.name == fingerprints.key:
+        if not {fingerprints.key, fingerprints.group}.isdisjoint(named):
             if trained_on.any():
                 by_both = of_sequences(artifact.sequences(train_rows))
                 trained_on &= ~np.isin(of_sequences(sequences), by_both)
-            trained_on |= fingerprints.hold(sequences, keys)
+            trained_on |= fingerprints.hold(sequences, keys, together)
+        if columns.group is not None:
+            groups = test_rows[columns.group]
+            known = _groups_known(artifact, fingerprints, train_rows, columns)
+            trained_on |= groups.isin([*known, *groups[trained_on]]).to_numpy()
     except DataError as error:
         raise NotComparedError(f"it cannot read the rows: {error}") from error
     return Scored(artifact.score(sequences), artifact.scorer.threshold, trained_on)
+
+
+def _groups_known(
+    artifact: Artifact, fingerprints: Fingerprints, train_rows: pd.DataFrame, columns: Columns
+) -> pd.Series:
+    """Name the groups of those train rows that a champion was trained on too.
+
+    None where its own fingerprints tell its groups, which may be others.
+    """
+    groups = train_rows[columns.group]
+    if groups.name == fingerprints.group:
+        return groups[:0]
+    sequences = artifact.sequences(train_rows)
+    return groups[fingerprints.hold(sequences, keys_of(train_rows, columns))]
 
 
 def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) -> None:
@@ -176,22 +198,32 @@ def _is_read_as_something_else(name: str, schema: Schema, columns: Columns) -> b
 
 
 def refuse_few_rows(
-    scored: Scored, labels: np.ndarray, least: int, weights: np.ndarray | None = None
+    scored: Scored,
+    labels: np.ndarray,
+    least: int,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> None:
-    """Stop where too few of the test rows are new to a champion.
+    """Stop where too few of the test rows, or of their groups, are new to a champion.
 
-    Rows that do not count alike are as many as they tell with their weights.
+    They are counted by what they tell, see `tabular_lstm.judging.counted.count_rows`.
 
     Raises:
         NotComparedError: Counts them.
     """
     new = ~scored.trained_on
-    left, positive = labels[new], int(labels[new].sum())
-    enough = min(rows_by_class(left, None if weights is None else weights[new])) >= least
-    alike = "" if weights is None else ", counted by what they tell with their weights"
-    if scored.trained_on.any() and not enough:
+    left = labels[new]
+    counted = count_by_class(left, *(None if of is None else of[new] for of in (weights, groups)))
+    if scored.trained_on.any() and min(counted) < least:
+        negative, positive = map(int, counted)
+        others = (
+            f"the {len(left)} others {int(left.sum())} are positive"
+            if groups is None
+            else f"the groups of the {len(left)} others {positive} have positive rows and "
+            f"{negative} negative ones"
+        )
         raise NotComparedError(
             f"it was trained on {scored.trained_on.sum()} of the {len(labels)} test rows, and of "
-            f"the {len(left)} others {positive} are positive; expected at least {least} of each "
-            f"class{alike} (promotion.min_test_rows_per_class)"
+            f"{others}; expected at least {least} of each class{by_what_they_tell(weights)} "
+            "(promotion.min_test_rows_per_class)"
         )

@@ -1,20 +1,24 @@
 """Check every cell, set bad rows aside with a reason, and hold out the same rows every time."""
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows.keys import warn_of_crowds
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.oddities import warn_of_oddities
 from tabular_lstm.rows.schema import POINT
-from tabular_lstm.rows.sides import in_test
+from tabular_lstm.rows.sides import in_test, with_boundary
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
 from tabular_lstm.rows.validation import read_rows
 from tabular_lstm.rows.weights import weights_of
+from tabular_lstm.serving.boundary import boundary_in_force
+from tabular_lstm.serving.decision import Decision
+from tabular_lstm.serving.promotion_log import LogEntry
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +29,8 @@ MEND = (
     "what is no feature with columns.ignore."
 )
 REPEATED = (
-    "%s: %d of %d test rows have the features of a train row of another key. If they are the same "
-    "rows under other keys, the models are judged on rows that they know: use a key that stays, or "
+    "%s: %d of %d test rows have the features of a train row of another %s. If they are the same "
+    "rows under other %ss, the models are judged on rows that they know: use a %s that stays, or "
     "none"
 )
 LEAKS = (
@@ -34,6 +38,16 @@ LEAKS = (
     f"({METRICS['roc_auc']}): %s. If it is known only after the label, leave it out: name it in "
     "columns.ignore. To promote nothing while there is one: "
     "--params promotion.refuse_possible_leaks=true"
+)
+
+
+MOVED = (
+    "This boundary is that of the last decision and stays in force, so that no row changes sides. "
+    "As rows are added, the share of test rows grows. To move the boundary, set split.from, now: %s"
+)
+MOVES = (
+    "The newest rows are test rows. As rows are added, this boundary moves, until a retraining has "
+    "decided with it or conf fixes it: split: {kind: time, from: %s}"
 )
 
 
@@ -127,34 +141,54 @@ def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation
 
 
 def split_rows(
-    accepted_rows: pd.DataFrame, source: Source, columns: Columns, split: Split
+    accepted_rows: pd.DataFrame,
+    source: Source,
+    columns: Columns,
+    split: Split,
+    past_promotions: Sequence[LogEntry] = (),
+    past_decisions: Mapping[str, Callable[[], Decision]] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
     """Hold the test rows out: see `tabular_lstm.rows.sides.in_test`.
 
-    A row of weight 0 is on neither side, as if it were not there.
+    A row of weight 0 is on neither side, as if it were not there. Split by time, the boundary is
+    `split.from`, or that of the newest of the past decisions, which are given to a retraining, or
+    where the newest `test_fraction` of the rows begin.
 
     Returns:
         Train rows, test rows, and the data summary.
 
     Raises:
-        DataError: A class is missing, or a side would hold fewer than two rows of a class.
+        DataError: A class is missing, a side would hold fewer than two rows of a class, or two
+            groups with such, rows of a key would be on both sides, or there is no boundary.
     """
     counts = weights_of(accepted_rows, columns).to_numpy() > 0
     accepted_rows, weightless = accepted_rows[counts], int((~counts).sum())
     if weightless:
         logger.info("%s: %d rows of weight 0 are left out", source.file, weightless)
-    is_test = in_test(accepted_rows, columns, split)
+    past = boundary_in_force(past_promotions, past_decisions or {}, columns, split)
+    try:
+        bounded = with_boundary(accepted_rows, columns, split, past)
+    except DataError as error:
+        raise DataError(f"{source.file}: {error}") from error
+    is_test = in_test(accepted_rows, columns, bounded)
     train, test = accepted_rows[~is_test], accepted_rows[is_test]
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
     _refuse_few_rows(sides, source, columns, split, weightless)
     for side, rows in sides.items():
         share = rows[columns.label].mean()
         logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
+    _refuse_split_keys(train, test, source, columns)
+    if bounded.from_ is not None:
+        share = len(test) / len(accepted_rows)
+        logger.info("Test rows are those from %s on: %.1f %% of all", bounded.from_, 100 * share)
+        if split.from_ is None:
+            logger.info(MOVED if bounded.from_ == past else MOVES, bounded.from_)
     if source.quarantined_rows:
         logger.warning("In quarantine:%s%s", source.reasons, source.to_declare)
-    summary = summarize(train, test, source, columns, split, weightless)
+    summary = summarize(train, test, source, columns, split, weightless, bounded.from_)
     if summary.repeated_test_rows:
-        logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test))
+        by = summary.told_apart_by
+        logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test), by, by, by)
     if summary.possible_leaks:
         logger.warning(LEAKS, source.file, listed(summary.possible_leaks))
     return train, test, summary
@@ -191,6 +225,8 @@ def _refuse_few_rows(
                 f"rows of it, or name another column in columns.label.{beside}",
                 source,
             )
+    if columns.group is not None:
+        _refuse_few_groups(sides, source, columns)
     for (side, value), count in counts.items():
         if count < 2:
             raise _refusal(
@@ -199,6 +235,39 @@ def _refuse_few_rows(
                 f"rows, or change test_fraction = {split.test_fraction}.{beside}",
                 source,
             )
+
+
+def _refuse_few_groups(sides: dict[str, pd.DataFrame], source: Source, columns: Columns) -> None:
+    """Stop where a side has fewer than two groups with rows of a class."""
+    classes = {1: columns.positive_class, 0: columns.negative_class}
+    for side, rows in sides.items():
+        for value, name in classes.items():
+            count = rows.loc[rows[columns.label] == value, columns.group].nunique()
+            if count < 2:
+                raise _refusal(
+                    f"too few groups to split: on the {side} side {count} groups, by "
+                    f"'{columns.group}', have rows with {columns.label} = {name!r}; expected at "
+                    "least 2. Add groups, or change test_fraction or salt.",
+                    source,
+                )
+
+
+def _refuse_split_keys(
+    train: pd.DataFrame, test: pd.DataFrame, source: Source, columns: Columns
+) -> None:
+    """Stop where group or time put rows of one key on both sides: a key names one row."""
+    if columns.key is None or columns.together is None:
+        return
+    both = test.index[test[columns.key].isin(train[columns.key])]
+    if len(both):
+        key = test.loc[both[0], columns.key]
+        older = train.index[train[columns.key] == key]
+        raise DataError(
+            f"{source.file}: {len(both)} test rows have the key of a train row: "
+            f"{columns.key} '{shown(key)}' is in row {both[0]} and in row {older[0]}, whose "
+            f"'{columns.together}' puts them on two sides. Expected a key that names one row. "
+            "Leave columns.key out, and the column out of columns.features, if it names several."
+        )
 
 
 def _refusal(fault: str, source: Source) -> DataError:

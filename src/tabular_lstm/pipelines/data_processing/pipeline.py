@@ -9,8 +9,9 @@ def create_pipeline(gated: bool = False) -> Pipeline:
     """Wire the nodes from `raw_rows` to `train_rows` and `test_rows`.
 
     Args:
-        gated: Whether a gate follows, which judges how many rows were quarantined. Default: no,
-            too many stop the run.
+        gated: Whether a gate follows, which judges how many rows were quarantined, and whose
+            decisions keep the boundary of a split by time in force. Default: no, too many stop the
+            run.
     """
     validate = Node(
         validate_rows,
@@ -25,9 +26,10 @@ def create_pipeline(gated: bool = False) -> Pipeline:
         name="accept_rows",
     )
     accepted = "valid_rows" if gated else "accepted_rows"
+    past = ["past_promotions", "past_decisions"] if gated else []
     split = Node(
         split_rows,
-        inputs=[accepted, "source", "params:columns", "params:split"],
+        inputs=[accepted, "source", "params:columns", "params:split", *past],
         outputs=["train_rows", "test_rows", "data_summary"],
         name="split_rows",
     )

@@ -15,7 +15,8 @@ from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.metrics import INTERVAL_METRICS
 from tabular_lstm.judging.names import CANDIDATE, FIGURES
 from tabular_lstm.parameters import Columns, Evaluation, Network
-from tabular_lstm.rows.fingerprints import Fingerprints, keys_of
+from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.groups import keys_of, of_several, together_of
 from tabular_lstm.rows.schema import Schema, fingerprint
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.weights import scaled
@@ -79,13 +80,14 @@ def predict_with_candidate(
             "rows. Train it again: kedro run."
         )
     if evaluated_on == "test":
-        keys = keys_of(test_rows, columns.key)
-        known = train_fingerprints.hold(evaluated_sequences, keys)
+        keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
+        known = train_fingerprints.hold(evaluated_sequences, keys, together)
         if known.any():
+            named = " or ".join(filter(None, (columns.key, columns.together))) or "features"
             raise DataError(
                 f"Test {row_list(evaluated_labels.index[known].tolist())}: the newest candidate "
-                f"was trained on rows of the same {columns.key or 'features'}; expected test rows "
-                "that are new to it. Split and train again: kedro run."
+                f"was trained on rows of the same {named}; expected test rows that are new to it. "
+                "Split and train again: kedro run."
             )
     from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
@@ -114,13 +116,21 @@ def evaluate(
     baseline_predictions: pd.DataFrame,
     baseline_thresholds: dict[str, float],
     evaluation: Evaluation,
+    train_groups: np.ndarray | None = None,
+    test_groups: np.ndarray | None = None,
 ) -> Judged:
-    """Measure the candidate and the baselines on the same rows and the same resamples of them."""
+    """Measure the candidate and the baselines on the same rows and the same resamples of them.
+
+    Of groups, the numbers are given of both sides' rows; as in `choose_evaluated_rows` those of the
+    test rows count, if there are any.
+    """
     models = candidate_predictions[[CANDIDATE]].join(baseline_predictions)
     weights = candidate_predictions.get("weight")
+    groups = train_groups if test_groups is None or not len(test_groups) else test_groups
     return Judged(
         candidate_predictions["label"].to_numpy(),
-        weights=None if weights is None else weights.to_numpy(),
+        None if weights is None else weights.to_numpy(),
+        None if groups is None else of_several(groups),
     ).with_models(
         {str(name): p.to_numpy() for name, p in models.items()},
         {CANDIDATE: history["decision_threshold"], **baseline_thresholds},

@@ -20,6 +20,7 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.groups import number_groups, of_several
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.weights import scaled, weights_of
 from tabular_lstm.serving import report
@@ -90,6 +91,7 @@ def predict_with_champions(
     labels = test_rows[columns.label].rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
     weights = scaled(weights_of(test_rows, columns))
+    groups = of_several(number_groups(test_rows, columns))
     champions: list[Champion] = []
     thresholds, trained_on = {}, {}
     known = promoted(past_promotions)
@@ -107,7 +109,7 @@ def predict_with_champions(
             left_out = int(scored.trained_on.sum())
             champion = champion.model_copy(update={"left_out_rows": left_out})
             least = promotion.min_test_rows_per_class
-            refuse_few_rows(scored, labels.to_numpy(), least, weights)
+            refuse_few_rows(scored, labels.to_numpy(), least, weights, groups)
         except NotComparedError as why:
             champion = champion.model_copy(update={"not_compared": str(why)})
         else:

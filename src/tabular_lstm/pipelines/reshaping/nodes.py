@@ -18,18 +18,16 @@ logger = logging.getLogger(__name__)
 def learn_schema(
     train_rows: pd.DataFrame, data_summary: DataSummary, columns: Columns, reshaping: Reshaping
 ) -> Schema:
-    """Learn from all columns but label, key and weight.
+    """Learn from all features: see `tabular_lstm.rows.learning.learn_schema`.
 
-    See `tabular_lstm.rows.learning.learn_schema`. Each row counts once, whatever its weight: mean
-    and variance are the unit that the network is given numbers in, and a few heavy rows would
-    make it too small for the others.
+    Each row counts once, whatever its weight: mean and variance are the unit that the network is
+    given numbers in, and a few heavy rows would make it too small for the others.
 
     Raises:
         DataError: The rows were split with other weights, or see there.
     """
     refuse_other_weights(data_summary.weight, columns)
-    roles = {columns.label, columns.key, columns.weight}
-    features = [name for name in train_rows if name not in roles]
+    features = [name for name in train_rows if name not in columns.not_features]
     schema = learning.learn_schema(
         train_rows[features],
         categorical=columns.categorical,

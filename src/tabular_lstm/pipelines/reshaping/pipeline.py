@@ -1,13 +1,14 @@
-"""Wiring: train rows, data summary → schema; rows, schema → features and labels → sequences."""
+"""Wiring: rows → schema, features and labels, weights, groups; schema, features → sequences."""
 
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
+from tabular_lstm.rows.groups import number_groups
 from tabular_lstm.rows.weights import weights_of
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `train_rows`, `test_rows` and `data_summary` to sequences and labels."""
+    """Wire the nodes from rows and `data_summary` to sequences, labels, weights, groups."""
     return Pipeline(
         [
             Node(
@@ -31,6 +32,12 @@ def create_pipeline() -> Pipeline:
                         inputs=[f"{side}_rows", "params:columns"],
                         outputs=f"{side}_weights",
                         name=f"weigh_{side}_rows",
+                    ),
+                    Node(
+                        number_groups,
+                        inputs=[f"{side}_rows", "params:columns"],
+                        outputs=f"{side}_groups",
+                        name=f"number_{side}_groups",
                     ),
                     Node(
                         reshape,

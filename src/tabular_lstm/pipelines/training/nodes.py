@@ -7,7 +7,8 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Network, Training
-from tabular_lstm.rows.fingerprints import Fingerprints, keys_of
+from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.groups import keys_of, together_of
 from tabular_lstm.rows.schema import Schema, fingerprint
 from tabular_lstm.rows.weights import scaled
 
@@ -33,8 +34,9 @@ def train_network(
     train_labels: pd.Series,
     training: Training,
     train_weights: pd.Series | None = None,
+    train_groups: np.ndarray | None = None,
 ) -> tuple[Any, dict[str, Any]]:
-    """Train a copy of the network.
+    """Train a copy of the network, with the rows of a group in one member's fold.
 
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
@@ -47,7 +49,12 @@ def train_network(
 
     weights = scaled(train_weights)
     candidate, history = train(
-        network, train_sequences, train_labels.to_numpy(np.float32), training, weights
+        network,
+        train_sequences,
+        train_labels.to_numpy(np.float32),
+        training,
+        weights,
+        train_groups,
     )
     if not np.isfinite(history["loss"]).all():
         incomplete = np.isnan(train_sequences).any(axis=(1, 2))
@@ -68,6 +75,7 @@ def fingerprint_train_rows(
     """Take the fingerprints by which the rows that the candidate was trained on are known again.
 
     Raises:
-        DataError: The rows were split by another key.
+        DataError: The rows were split by another key, group or time.
     """
-    return Fingerprints.of_rows(train_sequences, keys_of(train_rows, columns.key))
+    keys, together = keys_of(train_rows, columns), together_of(train_rows, columns)
+    return Fingerprints.of_rows(train_sequences, keys, together)

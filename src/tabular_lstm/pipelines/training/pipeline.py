@@ -27,6 +27,7 @@ def create_pipeline() -> Pipeline:
                     "train_labels",
                     "params:training",
                     "train_weights",
+                    "train_groups",
                 ],
                 outputs=["candidate@network", "history"],
                 name="train_network",

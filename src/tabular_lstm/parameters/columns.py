@@ -1,0 +1,176 @@
+"""The block that says what each column of the CSV is."""
+
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
+
+from tabular_lstm.frozen import Number, Parameters
+
+
+# YAML reads an unquoted yes or no as a boolean; strict types refuse it for a text or a number.
+def _quoted(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
+    return value
+
+
+Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
+
+
+def _with_formats(dates: Any) -> Any:
+    """Give a list of dates as the dictionary that it stands for: no format is declared."""
+    if not isinstance(dates, list | dict):
+        raise ValueError("expected a list of names, or a dictionary from names to formats")
+    return dict.fromkeys(dates) if isinstance(dates, list) else dates
+
+
+Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
+
+# Of a column that is no feature.
+ROLES = ("label", "key", "weight", "group", "time")
+
+
+class Columns(Parameters):
+    """The role of each column of the CSV.
+
+    Attributes:
+        label: Name of the column to predict.
+        positive_class: The label's value whose probability the network gives.
+        key: Column that identifies a row: it decides the side of the split and, where the raw
+            rows are a directory of files, the last valid row with a key counts. In a single file
+            all rows with a key count. 7.0 is the key 7; 007 and 7.00 are others. Default: none,
+            the features identify it.
+        weight: Column that says how much a row counts, a number of 0 or more: a row of weight 2
+            counts as two alike, one of weight 0 as if it were not there. Only the proportions
+            count. Default: none, all rows count alike.
+        group: Column whose rows belong together, such as a patient with several visits: they are
+            on one side of the split and in one fold, and intervals are those of so many groups.
+            Spelt as a key is; no feature. Default: none, each row stands for itself.
+        time: Column that says when a row is from, for a split by time: ISO dates, or numbers, of
+            which a later one is larger. No feature. Default: none.
+        features: Columns to learn from, in this order. Default: all that have no other role.
+        categorical: Features that are names and not amounts. Default: none, all are numbers.
+        dates: Features that are dates or date-times: a list of names, of dates as ISO 8601 has
+            them, or a dictionary from the name to the format of `datetime.strptime`, such as
+            {visit: "%d.%m.%Y"}; null for ISO 8601. Default: none.
+        ignore: Columns that are left out: they are no feature, and no cell of them is read.
+            Default: none.
+        bounds: Lowest and highest value of a feature; `null` leaves an end open. Default: ±1e30.
+        missing: Values that mean "not measured", for each feature; numbers without quotes. An
+            empty cell and NA, N/A, NaN, null and None always do.
+    """
+
+    label: str
+    positive_class: Value
+    negative_class: Value
+    key: str | None = None
+    weight: str | None = None
+    group: str | None = None
+    time: str | None = None
+    features: Annotated[list[str], Field(min_length=1)] | None = None
+    categorical: list[str] = []
+    dates: Dates = {}
+    ignore: list[str] = []
+    bounds: dict[str, tuple[Number | None, Number | None]] = {}
+    missing: dict[str, list[Value]] = {}
+
+    @model_validator(mode="after")
+    def _roles_exclude_each_other(self) -> Self:
+        one, other = self.positive_class, self.negative_class
+        texts = isinstance(one, str) and isinstance(other, str)
+        # 1, 1.0 and "1" match the same cells.
+        if one == other or (not texts and _number(one) == _number(other) is not None):
+            raise ValueError(f"positive_class and negative_class are both {self.positive_class!r}")
+        roles = self._roles()
+        features = self.features or []
+        if len(set(features)) < len(features):
+            raise ValueError(f"features names a column twice: {features}")
+        for name in features:
+            if name in roles:
+                raise ValueError(f"features holds '{name}', which is the {roles[name]}")
+        if both := sorted(set(self.categorical) & set(self.bounds)):
+            raise ValueError(f"bounds are for numbers, and categorical holds {both}")
+        self._refuse_dates_elsewhere()
+        self._refuse_what_is_ignored()
+        for name, (low, high) in self.bounds.items():
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
+        for name in sorted(self.missing.keys() - {*self.categorical, *self.dates}):
+            texts_of = [code for code in self.missing[name] if isinstance(code, str)]
+            if quoted := [code for code in texts_of if _number(code) is not None]:
+                raise ValueError(
+                    f"missing of '{name}', a feature of numbers, holds the text {quoted[0]!r}: "
+                    "write it without quotes; a number matches however it is written"
+                )
+        return self
+
+    def _roles(self) -> dict[str, str]:
+        """Give the role of each column that is no feature."""
+        roles: dict[str, str] = {}
+        for role in ROLES:
+            if (name := getattr(self, role)) is None:
+                continue
+            if name in roles:
+                raise ValueError(f"column '{name}' is both {roles[name]} and {role}")
+            roles[name] = role
+        if self.group is not None and self.time is not None:
+            raise ValueError(
+                f"group is '{self.group}' and time is '{self.time}'; expected one of them: a split "
+                "by time may have rows of a group on both sides"
+            )
+        return roles
+
+    def _refuse_dates_elsewhere(self) -> None:
+        roles = {role: {getattr(self, role)} for role in ROLES}
+        roles |= {"categorical": {*self.categorical}, "bounds": {*self.bounds}}
+        for role, names in roles.items():
+            if both := sorted(self.dates.keys() & names):
+                also = "bounds, which are for numbers" if role == "bounds" else role
+                raise ValueError(f"column '{both[0]}' is named under dates and under {also}")
+        for name, form in self.dates.items():
+            if form is not None and not _says_a_day(form):
+                raise ValueError(
+                    f"dates of '{name}': the format {form!r} does not say year, month and day; "
+                    "expected one such as '%d.%m.%Y', or null for ISO 8601"
+                )
+
+    def _refuse_what_is_ignored(self) -> None:
+        named = {role: {getattr(self, role)} for role in ROLES}
+        for block in ("features", "categorical", "dates", "bounds", "missing"):
+            named[block] = {*(getattr(self, block) or [])}
+        for role, names in named.items():
+            if both := sorted({*self.ignore} & names):
+                raise ValueError(
+                    f"column '{both[0]}' is named under ignore and under {role}; an ignored column "
+                    "is left out: take it from one of the two"
+                )
+
+    @property
+    def not_features(self) -> set[str]:
+        """Name the columns of valid rows that are no features."""
+        return {name for role in ROLES if (name := getattr(self, role)) is not None}
+
+    @property
+    def together(self) -> str | None:
+        """Name the column whose rows of one value are on one side: group, or time, if any."""
+        return self.group or self.time
+
+
+def _says_a_day(form: str) -> bool:
+    """Tell whether a date that is written in a format is read as the same day."""
+    day = datetime(2026, 11, 28, tzinfo=UTC)
+    try:
+        return datetime.strptime(day.strftime(form), form).date() == day.date()
+    except ValueError:
+        return False
+
+
+def _number(value: Value) -> float | None:
+    """Give the number that a value is or writes; None for any other text."""
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if isfinite(number) and "_" not in str(value) else None

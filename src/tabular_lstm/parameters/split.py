@@ -1,0 +1,65 @@
+"""The block that says which rows are held out: by a hash, or by time."""
+
+from datetime import date, datetime
+from hashlib import blake2b
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from tabular_lstm.frozen import Fraction, Parameters
+
+
+def _hash_key(salt: Any) -> Any:
+    if len(str(salt).encode()) > blake2b.MAX_KEY_SIZE:
+        raise ValueError(f"expected at most {blake2b.MAX_KEY_SIZE} bytes")
+    return salt
+
+
+# When a row is from: a number, or an ISO date.
+Moment = int | float | str
+
+
+def _moment(value: Any) -> Any:
+    # YAML reads an unquoted date as a date.
+    text = value.isoformat() if isinstance(value, date) else value
+    try:
+        known = datetime.fromisoformat(text) if isinstance(text, str) else text
+    except ValueError:
+        known = None
+    if value is not None and (
+        isinstance(known, bool) or not isinstance(known, int | float | datetime)
+    ):
+        raise ValueError("expected an ISO date, such as 2026-03-01, a date-time or a number")
+    return text
+
+
+class Split(Parameters):
+    """Which rows are held out.
+
+    Attributes:
+        kind: `hash`, of the group, the key or the features, or `time`: the newest rows, by
+            `columns.time`.
+        test_fraction: Share of test rows, met on average. With 0 nothing is held out, and
+            the network is evaluated on its train rows.
+        salt: Text that keys the hash, at most 64 bytes. Another salt gives another split.
+        from_: `from` in conf. With the kind `time`, the date or number from which on rows are test
+            rows; `test_fraction` then counts for nothing. Default: so that the newest
+            `test_fraction` of the rows are, as nearly as rows of one time allow.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    kind: Literal["hash", "time"] = "hash"
+    test_fraction: Fraction = 0.2
+    salt: Annotated[str, Field(min_length=1), BeforeValidator(_hash_key)] = "tabular-lstm"
+    from_: Annotated[Moment | None, BeforeValidator(_moment)] = Field(default=None, alias="from")
+
+    @model_validator(mode="after")
+    def _from_is_used(self) -> Self:
+        if self.from_ is None:
+            return self
+        if self.kind != "time":
+            raise ValueError(f"from is given, but kind is {self.kind}; expected kind: time")
+        if not self.test_fraction:
+            raise ValueError("from is given, but test_fraction is 0, which holds nothing out")
+        return self

@@ -1,0 +1,120 @@
+"""When a row is from: a column of ISO dates or of numbers, for a split by time."""
+
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.parameters import Moment
+from tabular_lstm.rows.cells import Problems, problems_at, texts
+from tabular_lstm.rows.marks import pointed
+from tabular_lstm.rows.numbers import EMPTY
+from tabular_lstm.rows.schema import POINT, Marks
+
+DATES = "datetime64[us]"
+
+
+def read_time(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problems]:
+    """Read a column of dates, date-times or numbers.
+
+    A date is its midnight. A date-time without an offset is in UTC, and so is what comes out.
+    Where a column holds dates and numbers, only what most of its cells are is read; dates, where
+    they are as many.
+
+    Args:
+        cells: The column, of text, numbers or a mixture.
+        marks: What its numbers are written with.
+
+    Returns:
+        datetime64[us] or float64, of any value where the cell has a problem; and the problems.
+    """
+    text = texts(cells, write=str).fillna("")
+    places, distinct = pd.factorize(text)
+    read = [_read(said, marks) for said in distinct]
+    is_number = np.array([isinstance(value, float) for value in read], bool)[places]
+    is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
+    absent = text.str.lower().isin(EMPTY).to_numpy()
+    numbers = is_number.sum() > is_date.sum()
+    others, most = (is_date, "numbers") if numbers else (is_number, "dates")
+    kept = float if numbers else datetime
+    values = [value if isinstance(value, kept) else None for value in read]
+    times = pd.Series(values, dtype="float64" if numbers else DATES).to_numpy()[places]
+    odd = ~(absent | is_number | is_date)
+    return pd.Series(times, index=cells.index, name=cells.name), {
+        **dict.fromkeys(np.flatnonzero(absent).tolist(), "no time"),
+        **problems_at(cells, odd, "is neither an ISO date nor a number", quoted=True),
+        **problems_at(cells, others, f"is not like most of the column, {most}", quoted=True),
+    }
+
+
+def _read(text: str, marks: Marks) -> datetime | float | None:
+    """Read one cell's text; None where it is neither date nor number."""
+    number = pointed(text, marks)
+    if number is not None:
+        value = float(number)
+        return value if math.isfinite(value) else None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        return None
+
+
+def has_dates(times: pd.Series) -> bool:
+    """Tell whether a column that was read holds dates; if not, it holds numbers."""
+    return times.dtype.kind == "M"
+
+
+def moment_of(value: Moment) -> np.datetime64 | float:
+    """Give what a boundary is compared as, from what conf or `said` writes for it.
+
+    Raises:
+        ValueError: It is text and no ISO date.
+    """
+    if not isinstance(value, str):
+        return float(value)
+    read = _read(value, POINT)
+    if not isinstance(read, datetime):
+        raise ValueError(f"{value!r}: expected an ISO date")
+    return np.datetime64(read, "us")
+
+
+def said(time: pd.Timestamp | float) -> Moment:
+    """Write a time as conf does: a number, or an ISO date, with the time of day if it has one.
+
+    Examples:
+        >>> said(pd.Timestamp("2026-03-01")), said(pd.Timestamp("2026-03-01 07:30")), said(7.0)
+        ('2026-03-01', '2026-03-01T07:30:00', 7)
+    """
+    if isinstance(time, pd.Timestamp):
+        return time.isoformat().removesuffix("T00:00:00")
+    return int(time) if float(time).is_integer() else float(time)
+
+
+def as_text(times: pd.Series) -> pd.Series:
+    """Write each time as text that is the same for the same time, whatever the others are."""
+    if has_dates(times):
+        times = pd.Series(
+            times.to_numpy().astype(DATES).astype("int64"), times.index, name=times.name
+        )
+    return times.map(repr).astype("str")
+
+
+def newest(times: pd.Series, share: float) -> Moment | None:
+    """Choose the time from which on rows are about that share of all, rows of one time together.
+
+    As near to the share as can be; of two times that are equally near, the later one.
+
+    Returns:
+        None where all rows have the same time.
+    """
+    distinct, counts = np.unique(times.to_numpy(), return_counts=True)
+    if len(distinct) < 2:
+        return None
+    # Rows from each time on, but from the first, from which on all rows are.
+    newer = np.cumsum(counts[::-1])[::-1][1:]
+    off = np.abs(newer - share * len(times))
+    place = len(off) - 1 - int(np.argmin(off[::-1]))
+    chosen = pd.Series(distinct).iloc[place + 1]
+    return said(chosen)

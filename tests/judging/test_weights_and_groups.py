@@ -1,0 +1,197 @@
+"""Rows that have weights and groups: groups are drawn whole, and their rows keep their weights."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.judging import gate, metrics
+from tabular_lstm.judging.baselines import predict_with_baselines
+from tabular_lstm.judging.comparison import WORSE, Judged
+from tabular_lstm.judging.counted import count_by_class, count_rows, few_rows
+from tabular_lstm.judging.metrics import bootstrap, interval, point_metrics
+from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.unseen import unseen_log_loss, unseen_roc_auc, unseen_share
+from tabular_lstm.parameters import Evaluation, Promotion, Training
+from tests.helpers.judged import rows_of, schema_of
+
+RESAMPLED = Evaluation(bootstrap_resamples=200)
+
+
+def rows(count: int = 240, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, probabilities that tell something of them, and weights of mean 1."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(2, size=count)
+    weights = rng.uniform(0.2, 3, count)
+    p = np.clip(0.5 + 0.3 * (labels - 0.5) + rng.normal(0, 0.2, count), 0.01, 0.99)
+    return labels, p, weights / weights.mean()
+
+
+def judged_by(
+    labels: np.ndarray,
+    weights: np.ndarray | None,
+    groups: np.ndarray | None,
+    **models: np.ndarray,
+) -> Judged:
+    thresholds = dict.fromkeys(models, 0.5)
+    return Judged(labels, weights, groups).with_models(models, thresholds, RESAMPLED)
+
+
+@pytest.mark.parametrize("sets", [metrics.SETS, 50])
+def test_groups_of_one_row_with_weights_are_drawn_as_rows_with_weights_are(
+    sets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "SETS", sets)
+    labels, p, weights = rows()
+    models = {"one": p, "other": np.sqrt(p)}
+    by_rows, by_groups = (
+        judged_by(labels, weights, groups, **models) for groups in (None, np.arange(240))
+    )
+    assert by_groups.metrics == by_rows.metrics
+    for metric, values in by_rows.resampled["one"].items():
+        np.testing.assert_array_equal(by_groups.resampled["one"][metric], values)
+    assert by_groups.compare("one", "other", 0.95) == by_rows.compare("one", "other", 0.95)
+    assert by_groups.roc_auc_bounds("one", 0.95) == by_rows.roc_auc_bounds("one", 0.95)
+
+
+def twice(labels: np.ndarray, p: np.ndarray, groups: np.ndarray, heavy: np.ndarray) -> Any:
+    """Rows with weight 2 where `heavy`, and the same rows twice, each beside its groups."""
+    times = 1 + heavy
+    weighted = (labels, p, times / times.mean(), groups)
+    return weighted, (labels.repeat(times), p.repeat(times), None, groups.repeat(times))
+
+
+@pytest.mark.parametrize("sets", [metrics.SETS, 100])
+def test_rows_of_weight_2_in_a_group_are_these_rows_twice_in_it(
+    sets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In each resample: how often a group is drawn does not depend on its rows."""
+    monkeypatch.setattr(metrics, "SETS", sets)
+    labels, p, _ = rows()
+    groups = np.arange(240) // 4
+    measured = []
+    for of, probabilities, weights, numbers in twice(labels, p, groups, groups % 3 == 0):
+        resampled = bootstrap(of, {"one": probabilities}, {"one": 0.5}, 60, 3, weights, numbers)
+        points = point_metrics(of, probabilities, 0.5, None, weights, numbers)
+        measured.append((resampled["one"], points))
+    (by_weight, points), (repeated, same) = measured
+    for metric, values in by_weight.items():
+        np.testing.assert_allclose(values, repeated[metric], rtol=1e-9)
+        assert getattr(points, metric) == pytest.approx(getattr(same, metric), rel=1e-9)
+
+
+def test_many_rows_of_groups_have_nearly_the_intervals_of_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Resampled by what the groups' rows change, above so many rows, and else as they are."""
+    labels, p, weights = rows(3000, seed=1)
+    groups = np.arange(3000) // 3
+    bounds = []
+    for sets in (metrics.SETS, 2000):
+        monkeypatch.setattr(metrics, "SETS", sets)
+        resampled = bootstrap(labels, {"one": p}, {"one": 0.5}, 1000, 0, weights, groups)["one"]
+        bounds.append([interval(values) for values in resampled.values()])
+    exact, nearly = np.array(bounds)
+    np.testing.assert_allclose((nearly - exact) / np.ptp(exact, axis=1)[:, None], 0, atol=0.05)
+
+
+def test_bounds_with_weights_are_wider_by_groups_that_are_alike() -> None:
+    labels, p, weights = rows(100)
+    models = {"one": p, "other": np.sqrt(p)}
+    fourfold = {name: values.repeat(4) for name, values in models.items()}
+    by_groups, by_rows = (
+        judged_by(labels.repeat(4), weights.repeat(4), groups, **fourfold)
+        .compare("one", "other", 0.95)
+        .by_metric()
+        for groups in (np.arange(400) // 4, None)
+    )
+    single = judged_by(labels, weights, None, **models).compare("one", "other", 0.95).by_metric()
+    for metric, sign in WORSE.items():
+        far, near, alone = (
+            sign * (of[metric].at_worst - of[metric].difference)
+            for of in (by_groups, by_rows, single)
+        )
+        assert far == pytest.approx(alone, rel=0.01)
+        assert near < 0.75 * far
+
+
+def test_groups_count_by_what_the_sums_of_their_weights_tell() -> None:
+    labels, groups = np.tile([0, 1], 20), np.arange(40) // 4
+    assert count_rows(labels, None, groups) == 10
+    # One group has as much weight as all the others, but spread over its rows.
+    weights = np.where(groups == 0, 9.0, 1.0)
+    assert count_rows(labels, weights, groups) == pytest.approx(18**2 / (9 * 9 + 9), abs=1e-6)
+    assert count_by_class(labels, weights, groups) == pytest.approx(
+        (18**2 / (9 * 9 + 9),) * 2, abs=1e-6
+    )
+    # Patients count alike, however many their visits are.
+    visits = np.repeat(np.arange(10), np.arange(1, 11))
+    of_visits = np.ones(55, int)
+    assert count_rows(of_visits, 1 / np.bincount(visits)[visits], visits) == 10
+    assert count_rows(labels, weights, np.arange(40)) == count_rows(labels, weights, None)
+    # A group has only its rows of a class: numbers that none of them has do not count.
+    apart = np.arange(40) % 10
+    assert (
+        count_by_class(labels, np.ones(40), apart) == count_by_class(labels, None, apart) == (5, 5)
+    )
+
+
+def test_few_groups_with_all_the_weight_are_too_few() -> None:
+    labels, groups = np.tile([0, 1], 300), np.arange(600) // 6
+    weights = np.where(groups < 3, 1000.0, 0.01)
+    needed = Promotion().min_test_rows_per_class
+    models = {CANDIDATE: labels * 0.6 + 0.2, "majority_class": labels * 0 + 0.5}
+    models["logistic_regression"] = models[CANDIDATE] * 0.9
+    check = gate.check_floor(judged_by(labels, weights, groups, **models), Promotion())
+    assert (check.enough_rows, check.smaller_class_rows) == (False, 3)
+    said = "3 of 100 groups of test rows have negative ones, counted by what they tell with their"
+    assert said in check.sentence
+    assert few_rows(labels, None, groups, needed) == (100, "")
+
+
+def test_where_all_is_right_the_unseen_is_that_of_what_the_groups_tell() -> None:
+    labels, groups = np.tile([0, 1], 60), np.arange(120) // 6
+    weights = np.where(groups == 0, 5.0, 1.0)
+    one, other = np.where(labels == 1, 0.8, 0.2), np.where(labels == 1, 0.9, 0.1)
+    telling = count_rows(labels, weights, groups)
+    assert telling < 20 < count_rows(labels, weights)
+    assert unseen_roc_auc(labels, one, labels * 0.4 + 0.3, 0.95, weights, groups) == unseen_share(
+        telling, 0.95
+    )
+    lost = unseen_log_loss(labels, one, other, 0.95, weights, groups)
+    assert lost == pytest.approx(unseen_share(telling, 0.95) * -np.log(0.1))
+    resampled = bootstrap(labels, {"one": one}, {"one": 0.5}, 50, 0, weights, groups)["one"]
+    low, high = point_metrics(labels, one, 0.5, resampled, weights, groups).interval["accuracy"]
+    assert (low, high) == (1 - unseen_share(telling, 0.975), 1)
+
+
+def test_a_part_of_the_rows_has_the_weights_and_the_groups_of_its_rows() -> None:
+    labels, p, weights = rows(200)
+    groups, counts = np.arange(200) // 4, np.arange(200) > 40
+    part = (
+        judged_by(labels, weights, groups, one=p)
+        .with_part("one", "other", np.sqrt(p), 0.5, counts, RESAMPLED)
+        .parts["other"]
+    )
+    left = np.unique(groups[counts], return_inverse=True)[1]
+    models = {"one": p[counts], "other": np.sqrt(p)[counts]}
+    expected = judged_by(labels[counts], weights[counts], left, **models)
+    assert part.metrics == expected.metrics
+    assert part.compare("one", "other", 0.95) == expected.compare("one", "other", 0.95)
+
+
+def test_baselines_are_fitted_by_weight_and_choose_thresholds_by_group() -> None:
+    sequences, labels = rows_of(90)
+    groups = np.arange(90) // 3
+    weights = pd.Series(np.random.default_rng(0).uniform(0.1, 9, 90), labels.index)
+    given = sequences, labels, sequences, schema_of(), Training(), RESAMPLED
+    both, thresholds = predict_with_baselines(*given, weights, groups)
+    by_weight, other_thresholds = predict_with_baselines(*given, weights)
+    pd.testing.assert_frame_equal(both, by_weight)
+    assert thresholds != other_thresholds
+    assert (
+        predict_with_baselines(*given, weights * 0 + 2, groups)[1]
+        == (predict_with_baselines(*given, None, groups)[1])
+    )
+    assert predict_with_baselines(*given, weights, np.arange(90))[1] == other_thresholds

@@ -1,0 +1,105 @@
+"""A time is an ISO date or a number, and a boundary cuts rows by it where it says."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tabular_lstm.rows.schema import Marks
+from tabular_lstm.rows.times import as_text, moment_of, newest, read_time, said
+
+MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
+NUMBERS = st.floats(-1e15, 1e15) | st.integers(-(10**9), 10**9).map(float)
+
+
+def read(*cells: str, marks: Marks | None = None) -> pd.Series:
+    times, problems = read_time(pd.Series(cells, dtype="str"), marks or Marks())
+    assert not problems
+    return times
+
+
+def test_ways_to_write_one_date_are_one_time() -> None:
+    """A date is its midnight, and without an offset in UTC."""
+    times = read(
+        "2026-03-01",
+        " 2026-03-01T00:00 ",
+        "2026-03-01 00:00:00",
+        "2026-03-01T00:00:00.000Z",
+        "2026-03-01T02:00+02:00",
+    )
+    assert times.dtype == "datetime64[us]"
+    assert times.unique().tolist() == [pd.Timestamp("2026-03-01")]
+    assert as_text(times).nunique() == 1
+
+
+def test_numbers_are_read_by_the_marks_of_the_file() -> None:
+    assert read("7", "7.50", "20260301", "-1e3").tolist() == [7, 7.5, 20260301, -1000]
+    assert read("1.234,5", marks=Marks(decimal=",", thousands=".")).tolist() == [1234.5]
+
+
+def test_cells_without_a_time_say_why() -> None:
+    cells = ["2026-03-01", "", "NULL", "1 March", "2026-02-30", "7", "1e999", "2026-03-02"]
+    _, problems = read_time(pd.Series(cells, dtype="str"))
+    assert problems == {
+        1: "no time",
+        2: "no time",
+        3: "'1 March' is neither an ISO date nor a number",
+        4: "'2026-02-30' is neither an ISO date nor a number",
+        5: "'7' is not like most of the column, dates",
+        6: "'1e999' is neither an ISO date nor a number",
+    }
+    _, problems = read_time(pd.Series(["7", "8", "2026-03-01"], dtype="str"))
+    assert problems == {2: "'2026-03-01' is not like most of the column, numbers"}
+
+
+@given(MOMENTS, st.integers(-720, 720))
+def test_a_date_is_the_moment_that_it_names(moment: datetime, offset: int) -> None:
+    there = moment.replace(tzinfo=UTC).astimezone(timezone(timedelta(minutes=offset)))
+    assert read(moment.isoformat(), there.isoformat()).tolist() == [pd.Timestamp(moment)] * 2
+
+
+@given(st.lists(MOMENTS, min_size=1) | st.lists(NUMBERS, min_size=1))
+def test_what_is_said_of_a_time_is_read_as_that_time(values: list[datetime] | list[float]) -> None:
+    times = pd.Series(values)
+    if times.dtype.kind == "M":
+        times = times.astype("datetime64[us]")
+    for time, value in zip(times, times.to_numpy(), strict=True):
+        assert moment_of(said(time)) == value
+    assert (as_text(times).nunique(), len(as_text(times))) == (times.nunique(), len(times))
+    # Whatever the others are.
+    assert as_text(times[:1]).tolist() == as_text(times)[:1].tolist()
+
+
+def test_a_text_that_is_no_date_is_no_boundary() -> None:
+    with pytest.raises(ValueError, match="'7': expected an ISO date"):
+        moment_of("7")
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=60), st.floats(0.01, 0.99))
+def test_the_newest_share_is_as_near_as_rows_of_one_time_allow(
+    days: list[int], share: float
+) -> None:
+    times = pd.Series(days, dtype="float64")
+    boundary = newest(times, share)
+    if times.nunique() == 1:
+        assert boundary is None
+        return
+    assert boundary in days[:]
+    assert times.min() < boundary
+    off = {day: abs((times >= day).sum() - share * len(times)) for day in days if day > min(days)}
+    assert off[boundary] == min(off.values())
+    assert newest(times.sample(frac=1, random_state=0), share) == boundary
+
+
+def test_a_boundary_among_dates_is_a_date_that_conf_can_name() -> None:
+    times = pd.Series(pd.date_range("2026-01-01", periods=10, unit="us"))
+    assert newest(times, 0.2) == "2026-01-09"
+    hours = pd.Series(pd.date_range("2026-01-01T00:30", periods=10, freq="h", unit="us"))
+    assert newest(hours, 0.2) == "2026-01-01T08:30:00"
+    assert (hours.to_numpy() >= moment_of("2026-01-01T08:30:00")).sum() == 2
+    np.testing.assert_array_equal(
+        times.to_numpy() >= moment_of("2026-01-09"), [False] * 8 + [True] * 2
+    )

@@ -1,0 +1,226 @@
+"""Splits by group and by time in whole runs: sides, proofs, what is left out, what is said."""
+
+import json
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.parameters import Columns, Evaluation
+from tabular_lstm.rows.groups import number_groups
+from tests.helpers.errors import raises_data_error
+from tests.helpers.project import QUICK, TINY, Project
+from tests.helpers.tables import LABEL
+
+ROLES = {"label": LABEL, "positive_class": 1, "negative_class": 0}
+BY_GROUP = {**ROLES, "group": "patient"}
+BY_TIME = {**ROLES, "time": "visited"}
+FIRST_DAY = pd.Timestamp("2026-01-01")
+
+
+def write(project: Project, **columns: Any) -> pd.DataFrame:
+    """Add columns in front of the raw rows."""
+    rows = pd.read_csv(project.raw)
+    for name, values in columns.items():
+        rows.insert(0, name, values)
+    rows.to_csv(project.raw, index=False)
+    return rows
+
+
+def visits(count: int = 768) -> np.ndarray:
+    """The patient of each row, each with three visits that are far apart in the file."""
+    return np.arange(count) % (count // 3)
+
+
+def days(count: int = 768) -> list[str]:
+    """The day of each row, four rows a day, in no order of the file."""
+    order = np.random.default_rng(0).permutation(count)
+    return [f"{FIRST_DAY + pd.Timedelta(days=int(place) // 4):%Y-%m-%d}" for place in order]
+
+
+def decision(project: Project) -> dict[str, Any]:
+    return json.loads(project.versions("08_reporting/decision.json")[-1].read_text())
+
+
+def summary(project: Project) -> dict[str, Any]:
+    return json.loads(project.versions("03_primary/data_summary.json")[-1].read_text())
+
+
+def summary_of_scoring(project: Project) -> dict[str, Any]:
+    return json.loads(project.versions("08_reporting/scoring_summary.json")[-1].read_text())
+
+
+def retrain(project: Project, seed: int = 0, **blocks: Any) -> dict[str, Any]:
+    project.run(
+        "retraining", **{**QUICK, "training": {**QUICK["training"], "seed": seed}, **blocks}
+    )
+    return decision(project)
+
+
+def sides(project: Project) -> dict[str, set[str]]:
+    """The patients of each side."""
+    return {side: {*project.rows(side)["patient"]} for side in ("train", "test")}
+
+
+def test_all_rows_of_a_group_are_on_one_side_in_a_run(project: Project) -> None:
+    """However its number is spelt."""
+    patients = [f"{p}.0" if place < 300 else str(p) for place, p in enumerate(visits())]
+    patients[7] = ""
+    write(project, patient=patients)
+    project.run(columns=BY_GROUP, **TINY)
+    train, test = sides(project).values()
+    assert train.isdisjoint(test)
+    assert len(train | test) == 256
+    assert 0.1 < len(test) / 256 < 0.3
+    quarantined = pd.read_csv(project.versions("02_intermediate/quarantined_rows.csv")[-1])
+    assert quarantined[["row", "reason"]].to_numpy().tolist() == [[8, "patient: no group"]]
+    schema = json.loads(project.versions("04_feature/schema.json")[-1].read_text())
+    assert "patient" not in schema["features"]
+
+    # The intervals are those of so many groups.
+    predicted = pd.read_csv(project.versions("07_model_output/candidate_predictions.csv")[-1])
+    groups = number_groups(project.rows("test"), Columns.model_validate(BY_GROUP))
+    measured = project.metrics()["test"]
+    evaluation = Evaluation.model_validate(TINY["evaluation"])
+    by_groups, by_rows = (
+        Judged(predicted["label"].to_numpy(), groups=of)
+        .with_models(
+            {CANDIDATE: predicted[CANDIDATE].to_numpy()},
+            {CANDIDATE: measured["decision_threshold"]},
+            evaluation,
+        )
+        .metrics[CANDIDATE]
+        .interval
+        for of in (groups, None)
+    )
+    for metric, bounds in measured["interval"].items():
+        assert bounds == pytest.approx(by_groups[metric], abs=1e-4)
+        assert bounds != pytest.approx(by_rows[metric], abs=1e-4)
+
+
+def test_a_large_group_is_in_one_fold_in_a_run(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The member that has it as its fold learns from all the others alone."""
+    write(project, patient=np.where(np.arange(768) < 300, 1, np.arange(768)))
+    with caplog.at_level(logging.INFO):
+        project.run(
+            columns=BY_GROUP, **TINY | {"network": {"ensemble": {"members": 8, "units": [4]}}}
+        )
+    count = len(project.rows("train"))
+    assert sides(project)["train"] >= {"1"}
+    assert f"Training 8 members, each on {count - 300} of {count} rows" in caplog.text
+
+
+def test_rows_that_were_split_before_a_group_was_named_are_not_trained_on(ran: Project) -> None:
+    with raises_data_error(match="do not have column 'patient' as their group"):
+        ran.run("reshaping", "training", columns=BY_GROUP, **TINY)
+
+
+def test_a_run_by_time_trains_on_the_past_and_names_its_boundary(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(project, visited=days())
+    with caplog.at_level(logging.INFO):
+        project.run(columns=BY_TIME, split={"kind": "time"}, **TINY)
+    train, test = (project.rows(side)["visited"] for side in ("train", "test"))
+    assert train.max() < test.min()
+    # Of 192 days of four rows the newest 38 are nearest to a fifth.
+    boundary = f"{FIRST_DAY + pd.Timedelta(days=154):%Y-%m-%d}"
+    assert (len(test), str(test.min().date())) == (38 * 4, boundary)
+    assert summary(project)["boundary"] == boundary
+    assert f"conf fixes it: split: {{kind: time, from: {boundary}}}" in caplog.text
+    schema = json.loads(project.versions("04_feature/schema.json")[-1].read_text())
+    assert "visited" not in schema["features"]
+
+
+@pytest.mark.long
+def test_a_champion_is_compared_on_groups_that_it_was_not_trained_on(quick: Project) -> None:
+    """Also where no groups were known when it was trained, so that some have rows on both sides."""
+    features = [name for name in pd.read_csv(quick.raw) if name != LABEL]
+    rows = write(quick, visit=range(768), patient=np.arange(768) // 3)
+    keyed = {**ROLES, "key": "visit", "features": features}
+    rows[:400].to_csv(quick.raw, index=False)
+    first = retrain(quick, columns=keyed)
+    assert first["action"] == "promoted"
+    trained_on = {*quick.rows("train")["visit"]}
+
+    rows.to_csv(quick.raw, index=False)
+    second = retrain(quick, columns={**keyed, "group": "patient"}, split={"test_fraction": 0.5})
+    (champion,) = second["judgement"]["champions"]
+    test = quick.rows("test")
+    known = test["visit"].isin(trained_on)
+    of_groups = test["patient"].isin(test["patient"][known])
+    assert champion["left_out_rows"] == of_groups.sum() > known.sum()
+    assert champion["not_compared"] is None
+    assert champion["metrics"] is not None
+
+
+@pytest.mark.long
+def test_retrainings_by_group_compare_on_the_groups_that_are_new_to_the_champion(
+    quick: Project,
+) -> None:
+    write(quick, patient=visits())
+    first = retrain(quick, columns=BY_GROUP)
+    assert first["action"] == "promoted"
+    patients = sides(quick)
+    # The same split: nothing is left out.
+    again = retrain(quick, seed=1, columns=BY_GROUP)
+    assert again["judgement"]["champions"][0]["left_out_rows"] == 0
+    assert sides(quick) == patients
+    report = quick.versions("08_reporting/report.html")[-1].read_text()
+    assert "All rows of one patient are on one side" in report
+    # Rows to score are of no group.
+    quick.run("scoring", columns=BY_GROUP)
+    assert summary_of_scoring(quick)["scored_rows"] > 0
+    # Another one: the groups that it was trained on.
+    split = {"test_fraction": 0.5, "salt": "another"}
+    promotion = {**QUICK["promotion"], "min_test_rows_per_class": 10}
+    other = retrain(quick, seed=2, columns=BY_GROUP, split=split, promotion=promotion)
+    test = quick.rows("test")
+    known = test["patient"].isin(patients["train"])
+    (champion, *_) = other["judgement"]["champions"]
+    assert champion["left_out_rows"] == known.sum() > 0
+    assert champion["not_compared"] is None
+    assert (
+        f"{known.sum()} of {len(test)} test rows left out"
+        in other["judgement"]["checks"][3]["sentence"]
+    )
+
+
+@pytest.mark.long
+def test_a_retraining_keeps_the_boundary_that_was_decided_on_until_conf_moves_it(
+    quick: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = write(quick, visited=days()).sort_values("visited", kind="stable")
+    by_time: dict[str, Any] = {"columns": BY_TIME, "split": {"kind": "time"}}
+    rows[:600].to_csv(quick.raw, index=False)
+    boundary = retrain(quick, **by_time)["judgement"]["data"]["boundary"]
+    before = {side: quick.rows(side) for side in ("train", "test")}
+
+    rows.sample(frac=1, random_state=0).to_csv(quick.raw, index=False)
+    with caplog.at_level(logging.INFO):
+        grown = retrain(quick, seed=1, **by_time)
+    assert grown["judgement"]["data"]["boundary"] == boundary
+    assert "stays in force, so that no row changes sides" in caplog.text
+    for side, earlier in before.items():
+        now = quick.rows(side)
+        assert len(earlier.merge(now, how="inner")) == len(earlier)
+        assert (now["visited"] >= pd.Timestamp(boundary)).unique().tolist() == [side == "test"]
+    assert grown["judgement"]["champions"][0]["left_out_rows"] == 0
+    report = quick.versions("08_reporting/report.html")[-1].read_text()
+    assert f"Split by time, from {boundary} on" in report
+
+    # Earlier: some of the rows that the champion was trained on are test rows, and left out.
+    moved = f"{pd.Timestamp(boundary) - pd.Timedelta(days=5):%Y-%m-%d}"
+    later = retrain(quick, seed=2, columns=BY_TIME, split={"kind": "time", "from": moved})
+    judgement = later["judgement"]
+    assert judgement["data"]["boundary"] == moved
+    assert [c["left_out_rows"] for c in judgement["champions"]] == [20] * len(
+        judgement["champions"]
+    )
+    assert later["parameters"]["split"]["from"] == moved
