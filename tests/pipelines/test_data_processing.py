@@ -871,6 +871,19 @@ def test_mixed_spellings_of_groups_are_told(caplog: pytest.LogCaptureFixture) ->
     assert "equal numbers are the same group" in caplog.text
 
 
+@pytest.mark.parametrize(("rows", "told"), [(19, False), (20, True)])
+def test_a_group_that_is_far_larger_than_most_is_told(
+    caplog: pytest.LogCaptureFixture, rows: int, told: bool
+) -> None:
+    """It may be a word for "no group", whose rows would all be taken for one patient's."""
+    groups = [f"W{place // 2}" for place in range(30)] + ["unknown"] * rows
+    validate_rows(raw([(group, "1", "1", "1") for group in groups]), GROUPED)
+    said = (
+        f"{rows} of {30 + rows} rows are of the group 'unknown' of column 'a', and of most groups 2"
+    )
+    assert (said in caplog.text) is told
+
+
 @pytest.mark.parametrize("of_class", ["0", "1"])
 def test_a_side_with_one_group_of_a_class_is_refused(of_class: str) -> None:
     other = "1" if of_class == "0" else "0"

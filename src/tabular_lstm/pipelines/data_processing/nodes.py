@@ -8,7 +8,7 @@ import pandas as pd
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
-from tabular_lstm.rows.keys import warn_of_crowds
+from tabular_lstm.rows.keys import warn_of_a_large_group, warn_of_crowds
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.schema import POINT
 from tabular_lstm.rows.sides import in_test, with_boundary
@@ -45,8 +45,8 @@ MOVED = (
     "As rows are added, the share of test rows grows. To move the boundary, set split.from, now: %s"
 )
 MOVES = (
-    "The newest rows are test rows. As rows are added, this boundary moves, until a retraining has "
-    "decided with it or conf fixes it: split: {kind: time, from: %s}"
+    "The newest rows are test rows. As rows are added, this boundary moves from run to run; only "
+    "retrainings keep one that a decision rests on. Conf fixes it: split: {kind: time, from: %s}"
 )
 
 
@@ -87,6 +87,8 @@ def validate_rows(
         earlier = valid.duplicated(columns.key, keep="last")
         warn_of_crowds(valid.loc[earlier, columns.key], file)
         valid, superseded = valid[~earlier], int(earlier.sum())
+    if columns.group is not None:
+        warn_of_a_large_group(valid[columns.group], file)
     logger.info(
         "%s: %d rows, %d valid, %d quarantined%s",
         file,
