@@ -896,6 +896,21 @@ def test_a_side_with_one_group_of_a_class_is_refused(of_class: str) -> None:
     assert f"by 'a', have rows with y = {of_class}; expected at least 2" in str(error.value)
 
 
+@pytest.mark.parametrize("first", ["2026-01-01", "2027-01-01"])
+def test_a_boundary_with_too_few_rows_on_a_side_is_named(first: str) -> None:
+    rows = valid([(f"2026-02-{n:02}", "1", "1", str(n % 2)) for n in range(1, 25)], TIMED)
+    with pytest.raises(DataError, match="too few rows to split") as error:
+        split_rows(rows, SOURCE, TIMED, Split(kind="time", from_=first))
+    assert f"move the boundary, now split.from = {first}" in str(error.value)
+
+
+def test_where_no_row_is_valid_that_is_what_is_said_of_a_split_by_time() -> None:
+    rows = valid([("soon", "1", "1", "1"), ("later", "1", "1", "0")], TIMED)
+    for split in (Split(kind="time"), Split(kind="time", from_="2026-01-01")):
+        with pytest.raises(DataError, match="one class only"):
+            split_rows(rows, SOURCE, TIMED, split)
+
+
 @pytest.mark.parametrize(
     ("columns", "split"),
     [

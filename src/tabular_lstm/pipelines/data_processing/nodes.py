@@ -162,7 +162,7 @@ def split_rows(
     is_test = in_test(accepted_rows, columns, bounded)
     train, test = accepted_rows[~is_test], accepted_rows[is_test]
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
-    _refuse_few_rows(sides, source, columns, split)
+    _refuse_few_rows(sides, source, columns, bounded)
     for side, rows in sides.items():
         share = rows[columns.label].mean()
         logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
@@ -209,18 +209,27 @@ def _refuse_few_rows(
                 source,
             )
     if columns.group is not None:
-        _refuse_few_groups(sides, source, columns)
+        _refuse_few_groups(sides, source, columns, split)
     for (side, value), count in counts.items():
         if count < 2:
             raise _refusal(
                 f"too few rows to split: of {sum(counts.values())} rows the {side} side gets "
                 f"{count} with {columns.label} = {classes[value]!r}; expected at least 2. Add "
-                f"rows, or change test_fraction = {split.test_fraction}.",
+                f"rows, or {_way_out(split)}.",
                 source,
             )
 
 
-def _refuse_few_groups(sides: dict[str, pd.DataFrame], source: Source, columns: Columns) -> None:
+def _way_out(split: Split) -> str:
+    """Say what gives the sides other rows."""
+    if split.from_ is not None:
+        return f"move the boundary, now split.from = {split.from_}"
+    return f"change test_fraction = {split.test_fraction}"
+
+
+def _refuse_few_groups(
+    sides: dict[str, pd.DataFrame], source: Source, columns: Columns, split: Split
+) -> None:
     """Stop where a side has fewer than two groups with rows of a class."""
     classes = {1: columns.positive_class, 0: columns.negative_class}
     for side, rows in sides.items():
@@ -230,7 +239,7 @@ def _refuse_few_groups(sides: dict[str, pd.DataFrame], source: Source, columns: 
                 raise _refusal(
                     f"too few groups to split: on the {side} side {count} groups, by "
                     f"'{columns.group}', have rows with {columns.label} = {name!r}; expected at "
-                    "least 2. Add groups, or change test_fraction or salt.",
+                    f"least 2. Add groups, or {_way_out(split)}.",
                     source,
                 )
 
