@@ -133,7 +133,7 @@ def test_a_run_by_time_trains_on_the_past_and_names_its_boundary(
     boundary = f"{FIRST_DAY + pd.Timedelta(days=154):%Y-%m-%d}"
     assert (len(test), str(test.min().date())) == (38 * 4, boundary)
     assert summary(project)["boundary"] == boundary
-    assert f"conf fixes it: split: {{kind: time, from: {boundary}}}" in caplog.text
+    assert f"Conf fixes it: split: {{kind: time, from: {boundary}}}" in caplog.text
     schema = json.loads(project.versions("04_feature/schema.json")[-1].read_text())
     assert "visited" not in schema["features"]
 

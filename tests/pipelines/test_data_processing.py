@@ -933,6 +933,19 @@ def test_mixed_spellings_of_groups_are_told(caplog: pytest.LogCaptureFixture) ->
     assert "equal numbers are the same group" in caplog.text
 
 
+@pytest.mark.parametrize(("rows", "told"), [(19, False), (20, True)])
+def test_a_group_that_is_far_larger_than_most_is_told(
+    caplog: pytest.LogCaptureFixture, rows: int, told: bool
+) -> None:
+    """It may be a word for "no group", whose rows would all be taken for one patient's."""
+    groups = [f"W{place // 2}" for place in range(30)] + ["unknown"] * rows
+    validate_rows(raw([(group, "1", "1", "1") for group in groups]), GROUPED)
+    said = (
+        f"{rows} of {30 + rows} rows are of the group 'unknown' of column 'a', and of most groups 2"
+    )
+    assert (said in caplog.text) is told
+
+
 @pytest.mark.parametrize("of_class", ["0", "1"])
 def test_a_side_with_one_group_of_a_class_is_refused(of_class: str) -> None:
     other = "1" if of_class == "0" else "0"
@@ -943,6 +956,21 @@ def test_a_side_with_one_group_of_a_class_is_refused(of_class: str) -> None:
     ) as error:
         split_rows(valid(rows, GROUPED), SOURCE, GROUPED, Split(test_fraction=0.5))
     assert f"by 'a', have rows with y = {of_class}; expected at least 2" in str(error.value)
+
+
+@pytest.mark.parametrize("first", ["2026-01-01", "2027-01-01"])
+def test_a_boundary_with_too_few_rows_on_a_side_is_named(first: str) -> None:
+    rows = valid([(f"2026-02-{n:02}", "1", "1", str(n % 2)) for n in range(1, 25)], TIMED)
+    with pytest.raises(DataError, match="too few rows to split") as error:
+        split_rows(rows, SOURCE, TIMED, Split(kind="time", from_=first))
+    assert f"move the boundary, now split.from = {first}" in str(error.value)
+
+
+def test_where_no_row_is_valid_that_is_what_is_said_of_a_split_by_time() -> None:
+    rows = valid([("soon", "1", "1", "1"), ("later", "1", "1", "0")], TIMED)
+    for split in (Split(kind="time"), Split(kind="time", from_="2026-01-01")):
+        with pytest.raises(DataError, match="one class only"):
+            split_rows(rows, SOURCE, TIMED, split)
 
 
 @pytest.mark.parametrize(

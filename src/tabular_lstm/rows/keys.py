@@ -17,7 +17,8 @@ WHOLE = r"^-?(?:0|[1-9][0-9]*)$"
 ROUNDED = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE]\+[0-9]+$"
 # From here on a float64 cannot tell a whole number from the next one.
 EXACT = 2**53
-# Superseded rows of one key in one file that are worth a warning.
+# Superseded rows of one key in one file, and rows of a group in multiples of those of most groups,
+# that are worth a warning.
 CROWD = 10
 EXACT_DIGITS = len(str(EXACT))
 
@@ -113,6 +114,27 @@ def warn_of_crowds(superseded: pd.Series, file: str) -> None:
                 name,
                 shown(key),
             )
+
+
+def warn_of_a_large_group(groups: pd.Series, file: str) -> None:
+    """Say so where one group has ten times as many rows as most: it may be a word for "no group".
+
+    Args:
+        groups: Those of the valid rows.
+        file: For the message.
+    """
+    rows = groups.value_counts()
+    if len(rows) and rows.iloc[0] >= CROWD * rows.median():
+        logger.warning(
+            "%s: %d of %d rows are of the group '%s' of column '%s', and of most groups %g. If it "
+            "is a word for 'no group', leave these cells empty: the rows then go to quarantine.",
+            file,
+            rows.iloc[0],
+            len(groups),
+            shown(rows.index[0]),
+            groups.name,
+            rows.median(),
+        )
 
 
 def _written(cells: pd.Series, marks: Marks) -> pd.Series:

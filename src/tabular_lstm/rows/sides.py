@@ -33,7 +33,7 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
         bool (rows,).
     """
     if split.kind == "time":
-        if split.from_ is None:
+        if split.from_ is None or rows.empty:
             return np.zeros(len(rows), bool)
         return np.asarray(rows[columns.time].to_numpy() >= moment_of(split.from_))
     digests = (
@@ -66,7 +66,7 @@ def with_boundary(
             newest `test_fraction` of the rows begin.
 
     Returns:
-        The split, by time with `from_` unless nothing is held out.
+        The split, by time with `from_` unless nothing is held out or there are no rows.
 
     Raises:
         DataError: The boundary is a date and the column holds numbers, or the other way round; or
@@ -74,7 +74,7 @@ def with_boundary(
     """
     if fault := fault_of_split(columns, split):
         raise DataError(f"{fault}.")
-    if split.kind != "time" or not split.test_fraction:
+    if split.kind != "time" or not split.test_fraction or rows.empty:
         return split
     times = rows[columns.time]
     for boundary in (split.from_, in_force):

@@ -8,7 +8,7 @@ import pandas as pd
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
-from tabular_lstm.rows.keys import warn_of_crowds
+from tabular_lstm.rows.keys import warn_of_a_large_group, warn_of_crowds
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.oddities import warn_of_oddities
 from tabular_lstm.rows.schema import POINT
@@ -46,8 +46,8 @@ MOVED = (
     "As rows are added, the share of test rows grows. To move the boundary, set split.from, now: %s"
 )
 MOVES = (
-    "The newest rows are test rows. As rows are added, this boundary moves, until a retraining has "
-    "decided with it or conf fixes it: split: {kind: time, from: %s}"
+    "The newest rows are test rows. As rows are added, this boundary moves from run to run; only "
+    "retrainings keep one that a decision rests on. Conf fixes it: split: {kind: time, from: %s}"
 )
 
 
@@ -89,6 +89,8 @@ def validate_rows(
         earlier = valid.duplicated(columns.key, keep="last")
         warn_of_crowds(valid.loc[earlier, columns.key], file)
         valid, superseded = valid[~earlier], int(earlier.sum())
+    if columns.group is not None:
+        warn_of_a_large_group(valid[columns.group], file)
     logger.info(
         "%s: %d rows, %d valid, %d quarantined%s",
         file,
@@ -173,7 +175,7 @@ def split_rows(
     is_test = in_test(accepted_rows, columns, bounded)
     train, test = accepted_rows[~is_test], accepted_rows[is_test]
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
-    _refuse_few_rows(sides, source, columns, split, weightless)
+    _refuse_few_rows(sides, source, columns, bounded, weightless)
     for side, rows in sides.items():
         share = rows[columns.label].mean()
         logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
@@ -226,18 +228,27 @@ def _refuse_few_rows(
                 source,
             )
     if columns.group is not None:
-        _refuse_few_groups(sides, source, columns)
+        _refuse_few_groups(sides, source, columns, split, beside)
     for (side, value), count in counts.items():
         if count < 2:
             raise _refusal(
                 f"too few rows to split: of {sum(counts.values())} rows the {side} side gets "
                 f"{count} with {columns.label} = {classes[value]!r}; expected at least 2. Add "
-                f"rows, or change test_fraction = {split.test_fraction}.{beside}",
+                f"rows, or {_way_out(split)}.{beside}",
                 source,
             )
 
 
-def _refuse_few_groups(sides: dict[str, pd.DataFrame], source: Source, columns: Columns) -> None:
+def _way_out(split: Split) -> str:
+    """Say what gives the sides other rows."""
+    if split.from_ is not None:
+        return f"move the boundary, now split.from = {split.from_}"
+    return f"change test_fraction = {split.test_fraction}"
+
+
+def _refuse_few_groups(
+    sides: dict[str, pd.DataFrame], source: Source, columns: Columns, split: Split, beside: str
+) -> None:
     """Stop where a side has fewer than two groups with rows of a class."""
     classes = {1: columns.positive_class, 0: columns.negative_class}
     for side, rows in sides.items():
@@ -247,7 +258,7 @@ def _refuse_few_groups(sides: dict[str, pd.DataFrame], source: Source, columns: 
                 raise _refusal(
                     f"too few groups to split: on the {side} side {count} groups, by "
                     f"'{columns.group}', have rows with {columns.label} = {name!r}; expected at "
-                    "least 2. Add groups, or change test_fraction or salt.",
+                    f"least 2. Add groups, or {_way_out(split)}.{beside}",
                     source,
                 )
 
