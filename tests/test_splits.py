@@ -102,6 +102,35 @@ def test_all_rows_of_a_group_are_on_one_side_in_a_run(project: Project) -> None:
         assert bounds != pytest.approx(by_rows[metric], abs=1e-4)
 
 
+def test_groups_keep_the_weights_of_their_rows_in_a_run(project: Project) -> None:
+    columns = {**BY_GROUP, "weight": "w"}
+    write(project, patient=visits(), w=np.arange(768) % 5)
+    project.run(columns=columns, **TINY)
+    train, test = sides(project).values()
+    assert train.isdisjoint(test)
+    assert summary(project)["weightless_rows"] == 154
+    predicted = pd.read_csv(project.versions("07_model_output/candidate_predictions.csv")[-1])
+    groups = number_groups(project.rows("test"), Columns.model_validate(columns))
+    assert len(groups) == len(predicted)
+    measured = project.metrics()["test"]
+    by_both, by_weight, by_group = (
+        Judged(predicted["label"].to_numpy(), *of)
+        .with_models(
+            {CANDIDATE: predicted[CANDIDATE].to_numpy()},
+            {CANDIDATE: measured["decision_threshold"]},
+            Evaluation.model_validate(TINY["evaluation"]),
+        )
+        .metrics[CANDIDATE]
+        .interval
+        for weights in [predicted["weight"].to_numpy()]
+        for of in ((weights, groups), (weights, None), (None, groups))
+    )
+    for metric, bounds in measured["interval"].items():
+        assert bounds == pytest.approx(by_both[metric], abs=1e-4)
+        assert bounds != pytest.approx(by_weight[metric], abs=1e-4)
+        assert bounds != pytest.approx(by_group[metric], abs=1e-4)
+
+
 def test_a_large_group_is_in_one_fold_in_a_run(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -373,6 +373,21 @@ def test_weights_are_told_where_there_are_any(runs: list[Run]) -> None:
     assert re.search(rf"Rows count\s+all alike;\s+then by {re.escape(HOSTILE_NAME)}", shown)
 
 
+def test_groups_and_a_boundary_are_told_where_there_are_any(runs: list[Run]) -> None:
+    inputs = runs[1].inputs
+    shown = section(Parsed(page_of(inputs)).text, "What changed in the data")
+    assert "Groups" not in shown
+    assert "Split by time" not in shown
+    data = inputs["decision"]["judgement"]["data"]
+    data["split"]["group"] = HOSTILE_NAME
+    shown = section(Parsed(page_of(inputs)).text, "What changed in the data")
+    assert f"All rows of one {HOSTILE_NAME} are on one side" in shown
+    data["split"] |= {"kind": "time", "time": "day"}
+    data["boundary"] = 0
+    shown = section(Parsed(page_of(inputs)).text, "What changed in the data")
+    assert "Rows whose day is before 0 are train rows" in shown
+
+
 def test_words_where_nothing_serves_and_where_the_champion_was_not_compared(
     runs: list[Run],
 ) -> None:

@@ -38,12 +38,12 @@ def count_by_class(
 
     By what they tell, see `count_rows`; of a group the rows of that class count.
     """
-    negative, positive = (
-        count_rows(labels[of], *(None if values is None else values[of] for values in given))
-        for given in [(weights, groups)]
-        for of in (labels != 1, labels == 1)
-    )
-    return negative, positive
+
+    def of(rows: np.ndarray) -> float:
+        given = (None if values is None else values[rows] for values in (weights, groups))
+        return count_rows(labels[rows], *given)
+
+    return of(labels != 1), of(labels == 1)
 
 
 def few_rows(
