@@ -1,6 +1,5 @@
 """The network as a scikit-learn estimator, over the same functions that the nodes call."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -15,18 +14,13 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
-from tabular_lstm.rows.categories import warn_of_numbers
-from tabular_lstm.rows.cells import is_categorical
-from tabular_lstm.rows.dates import is_dates
+from tabular_lstm.rows.frames import kinds_of
 from tabular_lstm.rows.groups import number_values
 from tabular_lstm.rows.learning import learn_schema
-from tabular_lstm.rows.looks import counts_of, look
 from tabular_lstm.rows.sequences import by_name, to_sequences
 from tabular_lstm.rows.weights import checked_weights, scaled
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.store import Store
-
-logger = logging.getLogger(__name__)
 
 # What scikit-learn checks of an array: text and NaN may be in it, infinite numbers may not.
 CHECKED: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
@@ -104,13 +98,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.class_weight = class_weight
 
-    def fit(
-        self,
-        X: Any,  # noqa: N803
-        y: Any,
-        sample_weight: Any = None,
-        groups: Any = None,
-    ) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:  # noqa: N803
         """Train on labelled rows.
 
         The weights count in the loss, in when a member stops, in calibration and decision
@@ -132,11 +120,9 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows, y = self._fitted_rows(X, y)
         weights = checked_weights(y, sample_weight, self.class_weight)
-        if groups is not None:
-            check_consistent_length(rows, groups := column_or_1d(groups))
+        check_consistent_length(rows, groups)
         if not (counts := weights > 0).all():
             rows, y, weights = rows[counts], y[counts], weights[counts]
-            groups = None if groups is None else groups[counts]
         self.classes_, labels = np.unique(y, return_inverse=True)
         if (count := len(self.classes_)) != 2:
             raise ValueError(
@@ -147,18 +133,13 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{self.classes_.tolist()}. Rows of weight 0 do not count."
             )
         reshaping, network, training = self._parameters()
-        dates = {name: None for name in rows.columns if is_dates(rows[name])}
-        others = [name for name in rows.columns if name not in dates]
-        categorical = [name for name in others if is_categorical(rows[name])]
-        for name in categorical:
-            warn_of_numbers(rows[name])
-            _warn_of_dates(rows[name])
+        dates, categorical = kinds_of(rows)
         try:
             schema = learn_schema(
                 rows,
                 categorical=categorical,
                 missing={},
-                dates=dates,
+                dates=dict.fromkeys(dates),
                 reshaping=reshaping,
                 label="label",
                 classes=tuple(self.classes_.tolist()),
@@ -176,7 +157,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             labels.astype(np.float32),
             training,
             scaled(weights),
-            None if groups is None else number_values(groups),
+            None if groups is None else number_values(column_or_1d(groups)[counts]),
         )
         return self
 
@@ -311,20 +292,6 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(X, pd.DataFrame) and (named or {*features} <= {*map(str, X)}):
             return X
         return pd.DataFrame(validate_data(self, X, reset=False, **CHECKED), columns=features)
-
-
-def _warn_of_dates(column: pd.Series) -> None:
-    """Say so where a column of text looks like dates."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return
-    counts = counts_of(column)
-    if look(counts).kind == "dates":
-        logger.warning(
-            "Column '%s' is taken for categories, though it looks like dates, such as %r. If it is "
-            "of dates, pandas.to_datetime makes them; if not, give it dtype category.",
-            column.name,
-            next(iter(counts)),
-        )
 
 
 def _array_names(count: int) -> list[str]:

@@ -1,6 +1,5 @@
 """Read categories: each distinct cell of a column once, and its text is the category."""
 
-import logging
 from collections.abc import Container, Hashable, Sequence
 from typing import Any
 
@@ -12,8 +11,6 @@ from tabular_lstm.rows.cells import Problems, values_of, written
 from tabular_lstm.rows.marks import pointed, without_fraction
 from tabular_lstm.rows.numbers import FEW, as_texts, is_missing
 from tabular_lstm.rows.schema import POINT, Marks
-
-logger = logging.getLogger(__name__)
 
 
 def read_category(
@@ -92,20 +89,3 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
     places: dict[tuple[type, Any], int] = {}
     found = [places.setdefault(key, len(places)) for key in keys]
     return np.where(pd.isna(values), -1, found).astype(np.intp), [value for _, value in places]
-
-
-def warn_of_numbers(column: pd.Series) -> None:
-    """Say so where a few words make categories of a column of numbers."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return
-    numbers = pd.to_numeric(column.astype(object), errors="coerce").notna()
-    words = column[~numbers & column.notna()]
-    if numbers.mean() > 0.5 and len(words):
-        logger.warning(
-            "Column '%s' is taken for categories because of values such as %r, though %d of %d are "
-            "numbers. If it is numeric, make NaN of the others; if not, give it dtype category.",
-            column.name,
-            words.iloc[0],
-            numbers.sum(),
-            len(column),
-        )

@@ -277,7 +277,7 @@ def _refuse_split_keys(
             f"{source.file}: {len(both)} test rows have the key of a train row: "
             f"{columns.key} '{shown(key)}' is in row {both[0]} and in row {older[0]}, whose "
             f"'{columns.together}' puts them on two sides. Expected a key that names one row. "
-            "Leave columns.key out, and the column out of columns.features, if it names several."
+            "If it names several, name it under columns.ignore and not under columns.key."
         )
 
 
