@@ -338,7 +338,7 @@ def test_a_feature_is_worth_what_it_tells_of_the_rows_that_count() -> None:
 
     def worth(weights: np.ndarray | None) -> dict[str, float]:
         measured = permutation_importance(
-            predict_changed, sequences, labels, ["a", "b"], 5, 0, weights
+            predict_changed, sequences, labels, {"a": [0], "b": [1]}, 5, 0, weights
         )
         return {name: lost.mean for name, lost in measured.features.items()}
 
