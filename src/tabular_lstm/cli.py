@@ -24,7 +24,7 @@ from tabular_lstm import pipelines
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs.guards import NothingNewError
-from tabular_lstm.runs.hooks import TELL
+from tabular_lstm.runs.hooks import EXIT_CODE, TELL
 from tabular_lstm.runs.lock import LockedError
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Run(click.Command):
         try:
             _refuse_unknown_pipelines(ctx.params["pipelines"])
             _refuse_other_runners(ctx.params)
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
         except NothingNewError as end:
             _tell(ctx, "unchanged", f"Unchanged: {end}")
             logger.info("Unchanged: %s", end)
@@ -101,6 +101,9 @@ class Run(click.Command):
             _tell(ctx, "failed", f"Error: {message}")
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
             raise kind(message) from error
+        if code := ctx.meta.get(EXIT_CODE, 0):
+            ctx.exit(code)
+        return result
 
 
 def _log_as_the_project_says() -> None:

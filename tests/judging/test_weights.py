@@ -67,7 +67,7 @@ def noisy(count: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.n
 def numbers(measured: metrics.Metrics) -> list[float]:
     matrix = measured.confusion_matrix.model_dump()
     points = measured.model_dump(exclude={"confusion_matrix", "interval"})
-    return [*points.values(), *matrix.values()]
+    return [np.nan if value is None else value for value in (*points.values(), *matrix.values())]
 
 
 # Metrics
