@@ -220,19 +220,8 @@ def test_rows_that_are_not_there_are_bounded_by_what_the_others_tell() -> None:
     labels = np.arange(100) % 2
     one, other = labels * 0.8 + 0.1, labels * 0.6 + 0.2
     weights = np.where(np.arange(100) < 10, 1e6, 1)
-<<<<<<< HEAD
     assert count_by_class(labels, None) == (50, 50)
     assert count_by_class(labels, weights) == pytest.approx((5, 5), rel=1e-3)
-    for unseen in (unseen_roc_auc, unseen_log_loss):
-        given_rows = (labels, one, one[::-1] if unseen is unseen_log_loss else other)
-        without = unseen(*given_rows, 0.95)
-        assert unseen(*given_rows, 0.95, np.ones(100)) == without
-        assert unseen(*given_rows, 0.95, weights) >= without
-    few = unseen_roc_auc(labels, one, other, 0.95, weights)
-    assert few == pytest.approx(1 - 0.05 ** (1 / 5), rel=1e-2)
-=======
-    assert rows_by_class(labels, None) == (50, 50)
-    assert rows_by_class(labels, weights) == pytest.approx((5, 5), rel=1e-3)
     given_rows = labels, one, other, 0.95
     for weighted, rows_that_tell in ((None, 50), (np.ones(100), 50), (weights, 5)):
         few = unseen_roc_auc(*given_rows, weighted)
@@ -249,7 +238,6 @@ def test_where_a_few_heavy_rows_tell_two_models_apart_the_others_do_not_help() -
     assert unseen_roc_auc(labels, one, other, 0.95) == 0
     assert unseen_roc_auc(labels, one, other, 0.95, np.ones(120)) == 0
     assert unseen_roc_auc(labels, one, other, 0.95, heavy) > 0
->>>>>>> weights
 
 
 # The gate
