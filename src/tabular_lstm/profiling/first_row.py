@@ -6,6 +6,9 @@ from tabular_lstm.profiling.kinds import PLACEHOLDERS, SIGNS
 from tabular_lstm.profiling.number_marks import could_be_number
 from tabular_lstm.rows.numbers import is_missing
 
+# Rows that have a vote.
+VOTING = 100
+
 
 def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Tell whether a row names the columns below it.
@@ -23,7 +26,7 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
         >>> is_header(["6", "f"], [["7", "m"], ["8", "f"], ["9", "m"]])
         False
     """
-    rows = [row for row in below if len(row) == len(first)]
+    rows = [row for row in below if len(row) == len(first)][:VOTING]
     if not rows or _counts_up(first):
         return True
     names = [name.strip() for name in first]

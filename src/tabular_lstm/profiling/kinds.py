@@ -51,10 +51,7 @@ def kind_of(name: str, cells: Cells, rows: int, marks: Marks) -> dict[str, Any]:
         return {"kind": "empty"}
     if len(cells.texts) == 1 and not cells.missing:
         return {"kind": "constant"}
-    for found in (_numbers(name, cells, rows, marks), _dates(cells)):
-        if found:
-            return found
-    return _words(name, cells, rows)
+    return _numbers(name, cells, rows, marks) or _dates(cells) or _words(cells, rows)
 
 
 def _numbers(name: str, cells: Cells, rows: int, marks: Marks) -> dict[str, Any] | None:
@@ -138,7 +135,7 @@ def _dates(cells: Cells) -> dict[str, Any] | None:
     return {"kind": "date", "formats": formats, "codes": codes} if formats else None
 
 
-def _words(name: str, cells: Cells, rows: int) -> dict[str, Any]:
+def _words(cells: Cells, rows: int) -> dict[str, Any]:
     """Describe a column of words."""
     count = len(cells.texts)
     signs = {

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from tabular_lstm.errors import LISTED, DataError, no_column, shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Value
-from tabular_lstm.profiling.names import NEGATIVE, POSITIVE, SURE_LABELS, names_a_label, words_of
+from tabular_lstm.profiling.names import (
+    LABELS,
+    NEGATIVE,
+    POSITIVE,
+    SURE_LABELS,
+    names_a_label,
+    names_a_trait,
+    words_of,
+)
 from tabular_lstm.profiling.profile import ColumnProfile, Profile
 from tabular_lstm.rows.marks import pointed
 
@@ -88,31 +96,28 @@ def _column(profile: Profile, label: str | None) -> tuple[ColumnProfile, str, li
             raise no_column(profile.file, label, names, "--label names the column")
         return profile.column(label), "as told", []
     fitting = [column for column in profile.columns if _may_be_label(column, profile.rows)]
-    sure = [c for c in profile.columns if {*words_of(c.name)} & SURE_LABELS and _is_few(c)]
-    whole = [c for c in sure if words_of(c.name)[-1:] == words_of(c.name)[:1]]
-    if sure and not any(column in fitting for column in sure):
-        column = (whole or sure)[-1]
-        raise _not_two(profile, column, _classes(column))
-    named = [c for c in sure if c in fitting] or [c for c in fitting if names_a_label(c.name)]
-    ends = [c for c in (profile.columns[-1], profile.columns[0]) if c in fitting]
-    if len(named) > 1:
-        named = [c for c in ends if c in named][:1] or named[:1]
-    place = {names[-1]: "the last column, and it has two values", names[0]: "two values, in the first column"}
-    if named:
-        chosen, reason = named[0], "by its name, and it has two values"
-    elif ends:
-        chosen, reason = ends[0], place[ends[0].name]
-    elif len(fitting) == 1:
-        chosen, reason = fitting[0], "the only column of two values"
-    else:
+    sure = [c for c in profile.columns if {*words_of(c.name)} & SURE_LABELS]
+    if (many := [c for c in sure if _is_few(c)]) and not any(c in fitting for c in sure):
+        raise _not_two(profile, many[-1], _classes(many[-1]))
+    untold = [c for c in fitting if not names_a_trait(c.name)]
+    last, first = profile.columns[-1], profile.columns[0]
+    ways = {
+        "by its name": [c for c in sure if c in fitting],
+        "by its name, and it has two values": [c for c in fitting if c.name.lower() in LABELS],
+        "the last column, and it has two values": [last] if last in untold else [],
+        "a word of its name, and it has two values": [c for c in untold if names_a_label(c.name)],
+        "the first column, and it has two values": [first] if first in untold else [],
+        "the only column of two values": untold if len(untold) == 1 else [],
+    }
+    reason, found = next(((way, found) for way, found in ways.items() if found), ("", []))
+    if not found:
         raise _no_label(profile, fitting)
+    chosen = last if last in found else found[0]
+    if reason == "by its name":
+        return chosen, reason, []
     others = [c.name for c in fitting if c is not chosen]
-    unsure = []
-    if others and not (named and {*words_of(chosen.name)} & SURE_LABELS):
-        unsure = [f"label: also of two values: {_some(others)}; --label names another one"]
-    elif not named:
-        unsure = [f"label: is '{shown(chosen.name)}' what you want to predict? --label names another one"]
-    return chosen, reason, unsure
+    doubt = f"also of two values: {_some(others)}" if others else "is it what you want to predict?"
+    return chosen, reason, [f"label: {doubt}; --label names another one"]
 
 
 def _may_be_label(column: ColumnProfile, rows: int) -> bool:
@@ -134,8 +139,7 @@ def _classes(column: ColumnProfile) -> dict[str, int]:
 
 def _order(value: str, classes: dict[str, int]) -> tuple[int, float, int]:
     """Give what sorts the positive class before the other one."""
-    low = value.lower()
-    words = 0 if low in POSITIVE else 2 if low in NEGATIVE else 1
+    words = 0 if _says_yes(value, classes) else 2 if value.lower() in NEGATIVE else 1
     number = pointed(value)
     return (words, -float(number) if number else 0.0, classes[value])
 
@@ -143,7 +147,7 @@ def _order(value: str, classes: dict[str, int]) -> tuple[int, float, int]:
 def _why_positive(
     one: str, other: str, column: ColumnProfile, classes: dict[str, int]
 ) -> tuple[str, str | None]:
-    if one.lower() in POSITIVE or other.lower() in NEGATIVE:
+    if _says_yes(one, classes) or other.lower() in NEGATIVE:
         return "by the word", None
     if pointed(one) is not None and pointed(other) is not None:
         return "the greater number", (
@@ -152,6 +156,12 @@ def _why_positive(
             else None
         )
     return "the rarer one", f"positive class: '{shown(one)}' is the rarer one; {_the_other(other)}"
+
+
+def _says_yes(value: str, classes: dict[str, int]) -> bool:
+    """Tell whether a word is one for a positive class, or the other one is this with a no."""
+    denied = {f"{no}{value}".lower() for no in ("no ", "no", "not ", "non", "non-", "un", "in")}
+    return value.lower() in POSITIVE or any(other.lower() in denied for other in classes)
 
 
 def _the_other(value: str) -> str:
@@ -171,33 +181,39 @@ def _not_two(profile: Profile, column: ColumnProfile, classes: dict[str, int]) -
     if len(classes) < 2 or not column.counts:
         found = "one value only" if len(classes) == 1 else f"{column.distinct} distinct values"
         return DataError(
-            f"{profile.file}: column '{column.name}' has {found}; expected two classes. "
+            f"{profile.file}: column '{column.name}' has {found}; expected two classes."
             f"{_candidates(profile)}"
         )
     return DataError(
         f"{profile.file}: the label '{column.name}' has {len(classes)} classes, and this project "
         f"tells two apart: {_listed(classes)}. Write a column with one class against the others "
         "(or leave out the rows of the others), and name it with --label; if another column is the "
-        f"label, name that. {_candidates(profile)}"
+        f"label, name that.{_candidates(profile)}"
     )
 
 
 def _no_label(profile: Profile, fitting: Sequence[ColumnProfile]) -> DataError:
-    told = "several columns have two values" if fitting else "no column has two values"
-    return DataError(f"{profile.file}: {told}, and none is surely the label. {_candidates(profile)}")
+    told = " Several columns have two values, and none is surely the label." if fitting else ""
+    return DataError(f"{profile.file}: no label was found.{told}{_candidates(profile)}")
 
 
 def _candidates(profile: Profile) -> str:
     """Say which columns may be the label."""
-    fitting = [c for c in profile.columns if len(_classes(c)) == 2]
-    more = [c for c in profile.columns if _is_few(c)]
+    fitting = [column for column in profile.columns if len(_classes(column)) == 2]
     if fitting:
-        listed = "; ".join(f"{shown(c.name)} ({_listed(_classes(c))})" for c in fitting[:LISTED])
-        return f"Columns of two values, one of which --label may name: {listed}."
-    if more:
-        listed = ", ".join(f"{shown(c.name)} ({len(_classes(c))} values)" for c in more[:LISTED])
-        return f"No column has two values; the fewest have: {listed}."
-    return "No column has two values."
+        listed = "; ".join(
+            f"{shown(c.name)} ({_listed(_classes(c))}{_without(c, profile.rows)})"
+            for c in fitting[:LISTED]
+        )
+        return f" Columns of two values, one of which --label may name: {listed}."
+    more = [column for column in profile.columns if _is_few(column)]
+    listed = ", ".join(f"{shown(c.name)} ({len(_classes(c))})" for c in more[:LISTED])
+    return f" No column has two values{f'; few have: {listed}' if more else ''}."
+
+
+def _without(column: ColumnProfile, rows: int) -> str:
+    without = rows - sum(_classes(column).values())
+    return f"; {without} rows have none" if without else ""
 
 
 def _listed(classes: dict[str, int]) -> str:

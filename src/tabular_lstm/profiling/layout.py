@@ -15,13 +15,13 @@ from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.rows.slow_csv import rows_of
 from tabular_lstm.rows.text import BYTE_ORDER_MARKS, Text
 
-# Lines, and characters of them, by which the layout is told.
-LINES, CHARACTERS = 300, 2**19
+# Lines, and characters of them, by which the layout is told; the second half tells the delimiter,
+# for a preamble may be long.
+LINES, CHARACTERS = 600, 2**19
 ENCODING = "utf-8"
 # Bytes that Windows writes for quotes and dashes, and ISO 8859-1 for nothing that is seen.
 ONLY_WINDOWS = frozenset(range(0x80, 0xA0))
 NOT_WINDOWS = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
-MOST_ABOVE = 100
 
 
 class Layout(Frozen):
@@ -67,7 +67,7 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
     lines = _first_lines(Text(content, file, encoding))
     if not any(line.strip() for line in lines):
         raise DataError(f"{file}: the file is empty; expected a header and rows.")
-    delimiter, width = _delimiter(lines, file)
+    delimiter, width = _delimiter(lines[len(lines) // 2 :], file)
     dialect = dialect_of({"sep": delimiter})
     if delimiter != dialect_of({})["delimiter"]:
         load_args["sep"] = delimiter
@@ -168,6 +168,11 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
         # Blanks part sentences as well as cells.
         if score > most and (delimiter != " " or (found > 2 and score > max(0.95, most))):
             best, width, most = delimiter, found, score
+    if not best and len({len(line.split()) for line in lines if line.strip()}) == 1 < len(lines[0].split()):
+        raise DataError(
+            f"{file}: cells seem to be parted by several blanks, which is not read; expected one "
+            "character between them. Write it so: tr -s ' ' ',' < FILE"
+        )
     if not best:
         raise DataError(
             f"{file}: one column only; expected at least two, the label and a feature, with a "
@@ -179,31 +184,24 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
 
 def _is_clean(cell: str) -> bool:
     """Tell whether a cell holds no other delimiter, but as a mark of a number."""
-    return could_be_number(cell.strip()) or not any(mark in cell for mark in DELIMITERS)
+    return not any(mark in cell for mark in DELIMITERS) or could_be_number(cell.strip())
 
 
 def _above(
     lines: list[str], file: str, dialect: dict[str, str], width: int
 ) -> tuple[int, list[str], list[list[str]]]:
     """Count the lines above the table, and give the names of a short header and the rows below."""
-    above = 0
-    for line in lines[: min(MOST_ABOVE, len(lines) - 1)]:
-        cells = next(rows_of([line], file, dialect), [])
-        if len(cells) == width:
-            break
-        below = list(rows_of(lines[above + 1 :], file, dialect))
-        if len(cells) == width - 1 and all(len(row) == width for row in below[:-1]):
-            named = not any(could_be_number(cell.strip()) for cell in cells)
-            if named and len({*cells}) == len(cells) and all(cells):
-                names = [cell.strip() for cell in cells]
-                is_last = not any(row[-1].strip() for row in below[:-1])
-                return above, [*names, "empty"] if is_last else ["row", *names], below
-        above += 1
-    else:
-        above = 0
-    return above if _are_told(lines[:above]) else 0, [], list(rows_of(lines[above:], file, dialect))
-
-
-def _are_told(lines: list[str]) -> bool:
-    """Tell whether lines are worth an argument: blank ones are left out as they are."""
-    return any(line.strip() for line in lines)
+    rows = list(rows_of(lines, file, dialect))
+    if len(rows[0]) == width:
+        return 0, [], rows
+    if len(rows[0]) == width - 1 and all(len(row) == width for row in rows[1:-1]):
+        names = [cell.strip() for cell in rows[0]]
+        if all(names) and len({*names}) == len(names) and not any(map(could_be_number, names)):
+            is_last = not any(row[-1].strip() for row in rows[1:-1])
+            return 0, [*names, "empty"] if is_last else ["row", *names], rows[1:]
+    widths = [len(next(rows_of([line], file, dialect), [])) for line in lines]
+    others = [place for place, found in enumerate(widths, 1) if found not in {0, width}]
+    above = others[-1] if others else 0
+    # A cell of several lines among the rows looks like lines above them too.
+    is_preamble = len(others) > above / 2 and len(lines) > above
+    return (above, [], list(rows_of(lines[above:], file, dialect))) if is_preamble else (0, [], rows)

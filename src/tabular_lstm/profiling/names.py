@@ -3,10 +3,9 @@
 import re
 
 THINGS = (
-    "account animal applicant application case child client clinic customer device employee "
-    "encounter family household individual machine member order passenger participant patient "
-    "person player policy product pupil record respondent sample school session student subject "
-    "ticket transaction unit user visit worker"
+    "account animal applicant application case child client customer device employee family "
+    "household individual machine member passenger participant patient person player policy pupil "
+    "respondent student subject user worker"
 ).split()
 IDENTIFIERS = {"id", "ids", "uuid", "guid", "key", "identifier", "identity"}
 NUMBERED = {"no", "nr", "num", "number", "code"}
@@ -20,10 +19,13 @@ CODES = {
     "channel", "plan", "version", "marital",
 }  # fmt: skip
 LABELS = (
-    "label labels target outcome class y diabetes diagnosis churn churned exited survived default "
-    "fraud isfraud spam response responded result died death dead disease event status approved "
-    "accepted converted clicked click income"
+    "label labels target outcome class y diagnosis churn churned exited attrition survived default "
+    "defaulted fraud isfraud spam response responded subscribed result died death dead mortality "
+    "disease event status approved accepted admitted readmitted hired converted clicked click "
+    "purchase purchased relapse income"
 ).split()
+# Said of a person more often than predicted.
+TRAITS = {"sex", "gender", "male", "female", "race", "sexcode"}
 # Names that say "to be predicted" whatever the table is about.
 SURE_LABELS = {"label", "labels", "target", "outcome", "class", "y"}
 WEIGHTS = re.compile(
@@ -31,12 +33,12 @@ WEIGHTS = re.compile(
     r"|fnlwgt|pweight|fweight"
 )
 POSITIVE = (
-    "yes y true t 1 positive pos + malignant m sick ill diseased disease present died dead death "
+    "yes y true t positive pos + malignant m sick ill diseased disease present died dead death "
     "churn churned fraud spam default defaulted bad failure failed fail abnormal relapse recurrence "
-    "event case good success won win accept accepted approved"
+    "event case success won win accept accepted approved"
 ).split()
 NEGATIVE = (
-    "no n false f 0 -1 negative neg - benign b healthy well absent alive survived none normal ham "
+    "no n false f negative neg - benign b healthy well absent alive survived none normal ham "
     "loyal stayed control censored legit rejected refused lost"
 ).split()
 
@@ -68,8 +70,15 @@ def names_an_identifier(name: str) -> bool:
 
 
 def names_a_thing(name: str) -> bool:
-    """Tell whether a column is called as what may be in several rows: a patient, a customer."""
+    """Tell whether a column is called as what may be in several rows: a patient, a customer.
+
+    Examples:
+        >>> [names_a_thing(name) for name in ("id", "subject", "patient_id", "region_id")]
+        [True, True, True, False]
+    """
     words = words_of(name)
+    if len(words) > 1 and names_an_identifier(name):
+        return bool({*words} & {*THINGS})
     return names_an_identifier(name) or (len(words) == 1 and words[0].removesuffix("s") in THINGS)
 
 
@@ -84,9 +93,14 @@ def names_a_code(name: str) -> bool:
 
 
 def names_a_label(name: str) -> bool:
-    """Tell whether a column is called as what is often predicted."""
+    """Tell whether a word in the name of a column is one for what is often predicted."""
     words = words_of(name)
-    return bool(words) and (words[-1] in LABELS or words[0] in LABELS)
+    return bool({*words[:1], *words[-1:]} & {*LABELS})
+
+
+def names_a_trait(name: str) -> bool:
+    """Tell whether a column is called as what is known of a person before."""
+    return bool({*words_of(name)} & TRAITS)
 
 
 def names_a_weight(name: str) -> bool:

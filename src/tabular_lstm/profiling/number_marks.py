@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +45,7 @@ class FoundMarks(Frozen):
     doubtful: bool = False
 
 
+@lru_cache(2**16)
 def could_be_number(text: str) -> bool:
     """Tell whether a text is a number by some marks.
 

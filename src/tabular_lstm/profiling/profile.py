@@ -63,7 +63,7 @@ class Profile(Frozen):
     """What a file holds, column by column.
 
     Attributes:
-        file: Name of the file or directory, without its folders.
+        file: Path of the file or directory, as the catalog has it.
         marks: What its numbers are written with.
         columns: In the file's order.
     """

@@ -17,11 +17,10 @@ from tabular_lstm.profiling.names import (
 from tabular_lstm.profiling.profile import ColumnProfile, Profile
 
 # A column of words with more distinct values is none of categories: rows hardly share one.
-MOST_CATEGORIES = 0.5
+MOST_CATEGORIES = 0.2
 FEW = 20
 CODES = 12
-# Rows of a group, on average, and groups.
-ROWS_OF_A_GROUP, GROUPS = 1.5, 10
+GROUPS = 10
 # Share of rows in quarantine that conf/base allows.
 QUARANTINED = 0.05
 
@@ -129,14 +128,17 @@ def _key(profile: Profile) -> str | None:
 
 
 def _is_group(column: ColumnProfile, rows: int) -> bool:
+    """Tell whether rows belong together by a column: it names things, and some have several rows."""
     return (
         names_a_thing(column.name)
-        and not names_an_index(column.name)
-        and column.kind in {"number", "category", "identifier"}
-        and column.whole >= (column.kind == "number")
-        and GROUPS <= column.distinct <= rows / ROWS_OF_A_GROUP
+        and _is_discrete(column)
+        and GROUPS <= column.distinct < rows
         and not column.missing
     )
+
+
+def _is_discrete(column: ColumnProfile) -> bool:
+    return column.kind in {"category", "identifier"} or (column.kind == "number" and column.whole)
 
 
 def _is_weight(column: ColumnProfile, rows: int) -> bool:  # noqa: ARG001
@@ -153,7 +155,7 @@ def _of_role(
         doubt = "key: does each row keep this value in later files? If not, ignore the column"
         return Choice(role=role, why=why), [] if key is not None else [doubt]
     if role == "group":
-        why = f"{column.distinct} values, each in several rows"
+        why = f"{column.distinct} values, which several rows share"
         return Choice(role=role, why=why), [
             "group: rows of one value go to one side, and the column is no feature"
         ]
@@ -169,6 +171,9 @@ def _of_kind(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
         "quantity": _quantity,
         "identifier": _identifier,
     }
+    if names_an_identifier(column.name) and _is_discrete(column) and column.distinct > FEW:
+        why = f"an identifier by its name, of {column.distinct} values"
+        return Choice(role="ignore", why=why), []
     if column.kind in of_kind:
         return of_kind[column.kind](column, rows)
     why = {
@@ -181,8 +186,10 @@ def _of_kind(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
 
 def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:  # noqa: ARG001
     doubts = []
-    if column.codes:
-        doubts.append("missing: values that stand apart were taken for 'not measured'; are they amounts?")
+    if any(not isinstance(code, str) for code in column.codes):
+        doubts.append(
+            "missing: numbers that stand apart were taken for 'not measured'; are they amounts?"
+        )
     if column.odd:
         doubts.append(
             "numbers, but some cells are none, and their rows go to quarantine: mend them, or name "
@@ -214,7 +221,7 @@ def _category(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
             role="ignore", why=f"{column.distinct} distinct values in {rows - column.missing} rows"
         ), ["ignore: words that hardly any two rows share; to learn from them, add them to categorical"]
     doubts = []
-    if column.codes:
+    if {*column.codes} - {"?"}:
         doubts.append("missing: signs among words were taken for 'not measured'")
     if column.distinct > max(FEW, rows / 20):
         doubts.append("categorical: many values for so many rows")

@@ -122,17 +122,17 @@ def _look_at(path: str, shown: str) -> tuple[Layout, Profile]:
     files.warn_of_others(others)
     layout, tables = None, {}
     for name in names:
+        called = f"{shown}/{name}" if name else shown
         with files.open(name) as content:
-            layout = layout or layout_of(content, files.file(name))
-            batches = stream_cells(content, files.file(name), layout.load_args)
-            tables[name] = pa.Table.from_batches(batches)
+            layout = layout or layout_of(content, called)
+            tables[name] = pa.Table.from_batches(stream_cells(content, called, layout.load_args))
         columns = tables[names[0]].column_names
-        refuse_other_columns(tables[name].column_names, files.file(name), columns, names[0])
+        refuse_other_columns(tables[name].column_names, called, columns, names[0])
     table = pa.concat_tables([part.select(columns) for part in tables.values()])
     cells = {name: cells_of(table[name]) for name in columns}
     layout = with_marks(layout, marks_of_table(cells.values(), dialect_of(layout.load_args)["delimiter"]))
     unique = {name for name in columns if _identifies(name, [*tables.values()])}
-    return layout, profile_of(cells, table.num_rows, Path(shown).name, layout.marks, unique)
+    return layout, profile_of(cells, table.num_rows, shown, layout.marks, unique)
 
 
 def _identifies(name: str, tables: list[pa.Table]) -> bool:
