@@ -3,8 +3,10 @@
 import numpy as np
 
 # What people put where nothing was measured.
-CODES = {-1.0, *(float(sign * int(digit * count)) for sign in (-1, 1) for digit in "89" for count in range(1, 7))}
-# Of -1 and of a number, apart from the code: few values are steps of a scale, which begins anywhere.
+CODES = {-1.0} | {
+    float(sign * int(digit * count)) for sign in (-1, 1) for digit in "89" for count in range(1, 7)
+}
+# Whole numbers from -1 on may be a scale, if they are few.
 SCALE = 8
 # Zeros are no lump where they are most of the rows: then nothing is a common amount.
 MOST = 0.5
@@ -42,9 +44,9 @@ def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
                 values, counts = values[rest], counts[rest]
                 looked_at = True
                 break
-    if len(values) > ENOUGH and values[0] == 0 and counts[0] > 1:
-        if _is_far_below(values[1:], counts[1:], int(counts[0])):
-            found[0.0] = int(counts[0])
+    has_zeros = len(values) > ENOUGH and values[0] == 0 and counts[0] > 1
+    if has_zeros and _is_far_below(values[1:], counts[1:], int(counts[0])):
+        found[0.0] = int(counts[0])
     return dict(sorted(found.items()))
 
 
@@ -64,5 +66,7 @@ def _is_far_below(values: np.ndarray, counts: np.ndarray, zeros: int) -> bool:
     low, median = values[np.searchsorted(rows, rows[-1] * np.array([0.01, 0.5]))]
     step = float(np.median(np.diff(values)))
     return bool(
-        zeros < MOST * (zeros + rows[-1]) and low >= median / 5 and values[0] > max(5 * step, median / 20)
+        zeros < MOST * (zeros + rows[-1])
+        and low >= median / 5
+        and values[0] > max(5 * step, median / 20)
     )

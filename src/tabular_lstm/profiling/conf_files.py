@@ -29,11 +29,19 @@ def catalog_text(path: str, command: str, layout: Layout) -> str:
     """
     lines = [f"# How the rows are read. Written by {command}"]
     lines += [f"# Unsure: {sentence}" for sentence in layout.unsure]
-    lines += ["raw_rows:", "  type: tabular_lstm.datasets.RawCSVDataset", f"  filepath: {_value(path)}"]
+    lines += [
+        "raw_rows:",
+        "  type: tabular_lstm.datasets.RawCSVDataset",
+        f"  filepath: {_value(path)}",
+    ]
     if layout.load_args:
         lines.append("  load_args:")
         for name, value in layout.load_args.items():
-            written = _list(value, f"    {name}: ") if isinstance(value, list) else f"    {name}: {_value(value)}"
+            written = (
+                _list(value, f"    {name}: ")
+                if isinstance(value, list)
+                else f"    {name}: {_value(value)}"
+            )
             lines.append(_commented(written, layout.reasons.get(name)))
     return "\n".join([*lines, CATALOG_END, ""])
 
@@ -50,7 +58,10 @@ def parameters_text(proposal: Proposal, command: str) -> str:
     lines += [
         "columns:",
         _commented(f"  label: {_value(label.name)}", label.reason),
-        _commented(f"  positive_class: {_value(label.positive)}", f"{label.positive_reason}; {positive} rows"),
+        _commented(
+            f"  positive_class: {_value(label.positive)}",
+            f"{label.positive_reason}; {positive} rows",
+        ),
         _commented(f"  negative_class: {_value(label.negative)}", f"{negative} rows"),
     ]
     for role in ("key", "group", "weight"):

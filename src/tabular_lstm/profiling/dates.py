@@ -16,7 +16,8 @@ PARTS = {
     "%m": "(?:0?[1-9]|1[0-2])",
     "%d": "(?:0?[1-9]|[12][0-9]|3[01])",
     "%b": f"(?i:{MONTHS})",
-    "%B": "(?i:January|February|March|April|May|June|July|August|September|October|November|December)",
+    "%B": "(?i:January|February|March|April|May|June|"
+    "July|August|September|October|November|December)",
     "%H": "(?:[01]?[0-9]|2[0-3])",
     "%I": "(?:0?[1-9]|1[0-2])",
     "%M": "[0-5]?[0-9]",
@@ -29,15 +30,18 @@ ISO = (
     "(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
 # Where a day may be a month, the one that more of the world writes comes first.
-DAYS = (
-    "%Y-%m-%d %Y/%m/%d %Y.%m.%d %d.%m.%Y %d/%m/%Y %m/%d/%Y %d-%m-%Y %m-%d-%Y %d.%m.%y %d/%m/%y "
-    "%m/%d/%y %d-%m-%y %d-%b-%Y %d-%b-%y %d-%B-%Y %d%b%Y"
-).split(" ") + ["%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y"]
+DAYS = [
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
+    "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%d-%b-%Y", "%d-%b-%y", "%d-%B-%Y", "%d%b%Y",
+    "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
+]  # fmt: skip
 TIMES = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S"]
 # Eight digits are more often another number than a date with a time beside it.
 COMPACT = ["%Y%m%d"]
 FORMATS = [day + time for day in DAYS for time in TIMES] + COMPACT
-LIKE_A_DATE = re.compile("[0-9]{1,4}[-/. ][0-9A-Za-z]|[0-9]{8}$|[A-Za-z]{3,9} [0-9]|[0-9]{1,2}[A-Za-z]{3}[0-9]")
+LIKE_A_DATE = re.compile(
+    "[0-9]{1,4}[-/. ][0-9A-Za-z]|[0-9]{8}$|[A-Za-z]{3,9} [0-9]|[0-9]{1,2}[A-Za-z]{3}[0-9]"
+)
 # Formats in the spelling of ISO 8601, which needs none.
 NONE = "ISO 8601"
 

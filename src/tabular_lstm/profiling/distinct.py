@@ -45,7 +45,9 @@ class Cells:
     def top(self, count: int) -> dict[str, int]:
         """Give the most frequent cells, the first of equally frequent ones first."""
         order = np.argsort(-self.counts, kind="stable")[:count]
-        return dict(zip(self.texts.take(order).to_pylist(), self.counts[order].tolist(), strict=True))
+        return dict(
+            zip(self.texts.take(order).to_pylist(), self.counts[order].tolist(), strict=True)
+        )
 
     def share(self, chosen: np.ndarray) -> float:
         """Give the share of the column's present cells that these distinct cells are."""

@@ -7,14 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.errors import shown
 from tabular_lstm.profiling.codes import codes_among
 from tabular_lstm.profiling.dates import COMPACT, date_formats
 from tabular_lstm.profiling.distinct import Cells
 from tabular_lstm.profiling.names import names_an_identifier, names_an_index
 from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.marks import all_pointed
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.schema import Marks
 
 # Words that mean "not measured" in a column of numbers or dates; in one of words, the first ones.
 SIGNS = {"?", "-", "--", "---", ".", "..", "*", "#n/a", "<na>", "n.a.", "n.a", "-nan", "nil"}
@@ -89,7 +88,9 @@ def _numbers(name: str, cells: Cells, rows: int, marks: Marks) -> dict[str, Any]
     return {**found, "codes": {**{_plain(code): count for code, count in codes.items()}, **signs}}
 
 
-def _placeholders(cells: Cells, is_known: np.ndarray) -> tuple[dict[str, int], dict[str, int]] | None:
+def _placeholders(
+    cells: Cells, is_known: np.ndarray
+) -> tuple[dict[str, int], dict[str, int]] | None:
     """Give the words among other values that mean "not measured", and cells that are odd.
 
     None where the words are too many to be either.

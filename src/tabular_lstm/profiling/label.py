@@ -100,7 +100,10 @@ def _column(profile: Profile, label: str | None) -> tuple[ColumnProfile, str, li
     if (many := [c for c in sure if _is_few(c)]) and not any(c in fitting for c in sure):
         raise _not_two(profile, many[-1], _classes(many[-1]))
     untold = [c for c in fitting if not names_a_trait(c.name)]
-    last, first = profile.columns[-1], profile.columns[0]
+    ends = [c for c in profile.columns if not c.in_order and c.kind != "empty"]
+    if not ends:
+        raise _no_label(profile, fitting)
+    last, first = ends[-1], ends[0]
     ways = {
         "by its name": [c for c in sure if c in fitting],
         "by its name, and it has two values": [c for c in fitting if c.name.lower() in LABELS],
@@ -117,7 +120,7 @@ def _column(profile: Profile, label: str | None) -> tuple[ColumnProfile, str, li
         return chosen, reason, []
     others = [c.name for c in fitting if c is not chosen]
     doubt = f"also of two values: {_some(others)}" if others else "is it what you want to predict?"
-    return chosen, reason, [f"label: {doubt}; --label names another one"]
+    return chosen, reason, [f"label: {doubt} (--label names another one)"]
 
 
 def _may_be_label(column: ColumnProfile, rows: int) -> bool:
@@ -126,7 +129,11 @@ def _may_be_label(column: ColumnProfile, rows: int) -> bool:
 
 
 def _is_few(column: ColumnProfile) -> bool:
-    return 2 < len(_classes(column)) <= FEW_CLASSES and column.kind in {"number", "category", "boolean"}
+    return 2 < len(_classes(column)) <= FEW_CLASSES and column.kind in {
+        "number",
+        "category",
+        "boolean",
+    }
 
 
 def _classes(column: ColumnProfile) -> dict[str, int]:
@@ -171,7 +178,7 @@ def _the_other(value: str) -> str:
 def _value(text: str, profile: Profile) -> Value:
     """Give a class as conf has it: a number as a number, any other text as text."""
     number = pointed(text, profile.marks)
-    if number is None or text[:1] == "0" and text[1:].isdigit():
+    if number is None or (text[:1] == "0" and text[1:].isdigit()):
         return text
     value = float(number)
     return int(value) if value.is_integer() else value

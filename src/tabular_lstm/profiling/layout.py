@@ -89,11 +89,7 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
 
 def with_marks(layout: Layout, found: FoundMarks) -> Layout:
     """Add what the numbers of the file are written with."""
-    given = {
-        name: mark
-        for name, mark in found.marks
-        if mark != getattr(POINT, name)
-    }
+    given = {name: mark for name, mark in found.marks if mark != getattr(POINT, name)}
     if not given:
         return layout
     said = f"a number is written {shown(found.example)}"
@@ -168,7 +164,9 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
         # Blanks part sentences as well as cells.
         if score > most and (delimiter != " " or (found > 2 and score > max(0.95, most))):
             best, width, most = delimiter, found, score
-    if not best and len({len(line.split()) for line in lines if line.strip()}) == 1 < len(lines[0].split()):
+    if not best and len({len(line.split()) for line in lines if line.strip()}) == 1 < len(
+        lines[0].split()
+    ):
         raise DataError(
             f"{file}: cells seem to be parted by several blanks, which is not read; expected one "
             "character between them. Write it so: tr -s ' ' ',' < FILE"
@@ -204,4 +202,6 @@ def _above(
     above = others[-1] if others else 0
     # A cell of several lines among the rows looks like lines above them too.
     is_preamble = len(others) > above / 2 and len(lines) > above
-    return (above, [], list(rows_of(lines[above:], file, dialect))) if is_preamble else (0, [], rows)
+    return (
+        (above, [], list(rows_of(lines[above:], file, dialect))) if is_preamble else (0, [], rows)
+    )

@@ -2,14 +2,27 @@
 
 import re
 
-THINGS = (
-    "account animal applicant application case child client customer device employee family "
-    "household individual machine member passenger participant patient person player policy pupil "
-    "respondent student subject user worker"
-).split()
+THINGS = {
+    "account", "animal", "applicant", "application", "case", "child", "client", "customer",
+    "device", "employee", "family", "household", "individual", "machine", "member", "passenger",
+    "participant", "patient", "person", "player", "policy", "pupil", "respondent", "student",
+    "subject", "user", "worker",
+}  # fmt: skip
 IDENTIFIERS = {"id", "ids", "uuid", "guid", "key", "identifier", "identity"}
 NUMBERED = {"no", "nr", "num", "number", "code"}
-INDEX = {"index", "idx", "row", "rows", "rownum", "rownumber", "rowid", "rownames", "unnamed", "obs", "seq"}
+INDEX = {
+    "index",
+    "idx",
+    "row",
+    "rows",
+    "rownum",
+    "rownumber",
+    "rowid",
+    "rownames",
+    "unnamed",
+    "obs",
+    "seq",
+}
 CODES = {
     "code", "codes", "type", "kind", "class", "pclass", "category", "cat", "region", "zone", "zip",
     "zipcode", "postcode", "postal", "state", "country", "county", "district", "area", "sex",
@@ -18,12 +31,13 @@ CODES = {
     "site", "center", "centre", "hospital", "species", "treatment", "treat", "trt", "arm", "ward",
     "channel", "plan", "version", "marital",
 }  # fmt: skip
-LABELS = (
-    "label labels target outcome class y diagnosis churn churned exited attrition survived default "
-    "defaulted fraud isfraud spam response responded subscribed result died death dead mortality "
-    "disease event status approved accepted admitted readmitted hired converted clicked click "
-    "purchase purchased relapse income"
-).split()
+LABELS = {
+    "label", "labels", "target", "outcome", "class", "y", "diagnosis", "churn", "churned",
+    "exited", "attrition", "survived", "default", "defaulted", "fraud", "isfraud", "spam",
+    "response", "responded", "subscribed", "result", "died", "death", "dead", "mortality",
+    "disease", "event", "status", "approved", "accepted", "admitted", "readmitted", "hired",
+    "converted", "clicked", "click", "purchase", "purchased", "relapse", "income",
+}  # fmt: skip
 # Said of a person more often than predicted.
 TRAITS = {"sex", "gender", "male", "female", "race", "sexcode"}
 # Names that say "to be predicted" whatever the table is about.
@@ -32,15 +46,17 @@ WEIGHTS = re.compile(
     r"(?:sample|case|instance|survey|sampling|row|obs|observation|person|final)_?(?:weight|weights|wt|wgt)"
     r"|fnlwgt|pweight|fweight"
 )
-POSITIVE = (
-    "yes y true t positive pos + malignant m sick ill diseased disease present died dead death "
-    "churn churned fraud spam default defaulted bad failure failed fail abnormal relapse recurrence "
-    "event case success won win accept accepted approved"
-).split()
-NEGATIVE = (
-    "no n false f negative neg - benign b healthy well absent alive survived none normal ham "
-    "loyal stayed control censored legit rejected refused lost"
-).split()
+POSITIVE = {
+    "yes", "y", "true", "t", "positive", "pos", "+", "malignant", "m", "sick", "ill", "diseased",
+    "disease", "present", "died", "dead", "death", "churn", "churned", "fraud", "spam", "default",
+    "defaulted", "bad", "failure", "failed", "fail", "abnormal", "relapse", "recurrence", "event",
+    "case", "success", "won", "win", "accept", "accepted", "approved",
+}  # fmt: skip
+NEGATIVE = {
+    "no", "n", "false", "f", "negative", "neg", "-", "benign", "b", "healthy", "well", "absent",
+    "alive", "survived", "none", "normal", "ham", "loyal", "stayed", "control", "censored",
+    "legit", "rejected", "refused", "lost",
+}  # fmt: skip
 
 
 def words_of(name: str) -> list[str]:
@@ -66,7 +82,9 @@ def names_an_identifier(name: str) -> bool:
         return True
     if len(words) > 1 and words[-1] in NUMBERED:
         return words[-2] in THINGS
-    return len(words) == 1 and any(words[0] == f"{thing}{end}" for thing in THINGS for end in ("id", "no", "nr"))
+    return len(words) == 1 and any(
+        words[0] == f"{thing}{end}" for thing in THINGS for end in ("id", "no", "nr")
+    )
 
 
 def names_a_thing(name: str) -> bool:
@@ -78,7 +96,7 @@ def names_a_thing(name: str) -> bool:
     """
     words = words_of(name)
     if len(words) > 1 and names_an_identifier(name):
-        return bool({*words} & {*THINGS})
+        return bool({*words} & THINGS)
     return names_an_identifier(name) or (len(words) == 1 and words[0].removesuffix("s") in THINGS)
 
 
@@ -95,7 +113,7 @@ def names_a_code(name: str) -> bool:
 def names_a_label(name: str) -> bool:
     """Tell whether a word in the name of a column is one for what is often predicted."""
     words = words_of(name)
-    return bool({*words[:1], *words[-1:]} & {*LABELS})
+    return bool({*words[:1], *words[-1:]} & LABELS)
 
 
 def names_a_trait(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which marks the numbers of a table are written with, by what makes numbers of the most columns."""
+"""The marks that the numbers of a table are written with: those that read the most columns."""
 
 import re
 from collections.abc import Iterable

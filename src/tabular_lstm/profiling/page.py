@@ -48,9 +48,7 @@ def _short(value: object) -> object:
 
 def _table(profile: Profile, proposal: Proposal) -> list[str]:
     rows = [HEADER, *_rows(profile, proposal)]
-    widths = [
-        min(most, max(len(row[place]) for row in rows)) for place, most in enumerate(WIDTHS)
-    ]
+    widths = [min(most, max(len(row[place]) for row in rows)) for place, most in enumerate(WIDTHS)]
     return [
         "  ".join(
             [*(_cut(cell, width) for cell, width in zip(row, widths, strict=False)), row[-1]]

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from tabular_lstm.errors import DataError, no_column, shown
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.parameters import Value
 from tabular_lstm.profiling.dates import NONE
 from tabular_lstm.profiling.label import Label, label_of
 from tabular_lstm.profiling.names import (
@@ -12,7 +11,6 @@ from tabular_lstm.profiling.names import (
     names_a_thing,
     names_a_weight,
     names_an_identifier,
-    names_an_index,
 )
 from tabular_lstm.profiling.profile import ColumnProfile, Profile
 
@@ -93,7 +91,7 @@ def propose(
         fitting = [c.name for c in profile.columns if c.name not in roles and fits(c, profile.rows)]
         if fitting:
             roles[fitting[0]] = role
-    unsure = {sentence: [] for sentence in found.unsure}
+    unsure: dict[str, list[str]] = {sentence: [] for sentence in found.unsure}
     choices: dict[str, Choice] = {}
     for column in profile.columns:
         choice, doubts = (
@@ -111,9 +109,7 @@ def propose(
         )
     share = found.without / profile.rows
     allowed = round(share + QUARANTINED, 2) if share > QUARANTINED / 2 else None
-    return Proposal(
-        label=found, choices=choices, unsure=unsure, max_quarantined_fraction=allowed
-    )
+    return Proposal(label=found, choices=choices, unsure=unsure, max_quarantined_fraction=allowed)
 
 
 def _key(profile: Profile) -> str | None:
@@ -122,13 +118,16 @@ def _key(profile: Profile) -> str | None:
         column.name
         for column in profile.columns
         if column.unique
-        and (names_an_identifier(column.name) or (column.kind == "identifier" and not column.in_order))
+        and (
+            names_an_identifier(column.name)
+            or (column.kind == "identifier" and not column.in_order)
+        )
     ]
     return next(iter([*filter(names_an_identifier, fitting), *fitting]), None)
 
 
 def _is_group(column: ColumnProfile, rows: int) -> bool:
-    """Tell whether rows belong together by a column: it names things, and some have several rows."""
+    """Tell whether rows belong together: a column names things, and some have several rows."""
     return (
         names_a_thing(column.name)
         and _is_discrete(column)
@@ -141,7 +140,7 @@ def _is_discrete(column: ColumnProfile) -> bool:
     return column.kind in {"category", "identifier"} or (column.kind == "number" and column.whole)
 
 
-def _is_weight(column: ColumnProfile, rows: int) -> bool:  # noqa: ARG001
+def _is_weight(column: ColumnProfile, rows: int) -> bool:
     return names_a_weight(column.name) and column.kind == "number" and (column.lowest or 0) > 0
 
 
@@ -184,7 +183,7 @@ def _of_kind(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     return Choice(role="ignore", why=why), []
 
 
-def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:  # noqa: ARG001
+def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     doubts = []
     if any(not isinstance(code, str) for code in column.codes):
         doubts.append(
@@ -203,7 +202,9 @@ def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:  # no
             missing=column.codes,
         ), [*doubts, "categorical: few whole numbers, by their names codes; are they amounts?"]
     if few and not _is_a_count(column):
-        doubts.append("few whole numbers: if they are names and not amounts, add them to categorical")
+        doubts.append(
+            "few whole numbers: if they are names and not amounts, add them to categorical"
+        )
     why = f"{column.lowest:g} to {column.highest:g}"
     return Choice(role="number", why=why, missing=column.codes), doubts
 
@@ -219,18 +220,16 @@ def _category(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     if column.distinct > max(FEW, MOST_CATEGORIES * (rows - column.missing)):
         return Choice(
             role="ignore", why=f"{column.distinct} distinct values in {rows - column.missing} rows"
-        ), ["ignore: words that hardly any two rows share; to learn from them, add them to categorical"]
+        ), ["words that hardly any two rows share: to learn from them, add them to categorical"]
     doubts = []
     if {*column.codes} - {"?"}:
         doubts.append("missing: signs among words were taken for 'not measured'")
     if column.distinct > max(FEW, rows / 20):
         doubts.append("categorical: many values for so many rows")
-    return Choice(
-        role="categorical", why=f"{column.distinct} values", missing=column.codes
-    ), doubts
+    return Choice(role="categorical", why=f"{column.distinct} values", missing=column.codes), doubts
 
 
-def _date(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:  # noqa: ARG001
+def _date(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     form = column.formats[0]
     doubts = []
     if len(column.formats) > 1:
@@ -243,9 +242,12 @@ def _date(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:  # noqa
     ), doubts
 
 
-def _quantity(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:  # noqa: ARG001
+def _quantity(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     unit = column.unit
-    doubt = f"numbers with the unit {unit!r} are text here: to learn from them as numbers, write them without it"
+    doubt = (
+        f"numbers with the unit {unit!r} are text here: to learn from them as numbers, write them "
+        "without it"
+    )
     if column.distinct <= FEW:
         return Choice(role="categorical", why=f"{column.distinct} values with a unit"), [doubt]
     return Choice(role="ignore", why=f"text: numbers with the unit {unit!r}"), [doubt]

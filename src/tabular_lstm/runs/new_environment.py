@@ -21,13 +21,14 @@ from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
 from tabular_lstm.profiling.conf_files import CATALOG, PARAMETERS, catalog_text, parameters_text
-from tabular_lstm.profiling.distinct import Cells, cells_of
+from tabular_lstm.profiling.distinct import cells_of
 from tabular_lstm.profiling.layout import Layout, layout_of, with_marks
 from tabular_lstm.profiling.names import names_an_identifier
 from tabular_lstm.profiling.number_marks import marks_of_table
 from tabular_lstm.profiling.page import page
 from tabular_lstm.profiling.profile import Profile, profile_of
 from tabular_lstm.profiling.proposal import propose
+from tabular_lstm.profiling.trial import tried
 from tabular_lstm.rows.blocks import refuse_other_columns
 from tabular_lstm.rows.csv_text import stream_cells
 from tabular_lstm.rows.load_args import dialect_of
@@ -66,8 +67,9 @@ def new_environment(
     folder = project / settings.CONF_SOURCE / env
     _refuse_names(env, folder, force)
     path = _as_written(file, project)
-    layout, profile = _look_at(str(Path(os.path.abspath(file))), path)
+    table, layout, profile = _look_at(str(Path(os.path.abspath(file))), path)
     proposal = propose(profile, told.label, told.positive, told.key)
+    proposal = tried(proposal, table, path, layout.marks)
     command = _command(path, env, told)
     contents = {
         CATALOG: catalog_text(path, command, layout),
@@ -77,7 +79,9 @@ def new_environment(
         with _written(folder, contents):
             saved = _save(profile, env, project)
     except OSError as error:
-        raise DataError(f"{error.filename or folder}: {error.strerror}; nothing is written.") from error
+        raise DataError(
+            f"{error.filename or folder}: {error.strerror}; nothing is written."
+        ) from error
     shown = folder.relative_to(project)
     return (
         f"{page(profile, layout, proposal)}\n\n"
@@ -115,24 +119,27 @@ def _command(path: str, env: str, told: Told) -> str:
     return f"kedro profile {path} --env {env}{given}"
 
 
-def _look_at(path: str, shown: str) -> tuple[Layout, Profile]:
+def _look_at(path: str, shown: str) -> tuple[pa.Table, Layout, Profile]:
     """Read all files at a path, and look at all cells."""
     files = RawFiles(fsspec.filesystem("file"), path, CSV, HINT)
     names, others = files.names()
     files.warn_of_others(others)
-    layout, tables = None, {}
+    tables: dict[str, pa.Table] = {}
+    with files.open(names[0]) as content:
+        layout = layout_of(content, f"{shown}/{names[0]}".removesuffix("/"))
     for name in names:
-        called = f"{shown}/{name}" if name else shown
+        called = f"{shown}/{name}".removesuffix("/")
         with files.open(name) as content:
-            layout = layout or layout_of(content, called)
             tables[name] = pa.Table.from_batches(stream_cells(content, called, layout.load_args))
         columns = tables[names[0]].column_names
         refuse_other_columns(tables[name].column_names, called, columns, names[0])
     table = pa.concat_tables([part.select(columns) for part in tables.values()])
     cells = {name: cells_of(table[name]) for name in columns}
-    layout = with_marks(layout, marks_of_table(cells.values(), dialect_of(layout.load_args)["delimiter"]))
+    layout = with_marks(
+        layout, marks_of_table(cells.values(), dialect_of(layout.load_args)["delimiter"])
+    )
     unique = {name for name in columns if _identifies(name, [*tables.values()])}
-    return layout, profile_of(cells, table.num_rows, shown, layout.marks, unique)
+    return table, layout, profile_of(cells, table.num_rows, shown, layout.marks, unique)
 
 
 def _identifies(name: str, tables: list[pa.Table]) -> bool:
