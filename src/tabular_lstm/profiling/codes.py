@@ -53,6 +53,9 @@ def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
 def _stands_apart(code: float, others: np.ndarray) -> bool:
     if code not in CODES:
         return False
+    others = others[~np.isin(others, [*CODES])]
+    if len(others) < 2:
+        return False
     spread = others[-1] - others[0]
     if code < 0 <= others[0]:
         return code < -1 or len(others) >= SCALE

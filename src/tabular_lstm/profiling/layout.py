@@ -153,7 +153,8 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
         DataError: Nothing does.
     """
     best, width, most = "", 0, 0.0
-    for delimiter in f"{DELIMITERS} ":
+    has_runs = any("  " in line.strip() for line in lines)
+    for delimiter in DELIMITERS if has_runs else f"{DELIMITERS} ":
         rows = list(rows_of(lines, file, dialect_of({"sep": delimiter})))
         widths = Counter(len(row) for row in rows if len(row) > 1)
         if not widths:

@@ -131,6 +131,7 @@ def _is_group(column: ColumnProfile, rows: int) -> bool:
     return (
         names_a_thing(column.name)
         and _is_discrete(column)
+        and not any(" " in example for example in column.examples)
         and GROUPS <= column.distinct < rows
         and not column.missing
     )

@@ -37,7 +37,7 @@ def tried(proposal: Proposal, table: pa.Table, file: str, marks: Marks) -> Propo
     unsure = dict(proposal.unsure)
     others = len(aside) - int((aside["reason"] == f"{columns.label}: no label").sum())
     if others:
-        said = "; ".join(line.strip() for line in reasons.strip().splitlines())
+        said = reasons.strip().splitlines()[0]
         unsure[f"{others} of {len(rows)} rows would go to quarantine: {said}"] = []
     leaks = possible_leaks(valid, columns)
     choices = dict(proposal.choices)
@@ -54,7 +54,7 @@ def tried(proposal: Proposal, table: pa.Table, file: str, marks: Marks) -> Propo
 
 
 def _columns(proposal: Proposal) -> Columns:
-    """Give what conf will say, as the block that a run makes of it."""
+    """Give what conf will say of features, label and key."""
     label, choices = proposal.label, proposal.choices
     block = {
         "label": label.name,
@@ -62,9 +62,9 @@ def _columns(proposal: Proposal) -> Columns:
         "negative_class": label.negative,
         "categorical": proposal.named("categorical"),
         "dates": {name: choices[name].format for name in proposal.named("dates")},
-        "ignore": proposal.named("ignore"),
+        # What is no feature is not read here.
+        "ignore": [name for role in ("ignore", "group", "weight") for name in proposal.named(role)],
         "missing": {name: [*choice.missing] for name, choice in choices.items() if choice.missing},
     }
-    for role in ("key", "group", "weight"):
-        block |= {role: name for name in proposal.named(role)}
-    return Columns.model_validate({n: v for n, v in block.items() if n in Columns.model_fields})
+    block |= {"key": name for name in proposal.named("key")}
+    return Columns.model_validate(block)
