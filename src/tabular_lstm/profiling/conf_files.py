@@ -106,7 +106,7 @@ def _dates(choices: dict[str, Choice]) -> list[str]:
         return _names("dates", {name: choice.why for name, choice in choices.items()})
     return [
         "  dates:",
-        *(f"    {_value(name)}: {_value(choice.format)}" for name, choice in choices.items()),
+        *(f"    {_name(name)}: {_value(choice.format)}" for name, choice in choices.items()),
     ]
 
 
@@ -120,7 +120,7 @@ def _missing(proposal: Proposal) -> list[str]:
         said = f"in {counts} rows"
         if choice.role == "number":
             said += f"; the others are {choice.why}"
-        entry = f"    {_value(name)}: [{', '.join(map(_value, choice.missing))}]"
+        entry = f"    {_name(name)}: [{', '.join(map(_value, choice.missing))}]"
         lines.append(_commented(entry, said) if len(given) <= 3 * LINES else entry)
     return lines
 
@@ -159,6 +159,11 @@ def _value(value: Any) -> str:
         return "null"
     if not isinstance(value, str):
         return repr(value)
-    if PLAIN.fullmatch(value) and value.lower() not in WORDS:
-        return value
-    return json.dumps(value, ensure_ascii=False).replace("${", "\\\\${")
+    return _name(value).replace("${", "\\\\${")
+
+
+def _name(name: str) -> str:
+    """Write a name before a colon, where `${` means nothing."""
+    if PLAIN.fullmatch(name) and name.lower() not in WORDS:
+        return name
+    return json.dumps(name, ensure_ascii=False)

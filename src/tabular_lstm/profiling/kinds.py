@@ -78,10 +78,13 @@ def _numbers(name: str, cells: Cells, rows: int, marks: Marks) -> dict[str, Any]
         "whole": whole,
         "odd": odd,
     }
-    unique = len(values) == rows and rows >= LEAST_ROWS and whole
-    in_order = unique and bool((np.diff(numbers) == 1).all())
-    if unique and (in_order or names_an_identifier(name) or _are_close(values)):
-        return {**found, "kind": "identifier", "in_order": in_order or names_an_index(name)}
+    if len(values) == rows >= LEAST_ROWS and whole:
+        from_the_start = values[0] in {0, 1}
+        in_order = from_the_start and bool((np.diff(numbers) == 1).all())
+        is_close = from_the_start and values[-1] < 1.1 * rows
+        if in_order or is_close or names_an_identifier(name) or names_an_index(name):
+            in_order |= names_an_index(name)
+            return {**found, "kind": "identifier", "in_order": in_order}
     codes = codes_among(values, counts)
     left = values[~np.isin(values, [*codes])]
     found |= {"lowest": float(left[0]), "highest": float(left[-1])}
@@ -111,11 +114,6 @@ def _has_leading_zeros(cells: Cells) -> bool:
     """Tell whether some whole numbers are written as codes are: 007."""
     some = pc.any(pc.match_substring_regex(cells.texts, "^0[0-9]+$")).as_py()
     return bool(some and cells.all_match("[0-9]+"))
-
-
-def _are_close(values: np.ndarray) -> bool:
-    """Tell whether distinct whole numbers leave hardly one out, as those that number rows do."""
-    return bool(values[-1] - values[0] < 1.1 * len(values))
 
 
 def _plain(number: float) -> int | float:
