@@ -33,7 +33,5 @@ AGES = [*range(18, 80)]
         ([0, *AGES], {}),
     ],
 )
-def test_a_code_stands_apart_from_all_amounts(
-    values: list[float], found: dict[float, int]
-) -> None:
+def test_a_code_stands_apart_from_all_amounts(values: list[float], found: dict[float, int]) -> None:
     assert codes(values) == found

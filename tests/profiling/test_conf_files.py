@@ -23,7 +23,22 @@ TABLE: dict[str, list[Any]] = {
     "site": ["Berlin"] * COUNT,
     "sick": ["no", "no", "yes"] * 20,
 }
-ODD = ["yes", "no", "null", "1", "1e3", "a: b", "# c", "- d", "${e}", "it's", 'say "f"', "ü", "y", "[g]"]
+ODD = [
+    "yes",
+    "no",
+    "null",
+    "1",
+    "1e3",
+    "a: b",
+    "# c",
+    "- d",
+    "${e}",
+    "it's",
+    'say "f"',
+    "ü",
+    "y",
+    "[g]",
+]
 
 
 def parameters(proposal: Proposal) -> dict[str, Any]:
@@ -82,7 +97,13 @@ def test_many_columns_are_lists_of_a_few_lines() -> None:
 
 
 def test_the_catalog_says_how_the_file_is_read() -> None:
-    load_args = {"sep": "\t", "header": None, "decimal": ",", "names": ["a b", "yes"], "skiprows": 2}
+    load_args = {
+        "sep": "\t",
+        "header": None,
+        "decimal": ",",
+        "names": ["a b", "yes"],
+        "skiprows": 2,
+    }
     reasons = {"sep": "it parts each line into 2 cells"}
     layout = Layout(load_args=load_args, reasons=reasons, unsure=["header: is it one?"])
     text = catalog_text("data/a ${b}.csv", "kedro profile", layout)

@@ -95,7 +95,9 @@ def test_more_than_two_classes_are_refused_with_their_counts() -> None:
 def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> None:
     message = refusal({"age": AGES, "left": TWO, "sex": SEX, "new": TWO, "size": AGES})
     assert "none is surely the label" in message
-    assert "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
+    assert (
+        "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
+    )
     gaps = refusal({"age": AGES, "left": ["", 0, 1] * 10})
     assert "left (0: 10, 1: 10; 10 rows have none)" in gaps
     assert "few have: kind (3)" in refusal({"age": AGES, "kind": MANY})

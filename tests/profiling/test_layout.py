@@ -11,7 +11,9 @@ from tabular_lstm.profiling.number_marks import marks_of_table
 from tabular_lstm.rows.csv_text import read_cells
 from tests.helpers.profiles import cells
 
-ROWS = [[str(x), f"{x / 7:.3f}", ["red", "blue", "dark green"][x % 3], str(x % 2)] for x in range(30)]
+ROWS = [
+    [str(x), f"{x / 7:.3f}", ["red", "blue", "dark green"][x % 3], str(x % 2)] for x in range(30)
+]
 HEADER = ["age", "dose", "color", "sick"]
 
 
@@ -36,7 +38,10 @@ TABLES: dict[str, tuple[str | bytes, dict[str, Any]]] = {
     "lines in quotes": (text(rows=[[*row[:2], '"red\nor blue"', row[3]] for row in ROWS]), {}),
     "a mark of UTF-8": (b"\xef\xbb\xbf" + text().encode(), {}),
     "no header": (text(header=None), {"header": None}),
-    "no header, a code first": (text(header=None, rows=[["?", *ROWS[0][1:]], *ROWS]), {"header": None}),
+    "no header, a code first": (
+        text(header=None, rows=[["?", *ROWS[0][1:]], *ROWS]),
+        {"header": None},
+    ),
     "no header, numbers alone": ("1,2,0\n3,4,1\n5,6,0\n", {"header": None}),
     "numbers as names": (text(header=["0", "1", "2", "3"]), {}),
     "a header above words": ("a,b\nx,u\ny,v\nx,v\ny,u\n", {}),
@@ -52,8 +57,14 @@ TABLES: dict[str, tuple[str | bytes, dict[str, Any]]] = {
     ),
     "UTF-16": (text().encode("utf-16"), {"encoding": "utf-16"}),
     "UTF-16 without a mark": (text().encode("utf-16-le"), {"encoding": "utf-16-le"}),
-    "Windows": (text(rows=[*ROWS, ["1", "1", "“rot”", "0"]]).encode("cp1252"), {"encoding": "cp1252"}),
-    "Latin-1": (text(rows=[*ROWS, ["1", "1", "grün", "0"]]).encode("latin-1"), {"encoding": "latin-1"}),
+    "Windows": (
+        text(rows=[*ROWS, ["1", "1", "“rot”", "0"]]).encode("cp1252"),
+        {"encoding": "cp1252"},
+    ),
+    "Latin-1": (
+        text(rows=[*ROWS, ["1", "1", "grün", "0"]]).encode("latin-1"),
+        {"encoding": "latin-1"},
+    ),
     "ARFF": (
         "% by hand\n@relation r\n@attribute a {1,2}\n@attribute b real\n@data\n"
         + text(header=None, rows=[row[:3] for row in ROWS]),

@@ -184,9 +184,7 @@ def test_a_fault_while_it_is_written_takes_all_back(
     assert "No space left on device" in said
 
 
-def test_a_profile_that_cannot_be_saved_takes_the_conf_back(
-    project: Project, csv: Path
-) -> None:
+def test_a_profile_that_cannot_be_saved_takes_the_conf_back(project: Project, csv: Path) -> None:
     (project.path / "data/mine").write_text("in its way")
     before = everything(project)
     with pytest.raises(Exception, match="mine"):

@@ -1,21 +1,17 @@
 """The two files of an environment, as a person would write them, each choice with its reason."""
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tabular_lstm.errors import shown
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Choice, Proposal
+from tabular_lstm.rows.proposals import in_yaml
 
 CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
 # Entries that get a line each.
 LINES = 12
 WIDTH = 96
-PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# What YAML reads as something else than the word.
-WORDS = {"yes", "no", "on", "off", "y", "n", "true", "false", "null", "none", "inf", "nan"}
 CATALOG_END = "  metadata: {kedro-viz: {layer: raw}}"
 
 
@@ -106,7 +102,7 @@ def _dates(choices: dict[str, Choice]) -> list[str]:
         return _names("dates", {name: choice.why for name, choice in choices.items()})
     return [
         "  dates:",
-        *(f"    {_name(name)}: {_value(choice.format)}" for name, choice in choices.items()),
+        *(f"    {in_yaml(name)}: {_value(choice.format)}" for name, choice in choices.items()),
     ]
 
 
@@ -120,7 +116,7 @@ def _missing(proposal: Proposal) -> list[str]:
         said = f"in {counts} rows"
         if choice.role == "number":
             said += f"; the others are {choice.why}"
-        entry = f"    {_name(name)}: [{', '.join(map(_value, choice.missing))}]"
+        entry = f"    {in_yaml(name)}: [{', '.join(map(_value, choice.missing))}]"
         lines.append(_commented(entry, said) if len(given) <= 3 * LINES else entry)
     return lines
 
@@ -155,15 +151,4 @@ def _wrapped(comment: str) -> str:
 
 def _value(value: Any) -> str:
     """Write a value so that YAML, and what Kedro makes of `${`, read just it."""
-    if value is None:
-        return "null"
-    if not isinstance(value, str):
-        return repr(value)
-    return _name(value).replace("${", "\\\\${")
-
-
-def _name(name: str) -> str:
-    """Write a name before a colon, where `${` means nothing."""
-    if PLAIN.fullmatch(name) and name.lower() not in WORDS:
-        return name
-    return json.dumps(name, ensure_ascii=False)
+    return in_yaml(value).replace("${", "\\\\${")

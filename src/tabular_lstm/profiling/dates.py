@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabular_lstm.profiling.distinct import FIRST, Cells
+from tabular_lstm.rows.looks import DAYS, TIMES
 
 MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 PARTS = {
@@ -24,25 +25,19 @@ PARTS = {
     "%S": "[0-5]?[0-9]",
     "%p": "(?i:[AP]M)",
 }
+# As `tabular_lstm.rows.dates.ISO`, of months and days that there are: 1234-56-78 is no date.
 ISO = (
     "[12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r"(?:[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?"
     "(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
-# Where a day may be a month, the one that more of the world writes comes first.
-DAYS = [
-    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
-    "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%d-%b-%Y", "%d-%b-%y", "%d-%B-%Y", "%d%b%Y",
-    "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
-]  # fmt: skip
-TIMES = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S"]
 # Eight digits are more often another number than a date with a time beside it.
 COMPACT = ["%Y%m%d"]
-FORMATS = [day + time for day in DAYS for time in TIMES] + COMPACT
+FORMATS = [day + time for day in DAYS if day not in COMPACT for time in TIMES] + COMPACT
 LIKE_A_DATE = re.compile(
     "[0-9]{1,4}[-/. ][0-9A-Za-z]|[0-9]{8}$|[A-Za-z]{3,9} [0-9]|[0-9]{1,2}[A-Za-z]{3}[0-9]"
 )
-# Formats in the spelling of ISO 8601, which needs none.
+# Of dates that need no format.
 NONE = "ISO 8601"
 
 

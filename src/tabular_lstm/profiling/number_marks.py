@@ -10,19 +10,11 @@ import pyarrow.compute as pc
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.profiling.distinct import Cells
-from tabular_lstm.rows.marks import all_pointed, pointed
+from tabular_lstm.rows.looks import ALL_MARKS, is_number
+from tabular_lstm.rows.marks import all_pointed
 from tabular_lstm.rows.schema import POINT, Marks
 
-# What reads the most columns counts, the first of equals.
-CANDIDATES = (
-    POINT,
-    Marks(decimal=","),
-    Marks(decimal=".", thousands=","),
-    Marks(decimal=",", thousands="."),
-    Marks(decimal=".", thousands=" "),
-    Marks(decimal=",", thousands=" "),
-    Marks(decimal=".", thousands="'"),
-)
+# A quick look at what may be a number by any marks.
 ANY = re.compile(r"[+-]?[0-9.,' ]*[0-9][0-9.,' ]*(?:[eE][+-]?[0-9]+)?")
 MOSTLY = 0.9
 # Distinct cells of a column that have a vote.
@@ -54,7 +46,7 @@ def could_be_number(text: str) -> bool:
     """
     if not ANY.fullmatch(text):
         return False
-    return any(pointed(text, marks) is not None for marks in CANDIDATES)
+    return is_number(text)
 
 
 def marks_of_table(columns: Iterable[Cells], delimiter: str) -> FoundMarks:
@@ -67,10 +59,10 @@ def marks_of_table(columns: Iterable[Cells], delimiter: str) -> FoundMarks:
     marked = [cells.first(VOTING) for cells in columns if _has_marks(cells)]
     if all(_reads(cells, POINT) for cells in marked):
         return FoundMarks()
-    read = [sum(_reads(cells, marks) for cells in marked) for marks in CANDIDATES]
+    read = [sum(_reads(cells, marks) for cells in marked) for marks in ALL_MARKS]
     if not any(read[1:]) or max(read) == read[0]:
         return FoundMarks()
-    best = [marks for marks, count in zip(CANDIDATES, read, strict=True) if count == max(read)]
+    best = [marks for marks, count in zip(ALL_MARKS, read, strict=True) if count == max(read)]
     marks, doubtful = best[0], False
     if {Marks(decimal=","), Marks(thousands=",")} <= {*best}:
         doubtful = True

@@ -33,12 +33,12 @@ def tried(proposal: Proposal, table: pa.Table, file: str, marks: Marks) -> Propo
     rows = table.take(places).to_pandas()
     rows.index = pd.Index(places + 1, name="row")
     columns = _columns(proposal)
-    valid, aside, reasons = read_rows(rows, columns, file, marks)
+    valid, aside, _ = read_rows(rows, columns, file, marks)
     unsure = dict(proposal.unsure)
-    others = len(aside) - int((aside["reason"] == f"{columns.label}: no label").sum())
-    if others:
-        said = reasons.strip().splitlines()[0]
-        unsure[f"{others} of {len(rows)} rows would go to quarantine: {said}"] = []
+    bad = aside[aside["reason"] != f"{columns.label}: no label"]
+    if len(bad):
+        first = f"row {bad['row'].iloc[0]}: {bad['reason'].iloc[0]}"
+        unsure[f"{len(bad)} of {len(rows)} rows would go to quarantine, such as {first}"] = []
     leaks = possible_leaks(valid, columns)
     choices = dict(proposal.choices)
     for name in [*leaks]:
@@ -60,11 +60,11 @@ def _columns(proposal: Proposal) -> Columns:
         "label": label.name,
         "positive_class": label.positive,
         "negative_class": label.negative,
+        "key": next(iter(proposal.named("key")), None),
         "categorical": proposal.named("categorical"),
         "dates": {name: choices[name].format for name in proposal.named("dates")},
         # What is no feature is not read here.
         "ignore": [name for role in ("ignore", "group", "weight") for name in proposal.named(role)],
         "missing": {name: [*choice.missing] for name, choice in choices.items() if choice.missing},
     }
-    block |= {"key": name for name in proposal.named("key")}
     return Columns.model_validate(block)
