@@ -8,6 +8,8 @@ CODES = {-1.0} | {
 }
 # Whole numbers from -1 on may be a scale, if they are few.
 SCALE = 8
+# Share of the rows that a code of one digit, 8 or 9, has at least: a few may be an amount.
+DIGIT = 0.02
 # Zeros are no lump where they are most of the rows: then nothing is a common amount.
 MOST = 0.5
 ENOUGH = 20
@@ -39,7 +41,8 @@ def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
     while looked_at and len(values) > 2:
         looked_at = False
         for end, rest in ((-1, slice(None, -1)), (0, slice(1, None))):
-            if counts[end] > 1 and _stands_apart(float(values[end]), values[rest]):
+            least = DIGIT * counts.sum() if 0 < values[end] < 10 else 1
+            if counts[end] > least and _stands_apart(float(values[end]), values[rest]):
                 found[float(values[end])] = int(counts[end])
                 values, counts = values[rest], counts[rest]
                 looked_at = True
