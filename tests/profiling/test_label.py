@@ -36,6 +36,9 @@ def refusal(columns: dict[str, list[Any]], *told: str | None) -> str:
         ({"rownames": [*range(1, 31)], "sick": TWO, "left": TWO, "age": AGES}, "sick"),
         ({"age": AGES, "left": TWO, "size": AGES}, "left"),
         ({"left": TWO, "age": AGES, "sex": SEX}, "left"),
+        ({"class": MANY, "survived": TWO, "age": AGES}, "survived"),
+        ({"passenger_class": MANY, "left": TWO}, "left"),
+        ({"age": AGES, "left": [0, 1, "1.0"] * 10}, "left"),
         ({"age": AGES, "any": ["some", "none", "some"] * 10}, "any"),
     ],
 )

@@ -42,6 +42,7 @@ def doubts(found: Proposal, name: str) -> str:
         ("customer_id", [x * x for x in range(COUNT)], "key"),
         ("id", [*range(1, COUNT + 1)], "key"),
         ("Unnamed: 0", [*range(COUNT)], "ignore"),
+        ("Unnamed: 3", SPREAD, "ignore"),
         ("subject", [x // 3 for x in range(COUNT)], "group"),
         ("patient_id", [f"P{x // 2}" for x in range(COUNT)], "group"),
         ("store_id", [(x * 7919) % 40 * 113 for x in range(COUNT)], "ignore"),

@@ -96,8 +96,9 @@ def _column(profile: Profile, label: str | None) -> tuple[ColumnProfile, str, li
             raise no_column(profile.file, label, names, "--label names the column")
         return profile.column(label), "as told", []
     fitting = [column for column in profile.columns if _may_be_label(column, profile.rows)]
-    sure = [c for c in profile.columns if {*words_of(c.name)} & SURE_LABELS]
-    if (many := [c for c in sure if _is_few(c)]) and not any(c in fitting for c in sure):
+    sure = [c for c in profile.columns if c.name and {*words_of(c.name)} <= SURE_LABELS]
+    called = [c for c in fitting if c.name.lower() in LABELS or c in sure]
+    if (many := [c for c in sure if _is_few(c)]) and not called:
         raise _not_two(profile, many[-1], _classes(many[-1]))
     untold = [c for c in fitting if not names_a_trait(c.name)]
     ends = [c for c in profile.columns if not c.in_order and c.kind != "empty"]
@@ -106,7 +107,7 @@ def _column(profile: Profile, label: str | None) -> tuple[ColumnProfile, str, li
     last, first = ends[-1], ends[0]
     ways = {
         "by its name": [c for c in sure if c in fitting],
-        "by its name, and it has two values": [c for c in fitting if c.name.lower() in LABELS],
+        "by its name, and it has two values": called,
         "the last column, and it has two values": [last] if last in untold else [],
         "a word of its name, and it has two values": [c for c in untold if names_a_label(c.name)],
         "the first column, and it has two values": [first] if first in untold else [],
@@ -141,7 +142,14 @@ def _classes(column: ColumnProfile) -> dict[str, int]:
     if len(column.counts) == 1 and len(column.words) == 1:
         return column.counts | column.words  # such as some and none
     codes = {*map(str, column.codes)}
-    return {value: count for value, count in column.counts.items() if value not in codes}
+    # A number is one class however it is written.
+    numbers = {value: pointed(value) for value in column.counts if value not in codes}
+    classes: dict[str | float, tuple[str, int]] = {}
+    for value, number in numbers.items():
+        same = value if number is None else float(number)
+        first, count = classes.get(same, (value, 0))
+        classes[same] = first, count + column.counts[value]
+    return dict(classes.values())
 
 
 def _order(value: str, classes: dict[str, int]) -> tuple[int, float, int]:

@@ -13,6 +13,7 @@ from tabular_lstm.profiling.names import (
     names_an_identifier,
 )
 from tabular_lstm.profiling.profile import ColumnProfile, Profile
+from tabular_lstm.rows.validation import UNNAMED
 
 # A column of words with more distinct values is none of categories: rows hardly share one.
 MOST_CATEGORIES = 0.2
@@ -171,6 +172,9 @@ def _of_kind(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
         "quantity": _quantity,
         "identifier": _identifier,
     }
+    if UNNAMED.fullmatch(column.name) and not column.in_order:
+        doubt = "a column without a name: to learn from it, give it one in the header"
+        return Choice(role="ignore", why="it has no name"), [doubt]
     if names_an_identifier(column.name) and _is_discrete(column) and column.distinct > FEW:
         why = f"an identifier by its name, of {column.distinct} values"
         return Choice(role="ignore", why=why), []

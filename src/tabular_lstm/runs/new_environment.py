@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -114,9 +115,12 @@ def _as_written(file: Path, project: Path) -> str:
 
 
 def _command(path: str, env: str, told: Told) -> str:
-    options = {"label": told.label, "positive": told.positive, "key": told.key}
-    given = "".join(f" --{name} {value}" for name, value in options.items() if value is not None)
-    return f"kedro profile {path} --env {env}{given}"
+    given = {"label": told.label, "positive": told.positive, "key": told.key}
+    options = [
+        part for n, value in given.items() if value is not None for part in (f"--{n}", value)
+    ]
+    command = shlex.join(["kedro", "profile", path, "--env", env, *options])
+    return " ".join(command.split())  # a line, whatever the names hold
 
 
 def _look_at(path: str, shown: str) -> tuple[pa.Table, Layout, Profile]:
@@ -161,9 +165,11 @@ def _written(folder: Path, contents: dict[str, str]) -> Iterator[None]:
             for name, text in contents.items():
                 replace(beside / name, text.encode())
             beside.rename(folder)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        try:
             yield
         except BaseException:
-            shutil.rmtree(beside, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return
