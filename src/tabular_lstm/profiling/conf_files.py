@@ -1,5 +1,6 @@
 """The two files of an environment, as a person would write them, each choice with its reason."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
 # Entries that get a line each.
 LINES = 12
 WIDTH = 96
+PLAIN_PATH = re.compile(r"[A-Za-z/][\w./-]*", re.ASCII)
 CATALOG_END = "  metadata: {kedro-viz: {layer: raw}}"
 
 
@@ -28,7 +30,7 @@ def catalog_text(path: str, command: str, layout: Layout) -> str:
     lines += [
         "raw_rows:",
         "  type: tabular_lstm.datasets.RawCSVDataset",
-        f"  filepath: {_value(path)}",
+        f"  filepath: {path if PLAIN_PATH.fullmatch(path) else _value(path)}",
     ]
     if layout.load_args:
         lines.append("  load_args:")

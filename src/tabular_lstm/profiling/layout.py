@@ -82,7 +82,7 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
         unsure.append(f"the column without a name is called '{names[0]}'")
     elif not is_header(rows[0], rows[1:]):
         load_args["header"] = None
-        reasons["header"] = f"the first line, {_few(rows[0])}, looks like the others"
+        reasons["header"] = f"the first line is {_few(rows[0])}; else the columns' names: [...]"
         unsure.append("header: the first line was taken for a row, and the columns have no names")
     return Layout(load_args=load_args, reasons=reasons, unsure=unsure)
 
