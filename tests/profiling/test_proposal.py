@@ -47,6 +47,7 @@ def doubts(found: Proposal, name: str) -> str:
         ("patient_id", [f"P{x // 2}" for x in range(COUNT)], "group"),
         ("store_id", [(x * 7919) % 40 * 113 for x in range(COUNT)], "ignore"),
         ("sample_weight", [0.5, 1, 2] * 20, "weight"),
+        ("case_weight", [0.5, "", 2] * 20, "number"),
         ("weight", [x + 0.5 for x in SPREAD], "number"),
         ("name", [f"Mr {x % 50} Smith" for x in range(COUNT)], "ignore"),
         ("remark", [f"he said that it was {x} today" for x in range(COUNT)], "ignore"),
@@ -89,6 +90,12 @@ def test_what_might_be_otherwise_is_said() -> None:
     assert "%d/%m/%Y and %m/%d/%Y" in doubts(found, "seen")
     assert "write them without it" in doubts(found, "dose")
     assert doubts(found, "age") == ""
+
+
+def test_rows_in_the_order_of_their_dates_may_be_split_by_time() -> None:
+    days = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1, 11)]
+    assert "add split: {kind: time}" in doubts(proposal({"seen": days}), "seen")
+    assert doubts(proposal({"seen": days[::-1]}), "seen") == ""
 
 
 def test_a_column_that_is_nothing_leaves_nothing_to_learn_from() -> None:

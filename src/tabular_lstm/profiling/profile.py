@@ -24,6 +24,7 @@ class ColumnProfile(Frozen):
         kind: `number`; `category`, words or codes; `boolean`, a pair of words such as yes and no;
             `date`; `quantity`, numbers with a unit; `text`, whole sentences; `identifier`, a value
             of its own in nearly each row; `constant`, one value; `empty`.
+        present: Cells that hold a value.
         missing: Cells that are empty or hold a word that always means "missing".
         words: These words, with their counts.
         distinct: How many distinct values there are beside these.
@@ -33,7 +34,8 @@ class ColumnProfile(Frozen):
         codes: Values that probably mean "not measured", with their counts.
         lowest: Of the numbers that are no codes; so `highest`.
         whole: Whether all numbers are whole.
-        in_order: Whether they number the rows, 1, 2, 3.
+        in_order: Whether they number the rows, 1, 2, 3; of dates, whether later rows have later
+            ones.
         odd: Cells that are no numbers among numbers, the first ones.
         formats: Of dates: those of `datetime.strptime` that fit all cells.
         unit: Of a quantity.
@@ -42,6 +44,7 @@ class ColumnProfile(Frozen):
 
     name: str
     kind: Kind
+    present: NotNegative
     missing: NotNegative
     words: dict[str, int] = {}
     distinct: NotNegative
@@ -107,6 +110,7 @@ def _column(
     few = len(cells.texts) <= SHOWN
     return ColumnProfile(
         name=name,
+        present=cells.present - sum(found.get("codes", {}).values()),
         missing=cells.missing,
         words=dict(list(cells.words.items())[:EXAMPLES]),
         distinct=len(cells.texts),

@@ -143,7 +143,12 @@ def _is_discrete(column: ColumnProfile) -> bool:
 
 
 def _is_weight(column: ColumnProfile, rows: int) -> bool:
-    return names_a_weight(column.name) and column.kind == "number" and (column.lowest or 0) > 0
+    return (
+        names_a_weight(column.name)
+        and column.kind == "number"
+        and (column.lowest or 0) >= 0
+        and column.present == rows
+    )
 
 
 def _of_role(
@@ -237,6 +242,11 @@ def _category(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
 def _date(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     form = column.formats[0]
     doubts = []
+    if column.in_order and form == NONE:
+        doubts.append(
+            "the rows are in the order of these dates: to be judged on the newest rows, name the "
+            "column as time, not under dates, and add split: {kind: time}"
+        )
     if len(column.formats) > 1:
         doubts.append(f"dates: {form} and {column.formats[1]} fit all cells alike; which is it?")
     return Choice(
