@@ -81,6 +81,10 @@ def test_the_positive_class_is_the_word_the_number_or_the_rarer_one(
     assert str(other.positive) == str(values[0]).removesuffix(".0")
 
 
+def test_a_positive_class_may_be_written_otherwise() -> None:
+    assert label({"age": AGES, "y": ["0.0", "1.0"] * 15}, None, "0").positive == 0
+
+
 def test_a_positive_class_that_is_no_value_is_refused() -> None:
     message = refusal({"age": AGES, "y": TWO}, None, "yes")
     assert "--positive yes: expected a value of the label 'y', which are 0: 20, 1: 10" in message

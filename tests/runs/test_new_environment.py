@@ -19,7 +19,7 @@ from tests.helpers.project import Project
 ROWS = pd.DataFrame(
     {
         "id": range(1, 61),
-        "age": [20 + x % 45 for x in range(60)],
+        "age": [-9, -9, *(20 + x % 45 for x in range(58))],
         "color": ["red", "blue", "green"] * 20,
         "sick": ["no", "no", "yes"] * 20,
     }
@@ -64,6 +64,7 @@ def test_both_files_are_written_and_the_profile_is_a_version(project: Project, c
         "negative_class": "no",
         "key": "id",
         "categorical": ["color"],
+        "missing": {"age": [-9]},
     }
     (saved,) = project.versions("08_reporting/profile.json", "mine")
     profile = Profile.model_validate_json(saved.read_bytes())
@@ -81,7 +82,7 @@ def test_the_page_says_what_each_column_is_and_what_is_unsure(project: Project, 
     lines = {line.split("  ")[0]: line for line in page.splitlines()}
     for name, words in {
         "id": ("identifier", "key"),
-        "age": ("number", "20", "feature", "20 to 64"),
+        "age": ("number", "-9", "feature", "20 to 64"),
         "color": ("category", "red", "categorical", "3 values"),
         "sick": ("boolean", "label"),
     }.items():

@@ -68,12 +68,13 @@ def label_of(profile: Profile, label: str | None = None, positive: str | None = 
     one, other = sorted(classes, key=lambda value: _order(value, classes))
     said, doubt = _why_positive(one, other, column, classes)
     if positive is not None:
-        if positive not in classes:
+        same = [value for value in classes if _is_the_same(value, positive)]
+        if not same:
             raise DataError(
                 f"{profile.file}: --positive {positive}: expected a value of the label "
                 f"'{column.name}', which are {_listed(classes)}."
             )
-        one, other = positive, next(value for value in classes if value != positive)
+        one, other = same[0], next(value for value in classes if value != same[0])
         said, doubt = "as told", None
     without = profile.rows - sum(classes.values())
     return Label(
@@ -177,6 +178,11 @@ def _says_yes(value: str, classes: dict[str, int]) -> bool:
     """Tell whether a word is one for a positive class, or the other one is this with a no."""
     denied = {f"{no}{value}".lower() for no in ("no ", "no", "not ", "non", "non-", "un", "in")}
     return value.lower() in POSITIVE or any(other.lower() in denied for other in classes)
+
+
+def _is_the_same(value: str, told: str) -> bool:
+    one, other = pointed(value), pointed(told)
+    return value == told or (one is not None and other is not None and float(one) == float(other))
 
 
 def _the_other(value: str) -> str:

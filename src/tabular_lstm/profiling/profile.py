@@ -31,7 +31,7 @@ class ColumnProfile(Frozen):
         unique: Whether each row has one, and one of its own in its file.
         examples: The first of them.
         counts: How often each is there, the most frequent first, where there are twenty at most.
-        codes: Values that probably mean "not measured", with their counts.
+        coded: Values that probably mean "not measured", with their counts.
         lowest: Of the numbers that are no codes; so `highest`.
         whole: Whether all numbers are whole.
         in_order: Whether they number the rows, 1, 2, 3; of dates, whether later rows have later
@@ -51,7 +51,7 @@ class ColumnProfile(Frozen):
     unique: bool = False
     examples: list[str]
     counts: dict[str, int] = {}
-    codes: dict[str | int | float, int] = {}
+    coded: list[tuple[str | int | float, int]] = []
     lowest: float | None = None
     highest: float | None = None
     whole: bool = False
@@ -60,6 +60,11 @@ class ColumnProfile(Frozen):
     formats: list[str] = []
     unit: str | None = None
     words_on_average: float | None = None
+
+    @property
+    def codes(self) -> dict[str | int | float, int]:
+        """Give the values that probably mean "not measured", with their counts."""
+        return dict(self.coded)
 
 
 class Profile(Frozen):
@@ -107,15 +112,17 @@ def _column(
     name: str, cells: Cells, rows: int, marks: Marks, unique_in_files: bool
 ) -> ColumnProfile:
     found = kind_of(name, cells, rows, marks)
+    codes: dict[str | int | float, int] = found.pop("codes", {})
     few = len(cells.texts) <= SHOWN
     return ColumnProfile(
         name=name,
-        present=cells.present - sum(found.get("codes", {}).values()),
+        present=cells.present - sum(codes.values()),
         missing=cells.missing,
         words=dict(list(cells.words.items())[:EXAMPLES]),
         distinct=len(cells.texts),
         examples=cells.texts[:EXAMPLES].to_pylist(),
         counts=cells.top(SHOWN) if few else {},
         unique=not cells.missing and (unique_in_files or len(cells.texts) == rows),
+        coded=list(codes.items()),
         **found,
     )
