@@ -15,8 +15,8 @@ from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.rows.slow_csv import rows_of
 from tabular_lstm.rows.text import BYTE_ORDER_MARKS, Text
 
-# Lines, and characters of them, by which the layout is told; the second half tells the delimiter,
-# for a preamble may be long.
+# Lines, and characters of them, by which the layout is told; the second half of the rows tells the
+# delimiter, for a preamble may be long.
 LINES, CHARACTERS = 600, 2**19
 ENCODING = "utf-8"
 # Bytes that Windows writes for quotes and dashes, and ISO 8859-1 for nothing that is seen.
@@ -67,7 +67,7 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
     lines = _first_lines(Text(content, file, encoding))
     if not any(line.strip() for line in lines):
         raise DataError(f"{file}: the file is empty; expected a header and rows.")
-    delimiter, width = _delimiter(lines[len(lines) // 2 :], file)
+    delimiter, width = _delimiter(lines, file)
     dialect = dialect_of({"sep": delimiter})
     if delimiter != dialect_of({})["delimiter"]:
         load_args["sep"] = delimiter
@@ -156,6 +156,7 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
     has_runs = any("  " in line.strip() for line in lines)
     for delimiter in DELIMITERS if has_runs else f"{DELIMITERS} ":
         rows = list(rows_of(lines, file, dialect_of({"sep": delimiter})))
+        rows = rows[len(rows) // 2 :]
         widths = Counter(len(row) for row in rows if len(row) > 1)
         if not widths:
             continue
@@ -165,9 +166,7 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
         # Blanks part sentences as well as cells.
         if score > most and (delimiter != " " or (found > 2 and score > max(0.95, most))):
             best, width, most = delimiter, found, score
-    if not best and len({len(line.split()) for line in lines if line.strip()}) == 1 < len(
-        lines[0].split()
-    ):
+    if not best and _are_aligned(lines):
         raise DataError(
             f"{file}: cells seem to be parted by several blanks, which is not read; expected one "
             "character between them. Write it so: tr -s ' ' ',' < FILE"
@@ -179,6 +178,11 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
             f"{shown(lines[0])!r}."
         )
     return best, width
+
+
+def _are_aligned(lines: list[str]) -> bool:
+    """Tell whether blanks, one or more, part each line into as many words."""
+    return len({len(line.split()) for line in lines if line.strip()}) == 1 < len(lines[0].split())
 
 
 def _is_clean(cell: str) -> bool:
