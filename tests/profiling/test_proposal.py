@@ -45,6 +45,7 @@ def doubts(found: Proposal, name: str) -> str:
         ("Unnamed: 3", SPREAD, "ignore"),
         ("subject", [x // 3 for x in range(COUNT)], "group"),
         ("patient_id", [f"P{x // 2}" for x in range(COUNT)], "group"),
+        ("user_id", ["", *(f"U{x // 2}" for x in range(1, COUNT))], "ignore"),
         ("store_id", [(x * 7919) % 40 * 113 for x in range(COUNT)], "ignore"),
         ("sample_weight", [0.5, 1, 2] * 20, "weight"),
         ("case_weight", [0.5, "", 2] * 20, "number"),
