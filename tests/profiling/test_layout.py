@@ -127,6 +127,7 @@ def test_the_marks_are_those_that_read_the_most_columns(
     given = with_marks(Layout(load_args={}, reasons={}, unsure=[]), found)
     assert given.load_args == marks
     assert {*given.reasons} == {*marks}
+    assert all(mark in given.reasons[name] for name, mark in marks.items())
 
 
 def test_a_comma_before_three_digits_is_unsure() -> None:

@@ -50,12 +50,12 @@ POSITIVE = {
     "yes", "y", "true", "t", "positive", "pos", "+", "malignant", "m", "sick", "ill", "diseased",
     "disease", "present", "died", "dead", "death", "churn", "churned", "fraud", "spam", "default",
     "defaulted", "bad", "failure", "failed", "fail", "abnormal", "relapse", "recurrence", "event",
-    "case", "success", "won", "win", "accept", "accepted", "approved",
+    "case", "success", "won", "ja", "oui", "si", "win", "accept", "accepted", "approved",
 }  # fmt: skip
 NEGATIVE = {
     "no", "n", "false", "f", "negative", "neg", "-", "benign", "b", "healthy", "well", "absent",
     "alive", "survived", "none", "normal", "ham", "loyal", "stayed", "control", "censored",
-    "legit", "rejected", "refused", "lost",
+    "legit", "nein", "rejected", "refused", "lost",
 }  # fmt: skip
 
 

@@ -68,14 +68,9 @@ def marks_of_table(columns: Iterable[Cells], delimiter: str) -> FoundMarks:
         doubtful = True
         grouped = all(_all(cells, GROUPS) for cells in marked if _reads(cells, Marks(decimal=",")))
         marks = Marks(thousands=",") if delimiter == "," or grouped else Marks(decimal=",")
-    used = [m for m in (marks.decimal, marks.thousands) if m and m != POINT.decimal] or [","]
-    example = next(
-        text
-        for cells in marked
-        if _reads(cells, marks)
-        for text in cells.texts.to_pylist()
-        if any(mark in text for mark in used)
-    )
+    used = {marks.decimal, marks.thousands} - {POINT.decimal, None}
+    texts = [t for cells in marked if _reads(cells, marks) for t in cells.texts.to_pylist()]
+    example = max(texts, key=lambda text: sum(text.count(mark) > 0 for mark in used if mark))
     return FoundMarks(marks=marks, example=example, doubtful=doubtful)
 
 
