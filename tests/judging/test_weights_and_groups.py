@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.judging import gate, metrics
+from tabular_lstm.judging import baselines, gate, metrics
 from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.comparison import WORSE, Judged
 from tabular_lstm.judging.counted import count_by_class, count_rows, few_rows
 from tabular_lstm.judging.metrics import bootstrap, interval, point_metrics
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.judging.unseen import unseen_log_loss, unseen_roc_auc, unseen_share
+from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.parameters import Evaluation, Promotion, Training
+from tabular_lstm.rows.weights import scaled
 from tests.helpers.judged import rows_of, schema_of
 
 RESAMPLED = Evaluation(bootstrap_resamples=200)
@@ -164,6 +166,11 @@ def test_where_all_is_right_the_unseen_is_that_of_what_the_groups_tell() -> None
     resampled = bootstrap(labels, {"one": one}, {"one": 0.5}, 50, 0, weights, groups)["one"]
     low, high = point_metrics(labels, one, 0.5, resampled, weights, groups).interval["accuracy"]
     assert (low, high) == (1 - unseen_share(telling, 0.975), 1)
+    judged = judged_by(labels, weights, groups, one=one, other=other)
+    assert judged.roc_auc_bounds("one", 0.95)[0] == pytest.approx(1 - unseen_share(telling, 0.95))
+    compared = judged.compare("one", "other", 0.95)
+    assert compared.roc_auc.at_best == pytest.approx(unseen_share(telling, 0.95))
+    assert compared.log_loss.at_worst == pytest.approx(compared.log_loss.difference + lost)
 
 
 def test_a_part_of_the_rows_has_the_weights_and_the_groups_of_its_rows() -> None:
@@ -195,3 +202,27 @@ def test_baselines_are_fitted_by_weight_and_choose_thresholds_by_group() -> None
         == (predict_with_baselines(*given, None, groups)[1])
     )
     assert predict_with_baselines(*given, weights, np.arange(90))[1] == other_thresholds
+
+
+@pytest.mark.parametrize("sick", [1, 10])
+def test_thresholds_are_chosen_by_the_weights_of_the_rows_that_are_held_out(
+    sick: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one group alone has rows of a class, it is held out of no fold."""
+    sequences, labels = rows_of(90)
+    groups = np.arange(90) % 20
+    labels = pd.Series((groups < sick).astype(int), labels.index)
+    weights = pd.Series(np.random.default_rng(0).uniform(0.1, 9, 90), labels.index)
+    weighed: list[Any] = []
+
+    def noting(*given: Any) -> float:
+        weighed.append(given[3])
+        return choose_threshold(*given)
+
+    monkeypatch.setattr(baselines, "choose_threshold", noting)
+    given = sequences, labels, sequences, schema_of(), Training(), RESAMPLED
+    predict_with_baselines(*given, weights, groups)
+    rows_told = {*np.round(scaled(weights), 9)}
+    for of_held_out in weighed:
+        told = {*np.round(of_held_out, 9)}
+        assert told < rows_told if sick == 1 else told == rows_told
