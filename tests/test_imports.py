@@ -32,7 +32,9 @@ def loaded_by(statements: str) -> set[str]:
     return HEAVY & {*ended.stdout.split()}
 
 
-@pytest.mark.parametrize("room", ["parameters", "rows", "judging", "serving", "classifier"])
+@pytest.mark.parametrize(
+    "room", ["parameters", "rows", "profiling", "judging", "serving", "classifier"]
+)
 def test_importing_loads_neither_kedro_nor_tensorflow(room: str) -> None:
     assert loaded_by("import " + ", ".join(modules_of(room))) == set()
 

@@ -145,8 +145,9 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 classes=tuple(self.classes_.tolist()),
             )
         except DataError as error:
-            beside = "" if counts.all() else " Rows are counted without those of weight 0."
-            raise DataError(f"{error}{beside}") from error
+            if counts.all():
+                raise
+            raise DataError(f"{error} Rows are counted without those of weight 0.") from error
         # Here, because importing TensorFlow takes seconds.
         from tabular_lstm.network.build import build  # noqa: PLC0415
         from tabular_lstm.network.fit import train  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`kedro run`, ending in one clear message where the data or a parameter is at fault."""
+"""`kedro run` and `kedro profile`, ending in one clear message where the data are at fault."""
 
 import logging
 import os
@@ -24,8 +24,9 @@ from tabular_lstm import pipelines
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs.guards import NothingNewError
-from tabular_lstm.runs.hooks import TELL
+from tabular_lstm.runs.hooks import EXIT_CODE, TELL
 from tabular_lstm.runs.lock import LockedError
+from tabular_lstm.runs.new_environment import Told, new_environment
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Run(click.Command):
         try:
             _refuse_unknown_pipelines(ctx.params["pipelines"])
             _refuse_other_runners(ctx.params)
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
         except NothingNewError as end:
             _tell(ctx, "unchanged", f"Unchanged: {end}")
             logger.info("Unchanged: %s", end)
@@ -101,6 +102,9 @@ class Run(click.Command):
             _tell(ctx, "failed", f"Error: {message}")
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
             raise kind(message) from error
+        if code := ctx.meta.get(EXIT_CODE, 0):
+            ctx.exit(code)
+        return result
 
 
 def _log_as_the_project_says() -> None:
@@ -162,7 +166,7 @@ def _tell(ctx: click.Context, event: Event, message: str) -> None:
 def _said(fault: BaseException, options: dict[str, Any]) -> str:
     if isinstance(fault, OmegaConfBaseException):  # its other lines are of OmegaConf's own types
         return f"{fault.full_key or 'conf'}: {str(fault).partition(chr(10))[0]}"
-    given = [f"--{o} {','.join(options[name])}" for name, o in FILTERS.items() if options[name]]
+    given = [f"--{o} {','.join(options[n])}" for n, o in FILTERS.items() if options.get(n)]
     return f"{', '.join(given)}: {fault}" if given and _refused(fault) else str(fault)
 
 
@@ -179,5 +183,31 @@ def _has_no_credentials(record: logging.LogRecord) -> bool:
 run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)
 
 
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--env", required=True, help="Name of the new environment.")
+@click.option("--label", help="Column to predict. Default: told by its name, place and values.")
+@click.option("--positive", help="Value of the label whose probability is predicted.")
+@click.option("--key", help="Column that identifies a row.")
+@click.option("--force", is_flag=True, help="Overwrite the environment's two files.")
+def profile(
+    file: Path, env: str, label: str | None, positive: str | None, key: str | None, force: bool
+) -> None:
+    """Look at a CSV, or a folder of them, and write conf for it: `kedro run --env ENV` then runs.
+
+    Prints what each column is taken for, and what is unsure.
+    """
+    project = find_kedro_project(Path.cwd())
+    if project is None:
+        raise click.ClickException(f"{Path.cwd()}: expected a folder of a Kedro project.")
+    _log_as_the_project_says()
+    try:
+        click.echo(new_environment(file, env, project, Told(label, positive, key), force))
+    except Exception as error:
+        if fault := _fault(error):
+            raise click.ClickException(_said(fault, {})) from error
+        raise
+
+
 # Kedro looks for this name, and adds its own commands.
-cli = click.Group("tabular_lstm", commands=[run])
+cli = click.Group("tabular_lstm", commands=[run, profile])

@@ -284,6 +284,15 @@ def test_load_args_count_for_each_file(days: Path) -> None:
     assert frame.attrs["marks"] == Marks(decimal=",")
 
 
+def test_a_column_that_one_file_has_more_is_left_out_as_its_refusal_says(days: Path) -> None:
+    names = (days / "2026-11-01.csv").read_text().splitlines()[0].split(",")
+    header = ",".join([*names, "remark"])
+    (days / "2026-11-02.csv").write_text(f"{header}\n{','.join(['1'] * len(names))},new\n")
+    assert "load_args: {usecols: [...]}" in directory_refusal(days)
+    frame = RawCSVDataset(filepath=str(days), load_args={"usecols": names}).load()
+    assert frame.columns.tolist() == names
+
+
 @pytest.mark.parametrize(
     ("header", "facts"),
     [

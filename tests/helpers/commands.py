@@ -8,7 +8,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from tabular_lstm.cli import run
+from tabular_lstm.cli import cli
 from tests.helpers import sabotage
 from tests.helpers.project import Project
 
@@ -23,7 +23,7 @@ def seed(number: int) -> tuple[str, str]:
 
 def here(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `kedro` in this process, which has imported TensorFlow already."""
-    result = CliRunner().invoke(run, arguments[1:])
+    result = CliRunner().invoke(cli, arguments)
     crash = ""
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         crash = "".join(traceback.format_exception(result.exception))

@@ -18,6 +18,9 @@ JUDGED = {
     "expected_calibration_error",
     "confusion_matrix",
     "decision_threshold",
+    "precision",
+    "recall",
+    "f1",
     "interval",
 }
 

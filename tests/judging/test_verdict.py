@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.metrics import point_metrics
+from tabular_lstm.judging.metrics import Metrics, point_metrics
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.judging.verdict import compare_with_baselines
+from tabular_lstm.parameters import Evaluation
 from tests.helpers.judged import BASELINES
 
 Interval = tuple[float, float]
@@ -60,7 +61,7 @@ def judged_of(
 
 
 def sentences_of(judged: Judged, side: str = "test") -> list[str]:
-    return compare_with_baselines(judged, side)
+    return compare_with_baselines(judged, side, Evaluation())
 
 
 def about(sentences: list[str], name: str) -> str:
@@ -78,6 +79,10 @@ def about(sentences: list[str], name: str) -> str:
         (0.9, (-0.2, 0.001), "is behind logistic regression, within chance:"),
         (0.9, (-0.2, 0.0), "is behind logistic regression, within chance:"),
         (0.9, (-0.2, -0.001), "loses to logistic regression:"),
+        (0.797, (0.001, 0.004), "is ahead of logistic regression, by less than matters:"),
+        (0.803, (-0.004, -0.001), "is behind logistic regression, by less than matters:"),
+        (0.799, (-0.001, 0.004), "is level with logistic regression:"),
+        (0.799, (-0.001, 0.006), "is ahead of logistic regression, within chance:"),
     ],
 )
 def test_the_interval_decides_the_verdict(
@@ -106,10 +111,10 @@ def test_sentences_hold_the_numbers() -> None:
 
 def test_each_baseline_has_a_sentence_after_the_summary() -> None:
     sentences = sentences_of(judged_of({}, (0.1, 0.3)))
-    assert len(sentences) == 4
+    assert len(sentences) == 5
     assert "77 test rows" in sentences[0]
     for name in ("majority class", "logistic regression", "gradient boosting"):
-        assert about(sentences[1:], name)
+        assert about(sentences[2:], name)
 
 
 def test_train_rows_are_called_train_rows() -> None:
@@ -132,4 +137,28 @@ def test_logistic_regression_is_named_first_exactly_when_it_wins(
 ) -> None:
     sentences = sentences_of(judged_of(baseline_auc, (-0.1, 0.1)))
     assert ("logistic regression" in sentences[0]) is first
-    assert len(sentences) == 4
+    assert len(sentences) == 5
+
+
+def test_the_verdict_counts_what_is_called_positive() -> None:
+    labels = np.array([1] * 4 + [0] * 6)
+    measured = point_metrics(labels, np.array([0.9, 0.9, 0.9, 0.1, 0.9] + [0.1] * 5), 0.5)
+    judged = judged_of({}, (0.1, 0.3))
+    numbers = {"confusion_matrix": measured.confusion_matrix}
+    judged.metrics[CANDIDATE] = judged.metrics[CANDIDATE].model_copy(update=numbers)
+    assert sentences_of(judged)[1] == (
+        "From a probability of 0.500 on it calls 4 rows positive, 3 of them rightly "
+        "(precision 75.0 %), of 4 that are (recall 75.0 %; F1 0.750)"
+    )
+    nothing = point_metrics(labels, np.full(10, 0.1), 0.5).confusion_matrix
+    assert (nothing.precision, nothing.recall, nothing.f1) == (None, 0.0, 0.0)
+    none = judged.metrics[CANDIDATE].model_copy(update={"confusion_matrix": nothing})
+    judged.metrics[CANDIDATE] = none
+    assert "it calls no row positive, of 4 that are" in sentences_of(judged)[1]
+
+
+def test_what_follows_from_the_counts_is_written_and_not_read() -> None:
+    measured = point_metrics(np.array([1, 0]), np.array([0.9, 0.1]), 0.5)
+    kept = measured.model_dump_json()
+    assert '"f1":1.0' in kept
+    assert Metrics.model_validate_json(kept.replace('"f1":1.0', '"f1":0.5')) == measured

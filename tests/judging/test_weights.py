@@ -67,7 +67,7 @@ def noisy(count: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.n
 def numbers(measured: metrics.Metrics) -> list[float]:
     matrix = measured.confusion_matrix.model_dump()
     points = measured.model_dump(exclude={"confusion_matrix", "interval"})
-    return [*points.values(), *matrix.values()]
+    return [np.nan if value is None else value for value in (*points.values(), *matrix.values())]
 
 
 # Metrics
@@ -208,6 +208,9 @@ def test_a_part_of_the_rows_keeps_their_weights() -> None:
     labels, one, other, weights = noisy()
     counts = np.arange(120) % 3 > 0
     whole = Judged(labels, weights=weights).with_models({"a": one}, {"a": 0.5}, RESAMPLED)
+    resampled = bootstrap(labels, {"a": one}, {"a": 0.5}, 200, RESAMPLED.seed, weights)["a"]
+    for metric, values in resampled.items():
+        np.testing.assert_array_equal(whole.resampled["a"][metric], values)
     part = whole.with_part("a", "b", other, 0.4, counts, RESAMPLED)
     expected = point_metrics(labels[counts], other[counts], 0.4, weights=weights[counts])
     assert part.metrics["b"].model_copy(update={"interval": {}}) == expected
@@ -219,13 +222,22 @@ def test_rows_that_are_not_there_are_bounded_by_what_the_others_tell() -> None:
     weights = np.where(np.arange(100) < 10, 1e6, 1)
     assert count_by_class(labels, None) == (50, 50)
     assert count_by_class(labels, weights) == pytest.approx((5, 5), rel=1e-3)
-    for unseen in (unseen_roc_auc, unseen_log_loss):
-        given_rows = (labels, one, one[::-1] if unseen is unseen_log_loss else other)
-        without = unseen(*given_rows, 0.95)
-        assert unseen(*given_rows, 0.95, np.ones(100)) == without
-        assert unseen(*given_rows, 0.95, weights) >= without
-    few = unseen_roc_auc(labels, one, other, 0.95, weights)
-    assert few == pytest.approx(1 - 0.05 ** (1 / 5), rel=1e-2)
+    given_rows = labels, one, other, 0.95
+    for weighted, rows_that_tell in ((None, 50), (np.ones(100), 50), (weights, 5)):
+        few = unseen_roc_auc(*given_rows, weighted)
+        assert few == pytest.approx(1 - 0.05 ** (1 / rows_that_tell), rel=1e-2)
+        few = unseen_log_loss(*given_rows, weighted)
+        expected = 1 - 0.05 ** (1 / (2 * rows_that_tell))
+        assert few == pytest.approx(expected * -np.log(0.1), rel=1e-2)
+
+
+def test_where_a_few_heavy_rows_tell_two_models_apart_the_others_do_not_help() -> None:
+    labels, one, other, _ = noisy()
+    heavy = np.where(np.arange(120) < 6, 1e4, 1.0)
+    assert {*labels[:6]} == {0, 1}
+    assert unseen_roc_auc(labels, one, other, 0.95) == 0
+    assert unseen_roc_auc(labels, one, other, 0.95, np.ones(120)) == 0
+    assert unseen_roc_auc(labels, one, other, 0.95, heavy) > 0
 
 
 # The gate

@@ -191,6 +191,7 @@ def test_what_a_candidate_was_trained_on_includes_the_weights() -> None:
     weights = np.arange(1, 65)
     histories = [trained(given)[1] for given in (None, weights, weights[::-1])]
     assert len({history["trained_on"] for history in histories}) == 3
+    assert len({tuple(history["loss"]) for history in histories}) == 3
 
 
 @pytest.mark.parametrize("kind", ["ensemble", pytest.param("tutorial", marks=pytest.mark.long)])

@@ -144,6 +144,7 @@ def test_a_date_is_days_season_and_weekday() -> None:
     np.testing.assert_allclose(seen[3, 1:3], [0, -1], atol=0.02)  # the middle of the year
     assert np.isnan(seen[4]).all()
     np.testing.assert_array_equal(seen[0, 3:], seen[2, 3:])  # both are Thursdays
+    assert parts(np.array(["2026-11-02"], "M8[us]"))[0, 3:].tolist() == [0, 1]  # a Monday
 
 
 def test_the_year_and_the_week_are_circles() -> None:
@@ -285,6 +286,17 @@ def test_what_no_text_of_a_date_is_goes_to_quarantine_in_scoring(
     (block,) = stream.blocks()
     assert block.rows.tolist() == [*range(2, count + 4)]
     assert stream.quarantine.kinds.listed() == "\n  row 1: visit: '05.11.2026' is not a date"
+
+
+def test_bytes_of_a_date_are_text() -> None:
+    """Older programs write text to Parquet as bytes."""
+    content = pa.BufferOutputStream()
+    table = pa.table({"size": [1.0, 2.0], "visit": [b"2026-11-05", b"2026-11-06"]})
+    parquet.write_table(table, content)
+    source = rows_to_score(content.getvalue().to_pybytes(), "rows.parquet")
+    (block,) = CheckedRows(source, SCHEMA, None, {}, 0).blocks()
+    expected = slots(frame(["2026-11-05", "2026-11-06"]))
+    np.testing.assert_array_equal(block.sequences.reshape(2, -1)[:, 1:], expected)
 
 
 # In training

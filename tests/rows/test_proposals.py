@@ -76,6 +76,10 @@ def test_lines_keep_what_is_declared_already() -> None:
     assert told(COLUMNS, **declared | lines_of(said)) == ""
 
 
+def test_of_few_rows_a_text_of_its_own_may_be_a_category() -> None:
+    assert lines_of(told({"a": ["red", "blue", "green"]})) == {"categorical": ["a"]}
+
+
 def test_dates_of_one_form_are_a_list() -> None:
     assert "\n  dates: [visit]" in told({"visit": COLUMNS["visit"]})
 

@@ -22,11 +22,13 @@ class RawFiles:
         fs: The storage, of fsspec.
         path: In the storage.
         endings: In lower case, each with the name of the format, such as {".csv": "CSV"}.
+        hint: Where to say what is read, for messages.
     """
 
     fs: Any
     path: str
     endings: dict[str, str]
+    hint: str = "The catalog entry with this filepath says what is read."
 
     def names(self) -> tuple[list[str], list[str]]:
         """Name the files to read, here "" for a lone one, and what else is in the directory.
@@ -41,10 +43,7 @@ class RawFiles:
         self.fs.invalidate_cache(self.path)
         kind = self._kind(self.path)
         if kind == "nothing":
-            raise DataError(
-                f"{self.path}: no such file or directory. The catalog entry with this filepath "
-                "says what is read."
-            )
+            raise DataError(f"{self.path}: no such file or directory. {self.hint}")
         if kind != "directory":
             _refuse_other_kinds(self.path, kind)
             return [""], []
@@ -54,8 +53,7 @@ class RawFiles:
             found = ", ".join(others[:LISTED]) or "no file"
             raise DataError(
                 f"{self.path}: the directory holds no {formats}; expected at least one file named "
-                f"{self._patterns()} directly in it, got {found}. The catalog entry with this "
-                "filepath says what is read."
+                f"{self._patterns()} directly in it, got {found}. {self.hint}"
             )
         return sorted(names, key=os.fsencode), others
 

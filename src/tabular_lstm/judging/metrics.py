@@ -4,12 +4,15 @@ Labels are 0 or 1 and probabilities those of class 1, both of shape (rows,). So 
 weights where the rows do not count alike: a row of weight 2 counts as two rows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
+from pydantic import model_serializer, model_validator
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.counted import count_groups, count_rows
+from tabular_lstm.judging.decided import RATES, ConfusionMatrix
 from tabular_lstm.judging.unseen import placements, row_losses, unseen_roc_auc, unseen_share
 
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
@@ -19,15 +22,6 @@ BLOCK_CELLS = 4_000_000
 # More rows than that are resampled in so many sets.
 SETS = 20_000
 Resampled = dict[str, np.ndarray]
-
-
-class ConfusionMatrix(Frozen):
-    """Rows by class and by what they were taken for; sums of weights where these differ."""
-
-    true_negatives: int | float
-    false_positives: int | float
-    false_negatives: int | float
-    true_positives: int | float
 
 
 class Metrics(Frozen):
@@ -44,6 +38,8 @@ class Metrics(Frozen):
         decision_threshold: Probability from which a row is called positive.
         interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
             No point where all rows are right: see `tabular_lstm.judging.unseen`.
+
+    As JSON it has the confusion matrix's precision, recall and F1 too, which are not read.
     """
 
     accuracy: float
@@ -55,6 +51,15 @@ class Metrics(Frozen):
     confusion_matrix: ConfusionMatrix
     decision_threshold: float
     interval: dict[str, tuple[float, float]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_rates(cls, given: Any) -> Any:
+        return {n: v for n, v in given.items() if n not in RATES} if type(given) is dict else given
+
+    @model_serializer(mode="wrap")
+    def _with_rates(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return write(self) | {name: getattr(self.confusion_matrix, name) for name in RATES}
 
 
 def point_metrics(

@@ -23,6 +23,7 @@ from tabular_lstm.parameters.runs import (
     Mlflow,
     Notify,
     Promotion,
+    Report,
     Retraining,
     Rollback,
     Scoring,
@@ -47,6 +48,7 @@ __all__ = [
     "Objective",
     "Parameters",
     "Promotion",
+    "Report",
     "Reshaping",
     "Retraining",
     "Rollback",
@@ -59,6 +61,6 @@ __all__ = [
 ]
 
 # Which of them change no candidate and no decision.
-OF_RUNS = (Retraining, Rollback, Scoring, Notify, Mlflow)
+OF_RUNS = (Retraining, Report, Rollback, Scoring, Notify, Mlflow)
 OF_MODELS = (Columns, Validation, Split, Reshaping, Network, Training, Evaluation, Promotion)
 BLOCKS: dict[str, type[Parameters]] = {b.__name__.lower(): b for b in (*OF_MODELS, *OF_RUNS)}

@@ -118,10 +118,13 @@ class Evaluation(Parameters):
             times shuffles times features are at most 2.5 million, first by fewer shuffles.
         importance_rows: Rows that the permutation importance is measured on, at most, drawn
             evenly from the two classes.
+        meaningful: Difference of ROC AUC below which the verdict does not call one model better.
+            It decides nothing.
         seed: Of the resamples, the shuffles and the boosted trees.
     """
 
     bootstrap_resamples: Annotated[StrictInt, Field(ge=100)] = 1000
     importance_repeats: Count = 5
     importance_rows: Annotated[StrictInt, Field(ge=2)] = 1000
+    meaningful: Share = 0.005
     seed: Seed = 0

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, StrictInt
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt
 
 from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
 from tabular_lstm.parameters.learning import NotNegative
@@ -51,10 +51,40 @@ class Promotion(Parameters):
     start_over: bool = False
 
 
+# What a failure, a wrong option and a lock end with.
+TAKEN = {1: "a failure", 2: "a wrong option", 75: "another run at work"}
+
+
+def _free(code: int) -> int:
+    if code in TAKEN or code > 125:
+        raise ValueError(
+            f"expected 0, or a number from 3 to 125 but 75; {code} is the exit code of "
+            f"{TAKEN.get(code, 'a signal or a shell')}"
+        )
+    return code
+
+
 class Retraining(Parameters):
-    """Whether to train even where the same data, parameters and code were judged already."""
+    """What a retraining does beside deciding.
+
+    Attributes:
+        force: Whether to train even where the same data, parameters and code were judged already.
+        exit_on_rejection: Exit code of a run that rejects its candidate. Default: 0, as it did
+            what it is for.
+    """
 
     force: bool = False
+    exit_on_rejection: Annotated[StrictInt, Field(ge=0), AfterValidator(_free)] = 0
+
+
+class Report(Parameters):
+    """What the report is about.
+
+    Attributes:
+        title: The data and what they are for, in some words. Default: none, the file is named.
+    """
+
+    title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
 class Scoring(Parameters):

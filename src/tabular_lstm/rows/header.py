@@ -16,31 +16,32 @@ DELIMITERS = ",;\t|"
 def take_header(text: Text, file: str, load_args: dict[str, Any]) -> list[str]:
     """Take all that stands above the rows, and give the columns' names.
 
+    Without a header and names they are f1, f2 and so on.
+
     Args:
         text: Of the whole file; what is left of it are the rows.
         file: Its name, for messages.
         load_args: Of `load_args.LOAD_ARGS`, those that are not null, and `header`.
 
     Raises:
-        DataError: The file is empty, has another delimiter, a quote that is never closed, a column
-            name twice, or no header where the arguments give no names.
+        DataError: The file is empty, has another delimiter, a quote that is never closed, or a
+            column name twice.
     """
-    header, has_names = load_args["header"], "names" in load_args
+    header: int | str | None = load_args["header"]
+    names = load_args.get("names")
     dialect = dialect_of(load_args)
     # Lines above the header go first, so that rows are counted from the header on.
     _skip(text, load_args.get("skiprows", 0) + (header if isinstance(header, int) else 0))
-    if has_names and isinstance(header, int):
+    if names is not None and isinstance(header, int):
         while (line := text.line()) and is_blank(line, dialect):
             pass
     first, taken = _first_row(text, file, dialect)
-    if header is None and not has_names:
-        raise DataError(
-            f"{file}: the catalog says header: null and no names; add names: [...] with one for "
-            f"each of the {len(first)} columns."
-        )
-    if has_names:
-        text.put_back(taken)
-    return _column_names(load_args.get("names", first), file, dialect["delimiter"])
+    if header is None and names is None:
+        names = [f"f{place}" for place in range(1, len(first) + 1)]
+    if names is None:
+        return _column_names(first, file, dialect["delimiter"])
+    text.put_back(taken)
+    return _column_names(names, file, dialect["delimiter"])
 
 
 def _skip(text: Text, lines: int) -> None:

@@ -18,7 +18,7 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions, use_own_vers
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Event
-from tabular_lstm.runs import guards, notify, scoring
+from tabular_lstm.runs import guards, latest, notify, scoring
 from tabular_lstm.runs.ends import RunEnd
 from tabular_lstm.runs.lock import Lock
 from tabular_lstm.runs.provenance import provenance
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 # Where a command finds, among click's `meta`, how to tell of the end of its run.
 TELL = "tabular_lstm.tell"
+# And the exit code, where it is not 0.
+EXIT_CODE = "tabular_lstm.exit_code"
 
 
 def _produced(pipeline: Pipeline) -> set[str]:
@@ -173,6 +175,7 @@ class RunHooks:
             if "verdict" in pipeline.all_outputs():
                 for sentence in catalog.load("verdict"):
                     logger.info(sentence)
+            latest.renew(pipeline, catalog, self._run_id)
             if guards.decides(pipeline):
                 decided = catalog.load("past_promotions")[-1]
                 if guards.retrains(pipeline):
@@ -181,6 +184,8 @@ class RunHooks:
                 self.tell(decided.action, closing_line(decided), decision=decision)
                 self._mirror(catalog)
                 logger.info(closing_line(decided))
+                if decided.action == "rejected":
+                    self._exit_with(self._parameters["retraining"].exit_on_rejection)
             if scoring.scores(pipeline):
                 said = catalog.load("scoring_summary").sentence()
                 folder = scoring.folder_of(catalog, self._run_id)
@@ -211,6 +216,10 @@ class RunHooks:
                     self._recorded = catalog.load("decision").model_dump(mode="json")
         finally:
             self._release()
+
+    def _exit_with(self, code: int) -> None:
+        if command := click.get_current_context(silent=True):
+            command.meta[EXIT_CODE] = code
 
     def tell(
         self,

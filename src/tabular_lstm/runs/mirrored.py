@@ -53,7 +53,7 @@ def numbers(judgement: Judgement) -> Iterator[tuple[str, float]]:
         models["champion."] = champion
     for before, metrics in models.items():
         for name, value in metrics.model_dump(exclude={"interval", "confusion_matrix"}).items():
-            if math.isfinite(value):
+            if value is not None and math.isfinite(value):
                 yield f"{before}{name}", value
         for name, (low, high) in metrics.interval.items():
             yield f"{before}{name}.low", low

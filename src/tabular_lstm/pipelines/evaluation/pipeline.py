@@ -112,7 +112,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 compare_with_baselines,
-                inputs=["judged", "evaluated_on"],
+                inputs=["judged", "evaluated_on", "params:evaluation"],
                 outputs="verdict",
                 name="compare_with_baselines",
             ),

@@ -1,0 +1,156 @@
+"""The two files of an environment, as a person would write them, each choice with its reason."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tabular_lstm.errors import shown
+from tabular_lstm.profiling.layout import Layout
+from tabular_lstm.profiling.proposal import Choice, Proposal
+from tabular_lstm.rows.proposals import in_yaml
+
+CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
+# Entries that get a line each.
+LINES = 12
+WIDTH = 96
+PLAIN_PATH = re.compile(r"[A-Za-z/][\w./-]*", re.ASCII)
+CATALOG_END = "  metadata: {kedro-viz: {layer: raw}}"
+
+
+def catalog_text(path: str, command: str, layout: Layout) -> str:
+    """Write what the catalog says of the file.
+
+    Args:
+        path: Of the file, as it is to stand there.
+        command: What wrote this, for the first line.
+        layout: Of the file.
+    """
+    lines = [f"# How the rows are read. Written by {command}"]
+    lines += [f"# Unsure: {sentence}" for sentence in layout.unsure]
+    lines += [
+        "raw_rows:",
+        "  type: tabular_lstm.datasets.RawCSVDataset",
+        f"  filepath: {path if PLAIN_PATH.fullmatch(path) else _value(path)}",
+    ]
+    if layout.load_args:
+        lines.append("  load_args:")
+        for name, value in layout.load_args.items():
+            written = (
+                _list(value, f"    {name}: ")
+                if isinstance(value, list)
+                else f"    {name}: {_value(value)}"
+            )
+            lines.append(_commented(written, layout.reasons.get(name)))
+    return "\n".join([*lines, CATALOG_END, ""])
+
+
+def parameters_text(proposal: Proposal, command: str) -> str:
+    """Write what the parameters say of the columns; all that is left out is a number."""
+    label = proposal.label
+    lines = [
+        f"# What the columns mean. Written by {command}",
+        "# A proposal: read it. What is not named here is a feature of numbers.",
+    ]
+    lines += [_wrapped(f"# Unsure: {sentence}") for sentence in sentences(proposal.unsure)]
+    positive, negative = label.counts
+    lines += [
+        "columns:",
+        _commented(f"  label: {_value(label.name)}", label.reason),
+        _commented(
+            f"  positive_class: {_value(label.positive)}",
+            f"{label.positive_reason}; {positive} rows",
+        ),
+        _commented(f"  negative_class: {_value(label.negative)}", f"{negative} rows"),
+    ]
+    for role in ("key", "group", "weight"):
+        for name in proposal.named(role):
+            lines.append(_commented(f"  {role}: {_value(name)}", proposal.choices[name].why))
+    for role in ("ignore", "categorical"):
+        lines += _names(role, {n: proposal.choices[n].why for n in proposal.named(role)})
+    lines += _dates({name: proposal.choices[name] for name in proposal.named("dates")})
+    lines += _missing(proposal)
+    if proposal.max_quarantined_fraction is not None:
+        lines += [
+            "validation:",
+            _commented(
+                f"  max_quarantined_fraction: {proposal.max_quarantined_fraction:g}",
+                f"{label.without} rows have no label",
+            ),
+        ]
+    return "\n".join([*lines, ""])
+
+
+def sentences(unsure: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say what is unsure, each with the columns of which it is said."""
+    return [f"{_some(names)}: {said}" if names else said for said, names in unsure.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LINES} more" if len(names) > LINES else ""
+    return f"{', '.join(map(shown, names[:LINES]))}{more}"
+
+
+def _names(block: str, reasons: dict[str, str]) -> list[str]:
+    if not reasons:
+        return []
+    if len(reasons) > LINES:
+        return [_list([*reasons], f"  {block}: ")]
+    return [f"  {block}:", *(_commented(f"    - {_value(n)}", why) for n, why in reasons.items())]
+
+
+def _dates(choices: dict[str, Choice]) -> list[str]:
+    """Write the columns of dates: a list where all are ISO 8601, else each with its format."""
+    if all(choice.format is None for choice in choices.values()):
+        return _names("dates", {name: choice.why for name, choice in choices.items()})
+    return [
+        "  dates:",
+        *(f"    {in_yaml(name)}: {_value(choice.format)}" for name, choice in choices.items()),
+    ]
+
+
+def _missing(proposal: Proposal) -> list[str]:
+    given = {name: c for name, c in proposal.choices.items() if c.missing}
+    if not given:
+        return []
+    lines = ['  missing: # values that mean "not measured"']
+    for name, choice in given.items():
+        counts = ", ".join(map(str, choice.missing.values()))
+        said = f"in {counts} rows"
+        if choice.role == "number":
+            said += f"; the others are {choice.why}"
+        entry = f"    {in_yaml(name)}: [{', '.join(map(_value, choice.missing))}]"
+        lines.append(_commented(entry, said) if len(given) <= 3 * LINES else entry)
+    return lines
+
+
+def _commented(entry: str, why: str | None) -> str:
+    return f"{entry} # {why}" if why else entry
+
+
+def _list(values: Sequence[Any], start: str) -> str:
+    """Write a list on as many lines as it takes."""
+    indent = " " * (len(start) - len(start.lstrip()) + 2)
+    lines, line = [], f"{start}["
+    for place, value in enumerate(values):
+        part = f"{_value(value)}{', ' if place < len(values) - 1 else ']'}"
+        if len(line) + len(part.rstrip()) > WIDTH:
+            lines.append(line.rstrip())
+            line = indent
+        line += part
+    return "\n".join([*lines, line])
+
+
+def _wrapped(comment: str) -> str:
+    lines, line = [], ""
+    for word in comment.split(" "):
+        if line and len(line) + 1 + len(word) > WIDTH:
+            lines.append(line)
+            line = f"#   {word}"
+        else:
+            line = f"{line} {word}" if line else word
+    return "\n".join([*lines, line])
+
+
+def _value(value: Any) -> str:
+    """Write a value so that YAML, and what Kedro makes of `${`, read just it."""
+    return in_yaml(value).replace("${", "\\\\${")

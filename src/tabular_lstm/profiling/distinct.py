@@ -1,0 +1,82 @@
+"""The distinct cells of a column, and how often each is there: what all else is learned from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tabular_lstm.rows.numbers import EMPTY
+
+# Cells by which most patterns are ruled out before all are looked at.
+FIRST = 50
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The distinct cells of a column.
+
+    Attributes:
+        texts: Without white space around them, in the order in which they first appear.
+        counts: int64, how often each is in the column.
+        missing: Cells that are empty or hold a word that always means "missing"; not in `texts`.
+        words: The words that always mean "missing" which the column holds, with their counts.
+    """
+
+    texts: pa.Array
+    counts: np.ndarray
+    missing: int
+    words: dict[str, int]
+
+    @property
+    def present(self) -> int:
+        """How many cells hold something."""
+        return int(self.counts.sum())
+
+    def only(self, chosen: np.ndarray) -> "Cells":
+        """Give some of the distinct cells alone, as a mask says."""
+        texts = self.texts.filter(pa.array(chosen))
+        return Cells(texts, self.counts[chosen], self.missing, self.words)
+
+    def first(self, count: int) -> "Cells":
+        """Give the first distinct cells alone."""
+        return Cells(self.texts[:count], self.counts[:count], self.missing, self.words)
+
+    def top(self, count: int) -> dict[str, int]:
+        """Give the most frequent cells, the first of equally frequent ones first."""
+        order = np.argsort(-self.counts, kind="stable")[:count]
+        return dict(
+            zip(self.texts.take(order).to_pylist(), self.counts[order].tolist(), strict=True)
+        )
+
+    def share(self, chosen: np.ndarray) -> float:
+        """Give the share of the column's present cells that these distinct cells are."""
+        return float(self.counts[chosen].sum()) / max(self.present, 1)
+
+    def all_match(self, pattern: str) -> bool:
+        """Tell whether each cell is as the pattern says, from its start to its end."""
+        whole = f"^(?:{pattern})$"
+        return all(
+            pc.all(pc.match_substring_regex(texts, whole)).as_py()
+            for texts in (self.texts.slice(0, FIRST), self.texts)
+        )
+
+
+def cells_of(column: pa.ChunkedArray) -> Cells:
+    """Count the distinct cells of a column of text."""
+    encoded = column.combine_chunks().dictionary_encode()
+    texts, counts = encoded.dictionary, np.bincount(encoded.indices, minlength=1)
+    trimmed = pc.utf8_trim_whitespace(texts)
+    if not trimmed.equals(texts):
+        again = trimmed.dictionary_encode()
+        texts, counts = again.dictionary, np.bincount(again.indices, counts).astype(np.int64)
+    lower = pc.utf8_lower(texts)
+    absent = pc.is_in(lower, pa.array(sorted(EMPTY), lower.type)).to_numpy(zero_copy_only=False)
+    words = texts.filter(pa.array(absent)).to_pylist()
+    said = dict(zip(words, counts[absent].tolist(), strict=True))
+    return Cells(
+        texts.filter(pa.array(~absent)),
+        counts[~absent],
+        int(counts[absent].sum()),
+        {word: count for word, count in said.items() if word},
+    )

@@ -1,0 +1,138 @@
+"""How a file is read that nobody has described: tried on files of each kind."""
+
+import io
+from typing import Any
+
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.profiling.layout import Layout, layout_of, with_marks
+from tabular_lstm.profiling.number_marks import marks_of_table
+from tabular_lstm.rows.csv_text import read_cells
+from tests.helpers.profiles import cells
+
+ROWS = [
+    [str(x), f"{x / 7:.3f}", ["red", "blue", "dark green"][x % 3], str(x % 2)] for x in range(30)
+]
+HEADER = ["age", "dose", "color", "sick"]
+
+
+def text(sep: str = ",", header: list[str] | None = HEADER, rows: list[list[str]] = ROWS) -> str:
+    return "".join(f"{sep.join(row)}\n" for row in ([header] if header else []) + rows)
+
+
+def layout(content: str | bytes) -> Layout:
+    content = content.encode() if isinstance(content, str) else content
+    return layout_of(io.BytesIO(content), "rows.csv")
+
+
+COMMAS = [[cell.replace(".", ",") for cell in row] for row in ROWS]
+TABLES: dict[str, tuple[str | bytes, dict[str, Any]]] = {
+    "as expected": (text(), {}),
+    "semicolons": (text(";"), {"sep": ";"}),
+    "semicolons and decimal commas": (text(";", rows=COMMAS), {"sep": ";"}),
+    "tabs": (text("\t"), {"sep": "\t"}),
+    "bars": (text("|"), {"sep": "|"}),
+    "blanks": (text(" ", rows=[[c.replace(" ", "_") for c in row] for row in ROWS]), {"sep": " "}),
+    "commas in quotes": (text(rows=[[*row[:2], '"red, or blue"', row[3]] for row in ROWS]), {}),
+    "lines in quotes": (text(rows=[[*row[:2], '"red\nor blue"', row[3]] for row in ROWS]), {}),
+    "many lines in each quote": (
+        text(rows=[[*row[:2], '"he,\nshe,\nit;\n;\n;"', row[3]] for row in ROWS]),
+        {},
+    ),
+    "a mark of UTF-8": (b"\xef\xbb\xbf" + text().encode(), {}),
+    "no header": (text(header=None), {"header": None}),
+    "no header, a code first": (
+        text(header=None, rows=[["?", *ROWS[0][1:]], *ROWS]),
+        {"header": None},
+    ),
+    "no header, numbers alone": ("1,2,0\n3,4,1\n5,6,0\n", {"header": None}),
+    "numbers as names": (text(header=["0", "1", "2", "3"]), {}),
+    "a header above words": ("a,b\nx,u\ny,v\nx,v\ny,u\n", {}),
+    "lines above": (f"Report\nof 2026, all wards\n\n{text()}", {"skiprows": 2}),
+    "a count above": (f"30,4\n{text(header=None)}", {"skiprows": 1, "header": None}),
+    "the names of R": (
+        text(rows=[[f"r{x}", *row] for x, row in enumerate(ROWS)]),
+        {"header": 0, "names": ["row", *HEADER]},
+    ),
+    "a delimiter at each end": (
+        text(rows=[[*row, ""] for row in ROWS]),
+        {"header": 0, "names": [*HEADER, "empty"]},
+    ),
+    "UTF-16": (text().encode("utf-16"), {"encoding": "utf-16"}),
+    "UTF-16 without a mark": (text().encode("utf-16-le"), {"encoding": "utf-16-le"}),
+    "Windows": (
+        text(rows=[*ROWS, ["1", "1", "“rot”", "0"]]).encode("cp1252"),
+        {"encoding": "cp1252"},
+    ),
+    "Latin-1": (
+        text(rows=[*ROWS, ["1", "1", "grün", "0"]]).encode("latin-1"),
+        {"encoding": "latin-1"},
+    ),
+    "ARFF": (
+        "% by hand\n@relation r\n@attribute a {1,2}\n@attribute b real\n@data\n"
+        + text(header=None, rows=[row[:3] for row in ROWS]),
+        {"skiprows": 5, "header": None},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_load_arguments_are_those_that_read_the_table(name: str) -> None:
+    content, load_args = TABLES[name]
+    found = layout(content)
+    assert found.load_args == load_args
+    assert {*found.reasons} >= {*load_args} - {"header"}
+    content = content.encode() if isinstance(content, str) else content
+    frame = read_cells(content, "rows.csv", found.load_args)
+    assert len(frame) >= 3
+    assert frame.shape[1] >= 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "the file is empty"),
+        ("\n\n", "the file is empty"),
+        ("a\n1\n2\n", "one column only"),
+        ("1   2  3\n10  20 0\n100 2  1\n", "several blanks"),
+        (b"\x1f\x8b\x08" + bytes(9), "gzip"),
+    ],
+)
+def test_what_is_no_table_is_refused(content: str | bytes, said: str) -> None:
+    with pytest.raises(DataError, match=f"rows.csv: .*{said}"):
+        layout(content)
+
+
+@pytest.mark.parametrize(
+    ("columns", "delimiter", "marks"),
+    [
+        ([["1.5", "2", "7"]], ",", {}),
+        ([["1,5", "2", "7,25"]], ";", {"decimal": ","}),
+        ([["1,234", "2", "1,234,567"]], ";", {"thousands": ","}),
+        ([["1,234", "2", "87"]], ",", {"thousands": ","}),
+        ([["1,234.5", "2", "87"], ["1.5", "2"]], ";", {"thousands": ","}),
+        ([["1.234,5", "2", "87"], ["1.234", "2.000"]], ";", {"decimal": ",", "thousands": "."}),
+        ([["1 234,5", "2", "87"]], ";", {"decimal": ",", "thousands": " "}),
+        ([["1'234.5", "2", "87"]], ";", {"thousands": "'"}),
+        # One column of codes does not change how the others are read.
+        ([["1,5", "2,6"], ["1.5", "2"], ["2.5", "7"]], ",", {}),
+        ([["05.11.2026", "06.11.2026"], ["a, b", "c"]], ";", {}),
+    ],
+)
+def test_the_marks_are_those_that_read_the_most_columns(
+    columns: list[list[str]], delimiter: str, marks: dict[str, str]
+) -> None:
+    found = marks_of_table([cells(values * 10) for values in columns], delimiter)
+    given = with_marks(Layout(load_args={}, reasons={}, unsure=[]), found)
+    assert given.load_args == marks
+    assert {*given.reasons} == {*marks}
+    assert all(mark in given.reasons[name] for name, mark in marks.items())
+
+
+def test_a_comma_before_three_digits_is_unsure() -> None:
+    found = marks_of_table([cells(["1,234", "2,500", "87"])], ";")
+    given = with_marks(Layout(load_args={}, reasons={}, unsure=[]), found)
+    assert found.doubtful
+    assert "1,234" in given.unsure[0]
+    assert not marks_of_table([cells(["1,234", "2,5", "87"])], ";").doubtful

@@ -1,0 +1,137 @@
+"""What is proposed for a column, and what is said to be unsure."""
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.profiling.proposal import Proposal, propose
+from tabular_lstm.profiling.trial import tried
+from tabular_lstm.rows.schema import POINT
+from tests.helpers.profiles import profile
+
+COUNT = 60
+LABEL = {"y": [0, 0, 1] * 20}
+SPREAD = [(x * 37) % 101 for x in range(COUNT)]
+OTHERS = {"age": [20 + x % 45 for x in range(COUNT)], **LABEL}
+
+
+def proposal(columns: dict[str, list[Any]], **told: str) -> Proposal:
+    return propose(profile({**columns, **OTHERS}), **told)
+
+
+def doubts(found: Proposal, name: str) -> str:
+    return " ".join(said for said, names in found.unsure.items() if name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "role"),
+    [
+        ("height", SPREAD, "number"),
+        ("color", ["red", "blue", "green"] * 20, "categorical"),
+        ("smokes", ["yes", "no"] * 30, "categorical"),
+        ("region", [1, 2, 4] * 20, "categorical"),
+        ("children", [0, 1, 2] * 20, "number"),
+        ("zip", ["01067", "04109", "10115"] * 20, "categorical"),
+        ("seen", [f"2026-11-{day:02}" for day in range(1, 21)] * 3, "dates"),
+        ("dose", [f"{mg} mg" for mg in range(COUNT)], "ignore"),
+        ("pack", ["10 mg", "20 mg"] * 30, "categorical"),
+        ("patient", [f"P{x}" for x in range(COUNT)], "key"),
+        ("customer_id", [x * x for x in range(COUNT)], "key"),
+        ("id", [*range(1, COUNT + 1)], "key"),
+        ("Unnamed: 0", [*range(COUNT)], "ignore"),
+        ("Unnamed: 3", SPREAD, "ignore"),
+        ("subject", [x // 3 for x in range(COUNT)], "group"),
+        ("patient_id", [f"P{x // 2}" for x in range(COUNT)], "group"),
+        ("user_id", ["", *(f"U{x // 2}" for x in range(1, COUNT))], "ignore"),
+        ("store_id", [(x * 7919) % 40 * 113 for x in range(COUNT)], "ignore"),
+        ("sample_weight", [0.5, 1, 2] * 20, "weight"),
+        ("case_weight", [0.5, "", 2] * 20, "number"),
+        ("weight", [x + 0.5 for x in SPREAD], "number"),
+        ("name", [f"Mr {x % 50} Smith" for x in range(COUNT)], "ignore"),
+        ("remark", [f"he said that it was {x} today" for x in range(COUNT)], "ignore"),
+        ("site", ["Berlin"] * COUNT, "ignore"),
+        ("notes", [""] * COUNT, "ignore"),
+    ],
+)
+def test_each_kind_of_column_has_its_role(name: str, values: list[Any], role: str) -> None:
+    found = proposal({name: values})
+    assert found.choices[name].role == role
+    assert found.choices[name].why
+    assert found.choices["y"].role == "label"
+
+
+def test_a_key_may_be_told() -> None:
+    columns = {"id": [*range(1, COUNT + 1)], "patient": [f"P{x}" for x in range(COUNT)]}
+    found = proposal(columns, key="patient")
+    assert found.named("key") == ["patient"]
+    assert found.choices["id"].role == "ignore"
+    with pytest.raises(DataError, match="column 'nobody' is not in the file"):
+        proposal(columns, key="nobody")
+    with pytest.raises(DataError, match="column 'y' is both key and label"):
+        proposal(columns, key="y")
+
+
+def test_what_might_be_otherwise_is_said() -> None:
+    found = proposal(
+        {
+            "region": [1, 2, 4] * 20,
+            "steps": [10, 20, 40] * 20,
+            "bmi": [0] * 5 + [20 + x / 10 for x in range(COUNT - 5)],
+            "seen": ["05/11/2026", "06/11/2026", "07/11/2026"] * 20,
+            "dose": [f"{mg} mg" for mg in range(COUNT)],
+        }
+    )
+    assert "are they amounts?" in doubts(found, "region")
+    assert "names and not amounts" in doubts(found, "steps")
+    assert "stand apart" in doubts(found, "bmi")
+    assert found.choices["bmi"].missing == {0: 5}
+    assert "%d/%m/%Y and %m/%d/%Y" in doubts(found, "seen")
+    assert "write them without it" in doubts(found, "dose")
+    assert doubts(found, "age") == ""
+
+
+def test_rows_in_the_order_of_their_dates_may_be_split_by_time() -> None:
+    days = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1, 11)]
+    assert "add split: {kind: time}" in doubts(proposal({"seen": days}), "seen")
+    assert doubts(proposal({"seen": days[::-1]}), "seen") == ""
+
+
+def test_a_column_that_is_nothing_leaves_nothing_to_learn_from() -> None:
+    with pytest.raises(DataError, match="no column is left to learn from: name: key"):
+        propose(profile({"name": [f"N{x}" for x in range(COUNT)], **LABEL}))
+
+
+def test_many_rows_without_a_label_are_allowed_for() -> None:
+    some = [*([""] * 12), *LABEL["y"][12:]]
+    found = propose(profile({"age": OTHERS["age"], "y": some}), label="y")
+    assert found.max_quarantined_fraction == pytest.approx(0.25)
+    assert proposal({}).max_quarantined_fraction is None
+
+
+def test_a_trial_finds_the_label_in_other_words_and_what_tells_it() -> None:
+    columns = {
+        "died": ["no", "no", "yes"] * 20,
+        "discharge": [5 + x % 3 // 2 * 10 + x / 100 for x in range(COUNT)],
+        **OTHERS,
+    }
+    table = pa.Table.from_pandas(pd.DataFrame(columns).astype(str))
+    found = tried(propose(profile(columns), label="y"), table, "rows.csv", POINT)
+    assert found.choices["died"].role == "ignore"
+    assert found.choices["died"].why == "the label in other words"
+    assert found.choices["discharge"].role == "number"
+    (said,) = [said for said in found.unsure if "tells the classes apart" in said]
+    assert "discharge (1.000)" in said
+    assert not any("quarantine" in said for said in found.unsure)
+
+
+def test_a_trial_says_which_rows_would_go_to_quarantine() -> None:
+    columns = {"age": [*(20 + x % 45 for x in range(299)), "about 7"], "y": [0, 0, 1] * 100}
+    table = pa.Table.from_pandas(pd.DataFrame(columns).astype(str))
+    found = tried(propose(profile(columns)), table, "rows.csv", POINT)
+    assert any(
+        "1 of 300 rows would go to quarantine, such as row 300: age" in said
+        for said in found.unsure
+    )

@@ -1,0 +1,106 @@
+"""`kedro profile`, and the run that follows it with no hand edit."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tests.helpers.commands import here, message_of, succeeds, with_modules
+from tests.helpers.project import QUICK, TINY, Project
+
+
+def write_clinic(path: Path, count: int = 400) -> None:
+    """Write a table with columns that are no features, in the spelling of another country."""
+    rng = np.random.default_rng(3)
+    age = rng.integers(18, 90, count)
+    bmi = rng.normal(27, 4, count).round(1)
+    sick = (age + rng.normal(0, 8, count) > 55).astype(int)
+    bmi[::40] = 0
+    pd.DataFrame(
+        {
+            "patient": [f"P{number:04}" for number in range(count)],
+            "age": age,
+            "bmi": bmi,
+            "ward": rng.choice(["north", "south", "?"], count),
+            "remark": [f"seen on day {number} by the doctor" for number in range(count)],
+            "site": "Ulm",
+            "outcome": np.where(sick, "sick", "well"),
+        }
+    ).to_csv(path, sep=";", decimal=",", index=False, encoding="utf-8")
+
+
+def test_the_command_ends_with_the_next_one(project: Project) -> None:
+    write_clinic(project.path / "clinic.csv")
+    said = succeeds(here("profile", "clinic.csv", "--env", "clinic"))
+    assert said.splitlines()[-1].endswith("kedro run --env clinic")
+    catalog = yaml.safe_load((project.path / "conf/clinic/catalog.yml").read_text())
+    assert catalog["raw_rows"]["load_args"] == {"sep": ";", "decimal": ","}
+    columns = yaml.safe_load((project.path / "conf/clinic/parameters.yml").read_text())["columns"]
+    assert columns == {
+        "label": "outcome",
+        "positive_class": "sick",
+        "negative_class": "well",
+        "key": "patient",
+        "ignore": ["remark", "site"],
+        "categorical": ["ward"],
+        "missing": {"bmi": [0], "ward": ["?"]},
+    }
+
+
+def test_a_mistake_gets_one_line_and_writes_nothing(project: Project) -> None:
+    write_clinic(project.path / "clinic.csv")
+    before = {*project.path.rglob("*")}
+    for arguments, said in {
+        ("none.csv", "--env", "clinic"): "no such file",
+        ("clinic.csv", "--env", "base"): "expected a name of its own",
+        ("clinic.csv", "--env", "clinic", "--label", "outcom"): "Did you mean 'outcome'?",
+        ("clinic.csv", "--env", "clinic", "--key", "nobody"): "'nobody' is not in the file",
+        ("clinic.csv", "--env", "clinic", "--positive", "ill"): "sick: ",
+    }.items():
+        message = message_of(here("profile", *arguments))
+        assert said in message
+        assert "\n" not in message
+    assert {*project.path.rglob("*")} == before
+
+
+def test_it_needs_no_tensorflow(project: Project) -> None:
+    write_clinic(project.path / "clinic.csv")
+    ended, modules = with_modules(project, "profile", "clinic.csv", "--env", "clinic")
+    succeeds(ended)
+    assert not {"tensorflow", "keras", "sklearn"} & modules
+
+
+def test_the_pipeline_saves_the_profile_again(project: Project) -> None:
+    project.run("profiling")
+    (saved,) = project.versions("08_reporting/profile.json")
+    assert '"glucose"' in saved.read_text()
+
+
+@pytest.mark.long
+def test_two_commands_lead_from_a_file_to_a_verdict(project: Project) -> None:
+    write_clinic(project.path / "clinic.csv")
+    succeeds(here("profile", "clinic.csv", "--env", "clinic"))
+    (project.path / "conf/clinic/parameters_quick.yml").write_text(
+        yaml.safe_dump({**TINY, "training": QUICK["training"]})
+    )
+    said = project.command("run", "--env", "clinic")
+    assert said.returncode == 0, said.stderr + said.stdout
+    assert "The candidate beats the majority class" in said.stdout
+    data = project.metrics("clinic")["data"]
+    assert (data["rows"], data["quarantined_rows"]) == (400, 0)
+
+
+@pytest.mark.long
+def test_a_headerless_file_runs_with_names_by_its_columns_places(project: Project) -> None:
+    rows = pd.read_csv(project.raw)
+    rows.to_csv(project.path / "plain.csv", index=False, header=False, sep="\t")
+    succeeds(here("profile", "plain.csv", "--env", "plain"))
+    catalog = (project.path / "conf/plain/catalog.yml").read_text()
+    assert "header: null" in catalog
+    assert "names" not in yaml.safe_load(catalog)["raw_rows"]["load_args"]
+    (project.path / "conf/plain/parameters_quick.yml").write_text(yaml.safe_dump(TINY))
+    said = project.command("run", "--env", "plain")
+    assert said.returncode == 0, said.stderr + said.stdout
+    assert project.metrics("plain")["data"]["quarantined_rows"] == 0
