@@ -38,7 +38,7 @@ CHANGING = [
     (r"\d{4}-\d\d-\d\dT[\d.]+Z", "RUN"),
     (r"[+-]?\d+(\.\d+)?", "NUMBER"),
     (r"is behind|is ahead of|is level with|beats|loses to", "COMPARES WITH"),
-    (r", within chance", ""),
+    (r", (within chance|by less than matters)", ""),
     (r"\s+", " "),
 ]
 

@@ -447,3 +447,10 @@ def test_faults_of_blocks_are_named_together_whatever_is_to_run() -> None:
     assert "'training'" in str(error.value)
     assert "epochs = -1" in str(error.value)
     assert "'split'" in str(error.value)
+
+
+@pytest.mark.parametrize(("code", "of"), [(1, "a failure"), (75, "another run"), (137, "a signal")])
+def test_a_rejections_exit_code_is_that_of_nothing_else(code: int, of: str) -> None:
+    assert BLOCKS["retraining"].model_validate({"exit_on_rejection": 3}).model_fields_set
+    said = refusal("retraining", {"exit_on_rejection": code})
+    assert f"{code} is the exit code of {of}" in said

@@ -197,6 +197,10 @@ def test_a_candidate_that_is_worse_is_rejected_and_changes_nothing(house: Retrai
         assert (said["served_before"], said["serves_now"]) == (first, first)
     assert line["sha256"] == decision["sha256"] == before == house.served()
     assert house.log_file.read_bytes().startswith(log)
+    reporting = house.project.path / "data/08_reporting"
+    for called, name in (("latest.html", "report.html"), ("latest_metrics.json", "metrics.json")):
+        newest = reporting / name / decision["run_id"] / name
+        assert (reporting / called).read_bytes() == newest.read_bytes()
 
 
 def test_half_shuffled_labels_are_rejected(house: Retrainer) -> None:
@@ -724,6 +728,11 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     assert "INFO    Rejected run 20" in last
     assert "384 valid rows, 0.50 times the champion's 768 (expected 0.75 to 2 times)" in last
     assert last.endswith(f"The champion stays run {house.log()[0]['run_id']}.")
+
+    again = ("--params", "training.seed=5,retraining.exit_on_rejection=3")
+    noticed = house.project.command("run", "--pipelines", "retraining", *again)
+    assert (noticed.returncode, noticed.stderr) == (3, "")
+    assert "INFO    Rejected run 20" in noticed.stdout.splitlines()[-1]
 
     nowhere = house.project.command("run", "--pipelines", "rollback")
     assert nowhere.returncode == 1

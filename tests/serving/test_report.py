@@ -491,3 +491,11 @@ def test_a_browser_without_a_network_draws_every_figure(runs: list[Run]) -> None
             assert "js-plotly-plot" in plot.partition(">")[0]
             assert 'class="main-svg"' in plot
             assert re.search(r'class="(trace |point"|hm")', plot), plot[:40]
+
+
+def test_a_title_is_said_first_and_is_text(runs: list[Run]) -> None:
+    inputs = runs[0].inputs
+    inputs["decision"]["parameters"]["report"] = {"title": HOSTILE_CELL}
+    page = page_of(inputs)
+    assert HOSTILE_CELL not in page
+    assert Parsed(page).text.startswith("Promoted: " + HOSTILE_CELL)
