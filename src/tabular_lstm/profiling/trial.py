@@ -47,7 +47,7 @@ def tried(proposal: Proposal, table: pa.Table, file: str, marks: Marks) -> Propo
             del leaks[name]
     if leaks:
         unsure[
-            f"alone tells the classes apart (ROC AUC): {listed(leaks)}; if it is known only after "
+            f"alone tells the classes apart: {listed(leaks)}; if it is known only after "
             "the label, ignore it"
         ] = []
     return proposal.model_copy(update={"choices": choices, "unsure": unsure})
