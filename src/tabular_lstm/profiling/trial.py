@@ -47,8 +47,8 @@ def tried(proposal: Proposal, table: pa.Table, file: str, marks: Marks) -> Propo
             del leaks[name]
     if leaks:
         unsure[
-            f"alone tells the classes apart, where 1 is perfect: {listed(leaks)}; if it is known only "
-            "after the label, ignore it"
+            f"alone tells the classes apart: {listed(leaks)}; if it is known only after "
+            "the label, ignore it"
         ] = []
     return proposal.model_copy(update={"choices": choices, "unsure": unsure})
 
