@@ -1190,3 +1190,19 @@ def test_no_rows_are_said_to_be_none() -> None:
     model = LSTMClassifier(members=1, units=(2,), epochs=1).fit(rows[["size"]], rows["label"])
     with pytest.raises(ValueError, match="0 sample"):
         model.predict(rows[:0])
+
+
+FITS = """
+import numpy as np
+from tabular_lstm import LSTMClassifier
+LSTMClassifier(members=2, units=[4], epochs=2).fit(np.eye(20), np.arange(20) % 2)
+"""
+
+
+@pytest.mark.long
+def test_a_program_that_fits_says_nothing_of_its_own() -> None:
+    """Of the absent GPU, as TensorFlow does when it is imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", FITS], check=True, capture_output=True, text=True, timeout=300
+    )
+    assert (done.stdout, done.stderr) == ("", "")

@@ -21,6 +21,7 @@ from tabular_lstm.rows.sequences import by_name, to_sequences
 from tabular_lstm.rows.weights import checked_weights, scaled
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.store import Store
+from tabular_lstm.tensorflow_import import import_tensorflow
 
 # What scikit-learn checks of an array: text and NaN may be in it, infinite numbers may not.
 CHECKED: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
@@ -104,8 +105,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The weights count in the loss, in when a member stops, in calibration and decision
         threshold; not in how numbers are scaled. Only their proportions count: weights that are all
         alike give the same bits as none. A row of weight 0 is as if it were not there, to the bit.
-        A row of weight 2 is as the row twice in the loss and its expected gradient, but not to the
-        bit: shuffles, batches and folds are others where there is a row more.
+        A row of weight 2 is the row twice in the loss and its expected gradient, not to the bit.
 
         Args:
             X: A frame, or an array (rows, features).
@@ -148,7 +148,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if counts.all():
                 raise
             raise DataError(f"{error} Rows are counted without those of weight 0.") from error
-        # Here, because importing TensorFlow takes seconds.
+        import_tensorflow()  # not before, because it takes seconds
         from tabular_lstm.network.build import build  # noqa: PLC0415
         from tabular_lstm.network.fit import train  # noqa: PLC0415
 
