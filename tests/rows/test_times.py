@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tabular_lstm.rows.schema import Marks
@@ -62,6 +62,7 @@ def test_a_date_is_the_moment_that_it_names(moment: datetime, offset: int) -> No
 
 
 @given(st.lists(MOMENTS, min_size=1) | st.lists(NUMBERS, min_size=1))
+@example([0.0, -0.0])
 def test_what_is_said_of_a_time_is_read_as_that_time(values: list[datetime] | list[float]) -> None:
     times = pd.Series(values)
     if times.dtype.kind == "M":

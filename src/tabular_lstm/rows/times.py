@@ -98,6 +98,8 @@ def as_text(times: pd.Series) -> pd.Series:
         times = pd.Series(
             times.to_numpy().astype(DATES).astype("int64"), times.index, name=times.name
         )
+    else:
+        times = times + 0.0  # 0 and -0 are one time
     return times.map(repr).astype("str")
 
 
