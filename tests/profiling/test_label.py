@@ -113,3 +113,7 @@ def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> No
 def test_rows_without_a_label_are_counted() -> None:
     found = label({"age": AGES, "y": ["", "?", 1] + [0, 0, 1] * 9}, "y")
     assert (found.counts, found.without) == ((10, 18), 2)
+
+
+def test_a_class_that_no_number_can_hold_is_text() -> None:
+    assert {label({"age": AGES, "y": ["1e400", "2", "2"] * 10}).positive} <= {"1e400", 2}

@@ -136,3 +136,14 @@ def test_a_comma_before_three_digits_is_unsure() -> None:
     assert found.doubtful
     assert "1,234" in given.unsure[0]
     assert not marks_of_table([cells(["1,234", "2,5", "87"])], ";").doubtful
+
+
+def test_the_name_that_a_column_lacked_is_said_and_is_free() -> None:
+    rows = "".join(f"{x},{x % 7},{x % 2},\n" for x in range(20))
+    found = layout("w,empty,y\n" + rows)
+    assert found.load_args["names"] == ["w", "empty", "y", "empty_"]
+    assert "the column without a name is called 'empty_'" in found.unsure
+
+
+def test_a_stray_nul_does_not_make_two_bytes_of_a_letter() -> None:
+    assert "encoding" not in layout(text().replace("red", "re\0d", 1)).load_args

@@ -135,3 +135,10 @@ def test_a_trial_says_which_rows_would_go_to_quarantine() -> None:
         "1 of 300 rows would go to quarantine, such as row 300: age" in said
         for said in found.unsure
     )
+
+
+def test_a_label_and_the_same_in_other_words_leave_nothing_to_learn_from() -> None:
+    columns: dict[str, list[Any]] = {"sick": ["no", "no", "yes"] * 20, **LABEL}
+    table = pa.table({name: [str(v) for v in values] for name, values in columns.items()})
+    with pytest.raises(DataError, match="no column is left to learn from: sick: ignore"):
+        tried(propose(profile(columns), label="y"), table, "rows.csv", POINT)

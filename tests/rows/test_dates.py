@@ -362,3 +362,12 @@ def test_a_date_that_tells_the_label_is_named_as_a_leak() -> None:
     rows["y"] = (np.arange(40) >= 20).astype(int)
     rows["size"] = 1.0
     assert leaks.possible_leaks(rows, COLUMNS) == {"visit": 1.0}
+
+
+@pytest.mark.parametrize("kind", [pa.date32(), pa.date64()])
+def test_dates_of_arrow_may_be_missing(kind: pa.DataType) -> None:
+    column = pd.Series(["2026-11-05", None]).astype(pd.ArrowDtype(pa.string()))
+    column = column.astype("datetime64[us]").astype(pd.ArrowDtype(kind))
+    times, problems = read_dates(column, [], None)
+    assert times.isna().tolist() == [False, True]
+    assert not problems

@@ -205,6 +205,11 @@ def test_rows_with_a_date_are_known_again_unless_it_is_read_as_something_else(
         np.testing.assert_array_equal(trained_on(champion, rows, columns), TRAIN)
     with pytest.raises(NotComparedError, match="'day' had dates for it that are read as something"):
         trained_on(champion, rows_of(day=np.arange(COUNT)), THEN)
+    # 5/6 is the sixth of May now.
+    swapped = rows_of(day=days + pd.to_timedelta(np.arange(COUNT) % 3, "D"))
+    anew = dated.model_copy(update={"dates": {"day": "%d/%m/%Y"}})
+    with pytest.raises(NotComparedError, match="the format of day changed, and of the"):
+        trained_on(champion, swapped, anew)
     as_number = champion_of(tmp_path, rows_of(day=np.arange(COUNT)))
     with pytest.raises(NotComparedError, match="'day' had numbers for it that are read as someth"):
         trained_on(as_number, rows, dated)

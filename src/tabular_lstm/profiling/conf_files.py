@@ -153,4 +153,6 @@ def _wrapped(comment: str) -> str:
 
 def _value(value: Any) -> str:
     """Write a value so that YAML, and what Kedro makes of `${`, read just it."""
-    return in_yaml(value).replace("${", "\\\\${")
+    if isinstance(value, str):  # of backslashes before it, OmegaConf takes two for one
+        value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    return in_yaml(value)

@@ -1,6 +1,7 @@
 """Which column is the label, and which of its two values is the positive class."""
 
 from collections.abc import Sequence
+from math import isfinite
 
 from tabular_lstm.errors import LISTED, DataError, no_column, shown
 from tabular_lstm.frozen import Frozen
@@ -195,6 +196,8 @@ def _value(text: str, profile: Profile) -> Value:
     if number is None or (text[:1] == "0" and text[1:].isdigit()):
         return text
     value = float(number)
+    if not isfinite(value):
+        return text
     return int(value) if value.is_integer() else value
 
 

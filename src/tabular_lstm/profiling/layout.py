@@ -72,14 +72,14 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
     if delimiter != dialect_of({})["delimiter"]:
         load_args["sep"] = delimiter
         reasons["sep"] = f"it parts each line into {width} cells"
-    above, names, rows = _above(lines, file, dialect, width)
+    above, names, unnamed, rows = _above(lines, file, dialect, width)
     if above:
         load_args["skiprows"] = above
         reasons["skiprows"] = f"{'line' if above == 1 else 'lines'} above the table"
     if names:
         load_args |= {"header": 0, "names": names}
         reasons["names"] = "the header has a name less than the rows have cells"
-        unsure.append(f"the column without a name is called '{names[0]}'")
+        unsure.append(f"the column without a name is called '{unnamed}'")
     elif not is_header(rows[0], rows[1:]):
         load_args["header"] = None
         reasons["header"] = f"the first line is {_few(rows[0])}; else the columns' names: [...]"
@@ -117,7 +117,7 @@ def _encoding(content: BinaryIO) -> str:
     for mark, name in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return name
-    if b"\0" in start:
+    if start.count(0) > len(start) / 4:  # of two bytes a letter; a stray one is in any file
         return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
     decoder, used = codecs.getincrementaldecoder(ENCODING)(), frozenset[int]()
     content.seek(0)
@@ -192,21 +192,30 @@ def _is_clean(cell: str) -> bool:
 
 def _above(
     lines: list[str], file: str, dialect: dict[str, str], width: int
-) -> tuple[int, list[str], list[list[str]]]:
-    """Count the lines above the table, and give the names of a short header and the rows below."""
+) -> tuple[int, list[str], str, list[list[str]]]:
+    """Count the lines above the table, and give the rows below.
+
+    Between them, of a header that has a name less than the rows have cells, all names and the one
+    that is new.
+    """
     rows = list(rows_of(lines, file, dialect))
     if len(rows[0]) == width:
-        return 0, [], rows
+        return 0, [], "", rows
     if len(rows[0]) == width - 1 and all(len(row) == width for row in rows[1:-1]):
         names = [cell.strip() for cell in rows[0]]
         if all(names) and len({*names}) == len(names) and not any(map(could_be_number, names)):
             is_last = not any(row[-1].strip() for row in rows[1:-1])
-            return 0, [*names, "empty"] if is_last else ["row", *names], rows[1:]
+            unnamed = "empty" if is_last else "row"
+            while unnamed in names:
+                unnamed += "_"
+            return 0, [*names, unnamed] if is_last else [unnamed, *names], unnamed, rows[1:]
     widths = [len(next(rows_of([line], file, dialect), [])) for line in lines]
     others = [place for place, found in enumerate(widths, 1) if found not in {0, width}]
     above = others[-1] if others else 0
     # A cell of several lines among the rows looks like lines above them too.
     is_preamble = len(others) > above / 2 and len(lines) > above
     return (
-        (above, [], list(rows_of(lines[above:], file, dialect))) if is_preamble else (0, [], rows)
+        (above, [], "", list(rows_of(lines[above:], file, dialect)))
+        if is_preamble
+        else (0, [], "", rows)
     )

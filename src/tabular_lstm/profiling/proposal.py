@@ -1,6 +1,6 @@
 """From the profile of a table to what conf says of its columns, each choice with its reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tabular_lstm.errors import DataError, no_column, shown
 from tabular_lstm.frozen import Frozen
@@ -103,11 +103,7 @@ def propose(
         choices[column.name] = choice
         for doubt in doubts:
             unsure.setdefault(doubt, []).append(column.name)
-    if not {"number", "categorical", "dates"} & {choice.role for choice in choices.values()}:
-        raise DataError(
-            f"{profile.file}: no column is left to learn from: "
-            + "; ".join(f"{shown(n)}: {c.role}, {c.why}" for n, c in choices.items())
-        )
+    refuse_no_feature(choices, profile.file)
     share = found.without / profile.rows
     allowed = round(share + QUARANTINED, 2) if share > QUARANTINED / 2 else None
     return Proposal(label=found, choices=choices, unsure=unsure, max_quarantined_fraction=allowed)
@@ -271,3 +267,16 @@ def _quantity(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
 def _identifier(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     why = "it numbers the rows" if column.in_order else "a value of its own in nearly each row"
     return Choice(role="ignore", why=why), []
+
+
+def refuse_no_feature(choices: Mapping[str, Choice], file: str) -> None:
+    """Stop where no column is left to learn from.
+
+    Raises:
+        DataError: Names what each column was taken for.
+    """
+    if not {"number", "categorical", "dates"} & {choice.role for choice in choices.values()}:
+        raise DataError(
+            f"{file}: no column is left to learn from: "
+            + "; ".join(f"{shown(n)}: {c.role}, {c.why}" for n, c in choices.items())
+        )

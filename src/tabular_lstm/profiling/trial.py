@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.parameters import Columns
-from tabular_lstm.profiling.proposal import Choice, Proposal
+from tabular_lstm.profiling.proposal import Choice, Proposal, refuse_no_feature
 from tabular_lstm.rows.leaks import listed, possible_leaks
 from tabular_lstm.rows.schema import Marks
 from tabular_lstm.rows.validation import read_rows
@@ -45,6 +45,7 @@ def tried(proposal: Proposal, table: pa.Table, file: str, marks: Marks) -> Propo
         if leaks[name] >= THE_SAME and rows[name].nunique() == 2:
             choices[name] = Choice(role="ignore", why="the label in other words")
             del leaks[name]
+    refuse_no_feature(choices, file)
     if leaks:
         unsure[
             f"alone tells the classes apart: {listed(leaks)}; if it is known only after "

@@ -81,7 +81,8 @@ def read_dates(
     if own.dtype.kind == "M":
         # Arrow's types of a frame have the zone one level down.
         zoned = getattr(getattr(own.dtype, "pyarrow_dtype", own.dtype), "tz", None)
-        times = (own.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else own).to_numpy(DTYPE)
+        own = own.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else own
+        times = own.astype("datetime64[us]").to_numpy(DTYPE)
         return pd.Series(times, index=cells.index, name=cells.name), {}
     words = {str(code) for code in missing if not isinstance(_code(code, form), datetime)}
     places, values = distinct(cells)

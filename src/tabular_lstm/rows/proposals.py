@@ -250,4 +250,10 @@ def in_yaml(value: Any) -> str:
         return f"[{', '.join(map(in_yaml, value))}]"
     if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in NO_TEXT:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    written = json.dumps(value, ensure_ascii=False)
+    # YAML refuses some characters that are not seen, and takes others for line ends.
+    return "".join(c if c.isprintable() else _escaped(c) for c in written)
+
+
+def _escaped(letter: str) -> str:
+    return f"\\u{ord(letter):04x}" if ord(letter) < 2**16 else f"\\U{ord(letter):08x}"

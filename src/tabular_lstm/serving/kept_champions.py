@@ -26,6 +26,10 @@ Versions = dict[str, Callable[[], Any]]
 CLASSES = ("label", "positive_class", "negative_class")
 
 
+# So many of a champion's train rows are in the table where dates mean what they meant.
+KNOWN = 0.5
+
+
 class NotComparedError(Exception):
     """Why a candidate is not compared with a champion, in words."""
 
@@ -130,6 +134,9 @@ def score(
     _refuse_other_meaning(schema, test_rows, columns)
     try:
         sequences = artifact.sequences(test_rows)
+        if anew := [name for name, form in schema.dates.items() if columns.dates[name] != form]:
+            here = of_sequences(np.concatenate([sequences, artifact.sequences(train_rows)]))
+            _refuse_dates_read_anew(anew, np.isin(fingerprints.sequences, here))
         trained_on = fingerprints.hold(sequences)
         if not {fingerprints.key, fingerprints.group}.isdisjoint(named):
             if trained_on.any():
@@ -180,6 +187,25 @@ def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) 
                 f"'{name}' had {was} for it that are read as something else now: its train "
                 "rows would not be known again"
             )
+
+
+def _refuse_dates_read_anew(names: list[str], known: np.ndarray) -> None:
+    """Stop where dates of another format are other days, and not the same ones written otherwise.
+
+    Nobody can tell but by the champion's train rows: most of them are in the table then.
+
+    Args:
+        names: Of the columns.
+        known: Which of its train rows are in the table, (train rows,).
+
+    Raises:
+        NotComparedError: Counts them.
+    """
+    if known.mean() < KNOWN:
+        raise NotComparedError(
+            f"the format of {', '.join(names)} changed, and of the {len(known)} rows that it was "
+            f"trained on {known.sum()} are in the table as it reads it: dates may be other days now"
+        )
 
 
 def _is_read_as_something_else(name: str, schema: Schema, columns: Columns) -> bool:
