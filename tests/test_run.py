@@ -60,7 +60,7 @@ def test_default_run_writes_every_output_under_one_run_id(ran: Project) -> None:
     made = {name for name in ran.files() if not name.startswith("data/01_raw")}
     registered = f"data/.runs/{run_id}"
     outputs = {f"data/{output}/{run_id}/{output.split('/')[1]}" for output in OUTPUTS}
-    assert made == {registered, *outputs}
+    assert made == {registered, *outputs, "data/08_reporting/latest_metrics.json"}
     assert metrics["data"] == {
         "rows": 768,
         "train_rows": len(ran.rows("train")),
@@ -131,7 +131,7 @@ def test_a_run_in_a_process_of_its_own_is_the_same_to_the_byte_and_logs_plainly(
     verdict = document(ran, "08_reporting/verdict.json")
     last_lines = finished.stdout.splitlines()[-len(verdict) :]
     assert [line.partition("INFO    ")[2] for line in last_lines] == verdict
-    assert len(verdict) == 4
+    assert len(verdict) == 5
     assert "epoch 2 of at most 2" in finished.stdout
 
 
@@ -249,7 +249,7 @@ def test_a_csv_with_categories_and_gaps_runs_to_a_verdict(people: Project) -> No
     assert metrics["test"]["roc_auc"] > 0.75
     assert metrics["baselines"]["logistic_regression"]["roc_auc"] > 0.75
     assert metrics["baselines"]["hist_gradient_boosting"]["roc_auc"] > 0.75
-    assert len(document(people, "08_reporting/verdict.json")) == 4
+    assert len(document(people, "08_reporting/verdict.json")) == 5
     importance = document(people, "07_model_output/permutation_importance.json")["features"]
     assert next(iter(importance)) == "color"
     assert importance.keys() == {"age", "color", "code", "income"}

@@ -103,7 +103,9 @@ def replace(path: Path, content: bytes) -> None:
         # A link that lies there goes, and what it leads to stays as it is.
         beside.unlink(missing_ok=True)
         with os.fdopen(open_no_link(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-            _share(file.fileno(), path if path.exists() else path.parent)
+            # A link's own rights say nothing, and those of what it leads to are not for this file.
+            known = path.exists() and not path.is_symlink()
+            _share(file.fileno(), path if known else path.parent)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -364,3 +364,9 @@ def test_a_weight_that_conf_no_longer_names_becomes_no_feature() -> None:
         nodes.learn_schema(rows, DATA, weighed, Reshaping())
     with pytest.raises(DataError, match="rows do not have column 'w'; expected"):
         weights_of(numbered(3), weighed)
+
+
+@pytest.mark.parametrize("other", [{"ignore": ["a"]}, {"features": ["z"]}], ids=str)
+def test_rows_that_were_split_with_other_features_are_refused(other: dict[str, list[str]]) -> None:
+    with pytest.raises(DataError, match=r"'a' differs. Split them again: kedro run"):
+        learn_schema(rows_of(z=[1.0], a=[2.0]), COLUMNS.model_copy(update=other), Reshaping())

@@ -186,6 +186,8 @@ def test_a_boundary_in_force_stays_where_newer_rows_come() -> None:
     assert with_boundary(rows, TIMED, split, "2026-02-03").from_ == "2026-02-03"
     # Unless the column holds something else now.
     assert with_boundary(rows, TIMED, split, 3).from_ == "2026-02-23"
+    with pytest.raises(DataError, match=r"split.from = 20260201: column 'day' holds dates"):
+        with_boundary(rows, TIMED, Split(kind="time", from_=20260201), "2026-02-03")
 
 
 def test_nothing_is_held_out_by_time_where_nothing_is_to_be() -> None:

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.schema import Marks
-from tabular_lstm.rows.weights import effective_rows, read_weight, scaled, weights_of
+from tabular_lstm.rows.weights import (
+    checked_weights,
+    effective_rows,
+    read_weight,
+    scaled,
+    weights_of,
+)
 
 weights = st.lists(st.integers(1, 1000), min_size=2, max_size=30).map(np.array)
 
@@ -77,3 +83,11 @@ def test_rows_count_by_what_they_tell() -> None:
     assert effective_rows(3, np.array([1e-9, 1, 1e-9])) == 1
     assert effective_rows(3, np.array([1, 2, 3])) == pytest.approx(36 / 14, abs=1e-6)
     assert effective_rows(2, np.zeros(2)) == effective_rows(0, np.array([])) == 0
+
+
+def test_weights_whose_sum_is_infinite_keep_their_proportions() -> None:
+    found = scaled(np.array([1e308, 1e308, 5e307, 5e307]))
+    assert found is not None
+    np.testing.assert_allclose(found, [4 / 3, 4 / 3, 2 / 3, 2 / 3], rtol=1e-6)
+    with pytest.raises(ValueError, match="expected finite weights"):
+        checked_weights(np.array([0, 1]), np.array([1e200, 1]), {0: 1e200, 1: 1})

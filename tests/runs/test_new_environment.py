@@ -106,6 +106,7 @@ def test_what_is_there_stays_unless_it_is_forced(project: Project, csv: Path) ->
     ("env", "said"),
     [
         ("base", "expected a name of its own"),
+        ("", "expected a name of its own"),
         ("local", "expected a name of its own"),
         ("../mine", "expected the name of a folder"),
         ("01_raw", "expected the name of a folder"),

@@ -68,3 +68,8 @@ def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(fault: str) ->
     log: list[LogEntry] = [record(older), record(newer)]
     decisions = {older.run_id: lambda: older, **read}
     assert boundary_in_force(log, decisions, COLUMNS, SPLIT) == "2026-03-01"
+    # Where it may have been the only one, rows must not change sides in silence.
+    with pytest.raises(DataError, match=f"of run {newer.run_id} is gone, damaged or edited"):
+        boundary_in_force(log[1:], read, COLUMNS, SPLIT)
+    told = Split(kind="time", from_="2026-04-01")
+    assert boundary_in_force(log[1:], read, COLUMNS, told) is None

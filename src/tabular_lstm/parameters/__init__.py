@@ -29,7 +29,7 @@ from tabular_lstm.parameters.runs import (
     Scoring,
     Tolerance,
 )
-from tabular_lstm.parameters.split import Moment, Split
+from tabular_lstm.parameters.split import Moment, Split, in_utc
 
 __all__ = [
     "BLOCKS",
@@ -58,6 +58,7 @@ __all__ = [
     "Training",
     "Validation",
     "Value",
+    "in_utc",
 ]
 
 # Which of them change no candidate and no decision.

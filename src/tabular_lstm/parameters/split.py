@@ -1,6 +1,6 @@
 """The block that says which rows are held out: by a hash, or by time."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import Annotated, Any, Literal, Self
 
@@ -19,11 +19,24 @@ def _hash_key(salt: Any) -> Any:
 Moment = int | float | str
 
 
+def in_utc(text: str) -> datetime:
+    """Read an ISO date or date-time; one with an offset is given in UTC, without it.
+
+    Raises:
+        ValueError: It is none, or beyond the years 1 to 9999 in UTC.
+    """
+    moment = datetime.fromisoformat(text)
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+
+
 def _moment(value: Any) -> Any:
     # YAML reads an unquoted date as a date.
     text = value.isoformat() if isinstance(value, date) else value
     try:
-        known = datetime.fromisoformat(text) if isinstance(text, str) else text
+        known = in_utc(text) if isinstance(text, str) else text
     except ValueError:
         known = None
     if value is not None and (

@@ -20,6 +20,8 @@ ISO = re.compile(
     r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
 # To the microsecond, and for every year that a program may write for "never".
+# The years that Python has.
+FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 DTYPE = "datetime64[us]"
 MICROSECONDS = 24 * 60 * 60 * 10**6
 # On average; the season of a day is the same in each year but for the leap day.
@@ -83,7 +85,9 @@ def read_dates(
         zoned = getattr(getattr(own.dtype, "pyarrow_dtype", own.dtype), "tz", None)
         own = own.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else own
         times = own.astype("datetime64[us]").to_numpy(DTYPE)
-        return pd.Series(times, index=cells.index, name=cells.name), {}
+        beyond = (times < FIRST) | (times > LAST)  # never so of NaT
+        problems = dict.fromkeys(np.flatnonzero(beyond).tolist(), "a year that is not 1 to 9999")
+        return pd.Series(times, index=cells.index, name=cells.name), problems
     words = {str(code) for code in missing if not isinstance(_code(code, form), datetime)}
     places, values = distinct(cells)
     found = np.full(len(values) + 1, np.datetime64("NaT", "us"), DTYPE)  # the last: a missing cell

@@ -77,15 +77,16 @@ def with_boundary(
     if split.kind != "time" or not split.test_fraction or rows.empty:
         return split
     times = rows[columns.time]
-    for boundary in (split.from_, in_force):
-        if boundary is not None and isinstance(boundary, str) == has_dates(times):
-            return split.model_copy(update={"from_": boundary})
     holds = f"column '{columns.time}' holds {'dates' if has_dates(times) else 'numbers'}"
     if split.from_ is not None:
+        if isinstance(split.from_, str) == has_dates(times):
+            return split
         raise DataError(
             f"split.from = {split.from_!r}: {holds}, such as {said(times.iloc[0])!r} "
             f"({row_list([times.index[0]])}); expected the same."
         )
+    if in_force is not None and isinstance(in_force, str) == has_dates(times):
+        return split.model_copy(update={"from_": in_force})
     if (boundary := newest(times, split.test_fraction)) is None:
         raise DataError(
             f"{holds}, and all {len(times)} rows the same one, {said(times.iloc[0])!r}; expected "

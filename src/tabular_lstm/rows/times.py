@@ -1,12 +1,12 @@
 """When a row is from: a column of ISO dates or of numbers, for a split by time."""
 
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.parameters import Moment
+from tabular_lstm.parameters import Moment, in_utc
 from tabular_lstm.rows.cells import Problems, problems_at, texts
 from tabular_lstm.rows.marks import pointed
 from tabular_lstm.rows.numbers import EMPTY
@@ -55,9 +55,8 @@ def _read(text: str, marks: Marks) -> datetime | float | None:
         value = float(number)
         return value if math.isfinite(value) else None
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    except (ValueError, OverflowError):
+        return in_utc(text)
+    except ValueError:
         return None
 
 
@@ -72,12 +71,7 @@ def moment_of(value: Moment) -> np.datetime64 | float:
     Raises:
         ValueError: It is text and no ISO date.
     """
-    if not isinstance(value, str):
-        return float(value)
-    read = _read(value, POINT)
-    if not isinstance(read, datetime):
-        raise ValueError(f"{value!r}: expected an ISO date")
-    return np.datetime64(read, "us")
+    return np.datetime64(in_utc(value), "us") if isinstance(value, str) else float(value)
 
 
 def said(time: pd.Timestamp | float) -> Moment:

@@ -93,6 +93,8 @@ def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.
     if not (np.isfinite(of_class) & (of_class >= 0)).all():
         raise ValueError(f"class_weight = {class_weight!r}: expected finite weights of 0 or more.")
     weights[counts] *= of_class[place]
+    if not np.isfinite(weights).all():
+        raise ValueError("sample_weight times class_weight: expected finite weights.")
     return np.asarray(weights)
 
 
@@ -111,6 +113,8 @@ def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
     given = np.asarray(weights, np.float64)
     if given.min() == given.max():
         return None
+    if not np.isfinite(given.sum()):
+        given = given / given.max()
     smallest = np.finfo(np.float32).tiny
     rounded = (given / given.mean()).clip(smallest).astype(np.float32)
     return np.asarray(rounded, np.float64)

@@ -1,17 +1,34 @@
 """The newest finished run's report and metrics, under names that stay the same."""
 
+import contextlib
 import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.datasets.kedro_private import folder_of_versions
+from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, replace
+from tabular_lstm.runs.lock import lock_file
 
 logger = logging.getLogger(__name__)
 
 # By the outputs' names in the catalog; beside the folders of their versions.
 LATEST = {"report": "latest.html", "metrics": "latest_metrics.json"}
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Wait until no other run has locked this folder, and lock it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        lock_file(descriptor, wait=True)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def renew(pipeline: Pipeline, catalog: Any, run_id: str) -> None:
@@ -23,6 +40,9 @@ def renew(pipeline: Pipeline, catalog: Any, run_id: str) -> None:
         if folder := folder_of_versions(catalog.get(name)):
             latest = folder.with_name(LATEST[name])
             try:
-                replace(latest, read_regular(folder / run_id / folder.name))
-            except OSError as error:
-                logger.warning("%s: %s. It is still an earlier run's", latest, error.strerror)
+                # Runs that decide nothing have no lock; of two files, one is written at a time.
+                with folder_lock(folder):
+                    replace(latest, read_regular(folder / run_id / folder.name))
+            except (OSError, DataError) as error:
+                said = getattr(error, "strerror", None) or error
+                logger.warning("%s: %s. It is still an earlier run's", latest, said)

@@ -92,11 +92,12 @@ def new_environment(
 
 
 def _refuse_names(env: str, folder: Path, force: bool) -> None:
-    refuse_no_name(env, folder.parent.name)
-    if env in BASE:
+    refuse_no_name(env, settings.CONF_SOURCE)
+    if not env or env in BASE:
+        shared = f"; {env} is what all environments share" if env else ""
         raise DataError(
-            f"Environment {env!r}: expected a name of its own for this file; {env} is what all "
-            "environments share. Give another one with --env."
+            f"Environment {env!r}: expected a name of its own for this file{shared}. Give another "
+            "one with --env."
         )
     there = [name for name in (CATALOG, PARAMETERS) if os.path.lexists(folder / name)]
     if there and not force:

@@ -30,27 +30,41 @@ def boundary_in_force(
 
     Returns:
         None where there is no such decision, or the split is none by time.
+
+    Raises:
+        DataError: None is left, and of a decision it cannot be told: rows would change sides.
     """
     if split.kind != "time":
         return None
-    present = (split.kind, columns.time, split.test_fraction)
+    present, unknown = (split.kind, columns.time, split.test_fraction), []
     for entry in reversed(log):
-        data = _judged_on(decisions, entry)
+        try:
+            data = _judged_on(decisions, entry)
+        except DataError:
+            unknown.append(entry.run_id)
+            continue
         if data and tuple(data.split.get(name) for name in DECIDING) == present:
             return data.boundary
+    if unknown and split.from_ is None:
+        raise DataError(
+            f"decision.json of run {', '.join(unknown)} is gone, damaged or edited, and may have "
+            "the boundary that rows were split at. Name it in split.from; otherwise rows would "
+            "change sides."
+        )
     return None
 
 
 def _judged_on(
     decisions: Mapping[str, Callable[[], Decision]], entry: LogEntry
 ) -> DataSummary | None:
-    """Give the data that a decision rests on; None where it is gone, edited, or judged nothing."""
+    """Give the data that a decision rests on; None where it judged nothing.
+
+    Raises:
+        DataError: It is gone, unreadable or edited.
+    """
     if entry.run_id not in decisions:
-        return None
-    try:
-        decision = decisions[entry.run_id]()
-    except DataError:
-        return None
-    if decision.judgement is None or decision.fingerprint() != entry.decision_sha256:
-        return None
-    return decision.judgement.data
+        raise DataError("it is gone")
+    decision = decisions[entry.run_id]()
+    if decision.fingerprint() != entry.decision_sha256:
+        raise DataError("it is not the one that the log names")
+    return decision.judgement.data if decision.judgement else None

@@ -10,6 +10,7 @@ from tabular_lstm.rows import learning
 from tabular_lstm.rows.schema import PARTS, POINT, Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.validation import refuse_other_features
 from tabular_lstm.rows.weights import refuse_other_weights
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ def learn_schema(
     """
     refuse_other_weights(data_summary.weight, columns)
     features = [name for name in train_rows if name not in columns.not_features]
+    refuse_other_features(features, columns)
     schema = learning.learn_schema(
         train_rows[features],
         categorical=columns.categorical,
