@@ -162,6 +162,7 @@ def test_costs_are_kept_for_the_objective_that_uses_them(costs: dict[str, float]
         ({"categorical": [7]}, ("categorical.0", "7")),
         ({"dates": "visit"}, ("dates", "'visit'", "a list of names")),
         ({"dates": [7]}, ("dates.7",)),
+        ({"dates": [{"a": "%d.%m.%Y"}]}, ("dates", "a dictionary from names to formats")),
         ({"dates": ["y"]}, ("'y'", "dates", "label")),
         ({"dates": ["id"], "key": "id"}, ("'id'", "dates", "key")),
         ({"dates": ["a"], "categorical": ["a"]}, ("'a'", "dates", "categorical")),

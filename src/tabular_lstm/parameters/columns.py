@@ -21,9 +21,10 @@ Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
 
 def _with_formats(dates: Any) -> Any:
     """Give a list of dates as the dictionary that it stands for: no format is declared."""
-    if not isinstance(dates, list | dict):
+    is_list = isinstance(dates, list) and not any(isinstance(n, list | dict) for n in dates)
+    if not (is_list or isinstance(dates, dict)):
         raise ValueError("expected a list of names, or a dictionary from names to formats")
-    return dict.fromkeys(dates) if isinstance(dates, list) else dates
+    return dict.fromkeys(dates) if is_list else dates
 
 
 Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
