@@ -1,4 +1,4 @@
-"""The project as a package: its wheel, with the conf beside it, in a folder that has nothing else."""
+"""The project as a package: its wheel, and the conf beside it, in a folder with nothing else."""
 
 import os
 import shutil
