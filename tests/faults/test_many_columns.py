@@ -22,7 +22,7 @@ def test_1500_columns_of_300_rows_run_to_a_verdict_and_the_worth_of_each(project
 
     succeeds(here("run"))
 
-    assert len(document(project, "08_reporting/verdict.json")) == 4
+    assert len(document(project, "08_reporting/verdict.json")) == 5
     importance = document(project, "07_model_output/permutation_importance.json")
     assert len(importance["features"]) == FEATURES
     assert importance["shuffles"] == TINY["evaluation"]["importance_repeats"]

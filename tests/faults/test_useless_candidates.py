@@ -58,8 +58,8 @@ def test_a_candidate_that_tells_nothing_is_rejected(
     old = on_disk(served)
     really_train, probabilities = fit.train, []
 
-    def train(network: Any, sequences: np.ndarray, labels: np.ndarray, training: Any) -> Any:
-        candidate, history = really_train(network, sequences, labels, training)
+    def train(network: Any, sequences: np.ndarray, labels: np.ndarray, *others: Any) -> Any:
+        candidate, history = really_train(network, sequences, labels, *others)
         probabilities.append(spoil(candidate, labels))
         return candidate, history
 

@@ -371,3 +371,17 @@ def test_dates_of_arrow_may_be_missing(kind: pa.DataType) -> None:
     times, problems = read_dates(column, [], None)
     assert times.isna().tolist() == [False, True]
     assert not problems
+
+
+@pytest.mark.parametrize("form", ["%d%m%Y", "%y%m%d", "%Y%m%d"])
+def test_a_date_without_marks_is_the_same_as_text_as_number_and_without_its_first_zero(
+    form: str,
+) -> None:
+    days = pd.Series(pd.date_range("2005-01-01", "2025-12-31", freq="11D"))
+    texts = days.dt.strftime(form)
+    for cells in (texts, texts.astype("int64"), texts.astype("int64").astype(str)):
+        times, problems = read_dates(cells, [], form)
+        assert not problems
+        assert times.tolist() == days.tolist()
+    _, problems = read_dates(pd.Series(["2025-1-1", "1 12025"]), [], form)
+    assert [*problems] == [0, 1]

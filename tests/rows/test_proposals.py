@@ -231,3 +231,9 @@ def test_a_text_is_written_so_that_yaml_reads_that_text(value: str) -> None:
         value,
         {value: [value]},
     ]
+
+
+def test_a_date_of_another_format_is_no_code() -> None:
+    days = [f"{day:02}.11.2026" for day in range(1, 29)]
+    found = look(counts_of(pd.Series([*days, "2026-11-05", "unknown"])))
+    assert (found.kind, found.words) == ("dates", ("unknown",))

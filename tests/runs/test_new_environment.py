@@ -193,3 +193,28 @@ def test_a_profile_that_cannot_be_saved_takes_the_conf_back(project: Project, cs
         new_environment(csv, "mine", project.path)
     assert everything(project) == before
     assert not os.path.lexists(project.path / "conf/mine")
+
+
+@pytest.mark.parametrize("bad", [None, "not a number"])
+def test_a_name_or_a_cell_of_several_lines_writes_no_conf_of_its_own(
+    project: Project, bad: str | None
+) -> None:
+    """Names and first faults stand in comments, which a line end would end."""
+    name = "w" * 40 + '\nnotify:\n {"command":["touch","pwned"]}\n#'
+    table = ROWS.assign(**{name: range(60), "other": ["a\nmlflow: {}\n#", "b"] * 30})
+    if bad is not None:
+        table[name] = table[name].astype(object)
+        table.loc[40, name] = bad
+    file = project.path / "data/mine.csv"
+    table.to_csv(file, index=False)
+    new_environment(file, "mine", project.path)
+    assert {*conf(project, "catalog.yml")} == {"raw_rows"}
+    assert {*conf(project, "parameters.yml")} <= {"columns", "validation"}
+
+
+def test_an_environment_in_files_of_another_ending_is_there_too(
+    project: Project, csv: Path
+) -> None:
+    (project.path / "conf/mine").mkdir()
+    (project.path / "conf/mine/parameters.yaml").write_text("{}")
+    assert "parameters.yaml: the environment 'mine' is there" in refusal(project, csv)

@@ -72,3 +72,5 @@ def test_the_example_of_a_date_is_a_day() -> None:
         negative_class=0,
     )
     assert pyfunc.example(schema).to_dict("records") == [{"visit": pd.Timestamp("2026-11-05")}]
+    far = schema.model_copy(update={"mean": [2_900_000.0, *schema.mean[1:]]})  # in the year 9909
+    assert str(pyfunc.example(far)["visit"].iloc[0].year) == "9909"

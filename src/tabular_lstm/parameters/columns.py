@@ -1,5 +1,6 @@
 """The block that says what each column of the CSV is."""
 
+import re
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Annotated, Any, Self
@@ -28,6 +29,9 @@ def _with_formats(dates: Any) -> Any:
 
 
 Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
+
+# What a machine's time zone or language says how to read.
+OF_THE_MACHINE = re.compile("%[ZcxX]")
 
 # Of a column that is no feature.
 ROLES = ("label", "key", "weight", "group", "time")
@@ -133,8 +137,9 @@ class Columns(Parameters):
         for name, form in self.dates.items():
             if form is not None and not _says_a_day(form):
                 raise ValueError(
-                    f"dates of '{name}': the format {form!r} does not say year, month and day; "
-                    "expected one such as '%d.%m.%Y', or null for ISO 8601"
+                    f"dates of '{name}': the format {form!r} does not say year, month and day, or "
+                    "not on any machine, as with %Z, %c, %x and %X; expected one such as "
+                    "'%d.%m.%Y', or null for ISO 8601"
                 )
 
     def _refuse_what_is_ignored(self) -> None:
@@ -160,12 +165,13 @@ class Columns(Parameters):
 
 
 def _says_a_day(form: str) -> bool:
-    """Tell whether a date that is written in a format is read as the same day."""
+    """Tell whether a date that is written in a format is read as the same day, on any machine."""
     day = datetime(2026, 11, 28, tzinfo=UTC)
     try:
-        return datetime.strptime(day.strftime(form), form).date() == day.date()
-    except ValueError:
+        read = datetime.strptime(day.strftime(form), form)
+    except (ValueError, re.error):
         return False
+    return read.date() == day.date() and not OF_THE_MACHINE.search(form)
 
 
 def _number(value: Value) -> float | None:

@@ -13,6 +13,7 @@ CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
 # Entries that get a line each.
 LINES = 12
 WIDTH = 96
+LONGEST = 2000  # characters of a comment
 PLAIN_PATH = re.compile(r"[A-Za-z/][\w./-]*", re.ASCII)
 CATALOG_END = "  metadata: {kedro-viz: {layer: raw}}"
 
@@ -25,8 +26,8 @@ def catalog_text(path: str, command: str, layout: Layout) -> str:
         command: What wrote this, for the first line.
         layout: Of the file.
     """
-    lines = [f"# How the rows are read. Written by {command}"]
-    lines += [f"# Unsure: {sentence}" for sentence in layout.unsure]
+    lines = [_comment(f"# How the rows are read. Written by {command}")]
+    lines += [_comment(f"# Unsure: {sentence}") for sentence in layout.unsure]
     lines += [
         "raw_rows:",
         "  type: tabular_lstm.datasets.RawCSVDataset",
@@ -48,7 +49,7 @@ def parameters_text(proposal: Proposal, command: str) -> str:
     """Write what the parameters say of the columns; all that is left out is a number."""
     label = proposal.label
     lines = [
-        f"# What the columns mean. Written by {command}",
+        _comment(f"# What the columns mean. Written by {command}"),
         "# A proposal: read it. What is not named here is a feature of numbers.",
     ]
     lines += [_wrapped(f"# Unsure: {sentence}") for sentence in sentences(proposal.unsure)]
@@ -124,7 +125,12 @@ def _missing(proposal: Proposal) -> list[str]:
 
 
 def _commented(entry: str, why: str | None) -> str:
-    return f"{entry} # {why}" if why else entry
+    return f"{entry} {_comment(f'# {why}')}" if why else entry
+
+
+def _comment(text: str) -> str:
+    """Keep a comment one, whatever a file's names and cells hold: a line end would end it."""
+    return shown(text, LONGEST)
 
 
 def _list(values: Sequence[Any], start: str) -> str:
@@ -142,7 +148,7 @@ def _list(values: Sequence[Any], start: str) -> str:
 
 def _wrapped(comment: str) -> str:
     lines, line = [], ""
-    for word in comment.split(" "):
+    for word in _comment(comment).split(" "):
         if line and len(line) + 1 + len(word) > WIDTH:
             lines.append(line)
             line = f"#   {word}"

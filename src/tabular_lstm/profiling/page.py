@@ -38,7 +38,7 @@ def page(profile: Profile, layout: Layout, proposal: Proposal) -> str:
         + (f"; {label.without} rows have no label" if label.without else ""),
     ]
     if doubts := [*layout.unsure, *sentences(proposal.unsure)]:
-        lines += ["", "Unsure:", *(f"- {doubt}" for doubt in doubts)]
+        lines += ["", "Unsure:", *(f"- {shown(doubt, 2000)}" for doubt in doubts)]
     return "\n".join(lines)
 
 

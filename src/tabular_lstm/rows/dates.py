@@ -20,6 +20,8 @@ ISO = re.compile(
     r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
 # To the microsecond, and for every year that a program may write for "never".
+# Parts of a format with nothing between them.
+TOGETHER = re.compile("%[a-zA-Z]%[a-zA-Z]")
 # The years that Python has.
 FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 DTYPE = "datetime64[us]"
@@ -60,7 +62,7 @@ def date_of(cell: Any, form: str | None = None) -> datetime | None:
             return None
         if form is None and not ISO.fullmatch(text):
             raise ValueError(text)
-        time = datetime.strptime(text, form) if form else datetime.fromisoformat(text)
+        time = _by_format(text, form) if form else datetime.fromisoformat(text)
     return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -119,6 +121,22 @@ def dates_as_seen(
     codes = [code for value in missing if isinstance(code := _code(value, form), datetime)]
     dates: np.ndarray = times.to_numpy(DTYPE)
     return np.where(np.isin(dates, np.array(codes, DTYPE)), np.datetime64("NaT"), dates), problems
+
+
+def _by_format(text: str, form: str) -> datetime:
+    """Read a text by a format.
+
+    Where nothing stands between its parts, 1012025 may be the first or the tenth day: a number that
+    has lost its first zero gets it back, and nothing else may differ from what the format writes.
+    """
+    if not TOGETHER.search(form):
+        return datetime.strptime(text, form)
+    if text.isdigit():
+        text = text.zfill(len(datetime(2000, 12, 28, 12).strftime(form)))
+    time = datetime.strptime(text, form)
+    if time.strftime(form) != text:
+        raise ValueError(text)
+    return time
 
 
 def days(dates: np.ndarray) -> np.ndarray:

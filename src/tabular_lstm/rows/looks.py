@@ -107,7 +107,11 @@ def _dates(counts: Mapping[str, int]) -> Look | None:
     some = [form for form in every if any(is_date(text, form) for text in tried)]
     words = {form: _few_words(counts, lambda text, form=form: is_date(text, form)) for form in some}  # type: ignore[misc]
     forms = tuple(form for form in some if words[form] is not None)
-    return Look("dates", forms=forms, words=words[forms[0]] or ()) if forms else None
+    if not forms:
+        return None
+    # A date of another format is none that means "not measured".
+    left = [text for text in words[forms[0]] or () if not any(is_date(text, f) for f in every)]
+    return Look("dates", forms=forms, words=tuple(left))
 
 
 def _few_words(counts: Mapping[str, int], is_read: Callable[[str], bool]) -> tuple[str, ...] | None:

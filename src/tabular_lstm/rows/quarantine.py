@@ -7,10 +7,13 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import LISTED, row_list
+from tabular_lstm.errors import LISTED, row_list, shown
 from tabular_lstm.rows.cells import Problems
 
 SHOWN = 5
+
+# Characters of a column's name that a reason has.
+NAME = 200
 
 
 def set_aside(
@@ -29,7 +32,7 @@ def set_aside(
     reasons: dict[int, list[str]] = {}
     for name, of_column in problems.items():
         for place, problem in of_column.items():
-            reasons.setdefault(place, []).append(f"{name}: {problem}")
+            reasons.setdefault(place, []).append(f"{shown(name, NAME)}: {problem}")
     bad = sorted(reasons)
     aside = rows.iloc[bad].reset_index(allow_duplicates=True)
     joined = pd.Series(["; ".join(reasons[place]) for place in bad], dtype=object)
@@ -64,8 +67,9 @@ class Kinds:
         """
         for name, of_column in problems.items():
             for place, problem in of_column.items():
-                kind = f"{name}: {problem.rpartition(' is ')[2]}"
-                found = self._found.setdefault(kind, _Kind(f"{name}: {problem}"))
+                named = shown(name, NAME)
+                kind = f"{named}: {problem.rpartition(' is ')[2]}"
+                found = self._found.setdefault(kind, _Kind(f"{named}: {problem}"))
                 found.count += 1
                 if len(found.rows) < LISTED:
                     row = rows[place]

@@ -12,6 +12,7 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
+import yaml
 from kedro.framework.project import settings
 from kedro.io import DataCatalog
 from kedro.io.core import generate_timestamp
@@ -19,7 +20,7 @@ from kedro.io.core import generate_timestamp
 from tabular_lstm.datasets.raw_csv import CSV
 from tabular_lstm.datasets.raw_files import RawFiles
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.files import replace
 from tabular_lstm.profiling.conf_files import CATALOG, PARAMETERS, catalog_text, parameters_text
 from tabular_lstm.profiling.distinct import cells_of
@@ -35,6 +36,7 @@ from tabular_lstm.rows.csv_text import stream_cells
 from tabular_lstm.rows.load_args import dialect_of
 
 HINT = "Name a CSV, or a folder of them."
+BLOCKS = {"raw_rows", "columns", "validation"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def new_environment(
         CATALOG: catalog_text(path, command, layout),
         PARAMETERS: parameters_text(proposal, command),
     }
+    _refuse_other_blocks(contents, path)
     try:
         with _written(folder, contents):
             saved = _save(profile, env, project)
@@ -83,12 +86,22 @@ def new_environment(
         raise DataError(
             f"{error.filename or folder}: {error.strerror}; nothing is written."
         ) from error
-    shown = folder.relative_to(project)
+    relative = folder.relative_to(project)
     return (
         f"{page(profile, layout, proposal)}\n\n"
-        f"Written: {shown / CATALOG}, {shown / PARAMETERS}; the profile: {saved}\n"
+        f"Written: {relative / CATALOG}, {relative / PARAMETERS}; the profile: {saved}\n"
         f"Read them, then: {run_command(env)}"
     )
+
+
+def _refuse_other_blocks(contents: dict[str, str], file: str) -> None:
+    """Stop where a file's names would write conf of their own."""
+    for name, text in contents.items():
+        if other := sorted({*yaml.safe_load(text)} - BLOCKS):
+            raise DataError(
+                f"{file}: {name} would have a block '{shown(other[0])}' from a name or a cell of "
+                "this file; nothing is written."
+            )
 
 
 def _refuse_names(env: str, folder: Path, force: bool) -> None:
@@ -99,7 +112,10 @@ def _refuse_names(env: str, folder: Path, force: bool) -> None:
             f"Environment {env!r}: expected a name of its own for this file{shared}. Give another "
             "one with --env."
         )
-    there = [name for name in (CATALOG, PARAMETERS) if os.path.lexists(folder / name)]
+    blocks = {Path(name).stem for name in (CATALOG, PARAMETERS)}
+    there = sorted(
+        p.name for p in folder.glob("*") if p.stem in blocks
+    )  # .yaml and .json count too
     if there and not force:
         raise DataError(
             f"{folder / there[0]}: the environment '{env}' is there already, and nothing was "

@@ -6,6 +6,7 @@ MLflow finds this module by its name in the model's `MLmodel`, with the package'
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tabular_lstm.rows.schema import Schema
@@ -50,8 +51,8 @@ def example(schema: Schema) -> pd.DataFrame:
     for name, (slot, *_) in schema.slots.items():
         categories, mean = schema.categories.get(name), schema.mean[slot]
         # A whole day, for the mean of days has a fraction.
-        day = pd.Timestamp(0) + pd.Timedelta(int(mean), "D") if name in schema.dates else None
-        row[name] = [day or (categories[0] if categories else mean)]
+        day = np.datetime64(int(mean), "D") if name in schema.dates else None
+        row[name] = [(categories[0] if categories else mean) if day is None else day]
     return pd.DataFrame(row)
 
 

@@ -28,7 +28,7 @@ def learn_schema(
         DataError: The rows were split with other weights, or see there.
     """
     refuse_other_weights(data_summary.weight, columns)
-    features = [name for name in train_rows if name not in columns.not_features]
+    features = [name for name in map(str, train_rows) if name not in columns.not_features]
     refuse_other_features(features, columns)
     schema = learning.learn_schema(
         train_rows[features],
