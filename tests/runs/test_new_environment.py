@@ -195,19 +195,21 @@ def test_a_profile_that_cannot_be_saved_takes_the_conf_back(project: Project, cs
     assert not os.path.lexists(project.path / "conf/mine")
 
 
-@pytest.mark.parametrize("bad", [None, "not a number"])
+@pytest.mark.parametrize("bad", [None, "zz"])
 def test_a_name_or_a_cell_of_several_lines_writes_no_conf_of_its_own(
     project: Project, bad: str | None
 ) -> None:
     """Names and first faults stand in comments, which a line end would end."""
-    name = "w" * 40 + '\nnotify:\n {"command":["touch","pwned"]}\n#'
-    table = ROWS.assign(**{name: range(60), "other": ["a\nmlflow: {}\n#", "b"] * 30})
+    name = "w" * 27 + '\nnotify:\n {"command":["touch","pwned"]}\n#'
+    table = pd.DataFrame({name: [f"{x / 7:.4f}" for x in range(400)]})
+    table["other"] = ["a\nmlflow: {}\n#", "b"] * 200
+    table["sick"] = [0, 0, 1, 1] * 100
     if bad is not None:
-        table[name] = table[name].astype(object)
-        table.loc[40, name] = bad
+        table.loc[7, name] = bad
     file = project.path / "data/mine.csv"
     table.to_csv(file, index=False)
-    new_environment(file, "mine", project.path)
+    page = new_environment(file, "mine", project.path)
+    assert ("would go to quarantine" in page) == (bad is not None)
     assert {*conf(project, "catalog.yml")} == {"raw_rows"}
     assert {*conf(project, "parameters.yml")} <= {"columns", "validation"}
 
