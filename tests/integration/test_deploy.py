@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,42 @@ def test_the_container_has_the_versions_of_the_project() -> None:
     names = {pin.partition("==")[0] for pin in container}
     assert {"tensorflow", "kedro", "llvmlite"} <= names
     assert not names & {"pytest", "kedro-viz", "mypy"}
+
+
+def script_of(tmp_path: Path, kedro: str) -> Path:
+    """The script for cron, in a folder in which `kedro` is another program; called by a link."""
+    project = tmp_path / "project"
+    (project / "deploy/cron").mkdir(parents=True)
+    (project / ".venv/bin").mkdir(parents=True)
+    shutil.copy(DEPLOY / "cron/run", project / "deploy/cron")
+    program = project / ".venv/bin/kedro"
+    program.write_text(f"#!/bin/sh\n{kedro}\n")
+    program.chmod(0o755)
+    (tmp_path / "link").symlink_to(project / "deploy/cron/run")
+    return tmp_path / "link"
+
+
+def test_the_mail_of_cron_has_the_whole_error(tmp_path: Path) -> None:
+    lines = "\n".join(f"  line {number}" for number in range(8))
+    script = script_of(
+        tmp_path, f"echo 'INFO begins'\necho 'Error: rows.csv:\n{lines}' >&2\nexit 1"
+    )
+    done = subprocess.run([script, "mine", "scoring"], check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"Error: rows.csv:\n{lines}\nkedro run --env mine")
+    (log,) = (tmp_path / "project/logs/mine/scoring").iterdir()
+    assert "INFO begins" in log.read_text()
+
+
+def test_what_ends_the_script_of_cron_ends_the_run(tmp_path: Path) -> None:
+    script = script_of(tmp_path, "echo $$ > pid\nexec sleep 60")
+    with subprocess.Popen([script, "mine", "scoring"], stdout=subprocess.DEVNULL) as run:
+        told, until = tmp_path / "project/pid", time.monotonic() + 30
+        while not (told.exists() and told.read_text().strip()) and time.monotonic() < until:
+            time.sleep(0.05)
+        run.terminate()
+        assert run.wait(30) == 143
+        pid = told.read_text().strip()
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not Path(f"/proc/{pid}").exists()
