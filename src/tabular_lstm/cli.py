@@ -26,7 +26,6 @@ from tabular_lstm.parameters import Event
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.runs.hooks import EXIT_CODE, TELL
 from tabular_lstm.runs.lock import LockedError
-from tabular_lstm.runs.new_environment import Told, new_environment
 
 logger = logging.getLogger(__name__)
 
@@ -197,6 +196,9 @@ def profile(
 
     Prints what each column is taken for, and what is unsure.
     """
+    # Here, for a run need not wait for it.
+    from tabular_lstm.runs.new_environment import Told, new_environment  # noqa: PLC0415
+
     project = find_kedro_project(Path.cwd())
     if project is None:
         raise click.ClickException(f"{Path.cwd()}: expected a folder of a Kedro project.")

@@ -4,10 +4,9 @@ import re
 from functools import cache
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.profiling.distinct import FIRST, Cells
+from tabular_lstm.profiling.distinct import Cells
 from tabular_lstm.rows.looks import DAYS, TIMES
 
 MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
@@ -53,14 +52,15 @@ def date_formats(cells: Cells, formats: list[str] = FORMATS) -> list[str]:
     """
     if not LIKE_A_DATE.match(cells.texts[0].as_py()):
         return []
-    if _fit(cells.texts, ISO):
+    if cells.all_match(ISO):
         return [NONE]
-    return [name for name in formats if _fit(cells.texts, _pattern(name))][:2]
+    return [name for name in formats if cells.all_match(_pattern(name))][:2]
 
 
 def are_dates(cells: Cells, name: str) -> np.ndarray:
     """Tell which distinct cells are dates of a format."""
-    found: np.ndarray = _matches(cells.texts, _pattern(name)).to_numpy(zero_copy_only=False)
+    matches = pc.match_substring_regex(cells.texts, f"^(?:{_pattern(name)})$")
+    found: np.ndarray = matches.to_numpy(zero_copy_only=False)
     return found
 
 
@@ -69,13 +69,3 @@ def _pattern(name: str) -> str:
     if name == NONE:
         return ISO
     return re.sub("%[A-Za-z]", lambda code: PARTS[code[0]], name.replace(".", r"\."))
-
-
-def _fit(texts: pa.Array, pattern: str) -> bool:
-    return all(
-        pc.all(_matches(some, pattern)).as_py() for some in (texts[:1], texts[:FIRST], texts)
-    )
-
-
-def _matches(texts: pa.Array, pattern: str) -> pa.Array:
-    return pc.match_substring_regex(texts, f"^(?:{pattern})$")

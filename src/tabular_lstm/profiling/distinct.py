@@ -58,7 +58,7 @@ class Cells:
         whole = f"^(?:{pattern})$"
         return all(
             pc.all(pc.match_substring_regex(texts, whole)).as_py()
-            for texts in (self.texts.slice(0, FIRST), self.texts)
+            for texts in (self.texts.slice(0, 1), self.texts.slice(0, FIRST), self.texts)
         )
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabular_lstm.frozen import Frozen
@@ -20,7 +19,7 @@ MOSTLY = 0.9
 # Distinct cells of a column that have a vote.
 VOTING = 1000
 # A comma in a cell is between groups of digits, and before no fraction, where these alone fit.
-GROUPS = r"^[+-]?(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]{1,3})$"
+GROUPS = "[+-]?(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]{1,3})"
 
 
 class FoundMarks(Frozen):
@@ -66,7 +65,9 @@ def marks_of_table(columns: Iterable[Cells], delimiter: str) -> FoundMarks:
     marks, doubtful = best[0], False
     if {Marks(decimal=","), Marks(thousands=",")} <= {*best}:
         doubtful = True
-        grouped = all(_all(cells, GROUPS) for cells in marked if _reads(cells, Marks(decimal=",")))
+        grouped = all(
+            cells.all_match(GROUPS) for cells in marked if _reads(cells, Marks(decimal=","))
+        )
         marks = Marks(thousands=",") if delimiter == "," or grouped else Marks(decimal=",")
     used = {marks.decimal, marks.thousands} - {POINT.decimal, None}
     texts = [t for cells in marked if _reads(cells, marks) for t in cells.texts.to_pylist()]
@@ -86,7 +87,3 @@ def _has_marks(cells: Cells) -> bool:
 def _reads(cells: Cells, marks: Marks) -> bool:
     found = pc.is_valid(all_pointed(cells.texts, marks)).to_numpy(zero_copy_only=False)
     return cells.share(np.asarray(found)) >= MOSTLY
-
-
-def _all(cells: Cells, pattern: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(pa.array(cells.texts), pattern)).as_py())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import product
 from typing import Literal
 
@@ -89,12 +90,17 @@ def reads(numbers: list[str], marks: Marks) -> bool:
     return all(pointed(text, marks) is not None for text in numbers)
 
 
+def date_in(text: str, form: str | None) -> datetime | None:
+    """Read a text by a format, None for ISO 8601; None where it is no such date."""
+    try:
+        return date_of(text, form)
+    except (OverflowError, ValueError):
+        return None
+
+
 def is_date(text: str, form: str | None) -> bool:
     """Tell whether a text writes a date in a format, None for ISO 8601."""
-    try:
-        return date_of(text, form) is not None
-    except (OverflowError, ValueError):
-        return False
+    return date_in(text, form) is not None
 
 
 def _dates(counts: Mapping[str, int]) -> Look | None:

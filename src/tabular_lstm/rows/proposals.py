@@ -11,8 +11,7 @@ import pandas as pd
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
 from tabular_lstm.rows.cells import Problems
-from tabular_lstm.rows.dates import date_of
-from tabular_lstm.rows.looks import Look, counts_of, look, reads
+from tabular_lstm.rows.looks import Look, counts_of, date_in, look, reads
 from tabular_lstm.rows.marks import pointed
 from tabular_lstm.rows.schema import POINT, Marks
 
@@ -114,7 +113,7 @@ def _which_format(name: str, texts: Sequence[str], forms: Sequence[str | None]) 
     """Ask by which of the formats a column's dates are written."""
 
     def days(text: str) -> list[datetime | None]:
-        return [_date(text, form) for form in forms]
+        return [date_in(text, form) for form in forms]
 
     text = next((text for text in texts if len({*days(text)}) == len(forms)), texts[0])
     ways = [
@@ -123,13 +122,6 @@ def _which_format(name: str, texts: Sequence[str], forms: Sequence[str | None]) 
         if day is not None
     ]
     return f"\nIs '{shown(text)}' of {shown(name)} {', or '.join(ways)}?"
-
-
-def _date(text: str, form: str | None) -> datetime | None:
-    try:
-        return date_of(text, form)
-    except (OverflowError, ValueError):
-        return None
 
 
 def _which_marks(
