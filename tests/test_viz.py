@@ -15,21 +15,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
 
 from tests.helpers.browser import in_a_browser, needs_browser
+from tests.helpers.commands import succeeds
 from tests.helpers.project import TINY, Project
 
 LAYERS = [
-    "raw",
-    "intermediate",
-    "primary",
-    "feature",
-    "model_input",
-    "models",
-    "model_output",
-    "reporting",
+    "01_raw",
+    "02_intermediate",
+    "03_primary",
+    "04_feature",
+    "05_model_input",
+    "06_models",
+    "07_model_output",
+    "08_reporting",
 ]
 # Of two members that read four steps of two numbers as vectors of 8, with LSTMs of 4 units.
 CANDIDATE = {
@@ -60,19 +62,45 @@ CANDIDATE = {
 }
 
 
+OTHER = "italy_power_demand"
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve Kedro-Viz of a project that was retrained once, and scored rows."""
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that was retrained once, scored rows, and then ran in another environment too."""
     project = Project.copied_to(tmp_path_factory.mktemp("viz"))
     with contextlib.chdir(project.path):
         project.run("retraining", **{**TINY, "training": {"epochs": 20}})
         project.run("scoring")
+        project.run("data_processing")
+    succeeds(project.command("run", "--pipelines", "data_processing", "--env", OTHER))
     pipelines.set_requested(None)
+    return project
+
+
+@pytest.fixture(scope="module")
+def address(project: Project) -> Iterator[str]:
+    """Serve Kedro-Viz of its base environment."""
+    with served(project) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def served(project: Project, *options: str) -> Iterator[str]:
     port = free_port()
     log = project.path / "viz.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "kedro", "viz", "run", "--no-browser", "--port", str(port)],
+            [
+                sys.executable,
+                "-m",
+                "kedro",
+                "viz",
+                "run",
+                "--no-browser",
+                f"--port={port}",
+                *options,
+            ],
             cwd=project.path,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -89,12 +117,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.wait(30)
 
 
-def free_port() -> int:
+def free_port() -> str:
     """Kedro-Viz takes no port above 49151, where the system would choose one."""
     for port in random.sample(range(20000, 30000), 100):
         with socket.socket() as tried, contextlib.suppress(OSError):
             tried.bind(("127.0.0.1", port))
-            return port
+            return str(port)
     pytest.fail("no free port among a hundred")
 
 
@@ -155,7 +183,57 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
     assert previews["decision"]["action"] == "promoted"
     assert previews["decision"]["judgement"]["checks"][0]["name"] == "data"
     assert previews["promotions"][0]["run_id"] == previews["decision"]["run_id"]
-    assert previews["champion"] == CANDIDATE
+    run_id = previews["decision"]["serves_now"]
+    assert previews["champion"] == {"run_id": run_id, **CANDIDATE}
+
+
+def test_the_layers_of_every_pipeline_are_in_order(address: str) -> None:
+    for pipeline in fetch(f"{address}/api/main")["pipelines"]:
+        graph = fetch(f"{address}/api/pipelines/{pipeline['id']}")
+        used = {node.get("layer") for node in graph["nodes"]} - {None}
+        # Kedro-Viz lists those of other pipelines too.
+        shown = [layer for layer in graph["layers"] if layer in used]
+        assert shown == [layer for layer in LAYERS if layer in used], pipeline
+        assert len(shown) > 1, pipeline
+
+
+def test_what_is_looked_for_comes_first(address: str) -> None:
+    graph = fetch(f"{address}/api/pipelines/retraining")
+    shown = {
+        node["name"]: fetch(f"{address}/api/nodes/{node['id']}").get("preview")
+        for node in graph["nodes"]
+        if node["name"] in {"decision", "promotions", "metrics", "data_summary"}
+    }
+    # In the text, since it is this that the browser shows in its order.
+    for name, parts in {
+        "decision": ["action", "reason", "run_id", "roc_auc", "interval", "rows", "sha256"],
+        "promotions": ["action", "reason", "run_id", "serves_now", "sha256"],
+        "metrics": ["roc_auc", "log_loss", "accuracy", "interval", "run_id", "rows", "sha256"],
+        "data_summary": ["rows", "train_rows", "label_share", "sha256"],
+    }.items():
+        places = [shown[name].index(f'"{part}":') for part in parts]
+        assert places == sorted(places), name
+
+
+def test_what_is_noted_of_runs_is_of_the_environment_that_is_shown(
+    address: str, project: Project
+) -> None:
+    with served(project, "--env", OTHER) as of_other:
+        for at, env in ((address, ""), (of_other, OTHER)):
+            graph = fetch(f"{at}/api/pipelines/data_processing")
+            noted = {
+                node["name"]: fetch(f"{at}/api/nodes/{node['id']}").get("stats")
+                for node in graph["nodes"]
+                if node["name"] in {"raw_rows", "train_rows"}
+            }
+            train_rows = project.versions("03_primary/train_rows.parquet", env)[-1]
+            raw_rows = project.path / f"data/01_raw/{env or 'diabetes'}.csv"
+            assert noted["raw_rows"]["rows"] == len(pd.read_csv(raw_rows))
+            assert noted["train_rows"]["file_size"] == train_rows.stat().st_size
+        # How the nodes of the newest `kedro run` ended; the base environment had no such command.
+        assert not fetch(f"{address}/api/run-status")["nodes"]
+        ended = fetch(f"{of_other}/api/run-status")
+        assert len(ended["nodes"]) == len(pipelines["data_processing"].nodes)
 
 
 def test_a_scoring_from_rows_to_figures(address: str) -> None:
@@ -165,7 +243,7 @@ def test_a_scoring_from_rows_to_figures(address: str) -> None:
     # Kedro-Viz lists those of other pipelines too, in any order.
     used = {node["layer"] for node in datasets.values()}
     layers = [layer for layer in graph["layers"] if layer in used]
-    assert layers == ["raw", "intermediate", "model_output", "reporting"]
+    assert layers == ["01_raw", "02_intermediate", "07_model_output", "08_reporting"]
     outside = {name for name, node in datasets.items() if node["layer"] is None}
     assert outside == {"run_id", "champion", "scoring_conditions"}
     previewed = {

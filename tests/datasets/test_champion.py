@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tabular_lstm.datasets.champion import ChampionDataset, PromotionLogDataset
+from tabular_lstm.datasets.previewed_json import SHOWN
 from tabular_lstm.files import sha256
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.log_file import read_log
@@ -90,5 +91,6 @@ def test_the_preview_shows_the_newest_first(promotions: PromotionLogDataset) -> 
     written = "abcdefghijklmnopqrstuvwxyz"
     for letter in written:
         promotions.save(rejection(letter, None))
-    shown = [line["run_id"] for line in json.loads(promotions.preview())]
-    assert letters(shown) == written[: -20 - 1 : -1]
+    *shown, last = json.loads(promotions.preview())
+    assert letters([line["run_id"] for line in shown]) == written[: -SHOWN - 1 : -1]
+    assert last == f"… {len(written) - SHOWN} more"

@@ -116,6 +116,6 @@ def test_the_catalog_says_how_the_file_is_read() -> None:
     assert yaml.safe_load(text)["raw_rows"]["load_args"] == load_args
     entry: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     assert entry["raw_rows"]["filepath"] == "data/a ${b}.csv"
-    assert entry["raw_rows"]["metadata"] == {"kedro-viz": {"layer": "raw"}}
+    assert entry["raw_rows"]["metadata"] == {"kedro-viz": {"layer": "01_raw"}}
     assert "# it parts each line" in text
     assert "# Unsure: header: is it one?" in text

@@ -56,7 +56,7 @@ def test_both_files_are_written_and_the_profile_is_a_version(project: Project, c
     assert conf(project, "catalog.yml")["raw_rows"] == {
         "type": "tabular_lstm.datasets.RawCSVDataset",
         "filepath": "data/mine.csv",
-        "metadata": {"kedro-viz": {"layer": "raw"}},
+        "metadata": {"kedro-viz": {"layer": "01_raw"}},
     }
     assert conf(project, "parameters.yml")["columns"] == {
         "label": "sick",

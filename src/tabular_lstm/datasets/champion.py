@@ -1,6 +1,5 @@
 """The champion's file and the promotion log in the catalog."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,11 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from tabular_lstm.datasets.kedro_private import JSONPreview
+from tabular_lstm.datasets.previewed_json import preview
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.log_file import append, read_log
 from tabular_lstm.serving.promotion_log import LogEntry
 from tabular_lstm.serving.store import Store
-
-PREVIEWED = 20
 
 
 class PromotionLogDataset(AbstractDataset[LogEntry, list[LogEntry]]):
@@ -34,8 +32,7 @@ class PromotionLogDataset(AbstractDataset[LogEntry, list[LogEntry]]):
 
     def preview(self) -> JSONPreview:
         """Show the newest entries, newest first."""
-        newest = read_log(self._filepath)[: -PREVIEWED - 1 : -1]
-        return JSONPreview(json.dumps([entry.model_dump(mode="json") for entry in newest]))
+        return preview([entry.model_dump(mode="json") for entry in self.load()[::-1]])
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
@@ -76,8 +73,9 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
         self.store.put(data)
 
     def preview(self) -> JSONPreview:
-        """List the layers, each with the shapes of its weights."""
-        layers = self.store.champion().scorer.layers
+        """Name the run that trained it, and list the layers, each with its weights' shapes."""
+        champion = self.store.champion()
+        layers = champion.scorer.layers
         described = {
             name: {
                 "weights": {part: str(weight.shape) for part, weight in layer._asdict().items()},
@@ -86,8 +84,7 @@ class ChampionDataset(AbstractDataset[Artifact, Artifact]):
             for name, layer in layers.items()
         }
         parameters = sum(weight.size for layer in layers.values() for weight in layer)
-        shown = {"parameters": parameters, "layers": described}
-        return JSONPreview(json.dumps(shown))
+        return preview({"run_id": champion.run_id, "parameters": parameters, "layers": described})
 
     def _exists(self) -> bool:
         return self.store.exists()

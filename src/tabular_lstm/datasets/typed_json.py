@@ -6,15 +6,14 @@ from typing import Any
 
 from kedro.io.core import get_filepath_str
 from kedro.utils import load_obj
-from kedro_datasets.json import JSONDataset
 from pydantic import BaseModel
 
-from tabular_lstm.datasets.kedro_private import JSONPreview
+from tabular_lstm.datasets.previewed_json import PreviewedJSONDataset
 from tabular_lstm.files import read_regular, replace
 from tabular_lstm.frozen import from_json
 
 
-class TypedJSONDataset(JSONDataset):  # type: ignore[misc]
+class TypedJSONDataset(PreviewedJSONDataset):
     """A frozen value as JSON.
 
     Args:
@@ -50,7 +49,3 @@ class TypedJSONDataset(JSONDataset):  # type: ignore[misc]
             return
         path = Path(get_filepath_str(self._get_save_path(), self._protocol))
         replace(path, json.dumps(value, **self._save_args).encode())
-
-    def preview(self) -> JSONPreview:
-        """Show the value."""
-        return JSONPreview(self.load().model_dump_json())

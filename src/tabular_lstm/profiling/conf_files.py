@@ -15,7 +15,7 @@ LINES = 12
 WIDTH = 96
 LONGEST = 2000  # characters of a comment
 PLAIN_PATH = re.compile(r"[A-Za-z/][\w./-]*", re.ASCII)
-CATALOG_END = "  metadata: {kedro-viz: {layer: raw}}"
+CATALOG_END = "  metadata: {kedro-viz: {layer: 01_raw}}"
 
 
 def catalog_text(path: str, command: str, layout: Layout) -> str:
