@@ -76,7 +76,6 @@ class RunHooks:
                 self._prepare_to_decide(run_params, pipeline, catalog)
             if scoring.scores(pipeline):
                 self._prepare_to_score(run_params, pipeline, catalog)
-            # Not before: the network's dataset imports TensorFlow, which takes seconds.
             for name in _produced(pipeline):
                 use_own_version(catalog.get(name), self._run_id)
             guards.start_from_the_newest(pipeline, catalog, generate_timestamp())

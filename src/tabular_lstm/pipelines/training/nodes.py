@@ -11,6 +11,7 @@ from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.groups import keys_of, together_of
 from tabular_lstm.rows.schema import Schema, fingerprint
 from tabular_lstm.rows.weights import scaled
+from tabular_lstm.tensorflow_import import import_tensorflow
 
 # TensorFlow takes seconds to import. The functions below do it, not this module: Kedro imports
 # every pipeline to list them.
@@ -23,6 +24,7 @@ def build_network(schema: Schema, network: Network, training: Training) -> Any:
         A `keras.Model` from sequences (rows, steps, features_per_step) to probabilities
         (rows, 1).
     """
+    import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
 
     return build(schema, network, training.seed)
