@@ -22,6 +22,7 @@ from tabular_lstm.judging.names import CANDIDATE, FIGURES
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
+from tests.helpers.commands import message_of, with_modules
 from tests.helpers.once import Once
 from tests.helpers.outputs import JUDGED, candidate_of, document, predictions_of
 from tests.helpers.project import TINY, Project, declare
@@ -351,6 +352,24 @@ def test_tensorflow_is_not_imported_without_need(
         timeout=300,
     )
     assert finished.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ("columns.label=diabetic", "column 'diabetic' is not in the file"),
+        ("columns.positive_class=2", "diabetes also holds '1' (268 rows)"),
+        ("split.test_fraction=0.999999", "too few rows to split"),
+        ("reshaping.features_per_step=3,reshaping.allow_padding=false", "do not divide into"),
+        ("network.kind=tutorial", "have missing values, which the network of kind tutorial"),
+    ],
+)
+def test_what_the_rows_rule_out_is_refused_before_tensorflow_is_imported(
+    project: Project, parameters: str, said: str
+) -> None:
+    finished, modules = with_modules(project, "run", "--params", parameters)
+    assert said in message_of(finished)
+    assert not {"tensorflow", "keras"} & modules
 
 
 def test_the_package_runs_by_its_own_name(project: Project) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +18,7 @@ from tabular_lstm.pipelines.training.nodes import (
     fingerprint_train_rows,
     train_network,
 )
-from tabular_lstm.rows.schema import fingerprint
+from tabular_lstm.rows.schema import Schema, fingerprint
 from tests.helpers.decisions import DATA
 from tests.helpers.project import TINY
 
@@ -43,10 +44,20 @@ def train_rows() -> pd.DataFrame:
 ENSEMBLE = 2 * (2 * (8 + 18 * 8 + 8) + 4 * 8 + 2 * 16 * (16 + 4 + 1) + 16 + 1)
 
 
+def sequences_of(rows: pd.DataFrame) -> tuple[Schema, np.ndarray, pd.Series]:
+    schema = learn_schema(rows, DATA, COLUMNS, Reshaping())
+    features, labels = split_features_from_label(rows, schema)
+    return schema, reshape(features, schema), labels
+
+
+def built_for(rows: pd.DataFrame, network: Network, training: Training) -> Any:
+    schema, sequences, labels = sequences_of(rows)
+    return build_network(schema, network, training, sequences, labels)
+
+
 @pytest.mark.parametrize(("network", "parameters"), [(NETWORK, ENSEMBLE), (TUTORIAL, 38)])
 def test_the_declared_kind_is_built(network: Network, parameters: int) -> None:
-    schema = learn_schema(train_rows(), DATA, COLUMNS, Reshaping())
-    built = build_network(schema, network, TRAINING)
+    built = built_for(train_rows().fillna({"b": 0.0, "c": "red"}), network, TRAINING)
     assert isinstance(built, keras.Model)
     assert built.name == network.kind
     assert built.count_params() == parameters
@@ -54,9 +65,8 @@ def test_the_declared_kind_is_built(network: Network, parameters: int) -> None:
 
 
 def test_the_seed_of_the_training_decides_the_first_weights() -> None:
-    schema = learn_schema(train_rows(), DATA, COLUMNS, Reshaping())
     one, same, other = (
-        build_network(schema, NETWORK, TRAINING.model_copy(update={"seed": seed})).get_weights()
+        built_for(train_rows(), NETWORK, TRAINING.model_copy(update={"seed": seed})).get_weights()
         for seed in (5, 5, 6)
     )
     for a, b in zip(one, same, strict=True):
@@ -65,12 +75,10 @@ def test_the_seed_of_the_training_decides_the_first_weights() -> None:
 
 
 def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
-    rows = train_rows()
-    schema = learn_schema(rows, DATA, COLUMNS, Reshaping())
-    features, labels = split_features_from_label(rows, schema)
-    sequences, before = reshape(features, schema), labels.copy()
+    schema, sequences, labels = sequences_of(train_rows())
+    before = labels.copy()
 
-    network = build_network(schema, NETWORK, TRAINING)
+    network = build_network(schema, NETWORK, TRAINING, sequences, labels)
     candidate, history = train_network(network, sequences, labels, TRAINING)
 
     pd.testing.assert_series_equal(labels, before)
@@ -92,26 +100,20 @@ def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
     assert np.isfinite(expected).all()
 
 
-def trained(rows: pd.DataFrame, network: Network, training: Training) -> None:
-    schema = learn_schema(rows, DATA, COLUMNS, Reshaping())
-    features, labels = split_features_from_label(rows, schema)
-    built = build_network(schema, network, training)
-    train_network(built, reshape(features, schema), labels, training)
-
-
 def test_the_tutorials_network_refuses_missing_numbers_and_categories_by_row() -> None:
     rows = train_rows().fillna({"b": 0.0, "c": "red"})
     rows.loc[12, "b"], rows.loc[40, "c"] = np.nan, None
     with pytest.raises(DataError, match=r"rows \d\d, \d\d have missing values") as error:
-        trained(rows, TUTORIAL, TRAINING)
+        built_for(rows, TUTORIAL, TRAINING)
     assert {"12", "40"} == set(re.findall(r"\b\d\d\b", str(error.value)))
     assert "network.kind: ensemble" in str(error.value)
 
 
 def test_a_training_that_diverges_asks_for_a_lower_learning_rate() -> None:
     training = TRAINING.model_copy(update={"learning_rate": 1e38, "epochs": 5})
+    _, *sequences = sequences_of(train_rows())
     with pytest.raises(DataError, match=r"Lower training.learning_rate = 1e\+38"):
-        trained(train_rows().fillna({"b": 0.0, "c": "red"}), NETWORK, training)
+        train_network(built_for(train_rows(), NETWORK, training), *sequences, training)
 
 
 def test_each_row_that_is_trained_on_leaves_its_fingerprint() -> None:

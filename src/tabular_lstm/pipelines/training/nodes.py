@@ -17,13 +17,29 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 # every pipeline to list them.
 
 
-def build_network(schema: Schema, network: Network, training: Training) -> Any:
-    """Build the network, untrained.
+def build_network(
+    schema: Schema,
+    network: Network,
+    training: Training,
+    train_sequences: np.ndarray,
+    train_labels: pd.Series,
+) -> Any:
+    """Build the network, untrained, once it is known that it can take the train rows.
 
     Returns:
         A `keras.Model` from sequences (rows, steps, features_per_step) to probabilities
         (rows, 1).
+
+    Raises:
+        DataError: Rows have missing values, and the network is the tutorial's.
     """
+    incomplete = np.isnan(train_sequences).any(axis=(1, 2))
+    if network.kind == "tutorial" and incomplete.any():
+        raise DataError(
+            f"{row_list(train_labels.index[incomplete].tolist())} have missing values, which the "
+            "network of kind tutorial does not take: expected a value in every cell. Use "
+            "network.kind: ensemble."
+        )
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
 
@@ -59,14 +75,10 @@ def train_network(
         train_groups,
     )
     if not np.isfinite(history["loss"]).all():
-        incomplete = np.isnan(train_sequences).any(axis=(1, 2))
-        hint = (
-            f"{row_list(train_labels.index[incomplete].tolist())} have missing values, which the "
-            "network of kind tutorial does not take. Use network.kind: ensemble."
-            if incomplete.any()
-            else f"Lower training.learning_rate = {training.learning_rate}."
+        raise DataError(
+            f"Training failed: expected a finite loss, got {history['loss']}. Lower "
+            f"training.learning_rate = {training.learning_rate}."
         )
-        raise DataError(f"Training failed: expected a finite loss, got {history['loss']}. {hint}")
     trained_on = fingerprint(train_sequences, train_labels.to_numpy(), weights)
     return candidate, {**history, "trained_on": trained_on}
 

@@ -15,7 +15,13 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 build_network,
-                inputs=["schema", "params:network", "params:training"],
+                inputs=[
+                    "schema",
+                    "params:network",
+                    "params:training",
+                    "train_sequences",
+                    "train_labels",
+                ],
                 outputs="network",
                 name="build_network",
             ),
