@@ -1,18 +1,12 @@
-"""The baselines: plain models fitted on the same train rows as the network."""
+"""The baselines: plain models fitted on the same train rows as the network.
+
+The functions import scikit-learn, not this module: a run checks its data before it waits for that.
+"""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
-from sklearn.compose import make_column_transformer
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.judging.names import MODELS
@@ -50,6 +44,8 @@ def predict_with_baselines(
     Returns:
         A column of probabilities for each baseline; the decision threshold of each.
     """
+    from sklearn.base import clone  # noqa: PLC0415
+
     used = len(schema.features)
     # In float32, what a logistic regression ends at depends on the processor.
     fitted, evaluated = (
@@ -87,6 +83,8 @@ def _splits(
 
     With groups, no fold is held out whose other rows are of one class.
     """
+    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
+
     positives = labels == 1
     if groups is None or int(groups.max()) + 1 == len(labels):
         smallest_class = int(min(positives.sum(), (~positives).sum()))
@@ -104,7 +102,7 @@ def _fit(
     """Fit a model on some of the rows, by their weights if they have any."""
     if weights is None:
         return model.fit(fitted[rows], labels[rows])
-    last = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
+    last = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
     return model.fit(fitted[rows], labels[rows], **{f"{last}sample_weight": weights[rows]})
 
 
@@ -125,6 +123,14 @@ def _bins(features: int) -> int:
 
 def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     """Make the baselines, unfitted, for rows of numbers and places of categories."""
+    from sklearn.compose import make_column_transformer  # noqa: PLC0415
+    from sklearn.dummy import DummyClassifier  # noqa: PLC0415
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: PLC0415
+
     categorical = [name in schema.categories for name in schema.features]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
