@@ -48,6 +48,8 @@ def shown(cell: object, width: int = WIDTH) -> str:
     """
     text = str(cell).strip()
     text = text if len(text) <= width else f"{text[: width - 1]}…"
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 

@@ -118,7 +118,8 @@ def _checked(
     }
     if unread.any():
         doubtful = unread.copy()
-        doubtful[unread] = [is_ambiguous(text, marks) for text in texts(cells[unread])]
+        said = texts(cells[unread]).to_numpy(object)
+        doubtful[unread] = [is_ambiguous(text, marks) for text in said]
         problems |= problems_at(cells, unread & ~doubtful, "is not a number", quoted=True)
         problems |= problems_at(cells, doubtful, f"is ambiguous with {marks}", quoted=True)
     return numbers, problems
@@ -272,7 +273,7 @@ def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = 
         return {}
     words = [
         f"'{shown(cell)}'" if quoted and isinstance(cell, str) else shown(cell)
-        for cell in cells[where]
+        for cell in cells[where].to_numpy(object)
     ]
     places = np.flatnonzero(where).tolist()
     return {place: f"{cell} {fault}" for place, cell in zip(places, words, strict=True)}

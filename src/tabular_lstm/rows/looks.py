@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import product
+from functools import lru_cache
+from itertools import islice, product
 from typing import Literal
 
 import pandas as pd
 
 from tabular_lstm.rows.cells import texts
 from tabular_lstm.rows.dates import date_of
-from tabular_lstm.rows.marks import pointed
+from tabular_lstm.rows.marks import any_of, pointed
 from tabular_lstm.rows.numbers import is_missing
 from tabular_lstm.rows.schema import POINT, Marks
 
@@ -29,6 +30,7 @@ ALL_MARKS = (
     Marks(decimal=",", thousands="."),
     *(Marks(decimal=point, thousands=mark) for mark in "' " for point in ".,"),
 )
+NUMBER = any_of(ALL_MARKS)
 DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y"),
@@ -59,8 +61,8 @@ class Look:
 def counts_of(cells: pd.Series) -> dict[str, int]:
     """Count the rows of each text that says something, of the first `LOOKED_AT` different ones."""
     counts = texts(cells).value_counts(sort=False)
-    known = [text for text in map(str, counts.index) if not is_missing(text)]
-    return {text: int(counts[text]) for text in known[:LOOKED_AT]}
+    rows = zip(map(str, counts.index.to_numpy(object)), counts.to_numpy().tolist(), strict=True)
+    return dict(islice(((text, n) for text, n in rows if not is_missing(text)), LOOKED_AT))
 
 
 def look(counts: Mapping[str, int]) -> Look:
@@ -82,7 +84,7 @@ def look(counts: Mapping[str, int]) -> Look:
 
 def is_number(text: str) -> bool:
     """Tell whether a text writes a number by any marks."""
-    return any(pointed(text, way) is not None for way in ALL_MARKS)
+    return bool(NUMBER.fullmatch(text))
 
 
 def reads(numbers: list[str], marks: Marks) -> bool:
@@ -90,6 +92,7 @@ def reads(numbers: list[str], marks: Marks) -> bool:
     return all(pointed(text, marks) is not None for text in numbers)
 
 
+@lru_cache(2**14)  # columns of one file hold the same days
 def date_in(text: str, form: str | None) -> datetime | None:
     """Read a text by a format, None for ISO 8601; None where it is no such date."""
     try:

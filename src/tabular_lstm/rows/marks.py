@@ -87,6 +87,12 @@ def is_ambiguous(text: str, marks: Marks = POINT) -> bool:
 
 
 @cache
+def any_of(marks: tuple[Marks, ...]) -> re.Pattern[str]:
+    """Give the pattern of what is a number by one of these marks or more."""
+    return re.compile("|".join(f"(?:{_pattern(one)})" for one in marks))
+
+
+@cache
 def _of(marks: Marks) -> re.Pattern[str]:
     return re.compile(_pattern(marks))
 

@@ -31,8 +31,9 @@ def set_aside(
     """
     reasons: dict[int, list[str]] = {}
     for name, of_column in problems.items():
+        named = shown(name, NAME)
         for place, problem in of_column.items():
-            reasons.setdefault(place, []).append(f"{shown(name, NAME)}: {problem}")
+            reasons.setdefault(place, []).append(f"{named}: {problem}")
     bad = sorted(reasons)
     aside = rows.iloc[bad].reset_index(allow_duplicates=True)
     joined = pd.Series(["; ".join(reasons[place]) for place in bad], dtype=object)
@@ -66,10 +67,11 @@ class Kinds:
             file: The file that the numbers are of, if there are several. Default: none is named.
         """
         for name, of_column in problems.items():
+            named = shown(name, NAME)
             for place, problem in of_column.items():
-                named = shown(name, NAME)
                 kind = f"{named}: {problem.rpartition(' is ')[2]}"
-                found = self._found.setdefault(kind, _Kind(f"{named}: {problem}"))
+                if (found := self._found.get(kind)) is None:
+                    found = self._found[kind] = _Kind(f"{named}: {problem}")
                 found.count += 1
                 if len(found.rows) < LISTED:
                     row = rows[place]
