@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from tabular_lstm.at_work import told
 from tabular_lstm.judging.names import MODELS
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.plan import grouped_folds
-from tabular_lstm.network.progress import told
 from tabular_lstm.parameters import Evaluation, Training
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import scaled
+
+# All rows to fit on, and none held out.
+WHOLE = (slice(None), None)
 
 
 def predict_with_baselines(
@@ -65,14 +68,16 @@ def predict_with_baselines(
     with threadpool_limits(1):
         for name, model in _baselines(schema, evaluation.seed).items():
             out_of_fold = np.empty(len(labels))
-            for rows, held_out in told(splits, f"Baseline {MODELS[name]}, fitted on folds"):
-                of_fold = _fit(clone(model), fitted, labels, weights, rows)
-                out_of_fold[held_out] = _probabilities(of_fold, fitted[held_out])
+            what = f"Fitting the baseline {MODELS[name]} on {len(labels):,} rows and on folds"
+            for rows, held_out in told([*splits, WHOLE], what):
+                of_rows = _fit(clone(model), fitted, labels, weights, rows)
+                if held_out is None:
+                    probabilities[name] = _probabilities(of_rows, evaluated)
+                else:
+                    out_of_fold[held_out] = _probabilities(of_rows, fitted[held_out])
             thresholds[name] = choose_threshold(
                 labels[seen], out_of_fold[seen], training.objective, of_seen
             )
-            whole = _fit(model, fitted, labels, weights, slice(None))
-            probabilities[name] = _probabilities(whole, evaluated)
     return pd.DataFrame(probabilities), thresholds
 
 

@@ -5,10 +5,10 @@ from itertools import chain
 
 import numpy as np
 
+from tabular_lstm.at_work import told
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.metrics import weighted_auc
 from tabular_lstm.judging.names import FIGURES
-from tabular_lstm.network.progress import told
 
 # Gives, for each slot and its values (repeats, rows), the probabilities (repeats, rows).
 PredictChanged = Callable[[np.ndarray, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tabular_lstm.at_work import at_work
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import log_losses
 from tabular_lstm.network.plan import Plan
@@ -41,19 +42,20 @@ def train_members(
     count, progress = len(plan.fitted), Progress(plan.epochs)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
     losses, validation_losses = [], []
-    for epoch, batches in enumerate(plan.batches(), 1):
-        losses.append(members.train_epoch(batches))
-        logits = zip(plan.held_out, members.logits(plan.held_out), strict=True)
-        loss = np.array([_mean_loss(labels, rows, z, of_rows) for rows, z in logits])
-        validation_losses.append(float(loss.mean()))
-        # A fold has few rows, so half of what a member is stopped by is the mean over all folds.
-        loss = (loss + loss.mean()) / 2
-        improved = (loss < best_loss) & (epoch - best_epoch <= plan.patience)
-        best_loss[improved], best_epoch[improved] = loss[improved], epoch
-        members.keep(improved)
-        progress.log(epoch, losses[-1], validation_losses[-1])
-        if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
-            break
+    with at_work(progress):
+        for epoch, batches in enumerate(plan.batches(), 1):
+            losses.append(members.train_epoch(batches))
+            logits = zip(plan.held_out, members.logits(plan.held_out), strict=True)
+            loss = np.array([_mean_loss(labels, rows, z, of_rows) for rows, z in logits])
+            validation_losses.append(float(loss.mean()))
+            # A fold has few rows: half of what a member is stopped by is the mean over all folds.
+            loss = (loss + loss.mean()) / 2
+            improved = (loss < best_loss) & (epoch - best_epoch <= plan.patience)
+            best_loss[improved], best_epoch[improved] = loss[improved], epoch
+            members.keep(improved)
+            progress.log(epoch, losses[-1], validation_losses[-1])
+            if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
+                break
     logger.info("Trained for %d epochs; each member keeps its best, %s", epoch, best_epoch.tolist())
     return {
         "loss": losses,

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tabular_lstm.at_work import at_work
 from tabular_lstm.network.plan import batch_size, epochs
 from tabular_lstm.network.progress import Progress
 from tabular_lstm.parameters import Training
@@ -57,19 +58,20 @@ def train_tutorial(
     )
     logger.info("Training on %d rows, %d a step, for %d epochs", len(labels), size, limit)
     progress = Progress(limit)
-    fit = model.fit(
-        sequences,
-        labels,
-        sample_weight=weights,
-        epochs=limit,
-        batch_size=size,
-        callbacks=[
-            keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda epoch, logs: progress.log(epoch + 1, logs["loss"])
-            )
-        ],
-        verbose=0,
-    )
+    with at_work(progress):
+        fit = model.fit(
+            sequences,
+            labels,
+            sample_weight=weights,
+            epochs=limit,
+            batch_size=size,
+            callbacks=[
+                keras.callbacks.LambdaCallback(
+                    on_epoch_end=lambda epoch, logs: progress.log(epoch + 1, logs["loss"])
+                )
+            ],
+            verbose=0,
+        )
     history = {"loss": fit.history["loss"], "best_epoch": limit, "decision_threshold": 0.5}
     logger.info("Trained for %d epochs", limit)
     return model, history
