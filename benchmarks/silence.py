@@ -9,6 +9,7 @@ Default: all tables but `million`.
 """
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -107,6 +108,7 @@ def processor_seconds(process: int) -> float:
 def silences(command: tuple[str, ...], folder: Path) -> tuple[int, list[Silence]]:
     """Run a command and time its lines; give its exit code too."""
     found = []
+    others = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
     last, used, before = time.monotonic(), 0.0, "(start)"
     out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen([sys.executable, "-m", *command], cwd=folder, **out) as process:  # type: ignore[call-overload]
@@ -115,7 +117,8 @@ def silences(command: tuple[str, ...], folder: Path) -> tuple[int, list[Silence]
             found.append(Silence(now - last, computed - used, before, line))
             last, used, before = now, computed, line
         code = process.wait()
-    found.append(Silence(time.monotonic() - last, 0.0, before, "(end)"))
+    computed = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - others
+    found.append(Silence(time.monotonic() - last, computed - used, before, "(end)"))
     return code, found
 
 

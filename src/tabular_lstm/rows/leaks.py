@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.at_work import told
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.dates import dates_as_seen, days
@@ -40,13 +41,13 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     if min(labels.sum(), (~labels).sum()) < ENOUGH_ROWS:
         return {}
     features = [name for name in rows if name not in columns.not_features]
-    told = {
+    areas = {
         str(name): _told_by_category(rows[name], labels)
         if name in columns.categorical
         else _told_by_number(_amounts(rows[name], columns), labels)
-        for name in features
+        for name in told(features, "Looking for leaks, features")
     }
-    leaks = {name: auc for name, auc in told.items() if auc >= LEAK}
+    leaks = {name: auc for name, auc in areas.items() if auc >= LEAK}
     return dict(sorted(leaks.items(), key=lambda item: -item[1]))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from tabular_lstm.at_work import told
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
 from tabular_lstm.rows.cells import Problems
@@ -52,7 +53,8 @@ def proposals(
         if name not in columns.not_features
         and any(u in text for text in of_column.values() for u in UNREAD)
     }
-    looks = {name: look(of_column) for name, of_column in counts.items()}
+    what = "Looking what to declare, columns"
+    looks = {name: look(of_column) for name, of_column in told(counts.items(), what)}
     lines = [f"\n  {line}" for line in _lines(looks, columns)]
     said = [f"{HEAD}{''.join(lines)}"] if lines else []
     for name, seen in looks.items():

@@ -1,0 +1,186 @@
+"""A run's log is not silent for long: a line says what is at work. A quick run has none."""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+from kedro_datasets.pandas import ParquetDataset
+
+from tabular_lstm.at_work import Work, at_work, told
+from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.errors import DataError
+from tabular_lstm.judging.baselines import predict_with_baselines
+from tabular_lstm.judging.importance import permutation_importance
+from tabular_lstm.judging.metrics import bootstrap
+from tabular_lstm.parameters import Evaluation, Reshaping, Training
+from tabular_lstm.pipelines.data_processing import nodes
+from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.runs import guards, latest, watch
+from tabular_lstm.runs.watch import watched
+from tests.helpers.commands import here, succeeds
+from tests.helpers.project import Project
+
+STILL = re.compile(r"\d+ s so far|about \d+ s left")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Say at once what is at work."""
+    monkeypatch.setattr(watch, "QUIET", 0.001)
+    caplog.set_level(logging.INFO)
+
+
+def until(found: Callable[[], bool]) -> None:
+    """Wait for a line; a log without it fails the test."""
+    end = time.monotonic() + 60
+    while not found():
+        assert time.monotonic() < end, "no such line"
+        time.sleep(0.001)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_is_at_work_is_logged_while_nobody_else_logs(caplog: pytest.LogCaptureFixture) -> None:
+    with watched("Judging"):
+        until(lambda: "Judging: still at work, 0 s so far" in caplog.text)
+        for _ in told("ab", "Steps"):
+            until(lambda: "Steps: 0 of 2, 0 s so far" in caplog.text)
+            break
+    said = len(caplog.records)
+    with at_work(Work("Later")):
+        time.sleep(0.05)
+    assert len(caplog.records) == said
+
+
+def test_where_others_log_nothing_is_added(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(watch, "QUIET", 30.0)
+    now = [0.0]
+    monkeypatch.setattr(watch.time, "monotonic", lambda: now[0])
+    with watched("Judging"):
+        for second in range(100):
+            now[0] = float(second)
+            logging.getLogger("another").info("at work")
+    assert {record.name for record in caplog.records} == {"another"}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_baselines_importance_and_intervals_say_how_far_they_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(400, 6)), columns=[*"abcdef"])
+    labels = (rows["a"] + rng.normal(size=400) > 0).astype(float)
+    schema = learn_schema(
+        rows, categorical=[], missing={}, reshaping=Reshaping(), label="y", classes=(0, 1)
+    )
+    sequences = to_sequences(rows, schema)
+    evaluation = Evaluation(bootstrap_resamples=20_000)
+    with watched("Judging"):
+        found, _ = predict_with_baselines(
+            sequences, labels, sequences, schema, Training(), evaluation
+        )
+
+        def changed(_: object, changes: object) -> object:
+            for _slot, values in changes:  # type: ignore[attr-defined]
+                time.sleep(0.01)
+                yield np.abs(values) % 1
+
+        permutation_importance(
+            changed,
+            sequences,
+            labels.to_numpy(),
+            schema.slots,
+            2,
+            0,  # type: ignore[arg-type]
+        )
+        bootstrap(
+            labels.to_numpy(),
+            {name: found[name].to_numpy() for name in found},
+            dict.fromkeys(found, 0.5),
+            evaluation.bootstrap_resamples,
+            0,
+        )
+    fit = "Fitting the baseline gradient boosting on 400 rows and on folds"
+    for expected in (
+        rf"{fit}: [1-5] of 6, ",
+        r"Permutation importance: [1-5] of 6, ",
+        r"20,000 resamples for intervals, parts: [1-9]\d* of \d+, ",
+    ):
+        assert re.search(expected, caplog.text), expected
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("owner", "slow", "line"),
+    [
+        (RawCSVDataset, "load", "Loading raw_rows for data_processing.validate_rows"),
+        (nodes, "in_test", "data_processing.split_rows"),
+        (ParquetDataset, "save", "Saving train_rows"),
+        (guards, "start_from_the_newest", "The run"),
+        (latest, "renew", "The run"),
+    ],
+)
+def test_a_run_says_whatever_is_slow_in_it(
+    owner: Any,
+    slow: str,
+    line: str,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    real = getattr(owner, slow)
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        until(lambda: f"{line}: still at work, " in caplog.text)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(owner, slow, slowly)
+    project.run("data_processing")
+    said = len(caplog.records)
+    time.sleep(0.05)
+    assert len(caplog.records) == said
+
+
+@pytest.mark.usefixtures("impatient")
+def test_nothing_is_said_after_a_run_that_failed(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.raw.write_text("a,b\n")
+    with pytest.raises(DatasetError):
+        project.run("data_processing")
+    assert STILL.search(caplog.text)
+    said = len(caplog.records)
+    time.sleep(0.05)
+    assert len(caplog.records) == said
+
+
+@pytest.mark.usefixtures("impatient")
+def test_nothing_is_said_after_a_run_that_a_guard_stopped(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(DataError):
+        project.run("rollback")
+    said = len(caplog.records)
+    time.sleep(0.05)
+    assert len(caplog.records) == said
+
+
+def test_a_quick_run_has_no_such_line(ran: Project) -> None:
+    assert not STILL.search(succeeds(here("run", "--pipelines", "data_processing")))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_profile_says_that_it_is_at_work(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    succeeds(here("profile", str(project.raw), "--env", "patients"))
+    assert f"Looking at {project.raw}: still at work, " in caplog.text
