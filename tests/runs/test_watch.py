@@ -177,7 +177,7 @@ def test_nothing_is_said_after_a_run_that_a_guard_stopped(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(DataError):
-        project.run("rollback")
+        project.run("promotion")
     said = len(caplog.records)
     time.sleep(0.05)
     assert len(caplog.records) == said
