@@ -1,16 +1,31 @@
-"""The figures: numbers in, plotly figure out. One color to a model throughout."""
+"""The figures: numbers in, matplotlib figure out. One color to a model throughout."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.drawing import (
+    GREY,
+    INK,
+    add_legend,
+    mark,
+    name_rows,
+    new_figure,
+    short,
+    style,
+    wrapped,
+)
 from tabular_lstm.judging.importance import Importance
 from tabular_lstm.judging.metrics import Metrics, calibration_bins
-from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS, TITLES
+from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
 
-GREY = "#777777"
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 SHOWN = 30
 # scikit-learn takes half a second to import, and a scoring draws without it.
 # Okabe and Ito's colors, told apart by color-blind readers too.
@@ -22,114 +37,145 @@ COLORS = {
     "majority_class": GREY,
 }
 CLASS_COLORS = ("#E69F00", "#CC79A7")  # the negative one's, the positive one's
-# Both axes from 0 to 1.
-UNIT_SQUARE: Any = {"xaxis_range": [-0.01, 1.01], "yaxis_range": [-0.01, 1.02]}
+# Inches.
+HEIGHT, LEGEND_LINE, BAR = 3.5, 0.18, 0.21
 
 
-def learning_curves(history: dict[str, Any]) -> go.Figure:
+def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
+    """Draw in the style of all figures: matplotlib looks it up where something is added."""
+
+    @wraps(draw)
+    def drawn(*arguments: Any) -> "Figure":
+        with style():
+            return draw(*arguments)
+
+    return drawn
+
+
+@styled
+def learning_curves(history: dict[str, Any]) -> "Figure":
     """Draw loss per epoch, with the epoch whose weights were kept."""
-    epochs = list(range(1, len(history["loss"]) + 1))
-    figure = _figure("learning_curves", "epoch", "binary cross-entropy")
+    figure, axes = _figure("epoch", "binary cross-entropy", lines=2)
     curves = {
         "loss": ("rows trained on, with dropout", "#56B4E9"),
         "validation_loss": ("rows held out from each member", COLORS[CANDIDATE]),
     }
     for name, (label, color) in curves.items():
         if name in history:
-            figure.add_scatter(x=epochs, y=history[name], name=label, line_color=color)
-    best = history["best_epoch"]
+            # A single epoch is a point.
+            marker = "" if len(history[name]) > 1 else "o"
+            epochs = range(1, len(history[name]) + 1)
+            axes.plot(epochs, history[name], marker=marker, label=label, color=color)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     kept = "median epoch kept" if "best_epochs" in history else "epoch kept"
-    return _mark(figure, best, f"{kept}: {best}")
-
-
-def roc_curve(judged: Judged) -> go.Figure:
-    """Draw the ROC curve of every model."""
-    from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
-
-    figure = _figure("roc_curve", "false positive rate", "true positive rate", **UNIT_SQUARE)
-    for name, p in judged.probabilities.items():
-        x, y, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
-        _add_curve(figure, name, f"AUC {judged.metrics[name].roc_auc:.3f}", x=x, y=y)
+    mark(axes, history["best_epoch"], f"{kept}: {history['best_epoch']}")
+    add_legend(figure)
     return figure
 
 
-def precision_recall_curve(judged: Judged) -> go.Figure:
+@styled
+def roc_curve(judged: Judged) -> "Figure":
+    """Draw the ROC curve of every model."""
+    from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
+
+    figure, axes = _unit_square("false positive rate", "true positive rate", judged)
+    for name, p in judged.probabilities.items():
+        x, y, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
+        _add_curve(axes, name, f"AUC {judged.metrics[name].roc_auc:.3f}", x, y)
+    add_legend(figure)
+    return figure
+
+
+@styled
+def precision_recall_curve(judged: Judged) -> "Figure":
     """Draw precision against recall for every model."""
     from sklearn.metrics import precision_recall_curve as curve_of  # noqa: PLC0415
 
-    figure = _figure("precision_recall_curve", "recall", "precision", **UNIT_SQUARE)
+    figure, axes = _unit_square("recall", "precision", judged)
     for name, p in judged.probabilities.items():
         precision, recall, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
         mean = judged.metrics[name].average_precision
         # Steps, as the average counts them: a straight line would promise points nobody can reach.
-        _add_curve(figure, name, f"average {mean:.3f}", x=recall, y=precision, line_shape="hv")
+        steps = {"drawstyle": "steps-post"}
+        _add_curve(axes, name, f"average {mean:.3f}", recall, precision, **steps)
+    add_legend(figure)
     return figure
 
 
-def calibration_curve(judged: Judged) -> go.Figure:
-    """Draw observed against predicted share of positives, in ten bins."""
-    axes = "predicted probability", "observed share of positives"
-    figure = _figure("calibration_curve", *axes, **UNIT_SQUARE)
-    perfect = {"color": "#bbbbbb", "dash": "dot"}
-    figure.add_scatter(x=[0, 1], y=[0, 1], name="perfect", mode="lines", line=perfect)
+@styled
+def calibration_curve(judged: Judged) -> "Figure":
+    """Draw observed against predicted share of positives, in ten bins; a larger point is of more.
+
+    The area of a point grows with its rows.
+    """
+    axes_names = "predicted probability", "observed share of positives"
+    figure, axes = _unit_square(*axes_names, judged, more_lines=1)
+    axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
     for name, p in judged.probabilities.items():
         rows, predicted, observed = calibration_bins(judged.labels, p, judged.weights)
-        figure.add_scatter(
-            x=predicted,
-            y=observed,
-            name=MODELS[name],
-            mode="lines+markers",
-            marker={"color": COLORS[name], "size": 5 + 15 * np.sqrt(rows / rows.max())},
-            text=[f"{round(count, 1)} rows" for count in rows],
-        )
+        axes.plot(predicted, observed, label=MODELS[name], color=COLORS[name])
+        sizes = (3 + 9 * np.sqrt(rows / rows.max())) ** 2
+        axes.scatter(predicted, observed, sizes, color=COLORS[name], linewidths=0, zorder=3)
+    add_legend(figure)
     return figure
 
 
-def confusion_matrix(judged: Judged, classes: dict[int, str]) -> go.Figure:
+@styled
+def confusion_matrix(judged: Judged, classes: dict[int, str]) -> "Figure":
     """Draw the candidate's four counts; `classes` are the names of 0 and 1."""
     matrix = judged.metrics[CANDIDATE].confusion_matrix
-    counts = [
-        [matrix.true_negatives, matrix.false_positives],
-        [matrix.false_negatives, matrix.true_positives],
-    ]
-    names = [f"class {classes[label]}" for label in (0, 1)]
-    figure = _figure("confusion_matrix", "predicted", "actual", yaxis_autorange="reversed")
-    return figure.add_heatmap(
-        z=counts,
-        x=names,
-        y=names,
-        text=[[round(count, 1) for count in counted] for counted in counts],
-        texttemplate="%{text}",
-        textfont_size=22,
-        colorscale="Blues",
-        zmin=0,
-        showscale=False,
+    counts = np.array(
+        [
+            [matrix.true_negatives, matrix.false_positives],
+            [matrix.false_negatives, matrix.true_positives],
+        ]
     )
+    figure, axes = _figure("predicted", "actual", height=2.8)
+    axes.pcolormesh(counts, cmap="Blues", vmin=0, edgecolors="white", linewidth=3)
+    for (row, column), count in np.ndenumerate(counts):
+        color = "white" if count > 0.55 * counts.max() else INK
+        text = f"{round(float(count), 1):,g}" if count < 1e6 else f"{count:,.0f}"
+        axes.text(
+            column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=16, color=color
+        )
+    # Below each other, as a column has no room for a long name.
+    names = [f"class\n{short(classes[label])}" for label in (0, 1)]
+    axes.set_xticks([0.5, 1.5], names)
+    axes.set_yticks([0.5, 1.5], names)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.invert_yaxis()
+    return figure
 
 
-def importance_chart(importance: Importance) -> go.Figure:
+@styled
+def importance_chart(importance: Importance) -> "Figure":
     """Draw what the features are worth, at most thirty of them, the most important on top."""
-    shown = dict(list(importance.features.items())[SHOWN - 1 :: -1])
+    shown = dict(list(importance.features.items())[:SHOWN])
     count = len(importance.features)
     of_all = f"; {len(shown)} of {count} features" if count > len(shown) else ""
     axis = (
         f"{METRICS['roc_auc']} lost when shuffled, {importance.shuffles} times "
         f"{importance.rows} rows{of_all}"
     )
-    return _figure("importance_chart", axis, "").add_bar(
-        x=[lost.mean for lost in shown.values()],
-        y=list(shown),
-        error_x={"array": [lost.std for lost in shown.values()], "color": GREY},
-        orientation="h",
-        marker_color=COLORS[CANDIDATE],
+    figure, axes = _bars({name: lost.mean for name, lost in shown.items()}, axis, COLORS[CANDIDATE])
+    axes.errorbar(
+        [lost.mean for lost in shown.values()],
+        range(len(shown)),
+        xerr=[lost.std for lost in shown.values()],
+        fmt="none",
+        ecolor=GREY,
+        capsize=2,
     )
+    return figure
 
 
-def score_distribution(judged: Judged, classes: dict[int, str]) -> go.Figure:
+@styled
+def score_distribution(judged: Judged, classes: dict[int, str]) -> "Figure":
     """Draw how the candidate's probabilities spread in each class."""
     probabilities = judged.probabilities[CANDIDATE]
-    axes = "predicted probability", "share of the class's rows"
-    figure = _figure("score_distribution", *axes, barmode="overlay", xaxis_range=[0, 1])
+    figure, axes = _figure("predicted probability", "share of the class's rows", lines=2)
+    axes.set_xlim(0, 1)
     for label, color in enumerate(CLASS_COLORS):
         of_class = judged.labels == label
         counts, edges = np.histogram(
@@ -138,41 +184,39 @@ def score_distribution(judged: Judged, classes: dict[int, str]) -> go.Figure:
             range=(0, 1),
             weights=None if judged.weights is None else judged.weights[of_class],
         )
-        figure.add_bar(
-            x=(edges[:-1] + edges[1:]) / 2,
-            y=counts / counts.sum(),
-            width=0.05,
-            name=f"class {classes[label]}",
-            marker_color=color,
-            opacity=0.6,
-        )
-    return _mark(figure, judged.metrics[CANDIDATE].decision_threshold, "decision threshold")
+        name = f"class {short(classes[label])}"
+        axes.stairs(counts / counts.sum(), edges, fill=True, alpha=0.6, color=color, label=name)
+    mark(axes, judged.metrics[CANDIDATE].decision_threshold, "decision threshold")
+    add_legend(figure)
+    return figure
 
 
-def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> go.Figure:
+@styled
+def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> "Figure":
     """Draw how the probabilities of new rows spread, and what the rows are called.
 
     Args:
         histograms: By the label's value that was decided on, the negative one first: rows in bins
-            of one width from 0 to 1.
+            of one width from 0 to 1. They stand on each other.
         threshold: The decision threshold.
     """
-    axes = "predicted probability", "rows"
-    stacked: Any = {"barmode": "stack", "legend_traceorder": "normal", "xaxis_range": [0, 1]}
-    figure = _figure("scored_probabilities", *axes, **stacked)
+    figure, axes = _figure("predicted probability", "rows", lines=2)
+    axes.set_xlim(0, 1)
+    below = np.zeros(len(next(iter(histograms.values()))))
+    edges = np.linspace(0, 1, len(below) + 1)
     for (label, rows), color in zip(histograms.items(), CLASS_COLORS, strict=True):
-        width = 1 / len(rows)
-        figure.add_bar(
-            x=(np.arange(len(rows)) + 0.5) * width,
-            y=rows,
-            width=width,
-            name=f"called {label}: {sum(rows):,} rows",
-            marker_color=color,
-        )
-    return _mark(figure, threshold, "decision threshold")
+        name = f"called {short(label)}: {sum(rows):,} rows"
+        top = below + rows
+        axes.stairs(top, edges, baseline=below, fill=True, color=color, label=name)
+        below = top
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    mark(axes, threshold, "decision threshold")
+    add_legend(figure)
+    return figure
 
 
-def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> go.Figure:
+@styled
+def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> "Figure":
     """Draw why rows were set aside, the commonest reason on top.
 
     Args:
@@ -180,57 +224,64 @@ def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> 
         quarantined: Rows that were set aside.
         rows: All of them.
     """
-    shown = dict(list(reasons.items())[SHOWN - 1 :: -1])
     axis = f"cells; {quarantined:,} of {rows:,} rows are in quarantine"
-    figure = _figure("quarantine_reasons", axis, "")
-    figure.update_layout(bargap=max(0.2, 1 - len(shown) / 8))  # a few bars are no thicker than many
-    return figure.add_bar(x=list(shown.values()), y=list(shown), orientation="h", marker_color=GREY)
+    figure, axes = _bars(dict(list(reasons.items())[:SHOWN]), axis, GREY)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure
 
 
-def intervals(models: dict[str, Metrics]) -> go.Figure:
+@styled
+def intervals(models: dict[str, Metrics]) -> "Figure":
     """Draw ROC AUC and log loss of each model with their 95 % intervals, the first model on top.
 
     Args:
         models: Metrics with intervals, by model: `candidate`, `champion`, and the baselines.
     """
     # Panels one above the other: so they fit a phone, and no name needs a legend.
-    figure = _figure("intervals", "", "").set_subplots(rows=2, cols=1)
-    panels = {"roc_auc": "more is better", "log_loss": "less is better"}
-    for row, (metric, better) in enumerate(panels.items(), 1):
-        for model, measured in models.items():
-            low, high = measured.interval[metric]
-            figure.add_scatter(
-                x=[low, getattr(measured, metric), high],
-                y=[MODELS[model]] * 3,
-                name=MODELS[model],
-                mode="lines+markers",
-                line={"color": COLORS[model], "width": 3},
-                marker={"color": COLORS[model], "size": [0, 12, 0], "opacity": 1},
-                showlegend=False,
-                row=row,
-                col=1,
-            )
-        figure.update_xaxes(title_text=f"{METRICS[metric]}, {better}", row=row, col=1)
-    return figure.update_yaxes(autorange="reversed")
+    figure, panels = new_figure(1.6 + 2 * BAR * (len(models) + 1), panels=2)
+    better = {"roc_auc": "more is better", "log_loss": "less is better"}
+    for axes, (metric, said) in zip(panels, better.items(), strict=True):
+        for place, (model, measured) in enumerate(models.items()):
+            color, name = COLORS[model], MODELS[model]
+            axes.plot(measured.interval[metric], [place] * 2, color=color, linewidth=3, label=name)
+            axes.plot([getattr(measured, metric)], [place], color=color, marker="o", markersize=8)
+        name_rows(figure, axes, [MODELS[model] for model in models])
+        axes.set_ylim(len(models) - 0.4, -0.6)
+        axes.set_xlabel(f"{METRICS[metric]}, {said}")
+    return figure
 
 
-def _figure(name: str, x: str, y: str, **layout: Any) -> go.Figure:
-    return go.Figure(
-        layout={
-            "title": TITLES[name],
-            "xaxis_title": x,
-            "yaxis_title": y,
-            "template": "plotly_white",
-            "legend": {"orientation": "h", "y": -0.2},
-            **layout,
-        }
-    )
+def _figure(
+    x: str, y: str, height: float = HEIGHT, lines: int = 0
+) -> "tuple[Figure, Axes]":
+    """Make a figure with a legend of so many lines, which take nothing from the plot."""
+    figure, (axes,) = new_figure(height + LEGEND_LINE * lines)
+    axes.set_xlabel(wrapped(x))
+    axes.set_ylabel(y)
+    return figure, axes
 
 
-def _add_curve(figure: go.Figure, model: str, value: str, **trace: Any) -> None:
-    name, dash = f"{MODELS[model]}, {value}", "dot" if model == "majority_class" else "solid"
-    figure.add_scatter(name=name, mode="lines", line_color=COLORS[model], line_dash=dash, **trace)
+def _unit_square(
+    x: str, y: str, judged: Judged, more_lines: int = 0
+) -> "tuple[Figure, Axes]":
+    """Make a figure whose axes both go from 0 to 1, with a line of the legend for each model."""
+    figure, axes = _figure(x, y, lines=len(judged.probabilities) + more_lines)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
+    return figure, axes
 
 
-def _mark(figure: go.Figure, x: float, text: str) -> go.Figure:
-    return figure.add_vline(x=x, line_dash="dot", line_color=GREY, annotation_text=text)
+def _bars(values: dict[str, float] | dict[str, int], x: str, color: str) -> "tuple[Figure, Axes]":
+    """Draw a horizontal bar for each value, the first on top."""
+    figure, axes = _figure(x, "", height=1.0 + BAR * max(3, len(values)))
+    axes.barh(range(len(values)), list(values.values()), color=color, height=0.7)
+    name_rows(figure, axes, list(values))
+    axes.set_ylim(max(3, len(values)) - 0.4, -0.6)
+    return figure, axes
+
+
+def _add_curve(
+    axes: "Axes", model: str, value: str, x: np.ndarray, y: np.ndarray, **drawn: Any
+) -> None:
+    dash = ":" if model == "majority_class" else "-"
+    name = f"{MODELS[model]}, {value}"
+    axes.plot(x, y, label=name, color=COLORS[model], linestyle=dash, **drawn)

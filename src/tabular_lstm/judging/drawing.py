@@ -1,0 +1,149 @@
+"""How a figure is drawn and written: matplotlib, without what it keeps for a whole process.
+
+A figure is text (SVG): any browser opens it, it prints, and it needs no JavaScript. It is made for
+a phone and a preview of 300 pixels: narrow, with letters that are large beside it.
+"""
+
+import io
+import logging
+import textwrap
+import unicodedata
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tabular_lstm.errors import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 5.0  # inches, each 96 pixels of a browser
+INK, GREY, LIGHT = "#1f2328", "#777777", "#e3e6ea"
+# Characters of a name from the user's file; a longer one loses its middle.
+NAME = 26
+LINE = 52  # characters of a line across the figure
+STYLE: dict[str, Any] = {
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "text.color": INK,
+    # A name from the user's file may have a dollar, which begins no formula.
+    "text.parse_math": False,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#b6bcc3",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LIGHT,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "ytick.labelsize": 9,
+    "xtick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    # In points: a curve of 100,000 rows becomes some hundred lines that look the same.
+    "path.simplify_threshold": 0.3,
+    # Text stays text: it is small, and the browser has letters for what the font here has not, such
+    # as Chinese. As outlines these would be empty boxes.
+    "svg.fonttype": "none",
+    # Names within the file follow from what is drawn, not from chance.
+    "svg.hashsalt": "tabular-lstm",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in our style, whatever a user's matplotlibrc says; afterwards all is as it was."""
+    # Where no folder of the user's can be written, as under cron, it tells of its way out, and at
+    # DEBUG of each font. Neither is for the log of a run.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    # Half a second, which a run that draws nothing need not wait for.
+    from matplotlib import style as styles  # noqa: PLC0415
+
+    with warnings.catch_warnings(), styles.context(["default", STYLE]):
+        warnings.filterwarnings("ignore", message="Glyph")  # see svg.fonttype
+        yield
+
+
+def new_figure(height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":
+    """Make a figure of so many inches with panels one above the other."""
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(WIDTH, height))
+    return figure, list(figure.subplots(panels, 1, squeeze=False)[:, 0])
+
+
+def to_svg(figure: "Figure", title: str) -> str:
+    """Write a figure, with its title above; the same figure gives the same text."""
+    with style():
+        figure.suptitle(wrapped(title), x=0.02, ha="left", fontsize=11, fontweight="bold")
+        written = io.StringIO()
+        metadata = {"Title": title, "Creator": None, "Date": None, "Format": None, "Type": None}
+        figure.savefig(written, format="svg", metadata=metadata)
+    return written.getvalue()
+
+
+def wrapped(text: str) -> str:
+    """Break a sentence into lines that fit."""
+    return textwrap.fill(text, LINE)
+
+
+def short(name: object) -> str:
+    """Shorten a name where its beginning and its end stay, and write what is not seen as escapes.
+
+    Examples:
+        >>> short("glucose"), short("mean of the last three measurements of glucose")
+        ('glucose', 'mean of the l…s of glucose')
+    """
+    text = shown(name, NAME * 40)
+    while columns(text) > NAME:
+        half = len(text.replace("…", "")) // 2
+        text = text.replace("…", "")
+        text = f"{text[: half]}…{text[half + 1 :]}"
+    return text
+
+
+def columns(text: str) -> int:
+    """Count the columns of a text: a Chinese letter takes two."""
+    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)
+
+
+def name_rows(figure: "Figure", axes: "Axes", names: list[str]) -> None:
+    """Name the places 0, 1, … on the vertical axis, with room for wide letters.
+
+    matplotlib measures letters that its font has not as narrow ones.
+    """
+    labels = [short(name) for name in names]
+    axes.set_yticks(range(len(labels)), labels)
+    axes.grid(visible=False, axis="y")
+    wide = max((columns(label) - len(label) for label in labels), default=0)
+    left = wide * 0.5 * 9 / 72 / WIDTH
+    figure.get_layout_engine().set(rect=(left, 0, 1 - left, 1))
+
+
+def add_legend(figure: "Figure") -> None:
+    """Name what was drawn, below the plot, where it covers nothing; one line each, for a phone."""
+    figure.legend(loc="outside lower left", ncols=1)
+
+
+def mark(axes: "Axes", x: float, text: str) -> None:
+    """Draw a dotted line across, and say above the plot what it is."""
+    axes.axvline(x, linestyle=":", color=GREY)
+    low, high = axes.get_xlim()
+    place = (x - low) / (high - low)
+    axes.annotate(
+        text,
+        (x, 1),
+        (0, 3),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="left" if place < 0.3 else "right" if place > 0.7 else "center",
+        va="bottom",
+        color=GREY,
+        fontsize=9,
+    )
