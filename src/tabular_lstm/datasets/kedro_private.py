@@ -13,12 +13,13 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.io import AbstractVersionedDataset, Version
-from kedro_datasets._typing import JSONPreview, TablePreview
+from kedro_datasets._typing import HTMLPreview, JSONPreview, TablePreview
 from omegaconf import OmegaConf
 
 from tabular_lstm.environments import BASE
 
 __all__ = [
+    "HTMLPreview",
     "JSONPreview",
     "TablePreview",
     "folder_of_versions",

@@ -27,6 +27,8 @@ LINE = 52  # characters of a line across the figure
 STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
     "font.size": 10,
+    # It comes with matplotlib; without it, a browser takes its own.
+    "font.sans-serif": ["DejaVu Sans"],
     "text.color": INK,
     # A name from the user's file may have a dollar, which begins no formula.
     "text.parse_math": False,
@@ -93,18 +95,18 @@ def wrapped(text: str) -> str:
     return textwrap.fill(text, LINE)
 
 
-def short(name: object) -> str:
+def short(name: object, width: int = NAME) -> str:
     """Shorten a name where its beginning and its end stay, and write what is not seen as escapes.
 
     Examples:
         >>> short("glucose"), short("mean of the last three measurements of glucose")
         ('glucose', 'mean of the l…s of glucose')
     """
-    text = shown(name, NAME * 40)
-    while columns(text) > NAME:
-        half = len(text.replace("…", "")) // 2
-        text = text.replace("…", "")
-        text = f"{text[: half]}…{text[half + 1 :]}"
+    text = whole = shown(name, 40 * width)
+    kept = len(whole)
+    while columns(text) > width:
+        kept -= 1
+        text = f"{whole[: kept - kept // 2]}…{whole[len(whole) - kept // 2 :]}"
     return text
 
 
@@ -121,8 +123,8 @@ def name_rows(figure: "Figure", axes: "Axes", names: list[str]) -> None:
     labels = [short(name) for name in names]
     axes.set_yticks(range(len(labels)), labels)
     axes.grid(visible=False, axis="y")
-    wide = max((columns(label) - len(label) for label in labels), default=0)
-    left = wide * 0.5 * 9 / 72 / WIDTH
+    taken = max(map(columns, labels), default=0) - max(map(len, labels), default=0)
+    left = taken * 0.5 * 9 / 72 / WIDTH
     figure.get_layout_engine().set(rect=(left, 0, 1 - left, 1))
 
 

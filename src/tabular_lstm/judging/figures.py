@@ -135,11 +135,9 @@ def confusion_matrix(judged: Judged, classes: dict[int, str]) -> "Figure":
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if count > 0.55 * counts.max() else INK
         text = f"{round(float(count), 1):,g}" if count < 1e6 else f"{count:,.0f}"
-        axes.text(
-            column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=16, color=color
-        )
+        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=16, color=color)
     # Below each other, as a column has no room for a long name.
-    names = [f"class\n{short(classes[label])}" for label in (0, 1)]
+    names = [f"class\n{short(classes[label], 18)}" for label in (0, 1)]
     axes.set_xticks([0.5, 1.5], names)
     axes.set_yticks([0.5, 1.5], names)
     axes.grid(visible=False)
@@ -251,19 +249,15 @@ def intervals(models: dict[str, Metrics]) -> "Figure":
     return figure
 
 
-def _figure(
-    x: str, y: str, height: float = HEIGHT, lines: int = 0
-) -> "tuple[Figure, Axes]":
+def _figure(x: str, y: str, height: float = HEIGHT, lines: int = 0) -> "tuple[Figure, Axes]":
     """Make a figure with a legend of so many lines, which take nothing from the plot."""
     figure, (axes,) = new_figure(height + LEGEND_LINE * lines)
-    axes.set_xlabel(wrapped(x))
+    axes.set_xlabel(x)
     axes.set_ylabel(y)
     return figure, axes
 
 
-def _unit_square(
-    x: str, y: str, judged: Judged, more_lines: int = 0
-) -> "tuple[Figure, Axes]":
+def _unit_square(x: str, y: str, judged: Judged, more_lines: int = 0) -> "tuple[Figure, Axes]":
     """Make a figure whose axes both go from 0 to 1, with a line of the legend for each model."""
     figure, axes = _figure(x, y, lines=len(judged.probabilities) + more_lines)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
@@ -272,7 +266,8 @@ def _unit_square(
 
 def _bars(values: dict[str, float] | dict[str, int], x: str, color: str) -> "tuple[Figure, Axes]":
     """Draw a horizontal bar for each value, the first on top."""
-    figure, axes = _figure(x, "", height=1.0 + BAR * max(3, len(values)))
+    figure, (axes,) = new_figure(1.0 + BAR * max(3, len(values)))
+    figure.supxlabel(wrapped(x), fontsize="medium")  # below all of it: names may take half of it
     axes.barh(range(len(values)), list(values.values()), color=color, height=0.7)
     name_rows(figure, axes, list(values))
     axes.set_ylim(max(3, len(values)) - 0.4, -0.6)

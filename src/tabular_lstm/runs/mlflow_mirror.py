@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import mlflow
-import plotly.io
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
@@ -124,8 +123,7 @@ def mirror_run(client: MlflowClient, experiment: str, work: Work, run_id: str) -
                 client.log_artifact(started, str(path))
         for name in FIGURES:
             if (path := _file(work, name, run_id)).exists():
-                figure = plotly.io.from_json(path.read_text())
-                client.log_figure(started, figure, f"figures/{name}.html")
+                client.log_artifact(started, str(path), "figures")
         if judgement and _version(client, work, run_id) is None:
             _register(work, decision, judgement)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.drawing import to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.metrics import INTERVAL_METRICS
 from tabular_lstm.judging.names import CANDIDATE, FIGURES
@@ -242,10 +242,11 @@ def draw_figures(
     permutation_importance: Importance,
     schema: Schema,
     evaluated_on: str,
-) -> tuple[go.Figure, ...]:
-    """Draw the figures, in the order of `names.FIGURES`."""
+) -> tuple[str, ...]:
+    """Draw the figures as SVG, in the order of `names.FIGURES`."""
     classes = {0: str(schema.negative_class), 1: str(schema.positive_class)}
     drawn = (
+        figures.learning_curves(history),
         figures.roc_curve(judged),
         figures.precision_recall_curve(judged),
         figures.calibration_curve(judged),
@@ -253,6 +254,7 @@ def draw_figures(
         figures.importance_chart(permutation_importance),
         figures.score_distribution(judged, classes),
     )
-    for figure in drawn:
-        figure.layout.title.text += f", {len(judged.labels)} {evaluated_on} rows{judged.weighted}"
-    return (figures.learning_curves(history), *drawn)
+    of_rows = f", {len(judged.labels)} {evaluated_on} rows{judged.weighted}"
+    titles = {name: title + of_rows for name, title in FIGURES.items()}
+    titles["learning_curves"] = FIGURES["learning_curves"]
+    return tuple(to_svg(*pair) for pair in zip(drawn, titles.values(), strict=True))

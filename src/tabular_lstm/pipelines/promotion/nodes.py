@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.checks import (
@@ -199,7 +198,7 @@ def write_report(
     metrics: dict[str, Any],
     verdict: list[str],
     quarantined_rows: pd.DataFrame,
-    **figures: go.Figure,
+    **figures: str,
 ) -> str:
     """Write the page for people: see `tabular_lstm.serving.report`."""
     return report.page(decision, provenance, metrics, verdict, quarantined_rows, figures)

@@ -2,10 +2,11 @@
 
 import logging
 
-import plotly.graph_objects as go
 import pyarrow as pa
 
 from tabular_lstm.judging import figures
+from tabular_lstm.judging.drawing import to_svg
+from tabular_lstm.judging.names import SCORING_FIGURES
 from tabular_lstm.parameters import Columns, Scoring, Validation
 from tabular_lstm.rows.checking import CheckedRows, refuse_missing_columns
 from tabular_lstm.rows.quarantine import Quarantine
@@ -101,11 +102,12 @@ def summarize_scoring(
     return summary
 
 
-def draw_scores(scoring_summary: ScoringSummary) -> tuple[go.Figure, go.Figure]:
-    """Draw how the probabilities spread, and why rows were set aside."""
+def draw_scores(scoring_summary: ScoringSummary) -> tuple[str, ...]:
+    """Draw as SVG how the probabilities spread, and why rows were set aside."""
     histograms, threshold = scoring_summary.histograms, scoring_summary.decision_threshold
     reasons = scoring_summary.quarantined_by_reason
-    return (
+    drawn = (
         figures.scored_probabilities(histograms, threshold),
         figures.quarantine_reasons(reasons, scoring_summary.quarantined_rows, scoring_summary.rows),
     )
+    return tuple(to_svg(*pair) for pair in zip(drawn, SCORING_FIGURES.values(), strict=True))
