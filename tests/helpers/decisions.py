@@ -4,6 +4,7 @@ import numpy as np
 
 from tabular_lstm.files import sha256
 from tabular_lstm.judging import drift, gate
+from tabular_lstm.judging.changes import changes_of
 from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
@@ -87,4 +88,6 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
         log,
         run(letter),
         PROVENANCE,
+        {},
+        changes_of({}, {}),
     )

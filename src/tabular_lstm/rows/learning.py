@@ -68,12 +68,12 @@ def learn_schema(
         elif name in formats:
             times = dates_seen(rows[name], codes.get(name, []), formats[name])
             since = days(times[~np.isnat(times)])
-            scales += [_scale(since), *[CYCLE] * (len(PARTS) - 1)]
+            scales += [scale(since), *[CYCLE] * (len(PARTS) - 1)]
         else:
             values = measured(rows[name], codes.get(name, []), limits.get(name, ANY))
             known = values[~np.isnan(values)]
             _warn_of_lost_digits(name, known)
-            scales.append(_scale(known))
+            scales.append(scale(known))
     _refuse_taken_names(columns, formats)
     steps, per_step = _shape(len(features), reshaping)
     mean, variance = map(list, zip(*scales, strict=True))
@@ -117,7 +117,7 @@ def _refuse_taken_names(columns: Sequence[str], dates: Collection[str]) -> None:
             )
 
 
-def _scale(known: np.ndarray) -> tuple[float, float]:
+def scale(known: np.ndarray) -> tuple[float, float]:
     """Give mean and variance of the measured values, winsorized; 0 and 1 where there are none.
 
     At the 1st and the 99th percentile, unless that leaves a single value: a single wrong number,

@@ -2,8 +2,11 @@
 
 from typing import Any, Literal
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from tabular_lstm.files import sha256
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.changes import DataChanges
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
     Champion,
@@ -13,6 +16,7 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.metrics import Metrics
+from tabular_lstm.rows.feature_summaries import FeatureSummary
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving.run_id import RunId
 
@@ -71,7 +75,8 @@ class Judgement(Frozen):
     """What a candidate was judged by: the gate's checks, and metrics on the same test rows.
 
     `champions` are those that stand, the one that served before first; `fingerprints_sha256` is of
-    the candidate's train rows' fingerprints.
+    the candidate's train rows' fingerprints. `features` are summaries of this run's, and `changes`
+    what they are beside those of the champion; older decisions have neither.
     """
 
     checks: tuple[DataCheck, DriftCheck, FloorCheck, ChampionCheck, ArtifactCheck]
@@ -83,6 +88,17 @@ class Judgement(Frozen):
     data: DataSummary
     inputs: Inputs
     looks: Looks
+    features: dict[str, FeatureSummary] = {}
+    changes: DataChanges | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        # A decision of a run without these keeps the hash by which the log names it.
+        for name in ("features", "changes"):
+            if not dumped.get(name, True):
+                del dumped[name]
+        return dumped
 
 
 class Outcome(Frozen):

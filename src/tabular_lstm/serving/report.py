@@ -7,6 +7,7 @@ from base64 import b64encode
 from importlib import resources
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 from jinja2 import Environment, StrictUndefined
@@ -18,7 +19,8 @@ from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS, TITLES
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.serving.decision import Decision, Provenance
 
-LISTED = 20
+LISTED = 20  # rows, features
+COLUMNS = 40
 
 
 def page(
@@ -36,7 +38,7 @@ def page(
         provenance: Says where its outputs are and how to run.
         metrics: The run's `metrics.json`, for what it says of the network.
         verdict: Sentences on the candidate against the baselines.
-        quarantined_rows: `row`, `reason`, and the cells; the first 20 are shown.
+        quarantined_rows: `row`, `reason`, and the cells; of the first 20 the first 40 are shown.
         figures: By name, in the order to show them, as SVG.
 
     Raises:
@@ -69,7 +71,10 @@ def page(
         models=models,
         metrics=metrics,
         verdict=verdict,
-        quarantined=quarantined_rows.head(LISTED).astype(object).fillna(""),
+        quarantined=quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
+        columns_count=quarantined_rows.shape[1],
+        shown=LISTED,
+        day=_day,
         provenance=provenance,
         quarantined_count=len(quarantined_rows),
         parameters=yaml.safe_dump(decision.parameters, sort_keys=False, allow_unicode=True),
@@ -77,3 +82,8 @@ def page(
         # As images: nothing in one of them can run, or be taken for a part of another.
         images={name: b64encode(svg.encode()).decode() for name, svg in drawn.items()},
     )
+
+
+def _day(mean: float) -> str:
+    """Name the day that is so many days after 1970-01-01."""
+    return str(np.datetime64(round(mean), "D"))

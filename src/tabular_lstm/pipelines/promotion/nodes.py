@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.judging import gate
+from tabular_lstm.judging.changes import DataChanges
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
     Champion,
@@ -18,6 +19,7 @@ from tabular_lstm.judging.checks import (
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion
+from tabular_lstm.rows.feature_summaries import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.groups import number_groups, of_several
 from tabular_lstm.rows.summary import DataSummary
@@ -159,6 +161,8 @@ def decide(
     past_promotions: list[LogEntry],
     run_id: str,
     provenance: Provenance,
+    feature_summaries: dict[str, FeatureSummary],
+    feature_changes: DataChanges,
 ) -> Decision:
     """Write the decision down, with all that it rests on."""
     checks = (data_check, drift_check, floor_check, champion_check, artifact_check)
@@ -179,6 +183,8 @@ def decide(
         data=data_summary,
         inputs=provenance.inputs(data_summary.sha256),
         looks=looks(past_promotions, data_summary.test_rows_sha256),
+        features=feature_summaries,
+        changes=feature_changes,
     )
     return Decision(
         **provenance.of_decision(),

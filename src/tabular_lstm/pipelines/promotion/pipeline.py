@@ -7,6 +7,8 @@ from kedro.pipeline import Node, Pipeline
 from tabular_lstm.judging import drift, gate
 from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.pipelines.promotion import nodes
+from tabular_lstm.rows.feature_summaries import summarize_features
+from tabular_lstm.serving.kept_champions import compare_features
 from tabular_lstm.serving.promotion_log import record
 
 REPORTED = ("decision", "provenance", "metrics", "verdict", "quarantined_rows")
@@ -16,7 +18,7 @@ NAMES_KEPT: Any = {"prefix_datasets_with_namespace": False}
 
 def create_pipeline() -> Pipeline:
     """Wire the nodes from `candidate@file` and `artifacts` to `champion`."""
-    judge = Pipeline([*_predictions(), *_checks()], namespace="judge", **NAMES_KEPT)
+    judge = Pipeline([*_predictions(), *_features(), *_checks()], namespace="judge", **NAMES_KEPT)
     promote = Pipeline(
         [
             Node(
@@ -89,6 +91,24 @@ def _predictions() -> list[Node]:
     ]
 
 
+def _features() -> list[Node]:
+    """What each feature's cells are beside those of the champion's run."""
+    return [
+        Node(
+            summarize_features,
+            inputs=["train_rows", "test_rows", "schema"],
+            outputs="feature_summaries",
+            name="summarize_features",
+        ),
+        Node(
+            compare_features,
+            inputs=["feature_summaries", "past_promotions", "past_decisions"],
+            outputs="feature_changes",
+            name="compare_features",
+        ),
+    ]
+
+
 def _checks() -> list[Node]:
     """The gate's five checks, and the decision."""
     return [
@@ -138,6 +158,8 @@ def _checks() -> list[Node]:
                 "past_promotions",
                 "run_id",
                 "provenance",
+                "feature_summaries",
+                "feature_changes",
             ],
             outputs="decision",
             name="decide",
