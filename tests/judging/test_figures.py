@@ -3,8 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from sklearn import metrics as sk
 
 from tabular_lstm.judging import figures
@@ -26,10 +29,30 @@ JUDGED = Judged(LABELS).with_models(
 )
 
 
-def trace(figure: go.Figure, name: str) -> go.Scatter:
-    """The one trace whose name starts so."""
-    (found,) = [trace for trace in figure.data if trace.name.startswith(name)]
+def axes_of(figure: Figure) -> Axes:
+    """The one panel."""
+    (axes,) = figure.axes
+    return axes
+
+
+def line(figure: Figure, name: str) -> Line2D:
+    """The one curve whose name in the legend starts so."""
+    (found,) = [line for line in axes_of(figure).lines if str(line.get_label()).startswith(name)]
     return found
+
+
+def legend(figure: Figure) -> list[str]:
+    (drawn,) = figure.legends
+    return [text.get_text() for text in drawn.get_texts()]
+
+
+def marked(figure: Figure) -> tuple[float, str]:
+    """Where the dotted line across stands, and what it says."""
+    axes = axes_of(figure)
+    (across,) = [line for line in axes.lines if line.get_transform() != axes.transData]
+    (text,) = axes.texts
+    x, _ = across.get_xdata()
+    return float(x), text.get_text()
 
 
 def test_learning_curves_show_both_losses_and_the_kept_epoch() -> None:
@@ -40,100 +63,96 @@ def test_learning_curves_show_both_losses_and_the_kept_epoch() -> None:
         "best_epochs": [3, 2, 2],
     }
     figure = figures.learning_curves(history)
-    assert len(figure.data) == 2
-    for name, losses in {
+    names = {
         "rows trained on, with dropout": "loss",
         "rows held out from each member": "validation_loss",
-    }.items():
-        assert list(trace(figure, name).x) == [1, 2, 3]
-        assert list(trace(figure, name).y) == history[losses]
-    (line,) = figure.layout.shapes
-    assert line.x0 == line.x1 == 2
-    assert figure.layout.annotations[0].text == "median epoch kept: 2"
+    }
+    assert legend(figure) == [*names]
+    for name, losses in names.items():
+        assert list(line(figure, name).get_xdata()) == [1, 2, 3]
+        assert list(line(figure, name).get_ydata()) == history[losses]
+    assert marked(figure) == (2, "median epoch kept: 2")
 
 
 def test_learning_curve_of_one_network_without_held_out_rows() -> None:
     figure = figures.learning_curves({"loss": [0.7, 0.6], "best_epoch": 2})
-    (curve,) = figure.data
-    assert list(curve.y) == [0.7, 0.6]
-    assert figure.layout.shapes[0].x0 == 2
-    assert figure.layout.annotations[0].text == "epoch kept: 2"
+    assert len(legend(figure)) == 1
+    assert list(line(figure, "rows trained on").get_ydata()) == [0.7, 0.6]
+    assert marked(figure) == (2, "epoch kept: 2")
 
 
 def test_roc_has_a_curve_of_every_model() -> None:
     figure = figures.roc_curve(JUDGED)
-    assert len(figure.data) == 4
+    assert len(legend(figure)) == 4
     for model, probabilities in PREDICTIONS.items():
-        curve = trace(figure, MODELS[model])
-        x, y = np.asarray(curve.x), np.asarray(curve.y)
+        x, y = line(figure, MODELS[model]).get_data()
         assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
         area = sk.roc_auc_score(LABELS, probabilities)
         assert np.trapezoid(y, x) == pytest.approx(area)
-        assert f"AUC {area:.3f}" in curve.name
+        assert f"{MODELS[model]}, AUC {area:.3f}" in legend(figure)
 
 
 def test_precision_recall_has_a_curve_of_every_model() -> None:
     figure = figures.precision_recall_curve(JUDGED)
-    assert len(figure.data) == 4
+    assert len(legend(figure)) == 4
     for model, probabilities in PREDICTIONS.items():
-        curve = trace(figure, MODELS[model])
-        recall, precision = np.asarray(curve.x), np.asarray(curve.y)
+        curve = line(figure, MODELS[model])
+        recall, precision = curve.get_data()
         mean = sk.average_precision_score(LABELS, probabilities)
         assert -np.sum(np.diff(recall) * precision[:-1]) == pytest.approx(mean)
-        assert f"average {mean:.3f}" in curve.name
+        assert curve.get_drawstyle() == "steps-post"
+        assert f"{MODELS[model]}, average {mean:.3f}" in legend(figure)
 
 
 def test_calibration_has_the_bins_of_every_model_beside_the_perfect_line() -> None:
     figure = figures.calibration_curve(JUDGED)
-    assert len(figure.data) == 5
-    perfect = trace(figure, "perfect")
-    assert list(perfect.x) == list(perfect.y) == [0, 1]
-    constant = trace(figure, MODELS["majority_class"])
-    assert (list(constant.x), list(constant.y)) == ([0.5], [0.5])
-    assert list(constant.text) == ["6 rows"]
-    candidate = trace(figure, "candidate")
+    assert legend(figure) == ["perfect", *(MODELS[model] for model in PREDICTIONS)]
+    perfect = line(figure, "perfect")
+    assert list(perfect.get_xdata()) == list(perfect.get_ydata()) == [0, 1]
+    x, y = line(figure, MODELS["majority_class"]).get_data()
+    assert (list(x), list(y)) == ([0.5], [0.5])
+    x, y = line(figure, "candidate").get_data()
     # 0.9 and 1.0 share the last bin.
-    assert list(candidate.x) == pytest.approx([0.1, 0.3, 0.4, 0.6, 0.95])
-    assert list(candidate.y) == [0, 0, 1, 0, 1]
-    assert list(candidate.text) == ["1 rows", "1 rows", "1 rows", "1 rows", "2 rows"]
+    assert list(x) == pytest.approx([0.1, 0.3, 0.4, 0.6, 0.95])
+    assert list(y) == [0, 0, 1, 0, 1]
+    points = axes_of(figure).collections[0]
+    np.testing.assert_allclose(points.get_offsets(), np.transpose([x, y]))
+    sizes = points.get_sizes()
+    assert sizes[-1] > sizes[0] == sizes[1] == sizes[3]
 
 
 def test_each_model_keeps_its_color() -> None:
-    drawn = (
-        figures.roc_curve(JUDGED),
-        figures.precision_recall_curve(JUDGED),
-        figures.calibration_curve(JUDGED),
-    )
-    for model in PREDICTIONS:
-        for figure in drawn[:2]:
-            assert trace(figure, MODELS[model]).line.color == figures.COLORS[model]
-        assert trace(drawn[2], MODELS[model]).marker.color == figures.COLORS[model]
+    for draw in (figures.roc_curve, figures.precision_recall_curve, figures.calibration_curve):
+        figure = draw(JUDGED)
+        for model in PREDICTIONS:
+            assert line(figure, MODELS[model]).get_color() == figures.COLORS[model]
+    for points, model in zip(axes_of(figure).collections, PREDICTIONS, strict=True):
+        assert tuple(points.get_facecolor()[0]) == to_rgba(figures.COLORS[model])
     assert figures.COLORS.keys() == MODELS.keys() == {*PREDICTIONS, "champion"}
     assert len(set(figures.COLORS.values())) == 5
 
 
 def test_confusion_matrix_has_actual_classes_in_rows_and_predicted_in_columns() -> None:
     counts = ConfusionMatrix(
-        true_negatives=50, false_positives=7, false_negatives=11, true_positives=32
+        true_negatives=50, false_positives=7, false_negatives=11, true_positives=32000.25
     )
     metrics = JUDGED.metrics["candidate"].model_copy(update={"confusion_matrix": counts})
     judged = replace(JUDGED, metrics={"candidate": metrics})
-    figure = figures.confusion_matrix(judged, {0: "well", 1: "sick"})
-    (heatmap,) = figure.data
-    cells = {
-        (actual, predicted): heatmap.z[row][column]
-        for row, actual in enumerate(heatmap.y)
-        for column, predicted in enumerate(heatmap.x)
-    }
+    axes = axes_of(figures.confusion_matrix(judged, {0: "well", 1: "sick"}))
+    names = ["class\nwell", "class\nsick"]
+    for axis, name in ((axes.xaxis, "predicted"), (axes.yaxis, "actual")):
+        assert [label.get_text() for label in axis.get_ticklabels()] == names
+        assert axis.get_label_text() == name
+    assert axes.yaxis_inverted()
+    cells = {text.get_position(): text.get_text() for text in axes.texts}
     assert cells == {
-        ("class well", "class well"): 50,
-        ("class well", "class sick"): 7,
-        ("class sick", "class well"): 11,
-        ("class sick", "class sick"): 32,
+        (0.5, 0.5): "50",
+        (1.5, 0.5): "7",
+        (0.5, 1.5): "11",
+        (1.5, 1.5): "32,000.2",
     }
-    assert [list(row) for row in heatmap.text] == [[50, 7], [11, 32]]
-    assert figure.layout.xaxis.title.text == "predicted"
-    assert figure.layout.yaxis.title.text == "actual"
+    (mesh,) = axes.collections
+    np.testing.assert_array_equal(mesh.get_array(), [[50, 7], [11, 32000.25]])
 
 
 def importance_of(lost: dict[str, tuple[float, float]]) -> Importance:
@@ -141,48 +160,51 @@ def importance_of(lost: dict[str, tuple[float, float]]) -> Importance:
     return Importance(rows=77, shuffles=2, features=features)
 
 
+def bars_of(figure: Figure) -> dict[str, float]:
+    """The bars by name, from the top."""
+    axes = axes_of(figure)
+    assert axes.yaxis_inverted()
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    return dict(zip(names, [bar.get_width() for bar in axes.patches], strict=True))
+
+
 def test_most_important_feature_stands_on_top() -> None:
     lost = {"glucose": (0.2, 0.02), "age": (0.1, 0.01), "bmi": (-0.01, 0.03)}
     figure = figures.importance_chart(importance_of(lost))
-    (bars,) = figure.data
-    assert bars.orientation == "h"
-    # Plotly draws the last one on top.
-    assert list(bars.y) == ["bmi", "age", "glucose"]
-    assert list(bars.x) == [-0.01, 0.1, 0.2]
-    assert list(bars.error_x.array) == [0.03, 0.01, 0.02]
-    assert figure.layout.xaxis.title.text == "ROC AUC lost when shuffled, 2 times 77 rows"
+    bars = bars_of(figure)
+    assert list(bars.items()) == [("glucose", 0.2), ("age", 0.1), ("bmi", -0.01)]
+    spreads = axes_of(figure).collections[0].get_segments()
+    np.testing.assert_allclose(spreads[2], [[-0.04, 2], [0.02, 2]])
+    assert figure.get_supxlabel() == "ROC AUC lost when shuffled, 2 times 77 rows"
 
 
 def test_of_many_features_the_thirty_most_important_are_drawn_and_the_chart_says_so() -> None:
     figure = figures.importance_chart(importance_of({f"f{i}": (-i, 0.1) for i in range(31)}))
-    (bars,) = figure.data
-    assert list(bars.y) == [f"f{i}" for i in range(30)][::-1]
-    assert figure.layout.xaxis.title.text.endswith("77 rows; 30 of 31 features")
+    assert list(bars_of(figure)) == [f"f{i}" for i in range(30)]
+    assert figure.get_supxlabel().endswith("77 rows; 30 of\n31 features")
+
+
+def stairs(figure: Figure) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Heights, edges and where they stand on, of each class."""
+    return [
+        (data.values, data.edges, np.broadcast_to(data.baseline, data.values.shape))
+        for data in (patch.get_data() for patch in axes_of(figure).patches)
+    ]
 
 
 def test_score_distribution_holds_the_rows_of_both_classes() -> None:
     figure = figures.score_distribution(JUDGED, {0: "well", 1: "sick"})
-    assert len(figure.data) == 2
-    for name, probabilities in {
-        "class well": [0.1, 0.6, 0.3],
-        "class sick": [0.4, 0.9, 1.0],
-    }.items():
-        bars = trace(figure, name)
-        heights = {round(float(x), 3): float(y) for x, y in zip(bars.x, bars.y, strict=True) if y}
-        assert sum(heights.values()) == pytest.approx(1)
+    assert legend(figure) == ["class well", "class sick"]
+    for (heights, edges, _), probabilities in zip(
+        stairs(figure), ([0.1, 0.6, 0.3], [0.4, 0.9, 1.0]), strict=True
+    ):
+        # Every probability falls into a bar, 1 too.
+        assert sum(heights) == pytest.approx(1)
+        assert (edges[0], edges[-1]) == (0, 1)
         for probability in probabilities:
-            near = [x for x in heights if abs(x - probability) <= bars.width / 2 + 1e-9]
-            assert near, probability
-    (line,) = figure.layout.shapes
-    assert line.x0 == line.x1 == 0.35
-
-
-def test_every_probability_falls_into_a_bar() -> None:
-    figure = figures.score_distribution(JUDGED, {0: "no", 1: "yes"})
-    for bars in figure.data:
-        assert sum(bars.y) == pytest.approx(1)
-        assert min(bars.x) - bars.width / 2 >= -1e-9
-        assert max(bars.x) + bars.width / 2 <= 1 + 1e-9
+            near = (edges[:-1] - 1e-9 <= probability) & (probability <= edges[1:] + 1e-9)
+            assert heights[near].any()
+    assert marked(figure) == (0.35, "decision threshold")
 
 
 def test_intervals_stand_side_by_side_in_the_colors_of_their_models() -> None:
@@ -200,37 +222,37 @@ def test_intervals_stand_side_by_side_in_the_colors_of_their_models() -> None:
         for place, model in enumerate(["candidate", "champion", *list(PREDICTIONS)[1:]])
     }
     figure = figures.intervals(measured)
-    assert len(figure.data) == 10
-    panels = {"roc_auc": ("y", figure.layout.xaxis), "log_loss": ("y2", figure.layout.xaxis2)}
-    for metric, (panel, axis) in panels.items():
-        lines = [line for line in figure.data if line.yaxis == panel]
-        assert axis.title.text.startswith({"roc_auc": "ROC AUC", "log_loss": "log loss"}[metric])
-        for line, (model, points) in zip(lines, measured.items(), strict=True):
-            low, high = points.interval[metric]
-            assert list(line.x) == [low, getattr(points, metric), high]
-            assert set(line.y) == {line.name} == {MODELS[model]}
-            assert line.line.color == line.marker.color == figures.COLORS[model]
-    # The first model on top.
-    assert figure.layout.yaxis.autorange == figure.layout.yaxis2.autorange == "reversed"
+    said = {"roc_auc": "ROC AUC, more is better", "log_loss": "log loss, less is better"}
+    for axes, (metric, axis) in zip(figure.axes, said.items(), strict=True):
+        assert axes.get_xlabel() == axis
+        names = [label.get_text() for label in axes.get_yticklabels()]
+        assert names == [MODELS[model] for model in measured]
+        assert axes.yaxis_inverted()  # the first model on top
+        spans, points = axes.lines[::2], axes.lines[1::2]
+        for place, (model, of_model) in enumerate(measured.items()):
+            assert list(spans[place].get_xdata()) == list(of_model.interval[metric])
+            assert list(points[place].get_xdata()) == [getattr(of_model, metric)]
+            assert {*spans[place].get_ydata(), *points[place].get_ydata()} == {place}
+            colors = {spans[place].get_color(), points[place].get_color()}
+            assert colors == {figures.COLORS[model]}
 
 
 def test_scored_rows_are_drawn_by_what_they_are_called() -> None:
-    histograms = {"no": [3, 1, 0, 0], "yes": [0, 1, 2, 5]}
-    figure = figures.scored_probabilities(histograms, 0.4)
-    assert [trace.name for trace in figure.data] == ["called no: 4 rows", "called yes: 8 rows"]
-    for bars, rows in zip(figure.data, histograms.values(), strict=True):
-        assert list(bars.x) == [0.125, 0.375, 0.625, 0.875]
-        assert list(bars.y) == rows
-        assert bars.width == 0.25
-    assert figure.layout.barmode == "stack"
-    (line,) = figure.layout.shapes
-    assert line.x0 == line.x1 == 0.4
+    figure = figures.scored_probabilities({"no": [3, 1, 0, 0], "yes": [0, 1, 2, 5]}, 0.4)
+    assert legend(figure) == ["called no: 4 rows", "called yes: 8 rows"]
+    (no, edges, floor), (top, _, below) = stairs(figure)
+    assert list(edges) == [0, 0.25, 0.5, 0.75, 1]
+    assert list(floor) == [0] * 4
+    # The one stands on the other.
+    assert list(no) == list(below) == [3, 1, 0, 0]
+    assert list(top - below) == [0, 1, 2, 5]
+    assert marked(figure) == (0.4, "decision threshold")
 
 
 def test_reasons_of_the_quarantine_are_drawn_with_the_commonest_on_top() -> None:
     reasons = {f"column {number}: no key": 100 - number for number in range(40)}
-    (bars,) = figures.quarantine_reasons(reasons, 90, 1000).data
-    assert list(bars.y)[::-1] == list(reasons)[:30]
-    assert list(bars.x)[::-1] == list(reasons.values())[:30]
+    figure = figures.quarantine_reasons(reasons, 90, 1000)
+    assert list(bars_of(figure).items()) == list(reasons.items())[:30]
     figure = figures.quarantine_reasons({}, 0, 20)
-    assert figure.layout.xaxis.title.text == "cells; 0 of 20 rows are in quarantine"
+    assert bars_of(figure) == {}
+    assert figure.get_supxlabel() == "cells; 0 of 20 rows are in quarantine"

@@ -89,9 +89,7 @@ class DataChanges(Frozen):
     most: list[FeatureChange]
 
 
-def changes_of(
-    then: dict[str, FeatureSummary], now: dict[str, FeatureSummary]
-) -> DataChanges:
+def changes_of(then: dict[str, FeatureSummary], now: dict[str, FeatureSummary]) -> DataChanges:
     """Compare the features that both runs have."""
     both = [name for name in now if name in then]
     changed = [

@@ -1,0 +1,120 @@
+"""A figure becomes an SVG file: the same text each time, small, and safe whatever names are in it."""
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from tabular_lstm.judging import figures
+from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.drawing import NAME, columns, short, to_svg
+from tabular_lstm.judging.importance import Importance, Lost
+from tabular_lstm.parameters import Evaluation
+
+HOSTILE = [
+    "</text></svg><script>alert(1)</script>",
+    "price in $ and x$^2$",
+    "control\x1b\x00\nletters",
+    "血糖値の平均、過去三回の測定、とその他の値",
+    "مرحبا بالعالم",
+    "the mean of the last three measurements of glucose",
+]
+
+
+def chart(names: list[str]) -> str:
+    features = {name: Lost(mean=0.3 - i / 20, std=0.01) for i, name in enumerate(names)}
+    importance = Importance(rows=77, shuffles=2, features=features)
+    return to_svg(figures.importance_chart(importance), "Importance & more")
+
+
+def texts_of(svg: str) -> list[str]:
+    root = ElementTree.fromstring(svg)
+    assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
+    return ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_stays_text_and_nothing_warns(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        svg = chart([name, "other"])
+    assert "<script" not in svg
+    assert short(name) in texts_of(svg)
+    assert ElementTree.fromstring(svg)[0].text == "Importance & more"
+
+
+def test_a_long_name_loses_its_middle_and_a_wide_letter_takes_two_columns() -> None:
+    assert short("glucose") == "glucose"
+    assert short(HOSTILE[-1]) == "the mean of t…s of glucose"
+    assert columns(short(HOSTILE[3])) <= NAME
+    assert columns(short("血" * 200)) <= NAME
+    assert short("a" * 13 + "x" * 5000 + "b" * 13).startswith("a" * 13)
+
+
+def test_the_same_figure_is_the_same_file_whatever_the_users_settings() -> None:
+    first = chart(["a", "b"])
+    before = dict(mpl.rcParams)
+    with mpl.rc_context({"svg.hashsalt": None, "font.size": 30, "svg.fonttype": "path"}):
+        assert chart(["a", "b"]) == first
+    assert dict(mpl.rcParams) == before
+    assert "<dc:date" not in first
+
+
+def test_a_hundred_thousand_rows_are_drawn_in_some_kilobytes() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 100_000)
+    noisy = {
+        name: np.clip(labels * 0.2 + rng.uniform(0, 0.8, len(labels)), 0, 1)
+        for name in ("candidate", "logistic_regression", "hist_gradient_boosting")
+    }
+    thresholds = dict.fromkeys(noisy, 0.5)
+    judged = Judged(labels).with_models(noisy, thresholds, Evaluation(bootstrap_resamples=100))
+    for draw in (figures.roc_curve, figures.precision_recall_curve):
+        assert len(to_svg(draw(judged), "curve")) < 150_000
+
+
+DRAW = """
+import logging, sys
+logging.basicConfig(level=logging.DEBUG)
+from tabular_lstm.judging import figures
+assert "matplotlib" not in sys.modules
+from tabular_lstm.judging.drawing import to_svg
+print(len(to_svg(figures.quarantine_reasons({"\u8840": 3}, 3, 10), "why")))
+assert "matplotlib.pyplot" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("home", [None, "/proc", "unwritable"])
+def test_without_a_place_for_its_cache_it_draws_and_says_nothing(
+    home: str | None, tmp_path: Path
+) -> None:
+    """As under cron, or where the disk is read-only."""
+    kept = {"PATH", "PYTHONPATH", "LANG"}
+    variables = {name: value for name, value in os.environ.items() if name in kept}
+    (tmp_path / "temporary").mkdir()
+    variables["TMPDIR"] = str(tmp_path / "temporary")
+    if home == "unwritable":
+        (tmp_path / "file").touch()
+        variables["MPLCONFIGDIR"] = str(tmp_path / "file")
+    elif home:
+        variables["HOME"] = home
+    ended = subprocess.run(
+        [sys.executable, "-c", DRAW],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=variables,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    assert int(ended.stdout) > 1000
+    assert {path.name for path in tmp_path.iterdir()} <= {"temporary", "file"}
+    assert not list((tmp_path / "temporary").iterdir())
