@@ -1,4 +1,4 @@
-"""A figure becomes an SVG file: the same text each time, small, and safe whatever names are in it."""
+"""A figure becomes an SVG file: small, the same each time, and safe whatever names are in it."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a run's cells say of each feature, in a few numbers: for later runs to compare theirs with."""
+"""What a run's cells say of each feature, in a few numbers: later runs compare theirs with it."""
 
 from typing import Any, Literal
 
