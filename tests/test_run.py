@@ -42,7 +42,7 @@ OUTPUTS = {
     "07_model_output/permutation_importance.json",
     "08_reporting/metrics.json",
     "08_reporting/verdict.json",
-    *(f"08_reporting/{figure}.json" for figure in FIGURES),
+    *(f"08_reporting/{figure}.svg" for figure in FIGURES),
 }
 
 

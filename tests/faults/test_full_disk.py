@@ -125,15 +125,15 @@ def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
     """With space for what a retraining writes before a file, but not for that one."""
     before, old = log_path(served).read_bytes(), on_disk(served)
     lock, predictions, fingerprints = 4, 8, "06*/train_fingerprints.npz/**/*"
-    first = [
-        f"08*/{name}.json/*/*" for name in ("metrics", "verdict", "learning_curves", "roc_curve")
-    ]
+    first = ("metrics.json", "verdict.json", "learning_curves.svg", "roc_curve.svg")
     free = {
         "": 0,
         "train_rows": lock + kibibytes(served, "02*/**/*"),
         "candidate": lock + predictions + kibibytes(served, "0[2-4]*/**/*", fingerprints),
         # champion_predictions.csv has a column more than in the first retraining.
-        "precision_recall_curve": lock + 8 + kibibytes(served, "0[2-7]*/*/*/*", *first),
+        "precision_recall_curve": lock
+        + 8
+        + kibibytes(served, "0[2-7]*/*/*/*", *(f"08*/{name}/*/*" for name in first)),
         "report": kibibytes(served, "0[2-8]*/*/**/*") // 2,
         # Without the copies of the latest report and metrics.
         "champion": kibibytes(served, "0[2-8]*/*/**/*", "0[2-8]*/*.keras", "08*/*.jsonl") - 16,

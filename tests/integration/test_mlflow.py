@@ -169,7 +169,7 @@ def test_mlflow_tells_the_same_story_as_the_log(
     baseline = decision["judgement"]["baselines"]["logistic_regression"]
     assert rejected.data.metrics["logistic_regression.log_loss"] == baseline["log_loss"]
     assert mirror.files(rejected) == {"decision.json", "metrics.json", "report.html", "figures"}
-    figures = {f"figures/{name}.html" for name in tracking.FIGURES}
+    figures = {f"figures/{name}.svg" for name in tracking.FIGURES}
     assert mirror.files(rejected, "figures") == figures
     kept = mirror.client.download_artifacts(rejected.info.run_id, "report.html", str(tmp_path))
     assert Path(kept).read_bytes() == quick.versions("08_reporting/report.html")[-1].read_bytes()

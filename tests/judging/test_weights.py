@@ -369,16 +369,17 @@ def test_figures_draw_what_the_weights_say() -> None:
     judged = Judged(labels, weights=weights).with_models(
         {CANDIDATE: one}, {CANDIDATE: 0.5}, RESAMPLED
     )
-    roc = figures.roc_curve(judged).data[0]
-    assert sk.auc(roc.x, roc.y) == pytest.approx(judged.metrics[CANDIDATE].roc_auc)
-    precision = figures.precision_recall_curve(judged).data[0]
+    (roc,) = figures.roc_curve(judged).axes[0].lines
+    assert sk.auc(*roc.get_data()) == pytest.approx(judged.metrics[CANDIDATE].roc_auc)
+    (drawn,) = figures.precision_recall_curve(judged).axes[0].lines
     expected, recall, _ = sk.precision_recall_curve(labels, one, sample_weight=weights)
-    np.testing.assert_allclose(precision.y, expected)
-    np.testing.assert_allclose(precision.x, recall)
-    reliability = figures.calibration_curve(judged).data[1]
-    np.testing.assert_allclose(reliability.y, calibration_bins(labels, one, weights)[2])
+    np.testing.assert_allclose(drawn.get_data(), [recall, expected])
+    _, reliability = figures.calibration_curve(judged).axes[0].lines
+    observed = calibration_bins(labels, one, weights)[2]
+    np.testing.assert_allclose(reliability.get_ydata(), observed)
     spread = figures.score_distribution(judged, {0: "no", 1: "yes"})
     counts, _ = np.histogram(one[labels == 1], 20, (0, 1), weights=weights[labels == 1])
-    np.testing.assert_allclose(spread.data[1].y, counts / counts.sum())
-    matrix = figures.confusion_matrix(judged, {0: "no", 1: "yes"}).data[0]
-    assert np.sum(matrix.z) == pytest.approx(weights.sum())
+    _, of_ones = spread.axes[0].patches
+    np.testing.assert_allclose(of_ones.get_data().values, counts / counts.sum())
+    (matrix,) = figures.confusion_matrix(judged, {0: "no", 1: "yes"}).axes[0].collections
+    assert np.sum(matrix.get_array()) == pytest.approx(weights.sum())

@@ -502,9 +502,9 @@ def test_features_that_changed_are_told_the_most_changed_first(runs: list[Run]) 
     assert "Of 4 features in both runs, 3 changed, the most first." in shown
     places = [shown.index(words) for words in ("amount 11 ± 8 10 ± 4", "day 2024-10-04 ±")]
     assert places == sorted(places)
-    assert "+0.25 deviations deviation × 2" in shown
+    assert "+0.25 deviations deviation \N{MULTIPLICATION SIGN} 2" in shown
     assert "+50.0 points missing" in shown
-    assert f"{HOSTILE_CELL}" not in page_of(inputs)
+    assert HOSTILE_CELL not in page_of(inputs)
     assert "gone: 0 % gone: 25.0 % -25.0 points new: brandnew gone: gone" in shown
     assert "constant" not in shown
 
