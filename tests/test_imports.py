@@ -1,4 +1,4 @@
-"""What importing a module loads: neither Kedro nor TensorFlow where they are not needed."""
+"""What importing a module loads: no Kedro, TensorFlow or matplotlib where they are not needed."""
 
 import pkgutil
 import subprocess
@@ -12,7 +12,7 @@ from tests.helpers.champions import log_of
 from tests.helpers.commands import ROLLBACK, succeeds, with_modules
 from tests.helpers.project import Project
 
-HEAVY = {"kedro", "kedro_datasets", "keras", "tensorflow"}
+HEAVY = {"kedro", "kedro_datasets", "keras", "matplotlib", "tensorflow"}
 
 
 def modules_of(room: str) -> list[str]:
@@ -35,7 +35,7 @@ def loaded_by(statements: str) -> set[str]:
 @pytest.mark.parametrize(
     "room", ["parameters", "rows", "profiling", "judging", "serving", "classifier"]
 )
-def test_importing_loads_neither_kedro_nor_tensorflow(room: str) -> None:
+def test_importing_loads_nothing_heavy(room: str) -> None:
     assert loaded_by("import " + ", ".join(modules_of(room))) == set()
 
 
@@ -44,7 +44,15 @@ def test_neither_does_importing_the_estimator_from_the_package() -> None:
 
 
 def test_the_network_needs_no_kedro() -> None:
-    assert loaded_by("import " + ", ".join(modules_of("network"))) == {"keras", "tensorflow"}
+    # Keras imports matplotlib where it is installed.
+    loaded = loaded_by("import " + ", ".join(modules_of("network")))
+    assert loaded - {"matplotlib"} == {"keras", "tensorflow"}
+
+
+def test_matplotlib_is_imported_where_something_is_drawn() -> None:
+    names = ("data_processing", "evaluation", "promotion", "scoring")
+    nodes = [f"tabular_lstm.pipelines.{name}.nodes" for name in names]
+    assert "matplotlib" not in loaded_by("import " + ", ".join(nodes))
 
 
 def test_a_rollback_needs_no_tensorflow(served: Project) -> None:
@@ -52,4 +60,4 @@ def test_a_rollback_needs_no_tensorflow(served: Project) -> None:
     ended, modules = with_modules(served, *ROLLBACK, "--params", again)
     succeeds(ended)
     assert log_of(served)[-1]["action"] == "rolled_back", ended.stdout
-    assert not {"tensorflow", "keras"} & modules
+    assert not {"tensorflow", "keras", "matplotlib"} & modules

@@ -1,6 +1,7 @@
 """From a CSV of labelled rows to a trained, judged and promoted LSTM classifier."""
 
 import importlib
+import logging
 import os
 from typing import Any
 
@@ -8,6 +9,10 @@ from typing import Any
 # training gives the same bits on more machines.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+# Keras imports matplotlib, too. Where no folder of the user can be written, as under cron, it tells
+# of its way out, and at DEBUG of each font: neither is for the log of a run.
+if logging.getLogger("matplotlib").level == logging.NOTSET:
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 __version__ = "0.1.0"
 __all__ = ["LSTMClassifier", "load_champion"]

@@ -5,7 +5,6 @@ a phone and a preview of 300 pixels: narrow, with letters that are large beside 
 """
 
 import io
-import logging
 import textwrap
 import unicodedata
 import warnings
@@ -61,10 +60,7 @@ STYLE: dict[str, Any] = {
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in our style, whatever a user's matplotlibrc says; afterwards all is as it was."""
-    # Where no folder of the user's can be written, as under cron, it tells of its way out, and at
-    # DEBUG of each font. Neither is for the log of a run.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    # Half a second, which a run that draws nothing need not wait for.
+    # Half a second or more, which a run that draws nothing need not wait for.
     from matplotlib import style as styles  # noqa: PLC0415
 
     with warnings.catch_warnings(), styles.context(["default", STYLE]):
