@@ -19,7 +19,7 @@ from tabular_lstm.parameters import Evaluation
 
 HOSTILE = [
     "</text></svg><script>alert(1)</script>",
-    "price in $ and x$^2$",
+    "price in $ or $^2",
     "control\x1b\x00\nletters",
     "血糖値の平均、過去三回の測定、とその他の値",
     "مرحبا بالعالم",
