@@ -121,7 +121,7 @@ def name_rows(figure: "Figure", axes: "Axes", names: list[str]) -> None:
     axes.grid(visible=False, axis="y")
     taken = max(map(columns, labels), default=0) - max(map(len, labels), default=0)
     left = taken * 0.5 * 9 / 72 / WIDTH
-    figure.get_layout_engine().set(rect=(left, 0, 1 - left, 1))
+    figure.set_layout_engine("constrained", rect=(left, 0, 1 - left, 1))
 
 
 def add_legend(figure: "Figure") -> None:

@@ -66,7 +66,7 @@ def learning_curves(history: dict[str, Any]) -> "Figure":
             marker = "" if len(history[name]) > 1 else "o"
             epochs = range(1, len(history[name]) + 1)
             axes.plot(epochs, history[name], marker=marker, label=label, color=color)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     kept = "median epoch kept" if "best_epochs" in history else "epoch kept"
     mark(axes, history["best_epoch"], f"{kept}: {history['best_epoch']}")
     add_legend(figure)
@@ -224,7 +224,7 @@ def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> 
     """
     axis = f"cells; {quarantined:,} of {rows:,} rows are in quarantine"
     figure, axes = _bars(dict(list(reasons.items())[:SHOWN]), axis, GREY)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     return figure
 
 
