@@ -11,6 +11,7 @@ from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import written
 from tabular_lstm.rows.looks import ENOUGH_ROWS, NEARLY_ALL
 from tabular_lstm.rows.proposals import in_yaml
+from tabular_lstm.rows.spellings import spelt_alike
 
 # Rows from which whole numbers that are all different and without a gap are those of the rows.
 ENOUGH_NUMBERS = 50
@@ -22,8 +23,8 @@ OWN = (
     "new rows; if it is that, leave out: %s"
 )
 SPELT = (
-    "%s: categories that differ by case or blanks alone count as different ones: %s. If they are "
-    "the same, write them alike in the file"
+    "%s: categories that differ by case, blanks or Unicode form alone count as different ones: %s. "
+    "If they are the same, write them alike in the file"
 )
 
 logger = logging.getLogger(__name__)
@@ -81,12 +82,8 @@ def _is_own(column: pd.Series, name: str, columns: Columns) -> bool:
 
 
 def _spellings(column: pd.Series) -> Iterator[str]:
-    """Name the categories that are one but for case and blanks, with their rows."""
+    """Name the categories that are spelt alike, with their rows."""
     counts = column.value_counts()
-    by_letters: dict[str, list[str]] = {}
-    for text in map(str, counts.index):
-        by_letters.setdefault("".join(text.split()).casefold(), []).append(text)
-    for alike in by_letters.values():
-        if len(alike) > 1:
-            listed = ", ".join(f"'{shown(text)}' ({counts[text]} rows)" for text in alike)
-            yield f"{shown(column.name)}: {listed}"
+    for alike in spelt_alike(pd.Series(counts.index)):
+        listed = ", ".join(f"'{shown(text)}' ({counts[text]} rows)" for text in alike)
+        yield f"{shown(column.name)}: {listed}"

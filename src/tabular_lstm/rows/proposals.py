@@ -14,6 +14,7 @@ from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.looks import Look, counts_of, date_in, look, reads
 from tabular_lstm.rows.marks import pointed
 from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.spellings import spelt_alike
 
 # Different numbers of the columns that are read already, by which marks are ruled out.
 OF_OTHERS = 200
@@ -187,15 +188,11 @@ def _of_label(cells: pd.Series, columns: Columns) -> str:
     counts = counts_of(cells)
     classes = {str(value): value for value in (columns.positive_class, columns.negative_class)}
     others = {text: rows for text, rows in counts.items() if text not in classes}
-    spelt = {
-        text: one
-        for text in others
-        for one in classes
-        if "".join(text.split()).casefold() == "".join(one.split()).casefold()
-    }
+    spelt = {text: one for text in others for one in classes if spelt_alike([text, one])}
     said = [
         f"\n'{shown(text)}' of {columns.label} ({_rows(others[text])}) differs from the class "
-        f"'{one}' by case or blanks alone. Nothing is merged in silence: write both alike."
+        f"'{one}' by case, blanks or Unicode form alone. Nothing is merged in silence: write both "
+        "alike."
         for text, one in spelt.items()
     ]
     left = {text: rows for text, rows in others.items() if text not in spelt}
