@@ -58,14 +58,23 @@ def no_column(file: str, name: str, columns: Sequence[str], who: str) -> DataErr
         >>> print(no_column("a.csv", "age", ["Ages", "y"], "Conf names it under columns"))
         a.csv: column 'age' is not in the file. Did you mean 'Ages'? It has: Ages, y. Conf names \
 it under columns.
+        >>> print(no_column("a.csv", "weight", ["weight\\nkg"], "Conf does"))
+        a.csv: column 'weight' is not in the file. Did you mean 'weight\\nkg'? It has: \
+weight\\nkg. Conf does.
     """
     # In whatever case.
-    known = {column.casefold(): column for column in columns}
+    known = {column.casefold(): _on_a_line(column) for column in columns}
     close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
     hint = f"Did you mean '{known[close[0]]}'? " if close else ""
+    listed = ", ".join(map(_on_a_line, columns))
     return DataError(
-        f"{file}: column '{name}' is not in the file. {hint}It has: {', '.join(columns)}. {who}."
+        f"{file}: column '{_on_a_line(name)}' is not in the file. {hint}It has: {listed}. {who}."
     )
+
+
+def _on_a_line(name: str) -> str:
+    """Write a whole name as YAML has it in double quotes, where it has a line end."""
+    return shown(name, len(name))
 
 
 def unknown_name(path: str, known: Sequence[str]) -> str:
