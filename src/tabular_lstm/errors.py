@@ -58,9 +58,6 @@ def no_column(file: str, name: str, columns: Sequence[str], who: str) -> DataErr
         >>> print(no_column("a.csv", "age", ["Ages", "y"], "Conf names it under columns"))
         a.csv: column 'age' is not in the file. Did you mean 'Ages'? It has: Ages, y. Conf names \
 it under columns.
-        >>> print(no_column("a.csv", "weight", ["weight\\nkg"], "Conf does"))
-        a.csv: column 'weight' is not in the file. Did you mean 'weight\\nkg'? It has: \
-weight\\nkg. Conf does.
     """
     # In whatever case.
     known = {column.casefold(): _on_a_line(column) for column in columns}
@@ -73,7 +70,12 @@ weight\\nkg. Conf does.
 
 
 def _on_a_line(name: str) -> str:
-    """Write a whole name as YAML has it in double quotes, where it has a line end."""
+    r"""Write a whole name; a line end in it as YAML has it in double quotes.
+
+    Examples:
+        >>> print(_on_a_line("weight\nin kg"))
+        weight\nin kg
+    """
     return shown(name, len(name))
 
 
