@@ -34,7 +34,8 @@ def proposals(
     problems: Mapping[str, Problems],
     numeric: Sequence[str],
     marks: Marks = POINT,
-) -> str:
+    ignore: Sequence[str] = (),
+) -> tuple[str, list[str]]:
     """Propose what to declare: every column of which a cell is no number or no date is in it.
 
     Args:
@@ -43,9 +44,11 @@ def proposals(
         problems: By column, what is wrong with which cells.
         numeric: The features that are numbers.
         marks: What the numbers are written with.
+        ignore: Features that tell nothing, for other reasons. Default: none.
 
     Returns:
-        Lines, each after an end of line; nothing where there is nothing to propose.
+        Lines, each after an end of line; nothing where there is nothing to propose. And all that
+        is to be in `columns.ignore`, so that the run proposes one such line.
     """
     counts = {
         name: _undeclared(counts_of(rows[name]), columns.missing.get(name, []))
@@ -54,7 +57,9 @@ def proposals(
         and any(u in text for text in of_column.values() for u in UNREAD)
     }
     looks = {name: look(of_column) for name, of_column in counts.items()}
-    lines = [f"\n  {line}" for line in _lines(looks, columns)]
+    own = [name for name, seen in looks.items() if seen.kind == "own"]
+    ignore = [*dict.fromkeys([*columns.ignore, *own, *ignore])]
+    lines = [f"\n  {line}" for line in _lines(looks, columns, own, ignore)]
     said = [f"{HEAD}{''.join(lines)}"] if lines else []
     for name, seen in looks.items():
         if len(seen.forms) > 1:
@@ -76,7 +81,7 @@ def proposals(
         )
     if problems.get(columns.label):
         said.append(_of_label(rows[columns.label], columns))
-    return "".join(said)
+    return "".join(said), ignore
 
 
 def _undeclared(counts: dict[str, int], codes: Sequence[Value]) -> dict[str, int]:
@@ -85,10 +90,11 @@ def _undeclared(counts: dict[str, int], codes: Sequence[Value]) -> dict[str, int
     return {text: rows for text, rows in counts.items() if text not in declared}
 
 
-def _lines(looks: Mapping[str, Look], columns: Columns) -> Iterator[str]:
+def _lines(
+    looks: Mapping[str, Look], columns: Columns, own: Sequence[str], ignore: Sequence[str]
+) -> Iterator[str]:
     """Give the lines of conf, each with what is declared already."""
     names = [name for name, seen in looks.items() if seen.kind == "names"]
-    own = [name for name, seen in looks.items() if seen.kind == "own"]
     dates = {name: seen.forms[0] for name, seen in looks.items() if len(seen.forms) == 1}
     codes = {name: list(seen.words) for name, seen in looks.items() if seen.words}
     gone = {*names, *own}
@@ -101,8 +107,8 @@ def _lines(looks: Mapping[str, Look], columns: Columns) -> Iterator[str]:
         written = in_yaml(list(all_dates) if plain else all_dates)
         yield f"dates: {written}{' # or ignore, to leave them out' if dates else ''}"
     if own:
-        own_text = "nearly each row has a text of its own, such as a name or a note"
-        yield f"ignore: {in_yaml([*columns.ignore, *own])} # {own_text}"
+        own_text = "has nearly in each row a text of its own, such as a name or a note"
+        yield f"ignore: {in_yaml(ignore)} # {', '.join(map(shown, own))} {own_text}"
     if codes:
         known = {name: list(values) for name, values in columns.missing.items()}
         together = known | {name: [*known.get(name, []), *words] for name, words in codes.items()}

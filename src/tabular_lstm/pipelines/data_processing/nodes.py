@@ -83,7 +83,7 @@ def validate_rows(
 
     marks = raw_rows.attrs.get("marks", POINT)
     valid, quarantined, faults = read_rows(raw, columns, file, marks)
-    warn_of_oddities(valid, columns, file)
+    warn_of_oddities(valid, columns, file, faults.odd, faults.ignore)
     superseded = 0
     if files and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
