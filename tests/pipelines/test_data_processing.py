@@ -1097,6 +1097,18 @@ def test_rows_in_quarantine_are_named_first_where_the_others_are_too_few() -> No
         assert "columns.categorical" in message
 
 
+def test_where_all_rows_are_in_quarantine_nothing_is_said_of_their_classes() -> None:
+    """As on the night on which a column of text is new."""
+    texts = [("1", "1", f"said {place}", str(place % 2)) for place in range(30)]
+    rows, _, source = validate_rows(raw(texts), COLUMNS)
+    with pytest.raises(DataError) as error:
+        split_rows(rows, source, COLUMNS, Split())
+    message = str(error.value)
+    assert message.startswith("rows.csv: 30 of 30 rows were quarantined:\n  rows 1, 2,")
+    assert "ignore: [c] # c has nearly in each row a text of its own" in message
+    assert "class" not in message
+
+
 @pytest.mark.parametrize("fraction", [0, 0.2])
 def test_too_few_rows_to_split_are_refused(fraction: float) -> None:
     accepted = valid([*ROWS[:2], ROWS[0]])

@@ -133,8 +133,19 @@ def test_a_column_that_spells_keys_in_two_ways_is_warned_of_once(
     assert said.startswith("daily: column 'id': ")
     assert "2 keys are written like '7.0' (row 2026-11-02.csv:1)" in said
     assert "and 2 like '8' (row 2026-11-01.csv:1)" in said
-    assert "2 keys differ from another one by leading zeros alone" in said
+    assert "2 keys differ from another one by zeros in front or after a point alone" in said
     assert "such as '7.0' (row 2026-11-02.csv:1) and '007' (row 2026-11-05.csv:1)" in said
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("7", "7.00"), ("07", "7.000"), ("0", "00"), ("10.50", "10.5")]
+)
+def test_numbers_that_another_program_writes_with_other_zeros_are_warned_of(
+    caplog: pytest.LogCaptureFixture, one: str, other: str
+) -> None:
+    said = warning(caplog, "100", one, "10", other)
+    assert "2 keys differ from another one by zeros in front or after a point alone" in said
+    assert f"'{one}' (row 2026-11-02.csv:1) and '{other}' (row 2026-11-04.csv:1)" in said
 
 
 @pytest.mark.parametrize(

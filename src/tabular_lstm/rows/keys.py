@@ -157,12 +157,13 @@ def _nearly_alike(distinct: pd.Series) -> Iterator[tuple[int, Sequence[str], str
     distinct = distinct[~distinct.str.lower().isin(EMPTY).to_numpy(bool)]
     if spelt := spelt_alike(distinct):
         yield sum(map(len, spelt)), spelt[0][:2], "case, blanks or Unicode form"
-    digits = distinct[distinct.str.match("^[0-9]+$").to_numpy(bool)]
-    number = digits.str.replace("^0+(?=[0-9])", "", regex=True)
-    alike = number.duplicated(keep=False)
+    numbers = distinct[distinct.str.match(r"^[0-9]+(?:\.[0-9]+)?$").to_numpy(bool)]
+    plain, has_point = numbers.str.lstrip("0"), numbers.str.contains(".", regex=False)
+    plain = plain.mask(has_point.to_numpy(bool), plain.str.rstrip("0").str.rstrip("."))
+    alike = plain.duplicated(keep=False)
     if alike.any():
-        two = digits[number == number[alike].iloc[0]][:2]
-        yield int(alike.sum()), two.tolist(), "leading zeros"
+        two = numbers[plain == plain[alike].iloc[0]][:2]
+        yield int(alike.sum()), two.tolist(), "zeros in front or after a point"
 
 
 def _is_rounded(number: object) -> bool:
