@@ -347,9 +347,11 @@ def test_candidate_and_champion_are_judged_by_the_same_weights_of_the_same_rows(
     assert said in drift["sentence"]
     assert drift["promoted_with"] is None
     assert decision["judgement"]["data"]["weight"] == "w"
+    assert decision["judgement"]["looks"] == {"these_test_rows": 2, "all": 2}
 
     # The next run compares alike with alike, and nothing is said.
     decision = house.retrain(seed=2, columns={"weight": "w"})
+    assert decision["judgement"]["looks"] == {"these_test_rows": 3, "all": 3}
     assert not any("rows count" in c["sentence"] for c in decision["judgement"]["checks"])
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from kedro.framework.session import session
 from kedro.io.core import generate_timestamp
+from pyarrow import parquet
 
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.datasets import predictions as dataset
@@ -37,7 +39,7 @@ from tests.helpers.scorings import (
     rows_at,
     summary_of,
 )
-from tests.helpers.tables import rows_to_learn
+from tests.helpers.tables import rows_to_learn, text_of
 
 OWN = ["row", "probability", "decision", "champion", "champion_sha256", "run_id", "scored_at"]
 
@@ -84,9 +86,13 @@ def test_dates_and_an_ignored_column_go_from_the_csv_to_scored_parquet(project: 
 
     typed = new.drop(index=3).replace({"visit": {"never": None}})
     typed["visit"] = pd.to_datetime(typed["visit"], format="%d.%m.%Y")
-    for note in (None, "the column is there"):
-        more = typed if note is None else typed.assign(note=note)
-        succeeds(here(*SCORING, *rows_at(written(project, more, "new.parquet"))))
+    table, path = pa.Table.from_pandas(typed, preserve_index=False), project.path / "new.parquet"
+    # Whatever it holds, nobody reads it.
+    notes = [None, pa.array(["there"] * len(typed)), text_of([b"\xe9"] * len(typed))]
+    for note in notes:
+        more = table if note is None else table.append_column("note", note)
+        parquet.write_table(more, path)
+        succeeds(here(*SCORING, *rows_at(path)))
         of_parquet = predictions_of(project)
         np.testing.assert_array_equal(of_parquet["probability"], of_csv["probability"])
 

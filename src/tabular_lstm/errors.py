@@ -62,12 +62,23 @@ def no_column(file: str, name: str, columns: Sequence[str], who: str) -> DataErr
 it under columns.
     """
     # In whatever case.
-    known = {column.casefold(): column for column in columns}
+    known = {column.casefold(): _on_a_line(column) for column in columns}
     close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
     hint = f"Did you mean '{known[close[0]]}'? " if close else ""
+    listed = ", ".join(map(_on_a_line, columns))
     return DataError(
-        f"{file}: column '{name}' is not in the file. {hint}It has: {', '.join(columns)}. {who}."
+        f"{file}: column '{_on_a_line(name)}' is not in the file. {hint}It has: {listed}. {who}."
     )
+
+
+def _on_a_line(name: str) -> str:
+    r"""Write a whole name; a line end in it as YAML has it in double quotes.
+
+    Examples:
+        >>> print(_on_a_line("weight\nin kg"))
+        weight\nin kg
+    """
+    return shown(name, len(name))
 
 
 def unknown_name(path: str, known: Sequence[str]) -> str:

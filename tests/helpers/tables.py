@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from tests.helpers.project import Project, declare
 
@@ -44,6 +45,11 @@ def write_people(project: Project, gaps: bool = True) -> None:
             "missing": {"color": ["unknown"]},
         },
     )
+
+
+def text_of(cells: list[bytes | None]) -> pa.Array:
+    """Give any bytes as Arrow's text, as a program that does not check them writes it."""
+    return pa.Array.from_buffers(pa.string(), len(cells), pa.array(cells).buffers())
 
 
 def rows_to_learn(csv: Path) -> pd.DataFrame:

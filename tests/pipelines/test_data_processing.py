@@ -1097,6 +1097,18 @@ def test_rows_in_quarantine_are_named_first_where_the_others_are_too_few() -> No
         assert "columns.categorical" in message
 
 
+def test_where_all_rows_are_in_quarantine_nothing_is_said_of_their_classes() -> None:
+    """As on the night on which a column of text is new."""
+    texts = [("1", "1", f"said {place}", str(place % 2)) for place in range(30)]
+    rows, _, source = validate_rows(raw(texts), COLUMNS)
+    with pytest.raises(DataError) as error:
+        split_rows(rows, source, COLUMNS, Split())
+    message = str(error.value)
+    assert message.startswith("rows.csv: 30 of 30 rows were quarantined:\n  rows 1, 2,")
+    assert "ignore: [c] # c has nearly in each row a text of its own" in message
+    assert "class" not in message
+
+
 @pytest.mark.parametrize("fraction", [0, 0.2])
 def test_too_few_rows_to_split_are_refused(fraction: float) -> None:
     accepted = valid([*ROWS[:2], ROWS[0]])
@@ -1399,7 +1411,7 @@ def test_a_weight_changes_neither_side_nor_anything_but_itself(key: str | None) 
             pd.testing.assert_frame_equal(side.drop(columns="w"), as_before)
         assert summary.features == expected[2].features
         assert (summary.weight, summary.weightless_rows) == ("w", 0)
-        assert summary.test_rows_sha256 != expected[2].test_rows_sha256
+        assert summary.test_rows_sha256 == expected[2].test_rows_sha256
         assert summary.split == expected[2].split
 
 
@@ -1417,12 +1429,12 @@ def test_without_weights_the_summary_says_nothing_of_them() -> None:
     assert "weight" not in summary.model_dump_json()
 
 
-def test_test_rows_of_other_weights_are_other_test_rows() -> None:
-    hashes = set()
-    for weights in (("1",), ("1", "2"), ("2", "1")):
-        rows, _, _ = validate_rows(weighed(weights=weights), WEIGHED)
-        hashes.add(split_rows(rows, SOURCE, WEIGHED, Split())[2].test_rows_sha256)
-    assert len(hashes) == 3
+def test_test_rows_of_other_weights_are_the_same_test_rows_unless_one_is_left_out() -> None:
+    hashes = []
+    for weights in (("1",), ("1", "2"), ("2", "1"), ("1", "0", "0", "3")):
+        rows, _, _ = validate_rows(weighed(120, weights), WEIGHED)
+        hashes.append(split_rows(rows, SOURCE, WEIGHED, Split())[2].test_rows_sha256)
+    assert hashes[0] == hashes[1] == hashes[2] != hashes[3]
 
 
 def test_rows_of_weight_0_are_on_neither_side_and_counted() -> None:

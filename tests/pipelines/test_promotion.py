@@ -1,5 +1,7 @@
 """What the nodes of promotion add to the gate and the log."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, seed, succeeds
 from tests.helpers.logs import hash_of, promotion, rejection
 from tests.helpers.project import QUICK, Project, declare
+from tests.helpers.scorings import SCORING
 from tests.helpers.tables import LABEL
 
 
@@ -66,3 +69,45 @@ def test_a_feature_may_have_any_name_in_a_retraining(quick: Project) -> None:
     assert list(golden) == list(rows)
     quarantined = quick.versions("02_intermediate/quarantined_rows.csv")[-1].read_text()
     assert quarantined.splitlines()[0] == ",".join(["row", "reason", *rows])
+
+
+def read_with(project: Project, **marks: str) -> None:
+    """Change what numbers of the raw rows are read with, and nothing else."""
+    of_file = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": str(project.raw)}
+    to_score = {"type": "tabular_lstm.datasets.rows_to_score.RowsToScoreDataset"}
+    entries = {
+        "raw_rows": {**of_file, "load_args": {"sep": ";", **marks}},
+        "rows_to_score": {**to_score, "filepath": "new.csv", "load_args": {"sep": ";"}},
+    }
+    (project.path / "conf/local/catalog.yml").write_text(json.dumps(entries))
+
+
+def test_a_champion_is_not_compared_on_numbers_that_other_marks_make_others(
+    quick: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = pd.read_csv(quick.raw)
+    numbers = (rows["glucose"] / 1000 + 1).map("{:.3f}".format)
+    features = ["glucose", "pregnancies", "age"]
+    rows = rows.assign(glucose=numbers)[[*features, LABEL]]
+    rows.to_csv(quick.raw, sep=";", index=False)
+    declare(quick, **QUICK, columns={"label": LABEL, "positive_class": 1, "negative_class": 0})
+    read_with(quick)
+    succeeds(here(*RETRAINING))
+    assert log_of(quick)[-1]["action"] == "promoted"
+
+    # 1.100 is 1100 now.
+    read_with(quick, decimal=",", thousands=".")
+    succeeds(here(*RETRAINING))
+    assert log_of(quick)[-1]["action"] == "rejected"
+    reason = log_of(quick)[-1]["reason"]
+    assert "what numbers are written with, decimal: '.' and no mark of thousands" in reason
+    assert "these cells may mean something else now; --params promotion.start_over" in reason
+    # The champion reads as it was trained, and asks whether that is meant.
+    rows[:50].to_csv(quick.path / "new.csv", sep=";", index=False)
+    succeeds(here(*SCORING))
+    assert 'load_args: {decimal: ",", thousands: "."}' in caplog.text
+
+    # The same numbers, written otherwise, are those that it knows.
+    rows.assign(glucose=numbers.str.replace(".", ",")).to_csv(quick.raw, sep=";", index=False)
+    succeeds(here(*RETRAINING))
+    assert log_of(quick)[-1]["reason"].startswith("not worse than the champion")

@@ -68,7 +68,7 @@ def checked(
 @pytest.fixture(autouse=True)
 def _blocks_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = RowsToScore.blocks
-    monkeypatch.setattr(RowsToScore, "blocks", lambda rows, texts=(): blocks(rows, 4, texts))
+    monkeypatch.setattr(RowsToScore, "blocks", lambda rows, **given: blocks(rows, 4, **given))
 
 
 def test_good_rows_are_laid_out_as_in_training_and_keep_their_numbers(tmp_path: Path) -> None:

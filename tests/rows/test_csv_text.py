@@ -114,8 +114,13 @@ def test_names_may_be_numbers() -> None:
     assert read("1,0\n2,1\n", header=None, names=[0, 1])[0] == ["0", "1"]
 
 
-def test_names_replace_the_header() -> None:
-    assert read("old,older\n1,0\n", header=0, names=["a", "y"]) == [["a", "y"], ["1", "0"]]
+@pytest.mark.parametrize("old", ["old,older", '"old\nunit",older', 'old,"older\n\n, of all"'])
+def test_names_replace_the_header_though_it_has_several_lines(old: str) -> None:
+    assert read(f"{old}\n1,0\n", header=0, names=["a", "y"]) == [["a", "y"], ["1", "0"]]
+
+
+def test_a_name_of_several_lines_is_a_name() -> None:
+    assert read('"weight\r\nin kg",y\n1,0\n', header=0)[0] == ["weight\nin kg", "y"]
 
 
 @pytest.mark.parametrize("blank", ["\n", "  \n", " \t \r\n\n"])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tabular_lstm.errors import shown
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
 from tabular_lstm.rows.numbers import EMPTY
 from tabular_lstm.rows.schema import POINT, Marks
@@ -132,8 +133,41 @@ def test_a_column_that_spells_keys_in_two_ways_is_warned_of_once(
     assert said.startswith("daily: column 'id': ")
     assert "2 keys are written like '7.0' (row 2026-11-02.csv:1)" in said
     assert "and 2 like '8' (row 2026-11-01.csv:1)" in said
-    assert "2 keys differ from another one by leading zeros alone" in said
+    assert "2 keys differ from another one by zeros in front or after a point alone" in said
     assert "such as '7.0' (row 2026-11-02.csv:1) and '007' (row 2026-11-05.csv:1)" in said
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("7", "7.00"), ("07", "7.000"), ("0", "00"), ("10.50", "10.5")]
+)
+def test_numbers_that_another_program_writes_with_other_zeros_are_warned_of(
+    caplog: pytest.LogCaptureFixture, one: str, other: str
+) -> None:
+    said = warning(caplog, "100", one, "10", other)
+    assert "2 keys differ from another one by zeros in front or after a point alone" in said
+    assert f"'{one}' (row 2026-11-02.csv:1) and '{other}' (row 2026-11-04.csv:1)" in said
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ACME", "acme"),
+        ("New York", "NewYork"),
+        ("u\u0308", "\u00fc"),
+        ("A B", "A\u00a0B"),
+    ],
+    ids=["case", "blanks", "Unicode form", "another blank"],
+)
+def test_keys_that_people_take_for_one_are_warned_of_once_and_stay_two(
+    caplog: pytest.LogCaptureFixture, one: str, other: str
+) -> None:
+    said = warning(caplog, "K1", one, "NULL", other, "null", one)
+    assert "2 keys differ from another one by case, blanks or Unicode form alone, such as" in said
+    for text, row in ((one, 2), (other, 4)):
+        assert f"'{shown(text)}' (row 2026-11-{row:02d}.csv:1)" in said
+    assert said.endswith("different keys. If they are the same, write them alike in the file.")
+    keys, _ = read_key(pd.Series([one, other], dtype="str"))
+    assert keys.nunique() == 2
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.parquet import stream_parquet, types_of_parquet
+from tests.helpers.tables import text_of
 
 TABLE = pa.table({"a": list(range(100)), "b": [f"word {place % 7}" for place in range(100)]})
 
@@ -59,12 +60,13 @@ def test_a_file_that_is_damaged_or_no_parquet_is_refused(content: bytes) -> None
 
 
 def test_text_that_is_not_utf_8_is_named_by_its_row() -> None:
-    bad = pa.array([b"red", None, b"\xe9t\xe9"] * 5)
-    table = pa.table(
-        {"a": list(range(15)), "b": pa.Array.from_buffers(pa.string(), 15, bad.buffers())}
-    )
-    message = refusal(written(table, use_dictionary=False))
+    table = pa.table({"a": list(range(15)), "b": text_of([b"red", None, b"\xe9t\xe9"] * 5)})
+    content = written(table, use_dictionary=False)
+    message = refusal(content)
     assert "column 'b', row 3: byte 0xe9 is not UTF-8; expected text" in message
+    assert "leave the column out: name it in columns.ignore" in message
+    batches = list(stream_parquet(io.BytesIO(content), "rows.parquet", without={"b"}))
+    assert pa.Table.from_batches(batches).equals(table.select(["a"]))
 
 
 def test_what_pandas_noted_of_the_columns_is_not_read() -> None:

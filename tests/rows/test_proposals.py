@@ -191,7 +191,7 @@ def labels(*values: str, **roles: Any) -> str:
 
 def test_a_class_that_is_spelt_in_two_ways_is_named() -> None:
     said = labels("yes", "no", "Yes", "Yes", "n o")
-    assert "'Yes' of y (2 rows) differs from the class 'yes' by case or blanks alone" in said
+    assert "'Yes' of y (2 rows) differs from the class 'yes' by case, blanks or Unicode" in said
     assert "'n o' of y (1 row) differs from the class 'no'" in said
     assert "third" not in said
 

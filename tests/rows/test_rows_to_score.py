@@ -273,3 +273,17 @@ def test_reading_may_be_given_up_half_way(file: Path) -> None:
     next(blocks)
     blocks.close()  # type: ignore[attr-defined]
     assert len(next(rows_at(file).blocks(10)).cells) == 10
+
+
+def test_of_parquet_alone_columns_are_not_read_that_nobody_needs(tmp_path: Path) -> None:
+    for ending, kept in ((".csv", [*ROWS]), (".parquet", ["a"])):
+        (tmp_path / ending).mkdir()
+        for name in ("1", "2"):
+            write(tmp_path / ending / f"{name}{ending}")
+        rows = rows_at(tmp_path / ending)
+        for block in rows.blocks(without=[*ROWS][1:]):
+            assert list(block.cells) == block.table.column_names == kept
+    # So no file needs them.
+    write(tmp_path / ".parquet" / "2.parquet", ROWS[["a"]])
+    rows = rows_at(tmp_path / ".parquet")
+    assert len(list(rows.blocks(without=[*ROWS][1:]))) == 2

@@ -103,6 +103,17 @@ def test_test_rows_are_known_in_any_order_of_rows_and_of_columns() -> None:
     assert describe(pd.concat([rows, rows[:1]])).test_rows_sha256 != known
 
 
+def test_test_rows_with_a_key_are_known_by_it_and_by_their_labels() -> None:
+    rows = pd.DataFrame({"id": ["a", "b"], "age": [1.0, 2.0], "sold": [0, 1], "w": [1.0, 2.0]})
+    known = describe(rows, key="id").test_rows_sha256
+    for others in (rows.assign(age=[3.0, 4.0]), rows.drop(columns="age")):
+        assert describe(others, key="id").test_rows_sha256 == known
+        assert describe(others).test_rows_sha256 != describe(rows).test_rows_sha256
+    assert describe(rows.assign(w=[7.0, 8.0]), key="id", weight="w").test_rows_sha256 == known
+    assert describe(rows.assign(id=["a", "c"]), key="id").test_rows_sha256 != known
+    assert describe(rows.assign(sold=[0, 0]), key="id").test_rows_sha256 != known
+
+
 def test_what_is_not_there_is_not_written_so_that_older_decisions_keep_their_hash() -> None:
     plain = describe().model_dump()
     assert {"boundary", "weight", "weightless_rows"}.isdisjoint(plain)

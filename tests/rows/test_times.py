@@ -21,18 +21,42 @@ def read(*cells: str, marks: Marks | None = None) -> pd.Series:
     return times
 
 
-def test_ways_to_write_one_date_are_one_time() -> None:
+@pytest.mark.parametrize(
+    "ways",
+    [
+        ("2026-03-01", " 2026-03-01T00:00 ", "2026-03-01 00:00:00", "2026-03-01T00:00:00.000"),
+        ("2026-03-01T00:00Z", "2026-03-01T02:00+02:00", "2026-02-28 19:00:00-0500"),
+    ],
+    ids=["without an offset", "with one"],
+)
+def test_ways_to_write_one_date_are_one_time(ways: tuple[str, ...]) -> None:
     """A date is its midnight, and without an offset in UTC."""
-    times = read(
-        "2026-03-01",
-        " 2026-03-01T00:00 ",
-        "2026-03-01 00:00:00",
-        "2026-03-01T00:00:00.000Z",
-        "2026-03-01T02:00+02:00",
-    )
+    times = read(*ways)
     assert times.dtype == "datetime64[us]"
     assert times.unique().tolist() == [pd.Timestamp("2026-03-01")]
     assert as_text(times).nunique() == 1
+
+
+def test_times_with_an_offset_are_in_the_order_of_the_moments_not_of_the_texts() -> None:
+    times = read("2026-01-01T00:30+02:00", "2025-12-31T23:00Z", "2025-12-31T23:30-05:00")
+    assert times.argsort().tolist() == [0, 1, 2]
+
+
+def test_of_times_with_and_without_an_offset_most_are_read() -> None:
+    cells = ["2026-03-01T07:30+01:00", "2026-03-01T07:30", "2026-07-01T07:30+02:00", "2026-03-02"]
+    _, problems = read_time(pd.Series(cells, dtype="str"))
+    fault = "is not like most of the column, times with an offset from UTC"
+    assert problems == {1: f"'2026-03-01T07:30' {fault}", 3: f"'2026-03-02' {fault}"}
+    _, problems = read_time(pd.Series(cells[1:], dtype="str"))
+    fault = "is not like most of the column, times without an offset from UTC"
+    assert problems == {1: f"'2026-07-01T07:30+02:00' {fault}"}
+    # A number among them is named once, as what it is.
+    _, problems = read_time(pd.Series([*cells[1:], "7"], dtype="str"))
+    assert problems[3] == "'7' is not like most of the column, dates"
+    _, problems = read_time(pd.Series(["7", "8", "9", cells[0], cells[1]], dtype="str"))
+    assert set(problems.values()) == {
+        f"'{cell}' is not like most of the column, numbers" for cell in cells[:2]
+    }
 
 
 def test_numbers_are_read_by_the_marks_of_the_file() -> None:
@@ -58,7 +82,8 @@ def test_cells_without_a_time_say_why() -> None:
 @given(MOMENTS, st.integers(-720, 720))
 def test_a_date_is_the_moment_that_it_names(moment: datetime, offset: int) -> None:
     there = moment.replace(tzinfo=UTC).astimezone(timezone(timedelta(minutes=offset)))
-    assert read(moment.isoformat(), there.isoformat()).tolist() == [pd.Timestamp(moment)] * 2
+    for written in (moment.isoformat(), there.isoformat()):
+        assert read(written).tolist() == [pd.Timestamp(moment)]
 
 
 @given(st.lists(MOMENTS, min_size=1) | st.lists(NUMBERS, min_size=1))

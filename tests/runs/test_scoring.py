@@ -12,6 +12,7 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters import BLOCKS, Parameters
+from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.runs.registry import Registry
 from tabular_lstm.runs.scoring import (
@@ -22,6 +23,7 @@ from tabular_lstm.runs.scoring import (
     refuse_scored_before,
     scores,
     unfinished,
+    warn_of_other_marks,
 )
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import (
@@ -228,3 +230,26 @@ def test_what_cannot_be_deleted_is_warned_of(
     monkeypatch.setattr("tabular_lstm.runs.scoring.shutil.rmtree", refuse)
     clear_unfinished(catalog, registry)
     assert f"{left[0].parent} could not be deleted: Permission denied" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("marks", "raw", "given", "proposed"),
+    [
+        (POINT, {"decimal": ","}, {}, 'load_args: {decimal: ","}'),
+        (Marks(decimal=",", thousands="."), None, {"sep": ";"}, 'load_args: {decimal: "."}'),
+        (POINT, {"decimal": ","}, {"decimal": "."}, ""),
+        (POINT, {"decimal": ".", "thousands": None}, {}, ""),
+        (Marks(decimal=","), {"decimal": ","}, {}, ""),
+    ],
+)
+def test_rows_to_score_that_may_be_written_as_raw_rows_are_now_are_asked_for(
+    marks: Marks,
+    raw: dict[str, str] | None,
+    given: dict[str, str],
+    proposed: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    entries = {"raw_rows": {"load_args": raw}, "rows_to_score": {"load_args": given}}
+    warn_of_other_marks(marks, entries)
+    assert len(caplog.records) == bool(proposed)
+    assert proposed in caplog.text

@@ -12,6 +12,7 @@ from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.groups import together_of
 from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision
@@ -213,6 +214,21 @@ def test_rows_with_a_date_are_known_again_unless_it_is_read_as_something_else(
     as_number = champion_of(tmp_path, rows_of(day=np.arange(COUNT)))
     with pytest.raises(NotComparedError, match="'day' had numbers for it that are read as someth"):
         trained_on(as_number, rows, dated)
+
+
+def test_numbers_that_other_marks_make_others_are_not_compared(tmp_path: Path) -> None:
+    champion, rows = champion_of(tmp_path, rows_of()), rows_of()
+    comma = Marks(decimal=",", thousands=".")
+    # Written otherwise, they are the same numbers.
+    scored = score(*champion, rows[:0], rows, THEN, comma)
+    np.testing.assert_array_equal(scored.trained_on, TRAIN)
+    with pytest.raises(NotComparedError) as refused:
+        score(*champion, rows[:0], rows.assign(age=1000 * rows["age"]), THEN, comma)
+    assert str(refused.value) == (
+        f"what numbers are written with, {POINT} for it and {comma} now, changed, and of the "
+        f"{TRAIN.sum()} rows that it was trained on 0 are in the table as it reads it: these cells "
+        "may mean something else now"
+    )
 
 
 def test_a_key_is_known_again_though_its_features_changed(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class CheckedRows:
         key: The column that identifies a row, if there is one.
         copied: The types of the columns that are copied, the key first.
         max_quarantined_fraction: Share of quarantined rows above which the stream ends in an error.
+        without: Columns that need not be read, see `RowsToScore.blocks`. Default: none.
         quarantine: What the bad rows pass through.
     """
 
@@ -62,6 +63,7 @@ class CheckedRows:
     key: str | None
     copied: dict[str, pa.DataType]
     max_quarantined_fraction: float
+    without: frozenset[str] = frozenset()
     quarantine: Quarantine = field(default_factory=Quarantine)
 
     def blocks(self) -> Iterator[CheckedBlock]:
@@ -73,7 +75,7 @@ class CheckedRows:
         """
         count, most, expected, kept = 0, self.source.most_rows(), 0, False
         try:
-            for block in self.source.blocks(texts=self._texts):
+            for block in self.source.blocks(texts=self._texts, without=self.without):
                 expected = expected or self.source.about(block.cells)
                 count += len(block.cells)
                 checked = self._check(block, expected)

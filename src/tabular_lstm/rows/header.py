@@ -7,7 +7,7 @@ from typing import Any
 
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.rows.load_args import dialect_of
-from tabular_lstm.rows.slow_csv import is_blank, rows_of
+from tabular_lstm.rows.slow_csv import rows_of
 from tabular_lstm.rows.text import Text
 
 DELIMITERS = ",;\t|"
@@ -32,15 +32,13 @@ def take_header(text: Text, file: str, load_args: dict[str, Any]) -> list[str]:
     dialect = dialect_of(load_args)
     # Lines above the header go first, so that rows are counted from the header on.
     _skip(text, load_args.get("skiprows", 0) + (header if isinstance(header, int) else 0))
-    if names is not None and isinstance(header, int):
-        while (line := text.line()) and is_blank(line, dialect):
-            pass
     first, taken = _first_row(text, file, dialect)
     if header is None and names is None:
         names = [f"f{place}" for place in range(1, len(first) + 1)]
     if names is None:
         return _column_names(first, file, dialect["delimiter"])
-    text.put_back(taken)
+    if not isinstance(header, int):
+        text.put_back(taken)
     return _column_names(names, file, dialect["delimiter"])
 
 

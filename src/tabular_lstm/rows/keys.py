@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from tabular_lstm.rows.cells import Problems, problems_at, texts
 from tabular_lstm.rows.marks import AS_FLOAT, all_pointed
 from tabular_lstm.rows.numbers import EMPTY, as_texts
 from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.spellings import spelt_alike
 
 WHOLE = r"^-?(?:0|[1-9][0-9]*)$"
 # As pandas and Excel write a number that is too long for them. 1E5 may be a code.
@@ -61,7 +63,7 @@ def read_key(
 def warn_of_spellings(
     cells: pd.Series, keys: pd.Series, file: str, marks: Marks = POINT, word: str = "key"
 ) -> None:
-    """Say so where a column spells keys in two ways, with an example of each and its row.
+    """Say so where a column spells keys in two ways, or some nearly alike, with examples and rows.
 
     Args:
         cells: The column as it was read.
@@ -80,16 +82,11 @@ def warn_of_spellings(
             f"{is_whole.sum()} like {_first(text, is_whole)}; read without the fraction, equal "
             f"numbers are the same {word}"
         )
-    distinct = pd.Series(keys.unique())
-    distinct = distinct[distinct.str.match("^[0-9]+$").to_numpy(bool)]
-    number = distinct.str.replace("^0+(?=[0-9])", "", regex=True)
-    alike = number.duplicated(keep=False)
-    if alike.any():
-        spellings = distinct[number == number[alike].iloc[0]][:2]
-        examples = " and ".join(_first(text, (keys == key).to_numpy()) for key in spellings)
+    for count, alike, by in _nearly_alike(pd.Series(keys.unique())):
+        examples = " and ".join(_first(text, (keys == key).to_numpy()) for key in alike)
         mixed.append(
-            f"{alike.sum()} {word}s differ from another one by leading zeros alone, such as "
-            f"{examples}; they are different {word}s"
+            f"{count} {word}s differ from another one by {by} alone, such as {examples}; they are "
+            f"different {word}s. If they are the same, write them alike in the file"
         )
     if mixed:
         logger.warning("%s: column '%s': %s.", file, cells.name, ". ".join(mixed))
@@ -153,6 +150,20 @@ def _without_fractions(text: pd.Series) -> pd.Series:
         return text
     whole = text.str.removesuffix(".0")
     return text.where(~is_float, whole.mask((whole == "-0").to_numpy(bool), "0"))
+
+
+def _nearly_alike(distinct: pd.Series) -> Iterator[tuple[int, Sequence[str], str]]:
+    """Find keys that may be one: how many, two of them, and by what they differ."""
+    distinct = distinct[~distinct.str.lower().isin(EMPTY).to_numpy(bool)]
+    if spelt := spelt_alike(distinct):
+        yield sum(map(len, spelt)), spelt[0][:2], "case, blanks or Unicode form"
+    numbers = distinct[distinct.str.match(r"^[0-9]+(?:\.[0-9]+)?$").to_numpy(bool)]
+    plain, has_point = numbers.str.lstrip("0"), numbers.str.contains(".", regex=False)
+    plain = plain.mask(has_point.to_numpy(bool), plain.str.rstrip("0").str.rstrip("."))
+    alike = plain.duplicated(keep=False)
+    if alike.any():
+        two = numbers[plain == plain[alike].iloc[0]][:2]
+        yield int(alike.sum()), two.tolist(), "zeros in front or after a point"
 
 
 def _is_rounded(number: object) -> bool:

@@ -1,7 +1,8 @@
 """Say once what is odd about columns that can be read, and what to do; a run goes on."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,51 +12,78 @@ from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import written
 from tabular_lstm.rows.looks import ENOUGH_ROWS, NEARLY_ALL
 from tabular_lstm.rows.proposals import in_yaml
+from tabular_lstm.rows.spellings import spelt_alike
 
 # Rows from which whole numbers that are all different and without a gap are those of the rows.
 ENOUGH_NUMBERS = 50
 GAPS = 1.1
 
-SAME = "%s: every row has the same in %s: a column of one value tells nothing. Leave out: %s"
-OWN = (
-    "%s: nearly each row has its own value in %s. An identifier or free text tells nothing about "
-    "new rows; if it is that, leave out: %s"
-)
+SAME = "every row has the same in {}: a column of one value tells nothing"
+OWN = "nearly each row has its own value in {}: identifiers and free text tell nothing of new rows"
+LEAVE_OUT = "%s: %s. If that is what they are, leave out: columns.ignore: %s"
 SPELT = (
-    "%s: categories that differ by case or blanks alone count as different ones: %s. If they are "
-    "the same, write them alike in the file"
+    "%s: categories that differ by case, blanks or Unicode form alone count as different ones: %s. "
+    "If they are the same, write them alike in the file"
 )
 
 logger = logging.getLogger(__name__)
 
 
-def warn_of_oddities(rows: pd.DataFrame, columns: Columns, file: str) -> None:
-    """Name, in a line each, columns of one value, columns of own values, and spellings.
+class Odd(NamedTuple):
+    """Features that tell nothing: with their only value, and those of own values."""
+
+    same: dict[str, str] = {}
+    own: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Name them all."""
+        return [*self.same, *self.own]
+
+
+def odd_features(rows: pd.DataFrame, columns: Columns) -> Odd:
+    """Find the features of one value, and those of own values; of few rows none.
+
+    Args:
+        rows: Valid rows, as they were read; of columns that no row was set aside for.
+        columns: The role of each column.
+    """
+    if len(rows) < ENOUGH_ROWS:
+        return Odd()
+    features = [str(name) for name in rows if name not in columns.not_features]
+    same = {name: value for name in features if (value := _only_value(rows[name])) is not None}
+    own = [name for name in features if name not in same and _is_own(rows[name], name, columns)]
+    return Odd(same, tuple(own))
+
+
+def warn_of_oddities(
+    rows: pd.DataFrame, columns: Columns, file: str, odd: Odd, ignore: Sequence[str]
+) -> None:
+    """Name columns that tell nothing, in one line, and categories that are spelt alike, in another.
 
     Args:
         rows: Valid rows, as they were read.
         columns: The role of each column.
         file: For the message.
+        odd: See `odd_features`.
+        ignore: All columns that this run proposes to leave out.
     """
     if len(rows) < ENOUGH_ROWS:
         return
-    features = [str(name) for name in rows if name not in columns.not_features]
-    categorical = [name for name in features if name in columns.categorical]
-    same = {name: value for name in features if (value := _only_value(rows[name])) is not None}
-    if same:
-        values = [f"{shown(name)} ({value})" for name, value in same.items()]
-        logger.warning(SAME, file, ", ".join(values), _left_out([*same], columns))
-    own = [name for name in features if name not in same and _is_own(rows[name], name, columns)]
-    if own:
-        logger.warning(OWN, file, ", ".join(map(shown, own)), _left_out(own, columns))
-    spelt = [text for name in categorical if name not in own for text in _spellings(rows[name])]
+    said = []
+    if odd.same:
+        said.append(
+            SAME.format(", ".join(f"{shown(n)} ({value})" for n, value in odd.same.items()))
+        )
+    if odd.own:
+        said.append(OWN.format(", ".join(map(shown, odd.own))))
+    if said:
+        logger.warning(LEAVE_OUT, file, "; ".join(said), in_yaml(ignore))
+    categorical = [str(name) for name in rows if name in columns.categorical]
+    spelt = [text for name in categorical if name not in odd.own for text in _spellings(rows[name])]
     if spelt:
         more = f"; and {len(spelt) - LISTED} more" if len(spelt) > LISTED else ""
         logger.warning(SPELT, file, f"{'; '.join(spelt[:LISTED])}{more}")
-
-
-def _left_out(names: list[str], columns: Columns) -> str:
-    return f"columns.ignore: {in_yaml([*columns.ignore, *names])}"
 
 
 def _only_value(column: pd.Series) -> str | None:
@@ -81,12 +109,8 @@ def _is_own(column: pd.Series, name: str, columns: Columns) -> bool:
 
 
 def _spellings(column: pd.Series) -> Iterator[str]:
-    """Name the categories that are one but for case and blanks, with their rows."""
+    """Name the categories that are spelt alike, with their rows."""
     counts = column.value_counts()
-    by_letters: dict[str, list[str]] = {}
-    for text in map(str, counts.index):
-        by_letters.setdefault("".join(text.split()).casefold(), []).append(text)
-    for alike in by_letters.values():
-        if len(alike) > 1:
-            listed = ", ".join(f"'{shown(text)}' ({counts[text]} rows)" for text in alike)
-            yield f"{shown(column.name)}: {listed}"
+    for alike in spelt_alike(pd.Series(counts.index)):
+        listed = ", ".join(f"'{shown(text)}' ({counts[text]} rows)" for text in alike)
+        yield f"{shown(column.name)}: {listed}"

@@ -20,6 +20,7 @@ def stream_parquet(
     digest: Digest | None = None,
     rows: int = ROWS,
     texts: Collection[str] = (),
+    without: Collection[str] = (),
 ) -> Iterator[pa.RecordBatch]:
     """Give the rows in batches, with memory for a few of them whatever the file's size.
 
@@ -29,6 +30,7 @@ def stream_parquet(
         digest: Becomes that of all bytes of the file, after the last row. Default: none.
         rows: Of a batch, at most.
         texts: Columns whose bytes, if they are bytes, are text; older programs write it so.
+        without: Columns of which no cell is read, whatever they hold.
 
     Raises:
         DataError: The file is damaged or no Parquet, has a column name twice, or text that is not
@@ -36,7 +38,8 @@ def stream_parquet(
     """
     opened, first = _open(content, file), 1
     try:
-        for batch in opened.iter_batches(batch_size=rows):
+        read = [name for name in opened.schema_arrow.names if name not in without]
+        for batch in opened.iter_batches(batch_size=rows, columns=read):
             yield _plain(batch, texts, file, first)
             first += batch.num_rows
         if digest is not None:
@@ -119,7 +122,8 @@ def _no_text(file: str, name: str, column: pa.Array, first: int) -> DataError:
             byte = error.object[error.start]
             return DataError(
                 f"{file}: column '{name}', row {first + place}: byte 0x{byte:02x} is not UTF-8; "
-                "expected text. Write it as UTF-8, or leave the column out of the file."
+                "expected text. Write it as UTF-8, or leave the column out: name it in "
+                "columns.ignore."
             )
         except (AttributeError, pa.ArrowException):  # missing, or nothing to do with text
             continue

@@ -15,6 +15,7 @@ from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.looks import Look, counts_of, date_in, look, reads
 from tabular_lstm.rows.marks import pointed
 from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.spellings import spelt_alike
 
 # Different numbers of the columns that are read already, by which marks are ruled out.
 OF_OTHERS = 200
@@ -34,7 +35,8 @@ def proposals(
     problems: Mapping[str, Problems],
     numeric: Sequence[str],
     marks: Marks = POINT,
-) -> str:
+    ignore: Sequence[str] = (),
+) -> tuple[str, list[str]]:
     """Propose what to declare: every column of which a cell is no number or no date is in it.
 
     Args:
@@ -43,9 +45,11 @@ def proposals(
         problems: By column, what is wrong with which cells.
         numeric: The features that are numbers.
         marks: What the numbers are written with.
+        ignore: Features that tell nothing, for other reasons. Default: none.
 
     Returns:
-        Lines, each after an end of line; nothing where there is nothing to propose.
+        Lines, each after an end of line; nothing where there is nothing to propose. And all that
+        is to be in `columns.ignore`, so that the run proposes one such line.
     """
     counts = {
         name: _undeclared(counts_of(rows[name]), columns.missing.get(name, []))
@@ -55,7 +59,9 @@ def proposals(
     }
     what = "Looking what to declare, columns"
     looks = {name: look(of_column) for name, of_column in told(counts.items(), what)}
-    lines = [f"\n  {line}" for line in _lines(looks, columns)]
+    own = [name for name, seen in looks.items() if seen.kind == "own"]
+    ignore = [*dict.fromkeys([*columns.ignore, *own, *ignore])]
+    lines = [f"\n  {line}" for line in _lines(looks, columns, own, ignore)]
     said = [f"{HEAD}{''.join(lines)}"] if lines else []
     for name, seen in looks.items():
         if len(seen.forms) > 1:
@@ -77,7 +83,7 @@ def proposals(
         )
     if problems.get(columns.label):
         said.append(_of_label(rows[columns.label], columns))
-    return "".join(said)
+    return "".join(said), ignore
 
 
 def _undeclared(counts: dict[str, int], codes: Sequence[Value]) -> dict[str, int]:
@@ -86,10 +92,11 @@ def _undeclared(counts: dict[str, int], codes: Sequence[Value]) -> dict[str, int
     return {text: rows for text, rows in counts.items() if text not in declared}
 
 
-def _lines(looks: Mapping[str, Look], columns: Columns) -> Iterator[str]:
+def _lines(
+    looks: Mapping[str, Look], columns: Columns, own: Sequence[str], ignore: Sequence[str]
+) -> Iterator[str]:
     """Give the lines of conf, each with what is declared already."""
     names = [name for name, seen in looks.items() if seen.kind == "names"]
-    own = [name for name, seen in looks.items() if seen.kind == "own"]
     dates = {name: seen.forms[0] for name, seen in looks.items() if len(seen.forms) == 1}
     codes = {name: list(seen.words) for name, seen in looks.items() if seen.words}
     gone = {*names, *own}
@@ -102,8 +109,8 @@ def _lines(looks: Mapping[str, Look], columns: Columns) -> Iterator[str]:
         written = in_yaml(list(all_dates) if plain else all_dates)
         yield f"dates: {written}{' # or ignore, to leave them out' if dates else ''}"
     if own:
-        own_text = "nearly each row has a text of its own, such as a name or a note"
-        yield f"ignore: {in_yaml([*columns.ignore, *own])} # {own_text}"
+        own_text = "has nearly in each row a text of its own, such as a name or a note"
+        yield f"ignore: {in_yaml(ignore)} # {', '.join(map(shown, own))} {own_text}"
     if codes:
         known = {name: list(values) for name, values in columns.missing.items()}
         together = known | {name: [*known.get(name, []), *words] for name, words in codes.items()}
@@ -189,15 +196,11 @@ def _of_label(cells: pd.Series, columns: Columns) -> str:
     counts = counts_of(cells)
     classes = {str(value): value for value in (columns.positive_class, columns.negative_class)}
     others = {text: rows for text, rows in counts.items() if text not in classes}
-    spelt = {
-        text: one
-        for text in others
-        for one in classes
-        if "".join(text.split()).casefold() == "".join(one.split()).casefold()
-    }
+    spelt = {text: one for text in others for one in classes if spelt_alike([text, one])}
     said = [
         f"\n'{shown(text)}' of {columns.label} ({_rows(others[text])}) differs from the class "
-        f"'{one}' by case or blanks alone. Nothing is merged in silence: write both alike."
+        f"'{one}' by case, blanks or Unicode form alone. Nothing is merged in silence: write both "
+        "alike."
         for text, one in spelt.items()
     ]
     left = {text: rows for text, rows in others.items() if text not in spelt}

@@ -139,13 +139,20 @@ class RowsToScore:
         share = len(cells) / (characters / cells.shape[1] + len(cells))
         return max(len(cells), round(share * self.most_rows()))
 
-    def blocks(self, rows: int | None = None, texts: Collection[str] = ()) -> Iterator[Block]:
+    def blocks(
+        self,
+        rows: int | None = None,
+        texts: Collection[str] = (),
+        without: Collection[str] = (),
+    ) -> Iterator[Block]:
         """Read all files, a block after the other, with memory for a few blocks.
 
         Args:
             rows: Of a block; the last one of a file may be shorter. Default: 65,536, fewer of more
                 than 64 columns.
             texts: Columns that are text, also where a Parquet file has them as bytes.
+            without: Columns that are not read of a Parquet file, and that no file needs then; of a
+                CSV, which is read as a whole, all are.
 
         Raises:
             DataError: A file cannot be read, has other columns than the first one, or its bytes
@@ -156,7 +163,7 @@ class RowsToScore:
         rows = rows or max(1, min(ROWS, CELLS // len(self.columns)))
         for name, expected in hashes.items():
             digest = Digest()
-            for block in self._blocks_of(name, rows, digest, texts):
+            for block in self._blocks_of(name, rows, digest, texts, without):
                 is_empty = False
                 yield block
             if digest.hexdigest() != expected:
@@ -180,17 +187,19 @@ class RowsToScore:
         rows: int,
         digest: Digest | None = None,
         texts: Collection[str] = (),
+        without: Collection[str] = (),
     ) -> Iterator[Block]:
-        file = self._file(name)
+        file, columns = self._file(name), self.columns
         with self.open_file(name) as content:
             if _is_parquet(file):
                 self._refuse_arguments_of_a_csv(file)
-                batches = stream_parquet(content, file, digest, texts=texts)
+                columns = [column for column in columns if column not in without]
+                batches = stream_parquet(content, file, digest, texts=texts, without=without)
             else:
                 batches = stream_cells(content, file, dict(self.load_args), digest)
             for first, read in in_blocks(batches, rows):
-                self._refuse_other_columns(read.column_names, name)
-                table = read.select(self.columns).combine_chunks()
+                self._refuse_other_columns(read.column_names, name, columns)
+                table = read.select(columns).combine_chunks()
                 yield Block(name or None, first, table, _frame(table, file))
 
     def _refuse_arguments_of_a_csv(self, file: str) -> None:
@@ -203,11 +212,11 @@ class RowsToScore:
                 "that are text."
             )
 
-    def _refuse_other_columns(self, columns: list[str], name: str) -> None:
+    def _refuse_other_columns(self, columns: list[str], name: str, expected: list[str]) -> None:
         first = self.names[0]
-        if name == first and columns != self.columns:
+        if name == first and columns != expected:
             raise self._changed(name)
-        refuse_other_columns(columns, self._file(name), self.columns, first)
+        refuse_other_columns(columns, self._file(name), expected, first)
 
     def _changed(self, name: str) -> DataError:
         return DataError(

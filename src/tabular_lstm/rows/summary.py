@@ -55,7 +55,9 @@ class DataSummary(Frozen):
         file: Name of the file or directory, without its folders.
         valid_rows: Train rows and test rows.
         label_share: Share of positive rows among the valid ones.
-        test_rows_sha256: Hash of the test rows, whatever their order and that of the columns.
+        test_rows_sha256: Hash of which rows the test rows are, with their labels, whatever their
+            order, that of the columns, and their weights. A row is its key or, without one, its
+            cells.
         split: All that decides which side a row is on and what its label means.
         boundary: Of a split by time, from when on rows are test rows; None of another split.
         possible_leaks: ROC AUC of each feature that alone tells the classes of the train rows
@@ -147,8 +149,6 @@ def summarize(
         split_by["dates"] = columns.dates
     if columns.key is None and columns.together is None:
         split_by |= {"features": sorted(features), "missing": columns.missing}
-    by_name = test_rows.sort_index(axis="columns")
-    hashes = np.sort(pd.util.hash_pandas_object(by_name, index=False).to_numpy())
     labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
     return DataSummary(
         **source.model_dump(include=COUNTS),
@@ -158,7 +158,7 @@ def summarize(
         valid_rows=len(labels),
         features=features,
         label_share=float(labels.mean()),
-        test_rows_sha256=hashlib.sha256(hashes.tobytes()).hexdigest(),
+        test_rows_sha256=_sha256(test_rows, columns),
         split=split_by,
         boundary=boundary,
         possible_leaks=possible_leaks(train_rows, columns),
@@ -167,6 +167,14 @@ def summarize(
         weight=columns.weight,
         weightless_rows=weightless_rows,
     )
+
+
+def _sha256(rows: pd.DataFrame, columns: Columns) -> str:
+    """Hash which rows these are, see `DataSummary`."""
+    by_key = {columns.key, columns.label}
+    known_by = by_key if columns.key else {*rows.columns} - {columns.weight}
+    hashes = pd.util.hash_pandas_object(rows[sorted(known_by)], index=False).to_numpy()
+    return hashlib.sha256(np.sort(hashes).tobytes()).hexdigest()
 
 
 def _repeated(train_rows: pd.DataFrame, test_rows: pd.DataFrame, columns: Columns) -> int:

@@ -20,7 +20,8 @@ def read_time(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Proble
 
     A date is its midnight. A date-time without an offset is in UTC, and so is what comes out.
     Where a column holds dates and numbers, only what most of its cells are is read; dates, where
-    they are as many.
+    they are as many. So it is where some have an offset and others, dates too, have none: nobody
+    says that these are in UTC; those with an offset, where they are as many.
 
     Args:
         cells: The column, of text, numbers or a mixture.
@@ -34,17 +35,22 @@ def read_time(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Proble
     read = [_read(said, marks) for said in distinct]
     is_number = np.array([isinstance(value, float) for value in read], bool)[places]
     is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
+    is_aware = np.array([*map(_has_offset, distinct, read)], bool)[places]
     absent = text.str.lower().isin(EMPTY).to_numpy()
     numbers = is_number.sum() > is_date.sum()
     others, most = (is_date, "numbers") if numbers else (is_number, "dates")
+    aware = 2 * is_aware.sum() >= is_date.sum()
+    unlike = is_date & (is_aware != aware) & ~others
     kept = float if numbers else datetime
     values = [value if isinstance(value, kept) else None for value in read]
     times = pd.Series(values, dtype="float64" if numbers else DATES).to_numpy()[places]
     odd = ~(absent | is_number | is_date)
+    like = f"times {'with' if aware else 'without'} an offset from UTC"
     return pd.Series(times, index=cells.index, name=cells.name), {
         **dict.fromkeys(np.flatnonzero(absent).tolist(), "no time"),
         **problems_at(cells, odd, "is neither an ISO date nor a number", quoted=True),
         **problems_at(cells, others, f"is not like most of the column, {most}", quoted=True),
+        **problems_at(cells, unlike, f"is not like most of the column, {like}", quoted=True),
     }
 
 
@@ -58,6 +64,11 @@ def _read(text: str, marks: Marks) -> datetime | float | None:
         return in_utc(text)
     except ValueError:
         return None
+
+
+def _has_offset(text: str, value: datetime | float | None) -> bool:
+    """Tell whether a text that was read as a date says how far its clock is from UTC."""
+    return isinstance(value, datetime) and datetime.fromisoformat(text).tzinfo is not None
 
 
 def has_dates(times: pd.Series) -> bool:

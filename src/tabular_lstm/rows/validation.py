@@ -11,6 +11,7 @@ from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import Problems, read_label, read_numbers
 from tabular_lstm.rows.dates import read_dates
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
+from tabular_lstm.rows.oddities import Odd, odd_features
 from tabular_lstm.rows.proposals import proposals
 from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.schema import POINT, Marks
@@ -24,10 +25,15 @@ UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
 
 class Faults(NamedTuple):
-    """What is wrong with rows, and what conf may say of their columns; see `Source`."""
+    """What is wrong with rows, and what conf may say of their columns; see `Source`.
+
+    `ignore` are all columns that conf is proposed to leave out, those that it does already first.
+    """
 
     reasons: str
     to_declare: str
+    odd: Odd
+    ignore: list[str]
 
 
 def read_rows(
@@ -82,8 +88,9 @@ def read_rows(
     kinds.add(problems, raw_rows.index)
     values = pd.DataFrame({name: values for name, (values, _) in read.items()})[is_valid]
     valid_rows = values.astype({columns.label: "int64"})
-    declare = proposals(raw_rows, columns, problems, numeric, marks) if len(quarantined) else ""
-    return valid_rows, quarantined, Faults(kinds.listed(), declare)
+    odd = odd_features(valid_rows.drop(columns=[n for n, bad in problems.items() if bad]), columns)
+    declare = proposals(raw_rows, columns, problems, numeric, marks, odd.names)
+    return valid_rows, quarantined, Faults(kinds.listed(), declare[0], odd, declare[1])
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:

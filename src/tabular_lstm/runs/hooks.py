@@ -136,13 +136,14 @@ class RunHooks:
         with warned_of(self._registry):
             scoring.clear_unfinished(catalog, self._registry)
         champion = catalog.get("champion").pin()
-        entry = self._context.config_loader["catalog"]["rows_to_score"]
-        conditions = scoring.conditions(self._parameters, entry)
+        entries = self._context.config_loader["catalog"]
+        conditions = scoring.conditions(self._parameters, entries["rows_to_score"])
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.load("rows_to_score").hashes()
             now = generate_timestamp()
             scoring.refuse_scored_before(catalog, inputs, champion, conditions, now)
+        scoring.warn_of_other_marks(champion.scorer.schema.marks, entries)
 
     def _settle(self, catalog: Any, pipeline: Pipeline) -> None:
         """Finish what an earlier run was stopped in, and check the champion.

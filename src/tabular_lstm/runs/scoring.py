@@ -12,6 +12,9 @@ from kedro.pipeline import Pipeline
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Parameters
+from tabular_lstm.rows.load_args import MARKS
+from tabular_lstm.rows.proposals import in_yaml
+from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.runs.provenance import code_sha256
 from tabular_lstm.runs.registry import Registry
@@ -89,6 +92,28 @@ def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Cond
     }
     read = {name: value for name, value in entry.items() if name not in {"metadata", "filepath"}}
     return Conditions(parameters={**blocks, "rows_to_score": read}, code_sha256=code_sha256())
+
+
+def warn_of_other_marks(marks: Marks, entries: dict[str, Any]) -> None:
+    """Say so where conf reads numbers of raw rows otherwise than the champion those to score.
+
+    Args:
+        marks: The champion's, which count where `rows_to_score` names none.
+        entries: The catalog's, as conf has them.
+    """
+    raw, given = (
+        {name: args[name] for name in MARKS if args.get(name) is not None}
+        for args in (entries[of].get("load_args") or {} for of in ("raw_rows", "rows_to_score"))
+    )
+    raw = {"decimal": POINT.decimal, **raw}
+    if not given and raw != marks.model_dump(exclude_none=True):
+        logger.warning(
+            "rows_to_score: numbers that are text are read by the champion's marks, %s, and those "
+            "of raw_rows by others now. Are these files written as raw_rows are? Then give "
+            "rows_to_score in the catalog load_args: %s",
+            marks,
+            in_yaml(raw),
+        )
 
 
 def refuse_scored_before(

@@ -18,7 +18,7 @@ from tabular_lstm.rows.feature_summaries import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.groups import keys_of, together_of
 from tabular_lstm.rows.marks import pointed
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import POINT, Marks, Schema
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of, promoted
@@ -29,7 +29,7 @@ Versions = dict[str, Callable[[], Any]]
 CLASSES = ("label", "positive_class", "negative_class")
 
 
-# So many of a champion's train rows are in the table where dates mean what they meant.
+# So many of a champion's train rows are in the table where cells mean what they meant.
 KNOWN = 0.5
 
 
@@ -135,6 +135,7 @@ def score(
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
     columns: Columns,
+    marks: Marks = POINT,
 ) -> Scored:
     """Let a champion score the test rows, and find those that it was trained on.
 
@@ -143,6 +144,15 @@ def score(
     its features. With one, rows of others may look alike, and candidate and champion were both
     trained on such; where the champion alone was, as after new keys were given out, it counts as
     trained on. Where one row of a group does, all do.
+
+    Args:
+        artifact: The champion's.
+        fingerprints: Of its train rows.
+        train_rows: Valid rows.
+        test_rows: Likewise.
+        columns: The role of each column.
+        marks: What the file of these rows writes numbers with. Default: a point before the
+            fraction.
 
     Raises:
         NotComparedError: The champion cannot read these rows as it did then.
@@ -153,9 +163,9 @@ def score(
     _refuse_other_meaning(schema, test_rows, columns)
     try:
         sequences = artifact.sequences(test_rows)
-        if anew := [name for name, form in schema.dates.items() if columns.dates[name] != form]:
+        if anew := _read_anew(schema, columns, marks):
             here = of_sequences(np.concatenate([sequences, artifact.sequences(train_rows)]))
-            _refuse_dates_read_anew(anew, np.isin(fingerprints.sequences, here))
+            _refuse_other_values(anew, np.isin(fingerprints.sequences, here))
         trained_on = fingerprints.hold(sequences)
         if not {fingerprints.key, fingerprints.group}.isdisjoint(named):
             if trained_on.any():
@@ -208,13 +218,22 @@ def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) 
             )
 
 
-def _refuse_dates_read_anew(names: list[str], known: np.ndarray) -> None:
-    """Stop where dates of another format are other days, and not the same ones written otherwise.
+def _read_anew(schema: Schema, columns: Columns, marks: Marks) -> list[str]:
+    """Say which cells are read otherwise than for a champion: by another format, other marks."""
+    dates = [name for name, form in schema.dates.items() if columns.dates[name] != form]
+    anew = [f"the format of {', '.join(dates)}"] if dates else []
+    if schema.marks != marks:
+        anew.append(f"what numbers are written with, {schema.marks} for it and {marks} now,")
+    return anew
+
+
+def _refuse_other_values(anew: list[str], known: np.ndarray) -> None:
+    """Stop where cells that are read anew have other values, and not the same written otherwise.
 
     Nobody can tell but by the champion's train rows: most of them are in the table then.
 
     Args:
-        names: Of the columns.
+        anew: What is read otherwise.
         known: Which of its train rows are in the table, (train rows,).
 
     Raises:
@@ -222,8 +241,9 @@ def _refuse_dates_read_anew(names: list[str], known: np.ndarray) -> None:
     """
     if known.mean() < KNOWN:
         raise NotComparedError(
-            f"the format of {', '.join(names)} changed, and of the {len(known)} rows that it was "
-            f"trained on {known.sum()} are in the table as it reads it: dates may be other days now"
+            f"{' and '.join(anew)} changed, and of the {len(known)} rows that it was trained on "
+            f"{known.sum()} are in the table as it reads it: these cells may mean something else "
+            "now"
         )
 
 

@@ -83,7 +83,7 @@ def validate_rows(
 
     marks = raw_rows.attrs.get("marks", POINT)
     valid, quarantined, faults = read_rows(raw, columns, file, marks)
-    warn_of_oddities(valid, columns, file)
+    warn_of_oddities(valid, columns, file, faults.odd, faults.ignore)
     superseded = 0
     if files and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
@@ -282,10 +282,11 @@ def _refuse_split_keys(
 
 
 def _refusal(fault: str, source: Source) -> DataError:
-    """Say what is wrong with the valid rows, and first which rows were set aside before."""
+    """Say what is wrong with the valid rows, if any, and first which were set aside before."""
     if not source.quarantined_rows:
         return DataError(f"{source.file}: {fault}")
+    of_others = f"\nOf the rows left: {fault}" if source.quarantined_rows < source.rows else ""
     return DataError(
         f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined:"
-        f"{source.reasons}\nOf the rows left: {fault}{source.to_declare}{MEND}"
+        f"{source.reasons}{of_others}{source.to_declare}{MEND}"
     )

@@ -75,6 +75,7 @@ def predict_with_champions(
     past_fingerprints: Versions,
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
+    data_summary: DataSummary,
     columns: Columns,
     promotion: Promotion,
 ) -> tuple[pd.DataFrame, list[Champion], dict[str, float], dict[str, np.ndarray]]:
@@ -106,7 +107,8 @@ def predict_with_champions(
                 raise NotComparedError("promotion.start_over is set")
             artifact = promoted_artifact(artifacts, run, champion.sha256, serves=not champions)
             fingerprints = fingerprints_of(past_fingerprints, run, judgement)
-            scored = score(artifact, fingerprints, train_rows, test_rows, columns)
+            marks = data_summary.marks
+            scored = score(artifact, fingerprints, train_rows, test_rows, columns, marks)
             left_out = int(scored.trained_on.sum())
             champion = champion.model_copy(update={"left_out_rows": left_out})
             least = promotion.min_test_rows_per_class

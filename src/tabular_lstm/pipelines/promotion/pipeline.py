@@ -53,6 +53,7 @@ def _predictions() -> list[Node]:
                 "past_fingerprints",
                 "train_rows",
                 "test_rows",
+                "data_summary",
                 "params:columns",
                 "params:promotion",
             ],

@@ -61,6 +61,7 @@ def validate_rows_to_score(
         key=columns.key,
         copied=types,
         max_quarantined_fraction=validation.max_quarantined_fraction,
+        without=frozenset({*columns.ignore} - {*needed, *copied}),
     )
     return checked, checked.quarantine
 
