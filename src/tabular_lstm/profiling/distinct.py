@@ -10,6 +10,8 @@ from tabular_lstm.rows.numbers import EMPTY
 
 # Cells by which most patterns are ruled out before all are looked at.
 FIRST = 50
+# Distinct cells of pieces that are merged at least.
+MERGED = 2**15
 
 
 @dataclass(frozen=True)
@@ -62,21 +64,71 @@ class Cells:
         )
 
 
+class Counted:
+    """Counts the distinct cells of a column, piece by piece, in memory for each of them once."""
+
+    def __init__(self) -> None:
+        # Distinct texts and their counts, of all pieces before and of each piece since.
+        self._texts: list[pa.Array] = []
+        self._counts: list[np.ndarray] = []
+
+    def add(self, column: pa.Array | pa.ChunkedArray) -> None:
+        """Count the cells of the next piece."""
+        found = column.value_counts()
+        # A merge takes time for all: it comes once the pieces since hold as many.
+        since = sum(map(len, self._counts[1:]))
+        if since > max(MERGED, sum(map(len, self._counts[:1]))):
+            self._merge()
+        self._texts.append(found.field("values"))
+        self._counts.append(found.field("counts").to_numpy(zero_copy_only=False))
+
+    def take(self, counted: "Counted") -> None:
+        """Count the cells that another one has counted."""
+        self._texts += counted._texts
+        self._counts += counted._counts
+
+    def are_unique(self) -> bool:
+        """Tell whether no cell was there twice."""
+        self._merge()
+        return bool((self._counts[0] == 1).all())
+
+    def cells(self) -> Cells:
+        """Give all that were counted."""
+        self._merge()
+        texts, counts = self._texts[0], self._counts[0]
+        trimmed = pc.utf8_trim_whitespace(texts)
+        if not trimmed.equals(texts):
+            texts, counts = _as_one(trimmed, counts)
+        lower = pc.utf8_lower(texts)
+        absent = pc.is_in(lower, pa.array(sorted(EMPTY), lower.type)).to_numpy(zero_copy_only=False)
+        words = texts.filter(pa.array(absent)).to_pylist()
+        said = dict(zip(words, counts[absent].tolist(), strict=True))
+        return Cells(
+            texts.filter(pa.array(~absent)) if absent.any() else texts,
+            counts[~absent],
+            int(counts[absent].sum()),
+            {word: count for word, count in said.items() if word},
+        )
+
+    def _merge(self) -> None:
+        if len(self._texts) > 1:
+            texts, counts = pa.concat_arrays(self._texts), np.concatenate(self._counts)
+            self._texts.clear()
+            self._counts.clear()
+            texts, counts = _as_one(texts, counts)
+            self._texts.append(texts)
+            self._counts.append(counts)
+
+
+def _as_one(texts: pa.Array, counts: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+    """Count texts that are there twice together."""
+    encoded = texts.dictionary_encode()
+    together = np.bincount(encoded.indices, counts, minlength=len(encoded.dictionary))
+    return encoded.dictionary, together.astype(np.int64)
+
+
 def cells_of(column: pa.ChunkedArray) -> Cells:
     """Count the distinct cells of a column of text."""
-    encoded = column.combine_chunks().dictionary_encode()
-    texts, counts = encoded.dictionary, np.bincount(encoded.indices, minlength=1)
-    trimmed = pc.utf8_trim_whitespace(texts)
-    if not trimmed.equals(texts):
-        again = trimmed.dictionary_encode()
-        texts, counts = again.dictionary, np.bincount(again.indices, counts).astype(np.int64)
-    lower = pc.utf8_lower(texts)
-    absent = pc.is_in(lower, pa.array(sorted(EMPTY), lower.type)).to_numpy(zero_copy_only=False)
-    words = texts.filter(pa.array(absent)).to_pylist()
-    said = dict(zip(words, counts[absent].tolist(), strict=True))
-    return Cells(
-        texts.filter(pa.array(~absent)),
-        counts[~absent],
-        int(counts[absent].sum()),
-        {word: count for word, count in said.items() if word},
-    )
+    counted = Counted()
+    counted.add(column)
+    return counted.cells()
