@@ -8,8 +8,8 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
-from tabular_lstm.rows.keys import warn_of_a_large_group, warn_of_crowds
 from tabular_lstm.rows.enough import refuse_many_aside, sides_of
+from tabular_lstm.rows.keys import warn_of_a_large_group, warn_of_crowds
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.oddities import warn_of_oddities
 from tabular_lstm.rows.schema import POINT
