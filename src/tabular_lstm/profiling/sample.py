@@ -23,23 +23,27 @@ class EvenRows:
         self._columns = columns
         self._most = 2 * max(LEAST, min(ROWS, CELLS // len(columns)))
         self._step = 1
-        self._kept: list[pd.DataFrame] = []
+        self._kept: list[pa.Table] = []
+        self._names: list[int | str] = []
 
     def add(self, batch: pa.RecordBatch, file: str, above: int) -> None:
         """Take some of the next rows, see `rows_of`."""
         places = np.arange(-self.passed % self._step, batch.num_rows, self._step)
         self.passed += batch.num_rows
-        if len(places):
-            chosen = batch.select(self._columns).take(pa.array(places)).to_pandas()
-            chosen.index = pd.Index(row_names(places + above, file), name="row")
-            self._kept.append(chosen)
-        while sum(map(len, self._kept)) > self._most:
+        rows = pa.Table.from_batches([batch.select(self._columns)])
+        self._kept.append(rows.take(pa.array(places)))
+        self._names += row_names(places + above, file)
+        while len(self._names) > self._most:
             self._step *= 2
-            self._kept = [self.rows().iloc[::2]]
+            rows = pa.concat_tables(self._kept)
+            self._kept = [rows.take(pa.array(np.arange(0, rows.num_rows, 2)))]
+            self._names = self._names[::2]
 
     def rows(self) -> pd.DataFrame:
         """Give the rows of text cells, with the index `row`."""
-        return pd.concat(self._kept)
+        rows: pd.DataFrame = pa.concat_tables(self._kept).to_pandas()
+        rows.index = pd.Index(self._names, name="row")
+        return rows
 
 
 def rows_of(batch: pa.RecordBatch, file: str, above: int) -> pd.DataFrame:
