@@ -20,6 +20,11 @@ MOST_CATEGORIES = 0.2
 FEW = 20
 CODES = 12
 GROUPS = 10
+BY_TIME = (
+    "the rows are in the order of these dates: to be judged on the newest rows, name the column as "
+    "time, not under dates, and add split: {kind: time}"
+)
+WITHOUT_GROUP = ", and take the line of group away"
 # Share of rows in quarantine that conf/base allows.
 QUARANTINED = 0.05
 
@@ -102,7 +107,8 @@ def propose(
         )
         choices[column.name] = choice
         for doubt in doubts:
-            unsure.setdefault(doubt, []).append(column.name)
+            has_groups = doubt == BY_TIME and "group" in roles.values()
+            unsure.setdefault(doubt + WITHOUT_GROUP * has_groups, []).append(column.name)
     refuse_no_feature(choices, profile.file)
     share = found.without / profile.rows
     allowed = round(share + QUARANTINED, 2) if share > QUARANTINED / 2 else None
@@ -139,12 +145,18 @@ def _is_discrete(column: ColumnProfile) -> bool:
 
 
 def _is_weight(column: ColumnProfile, rows: int) -> bool:
-    return (
-        names_a_weight(column.name)
-        and column.kind == "number"
-        and (column.lowest or 0) >= 0
-        and column.present == rows
-    )
+    return names_a_weight(column.name) and _why_no_weight(column, rows) is None
+
+
+def _why_no_weight(column: ColumnProfile, rows: int) -> str | None:
+    """Say why the cells of a column are not how much each row counts; None where they may be."""
+    if column.kind != "number":
+        return f"its cells are of the kind {column.kind}"
+    if column.codes:
+        return f"{', '.join(shown(code) for code in column.codes)} seems to be no weight"
+    if (column.lowest or 0) < 0:
+        return f"its lowest is {column.lowest:g}"
+    return None if column.present == rows else f"{rows - column.present} rows have none"
 
 
 def _of_role(
@@ -161,7 +173,10 @@ def _of_role(
         return Choice(role=role, why=why), [
             "group: rows of one value go to one side, and the column is no feature"
         ]
-    return Choice(role=role, why="by its name"), ["weight: by its name, each row counts so much"]
+    return Choice(role=role, why="by its name"), [
+        "weight: by its name, each row counts so much; if it is an amount, such as kilograms, take "
+        "the line away, and it is a feature"
+    ]
 
 
 def _of_kind(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
@@ -176,6 +191,12 @@ def _of_kind(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     if UNNAMED.fullmatch(column.name) and not column.in_order:
         doubt = "a column without a name: to learn from it, give it one in the header"
         return Choice(role="ignore", why="it has no name"), [doubt]
+    if names_a_weight(column.name) and column.kind not in {"empty", "constant"}:
+        why = _why_no_weight(column, rows) or "another column is the weight"
+        return Choice(role="ignore", why=f"a weight by its name, but {why}"), [
+            f"a weight by its name, but {why}: mend that and name it under weight; or, if it is a "
+            "feature, take it from ignore"
+        ]
     if names_an_identifier(column.name) and _is_discrete(column) and column.distinct > FEW:
         why = f"an identifier by its name, of {column.distinct} values"
         return Choice(role="ignore", why=why), []
@@ -194,6 +215,11 @@ def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     if any(not isinstance(code, str) for code in column.codes):
         doubts.append(
             "missing: numbers that stand apart were taken for 'not measured'; are they amounts?"
+        )
+    if column.lump:
+        doubts.append(
+            "0 is far more frequent than any other number: if it means 'not measured', name it "
+            "under missing"
         )
     if column.odd:
         doubts.append(
@@ -239,10 +265,7 @@ def _date(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     form = column.formats[0]
     doubts = []
     if column.in_order and form == NONE:
-        doubts.append(
-            "the rows are in the order of these dates: to be judged on the newest rows, name the "
-            "column as time, not under dates, and add split: {kind: time}"
-        )
+        doubts.append(BY_TIME)
     if len(column.formats) > 1:
         doubts.append(f"dates: {form} and {column.formats[1]} fit all cells alike; which is it?")
     return Choice(

@@ -21,8 +21,7 @@ from tabular_lstm.rows.blocks import refuse_other_columns
 from tabular_lstm.rows.csv_text import columns_of_csv, stream_cells
 from tabular_lstm.rows.load_args import dialect_of
 
-# Pieces of a file, of about a megabyte, that are counted together: more take more memory, fewer more
-# time.
+# Pieces of a file, of a megabyte, that are counted together: more take more memory, fewer time.
 TOGETHER = 8
 HINT = "Name a CSV, or a folder of them."
 
