@@ -17,7 +17,7 @@ def write_clinic(path: Path, count: int = 400) -> None:
     rng = np.random.default_rng(3)
     age = rng.integers(18, 90, count)
     bmi = rng.normal(27, 4, count).round(1)
-    sick = (age + rng.normal(0, 8, count) > 55).astype(int)
+    sick = (abs(age - 54) + rng.normal(0, 4, count) > 18).astype(int)
     bmi[::40] = 0
     pd.DataFrame(
         {

@@ -237,10 +237,22 @@ def test_an_environment_in_files_of_another_ending_is_there_too(
     [
         ({"sick": [1, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 2}, "too few rows to split"),
         (
-            {"patient": [f"P{x % 10 // 9}" for x in range(60)], "sick": [0, 0, 1] * 20},
+            {
+                "patient": [f"P{x % 12}" for x in range(60)],
+                "sick": [int(x % 12 < 2) for x in range(60)],
+            },
             "too few groups to split",
         ),
-        ({"age": [*range(20, 70), *(["old"] * 10)], "sick": [0, 0, 1] * 20}, "rows were quarant"),
+        (
+            {
+                **{
+                    f"size{column}": [f"about {x}" if x % 100 == column else x for x in range(200)]
+                    for column in range(8)
+                },
+                "sick": [0, 1] * 100,
+            },
+            "16 of 200 rows were quarantined",
+        ),
     ],
 )
 def test_where_a_run_would_stop_the_page_says_what_the_run_will_say(
@@ -252,9 +264,6 @@ def test_where_a_run_would_stop_the_page_says_what_the_run_will_say(
     path = project.path / "data/mine.csv"
     table.to_csv(path, index=False)
     page = new_environment(path, "mine", project.path)
-    if "patient" in columns:
-        group = {**conf(project, "parameters.yml")["columns"], "group": "patient"}
-        (project.path / "conf/mine/parameters.yml").write_text(yaml.safe_dump({"columns": group}))
     with pytest.raises(Exception, match=said) as caught:
         project.run("data_processing", env="mine")
     assert said in page
