@@ -214,7 +214,8 @@ def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     doubts = []
     if any(not isinstance(code, str) for code in column.codes):
         doubts.append(
-            "missing: numbers that stand apart were taken for 'not measured'; are they amounts?"
+            "missing: numbers that stand apart were taken for 'not measured'; if they are amounts, "
+            "take them from there"
         )
     if column.lump:
         doubts.append(
@@ -232,7 +233,11 @@ def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
             role="categorical",
             why=f"{column.distinct} whole numbers, codes by its name",
             missing=column.codes,
-        ), [*doubts, "categorical: few whole numbers, by their names codes; are they amounts?"]
+        ), [
+            *doubts,
+            "categorical: few whole numbers, by their names codes; if they are amounts, take them "
+            "from there",
+        ]
     if few and not _is_a_count(column):
         doubts.append(
             "few whole numbers: if they are names and not amounts, add them to categorical"

@@ -22,10 +22,10 @@ from tabular_lstm.profiling.conf_files import (
 )
 from tabular_lstm.profiling.page import page
 from tabular_lstm.profiling.profile import Profile
-from tabular_lstm.profiling.proposal import propose
+from tabular_lstm.profiling.proposal import Proposal, propose
 from tabular_lstm.profiling.trial import stop_of, tried
 from tabular_lstm.runs.guards import check_parameters
-from tabular_lstm.runs.profiled import profiled
+from tabular_lstm.runs.profiled import Profiled, profiled
 from tabular_lstm.runs.written_conf import refuse_files, written
 
 BLOCKS = {"raw_rows", "rows_to_score", "columns", "validation"}
@@ -67,9 +67,7 @@ def new_environment(
     path = _as_written(file, project)
     found = profiled(file, path)
     layout, profile = found.layout, found.profile
-    proposal = tried(
-        propose(profile, told.label, told.positive, told.key), found.rows, path, layout.marks
-    )
+    proposal = _proposal(found, told)
     command = _command(path, env, told)
     to_score = RowsToScore.of(env, layout, profile, proposal)
     contents = {
@@ -91,6 +89,22 @@ def new_environment(
     lines = [page(profile, layout, proposal), ""]
     lines += [f"Written: {inside / CATALOG}, {inside / PARAMETERS}; the profile: {saved}"]
     return "\n".join([*lines, *_next(env, to_score.path, stop)])
+
+
+def _proposal(found: Profiled, told: Told) -> Proposal:
+    """Propose what to say of the columns, and try it.
+
+    Raises:
+        DataError: Also names what is unsure of how the file is read, which may be the reason.
+    """
+    profile, layout = found.profile, found.layout
+    try:
+        proposal = propose(profile, told.label, told.positive, told.key)
+        return tried(proposal, found.rows, profile.file, layout.marks)
+    except DataError as error:
+        if not layout.unsure:
+            raise
+        raise DataError(f"{error} Unsure is: {'; '.join(layout.unsure)}.") from error
 
 
 def _next(env: str, to_score: str, stop: str | None) -> list[str]:
