@@ -32,8 +32,8 @@ AGES = [*range(18, 80)]
         ([0] * 80 + AGES, {}),  # mostly nothing: an amount
         ([0] * 5 + [0.01 * x for x in range(1, 90)], {}),
         ([0, *AGES], {}),
-        ([0] * 9 + [0.0019 * (1 + x / 10) ** 1.5 for x in range(90)], {}),  # an error of a length
-        ([0] * 2 + [8000 + 1000 * x for x in range(400)], {}),  # an income
+        ([0] * 9 + [0.011 * 1.025**x for x in range(-45, 60)], {}),  # an error of a length
+        ([0] * 2 + [20_000 * 1.01**x for x in range(300)], {}),  # an income
         ([0] * 30 + [18 + x / 4 for x in range(120)], {0: 30}),
     ],
 )
