@@ -200,7 +200,7 @@ def test_the_split_by_time_that_is_offered_runs(group: bool) -> None:
 
 
 def test_many_zeros_that_may_be_amounts_are_asked_for() -> None:
-    found = proposal({"insulin": [0] * 25 + [14 + 2 * x for x in range(35)]})
+    found = proposal({"insulin": [0] * 25 + [14 + 2 * x for x in range(32)] + [400, 600, 900]})
     assert found.choices["insulin"].missing == {}
     assert "0 is far more frequent than any other number" in doubts(found, "insulin")
 

@@ -6,20 +6,15 @@ from tabular_lstm.errors import DataError, no_column, shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.profiling.dates import NONE
 from tabular_lstm.profiling.label import Label, label_of
-from tabular_lstm.profiling.names import (
-    names_a_code,
-    names_a_thing,
-    names_a_weight,
-    names_an_identifier,
-)
+from tabular_lstm.profiling.names import names_a_code, names_a_weight, names_an_identifier
 from tabular_lstm.profiling.profile import ColumnProfile, Profile
+from tabular_lstm.profiling.roles import is_discrete, is_group, is_weight, key_of, why_no_weight
 from tabular_lstm.rows.validation import UNNAMED
 
 # A column of words with more distinct values is none of categories: rows hardly share one.
 MOST_CATEGORIES = 0.2
 FEW = 20
 CODES = 12
-GROUPS = 10
 BY_TIME = (
     "the rows are in the order of these dates: to be judged on the newest rows, name the column as "
     "time, not under dates, and add split: {kind: time}"
@@ -91,9 +86,9 @@ def propose(
             "--label."
         )
     roles = {found.name: "label"}
-    if chosen := key if key is not None else _key(profile):
+    if chosen := key if key is not None else key_of(profile):
         roles.setdefault(chosen, "key")
-    for role, fits in (("group", _is_group), ("weight", _is_weight)):
+    for role, fits in (("group", is_group), ("weight", is_weight)):
         fitting = [c.name for c in profile.columns if c.name not in roles and fits(c, profile.rows)]
         if fitting:
             roles[fitting[0]] = role
@@ -113,50 +108,6 @@ def propose(
     share = found.without / profile.rows
     allowed = round(share + QUARANTINED, 2) if share > QUARANTINED / 2 else None
     return Proposal(label=found, choices=choices, unsure=unsure, max_quarantined_fraction=allowed)
-
-
-def _key(profile: Profile) -> str | None:
-    """Choose the column that identifies a row: one that is called so comes first."""
-    fitting = [
-        column.name
-        for column in profile.columns
-        if column.unique
-        and (
-            names_an_identifier(column.name)
-            or (column.kind == "identifier" and not column.in_order)
-        )
-    ]
-    return next(iter([*filter(names_an_identifier, fitting), *fitting]), None)
-
-
-def _is_group(column: ColumnProfile, rows: int) -> bool:
-    """Tell whether rows belong together: a column names things, and some have several rows."""
-    return (
-        names_a_thing(column.name)
-        and _is_discrete(column)
-        and not any(" " in example for example in column.examples)
-        and GROUPS <= column.distinct < rows
-        and not column.missing
-    )
-
-
-def _is_discrete(column: ColumnProfile) -> bool:
-    return column.kind in {"category", "identifier"} or (column.kind == "number" and column.whole)
-
-
-def _is_weight(column: ColumnProfile, rows: int) -> bool:
-    return names_a_weight(column.name) and _why_no_weight(column, rows) is None
-
-
-def _why_no_weight(column: ColumnProfile, rows: int) -> str | None:
-    """Say why the cells of a column are not how much each row counts; None where they may be."""
-    if column.kind != "number":
-        return f"its cells are of the kind {column.kind}"
-    if column.codes:
-        return f"{', '.join(shown(code) for code in column.codes)} seems to be no weight"
-    if (column.lowest or 0) < 0:
-        return f"its lowest is {column.lowest:g}"
-    return None if column.present == rows else f"{rows - column.present} rows have none"
 
 
 def _of_role(
@@ -192,12 +143,12 @@ def _of_kind(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
         doubt = "a column without a name: to learn from it, give it one in the header"
         return Choice(role="ignore", why="it has no name"), [doubt]
     if names_a_weight(column.name) and column.kind not in {"empty", "constant"}:
-        why = _why_no_weight(column, rows) or "another column is the weight"
+        why = why_no_weight(column, rows) or "another column is the weight"
         return Choice(role="ignore", why=f"a weight by its name, but {why}"), [
             f"a weight by its name, but {why}: mend that and name it under weight; or, if it is a "
             "feature, take it from ignore"
         ]
-    if names_an_identifier(column.name) and _is_discrete(column) and column.distinct > FEW:
+    if names_an_identifier(column.name) and is_discrete(column) and column.distinct > FEW:
         why = f"an identifier by its name, of {column.distinct} values"
         return Choice(role="ignore", why=why), []
     if column.kind in of_kind:
