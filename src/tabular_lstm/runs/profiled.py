@@ -22,7 +22,7 @@ from tabular_lstm.rows.csv_text import columns_of_csv, stream_cells
 from tabular_lstm.rows.load_args import dialect_of
 
 # Pieces of a file, of a megabyte, that are counted together: more take more memory, fewer time.
-TOGETHER = 8
+TOGETHER = 4
 HINT = "Name a CSV, or a folder of them."
 
 
@@ -57,7 +57,8 @@ def profiled(file: Path, shown: str) -> Profiled:
     with files.open(names[0]) as content:
         layout = layout_of(content, _called(shown, names[0]))
     counts, even = _count(files, names, shown, layout)
-    cells = {name: counted.cells() for name, counted in counts.counted.items()}
+    # What was counted goes, column after column.
+    cells = {name: counts.counted.pop(name).cells() for name in [*counts.counted]}
     layout = with_marks(
         layout, marks_of_table(cells.values(), dialect_of(layout.load_args)["delimiter"])
     )
@@ -96,7 +97,8 @@ class _Counts:
             self._count()
 
     def end_file(self) -> None:
-        self._count()
+        if self._waiting:
+            self._count()
         for name, of_file in self._of_file.items():
             self.counted[name].take(of_file)
             if not of_file.are_unique():
