@@ -393,7 +393,7 @@ def test_a_fault_of_another_kind_keeps_its_traceback(
     def broken(*_: object) -> None:
         raise ValueError("a mistake in the code")
 
-    monkeypatch.setattr("tabular_lstm.pipelines.data_processing.nodes.in_test", broken)
+    monkeypatch.setattr("tabular_lstm.pipelines.data_processing.nodes.sides_of", broken)
     result = CliRunner().invoke(run, DATA_PROCESSING)
     assert isinstance(result.exception, ValueError)
     assert not isinstance(result.exception, DataError)

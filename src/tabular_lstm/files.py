@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and known by their SHA-256."""
 
 import contextlib
+import ctypes
 import errno
 import hashlib
 import os
@@ -15,6 +16,7 @@ READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | BYTES
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | BYTES
 # Bytes that are read at a time.
 PIECE = 2**20
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux
 ACL = "system.posix_acl_access"  # the users and groups that acl(5) adds to the mode
 
 
@@ -207,10 +209,36 @@ def make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        new_folder(folder)
+
+
+def new_folder(folder: Path) -> None:
+    """Make a folder where nothing of that name is, for whoever may read and enter the one above.
+
+    Raises:
+        FileExistsError: There is something of that name, such as a link.
+    """
+    folder.mkdir()
     with contextlib.suppress(OSError):
         own, above = folder.stat().st_mode, folder.parent.stat().st_mode
         folder.chmod(stat.S_IMODE(own | above & 0o555))
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two folders change places: at any instant there is one under each of the names.
+
+    Raises:
+        OSError: One of them is not there; or this system or file system does not do it.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        fault = libc.renameat2(AT_FDCWD, bytes(one), AT_FDCWD, bytes(other), RENAME_EXCHANGE)
+        number = ctypes.get_errno() if fault else 0
+    except AttributeError:  # Linux alone has it
+        number = errno.ENOSYS
+    if number:
+        raise OSError(number, os.strerror(number), str(one))
 
 
 def _share(file: int, like: Path) -> None:

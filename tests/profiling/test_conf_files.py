@@ -6,7 +6,12 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from tabular_lstm.profiling.conf_files import catalog_text, parameters_text, sentences
+from tabular_lstm.profiling.conf_files import (
+    RowsToScore,
+    catalog_text,
+    parameters_text,
+    sentences,
+)
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Choice, Proposal, propose
 from tests.helpers.profiles import profile
@@ -112,9 +117,11 @@ def test_the_catalog_says_how_the_file_is_read() -> None:
     }
     reasons = {"sep": "it parts each line into 2 cells"}
     layout = Layout(load_args=load_args, reasons=reasons, unsure=["header: is it one?"])
-    text = catalog_text("data/a ${b}.csv", "kedro profile", layout)
+    to_score = RowsToScore(path="data/01_raw/mine_to_score.csv", load_args=load_args)
+    text = catalog_text("data/a ${b}.csv", "kedro profile", layout, to_score)
     assert yaml.safe_load(text)["raw_rows"]["load_args"] == load_args
-    entry: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
+    entry: Any = OmegaConf.to_container(OmegaConf.create(text)["raw_rows"], resolve=True)
+    entry = {"raw_rows": entry}
     assert entry["raw_rows"]["filepath"] == "data/a ${b}.csv"
     assert entry["raw_rows"]["metadata"] == {"kedro-viz": {"layer": "01_raw"}}
     assert "# it parts each line" in text

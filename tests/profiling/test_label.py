@@ -39,6 +39,7 @@ def refusal(columns: dict[str, list[Any]], *told: str | None) -> str:
         ({"class": MANY, "survived": TWO, "age": AGES}, "survived"),
         ({"passenger_class": MANY, "left": TWO}, "left"),
         ({"age": AGES, "left": [0, 1, "1.0"] * 10}, "left"),
+        ({"deny": TWO, "age": AGES, "hschool": TWO}, "deny"),
         ({"age": AGES, "any": ["some", "none", "some"] * 10}, "any"),
     ],
 )
@@ -69,6 +70,8 @@ def test_the_label_may_be_told() -> None:
         (["cancer", "no cancer"], "cancer"),
         (["red", "red", "blue"], "blue"),
         (["True", "False"], "True"),
+        (["b", "a"], "a"),
+        (["M", "B", "B"], "M"),
     ],
 )
 def test_the_positive_class_is_the_word_the_number_or_the_rarer_one(
@@ -117,3 +120,20 @@ def test_rows_without_a_label_are_counted() -> None:
 
 def test_a_class_that_no_number_can_hold_is_text() -> None:
     assert {label({"age": AGES, "y": ["1e400", "2", "2"] * 10}).positive} <= {"1e400", 2}
+
+
+@pytest.mark.parametrize("values", [["a", "b"], ["b", "a"], ["m", "b"], ["m", "f"]])
+def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
+    values: list[str],
+) -> None:
+    """Whatever the order of the rows; and a letter is no word for yes or no."""
+    found = label({"age": AGES, "y": values * 15})
+    assert found.positive == min(values)
+    other = max(values)
+    assert found.unsure == [
+        f"positive class: nothing speaks for '{min(values)}' but the alphabet; "
+        f"--positive '{other}' makes it the other one"
+    ]
+    assert label({"age": AGES, "y": ["y", "n"] * 15}).unsure == []
+    rarer = label({"age": AGES, "y": ["a", "b", "b"] * 10})
+    assert "'a' is the rarer one" in rarer.unsure[0]

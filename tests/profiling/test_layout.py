@@ -145,5 +145,15 @@ def test_the_name_that_a_column_lacked_is_said_and_is_free() -> None:
     assert "the column without a name is called 'empty_'" in found.unsure
 
 
+def test_a_header_that_holds_numbers_is_unsure() -> None:
+    """Such as the line of counts above the iris that scikit-learn ships."""
+    found = layout("150,4,setosa,versicolor,virginica\n" + "5.1,3.5,1.4,0.2,0\n" * 9)
+    assert "header" not in found.load_args
+    (said,) = found.unsure
+    assert "though it holds 150, 4" in said
+    assert "skiprows: 1 too" in said
+    assert layout("0,1,2,3\n" + "5.1,3.5,1.4,x\n" * 9).unsure == []
+
+
 def test_a_stray_nul_does_not_make_two_bytes_of_a_letter() -> None:
     assert "encoding" not in layout(text().replace("red", "re\0d", 1)).load_args

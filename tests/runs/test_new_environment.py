@@ -12,7 +12,7 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.profiling.profile import Profile
-from tabular_lstm.runs import new_environment as module
+from tabular_lstm.runs import written_conf
 from tabular_lstm.runs.new_environment import Told, new_environment
 from tests.helpers.project import Project
 
@@ -58,6 +58,11 @@ def test_both_files_are_written_and_the_profile_is_a_version(project: Project, c
         "filepath": "data/mine.csv",
         "metadata": {"kedro-viz": {"layer": "01_raw"}},
     }
+    assert conf(project, "catalog.yml")["rows_to_score"] == {
+        "type": "tabular_lstm.datasets.rows_to_score.RowsToScoreDataset",
+        "filepath": "${runtime_params:rows_to_score,data/01_raw/mine_to_score.csv}",
+        "metadata": {"kedro-viz": {"layer": "raw"}},
+    }
     assert conf(project, "parameters.yml")["columns"] == {
         "label": "sick",
         "positive_class": "yes",
@@ -74,7 +79,12 @@ def test_both_files_are_written_and_the_profile_is_a_version(project: Project, c
         catalog = session.load_context().catalog
         assert catalog.load("profile") == profile
         assert json.loads(catalog.get("profile").preview())["rows"] == 60
-    assert page.endswith("Read them, then: kedro run --env mine")
+    assert page.splitlines()[-3:] == [
+        "Read them, then: kedro run --env mine",
+        "For a model that serves: kedro run --env mine --pipelines retraining",
+        "To score new rows, put them in data/01_raw/mine_to_score.csv: "
+        "kedro run --env mine --pipelines scoring",
+    ]
 
 
 def test_the_page_says_what_each_column_is_and_what_is_unsure(project: Project, csv: Path) -> None:
@@ -161,6 +171,7 @@ def test_what_cannot_be_profiled_is_refused_and_leaves_nothing(project: Project)
         "a,b\n": "a header and no rows",
         "a,b\n1,2\n3\n": "expected 2 cells",
         "age,kind\n1,a\n2,b\n3,c\n": "No column has two values",
+        "3,1,p,q\n1.5,2.5,a,3\n2.5,3.5,b,4\n3.5,4.5,c,5\n": "though it holds 3, 1; if it is a row",
     }.items():
         path.write_text(content)
         assert said in refusal(project, path)
@@ -169,19 +180,19 @@ def test_what_cannot_be_profiled_is_refused_and_leaves_nothing(project: Project)
 def test_a_fault_while_it_is_written_takes_all_back(
     project: Project, csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace = module.replace
+    replace = written_conf.replace
 
     def full(path: Path, content: bytes) -> None:
-        if path.name == module.PARAMETERS and b"Proposal" not in content:
+        if path.name == "parameters.yml":
             raise OSError(28, "No space left on device", str(path))
         replace(path, content)
 
-    monkeypatch.setattr(module, "replace", full)
+    monkeypatch.setattr(written_conf, "replace", full)
     assert "No space left on device; nothing is written" in refusal(project, csv)
     monkeypatch.undo()
     monkeypatch.chdir(project.path)
     new_environment(csv, "mine", project.path)
-    monkeypatch.setattr(module, "replace", full)
+    monkeypatch.setattr(written_conf, "replace", full)
     said = refusal(project, csv, told=Told(positive="no"), force=True)
     assert "No space left on device" in said
 
@@ -210,7 +221,7 @@ def test_a_name_or_a_cell_of_several_lines_writes_no_conf_of_its_own(
     table.to_csv(file, index=False)
     page = new_environment(file, "mine", project.path)
     assert ("would go to quarantine" in page) == (bad is not None)
-    assert {*conf(project, "catalog.yml")} == {"raw_rows"}
+    assert {*conf(project, "catalog.yml")} == {"raw_rows", "rows_to_score"}
     assert {*conf(project, "parameters.yml")} <= {"columns", "validation"}
 
 
@@ -220,3 +231,63 @@ def test_an_environment_in_files_of_another_ending_is_there_too(
     (project.path / "conf/mine").mkdir()
     (project.path / "conf/mine/parameters.yaml").write_text("{}")
     assert "parameters.yaml: the environment 'mine' is there" in refusal(project, csv)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"sick": [1, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 2}, "too few rows to split"),
+        (
+            {
+                "patient": [f"P{x % 12}" for x in range(60)],
+                "sick": [int(x % 12 < 2) for x in range(60)],
+            },
+            "too few groups to split",
+        ),
+        (
+            {
+                **{
+                    f"size{column}": [f"about {x}" if x % 100 == column else x for x in range(200)]
+                    for column in range(8)
+                },
+                "sick": [0, 1] * 100,
+            },
+            "16 of 200 rows were quarantined",
+        ),
+    ],
+)
+def test_where_a_run_would_stop_the_page_says_what_the_run_will_say(
+    project: Project, columns: dict[str, list[Any]], said: str
+) -> None:
+    """A promise of the page is kept or not made: the run's own words are on it."""
+    rows = len(columns["sick"])
+    table = pd.DataFrame({"bmi": [20 + x * 0.5 for x in range(rows)], **columns})
+    path = project.path / "data/mine.csv"
+    table.to_csv(path, index=False)
+    page = new_environment(path, "mine", project.path)
+    with pytest.raises(Exception, match=said) as caught:
+        project.run("data_processing", env="mine")
+    assert said in page
+    first = str(caught.value).splitlines()[0].rpartition(": ")[2]
+    assert first in page
+    assert "Mend that first, then: kedro run --env mine" in page
+
+
+def test_rows_to_score_of_a_file_without_a_header_have_no_label(project: Project) -> None:
+    """Columns are known by their places, and the label that is not there moves none."""
+    path = project.path / "data/mine.csv"
+    ROWS[["sick", "age", "color"]].to_csv(path, index=False, header=False, sep=";")
+    new_environment(path, "mine", project.path, Told(label="f1"))
+    new = project.path / "data/01_raw/mine_to_score.csv"
+    ROWS[["age", "color"]].to_csv(new, index=False, header=False, sep=";")
+    with KedroSession.create(project.path, env="mine") as session:
+        rows = session.load_context().catalog.load("rows_to_score").head(2)
+    assert [*rows.columns] == ["f2", "f3"]
+    assert [*rows["f3"]] == ["red", "blue"]
+
+
+def test_an_environment_that_is_a_link_is_refused(project: Project, csv: Path) -> None:
+    elsewhere = project.path / "elsewhere"
+    elsewhere.mkdir()
+    (project.path / "conf/mine").symlink_to(elsewhere)
+    assert "expected a folder, got a link" in refusal(project, csv, force=True)

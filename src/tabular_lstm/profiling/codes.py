@@ -13,6 +13,10 @@ DIGIT = 0.02
 # Zeros are no lump where they are most of the rows: then nothing is a common amount.
 MOST = 0.5
 ENOUGH = 20
+# How far above 0 the lowest value is, in standard deviations and in steps between values.
+FAR, STEPS = 0.6, 5
+# Share of the rows that are 0 in a lump, and how many times as many as of any other value.
+LUMP, MORE = 0.2, 5
 
 
 def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
@@ -21,7 +25,8 @@ def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
     Such a number is one that people use as a code, is there more than once, is the lowest or the
     highest one, and stands apart from all others: a negative one where no other number is below
     zero, any other one by more than the others are spread. Or it is 0, where all other numbers are
-    far above it: the lowest of a hundred is at least a fifth of the median.
+    far above it: the lowest by 0.6 of their standard deviation, and one of a hundred, at most, is
+    below a fifth of their median.
 
     Args:
         values: float64, distinct and finite, in rising order.
@@ -66,13 +71,30 @@ def _stands_apart(code: float, others: np.ndarray) -> bool:
     return bool(gap > spread and abs(code) > 1)
 
 
+def is_zero_a_lump(values: np.ndarray, counts: np.ndarray) -> bool:
+    """Tell whether 0 is far more frequent than any other number: an amount of nothing, or a code.
+
+    Args:
+        values: float64, distinct and finite, in rising order.
+        counts: How often each is in the column.
+    """
+    if len(values) <= ENOUGH or values[0] != 0:
+        return False
+    share = counts[0] / counts.sum()
+    step = float(np.median(np.diff(values[1:])))
+    is_lump = LUMP < share < MOST and counts[0] > MORE * counts[1:].max()
+    return bool(is_lump and values[1] > STEPS * step)
+
+
 def _is_far_below(values: np.ndarray, counts: np.ndarray, zeros: int) -> bool:
-    """Tell whether 0 is far below all values, in their size and in the steps between them."""
+    """Tell whether 0 is far below all values, in their size, their spread and their steps."""
     rows = np.cumsum(counts)
     low, median = values[np.searchsorted(rows, rows[-1] * np.array([0.01, 0.5]))]
     step = float(np.median(np.diff(values)))
+    mean = np.average(values, weights=counts)
+    spread = float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
     return bool(
         zeros < MOST * (zeros + rows[-1])
         and low >= median / 5
-        and values[0] > max(5 * step, median / 20)
+        and values[0] > max(STEPS * step, FAR * spread)
     )

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tabular_lstm.errors import shown
+from tabular_lstm.frozen import Frozen
 from tabular_lstm.profiling.layout import Layout
+from tabular_lstm.profiling.profile import Profile
 from tabular_lstm.profiling.proposal import Choice, Proposal
 from tabular_lstm.rows.proposals import in_yaml
 
@@ -15,16 +17,42 @@ LINES = 12
 WIDTH = 96
 LONGEST = 2000  # characters of a comment
 PLAIN_PATH = re.compile(r"[A-Za-z/][\w./-]*", re.ASCII)
+TO_SCORE = """\
+# Rows to score: put new ones there, a CSV or Parquet file or a folder of them, with these columns
+# (a label is not needed). Another place for one run: --params rows_to_score=FILE"""
 CATALOG_END = "  metadata: {kedro-viz: {layer: 01_raw}}"
 
 
-def catalog_text(path: str, command: str, layout: Layout) -> str:
+class RowsToScore(Frozen):
+    """Where new rows are expected, and how they are read: as the others, but without the label.
+
+    Attributes:
+        path: From the project's root.
+        load_args: Of the file.
+    """
+
+    path: str
+    load_args: dict[str, Any]
+
+    @classmethod
+    def of(cls, env: str, layout: Layout, profile: Profile, proposal: Proposal) -> "RowsToScore":
+        """Say so of an environment: rows without a header have their names by their places."""
+        names = [column.name for column in profile.columns]
+        load_args = dict(layout.load_args)
+        has_no_names = "names" in load_args or load_args.get("header", "") is None
+        if has_no_names and (names[-1] != proposal.label.name or "names" in load_args):
+            load_args["names"] = [name for name in names if name != proposal.label.name]
+        return cls(path=f"data/01_raw/{env}_to_score.csv", load_args=load_args)
+
+
+def catalog_text(path: str, command: str, layout: Layout, to_score: RowsToScore) -> str:
     """Write what the catalog says of the file.
 
     Args:
         path: Of the file, as it is to stand there.
         command: What wrote this, for the first line.
         layout: Of the file.
+        to_score: Of new rows.
     """
     lines = [_comment(f"# How the rows are read. Written by {command}")]
     lines += [_comment(f"# Unsure: {sentence}") for sentence in layout.unsure]
@@ -32,17 +60,26 @@ def catalog_text(path: str, command: str, layout: Layout) -> str:
         "raw_rows:",
         "  type: tabular_lstm.datasets.RawCSVDataset",
         f"  filepath: {path if PLAIN_PATH.fullmatch(path) else _value(path)}",
+        *_load_args(layout.load_args, layout.reasons),
+        CATALOG_END,
+        "",
+        TO_SCORE,
+        "rows_to_score:",
+        "  type: tabular_lstm.datasets.rows_to_score.RowsToScoreDataset",
+        f"  filepath: ${{runtime_params:rows_to_score,{to_score.path}}}",
+        *_load_args(to_score.load_args, {"names": "all but the label"}),
+        CATALOG_END,
     ]
-    if layout.load_args:
-        lines.append("  load_args:")
-        for name, value in layout.load_args.items():
-            written = (
-                _list(value, f"    {name}: ")
-                if isinstance(value, list)
-                else f"    {name}: {_value(value)}"
-            )
-            lines.append(_commented(written, layout.reasons.get(name)))
-    return "\n".join([*lines, CATALOG_END, ""])
+    return "\n".join([*lines, ""])
+
+
+def _load_args(load_args: Mapping[str, Any], reasons: Mapping[str, str]) -> list[str]:
+    lines = ["  load_args:"] if load_args else []
+    for name, value in load_args.items():
+        start = f"    {name}: "
+        written = _list(value, start) if isinstance(value, list) else f"{start}{_value(value)}"
+        lines.append(_commented(written, reasons.get(name)))
+    return lines
 
 
 def parameters_text(proposal: Proposal, command: str) -> str:

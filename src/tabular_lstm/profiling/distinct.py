@@ -10,6 +10,8 @@ from tabular_lstm.rows.numbers import EMPTY
 
 # Cells by which most patterns are ruled out before all are looked at.
 FIRST = 50
+# Distinct cells of pieces that wait to be merged; share of them from which nothing is saved.
+MERGED, NEARLY_ALL = 2**16, 0.8
 
 
 @dataclass(frozen=True)
@@ -62,21 +64,86 @@ class Cells:
         )
 
 
+class Counted:
+    """Counts the distinct cells of a column piece by piece; each is in memory once or twice."""
+
+    def __init__(self) -> None:
+        # Distinct texts and their counts: those of all pieces that were merged, and of each since.
+        self._texts: list[pa.Array] = []
+        self._counts: list[np.ndarray] = []
+        self._most = MERGED
+
+    def add(self, column: pa.Array | pa.ChunkedArray) -> None:
+        """Count the cells of the next piece."""
+        found = column.value_counts()
+        if sum(map(len, self._counts)) > self._most:
+            self._merge()
+        self._texts.append(found.field("values"))
+        self._counts.append(found.field("counts").to_numpy(zero_copy_only=False))
+
+    def take(self, counted: "Counted") -> None:
+        """Count the cells that another one has counted."""
+        self._texts += counted._texts
+        self._counts += counted._counts
+
+    def are_unique(self) -> bool:
+        """Tell whether no cell was there twice."""
+        self._merge()
+        return bool((self._counts[0] == 1).all())
+
+    def cells(self) -> Cells:
+        """Give all that were counted."""
+        self._merge()
+        texts, counts = self._texts[0], self._counts[0]
+        trimmed = pc.utf8_trim_whitespace(texts)
+        if not trimmed.equals(texts):
+            texts, counts = _as_one(trimmed, counts)
+        absent = _say_nothing(texts)
+        if not absent.any():
+            return Cells(texts, counts, 0, {})
+        words = texts.filter(pa.array(absent)).to_pylist()
+        said = dict(zip(words, counts[absent].tolist(), strict=True))
+        return Cells(
+            texts.filter(pa.array(~absent)),
+            counts[~absent],
+            int(counts[absent].sum()),
+            {word: count for word, count in said.items() if word},
+        )
+
+    def _merge(self) -> None:
+        if len(self._texts) > 1:
+            texts, counts = pa.concat_arrays(self._texts), np.concatenate(self._counts)
+            before = len(texts)
+            self._texts.clear()
+            self._counts.clear()
+            texts, counts = _as_one(texts, counts)
+            # The next merge takes time for all: it waits for as many texts, and where this one
+            # found hardly any twice, and saved no memory, for more.
+            self._most = max(MERGED, len(texts) * (2 if len(texts) < NEARLY_ALL * before else 5))
+            self._texts.append(texts)
+            self._counts.append(counts)
+
+
+def _say_nothing(texts: pa.Array) -> np.ndarray:
+    """Tell which texts are empty or a word that always means "missing"."""
+    found: np.ndarray = np.zeros(len(texts), bool)
+    longest = max(map(len, EMPTY))
+    short = pc.less_equal(pc.binary_length(texts), longest).to_numpy(zero_copy_only=False)
+    lower = pc.utf8_lower(texts.filter(pa.array(short)))
+    words = pa.array(sorted(EMPTY), lower.type)
+    found[short] = pc.is_in(lower, words).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _as_one(texts: pa.Array, counts: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+    """Count texts that are there twice together."""
+    encoded = texts.dictionary_encode()
+    together = np.bincount(encoded.indices, counts, minlength=len(encoded.dictionary))
+    return encoded.dictionary, together.astype(np.int64)
+
+
 def cells_of(column: pa.ChunkedArray) -> Cells:
     """Count the distinct cells of a column of text."""
-    encoded = column.combine_chunks().dictionary_encode()
-    texts, counts = encoded.dictionary, np.bincount(encoded.indices, minlength=1)
-    trimmed = pc.utf8_trim_whitespace(texts)
-    if not trimmed.equals(texts):
-        again = trimmed.dictionary_encode()
-        texts, counts = again.dictionary, np.bincount(again.indices, counts).astype(np.int64)
-    lower = pc.utf8_lower(texts)
-    absent = pc.is_in(lower, pa.array(sorted(EMPTY), lower.type)).to_numpy(zero_copy_only=False)
-    words = texts.filter(pa.array(absent)).to_pylist()
-    said = dict(zip(words, counts[absent].tolist(), strict=True))
-    return Cells(
-        texts.filter(pa.array(~absent)),
-        counts[~absent],
-        int(counts[absent].sum()),
-        {word: count for word, count in said.items() if word},
-    )
+    counted = Counted()
+    counted.add(column)
+    return counted.cells()

@@ -27,7 +27,7 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
         False
     """
     rows = [row for row in below if len(row) == len(first)][:VOTING]
-    if not rows or _counts_up(first):
+    if not rows or counts_up(first):
         return True
     names = [name.strip() for name in first]
     votes = [_vote(name, [row[place].strip() for row in rows]) for place, name in enumerate(names)]
@@ -58,7 +58,7 @@ def _says_nothing(cell: str) -> bool:
     return is_missing(cell) or cell.lower() in PLACEHOLDERS
 
 
-def _counts_up(names: Sequence[str]) -> bool:
+def counts_up(names: Sequence[str]) -> bool:
     """Tell whether the names are 0, 1, 2 as a frame without names writes them."""
     counted = [str(place) for place in range(len(names) + 1)]
     return len(names) > 2 and (

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.profiling.codes import codes_among
+from tabular_lstm.profiling.codes import codes_among, is_zero_a_lump
 from tabular_lstm.profiling.dates import COMPACT, date_formats
 from tabular_lstm.profiling.distinct import Cells
 from tabular_lstm.profiling.names import names_an_identifier, names_an_index
@@ -88,6 +88,7 @@ def _numbers(name: str, cells: Cells, rows: int, marks: Marks) -> dict[str, Any]
     codes = codes_among(values, counts)
     left = values[~np.isin(values, [*codes])]
     found |= {"lowest": float(left[0]), "highest": float(left[-1])}
+    found["lump"] = 0.0 not in codes and is_zero_a_lump(values, counts)
     return {**found, "codes": {**{_plain(code): count for code, count in codes.items()}, **signs}}
 
 

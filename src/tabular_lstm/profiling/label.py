@@ -8,6 +8,7 @@ from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Value
 from tabular_lstm.profiling.names import (
     LABELS,
+    LETTERS,
     NEGATIVE,
     POSITIVE,
     SURE_LABELS,
@@ -154,17 +155,17 @@ def _classes(column: ColumnProfile) -> dict[str, int]:
     return dict(classes.values())
 
 
-def _order(value: str, classes: dict[str, int]) -> tuple[int, float, int]:
-    """Give what sorts the positive class before the other one."""
-    words = 0 if _says_yes(value, classes) else 2 if value.lower() in NEGATIVE else 1
+def _order(value: str, classes: dict[str, int]) -> tuple[int, float, int, str]:
+    """Give what sorts the positive class before the other one, whatever the order of the rows."""
+    words = 0 if _says_yes(value, classes) else 2 if _says_no(value, classes) else 1
     number = pointed(value)
-    return (words, -float(number) if number else 0.0, classes[value])
+    return (words, -float(number) if number else 0.0, classes[value], value)
 
 
 def _why_positive(
     one: str, other: str, column: ColumnProfile, classes: dict[str, int]
 ) -> tuple[str, str | None]:
-    if _says_yes(one, classes) or other.lower() in NEGATIVE:
+    if _says_yes(one, classes) or _says_no(other, classes):
         return "by the word", None
     if pointed(one) is not None and pointed(other) is not None:
         return "the greater number", (
@@ -172,13 +173,29 @@ def _why_positive(
             if {one, other} != {"0", "1"}
             else None
         )
+    if classes[one] == classes[other]:
+        return "the first by the alphabet, for want of a better reason", (
+            f"positive class: nothing speaks for '{shown(one)}' but the alphabet; "
+            f"{_the_other(other)}"
+        )
     return "the rarer one", f"positive class: '{shown(one)}' is the rarer one; {_the_other(other)}"
 
 
 def _says_yes(value: str, classes: dict[str, int]) -> bool:
     """Tell whether a word is one for a positive class, or the other one is this with a no."""
     denied = {f"{no}{value}".lower() for no in ("no ", "no", "not ", "non", "non-", "un", "in")}
-    return value.lower() in POSITIVE or any(other.lower() in denied for other in classes)
+    return _means(value, POSITIVE, classes) or any(other.lower() in denied for other in classes)
+
+
+def _says_no(value: str, classes: dict[str, int]) -> bool:
+    return _means(value, NEGATIVE, classes)
+
+
+def _means(value: str, words: set[str], classes: dict[str, int]) -> bool:
+    """Tell whether a word is among some; a letter counts only beside that which it goes with."""
+    if len(value) == 1 and {other.lower() for other in classes} not in LETTERS:
+        return False
+    return value.lower() in words
 
 
 def _is_the_same(value: str, told: str) -> bool:

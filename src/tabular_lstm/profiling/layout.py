@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.profiling.first_row import is_header
+from tabular_lstm.profiling.first_row import counts_up, is_header
 from tabular_lstm.profiling.number_marks import FoundMarks, could_be_number
 from tabular_lstm.rows.formats import refuse_other_formats
 from tabular_lstm.rows.header import DELIMITERS
@@ -84,6 +84,14 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
         load_args["header"] = None
         reasons["header"] = f"the first line is {_few(rows[0])}; else the columns' names: [...]"
         unsure.append("header: the first line was taken for a row, and the columns have no names")
+    elif not counts_up(rows[0]) and (
+        numbers := [cell for cell in rows[0] if could_be_number(cell.strip())]
+    ):
+        unsure.append(
+            f"header: the first line was taken for the columns' names, though it holds "
+            f"{_few(numbers)}; if it is a row, say header: null, and if neither, skiprows: "
+            f"{above + 1} too"
+        )
     return Layout(load_args=load_args, reasons=reasons, unsure=unsure)
 
 

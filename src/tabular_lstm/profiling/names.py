@@ -36,24 +36,29 @@ LABELS = {
     "exited", "attrition", "survived", "default", "defaulted", "fraud", "isfraud", "spam",
     "response", "responded", "subscribed", "result", "died", "death", "dead", "mortality",
     "disease", "event", "status", "approved", "accepted", "admitted", "readmitted", "hired",
-    "converted", "clicked", "click", "purchase", "purchased", "relapse", "income",
+    "converted", "clicked", "click", "purchase", "purchased", "relapse", "income", "deny", "denied",
+    "rejected", "admit", "approve", "accept", "success", "failure", "failed", "bankrupt",
+    "bankruptcy", "delinquent", "malignant", "stroke", "cancelled", "canceled", "dropout",
+    "recidivism", "infected", "presence",
 }  # fmt: skip
 # Said of a person more often than predicted.
 TRAITS = {"sex", "gender", "male", "female", "race", "sexcode"}
 # Names that say "to be predicted" whatever the table is about.
 SURE_LABELS = {"label", "labels", "target", "outcome", "class", "y"}
 WEIGHTS = re.compile(
-    r"(?:sample|case|instance|survey|sampling|row|obs|observation|person|final)_?(?:weight|weights|wt|wgt)"
+    r"(?:sample|case|instance|survey|sampling|row|obs|observation|final)_?(?:weight|weights|wt|wgt)"
     r"|fnlwgt|pweight|fweight"
 )
+# Pairs of letters that stand for words of the two sets below.
+LETTERS = [{"y", "n"}, {"t", "f"}, {"+", "-"}]
 POSITIVE = {
-    "yes", "y", "true", "t", "positive", "pos", "+", "malignant", "m", "sick", "ill", "diseased",
+    "yes", "y", "true", "t", "positive", "pos", "+", "malignant", "sick", "ill", "diseased",
     "disease", "present", "died", "dead", "death", "churn", "churned", "fraud", "spam", "default",
     "defaulted", "bad", "failure", "failed", "fail", "abnormal", "relapse", "recurrence", "event",
     "case", "success", "won", "ja", "oui", "si", "win", "accept", "accepted", "approved",
 }  # fmt: skip
 NEGATIVE = {
-    "no", "n", "false", "f", "negative", "neg", "-", "benign", "b", "healthy", "well", "absent",
+    "no", "n", "false", "f", "negative", "neg", "-", "benign", "healthy", "well", "absent",
     "alive", "survived", "none", "normal", "ham", "loyal", "stayed", "control", "censored",
     "legit", "nein", "rejected", "refused", "lost",
 }  # fmt: skip

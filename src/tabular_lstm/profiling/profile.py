@@ -34,6 +34,7 @@ class ColumnProfile(Frozen):
         coded: Values that probably mean "not measured", with their counts.
         lowest: Of the numbers that are no codes; so `highest`.
         whole: Whether all numbers are whole.
+        lump: Whether 0 is no code for sure, but far more frequent than any other number.
         in_order: Whether they number the rows, 1, 2, 3; of dates, whether later rows have later
             ones.
         odd: Cells that are no numbers among numbers, the first ones.
@@ -55,6 +56,7 @@ class ColumnProfile(Frozen):
     lowest: float | None = None
     highest: float | None = None
     whole: bool = False
+    lump: bool = False
     in_order: bool = False
     odd: dict[str, int] = {}
     formats: list[str] = []

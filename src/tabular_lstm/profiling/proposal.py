@@ -6,20 +6,20 @@ from tabular_lstm.errors import DataError, no_column, shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.profiling.dates import NONE
 from tabular_lstm.profiling.label import Label, label_of
-from tabular_lstm.profiling.names import (
-    names_a_code,
-    names_a_thing,
-    names_a_weight,
-    names_an_identifier,
-)
+from tabular_lstm.profiling.names import names_a_code, names_a_weight, names_an_identifier
 from tabular_lstm.profiling.profile import ColumnProfile, Profile
+from tabular_lstm.profiling.roles import is_discrete, is_group, is_weight, key_of, why_no_weight
 from tabular_lstm.rows.validation import UNNAMED
 
 # A column of words with more distinct values is none of categories: rows hardly share one.
 MOST_CATEGORIES = 0.2
 FEW = 20
 CODES = 12
-GROUPS = 10
+BY_TIME = (
+    "the rows are in the order of these dates: to be judged on the newest rows, name the column as "
+    "time, not under dates, and add split: {kind: time}"
+)
+WITHOUT_GROUP = ", and take the line of group away"
 # Share of rows in quarantine that conf/base allows.
 QUARANTINED = 0.05
 
@@ -86,9 +86,9 @@ def propose(
             "--label."
         )
     roles = {found.name: "label"}
-    if chosen := key if key is not None else _key(profile):
+    if chosen := key if key is not None else key_of(profile):
         roles.setdefault(chosen, "key")
-    for role, fits in (("group", _is_group), ("weight", _is_weight)):
+    for role, fits in (("group", is_group), ("weight", is_weight)):
         fitting = [c.name for c in profile.columns if c.name not in roles and fits(c, profile.rows)]
         if fitting:
             roles[fitting[0]] = role
@@ -102,49 +102,12 @@ def propose(
         )
         choices[column.name] = choice
         for doubt in doubts:
-            unsure.setdefault(doubt, []).append(column.name)
+            has_groups = doubt == BY_TIME and "group" in roles.values()
+            unsure.setdefault(doubt + WITHOUT_GROUP * has_groups, []).append(column.name)
     refuse_no_feature(choices, profile.file)
     share = found.without / profile.rows
     allowed = round(share + QUARANTINED, 2) if share > QUARANTINED / 2 else None
     return Proposal(label=found, choices=choices, unsure=unsure, max_quarantined_fraction=allowed)
-
-
-def _key(profile: Profile) -> str | None:
-    """Choose the column that identifies a row: one that is called so comes first."""
-    fitting = [
-        column.name
-        for column in profile.columns
-        if column.unique
-        and (
-            names_an_identifier(column.name)
-            or (column.kind == "identifier" and not column.in_order)
-        )
-    ]
-    return next(iter([*filter(names_an_identifier, fitting), *fitting]), None)
-
-
-def _is_group(column: ColumnProfile, rows: int) -> bool:
-    """Tell whether rows belong together: a column names things, and some have several rows."""
-    return (
-        names_a_thing(column.name)
-        and _is_discrete(column)
-        and not any(" " in example for example in column.examples)
-        and GROUPS <= column.distinct < rows
-        and not column.missing
-    )
-
-
-def _is_discrete(column: ColumnProfile) -> bool:
-    return column.kind in {"category", "identifier"} or (column.kind == "number" and column.whole)
-
-
-def _is_weight(column: ColumnProfile, rows: int) -> bool:
-    return (
-        names_a_weight(column.name)
-        and column.kind == "number"
-        and (column.lowest or 0) >= 0
-        and column.present == rows
-    )
 
 
 def _of_role(
@@ -161,7 +124,10 @@ def _of_role(
         return Choice(role=role, why=why), [
             "group: rows of one value go to one side, and the column is no feature"
         ]
-    return Choice(role=role, why="by its name"), ["weight: by its name, each row counts so much"]
+    return Choice(role=role, why="by its name"), [
+        "weight: by its name, each row counts so much; if it is an amount, such as kilograms, take "
+        "the line away, and it is a feature"
+    ]
 
 
 def _of_kind(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
@@ -176,7 +142,13 @@ def _of_kind(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     if UNNAMED.fullmatch(column.name) and not column.in_order:
         doubt = "a column without a name: to learn from it, give it one in the header"
         return Choice(role="ignore", why="it has no name"), [doubt]
-    if names_an_identifier(column.name) and _is_discrete(column) and column.distinct > FEW:
+    if names_a_weight(column.name) and column.kind not in {"empty", "constant"}:
+        why = why_no_weight(column, rows) or "another column is the weight"
+        return Choice(role="ignore", why=f"a weight by its name, but {why}"), [
+            f"a weight by its name, but {why}: mend that and name it under weight; or, if it is a "
+            "feature, take it from ignore"
+        ]
+    if names_an_identifier(column.name) and is_discrete(column) and column.distinct > FEW:
         why = f"an identifier by its name, of {column.distinct} values"
         return Choice(role="ignore", why=why), []
     if column.kind in of_kind:
@@ -193,7 +165,13 @@ def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     doubts = []
     if any(not isinstance(code, str) for code in column.codes):
         doubts.append(
-            "missing: numbers that stand apart were taken for 'not measured'; are they amounts?"
+            "missing: numbers that stand apart were taken for 'not measured'; if they are amounts, "
+            "take them from there"
+        )
+    if column.lump:
+        doubts.append(
+            "0 is far more frequent than any other number: if it means 'not measured', name it "
+            "under missing"
         )
     if column.odd:
         doubts.append(
@@ -206,7 +184,11 @@ def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
             role="categorical",
             why=f"{column.distinct} whole numbers, codes by its name",
             missing=column.codes,
-        ), [*doubts, "categorical: few whole numbers, by their names codes; are they amounts?"]
+        ), [
+            *doubts,
+            "categorical: few whole numbers, by their names codes; if they are amounts, take them "
+            "from there",
+        ]
     if few and not _is_a_count(column):
         doubts.append(
             "few whole numbers: if they are names and not amounts, add them to categorical"
@@ -239,10 +221,7 @@ def _date(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
     form = column.formats[0]
     doubts = []
     if column.in_order and form == NONE:
-        doubts.append(
-            "the rows are in the order of these dates: to be judged on the newest rows, name the "
-            "column as time, not under dates, and add split: {kind: time}"
-        )
+        doubts.append(BY_TIME)
     if len(column.formats) > 1:
         doubts.append(f"dates: {form} and {column.formats[1]} fit all cells alike; which is it?")
     return Choice(
