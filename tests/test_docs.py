@@ -13,6 +13,7 @@ import pytest
 from kedro.framework.project import pipelines
 
 from tests.helpers.project import ROOT, Project
+from tests.helpers.scorings import finished
 
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -187,12 +188,20 @@ def test_tracking(project: Project) -> None:
     assert re.search(r"^19 +0\.\d+ +[01]$", printed, re.MULTILINE)
 
 
+@pytest.mark.integration
+def test_a_cluster(project: Project) -> None:
+    run_blocks(["docs/cluster.md"], project)
+
+    (manifest,) = finished(project, "cluster")
+    assert manifest["scored_rows"] == 20
+
+
 def test_no_block_is_left_out() -> None:
     languages = {page: {language for language, _ in BLOCK.findall(text(page))} for page in PAGES}
 
     with_code = {page for page in PAGES if languages[page] & RUN}
     installs = {"CONTRIBUTING.md"}
-    alone = {"docs/your_csv.md", "docs/tutorial.md", "docs/tracking.md"}
+    alone = {"docs/your_csv.md", "docs/tutorial.md", "docs/tracking.md", "docs/cluster.md"}
     assert with_code == {*GOES_ON} | alone | installs
     assert set().union(*languages.values()) <= RUN_OR_SHOWN
 

@@ -244,7 +244,7 @@ def test_a_champion_that_gives_no_probability_is_named(
 ) -> None:
     """Its weights were NaN when it was judged, so that the gate would have to be wrong too."""
     nan = lambda scorer, sequences, many: np.full(len(sequences), np.nan)  # noqa: E731
-    monkeypatch.setattr("tabular_lstm.serving.predictions.score", nan)
+    monkeypatch.setattr("tabular_lstm.serving.scored.score", nan)
     message = message_of(here(*SCORING))
     assert f"{champion_path(served)}: the champion, run {log_of(served)[-1]['run_id']}" in message
     assert "gives no probability for rows 1, 2, 3" in message

@@ -23,6 +23,7 @@ from tests.helpers.browser import in_a_browser, needs_browser
 from tests.helpers.commands import succeeds
 from tests.helpers.project import TINY, Project
 
+GIVEN = {"run_id", "engine"}
 LAYERS = [
     "01_raw",
     "02_intermediate",
@@ -150,7 +151,7 @@ def test_layers_pipelines_and_previews(address: str) -> None:
     collapsible = {node["name"] for node in main["nodes"] if node["type"] == "modularPipeline"}
     assert collapsible == {"data_processing", "reshaping", "training", "evaluation"}
     datasets = [node for node in main["nodes"] if node["type"] == "data"]
-    assert {node["name"] for node in datasets if node["layer"] is None} == {"run_id"}
+    assert {node["name"] for node in datasets if node["layer"] is None} == GIVEN
     assert {node["layer"] for node in datasets if node["layer"]} == set(LAYERS)
     in_memory = "io.memory_dataset.MemoryDataset"
     persisted = [node for node in datasets if node["dataset_type"] != in_memory]
@@ -173,7 +174,7 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
     assert {"promotion.judge", "promotion.promote"} <= collapsible
     datasets = [node for node in graph["nodes"] if node["type"] == "data"]
     outside = {node["name"] for node in datasets if node["layer"] is None}
-    assert outside == {"run_id", "provenance", "past_promotions", "past_decisions", "champion"}
+    assert outside == {*GIVEN, "provenance", "past_promotions", "past_decisions", "champion"}
     gate = {"check_data", "check_floor", "check_champions", "check_artifact", "decide", "promote"}
     assert gate <= nodes.keys()
     previews = {
@@ -245,7 +246,7 @@ def test_a_scoring_from_rows_to_figures(address: str) -> None:
     layers = [layer for layer in graph["layers"] if layer in used]
     assert layers == ["01_raw", "02_intermediate", "07_model_output", "08_reporting"]
     outside = {name for name, node in datasets.items() if node["layer"] is None}
-    assert outside == {"run_id", "champion", "scoring_conditions"}
+    assert outside == {*GIVEN, "champion", "scoring_conditions"}
     previewed = {
         "rows_to_score",
         "quarantined_rows_to_score",

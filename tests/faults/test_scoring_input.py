@@ -10,7 +10,7 @@ import pytest
 from tabular_lstm.datasets.raw_files import RawFiles
 from tabular_lstm.files import sha256
 from tabular_lstm.rows.blocks import Block
-from tabular_lstm.rows.checking import CheckedBlock, CheckedRows
+from tabular_lstm.rows.checking import Check, CheckedBlock
 from tabular_lstm.rows.rows_to_score import RowsToScore
 from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.project import Project
@@ -49,15 +49,15 @@ def overwritten(path: Path) -> None:
 
 def after(block: int, change: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a change come when so many blocks have been read."""
-    check, seen = CheckedRows._check, []
+    check, seen = Check.of, []
 
-    def check_and_change(rows: CheckedRows, read: Block, expected: int) -> CheckedBlock:
+    def check_and_change(by: Check, read: Block) -> CheckedBlock:
         seen.append(read)
         if len(seen) == block:
             change()
-        return check(rows, read, expected)
+        return check(by, read)
 
-    monkeypatch.setattr(CheckedRows, "_check", check_and_change)
+    monkeypatch.setattr(Check, "of", check_and_change)
 
 
 class HalfRead:

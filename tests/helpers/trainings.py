@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from tabular_lstm import parameters
+from tabular_lstm.engine import Engine
 from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.members import Members, train_members
 from tabular_lstm.network.plan import plan_training, stratified_folds
@@ -23,6 +25,7 @@ SCHEMA = Schema(
     positive_class=1,
     negative_class=0,
 )
+HERE = Engine(parameters.Engine())
 CONTROL_CHARACTERS = re.compile(r"[\r\x08\x1b]")
 
 

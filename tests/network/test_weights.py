@@ -17,7 +17,7 @@ from tabular_lstm.network.plan import plan_training
 from tabular_lstm.parameters import Network, Objective
 from tabular_lstm.pipelines.training.nodes import train_network
 from tabular_lstm.rows.weights import scaled
-from tests.helpers.trainings import SCHEMA, half_told, network_of, rows_of, same, training_of
+from tests.helpers.trainings import HERE, SCHEMA, half_told, network_of, rows_of, same, training_of
 
 objectives = st.sampled_from(
     [
@@ -169,7 +169,9 @@ def trained(weights: Any, network: Any = None, **changed: Any) -> tuple[Any, dic
     sequences, labels = half_told(64)
     series = None if weights is None else pd.Series(np.asarray(weights, float))
     network = network or network_of(dropout=0.2)
-    return train_network(network, sequences, pd.Series(labels), training_of(**changed), series)
+    return train_network(
+        network, sequences, pd.Series(labels), training_of(**changed), HERE, series
+    )
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.3, 1e20])

@@ -21,6 +21,7 @@ from tabular_lstm.pipelines.training.nodes import (
 from tabular_lstm.rows.schema import Schema, fingerprint
 from tests.helpers.decisions import DATA
 from tests.helpers.project import TINY
+from tests.helpers.trainings import HERE
 
 NETWORK = Network.model_validate(TINY["network"])
 TRAINING = Training.model_validate(TINY["training"])
@@ -79,7 +80,7 @@ def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
     before = labels.copy()
 
     network = build_network(schema, NETWORK, TRAINING, sequences, labels)
-    candidate, history = train_network(network, sequences, labels, TRAINING)
+    candidate, history = train_network(network, sequences, labels, TRAINING, HERE)
 
     pd.testing.assert_series_equal(labels, before)
     assert len(history["loss"]) == TRAINING.epochs
@@ -113,7 +114,7 @@ def test_a_training_that_diverges_asks_for_a_lower_learning_rate() -> None:
     training = TRAINING.model_copy(update={"learning_rate": 1e38, "epochs": 5})
     _, *sequences = sequences_of(train_rows())
     with pytest.raises(DataError, match=r"Lower training.learning_rate = 1e\+38"):
-        train_network(built_for(train_rows(), NETWORK, training), *sequences, training)
+        train_network(built_for(train_rows(), NETWORK, training, HERE), *sequences, training)
 
 
 def test_each_row_that_is_trained_on_leaves_its_fingerprint() -> None:

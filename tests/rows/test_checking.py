@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import checking
-from tabular_lstm.rows.checking import CheckedBlock, CheckedRows, refuse_missing_columns
+from tabular_lstm.rows.checking import Check, CheckedBlock, CheckedRows, refuse_missing_columns
 from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
@@ -62,7 +62,7 @@ def checked(
 ) -> CheckedRows:
     source = rows_of(path)
     types = {name: pa.string() if name == key else source.types([name])[name] for name in copied}
-    return CheckedRows(source, SCHEMA, key, types, limit)
+    return CheckedRows(source, Check(SCHEMA, key, types, source.marks), limit)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from pyarrow import parquet
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.rows import leaks
-from tabular_lstm.rows.checking import CheckedRows
+from tabular_lstm.rows.checking import Check, CheckedRows
 from tabular_lstm.rows.dates import DECIMALS, date_of, parts, read_dates
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.rows_to_score import RowsToScore
@@ -282,7 +282,7 @@ def test_what_no_text_of_a_date_is_goes_to_quarantine_in_scoring(
     visits = ["05.11.2026", "", "?", *["2026-11-05"] * count]
     frame(visits).to_csv(tmp_path / "rows.csv", index=False)
     source = rows_to_score((tmp_path / "rows.csv").read_bytes(), "rows.csv")
-    stream = CheckedRows(source, SCHEMA, None, {}, 0.5)
+    stream = CheckedRows(source, Check(SCHEMA, None, {}), 0.5)
     (block,) = stream.blocks()
     assert block.rows.tolist() == [*range(2, count + 4)]
     assert stream.quarantine.kinds.listed() == "\n  row 1: visit: '05.11.2026' is not a date"
@@ -294,7 +294,7 @@ def test_bytes_of_a_date_are_text() -> None:
     table = pa.table({"size": [1.0, 2.0], "visit": [b"2026-11-05", b"2026-11-06"]})
     parquet.write_table(table, content)
     source = rows_to_score(content.getvalue().to_pybytes(), "rows.parquet")
-    (block,) = CheckedRows(source, SCHEMA, None, {}, 0).blocks()
+    (block,) = CheckedRows(source, Check(SCHEMA, None, {}), 0).blocks()
     expected = slots(frame(["2026-11-05", "2026-11-06"]))
     np.testing.assert_array_equal(block.sequences.reshape(2, -1)[:, 1:], expected)
 

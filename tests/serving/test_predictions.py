@@ -7,9 +7,12 @@ from collections.abc import Generator, Iterator
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.serving.predictions import ahead, one_of, refuse_names, same
+from tabular_lstm.serving.predictions import ahead, in_order, refuse_names
+from tabular_lstm.serving.scored import one_of, same
 
 
 def test_one_item_is_made_ahead_and_no_more() -> None:
@@ -56,6 +59,12 @@ def test_items_are_closed_when_nobody_takes_more() -> None:
     assert next(stream) == 0
     stream.close()
     assert closed == [1]
+
+
+@given(st.permutations(range(8)))
+def test_what_is_done_early_waits_for_its_turn(order: list[int]) -> None:
+    done = ((place, f"part {place}") for place in order)
+    assert list(in_order(done)) == [f"part {place}" for place in range(8)]
 
 
 def test_text_is_kept_once() -> None:

@@ -1,8 +1,8 @@
 """Train a network, to the same bits each time, and predict with it.
 
-All members of an ensemble train at once. Each has an eighth of the train rows, its fold, that it
-never learns from. The loss there says when the member stops and which epoch's weights it keeps, and
-from the logits there come the calibration and the decision threshold.
+All members of an ensemble train at once, or those of a group. Each has an eighth of the train rows,
+its fold, that it never learns from. The loss there says when the member stops and which epoch's
+weights it keeps, and from the logits there come the calibration and the decision threshold.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,14 +12,15 @@ import keras
 import numpy as np
 from scipy.special import expit
 
+from tabular_lstm.at_work import told
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import choose_threshold, fit_temperature
-from tabular_lstm.network.members import Members, train_members
-from tabular_lstm.network.plan import plan_training
+from tabular_lstm.network.member_groups import Task, merge, split, train_group
 from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.tutorial import train_tutorial
 from tabular_lstm.parameters import Training
+from tabular_lstm.parts import Workers, one_by_one
 
 CHANGES = 2_500_000
 CHANGED_VALUES = 10**9
@@ -32,6 +33,7 @@ def train(
     training: Training,
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
+    workers: Workers = one_by_one,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train a copy of the network on the binary cross-entropy.
 
@@ -44,6 +46,8 @@ def train(
             on, in that on the folds, in calibration and decision threshold. Default: all alike.
         groups: int (rows,), the number of each row's group, from 0; its rows are in one member's
             fold. Default: each row is its own. Not for the network `tutorial`, which has no folds.
+        workers: Who trains the groups of members, if `training.groups` are several. Default: this
+            process, one after the other.
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
@@ -53,22 +57,24 @@ def train(
     """
     if not isinstance(network, LSTMEnsemble):
         return train_tutorial(network, sequences, labels, training, weights)
-    plan = plan_training(network.options.members, labels, sequences[0].size, training, groups)
-    members = Members(network, sequences, labels, training, weights)
-    history = train_members(members, plan, labels, weights)
-    members.average_unseen_categories(plan.fitted)
-    logits = _out_of_fold(members.logits(plan.held_out, best=True), plan.held_out, len(labels))
+    config, initial = network.get_config(), network.get_weights()
+    task = Task(config, initial, sequences, labels, training, weights, groups)
+    parts = split(network.options.members, training.groups)
+    done = dict(told(workers(train_group, task, parts), "Groups of members", len(parts)))
+    trained = merge([done[place] for place in range(len(parts))])
+    logits = _out_of_fold(trained.logits, trained.held_out, len(labels))
     seen = np.isfinite(logits)
     of_seen = None if weights is None else weights[seen]
     temperature = fit_temperature(labels[seen], logits[seen], of_seen)
     probabilities = expit(logits[seen] / temperature)
     threshold = choose_threshold(labels[seen], probabilities, training.objective, of_seen)
     learned = {"temperature": temperature, "threshold": threshold}
-    candidate = LSTMEnsemble.from_config(
-        network.get_config() | learned | {"training": training.model_dump()}
-    )
-    candidate.set_weights(members.in_shape(members.best))
-    return candidate, history | {"temperature": temperature, "decision_threshold": threshold}
+    candidate = LSTMEnsemble.from_config(config | learned | {"training": training.model_dump()})
+    candidate.set_weights(trained.weights)
+    return candidate, trained.history | {
+        "temperature": temperature,
+        "decision_threshold": threshold,
+    }
 
 
 def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:

@@ -65,6 +65,11 @@ def train_members(
     }
 
 
+def dropout_seed(seed: int, first: int) -> int:
+    """Give the seed of a group's dropout, by the number of its first member."""
+    return int(np.random.default_rng([seed, 2, first]).integers(2**31)) if first else seed % 2**31
+
+
 def _mean_loss(
     labels: np.ndarray, rows: np.ndarray, logits: np.ndarray, of_rows: np.ndarray | None
 ) -> Any:
@@ -92,7 +97,8 @@ class Members:
     """The members' weights as one matrix, (k, weights of a member), and what is done to them.
 
     One matrix makes the optimizer a dozen operations whatever the layers are. `of_rows` are weights
-    too, those by which the rows count, (rows,), of mean 1; None where they count alike.
+    too, those by which the rows count, (rows,), of mean 1; None where they count alike. `first` is
+    the number of the first of these members among all.
     """
 
     def __init__(
@@ -102,6 +108,7 @@ class Members:
         labels: np.ndarray,
         training: Training,
         of_rows: np.ndarray | None = None,
+        first: int = 0,
     ) -> None:
         # The network's own variables stay as they are: `_member_logits` gives its layers pieces of
         # the matrix in their place.
@@ -110,6 +117,7 @@ class Members:
         self.labels = tf.constant(labels, tf.float32)
         self.of_rows = None if of_rows is None else tf.constant(of_rows, tf.float32)
         self.training = training
+        self.dropout_seed = dropout_seed(training.seed, first)
         self.shapes = [weight.shape for weight in network.weights]
         self.sizes = [int(np.prod(shape[1:])) for shape in self.shapes]
         matrix = _matrix(network.get_weights())
@@ -197,7 +205,7 @@ class Members:
         return total / steps
 
     def _train_step(self, rows: Any) -> Any:
-        seed = tf.stack([self.training.seed % 2**31, self.step])
+        seed = tf.stack([self.dropout_seed, self.step])
         with tf.GradientTape() as tape:
             logits = self._member_logits(self.weights, rows, seed)
             entropy = tf.nn.sigmoid_cross_entropy_with_logits(tf.gather(self.labels, rows), logits)

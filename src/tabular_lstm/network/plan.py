@@ -3,7 +3,7 @@
 import heapq
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class Plan:
         epochs: Passes over the rows, at most.
         patience: Epochs without progress before a member stops.
         seed: Of the order of the rows.
+        first: Number of the first of these members among all.
     """
 
     held_out: list[np.ndarray]
@@ -35,10 +36,22 @@ class Plan:
     epochs: int
     patience: int
     seed: int
+    first: int = 0
+
+    def of_members(self, numbers: range) -> "Plan":
+        """Give the part of the plan that is of some members, by their numbers."""
+        chosen = slice(numbers.start, numbers.stop)
+        return replace(
+            self,
+            held_out=self.held_out[chosen],
+            fitted=self.fitted[chosen],
+            first=numbers.start,
+        )
 
     def batches(self) -> Iterator[np.ndarray]:
         """Give each epoch's row numbers, (steps, k, batch), each member's in a new random order."""
-        shuffles = [np.random.default_rng([self.seed, 1, m]) for m in range(len(self.fitted))]
+        numbers = range(self.first, self.first + len(self.fitted))
+        shuffles = [np.random.default_rng([self.seed, 1, member]) for member in numbers]
         used = self.steps * self.batch
         for _ in range(self.epochs):
             pairs = zip(shuffles, self.fitted, strict=True)

@@ -63,7 +63,7 @@ def score(scorer: Scorer, sequences: np.ndarray, many: bool | None = None) -> np
         logits[block] = forward(np.ascontiguousarray(slots[block].T))
 
     # The blocks are the threads' work; BLAS' own threads would get in their way.
-    with _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as threads:
+    with _blas().limit(limits=1), ThreadPoolExecutor(_threads()) as threads:
         list(threads.map(fill, blocks))
     return _probabilities(scorer, logits)
 
@@ -91,7 +91,7 @@ def score_changed(
     rows = len(sequences)
     slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
     dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
-    with _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as threads:
+    with _blas().limit(limits=1), ThreadPoolExecutor(_threads()) as threads:
         logits = forward_of(scorer, dtype).changed(slots)
         for changed in threads.map(lambda change: logits(*change), changes):
             yield _probabilities(scorer, changed)
@@ -154,9 +154,15 @@ def _effects_of_slots(
         logits = without_each(np.ascontiguousarray(slots[block].T))
         effects[:, block] = probabilities[block] - _probabilities(scorer, logits)
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(_threads()) as threads:
         list(threads.map(fill, cut(slots.shape[1], rows, BLOCK, LEAST_BLOCK)))
     return effects
+
+
+@cache
+def _threads() -> int:
+    """Say how many threads to use: as many as BLAS, which OMP_NUM_THREADS and the like bound."""
+    return max((blas["num_threads"] for blas in _blas().info()), default=os.cpu_count() or 1)
 
 
 @cache

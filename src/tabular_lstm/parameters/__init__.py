@@ -19,6 +19,7 @@ from tabular_lstm.parameters.learning import (
 )
 from tabular_lstm.parameters.runs import (
     EVENTS,
+    Engine,
     Event,
     Mlflow,
     Notify,
@@ -38,6 +39,7 @@ __all__ = [
     "ROLES",
     "Columns",
     "Costs",
+    "Engine",
     "Ensemble",
     "Evaluation",
     "Event",
@@ -62,6 +64,6 @@ __all__ = [
 ]
 
 # Which of them change no candidate and no decision.
-OF_RUNS = (Retraining, Report, Rollback, Scoring, Notify, Mlflow)
+OF_RUNS = (Engine, Retraining, Report, Rollback, Scoring, Notify, Mlflow)
 OF_MODELS = (Columns, Validation, Split, Reshaping, Network, Training, Evaluation, Promotion)
 BLOCKS: dict[str, type[Parameters]] = {b.__name__.lower(): b for b in (*OF_MODELS, *OF_RUNS)}

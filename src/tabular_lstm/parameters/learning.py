@@ -97,6 +97,10 @@ class Training(Parameters):
             sixteenth of the epochs, at least 3.
         objective: What the decision threshold is chosen for. Not for the kind `tutorial`, whose
             threshold is 0.5.
+        groups: In how many groups the members are trained, each by itself, so that an engine with
+            several workers trains them at once. Half of what a member is stopped by is the mean
+            over its group, so another number gives another candidate. Not for the kind
+            `tutorial`.
         seed: Of the initial weights, the folds, the shuffling and the dropout.
     """
 
@@ -106,6 +110,7 @@ class Training(Parameters):
     weight_decay: NotNegative = 0.01
     patience: Count | None = None
     objective: Objective = Objective()
+    groups: Count = 1
     seed: Seed = 0
 
 

@@ -1,8 +1,8 @@
 """The blocks that say what a run decides, keeps, scores, whom it tells and where it is tracked."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, model_validator
 
 from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
 from tabular_lstm.parameters.learning import NotNegative
@@ -105,6 +105,32 @@ class Rollback(Parameters):
     """Run id of the champion in the promotion log to restore. Default: the one before."""
 
     run_id: str | None = None
+
+
+class Engine(Parameters):
+    """Where scoring and the training of several groups run.
+
+    Attributes:
+        kind: `local`, in this process with its threads; or `dask`, which takes the extra `cluster`.
+        workers: Processes of one thread each to start on this machine, where no address is given.
+        address: Of a Dask scheduler that is there, such as `tcp://scheduler:8786`.
+    """
+
+    kind: Literal["local", "dask"] = "local"
+    workers: Count | None = None
+    address: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_cluster(self) -> Self:
+        given = [name for name in ("workers", "address") if getattr(self, name) is not None]
+        if self.kind == "local" and given:
+            raise ValueError(f"{given[0]} is for kind: dask, and kind is local")
+        if self.kind == "dask" and len(given) != 1:
+            raise ValueError(
+                "expected either workers, how many to start on this machine, or the address of a "
+                f"scheduler that is there; got {' and '.join(given) or 'none of them'}"
+            )
+        return self
 
 
 Event = Literal["promoted", "rejected", "unchanged", "rolled_back", "scored", "failed"]

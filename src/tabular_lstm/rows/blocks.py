@@ -2,11 +2,26 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError
+
+# What holds whole numbers and booleans beside missing ones; pandas' own choice is floats.
+WHOLE = {
+    pa.bool_(): pd.BooleanDtype(),
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+}
 
 
 @dataclass(frozen=True)
@@ -17,13 +32,51 @@ class Block:
         file: The file's name inside the folder; None where one file was given.
         first: Number of the block's first row, from 1 below the file's header.
         table: The rows, with the types of the file: text of a CSV.
-        cells: The same as a frame with a RangeIndex from 0.
+        path: Of the file, for messages.
+        expected: About how many rows there are in all.
     """
 
     file: str | None
     first: int
     table: pa.Table
-    cells: pd.DataFrame
+    path: str
+    expected: int = 0
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """Give the rows as a frame with a RangeIndex from 0.
+
+        A whole number stays one where another one is missing.
+
+        Raises:
+            DataError: A column holds values that Python has not.
+        """
+        table = self.table
+        try:
+            frame: pd.DataFrame = table.to_pandas(types_mapper=WHOLE.get, ignore_metadata=True)
+            return frame
+        except (pa.ArrowException, ValueError) as error:
+            for field, column in zip(table.schema, table.columns, strict=True):
+                try:
+                    column.to_pandas()
+                except (pa.ArrowException, ValueError):
+                    raise DataError(
+                        f"{self.path}: column '{field.name}' of type {field.type} holds values "
+                        f"that Python has not: {error}. Write them as text, or leave the column "
+                        "out of the file."
+                    ) from error
+            raise
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send the block's own rows alone: Arrow would send the whole table that they are of."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, self.table.schema) as stream:
+            stream.write_table(self.table)
+        return _sent, (sink.getvalue(), self.file, self.first, self.path, self.expected)
+
+
+def _sent(table: pa.Buffer, file: str | None, first: int, path: str, expected: int) -> Block:
+    return Block(file, first, pa.ipc.open_stream(table).read_all(), path, expected)
 
 
 # Bytes from which a block has fewer rows.

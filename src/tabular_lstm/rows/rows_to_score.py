@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, BinaryIO
 
@@ -21,18 +21,6 @@ from tabular_lstm.rows.schema import Marks
 ROWS = 2**16
 CELLS = 2**22
 PARQUET = ".parquet"
-# What holds whole numbers and booleans beside missing ones; pandas' own choice is floats.
-WHOLE = {
-    pa.bool_(): pd.BooleanDtype(),
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-    pa.uint8(): pd.UInt8Dtype(),
-    pa.uint16(): pd.UInt16Dtype(),
-    pa.uint32(): pd.UInt32Dtype(),
-    pa.uint64(): pd.UInt64Dtype(),
-}
 
 
 @dataclass(frozen=True)
@@ -158,17 +146,17 @@ class RowsToScore:
             DataError: A file cannot be read, has other columns than the first one, or its bytes
                 are not those of `hashes`, which may be noticed at its end; or there is no row.
         """
-        is_empty = True
+        expected_rows = 0
         hashes = self._hashes
         rows = rows or max(1, min(ROWS, CELLS // len(self.columns)))
         for name, expected in hashes.items():
             digest = Digest()
             for block in self._blocks_of(name, rows, digest, texts, without):
-                is_empty = False
-                yield block
+                expected_rows = expected_rows or self.about(block.cells)
+                yield replace(block, expected=expected_rows)
             if digest.hexdigest() != expected:
                 raise self._changed(name)
-        if is_empty:
+        if not expected_rows:
             raise DataError(f"{self.path}: no rows; expected at least one.")
 
     def head(self, rows: int) -> pd.DataFrame:
@@ -200,7 +188,7 @@ class RowsToScore:
             for first, read in in_blocks(batches, rows):
                 self._refuse_other_columns(read.column_names, name, columns)
                 table = read.select(columns).combine_chunks()
-                yield Block(name or None, first, table, _frame(table, file))
+                yield Block(name or None, first, table, file)
 
     def _refuse_arguments_of_a_csv(self, file: str) -> None:
         given = {name: value for name, value in self.load_args.items() if value is not None}
@@ -230,20 +218,3 @@ class RowsToScore:
 
 def _is_parquet(file: str) -> bool:
     return file.lower().endswith(PARQUET)
-
-
-def _frame(table: pa.Table, file: str) -> pd.DataFrame:
-    """Give the rows as a frame; a whole number stays one where another one is missing."""
-    try:
-        frame: pd.DataFrame = table.to_pandas(types_mapper=WHOLE.get, ignore_metadata=True)
-        return frame
-    except (pa.ArrowException, ValueError) as error:
-        for field, column in zip(table.schema, table.columns, strict=True):
-            try:
-                column.to_pandas()
-            except (pa.ArrowException, ValueError):
-                raise DataError(
-                    f"{file}: column '{field.name}' of type {field.type} holds values that Python "
-                    f"has not: {error}. Write them as text, or leave the column out of the file."
-                ) from error
-        raise

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
 # What no pipeline makes: read from outside, found by looking, or given by the hooks.
 PAST = {"artifacts", "past_promotions", "past_decisions", "past_fingerprints"}
-GIVEN = {"raw_rows", *PAST, "run_id", "provenance"}
+GIVEN = {"raw_rows", *PAST, "run_id", "engine", "provenance"}
 GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
 
 

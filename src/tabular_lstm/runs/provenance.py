@@ -2,21 +2,18 @@
 
 import hashlib
 import json
-import platform
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import tabular_lstm
+from tabular_lstm.code import code_sha256, packages
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters import OF_RUNS
 from tabular_lstm.serving.decision import Provenance
 
-PACKAGES = ("kedro", "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn")
 # Of these, none changes what is trained or how it is judged.
 LEFT_OUT = {("promotion", "start_over"), ("promotion", "keep_candidates")}
 BLOCKS_LEFT_OUT = {block.__name__.lower() for block in OF_RUNS}
@@ -28,7 +25,6 @@ def provenance(
     project: Path, env: str | None, blocks: Mapping[str, Parameters], raw_rows: dict[str, Any]
 ) -> Provenance:
     """Describe what a run is made of, from its parameters and the catalog's entry `raw_rows`."""
-    packages = _packages()
     parameters = {
         n: block.model_dump(by_alias=True) for n, block in blocks.items() if n not in PRIVATE
     }
@@ -37,25 +33,12 @@ def provenance(
         environment=env or "base",
         outputs=output_folder(env),
         run_command=run_command(env),
-        packages=packages,
+        packages=packages(),
         git_commit=_git_commit(project),
         code_sha256=code_sha256(),
         parameters=parameters,
         parameters_sha256=fingerprint(parameters, raw_rows),
     )
-
-
-def _packages() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-
-
-def code_sha256() -> str:
-    """Hash this package's files and the packages' versions."""
-    digest = hashlib.sha256(json.dumps(_packages()).encode())
-    package = Path(tabular_lstm.__file__).parent
-    for path in sorted(package.rglob("*.py")):
-        digest.update(f"\n{path.relative_to(package).as_posix()}\n".encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:

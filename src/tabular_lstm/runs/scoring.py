@@ -9,6 +9,7 @@ from typing import Any
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
+from tabular_lstm.code import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Parameters
@@ -16,7 +17,6 @@ from tabular_lstm.rows.load_args import MARKS
 from tabular_lstm.rows.proposals import in_yaml
 from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.runs.guards import NothingNewError
-from tabular_lstm.runs.provenance import code_sha256
 from tabular_lstm.runs.registry import Registry
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import (

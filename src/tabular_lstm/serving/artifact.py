@@ -45,6 +45,10 @@ class Artifact:
                 f"{path}: {error.strerror}. Expected a .keras file that this user may read."
             ) from error
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send the bytes, not what was made of them."""
+        return Artifact, (self.content, self.file, self.run_id)
+
     @cached_property
     def sha256(self) -> str:
         """Hash the content."""

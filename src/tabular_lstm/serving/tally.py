@@ -5,11 +5,9 @@ from collections import Counter
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.rows.checking import CheckedBlock, CheckedRows
-from tabular_lstm.rows.sequences import count_unknown
+from tabular_lstm.rows.checking import CheckedRows
 from tabular_lstm.serving.manifest import ScoredBy
-
-BINS = 50
+from tabular_lstm.serving.scored import BINS, Scored
 
 
 class ScoringSummary(Frozen):
@@ -64,18 +62,16 @@ class Tally:
         """Rows that have a probability."""
         return int(self._histograms.sum())
 
-    def add(self, block: CheckedBlock, probabilities: np.ndarray, positive: np.ndarray) -> None:
-        """Count a block: its probabilities and which rows are called positive, (rows,)."""
-        self.rows_by_file[block.file or ""] += block.count
-        self._sum += float(probabilities.sum())
-        for called in (0, 1):
-            of_class = probabilities[positive == called]
-            self._histograms[called] += np.histogram(of_class, BINS, (0, 1))[0]
-        self._unknown.update(count_unknown(block.sequences, self._checked.schema))
+    def add(self, block: Scored) -> None:
+        """Count a block."""
+        self.rows_by_file[block.checked.file or ""] += block.checked.count
+        self._sum += block.total
+        self._histograms += block.histograms
+        self._unknown.update(block.unknown)
 
     def summary(self, run_id: str, champion: ScoredBy, threshold: float) -> ScoringSummary:
         """Give the numbers; complete once the rows have passed."""
-        schema, quarantine = self._checked.schema, self._checked.quarantine
+        schema, quarantine = self._checked.check.schema, self._checked.quarantine
         classes = (str(schema.negative_class), str(schema.positive_class))
         by_class = dict(zip(classes, self._histograms.tolist(), strict=True))
         return ScoringSummary(

@@ -4,17 +4,20 @@ import logging
 
 import pyarrow as pa
 
+from tabular_lstm.engine import Engine
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.drawing import to_svg
 from tabular_lstm.judging.names import SCORING_FIGURES
 from tabular_lstm.parameters import Columns, Scoring, Validation
-from tabular_lstm.rows.checking import CheckedRows, refuse_missing_columns
+from tabular_lstm.rows.checking import Check, CheckedRows, refuse_missing_columns
 from tabular_lstm.rows.quarantine import Quarantine
 from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.rows.sequences import STRANGE
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions, ScoredBy
 from tabular_lstm.serving.predictions import Predictions, refuse_names
+from tabular_lstm.serving.run_id import began
+from tabular_lstm.serving.scored import ScoringTask
 from tabular_lstm.serving.tally import ScoringSummary, Tally
 
 logger = logging.getLogger(__name__)
@@ -57,9 +60,7 @@ def validate_rows_to_score(
         types = {columns.key: pa.string()} | types
     checked = CheckedRows(
         source=rows_to_score,
-        schema=schema,
-        key=columns.key,
-        copied=types,
+        check=Check(schema, columns.key, types, rows_to_score.marks),
         max_quarantined_fraction=validation.max_quarantined_fraction,
         without=frozenset({*columns.ignore} - {*needed, *copied}),
     )
@@ -72,8 +73,9 @@ def score_rows(
     scoring: Scoring,
     scoring_conditions: Conditions,
     run_id: str,
+    engine: Engine,
 ) -> tuple[Predictions, Tally]:
-    """Score the rows: see `tabular_lstm.serving.predictions`.
+    """Score the rows, on the engine's workers if it has any: see `serving.predictions`.
 
     Returns:
         The predictions, which are made while they are saved; and what is counted meanwhile.
@@ -81,11 +83,10 @@ def score_rows(
     tally = Tally(checked_rows)
     predictions = Predictions(
         checked=checked_rows,
-        champion=champion,
-        run_id=run_id,
-        reasons=scoring.reasons,
+        scoring=ScoringTask(checked_rows.check, champion, run_id, began(run_id), scoring.reasons),
         conditions=scoring_conditions,
         tally=tally,
+        workers=engine.workers,
     )
     return predictions, tally
 

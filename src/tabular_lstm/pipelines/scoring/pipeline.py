@@ -29,6 +29,7 @@ def create_pipeline() -> Pipeline:
                     "params:scoring",
                     "scoring_conditions",
                     "run_id",
+                    "engine",
                 ],
                 outputs=["predictions", "tally"],
                 name="score_rows",

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.engine import Engine
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Network, Training
+from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.groups import keys_of, together_of
 from tabular_lstm.rows.schema import Schema, fingerprint
@@ -51,10 +53,13 @@ def train_network(
     train_sequences: np.ndarray,
     train_labels: pd.Series,
     training: Training,
+    engine: Engine,
     train_weights: pd.Series | None = None,
     train_groups: np.ndarray | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Train a copy of the network, with the rows of a group in one member's fold.
+
+    Groups of members, where `training.groups` are several, are trained by the engine's workers.
 
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
@@ -73,6 +78,7 @@ def train_network(
         training,
         weights,
         train_groups,
+        engine.workers or one_by_one,
     )
     if not np.isfinite(history["loss"]).all():
         raise DataError(

@@ -32,6 +32,7 @@ def create_pipeline() -> Pipeline:
                     "train_sequences",
                     "train_labels",
                     "params:training",
+                    "engine",
                     "train_weights",
                     "train_groups",
                 ],

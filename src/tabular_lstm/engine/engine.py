@@ -1,0 +1,45 @@
+"""The engine that a run is given: it has workers where the parameters say so."""
+
+from importlib.util import find_spec
+from typing import Any
+
+from tabular_lstm import parameters
+from tabular_lstm.errors import DataError
+from tabular_lstm.parts import Workers
+
+
+class Engine:
+    """Where a run's work runs; its cluster, if it has one, starts when it is first used."""
+
+    def __init__(self, wanted: parameters.Engine, run_id: str = "") -> None:
+        """Begin.
+
+        Raises:
+            DataError: Dask is wanted, and the extra is not installed.
+        """
+        if wanted.kind == "dask" and find_spec("distributed") is None:
+            raise DataError(
+                "engine.kind is dask, and the package distributed is not installed. Install the "
+                "extra: pip install 'tabular-lstm[cluster]'; or set engine.kind: local."
+            )
+        self._wanted, self._run_id = wanted, run_id
+        self._cluster: Any = None
+
+    @property
+    def workers(self) -> Workers | None:
+        """Give who does work elsewhere; None where this process does it."""
+        if self._wanted.kind == "local":
+            return None
+        if self._cluster is None:
+            # It takes a second to import, and is there in the extra `cluster` alone.
+            from tabular_lstm.engine.cluster import Cluster  # noqa: PLC0415
+
+            self._cluster = Cluster(self._wanted)
+        workers: Workers = self._cluster.work
+        return workers
+
+    def close(self) -> None:
+        """End the workers that were started, and leave those that were there."""
+        if self._cluster is not None:
+            self._cluster.close()
+            self._cluster = None

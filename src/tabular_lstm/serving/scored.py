@@ -1,0 +1,145 @@
+"""Score a block of rows: from cells to the columns of the predictions, in whatever process."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from tabular_lstm.errors import row_list
+from tabular_lstm.network.reasons import reasons
+from tabular_lstm.network.score import are_many, score
+from tabular_lstm.rows.blocks import Block
+from tabular_lstm.rows.checking import Check, CheckedBlock
+from tabular_lstm.rows.sequences import count_unknown
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.manifest import ScoredBy
+
+REASON, EFFECT = "reason_", "effect_"
+BINS = 50
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A block that is scored.
+
+    Attributes:
+        checked: The block; its sequences are empty.
+        batch: The columns of the predictions.
+        total: Sum of the probabilities.
+        histograms: int64 (2, 50), rows called negative and rows called positive by probability.
+        unknown: Rows by column, where the champion was not trained with the category.
+    """
+
+    checked: CheckedBlock
+    batch: pa.RecordBatch
+    total: float
+    histograms: np.ndarray
+    unknown: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ScoringTask:
+    """How blocks are scored.
+
+    Attributes:
+        check: What rows are checked by.
+        champion: Who scores them.
+        run_id: Of the run that scores.
+        scored_at: When it began.
+        reasons: How many features to name for each row.
+    """
+
+    check: Check
+    champion: Artifact
+    run_id: str
+    scored_at: datetime
+    reasons: int
+
+    @cached_property
+    def scored_by(self) -> ScoredBy:
+        """Name the champion."""
+        return ScoredBy.of(self.champion)
+
+    def score(self, block: CheckedBlock) -> Scored:
+        """Score a block that was checked.
+
+        Raises:
+            DataError: The champion gives a row no probability.
+        """
+        count, scorer = len(block.rows), self.champion.scorer
+        # By the rows of the whole stream, so that equal rows have the same bits in whatever block.
+        many = are_many(scorer, block.expected)
+        probabilities = score(scorer, block.sequences, many) if count else np.empty(0)
+        self._refuse_none(block, probabilities)
+        positive = probabilities >= scorer.threshold
+        copied = dict(block.copied)
+        key = {name: copied.pop(name) for name in (self.check.key,) if name is not None}
+        columns: dict[str, pa.Array] = {
+            **({} if block.file is None else {"file": same(block.file, count)}),
+            "row": pa.array(block.rows),
+            **key,
+            "probability": pa.array(probabilities),
+            "decision": one_of(self._classes, positive.astype(np.int32)),
+            **copied,
+            **self._reasons(block.sequences, probabilities, many),
+            "champion": same(self.scored_by.run_id, count),
+            "champion_sha256": same(self.scored_by.sha256, count),
+            "run_id": same(self.run_id, count),
+            "scored_at": pa.repeat(pa.scalar(self.scored_at, pa.timestamp("ms", "UTC")), count),
+        }
+        by_class = (probabilities[~positive], probabilities[positive])
+        return Scored(
+            replace(block, sequences=block.sequences[:0], copied={}),
+            pa.RecordBatch.from_pydict(columns),
+            float(probabilities.sum()),
+            np.stack([np.histogram(of_class, BINS, (0, 1))[0] for of_class in by_class]),
+            count_unknown(block.sequences, self.check.schema),
+        )
+
+    def _refuse_none(self, block: CheckedBlock, probabilities: np.ndarray) -> None:
+        none = np.isnan(probabilities)
+        if none.any():
+            rows = row_list(block.rows[none].tolist())
+            where = f"{rows} of {block.file}" if block.file else rows
+            raise self.champion.no_probability(where, "Restore another one: --pipelines rollback")
+
+    @cached_property
+    def _classes(self) -> pa.Array:
+        """The label's negative and positive value."""
+        schema = self.check.schema
+        classes = [schema.negative_class, schema.positive_class]
+        mixed = any(isinstance(value, str) for value in classes)
+        return pa.array([str(value) for value in classes] if mixed else classes)
+
+    def _reasons(
+        self, sequences: np.ndarray, probabilities: np.ndarray, many: bool
+    ) -> dict[str, pa.Array]:
+        if not self.reasons:
+            return {}
+        found = reasons(self.champion.scorer, sequences, probabilities, self.reasons, many)
+        names = pa.array(self.check.schema.columns)
+        columns = {}
+        for place in range(found.features.shape[1]):
+            none = found.features[:, place] < 0
+            which = pa.array(found.features[:, place].astype(np.int32), mask=none)
+            columns[f"{REASON}{place + 1}"] = pa.DictionaryArray.from_arrays(which, names)
+            columns[f"{EFFECT}{place + 1}"] = pa.array(found.effects[:, place], mask=none)
+        return columns
+
+
+def check_and_score(scoring: ScoringTask, block: Block) -> Scored:
+    """Check and score a block as it was read."""
+    return scoring.score(scoring.check.of(block))
+
+
+def one_of(values: pa.Array, places: np.ndarray) -> pa.Array:
+    """Give the value at each place: text as a dictionary, anything else as it is."""
+    column = pa.DictionaryArray.from_arrays(places, values)
+    return column if pa.types.is_string(values.type) else column.dictionary_decode()
+
+
+def same(text: str, count: int) -> pa.DictionaryArray:
+    """Repeat a text, which is kept once."""
+    return pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([text]))

@@ -1,0 +1,245 @@
+"""The same predictions and the same weights wherever the work runs; workers and schedulers end.
+
+Real schedulers and workers, each a process of its own.
+"""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import Client
+from kedro.io import DatasetError
+from pyarrow import parquet
+
+from tabular_lstm.datasets.predictions import PredictionsDataset
+from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
+from tabular_lstm.engine import Engine, cluster
+from tabular_lstm.errors import DataError
+from tabular_lstm.network.fit import train
+from tabular_lstm.parameters import Columns, Scoring, Validation
+from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
+from tabular_lstm.rows.rows_to_score import RowsToScore
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.manifest import Conditions
+from tabular_lstm.serving.predictions import Predictions
+from tests.helpers.champions import log_of
+from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
+from tests.helpers.commands import RETRAINING, here, succeeds
+from tests.helpers.logs import run
+from tests.helpers.processes import started
+from tests.helpers.project import QUICK, Project, declare
+from tests.helpers.scorings import SCORING, finished, folder_of, rows_at, write_rows
+from tests.helpers.trainings import HERE, half_told, network_of, same, training_of
+
+ROWS = 3000
+COLUMNS = Columns(label="diabetes", positive_class=1, negative_class=0)
+CONDITIONS = Conditions(parameters={}, code_sha256="of the code")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+    """A cluster of two workers that no test harms."""
+    with real_cluster(tmp_path_factory.mktemp("cluster")) as started:
+        yield started
+
+
+@pytest.fixture
+def harmed(tmp_path: Path) -> Iterator[RealCluster]:
+    """A cluster of two workers for one test."""
+    with real_cluster(tmp_path / "cluster") as started:
+        yield started
+
+
+def scoring_of(served: Project, engine: Engine, reasons: int = 0) -> Predictions:
+    """A scoring of a file of the project in blocks of a hundred rows, which is not yet done."""
+    rows = RowsToScoreDataset(str(served.path / "rows.csv")).load()
+    champion = Artifact.read(served.path / "data/06_models/champion.keras")
+    champion = Artifact(champion.content, champion.file, run("a"))
+    validation = Validation(max_quarantined_fraction=0.1)
+    scoring = Scoring(reasons=reasons, pass_through=["age"])
+    checked, _ = validate_rows_to_score(rows, champion, COLUMNS, validation, scoring)
+    predictions, _ = score_rows(checked, champion, scoring, CONDITIONS, run("s"), engine)
+    return predictions
+
+
+def saved(predictions: Predictions, folder: Path) -> dict[str, bytes]:
+    """Score, and give the files that are left."""
+    PredictionsDataset(str(folder)).save(predictions)
+    return {path.name: path.read_bytes() for path in (folder / run("s")).iterdir()}
+
+
+@pytest.fixture
+def many_blocks(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Rows that are read in thirty blocks, some of them with a bad cell."""
+    blocks = RowsToScore.blocks
+    monkeypatch.setattr(RowsToScore, "blocks", lambda rows, texts=(): blocks(rows, 100, texts))
+    write_rows(served, "rows.csv", ROWS)
+    return served
+
+
+@pytest.mark.parametrize("reasons", [0, 2])
+def test_workers_write_the_same_bytes(
+    many_blocks: Project, running: RealCluster, tmp_path: Path, reasons: int
+) -> None:
+    engine = running.engine()
+    local = saved(scoring_of(many_blocks, HERE, reasons), tmp_path / "local")
+    remote = saved(scoring_of(many_blocks, engine, reasons), tmp_path / "remote")
+    assert local.keys() == remote.keys() == {"part-00000.parquet", "manifest.json"}
+    assert local == remote
+    assert parquet.read_metadata(tmp_path / "local" / run("s") / "part-00000.parquet").num_rows == (
+        ROWS - ROWS // 50
+    )
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_workers_train_the_same_weights(running: RealCluster, groups: int) -> None:
+    network, rows = network_of(members=4, dropout=0.3), half_told(200)
+    training = training_of(groups=groups)
+    engine = running.engine()
+    local, history = train(network, *rows, training)
+    remote, same_history = train(network, *rows, training, workers=engine.workers)
+    assert same(local.get_weights(), remote.get_weights())
+    assert history == same_history
+
+
+def test_a_worker_killed_midway_costs_its_parts_alone(
+    many_blocks: Project, harmed: RealCluster, tmp_path: Path
+) -> None:
+    local = saved(scoring_of(many_blocks, HERE), tmp_path / "local")
+    engine = harmed.engine()
+    predictions, taken = scoring_of(many_blocks, engine), 0
+    add = predictions.tally.add
+
+    def and_kill(block: Any) -> None:
+        nonlocal taken
+        taken += 1
+        if taken == 3:
+            harmed.processes[1].kill()
+        add(block)
+
+    predictions.tally.add = and_kill  # type: ignore[method-assign]
+    remote = saved(predictions, tmp_path / "remote")
+    assert taken > 20
+    assert local == remote
+
+
+def test_a_group_is_trained_again_where_its_worker_was_killed(harmed: RealCluster) -> None:
+    network, rows = network_of(members=4, dropout=0.3), half_told(200)
+    training = training_of(groups=2, epochs=300, patience=300)
+    expected, _ = train(network, *rows, training)
+    engine, trained = harmed.engine(), []
+
+    def there() -> None:
+        trained.append(train(network, *rows, training, workers=engine.workers))
+
+    thread = threading.Thread(target=there)
+    thread.start()
+    with Client(harmed.address) as client:
+        wait_until(lambda: all(client.processing().values()) and len(client.processing()) == 2)
+    harmed.processes[1].kill()
+    thread.join()
+    ((candidate, _),) = trained
+    assert same(expected.get_weights(), candidate.get_weights())
+
+
+@pytest.mark.parametrize("gone", ["workers", "scheduler"])
+def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
+    many_blocks: Project,
+    harmed: RealCluster,
+    tmp_path: Path,
+    gone: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 3)
+    engine = harmed.engine()
+    predictions = scoring_of(many_blocks, engine)
+    add = predictions.tally.add
+
+    def and_kill(block: Any) -> None:
+        for process in harmed.processes[1:] if gone == "workers" else harmed.processes[:1]:
+            process.kill()
+        add(block)
+
+    predictions.tally.add = and_kill  # type: ignore[method-assign]
+    with pytest.raises(DatasetError) as refused:
+        saved(predictions, tmp_path / "remote")
+    said = "all workers are gone" if gone == "workers" else "the scheduler is gone"
+    assert said in str(refused.value)
+    assert harmed.address in str(refused.value)
+    assert not [*(tmp_path / "remote").iterdir()]
+
+
+def test_two_drivers_share_a_scheduler(served: Project, running: RealCluster) -> None:
+    """Each ends with its own predictions, and the workers stay."""
+    write_rows(served, "rows.csv", ROWS)
+    succeeds(here(*SCORING, *rows_at("rows.csv")))
+    where = f"engine.kind=dask,engine.address={running.address},scoring.force=true"
+    drivers = [started(served, *SCORING, *rows_at("rows.csv", where)) for _ in range(2)]
+    assert [driver.wait() for driver in drivers] == [0, 0]
+    local, *remote = (
+        pd.read_parquet(part).drop(columns=["run_id", "scored_at"])
+        for part in sorted(folder_of(served).glob("*/*.parquet"))
+    )
+    assert len(remote) == 2
+    for predictions in remote:
+        pd.testing.assert_frame_equal(predictions, local)
+    assert len(running.workers()) == 2
+
+
+def test_a_worker_needs_no_file_of_the_driver(
+    many_blocks: Project, running: RealCluster, tmp_path: Path
+) -> None:
+    """The champion and the rows travel with the work: they may be gone where the worker is."""
+    engine = running.engine()
+    predictions = scoring_of(many_blocks, engine)
+    (many_blocks.path / "data/06_models/champion.keras").unlink()
+    remote = saved(predictions, tmp_path / "remote")
+    assert remote.keys() == {"part-00000.parquet", "manifest.json"}
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [(WITHOUT, "has no package tabular_lstm"), (OTHER, "has another version of tabular_lstm")],
+)
+def test_a_worker_of_other_code_is_refused(tmp_path: Path, program: str, said: str) -> None:
+    with real_cluster(tmp_path / "cluster", workers=1) as started:
+        started.worker("-c", program)
+        with pytest.raises(DataError, match=said):
+            _ = started.engine().workers
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("tcp://127.0.0.1:1", "none answers"), ("nowhere", "none answers"), (None, "has no worker")],
+)
+def test_a_run_without_a_cluster_is_refused_by_one_line(
+    served: Project, tmp_path: Path, address: str | None, said: str
+) -> None:
+    write_rows(served, "rows.csv", 100)
+    with real_cluster(tmp_path / "cluster", workers=0) as started:
+        where = f"engine.kind=dask,engine.address={address or started.address}"
+        ended = here(*SCORING, *rows_at("rows.csv", where))
+    assert ended.returncode == 1
+    output = ended.stdout + ended.stderr
+    (line,) = [line for line in output.splitlines() if line.startswith("Error:")]
+    assert said in line
+    assert "engine.kind: local" in line
+    assert "Traceback" not in output
+    assert not finished(served)
+
+
+def test_the_environment_cluster_retrains_and_scores_by_one_command_each(quick: Project) -> None:
+    """Two workers are started, and end with the run."""
+    declare(quick, **QUICK, engine={"kind": "dask", "workers": 2})
+    succeeds(here(*RETRAINING))
+    assert log_of(quick)[-1]["action"] == "promoted"
+    write_rows(quick, "rows.csv", 500)
+    succeeds(here(*SCORING, *rows_at("rows.csv")))
+    (manifest,) = finished(quick)
+    assert manifest["scored_rows"] == 490
+    (part,) = folder_of(quick).glob("*/*.parquet")
+    assert np.isfinite(pd.read_parquet(part)["probability"]).all()

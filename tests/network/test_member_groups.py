@@ -1,0 +1,72 @@
+"""Groups of members: who is in them, what couples their members, and how they merge."""
+
+import numpy as np
+import pytest
+
+from tabular_lstm.network.fit import train
+from tabular_lstm.network.member_groups import Trained, merge, split
+from tests.helpers.trainings import half_told, network_of, same, training_of, weights_of
+
+
+@pytest.mark.parametrize("members", [1, 2, 7, 8])
+@pytest.mark.parametrize("groups", [1, 2, 3, 8, 20])
+def test_each_member_is_in_one_group_and_groups_are_even(members: int, groups: int) -> None:
+    parts = split(members, groups)
+    assert [number for part in parts for number in part] == list(range(members))
+    sizes = [len(part) for part in parts]
+    assert len(parts) == min(members, groups)
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_member_is_stopped_by_the_mean_over_its_group() -> None:
+    """Nothing else couples members: without early stopping and dropout groups change no weight."""
+    network = network_of(members=4)
+    rows = half_told(120)
+    whole, history = train(network, *rows, training_of(epochs=1))
+    halves, of_halves = train(network, *rows, training_of(epochs=1, groups=2))
+    for one, other in zip(whole.get_weights(), halves.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    for name in ("loss", "validation_loss"):
+        assert history[name] == pytest.approx(of_halves[name], rel=1e-6)
+    assert history["best_epochs"] == of_halves["best_epochs"]
+
+
+def test_groups_have_dropout_of_their_own_and_the_first_that_of_all() -> None:
+    network = network_of(members=4, dropout=0.5)
+    twins = [weight[[0, 1, 0, 1]] for weight in network.get_weights()]
+    network.set_weights(twins)
+    candidate, _ = train(network, *half_told(64), training_of(epochs=1, groups=2))
+    assert not same(weights_of(candidate, 0), weights_of(candidate, 2))
+
+
+def test_the_same_groups_give_the_same_bits_in_whatever_order_they_are_done() -> None:
+    def backwards(function, shared, parts):  # type: ignore[no-untyped-def]
+        for place, part in reversed(list(enumerate(parts))):
+            yield place, function(shared, part)
+
+    network, rows = network_of(members=4, dropout=0.3), half_told(120)
+    training = training_of(groups=3, epochs=2)
+    one, history = train(network, *rows, training)
+    other, same_history = train(network, *rows, training, workers=backwards)
+    assert same(one.get_weights(), other.get_weights())
+    assert history == same_history
+
+
+def test_an_epoch_has_the_mean_of_the_members_that_still_trained() -> None:
+    def of(members: int, losses: list[float]) -> Trained:
+        weights = [np.full((members, 2), losses[0])]
+        history = {
+            "loss": losses,
+            "validation_loss": losses,
+            "best_epoch": len(losses),
+            "best_epochs": [len(losses)] * members,
+        }
+        rows = [np.arange(3)] * members
+        return Trained(weights, history, rows, [np.zeros(3)] * members)
+
+    merged = merge([of(1, [1.0, 0.5, 0.2]), of(3, [2.0])])
+    assert merged.history["loss"] == pytest.approx([1.75, 0.5, 0.2])
+    assert merged.history["best_epochs"] == [3, 1, 1, 1]
+    assert merged.history["best_epoch"] == 1
+    assert merged.weights[0].tolist() == [[1, 1], [2, 2], [2, 2], [2, 2]]
+    assert len(merged.logits) == len(merged.held_out) == 4
