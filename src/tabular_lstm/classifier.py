@@ -229,7 +229,6 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             objective=training.objective.kind,
             costs=(costs.false_positive, costs.false_negative),
             random_state=training.seed,
-            # Groups are for an engine with several workers; here all members train at once.
             **training.model_dump(exclude={"objective", "groups", "seed"}),
         )
         model.network_, schema = network, network.schema

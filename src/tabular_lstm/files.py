@@ -209,8 +209,11 @@ def make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    with contextlib.suppress(FileExistsError):
+    try:
         new_folder(folder)
+    except FileExistsError:
+        if not folder.is_dir():  # else somebody made it meanwhile
+            raise
 
 
 def new_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import warnings
 
 from tabular_lstm.runs.config_loader import EnvironmentConfigLoader
+from tabular_lstm.runs.engines import EngineHooks
 from tabular_lstm.runs.hooks import RunHooks
 from tabular_lstm.runs.watch import WatchHooks
 
@@ -10,4 +11,4 @@ from tabular_lstm.runs.watch import WatchHooks
 warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")
 
 CONFIG_LOADER_CLASS = EnvironmentConfigLoader
-HOOKS = (WatchHooks(), RunHooks())
+HOOKS = (WatchHooks(), RunHooks(), EngineHooks())

@@ -114,7 +114,7 @@ def test_a_training_that_diverges_asks_for_a_lower_learning_rate() -> None:
     training = TRAINING.model_copy(update={"learning_rate": 1e38, "epochs": 5})
     _, *sequences = sequences_of(train_rows())
     with pytest.raises(DataError, match=r"Lower training.learning_rate = 1e\+38"):
-        train_network(built_for(train_rows(), NETWORK, training, HERE), *sequences, training)
+        train_network(built_for(train_rows(), NETWORK, training), *sequences, training, HERE)
 
 
 def test_each_row_that_is_trained_on_leaves_its_fingerprint() -> None:

@@ -8,9 +8,7 @@ from typing import Any
 import pydantic
 import pytest
 
-import tabular_lstm
 from tabular_lstm.parameters import BLOCKS, Parameters
-from tabular_lstm.runs import provenance as module
 from tabular_lstm.runs.provenance import PRIVATE, fingerprint, provenance
 from tabular_lstm.serving.decision import Provenance
 
@@ -84,24 +82,6 @@ def test_the_environment_and_its_outputs(
 ) -> None:
     made = made_of(tmp_path, env)
     assert (made.environment, made.outputs, made.run_command) == (name, outputs, command)
-
-
-def test_code_is_the_files_and_the_packages(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "package"
-    (package / "network").mkdir(parents=True)
-    (package / "network/fit.py").write_text("one")
-    monkeypatch.setattr(tabular_lstm, "__file__", str(package / "__init__.py"))
-    seen = [made_of(tmp_path).code_sha256] * 2
-    assert made_of(tmp_path).code_sha256 == seen[0]
-    (package / "network/fit.py").write_text("two")
-    seen.append(made_of(tmp_path).code_sha256)
-    (package / "network/fit.py").rename(package / "network/build.py")
-    seen.append(made_of(tmp_path).code_sha256)
-    monkeypatch.setattr(module, "version", lambda name: "0")
-    seen.append(made_of(tmp_path).code_sha256)
-    assert len(set(seen)) == len(seen) - 1
 
 
 @pytest.mark.parametrize(

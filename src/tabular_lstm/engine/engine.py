@@ -11,7 +11,7 @@ from tabular_lstm.parts import Workers
 class Engine:
     """Where a run's work runs; its cluster, if it has one, starts when it is first used."""
 
-    def __init__(self, wanted: parameters.Engine, run_id: str = "") -> None:
+    def __init__(self, wanted: parameters.Engine) -> None:
         """Begin.
 
         Raises:
@@ -22,7 +22,7 @@ class Engine:
                 "engine.kind is dask, and the package distributed is not installed. Install the "
                 "extra: pip install 'tabular-lstm[cluster]'; or set engine.kind: local."
             )
-        self._wanted, self._run_id = wanted, run_id
+        self._wanted = wanted
         self._cluster: Any = None
 
     @property

@@ -15,7 +15,6 @@ from kedro.pipeline.node import Node
 
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.datasets.kedro_private import folder_of_versions, use_own_version
-from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Event
@@ -48,7 +47,6 @@ class RunHooks:
     def __init__(self) -> None:
         self._run_id = ""
         self._lock: Lock | None = None
-        self._engine: Engine | None = None
         self._registered: int | None = None
         self._recorded: dict[str, Any] | None = None  # the decision of a run that then failed
 
@@ -71,8 +69,6 @@ class RunHooks:
         self._register(run_params["run_id"])
         # Kedro's own, but where another run began in the same millisecond.
         catalog.save("run_id", self._run_id)
-        self._engine = Engine(self._parameters["engine"])
-        catalog.save("engine", self._engine)
         where = output_folder(env)
         logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
         try:
@@ -294,9 +290,6 @@ class RunHooks:
             )
 
     def _release(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
         if self._registered is not None:
             os.close(self._registered)
             self._registered = None
