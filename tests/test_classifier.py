@@ -35,8 +35,7 @@ from tabular_lstm import LSTMClassifier
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.judging.names import CANDIDATE
-from tabular_lstm.network import fit as network_fit
-from tabular_lstm.network import plan
+from tabular_lstm.network import member_groups, plan
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters import Network
 from tabular_lstm.rows.cells import LARGEST
@@ -188,7 +187,7 @@ def test_rows_of_a_group_are_in_one_fold(groups: Any, monkeypatch: pytest.Monkey
         plans.append(plan.plan_training(*arguments))
         return plans[-1]
 
-    monkeypatch.setattr(network_fit, "plan_training", planned)
+    monkeypatch.setattr(member_groups, "plan_training", planned)
     model = tiny(epochs=1, members=8).fit(ROWS, LABELS, groups=groups)
     assert model.score(ROWS, LABELS) > 0
     for held_out, fitted in zip(plans[0].held_out, plans[0].fitted, strict=True):

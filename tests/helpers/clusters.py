@@ -41,7 +41,7 @@ class RealCluster:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     engines: list[Engine] = field(default_factory=list)
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
+    def start(self, *command: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start a process that ends with the test."""
         log = self.folder / f"{len(self.processes)}.txt"
         env = {
@@ -51,6 +51,7 @@ class RealCluster:
             "TF_NUM_INTEROP_THREADS": "1",
             # So that a worker finds the functions of the tests.
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            **variables,
         }
         with open(log, "wb") as said:
             process = subprocess.Popen(
@@ -64,12 +65,12 @@ class RealCluster:
         self.processes.append(process)
         return process
 
-    def worker(self, *program: str) -> subprocess.Popen[bytes]:
+    def worker(self, *program: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start a worker, without a nanny that would start another one in its place."""
         program = program or ("-m", "distributed.cli.dask_worker")
         count = len(self.workers())
         options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", LOOPBACK)
-        process = self.start(*program, self.address, *options)
+        process = self.start(*program, self.address, *options, **variables)
         wait_until(lambda: len(self.workers()) == count + 1)
         return process
 

@@ -3,6 +3,7 @@
 Real schedulers and workers, each a process of its own.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from distributed import Client
 from kedro.io import DatasetError
 from pyarrow import parquet
 
+from tabular_lstm import parameters
 from tabular_lstm.datasets.predictions import PredictionsDataset
 from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
 from tabular_lstm.engine import Engine, cluster
@@ -33,6 +35,7 @@ from tests.helpers.logs import run
 from tests.helpers.processes import started
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, finished, folder_of, rows_at, write_rows
+from tests.helpers.servers import hanging
 from tests.helpers.trainings import HERE, half_told, network_of, same, training_of
 
 ROWS = 3000
@@ -167,7 +170,7 @@ def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
     predictions.tally.add = and_kill  # type: ignore[method-assign]
     with pytest.raises(DatasetError) as refused:
         saved(predictions, tmp_path / "remote")
-    said = "all workers are gone" if gone == "workers" else "the scheduler is gone"
+    said = "no worker was there" if gone == "workers" else "the scheduler is gone"
     assert said in str(refused.value)
     assert harmed.address in str(refused.value)
     assert not [*(tmp_path / "remote").iterdir()]
@@ -201,15 +204,65 @@ def test_a_worker_needs_no_file_of_the_driver(
     assert remote.keys() == {"part-00000.parquet", "manifest.json"}
 
 
+def test_a_worker_of_other_code_does_nothing(
+    many_blocks: Project, harmed: RealCluster, tmp_path: Path
+) -> None:
+    """Not even one that comes when the run has begun."""
+    predictions = scoring_of(many_blocks, harmed.engine())
+    harmed.processes[1].kill()
+    harmed.processes[2].kill()
+    harmed.worker("-c", OTHER)
+    with pytest.raises(DatasetError, match="has another version of tabular_lstm"):
+        saved(predictions, tmp_path / "remote")
+
+
 @pytest.mark.parametrize(
-    ("program", "said"),
-    [(WITHOUT, "has no package tabular_lstm"), (OTHER, "has another version of tabular_lstm")],
+    ("program", "variables"),
+    [(("-c", WITHOUT), {}), ((), {"DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "0.001"})],
+    ids=["without the package", "paused for want of memory"],
 )
-def test_a_worker_of_other_code_is_refused(tmp_path: Path, program: str, said: str) -> None:
-    with real_cluster(tmp_path / "cluster", workers=1) as started:
-        started.worker("-c", program)
-        with pytest.raises(DataError, match=said):
-            _ = started.engine().workers
+def test_workers_that_do_nothing_are_named(
+    many_blocks: Project,
+    tmp_path: Path,
+    program: tuple[str, ...],
+    variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 3)
+    with real_cluster(tmp_path / "cluster", workers=0) as started:
+        started.worker(*program, **variables)
+        with pytest.raises(DatasetError, match="no worker was there that does anything"):
+            saved(scoring_of(many_blocks, started.engine()), tmp_path / "remote")
+
+
+def test_what_is_no_scheduler_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 1)
+    with hanging() as address:
+        engine = Engine(parameters.Engine(kind="dask", address=address.replace("http", "tcp")))
+        with pytest.raises(DataError, match="none answers"):
+            _ = engine.workers
+
+
+def without_space(shared: int, part: int) -> int:
+    if part == shared:
+        raise OSError(28, "No space left on device")
+    return part
+
+
+def test_what_goes_wrong_on_a_worker_is_said_and_its_log_is_not_silenced(
+    running: RealCluster,
+) -> None:
+    workers = running.engine().workers
+    assert workers is not None
+    with pytest.raises(DataError, match="on a worker: OSError: .*No space left"):
+        list(workers(without_space, 3, range(8)))
+    with Client(running.address) as client:
+        levels = client.run(level).values()
+    assert logging.CRITICAL not in levels
+
+
+def level() -> int:
+    return logging.getLogger("distributed").level
 
 
 @pytest.mark.parametrize(

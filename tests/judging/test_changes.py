@@ -54,3 +54,30 @@ def test_the_features_that_changed_most_come_first() -> None:
     assert (changes.compared, changes.changed) == (40, 39)
     assert [moved.name for moved in changes.most] == [f"f{39 - place}" for place in range(SHOWN)]
     assert changes_of({}, now).compared == 0
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        (number(10, 4), number(30, 4), "its mean moved by +5.0 of its deviations"),
+        (number(10, 4), number(10, 0.5), "its deviation is 0.12 times as large"),
+        (number(10, 4), number(10, 4, 0.4), "+40 points of missing cells"),
+        (number(10, 0), number(11, 0), "did not vary before"),
+        (number(None, None, 1.0), number(1, 2), "had no value before, or has none now"),
+        (number(10, 4), category(a=1.0), "a number before, a category now"),
+        (category(a=0.7, b=0.3), category(a=0.1, b=0.8, c=0.1), "level 'a': -60 points"),
+    ],
+)
+def test_a_large_change_is_said_in_words(
+    then: FeatureSummary, now: FeatureSummary, said: str
+) -> None:
+    (much,) = changes_of({"f": then}, {"f": now}).much
+    assert much.said == said
+
+
+def test_what_each_night_does_is_not_shown_or_called_much() -> None:
+    then = {"f": number(10, 4), "g": number(10, 4), "c": category(a=0.7, b=0.3)}
+    now = {"f": number(10.1, 4.1), "g": number(12, 4.4), "c": category(a=0.68, b=0.32)}
+    changes = changes_of(then, now)
+    assert (changes.changed, [one.name for one in changes.most]) == (3, ["g"])
+    assert not changes.much

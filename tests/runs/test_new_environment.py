@@ -61,7 +61,7 @@ def test_both_files_are_written_and_the_profile_is_a_version(project: Project, c
     assert conf(project, "catalog.yml")["rows_to_score"] == {
         "type": "tabular_lstm.datasets.rows_to_score.RowsToScoreDataset",
         "filepath": "${runtime_params:rows_to_score,data/01_raw/mine_to_score.csv}",
-        "metadata": {"kedro-viz": {"layer": "raw"}},
+        "metadata": {"kedro-viz": {"layer": "01_raw"}},
     }
     assert conf(project, "parameters.yml")["columns"] == {
         "label": "sick",

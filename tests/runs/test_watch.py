@@ -20,7 +20,7 @@ from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.importance import permutation_importance
 from tabular_lstm.judging.metrics import bootstrap
 from tabular_lstm.parameters import Evaluation, Reshaping, Training
-from tabular_lstm.pipelines.data_processing import nodes
+from tabular_lstm.rows import enough
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs import guards, latest, watch
@@ -128,7 +128,7 @@ def test_baselines_importance_and_intervals_say_how_far_they_are(
 SLOW: list[tuple[Any, str, str]] = [
     (guards, "start_from_the_newest", "The run"),
     (RawCSVDataset, "load", "Loading raw_rows for data_processing.validate_rows"),
-    (nodes, "in_test", "data_processing.split_rows"),
+    (enough, "in_test", "data_processing.split_rows"),
     (ParquetDataset, "save", "Saving "),
     (latest, "renew", "The run"),
 ]

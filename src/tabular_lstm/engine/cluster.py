@@ -5,10 +5,10 @@ What is sent is pickled; the workers need this package and its dependencies.
 
 import contextlib
 import logging
+import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -20,12 +20,9 @@ from distributed.client import FutureCancelledError
 from tabular_lstm.code import code_sha256
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Engine
-from tabular_lstm.parts import Done, Part, Shared
+from tabular_lstm.parts import Done, Part, Shared, done_alike, itself
 
 logger = logging.getLogger(__name__)
-# Its log tells of each connection that comes and goes.
-for name in ("distributed", "distributed.client"):
-    logging.getLogger(name).setLevel(logging.CRITICAL)
 
 SECONDS_TO_CONNECT = 10
 SECONDS_WITHOUT_WORKERS = 30
@@ -52,8 +49,13 @@ class Cluster:
         """Connect, or start so many worker processes of one thread each on this machine.
 
         Raises:
-            DataError: Nobody answers at the address, or there is no worker.
+            DataError: Nobody answers at the address, there is no worker, or none can be started.
         """
+        # Here and not with this module: what they say of connections that come and go is for the
+        # log of whoever runs a cluster.
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore", message="Sending large graph", module="distributed")
         self._until = contextlib.ExitStack()
         self._where = wanted.address or f"{wanted.workers} processes of this machine"
         try:
@@ -61,7 +63,6 @@ class Cluster:
             # Not by `with`: what it sets there is of the thread that begins, and another may end.
             self._until.callback(self._client.close)
             self._refuse_none(wanted)
-            self._refuse_other_code()
         except BaseException:
             self.close()
             raise
@@ -69,21 +70,31 @@ class Cluster:
 
     def _connected(self, wanted: Engine) -> Any:
         if wanted.address is None:
-            with dask.config.set({"distributed.nanny.pre-spawn-environ": ONE_THREAD | QUIET}):
-                cluster = LocalCluster(  # type: ignore[no-untyped-call]
-                    n_workers=wanted.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-                )
-            self._until.callback(cluster.close)
-            return Client(cluster)  # type: ignore[no-untyped-call]
+            return Client(self._started(wanted))  # type: ignore[no-untyped-call]
         try:
-            return Client(  # type: ignore[no-untyped-call]
-                wanted.address, timeout=SECONDS_TO_CONNECT
+            return _within(
+                2 * SECONDS_TO_CONNECT,
+                lambda: Client(wanted.address, timeout=SECONDS_TO_CONNECT),  # type: ignore[no-untyped-call]
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise DataError(
                 f"engine.address: expected a Dask scheduler at {wanted.address}, and none answers: "
                 f"{error}. Start one, dask scheduler, or name where it is; {LOCAL}."
             ) from error
+
+    def _started(self, wanted: Engine) -> Any:
+        try:
+            with dask.config.set({"distributed.nanny.pre-spawn-environ": ONE_THREAD | QUIET}):
+                cluster = LocalCluster(  # type: ignore[no-untyped-call]
+                    n_workers=wanted.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+                )
+        except (OSError, RuntimeError) as error:
+            raise DataError(
+                f"engine.workers: {wanted.workers} processes could not be started: {error}. In a "
+                f"program, start the run below if __name__ == '__main__'; {LOCAL}."
+            ) from error
+        self._until.callback(cluster.close)
+        return cluster
 
     def _refuse_none(self, wanted: Engine) -> None:
         self._threads = sum(self._client.nthreads().values())
@@ -94,24 +105,6 @@ class Cluster:
                 f"some, dask worker {wanted.address} --nthreads 1; {LOCAL}."
             )
 
-    def _refuse_other_code(self) -> None:
-        """Stop at a worker that would compute by other code, or has none."""
-        specs = self._client.run(find_spec, "tabular_lstm", on_error="return")
-        if lacking := [
-            worker for worker, spec in specs.items() if not isinstance(spec, ModuleSpec)
-        ]:
-            raise DataError(
-                f"{self._where}: worker {lacking[0]} has no package tabular_lstm. Start it in an "
-                f"environment that has it as here: pip install of the same wheel or clone; {LOCAL}."
-            )
-        own, found = code_sha256(), self._client.run(code_sha256, on_error="return")
-        if others := [worker for worker, code in found.items() if code != own]:
-            raise DataError(
-                f"{self._where}: worker {others[0]} has another version of tabular_lstm or of what "
-                "it computes with, such as NumPy or TensorFlow. Expected the same as here, so that "
-                f"results are the same: install them alike; {LOCAL}."
-            )
-
     def work(
         self, function: Callable[[Shared, Part], Done], shared: Shared, parts: Iterable[Part]
     ) -> Iterator[tuple[int, Done]]:
@@ -120,9 +113,10 @@ class Cluster:
         Raises:
             DataError: The scheduler or all workers are gone, or a part ended three workers.
         """
-        client, numbered, sent = self._client, enumerate(parts), 0
+        client, code = self._client, code_sha256()
+        numbered, sent = enumerate(parts), 0
         # Made by a task, not scattered: so it is made again where all who had it are gone.
-        everywhere = client.submit(_given, shared, pure=False)
+        everywhere = client.submit(itself, shared, pure=False)
         at_work: dict[Any, int] = {}
         done: SimpleQueue[Any] = SimpleQueue()
 
@@ -131,7 +125,7 @@ class Cluster:
             first = min(at_work.values(), default=sent)
             room = min(AT_WORK * self._threads - len(at_work), first + self._far - sent)
             for place, part in islice(numbered, max(0, room)):
-                future = client.submit(function, everywhere, part, pure=False)
+                future = client.submit(done_alike, code, function, everywhere, part, pure=False)
                 at_work[future], sent = place, place + 1
                 future.add_done_callback(done.put)
 
@@ -150,13 +144,22 @@ class Cluster:
         while True:
             with contextlib.suppress(Empty):
                 return done.get(timeout=1)
-            if self._client.nthreads():
+            if self._somebody_works():
                 last_seen = time.monotonic()
             elif time.monotonic() - last_seen > SECONDS_WITHOUT_WORKERS:
                 raise DataError(
-                    f"{self._where}: all workers are gone, and in {SECONDS_WITHOUT_WORKERS} s none "
-                    f"came back. See their log, mend what ended them, and run again; {LOCAL}."
+                    f"{self._where}: for {SECONDS_WITHOUT_WORKERS} s no worker was there that does "
+                    "anything: all are gone, or Dask has paused them for want of memory, or they "
+                    f"lack this package. See their log, mend it, and run again; {LOCAL}."
                 )
+
+    def _somebody_works(self) -> bool:
+        """Tell whether a worker takes parts, or one that is paused still has one in hand."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        return any(
+            worker["status"] == "running" or worker.get("metrics", {}).get("executing")
+            for worker in workers
+        )
 
     def _result(self, future: Any) -> Any:
         try:
@@ -164,9 +167,13 @@ class Cluster:
         except KilledWorker as error:
             raise DataError(
                 f"{self._where}: a part of the work ended each worker that took it on, as too "
-                f"little memory does. See the workers' log; {LOCAL}."
+                f"little memory does, or a package that it lacks. See the workers' log; {LOCAL}."
             ) from error
-        except (FutureCancelledError, OSError) as error:
+        except (FutureCancelledError, OSError, MemoryError) as error:
+            if future.status == "error":  # of the part itself
+                raise DataError(
+                    f"{self._where}: on a worker: {type(error).__name__}: {error}; {LOCAL}."
+                ) from error
             raise DataError(
                 f"{self._where}: the scheduler is gone. See its log, and run again; {LOCAL}."
             ) from error
@@ -176,5 +183,25 @@ class Cluster:
         self._until.close()
 
 
-def _given(shared: Shared) -> Shared:
-    return shared
+def _within(seconds: float, function: Callable[[], Any]) -> Any:
+    """Call a function, and give up on it after so many seconds.
+
+    Raises:
+        TimeoutError: It goes on, in a thread that ends with the process.
+    """
+    ended: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+
+    def call() -> None:
+        try:
+            ended.put((function(), None))
+        except BaseException as error:
+            ended.put((None, error))
+
+    threading.Thread(target=call, daemon=True).start()
+    try:
+        result, error = ended.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError(f"what is there has not answered for {seconds} s") from None
+    if error is not None:
+        raise error
+    return result

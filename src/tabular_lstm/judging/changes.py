@@ -4,11 +4,16 @@ import math
 
 from pydantic import NonNegativeInt
 
+from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.rows.feature_summaries import FeatureSummary
 
 SHOWN = 20
-NAMED = 3  # levels in a sentence
+# What each night's rows do by themselves is smaller.
+LEAST = 0.05
+MUCH = 2.0  # deviations, or doublings of them
+SHARE = 0.25  # of the rows
+NAME = 60  # letters of a level
 
 
 class FeatureChange(Frozen):
@@ -74,6 +79,30 @@ class FeatureChange(Frozen):
             *map(abs, self.levels.values()),
         )
 
+    @property
+    def is_much(self) -> bool:
+        """Tell whether it looks as if the feature meant something else, or came in another unit."""
+        of_rows = (self.now.missing - self.then.missing, *self.levels.values())
+        return self.size >= MUCH or any(abs(share) >= SHARE for share in of_rows)
+
+    @property
+    def said(self) -> str:
+        """Say in some words what changed most."""
+        shift, spread = self.shift or 0.0, abs(math.log2(self.spread)) if self.spread else 0.0
+        if self.then.kind != self.now.kind:
+            return f"a {self.then.kind} before, a {self.now.kind} now"
+        if abs(shift) == math.inf or self.size == math.inf:
+            return "did not vary before" if shift else "had no value before, or has none now"
+        if self.size == abs(shift):
+            return f"its mean moved by {shift:+.1f} of its deviations"
+        if self.spread and self.size == spread:
+            return f"its deviation is {self.spread:.2g} times as large"
+        missing = self.now.missing - self.then.missing
+        if self.size == abs(missing):
+            return f"{100 * missing:+.0f} points of missing cells"
+        level, rise = next(iter(self.levels.items()))
+        return f"level {shown(level, NAME)!r}: {100 * rise:+.0f} points"
+
 
 class DataChanges(Frozen):
     """What changed since the champion's run, feature by feature.
@@ -81,12 +110,18 @@ class DataChanges(Frozen):
     Attributes:
         compared: Features that both runs recorded.
         changed: Those of them that are not the same.
-        most: Of these, the ones that changed most, the most first.
+        most: Of these, the ones that changed most, the most first, at most twenty; none that
+            changed by less than a twentieth of a deviation or of the rows.
     """
 
     compared: NonNegativeInt
     changed: NonNegativeInt
     most: list[FeatureChange]
+
+    @property
+    def much(self) -> list[FeatureChange]:
+        """Give those that look as if they meant something else than in the champion's run."""
+        return [change for change in self.most if change.is_much]
 
 
 def changes_of(then: dict[str, FeatureSummary], now: dict[str, FeatureSummary]) -> DataChanges:
@@ -98,6 +133,7 @@ def changes_of(then: dict[str, FeatureSummary], now: dict[str, FeatureSummary]) 
         if then[name] != now[name]
     ]
     most = sorted(changed, key=lambda change: -change.size)[:SHOWN]
+    most = [change for change in most if change.size >= LEAST]
     return DataChanges(compared=len(both), changed=len(changed), most=most)
 
 

@@ -5,6 +5,7 @@ its fold, that it never learns from. The loss there says when the member stops a
 weights it keeps, and from the logits there come the calibration and the decision threshold.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.tutorial import train_tutorial
 from tabular_lstm.parameters import Training
 from tabular_lstm.parts import Workers, one_by_one
+
+logger = logging.getLogger(__name__)
 
 CHANGES = 2_500_000
 CHANGED_VALUES = 10**9
@@ -60,6 +63,8 @@ def train(
     config, initial = network.get_config(), network.get_weights()
     task = Task(config, initial, sequences, labels, training, weights, groups)
     parts = split(network.options.members, training.groups)
+    if len(parts) > 1:
+        logger.info("Training %d groups of members, each by itself", len(parts))
     done = dict(told(workers(train_group, task, parts), "Groups of members", len(parts)))
     trained = merge([done[place] for place in range(len(parts))])
     logits = _out_of_fold(trained.logits, trained.held_out, len(labels))

@@ -22,8 +22,8 @@ Result = TypeVar("Result")
 MEND = (
     "\nRows are counted from 1 below the header; this run's quarantined_rows_to_score.csv holds "
     "them all. Mend them. Bounds, codes for no value, formats of dates and marks of numbers are "
-    "those that the champion was trained with; if these files write numbers otherwise, say so in "
-    "load_args of rows_to_score in the catalog: {decimal: ',', thousands: '.'}."
+    "those that the champion was trained with; if these files write numbers otherwise, say how in "
+    "load_args of rows_to_score in the catalog, by decimal and thousands."
 )
 
 

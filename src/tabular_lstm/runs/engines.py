@@ -13,6 +13,8 @@ from tabular_lstm.engine import Engine
 class EngineHooks:
     """Registered in settings.py; Kedro calls the methods."""
 
+    _engine: Engine | None = None
+
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Note where the parameters are."""
@@ -25,6 +27,7 @@ class EngineHooks:
         Raises:
             DataError: It is of an extra that is not installed.
         """
+        self._close()  # a run that was interrupted, in a process that goes on, told nobody
         given = self._context.config_loader["parameters"].get("engine", {})
         self._engine = Engine(parameters.Engine.model_validate(given))
         catalog.save("engine", self._engine)
@@ -32,9 +35,14 @@ class EngineHooks:
     @hook_impl
     def after_pipeline_run(self) -> None:
         """End the workers that were started."""
-        self._engine.close()
+        self._close()
 
     @hook_impl
     def on_pipeline_error(self) -> None:
         """Likewise."""
-        self._engine.close()
+        self._close()
+
+    def _close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 # By the outputs' names in the catalog; beside the folders of their versions.
 LATEST = {"report": "latest.html", "metrics": "latest_metrics.json"}
+SAID = {"report": "Report", "metrics": "Metrics, with figures beside them"}
 
 
 @contextlib.contextmanager
@@ -36,13 +37,14 @@ def renew(pipeline: Pipeline, catalog: Any, run_id: str) -> None:
 
     They follow from the versions, so that one that cannot be written is a warning.
     """
-    for name in LATEST.keys() & pipeline.all_outputs():
+    for name in [name for name in LATEST if name in pipeline.all_outputs()]:
         if folder := folder_of_versions(catalog.get(name)):
             latest = folder.with_name(LATEST[name])
             try:
                 # Runs that decide nothing have no lock; of two files, one is written at a time.
                 with folder_lock(folder):
                     replace(latest, read_regular(folder / run_id / folder.name))
+                logger.info("%s: %s", SAID[name], latest)
             except (OSError, DataError) as error:
                 said = getattr(error, "strerror", None) or error
                 logger.warning("%s: %s. It is still an earlier run's", latest, said)

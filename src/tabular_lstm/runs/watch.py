@@ -70,6 +70,7 @@ class WatchHooks:
     @hook_impl(wrapper=True)
     def before_pipeline_run(self) -> Any:
         """Begin before all other hooks; end where one of them stops the run."""
+        self._end()  # a run that was interrupted, in a process that goes on, told nobody
         self._until.enter_context(watched("The run"))
         try:
             return (yield)

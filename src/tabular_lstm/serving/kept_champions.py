@@ -1,6 +1,5 @@
 """The kept champions: what is left of each, and whether a candidate is fairly compared with it."""
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +8,17 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.changes import DataChanges, changes_of
 from tabular_lstm.judging.counted import by_what_they_tell, count_by_class
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.categories import category_codes
-from tabular_lstm.rows.feature_summaries import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.groups import keys_of, together_of
 from tabular_lstm.rows.marks import pointed
 from tabular_lstm.rows.schema import POINT, Marks, Schema
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement
-from tabular_lstm.serving.promotion_log import LogEntry, champion_of, promoted
+from tabular_lstm.serving.promotion_log import LogEntry
 
 # By run id, functions that read what the run left; they raise a DataError where it is unreadable.
 Versions = dict[str, Callable[[], Any]]
@@ -80,22 +77,6 @@ def judged_by(decisions: Versions, promotion: LogEntry) -> Judgement:
     if decision.judgement is None or decision.fingerprint() != promotion.decision_sha256:
         raise NotComparedError("its decision is not the one by which it was promoted")
     return decision.judgement
-
-
-def compare_features(
-    feature_summaries: dict[str, FeatureSummary],
-    past_promotions: list[LogEntry],
-    past_decisions: Versions,
-) -> DataChanges:
-    """Compare this run's features with those of the champion's run.
-
-    None is compared where there is no champion, or its run did not record its features.
-    """
-    then: dict[str, FeatureSummary] = {}
-    if champion := champion_of(past_promotions):
-        with contextlib.suppress(NotComparedError):
-            then = judged_by(past_decisions, promoted(past_promotions)[champion]).features
-    return changes_of(then, feature_summaries)
 
 
 def fingerprints_of(fingerprints: Versions, run: str, judgement: Judgement) -> Fingerprints:
@@ -207,7 +188,10 @@ def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) 
                 f"{name} was {getattr(schema, name)!r} for it and is {getattr(columns, name)!r}"
             )
     if gone := [name for name in schema.columns if name not in rows]:
-        raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
+        raise NotComparedError(
+            f"features that it needs are gone: {', '.join(gone)}. If the file lacks them by "
+            "mistake, put them back"
+        )
     for name in schema.columns:
         if _is_read_as_something_else(name, schema, columns):
             was = "categories" if name in schema.categories else "numbers"

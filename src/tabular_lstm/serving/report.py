@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from tabular_lstm.errors import shown
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.comparison import WORSE
 from tabular_lstm.judging.drawing import to_svg
@@ -57,6 +58,7 @@ def page(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["shown"] = shown
     template = resources.files(__package__).joinpath("report.html.jinja").read_text("utf-8")
     return environment.from_string(template).render(
         decision=decision,

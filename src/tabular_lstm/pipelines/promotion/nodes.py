@@ -1,13 +1,16 @@
 """Judge the candidate against the champions, decide, and promote."""
 
+import contextlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.judging import gate
-from tabular_lstm.judging.changes import DataChanges
+from tabular_lstm.judging.changes import DataChanges, changes_of
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
     Champion,
@@ -38,7 +41,13 @@ from tabular_lstm.serving.kept_champions import (
 )
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of, looks, promoted, standing
 
+logger = logging.getLogger(__name__)
+
 GOLDEN_ROWS = 32
+CHANGED = (
+    "Since the champion's run %d features changed much, as where a unit or a source is another: "
+    "%s. Look at the newest rows; the report has each"
+)
 
 
 def choose_golden_rows(
@@ -115,6 +124,7 @@ def predict_with_champions(
             refuse_few_rows(scored, labels.to_numpy(), least, weights, groups)
         except NotComparedError as why:
             champion = champion.model_copy(update={"not_compared": str(why)})
+            logger.warning("The champion of run %s will not be compared with: %s", run, why)
         else:
             predictions[run] = np.where(scored.trained_on, np.nan, scored.probabilities)
             thresholds[run], trained_on[run] = scored.threshold, scored.trained_on
@@ -222,3 +232,23 @@ def promote(promotions: list[LogEntry], candidate_artifact: Artifact) -> Iterato
     """
     if promotions[-1].action == "promoted":
         yield candidate_artifact.as_decided(promotions[-1].sha256)
+
+
+def compare_features(
+    feature_summaries: dict[str, FeatureSummary],
+    past_promotions: list[LogEntry],
+    past_decisions: Versions,
+) -> DataChanges:
+    """Compare this run's features with those of the champion's run, and warn of large changes.
+
+    None is compared where there is no champion, or its run did not record its features.
+    """
+    then: dict[str, FeatureSummary] = {}
+    if champion := champion_of(past_promotions):
+        with contextlib.suppress(NotComparedError):
+            then = judged_by(past_decisions, promoted(past_promotions)[champion]).features
+    changes = changes_of(then, feature_summaries)
+    if changes.much:
+        listed = "; ".join(f"'{shown(one.name)}', {one.said}" for one in changes.much[:LISTED])
+        logger.warning(CHANGED, len(changes.much), listed)
+    return changes

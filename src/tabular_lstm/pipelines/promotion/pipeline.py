@@ -8,7 +8,6 @@ from tabular_lstm.judging import drift, gate
 from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.pipelines.promotion import nodes
 from tabular_lstm.rows.feature_summaries import summarize_features
-from tabular_lstm.serving.kept_champions import compare_features
 from tabular_lstm.serving.promotion_log import record
 
 REPORTED = ("decision", "provenance", "metrics", "verdict", "quarantined_rows")
@@ -102,7 +101,7 @@ def _features() -> list[Node]:
             name="summarize_features",
         ),
         Node(
-            compare_features,
+            nodes.compare_features,
             inputs=["feature_summaries", "past_promotions", "past_decisions"],
             outputs="feature_changes",
             name="compare_features",
