@@ -79,7 +79,7 @@ def saved(predictions: Predictions, folder: Path) -> dict[str, bytes]:
 def many_blocks(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Rows that are read in thirty blocks, some of them with a bad cell."""
     blocks = RowsToScore.blocks
-    monkeypatch.setattr(RowsToScore, "blocks", lambda rows, texts=(): blocks(rows, 100, texts))
+    monkeypatch.setattr(RowsToScore, "blocks", lambda rows, **options: blocks(rows, 100, **options))
     write_rows(served, "rows.csv", ROWS)
     return served
 
@@ -209,9 +209,9 @@ def test_a_worker_of_other_code_does_nothing(
 ) -> None:
     """Not even one that comes when the run has begun."""
     predictions = scoring_of(many_blocks, harmed.engine())
-    harmed.processes[1].kill()
-    harmed.processes[2].kill()
     harmed.worker("-c", OTHER)
+    for process in harmed.processes[1:3]:
+        process.kill()
     with pytest.raises(DatasetError, match="has another version of tabular_lstm"):
         saved(predictions, tmp_path / "remote")
 
@@ -254,7 +254,7 @@ def test_what_goes_wrong_on_a_worker_is_said_and_its_log_is_not_silenced(
 ) -> None:
     workers = running.engine().workers
     assert workers is not None
-    with pytest.raises(DataError, match="on a worker: OSError: .*No space left"):
+    with pytest.raises(DataError, match=r"on a worker: OSError: .*No space left"):
         list(workers(without_space, 3, range(8)))
     with Client(running.address) as client:
         levels = client.run(level).values()

@@ -60,7 +60,7 @@ def test_both_files_are_written_and_the_profile_is_a_version(project: Project, c
     }
     assert conf(project, "catalog.yml")["rows_to_score"] == {
         "type": "tabular_lstm.datasets.rows_to_score.RowsToScoreDataset",
-        "filepath": "${runtime_params:rows_to_score,data/01_raw/mine_to_score.csv}",
+        "filepath": "${runtime_params:rows_to_score,'data/01_raw/mine_to_score.csv'}",
         "metadata": {"kedro-viz": {"layer": "01_raw"}},
     }
     assert conf(project, "parameters.yml")["columns"] == {
@@ -271,6 +271,13 @@ def test_where_a_run_would_stop_the_page_says_what_the_run_will_say(
     first = str(caught.value).splitlines()[0].rpartition(": ")[2]
     assert first in page
     assert "Mend that first, then: kedro run --env mine" in page
+
+
+def test_an_environment_may_have_a_name_of_other_letters(project: Project, csv: Path) -> None:
+    new_environment(csv, "año", project.path)
+    with KedroSession.create(project.path, env="año") as session:
+        entry = session.load_context().config_loader["catalog"]["rows_to_score"]
+    assert entry["filepath"] == "data/01_raw/año_to_score.csv"
 
 
 def test_rows_to_score_of_a_file_without_a_header_have_no_label(project: Project) -> None:

@@ -198,7 +198,8 @@ def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
         checks = section(text(run), "The five checks")
         for check in run.judgement["checks"]:
             mark = "✓ passed" if check["passed"] else "✗ failed"
-            if check["name"] in {"drift", "champion"} and run is runs[0]:
+            looked_at = check.get("roc_auc" if check["name"] == "drift" else "compared")
+            if check["name"] in {"drift", "champion"} and check["passed"] and not looked_at:
                 mark = "nothing to check"
             sentence = check["sentence"]
             assert f"{mark} {sentence[0].upper()}{sentence[1:]}." in checks

@@ -66,7 +66,8 @@ def catalog_text(path: str, command: str, layout: Layout, to_score: RowsToScore)
         TO_SCORE,
         "rows_to_score:",
         "  type: tabular_lstm.datasets.rows_to_score.RowsToScoreDataset",
-        f"  filepath: ${{runtime_params:rows_to_score,{to_score.path}}}",
+        # In quotes, since OmegaConf takes no letters but ASCII's without them.
+        f"  filepath: ${{runtime_params:rows_to_score,'{to_score.path}'}}",
         *_load_args(to_score.load_args, {"names": "all but the label"}),
         CATALOG_END,
     ]
