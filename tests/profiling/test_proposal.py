@@ -107,6 +107,7 @@ def test_rows_in_the_order_of_their_dates_may_be_split_by_time() -> None:
     days = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1, 11)]
     assert "add split: {kind: time}" in doubts(proposal({"seen": days}), "seen")
     assert doubts(proposal({"seen": days[::-1]}), "seen") == ""
+    assert doubts(proposal({"seen": days[::2] * 2}), "seen") == ""  # one patient after another
 
 
 def test_a_column_that_is_nothing_leaves_nothing_to_learn_from() -> None:

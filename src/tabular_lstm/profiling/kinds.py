@@ -124,8 +124,8 @@ def _plain(number: float) -> int | float:
 def _dates(cells: Cells) -> dict[str, Any] | None:
     formats = date_formats(cells)
     if formats:
-        in_order = pc.all(pc.less(cells.texts[:-1], cells.texts[1:])).as_py()
-        return {"kind": "date", "formats": formats, "in_order": in_order and len(cells.texts) > 9}
+        in_order = cells.rising and len(cells.texts) > 9
+        return {"kind": "date", "formats": formats, "in_order": in_order}
     # The format of most cells, where some words stand between them.
     is_word = _are_in(cells, PLACEHOLDERS)
     if not 0 < is_word.sum() <= min(FEW_WORDS, len(is_word) - 1):
