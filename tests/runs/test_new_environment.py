@@ -239,8 +239,8 @@ def test_an_environment_in_files_of_another_ending_is_there_too(
         ({"sick": [1, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 2}, "too few rows to split"),
         (
             {
-                "patient": [f"P{x % 12}" for x in range(60)],
-                "sick": [int(x % 12 < 2) for x in range(60)],
+                "patient": [f"P{x % 24}" for x in range(60)],
+                "sick": [int(x in {0, 24}) for x in range(60)],
             },
             "too few groups to split",
         ),

@@ -28,6 +28,7 @@ class ColumnProfile(Frozen):
         missing: Cells that are empty or hold a word that always means "missing".
         words: These words, with their counts.
         distinct: How many distinct values there are beside these.
+        most_frequent: How many rows have that of them which most have.
         unique: Whether each row has one, and one of its own in its file.
         examples: The first of them.
         counts: How often each is there, the most frequent first, where there are twenty at most.
@@ -49,6 +50,7 @@ class ColumnProfile(Frozen):
     missing: NotNegative
     words: dict[str, int] = {}
     distinct: NotNegative
+    most_frequent: NotNegative = 0
     unique: bool = False
     examples: list[str]
     counts: dict[str, int] = {}
@@ -122,6 +124,7 @@ def _column(
         missing=cells.missing,
         words=dict(list(cells.words.items())[:EXAMPLES]),
         distinct=len(cells.texts),
+        most_frequent=int(cells.counts.max(initial=0)),
         examples=cells.texts[:EXAMPLES].to_pylist(),
         counts=cells.top(SHOWN) if few else {},
         unique=not cells.missing and (unique_in_files or len(cells.texts) == rows),
