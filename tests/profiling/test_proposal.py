@@ -7,6 +7,8 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
+from tabular_lstm.profiling.layout import Layout
+from tabular_lstm.profiling.page import page
 from tabular_lstm.profiling.proposal import Proposal, propose
 from tabular_lstm.profiling.trial import stop_of, tried
 from tabular_lstm.rows.enough import sides_of
@@ -124,8 +126,11 @@ def test_a_column_that_is_nothing_leaves_nothing_to_learn_from() -> None:
 
 def test_many_rows_without_a_label_are_allowed_for() -> None:
     some = [*([""] * 12), *LABEL["y"][12:]]
-    found = propose(profile({"age": OTHERS["age"], "y": some}), label="y")
+    table = profile({"age": OTHERS["age"], "y": some})
+    found = propose(table, label="y")
     assert found.max_quarantined_fraction == pytest.approx(0.25)
+    layout = Layout(load_args={}, reasons={}, unsure=[])
+    assert "so max_quarantined_fraction is set to 0.25" in page(table, layout, found)
     assert proposal({}).max_quarantined_fraction is None
 
 
