@@ -35,6 +35,7 @@ def refusal(columns: dict[str, list[Any]], *told: str | None) -> str:
         ({"sick": TWO, "left": TWO, "age": AGES}, "sick"),
         ({"rownames": [*range(1, 31)], "sick": TWO, "left": TWO, "age": AGES}, "sick"),
         ({"age": AGES, "left": TWO, "size": AGES}, "left"),
+        ({"new": TWO, "age": AGES, "left": TWO, "year": [1990 + x // 3 for x in AGES]}, "new"),
         ({"left": TWO, "age": AGES, "sex": SEX}, "left"),
         ({"class": MANY, "survived": TWO, "age": AGES}, "survived"),
         ({"passenger_class": MANY, "left": TWO}, "left"),

@@ -119,6 +119,16 @@ def test_rows_in_the_order_of_their_dates_may_be_split_by_time() -> None:
     assert doubts(proposal({"seen": days[::2] * 2}), "seen") == ""  # one patient after another
 
 
+def test_rows_in_the_order_of_their_years_may_be_split_by_time() -> None:
+    years = [1990 + x // 5 for x in range(COUNT)]
+    found = proposal({"Year": years, "height": years, "subject": [x % 20 for x in range(COUNT)]})
+    assert found.choices["Year"].role == "number"
+    assert "add split: {kind: time}, and take the line of group away" in doubts(found, "Year")
+    assert "time" not in doubts(found, "height")
+    assert "time" not in doubts(proposal({"Year": years[::-1]}), "Year")
+    assert "time" not in doubts(proposal({"years": [x // 5 for x in range(COUNT)]}), "years")
+
+
 def test_a_column_that_is_nothing_leaves_nothing_to_learn_from() -> None:
     with pytest.raises(DataError, match="no column is left to learn from: name: key"):
         propose(profile({"name": [f"N{x}" for x in range(COUNT)], **LABEL}))

@@ -146,6 +146,11 @@ def names_an_index(name: str) -> bool:
     return bool({*words_of(name)} & INDEX) or not name.strip()
 
 
+def names_a_year(name: str) -> bool:
+    """Tell whether a column is called as a year."""
+    return "year" in name.lower() or "yr" in words_of(name)
+
+
 def names_a_code(name: str) -> bool:
     """Tell whether a column is called as one whose whole numbers are codes and no amounts."""
     return bool({*words_of(name)[-1:]} & CODES)

@@ -36,8 +36,8 @@ class ColumnProfile(Frozen):
         lowest: Of the numbers that are no codes; so `highest`.
         whole: Whether all numbers are whole.
         lump: Whether 0 is no code for sure, but far more frequent than any other number.
-        in_order: Whether they number the rows, 1, 2, 3; of dates, whether later rows have later
-            ones.
+        in_order: Whether they number the rows, 1, 2, 3; of dates and years, whether later rows have
+            none that are earlier.
         odd: Cells that are no numbers among numbers, the first ones.
         formats: Of dates: those of `datetime.strptime` that fit all cells.
         unit: Of a quantity.

@@ -26,6 +26,10 @@ BY_TIME = (
     "the rows are in the order of these dates: to be judged on the newest rows, name the column as "
     "time, not under dates, and add split: {kind: time}"
 )
+BY_YEAR = (
+    "the rows are in the order of these years: to be judged on the newest rows, name the column as "
+    "time, and add split: {kind: time}"
+)
 ASK_GROUP = (
     "does it name a thing, such as a school or a tree, that several rows are of? If so, name the "
     "column under group, and nowhere else: the rows of one thing then go to one side"
@@ -118,7 +122,7 @@ def propose(
         if column.name not in roles and may_be_group(column, profile.rows):
             doubts = [*doubts, ASK_GROUP + STOPS_BY_GROUP * (not grouped)]
         for doubt in doubts:
-            has_groups = doubt == BY_TIME and "group" in roles.values()
+            has_groups = doubt in {BY_TIME, BY_YEAR} and "group" in roles.values()
             unsure.setdefault(doubt + WITHOUT_GROUP * has_groups, []).append(column.name)
     refuse_no_feature(choices, profile.file)
     share = found.without / profile.rows
@@ -190,6 +194,8 @@ def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
             "0 is far more frequent than any other number: if it means 'not measured', name it "
             "under missing"
         )
+    if column.in_order:
+        doubts.append(BY_YEAR)
     if column.odd:
         doubts.append(
             "numbers, but some cells are none, and their rows go to quarantine: mend them, or name "
