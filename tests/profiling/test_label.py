@@ -138,3 +138,12 @@ def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
     assert label({"age": AGES, "y": ["y", "n"] * 15}).unsure == []
     rarer = label({"age": AGES, "y": ["a", "b", "b"] * 10})
     assert "'a' is the rarer one" in rarer.unsure[0]
+
+
+def test_a_last_column_of_several_classes_is_named_where_another_one_is_taken() -> None:
+    found = label({"left": TWO, "age": AGES, "grade": MANY})
+    assert found.name == "left"
+    assert found.unsure == [
+        "label: the last column, grade, has 3 classes (--label names another one)"
+    ]
+    assert "last column" not in label({"grade": MANY, "age": AGES, "left": TWO}).unsure[0]

@@ -123,7 +123,10 @@ def _column(profile: Profile, label: str | None) -> tuple[ColumnProfile, str, li
     if reason == "by its name":
         return chosen, reason, []
     others = [c.name for c in fitting if c is not chosen]
-    doubt = f"also of two values: {_some(others)}" if others else "is it what you want to predict?"
+    doubts = [f"also of two values: {_some(others)}"] if others else []
+    if chosen is not last and _is_few(last):
+        doubts.append(f"the last column, {shown(last.name)}, has {len(_classes(last))} classes")
+    doubt = "; ".join(doubts) or "is it what you want to predict?"
     return chosen, reason, [f"label: {doubt} (--label names another one)"]
 
 
