@@ -35,6 +35,8 @@ AGES = [*range(18, 80)]
         ([0] * 9 + [0.011 * 1.025**x for x in range(-45, 60)], {}),  # an error of a length
         ([0] * 2 + [20_000 * 1.01**x for x in range(300)], {}),  # an income
         ([0] * 30 + [18 + x / 4 for x in range(120)], {0: 30}),
+        ([0] * 50 + [18 + x / 4 for x in range(120)], {0: 50}),
+        ([0] * 70 + [18 + x / 4 for x in range(120)], {}),  # so many that it is asked
     ],
 )
 def test_a_code_stands_apart_from_all_amounts(values: list[float], found: dict[float, int]) -> None:
@@ -49,6 +51,7 @@ def test_a_code_stands_apart_from_all_amounts(values: list[float], found: dict[f
         ([0] * 80 + [14 + 2 * x for x in range(40)], False),  # most have none
         ([0] * 37 + [*range(1, 41)], False),  # a count
         ([0] * 6 + [14] * 6, False),
+        ([0] * 70 + [18] * 40 + [18 + x / 4 for x in range(80)], True),
     ],
 )
 def test_a_lump_of_zeros_may_be_a_code(values: list[float], expected: bool) -> None:

@@ -126,3 +126,11 @@ def test_the_catalog_says_how_the_file_is_read() -> None:
     assert entry["raw_rows"]["metadata"] == {"kedro-viz": {"layer": "01_raw"}}
     assert "# it parts each line" in text
     assert "# Unsure: header: is it one?" in text
+    assert "# They have no header and no label" in text
+
+
+def test_rows_to_score_with_a_header_may_hold_a_label() -> None:
+    to_score = RowsToScore(path="data/01_raw/mine_to_score.csv", load_args={"sep": ";"})
+    layout = Layout(load_args={}, reasons={}, unsure=[])
+    text = catalog_text("data/mine.csv", "kedro profile", layout, to_score)
+    assert "no header" not in text

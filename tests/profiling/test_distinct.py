@@ -37,3 +37,22 @@ def test_cells_that_come_again_in_another_piece_are_not_unique() -> None:
     assert counted.are_unique()
     counted.add(pa.array(["c", "a"], pa.large_string()))
     assert not counted.are_unique()
+
+
+@pytest.mark.parametrize(
+    ("texts", "rising"),
+    [
+        (["a", "a", "b", " c", "d"], True),
+        (["a", "b", "c", "d", "a"], False),  # the distinct ones rise all the same
+        (["a", "c", "b", "d", "e"], False),
+        ([" a", "b", "b", "a", "c"], False),
+    ],
+)
+@pytest.mark.parametrize("together", [1, 2, 5])
+def test_texts_rise_where_those_of_the_rows_do(
+    texts: list[str], rising: bool, together: int
+) -> None:
+    counted = Counted()
+    for start in range(0, len(texts), together):
+        counted.add(pa.array(texts[start : start + together], pa.large_string()))
+    assert counted.cells().rising is rising

@@ -35,6 +35,7 @@ def refusal(columns: dict[str, list[Any]], *told: str | None) -> str:
         ({"sick": TWO, "left": TWO, "age": AGES}, "sick"),
         ({"rownames": [*range(1, 31)], "sick": TWO, "left": TWO, "age": AGES}, "sick"),
         ({"age": AGES, "left": TWO, "size": AGES}, "left"),
+        ({"new": TWO, "age": AGES, "left": TWO, "year": [1990 + x // 3 for x in AGES]}, "new"),
         ({"left": TWO, "age": AGES, "sex": SEX}, "left"),
         ({"class": MANY, "survived": TWO, "age": AGES}, "survived"),
         ({"passenger_class": MANY, "left": TWO}, "left"),
@@ -137,3 +138,12 @@ def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
     assert label({"age": AGES, "y": ["y", "n"] * 15}).unsure == []
     rarer = label({"age": AGES, "y": ["a", "b", "b"] * 10})
     assert "'a' is the rarer one" in rarer.unsure[0]
+
+
+def test_a_last_column_of_several_classes_is_named_where_another_one_is_taken() -> None:
+    found = label({"left": TWO, "age": AGES, "grade": MANY})
+    assert found.name == "left"
+    assert found.unsure == [
+        "label: the last column, grade, has 3 classes (--label names another one)"
+    ]
+    assert "last column" not in label({"grade": MANY, "age": AGES, "left": TWO}).unsure[0]

@@ -7,6 +7,8 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
+from tabular_lstm.profiling.layout import Layout
+from tabular_lstm.profiling.page import page
 from tabular_lstm.profiling.proposal import Proposal, propose
 from tabular_lstm.profiling.trial import stop_of, tried
 from tabular_lstm.rows.enough import sides_of
@@ -54,6 +56,13 @@ def doubts(found: Proposal, name: str) -> str:
         ("Unnamed: 0", [*range(COUNT)], "ignore"),
         ("Unnamed: 3", SPREAD, "ignore"),
         ("subject", [x // 3 for x in range(COUNT)], "group"),
+        ("subject", [x // 4 for x in range(COUNT)], "number"),
+        ("family", [1] * 20 + [x % 25 for x in range(COUNT - 20)], "number"),
+        ("students", [30 + x // 2 for x in range(COUNT)], "number"),
+        ("PID", [7 * x + 900 for x in range(COUNT)], "key"),
+        ("studyid", [7 * x + 900 for x in range(COUNT)], "key"),
+        ("uid", [900, *(7 * x + 900 for x in range(COUNT - 1))], "ignore"),
+        ("paid", [900, *(7 * x + 900 for x in range(COUNT - 1))], "number"),
         ("patient_id", [f"P{x // 2}" for x in range(COUNT)], "group"),
         ("user_id", ["", *(f"U{x // 2}" for x in range(1, COUNT))], "ignore"),
         ("store_id", [(x * 7919) % 40 * 113 for x in range(COUNT)], "ignore"),
@@ -107,6 +116,17 @@ def test_rows_in_the_order_of_their_dates_may_be_split_by_time() -> None:
     days = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1, 11)]
     assert "add split: {kind: time}" in doubts(proposal({"seen": days}), "seen")
     assert doubts(proposal({"seen": days[::-1]}), "seen") == ""
+    assert doubts(proposal({"seen": days[::2] * 2}), "seen") == ""  # one patient after another
+
+
+def test_rows_in_the_order_of_their_years_may_be_split_by_time() -> None:
+    years = [1990 + x // 5 for x in range(COUNT)]
+    found = proposal({"Year": years, "height": years, "subject": [x % 20 for x in range(COUNT)]})
+    assert found.choices["Year"].role == "number"
+    assert "add split: {kind: time}, and take the line of group away" in doubts(found, "Year")
+    assert "time" not in doubts(found, "height")
+    assert "time" not in doubts(proposal({"Year": years[::-1]}), "Year")
+    assert "time" not in doubts(proposal({"years": [x // 5 for x in range(COUNT)]}), "years")
 
 
 def test_a_column_that_is_nothing_leaves_nothing_to_learn_from() -> None:
@@ -116,8 +136,11 @@ def test_a_column_that_is_nothing_leaves_nothing_to_learn_from() -> None:
 
 def test_many_rows_without_a_label_are_allowed_for() -> None:
     some = [*([""] * 12), *LABEL["y"][12:]]
-    found = propose(profile({"age": OTHERS["age"], "y": some}), label="y")
+    table = profile({"age": OTHERS["age"], "y": some})
+    found = propose(table, label="y")
     assert found.max_quarantined_fraction == pytest.approx(0.25)
+    layout = Layout(load_args={}, reasons={}, unsure=[])
+    assert "so max_quarantined_fraction is set to 0.25" in page(table, layout, found)
     assert proposal({}).max_quarantined_fraction is None
 
 
@@ -217,3 +240,47 @@ def test_a_rare_class_is_looked_for_in_all_rows(rare: int, fault: str | None) ->
     pieces = [text.iloc[:20_000], text.iloc[20_000:]]
     found = stop_of(text.iloc[::10], lambda: iter(pieces), profile(columns), blocks)
     assert found is None if fault is None else fault in str(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "asked"),
+    [
+        ("nr", [17 + x // 3 for x in range(COUNT)], True),
+        ("schoolid", [2020 + x // 4 for x in range(COUNT)], True),
+        ("pid", [f"P{x // 3}" for x in range(COUNT)], True),
+        ("School", [f"North {x // 4}" for x in range(COUNT)], True),
+        ("tree", [x % 15 for x in range(COUNT)], True),
+        ("subject", [x // 4 for x in range(COUNT)], True),
+        ("tree", [x % 4 for x in range(COUNT)], False),
+        ("nr", [*range(COUNT)], False),
+        ("no", [0] * 40 + [*range(1, 21)], False),  # of something
+        ("years_at_firm", [x % 15 for x in range(COUNT)], False),
+        ("age_at_start", [x % 15 for x in range(COUNT)], False),
+    ],
+)
+def test_a_column_that_may_name_things_of_several_rows_is_asked_for(
+    name: str, values: list[Any], asked: bool
+) -> None:
+    found = proposal({name: values, "height": SPREAD})
+    assert ("does it name a thing" in doubts(found, name)) == asked
+    assert found.named("group") == []
+
+
+def test_things_that_hold_the_things_of_a_group_are_asked_for_too() -> None:
+    found = proposal(
+        {
+            "childid": [x // 2 for x in range(COUNT)],
+            "schoolid": [x // 5 for x in range(COUNT)],
+        }
+    )
+    assert found.named("group") == ["childid"]
+    assert "if it is an amount, take the line away" in doubts(found, "childid")
+    assert "does it name a thing" in doubts(found, "schoolid")
+
+
+def test_many_codes_by_their_name_may_be_categories() -> None:
+    codes = [x * 7 % 16 for x in range(COUNT)]
+    for name in ("state", "county", "zip", "precinct"):
+        assert "add them to categorical" in doubts(proposal({name: codes}), name)
+    assert doubts(proposal({"hours": codes}), "hours") == ""
+    assert doubts(proposal({"area": SPREAD}), "area") == ""

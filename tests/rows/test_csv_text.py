@@ -231,6 +231,13 @@ def test_ragged_rows_are_refused(rows: str, facts: tuple[str, ...]) -> None:
     assert all(fact in message for fact in ("rows.csv", *facts))
 
 
+def test_a_column_more_than_names_lists_may_be_the_label() -> None:
+    message = refusal("1,2,0\n3,4,1\n", header=None, names=["a", "b"])
+    assert "names of load_args lists 2 columns, and each row has one more" in message
+    assert "If it is the label, in rows to score, its column may be left out" in message
+    assert "needs quotes" in refusal("1,2,0\n3,4\n", header=None, names=["a", "b"])
+
+
 @pytest.mark.parametrize("row", ["\t", " \t ", "\t\t\t"])
 def test_a_row_of_delimiters_alone_is_no_blank_line(row: str) -> None:
     message = refusal(f"a\tb\ty\n1\t2\t0\n{row}\n1\t2\t1\n", sep="\t")

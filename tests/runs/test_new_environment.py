@@ -171,7 +171,7 @@ def test_what_cannot_be_profiled_is_refused_and_leaves_nothing(project: Project)
         "a,b\n": "a header and no rows",
         "a,b\n1,2\n3\n": "expected 2 cells",
         "age,kind\n1,a\n2,b\n3,c\n": "No column has two values",
-        "3,1,p,q\n1.5,2.5,a,3\n2.5,3.5,b,4\n3.5,4.5,c,5\n": "though it holds 3, 1; if it is a row",
+        "3,1,p,q\n1.5,2.5,0,3\n2.5,3.5,1,4\n3.5,4.5,2,5\n": "though it holds 3, 1; if it is a row",
     }.items():
         path.write_text(content)
         assert said in refusal(project, path)
@@ -239,8 +239,8 @@ def test_an_environment_in_files_of_another_ending_is_there_too(
         ({"sick": [1, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 2}, "too few rows to split"),
         (
             {
-                "patient": [f"P{x % 12}" for x in range(60)],
-                "sick": [int(x % 12 < 2) for x in range(60)],
+                "patient": [f"P{x % 24}" for x in range(60)],
+                "sick": [int(x in {0, 24}) for x in range(60)],
             },
             "too few groups to split",
         ),

@@ -18,7 +18,7 @@ from tabular_lstm.files import sha256
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.log_file import append, read_log
 from tabular_lstm.serving.store import Store
-from tests.helpers.logs import rollback, run
+from tests.helpers.logs import rejection, rollback, run
 from tests.helpers.networks import schema_of
 from tests.helpers.stores import House
 
@@ -47,6 +47,22 @@ def test_without_a_promotion_there_is_none(tmp_path: Path) -> None:
     assert not store.exists()
     with pytest.raises(DataError, match=r"no champion yet\. kedro run --pipelines retraining"):
         store.champion()
+
+
+def test_after_a_rejection_there_is_none_and_why_is_said(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    append(house.log, rejection("x", None))
+    with pytest.raises(DataError) as refused:
+        house.store.champion()
+    said = str(refused.value)
+    assert f"no champion yet. The last candidate, of run {run('x')}, was rejected: to see." in said
+    assert "promotes" not in said
+    report = house.log.with_name("report.html") / run("x") / "report.html"
+    assert str(report) not in said
+    report.parent.mkdir(parents=True)
+    report.touch()
+    with pytest.raises(DataError, match="Its report: "):
+        house.store.champion()
 
 
 def flipped(content: bytes) -> bytes:

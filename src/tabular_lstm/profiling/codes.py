@@ -10,6 +10,8 @@ CODES = {-1.0} | {
 SCALE = 8
 # Share of the rows that a code of one digit, 8 or 9, has at least: a few may be an amount.
 DIGIT = 0.02
+# Share of the rows from which on zeros far below all others are asked for, not taken for a code.
+MANY = 0.3
 # Zeros are no lump where they are most of the rows: then nothing is a common amount.
 MOST = 0.5
 ENOUGH = 20
@@ -26,7 +28,8 @@ def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
     highest one, and stands apart from all others: a negative one where no other number is below
     zero, any other one by more than the others are spread. Or it is 0, where all other numbers are
     far above it: the lowest by 0.6 of their standard deviation, and one of a hundred, at most, is
-    below a fifth of their median.
+    below a fifth of their median. From three rows of ten on that is no longer sure, see
+    `is_zero_a_lump`.
 
     Args:
         values: float64, distinct and finite, in rising order.
@@ -52,7 +55,7 @@ def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
                 values, counts = values[rest], counts[rest]
                 looked_at = True
                 break
-    has_zeros = len(values) > ENOUGH and values[0] == 0 and counts[0] > 1
+    has_zeros = len(values) > ENOUGH and values[0] == 0 and 1 < counts[0] < MANY * counts.sum()
     if has_zeros and _is_far_below(values[1:], counts[1:], int(counts[0])):
         found[0.0] = int(counts[0])
     return dict(sorted(found.items()))
@@ -72,7 +75,9 @@ def _stands_apart(code: float, others: np.ndarray) -> bool:
 
 
 def is_zero_a_lump(values: np.ndarray, counts: np.ndarray) -> bool:
-    """Tell whether 0 is far more frequent than any other number: an amount of nothing, or a code.
+    """Tell whether 0, far more frequent than any other, is an amount of nothing or a code.
+
+    So it may be too where many are 0, and all others far above it.
 
     Args:
         values: float64, distinct and finite, in rising order.
@@ -82,8 +87,9 @@ def is_zero_a_lump(values: np.ndarray, counts: np.ndarray) -> bool:
         return False
     share = counts[0] / counts.sum()
     step = float(np.median(np.diff(values[1:])))
-    is_lump = LUMP < share < MOST and counts[0] > MORE * counts[1:].max()
-    return bool(is_lump and values[1] > STEPS * step)
+    is_lump = counts[0] > MORE * counts[1:].max() and values[1] > STEPS * step
+    is_many = share >= MANY and _is_far_below(values[1:], counts[1:], int(counts[0]))
+    return bool(LUMP < share < MOST and (is_lump or is_many))
 
 
 def _is_far_below(values: np.ndarray, counts: np.ndarray, zeros: int) -> bool:

@@ -20,6 +20,9 @@ PLAIN_PATH = re.compile(r"[A-Za-z/][\w./-]*", re.ASCII)
 TO_SCORE = """\
 # Rows to score: put new ones there, a CSV or Parquet file or a folder of them, with these columns
 # (a label is not needed). Another place for one run: --params rows_to_score=FILE"""
+WITHOUT_LABEL = """\
+# They have no header and no label. In a file that holds the label, leave that column out, or list
+# all columns in names, in the file's order."""
 CATALOG_END = "  metadata: {kedro-viz: {layer: 01_raw}}"
 
 
@@ -64,6 +67,7 @@ def catalog_text(path: str, command: str, layout: Layout, to_score: RowsToScore)
         CATALOG_END,
         "",
         TO_SCORE,
+        *([WITHOUT_LABEL] if "names" in to_score.load_args else []),
         "rows_to_score:",
         "  type: tabular_lstm.datasets.rows_to_score.RowsToScoreDataset",
         # In quotes, since OmegaConf takes no letters but ASCII's without them.

@@ -23,12 +23,14 @@ class Cells:
         counts: int64, how often each is in the column.
         missing: Cells that are empty or hold a word that always means "missing"; not in `texts`.
         words: The words that always mean "missing" which the column holds, with their counts.
+        rising: Whether no row has a text that comes before that of the row above it.
     """
 
     texts: pa.Array
     counts: np.ndarray
     missing: int
     words: dict[str, int]
+    rising: bool = False
 
     @property
     def present(self) -> int:
@@ -38,11 +40,12 @@ class Cells:
     def only(self, chosen: np.ndarray) -> "Cells":
         """Give some of the distinct cells alone, as a mask says."""
         texts = self.texts.filter(pa.array(chosen))
-        return Cells(texts, self.counts[chosen], self.missing, self.words)
+        return Cells(texts, self.counts[chosen], self.missing, self.words, self.rising)
 
     def first(self, count: int) -> "Cells":
         """Give the first distinct cells alone."""
-        return Cells(self.texts[:count], self.counts[:count], self.missing, self.words)
+        texts, counts = self.texts[:count], self.counts[:count]
+        return Cells(texts, counts, self.missing, self.words, self.rising)
 
     def top(self, count: int) -> dict[str, int]:
         """Give the most frequent cells, the first of equally frequent ones first."""
@@ -72,9 +75,12 @@ class Counted:
         self._texts: list[pa.Array] = []
         self._counts: list[np.ndarray] = []
         self._most = MERGED
+        self._rising, self._last = True, ""
 
     def add(self, column: pa.Array | pa.ChunkedArray) -> None:
         """Count the cells of the next piece."""
+        if self._rising:
+            self._compare(column)
         found = column.value_counts()
         if sum(map(len, self._counts)) > self._most:
             self._merge()
@@ -82,7 +88,8 @@ class Counted:
         self._counts.append(found.field("counts").to_numpy(zero_copy_only=False))
 
     def take(self, counted: "Counted") -> None:
-        """Count the cells that another one has counted."""
+        """Count the cells that another one has counted, which need not follow upon these."""
+        self._rising = not self._texts and counted._rising
         self._texts += counted._texts
         self._counts += counted._counts
 
@@ -100,7 +107,7 @@ class Counted:
             texts, counts = _as_one(trimmed, counts)
         absent = _say_nothing(texts)
         if not absent.any():
-            return Cells(texts, counts, 0, {})
+            return Cells(texts, counts, 0, {}, self._rising)
         words = texts.filter(pa.array(absent)).to_pylist()
         said = dict(zip(words, counts[absent].tolist(), strict=True))
         return Cells(
@@ -108,7 +115,20 @@ class Counted:
             counts[~absent],
             int(counts[absent].sum()),
             {word: count for word, count in said.items() if word},
+            self._rising,
         )
+
+    def _compare(self, column: pa.Array | pa.ChunkedArray) -> None:
+        """Look whether no cell comes before the one above it."""
+        for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+            if not len(chunk):
+                continue
+            texts = pc.utf8_trim_whitespace(chunk)
+            later = pc.all(pc.less_equal(texts[:-1], texts[1:]), min_count=0).as_py()
+            self._rising = bool(later) and self._last <= texts[0].as_py()
+            self._last = texts[-1].as_py()
+            if not self._rising:
+                return
 
     def _merge(self) -> None:
         if len(self._texts) > 1:

@@ -10,7 +10,11 @@ import pyarrow.compute as pc
 from tabular_lstm.profiling.codes import codes_among, is_zero_a_lump
 from tabular_lstm.profiling.dates import COMPACT, date_formats
 from tabular_lstm.profiling.distinct import Cells
-from tabular_lstm.profiling.names import names_an_identifier, names_an_index
+from tabular_lstm.profiling.names import (
+    names_a_year,
+    names_an_identifier,
+    names_an_index,
+)
 from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.marks import all_pointed
 from tabular_lstm.rows.schema import Marks
@@ -32,6 +36,7 @@ LEAST_ROWS = 20
 # Share of the rows with a cell of its own from which a column of words names rows.
 NEARLY_ALL = 0.95
 LONG, WORDY = 40, 4
+YEARS = 1500, 2999
 
 
 def kind_of(name: str, cells: Cells, rows: int, marks: Marks) -> dict[str, Any]:
@@ -88,8 +93,15 @@ def _numbers(name: str, cells: Cells, rows: int, marks: Marks) -> dict[str, Any]
     codes = codes_among(values, counts)
     left = values[~np.isin(values, [*codes])]
     found |= {"lowest": float(left[0]), "highest": float(left[-1])}
+    found["in_order"] = whole and _are_years(name, left) and cells.rising and not cells.missing
     found["lump"] = 0.0 not in codes and is_zero_a_lump(values, counts)
     return {**found, "codes": {**{_plain(code): count for code, count in codes.items()}, **signs}}
+
+
+def _are_years(name: str, numbers: np.ndarray) -> bool:
+    """Tell whether numbers are years, of four digits, by their name and themselves."""
+    first, last = YEARS
+    return len(numbers) > 4 and names_a_year(name) and first <= numbers[0] and numbers[-1] <= last
 
 
 def _placeholders(
@@ -124,8 +136,8 @@ def _plain(number: float) -> int | float:
 def _dates(cells: Cells) -> dict[str, Any] | None:
     formats = date_formats(cells)
     if formats:
-        in_order = pc.all(pc.less(cells.texts[:-1], cells.texts[1:])).as_py()
-        return {"kind": "date", "formats": formats, "in_order": in_order and len(cells.texts) > 9}
+        in_order = cells.rising and len(cells.texts) > 9
+        return {"kind": "date", "formats": formats, "in_order": in_order}
     # The format of most cells, where some words stand between them.
     is_word = _are_in(cells, PLACEHOLDERS)
     if not 0 < is_word.sum() <= min(FEW_WORDS, len(is_word) - 1):

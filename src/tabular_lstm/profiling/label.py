@@ -104,7 +104,7 @@ def _column(profile: Profile, label: str | None) -> tuple[ColumnProfile, str, li
     if (many := [c for c in sure if _is_few(c)]) and not called:
         raise _not_two(profile, many[-1], _classes(many[-1]))
     untold = [c for c in fitting if not names_a_trait(c.name)]
-    ends = [c for c in profile.columns if not c.in_order and c.kind != "empty"]
+    ends = [c for c in profile.columns if c.kind != "empty" and not _is_in_order(c)]
     if not ends:
         raise _no_label(profile, fitting)
     last, first = ends[-1], ends[0]
@@ -123,8 +123,16 @@ def _column(profile: Profile, label: str | None) -> tuple[ColumnProfile, str, li
     if reason == "by its name":
         return chosen, reason, []
     others = [c.name for c in fitting if c is not chosen]
-    doubt = f"also of two values: {_some(others)}" if others else "is it what you want to predict?"
+    doubts = [f"also of two values: {_some(others)}"] if others else []
+    if chosen is not last and _is_few(last):
+        doubts.append(f"the last column, {shown(last.name)}, has {len(_classes(last))} classes")
+    doubt = "; ".join(doubts) or "is it what you want to predict?"
     return chosen, reason, [f"label: {doubt} (--label names another one)"]
+
+
+def _is_in_order(column: ColumnProfile) -> bool:
+    """Tell whether a column numbers or dates the rows; years are less sure."""
+    return column.in_order and column.kind != "number"
 
 
 def _may_be_label(column: ColumnProfile, rows: int) -> bool:

@@ -8,8 +8,19 @@ THINGS = {
     "participant", "patient", "person", "player", "policy", "pupil", "respondent", "student",
     "subject", "user", "worker",
 }  # fmt: skip
+# What also may be in several rows, but as often has one row, or is one of a few categories.
+MORE_THINGS = {
+    "bank", "batch", "bird", "branch", "center", "centre", "class", "classroom", "clinic",
+    "cluster", "community", "company", "cow", "district", "doctor", "dog", "driver", "farm", "firm",
+    "herd", "hospital", "judge", "lake", "litter", "nest", "physician", "plot", "practice", "prov",
+    "provider", "river", "school", "sensor", "shop", "site", "station", "store", "study", "subj",
+    "teacher", "team", "town", "tree", "vehicle", "village", "well",
+}  # fmt: skip
 IDENTIFIERS = {"id", "ids", "uuid", "guid", "key", "identifier", "identity"}
+SHORT_IDENTIFIERS = {"eid", "hhid", "idno", "idnr", "idnum", "mrn", "pid", "sid", "uid"}
 NUMBERED = {"no", "nr", "num", "number", "code"}
+# Of names in one word, such as schoolid.
+ENDS = ("id", "no", "nr", "num")
 INDEX = {
     "index",
     "idx",
@@ -29,7 +40,7 @@ CODES = {
     "gender", "race", "ethnicity", "religion", "group", "grp", "color", "colour", "brand", "model",
     "status", "origin", "department", "dept", "sector", "industry", "occupation", "occup", "job",
     "site", "center", "centre", "hospital", "species", "treatment", "treat", "trt", "arm", "ward",
-    "channel", "plan", "version", "marital",
+    "channel", "plan", "version", "marital", "precinct", "province", "fips", "tract",
 }  # fmt: skip
 LABELS = {
     "label", "labels", "target", "outcome", "class", "y", "diagnosis", "churn", "churned",
@@ -79,35 +90,65 @@ def names_an_identifier(name: str) -> bool:
     """Tell whether a column is called as those are that say which thing a row is about.
 
     Examples:
-        >>> [names_an_identifier(name) for name in ("id", "PassengerId", "customerid", "humid")]
-        [True, True, True, False]
+        >>> names = ("id", "PassengerId", "customerid", "PID", "townid", "humid", "paid")
+        >>> [names_an_identifier(name) for name in names]
+        [True, True, True, True, True, False, False]
     """
     words = words_of(name)
+    if _names_surely(words) or SHORT_IDENTIFIERS & {*words[-1:]}:
+        return True
+    return len(words) == 1 and _in_one_word(words[0], MORE_THINGS)
+
+
+def _names_surely(words: list[str]) -> bool:
+    """Tell whether the words of a name are an identifier of whatever it is, or a thing's."""
     if IDENTIFIERS & {*words[:1], *words[-1:]}:
         return True
     if len(words) > 1 and words[-1] in NUMBERED:
         return words[-2] in THINGS
-    return len(words) == 1 and any(
-        words[0] == f"{thing}{end}" for thing in THINGS for end in ("id", "no", "nr")
-    )
+    return len(words) == 1 and _in_one_word(words[0], THINGS)
+
+
+def _in_one_word(word: str, things: set[str]) -> bool:
+    return any(word.removesuffix(end) in things for end in ENDS if word.endswith(end))
 
 
 def names_a_thing(name: str) -> bool:
     """Tell whether a column is called as what may be in several rows: a patient, a customer.
 
     Examples:
-        >>> [names_a_thing(name) for name in ("id", "subject", "patient_id", "region_id")]
-        [True, True, True, False]
+        >>> names = ("id", "subject", "patient_id", "region_id", "pid", "students")
+        >>> [names_a_thing(name) for name in names]
+        [True, True, True, False, False, False]
     """
     words = words_of(name)
-    if len(words) > 1 and names_an_identifier(name):
+    if len(words) > 1 and _names_surely(words):
         return bool({*words} & THINGS)
-    return names_an_identifier(name) or (len(words) == 1 and words[0].removesuffix("s") in THINGS)
+    return _names_surely(words) or (len(words) == 1 and words[0] in THINGS)
+
+
+def may_name_a_thing(name: str) -> bool:
+    """Tell whether a column is called as what also may be in several rows, if its cells are so.
+
+    Examples:
+        >>> names = ("nr", "schoolid", "School", "plot_no", "pid", "zip_code", "years_at_firm")
+        >>> [may_name_a_thing(name) for name in names]
+        [True, True, True, True, True, False, False]
+    """
+    words = words_of(name)
+    is_numbered = words[-1:] != ["code"] and bool({*words[-1:]} & NUMBERED)
+    is_thing = len(words) <= 2 and bool({*words[-1:]} & MORE_THINGS)
+    return is_numbered or is_thing or names_an_identifier(name)
 
 
 def names_an_index(name: str) -> bool:
     """Tell whether a column is called as one that numbers the rows."""
     return bool({*words_of(name)} & INDEX) or not name.strip()
+
+
+def names_a_year(name: str) -> bool:
+    """Tell whether a column is called as a year."""
+    return "year" in name.lower() or "yr" in words_of(name)
 
 
 def names_a_code(name: str) -> bool:

@@ -25,6 +25,7 @@ def page(profile: Profile, layout: Layout, proposal: Proposal) -> str:
         proposal: What is made of it.
     """
     label = proposal.label
+    allowed = proposal.max_quarantined_fraction
     read = ", ".join(f"{name}: {shown(_short(value))}" for name, value in layout.load_args.items())
     total = sum(label.counts)
     lines = [
@@ -35,7 +36,8 @@ def page(profile: Profile, layout: Layout, proposal: Proposal) -> str:
         "",
         f"Label {shown(label.name)}: {shown(label.positive)} (positive) {label.counts[0]} rows, "
         f"{shown(label.negative)} {label.counts[1]} rows; {label.counts[0] / total:.1%} positive"
-        + (f"; {label.without} rows have no label" if label.without else ""),
+        + (f"; {label.without} rows have no label" if label.without else "")
+        + (f", so max_quarantined_fraction is set to {allowed:g}" if allowed is not None else ""),
     ]
     if doubts := [*layout.unsure, *sentences(proposal.unsure)]:
         lines += ["", "Unsure:", *(f"- {shown(doubt, 2000)}" for doubt in doubts)]

@@ -28,6 +28,7 @@ class ColumnProfile(Frozen):
         missing: Cells that are empty or hold a word that always means "missing".
         words: These words, with their counts.
         distinct: How many distinct values there are beside these.
+        most_frequent: How many rows have that of them which most have.
         unique: Whether each row has one, and one of its own in its file.
         examples: The first of them.
         counts: How often each is there, the most frequent first, where there are twenty at most.
@@ -35,8 +36,8 @@ class ColumnProfile(Frozen):
         lowest: Of the numbers that are no codes; so `highest`.
         whole: Whether all numbers are whole.
         lump: Whether 0 is no code for sure, but far more frequent than any other number.
-        in_order: Whether they number the rows, 1, 2, 3; of dates, whether later rows have later
-            ones.
+        in_order: Whether they number the rows, 1, 2, 3; of dates and years, whether later rows have
+            none that are earlier.
         odd: Cells that are no numbers among numbers, the first ones.
         formats: Of dates: those of `datetime.strptime` that fit all cells.
         unit: Of a quantity.
@@ -49,6 +50,7 @@ class ColumnProfile(Frozen):
     missing: NotNegative
     words: dict[str, int] = {}
     distinct: NotNegative
+    most_frequent: NotNegative = 0
     unique: bool = False
     examples: list[str]
     counts: dict[str, int] = {}
@@ -122,6 +124,7 @@ def _column(
         missing=cells.missing,
         words=dict(list(cells.words.items())[:EXAMPLES]),
         distinct=len(cells.texts),
+        most_frequent=int(cells.counts.max(initial=0)),
         examples=cells.texts[:EXAMPLES].to_pylist(),
         counts=cells.top(SHOWN) if few else {},
         unique=not cells.missing and (unique_in_files or len(cells.texts) == rows),

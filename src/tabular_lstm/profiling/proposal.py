@@ -8,7 +8,14 @@ from tabular_lstm.profiling.dates import NONE
 from tabular_lstm.profiling.label import Label, label_of
 from tabular_lstm.profiling.names import names_a_code, names_a_weight, names_an_identifier
 from tabular_lstm.profiling.profile import ColumnProfile, Profile
-from tabular_lstm.profiling.roles import is_discrete, is_group, is_weight, key_of, why_no_weight
+from tabular_lstm.profiling.roles import (
+    is_discrete,
+    is_group,
+    is_weight,
+    key_of,
+    may_be_group,
+    why_no_weight,
+)
 from tabular_lstm.rows.validation import UNNAMED
 
 # A column of words with more distinct values is none of categories: rows hardly share one.
@@ -19,6 +26,15 @@ BY_TIME = (
     "the rows are in the order of these dates: to be judged on the newest rows, name the column as "
     "time, not under dates, and add split: {kind: time}"
 )
+BY_YEAR = (
+    "the rows are in the order of these years: to be judged on the newest rows, name the column as "
+    "time, and add split: {kind: time}"
+)
+ASK_GROUP = (
+    "does it name a thing, such as a school or a tree, that several rows are of? If so, name the "
+    "column under group, and nowhere else: the rows of one thing then go to one side"
+)
+STOPS_BY_GROUP = "; these rows are too few for that, and a run would stop"
 WITHOUT_GROUP = ", and take the line of group away"
 # Share of rows in quarantine that conf/base allows.
 QUARANTINED = 0.05
@@ -64,6 +80,7 @@ def propose(
     label: str | None = None,
     positive: str | None = None,
     key: str | None = None,
+    grouped: bool = True,
 ) -> Proposal:
     """Choose what conf says of each column.
 
@@ -72,6 +89,7 @@ def propose(
         label: Name of the label. Default: chosen.
         positive: The positive class, as the file writes it. Default: chosen.
         key: Name of the column that identifies a row. Default: chosen, or none.
+        grouped: Whether rows may be grouped, and it is not only asked whether. Default: they may.
 
     Raises:
         DataError: There is no label, see `label_of`; no such column; or no feature is left.
@@ -88,7 +106,7 @@ def propose(
     roles = {found.name: "label"}
     if chosen := key if key is not None else key_of(profile):
         roles.setdefault(chosen, "key")
-    for role, fits in (("group", is_group), ("weight", is_weight)):
+    for role, fits in (("group", is_group), ("weight", is_weight))[not grouped :]:
         fitting = [c.name for c in profile.columns if c.name not in roles and fits(c, profile.rows)]
         if fitting:
             roles[fitting[0]] = role
@@ -101,8 +119,10 @@ def propose(
             else _of_kind(column, profile.rows)
         )
         choices[column.name] = choice
+        if column.name not in roles and may_be_group(column, profile.rows):
+            doubts = [*doubts, ASK_GROUP + STOPS_BY_GROUP * (not grouped)]
         for doubt in doubts:
-            has_groups = doubt == BY_TIME and "group" in roles.values()
+            has_groups = doubt in {BY_TIME, BY_YEAR} and "group" in roles.values()
             unsure.setdefault(doubt + WITHOUT_GROUP * has_groups, []).append(column.name)
     refuse_no_feature(choices, profile.file)
     share = found.without / profile.rows
@@ -122,7 +142,8 @@ def _of_role(
     if role == "group":
         why = f"{column.distinct} values, which several rows share"
         return Choice(role=role, why=why), [
-            "group: rows of one value go to one side, and the column is no feature"
+            "group: rows of one value go to one side, and the column is no feature; if it is an "
+            "amount, take the line away"
         ]
     return Choice(role=role, why="by its name"), [
         "weight: by its name, each row counts so much; if it is an amount, such as kilograms, take "
@@ -173,6 +194,8 @@ def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
             "0 is far more frequent than any other number: if it means 'not measured', name it "
             "under missing"
         )
+    if column.in_order:
+        doubts.append(BY_YEAR)
     if column.odd:
         doubts.append(
             "numbers, but some cells are none, and their rows go to quarantine: mend them, or name "
@@ -189,6 +212,12 @@ def _number(column: ColumnProfile, rows: int) -> tuple[Choice, list[str]]:
             "categorical: few whole numbers, by their names codes; if they are amounts, take them "
             "from there",
         ]
+    shared = column.whole and column.distinct > CODES and column.present >= 2 * column.distinct
+    if shared and names_a_code(column.name):
+        doubts.append(
+            "whole numbers, by their names codes: if they are names and not amounts, add them to "
+            "categorical"
+        )
     if few and not _is_a_count(column):
         doubts.append(
             "few whole numbers: if they are names and not amounts, add them to categorical"

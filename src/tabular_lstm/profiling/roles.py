@@ -1,11 +1,18 @@
 """Which columns are no features by what they name: the row, things of several rows, its weight."""
 
 from tabular_lstm.errors import shown
-from tabular_lstm.profiling.names import names_a_thing, names_a_weight, names_an_identifier
+from tabular_lstm.profiling.names import (
+    may_name_a_thing,
+    names_a_thing,
+    names_a_weight,
+    names_an_identifier,
+)
 from tabular_lstm.profiling.profile import ColumnProfile, Profile
 
-# Things with rows of their own, at least, by which rows are grouped.
-GROUPS = 10
+# Things with rows of their own, at least, by which rows are grouped, or it is asked whether.
+GROUPS, ASKED = 20, 10
+# Share of the rows that one thing has at most: a count's small values have more.
+LARGEST = 0.2
 
 
 def key_of(profile: Profile) -> str | None:
@@ -29,8 +36,17 @@ def is_group(column: ColumnProfile, rows: int) -> bool:
         and is_discrete(column)
         and not any(" " in example for example in column.examples)
         and GROUPS <= column.distinct < rows
+        and column.most_frequent <= LARGEST * rows
         and not column.missing
     )
+
+
+def may_be_group(column: ColumnProfile, rows: int) -> bool:
+    """Tell whether to ask if a column names things: by its name, and each has several rows."""
+    is_even = column.most_frequent <= LARGEST * column.present
+    is_called_so = names_a_thing(column.name) or (may_name_a_thing(column.name) and is_even)
+    have_rows = column.distinct >= ASKED and column.present >= 2 * column.distinct
+    return is_group(column, rows) or (is_called_so and is_discrete(column) and have_rows)
 
 
 def is_discrete(column: ColumnProfile) -> bool:

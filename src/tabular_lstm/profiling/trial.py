@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.profiling.profile import Profile
 from tabular_lstm.profiling.proposal import Choice, Proposal, refuse_no_feature
 from tabular_lstm.rows.enough import MEND, refuse_many_aside, sides_of
@@ -93,6 +93,13 @@ def stop_of(
     return fault
 
 
+def blocks_of(proposal: Proposal) -> dict[str, Any]:
+    """Give the typed parameters that a proposal makes, the others by their defaults."""
+    limit = proposal.max_quarantined_fraction
+    validation = Validation() if limit is None else Validation(max_quarantined_fraction=limit)
+    return {"columns": _columns(proposal), "validation": validation, "split": Split()}
+
+
 def _valid(rows: pd.DataFrame, columns: Columns, profile: Profile) -> tuple[pd.DataFrame, Source]:
     """Read rows as a run does; of a folder's rows with one key the last one counts."""
     valid, aside, faults = read_rows(rows, columns, profile.file, profile.marks)
@@ -131,7 +138,7 @@ def _rare(rows: pd.DataFrame, columns: Columns, profile: Profile) -> pd.DataFram
 
 
 def _columns(proposal: Proposal) -> Columns:
-    """Give what conf will say of features, label and key."""
+    """Give what conf will say of the columns."""
     label, choices = proposal.label, proposal.choices
     block: dict[str, Any] = {
         "label": label.name,

@@ -141,7 +141,7 @@ def _all_rows(
         text, _ = _open(content, file, given, digest)
         if STRADDLES not in fault:
             break
-    refuse_rows(text, file, len(names), BLOCK, dialect, fault)
+    refuse_rows(text, file, len(names), BLOCK, dialect, fault, "names" in given)
 
 
 def _below(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

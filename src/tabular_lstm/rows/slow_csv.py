@@ -36,7 +36,13 @@ def rows_of(lines: Iterable[str], file: str, dialect: dict[str, str]) -> Iterato
 
 
 def refuse_rows(
-    text: Text, file: str, columns: int, longest: int, dialect: dict[str, str], fault: str
+    text: Text,
+    file: str,
+    columns: int,
+    longest: int,
+    dialect: dict[str, str],
+    fault: str,
+    named: bool = False,
 ) -> None:
     """Stop at rows that are no rows of a CSV with so many columns.
 
@@ -47,23 +53,31 @@ def refuse_rows(
         longest: Bytes that a row may have.
         dialect: The character between cells and the one around them.
         fault: What Arrow says is wrong.
+        named: Whether the columns are those that `names` of load_args lists. Default: not.
 
     Raises:
         DataError: Always; names the rows that are ragged, or the one that is too long.
     """
-    ragged, cells_in_first, most = array("q"), 0, (0, 0)
+    ragged, cells_in_first, most, sizes = array("q"), 0, (0, 0), set()
     lines = iter(text.line, "")
     for row, cells in enumerate(rows_of(lines, file, dialect), 1):
         most = max(most, (sum(map(len, cells)), row))
+        sizes.add(len(cells))
         if len(cells) != columns:
             cells_in_first = cells_in_first or len(cells)
             ragged.append(row)
     if ragged:
+        cause = (
+            f"names of load_args lists {columns} columns, and each row has one more: list all, in "
+            "the file's order. If it is the label, in rows to score, its column may be left out of "
+            "the file instead."
+            if named and sizes == {columns + 1}
+            else "Rows are counted from 1 below the header; a cell that holds the delimiter needs "
+            "quotes, and each quote that opens a cell one that closes it."
+        )
         raise DataError(
             f"{file}: {row_list(ragged)}: expected {columns} cells as there are columns, got "
-            f"{cells_in_first} in row {ragged[0]}. Rows are counted from 1 below the header; a "
-            "cell that holds the delimiter needs quotes, and each quote that opens a cell one that "
-            "closes it."
+            f"{cells_in_first} in row {ragged[0]}. {cause}"
         )
     if STRADDLES in fault:
         characters, row = most

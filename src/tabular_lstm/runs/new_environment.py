@@ -23,7 +23,7 @@ from tabular_lstm.profiling.conf_files import (
 from tabular_lstm.profiling.page import page
 from tabular_lstm.profiling.profile import Profile
 from tabular_lstm.profiling.proposal import Proposal, propose
-from tabular_lstm.profiling.trial import stop_of, tried
+from tabular_lstm.profiling.trial import blocks_of, stop_of, tried
 from tabular_lstm.runs.guards import check_parameters
 from tabular_lstm.runs.profiled import Profiled, profiled
 from tabular_lstm.runs.written_conf import refuse_files, written
@@ -92,19 +92,32 @@ def new_environment(
 
 
 def _proposal(found: Profiled, told: Told) -> Proposal:
-    """Propose what to say of the columns, and try it.
+    """Propose what to say of the columns, and try it: a group for which a run stops is asked for.
 
     Raises:
         DataError: Also names what is unsure of how the file is read, which may be the reason.
     """
-    profile, layout = found.profile, found.layout
     try:
-        proposal = propose(profile, told.label, told.positive, told.key)
-        return tried(proposal, found.rows, profile.file, layout.marks)
+        proposal = _tried(found, told)
+        if proposal.named("group") and _stops(proposal, found):
+            other = _tried(found, told, grouped=False)
+            return proposal if _stops(other, found) else other
+        return proposal
     except DataError as error:
-        if not layout.unsure:
+        if not found.layout.unsure:
             raise
-        raise DataError(f"{error} Unsure is: {'; '.join(layout.unsure)}.") from error
+        raise DataError(f"{error} Unsure is: {'; '.join(found.layout.unsure)}.") from error
+
+
+def _tried(found: Profiled, told: Told, grouped: bool = True) -> Proposal:
+    profile = found.profile
+    proposal = propose(profile, told.label, told.positive, told.key, grouped)
+    return tried(proposal, found.rows, profile.file, found.layout.marks)
+
+
+def _stops(proposal: Proposal, found: Profiled) -> bool:
+    """Tell whether a run would stop by what is proposed."""
+    return stop_of(found.rows, found.again, found.profile, blocks_of(proposal)) is not None
 
 
 def _next(env: str, to_score: str, stop: str | None) -> list[str]:

@@ -118,7 +118,7 @@ class Store:
         rollback = f"{self.run_command} --pipelines rollback"
         file = self.champion_file
         if not log and content is None:
-            return f"{file}: no champion yet. {retraining} trains, judges and promotes one."
+            return f"{file}: no champion yet. {self._way_to_first(retraining)}"
         if not log:
             return (
                 f"{file} is there, but the promotion log, {self.log_file}, names no champion. "
@@ -145,6 +145,18 @@ class Store:
         return (
             f"{file} {found}; expected {named.sha256} of run {run}, which the promotion log names. "
             f"It was not loaded.{ways}"
+        )
+
+    def _way_to_first(self, retraining: str) -> str:
+        """Say how to get a champion; where a candidate was rejected, why."""
+        if not (log := read_log(self.log_file)):
+            return f"{retraining} trains and judges a candidate, and promotes it if it passes."
+        run = log[-1].run_id
+        report = self.log_file.with_name("report.html") / run / "report.html"
+        more = f" Its report: {report}." if report.exists() else ""
+        return (
+            f"The last candidate, of run {run}, was rejected: {log[-1].reason}.{more} Mend that "
+            f"first; {retraining} judges another one."
         )
 
     def _changes(self) -> list[LogEntry]:
