@@ -54,6 +54,9 @@ def done_alike(
 
     Args:
         code: The driver's `code_sha256`.
+        function: See `Workers`, as are the others.
+        shared: What all parts need.
+        part: The part.
 
     Raises:
         DataError: This worker has another one.
