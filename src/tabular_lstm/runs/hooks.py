@@ -172,10 +172,10 @@ class RunHooks:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Close the log with verdict and, last, decision; prune, tell and track before it."""
         try:
+            latest.renew(pipeline, catalog, self._run_id)
             if "verdict" in pipeline.all_outputs():
                 for sentence in catalog.load("verdict"):
                     logger.info(sentence)
-            latest.renew(pipeline, catalog, self._run_id)
             if guards.decides(pipeline):
                 decided = catalog.load("past_promotions")[-1]
                 if guards.retrains(pipeline):
