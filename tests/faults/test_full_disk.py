@@ -124,12 +124,13 @@ def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
 ) -> None:
     """With space for what a retraining writes before a file, but not for that one."""
     before, old = log_path(served).read_bytes(), on_disk(served)
-    lock, predictions, fingerprints = 4, 8, "06*/train_fingerprints.npz/**/*"
+    lock, predictions = 4, 8
+    before_it = ("06*/train_fingerprints.npz/**/*", "07*/baseline_predictions.csv/**/*")
     first = ("metrics.json", "verdict.json", "learning_curves.svg", "roc_curve.svg")
     free = {
         "": 0,
         "train_rows": lock + kibibytes(served, "02*/**/*"),
-        "candidate": lock + predictions + kibibytes(served, "0[2-4]*/**/*", fingerprints),
+        "candidate": lock + predictions + kibibytes(served, "0[2-4]*/**/*", *before_it),
         # champion_predictions.csv has a column more than in the first retraining.
         "precision_recall_curve": lock
         + 8
