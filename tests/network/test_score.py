@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tabular_lstm.network import score as score_module
 from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.fit import predict
 from tabular_lstm.network.forward import BLOCK
@@ -207,6 +209,35 @@ def test_the_number_of_cores_does_not_change_the_bits(
     network, sequences, scores = many
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     np.testing.assert_array_equal(score(Scorer.of(network), sequences), scores)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(None, 7), ("", 7), ("3", 3), ("1", 1), ("0", 7), ("4,2", 7)]
+)
+def test_a_thread_a_core_computes_or_as_many_as_the_environment_says(
+    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+    given: str | None,
+    expected: int,
+) -> None:
+    """BLAS' own threads are held back meanwhile, and say nothing of that."""
+    asked = []
+
+    class Threads(ThreadPoolExecutor):
+        def __init__(self, count: int) -> None:
+            asked.append(count)
+            super().__init__(count)
+
+    monkeypatch.setattr(score_module, "ThreadPoolExecutor", Threads)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    network, sequences, _ = many
+    scorer, few = Scorer.of(network), sequences[:40]
+    score(scorer, sequences)
+    list(score_changed(scorer, few, [(0, np.zeros((1, 40), np.float32))]))
+    assert asked == [expected] * 2
 
 
 @pytest.mark.parametrize("layout", ["C", "F", "strided", "read-only"])

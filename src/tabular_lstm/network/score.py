@@ -159,10 +159,10 @@ def _effects_of_slots(
     return effects
 
 
-@cache
 def _threads() -> int:
-    """Say how many threads to use: as many as BLAS, which OMP_NUM_THREADS and the like bound."""
-    return max((blas["num_threads"] for blas in _blas().info()), default=os.cpu_count() or 1)
+    """Say how many threads to use: one a core, or what OMP_NUM_THREADS bounds a worker to."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdigit() and int(given) else os.cpu_count() or 1
 
 
 @cache
