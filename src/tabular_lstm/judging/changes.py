@@ -68,38 +68,48 @@ class FeatureChange(Frozen):
         return [name for name in self.then.levels if name not in self.now.levels] if known else []
 
     @property
+    def missing(self) -> float:
+        """By how much the share of the rows without a value rose."""
+        return self.now.missing - self.then.missing
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """How much each part changed: as deviations, doublings of them, or shares of the rows."""
+        return {
+            "mean": abs(self.shift or 0.0),
+            "deviation": abs(math.log2(self.spread)) if self.spread else 0.0,
+            "missing": abs(self.missing),
+            "levels": max(map(abs, self.levels.values()), default=0.0),
+        }
+
+    @property
     def size(self) -> float:
-        """How much it changed: as deviations, doublings of the deviation, or shares of the rows."""
+        """How much it changed in the part that changed most."""
         if self.then.kind != self.now.kind or (self.then.mean is None) != (self.now.mean is None):
             return math.inf
-        return max(
-            abs(self.shift or 0.0),
-            abs(math.log2(self.spread)) if self.spread else 0.0,
-            abs(self.now.missing - self.then.missing),
-            *map(abs, self.levels.values()),
-        )
+        return max(self.sizes.values())
 
     @property
     def is_much(self) -> bool:
         """Tell whether it looks as if the feature meant something else, or came in another unit."""
-        of_rows = (self.now.missing - self.then.missing, *self.levels.values())
-        return self.size >= MUCH or any(abs(share) >= SHARE for share in of_rows)
+        sizes = self.sizes
+        return self.size >= MUCH or max(sizes["missing"], sizes["levels"]) >= SHARE
 
     @property
     def said(self) -> str:
         """Say in some words what changed most."""
-        shift, spread = self.shift or 0.0, abs(math.log2(self.spread)) if self.spread else 0.0
         if self.then.kind != self.now.kind:
             return f"a {self.then.kind} before, a {self.now.kind} now"
-        if abs(shift) == math.inf or self.size == math.inf:
-            return "did not vary before" if shift else "had no value before, or has none now"
-        if self.size == abs(shift):
-            return f"its mean moved by {shift:+.1f} of its deviations"
-        if self.spread and self.size == spread:
+        if self.size == math.inf:
+            return "did not vary before" if self.shift else "had no value before, or has none now"
+        sizes = self.sizes
+        most = max(sizes, key=sizes.__getitem__)
+        if most == "mean":
+            return f"its mean moved by {self.shift or 0.0:+.1f} of its deviations"
+        if most == "deviation":
             return f"its deviation is {self.spread:.2g} times as large"
-        missing = self.now.missing - self.then.missing
-        if self.size == abs(missing):
-            return f"{100 * missing:+.0f} points of missing cells"
+        if most == "missing":
+            return f"{100 * self.missing:+.0f} points of missing cells"
         level, rise = next(iter(self.levels.items()))
         return f"level {shown(level, NAME)!r}: {100 * rise:+.0f} points"
 
