@@ -62,7 +62,7 @@ class Cluster:
             self._client = self._connected(wanted)
             # Not by `with`: what it sets there is of the thread that begins, and another may end.
             self._until.callback(self._client.close)
-            self._refuse_none(wanted)
+            self._threads = self._threads_there()
         except BaseException:
             self.close()
             raise
@@ -96,14 +96,14 @@ class Cluster:
         self._until.callback(cluster.close)
         return cluster
 
-    def _refuse_none(self, wanted: Engine) -> None:
-        self._threads = sum(self._client.nthreads().values())
-        self._far = FAR * self._threads
-        if not self._threads:
-            raise DataError(
-                f"engine.address: the Dask scheduler at {wanted.address} has no worker. Start "
-                f"some, dask worker {wanted.address} --nthreads 1; {LOCAL}."
-            )
+    def _threads_there(self) -> int:
+        """Count the workers' threads, of which there is one at least."""
+        if threads := sum(self._client.nthreads().values()):
+            return int(threads)
+        raise DataError(
+            f"engine.address: the Dask scheduler at {self._where} has no worker. Start some, dask "
+            f"worker {self._where} --nthreads 1; {LOCAL}."
+        )
 
     def work(
         self, function: Callable[[Shared, Part], Done], shared: Shared, parts: Iterable[Part]
@@ -123,7 +123,7 @@ class Cluster:
         def send() -> None:
             nonlocal sent
             first = min(at_work.values(), default=sent)
-            room = min(AT_WORK * self._threads - len(at_work), first + self._far - sent)
+            room = min(AT_WORK * self._threads - len(at_work), first + FAR * self._threads - sent)
             for place, part in islice(numbered, max(0, room)):
                 future = client.submit(done_alike, code, function, everywhere, part, pure=False)
                 at_work[future], sent = place, place + 1
