@@ -37,10 +37,7 @@ class EngineHooks:
         """End the workers that were started."""
         self._close()
 
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Likewise."""
-        self._close()
+    on_pipeline_error = after_pipeline_run
 
     def _close(self) -> None:
         if self._engine is not None:

@@ -116,13 +116,7 @@ class WatchHooks:
         finally:
             self._end()
 
-    @hook_impl(wrapper=True)
-    def on_pipeline_error(self) -> Any:
-        """Likewise."""
-        try:
-            return (yield)
-        finally:
-            self._end()
+    on_pipeline_error = after_pipeline_run
 
     def _begin(self, way: str, name: str, what: str) -> None:
         self._works[way, name] = work = contextlib.ExitStack()
