@@ -4,8 +4,7 @@ The functions import scikit-learn, not this module: a run checks its data before
 """
 
 import logging
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,25 +20,8 @@ from tabular_lstm.rows.weights import scaled
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Rows:
-    """What a baseline is fitted on.
-
-    Attributes:
-        numbers: float64 (rows, features), NaN where missing, a category as its place.
-        labels: (rows,).
-        weights: (rows,), None where all rows count alike.
-    """
-
-    numbers: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray | None
-
-    def of(self, rows: Any) -> Self:
-        """Give some of the rows."""
-        weights = None if self.weights is None else self.weights[rows]
-        return type(self)(self.numbers[rows], self.labels[rows], weights)
+# All rows to fit on, and none held out.
+WHOLE = (slice(None), None)
 
 
 def predict_with_baselines(
@@ -71,66 +53,36 @@ def predict_with_baselines(
     """
     from sklearn.base import clone  # noqa: PLC0415
 
-    rows = Rows(_numbers(train_sequences, schema), train_labels.to_numpy(), scaled(train_weights))
-    evaluated = _numbers(evaluated_sequences, schema)
-    some, groups = rows, train_groups
-    if len(rows.labels) > MANY_ROWS:
-        part = _part(rows.labels, evaluation.seed)
-        some = rows.of(part)
-        groups = None if groups is None else np.unique(groups[part], return_inverse=True)[1]
-    splits = _splits(some.labels, groups, evaluation.seed)
+    used = len(schema.features)
+    # In float32, what a logistic regression ends at depends on the processor.
+    fitted, evaluated = (
+        np.array(sequences.reshape(len(sequences), -1)[:, :used], np.float64)
+        for sequences in (train_sequences, evaluated_sequences)
+    )
+    labels, weights = train_labels.to_numpy(), scaled(train_weights)
+    splits = _splits(labels, train_groups, evaluation.seed)
     seen = np.sort(np.concatenate([np.array([], int), *(held_out for _, held_out in splits)]))
+    of_seen = None if weights is None else weights[seen]
     # Gradient boosting fails where no row that it is fitted on has a feature's value.
-    known = np.all([~np.isnan(some.numbers[others]).all(axis=0) for others, _ in splits], axis=0)
-    for numbers in (rows.numbers, some.numbers, evaluated):
-        numbers[:, ~known] = 0
+    known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
+    fitted[:, ~known], evaluated[:, ~known] = 0, 0
     probabilities, thresholds = {}, {}
     # A single thread, for threads of boosted trees wait for each other where the cores are busy:
     # on a few hundred rows that is most of a run.
     with threadpool_limits(1):
         for name, model in _baselines(schema, evaluation.seed).items():
-            out_of_fold = np.empty(len(some.labels))
-            what = f"Fitting the baseline {MODELS[name]} on {len(rows.labels):,} rows and on folds"
-            for others, held_out in told([*splits, (None, None)], what):
+            out_of_fold = np.empty(len(labels))
+            what = f"Fitting the baseline {MODELS[name]} on {len(labels):,} rows and on folds"
+            for rows, held_out in told([*splits, WHOLE], what):
+                of_rows = _fit(clone(model), fitted, labels, weights, rows)
                 if held_out is None:
-                    fitted = _fit(clone(model), rows)
-                    probabilities[name] = _probabilities(fitted, evaluated)
+                    probabilities[name] = _probabilities(of_rows, evaluated)
                 else:
-                    fitted = _fit(clone(model), some.of(others))
-                    out_of_fold[held_out] = _probabilities(fitted, some.numbers[held_out])
-            chosen_on = some.of(seen)
+                    out_of_fold[held_out] = _probabilities(of_rows, fitted[held_out])
             thresholds[name] = choose_threshold(
-                chosen_on.labels, out_of_fold[seen], training.objective, chosen_on.weights
+                labels[seen], out_of_fold[seen], training.objective, of_seen
             )
     return pd.DataFrame(probabilities), thresholds
-
-
-def _numbers(sequences: np.ndarray, schema: Schema) -> np.ndarray:
-    """Lay the features of each row flat.
-
-    As float64: in float32, what a logistic regression ends at depends on the processor.
-    """
-    flat = sequences.reshape(len(sequences), -1)
-    return np.array(flat[:, : len(schema.features)], np.float64)
-
-
-def _part(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Choose the rows that choose the thresholds of baselines fitted on very many.
-
-    Of each class its share, and ten at least, for a fold needs some.
-    """
-    rng, parts = np.random.default_rng([seed, 4]), []
-    for of_class in (labels == 1, labels != 1):
-        rows = np.count_nonzero(of_class)
-        parts.append(draw(rng, of_class, min(rows, max(10, MANY_ROWS * rows // len(labels)))))
-    part = np.sort(np.concatenate(parts))
-    logger.info(
-        "The rows are many: the baselines are fitted on all %d, and their thresholds are chosen by "
-        "cross-validation on %d random ones",
-        len(labels),
-        len(part),
-    )
-    return part
 
 
 def _splits(
@@ -138,10 +90,16 @@ def _splits(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Choose folds for the thresholds: of each, the rows to fit on and the rows held out.
 
-    With groups, no fold is held out whose other rows are of one class.
+    With groups, no fold is held out whose other rows are of one class. Of very many rows some are
+    chosen, and the others are in no fold.
     """
     from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
 
+    if len(labels) > MANY_ROWS:
+        some = _some(labels, seed)
+        groups = None if groups is None else np.unique(groups[some], return_inverse=True)[1]
+        splits = _splits(labels[some], groups, seed)
+        return [(some[others], some[held_out]) for others, held_out in splits]
     positives = labels == 1
     if groups is None or int(groups.max()) + 1 == len(labels):
         smallest_class = int(min(positives.sum(), (~positives).sum()))
@@ -153,12 +111,32 @@ def _splits(
     return [(others, held_out) for others, held_out in parts if 0 < labels[others].mean() < 1]
 
 
-def _fit(model: Any, rows: Rows) -> Any:
-    """Fit a model on rows, by their weights if they have any."""
-    if rows.weights is None:
-        return model.fit(rows.numbers, rows.labels)
+def _some(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Choose as many rows as are not yet very many, of each class its share."""
+    rng, some = np.random.default_rng([seed, 4]), []
+    for of_class in (labels == 1, labels != 1):
+        rows = np.count_nonzero(of_class)
+        # Ten at least, for each fold needs some.
+        least = min(rows, 10)
+        some.append(draw(rng, of_class, max(least, (MANY_ROWS - 10) * rows // len(labels))))
+    chosen = np.sort(np.concatenate(some))
+    logger.info(
+        "The rows are many: the baselines are fitted on all %d, and their thresholds are chosen by "
+        "cross-validation on %d random ones",
+        len(labels),
+        len(chosen),
+    )
+    return chosen
+
+
+def _fit(
+    model: Any, fitted: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, rows: Any
+) -> Any:
+    """Fit a model on some of the rows, by their weights if they have any."""
+    if weights is None:
+        return model.fit(fitted[rows], labels[rows])
     last = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
-    return model.fit(rows.numbers, rows.labels, **{f"{last}sample_weight": rows.weights})
+    return model.fit(fitted[rows], labels[rows], **{f"{last}sample_weight": weights[rows]})
 
 
 def _probabilities(model: Any, rows: np.ndarray) -> np.ndarray:
@@ -189,7 +167,7 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     categorical = [name in schema.categories for name in schema.features]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
-        # Each changes what it is given: the columns that were chosen, a copy.
+        # Both change what they are given: the columns that were chosen, a copy.
         remainder=make_pipeline(
             SimpleImputer(strategy="median", keep_empty_features=True, copy=False),
             StandardScaler(copy=False),

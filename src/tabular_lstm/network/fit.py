@@ -61,7 +61,8 @@ def train(
     if not isinstance(network, LSTMEnsemble):
         return train_tutorial(network, sequences, labels, training, weights)
     config, initial = network.get_config(), network.get_weights()
-    task = Task(config, initial, sequences, labels, training, weights, groups)
+    # A map to memory as what it is a view of, which is sent to a worker without a copy.
+    task = Task(config, initial, np.asarray(sequences), labels, training, weights, groups)
     parts = split(network.options.members, training.groups)
     if len(parts) > 1:
         logger.info("Training %d groups of members, each by itself", len(parts))

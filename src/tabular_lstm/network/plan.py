@@ -63,9 +63,9 @@ class Plan:
         numbers = range(self.first, self.first + len(self.left_out))
         shuffles = [np.random.default_rng([self.seed, 1, member]) for member in numbers]
         used = self.steps * self.batch
-        # int32: of many rows, the numbers of an epoch are most of the memory.
-        orders = np.empty((len(numbers), used), np.int32)
         for _ in range(self.epochs):
+            # int32: of many rows, the numbers of an epoch are most of the memory.
+            orders = np.empty((len(numbers), used), np.int32)
             for order, rng, fold in zip(orders, shuffles, self.left_out, strict=True):
                 order[:] = draw(rng, self.fold != fold, used)
             yield orders.reshape(-1, self.steps, self.batch).swapaxes(0, 1)
