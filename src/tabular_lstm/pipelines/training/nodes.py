@@ -25,8 +25,11 @@ def build_network(
     training: Training,
     train_sequences: np.ndarray,
     train_labels: pd.Series,
+    engine: Engine,
 ) -> Any:
     """Build the network, untrained, once it is known that it can take the train rows.
+
+    The engine's workers, if it has any, import TensorFlow meanwhile.
 
     Returns:
         A `keras.Model` from sequences (rows, steps, features_per_step) to probabilities
@@ -42,6 +45,8 @@ def build_network(
             "network of kind tutorial does not take: expected a value in every cell. Use "
             "network.kind: ensemble."
         )
+    if network.kind == "ensemble":
+        engine.prepare(import_tensorflow, min(training.groups, network.ensemble.members))
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
 
