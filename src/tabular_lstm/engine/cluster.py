@@ -139,7 +139,7 @@ class Cluster:
             client.cancel([everywhere, *at_work])
 
     def prepare(self, function: Callable[[], object], count: int) -> None:
-        """Let so many idle workers call a function, and do not wait for it: see `Engine.prepare`."""
+        """Let so many workers call a function, and do not wait for it: see `Engine.prepare`."""
         self._prepared = [self._client.submit(function, pure=False) for _ in range(count)]
 
     def _next(self, done: SimpleQueue[Any]) -> Any:
