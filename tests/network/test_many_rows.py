@@ -115,11 +115,12 @@ def test_trainings_on_parts_learn_and_are_the_same_wherever_they_run(few_are_man
 
     sequences, labels = half_told(1000)
     sequences, labels, new, truth = sequences[:600], labels[:600], sequences[600:], labels[600:]
-    training = training_of(epochs=30, batch_size=8, groups=2)
+    weights = np.random.default_rng(0).uniform(0.5, 1.5, 600)
+    rows = sequences, labels, training_of(epochs=30, batch_size=8, groups=2), weights
     network = network_of(members=4, dropout=0.1)
-    one, history = train(network, sequences, labels, training)
+    one, history = train(network, *rows)
     assert roc_auc_score(truth, predict(one, new)) > 0.95 * roc_auc_score(truth, new[:, 0, 0])
-    other, same_history = train(network, sequences, labels, training, workers=backwards)
+    other, same_history = train(network, *rows, workers=backwards)
     assert same(one.get_weights(), other.get_weights())
     assert history == same_history
     assert not same(weights_of(one, 0), weights_of(one, 1))

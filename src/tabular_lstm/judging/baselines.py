@@ -115,7 +115,7 @@ def _some(labels: np.ndarray, seed: int) -> np.ndarray:
     """Choose as many rows as are not yet very many, of each class its share."""
     rng, some = np.random.default_rng([seed, 4]), []
     for of_class in (labels == 1, labels != 1):
-        rows = np.count_nonzero(of_class)
+        rows = int(np.count_nonzero(of_class))
         # Ten at least, for each fold needs some.
         least = min(rows, 10)
         some.append(draw(rng, of_class, max(least, (MANY_ROWS - 10) * rows // len(labels))))

@@ -208,8 +208,9 @@ class Members:
             rows = start + np.flatnonzero(among[start : start + COUNTED_AT_ONCE])
             slots = self.sequences[rows].reshape(len(rows), -1).T
             index = of.category_index(slots[of.categorical])
-            counts = [np.tile(of_rows[rows], len(index)) for of_rows in self.of_each[1:]]
-            seen += np.bincount(index.ravel(), *counts, minlength=vectors)
+            _, *of_rows = self.of_each
+            counts = np.tile(of_rows[0][rows], len(index)) if of_rows else None
+            seen += np.bincount(index.ravel(), counts, vectors)
         return seen
 
     def _member_logits(self, weights: Any, sequences: Any, dropout_seed: Any = None) -> Any:
