@@ -5,9 +5,10 @@
 
 Each command runs by itself: in its own process with one thread and with two, and with one and with
 two workers of one thread each. From what a scoring takes, that of 100 rows is taken off, which is
-the start of Kedro and of the workers; of a training only the node that trains is counted. Default:
-ten million rows to score and one million to train on, of eight features; three epochs in two groups
-of members. Memory is that of the process that holds most, the driver and a worker by themselves.
+the start of Kedro and of the workers; of a training only the node that trains is counted, and not
+the one before, in which this process and the workers import TensorFlow. Default: ten million rows
+to score and one million to train on, of eight features; three epochs in two groups of members.
+Memory is that of the process that holds most, the driver and a worker by themselves.
 """
 
 import json

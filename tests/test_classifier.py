@@ -190,8 +190,8 @@ def test_rows_of_a_group_are_in_one_fold(groups: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr(member_groups, "plan_training", planned)
     model = tiny(epochs=1, members=8).fit(ROWS, LABELS, groups=groups)
     assert model.score(ROWS, LABELS) > 0
-    for held_out, fitted in zip(plans[0].held_out, plans[0].fitted, strict=True):
-        assert {*GROUPS[held_out]}.isdisjoint(GROUPS[fitted])
+    for held_out, fold in zip(plans[0].held_out, plans[0].left_out, strict=True):
+        assert {*GROUPS[held_out]}.isdisjoint(GROUPS[plans[0].fold != fold])
     # Rows that are a group each are as good as none.
     alone = tiny(epochs=2).fit(ROWS, LABELS, groups=range(len(ROWS)))
     plain = tiny(epochs=2).fit(ROWS, LABELS)

@@ -4,6 +4,7 @@ Real schedulers and workers, each a process of its own.
 """
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,28 @@ def test_workers_train_the_same_weights(running: RealCluster, groups: int) -> No
     remote, same_history = train(network, *rows, training, workers=engine.workers)
     assert same(local.get_weights(), remote.get_weights())
     assert history == same_history
+
+
+PREPARED: list[bool] = []
+
+
+def prepare() -> None:
+    PREPARED.append(True)
+
+
+def is_prepared(shared: None, part: int) -> tuple[int, bool]:
+    return os.getpid(), bool(PREPARED)
+
+
+def test_workers_prepare_before_their_first_part(running: RealCluster) -> None:
+    engine = running.engine()
+    engine.prepare(prepare, 2)
+    told = [found for _, found in engine.workers(is_prepared, None, range(20))]
+    assert {process for process, _ in told}.isdisjoint({os.getpid()})
+    assert all(prepared for _, prepared in told)
+    assert not PREPARED
+    HERE.prepare(prepare, 2)
+    assert not PREPARED
 
 
 def test_a_worker_killed_midway_costs_its_parts_alone(

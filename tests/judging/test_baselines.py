@@ -1,5 +1,6 @@
 """The baselines: fitted on the train rows alone, with a threshold that serves the objective."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_info
 
+from tabular_lstm.judging import baselines
 from tabular_lstm.judging.baselines import _baselines, _splits, predict_with_baselines
+from tabular_lstm.network import plan
 from tabular_lstm.parameters import Costs, Evaluation, Objective, Training
 from tests.helpers import networks
 from tests.helpers.judged import BASELINES, rows_of, schema_of
@@ -88,6 +91,32 @@ def test_baselines_do_not_wait_for_busy_cores(monkeypatch: pytest.MonkeyPatch) -
     train, labels = rows_of(60)
     baselines_of(train, labels, train)
     assert threads == [1] * 6
+
+
+def test_of_very_many_rows_all_are_fitted_on_and_some_choose_the_threshold(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (train, labels), (evaluated, _) = rows_of(600), rows_of(50, seed=1)
+    # Ten are positive, of which a share of 200 rows would be three.
+    labels[:] = (np.arange(600) % 60 == 0).astype(int)
+    groups = np.arange(600) // 2
+    given = train, labels, evaluated, schema_of(4), Training(), EVALUATION, None, groups
+    whole, of_whole = predict_with_baselines(*given)
+    for module in (baselines, plan):
+        monkeypatch.setattr(module, "MANY_ROWS", 200)
+    caplog.set_level(logging.INFO)
+    again, of_some = predict_with_baselines(*given)
+    pd.testing.assert_frame_equal(whole, again)
+    assert of_whole != of_some
+    assert "fitted on all 600, and their thresholds are chosen by cross-validation on 196" in (
+        caplog.text
+    )
+    splits = _splits(labels.to_numpy(), groups, 0)
+    held_out = np.concatenate([part for _, part in splits])
+    assert len(np.unique(held_out)) == len(held_out) <= 200
+    assert labels.to_numpy()[held_out].sum() == 10
+    for others, part in splits:
+        assert set(groups[others]).isdisjoint(groups[part])
 
 
 @pytest.mark.parametrize("values", [0, 1])
@@ -333,7 +362,7 @@ def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> Non
     sequences = np.repeat(rng.normal(size=(60, 2, 2)), 4, axis=0).astype(np.float32)
 
     def out_of_fold(train_groups: np.ndarray | None) -> np.ndarray:
-        splits = _splits(sequences.reshape(240, -1), labels.to_numpy(), train_groups, 0)
+        splits = _splits(labels.to_numpy(), train_groups, 0)
         p = np.empty(240)
         for fitted, held_out in splits:
             model = HistGradientBoostingClassifier(random_state=0, min_samples_leaf=2)

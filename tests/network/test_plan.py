@@ -84,8 +84,8 @@ def test_members_of_few_and_unlike_groups_pass_over_as_many_rows_as_the_smallest
     parts = [{*groups[rows].tolist()} for rows in plan.held_out]
     assert sorted(map(sorted, parts[:3])) == [[0], [1], [2]]
     assert parts[3] == parts[0]
-    for held_out, fitted in zip(plan.held_out, plan.fitted, strict=True):
-        assert {*groups[held_out]}.isdisjoint(groups[fitted])
+    for held_out, fold in zip(plan.held_out, plan.left_out, strict=True):
+        assert {*groups[held_out]}.isdisjoint(groups[plan.fold != fold])
     assert plan.steps * plan.batch == 40
     assert next(plan.batches()).shape == (5, 4, 8)
 

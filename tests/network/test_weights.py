@@ -13,7 +13,7 @@ from tabular_lstm.network.build import build
 from tabular_lstm.network.calibration import choose_threshold, fit_temperature, log_losses
 from tabular_lstm.network.fit import predict, train
 from tabular_lstm.network.members import Members, train_members
-from tabular_lstm.network.plan import plan_training
+from tabular_lstm.network.plan import Plan, plan_training
 from tabular_lstm.parameters import Network, Objective
 from tabular_lstm.pipelines.training.nodes import train_network
 from tabular_lstm.rows.weights import scaled
@@ -150,12 +150,11 @@ def test_a_category_that_no_row_has_is_the_mean_by_weight_of_the_others() -> Non
     sequences[:, 0, 0] = rng.integers(0, 2, 20)
     counts = rng.integers(1, 4, 20)
     vectors = []
-    for weights, fitted in (
-        (None, np.arange(20).repeat(counts)),
-        (counts.astype(float), np.arange(20)),
-    ):
-        members = Members(network_of(schema=schema), sequences, labels, training_of(), weights)
-        members.average_unseen_categories([fitted, fitted])
+    for weights, times in ((None, counts), (counts.astype(float), 1)):
+        rows, of_rows = sequences.repeat(times, 0), labels.repeat(times)
+        members = Members(network_of(schema=schema), rows, of_rows, training_of(), weights)
+        fold = np.zeros(len(rows), np.uint8)  # which neither member leaves out
+        members.average_unseen_categories(Plan(fold, [1, 1], [], 1, 1, 1, 1, seed=0))
         vectors.append(members.in_shape(members.best))
     for one, other in zip(*vectors, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)

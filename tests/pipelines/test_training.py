@@ -53,7 +53,7 @@ def sequences_of(rows: pd.DataFrame) -> tuple[Schema, np.ndarray, pd.Series]:
 
 def built_for(rows: pd.DataFrame, network: Network, training: Training) -> Any:
     schema, sequences, labels = sequences_of(rows)
-    return build_network(schema, network, training, sequences, labels)
+    return build_network(schema, network, training, sequences, labels, HERE)
 
 
 @pytest.mark.parametrize(("network", "parameters"), [(NETWORK, ENSEMBLE), (TUTORIAL, 38)])
@@ -79,7 +79,7 @@ def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
     schema, sequences, labels = sequences_of(train_rows())
     before = labels.copy()
 
-    network = build_network(schema, NETWORK, TRAINING, sequences, labels)
+    network = build_network(schema, NETWORK, TRAINING, sequences, labels, HERE)
     candidate, history = train_network(network, sequences, labels, TRAINING, HERE)
 
     pd.testing.assert_series_equal(labels, before)

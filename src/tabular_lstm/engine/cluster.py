@@ -138,6 +138,10 @@ class Cluster:
         finally:
             client.cancel([everywhere, *at_work])
 
+    def prepare(self, function: Callable[[], object], count: int) -> None:
+        """Let so many workers call a function, and do not wait for it: see `Engine.prepare`."""
+        self._prepared = [self._client.submit(function, pure=False) for _ in range(count)]
+
     def _next(self, done: SimpleQueue[Any]) -> Any:
         """Wait for a part that is done, as long as there is anybody to do it."""
         last_seen = time.monotonic()

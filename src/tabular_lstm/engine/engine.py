@@ -1,5 +1,6 @@
 """The engine that a run is given: it has workers where the parameters say so."""
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -37,6 +38,18 @@ class Engine:
             self._cluster = Cluster(self._wanted)
         workers: Workers = self._cluster.work
         return workers
+
+    def prepare(self, function: Callable[[], object], count: int) -> None:
+        """Let workers prepare for parts that come later, while this process goes on.
+
+        Does nothing where there are no workers. What is raised there, the parts will say.
+
+        Args:
+            function: What each is to call, such as an import that takes seconds.
+            count: For how many parts.
+        """
+        if self.workers is not None:
+            self._cluster.prepare(function, count)
 
     def close(self) -> None:
         """End the workers that were started, and leave those that were there."""

@@ -3,6 +3,7 @@
 The functions import scikit-learn, not this module: a run checks its data before it waits for that.
 """
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from threadpoolctl import threadpool_limits
 from tabular_lstm.at_work import told
 from tabular_lstm.judging.names import MODELS
 from tabular_lstm.network.calibration import choose_threshold
-from tabular_lstm.network.plan import grouped_folds
+from tabular_lstm.network.plan import MANY_ROWS, draw, grouped_folds
 from tabular_lstm.parameters import Evaluation, Training
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import scaled
+
+logger = logging.getLogger(__name__)
 
 # All rows to fit on, and none held out.
 WHOLE = (slice(None), None)
@@ -39,7 +42,8 @@ def predict_with_baselines(
     threshold serves the network's objective, on predictions of five-fold cross-validation, the
     rows of a group, whose number is given, in one fold. The rows count by their weights in the fits
     and the thresholds; in medians and standardization, which only prepare the numbers, all count
-    alike.
+    alike. Of more than two million rows, so many at random choose the thresholds; the baselines
+    themselves are fitted on all.
 
     From 258 features on, boosting sorts the values of each into fewer bins than its default of 255,
     down to 32: with few values to a bin, most of its time goes into bins.
@@ -52,16 +56,16 @@ def predict_with_baselines(
     used = len(schema.features)
     # In float32, what a logistic regression ends at depends on the processor.
     fitted, evaluated = (
-        sequences.reshape(len(sequences), -1)[:, :used].astype(np.float64)
+        np.array(sequences.reshape(len(sequences), -1)[:, :used], np.float64)
         for sequences in (train_sequences, evaluated_sequences)
     )
     labels, weights = train_labels.to_numpy(), scaled(train_weights)
-    splits = _splits(fitted, labels, train_groups, evaluation.seed)
+    splits = _splits(labels, train_groups, evaluation.seed)
     seen = np.sort(np.concatenate([np.array([], int), *(held_out for _, held_out in splits)]))
     of_seen = None if weights is None else weights[seen]
     # Gradient boosting fails where no row that it is fitted on has a feature's value.
     known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
-    fitted, evaluated = np.where(known, fitted, 0), np.where(known, evaluated, 0)
+    fitted[:, ~known], evaluated[:, ~known] = 0, 0
     probabilities, thresholds = {}, {}
     # A single thread, for threads of boosted trees wait for each other where the cores are busy:
     # on a few hundred rows that is most of a run.
@@ -82,23 +86,47 @@ def predict_with_baselines(
 
 
 def _splits(
-    rows: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, seed: int
+    labels: np.ndarray, groups: np.ndarray | None, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Choose folds for the thresholds: of each, the rows to fit on and the rows held out.
 
-    With groups, no fold is held out whose other rows are of one class.
+    With groups, no fold is held out whose other rows are of one class. Of very many rows some are
+    chosen, and the others are in no fold.
     """
     from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
 
+    if len(labels) > MANY_ROWS:
+        some = _some(labels, seed)
+        groups = None if groups is None else np.unique(groups[some], return_inverse=True)[1]
+        splits = _splits(labels[some], groups, seed)
+        return [(some[others], some[held_out]) for others, held_out in splits]
     positives = labels == 1
     if groups is None or int(groups.max()) + 1 == len(labels):
         smallest_class = int(min(positives.sum(), (~positives).sum()))
         folds = StratifiedKFold(min(5, smallest_class), shuffle=True, random_state=seed)
-        return list(folds.split(rows, labels))
+        return list(folds.split(labels, labels))
     count = min(5, *(len(np.unique(groups[of])) for of in (positives, ~positives)))
     fold = grouped_folds(labels, groups, max(count, 2), seed)
     parts = [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in np.unique(fold)]
     return [(others, held_out) for others, held_out in parts if 0 < labels[others].mean() < 1]
+
+
+def _some(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Choose as many rows as are not yet very many, of each class its share."""
+    rng, some = np.random.default_rng([seed, 4]), []
+    for of_class in (labels == 1, labels != 1):
+        rows = int(np.count_nonzero(of_class))
+        # Ten at least, for each fold needs some.
+        least = min(rows, 10)
+        some.append(draw(rng, of_class, max(least, (MANY_ROWS - 10) * rows // len(labels))))
+    chosen = np.sort(np.concatenate(some))
+    logger.info(
+        "The rows are many: the baselines are fitted on all %d, and their thresholds are chosen by "
+        "cross-validation on %d random ones",
+        len(labels),
+        len(chosen),
+    )
+    return chosen
 
 
 def _fit(
@@ -139,8 +167,10 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     categorical = [name in schema.categories for name in schema.features]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
+        # Both change what they are given: the columns that were chosen, a copy.
         remainder=make_pipeline(
-            SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
+            SimpleImputer(strategy="median", keep_empty_features=True, copy=False),
+            StandardScaler(copy=False),
         ),
     )
     # Boosting takes at most as many categories as bins; of more it splits the places.

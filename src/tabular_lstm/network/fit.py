@@ -61,17 +61,17 @@ def train(
     if not isinstance(network, LSTMEnsemble):
         return train_tutorial(network, sequences, labels, training, weights)
     config, initial = network.get_config(), network.get_weights()
-    task = Task(config, initial, sequences, labels, training, weights, groups)
+    # A map to memory as what it is a view of, which is sent to a worker without a copy.
+    task = Task(config, initial, np.asarray(sequences), labels, training, weights, groups)
     parts = split(network.options.members, training.groups)
     if len(parts) > 1:
         logger.info("Training %d groups of members, each by itself", len(parts))
     done = dict(told(workers(train_group, task, parts), "Groups of members", len(parts)))
     trained = merge([done[place] for place in range(len(parts))])
-    logits = _out_of_fold(trained.logits, trained.held_out, len(labels))
-    seen = np.isfinite(logits)
+    seen, logits = _out_of_fold(trained.logits, trained.held_out)
     of_seen = None if weights is None else weights[seen]
-    temperature = fit_temperature(labels[seen], logits[seen], of_seen)
-    probabilities = expit(logits[seen] / temperature)
+    temperature = fit_temperature(labels[seen], logits, of_seen)
+    probabilities = expit(logits / temperature)
     threshold = choose_threshold(labels[seen], probabilities, training.objective, of_seen)
     learned = {"temperature": temperature, "threshold": threshold}
     candidate = LSTMEnsemble.from_config(config | learned | {"training": training.model_dump()})
@@ -132,12 +132,13 @@ def affordable_changes(model: keras.Model, slots: int) -> int:
 
 
 def _out_of_fold(
-    logits: Sequence[np.ndarray], held_out: Sequence[np.ndarray], rows: int
-) -> np.ndarray:
-    """Average the logits of the members that did not see a row; NaN where all saw it."""
-    total, count = np.zeros(rows), np.zeros(rows)
-    for part, values in zip(held_out, logits, strict=True):
-        total[part] += values
-        count[part] += 1
-    with np.errstate(invalid="ignore"):
-        return np.asarray(total / count)
+    logits: Sequence[np.ndarray], held_out: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average the logits of the members that did not see a row.
+
+    Returns:
+        The numbers of the rows that some member's fold has, in their order, and their logits.
+    """
+    seen, places = np.unique(np.concatenate(held_out), return_inverse=True)
+    total = np.bincount(places, np.concatenate(logits))
+    return seen, total / np.bincount(places)

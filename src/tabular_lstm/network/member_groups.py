@@ -47,7 +47,7 @@ class Trained:
     Attributes:
         weights: The best ones of each member, (members of the group, …) each.
         history: See `train_members`.
-        held_out: For each member the numbers of the rows of its fold.
+        held_out: For each member the numbers of rows of its fold, see `Plan`.
         logits: And their logits.
     """
 
@@ -84,7 +84,7 @@ def train_group(task: Task, numbers: range) -> Trained:
     ).of_members(numbers)
     members = Members(few, task.sequences, task.labels, task.training, task.weights, numbers.start)
     history = train_members(members, plan, task.labels, task.weights)
-    members.average_unseen_categories(plan.fitted)
+    members.average_unseen_categories(plan)
     return Trained(
         members.in_shape(members.best),
         history,

@@ -23,6 +23,10 @@ DECAYED = {"kernel", "recurrent"}
 # Rows and slots that logits are computed of at once: 4,096 rows of up to 256 slots.
 EVALUATED_AT_ONCE = 4096
 EVALUATED_SLOTS = 2**20
+# Values of the steps that are taken from the table, and given to TensorFlow, at once.
+TAKEN_VALUES = 2**20
+# Rows that categories are counted of at once.
+COUNTED_AT_ONCE = 2**20
 
 
 def train_members(
@@ -39,7 +43,7 @@ def train_members(
     Returns:
         The history: `loss`, `validation_loss`, `best_epoch` and `best_epochs`, see `fit.train`.
     """
-    count, progress = len(plan.fitted), Progress(plan.epochs)
+    count, progress = len(plan.left_out), Progress(plan.epochs)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
     losses, validation_losses = [], []
     with at_work(progress):
@@ -99,6 +103,9 @@ class Members:
     One matrix makes the optimizer a dozen operations whatever the layers are. `of_rows` are weights
     too, those by which the rows count, (rows,), of mean 1; None where they count alike. `first` is
     the number of the first of these members among all.
+
+    The table stays where it is, which may be a file that is mapped to memory: what TensorFlow gets
+    of it, and copies, are the rows of some steps.
     """
 
     def __init__(
@@ -113,9 +120,9 @@ class Members:
         # The network's own variables stay as they are: `_member_logits` gives its layers pieces of
         # the matrix in their place.
         self.network = network
-        self.sequences = tf.constant(sequences)
-        self.labels = tf.constant(labels, tf.float32)
-        self.of_rows = None if of_rows is None else tf.constant(of_rows, tf.float32)
+        self.sequences = np.asarray(sequences)  # what is taken of a map would be one too
+        counts = [] if of_rows is None else [of_rows]
+        self.of_each = [np.asarray(values, np.float32) for values in (labels, *counts)]
         self.training = training
         self.dropout_seed = dropout_seed(training.seed, first)
         self.shapes = [weight.shape for weight in network.weights]
@@ -131,14 +138,24 @@ class Members:
         self._logits = _graph(
             self._member_logits,
             tf.TensorSpec(matrix.shape),
-            tf.TensorSpec((members, None), tf.int32),
+            tf.TensorSpec((members, None, *sequences.shape[1:])),
         )
 
     def train_epoch(self, batches: np.ndarray) -> float:
         """Train on row numbers (steps, k, rows of a step); give the mean loss."""
+        steps, *of_step = batches.shape
+        slots = self.sequences.shape[1:]
         if self._pass is None:
-            self._pass = _graph(self._train_on, tf.TensorSpec(batches.shape, tf.int32))
-        return float(self._pass(tf.constant(batches, tf.int32)))
+            sequences = tf.TensorSpec((None, *of_step, *slots))
+            of_each = [tf.TensorSpec((None, *of_step)) for _ in self.of_each]
+            self._pass = _graph(self._train_on, tf.TensorSpec(()), sequences, *of_each)
+        at_once = max(1, TAKEN_VALUES // int(np.prod([*of_step, *slots])))
+        total = tf.constant(0.0)
+        for start in range(0, steps, at_once):
+            rows = batches[start : start + at_once]
+            taken = [values[rows] for values in (self.sequences, *self.of_each)]
+            total = self._pass(total, *map(tf.convert_to_tensor, taken))
+        return float(total * np.float32(1 / steps))
 
     def logits(
         self, rows_of: Sequence[np.ndarray], best: bool = False, at_once: int | None = None
@@ -150,7 +167,9 @@ class Members:
         rows = np.stack([np.pad(part, (0, longest - len(part)), "edge") for part in rows_of])
         weights = tf.convert_to_tensor(self.best if best else self.weights)
         pieces = [
-            self._logits(weights, tf.constant(rows[:, start : start + at_once], tf.int32))
+            self._logits(
+                weights, tf.convert_to_tensor(self.sequences[rows[:, start : start + at_once]])
+            )
             for start in range(0, longest, at_once)
         ]
         logits = np.concatenate([piece.numpy() for piece in pieces], 1)
@@ -165,7 +184,7 @@ class Members:
         pieces = np.split(matrix.numpy(), np.cumsum(self.sizes)[:-1], 1)
         return [piece.reshape(shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
 
-    def average_unseen_categories(self, fitted: Sequence[np.ndarray]) -> None:
+    def average_unseen_categories(self, plan: Plan) -> None:
         """Give each category that none of a member's rows has the mean vector of these rows.
 
         Untrained, it would keep its random initial vector.
@@ -175,42 +194,54 @@ class Members:
             return
         weights = self.in_shape(self.best)
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
-        slots = self.sequences.numpy().reshape(len(self.sequences), -1).T
-        index = of.category_index(slots[of.categorical])
-        for member, rows in zip(vectors, fitted, strict=True):
-            of_rows = None if self.of_rows is None else self.of_rows.numpy()[rows]
-            counts = None if of_rows is None else np.tile(of_rows, len(index))
-            seen = np.bincount(index[:, rows].ravel(), counts, len(member))
+        for member, fold in zip(vectors, plan.left_out, strict=True):
+            seen = self._count_categories(plan.fold != fold, len(member))
             for start, end in pairwise(of.offsets):
                 of_feature, count = member[start:end], seen[start:end]
                 of_feature[count == 0] = np.average(of_feature, axis=0, weights=count)
         self.best.assign(_matrix(weights))
 
-    def _member_logits(self, weights: Any, rows: Any, dropout_seed: Any = None) -> Any:
+    def _count_categories(self, among: np.ndarray, vectors: int) -> np.ndarray:
+        """Count, for each vector of a category, the rows that have it, by their weights."""
+        seen, of = np.zeros(vectors), self.network.embed.slots
+        for start in range(0, len(among), COUNTED_AT_ONCE):
+            rows = start + np.flatnonzero(among[start : start + COUNTED_AT_ONCE])
+            slots = self.sequences[rows].reshape(len(rows), -1).T
+            index = of.category_index(slots[of.categorical])
+            _, *of_rows = self.of_each
+            counts = np.tile(of_rows[0][rows], len(index)) if of_rows else None
+            seen += np.bincount(index.ravel(), counts, vectors)
+        return seen
+
+    def _member_logits(self, weights: Any, sequences: Any, dropout_seed: Any = None) -> Any:
         pieces = tf.split(weights, self.sizes, 1)
         given = [
             (variable, tf.reshape(piece, variable.shape))
             for variable, piece in zip(self.network.weights, pieces, strict=True)
         ]
         with keras.StatelessScope(state_mapping=given):
-            return self.network.member_logits(tf.gather(self.sequences, rows), dropout_seed)
+            return self.network.member_logits(sequences, dropout_seed)
 
-    def _train_on(self, batches: Any) -> Any:
-        steps = batches.shape[0]
+    def _train_on(self, total: Any, *of_steps: Any) -> Any:
+        """Take the steps that rows are given of, and add their losses to the total."""
+        steps = tf.shape(of_steps[0])[0]
         _, total = tf.while_loop(
             lambda place, _: place < steps,
-            lambda place, total: (place + 1, total + self._train_step(batches[place])),
-            (0, 0.0),
+            lambda place, total: (
+                place + 1,
+                total + self._train_step(*(values[place] for values in of_steps)),
+            ),
+            (0, total),
         )
-        return total / steps
+        return total
 
-    def _train_step(self, rows: Any) -> Any:
+    def _train_step(self, sequences: Any, labels: Any, of_rows: Any = None) -> Any:
         seed = tf.stack([self.dropout_seed, self.step])
         with tf.GradientTape() as tape:
-            logits = self._member_logits(self.weights, rows, seed)
-            entropy = tf.nn.sigmoid_cross_entropy_with_logits(tf.gather(self.labels, rows), logits)
-            if self.of_rows is not None:
-                entropy *= tf.gather(self.of_rows, rows)
+            logits = self._member_logits(self.weights, sequences, seed)
+            entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
+            if of_rows is not None:
+                entropy *= of_rows
             loss = tf.reduce_mean(entropy, 1)
         self._update(tape.gradient(loss, self.weights))
         return tf.reduce_mean(loss)

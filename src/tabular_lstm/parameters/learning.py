@@ -86,7 +86,10 @@ class Training(Parameters):
 
     Attributes:
         epochs: Passes over the train rows, at most. Default: 200, fewer where the rows are many,
-            down to 12, or where they have more than 200 features, down to 8.
+            down to 12, or where they have more than 200 features, down to 8. Of more than two
+            million rows a pass is over seven eighths of two million, random ones of each member's
+            and other ones each time; a member is stopped, and calibration and decision threshold
+            are chosen, by 250,000 random rows of each fold, the same each time.
         batch_size: Rows to a step of the optimizer. Default: about a sixteenth of the rows, a
             power of 2 between 32 and 256, more from some 400,000 rows on.
         learning_rate: AdamW's; Adam's for the kind `tutorial`.

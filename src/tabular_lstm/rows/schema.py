@@ -109,7 +109,7 @@ def fingerprint(
         weights: (rows,), scaled. Default: all rows count alike.
     """
     digest = blake2b(repr(sequences.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(sequences).tobytes())
+    digest.update(np.ascontiguousarray(sequences).reshape(-1).view(np.uint8).data)
     digest.update(labels.astype(np.uint8).tobytes())
     if weights is not None:
         digest.update(weights.astype("<f8").tobytes())

@@ -10,7 +10,7 @@ from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Network, Training
 from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.groups import keys_of, together_of
+from tabular_lstm.rows.groups import keys_of, of_several, together_of
 from tabular_lstm.rows.schema import Schema, fingerprint
 from tabular_lstm.rows.weights import scaled
 from tabular_lstm.tensorflow_import import import_tensorflow
@@ -25,8 +25,11 @@ def build_network(
     training: Training,
     train_sequences: np.ndarray,
     train_labels: pd.Series,
+    engine: Engine,
 ) -> Any:
     """Build the network, untrained, once it is known that it can take the train rows.
+
+    The engine's workers, if it has any, import TensorFlow meanwhile.
 
     Returns:
         A `keras.Model` from sequences (rows, steps, features_per_step) to probabilities
@@ -35,13 +38,15 @@ def build_network(
     Raises:
         DataError: Rows have missing values, and the network is the tutorial's.
     """
-    incomplete = np.isnan(train_sequences).any(axis=(1, 2))
-    if network.kind == "tutorial" and incomplete.any():
+    if network.kind == "tutorial" and np.isnan(train_sequences).any():
+        incomplete = np.isnan(train_sequences).any(axis=(1, 2))
         raise DataError(
             f"{row_list(train_labels.index[incomplete].tolist())} have missing values, which the "
             "network of kind tutorial does not take: expected a value in every cell. Use "
             "network.kind: ensemble."
         )
+    if network.kind == "ensemble":
+        engine.prepare(import_tensorflow, min(training.groups, network.ensemble.members))
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
 
@@ -77,7 +82,7 @@ def train_network(
         train_labels.to_numpy(np.float32),
         training,
         weights,
-        train_groups,
+        None if train_groups is None else of_several(train_groups),
         engine.workers or one_by_one,
     )
     if not np.isfinite(history["loss"]).all():
