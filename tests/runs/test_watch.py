@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -76,6 +77,38 @@ def test_after_a_line_of_others_the_watch_waits_as_long_again(
     ]
     # The other one may come in just between.
     assert len(too_early) < 5
+
+
+class Faulty(logging.Handler):
+    """Raises, or hangs, at what the watch says."""
+
+    def __init__(self, hangs: bool) -> None:
+        super().__init__()
+        self.lock = None  # the run's own lines pass
+        self.hangs, self.said, self.over = hangs, 0, threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if threading.current_thread().name == "watch":
+            self.said += 1
+            if self.hangs:
+                self.over.wait()
+            raise OSError("no space left")
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("hangs", [False, True], ids=["raises", "hangs"])
+def test_a_handler_that_raises_or_hangs_harms_nothing(
+    hangs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SECONDS_TO_END", 0.01)
+    handler = Faulty(hangs)
+    logging.root.addHandler(handler)
+    try:
+        with watched("Judging"):
+            until(lambda: handler.said == (1 if hangs else 3))
+    finally:
+        logging.root.removeHandler(handler)
+        handler.over.set()
 
 
 @pytest.mark.usefixtures("impatient")
