@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 from tests.helpers.processes import group_of, started
 from tests.helpers.project import QUICK, Project, declare
