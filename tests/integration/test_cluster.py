@@ -23,7 +23,9 @@ from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
 from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.fit import train
-from tabular_lstm.parameters import Columns, Scoring, Validation
+from tabular_lstm.parameters import Columns, Evaluation, Scoring, Training, Validation
+from tabular_lstm.pipelines.evaluation import nodes
+from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
 from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
 from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.serving.artifact import Artifact
@@ -32,6 +34,7 @@ from tabular_lstm.serving.predictions import Predictions
 from tests.helpers.champions import log_of
 from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
 from tests.helpers.commands import RETRAINING, here, succeeds
+from tests.helpers.judged import rows_of, schema_of
 from tests.helpers.logs import run
 from tests.helpers.processes import started
 from tests.helpers.project import QUICK, Project, declare
@@ -130,6 +133,23 @@ def test_workers_prepare_before_their_first_part(running: RealCluster) -> None:
     assert not PREPARED
     HERE.prepare(prepare, 2)
     assert not PREPARED
+
+
+def test_workers_fit_the_same_baselines(
+    running: RealCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it takes long; elsewhere they are not asked."""
+    fresh, _ = rows_of(90, seed=1)
+    given = (*rows_of(150), fresh, schema_of(4), Training(), Evaluation())
+    local, thresholds = predict_with_baselines(*given, HERE)
+    engine = running.engine()
+    predict_with_baselines(*given, engine)
+    assert engine._cluster is None
+    monkeypatch.setattr(nodes, "WORTH_WORKERS", 1)
+    remote, same_thresholds = predict_with_baselines(*given, engine)
+    assert engine._cluster is not None
+    pd.testing.assert_frame_equal(local, remote, check_exact=True)
+    assert thresholds == same_thresholds
 
 
 def test_a_worker_killed_midway_costs_its_parts_alone(

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -78,6 +79,38 @@ def test_after_a_line_of_others_the_watch_waits_as_long_again(
     assert len(too_early) < 5
 
 
+class Faulty(logging.Handler):
+    """Raises, or hangs, at what the watch says."""
+
+    def __init__(self, hangs: bool) -> None:
+        super().__init__()
+        self.lock = None  # the run's own lines pass
+        self.hangs, self.said, self.over = hangs, 0, threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if threading.current_thread().name == "watch":
+            self.said += 1
+            if self.hangs:
+                self.over.wait()
+            raise OSError("no space left")
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("hangs", [False, True], ids=["raises", "hangs"])
+def test_a_handler_that_raises_or_hangs_harms_nothing(
+    hangs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SECONDS_TO_END", 0.01)
+    handler = Faulty(hangs)
+    logging.root.addHandler(handler)
+    try:
+        with watched("Judging"):
+            until(lambda: handler.said == (1 if hangs else 3))
+    finally:
+        logging.root.removeHandler(handler)
+        handler.over.set()
+
+
 @pytest.mark.usefixtures("impatient")
 def test_baselines_importance_and_intervals_say_how_far_they_are(
     caplog: pytest.LogCaptureFixture,
@@ -115,9 +148,8 @@ def test_baselines_importance_and_intervals_say_how_far_they_are(
             evaluation.bootstrap_resamples,
             0,
         )
-    fit = "Fitting the baseline gradient boosting on 400 rows and on folds"
     for expected in (
-        rf"{fit}: [1-5] of 6, ",
+        r"Fitting the baselines on 400 rows and on folds: [1-9]\d* of 18, ",
         r"Permutation importance: [1-5] of 6, ",
         r"20,000 resamples for intervals, parts: [1-9]\d* of \d+, ",
     ):

@@ -5,11 +5,13 @@ What is sent is pickled; the workers need this package and its dependencies.
 
 import contextlib
 import logging
+import signal
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -83,17 +85,18 @@ class Cluster:
             ) from error
 
     def _started(self, wanted: Engine) -> Any:
+        environ = {"distributed.nanny.pre-spawn-environ": ONE_THREAD | QUIET}
         try:
-            with dask.config.set({"distributed.nanny.pre-spawn-environ": ONE_THREAD | QUIET}):
+            with _deaf_to_interrupts(), dask.config.set(environ):
                 cluster = LocalCluster(  # type: ignore[no-untyped-call]
                     n_workers=wanted.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
                 )
+                self._until.callback(cluster.close)
         except (OSError, RuntimeError) as error:
             raise DataError(
                 f"engine.workers: {wanted.workers} processes could not be started: {error}. In a "
                 f"program, start the run below if __name__ == '__main__'; {LOCAL}."
             ) from error
-        self._until.callback(cluster.close)
         return cluster
 
     def _threads_there(self) -> int:
@@ -185,6 +188,24 @@ class Cluster:
     def close(self) -> None:
         """End what was started here."""
         self._until.close()
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let processes and threads that begin meanwhile, and theirs, get no SIGINT, as they inherit.
+
+    A terminal sends it to all processes of a command; it is the driver that ends the others.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # Where it is not there yet, it would start with the first process, and then let SIGINT through.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _within(seconds: float, function: Callable[[], Any]) -> Any:

@@ -4,6 +4,7 @@ The functions import scikit-learn, not this module: a run checks its data before
 """
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,37 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.at_work import told
-from tabular_lstm.judging.names import MODELS
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.plan import MANY_ROWS, draw, grouped_folds
 from tabular_lstm.parameters import Evaluation, Training
+from tabular_lstm.parts import Workers, one_by_one
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import scaled
 
 logger = logging.getLogger(__name__)
 
-# All rows to fit on, and none held out.
-WHOLE = (slice(None), None)
+
+@dataclass(frozen=True)
+class Task:
+    """What every fit needs, as plain values.
+
+    Attributes:
+        fitted: float64 (rows, features), the train rows.
+        labels: (rows,).
+        weights: (rows,), or None where all rows count alike.
+        splits: The rows to fit on and the rows held out.
+        evaluated: float64 (rows, features).
+        schema: Of the rows.
+        seed: Of the boosted trees.
+    """
+
+    fitted: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray | None
+    splits: list[tuple[np.ndarray, np.ndarray]]
+    evaluated: np.ndarray
+    schema: Schema
+    seed: int
 
 
 def predict_with_baselines(
@@ -33,6 +54,7 @@ def predict_with_baselines(
     evaluation: Evaluation,
     train_weights: pd.Series | None = None,
     train_groups: np.ndarray | None = None,
+    workers: Workers = one_by_one,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Fit the baselines on the train rows, choose their thresholds there, predict the others.
 
@@ -48,11 +70,11 @@ def predict_with_baselines(
     From 258 features on, boosting sorts the values of each into fewer bins than its default of 255,
     down to 32: with few values to a bin, most of its time goes into bins.
 
+    Who does the fits, each a part, is given: by default this process, one after the other.
+
     Returns:
         A column of probabilities for each baseline; the decision threshold of each.
     """
-    from sklearn.base import clone  # noqa: PLC0415
-
     used = len(schema.features)
     # In float32, what a logistic regression ends at depends on the processor.
     fitted, evaluated = (
@@ -66,23 +88,43 @@ def predict_with_baselines(
     # Gradient boosting fails where no row that it is fitted on has a feature's value.
     known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
     fitted[:, ~known], evaluated[:, ~known] = 0, 0
-    probabilities, thresholds = {}, {}
+    task = Task(fitted, labels, weights, splits, evaluated, schema, evaluation.seed)
+    # Those that take longest come first; None is the fit on all rows.
+    names, places = list(_baselines(schema, 0)), [None, *range(len(splits))]
+    parts = [(name, place) for name in reversed(names) for place in places]
+    predicted: dict[tuple[str, int | None], np.ndarray] = {}
+    what = f"Fitting the baselines on {len(labels):,} rows and on folds"
+    for part, found in told(workers(fit_part, task, parts), what, len(parts)):
+        predicted[parts[part]] = found
+    thresholds = {}
+    for name in names:
+        out_of_fold = np.empty(len(labels))
+        for place, (_, held_out) in enumerate(splits):
+            out_of_fold[held_out] = predicted[name, place]
+        thresholds[name] = choose_threshold(
+            labels[seen], out_of_fold[seen], training.objective, of_seen
+        )
+    return pd.DataFrame({name: predicted[name, None] for name in names}), thresholds
+
+
+def fit_part(task: Task, part: tuple[str, int | None]) -> np.ndarray:
+    """Fit a baseline and predict.
+
+    Args:
+        task: The rows.
+        part: Name of the baseline, and the place of the split that it is fitted on.
+
+    Returns:
+        Probabilities of the split's rows held out; where there is no split, of the evaluated rows.
+    """
+    name, place = part
+    rows, held_out = (slice(None), None) if place is None else task.splits[place]
+    model = _baselines(task.schema, task.seed)[name]
     # A single thread, for threads of boosted trees wait for each other where the cores are busy:
     # on a few hundred rows that is most of a run.
     with threadpool_limits(1):
-        for name, model in _baselines(schema, evaluation.seed).items():
-            out_of_fold = np.empty(len(labels))
-            what = f"Fitting the baseline {MODELS[name]} on {len(labels):,} rows and on folds"
-            for rows, held_out in told([*splits, WHOLE], what):
-                of_rows = _fit(clone(model), fitted, labels, weights, rows)
-                if held_out is None:
-                    probabilities[name] = _probabilities(of_rows, evaluated)
-                else:
-                    out_of_fold[held_out] = _probabilities(of_rows, fitted[held_out])
-            thresholds[name] = choose_threshold(
-                labels[seen], out_of_fold[seen], training.objective, of_seen
-            )
-    return pd.DataFrame(probabilities), thresholds
+        fitted = _fit(model, task.fitted, task.labels, task.weights, rows)
+        return _probabilities(fitted, task.evaluated if held_out is None else task.fitted[held_out])
 
 
 def _splits(

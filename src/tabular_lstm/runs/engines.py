@@ -27,19 +27,20 @@ class EngineHooks:
         Raises:
             DataError: It is of an extra that is not installed.
         """
-        self._close()  # a run that was interrupted, in a process that goes on, told nobody
+        self.end()  # a run that was interrupted without `runs.session` told nobody
         given = self._context.config_loader["parameters"].get("engine", {})
         self._engine = Engine(parameters.Engine.model_validate(given))
         catalog.save("engine", self._engine)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        """End the workers that were started."""
-        self._close()
+        """Close it."""
+        self.end()
 
     on_pipeline_error = after_pipeline_run
 
-    def _close(self) -> None:
+    def end(self) -> None:
+        """End the workers that were started."""
         if self._engine is not None:
             self._engine.close()
             self._engine = None

@@ -89,7 +89,7 @@ class RunHooks:
                 self._mirror(catalog)  # what an earlier run could not bring there
             if self._registered is not None:  # it wrote nothing
                 self._registry.leave(self._run_id)
-            self._release()
+            self.end()
             raise
 
     def _prepare_to_decide(
@@ -194,7 +194,7 @@ class RunHooks:
                 self.tell("scored", message, manifest=manifest)
                 logger.info(message)
         finally:
-            self._release()
+            self.end()
 
     @hook_impl
     def on_pipeline_error(
@@ -215,7 +215,7 @@ class RunHooks:
                     )
                     self._recorded = catalog.load("decision").model_dump(mode="json")
         finally:
-            self._release()
+            self.end()
 
     def _exit_with(self, code: int) -> None:
         if command := click.get_current_context(silent=True):
@@ -289,7 +289,8 @@ class RunHooks:
                 error.strerror,
             )
 
-    def _release(self) -> None:
+    def end(self) -> None:
+        """Let the next run in."""
         if self._registered is not None:
             os.close(self._registered)
             self._registered = None

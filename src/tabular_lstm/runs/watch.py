@@ -15,6 +15,7 @@ from tabular_lstm.at_work import Work, at_work, now_at_work
 # Seconds without a line. Where all cores are busy the next one comes a bit later, and no silence is
 # to be longer than ten.
 QUIET = 8.0
+SECONDS_TO_END = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,10 @@ def watched(what: str) -> Iterator[None]:
             if time.monotonic() - ear.heard < QUIET:
                 continue
             ear.heard = time.monotonic()
-            if line := now_at_work():
-                logger.info("%s", line)
+            # A handler that raises does so at the run's own lines too, where it is seen.
+            with contextlib.suppress(Exception):
+                if line := now_at_work():
+                    logger.info("%s", line)
 
     thread = threading.Thread(target=watch, name="watch", daemon=True)
     logging.root.addHandler(ear)
@@ -56,7 +59,7 @@ def watched(what: str) -> Iterator[None]:
             yield
     finally:
         ended.set()
-        thread.join()
+        thread.join(SECONDS_TO_END)  # no longer: it may be in a handler that hangs
         logging.root.removeHandler(ear)
 
 
@@ -70,12 +73,12 @@ class WatchHooks:
     @hook_impl(wrapper=True)
     def before_pipeline_run(self) -> Any:
         """Begin before all other hooks; end where one of them stops the run."""
-        self._end()  # a run that was interrupted, in a process that goes on, told nobody
+        self.end()  # a run that was interrupted without `runs.session` told nobody
         self._until.enter_context(watched("The run"))
         try:
             return (yield)
         except BaseException:
-            self._end()
+            self.end()
             raise
 
     @hook_impl
@@ -114,9 +117,16 @@ class WatchHooks:
         try:
             return (yield)
         finally:
-            self._end()
+            self.end()
 
     on_pipeline_error = after_pipeline_run
+
+    def end(self) -> None:
+        """End the watch, and what was at work."""
+        for work in self._works.values():
+            work.close()
+        self._works.clear()
+        self._until.close()
 
     def _begin(self, way: str, name: str, what: str) -> None:
         self._works[way, name] = work = contextlib.ExitStack()
@@ -125,9 +135,3 @@ class WatchHooks:
     def _done(self, way: str, name: str) -> None:
         if work := self._works.pop((way, name), None):
             work.close()
-
-    def _end(self) -> None:
-        for work in self._works.values():
-            work.close()
-        self._works.clear()
-        self._until.close()

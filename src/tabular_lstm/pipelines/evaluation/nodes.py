@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.engine import Engine
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.judging import figures
+from tabular_lstm.judging import baselines, figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.metrics import INTERVAL_METRICS
 from tabular_lstm.judging.names import CANDIDATE, FIGURES
-from tabular_lstm.parameters import Columns, Evaluation, Network
+from tabular_lstm.parameters import Columns, Evaluation, Network, Training
+from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.groups import keys_of, of_several, together_of
 from tabular_lstm.rows.schema import Schema, fingerprint
@@ -23,6 +25,9 @@ from tabular_lstm.rows.weights import scaled
 
 # The last bits differ with the processor.
 DECIMALS = 5
+# Numbers of the train rows from which fitting baselines takes longer than a worker takes to import
+# scikit-learn and to get the rows.
+WORTH_WORKERS = 1_000_000
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +113,32 @@ def predict_with_candidate(
     if (weights := scaled(evaluated_weights)) is not None:
         predictions["weight"] = weights
     return predictions.assign(**{CANDIDATE: probabilities})
+
+
+def predict_with_baselines(
+    train_sequences: np.ndarray,
+    train_labels: pd.Series,
+    evaluated_sequences: np.ndarray,
+    schema: Schema,
+    training: Training,
+    evaluation: Evaluation,
+    engine: Engine,
+    train_weights: pd.Series | None = None,
+    train_groups: np.ndarray | None = None,
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Fit the baselines, by the engine's workers where it takes long: see `judging.baselines`."""
+    takes_long = train_sequences.size >= WORTH_WORKERS
+    return baselines.predict_with_baselines(
+        train_sequences,
+        train_labels,
+        evaluated_sequences,
+        schema,
+        training,
+        evaluation,
+        train_weights,
+        train_groups,
+        (engine.workers if takes_long else None) or one_by_one,
+    )
 
 
 def evaluate(

@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.judging.verdict import compare_with_baselines
 from tabular_lstm.pipelines.evaluation import nodes
@@ -50,7 +49,7 @@ def create_pipeline() -> Pipeline:
                 name="predict_with_candidate",
             ),
             Node(
-                predict_with_baselines,
+                nodes.predict_with_baselines,
                 inputs=[
                     "train_sequences",
                     "train_labels",
@@ -58,6 +57,7 @@ def create_pipeline() -> Pipeline:
                     "schema",
                     "params:training",
                     "params:evaluation",
+                    "engine",
                     "train_weights",
                     "train_groups",
                 ],
