@@ -91,7 +91,7 @@ def _texts(column: pd.Series, folder: Path) -> Any:
     batch = pa.record_batch({"texts": as_texts(column)})
 
     def write(file: BinaryIO) -> None:
-        with pa.ipc.new_stream(pa.PythonFile(file), batch.schema) as stream:
+        with pa.ipc.new_stream(pa.PythonFile(file, "w"), batch.schema) as stream:
             stream.write_batch(batch)
 
     content = pa.py_buffer(_written(folder, write, np.dtype(np.uint8)))
