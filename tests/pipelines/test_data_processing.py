@@ -1501,7 +1501,8 @@ def test_dates_and_ignored_columns_have_no_other_role(role: str) -> None:
 def test_nothing_is_proposed_for_a_column_that_is_no_feature() -> None:
     """Under columns.categorical it would have two roles."""
     columns = WEIGHED.model_copy(update={"time": "b"})
-    rows = weighed(60, ("much", "1", "2")).assign(b=["soon", *["2026-03-01"] * 59])
+    weights = weighed(60, ("much", "1", "2")).whole()
+    rows = of_frame(weights.assign(b=["soon", *["2026-03-01"] * 59]))
     _, quarantined, source = validate_rows(rows, columns)
     assert len(quarantined) == 20
     assert source.to_declare == ""

@@ -75,6 +75,8 @@ def read(folder: Path, columns: Columns, caplog: pytest.LogCaptureFixture) -> di
     found["valid"], found["quarantined"], source = validate_rows(raw, columns)
     kind = "hash" if columns.time is None else "time"
     split = Split(kind=kind)
+    if found["valid"].empty:
+        return {**found, "known": [source, [r.getMessage() for r in caplog.records]]}
     found["train"], found["test"], summary = split_rows(found["valid"], source, columns, split)
     schema = nodes.learn_schema(found["train"], summary, columns, Reshaping(allow_padding=True))
     for side in ("train", "test"):
