@@ -56,13 +56,13 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     for module in (scorer, saved):
         monkeypatch.setattr(module, "read_keras_file", counted_read)
     monkeypatch.setattr(pd, "read_parquet", counting(pd.read_parquet))
-    parse = raw_csv.read_cells
+    parse = raw_csv.stream_cells
 
-    def counted_parse(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataFrame:
+    def counted_parse(content: Any, file: str, *rest: Any) -> Any:
         counted[Path(file).name] += 1
-        return parse(content, file, load_args)
+        return parse(content, file, *rest)
 
-    monkeypatch.setattr(raw_csv, "read_cells", counted_parse)
+    monkeypatch.setattr(raw_csv, "stream_cells", counted_parse)
     return counted
 
 

@@ -26,26 +26,33 @@ def csv(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_frame_names_its_file_and_the_hash_of_its_bytes(csv: Path) -> None:
-    attrs = RawCSVDataset(filepath=str(csv)).load().attrs
-    assert attrs == {
-        "file": str(csv),
-        "sha256": hashlib.sha256(csv.read_bytes()).hexdigest(),
-        "marks": Marks(),
-    }
+def test_the_rows_name_their_file_and_the_hash_of_its_bytes(csv: Path) -> None:
+    rows = RawCSVDataset(filepath=str(csv)).load()
+    assert len(rows.whole()) == 3
+    assert (rows.file, rows.marks, rows.names) == (str(csv), Marks(), ())
+    assert rows.sha256() == hashlib.sha256(csv.read_bytes()).hexdigest()
+
+
+def sha256_of(dataset: RawCSVDataset) -> str:
+    """Read all rows, and give the hash of what was read."""
+    rows = dataset.load()
+    rows.whole()
+    sha256: str = rows.sha256()
+    return sha256
 
 
 def test_a_byte_order_mark_counts_in_the_hash(csv: Path) -> None:
     csv.write_bytes(b"\xef\xbb\xbf" + csv.read_bytes())
-    loaded = RawCSVDataset(filepath=str(csv)).load()
-    assert loaded.attrs["sha256"] == hashlib.sha256(csv.read_bytes()).hexdigest()
+    assert (
+        sha256_of(RawCSVDataset(filepath=str(csv))) == hashlib.sha256(csv.read_bytes()).hexdigest()
+    )
 
 
 @pytest.mark.parametrize("size", [10, 2**20, 3 * 2**20 + 7])
 def test_the_hash_is_given_without_parsing_too(csv: Path, size: int) -> None:
     csv.write_bytes(b"a,y\n" + b"\n" * size + b"1,0\n")
     dataset = RawCSVDataset(filepath=str(csv))
-    assert dataset.sha256() == dataset.load().attrs["sha256"]
+    assert dataset.sha256() == sha256_of(dataset)
     csv.write_bytes(b"no CSV")
     assert dataset.sha256() == hashlib.sha256(b"no CSV").hexdigest()
 
@@ -56,35 +63,38 @@ def test_the_hash_is_given_from_other_storage_than_the_disk() -> None:
     memory.pipe_file("/hashed/1.csv", b"a,y\n1,0\n")
     for path in ("hashed.csv", "hashed"):
         dataset = RawCSVDataset(filepath=f"memory:///{path}")
-        assert dataset.sha256() == dataset.load().attrs["sha256"]
+        assert dataset.sha256() == sha256_of(dataset)
 
 
 def test_a_file_replaced_while_it_is_read_is_known_by_what_was_parsed(
     csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = RawCSVDataset(filepath=str(csv))
-    cat_file, before = dataset._fs.cat_file, csv.read_bytes()
+    before, opened = csv.read_bytes(), dataset._fs.open
 
-    def replaced(path: str) -> bytes:
-        content: bytes = cat_file(path)
+    def replaced(path: str, mode: str) -> Any:
+        content = opened(path, mode)
+        csv.unlink()
         csv.write_bytes(b"a,b,y\n4,5,1\n")
         return content
 
-    monkeypatch.setattr(dataset._fs, "cat_file", replaced)
-    frame = dataset.load()
-    assert len(frame) == 3
-    assert frame.attrs["sha256"] == hashlib.sha256(before).hexdigest() != dataset.sha256()
+    rows = dataset.load()
+    monkeypatch.setattr(dataset._fs, "open", replaced)
+    assert len(rows.whole()) == 3
+    assert rows.sha256() == hashlib.sha256(before).hexdigest() != dataset.sha256()
+    with raises_data_error(match="the file changed while it was read"):
+        rows.whole()
 
 
 def test_rows_are_numbered_from_1_below_the_header(csv: Path) -> None:
-    index = RawCSVDataset(filepath=str(csv)).load().index
+    index = RawCSVDataset(filepath=str(csv)).load().whole().index
     assert (index.name, index.tolist()) == ("row", [1, 2, 3])
 
 
 def test_load_args_reach_the_parser(csv: Path) -> None:
     csv.write_bytes("1;ü\n".encode("latin-1"))
     load_args = {"sep": ";", "header": None, "names": ["a", "y"], "encoding": "latin-1"}
-    frame = RawCSVDataset(filepath=str(csv), load_args=load_args).load()
+    frame = RawCSVDataset(filepath=str(csv), load_args=load_args).load().whole()
     assert frame.to_dict("records") == [{"a": "1", "y": "ü"}]
 
 
@@ -93,12 +103,12 @@ def test_kedro_viz_previews_the_first_rows_as_they_are(csv: Path) -> None:
     preview = dataset.preview(nrows=2)
     assert preview["columns"] == ["a", "b", "y"]
     assert preview["data"] == [["1", "x, y", "0"], ["2", "", "1"]]
-    assert len(dataset.load()) == 3
+    assert len(dataset.load().whole()) == 3
 
 
 def test_it_reads_from_other_storage_than_the_disk() -> None:
     fsspec.filesystem("memory").pipe_file("/rows.csv", b"a,y\n1,0\n")
-    frame = RawCSVDataset(filepath="memory:///rows.csv").load()
+    frame = RawCSVDataset(filepath="memory:///rows.csv").load().whole()
     assert frame.to_dict("records") == [{"a": "1", "y": "0"}]
 
 
@@ -114,7 +124,7 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_refusal_names_the_path(csv: Path) -> None:
     csv.write_text("")
     with raises_data_error() as error:
-        RawCSVDataset(filepath=str(csv)).load()
+        RawCSVDataset(filepath=str(csv)).load().whole()
     assert str(csv) in str(error.value)
 
 
@@ -140,7 +150,7 @@ def days(tmp_path: Path) -> Path:
 def directory_refusal(folder: Path, **load_args: Any) -> str:
     """Read a directory that can't be used and give the message."""
     with raises_data_error() as error:
-        RawCSVDataset(filepath=str(folder), load_args=load_args).load()
+        RawCSVDataset(filepath=str(folder), load_args=load_args).load().whole()
     return str(error.value)
 
 
@@ -152,7 +162,7 @@ def hash_refusal(folder: Path) -> str:
 
 
 def test_the_files_of_a_directory_are_read_in_name_order_by_column_name(days: Path) -> None:
-    frame = RawCSVDataset(filepath=str(days)).load()
+    frame = RawCSVDataset(filepath=str(days)).load().whole()
     assert frame.columns.tolist() == ["a", "b", "y"]
     assert frame.to_numpy().tolist() == [
         ["1", "x, y", "0"],
@@ -165,7 +175,7 @@ def test_the_files_of_a_directory_are_read_in_name_order_by_column_name(days: Pa
 def test_names_are_ordered_by_their_bytes(days: Path) -> None:
     for name in ("b.csv", "B.csv", "ä.csv", "10.csv", "9.csv"):
         (days / name).write_text("a,b,y\n1,2,0\n")
-    names = RawCSVDataset(filepath=str(days)).load().attrs["files"]
+    names = RawCSVDataset(filepath=str(days)).load().names
     listed = subprocess.run(
         "ls *.csv",
         shell=True,
@@ -175,13 +185,13 @@ def test_names_are_ordered_by_their_bytes(days: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert names == listed.stdout.split()
-    assert names == ["10.csv", *sorted(DAYS), "9.csv", "B.csv", "b.csv", "ä.csv"]
+    assert list(names) == listed.stdout.split()
+    assert list(names) == ["10.csv", *sorted(DAYS), "9.csv", "B.csv", "b.csv", "ä.csv"]
 
 
 def test_a_row_of_a_directory_is_named_by_its_file_and_its_number_there(days: Path) -> None:
     (days / "2026-11-02.csv").write_text("\ny,a,b\n\n0,3,z\n1,4,z\n")
-    index = RawCSVDataset(filepath=str(days)).load().index
+    index = RawCSVDataset(filepath=str(days)).load().whole().index
     assert index.name == "row"
     assert index.tolist() == [
         "2026-11-01.csv:1",
@@ -210,12 +220,9 @@ def test_the_fingerprint_of_a_directory_is_what_sha256sum_prints(days: Path, cou
         text=True,
     )
     dataset = RawCSVDataset(filepath=str(days))
-    assert dataset.load().attrs == {
-        "file": str(days),
-        "sha256": printed.stdout.split()[0],
-        "marks": Marks(),
-        "files": ["2026-11-01.CSV", *sorted(DAYS)[1:count]],
-    }
+    rows = dataset.load()
+    assert rows.names == ("2026-11-01.CSV", *sorted(DAYS)[1:count])
+    assert sha256_of(dataset) == printed.stdout.split()[0]
     assert dataset.sha256() == printed.stdout.split()[0]
 
 
@@ -224,17 +231,17 @@ def test_a_file_is_read_in_whatever_case_its_ending_is(days: Path, ending: str) 
     other = days / f"2026-11-03.{ending}"
     other.write_text("a,b,y\n9,9,1\n")
     dataset = RawCSVDataset(filepath=str(days))
-    frame = dataset.load()
-    assert frame.loc[f"2026-11-03.{ending}:1"].tolist() == ["9", "9", "1"]
-    assert frame.attrs["sha256"] == dataset.sha256()
+    rows = dataset.load()
+    assert rows.whole().loc[f"2026-11-03.{ending}:1"].tolist() == ["9", "9", "1"]
+    assert rows.sha256() == dataset.sha256()
     other.write_text("a,b,y\n9,9,0\n")
-    assert frame.attrs["sha256"] != dataset.sha256()
+    assert rows.sha256() != dataset.sha256()
 
 
 def test_what_is_passed_over_is_named_once(days: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     dataset = RawCSVDataset(filepath=str(days))
-    before = dataset.load()
+    before = dataset.load().whole()
     assert not caplog.records
     passed_over = ["2026-11-03.csv.gz", "2026-11-03.csv.part", "notes.txt", "rows.tsv"]
     for name in (".2026-11-03.csv", *passed_over):
@@ -244,8 +251,8 @@ def test_what_is_passed_over_is_named_once(days: Path, caplog: pytest.LogCapture
         (days / folder).mkdir()
         (days / folder / "2026-11-03.csv").write_text("a,b,y\n1,2,0\n")
     dataset.sha256()
-    assert dataset.load().equals(before)
-    assert dataset.load().attrs == before.attrs
+    for _ in range(2):
+        assert dataset.load().whole().equals(before)
     names = [*passed_over[:2], r"caf\xe9.txt", "more.csv/", "notes.txt", "old/", "rows.tsv"]
     said = "only files named *.csv directly in it are read, and no hidden ones"
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
@@ -256,15 +263,14 @@ def test_what_is_passed_over_is_named_once(days: Path, caplog: pytest.LogCapture
 
 def test_each_file_is_read_once(days: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset, opened = RawCSVDataset(filepath=str(days)), []
-    cat_file = dataset._fs.cat_file
+    open_file = dataset._fs.open
 
-    def count(path: str) -> bytes:
-        content: bytes = cat_file(path)
+    def count(path: str, mode: str) -> Any:
         opened.append(Path(path).name)
-        return content
+        return open_file(path, mode)
 
-    monkeypatch.setattr(dataset._fs, "cat_file", count)
-    dataset.load()
+    monkeypatch.setattr(dataset._fs, "open", count)
+    dataset.load().whole()
     assert opened == sorted(DAYS)
 
 
@@ -279,9 +285,9 @@ def test_load_args_count_for_each_file(days: Path) -> None:
         "names": ["a", "y"],
         "encoding": "latin-1",
     }
-    frame = RawCSVDataset(filepath=str(days), load_args=load_args).load()
-    assert frame.to_dict("records") == [{"a": "1,5", "y": "ü"}] * 3
-    assert frame.attrs["marks"] == Marks(decimal=",")
+    rows = RawCSVDataset(filepath=str(days), load_args=load_args).load()
+    assert rows.whole().to_dict("records") == [{"a": "1,5", "y": "ü"}] * 3
+    assert rows.marks == Marks(decimal=",")
 
 
 def test_a_column_that_one_file_has_more_is_left_out_as_its_refusal_says(days: Path) -> None:
@@ -289,7 +295,7 @@ def test_a_column_that_one_file_has_more_is_left_out_as_its_refusal_says(days: P
     header = ",".join([*names, "remark"])
     (days / "2026-11-02.csv").write_text(f"{header}\n{','.join(['1'] * len(names))},new\n")
     assert "load_args: {usecols: [...]}" in directory_refusal(days)
-    frame = RawCSVDataset(filepath=str(days), load_args={"usecols": names}).load()
+    frame = RawCSVDataset(filepath=str(days), load_args={"usecols": names}).load().whole()
     assert frame.columns.tolist() == names
 
 
@@ -383,13 +389,13 @@ def test_what_is_no_regular_file_is_refused_before_it_is_opened(
 
 def test_what_is_no_regular_file_is_passed_over_where_it_is_no_csv(days: Path) -> None:
     os.mkfifo(days / "pipe")
-    assert len(RawCSVDataset(filepath=str(days)).load()) == 4
+    assert len(RawCSVDataset(filepath=str(days)).load().whole()) == 4
 
 
 def test_a_link_to_a_file_is_read_and_one_to_a_folder_passed_over(days: Path) -> None:
     (days / "2026-11-03.csv").symlink_to(days / "2026-11-02.csv")
     (days / "folder.csv").symlink_to(days)
-    assert len(RawCSVDataset(filepath=str(days)).load()) == 5
+    assert len(RawCSVDataset(filepath=str(days)).load().whole()) == 5
 
 
 def test_a_csv_whose_name_is_not_utf_8_is_refused_by_an_escaped_name(days: Path) -> None:
@@ -414,7 +420,7 @@ def test_a_directory_is_read_from_other_storage_than_the_disk() -> None:
     memory = fsspec.filesystem("memory")
     for name, text in DAYS.items():
         memory.pipe_file(f"/daily/{name}", text.encode())
-    frame = RawCSVDataset(filepath="memory:///daily/").load()
+    frame = RawCSVDataset(filepath="memory:///daily/").load().whole()
     assert frame["a"].tolist() == ["1", "2", "3", "4"]
     assert frame.index[2] == "2026-11-02.csv:1"
 

@@ -111,8 +111,8 @@ def test_what_is_read_has_the_fingerprint_of_its_own_bytes(
     found = set()
     with replacing(replace, {quick.raw: both}):
         for _ in range(READS):
-            frame = dataset.load()
-            sha256 = frame.attrs["sha256"]
+            rows = dataset.load()
+            frame, sha256 = rows.whole(), rows.sha256()
             assert list(frame.itertuples(index=False, name=None)) == text_cells(contents[sha256])
             found.add(sha256)
     # It was replaced between reads, and in place also in the midst of one.

@@ -7,6 +7,7 @@ import math
 import random
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows
 from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.proposals import HEAD
+from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sides import in_test
 from tabular_lstm.rows.summary import Source
 from tests.helpers.project import ROOT, TINY, Project
@@ -44,12 +46,18 @@ properties = settings(
 )
 
 
-def raw(rows: Sequence[Row], names: Sequence[str] = NAMES) -> pd.DataFrame:
-    """Make the frame that RawCSVDataset gives for these rows."""
+def cells(rows: Sequence[Row], names: Sequence[str] = NAMES) -> pd.DataFrame:
     index = pd.RangeIndex(1, len(rows) + 1, name="row")
-    frame = pd.DataFrame(list(rows), index=index, columns=list(names), dtype="str")
-    frame.attrs = {"file": "rows.csv", "sha256": "0" * 64}
-    return frame
+    return pd.DataFrame(list(rows), index=index, columns=list(names), dtype="str")
+
+
+def of_frame(frame: pd.DataFrame, names: Sequence[str] = ()) -> RawRows:
+    """Make of cells what RawCSVDataset gives: of a file, or of a folder's files of these names."""
+    return RawRows("rows.csv", lambda: iter([frame]), lambda: "0" * 64, names=tuple(names))
+
+
+def raw(rows: Sequence[Row], names: Sequence[str] = NAMES) -> RawRows:
+    return of_frame(cells(rows, names))
 
 
 def valid(rows: Sequence[Row], columns: Columns = COLUMNS) -> pd.DataFrame:
@@ -248,7 +256,7 @@ def test_rows_in_are_valid_or_quarantined(rows: list[Row]) -> None:
 # validate_rows, of a directory
 
 
-def days(folder: Path, *texts: str) -> pd.DataFrame:
+def days(folder: Path, *texts: str) -> RawRows:
     """Write a file for each day and read the directory."""
     folder.mkdir(exist_ok=True)
     for day, text in enumerate(texts, 1):
@@ -280,7 +288,7 @@ def test_of_rows_with_the_same_key_the_last_one_counts(
     assert quarantined.empty
     assert source == Source(
         file=str(tmp_path),
-        sha256=frame.attrs["sha256"],
+        sha256=frame.sha256(),
         rows=8,
         quarantined_rows=0,
         superseded_rows=4,
@@ -389,13 +397,13 @@ DAYS = st.lists(st.lists(st.tuples(KEYS, CELLS, LABELS), min_size=1, max_size=4)
 def test_rows_of_a_directory_are_valid_quarantined_or_superseded(
     files: list[list[Row]],
 ) -> None:
-    frame = raw([row for rows in files for row in rows], ["a", "b", "y"])
+    frame = cells([row for rows in files for row in rows], ["a", "b", "y"])
     frame.index = pd.Index(
         [f"{day}.csv:{row}" for day, rows in enumerate(files) for row in range(1, len(rows) + 1)],
         name="row",
     )
-    frame.attrs["files"] = [f"{day}.csv" for day in range(len(files))]
-    good, quarantined, source = validate_rows(frame, KEYED)
+    names = [f"{day}.csv" for day in range(len(files))]
+    good, quarantined, source = validate_rows(of_frame(frame, names), KEYED)
     assert source.rows == len(good) + source.quarantined_rows + source.superseded_rows
     assert source.quarantined_rows == len(quarantined)
     last = {
@@ -554,10 +562,11 @@ def test_a_row_s_side_does_not_depend_on_an_ignored_column(cells: list[tuple[int
 def test_rows_that_only_an_ignored_column_tells_apart_are_the_same_rows(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    frame = raw([("1", day, "3", "1") for day in ("monday", "tuesday")])
+    frame = cells([("1", day, "3", "1") for day in ("monday", "tuesday")])
     frame.index = pd.Index(["a.csv:1", "b.csv:1"], name="row")
-    frame.attrs["files"] = ["a.csv", "b.csv"]
-    validate_rows(frame, IGNORING)
+    rows = of_frame(frame, ["a.csv", "b.csv"])
+    each = replace(rows, parts=lambda: iter([frame[:1], frame[1:]]))
+    validate_rows(each, IGNORING)
     assert "1 rows stand in more than one file" in caplog.text
 
 
@@ -1279,11 +1288,10 @@ def test_categories_split_as_they_always_have() -> None:
     "columns", [COLUMNS, KEYED, CATEGORICAL], ids=["no key", "key", "categories"]
 )
 def test_no_node_changes_its_inputs(columns: Columns) -> None:
-    frame = raw([*BACKGROUND, ("x", "y", "z", "")])
+    frame = cells([*BACKGROUND, ("x", "y", "z", "")])
     before = frame.copy(deep=True)
-    rows, quarantined, source = validate_rows(frame, columns)
+    rows, quarantined, source = validate_rows(of_frame(frame), columns)
     pd.testing.assert_frame_equal(frame, before)
-    assert frame.attrs == before.attrs
 
     inputs = (rows.copy(deep=True), quarantined.copy(deep=True), source.model_copy())
     accept_rows(rows, source, Validation())
@@ -1372,16 +1380,13 @@ WITH_W = ["a", "b", "w", "y"]
 
 def weighed(
     count: int = 60, weights: Sequence[str] = ("1",), columns: Sequence[str] = WITH_W
-) -> pd.DataFrame:
+) -> RawRows:
     """Raw rows with weights, which come again and again."""
     rows = [
         (str(place), str(place % 7), weights[place % len(weights)], str(place % 2))
         for place in range(count)
     ]
-    frame = raw(rows, WITH_W)
-    chosen = frame[list(columns)]
-    chosen.attrs = frame.attrs
-    return chosen
+    return of_frame(cells(rows, WITH_W)[list(columns)])
 
 
 def test_a_row_without_a_weight_is_set_aside_with_the_reason() -> None:
@@ -1457,11 +1462,10 @@ def test_a_class_whose_rows_all_have_weight_0_is_missing_and_why_is_said() -> No
 
 def test_a_later_version_of_weight_0_takes_a_row_out() -> None:
     columns = WEIGHED.model_copy(update={"key": "a"})
-    frame = weighed()
+    frame = weighed().whole()
     later = frame.iloc[:1].assign(w="0")
     both = pd.concat([frame, later]).set_axis([f"1.csv:{n}" for n in range(1, 62)])
-    both.attrs = frame.attrs | {"files": ["1.csv"]}
-    rows, _, source = validate_rows(both, columns)
+    rows, _, source = validate_rows(of_frame(both, ["1.csv"]), columns)
     train, test, summary = split_rows(rows, source, columns, Split())
     assert "0" not in {*train["a"], *test["a"]}
     assert (summary.superseded_rows, summary.weightless_rows) == (1, 1)
@@ -1497,7 +1501,8 @@ def test_dates_and_ignored_columns_have_no_other_role(role: str) -> None:
 def test_nothing_is_proposed_for_a_column_that_is_no_feature() -> None:
     """Under columns.categorical it would have two roles."""
     columns = WEIGHED.model_copy(update={"time": "b"})
-    rows = weighed(60, ("much", "1", "2")).assign(b=["soon", *["2026-03-01"] * 59])
+    weights = weighed(60, ("much", "1", "2")).whole()
+    rows = of_frame(weights.assign(b=["soon", *["2026-03-01"] * 59]))
     _, quarantined, source = validate_rows(rows, columns)
     assert len(quarantined) == 20
     assert source.to_declare == ""

@@ -8,11 +8,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.schema import Marks
-from tabular_lstm.rows.times import as_text, moment_of, newest, read_time, said
+from tabular_lstm.rows.times import TimeReader, as_text, moment_of, newest, said
 
 MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
 NUMBERS = st.floats(-1e15, 1e15) | st.integers(-(10**9), 10**9).map(float)
+
+
+def read_time(cells: pd.Series, marks: Marks | None = None) -> tuple[pd.Series, Problems]:
+    return TimeReader(marks or Marks()).read(cells)
 
 
 def read(*cells: str, marks: Marks | None = None) -> pd.Series:

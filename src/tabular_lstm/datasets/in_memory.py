@@ -1,9 +1,12 @@
 """Datasets that keep in memory what a run saved, so that the run need not read the file again."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from kedro_datasets.pandas import ParquetDataset
+
+from tabular_lstm.datasets.mapped import mapped
 
 
 class KeptInMemory:
@@ -14,13 +17,16 @@ class KeptInMemory:
     def load(self) -> Any:
         """Give what is kept, or read the file."""
         if self._kept is None:
-            self._kept = super().load()  # type: ignore[misc]
+            self._kept = self._to_keep(super().load())  # type: ignore[misc]
         return self._kept
 
     def save(self, data: Any) -> None:
         """Write the file."""
         super().save(data)  # type: ignore[misc]
-        self._kept = data
+        self._kept = self._to_keep(data)
+
+    def _to_keep(self, data: Any) -> Any:
+        return data
 
     def _release(self) -> None:
         self._kept = None
@@ -28,9 +34,15 @@ class KeptInMemory:
 
 
 class RowsDataset(KeptInMemory, ParquetDataset):  # type: ignore[misc]
-    """Rows as a Parquet file."""
+    """Rows as a Parquet file; where they are many, what is kept of them is on disk too."""
 
     def load(self) -> pd.DataFrame:
         """Give the rows as a frame of the caller's own; pandas copies what is changed in it."""
         rows: pd.DataFrame = super().load()
         return rows.copy(deep=False)
+
+    def _to_keep(self, data: pd.DataFrame) -> pd.DataFrame:
+        if self._protocol != "file":
+            return data
+        kept: pd.DataFrame = mapped(data, Path(str(self._filepath)).parent)
+        return kept

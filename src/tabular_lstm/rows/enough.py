@@ -68,7 +68,8 @@ def sides_of(
             groups with such, rows of a key would be on both sides, or there is no boundary.
     """
     counts = weights_of(rows, columns).to_numpy() > 0
-    counted, weightless = rows[counts], int((~counts).sum())
+    weightless = int((~counts).sum())
+    counted = rows[counts] if weightless else rows  # without a copy
     try:
         bounded = with_boundary(counted, columns, split, in_force)
     except DataError as error:

@@ -1,6 +1,6 @@
 """Fingerprints of rows: 8 bytes each, by which a row that was trained on is known again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Self
@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.files import sha256
+
+# Rows that are hashed together: their bytes, in Python, are never of all rows.
+PART = 2**16
 
 
 def _none() -> np.ndarray:
@@ -94,16 +97,29 @@ def of_sequences(sequences: np.ndarray) -> np.ndarray:
     BLAKE2b, 8 bytes of it: among a million rows that are not alike, the odds that any two have the
     same fingerprint are 1 to 37 million.
     """
-    flat = sequences.reshape(len(sequences), -1).astype("<f4")
-    flat = np.where(np.isnan(flat), np.float32(np.nan), flat) + np.float32(0)
-    return _hashes(row.tobytes() for row in flat)
+    hashes = np.empty(len(sequences), np.uint64)
+    for at in in_parts(len(sequences)):
+        flat = sequences[at].reshape(at.stop - at.start, -1).astype("<f4")
+        flat = np.where(np.isnan(flat), np.float32(np.nan), flat) + np.float32(0)
+        hashes[at] = hashes_of(row.tobytes() for row in flat)
+    return hashes
 
 
 def of_keys(keys: pd.Series) -> np.ndarray:
     """Hash each key's UTF-8: uint64 (rows,)."""
-    return _hashes(key.encode() for key in keys)
+    hashes = np.empty(len(keys), np.uint64)
+    for at in in_parts(len(keys)):
+        hashes[at] = hashes_of(key.encode() for key in keys.iloc[at])
+    return hashes
 
 
-def _hashes(contents: Iterable[bytes]) -> np.ndarray:
+def in_parts(rows: int) -> Iterator[slice]:
+    """Give the places of some rows after those of others."""
+    for start in range(0, rows, PART):
+        yield slice(start, min(start + PART, rows))
+
+
+def hashes_of(contents: Iterable[bytes]) -> np.ndarray:
+    """Hash each of these bytes: uint64, 8 bytes of BLAKE2b."""
     digests = b"".join(blake2b(content, digest_size=8).digest() for content in contents)
     return np.frombuffer(digests, "<u8").astype(np.uint64)

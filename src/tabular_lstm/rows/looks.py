@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import islice, product
+from itertools import product
 from typing import Literal
 
 import pandas as pd
@@ -58,11 +58,22 @@ class Look:
     words: tuple[str, ...] = ()
 
 
-def counts_of(cells: pd.Series) -> dict[str, int]:
-    """Count the rows of each text that says something, of the first `LOOKED_AT` different ones."""
+def counts_of(cells: pd.Series, before: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Count the rows of each text that says something, of the first `LOOKED_AT` different ones.
+
+    Args:
+        cells: Of a column, or of a part of its rows.
+        before: The counts of the parts before. Default: there are none.
+    """
     counts = texts(cells).value_counts(sort=False)
-    rows = zip(map(str, counts.index.to_numpy(object)), counts.to_numpy().tolist(), strict=True)
-    return dict(islice(((text, n) for text, n in rows if not is_missing(text)), LOOKED_AT))
+    counted = dict(before or {})
+    each = zip(map(str, counts.index.to_numpy(object)), counts.to_numpy().tolist(), strict=True)
+    for text, rows in each:
+        if text in counted:
+            counted[text] += rows
+        elif len(counted) < LOOKED_AT and not is_missing(text):
+            counted[text] = rows
+    return counted
 
 
 def look(counts: Mapping[str, int]) -> Look:

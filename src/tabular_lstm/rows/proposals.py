@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,6 @@ import pandas as pd
 from tabular_lstm.at_work import told
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
-from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.looks import Look, counts_of, date_in, look, reads
 from tabular_lstm.rows.marks import pointed
 from tabular_lstm.rows.schema import POINT, Marks
@@ -30,9 +29,9 @@ UNREAD = (" is not a number", " is not a date", " is ambiguous with ")
 
 
 def proposals(
-    rows: pd.DataFrame,
+    parts: Callable[[], Iterable[pd.DataFrame]],
     columns: Columns,
-    problems: Mapping[str, Problems],
+    problems: Mapping[str, Collection[str]],
     numeric: Sequence[str],
     marks: Marks = POINT,
     ignore: Sequence[str] = (),
@@ -40,9 +39,9 @@ def proposals(
     """Propose what to declare: every column of which a cell is no number or no date is in it.
 
     Args:
-        rows: Rows of text cells.
+        parts: Gives the rows, of text cells, some at a time; called only where they are needed.
         columns: The role of each column, as declared.
-        problems: By column, what is wrong with which cells.
+        problems: By column, what is wrong with cells, once of each kind.
         numeric: The features that are numbers.
         marks: What the numbers are written with.
         ignore: Features that tell nothing, for other reasons. Default: none.
@@ -51,11 +50,14 @@ def proposals(
         Lines, each after an end of line; nothing where there is nothing to propose. And all that
         is to be in `columns.ignore`, so that the run proposes one such line.
     """
-    counts = {
-        name: _undeclared(counts_of(rows[name]), columns.missing.get(name, []))
+    unread = [
+        name
         for name, of_column in problems.items()
-        if name not in columns.not_features
-        and any(u in text for text in of_column.values() for u in UNREAD)
+        if name not in columns.not_features and any(u in text for text in of_column for u in UNREAD)
+    ]
+    counts = {
+        name: _undeclared(of_column, columns.missing.get(name, []))
+        for name, of_column in _counts(parts, unread).items()
     }
     what = "Looking what to declare, columns"
     looks = {name: look(of_column) for name, of_column in told(counts.items(), what)}
@@ -71,10 +73,10 @@ def proposals(
         name: [text for text in of_column if text not in looks[name].words]
         for name, of_column in numbers.items()
     }
-    if unread := {name: found for name, found in marked.items() if not reads(found, marks)}:
-        others = [name for name in numeric if name not in counts]
-        all_read = {name: [*counts_of(rows[name])][:OF_OTHERS] for name in others}
-        said.append(_which_marks(unread, all_read, looks, marks))
+    if other := {name: found for name, found in marked.items() if not reads(found, marks)}:
+        others = _counts(parts, [name for name in numeric if name not in counts])
+        all_read = {name: [*of_column][:OF_OTHERS] for name, of_column in others.items()}
+        said.append(_which_marks(other, all_read, looks, marks))
     mixed = [name for name, seen in looks.items() if seen.kind == "mixed"]
     if mixed:
         said.append(
@@ -82,8 +84,18 @@ def proposals(
             "mend these, or name the column in columns.categorical."
         )
     if problems.get(columns.label):
-        said.append(_of_label(rows[columns.label], columns))
+        said.append(_of_label(_counts(parts, [columns.label])[columns.label], columns))
     return "".join(said), ignore
+
+
+def _counts(
+    parts: Callable[[], Iterable[pd.DataFrame]], names: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Count the texts of these columns, see `counts_of`."""
+    counts: dict[str, dict[str, int]] = {name: {} for name in names}
+    for part in parts() if names else ():
+        counts = {name: counts_of(part[name], counts[name]) for name in names}
+    return counts
 
 
 def _undeclared(counts: dict[str, int], codes: Sequence[Value]) -> dict[str, int]:
@@ -191,9 +203,8 @@ def _load_args(marks: Marks) -> str:
     return in_yaml(given | ({"thousands": marks.thousands} if marks.thousands else {}))
 
 
-def _of_label(cells: pd.Series, columns: Columns) -> str:
+def _of_label(counts: Mapping[str, int], columns: Columns) -> str:
     """Say which values the label has beside the two classes."""
-    counts = counts_of(cells)
     classes = {str(value): value for value in (columns.positive_class, columns.negative_class)}
     others = {text: rows for text, rows in counts.items() if text not in classes}
     spelt = {text: one for text in others for one in classes if spelt_alike([text, one])}

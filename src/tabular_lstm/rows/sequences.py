@@ -14,6 +14,7 @@ from tabular_lstm.parameters import Value
 from tabular_lstm.rows.categories import category_codes, category_of, distinct
 from tabular_lstm.rows.cells import ANY, TOO_LARGE, Problems, numbers_of
 from tabular_lstm.rows.dates import dates_as_seen, parts
+from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.schema import POINT, Bounds, Marks, Schema
 
 # Rows from which a column of unknown categories is worth a warning.
@@ -96,7 +97,8 @@ def lay_out(
             dates, found = dates_as_seen(rows[name], codes, schema.dates[name])
             if found:
                 problems[name] = found
-            slots[:, [place, *others]] = parts(dates)
+            for at in in_parts(len(dates)):
+                slots[at, [place, *others]] = parts(dates[at])
             continue
         if name in schema.categories:
             slots[:, place] = _places(rows[name], codes, schema.categories[name], marks)
@@ -145,6 +147,11 @@ def _warn_of_unknown(rows: pd.DataFrame, schema: Schema, sequences: np.ndarray) 
                 shown(example),
                 categories[0] if categories else None,
             )
+
+
+def chosen(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Give these columns of rows, without a copy of what they hold."""
+    return pd.DataFrame({name: rows[name] for name in columns}, index=rows.index, copy=False)
 
 
 def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.DataFrame:

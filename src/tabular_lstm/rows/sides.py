@@ -1,6 +1,7 @@
 """Decide whether a row is a train row or a test row: by a hash of its content, or by its time."""
 
 import hashlib
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.dates import days
+from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.sequences import dates_seen, measured
 from tabular_lstm.rows.times import has_dates, moment_of, newest, said
 
@@ -36,12 +38,13 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
         if split.from_ is None or rows.empty:
             return np.zeros(len(rows), bool)
         return np.asarray(rows[columns.time].to_numpy() >= moment_of(split.from_))
-    digests = (
-        hashlib.blake2b(content, digest_size=8, key=split.salt.encode()).digest()
-        for content in _contents(rows, columns)
-    )
-    hashes = np.array([int.from_bytes(digest, "big") / 2**64 for digest in digests])
-    return hashes < split.test_fraction
+    salted = partial(hashlib.blake2b, digest_size=8, key=split.salt.encode())
+    held_out = np.zeros(len(rows), bool)
+    for at in in_parts(len(rows)):
+        digests = b"".join(salted(c).digest() for c in _contents(rows.iloc[at], columns))
+        hashes = np.frombuffer(digests, ">u8").astype(np.float64) / 2**64
+        held_out[at] = hashes < split.test_fraction
+    return held_out
 
 
 def fault_of_split(columns: Columns, split: Split) -> str | None:

@@ -10,6 +10,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns, Moment, Split
+from tabular_lstm.rows.fingerprints import hashes_of, in_parts
 from tabular_lstm.rows.leaks import possible_leaks
 from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.rows.sides import features_seen
@@ -180,5 +181,13 @@ def _sha256(rows: pd.DataFrame, columns: Columns) -> str:
 def _repeated(train_rows: pd.DataFrame, test_rows: pd.DataFrame, columns: Columns) -> int:
     if columns.key is None and columns.together is None:  # equal rows are on the same side
         return 0
-    trained_on = {*features_seen(train_rows, columns)}
-    return sum(seen in trained_on for seen in features_seen(test_rows, columns))
+    seen_in_training, seen = (_seen(rows, columns) for rows in (train_rows, test_rows))
+    return int(np.isin(seen, seen_in_training).sum())
+
+
+def _seen(rows: pd.DataFrame, columns: Columns) -> np.ndarray:
+    """Hash each row's features as the network sees them: uint64 (rows,)."""
+    hashes = np.empty(len(rows), np.uint64)
+    for at in in_parts(len(rows)):
+        hashes[at] = hashes_of(features_seen(rows.iloc[at], columns))
+    return hashes

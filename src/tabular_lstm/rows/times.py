@@ -2,6 +2,7 @@
 
 import math
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,43 +16,67 @@ from tabular_lstm.rows.schema import POINT, Marks
 DATES = "datetime64[us]"
 
 
-def read_time(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problems]:
-    """Read a column of dates, date-times or numbers.
+class Most(NamedTuple):
+    """What most times of a column are: numbers or dates; of dates, those with an offset or not."""
+
+    numbers: bool
+    aware: bool
+
+
+class TimeReader:
+    """Reads a column of dates, date-times or numbers, part by part.
 
     A date is its midnight. A date-time without an offset is in UTC, and so is what comes out.
     Where a column holds dates and numbers, only what most of its cells are is read; dates, where
     they are as many. So it is where some have an offset and others, dates too, have none: nobody
     says that these are in UTC; those with an offset, where they are as many.
 
-    Args:
-        cells: The column, of text, numbers or a mixture.
-        marks: What its numbers are written with.
-
-    Returns:
-        datetime64[us] or float64, of any value where the cell has a problem; and the problems.
+    Attributes:
+        marks: What numbers are written with.
+        most: What most of the column are taken for; None, before anything was read, where it is to
+            be what most of the first part are.
     """
-    text = texts(cells, write=str).fillna("")
-    places, distinct = pd.factorize(text)
-    read = [_read(said, marks) for said in distinct]
-    is_number = np.array([isinstance(value, float) for value in read], bool)[places]
-    is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
-    is_aware = np.array([*map(_has_offset, distinct, read)], bool)[places]
-    absent = text.str.lower().isin(EMPTY).to_numpy()
-    numbers = is_number.sum() > is_date.sum()
-    others, most = (is_date, "numbers") if numbers else (is_number, "dates")
-    aware = 2 * is_aware.sum() >= is_date.sum()
-    unlike = is_date & (is_aware != aware) & ~others
-    kept = float if numbers else datetime
-    values = [value if isinstance(value, kept) else None for value in read]
-    times = pd.Series(values, dtype="float64" if numbers else DATES).to_numpy()[places]
-    odd = ~(absent | is_number | is_date)
-    like = f"times {'with' if aware else 'without'} an offset from UTC"
-    return pd.Series(times, index=cells.index, name=cells.name), {
-        **dict.fromkeys(np.flatnonzero(absent).tolist(), "no time"),
-        **problems_at(cells, odd, "is neither an ISO date nor a number", quoted=True),
-        **problems_at(cells, others, f"is not like most of the column, {most}", quoted=True),
-        **problems_at(cells, unlike, f"is not like most of the column, {like}", quoted=True),
-    }
+
+    def __init__(self, marks: Marks = POINT, most: Most | None = None) -> None:
+        self.marks, self.most = marks, most
+        self._numbers = self._dates = self._aware = 0
+
+    @property
+    def found(self) -> Most:
+        """Say what most of all that was read are."""
+        return Most(self._numbers > self._dates, 2 * self._aware >= self._dates)
+
+    def read(self, cells: pd.Series) -> tuple[pd.Series, Problems]:
+        """Read the cells of a part: text, numbers or a mixture.
+
+        Returns:
+            datetime64[us] or float64, of any value where the cell has a problem; and the problems.
+        """
+        text = texts(cells, write=str).fillna("")
+        places, distinct = pd.factorize(text)
+        read = [_read(said, self.marks) for said in distinct]
+        is_number = np.array([isinstance(value, float) for value in read], bool)[places]
+        is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
+        is_aware = np.array([*map(_has_offset, distinct, read)], bool)[places]
+        absent = text.str.lower().isin(EMPTY).to_numpy()
+        self._numbers += int(is_number.sum())
+        self._dates += int(is_date.sum())
+        self._aware += int(is_aware.sum())
+        self.most = self.most or self.found
+        numbers, aware = self.most
+        others, most = (is_date, "numbers") if numbers else (is_number, "dates")
+        unlike = is_date & (is_aware != aware) & ~others
+        kept = float if numbers else datetime
+        values = [value if isinstance(value, kept) else None for value in read]
+        times = pd.Series(values, dtype="float64" if numbers else DATES).to_numpy()[places]
+        odd = ~(absent | is_number | is_date)
+        like = f"times {'with' if aware else 'without'} an offset from UTC"
+        return pd.Series(times, index=cells.index, name=cells.name), {
+            **dict.fromkeys(np.flatnonzero(absent).tolist(), "no time"),
+            **problems_at(cells, odd, "is neither an ISO date nor a number", quoted=True),
+            **problems_at(cells, others, f"is not like most of the column, {most}", quoted=True),
+            **problems_at(cells, unlike, f"is not like most of the column, {like}", quoted=True),
+        }
 
 
 def _read(text: str, marks: Marks) -> datetime | float | None:

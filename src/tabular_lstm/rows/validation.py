@@ -1,6 +1,7 @@
 """Raw rows become valid rows, or are set aside with the reasons in words."""
 
 import re
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pandas as pd
@@ -10,18 +11,23 @@ from tabular_lstm.parameters import ROLES, Columns
 from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import Problems, read_label, read_numbers
 from tabular_lstm.rows.dates import read_dates
+from tabular_lstm.rows.kept_rows import KeptRows
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
 from tabular_lstm.rows.oddities import Odd, odd_features
 from tabular_lstm.rows.proposals import proposals
-from tabular_lstm.rows.quarantine import Kinds, set_aside
+from tabular_lstm.rows.repeats import Repeats
 from tabular_lstm.rows.schema import POINT, Marks
-from tabular_lstm.rows.times import read_time
+from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.weights import read_weight
 
 # What conf may say of a feature, see `Columns`.
 DESCRIBED = ("bounds", "missing", "categorical", "dates")
 # What pandas calls a column without a name, once and again.
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
+
+Parts = Callable[[], Iterator[pd.DataFrame]]
+# By column, the cells of each part and what was read of them.
+Written = dict[str, list[tuple[pd.Series, pd.Series]]]
 
 
 class Faults(NamedTuple):
@@ -39,13 +45,30 @@ class Faults(NamedTuple):
 def read_rows(
     raw_rows: pd.DataFrame, columns: Columns, file: str, marks: Marks = POINT
 ) -> tuple[pd.DataFrame, pd.DataFrame, Faults]:
+    """Read rows that are in memory, see `read_parts`."""
+    return read_parts(lambda: iter([raw_rows]), columns, file, marks)
+
+
+def read_parts(
+    parts: Parts,
+    columns: Columns,
+    file: str,
+    marks: Marks = POINT,
+    repeats: Repeats | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame, Faults]:
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
+    What is kept of each part is its valid rows as numbers and text, and its quarantined rows. The
+    parts are read again only where problems ask for a proposal, and where the times of the first
+    part are not like most of them all.
+
     Args:
-        raw_rows: Rows of text cells, with the index `row`.
+        parts: Gives the rows of text cells, with the index `row`, some at a time, and from the
+            start each time that it is called.
         columns: The role of each column.
         file: The rows' file, for messages.
         marks: What its numbers are written with.
+        repeats: Gets all rows, once. Default: nobody does.
 
     Returns:
         The valid rows, with the index `row`: key and group as text and the time as
@@ -59,38 +82,68 @@ def read_rows(
         DataError: A column that conf names is not in the file or is no feature, none is left, or
             one has no name and conf does not name it.
     """
-    read: dict[str, tuple[pd.Series, Problems]] = {}
-    features = _feature_names(raw_rows, columns, file)
+    times = TimeReader(marks)
+    first = parts() if repeats is None else repeats.passing(parts())
+    kept, written, last = _kept(first, columns, file, times)
+    again = parts if kept.parts > 1 else lambda: iter([last])
+    if columns.time is not None and times.found != times.most:
+        times = TimeReader(marks, times.found)
+        kept, written, _ = _kept(again(), columns, file, times)
     for word, name in (("key", columns.key), ("group", columns.group)):
         if name is not None:
-            read[name] = read_key(raw_rows[name], marks, word)
-            warn_of_spellings(raw_rows[name], read[name][0], file, marks, word)
+            cells, keys = (pd.concat(of_parts) for of_parts in zip(*written[name], strict=True))
+            warn_of_spellings(cells, keys, file, marks, word)
+            del written[name], cells, keys
+    valid = kept.valid()
+    odd = odd_features(valid.drop(columns=[*kept.bad]), columns)
+    not_numbers = columns.not_features.union(columns.categorical, columns.dates)
+    numeric = [str(name) for name in valid if name not in not_numbers]
+    declare = proposals(again, columns, kept.bad, numeric, marks, odd.names)
+    return valid, kept.quarantined(), Faults(kept.kinds.listed(), declare[0], odd, declare[1])
+
+
+def _kept(
+    parts: Iterator[pd.DataFrame], columns: Columns, file: str, times: TimeReader
+) -> tuple[KeptRows, Written, pd.DataFrame]:
+    """Read all parts: what is kept; key and group as they are written and read; the last part."""
+    kept, written = KeptRows(), Written()
+    part = pd.DataFrame()
+    for part in parts:
+        read = _read(part, columns, _feature_names(part, columns, file), times)
+        for name in (columns.key, columns.group):
+            if name is not None:
+                written.setdefault(name, []).append((part[name], read[name][0]))
+        kept.add(part, read)
+    return kept, written, part
+
+
+def _read(
+    part: pd.DataFrame, columns: Columns, features: list[str], times: TimeReader
+) -> dict[str, tuple[pd.Series, Problems]]:
+    """Read the columns of a part: the values, and what is wrong with which cells."""
+    marks = times.marks
+    read: dict[str, tuple[pd.Series, Problems]] = {}
+    for word, name in (("key", columns.key), ("group", columns.group)):
+        if name is not None:
+            read[name] = read_key(part[name], marks, word)
     if columns.time is not None:
-        read[columns.time] = read_time(raw_rows[columns.time], marks)
+        read[columns.time] = times.read(part[columns.time])
     others = {*columns.categorical, *columns.dates}
     numeric = [name for name in features if name not in others]
-    numbers = read_numbers(raw_rows[numeric], columns.missing, columns.bounds, marks)
+    numbers = read_numbers(part[numeric], columns.missing, columns.bounds, marks)
     for name in features:
         codes = columns.missing.get(name, [])
         if name in numbers:
             read[name] = numbers[name]
         elif name in columns.dates:
-            read[name] = read_dates(raw_rows[name], codes, columns.dates[name])
+            read[name] = read_dates(part[name], codes, columns.dates[name])
         else:
-            read[name] = read_category(raw_rows[name], codes, marks)
-    read[columns.label] = read_label(raw_rows[columns.label], columns, marks)
+            read[name] = read_category(part[name], codes, marks)
+    labels, problems = read_label(part[columns.label], columns, marks)
+    read[columns.label] = labels.fillna(0).astype("int64"), problems
     if columns.weight is not None:
-        read[columns.weight] = read_weight(raw_rows[columns.weight], marks)
-
-    problems = {name: of_column for name, (_, of_column) in read.items()}
-    quarantined, is_valid = set_aside(raw_rows, problems)
-    kinds = Kinds()
-    kinds.add(problems, raw_rows.index)
-    values = pd.DataFrame({name: values for name, (values, _) in read.items()})[is_valid]
-    valid_rows = values.astype({columns.label: "int64"})
-    odd = odd_features(valid_rows.drop(columns=[n for n, bad in problems.items() if bad]), columns)
-    declare = proposals(raw_rows, columns, problems, numeric, marks, odd.names)
-    return valid_rows, quarantined, Faults(kinds.listed(), declare[0], odd, declare[1])
+        read[columns.weight] = read_weight(part[columns.weight], marks)
+    return read
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:

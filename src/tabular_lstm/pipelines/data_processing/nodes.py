@@ -12,9 +12,10 @@ from tabular_lstm.rows.enough import refuse_many_aside, sides_of
 from tabular_lstm.rows.keys import warn_of_a_large_group, warn_of_crowds
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.oddities import warn_of_oddities
-from tabular_lstm.rows.schema import POINT
+from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.repeats import Repeats
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
-from tabular_lstm.rows.validation import read_rows
+from tabular_lstm.rows.validation import read_parts
 from tabular_lstm.serving.boundary import boundary_in_force
 from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.promotion_log import LogEntry
@@ -44,9 +45,7 @@ MOVES = (
 )
 
 
-def validate_rows(
-    raw_rows: pd.DataFrame, columns: Columns
-) -> tuple[pd.DataFrame, pd.DataFrame, Source]:
+def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd.DataFrame, Source]:
     """Turn text cells into numbers and set aside the rows where that fails.
 
     With a directory of files and a key, of the valid rows with the same key the last one counts,
@@ -55,30 +54,29 @@ def validate_rows(
     single file every valid row counts, and the key serves the split alone.
 
     Args:
-        raw_rows: Text cells in file order, from `RawCSVDataset`.
+        raw_rows: Text cells in file order, from `RawCSVDataset`, which are read part by part.
         columns: The role of each column.
 
     Returns:
         The valid rows that count and the quarantined rows, see
-        `tabular_lstm.rows.validation.read_rows`; and the source.
+        `tabular_lstm.rows.validation.read_parts`; and the source.
 
     Raises:
         DataError: A column is not in the file, or one has no name.
     """
-    if "file" not in raw_rows.attrs:
+    if not isinstance(raw_rows, RawRows):
         raise DataError(
             "raw_rows: expected type: tabular_lstm.datasets.RawCSVDataset in the catalog; another "
             "dataset does not tell which file and bytes the rows come from."
         )
-    file, files = raw_rows.attrs["file"], raw_rows.attrs.get("files", [])
-    raw = raw_rows.copy(deep=False)
-    raw.attrs = {}
-
-    marks = raw_rows.attrs.get("marks", POINT)
-    valid, quarantined, faults = read_rows(raw, columns, file, marks)
+    file, marks = raw_rows.file, raw_rows.marks
+    # Without a key, a row that stands in several files counts each time.
+    repeats = Repeats(columns.ignore) if columns.key is None and len(raw_rows.names) > 1 else None
+    valid, quarantined, faults = read_parts(raw_rows.parts, columns, file, marks, repeats)
+    rows = len(valid) + len(quarantined)
     warn_of_oddities(valid, columns, file, faults.odd, faults.ignore)
     superseded = 0
-    if files and columns.key is not None:
+    if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
         warn_of_crowds(valid.loc[earlier, columns.key], file)
         valid, superseded = valid[~earlier], int(earlier.sum())
@@ -87,16 +85,12 @@ def validate_rows(
     logger.info(
         "%s: %d rows, %d valid, %d quarantined%s",
         file,
-        len(raw),
+        rows,
         len(valid),
         len(quarantined),
         f", {superseded} superseded by a later row with their key" if superseded else "",
     )
-    if (
-        columns.key is None
-        and len(files) > 1
-        and (repeated := _in_several_files(raw.drop(columns=columns.ignore)))
-    ):
+    if repeats is not None and (repeated := repeats.count()):
         logger.warning(
             "%s: %d rows stand in more than one file, and each time they count; name the column "
             "that identifies a row in columns.key, and of the rows with the same key the last "
@@ -106,8 +100,8 @@ def validate_rows(
         )
     source = Source(
         file=file,
-        sha256=raw_rows.attrs["sha256"],
-        rows=len(raw),
+        sha256=raw_rows.sha256(),
+        rows=rows,
         quarantined_rows=len(quarantined),
         superseded_rows=superseded,
         reasons=faults.reasons,
@@ -172,11 +166,3 @@ def split_rows(
     if summary.possible_leaks:
         logger.warning(LEAKS, source.file, listed(summary.possible_leaks))
     return train, test, summary
-
-
-def _in_several_files(raw_rows: pd.DataFrame) -> int:
-    """Count the distinct rows that are cell by cell alike in more than one file."""
-    alike = raw_rows.groupby(list(raw_rows.columns), sort=False).ngroup().to_numpy()
-    files = [row.rpartition(":")[0] for row in raw_rows.index]
-    copies = pd.DataFrame({"alike": alike, "file": files}).drop_duplicates()
-    return int((copies["alike"].value_counts() > 1).sum())

@@ -8,7 +8,7 @@ import pandas as pd
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import learning
 from tabular_lstm.rows.schema import PARTS, POINT, Schema
-from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.rows.sequences import chosen, to_sequences
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.validation import refuse_other_features
 from tabular_lstm.rows.weights import refuse_other_weights
@@ -31,7 +31,7 @@ def learn_schema(
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
     refuse_other_features(features, columns)
     schema = learning.learn_schema(
-        train_rows[features],
+        chosen(train_rows, features),
         categorical=columns.categorical,
         missing=columns.missing,
         bounds=columns.bounds,
@@ -60,7 +60,7 @@ def split_features_from_label(rows: pd.DataFrame, schema: Schema) -> tuple[pd.Da
         Features (rows, features); labels (rows,), 1 for the positive class and 0 for the
         negative. Both keep the row numbers.
     """
-    return rows[schema.columns], rows[schema.label]
+    return chosen(rows, schema.columns), rows[schema.label]
 
 
 def reshape(features: pd.DataFrame, schema: Schema) -> np.ndarray:

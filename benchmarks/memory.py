@@ -1,0 +1,119 @@
+"""How much memory each node holds on the way from a folder of CSV files to sequences.
+
+    python benchmarks/memory.py [rows ...]
+
+Random numbers in eight features, of which a few tell the label, as a folder of ten files in a
+temporary copy of the project. A run goes up to the sequences of both sides and the fingerprints of
+the train rows. Of each node it prints the seconds and the most memory, in MB: own, which is of the
+process alone, and mapped, which are pages of files that the system can take back. Default: 100,000
+and 1,000,000 rows. Linux only.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from projects import project_copy
+from pyarrow import csv
+
+ROWS = [100_000, 1_000_000]
+FEATURES = 8
+FILES = 10
+TO = (
+    "reshaping.reshape_train_features",
+    "reshaping.reshape_test_features",
+    "training.fingerprint_train_rows",
+)
+NODE = re.compile(r"INFO +Running (\S+)$")
+HELD = {"own": "RssAnon", "mapped": "RssFile"}
+EVERY = 0.02
+
+
+def declare(project: Path, rows: int) -> None:
+    """Write the folder, and an environment `memory` that reads it."""
+    folder = project / "data/01_raw/memory"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for file in range(FILES):
+        numbers = rng.normal(size=(FEATURES, rows // FILES))
+        label = numbers[0] + np.sin(2 * numbers[1]) + rng.normal(size=rows // FILES) > 0
+        table = {f"x{place}": column.round(4) for place, column in enumerate(numbers)}
+        csv.write_csv(pa.table({**table, "y": label.astype(int)}), folder / f"{file}.csv")
+    (project / "conf/memory").mkdir()
+    (project / "conf/memory/catalog.yml").write_text(
+        "raw_rows:\n  type: tabular_lstm.datasets.RawCSVDataset\n  filepath: data/01_raw/memory\n"
+    )
+    (project / "conf/memory/parameters.yml").write_text(
+        "columns: {label: y, positive_class: 1, negative_class: 0}\n"
+    )
+
+
+class Watch:
+    """Looks what a process holds while it runs, node by node."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process, self._now = process, "start"
+        self.nodes: dict[str, dict[str, float]] = {}
+
+    def follow(self) -> str:
+        """Read the log to its end, and give it."""
+        looking = threading.Thread(target=self._look, daemon=True)
+        looking.start()
+        lines = []
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            lines.append(line)
+            if node := NODE.search(line.rstrip()):
+                self._now = node[1]
+        self._now = ""
+        looking.join()
+        return "".join(lines)
+
+    def _look(self) -> None:
+        while node := self._now:
+            try:
+                status = Path(f"/proc/{self._process.pid}/status").read_text()
+            except OSError:
+                return
+            held = dict(line.split(":", 1) for line in status.splitlines())
+            of_node = self.nodes.setdefault(node, {"began": time.perf_counter()})
+            of_node["ended"] = time.perf_counter()
+            for name, field in HELD.items():
+                kilobytes = int(held.get(field, "0 kB").split()[0])
+                of_node[name] = max(of_node.get(name, 0), kilobytes / 1024)
+            time.sleep(EVERY)
+
+
+def measure(rows: int) -> None:
+    """Run once and print what each node took."""
+    with project_copy() as project:
+        declare(project, rows)
+        command = ["-m", "kedro", "run", "--env", "memory", "--to-nodes", ",".join(TO)]
+        out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        with subprocess.Popen([sys.executable, *command], cwd=project, **out) as process:  # type: ignore[call-overload]
+            watch = Watch(process)
+            log = watch.follow()
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"The run failed: {log[-2000:]}")
+    most = max(node["own"] for node in watch.nodes.values())
+    took = sum(node["ended"] - node["began"] for node in watch.nodes.values())
+    print(
+        f"{rows:,} rows of {FEATURES} features in {FILES} files: {took:.0f} s, "
+        f"{used.ru_utime + used.ru_stime:.0f} s of processor time, {most:.0f} MB own"
+    )
+    for name, node in watch.nodes.items():
+        seconds = node["ended"] - node["began"]
+        print(f"  {name}: {seconds:.1f} s, {node['own']:.0f} own, {node['mapped']:.0f} mapped")
+
+
+if __name__ == "__main__":
+    for count in [int(argument) for argument in sys.argv[1:]] or ROWS:
+        measure(count)

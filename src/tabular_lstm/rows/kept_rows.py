@@ -1,0 +1,105 @@
+"""What is kept of rows that are read part by part: the valid ones, and those set aside."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.rows.cells import Problems
+from tabular_lstm.rows.quarantine import Kinds, set_aside
+
+# Bytes of numbers that space is made for at a time.
+AT_ONCE = 2**29
+
+
+class KeptRows:
+    """Takes the parts of rows one after the other, and gives the rows of them all.
+
+    Attributes:
+        parts: How many were taken.
+        kinds: What is wrong with rows.
+    """
+
+    def __init__(self) -> None:
+        self.parts, self.kinds = 0, Kinds()
+        self._bad: dict[str, set[str]] = {}
+        self._columns: dict[str, _Column] = {}
+        self._names: list[pd.Index] = []
+        self._is_valid: list[np.ndarray] = []
+        self._aside: list[pd.DataFrame] = []
+
+    def add(self, part: pd.DataFrame, read: Mapping[str, tuple[pd.Series, Problems]]) -> None:
+        """Take a part.
+
+        Args:
+            part: Text cells, with the index `row`.
+            read: By column, the values and what is wrong with which cells.
+        """
+        problems = {name: of_column for name, (_, of_column) in read.items()}
+        aside, is_valid = set_aside(part, problems)
+        self.kinds.add(problems, part.index)
+        for name, of_column in problems.items():
+            kinds = {text.rpartition(" is ")[2]: text for text in of_column.values()}
+            self._bad.setdefault(name, set()).update(kinds.values())
+        for name, (values, _) in read.items():
+            column = self._columns.setdefault(name, _Column())
+            column.add(pd.Series(values.array[is_valid]), AT_ONCE // len(read))
+        self._names.append(part.index)
+        self._is_valid.append(is_valid)
+        if len(aside) or not self._aside:
+            self._aside.append(aside)
+        self.parts += 1
+
+    @property
+    def bad(self) -> dict[str, set[str]]:
+        """Give, of the columns that have any, problems: of each part one of each kind."""
+        return {name: problems for name, problems in self._bad.items() if problems}
+
+    def valid(self) -> pd.DataFrame:
+        """Give the valid rows of all parts, once: what is joined is freed here."""
+        names = self._names[0].append(self._names[1:])[np.concatenate(self._is_valid)]
+        columns = {name: self._columns.pop(name).joined() for name in [*self._columns]}
+        # Many rows stay column by column, without a copy; a wide table is one block.
+        return pd.DataFrame(columns, index=names, copy=self.parts == 1)
+
+    def quarantined(self) -> pd.DataFrame:
+        """Give the rows set aside: `row`, `reason`, and the cells as they were."""
+        some = [aside for aside in self._aside if len(aside)] or self._aside[:1]
+        return pd.concat(some, ignore_index=True)
+
+
+class _Column:
+    """The values of a column: numbers in a few long arrays, text as it comes.
+
+    Short arrays would stay with the process when they are joined and freed, as gaps in its memory.
+    """
+
+    def __init__(self) -> None:
+        self._texts: list[pd.Series] = []
+        self._arrays: list[np.ndarray] = []
+        self._used = 0  # of the last one
+
+    def add(self, values: pd.Series, at_once: int) -> None:
+        """Take the values of a part; of numbers, space is made for so many bytes at a time."""
+        if not isinstance(values.dtype, np.dtype):
+            self._texts.append(values)
+            return
+        left: np.ndarray = values.to_numpy()
+        if not self._arrays:  # often all there are
+            self._arrays, self._used = [left.copy()], len(left)
+            return
+        while len(left):
+            if self._used == len(self._arrays[-1]):
+                rows = max(len(left), at_once // left.itemsize)
+                self._arrays.append(np.empty(rows, left.dtype))
+                self._used = 0
+            taken = min(len(left), len(self._arrays[-1]) - self._used)
+            self._arrays[-1][self._used : self._used + taken] = left[:taken]
+            self._used, left = self._used + taken, left[taken:]
+
+    def joined(self) -> Any:
+        """Give the values of all parts."""
+        if self._texts:
+            return pd.concat(self._texts, ignore_index=True).array
+        return np.concatenate([*self._arrays[:-1], self._arrays[-1][: self._used]])

@@ -1,0 +1,116 @@
+"""Large values of a run are on disk while it runs, and nowhere afterwards."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.datasets import mapped
+from tabular_lstm.datasets.in_memory import RowsDataset
+from tabular_lstm.datasets.mapped import MappedDataset
+from tests.helpers.errors import raises_data_error
+
+SEQUENCES = np.random.default_rng(0).normal(size=(1000, 2, 4)).astype(np.float32)
+ROWS = pd.DataFrame(
+    {
+        "a": np.r_[np.nan, np.arange(999.0)],
+        "y": np.arange(1000) % 2,
+        "day": pd.Series(["2026-11-05", None] * 500).astype("datetime64[us]").to_numpy(),
+        "kind": pd.Series(["red", None, "ünder", ""] * 250, dtype="str"),
+    },
+    index=pd.Index([f"2026-11-01.csv:{row}" for row in range(1, 1001)], name="row"),
+)[::2]
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped, "LARGE", 100)
+    monkeypatch.setattr(mapped, "PIECE", 1000)
+
+
+def is_mapped(array: Any) -> bool:
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    return array is not None
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_array_is_the_same_on_disk_without_a_name(tmp_path: Path) -> None:
+    dataset = MappedDataset(str(tmp_path / "new" / "folder"))
+    dataset.save(SEQUENCES)
+    loaded = dataset.load()
+    assert is_mapped(loaded)
+    assert not loaded.flags.writeable
+    np.testing.assert_array_equal(loaded, SEQUENCES)
+    assert [*tmp_path.rglob("*")] == [tmp_path / "new", tmp_path / "new/folder"]
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("numbered", [False, True], ids=["named rows", "numbered rows"])
+def test_large_rows_are_the_same_on_disk(tmp_path: Path, numbered: bool) -> None:
+    rows = ROWS.set_axis(np.arange(len(ROWS)) * 3) if numbered else ROWS
+    dataset = MappedDataset(str(tmp_path))
+    dataset.save(rows)
+    loaded = dataset.load()
+    pd.testing.assert_frame_equal(loaded, rows)
+    assert all(is_mapped(loaded[name].to_numpy()) for name in ("a", "y", "day"))
+    assert not [*tmp_path.iterdir()]
+    pd.testing.assert_frame_equal(loaded[loaded["y"] == 0], rows[rows["y"] == 0])
+
+
+@pytest.mark.usefixtures("large")
+def test_large_rows_that_were_saved_are_kept_on_disk_too(tmp_path: Path) -> None:
+    dataset = RowsDataset(filepath=str(tmp_path / "rows.parquet"))
+    dataset.save(ROWS)
+    (tmp_path / "rows.parquet").unlink()
+    pd.testing.assert_frame_equal(dataset.load(), ROWS)
+    assert is_mapped(dataset.load()["a"].to_numpy())
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_small_value_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    dataset = MappedDataset(str(tmp_path / "none"))
+    for value in (SEQUENCES, ROWS):
+        dataset.save(value)
+        assert dataset.load() is value
+    assert not [*tmp_path.iterdir()]
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from pathlib import Path
+from tabular_lstm.datasets import mapped
+mapped.LARGE = 100
+kept = mapped.mapped(np.ones((1000, 2), np.float32), Path(sys.argv[1]))
+assert kept.sum() == 2000
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_run_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.usefixtures("large")
+def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+    try:
+        with raises_data_error(match="expected space for large values") as error:
+            mapped.mapped(SEQUENCES, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handled)
+    assert str(error.value).startswith(f"{tmp_path}: ")
+    assert not [*tmp_path.iterdir()]

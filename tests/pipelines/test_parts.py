@@ -1,0 +1,125 @@
+"""Rows that are read in parts are the same rows, with the same messages, as those read at once."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.datasets import RawCSVDataset, raw_csv
+from tabular_lstm.parameters import Columns, Reshaping, Split
+from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
+from tabular_lstm.pipelines.reshaping import nodes
+from tabular_lstm.rows import fingerprints
+from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.groups import keys_of, together_of
+
+ROWS = 300
+LABEL = {"label": "y", "positive_class": 1, "negative_class": 0}
+DESCRIBED = {
+    **LABEL,
+    "categorical": ["kind"],
+    "dates": {"born": "%d.%m.%Y"},
+    "missing": {"b": [-9, "?"]},
+    "bounds": {"b": (-10, 10)},
+}
+PLAIN = {**LABEL, "ignore": ["born", "kind", "visit", "person", "seen", "w"]}
+WAYS: dict[str, dict[str, Any]] = {
+    "numbers": PLAIN,
+    "nothing declared": LABEL,
+    "all kinds": {**DESCRIBED, "weight": "w", "ignore": ["visit", "person", "seen"]},
+    "a key": {**DESCRIBED, "key": "visit", "ignore": ["person", "seen"]},
+    "a group": {**DESCRIBED, "group": "person", "ignore": ["visit", "seen"]},
+    "a time": {**DESCRIBED, "time": "seen", "key": "visit", "ignore": ["person"]},
+    "no date": {**LABEL, "dates": ["kind"], "ignore": ["born", "seen", "visit"]},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three files, of which the later ones repeat some rows, and spell some cells otherwise."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "a": rng.normal(size=ROWS).round(3).astype(str),
+            "b": rng.integers(0, 9, ROWS).astype(str),
+            "c": (10**7 + np.arange(ROWS)).astype(str),
+            "kind": rng.choice(["red", "Red", "blue", ""], ROWS),
+            "born": [f"{1 + n % 28:02d}.{1 + n % 12:02d}.{1950 + n % 50}" for n in range(ROWS)],
+            "visit": [f"{n:03d}" if n % 9 else f"{n}.0" for n in range(ROWS)],
+            "person": [str(n // 3) for n in range(ROWS)],
+            "seen": [f"2026-{1 + n // 28:02d}-{1 + n % 28:02d}" for n in range(ROWS)],
+            "w": rng.choice(["1", "2", "0"], ROWS),
+            "y": rng.integers(0, 2, ROWS).astype(str),
+        }
+    )
+    odd = {"a": "high", "b": "?", "kind": " red ", "born": "unknown", "visit": "", "w": "-1"}
+    for place, (name, cell) in enumerate(odd.items()):
+        for row in range(200 + place, ROWS, 23):
+            table.loc[row, name] = cell
+    # The first times are numbers, and most are dates.
+    table.loc[:30, "seen"] = [str(n) for n in range(31)]
+    table.loc[[40, 250], "y"] = "2"
+    for file, (start, end) in enumerate([(0, 120), (100, 220), (210, ROWS)]):
+        table[start:end].to_csv(tmp_path / f"{file}.csv", index=False)
+    return tmp_path
+
+
+def read(folder: Path, columns: Columns, caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """Go from the files to sequences, and give all that comes out, with what is said."""
+    caplog.clear()
+    found: dict[str, Any] = {}
+    raw = RawCSVDataset(filepath=str(folder)).load()
+    found["valid"], found["quarantined"], source = validate_rows(raw, columns)
+    kind = "hash" if columns.time is None else "time"
+    split = Split(kind=kind)
+    if found["valid"].empty:
+        return {**found, "known": [source, [r.getMessage() for r in caplog.records]]}
+    found["train"], found["test"], summary = split_rows(found["valid"], source, columns, split)
+    schema = nodes.learn_schema(found["train"], summary, columns, Reshaping(allow_padding=True))
+    for side in ("train", "test"):
+        features, found[f"{side} labels"] = nodes.split_features_from_label(found[side], schema)
+        found[f"{side} sequences"] = nodes.reshape(features, schema)
+    together = together_of(found["train"], columns)
+    keys = keys_of(found["train"], columns)
+    known = Fingerprints.of_rows(found["train sequences"], keys, together)
+    said = [record.getMessage() for record in caplog.records]
+    return {**found, "known": [source, summary, schema, known.sha256, said]}
+
+
+def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name, value in expected.items():
+        if isinstance(value, pd.DataFrame):
+            pd.testing.assert_frame_equal(found[name], value)
+        elif isinstance(value, pd.Series):
+            pd.testing.assert_series_equal(found[name], value)
+        elif isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(found[name], value)
+        else:
+            assert found[name] == value, name
+
+
+@pytest.mark.parametrize("lone", [False, True], ids=["folder", "file"])
+@pytest.mark.parametrize("way", WAYS)
+def test_parts_of_the_rows_give_what_all_at_once_give(
+    folder: Path,
+    way: str,
+    lone: bool,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO)
+    columns = Columns.model_validate(WAYS[way])
+    if lone:
+        names = sorted(folder.glob("*.csv"))
+        together = pd.concat(pd.read_csv(name, dtype=str, keep_default_na=False) for name in names)
+        folder = folder / "rows.csv"
+        together.to_csv(folder, index=False)
+    expected = read(folder, columns, caplog)
+    assert len(expected["quarantined"])
+    for rows in (7, 64):
+        monkeypatch.setattr(raw_csv, "ROWS", rows)
+        monkeypatch.setattr(fingerprints, "PART", rows)
+        assert_same(read(folder, columns, caplog), expected)
