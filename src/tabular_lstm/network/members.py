@@ -13,7 +13,7 @@ from tabular_lstm.at_work import at_work
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import log_losses
 from tabular_lstm.network.plan import Plan
-from tabular_lstm.network.progress import Progress
+from tabular_lstm.network.progress import HopelessError, Progress
 from tabular_lstm.parameters import Training
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,11 @@ EVALUATED_SLOTS = 2**20
 
 
 def train_members(
-    members: "Members", plan: Plan, labels: np.ndarray, of_rows: np.ndarray | None = None
+    members: "Members",
+    plan: Plan,
+    labels: np.ndarray,
+    of_rows: np.ndarray | None = None,
+    limits: Sequence[float] = (),
 ) -> dict[str, Any]:
     """Train until every member has stopped; `members` keeps the best weights of each.
 
@@ -35,9 +39,14 @@ def train_members(
         plan: Of the training.
         labels: float32 (rows,).
         of_rows: The rows' weights, (rows,), above 0. Default: all rows count alike.
+        limits: For each epoch the mean loss on the folds that the best so far must not be above;
+            the last one for all later epochs too. Default: none.
 
     Returns:
         The history: `loss`, `validation_loss`, `best_epoch` and `best_epochs`, see `fit.train`.
+
+    Raises:
+        HopelessError: It is.
     """
     count, progress = len(plan.fitted), Progress(plan.epochs)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
@@ -54,6 +63,8 @@ def train_members(
             best_loss[improved], best_epoch[improved] = loss[improved], epoch
             members.keep(improved)
             progress.log(epoch, losses[-1], validation_losses[-1])
+            if limits and min(validation_losses) > limits[min(epoch, len(limits)) - 1]:
+                raise HopelessError(validation_losses)
             if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
                 break
     logger.info("Trained for %d epochs; each member keeps its best, %s", epoch, best_epoch.tolist())

@@ -88,7 +88,7 @@ def plan_training(
     smallest = min(map(len, fitted))
     batch = min(training.batch_size or batch_size(rows), smallest)
     limit = training.epochs or epochs(rows, features)
-    patience = training.patience or max(3, limit // 16)
+    patience = training.patience or patience_of(limit)
     steps = smallest // batch
     logger.info(
         "Training %d members, each on %d of %d rows; %d rows a step, %d steps an epoch, "
@@ -196,3 +196,8 @@ def epochs(rows: int, features: int) -> int:
     """
     by_rows = np.clip(3_000_000 // max(rows, 1), 12, 200)
     return int(min(by_rows, max(40_000 // features, 8)))
+
+
+def patience_of(epochs: int) -> int:
+    """Choose after how many epochs without progress a member stops: a sixteenth, at least 3."""
+    return max(3, epochs // 16)

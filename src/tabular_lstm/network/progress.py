@@ -16,6 +16,18 @@ logger = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 1.0
 
 
+class HopelessError(Exception):
+    """A training was given up, because its loss was above a limit.
+
+    Attributes:
+        validation_losses: Of each epoch so far, the mean over the folds.
+    """
+
+    def __init__(self, validation_losses: list[float]) -> None:
+        super().__init__(validation_losses)
+        self.validation_losses = validation_losses
+
+
 class Progress(Work):
     """Log a line an epoch, at most one a second, without control characters."""
 
