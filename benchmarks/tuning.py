@@ -1,15 +1,15 @@
 """What 30 trials of a tuning find on three data sets, and what pruning saves.
 
-    python benchmarks/tuning.py [--data SET ...] [--trials whole pruned] [--studies FOLDER]
+    python benchmarks/tuning.py [--data SET ...] [--studies FOLDER]
 
-The sets are three of those that the defaults were chosen on, see `accuracy.py`, so that the defaults
-are at their best there. Three outer folds each: on the rows outside a fold a search of 30 trials with
-the default space runs, once with pruning (`pruned`) and once without (`whole`), and the rows of the
-fold, which nothing has seen, measure the present parameters and the best found. One line a fold into
+The sets are three of those that the defaults were chosen on, see `accuracy.py`, so that the
+defaults are at their best there. Three outer folds each: on the rows outside a fold a search of 30
+trials with the default space runs, none of them given up early, and the rows of the fold, which
+nothing has seen, measure the present parameters and the best found. One line a fold into
 `benchmarks/tuning.csv`; it goes on where it stopped. Then it prints the tables of `docs/tuning.md`.
 
-Epochs are compared rather than seconds, which depend on what else the machine does. From the trials
-without pruning it is also read which of them pruning would have stopped, and the best of the others.
+Of the same trials it is told which ones pruning would have given up, and the best of the others.
+Epochs are compared rather than seconds, which depend on what else the machine does.
 """
 
 import argparse
@@ -41,27 +41,24 @@ from tabular_lstm.tuning.trials import Outcome, TrialTask
 
 SETS = ("bands", "pima", "saheart")
 FOLDS = 3
-KINDS = ("pruned", "whole")
 RESULTS = Path(__file__).with_suffix(".csv")
 COLUMNS = (
     "data",
     "fold",
-    "trials",
     "rows",
     "out_of_fold_before",
     "out_of_fold_after",
     "outer_before",
     "outer_after",
-    "stopped",
     "epochs",
     "seconds",
-    "would_be_stopped",
-    "would_be_epochs",
-    "would_be_out_of_fold_after",
+    "pruned",
+    "pruned_epochs",
+    "pruned_out_of_fold_after",
 )
 
 
-def measure(data: str, fold: int, kind: str, studies: Path) -> list[Any]:
+def measure(data: str, fold: int, studies: Path) -> list[Any]:
     """Search outside an outer fold, and measure before and after within it."""
     rows, labels = load(data)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
@@ -83,8 +80,7 @@ def measure(data: str, fold: int, kind: str, studies: Path) -> list[Any]:
         None,
         None,
     )
-    tuning = Tuning(prune=kind == "pruned")
-    search = Search(task, tuning, one_by_one)
+    search = Search(task, Tuning(prune=False), one_by_one)
     began = time.perf_counter()
     study = search_in(studies, search)
     seconds = time.perf_counter() - began
@@ -97,12 +93,10 @@ def measure(data: str, fold: int, kind: str, studies: Path) -> list[Any]:
     return [
         data,
         fold,
-        kind,
         len(train),
         study.trials[0].log_loss,
         study.best.log_loss,
         *losses,
-        sum(trial.end == "pruned" for trial in study.trials),
         sum(len(trial.losses) for trial in study.trials),
         seconds,
         stopped,
@@ -125,16 +119,20 @@ def trained(
 
 
 def replayed(search: Search, trials: Sequence[Trial]) -> tuple[int, int, float]:
-    """Say what pruning would have made of the same trials: stopped, epochs in all, the best left."""
+    """Say what pruning would have made of these trials: stopped, all epochs, the best left."""
     pruning = Search(search.task, Tuning(), search.workers)
     ended: list[Outcome] = []
     for trial in trials:
-        limits = pruning.limits(ended) if ended else ()
-        limits += limits[-1:] * (len(trial.losses) - len(limits))
-        above = np.flatnonzero(np.array(trial.losses) > [*limits[: len(trial.losses)]]) if limits else []
-        if len(above):
-            losses = trial.losses[: above[0] + 1]
-            ended.append(Outcome(end="pruned", log_loss=None, losses=losses))
+        limits = pruning.limits(ended)
+        losses = trial.losses
+        limits += limits[-1:] * (len(losses) - len(limits))
+        above = [
+            place
+            for place, pair in enumerate(zip(losses, limits, strict=False))
+            if pair[0] > pair[1]
+        ]
+        if above:
+            ended.append(Outcome(end="pruned", log_loss=None, losses=losses[: above[0] + 1]))
         else:
             ended.append(trial)
     left = [outcome.log_loss for outcome in ended if outcome.log_loss is not None]
@@ -144,48 +142,37 @@ def replayed(search: Search, trials: Sequence[Trial]) -> tuple[int, int, float]:
 
 def summarize(results: pd.DataFrame) -> str:
     """Write the tables: a line a set, means over the outer folds."""
-    parts = []
-    for kind in KINDS:
-        table: list[dict[str, Any]] = []
-        for data, of_set in results[results["trials"] == kind].groupby("data"):
-            mean = of_set.mean(numeric_only=True)
-            line = {
+    losses, pruning = [], []
+    for data, of_set in results.groupby("data"):
+        mean = of_set.mean(numeric_only=True)
+        better = int((of_set["outer_after"] < of_set["outer_before"]).sum())
+        losses.append(
+            {
                 "data": data,
                 "rows": round(mean["rows"]),
-                "folds": len(of_set),
                 "out-of-fold before": f"{mean['out_of_fold_before']:.4f}",
                 "after": f"{mean['out_of_fold_after']:.4f}",
                 "outer fold before": f"{mean['outer_before']:.4f}",
-                "after ": f"{mean['outer_after']:.4f}",
-                "folds better": f"{(of_set['outer_after'] < of_set['outer_before']).sum()}",
-                "stopped": f"{mean['stopped']:.1f}",
-                "epochs": round(mean["epochs"]),
-                "minutes": f"{mean['seconds'] / 60:.1f}",
+                "then": f"{mean['outer_after']:.4f}",
+                "folds better": f"{better} of {len(of_set)}",
             }
-            table.append(line)
-        if table:
-            parts.append(f"Trials {kind}:\n\n{markdown(table)}\n")
-    whole = results[results["trials"] == "whole"]
-    table = [
-        {
-            "data": data,
-            "would be stopped": f"{of_set['would_be_stopped'].mean():.1f} of 30",
-            "epochs": f"{of_set['would_be_epochs'].sum() / of_set['epochs'].sum():.2f}",
-            "best": f"{of_set['out_of_fold_after'].mean():.4f}",
-            "best of those left": f"{of_set['would_be_out_of_fold_after'].mean():.4f}",
-        }
-        for data, of_set in whole.groupby("data")
-    ]
-    if table:
-        parts.append(f"The trials that ran whole, had they been pruned:\n\n{markdown(table)}\n")
-    return "\n".join(parts)
+        )
+        pruning.append(
+            {
+                "data": data,
+                "given up": f"{mean['pruned']:.1f} of 30",
+                "epochs": f"{mean['pruned_epochs'] / mean['epochs']:.2f} of {mean['epochs']:.0f}",
+                "best of all": f"{mean['out_of_fold_after']:.4f}",
+                "best of the others": f"{mean['pruned_out_of_fold_after']:.4f}",
+            }
+        )
+    return f"{markdown(losses)}\n\n{markdown(pruning)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is missing, then summarize."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", nargs="*", default=list(SETS))
-    parser.add_argument("--trials", nargs="+", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--studies", type=Path, help="where studies are kept; default: nowhere")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s")
@@ -194,16 +181,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         RESULTS.write_text(",".join(COLUMNS) + "\n")
     for fold in range(FOLDS):
         for data in options.data:
-            for kind in options.trials:
-                with RESULTS.open() as file:
-                    done = {(r["data"], r["fold"], r["trials"]) for r in csv.DictReader(file)}
-                if (data, str(fold), kind) in done:
-                    continue
-                with tempfile.TemporaryDirectory() as folder:
-                    line = measure(data, fold, kind, options.studies or Path(folder))
-                with RESULTS.open("a", newline="") as file:
-                    shown = [f"{cell:.6f}" if isinstance(cell, float) else cell for cell in line]
-                    csv.writer(file, lineterminator="\n").writerow(shown)
+            with RESULTS.open() as file:
+                done = {(line["data"], line["fold"]) for line in csv.DictReader(file)}
+            if (data, str(fold)) in done:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                line = measure(data, fold, options.studies or Path(folder))
+            with RESULTS.open("a", newline="") as file:
+                shown = [f"{cell:.6f}" if isinstance(cell, float) else cell for cell in line]
+                csv.writer(file, lineterminator="\n").writerow(shown)
     print(summarize(pd.read_csv(RESULTS)))
 
 

@@ -52,13 +52,14 @@ def train(
             fold. Default: each row is its own. Not for the network `tutorial`, which has no folds.
         workers: Who trains the groups of members, if `training.groups` are several. Default: this
             process, one after the other.
-        limits: For each epoch the mean loss on the folds that the best so far must not be above.
-            The last one is for all later epochs too. Default: none.
+        limits: For each epoch the `kept_loss` above which training is given up; the last one for
+            all later epochs too. Default: none.
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
         counted from 1, whose weights the model has, `decision_threshold`. Of an ensemble the
         losses are means over the members, `validation_loss` is that of each member on its fold,
+        `kept_loss` the same with the weights that it keeps so far,
         `best_epoch` the median of `best_epochs`, one a member, and `temperature` is told too, as is
         `out_of_fold_log_loss`, with that temperature.
 

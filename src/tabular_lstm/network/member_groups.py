@@ -107,7 +107,7 @@ def merge(groups: list[Trained]) -> Trained:
         [np.concatenate(pieces) for pieces in zip(*(g.weights for g in groups), strict=True)],
         {
             name: _means([history[name] for history in histories], counts)
-            for name in ("loss", "validation_loss")
+            for name in ("loss", "validation_loss", "kept_loss")
         }
         | {"best_epoch": int(np.median(best_epochs)), "best_epochs": best_epochs},
         [rows for group in groups for rows in group.held_out],

@@ -20,12 +20,12 @@ class HopelessError(Exception):
     """A training was given up, because its loss was above a limit.
 
     Attributes:
-        validation_losses: Of each epoch so far, the mean over the folds.
+        kept_losses: Of each epoch so far, see `train_members`.
     """
 
-    def __init__(self, validation_losses: list[float]) -> None:
-        super().__init__(validation_losses)
-        self.validation_losses = validation_losses
+    def __init__(self, kept_losses: list[float]) -> None:
+        super().__init__(kept_losses)
+        self.kept_losses = kept_losses
 
 
 class Progress(Work):

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from tabular_lstm.frozen import Count, Number, Parameters, Seed
 from tabular_lstm.parameters.learning import Network, Training
@@ -68,6 +68,10 @@ class Range(Parameters):
         if self.log and self.low <= 0:
             raise ValueError(f"expected low above 0 with log: true, got {self.low}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if name in self.model_fields_set}
 
     @property
     def bounds(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A search: what is tried on which rows, how a study of it is known again, when a trial is given up.
+"""A search: what is tried on which rows, how its study is known again, when a trial is given up.
 
 A study belongs to what it was made on. Other rows, another space, other fixed parameters or other
 code make another study.
@@ -69,7 +69,7 @@ class Search:
     def limits(self, ended: Sequence[Outcome]) -> tuple[float, ...]:
         """Give for each epoch the loss above which a trial is given up.
 
-        The median, over the complete trials, of the best loss so far on the members' folds.
+        The median over the complete trials.
         Source: the median stopping rule of Golovin and others, "Google Vizier: A Service for
         Black-Box Optimization", KDD 2017.
         """
@@ -77,7 +77,7 @@ class Search:
         if not self.tuning.prune or len(complete) < COMPLETE_BEFORE:
             return ()
         longest = max(map(len, complete))
-        # A training that has stopped keeps its best.
+        # A training that has stopped keeps its weights.
         curves = [losses + losses[-1:] * (longest - len(losses)) for losses in complete]
         medians = np.median(curves, axis=0)
         medians[:EPOCHS_BEFORE] = np.inf

@@ -1,8 +1,8 @@
 """Optuna: it chooses what each trial tries, and its journal keeps what came of it.
 
-The journal is a file of JSON lines that `optuna.storages.journal` and what is built on it read. What
-is tried next follows from the trials that have ended and the seed alone, so that a search that was
-killed and goes on tries what it would have tried.
+The journal is a file of JSON lines that `optuna.storages.journal` and what is built on it read.
+What is tried next follows from the trials that have ended and the seed alone, so that a search that
+was killed and goes on tries what it would have tried.
 """
 
 import json
@@ -13,12 +13,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.samplers import TPESampler
 from optuna.storages.journal import BaseJournalBackend, JournalStorage
@@ -28,12 +23,13 @@ from tabular_lstm.at_work import Work, at_work
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import append_line, read_regular
 from tabular_lstm.parameters import TUNABLE, Range
-from tabular_lstm.tuning.found import Study, Trial
+from tabular_lstm.tuning.found import LOSS, Study, Trial
 from tabular_lstm.tuning.search import Search
 from tabular_lstm.tuning.trials import Outcome, TrialPart, run_trial
 
 logger = logging.getLogger(__name__)
 
+Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 # What a trial keeps beside what Optuna keeps of it.
 VALUES, OUTCOME = "values", "outcome"
@@ -82,7 +78,6 @@ def search_in(folder: Path, search: Search) -> Study:
         DataError: The study's file is damaged or cannot be written, or the present parameters do
             not train.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = folder / f"{search.name()}.jsonl"
     try:
         study = _opened(path)
@@ -91,33 +86,51 @@ def search_in(folder: Path, search: Search) -> Study:
         return _found(study, path)
     except OSError as error:
         raise DataError(
-            f"{error.filename or path}: {error.strerror}. The trials that have ended are kept: mend "
-            "it, and run the tuning again."
+            f"{error.filename or path}: {error.strerror}. The trials that have ended are "
+            "kept: mend it, and run the tuning again."
         ) from error
 
 
-def _opened(path: Path) -> optuna.Study:
-    """Open a study, or begin it.
+def read(path: Path) -> Study:
+    """Read a study, and leave it as it is.
 
     Raises:
         DataError: It is damaged.
     """
+    return _found(_loaded(path), path)
+
+
+def _opened(path: Path) -> optuna.Study:
+    """Open a study to go on with it, or begin it.
+
+    Raises:
+        DataError: It is damaged.
+    """
+    study = _loaded(path, begin=True)
+    # Whoever ran them, or was to run them, was killed.
+    for _ in study.get_trials(states=(TrialState.WAITING,)):
+        study.ask()
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+    return study
+
+
+def _loaded(path: Path, begin: bool = False) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         storage = JournalStorage(Journal(path))
-        study = optuna.create_study(
-            storage=storage, study_name=path.stem, direction="minimize", load_if_exists=True
-        )
-        # Whoever ran them was killed.
-        for trial in study.get_trials(states=(TrialState.RUNNING, TrialState.WAITING)):
-            study.tell(trial.number, state=TrialState.FAIL)
+        known = [study.study_name for study in storage.get_all_studies()]
+        if begin and not known:
+            return optuna.create_study(storage=storage, study_name=path.stem)
+        study = optuna.load_study(storage=storage, study_name=path.stem)
         _ended(study)
         return study
     except OSError:
         raise
     except Exception as error:  # Optuna raises what it likes
         raise DataError(
-            f"{path}: expected a study as Optuna's journal; {type(error).__name__}: {error}. To begin "
-            "it anew, move the file away."
+            f"{path}: expected a study as Optuna's journal; {type(error).__name__}: {error}. To "
+            "begin it anew, move the file away."
         ) from error
 
 
@@ -184,8 +197,11 @@ def _ask_present(study: optuna.Study, search: Search) -> optuna.Trial:
         value = search.present_in_numbers[name]
         if isinstance(distribution, CategoricalDistribution):
             value = json.dumps(value)
+            held = value in distribution.choices
+        else:
+            held = value is not None and distribution.low <= value <= distribution.high
         # What the space does not hold is no observation for the sampler.
-        if value is not None and distribution._contains(distribution.to_internal_repr(value)):
+        if held:
             params[name] = value
     study.enqueue_trial(params)
     trial = study.ask({name: d for name, d in _distributions(search).items() if name in params})
@@ -228,7 +244,7 @@ def _say(ended: list[Trial], outcome: Outcome, wanted: int, work: Work) -> None:
     """Log a line a trial."""
     complete = [trial.log_loss for trial in ended if trial.log_loss is not None]
     came = {
-        "complete": f"out-of-fold log loss {outcome.log_loss or 0:.4f}",
+        "complete": f"{LOSS} {outcome.log_loss or 0:.4f}",
         "pruned": f"given up after {len(outcome.losses)} epochs, worse than the median so far",
         "diverged": "the loss was not finite",
     }[outcome.end]
@@ -261,15 +277,20 @@ def _ended(study: optuna.Study) -> list[Trial]:
 
 
 def _trial(number: int, trial: FrozenTrial) -> Trial:
-    kept = trial.user_attrs
-    return Trial.model_validate({"number": number, "values": kept[VALUES], **kept[OUTCOME]})
+    values, outcome = trial.user_attrs[VALUES], trial.user_attrs[OUTCOME]
+    numbers = {
+        name: json.loads(param) if isinstance(param, str) else param
+        for name, param in trial.params.items()
+    }
+    numbers |= {name: value for name, value in values.items() if value is not None}
+    return Trial.model_validate({"number": number, "values": values, "numbers": numbers, **outcome})
 
 
-def _distributions(search: Search) -> dict[str, BaseDistribution]:
+def _distributions(search: Search) -> dict[str, Distribution]:
     return {name: _distribution(name, where) for name, where in search.tuning.space.items()}
 
 
-def _distribution(name: str, where: Range) -> BaseDistribution:
+def _distribution(name: str, where: Range) -> Distribution:
     if where.choices is not None:
         # As text, because Optuna keeps no lists.
         return CategoricalDistribution([json.dumps(choice) for choice in where.choices])
@@ -277,5 +298,3 @@ def _distribution(name: str, where: Range) -> BaseDistribution:
     if TUNABLE[name] is int:
         return IntDistribution(int(low), int(high), log=where.log)
     return FloatDistribution(low, high, log=where.log)
-
-

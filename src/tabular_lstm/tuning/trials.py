@@ -67,7 +67,7 @@ class Outcome(Frozen):
         end: `complete`; `pruned`, given up because it was worse than others; or `diverged`, the
             loss was not finite.
         log_loss: Of the calibrated out-of-fold probabilities; None if it is not complete.
-        losses: For each epoch the best mean loss on the members' folds so far.
+        losses: For each epoch what the log loss would be if the training ended there, uncalibrated.
     """
 
     end: End
@@ -93,16 +93,16 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
             built = build(task.schema, network, training.seed)
             _, history = train(built, *rows, limits=part.limits)
         except HopelessError as end:
-            return part.number, _outcome("pruned", end.validation_losses)
-    losses, log_loss = history["validation_loss"], history["out_of_fold_log_loss"]
+            return part.number, _outcome("pruned", end.kept_losses)
+    losses, log_loss = history["kept_loss"], history["out_of_fold_log_loss"]
     if not np.isfinite([*history["loss"], *losses, log_loss]).all():
         return part.number, _outcome("diverged", losses)
     return part.number, _outcome("complete", losses, log_loss)
 
 
 def _outcome(end: End, losses: list[float], log_loss: float | None = None) -> Outcome:
-    best = np.fmin.accumulate(losses)
-    return Outcome(end=end, log_loss=log_loss, losses=best[np.isfinite(best)].tolist())
+    finite = [loss for loss in losses if np.isfinite(loss)]
+    return Outcome(end=end, log_loss=log_loss, losses=finite)
 
 
 @contextmanager
