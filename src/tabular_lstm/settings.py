@@ -12,4 +12,5 @@ from tabular_lstm.runs.watch import WatchHooks
 warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")
 
 CONFIG_LOADER_CLASS = EnvironmentConfigLoader
-HOOKS = (WatchHooks(), RunHooks(), EngineHooks(), TuningHooks())
+# Called from the last to the first.
+HOOKS = (TuningHooks(), WatchHooks(), RunHooks(), EngineHooks())

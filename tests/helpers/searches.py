@@ -40,7 +40,7 @@ def search_of(
     trials: int = 14,
     end: Ending = ending,
     stop_at: int | None = None,
-    training: Training = Training(),
+    training: Training | None = None,
     rows: int = 40,
     **tuning: Any,
 ) -> Search:
@@ -53,6 +53,8 @@ def search_of(
             yield place, (part.number, end(part))
 
     sequences, labels = rows_of(rows)
-    task = TrialTask(SCHEMA, Network(), training, np.asarray(sequences), labels, None, None)
+    task = TrialTask(
+        SCHEMA, Network(), training or Training(), np.asarray(sequences), labels, None, None
+    )
     block = Tuning.model_validate({"trials": trials, "space": SPACE, **tuning})
     return Search(task, block, workers)

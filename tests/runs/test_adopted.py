@@ -1,4 +1,4 @@
-"""Parameters that are adopted: values in their places in a person's files, and all else as it was."""
+"""Parameters that are adopted: values in their places in a person's files, all else as it was."""
 
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,6 @@ def test_what_cannot_be_adopted_leaves_all_as_it_was(project: Project) -> None:
 
 def test_what_other_files_override_is_taken_back(project: Project) -> None:
     """`--env base` does not read conf/local."""
-    with pytest.raises(DataError, match="Not adopted.*says otherwise"):
+    with pytest.raises(DataError, match=r"Not adopted.*says otherwise"):
         adopt(found(), project.path / "conf", "base")
     assert not [*(project.path / "conf/local").iterdir()]

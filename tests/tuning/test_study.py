@@ -119,7 +119,7 @@ def test_importances_are_told_where_enough_trials_are_complete(tmp_path: Path) -
     few = search_in(tmp_path, search_of(8, prune=False))
     assert few.importances == {}
     many = search_in(tmp_path, search_of(20, prune=False))
-    assert [*many.importances][0] == "training.learning_rate"
+    assert next(iter(many.importances)) == "training.learning_rate"
     assert many.importances.keys() == SPACE.keys()
     assert sum(many.importances.values()) == pytest.approx(1)
 

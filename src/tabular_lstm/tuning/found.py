@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Network, Training, Tuning, values_of, with_values
@@ -131,9 +132,18 @@ class BestParameters(Frozen):
 def best_of(
     study: Study, network: Network, training: Training, tuning: Tuning, run_id: str
 ) -> BestParameters:
-    """Take the best trial, and the one that has the parameters in force."""
+    """Take the best trial, and the one that has the parameters in force.
+
+    Raises:
+        DataError: The study, an earlier run's, has no such trial.
+    """
     values = values_of(network, training, tuning.space)
-    present = next(trial for trial in study.complete if trial.values == values)
+    present = next((trial for trial in study.complete if trial.values == values), None)
+    if present is None:
+        raise DataError(
+            f"{study.file}: no trial has the present parameters. Run the whole: kedro run "
+            "--pipelines tuning."
+        )
     best = min((present, study.best), key=_log_loss)
     blocks = with_values(network, training, best.values)
     ends = [trial.end for trial in study.trials]

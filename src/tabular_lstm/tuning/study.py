@@ -140,11 +140,11 @@ def _say_what_is_there(study: optuna.Study, search: Search, path: Path) -> None:
     if not ended:
         others = len([other for other in path.parent.glob("*.jsonl") if other != path])
         logger.info(
-            "A new study, %s: %d trials of %s%s",
+            "A new study, %s: %d trials over %s%s",
             path,
             wanted,
             tuned,
-            f". Of other rows, parameters, space or code there are {others}, which stay"
+            f"; of other rows, space, parameters or code there are {others}, which stay"
             if others
             else "",
         )
@@ -170,7 +170,7 @@ def _run(study: optuna.Study, search: Search) -> None:
             yield TrialPart(trial.number, trial.user_attrs[VALUES], search.limits(_ended(study)))
 
     _refuse_divergence(study, search)
-    with at_work(Work("Trials", wanted - len(_ended(study)))) as work:
+    with at_work(Work("Trials", max(0, wanted - len(_ended(study))))) as work:
         for _, (number, outcome) in search.workers(run_trial, search.task, parts()):
             _tell(study, asked.pop(number), outcome)
             _refuse_divergence(study, search)
@@ -252,7 +252,7 @@ def _say(ended: list[Trial], outcome: Outcome, wanted: int, work: Work) -> None:
     logger.info(
         "Trial %d of %d: %s; the best so far %.4f%s",
         len(ended),
-        wanted,
+        max(wanted, len(ended)),
         came,
         min(complete, default=np.nan),
         "" if left is None else f", about {left:.0f} s left",
