@@ -196,12 +196,22 @@ def test_a_cluster(project: Project) -> None:
     assert manifest["scored_rows"] == 20
 
 
+@pytest.mark.long
+def test_a_tuning(project: Project) -> None:
+    run_blocks(["docs/tuning.md"], project)
+
+    found = json.loads(project.versions("06_models/best_parameters.json")[-1].read_text())
+    assert found["trials"] == 3
+
+
 def test_no_block_is_left_out() -> None:
     languages = {page: {language for language, _ in BLOCK.findall(text(page))} for page in PAGES}
 
     with_code = {page for page in PAGES if languages[page] & RUN}
     installs = {"CONTRIBUTING.md"}
-    alone = {"docs/your_csv.md", "docs/tutorial.md", "docs/tracking.md", "docs/cluster.md"}
+    alone = {
+        f"docs/{name}.md" for name in ("your_csv", "tutorial", "tracking", "cluster", "tuning")
+    }
     assert with_code == {*GOES_ON} | alone | installs
     assert set().union(*languages.values()) <= RUN_OR_SHOWN
 

@@ -15,10 +15,11 @@ import keras
 import numpy as np
 import pytest
 from scipy.special import expit
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.fit import predict, train
+from tabular_lstm.network.progress import HopelessError
 from tabular_lstm.parameters import Training
 from tests.helpers.networks import assert_same_weights, schema_of, sequences_of
 from tests.helpers.trainings import (
@@ -312,3 +313,35 @@ def test_a_training_that_is_killed_leaves_nothing_in_the_temporary_folder(
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+# What a tuning asks of a training
+
+
+def test_the_out_of_fold_log_loss_is_that_of_calibrated_and_weighted_rows() -> None:
+    sequences, labels = half_told(120)
+    weights = np.where(np.arange(120) % 3, 0.5, 2.0)
+    network = network_of(members=8)
+    trained, history = train(network, sequences, labels, training_of(), weights)
+    held_out = folds_of(labels, 8)
+    logits = np.empty(120)
+    for member, rows in enumerate(held_out):
+        logits[rows] = member_logits(trained, sequences)[member, rows]
+    calibrated = 1 / (1 + np.exp(-logits / history["temperature"]))
+    expected = log_loss(labels, calibrated, sample_weight=weights)
+    assert history["out_of_fold_log_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_training_is_given_up_where_its_loss_is_above_a_limit(groups: int) -> None:
+    rows, training = half_told(120), training_of(epochs=6, groups=groups)
+    network = network_of(members=4)
+    _, history = train(network, *rows, training, limits=(9.0, 9.0))
+    assert len(history["loss"]) == 6
+    for limits in ((9.0, 9.0, 0.1), (9.0, 9.0, 0.1, 9.0)):
+        with pytest.raises(HopelessError) as given_up:
+            train(network, *rows, training, limits=limits)
+        assert len(given_up.value.kept_losses) == 3
+    with pytest.raises(HopelessError) as given_up:
+        train(network, *rows, training, limits=(0.1,))
+    assert len(given_up.value.kept_losses) == 1

@@ -24,5 +24,12 @@ SCORING_FIGURES = {
     "scored_probabilities": "Probabilities of the scored rows",
     "quarantine_reasons": "Why rows are in quarantine",
 }
+TUNING_FIGURES = {
+    "tuning_history": "Trials in their order",
+    "tuning_importances": "What the log loss of trials depends on",
+    "tuning_slices": "Trials by parameter",
+}
 # The report has one figure more.
-TITLES = FIGURES | SCORING_FIGURES | {"intervals": "The candidate beside the others"}
+TITLES = (
+    FIGURES | SCORING_FIGURES | TUNING_FIGURES | {"intervals": "The candidate beside the others"}
+)

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from tabular_lstm.at_work import told
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.calibration import choose_threshold, fit_temperature
+from tabular_lstm.network.calibration import choose_threshold, fit_temperature, log_losses
 from tabular_lstm.network.member_groups import Task, merge, split, train_group
 from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
@@ -37,6 +37,7 @@ def train(
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     workers: Workers = one_by_one,
+    limits: Sequence[float] = (),
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train a copy of the network on the binary cross-entropy.
 
@@ -51,18 +52,26 @@ def train(
             fold. Default: each row is its own. Not for the network `tutorial`, which has no folds.
         workers: Who trains the groups of members, if `training.groups` are several. Default: this
             process, one after the other.
+        limits: For each epoch the `kept_loss` above which training is given up; the last one for
+            all later epochs too. Default: none.
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
         counted from 1, whose weights the model has, `decision_threshold`. Of an ensemble the
         losses are means over the members, `validation_loss` is that of each member on its fold,
-        `best_epoch` the median of `best_epochs`, one a member, and `temperature` is told too.
+        `kept_loss` the same with the weights that it keeps so far,
+        `best_epoch` the median of `best_epochs`, one a member, and `temperature` is told too, as is
+        `out_of_fold_log_loss`, with that temperature.
+
+    Raises:
+        HopelessError: The loss was above its limit.
     """
     if not isinstance(network, LSTMEnsemble):
         return train_tutorial(network, sequences, labels, training, weights)
     config, initial = network.get_config(), network.get_weights()
     # A map to memory as what it is a view of, which is sent to a worker without a copy.
-    task = Task(config, initial, np.asarray(sequences), labels, training, weights, groups)
+    table, limited = np.asarray(sequences), tuple(limits)
+    task = Task(config, initial, table, labels, training, weights, groups, limited)
     parts = split(network.options.members, training.groups)
     if len(parts) > 1:
         logger.info("Training %d groups of members, each by itself", len(parts))
@@ -71,7 +80,9 @@ def train(
     seen, logits = _out_of_fold(trained.logits, trained.held_out)
     of_seen = None if weights is None else weights[seen]
     temperature = fit_temperature(labels[seen], logits, of_seen)
-    probabilities = expit(logits / temperature)
+    calibrated = logits / temperature
+    loss = np.average(log_losses(labels[seen], calibrated), weights=of_seen)
+    probabilities = expit(calibrated)
     threshold = choose_threshold(labels[seen], probabilities, training.objective, of_seen)
     learned = {"temperature": temperature, "threshold": threshold}
     candidate = LSTMEnsemble.from_config(config | learned | {"training": training.model_dump()})
@@ -79,6 +90,7 @@ def train(
     return candidate, trained.history | {
         "temperature": temperature,
         "decision_threshold": threshold,
+        "out_of_fold_log_loss": float(loss),
     }
 
 

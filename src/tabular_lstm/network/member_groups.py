@@ -29,6 +29,7 @@ class Task:
         training: The parameters.
         weights: float64 (rows,), or None where all rows count alike.
         groups: int (rows,), the number of each row's group, or None where each is its own.
+        limits: See `train`.
     """
 
     config: dict[str, Any]
@@ -38,6 +39,7 @@ class Task:
     training: Training
     weights: np.ndarray | None
     groups: np.ndarray | None
+    limits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def train_group(task: Task, numbers: range) -> Trained:
         options["members"], task.labels, task.sequences[0].size, task.training, task.groups
     ).of_members(numbers)
     members = Members(few, task.sequences, task.labels, task.training, task.weights, numbers.start)
-    history = train_members(members, plan, task.labels, task.weights)
+    history = train_members(members, plan, task.labels, task.weights, task.limits)
     members.average_unseen_categories(plan)
     return Trained(
         members.in_shape(members.best),
@@ -105,7 +107,7 @@ def merge(groups: list[Trained]) -> Trained:
         [np.concatenate(pieces) for pieces in zip(*(g.weights for g in groups), strict=True)],
         {
             name: _means([history[name] for history in histories], counts)
-            for name in ("loss", "validation_loss")
+            for name in ("loss", "validation_loss", "kept_loss")
         }
         | {"best_epoch": int(np.median(best_epochs)), "best_epochs": best_epochs},
         [rows for group in groups for rows in group.held_out],

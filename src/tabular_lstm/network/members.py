@@ -13,7 +13,7 @@ from tabular_lstm.at_work import at_work
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import log_losses
 from tabular_lstm.network.plan import Plan
-from tabular_lstm.network.progress import Progress
+from tabular_lstm.network.progress import HopelessError, Progress
 from tabular_lstm.parameters import Training
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,11 @@ COUNTED_AT_ONCE = 2**20
 
 
 def train_members(
-    members: "Members", plan: Plan, labels: np.ndarray, of_rows: np.ndarray | None = None
+    members: "Members",
+    plan: Plan,
+    labels: np.ndarray,
+    of_rows: np.ndarray | None = None,
+    limits: Sequence[float] = (),
 ) -> dict[str, Any]:
     """Train until every member has stopped; `members` keeps the best weights of each.
 
@@ -39,13 +43,20 @@ def train_members(
         plan: Of the training.
         labels: float32 (rows,).
         of_rows: The rows' weights, (rows,), above 0. Default: all rows count alike.
+        limits: For each epoch the `kept_loss` above which training is given up; the last one for
+            all later epochs too. Default: none.
 
     Returns:
-        The history: `loss`, `validation_loss`, `best_epoch` and `best_epochs`, see `fit.train`.
+        The history: `loss`, `validation_loss`, `kept_loss`, `best_epoch` and `best_epochs`, see
+        `fit.train`.
+
+    Raises:
+        HopelessError: It is.
     """
     count, progress = len(plan.left_out), Progress(plan.epochs)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
-    losses, validation_losses = [], []
+    losses, validation_losses, kept_losses = [], [], []
+    of_kept = np.full(count, np.inf)
     with at_work(progress):
         for epoch, batches in enumerate(plan.batches(), 1):
             losses.append(members.train_epoch(batches))
@@ -53,17 +64,22 @@ def train_members(
             loss = np.array([_mean_loss(labels, rows, z, of_rows) for rows, z in logits])
             validation_losses.append(float(loss.mean()))
             # A fold has few rows: half of what a member is stopped by is the mean over all folds.
-            loss = (loss + loss.mean()) / 2
-            improved = (loss < best_loss) & (epoch - best_epoch <= plan.patience)
-            best_loss[improved], best_epoch[improved] = loss[improved], epoch
+            stops = (loss + loss.mean()) / 2
+            improved = (stops < best_loss) & (epoch - best_epoch <= plan.patience)
+            best_loss[improved], best_epoch[improved] = stops[improved], epoch
+            of_kept[improved] = loss[improved]
+            kept_losses.append(float(of_kept.mean()))
             members.keep(improved)
             progress.log(epoch, losses[-1], validation_losses[-1])
+            if limits and kept_losses[-1] > limits[min(epoch, len(limits)) - 1]:
+                raise HopelessError(kept_losses)
             if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
                 break
     logger.info("Trained for %d epochs; each member keeps its best, %s", epoch, best_epoch.tolist())
     return {
         "loss": losses,
         "validation_loss": validation_losses,
+        "kept_loss": kept_losses,
         "best_epoch": int(np.median(best_epoch)),
         "best_epochs": best_epoch.tolist(),
     }

@@ -127,7 +127,7 @@ def plan_training(
     passed = min(smallest, MANY_ROWS * (FOLDS - 1) // FOLDS) if many else smallest
     batch = min(training.batch_size or batch_size(min(rows, MANY_ROWS)), passed)
     limit = training.epochs or epochs(rows, features)
-    patience = training.patience or max(3, limit // 16)
+    patience = training.patience or patience_of(limit)
     steps = passed // batch
     logger.info(
         "Training %d members, each on %d of %d rows; %d rows a step, %d steps an epoch, "
@@ -256,3 +256,8 @@ def epochs(rows: int, features: int) -> int:
     """
     by_rows = np.clip(3_000_000 // max(rows, 1), 12, 200)
     return int(min(by_rows, max(40_000 // features, 8)))
+
+
+def patience_of(epochs: int) -> int:
+    """Choose after how many epochs without progress a member stops: a sixteenth, at least 3."""
+    return max(3, epochs // 16)

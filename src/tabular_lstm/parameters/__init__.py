@@ -31,12 +31,14 @@ from tabular_lstm.parameters.runs import (
     Tolerance,
 )
 from tabular_lstm.parameters.split import Moment, Split, in_utc
+from tabular_lstm.parameters.tuning import TUNABLE, Range, Tuning, values_of, with_values, without
 
 __all__ = [
     "BLOCKS",
     "EVENTS",
     "OF_RUNS",
     "ROLES",
+    "TUNABLE",
     "Columns",
     "Costs",
     "Engine",
@@ -50,6 +52,7 @@ __all__ = [
     "Objective",
     "Parameters",
     "Promotion",
+    "Range",
     "Report",
     "Reshaping",
     "Retraining",
@@ -58,12 +61,16 @@ __all__ = [
     "Split",
     "Tolerance",
     "Training",
+    "Tuning",
     "Validation",
     "Value",
     "in_utc",
+    "values_of",
+    "with_values",
+    "without",
 ]
 
 # Which of them change no candidate and no decision.
-OF_RUNS = (Engine, Retraining, Report, Rollback, Scoring, Notify, Mlflow)
+OF_RUNS = (Engine, Retraining, Report, Rollback, Scoring, Tuning, Notify, Mlflow)
 OF_MODELS = (Columns, Validation, Split, Reshaping, Network, Training, Evaluation, Promotion)
 BLOCKS: dict[str, type[Parameters]] = {b.__name__.lower(): b for b in (*OF_MODELS, *OF_RUNS)}

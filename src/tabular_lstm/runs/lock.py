@@ -9,6 +9,7 @@ from typing import Self
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.files import open_no_link, read_regular, refuse_irregular
 
+BOTH_PROMOTE = "Two at once could each promote a candidate"
 NAMED = 200  # characters in which a holder is named
 
 
@@ -28,8 +29,8 @@ class Lock:
         self._descriptors = descriptors
 
     @classmethod
-    def take(cls, path: Path, run_id: str) -> Self:
-        """Lock the file and its folder, or say who has them.
+    def take(cls, path: Path, run_id: str, why: str = BOTH_PROMOTE) -> Self:
+        """Lock the file and its folder, or say who has them, and why one has to wait.
 
         Raises:
             LockedError: Another process holds the lock; names its run, process, machine and start.
@@ -40,11 +41,11 @@ class Lock:
             folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
             closed_on_failure.callback(os.close, folder)
             with contextlib.suppress(OSError):  # not every shared disk knows locks on folders
-                _lock(folder, path)
+                _lock(folder, path, why)
             file = open_no_link(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK)
             closed_on_failure.callback(os.close, file)
             refuse_irregular(file, path)
-            _lock(file, path)
+            _lock(file, path, why)
             since = datetime.now(UTC).isoformat(timespec="seconds")
             holder = f"run {run_id}, process {os.getpid()} on {os.uname().nodename}, since {since}"
             try:
@@ -63,14 +64,13 @@ class Lock:
         os.close(folder)
 
 
-def _lock(descriptor: int, path: Path) -> None:
+def _lock(descriptor: int, path: Path, why: str) -> None:
     try:
         lock_file(descriptor)
     except BlockingIOError as error:
         raise LockedError(
-            f"{path}: another run is at work here: {_holder(path)}. Two at once could each "
-            "promote a candidate; this one ends without having done anything. Wait for the "
-            "other to end."
+            f"{path}: another run is at work here: {_holder(path)}. {why}; this one ends without "
+            "having done anything. Wait for the other to end."
         ) from error
 
 

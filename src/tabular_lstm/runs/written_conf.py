@@ -114,7 +114,7 @@ def _put_in_place(beside: Path, folder: Path) -> None:
             raise
         raise DataError(
             f"{folder}: it is there, and this file system does not put another folder in its place "
-            "at once; nothing is written. Move it away, or give another name with --env."
+            "at once; nothing is written. Move it away, or use another environment."
         ) from error
 
 

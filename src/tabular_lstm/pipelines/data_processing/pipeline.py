@@ -5,13 +5,14 @@ from kedro.pipeline import Node, Pipeline
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
 
 
-def create_pipeline(gated: bool = False) -> Pipeline:
+def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
     """Wire the nodes from `raw_rows` to `train_rows` and `test_rows`.
 
     Args:
-        gated: Whether a gate follows, which judges how many rows were quarantined, and whose
-            decisions keep the boundary of a split by time in force. Default: no, too many stop the
-            run.
+        gated: Whether a gate follows, which judges how many rows were quarantined. Default: no, too
+            many stop the run.
+        bounded: Whether a split by time keeps to the boundary that the gate's decisions have put in
+            force, which it does where a gate follows. Default: no.
     """
     validate = Node(
         validate_rows,
@@ -26,7 +27,7 @@ def create_pipeline(gated: bool = False) -> Pipeline:
         name="accept_rows",
     )
     accepted = "valid_rows" if gated else "accepted_rows"
-    past = ["past_promotions", "past_decisions"] if gated else []
+    past = ["past_promotions", "past_decisions"] if gated or bounded else []
     split = Node(
         split_rows,
         inputs=[accepted, "source", "params:columns", "params:split", *past],

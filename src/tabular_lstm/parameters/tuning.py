@@ -1,0 +1,187 @@
+"""The block that says what a tuning looks for, and where: a range or choices for each parameter."""
+
+import difflib
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any, Self
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from tabular_lstm.frozen import Count, Number, Parameters, Seed
+from tabular_lstm.parameters.learning import Network, Training
+
+# Parameters that can be tuned, and whether a value is a whole number, a number or a list of them.
+TUNABLE: dict[str, type] = {
+    "network.ensemble.dimensions": int,
+    "network.ensemble.frequencies": int,
+    "network.ensemble.frequency_scale": float,
+    "network.ensemble.units": list,
+    "network.ensemble.dropout": float,
+    "training.epochs": int,
+    "training.batch_size": int,
+    "training.learning_rate": float,
+    "training.weight_decay": float,
+    "training.patience": int,
+}
+LUCK = "another one is another draw, and the best of many draws is luck"
+NOT_TUNABLE = {
+    "network.kind": "the tutorial's network has no out-of-fold predictions",
+    "network.ensemble.members": "more of them are hardly ever worse, and each costs as much",
+    "training.objective": "it chooses the decision threshold, on which no log loss depends",
+    "training.groups": "it says where members are trained",
+    "training.seed": LUCK,
+}
+BLOCKS = {"network": Network, "training": Training}
+
+
+class Range(Parameters):
+    """Where values of a parameter are looked for: from `low` to `high`, or among `choices`.
+
+    Attributes:
+        low: Lowest value.
+        high: Highest value.
+        log: Whether twice as much is as far everywhere. Default: no.
+        choices: The values, two at least.
+    """
+
+    low: Number | None = None
+    high: Number | None = None
+    log: bool = False
+    choices: Annotated[list[Any], Field(min_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = [name for name in ("low", "high") if getattr(self, name) is not None]
+        if self.choices is not None:
+            if given or self.log:
+                raise ValueError("expected low and high, or choices; got both")
+            texts = [json.dumps(choice) for choice in self.choices]
+            if len({*texts}) < len(texts):
+                raise ValueError(f"expected different choices, got {', '.join(texts)}")
+            return self
+        if self.low is None or self.high is None:
+            raise ValueError(
+                f"expected low and high, or choices; got {given[0] if given else 'none of them'}"
+            )
+        if self.low >= self.high:
+            raise ValueError(f"expected low below high, got {self.low} and {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"expected low above 0 with log: true, got {self.low}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if name in self.model_fields_set}
+
+    @property
+    def bounds(self) -> list[Any]:
+        """Values of which each must be possible."""
+        return self.choices if self.choices is not None else [self.low, self.high]
+
+
+def with_values(
+    network: Network, training: Training, values: dict[str, Any]
+) -> tuple[Network, Training]:
+    """Put values of tuned parameters, by their names, in the place of those in the two blocks.
+
+    Raises:
+        ValueError: A block does not take one.
+    """
+    blocks = {"network": network.model_dump(), "training": training.model_dump()}
+    for name, value in values.items():
+        inside, last = _place(blocks, name)
+        inside[last] = value
+    return Network.model_validate(blocks["network"]), Training.model_validate(blocks["training"])
+
+
+def values_of(network: Network, training: Training, names: Iterable[str]) -> dict[str, Any]:
+    """Take the values of parameters, by their names, out of the two blocks."""
+    blocks = {"network": network.model_dump(), "training": training.model_dump()}
+    places = {name: _place(blocks, name) for name in names}
+    return {name: inside[last] for name, (inside, last) in places.items()}
+
+
+def without(network: Network, training: Training, names: Iterable[str]) -> dict[str, Any]:
+    """Give the two blocks as plain values, without some parameters."""
+    blocks = {"network": network.model_dump(), "training": training.model_dump()}
+    for name in names:
+        inside, last = _place(blocks, name)
+        del inside[last]
+    return blocks
+
+
+def _place(blocks: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
+    """Give what holds a parameter, and its name there."""
+    *path, last = name.split(".")
+    inside = blocks
+    for part in path:
+        inside = inside[part]
+    return inside, last
+
+
+# Those that accuracy depends on most: see docs/tuning.md.
+SPACE = {
+    "network.ensemble.frequency_scale": Range(low=0.03, high=2.0, log=True),
+    "network.ensemble.units": Range(choices=[[8], [16], [32]]),
+    "network.ensemble.dropout": Range(low=0.0, high=0.6),
+    "training.batch_size": Range(choices=[32, 64, 128, 256]),
+    "training.learning_rate": Range(low=0.0005, high=0.02, log=True),
+    "training.weight_decay": Range(low=0.001, high=1.0, log=True),
+}
+
+
+class Tuning(Parameters):
+    """What a tuning tries, and what becomes of the best.
+
+    Attributes:
+        trials: Trainings in all, those of an earlier tuning of the same study included; the first
+            has the present parameters.
+        prune: Whether a trial ends once its loss is above the median of the others at that epoch.
+        seed: Of the values that are tried.
+        adopt: Whether better parameters are written to conf of the environment. Default: no, they
+            are printed.
+        space: For each parameter that is tuned, by its name with its block, where to look.
+    """
+
+    trials: Count = 30
+    prune: bool = True
+    seed: Seed = 0
+    adopt: bool = False
+    space: Annotated[dict[str, Range], Field(min_length=1)] = SPACE
+
+    @model_validator(mode="before")
+    @classmethod
+    def _space_is_possible(cls, given: Any) -> Any:
+        # Before pydantic looks at each range, so that a fault names the parameter.
+        space = given.get("space") if isinstance(given, dict) else None
+        if isinstance(space, dict):
+            faults = [fault for name, where in space.items() if (fault := _fault(name, where))]
+            if faults:
+                raise ValueError("; ".join(faults))
+        return given
+
+
+def _fault(name: str, where: Any) -> str | None:
+    """Say why a parameter cannot be tuned so; None where it can."""
+    called = f"space.{name}"
+    if name not in TUNABLE:
+        why = next((w for n, w in NOT_TUNABLE.items() if f"{name}.".startswith(f"{n}.")), None)
+        if why:
+            return f"{called}: it cannot be tuned: {why}"
+        close = difflib.get_close_matches(name, TUNABLE, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"can be tuned: {', '.join(TUNABLE)}"
+        return f"{called} is unknown; {hint}"
+    try:
+        found = where if isinstance(where, Range) else Range.model_validate(where)
+    except ValueError as error:
+        return f"{called}: {error}"
+    if TUNABLE[name] is list and found.choices is None:
+        return f"{called}: expected choices, such as [[8], [16]]; got low and high"
+    try:
+        for value in found.bounds:
+            # YAML has no whole number where a range has a float's bound.
+            whole = TUNABLE[name] is int and isinstance(value, float) and value.is_integer()
+            with_values(Network(), Training(), {name: int(value) if whole else value})
+    except ValueError as error:
+        return f"{called}: {error}"
+    return None

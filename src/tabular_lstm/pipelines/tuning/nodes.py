@@ -1,0 +1,57 @@
+"""Search for parameters by their out-of-fold log loss, and say what was found."""
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.engine import Engine
+from tabular_lstm.judging.drawing import to_svg
+from tabular_lstm.judging.names import TUNING_FIGURES
+from tabular_lstm.parameters import Network, Training, Tuning
+from tabular_lstm.parts import one_by_one
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.weights import scaled
+from tabular_lstm.tuning import figures
+from tabular_lstm.tuning.found import BestParameters, Study, best_of
+from tabular_lstm.tuning.search import Search
+from tabular_lstm.tuning.trials import TrialTask
+
+
+def search_parameters(
+    schema: Schema,
+    network: Network,
+    training: Training,
+    tuning: Tuning,
+    engine: Engine,
+    train_sequences: np.ndarray,
+    train_labels: pd.Series,
+    train_weights: pd.Series | None = None,
+    train_groups: np.ndarray | None = None,
+) -> Search:
+    """Say what is to be tried; the trials run while it is saved: see `datasets.study`."""
+    task = TrialTask(
+        schema,
+        network,
+        training,
+        train_sequences,
+        train_labels.to_numpy(np.float32),
+        scaled(train_weights),
+        train_groups,
+    )
+    return Search(task, tuning, engine.workers or one_by_one)
+
+
+def choose_best(
+    study: Study, network: Network, training: Training, tuning: Tuning, run_id: str
+) -> BestParameters:
+    """Take the trial with the lowest log loss, beside that with the present parameters."""
+    return best_of(study, network, training, tuning, run_id)
+
+
+def draw_tuning(study: Study, best_parameters: BestParameters, tuning: Tuning) -> tuple[str, ...]:
+    """Draw the figures as SVG, in the order of `names.TUNING_FIGURES`."""
+    drawn = (
+        figures.history(study, best_parameters),
+        figures.importances(study),
+        figures.slices(study, best_parameters, tuning.space),
+    )
+    return tuple(to_svg(*pair) for pair in zip(drawn, TUNING_FIGURES.values(), strict=True))

@@ -1,0 +1,51 @@
+"""Wiring: raw rows → train rows → sequences → study → best parameters and figures."""
+
+from kedro.pipeline import Node, Pipeline
+
+from tabular_lstm.judging.names import TUNING_FIGURES
+from tabular_lstm.pipelines import data_processing, reshaping
+from tabular_lstm.pipelines.tuning.nodes import choose_best, draw_tuning, search_parameters
+
+TRAIN = ("train_sequences", "train_labels", "train_weights", "train_groups")
+
+
+def create_pipeline() -> Pipeline:
+    """Compose it of the rows' two pipelines, of which the test side ends with the split.
+
+    Of a split by time the boundary in force counts, so that no row is tuned on that a retraining
+    judges on.
+    """
+    processed = data_processing.create_pipeline(bounded=True)
+    reshaped = reshaping.create_pipeline().to_outputs("schema", *TRAIN)
+    tuned = Pipeline(
+        [
+            Node(
+                search_parameters,
+                inputs=[
+                    "schema",
+                    "params:network",
+                    "params:training",
+                    "params:tuning",
+                    "engine",
+                    *TRAIN,
+                ],
+                outputs="study",
+                name="search_parameters",
+            ),
+            Node(
+                choose_best,
+                inputs=["study", "params:network", "params:training", "params:tuning", "run_id"],
+                outputs="best_parameters",
+                name="choose_best",
+            ),
+            Node(
+                draw_tuning,
+                inputs=["study", "best_parameters", "params:tuning"],
+                outputs=list(TUNING_FIGURES),
+                name="draw_tuning",
+            ),
+        ],
+        namespace="tuning",
+        prefix_datasets_with_namespace=False,
+    )
+    return processed + reshaped + tuned

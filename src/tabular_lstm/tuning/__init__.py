@@ -1,0 +1,1 @@
+"""The search for parameters: what is tried, how good it is, and what the trials tell."""

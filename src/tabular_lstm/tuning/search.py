@@ -1,0 +1,97 @@
+"""A search: what is tried on which rows, how its study is known again, when a trial is given up.
+
+A study belongs to what it was made on. Other rows, another space, other fixed parameters or other
+code make another study.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from tabular_lstm.code import code_sha256
+from tabular_lstm.errors import DataError
+from tabular_lstm.network.plan import batch_size, epochs, patience_of
+from tabular_lstm.parameters import Tuning, values_of, without
+from tabular_lstm.parts import Workers
+from tabular_lstm.rows.schema import fingerprint
+from tabular_lstm.tuning.trials import Outcome, TrialTask
+
+# Complete trials before one is given up, and epochs that each one has.
+COMPLETE_BEFORE, EPOCHS_BEFORE = 5, 10
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is to be tried: a tuning's parameters, on rows, by workers."""
+
+    task: TrialTask
+    tuning: Tuning
+    workers: Workers
+
+    @property
+    def present(self) -> dict[str, Any]:
+        """The values of the tuned parameters that are in force."""
+        return values_of(self.task.network, self.task.training, self.tuning.space)
+
+    @property
+    def present_in_numbers(self) -> dict[str, Any]:
+        """The same, where one that is left open is what a training takes for it."""
+        rows, features = len(self.task.labels), self.task.sequences[0].size
+        at_most = self.task.training.epochs or epochs(rows, features)
+        open_ = {
+            "training.batch_size": batch_size(rows),
+            "training.epochs": at_most,
+            "training.patience": patience_of(at_most),
+        }
+        return {n: open_.get(n) if v is None else v for n, v in self.present.items()}
+
+    def name(self) -> str:
+        """Name the study: 16 digits of a SHA-256 of all that its trials depend on."""
+        task = self.task
+        groups = None if task.groups is None else task.groups.astype("<i8").tobytes()
+        made_of = [
+            fingerprint(task.sequences, task.labels, task.weights),
+            None if groups is None else hashlib.sha256(groups).hexdigest(),
+            task.schema.model_dump(mode="json"),
+            without(task.network, task.training, self.tuning.space),
+            self.tuning.model_dump(mode="json", exclude={"trials", "adopt"}),
+            version("optuna"),
+            code_sha256(),
+        ]
+        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+
+    def limits(self, ended: Sequence[Outcome]) -> tuple[float, ...]:
+        """Give for each epoch the loss above which a trial is given up.
+
+        The median over the complete trials.
+        Source: the median stopping rule of Golovin and others, "Google Vizier: A Service for
+        Black-Box Optimization", KDD 2017.
+        """
+        complete = [outcome.losses for outcome in ended if outcome.end == "complete"]
+        if not self.tuning.prune or len(complete) < COMPLETE_BEFORE:
+            return ()
+        longest = max(map(len, complete))
+        # A training that has stopped keeps its weights.
+        curves = [losses + losses[-1:] * (longest - len(losses)) for losses in complete]
+        medians = np.median(curves, axis=0)
+        medians[:EPOCHS_BEFORE] = np.inf
+        return tuple(medians.tolist())
+
+
+def refuse_without_optuna() -> None:
+    """Stop where the extra is not installed.
+
+    Raises:
+        DataError: Says how to install it.
+    """
+    if find_spec("optuna") is None:
+        raise DataError(
+            "The pipeline tuning takes the package optuna, which is not installed. Install the "
+            "extra: pip install 'tabular-lstm[tuning]'."
+        )

@@ -1,0 +1,60 @@
+"""Searches whose trials are no trainings: what a trial gives is a function of what it tries."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tabular_lstm.parameters import Network, Training, Tuning
+from tabular_lstm.tuning.search import Search
+from tabular_lstm.tuning.trials import Outcome, TrialPart, TrialTask
+from tests.helpers.trainings import SCHEMA, rows_of
+
+SPACE = {
+    "training.learning_rate": {"low": 0.001, "high": 0.1, "log": True},
+    "training.batch_size": {"choices": [8, 16, 32]},
+    "network.ensemble.dimensions": {"low": 2, "high": 12},
+    "network.ensemble.units": {"choices": [[4], [8, 4]]},
+}
+EPOCHS = 15
+Ending = Callable[[TrialPart], Outcome]
+
+
+class StoppedError(Exception):
+    """A search was stopped midway."""
+
+
+def ending(part: TrialPart) -> Outcome:
+    """End a trial: its loss is lowest at a learning rate of 0.02, and falls from epoch to epoch."""
+    rate, dimensions = part.values["training.learning_rate"], part.values[[*SPACE][2]]
+    loss = 0.4 + abs(math.log10(rate / 0.02)) / 10 + dimensions / 1000
+    losses = [loss + 0.2 / epoch for epoch in range(1, EPOCHS + 1)]
+    for epoch, (reached, limit) in enumerate(zip(losses, part.limits, strict=False), 1):
+        if reached > limit:
+            return Outcome(end="pruned", log_loss=None, losses=losses[:epoch])
+    return Outcome(end="complete", log_loss=loss, losses=losses)
+
+
+def search_of(
+    trials: int = 14,
+    end: Ending = ending,
+    stop_at: int | None = None,
+    training: Training | None = None,
+    rows: int = 40,
+    **tuning: Any,
+) -> Search:
+    """A search by trials that end as is said, or that is stopped when so many have ended."""
+
+    def workers(function: Any, shared: Any, parts: Iterable[TrialPart]) -> Iterator[Any]:
+        for place, part in enumerate(parts):
+            if place == stop_at:
+                raise StoppedError
+            yield place, (part.number, end(part))
+
+    sequences, labels = rows_of(rows)
+    task = TrialTask(
+        SCHEMA, Network(), training or Training(), np.asarray(sequences), labels, None, None
+    )
+    block = Tuning.model_validate({"trials": trials, "space": SPACE, **tuning})
+    return Search(task, block, workers)

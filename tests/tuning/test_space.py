@@ -1,0 +1,71 @@
+"""The declared space: what cannot be looked for is refused by its name, with what was expected."""
+
+from typing import Any
+
+import pytest
+
+from tabular_lstm.parameters import TUNABLE, Network, Training, Tuning, values_of, with_values
+
+RATE = "training.learning_rate"
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "said"),
+    [
+        ("training.learning_rat", {"low": 1, "high": 2}, f"did you mean '{RATE}'"),
+        ("learning_rate", {"low": 1, "high": 2}, f"did you mean '{RATE}'"),
+        ("split.salt", {"choices": ["a", "b"]}, ", ".join(TUNABLE)),
+        ("network.ensemble.members", {"low": 1, "high": 9}, "cannot be tuned: more of them"),
+        ("network.kind", {"choices": ["ensemble", "tutorial"]}, "no out-of-fold predictions"),
+        ("training.seed", {"low": 1, "high": 9}, "another draw"),
+        ("training.groups", {"low": 1, "high": 9}, "where members are trained"),
+        ("training.objective.kind", {"choices": ["f1", "accuracy"]}, "decision threshold"),
+        (RATE, {"low": 0.1, "high": 0.01}, "expected low below high, got 0.1 and 0.01"),
+        (RATE, {"low": 0.1}, "expected low and high, or choices; got low"),
+        (RATE, {}, "got none of them"),
+        (RATE, {"low": 0.1, "high": 0.2, "choices": [0.1, 0.2]}, "got both"),
+        (RATE, {"low": 0.0, "high": 0.2}, "learning_rate = 0.0: Input should be greater than 0"),
+        (RATE, {"low": 0.1, "hgh": 0.2}, "'hgh' is unknown; did you mean 'high'"),
+        (RATE, {"choices": [0.1]}, "choices"),
+        (RATE, {"choices": [0.1, 0.1]}, "expected different choices"),
+        (RATE, {"choices": [0.1, "fast"]}, "learning_rate = 'fast'"),
+        (RATE, 0.1, "valid dictionary"),
+        ("training.weight_decay", {"low": 0.0, "high": 1.0, "log": True}, "above 0 with log"),
+        ("training.batch_size", {"low": 8.5, "high": 16}, "batch_size = 8.5"),
+        ("network.ensemble.units", {"low": 8, "high": 16}, "expected choices, such as"),
+        ("network.ensemble.units", {"choices": [[8], []]}, "ensemble.units"),
+        ("network.ensemble.dropout", {"low": 0.0, "high": 1.0}, "ensemble.dropout = 1.0"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_refused_by_name(name: str, where: Any, said: str) -> None:
+    with pytest.raises(ValueError, match="space") as error:
+        Tuning.model_validate({"space": {name: where}})
+    assert f"space.{name}" in str(error.value)
+    assert said in str(error.value)
+
+
+def test_every_fault_is_named_and_an_empty_space_too() -> None:
+    space = {RATE: {"low": 0.1}, "training.seed": {"low": 1, "high": 2}}
+    with pytest.raises(ValueError, match=rf"space\.{RATE}.*space\.training\.seed"):
+        Tuning.model_validate({"space": space})
+    with pytest.raises(ValueError, match=r"space = \{\}"):
+        Tuning.model_validate({"space": {}})
+
+
+@pytest.mark.parametrize("name", TUNABLE)
+def test_each_parameter_that_can_be_tuned_is_there_and_takes_other_values(name: str) -> None:
+    value = {int: 3, float: 0.25, list: [5, 4]}[TUNABLE[name]]
+    blocks = with_values(Network(), Training(), {name: value})
+    assert values_of(*blocks, [name]) == {name: value}
+    others = {*TUNABLE} - {name}
+    assert values_of(*blocks, others) == values_of(Network(), Training(), others)
+
+
+def test_the_defaults_are_within_the_default_space_or_left_open() -> None:
+    space = Tuning().space
+    for name, value in values_of(Network(), Training(), space).items():
+        where = space[name]
+        if where.choices is None:
+            assert where.low < value < where.high
+        else:
+            assert value is None or value in where.choices
