@@ -12,10 +12,10 @@ from kedro.io.core import generate_timestamp
 from pyarrow import parquet
 
 from tabular_lstm import LSTMClassifier
-from tabular_lstm.datasets import predictions as dataset
 from tabular_lstm.files import sha256
 from tabular_lstm.network.vector_code import Processor
 from tabular_lstm.rows.rows_to_score import ROWS
+from tabular_lstm.serving import scored_parts
 from tabular_lstm.serving.run_id import next_run_id
 from tests.helpers.champions import champion_path, log_of, on_disk
 from tests.helpers.commands import (
@@ -475,7 +475,7 @@ def test_a_scoring_is_not_run_in_part(served: Project, options: tuple[str, ...])
 def test_many_rows_are_written_to_several_parts(
     served: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "ROWS_OF_A_PART", 7)
+    monkeypatch.setattr(scored_parts, "ROWS_OF_A_PART", 7)
     folder = served.path / "days"
     folder.mkdir()
     rows = pd.read_csv(example(served))

@@ -17,6 +17,7 @@ from tabular_lstm.rows.checking import Check, CheckedBlock, CheckedRows, refuse_
 from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
+from tests.helpers.checks import blocks_of
 
 SCHEMA = Schema(
     features=["age", "color"],
@@ -74,7 +75,7 @@ def _blocks_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_good_rows_are_laid_out_as_in_training_and_keep_their_numbers(tmp_path: Path) -> None:
     rows = people(10, bad=(1, 6))
     stream = checked(written(tmp_path / "rows.csv", rows))
-    blocks = list(stream.blocks())
+    blocks = list(blocks_of(stream))
     assert [block.count for block in blocks] == [4, 4, 2]
     assert [block.rows.tolist() for block in blocks] == [[1, 3, 4], [5, 6, 8], [9, 10]]
     assert all(block.expected >= 8 for block in blocks)
@@ -102,7 +103,7 @@ def test_in_a_folder_rows_are_numbered_by_file(tmp_path: Path) -> None:
             assert whole
 
     stream.quarantine.subscribe(Keeper())
-    blocks = list(stream.blocks())
+    blocks = list(blocks_of(stream))
     places = [(block.file, block.rows.tolist()) for block in blocks]
     assert places == [(file, rows) for file in ("a.csv", "b.csv") for rows in ([1, 2, 3, 4], [])]
     aside = pd.concat(asides)
@@ -114,7 +115,7 @@ def test_the_key_is_read_and_other_columns_are_copied(tmp_path: Path) -> None:
     rows = people(4)
     rows["id"] = ["7.0", " 8 ", "", "9"]
     stream = checked(written(tmp_path / "rows.csv", rows), key="id", copied=("id", "color"))
-    (block,) = stream.blocks()
+    (block,) = blocks_of(stream)
     assert pa.table(block.copied).to_pydict() == {
         "id": ["7", "8", "9"],
         "color": ["red", "green", ""],
@@ -131,7 +132,7 @@ def test_copied_columns_keep_their_types_though_the_first_blocks_hold_none(tmp_p
     path = tmp_path / "rows.parquet"
     rows.to_parquet(path)
     names = ("seen", "paid", "tags")
-    blocks = list(checked(path, copied=names).blocks())
+    blocks = list(blocks_of(checked(path, copied=names)))
     copied = pa.concat_tables([pa.table(block.copied) for block in blocks])
     assert copied.equals(parquet.read_table(path, columns=list(names)))
 
@@ -145,7 +146,7 @@ def test_bytes_of_a_feature_or_the_key_are_text(tmp_path: Path) -> None:
         table = table.set_column(place, name, table[name].cast(pa.binary()))
     path = tmp_path / "rows.parquet"
     parquet.write_table(table, path)
-    (block,) = checked(path, key="id", copied=("id", "file")).blocks()
+    (block,) = blocks_of(checked(path, key="id", copied=("id", "file")))
     np.testing.assert_array_equal(block.sequences, to_sequences(rows, SCHEMA))
     assert pa.table(block.copied).to_pydict() == {
         "id": ["P0", "P1", "P2", "P3"],
@@ -171,7 +172,7 @@ def taken(stream: CheckedRows) -> tuple[list[CheckedBlock], Ended, str]:
     ended, blocks, message = Ended(), [], ""
     stream.quarantine.subscribe(ended)
     try:
-        blocks.extend(stream.blocks())
+        blocks.extend(blocks_of(stream))
     except DataError as error:
         message = str(error)
     return blocks, ended, message
@@ -209,9 +210,9 @@ def test_a_stream_that_fails_or_is_left_leaves_no_whole_quarantine(
     path = written(tmp_path / "rows.csv", people(10))
     stream, ended = checked(path), Ended()
     stream.quarantine.subscribe(ended)
-    blocks = stream.blocks()
+    blocks = blocks_of(stream)
     next(blocks)
-    blocks.close()
+    blocks.close()  # type: ignore[attr-defined]
     assert ended.whole is False
 
     def fail(*arguments: object) -> None:

@@ -25,6 +25,7 @@ from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import lay_out, to_sequences
 from tabular_lstm.rows.sides import in_test
 from tabular_lstm.rows.validation import read_rows
+from tests.helpers.checks import blocks_of
 
 ROLES: dict[str, Any] = {"label": "y", "positive_class": 1, "negative_class": 0}
 COLUMNS = Columns.model_validate(
@@ -283,7 +284,7 @@ def test_what_no_text_of_a_date_is_goes_to_quarantine_in_scoring(
     frame(visits).to_csv(tmp_path / "rows.csv", index=False)
     source = rows_to_score((tmp_path / "rows.csv").read_bytes(), "rows.csv")
     stream = CheckedRows(source, Check(SCHEMA, None, {}), 0.5)
-    (block,) = stream.blocks()
+    (block,) = blocks_of(stream)
     assert block.rows.tolist() == [*range(2, count + 4)]
     assert stream.quarantine.kinds.listed() == "\n  row 1: visit: '05.11.2026' is not a date"
 
@@ -294,7 +295,7 @@ def test_bytes_of_a_date_are_text() -> None:
     table = pa.table({"size": [1.0, 2.0], "visit": [b"2026-11-05", b"2026-11-06"]})
     parquet.write_table(table, content)
     source = rows_to_score(content.getvalue().to_pybytes(), "rows.parquet")
-    (block,) = CheckedRows(source, Check(SCHEMA, None, {}), 0).blocks()
+    (block,) = blocks_of(CheckedRows(source, Check(SCHEMA, None, {}), 0))
     expected = slots(frame(["2026-11-05", "2026-11-06"]))
     np.testing.assert_array_equal(block.sequences.reshape(2, -1)[:, 1:], expected)
 

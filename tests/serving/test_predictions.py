@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.serving.predictions import ahead, in_order, refuse_names
+from tabular_lstm.serving.predictions import refuse_names
 from tabular_lstm.serving.scored import one_of, same
+from tabular_lstm.serving.scored_parts import ahead, in_order
 
 
 def test_one_item_is_made_ahead_and_no_more() -> None:

@@ -29,10 +29,10 @@ from tabular_lstm.serving.manifest import (
 )
 from tabular_lstm.serving.predictions import Predictions
 from tabular_lstm.serving.run_id import later_than
+from tabular_lstm.serving.scored import ScoredPart
 
 logger = logging.getLogger(__name__)
 
-ROWS_OF_A_PART = 2**20
 PREVIEWED = 5
 
 
@@ -72,7 +72,7 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         """Score the rows and write them, and the manifest once that is done.
 
         Raises:
-            DataError: See `Predictions.batches`; or a file cannot be written. Nothing is left.
+            DataError: See `Predictions.parts`; or a file cannot be written. Nothing is left.
         """
         folder = self.folder / data.run_id
         try:
@@ -86,9 +86,9 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         except OSError as error:
             raise DataError(f"{error.filename or folder}: {error.strerror}.") from error
         try:
-            with contextlib.closing(data.batches()) as batches:
-                parts = _write(folder, batches)
-            publish(folder, data.manifest(parts))
+            with contextlib.closing(data.parts()) as parts:
+                written = _write(folder, parts)
+            publish(folder, data.manifest(written))
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
@@ -151,24 +151,13 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         return {"filepath": self.folder, "run_id": self._run_id}
 
 
-def _write(folder: Path, batches: Iterator[pa.RecordBatch]) -> list[FileOfRows]:
-    """Write the batches to files of about a million rows, a row group a batch."""
-    parts: list[FileOfRows] = []
-    batch = next(batches, None)
-    while batch is not None:
-        path, rows = folder / part_name(len(parts)), 0
+def _write(folder: Path, parts: Iterator[ScoredPart]) -> list[FileOfRows]:
+    """Write each part to a file."""
+    written: list[FileOfRows] = []
+    for part in parts:
+        path = folder / part_name(len(written))
         with new_file(path) as file:
-            options = {"use_dictionary": _dictionaries(batch.schema)}
-            with parquet.ParquetWriter(file, batch.schema, **options) as writer:
-                while batch is not None and rows < ROWS_OF_A_PART:
-                    writer.write_batch(batch)
-                    rows += batch.num_rows
-                    batch = next(batches, None)
-        parts.append(FileOfRows(file=path.name, rows=rows, sha256=sha256(path.read_bytes())))
+            file.write(part.content)
+        written.append(FileOfRows(file=path.name, rows=part.rows, sha256=sha256(part.content)))
     settle_folder(folder)
-    return parts
-
-
-def _dictionaries(schema: pa.Schema) -> list[str]:
-    """Name the columns of which each value is written once."""
-    return [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    return written

@@ -1,14 +1,21 @@
-"""A block: some rows that follow each other in one file, numbered as that file has them."""
+"""A block: some rows that follow each other in one file, numbered as that file has them.
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+A block of a CSV may be the text that was cut out of the file. Whoever needs its cells parses it,
+in whatever process, and may find that it was cut at the wrong place.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.rows.cut_text import CutText
+
+Item = TypeVar("Item")
 
 # What holds whole numbers and booleans beside missing ones; pandas' own choice is floats.
 WHOLE = {
@@ -31,16 +38,46 @@ class Block:
     Attributes:
         file: The file's name inside the folder; None where one file was given.
         first: Number of the block's first row, from 1 below the file's header.
-        table: The rows, with the types of the file: text of a CSV.
+        source: The rows with the types of the file, or the text of some of a CSV.
         path: Of the file, for messages.
         expected: About how many rows there are in all.
     """
 
     file: str | None
     first: int
-    table: pa.Table
+    source: pa.Table | CutText
     path: str
     expected: int = 0
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Give the file's name, "" of a lone one, and the first row's number."""
+        return self.file or "", self.first
+
+    @property
+    def count(self) -> int:
+        """Count the rows."""
+        return int(self.source.rows if isinstance(self.source, CutText) else self.source.num_rows)
+
+    @property
+    def size(self) -> int:
+        """Count the bytes that travel with the block."""
+        if isinstance(self.source, CutText):
+            return len(self.source.content)
+        return int(self.source.nbytes)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """Give the rows, with the types of the file: text of a CSV.
+
+        Raises:
+            WronglyCutError: They cannot be parsed by themselves.
+        """
+        if not isinstance(self.source, CutText):
+            return self.source
+        if (table := self.source.parsed()) is None:
+            raise WronglyCutError(self.place)
+        return table
 
     @cached_property
     def cells(self) -> pd.DataFrame:
@@ -50,6 +87,7 @@ class Block:
 
         Raises:
             DataError: A column holds values that Python has not.
+            WronglyCutError: See `table`.
         """
         table = self.table
         try:
@@ -69,6 +107,8 @@ class Block:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Send the block's own rows alone: Arrow would send the whole table that they are of."""
+        if isinstance(self.source, CutText):
+            return Block, (self.file, self.first, self.source, self.path, self.expected)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, self.table.schema) as stream:
             stream.write_table(self.table)
@@ -77,6 +117,49 @@ class Block:
 
 def _sent(table: pa.Buffer, file: str | None, first: int, path: str, expected: int) -> Block:
     return Block(file, first, pa.ipc.open_stream(table).read_all(), path, expected)
+
+
+class WronglyCutError(Exception):
+    """A block cannot be parsed by itself, so that its file is to be parsed as a whole from there.
+
+    Attributes:
+        place: Of the block.
+        since: From where on the blocks are wanted again.
+    """
+
+    def __init__(self, place: tuple[str, int], since: tuple[str, int] | None = None) -> None:
+        super().__init__(place)
+        self.place, self.since = place, since or place
+
+
+@dataclass(frozen=True)
+class Since:
+    """Which blocks are wanted, where some of them were read before.
+
+    Attributes:
+        place: Of the first one. Default: the first of all.
+        parsed: By file, from which row on it is parsed as a whole. Default: none is.
+    """
+
+    place: tuple[str, int] | None = None
+    parsed: Mapping[str, int] = field(default_factory=dict)
+
+
+def again_where_wrongly_cut(items: Callable[[Since], Iterator[Item]]) -> Iterator[Item]:
+    """Give what is made of blocks, and make it again where one of them was wrongly cut.
+
+    Args:
+        items: Gives what is made of the blocks that are wanted, in their order.
+    """
+    since: Since | None = Since()
+    while since is not None:
+        try:
+            yield from items(since)
+        except WronglyCutError as wrong:
+            file, row = wrong.place
+            since = Since(wrong.since, {**since.parsed, file: row})
+        else:
+            since = None
 
 
 # Bytes from which a block has fewer rows.

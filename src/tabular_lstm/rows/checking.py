@@ -1,6 +1,6 @@
 """Rows to score, checked: block by block those that can be scored, the others to quarantine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -9,11 +9,11 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError, no_column
-from tabular_lstm.rows.blocks import Block
+from tabular_lstm.rows.blocks import Block, Since
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.quarantine import Quarantine, set_aside
-from tabular_lstm.rows.rows_to_score import RowsToScore
+from tabular_lstm.rows.rows_to_score import ALL, RowsToScore
 from tabular_lstm.rows.schema import Marks, Schema
 from tabular_lstm.rows.sequences import lay_out
 
@@ -71,7 +71,11 @@ class Check:
     marks: Marks | None = None
 
     def of(self, block: Block) -> CheckedBlock:
-        """Check a block."""
+        """Check a block.
+
+        Raises:
+            DataError: See `Block.cells`, as for `WronglyCutError`.
+        """
         cells = block.cells
         sequences, problems = lay_out(cells, self.schema, self.marks)
         copied = {n: block.table[n].combine_chunks().cast(kind) for n, kind in self.copied.items()}
@@ -119,26 +123,18 @@ class CheckedRows:
     without: frozenset[str] = frozenset()
     quarantine: Quarantine = field(default_factory=Quarantine)
 
-    def read(self) -> Iterator[Block]:
-        """Read the rows as they are, once.
+    def read(self, since: Since = ALL) -> Iterator[Block]:
+        """Read the rows as they are, from some place on.
 
         Raises:
             DataError: See `RowsToScore.blocks`.
         """
         key = self.check.key
         texts = {*self.check.schema.columns, *([] if key is None else [key])}
-        return self.source.blocks(texts=texts, without=self.without)
-
-    def blocks(self) -> Iterator[CheckedBlock]:
-        """Read and check the rows, once.
-
-        Raises:
-            DataError: See `read` and `counted`.
-        """
-        return self.counted(map(self.check.of, self.read()), lambda block: block)
+        return self.source.blocks(texts=texts, without=self.without, since=since)
 
     def counted(
-        self, results: Iterator[Result], block_of: Callable[[Result], CheckedBlock]
+        self, results: Iterator[Result], blocks_of: Callable[[Result], Sequence[CheckedBlock]]
     ) -> Iterator[Result]:
         """Pass on what comes of the blocks, in their order, and quarantine their bad rows.
 
@@ -149,14 +145,14 @@ class CheckedRows:
         count, most, kept = 0, self.source.most_rows(), False
         try:
             for result in results:
-                block = block_of(result)
-                count += block.count
-                rows = pd.RangeIndex(block.first, block.first + block.count)
-                self.quarantine.kinds.add(block.problems, rows, block.file)
-                self.quarantine.add(block.aside)
-                if self._too_many(most):
-                    kept = True
-                    raise self._refusal(count)
+                for block in blocks_of(result):
+                    count += block.count
+                    rows = pd.RangeIndex(block.first, block.first + block.count)
+                    self.quarantine.kinds.add(block.problems, rows, block.file)
+                    self.quarantine.add(block.aside)
+                    if self._too_many(most):
+                        kept = True
+                        raise self._refusal(count)
                 yield result
             kept = True
             if self._too_many(count):

@@ -67,16 +67,14 @@ def stream_cells(
             encoding, has another delimiter, ragged rows, a row of more than 16 MB, a quote that is
             never closed or a column name twice; or an argument would not count.
     """
-    refuse_other_arguments(file, load_args)
-    refuse_other_formats(content, file)
-    given = _given(load_args)
+    given = given_of(load_args)
     left, is_empty = given.get("nrows"), True
-    for batch in _all_rows(content, file, given, digest):
+    for batch in _all_rows(content, file, load_args, digest):
         rows = batch.slice(0, left)
         left = None if left is None else left - rows.num_rows
         if rows.num_rows:
             is_empty = False
-            yield rows.select(_chosen(rows.schema.names, file, given))
+            yield rows.select(chosen_of(rows.schema.names, file, given))
     if is_empty:
         raise DataError(f"{file}: a header and no rows; expected at least one row.")
 
@@ -87,29 +85,33 @@ def columns_of_csv(content: BinaryIO, file: str, load_args: dict[str, Any]) -> l
     Raises:
         DataError: See `stream_cells`.
     """
-    refuse_other_arguments(file, load_args)
-    refuse_other_formats(content, file)
-    given = _given(load_args)
-    _, names = _open(content, file, given)
-    return _chosen(names, file, given)
+    _, names = open_rows(content, file, load_args)
+    return chosen_of(names, file, given_of(load_args))
 
 
-def _given(load_args: dict[str, Any]) -> dict[str, Any]:
+def given_of(load_args: dict[str, Any]) -> dict[str, Any]:
     """Give the arguments that are not null, and always `header`."""
     given = {name: value for name, value in load_args.items() if value is not None}
     return given | {"header": load_args.get("header", "infer")}
 
 
-def _open(
-    content: BinaryIO, file: str, given: dict[str, Any], digest: Digest | None = None
+def open_rows(
+    content: BinaryIO, file: str, load_args: dict[str, Any], digest: Digest | None = None
 ) -> tuple[Text, list[str]]:
-    """Give the text of the rows, and the columns' names."""
+    """Give the text of the rows, and the columns' names; the header alone is read.
+
+    Raises:
+        DataError: See `stream_cells`.
+    """
+    refuse_other_arguments(file, load_args)
+    refuse_other_formats(content, file)
+    given = given_of(load_args)
     content.seek(0)
     text = Text(content, file, given.get("encoding", "utf-8"), digest)
     return text, take_header(text, file, given)
 
 
-def _chosen(names: list[str], file: str, given: dict[str, Any]) -> list[str]:
+def chosen_of(names: list[str], file: str, given: dict[str, Any]) -> list[str]:
     """Name the columns that the catalog asks for, in the file's order."""
     if (usecols := given.get("usecols")) is None:
         return names
@@ -124,30 +126,32 @@ def _chosen(names: list[str], file: str, given: dict[str, Any]) -> list[str]:
 
 
 def _all_rows(
-    content: BinaryIO, file: str, given: dict[str, Any], digest: Digest | None
+    content: BinaryIO, file: str, load_args: dict[str, Any], digest: Digest | None
 ) -> Iterator[pa.RecordBatch]:
     """Give all rows and columns, parsed in short pieces or, from a long row on, in long ones."""
-    text, names = _open(content, file, given, digest)
+    text, names = open_rows(content, file, load_args, digest)
+    given = given_of(load_args)
     dialect = dialect_of(given)
     done, fault = 0, ""
     for size in (min(max(PIECE, OF_COLUMN * len(names)), BLOCK), BLOCK):
         try:
-            for batch in _below(_parse(text, file, names, dialect, size), done):
+            for batch in below(_parse(text, file, names, dialect, size), done):
                 done += batch.num_rows
                 yield batch
             return
         except pa.ArrowInvalid as error:
             fault = str(error)
-        text, _ = _open(content, file, given, digest)
+        text, _ = open_rows(content, file, load_args, digest)
         if STRADDLES not in fault:
             break
     refuse_rows(text, file, len(names), BLOCK, dialect, fault, "names" in given)
 
 
-def _below(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """Leave off so many rows."""
+def below(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Leave off so many rows; no batch that is left is empty."""
     for batch in batches:
-        yield batch.slice(min(rows, batch.num_rows))
+        if batch.num_rows > rows:
+            yield batch.slice(rows)
         rows -= min(rows, batch.num_rows)
 
 

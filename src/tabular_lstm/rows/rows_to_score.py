@@ -1,7 +1,7 @@
 """Rows to score: files of a CSV or of Parquet, read as a stream of blocks."""
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, BinaryIO
@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import Digest
-from tabular_lstm.rows.blocks import Block, in_blocks, refuse_other_columns
-from tabular_lstm.rows.csv_text import columns_of_csv, stream_cells
+from tabular_lstm.rows.blocks import Block, Since, in_blocks, refuse_other_columns
+from tabular_lstm.rows.csv_text import below, columns_of_csv, stream_cells
+from tabular_lstm.rows.cut_text import NotCutError, cut_rows
 from tabular_lstm.rows.load_args import MARKS, marks_of, refuse_other_arguments
 from tabular_lstm.rows.parquet import rows_of_parquet, stream_parquet, types_of_parquet
 from tabular_lstm.rows.schema import Marks
@@ -21,6 +22,7 @@ from tabular_lstm.rows.schema import Marks
 ROWS = 2**16
 CELLS = 2**22
 PARQUET = ".parquet"
+ALL = Since()
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,11 @@ class RowsToScore:
         rows: int | None = None,
         texts: Collection[str] = (),
         without: Collection[str] = (),
+        since: Since = ALL,
     ) -> Iterator[Block]:
         """Read all files, a block after the other, with memory for a few blocks.
+
+        Those of a CSV are cut out of its text, and not parsed yet, where that can be done.
 
         Args:
             rows: Of a block; the last one of a file may be shorter. Default: 65,536, fewer of more
@@ -141,23 +146,36 @@ class RowsToScore:
             texts: Columns that are text, also where a Parquet file has them as bytes.
             without: Columns that are not read of a Parquet file, and that no file needs then; of a
                 CSV, which is read as a whole, all are.
+            since: Which blocks are wanted. Default: all.
 
         Raises:
             DataError: A file cannot be read, has other columns than the first one, or its bytes
                 are not those of `hashes`, which may be noticed at its end; or there is no row.
         """
-        expected_rows = 0
+        is_empty = True
         hashes = self._hashes
-        rows = rows or max(1, min(ROWS, CELLS // len(self.columns)))
-        for name, expected in hashes.items():
+        first = self.names.index(since.place[0]) if since.place else 0
+        for name in self.names[first:]:
             digest = Digest()
-            for block in self._blocks_of(name, rows, digest, texts, without):
-                expected_rows = expected_rows or self.about(block.cells)
-                yield replace(block, expected=expected_rows)
-            if digest.hexdigest() != expected:
+            for block in self._blocks_of(
+                name, rows, digest, texts, without, since.parsed.get(name)
+            ):
+                is_empty = False
+                if since.place is None or name != since.place[0] or block.place >= since.place:
+                    yield replace(block, expected=self.expected)
+            if digest.hexdigest() != hashes[name]:
                 raise self._changed(name)
-        if not expected_rows:
+        if is_empty:
             raise DataError(f"{self.path}: no rows; expected at least one.")
+
+    @cached_property
+    def expected(self) -> int:
+        """Say about how many rows there are, by the first of them."""
+        return self.about(self.head(self._rows_of_a_block))
+
+    @property
+    def _rows_of_a_block(self) -> int:
+        return max(1, min(ROWS, CELLS // len(self.columns)))
 
     def head(self, rows: int) -> pd.DataFrame:
         """Give the first rows of the first file, whatever its hash.
@@ -165,30 +183,60 @@ class RowsToScore:
         Raises:
             DataError: See `blocks`.
         """
-        for block in self._blocks_of(self.names[0], rows):
+        for block in self._blocks_of(self.names[0], rows, parsed=1):
             return block.cells
         return pd.DataFrame(columns=self.columns)
 
     def _blocks_of(
         self,
         name: str,
-        rows: int,
+        rows: int | None,
         digest: Digest | None = None,
         texts: Collection[str] = (),
         without: Collection[str] = (),
+        parsed: int | None = None,
     ) -> Iterator[Block]:
-        file, columns = self._file(name), self.columns
+        file, columns, first = self._file(name), self.columns, 1
+        rows = rows or self._rows_of_a_block
         with self.open_file(name) as content:
             if _is_parquet(file):
                 self._refuse_arguments_of_a_csv(file)
                 columns = [column for column in columns if column not in without]
                 batches = stream_parquet(content, file, digest, texts=texts, without=without)
             else:
-                batches = stream_cells(content, file, dict(self.load_args), digest)
-            for first, read in in_blocks(batches, rows):
+                left = (
+                    1
+                    if parsed == 1
+                    else (yield from self._cut(name, content, rows, digest, parsed))
+                )
+                if left is None:
+                    return
+                first = left
+                batches = below(
+                    stream_cells(content, file, dict(self.load_args), digest), first - 1
+                )
+            for start, read in in_blocks(batches, rows):
                 self._refuse_other_columns(read.column_names, name, columns)
                 table = read.select(columns).combine_chunks()
-                yield Block(name or None, first, table, file)
+                yield Block(name or None, first - 1 + start, table, file)
+
+    def _cut(
+        self, name: str, content: BinaryIO, rows: int, digest: Digest | None, parsed: int | None
+    ) -> Generator[Block, None, int | None]:
+        """Cut a CSV into blocks; return from which row on it is to be parsed, if it is."""
+        first, file = 1, self._file(name)
+        try:
+            for cut in cut_rows(content, file, dict(self.load_args), rows, digest):
+                self._refuse_other_columns(list(cut.chosen), name, self.columns)
+                chosen = replace(cut, chosen=tuple(self.columns))
+                yield Block(name or None, first, chosen, file)
+                first += cut.rows
+                if parsed is not None and first >= parsed:
+                    return first
+        except NotCutError:
+            return first
+        # None at all is an error, which is said by whoever parses.
+        return None if first > 1 else first
 
     def _refuse_arguments_of_a_csv(self, file: str) -> None:
         given = {name: value for name, value in self.load_args.items() if value is not None}

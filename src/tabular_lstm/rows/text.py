@@ -20,7 +20,11 @@ LONGEST = 2**26
 
 
 class Text:
-    """Text that is taken once, from its start: a line at a time, or all the rest in pieces."""
+    """Text that is taken once, from its start: a line at a time, or all the rest in pieces.
+
+    Attributes:
+        lines_taken: Lines that were taken with their ends, and not put back.
+    """
 
     def __init__(
         self, content: BinaryIO, file: str, encoding: str = "utf-8", digest: Digest | None = None
@@ -36,6 +40,7 @@ class Text:
         self._file = file
         self._pieces = _decoded(content, file, encoding, digest)
         self._held, self._place = "", 0
+        self.lines_taken = 0
 
     def line(self) -> str:
         """Take the next line with its end, "" after the last.
@@ -53,11 +58,13 @@ class Text:
                 raise too_long(self._file)
         parts.append(self._held[self._place : end])
         self._place = end
+        self.lines_taken += 1
         return "".join(parts)
 
     def put_back(self, text: str) -> None:
         """Put back what was taken last."""
         self._held, self._place = text + self._held[self._place :], 0
+        self.lines_taken -= text.count("\n")
 
     def rest(self) -> Iterator[str]:
         """Take all the rest, in pieces of any length.
@@ -82,7 +89,7 @@ def _decoded(content: BinaryIO, file: str, encoding: str, digest: Digest | None)
     """Read and decode piece by piece; no piece is empty."""
     decoder = _decoder(file, encoding)
     lines = 0  # of the pieces before
-    for part in chain(_read(content, file, digest), [None]):
+    for part in chain(read_pieces(content, file, digest), [None]):
         piece = part or b""
         try:
             text = decoder.decode(piece, part is None)
@@ -105,8 +112,12 @@ def _decoded(content: BinaryIO, file: str, encoding: str, digest: Digest | None)
             yield text
 
 
-def _read(content: BinaryIO, file: str, digest: Digest | None) -> Iterator[bytes]:
-    """Read piece by piece; the mark of UTF-8 at the start is left out."""
+def read_pieces(content: BinaryIO, file: str, digest: Digest | None) -> Iterator[bytes]:
+    """Read piece by piece; the mark of UTF-8 at the start is left out.
+
+    Raises:
+        DataError: The system does not read it.
+    """
 
     def read(size: int) -> bytes:
         try:

@@ -1,16 +1,18 @@
-"""Score a block of rows: from cells to the columns of the predictions, in whatever process."""
+"""Score rows: from cells to a part, a file of predictions, in whatever process."""
 
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import parquet
 
 from tabular_lstm.errors import row_list
 from tabular_lstm.network.reasons import reasons
 from tabular_lstm.network.score import are_many, score
-from tabular_lstm.rows.blocks import Block
 from tabular_lstm.rows.checking import Check, CheckedBlock
 from tabular_lstm.rows.sequences import count_unknown
 from tabular_lstm.serving.artifact import Artifact
@@ -22,21 +24,34 @@ BINS = 50
 
 @dataclass(frozen=True)
 class Scored:
-    """A block that is scored.
+    """What is counted of a block that is scored.
 
     Attributes:
-        checked: The block; its sequences are empty.
-        batch: The columns of the predictions.
+        checked: The block; what became the predictions is left out.
         total: Sum of the probabilities.
         histograms: int64 (2, 50), rows called negative and rows called positive by probability.
         unknown: Rows by column, where the champion was not trained with the category.
     """
 
     checked: CheckedBlock
-    batch: pa.RecordBatch
     total: float
     histograms: np.ndarray
     unknown: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ScoredPart:
+    """A file of predictions.
+
+    Attributes:
+        content: Its bytes, Parquet with a row group for each block.
+        rows: How many it has.
+        blocks: Of whose rows it is, in their order.
+    """
+
+    content: bytes
+    rows: int
+    blocks: tuple[Scored, ...]
 
 
 @dataclass(frozen=True)
@@ -62,12 +77,27 @@ class ScoringTask:
         """Name the champion."""
         return ScoredBy.of(self.champion)
 
-    def score(self, block: CheckedBlock) -> Scored:
-        """Score a block that was checked.
+    def part(self, blocks: Iterable[CheckedBlock]) -> ScoredPart:
+        """Score blocks that were checked, one at least, and write them to a part.
 
         Raises:
             DataError: The champion gives a row no probability.
         """
+        file, scored = io.BytesIO(), []
+        writer: parquet.ParquetWriter | None = None
+        for block in blocks:
+            counted, batch = self._score(block)
+            if writer is None:
+                options = {"use_dictionary": _dictionaries(batch.schema)}
+                writer = parquet.ParquetWriter(file, batch.schema, **options)
+            writer.write_batch(batch)
+            scored.append(counted)
+        if writer is not None:
+            writer.close()
+        rows = sum(int(block.histograms.sum()) for block in scored)
+        return ScoredPart(file.getvalue(), rows, tuple(scored))
+
+    def _score(self, block: CheckedBlock) -> tuple[Scored, pa.RecordBatch]:
         count, scorer = len(block.rows), self.champion.scorer
         # By the rows of the whole stream, so that equal rows have the same bits in whatever block.
         many = are_many(scorer, block.expected)
@@ -90,13 +120,13 @@ class ScoringTask:
             "scored_at": pa.repeat(pa.scalar(self.scored_at, pa.timestamp("ms", "UTC")), count),
         }
         by_class = (probabilities[~positive], probabilities[positive])
-        return Scored(
-            replace(block, sequences=block.sequences[:0], copied={}),
-            pa.RecordBatch.from_pydict(columns),
+        scored = Scored(
+            replace(block, rows=block.rows[:0], sequences=block.sequences[:0], copied={}),
             float(probabilities.sum()),
             np.stack([np.histogram(of_class, BINS, (0, 1))[0] for of_class in by_class]),
             count_unknown(block.sequences, self.check.schema),
         )
+        return scored, pa.RecordBatch.from_pydict(columns)
 
     def _refuse_none(self, block: CheckedBlock, probabilities: np.ndarray) -> None:
         none = np.isnan(probabilities)
@@ -129,9 +159,9 @@ class ScoringTask:
         return columns
 
 
-def check_and_score(scoring: ScoringTask, block: Block) -> Scored:
-    """Check and score a block as it was read."""
-    return scoring.score(scoring.check.of(block))
+def _dictionaries(schema: pa.Schema) -> list[str]:
+    """Name the columns of which each value is written once."""
+    return [field.name for field in schema if pa.types.is_dictionary(field.type)]
 
 
 def one_of(values: pa.Array, places: np.ndarray) -> pa.Array:
