@@ -54,9 +54,9 @@ def predict_with_baselines(
     from sklearn.base import clone  # noqa: PLC0415
 
     used = len(schema.features)
-    # In float32, what a logistic regression ends at depends on the processor.
+    # Views, even of a file that is mapped to memory: each baseline makes the copies that it needs.
     fitted, evaluated = (
-        np.array(sequences.reshape(len(sequences), -1)[:, :used], np.float64)
+        np.asarray(sequences).reshape(len(sequences), -1)[:, :used]
         for sequences in (train_sequences, evaluated_sequences)
     )
     labels, weights = train_labels.to_numpy(), scaled(train_weights)
@@ -65,7 +65,8 @@ def predict_with_baselines(
     of_seen = None if weights is None else weights[seen]
     # Gradient boosting fails where no row that it is fitted on has a feature's value.
     known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
-    fitted[:, ~known], evaluated[:, ~known] = 0, 0
+    if not known.all():
+        fitted, evaluated = (np.where(known, rows, np.float32(0)) for rows in (fitted, evaluated))
     probabilities, thresholds = {}, {}
     # A single thread, for threads of boosted trees wait for each other where the cores are busy:
     # on a few hundred rows that is most of a run.
@@ -144,6 +145,11 @@ def _probabilities(model: Any, rows: np.ndarray) -> np.ndarray:
     return np.asarray(np.round(model.predict_proba(rows)[:, 1], 12))
 
 
+def _exact(numbers: np.ndarray) -> np.ndarray:
+    """Give a copy as float64: in float32, what a regression ends at depends on the processor."""
+    return numbers.astype(np.float64)
+
+
 def _bins(features: int) -> int:
     """Choose how many bins a feature's values are sorted into.
 
@@ -162,13 +168,18 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     from sklearn.impute import SimpleImputer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: PLC0415
+    from sklearn.preprocessing import (  # noqa: PLC0415
+        FunctionTransformer,
+        OneHotEncoder,
+        StandardScaler,
+    )
 
     categorical = [name in schema.categories for name in schema.features]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
-        # Both change what they are given: the columns that were chosen, a copy.
+        # The last two change what they are given, a copy.
         remainder=make_pipeline(
+            FunctionTransformer(_exact),
             SimpleImputer(strategy="median", keep_empty_features=True, copy=False),
             StandardScaler(copy=False),
         ),
