@@ -145,11 +145,6 @@ def _probabilities(model: Any, rows: np.ndarray) -> np.ndarray:
     return np.asarray(np.round(model.predict_proba(rows)[:, 1], 12))
 
 
-def _exact(numbers: np.ndarray) -> np.ndarray:
-    """Give a copy as float64: in float32, what a regression ends at depends on the processor."""
-    return numbers.astype(np.float64)
-
-
 def _bins(features: int) -> int:
     """Choose how many bins a feature's values are sorted into.
 
@@ -165,24 +160,16 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     from sklearn.compose import make_column_transformer  # noqa: PLC0415
     from sklearn.dummy import DummyClassifier  # noqa: PLC0415
     from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415
-    from sklearn.preprocessing import (  # noqa: PLC0415
-        FunctionTransformer,
-        OneHotEncoder,
-        StandardScaler,
-    )
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: PLC0415
+
+    from tabular_lstm.judging.medians import Medians  # noqa: PLC0415
 
     categorical = [name in schema.categories for name in schema.features]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
-        # The last two change what they are given, a copy.
-        remainder=make_pipeline(
-            FunctionTransformer(_exact),
-            SimpleImputer(strategy="median", keep_empty_features=True, copy=False),
-            StandardScaler(copy=False),
-        ),
+        remainder=make_pipeline(Medians(), StandardScaler(copy=False)),
     )
     # Boosting takes at most as many categories as bins; of more it splits the places.
     bins = _bins(len(schema.features))
