@@ -49,7 +49,7 @@ numeric: $(INSTALLED) ## Run the numeric tests as on other processors
 		$(BIN)/pytest -q $(NUMERIC) $(BUILT)
 
 faults: $(INSTALLED) ## Run the long tests: of faults, of the documents' code, of the estimator
-	$(BIN)/pytest -n 2 --dist worksteal -m "(faults or long) and not integration" tests/faults tests/rows tests/test_docs.py tests/test_classifier.py
+	$(BIN)/pytest -n 2 --dist worksteal -m "(faults or long) and not integration" tests/faults tests/rows tests/network/test_many_rows.py tests/test_docs.py tests/test_classifier.py
 
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r
 

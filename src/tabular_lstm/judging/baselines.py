@@ -27,11 +27,11 @@ class Task:
     """What every fit needs, as plain values.
 
     Attributes:
-        fitted: float64 (rows, features), the train rows.
+        fitted: float32 (rows, features), the train rows.
         labels: (rows,).
         weights: (rows,), or None where all rows count alike.
         splits: The rows to fit on and the rows held out.
-        evaluated: float64 (rows, features).
+        evaluated: float32 (rows, features).
         schema: Of the rows.
         seed: Of the boosted trees.
     """
@@ -76,9 +76,9 @@ def predict_with_baselines(
         A column of probabilities for each baseline; the decision threshold of each.
     """
     used = len(schema.features)
-    # In float32, what a logistic regression ends at depends on the processor.
+    # Views, even of a file that is mapped to memory: each baseline makes the copies that it needs.
     fitted, evaluated = (
-        np.array(sequences.reshape(len(sequences), -1)[:, :used], np.float64)
+        np.asarray(sequences).reshape(len(sequences), -1)[:, :used]
         for sequences in (train_sequences, evaluated_sequences)
     )
     labels, weights = train_labels.to_numpy(), scaled(train_weights)
@@ -87,7 +87,8 @@ def predict_with_baselines(
     of_seen = None if weights is None else weights[seen]
     # Gradient boosting fails where no row that it is fitted on has a feature's value.
     known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
-    fitted[:, ~known], evaluated[:, ~known] = 0, 0
+    if not known.all():
+        fitted, evaluated = (np.where(known, rows, np.float32(0)) for rows in (fitted, evaluated))
     task = Task(fitted, labels, weights, splits, evaluated, schema, evaluation.seed)
     # Those that take longest come first; None is the fit on all rows.
     names, places = list(_baselines(schema, 0)), [None, *range(len(splits))]
@@ -201,19 +202,16 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     from sklearn.compose import make_column_transformer  # noqa: PLC0415
     from sklearn.dummy import DummyClassifier  # noqa: PLC0415
     from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415
     from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: PLC0415
 
+    from tabular_lstm.judging.medians import Medians  # noqa: PLC0415
+
     categorical = [name in schema.categories for name in schema.features]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
-        # Both change what they are given: the columns that were chosen, a copy.
-        remainder=make_pipeline(
-            SimpleImputer(strategy="median", keep_empty_features=True, copy=False),
-            StandardScaler(copy=False),
-        ),
+        remainder=make_pipeline(Medians(), StandardScaler(copy=False)),
     )
     # Boosting takes at most as many categories as bins; of more it splits the places.
     bins = _bins(len(schema.features))
