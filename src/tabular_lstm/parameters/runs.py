@@ -108,7 +108,7 @@ class Rollback(Parameters):
 
 
 class Engine(Parameters):
-    """Where scoring and the training of several groups run.
+    """Where scoring, the training of several groups and the fits of large baselines run.
 
     Attributes:
         kind: `local`, in this process with its threads; or `dask`, which takes the extra `cluster`.
