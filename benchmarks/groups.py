@@ -10,7 +10,7 @@ error of that mean. Default: all 13 sets, which take about half an hour on two c
 
 import multiprocessing
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any
 
 import numpy as np
@@ -76,14 +76,14 @@ def told(name: str, values: list[float]) -> dict[str, Any]:
 
 def main() -> None:
     """Measure the sets, then print the tables."""
-    names, measured = sys.argv[1:] or CHOSEN_ON, {}
+    names = sys.argv[1:] or CHOSEN_ON
     fresh = multiprocessing.get_context("spawn")  # TensorFlow's threads do not survive a fork
     with ProcessPoolExecutor(PROCESSES, fresh) as pool:
-        for name, of_set in zip(names, pool.map(measure, names), strict=True):
-            measured[name] = of_set
-            print(
-                name, {m: f.mean(axis=1).round(4).tolist() for m, f in of_set.items()}, flush=True
-            )
+        futures = {pool.submit(measure, name): name for name in names}
+        for future in as_completed(futures):
+            means = {metric: f.mean(axis=1).round(4) for metric, f in future.result().items()}
+            print(futures[future], {m: values.tolist() for m, values in means.items()}, flush=True)
+    measured = {name: future.result() for future, name in futures.items()}
     differences = []
     for metric in METRICS:
         means = pd.DataFrame(

@@ -86,13 +86,14 @@ class RealCluster:
 
 
 @contextlib.contextmanager
-def real_cluster(folder: Path, workers: int = 2) -> Iterator[RealCluster]:
+def real_cluster(folder: Path, workers: int = 2, protocol: str = "tcp") -> Iterator[RealCluster]:
     """Start a scheduler and so many workers, and end them."""
     folder.mkdir(exist_ok=True)
     port = free_port()
-    cluster = RealCluster(folder, f"tcp://{LOOPBACK}:{port}")
+    cluster = RealCluster(folder, f"{protocol}://{LOOPBACK}:{port}")
     try:
-        options = ("--host", LOOPBACK, "--port", str(port), "--no-dashboard", "--no-show")
+        options = ("--host", LOOPBACK, "--port", str(port), "--protocol", protocol)
+        options += ("--no-dashboard", "--no-show")
         cluster.start("-m", "distributed.cli.dask_scheduler", *options)
         wait_until(lambda: _answers(cluster.address))
         for _ in range(workers):

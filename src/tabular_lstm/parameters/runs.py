@@ -108,7 +108,7 @@ class Rollback(Parameters):
 
 
 class Engine(Parameters):
-    """Where scoring, the training of several groups, and a tuning's trials run.
+    """Where scoring, groups of members, long fits of baselines and a tuning's trials run.
 
     Attributes:
         kind: `local`, in this process with its threads; or `dask`, which takes the extra `cluster`.
