@@ -1,4 +1,4 @@
-"""What a run holds by itself grows little with the rows of a folder, from its files to sequences."""
+"""What a run holds by itself grows little with the rows, from a folder of files to sequences."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
 from tabular_lstm.pipelines import data_processing, reshaping
 
 mapped.LARGE = 2**22
-folder, peak = Path(sys.argv[1]), 0
+folder, peak, SIDES = Path(sys.argv[1]), 0, ("train", "test")
 
 def own():
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -39,7 +39,6 @@ def watch():
         peak = max(peak, own())
         time.sleep(0.005)
 
-shared = MemoryDataset(copy_mode="assign")
 catalog = DataCatalog({
     "raw_rows": RawCSVDataset(filepath=str(folder)),
     "params:columns": MemoryDataset(Columns(label="y", positive_class=1, negative_class=0)),
@@ -48,16 +47,16 @@ catalog = DataCatalog({
     "params:reshaping": MemoryDataset(Reshaping()),
     "valid_rows": MappedDataset(str(folder)),
     **{name: MemoryDataset(copy_mode="assign") for name in ("accepted_rows", "quarantined_rows")},
-    **{f"{side}_rows": RowsDataset(filepath=f"{folder}/{side}.parquet") for side in ("train", "test")},
-    **{f"{side}_sequences": MappedDataset(str(folder)) for side in ("train", "test")},
+    **{f"{side}_rows": RowsDataset(filepath=f"{folder}/{side}.parquet") for side in SIDES},
+    **{f"{side}_sequences": MappedDataset(str(folder)) for side in SIDES},
     **{
         f"{side}_{what}": MemoryDataset(copy_mode="assign")
-        for side in ("train", "test") for what in ("features", "labels", "weights", "groups")
+        for side in SIDES for what in ("features", "labels", "weights", "groups")
     },
 })
 threading.Thread(target=watch, daemon=True).start()
 SequentialRunner().run(data_processing.create_pipeline() + reshaping.create_pipeline(), catalog)
-print(sum(catalog.load(f"{side}_sequences").shape[0] for side in ("train", "test")))
+print(sum(catalog.load(f"{side}_sequences").shape[0] for side in SIDES))
 print(peak * 1024)
 """
 
