@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import parquet as pq
 
-from tabular_lstm.datasets import mapped
+from tabular_lstm.datasets import in_memory, mapped
 from tabular_lstm.datasets.in_memory import RowsDataset
 from tabular_lstm.datasets.mapped import MappedDataset
 from tests.helpers.errors import raises_data_error
@@ -75,6 +76,24 @@ def test_large_rows_that_were_saved_are_kept_on_disk_too(tmp_path: Path) -> None
     assert not [*tmp_path.iterdir()]
 
 
+def test_many_named_rows_are_written_some_at_a_time_to_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = pq.read_table(written(tmp_path / "expected.parquet"))
+    monkeypatch.setattr(in_memory, "AT_ONCE", 99)
+    path = written(tmp_path / "rows.parquet")
+    assert pq.read_metadata(path).num_row_groups == 6
+    assert pq.read_table(path).equals(expected, check_metadata=True)
+    pd.testing.assert_frame_equal(RowsDataset(filepath=str(path)).load(), ROWS)
+
+
+def written(path: Path) -> Path:
+    dataset = RowsDataset(filepath=str(path))
+    dataset.save(ROWS)
+    pd.testing.assert_frame_equal(dataset.load(), ROWS)
+    return path
+
+
 def test_a_small_value_is_passed_on_as_it_is(tmp_path: Path) -> None:
     dataset = MappedDataset(str(tmp_path / "none"))
     for value in (SEQUENCES, ROWS):
@@ -87,7 +106,7 @@ KILLED = """
 import os, signal, sys
 import numpy as np
 from pathlib import Path
-from tabular_lstm.datasets import mapped
+from tabular_lstm.datasets import in_memory, mapped
 mapped.LARGE = 100
 kept = mapped.mapped(np.ones((1000, 2), np.float32), Path(sys.argv[1]))
 assert kept.sum() == 2000

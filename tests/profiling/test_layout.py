@@ -8,7 +8,7 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.profiling.layout import Layout, layout_of, with_marks
 from tabular_lstm.profiling.number_marks import marks_of_table
-from tabular_lstm.rows.csv_text import read_cells
+from tests.helpers.cells import read_cells
 from tests.helpers.profiles import cells
 
 ROWS = [

@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.csv_text import BLOCK, columns_of_csv, read_cells
+from tabular_lstm.rows.csv_text import BLOCK, columns_of_csv
+from tests.helpers.cells import read_cells
 
 
 def read(text: str | bytes, **load_args: Any) -> list[list[str]]:

@@ -14,7 +14,7 @@ import pytest
 from pyarrow import feather
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.csv_text import read_cells
+from tests.helpers.cells import read_cells
 
 TEXT = b"a,y\n1,0\n2,1\n"
 ROWS = pd.read_csv(io.BytesIO(TEXT))

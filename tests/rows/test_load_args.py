@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.csv_text import read_cells
 from tabular_lstm.rows.load_args import marks_of
 from tabular_lstm.rows.schema import Marks
+from tests.helpers.cells import read_cells
 
 
 def refusal(text: str, **load_args: Any) -> str:

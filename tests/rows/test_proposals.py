@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.csv_text import read_cells
 from tabular_lstm.rows.load_args import marks_of, refuse_other_arguments
 from tabular_lstm.rows.looks import LOOKED_AT, counts_of, look
 from tabular_lstm.rows.proposals import HEAD, in_yaml
 from tabular_lstm.rows.validation import read_rows
+from tests.helpers.cells import read_cells
 
 ROLES: dict[str, Any] = {"label": "y", "positive_class": "yes", "negative_class": "no"}
 ROWS = 60

@@ -12,8 +12,8 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import Digest
 from tabular_lstm.rows import csv_text, slow_csv
 from tabular_lstm.rows import text as module
-from tabular_lstm.rows.csv_text import read_cells
 from tabular_lstm.rows.text import Text
+from tests.helpers.cells import read_cells
 
 SIZES = [1, 2, 3, 7]
 ENCODINGS = ["utf-8", "utf-16", "utf-16-le", "utf-32", "latin-1", "gb18030", "utf-7"]

@@ -6,7 +6,6 @@ from itertools import chain
 from threading import Lock
 from typing import Any, BinaryIO
 
-import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow
 
@@ -25,25 +24,6 @@ BLOCK = 2**24
 # Bytes of a piece for each column: each piece costs time and memory for each column.
 OF_COLUMN = 2**12
 END = "end"
-
-
-def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataFrame:
-    """Parse a whole CSV into text cells, see `stream_cells`.
-
-    Args:
-        content: The file's bytes.
-        file: The file's name, for messages.
-        load_args: See `stream_cells`.
-
-    Returns:
-        A frame of text, one row per data row.
-
-    Raises:
-        DataError: See `stream_cells`.
-    """
-    batches = stream_cells(io.BytesIO(content), file, load_args)
-    frame: pd.DataFrame = pa.Table.from_batches(batches).to_pandas()
-    return frame
 
 
 def stream_cells(

@@ -9,9 +9,6 @@ import pandas as pd
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.quarantine import Kinds, set_aside
 
-# Bytes of numbers that space is made for at a time.
-AT_ONCE = 2**29
-
 
 class KeptRows:
     """Takes the parts of rows one after the other, and gives the rows of them all.
@@ -43,8 +40,8 @@ class KeptRows:
             kinds = {text.rpartition(" is ")[2]: text for text in of_column.values()}
             self._bad.setdefault(name, set()).update(kinds.values())
         for name, (values, _) in read.items():
-            column = self._columns.setdefault(name, _Column())
-            column.add(pd.Series(values.array[is_valid]), AT_ONCE // len(read))
+            column = self._columns.setdefault(name, _Column(values.dtype))
+            column.add(pd.Series(values.array[is_valid]))
         self._names.append(part.index)
         self._is_valid.append(is_valid)
         if len(aside) or not self._aside:
@@ -58,7 +55,11 @@ class KeptRows:
 
     def valid(self) -> pd.DataFrame:
         """Give the valid rows of all parts, once: what is joined is freed here."""
-        names = self._names[0].append(self._names[1:])[np.concatenate(self._is_valid)]
+        is_valid = np.concatenate(self._is_valid)
+        names = self._names[0].append(self._names[1:])
+        self._names = []
+        if not is_valid.all():
+            names = names[is_valid]
         columns = {name: self._columns.pop(name).joined() for name in [*self._columns]}
         # Many rows stay column by column, without a copy; a wide table is one block.
         return pd.DataFrame(columns, index=names, copy=self.parts == 1)
@@ -70,36 +71,27 @@ class KeptRows:
 
 
 class _Column:
-    """The values of a column: numbers in a few long arrays, text as it comes.
+    """The values of a column: numbers in one array that grows, text as it comes.
 
-    Short arrays would stay with the process when they are joined and freed, as gaps in its memory.
+    The system makes a long array longer where it is. Short ones, joined and freed, would stay with
+    the process as gaps in its memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: Any) -> None:
         self._texts: list[pd.Series] = []
-        self._arrays: list[np.ndarray] = []
-        self._used = 0  # of the last one
+        self._numbers = np.empty(0, dtype) if isinstance(dtype, np.dtype) else None
 
-    def add(self, values: pd.Series, at_once: int) -> None:
-        """Take the values of a part; of numbers, space is made for so many bytes at a time."""
-        if not isinstance(values.dtype, np.dtype):
+    def add(self, values: pd.Series) -> None:
+        """Take the values of a part."""
+        if self._numbers is None:
             self._texts.append(values)
             return
-        left: np.ndarray = values.to_numpy()
-        if not self._arrays:  # often all there are
-            self._arrays, self._used = [left.copy()], len(left)
-            return
-        while len(left):
-            if self._used == len(self._arrays[-1]):
-                rows = max(len(left), at_once // left.itemsize)
-                self._arrays.append(np.empty(rows, left.dtype))
-                self._used = 0
-            taken = min(len(left), len(self._arrays[-1]) - self._used)
-            self._arrays[-1][self._used : self._used + taken] = left[:taken]
-            self._used, left = self._used + taken, left[taken:]
+        before = len(self._numbers)
+        self._numbers.resize(before + len(values), refcheck=False)
+        self._numbers[before:] = values.to_numpy()
 
     def joined(self) -> Any:
         """Give the values of all parts."""
-        if self._texts:
+        if self._numbers is None:
             return pd.concat(self._texts, ignore_index=True).array
-        return np.concatenate([*self._arrays[:-1], self._arrays[-1][: self._used]])
+        return self._numbers

@@ -73,15 +73,17 @@ def _amounts(column: pd.Series, columns: Columns) -> np.ndarray:
 
 
 def _told_by_number(values: np.ndarray, labels: np.ndarray) -> float:
+    by_neighbours = _told_by_neighbours(values, labels)
     # NaN is one value, the last.
     distinct, places = np.unique(values, return_inverse=True)
     positives, negatives = _counts(places, labels)
+    del places  # of many rows what is not needed is freed at once
     last = _roc_auc(positives, negatives)
     first = last
     if np.isnan(distinct[-1]):
         first = _roc_auc(np.roll(positives, 1), np.roll(negatives, 1))
     by_others = _told_by_others(positives, negatives) if len(distinct) < len(values) else 0.5
-    return max(first, 1 - first, last, 1 - last, by_others, _told_by_neighbours(values, labels))
+    return max(first, 1 - first, last, 1 - last, by_others, by_neighbours)
 
 
 def _told_by_neighbours(values: np.ndarray, labels: np.ndarray) -> float:
@@ -91,10 +93,14 @@ def _told_by_neighbours(values: np.ndarray, labels: np.ndarray) -> float:
     of sorted files. Equal values are in an order drawn once, which tells nothing.
     """
     drawn = np.random.default_rng(0).permutation(len(values))
-    ordered = labels[drawn][np.argsort(values[drawn], kind="stable")].astype(float)
+    ordered = labels[drawn[np.argsort(values[drawn], kind="stable")]].astype(float)
+    del drawn
     padded = np.pad(ordered, 2, constant_values=ordered.mean())
-    around = np.round(padded[:-4] + padded[1:-3] + padded[3:-1] + padded[4:], 9)
-    _, places = np.unique(around, return_inverse=True)
+    around = padded[:-4] + padded[1:-3]
+    around += padded[3:-1]
+    around += padded[4:]
+    del padded
+    _, places = np.unique(np.round(around, 9, out=around), return_inverse=True)
     return _roc_auc(*_counts(places, ordered))
 
 

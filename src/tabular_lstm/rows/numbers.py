@@ -73,7 +73,9 @@ def read_all(texts: pa.Array, marks: Marks = POINT) -> tuple[np.ndarray, np.ndar
 
 def as_texts(cells: pd.Series) -> pa.Array:
     """Give the text of a column as Arrow's large_string, null where missing."""
-    texts = pa.array(cells, pa.large_string(), from_pandas=True)
+    # Of a series Arrow asks for an attribute that pandas then looks for among the rows' names.
+    values = cells.array if isinstance(cells.dtype, pd.StringDtype) else cells.to_numpy()
+    texts = pa.array(values, pa.large_string(), from_pandas=True)
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
