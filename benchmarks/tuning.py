@@ -28,6 +28,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from tables import markdown
 
+from tabular_lstm.network.plan import epochs, patience_of
 from tabular_lstm.parameters import Network, Reshaping, Training, Tuning, with_values
 from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.learning import learn_schema
@@ -89,7 +90,7 @@ def measure(data: str, fold: int, studies: Path) -> list[Any]:
         log_loss(labels[test], trained(schema, task, values, outer))
         for values in (search.present, study.best.values)
     ]
-    stopped, epochs, best = replayed(search, study.trials)
+    stopped, of_pruned, best = replayed(search, study.trials)
     return [
         data,
         fold,
@@ -100,7 +101,7 @@ def measure(data: str, fold: int, studies: Path) -> list[Any]:
         sum(len(trial.losses) for trial in study.trials),
         seconds,
         stopped,
-        epochs,
+        of_pruned,
         best,
     ]
 
@@ -120,19 +121,18 @@ def trained(
 
 def replayed(search: Search, trials: Sequence[Trial]) -> tuple[int, int, float]:
     """Say what pruning would have made of these trials: stopped, all epochs, the best left."""
-    pruning = Search(search.task, Tuning(), search.workers)
-    ended: list[Outcome] = []
+    pruning, ended = Search(search.task, Tuning(), search.workers), list[Outcome]()
+    patience = patience_of(epochs(len(search.task.labels), search.task.sequences[0].size))
+    waits = max(1, patience // 3)
     for trial in trials:
-        limits = pruning.limits(ended)
-        losses = trial.losses
-        limits += limits[-1:] * (len(losses) - len(limits))
-        above = [
+        losses, limit = trial.losses, pruning.limit(ended)
+        stalls = [
             place
-            for place, pair in enumerate(zip(losses, limits, strict=False))
-            if pair[0] > pair[1]
+            for place in range(waits, len(losses))
+            if losses[place] > limit and losses[place] >= losses[place - waits]
         ]
-        if above:
-            ended.append(Outcome(end="pruned", log_loss=None, losses=losses[: above[0] + 1]))
+        if stalls:
+            ended.append(Outcome(end="pruned", log_loss=None, losses=losses[: stalls[0] + 1]))
         else:
             ended.append(trial)
     left = [outcome.log_loss for outcome in ended if outcome.log_loss is not None]

@@ -163,11 +163,11 @@ def _run(study: optuna.Study, search: Search) -> None:
         if not _present(study, search):
             trial = _ask_present(study, search)
             asked[trial.number] = trial
-            yield TrialPart(trial.number, search.present, ())
+            yield TrialPart(trial.number, search.present, np.inf)
         while (place := len(_ended(study)) + len(asked)) < wanted:
             trial = _ask(study, search, place)
             asked[trial.number] = trial
-            yield TrialPart(trial.number, trial.user_attrs[VALUES], search.limits(_ended(study)))
+            yield TrialPart(trial.number, trial.user_attrs[VALUES], search.limit(_ended(study)))
 
     _refuse_divergence(study, search)
     with at_work(Work("Trials", max(0, wanted - len(_ended(study))))) as work:
@@ -245,7 +245,7 @@ def _say(ended: list[Trial], outcome: Outcome, wanted: int, work: Work) -> None:
     complete = [trial.log_loss for trial in ended if trial.log_loss is not None]
     came = {
         "complete": f"{LOSS} {outcome.log_loss or 0:.4f}",
-        "pruned": f"given up after {len(outcome.losses)} epochs, worse than the median so far",
+        "pruned": f"given up after {len(outcome.losses)} epochs, no better and above the median",
         "diverged": "the loss was not finite",
     }[outcome.end]
     left = work.seconds_left(work.stepped)
