@@ -136,14 +136,13 @@ def _loaded(path: Path, begin: bool = False) -> optuna.Study:
 
 def _say_what_is_there(study: optuna.Study, search: Search, path: Path) -> None:
     ended, wanted = len(_ended(study)), search.tuning.trials
-    tuned = ", ".join(search.tuning.space)
     if not ended:
         others = len([other for other in path.parent.glob("*.jsonl") if other != path])
         logger.info(
             "A new study, %s: %d trials over %s%s",
             path,
             wanted,
-            tuned,
+            ", ".join(search.tuning.space),
             f"; of other rows, space, parameters or code there are {others}, which stay"
             if others
             else "",
@@ -204,17 +203,16 @@ def _ask_present(study: optuna.Study, search: Search) -> optuna.Trial:
         if held:
             params[name] = value
     study.enqueue_trial(params)
-    trial = study.ask({name: d for name, d in _distributions(search).items() if name in params})
+    trial = study.ask({n: d for n, d in _distributions(search).items() if n in params})
     trial.set_user_attr(VALUES, search.present)
     return trial
 
 
 def _ask(study: optuna.Study, search: Search, place: int) -> optuna.Trial:
     """Begin a trial with values that the sampler takes from the trials that have ended."""
-    distributions = _distributions(search)
     seed = np.random.default_rng([search.tuning.seed, 3, place]).integers(2**31)
     study.sampler = TPESampler(seed=int(seed))
-    trial = study.ask(distributions)
+    trial = study.ask({**_distributions(search)})
     values = {name: _value(search.tuning.space[name], p) for name, p in trial.params.items()}
     trial.set_user_attr(VALUES, values)
     return trial
