@@ -126,6 +126,8 @@ def test_history_has_numbers_for_each_epoch_and_the_candidate_tells_the_same() -
         "best_epochs",
         "temperature",
         "decision_threshold",
+        "kept_loss",
+        "out_of_fold_log_loss",
     }
     assert len(history["loss"]) == len(history["validation_loss"]) == 3
     assert history["temperature"] == candidate.temperature

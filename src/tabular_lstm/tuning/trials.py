@@ -102,7 +102,7 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
 
 def _outcome(end: End, losses: list[float], log_loss: float | None = None) -> Outcome:
     finite = [loss for loss in losses if np.isfinite(loss)]
-    return Outcome(end=end, log_loss=log_loss, losses=finite)
+    return Outcome(end=end if finite else "diverged", log_loss=log_loss, losses=finite)
 
 
 @contextmanager
