@@ -136,7 +136,7 @@ def replayed(search: Search, trials: Sequence[Trial]) -> list[Any]:
         others = [outcome.losses for outcome in ended if outcome.end == "complete"]
         # A training that has stopped keeps its weights.
         at_place = [other[min(place, len(other) - 1)] for other in others]
-        return len(others) >= 5 and place >= 10 and losses[place] > np.median(at_place)
+        return len(others) >= 5 and place >= 10 and losses[place] > float(np.median(at_place))
 
     found: list[Any] = []
     for hopeless in (stalls, is_behind):
