@@ -28,6 +28,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from tables import markdown
 
+from tabular_lstm.network.plan import epochs, patience_of
 from tabular_lstm.parameters import Network, Reshaping, Training, Tuning, with_values
 from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.learning import learn_schema
@@ -42,6 +43,7 @@ from tabular_lstm.tuning.trials import Outcome, TrialTask
 SETS = ("bands", "pima", "saheart")
 FOLDS = 3
 RESULTS = Path(__file__).with_suffix(".csv")
+RULES = {"rule": "no longer better, above the median", "median": "behind at the same epoch"}
 COLUMNS = (
     "data",
     "fold",
@@ -52,9 +54,7 @@ COLUMNS = (
     "outer_after",
     "epochs",
     "seconds",
-    "pruned",
-    "pruned_epochs",
-    "pruned_out_of_fold_after",
+    *(f"{rule}_{what}" for rule in RULES for what in ("given_up", "epochs", "best")),
 )
 
 
@@ -89,7 +89,6 @@ def measure(data: str, fold: int, studies: Path) -> list[Any]:
         log_loss(labels[test], trained(schema, task, values, outer))
         for values in (search.present, study.best.values)
     ]
-    stopped, epochs, best = replayed(search, study.trials)
     return [
         data,
         fold,
@@ -99,9 +98,7 @@ def measure(data: str, fold: int, studies: Path) -> list[Any]:
         *losses,
         sum(len(trial.losses) for trial in study.trials),
         seconds,
-        stopped,
-        epochs,
-        best,
+        *replayed(search, study.trials),
     ]
 
 
@@ -118,26 +115,40 @@ def trained(
     return predict(train(built, task.sequences, task.labels, training)[0], sequences)
 
 
-def replayed(search: Search, trials: Sequence[Trial]) -> tuple[int, int, float]:
-    """Say what pruning would have made of these trials: stopped, all epochs, the best left."""
+def replayed(search: Search, trials: Sequence[Trial]) -> list[Any]:
+    """Say what two rules would have made of these trials.
+
+    The project's, and that of Optuna's median pruner from the eleventh epoch on: above the median
+    that the complete trials had at the same epoch.
+
+    Returns:
+        Of each the trials given up, the epochs of all, and the lowest log loss of the others.
+    """
     pruning = Search(search.task, Tuning(), search.workers)
-    ended: list[Outcome] = []
-    for trial in trials:
-        limits = pruning.limits(ended)
-        losses = trial.losses
-        limits += limits[-1:] * (len(losses) - len(limits))
-        above = [
-            place
-            for place, pair in enumerate(zip(losses, limits, strict=False))
-            if pair[0] > pair[1]
-        ]
-        if above:
-            ended.append(Outcome(end="pruned", log_loss=None, losses=losses[: above[0] + 1]))
-        else:
-            ended.append(trial)
-    left = [outcome.log_loss for outcome in ended if outcome.log_loss is not None]
-    stopped = sum(outcome.end == "pruned" for outcome in ended)
-    return stopped, sum(len(outcome.losses) for outcome in ended), min(left)
+    patience = patience_of(epochs(len(search.task.labels), search.task.sequences[0].size))
+    waits = max(1, patience // 3)
+
+    def stalls(ended: Sequence[Outcome], losses: Sequence[float], place: int) -> bool:
+        above = losses[place] > pruning.limit(ended)
+        return above and place >= waits and losses[place] >= losses[place - waits]
+
+    def is_behind(ended: Sequence[Outcome], losses: Sequence[float], place: int) -> bool:
+        others = [outcome.losses for outcome in ended if outcome.end == "complete"]
+        # A training that has stopped keeps its weights.
+        at_place = [other[min(place, len(other) - 1)] for other in others]
+        return len(others) >= 5 and place >= 10 and losses[place] > float(np.median(at_place))
+
+    found: list[Any] = []
+    for hopeless in (stalls, is_behind):
+        ended: list[Outcome] = []
+        for trial in trials:
+            losses = trial.losses
+            places = [place for place in range(len(losses)) if hopeless(ended, losses, place)]
+            cut = Outcome(end="pruned", log_loss=None, losses=losses[: [*places, 0][0] + 1])
+            ended.append(cut if places else trial)
+        left = [outcome.log_loss for outcome in ended if outcome.log_loss is not None]
+        found += [len(ended) - len(left), sum(len(o.losses) for o in ended), min(left)]
+    return found
 
 
 def summarize(results: pd.DataFrame) -> str:
@@ -157,15 +168,18 @@ def summarize(results: pd.DataFrame) -> str:
                 "folds better": f"{better} of {len(of_set)}",
             }
         )
-        pruning.append(
-            {
-                "data": data,
-                "given up": f"{mean['pruned']:.1f} of 30",
-                "epochs": f"{mean['pruned_epochs'] / mean['epochs']:.2f} of {mean['epochs']:.0f}",
-                "best of all": f"{mean['out_of_fold_after']:.4f}",
-                "best of the others": f"{mean['pruned_out_of_fold_after']:.4f}",
-            }
-        )
+        for rule, called in RULES.items():
+            given_up, passes = mean[f"{rule}_given_up"], mean[f"{rule}_epochs"]
+            pruning.append(
+                {
+                    "data": data,
+                    "given up where": called,
+                    "trials": f"{given_up:.1f} of 30",
+                    "epochs": f"{passes:.0f} of {mean['epochs']:.0f}",
+                    "best of all": f"{mean['out_of_fold_after']:.4f}",
+                    "best of the others": f"{mean[f'{rule}_best']:.4f}",
+                }
+            )
     return f"{markdown(losses)}\n\n{markdown(pruning)}"
 
 

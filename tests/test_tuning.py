@@ -13,7 +13,7 @@ from kedro.framework.project import pipelines
 
 from tabular_lstm.judging.names import TUNING_FIGURES
 from tabular_lstm.runs.lock import Lock
-from tests.helpers.commands import here, message_of, succeeds
+from tests.helpers.commands import here, logged, message_of, succeeds
 from tests.helpers.once import Once
 from tests.helpers.project import TINY, Project, declare
 
@@ -36,11 +36,7 @@ TUNED: dict[str, Any] = {
 def tuned(project: Project, once: Once) -> Project:
     """A project after a tuning of three trials."""
     declare(project, **TUNED)
-    return once("tuned", project, lambda: (project.path / "said").write_text(said(TUNING)))
-
-
-def said(command: tuple[str, ...]) -> str:
-    return succeeds(here(*command))
+    return once("tuned", project, lambda: (project.path / "said").write_text(logged(*TUNING)))
 
 
 def best(project: Project) -> dict[str, Any]:
@@ -92,12 +88,12 @@ def test_the_test_rows_change_nothing(tuned: Project) -> None:
     rows.loc[tests - 1, "diabetes"] = 1 - rows.loc[tests - 1, "diabetes"]
     rows.to_csv(tuned.raw, index=False)
     before = trials(tuned)
-    assert "has 3 trials already" in said(TUNING)
+    assert "has 3 trials already" in logged(*TUNING)
     assert trials(tuned) == before
     changed = rows.index.difference(tests - 1)[0]
     rows.loc[changed, "diabetes"] = 1 - rows.loc[changed, "diabetes"]
     rows.to_csv(tuned.raw, index=False)
-    assert "of other rows, space, parameters or code there are 1, which stay" in said(TUNING)
+    assert "of other rows, space, parameters or code there are 1, which stay" in logged(*TUNING)
     assert len(studies(tuned)) == 2
 
 
@@ -109,13 +105,13 @@ def test_no_node_of_a_tuning_reads_a_test_row(project: Project) -> None:
 
 
 def test_more_trials_go_on_and_adopting_trains_nothing_anew(tuned: Project) -> None:
-    log = said((*TUNING, "--params", "tuning.trials=4"))
+    log = logged(*TUNING, "--params", "tuning.trials=4")
     assert "3 of 4 trials have ended" in log
     assert "Trial 4 of 4" in log
     assert "Trial 3 of" not in log
     assert best(tuned)["trials"] == 4
     mine = (tuned.path / "conf/local/parameters.yml").read_text()
-    log = said((*TUNING, "--params", "tuning.adopt=true"))
+    log = logged(*TUNING, "--params", "tuning.adopt=true")
     assert "Trial " not in log
     assert "Adopted in conf/local/parameters.yml" in log
     adopted = yaml.safe_load((tuned.path / "conf/local/parameters.yml").read_text())
@@ -127,7 +123,7 @@ def test_more_trials_go_on_and_adopting_trains_nothing_anew(tuned: Project) -> N
     assert adopted["network"]["ensemble"]["units"] == found["network"]["ensemble"]["units"]
     assert adopted["tuning"] == yaml.safe_load(mine)["tuning"]
     # What is adopted is what is present now, and the same study knows it.
-    log = said(TUNING)
+    log = logged(*TUNING)
     assert "has 4 trials already" in log
     assert "None of 4 trials was better than the present parameters" in log
     assert best(tuned)["present"] == best(tuned)["best"] == found["best"]
@@ -168,4 +164,4 @@ def test_two_tunings_at_once_are_one_and_a_message(tuned: Project) -> None:
         assert "Two at once would both write its studies" in message
     finally:
         lock.release()
-    assert "has 3 trials already" in said(TUNING)
+    assert "has 3 trials already" in logged(*TUNING)

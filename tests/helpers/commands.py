@@ -1,5 +1,6 @@
 """`kedro` as a user runs it, in this process or with a fault, and what it says at its end."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -30,6 +31,19 @@ def here(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(
         arguments, result.exit_code, result.stdout, result.stderr + crash
     )
+
+
+def logged(*arguments: str) -> str:
+    """Run `kedro` in this process, to a good end, and give what it logged."""
+    lines: list[str] = []
+    ear, log = logging.Handler(), logging.getLogger("tabular_lstm")
+    ear.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    log.addHandler(ear)
+    try:
+        succeeds(here(*arguments))
+    finally:
+        log.removeHandler(ear)
+    return "\n".join(lines)
 
 
 PROGRAM = """

@@ -1,4 +1,4 @@
-"""Trials on the workers of a real cluster: each is what it is here, and a lost worker costs its own."""
+"""Trials on the workers of a real cluster are what they are here; a lost worker costs its own."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_trials_on_workers_are_those_that_are_here_and_a_killed_worker_is_no_mat
     assert len({trial.values["training.learning_rate"] for trial in study.trials}) == 6
     for trial in study.trials:
         if trial.end == "complete":
-            _, here = run_trial(task(), TrialPart(0, trial.values, ()))
+            _, here = run_trial(task(), TrialPart(0, trial.values, np.inf))
             assert (here.log_loss, here.losses) == (trial.log_loss, trial.losses)
 
 
@@ -56,9 +56,9 @@ def test_the_values_of_a_trial_are_those_that_train(tmp_path: Path) -> None:
     with real_cluster(tmp_path / "cluster", workers=1) as cluster:
         workers = cluster.engine().workers
         assert workers is not None
-        parts = [TrialPart(7, {"training.learning_rate": 0.05}, ())]
+        parts = [TrialPart(7, {"training.learning_rate": 0.05}, np.inf)]
         ((_, (number, there)),) = workers(run_trial, task(), parts)
-    _, here = run_trial(own, TrialPart(0, {}, ()))
+    _, here = run_trial(own, TrialPart(0, {}, np.inf))
     assert number == 7
     assert there == here
     assert np.isfinite(there.log_loss)

@@ -126,6 +126,8 @@ def test_history_has_numbers_for_each_epoch_and_the_candidate_tells_the_same() -
         "best_epochs",
         "temperature",
         "decision_threshold",
+        "kept_loss",
+        "out_of_fold_log_loss",
     }
     assert len(history["loss"]) == len(history["validation_loss"]) == 3
     assert history["temperature"] == candidate.temperature
@@ -333,15 +335,21 @@ def test_the_out_of_fold_log_loss_is_that_of_calibrated_and_weighted_rows() -> N
 
 
 @pytest.mark.parametrize("groups", [1, 2])
-def test_a_training_is_given_up_where_its_loss_is_above_a_limit(groups: int) -> None:
-    rows, training = half_told(120), training_of(epochs=6, groups=groups)
+def test_a_training_is_given_up_where_its_loss_is_above_a_limit_and_no_longer_falls(
+    groups: int,
+) -> None:
+    # Rows that say nothing: a loss that soon does not fall.
+    rows, training = noise(120), training_of(epochs=40, patience=9, groups=groups)
     network = network_of(members=4)
-    _, history = train(network, *rows, training, limits=(9.0, 9.0))
-    assert len(history["loss"]) == 6
-    for limits in ((9.0, 9.0, 0.1), (9.0, 9.0, 0.1, 9.0)):
-        with pytest.raises(HopelessError) as given_up:
-            train(network, *rows, training, limits=limits)
-        assert len(given_up.value.kept_losses) == 3
+    _, history = train(network, *rows, training, limit=9.0)
+    whole = history["kept_loss"]
     with pytest.raises(HopelessError) as given_up:
-        train(network, *rows, training, limits=(0.1,))
-    assert len(given_up.value.kept_losses) == 1
+        train(network, *rows, training, limit=0.1)
+    losses = given_up.value.kept_losses
+    assert 3 < len(losses) < len(whole)
+    assert losses[-1] >= losses[-4]
+    assert all(losses[place] < losses[place - 3] for place in range(3, len(losses) - 1))
+    if groups == 1:
+        assert losses == whole[: len(losses)]
+        # And not where it is below the limit.
+        train(network, *rows, training, limit=max(whole[3:]))

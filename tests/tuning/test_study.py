@@ -12,7 +12,7 @@ from tabular_lstm.parameters import Training
 from tabular_lstm.tuning.found import Study
 from tabular_lstm.tuning.study import read, search_in
 from tabular_lstm.tuning.trials import Outcome, TrialPart
-from tests.helpers.searches import EPOCHS, SPACE, StoppedError, ending, search_of
+from tests.helpers.searches import EARLY, SPACE, StoppedError, ending, search_of
 
 DIVERGED = Outcome(end="diverged", log_loss=None, losses=[])
 
@@ -109,7 +109,7 @@ def test_hopeless_trials_end_early_and_only_where_that_is_wanted(
     study, _ = whole
     early = [trial for trial in study.trials if trial.end == "pruned"]
     assert early
-    assert all(10 < len(trial.losses) <= EPOCHS for trial in early)
+    assert all(len(trial.losses) == EARLY for trial in early)
     assert all(trial.number > 5 for trial in early)
     without = search_in(tmp_path, search_of(prune=False))
     assert {trial.end for trial in without.trials} == {"complete"}

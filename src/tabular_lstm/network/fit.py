@@ -37,7 +37,7 @@ def train(
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     workers: Workers = one_by_one,
-    limits: Sequence[float] = (),
+    limit: float = np.inf,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train a copy of the network on the binary cross-entropy.
 
@@ -52,8 +52,8 @@ def train(
             fold. Default: each row is its own. Not for the network `tutorial`, which has no folds.
         workers: Who trains the groups of members, if `training.groups` are several. Default: this
             process, one after the other.
-        limits: For each epoch the `kept_loss` above which training is given up; the last one for
-            all later epochs too. Default: none.
+        limit: The `kept_loss` above which training is given up once it has not fallen for a third
+            of the patience. Default: none.
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
@@ -64,14 +64,14 @@ def train(
         `out_of_fold_log_loss`, with that temperature.
 
     Raises:
-        HopelessError: The loss was above its limit.
+        HopelessError: It was given up.
     """
     if not isinstance(network, LSTMEnsemble):
         return train_tutorial(network, sequences, labels, training, weights)
     config, initial = network.get_config(), network.get_weights()
     # A map to memory as what it is a view of, which is sent to a worker without a copy.
-    table, limited = np.asarray(sequences), tuple(limits)
-    task = Task(config, initial, table, labels, training, weights, groups, limited)
+    table = np.asarray(sequences)
+    task = Task(config, initial, table, labels, training, weights, groups, limit)
     parts = split(network.options.members, training.groups)
     if len(parts) > 1:
         logger.info("Training %d groups of members, each by itself", len(parts))

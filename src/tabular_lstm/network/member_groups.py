@@ -29,7 +29,7 @@ class Task:
         training: The parameters.
         weights: float64 (rows,), or None where all rows count alike.
         groups: int (rows,), the number of each row's group, or None where each is its own.
-        limits: See `train`.
+        limit: See `train`.
     """
 
     config: dict[str, Any]
@@ -39,7 +39,7 @@ class Task:
     training: Training
     weights: np.ndarray | None
     groups: np.ndarray | None
-    limits: tuple[float, ...] = ()
+    limit: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def train_group(task: Task, numbers: range) -> Trained:
         options["members"], task.labels, task.sequences[0].size, task.training, task.groups
     ).of_members(numbers)
     members = Members(few, task.sequences, task.labels, task.training, task.weights, numbers.start)
-    history = train_members(members, plan, task.labels, task.weights, task.limits)
+    history = train_members(members, plan, task.labels, task.weights, task.limit)
     members.average_unseen_categories(plan)
     return Trained(
         members.in_shape(members.best),

@@ -34,7 +34,7 @@ def train_members(
     plan: Plan,
     labels: np.ndarray,
     of_rows: np.ndarray | None = None,
-    limits: Sequence[float] = (),
+    limit: float = np.inf,
 ) -> dict[str, Any]:
     """Train until every member has stopped; `members` keeps the best weights of each.
 
@@ -43,8 +43,8 @@ def train_members(
         plan: Of the training.
         labels: float32 (rows,).
         of_rows: The rows' weights, (rows,), above 0. Default: all rows count alike.
-        limits: For each epoch the `kept_loss` above which training is given up; the last one for
-            all later epochs too. Default: none.
+        limit: The `kept_loss` above which training is given up once it has not fallen for a third
+            of the patience. Default: none.
 
     Returns:
         The history: `loss`, `validation_loss`, `kept_loss`, `best_epoch` and `best_epochs`, see
@@ -71,7 +71,7 @@ def train_members(
             kept_losses.append(float(of_kept.mean()))
             members.keep(improved)
             progress.log(epoch, losses[-1], validation_losses[-1])
-            if limits and kept_losses[-1] > limits[min(epoch, len(limits)) - 1]:
+            if kept_losses[-1] > limit and _stalls(kept_losses, max(1, plan.patience // 3)):
                 raise HopelessError(kept_losses)
             if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
                 break
@@ -96,6 +96,11 @@ def _mean_loss(
     """Give the mean loss of some rows, by their numbers and their logits."""
     weights = None if of_rows is None else of_rows[rows]
     return np.average(log_losses(labels[rows], logits), weights=weights)
+
+
+def _stalls(losses: list[float], epochs: int) -> bool:
+    """Tell whether a loss has not fallen for so many epochs."""
+    return len(losses) > epochs and losses[-1] >= losses[-1 - epochs]
 
 
 def _matrix(weights: Sequence[np.ndarray]) -> np.ndarray:

@@ -17,7 +17,7 @@ SECONDS_BETWEEN_LINES = 1.0
 
 
 class HopelessError(Exception):
-    """A training was given up, because its loss was above a limit.
+    """A training was given up: its loss no longer fell, and was above a limit.
 
     Attributes:
         kept_losses: Of each epoch so far, see `train_members`.

@@ -136,7 +136,7 @@ class Tuning(Parameters):
     Attributes:
         trials: Trainings in all, those of an earlier tuning of the same study included; the first
             has the present parameters.
-        prune: Whether a trial ends once its loss is above the median of the others at that epoch.
+        prune: Whether a trial ends once its loss no longer falls and is above the others' median.
         seed: Of the values that are tried.
         adopt: Whether better parameters are written to conf of the environment. Default: no, they
             are printed.

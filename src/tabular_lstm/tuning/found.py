@@ -112,7 +112,7 @@ class BestParameters(Frozen):
                 f"None of {self.trials} trials{early} was better than the present parameters: "
                 f"{LOSS} {self.present.log_loss:.4f}"
             )
-        gain = self.present.log_loss - self.best.log_loss
+        gain = round(self.present.log_loss, 4) - round(self.best.log_loss, 4)
         return (
             f"The best of {self.trials} trials{early} is number {self.best.trial}: "
             f"{LOSS} {self.best.log_loss:.4f}, with the present parameters "

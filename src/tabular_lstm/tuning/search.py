@@ -22,8 +22,8 @@ from tabular_lstm.parts import Workers
 from tabular_lstm.rows.schema import fingerprint
 from tabular_lstm.tuning.trials import Outcome, TrialTask
 
-# Complete trials before one is given up, and epochs that each one has.
-COMPLETE_BEFORE, EPOCHS_BEFORE = 5, 10
+# Complete trials before one is given up.
+COMPLETE_BEFORE = 5
 
 
 @dataclass(frozen=True)
@@ -66,22 +66,16 @@ class Search:
         ]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
 
-    def limits(self, ended: Sequence[Outcome]) -> tuple[float, ...]:
-        """Give for each epoch the loss above which a trial is given up.
+    def limit(self, ended: Sequence[Outcome]) -> float:
+        """Give the loss above which a trial is given up where it no longer falls.
 
-        The median over the complete trials.
-        Source: the median stopping rule of Golovin and others, "Google Vizier: A Service for
-        Black-Box Optimization", KDD 2017.
+        The median over the complete trials, of what they ended with. Not of what they had at the
+        same epoch, as in Optuna's median pruner: a low learning rate is behind for long, and may
+        end ahead (docs/tuning.md has the numbers).
         """
-        complete = [outcome.losses for outcome in ended if outcome.end == "complete"]
-        if not self.tuning.prune or len(complete) < COMPLETE_BEFORE:
-            return ()
-        longest = max(map(len, complete))
-        # A training that has stopped keeps its weights.
-        curves = [losses + losses[-1:] * (longest - len(losses)) for losses in complete]
-        medians = np.median(curves, axis=0)
-        medians[:EPOCHS_BEFORE] = np.inf
-        return tuple(medians.tolist())
+        losses = [outcome.losses[-1] for outcome in ended if outcome.end == "complete"]
+        enough = self.tuning.prune and len(losses) >= COMPLETE_BEFORE
+        return float(np.median(losses)) if enough else np.inf
 
 
 def refuse_without_optuna() -> None:

@@ -136,14 +136,13 @@ def _loaded(path: Path, begin: bool = False) -> optuna.Study:
 
 def _say_what_is_there(study: optuna.Study, search: Search, path: Path) -> None:
     ended, wanted = len(_ended(study)), search.tuning.trials
-    tuned = ", ".join(search.tuning.space)
     if not ended:
         others = len([other for other in path.parent.glob("*.jsonl") if other != path])
         logger.info(
             "A new study, %s: %d trials over %s%s",
             path,
             wanted,
-            tuned,
+            ", ".join(search.tuning.space),
             f"; of other rows, space, parameters or code there are {others}, which stay"
             if others
             else "",
@@ -163,11 +162,11 @@ def _run(study: optuna.Study, search: Search) -> None:
         if not _present(study, search):
             trial = _ask_present(study, search)
             asked[trial.number] = trial
-            yield TrialPart(trial.number, search.present, ())
+            yield TrialPart(trial.number, search.present, np.inf)
         while (place := len(_ended(study)) + len(asked)) < wanted:
             trial = _ask(study, search, place)
             asked[trial.number] = trial
-            yield TrialPart(trial.number, trial.user_attrs[VALUES], search.limits(_ended(study)))
+            yield TrialPart(trial.number, trial.user_attrs[VALUES], search.limit(_ended(study)))
 
     _refuse_divergence(study, search)
     with at_work(Work("Trials", max(0, wanted - len(_ended(study))))) as work:
@@ -204,17 +203,16 @@ def _ask_present(study: optuna.Study, search: Search) -> optuna.Trial:
         if held:
             params[name] = value
     study.enqueue_trial(params)
-    trial = study.ask({name: d for name, d in _distributions(search).items() if name in params})
+    trial = study.ask({n: d for n, d in _distributions(search).items() if n in params})
     trial.set_user_attr(VALUES, search.present)
     return trial
 
 
 def _ask(study: optuna.Study, search: Search, place: int) -> optuna.Trial:
     """Begin a trial with values that the sampler takes from the trials that have ended."""
-    distributions = _distributions(search)
     seed = np.random.default_rng([search.tuning.seed, 3, place]).integers(2**31)
     study.sampler = TPESampler(seed=int(seed))
-    trial = study.ask(distributions)
+    trial = study.ask({**_distributions(search)})
     values = {name: _value(search.tuning.space[name], p) for name, p in trial.params.items()}
     trial.set_user_attr(VALUES, values)
     return trial
@@ -245,7 +243,7 @@ def _say(ended: list[Trial], outcome: Outcome, wanted: int, work: Work) -> None:
     complete = [trial.log_loss for trial in ended if trial.log_loss is not None]
     came = {
         "complete": f"{LOSS} {outcome.log_loss or 0:.4f}",
-        "pruned": f"given up after {len(outcome.losses)} epochs, worse than the median so far",
+        "pruned": f"given up after {len(outcome.losses)} epochs, no better and above the median",
         "diverged": "the loss was not finite",
     }[outcome.end]
     left = work.seconds_left(work.stepped)

@@ -52,20 +52,20 @@ class TrialPart:
     Attributes:
         number: Of the trial in its study.
         values: Of the tuned parameters.
-        limits: For each epoch the loss on the folds above which it is given up.
+        limit: The loss above which it is given up where it no longer falls: see `train`.
     """
 
     number: int
     values: dict[str, Any]
-    limits: tuple[float, ...]
+    limit: float
 
 
 class Outcome(Frozen):
     """How a trial ended.
 
     Attributes:
-        end: `complete`; `pruned`, given up because it was worse than others; or `diverged`, the
-            loss was not finite.
+        end: `complete`; `pruned`, given up because it did not improve and others were better; or
+            `diverged`, the loss was not finite.
         log_loss: Of the calibrated out-of-fold probabilities; None if it is not complete.
         losses: For each epoch what the log loss would be if the training ended there, uncalibrated.
     """
@@ -91,7 +91,7 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
     with _silent():
         try:
             built = build(task.schema, network, training.seed)
-            _, history = train(built, *rows, limits=part.limits)
+            _, history = train(built, *rows, limit=part.limit)
         except HopelessError as end:
             return part.number, _outcome("pruned", end.kept_losses)
     losses, log_loss = history["kept_loss"], history["out_of_fold_log_loss"]
@@ -102,7 +102,7 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
 
 def _outcome(end: End, losses: list[float], log_loss: float | None = None) -> Outcome:
     finite = [loss for loss in losses if np.isfinite(loss)]
-    return Outcome(end=end, log_loss=log_loss, losses=finite)
+    return Outcome(end=end if finite else "diverged", log_loss=log_loss, losses=finite)
 
 
 @contextmanager
