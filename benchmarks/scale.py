@@ -91,6 +91,8 @@ def kedro(project: Path, way: str, *arguments: str, parameters: str = "") -> Don
     if code:
         sys.exit(f"{' '.join(command)} failed: {log[-2000:]}")
     driver, driver_seconds = peaks.pop(running.pid, 0), took.pop(running.pid, 0.0)
+    if not workers:  # what else it starts is over at once
+        return Done(seconds, driver, 0, log, driver_seconds)
     most = max(peaks.values(), default=0)
     return Done(seconds, driver, most, log, driver_seconds, sum(took.values()))
 
