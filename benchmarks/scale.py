@@ -6,9 +6,11 @@
 Each command runs by itself: in its own process with one thread and with two, and with one and with
 two workers of one thread each. From what a scoring takes, that of 100 rows is taken off, which is
 the start of Kedro and of the workers; of a training only the node that trains is counted, and not
-the one before, in which this process and the workers import TensorFlow. Default: ten million rows
-to score and one million to train on, of eight features; three epochs in two groups of members.
-Memory is that of the process that holds most, the driver and a worker by themselves.
+the one before, in which this process and the workers import TensorFlow. Default: ten thousand to
+ten million rows to score and one million to train on, of eight features; three epochs in two groups
+of members. Memory is that of the process that holds most, the driver and a worker by themselves.
+Processor time is that of all their threads, and less noisy than seconds where others are at work on
+the machine.
 """
 
 import json
@@ -19,8 +21,9 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from projects import project_copy, serve
@@ -37,6 +40,9 @@ WAYS = {
 }
 LINE = re.compile(r"^(\S+ \S+) INFO +(.*)$", re.MULTILINE)
 AT_LENGTH = (16, 64)
+SECONDS_BETWEEN_LOOKS = 0.2
+# Seconds that are compared.
+LEAST = 0.5
 
 
 @dataclass(frozen=True)
@@ -48,29 +54,34 @@ class Done:
         driver: Bytes that the driver held at most.
         worker: And the worker that held most; 0 where there was none.
         log: What it printed.
+        driver_seconds: Of processor time.
+        worker_seconds: Of that of all workers together.
     """
 
     seconds: float
     driver: int
     worker: int
     log: str
+    driver_seconds: float = 0.0
+    worker_seconds: float = 0.0
 
 
 def kedro(project: Path, way: str, *arguments: str, parameters: str = "") -> Done:
-    """Run a command of Kedro's one way, and look each second what its processes hold."""
+    """Run a command of Kedro's one way, and look often what its processes hold and take."""
     threads, workers = WAYS[way]
     engine = f",engine.kind=dask,engine.workers={workers}" if workers else ""
     command = [sys.executable, "-m", "kedro", "run", *arguments]
     command += ["--params", f"{parameters}{engine}"]
     env = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
     peaks: dict[int, int] = {}
+    took: dict[int, float] = {}
     with tempfile.TemporaryFile("w+") as said:
         began = time.perf_counter()
         running = subprocess.Popen(
             command, cwd=project, env=env, stdout=said, stderr=subprocess.STDOUT
         )
         ended = threading.Event()
-        looking = threading.Thread(target=look, args=(running.pid, peaks, ended))
+        looking = threading.Thread(target=look, args=(running.pid, peaks, took, ended))
         looking.start()
         code = running.wait()
         seconds = time.perf_counter() - began
@@ -80,48 +91,110 @@ def kedro(project: Path, way: str, *arguments: str, parameters: str = "") -> Don
         log = said.read()
     if code:
         sys.exit(f"{' '.join(command)} failed: {log[-2000:]}")
-    driver = peaks.pop(running.pid, 0)
-    return Done(seconds, driver, max(peaks.values(), default=0), log)
+    driver, driver_seconds = peaks.pop(running.pid, 0), took.pop(running.pid, 0.0)
+    if not workers:  # what else it starts is over at once
+        return Done(seconds, driver, 0, log, driver_seconds)
+    most = max(peaks.values(), default=0)
+    return Done(seconds, driver, most, log, driver_seconds, sum(took.values()))
 
 
-def look(root: int, peaks: dict[int, int], ended: threading.Event) -> None:
-    """Note each second the peak memory of a process and of all that it started."""
-    while not ended.wait(1):
-        parent_of, held = {}, {}
-        for status in Path("/proc").glob("[0-9]*/status"):
+def look(root: int, peaks: dict[int, int], took: dict[int, float], ended: threading.Event) -> None:
+    """Note the peak memory and the processor time of a process and of all that it started."""
+    while not ended.wait(SECONDS_BETWEEN_LOOKS):
+        left = [root]
+        while left:
+            process = Path("/proc") / str(left.pop())
             try:
-                fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+                status = (process / "status").read_text()
+                fields = dict(line.split(":", 1) for line in status.splitlines())
+                times = (process / "stat").read_text().rpartition(")")[2].split()[11:13]
+                for started in process.glob("task/*/children"):
+                    left.extend(map(int, started.read_text().split()))
             except (OSError, ValueError):  # it has ended meanwhile
                 continue
-            pid = int(fields["Pid"])
-            parent_of[pid] = int(fields["PPid"])
-            held[pid] = int(fields.get("VmHWM", "0").split()[0]) * 1024
-        for pid, most in held.items():
-            ancestor = pid
-            while ancestor in parent_of and ancestor != root:
-                ancestor = parent_of[ancestor]
-            if ancestor == root:
-                peaks[pid] = max(peaks.get(pid, 0), most)
+            pid, held = int(process.name), int(fields.get("VmHWM", "0").split()[0]) * 1024
+            peaks[pid] = max(peaks.get(pid, 0), held)
+            took[pid] = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
 
 
-def measure_scoring(rows: int) -> None:
-    """Score so many rows each way."""
+def measure_scorings(counts: list[int]) -> None:
+    """Score so many rows each way, and say how that grows."""
+    by_rows = {rows: measure_scoring(rows) for rows in counts}
+    for few, many in pairwise(counts):
+        for way in WAYS:
+            one, other = by_rows[few][way], by_rows[many][way]
+            print(
+                f"scoring: {many:,} rows against {few:,}, {way}: seconds "
+                f"{times(one.seconds, other.seconds)}, processor time "
+                f"{times(processor(one), processor(other))}, the driver's memory "
+                f"{times(one.driver, other.driver)}, a worker's {times(one.worker, other.worker)}",
+                flush=True,
+            )
+
+
+def times(one: float, other: float) -> str:
+    """Write a ratio, unless one of them is next to nothing beside the start that is taken off."""
+    return f"{other / one:.2f} times" if min(one, other) > LEAST else "-"
+
+
+def measure_scoring(rows: int) -> dict[str, Done]:
+    """Score so many rows each way, and give what is left of each without its start."""
     table = numbers()
+    found: dict[str, Done] = {}
     with project_copy() as project:
         serve(project, table.schema)
         table.block.head(FEW).to_csv(project / FEW_ROWS, index=False)
+        # A block is the least that can be written several times.
+        table = replace(table, block=table.block.head(min(rows, len(table.block))))
         write(table, max(1, rows // len(table.block)), project / "rows.csv")
 
         def scored(way: str, file: str) -> Done:
             parameters = f"rows_to_score={file},scoring.force=true"
             return kedro(project, way, "--pipelines", "scoring", parameters=parameters)
 
-        took = {}
         for way in WAYS:
             start, whole = scored(way, FEW_ROWS), scored(way, "rows.csv")
-            took[way] = whole.seconds - start.seconds
-            tell("scoring", rows, way, took[way], whole, f", and {start.seconds:.1f} s to start")
-    compare("scoring", took)
+            done = found[way] = replace(
+                whole,
+                seconds=whole.seconds - start.seconds,
+                driver_seconds=whole.driver_seconds - start.driver_seconds,
+                worker_seconds=whole.worker_seconds - start.worker_seconds,
+            )
+            more = f", and {start.seconds:.1f} s to start"
+            more += f"; processor time: the driver {done.driver_seconds:.1f} s"
+            more += f", its workers {done.worker_seconds:.1f} s" if done.worker else ""
+            tell("scoring", rows, way, done.seconds, whole, more)
+        newest = max((project / "data/07_model_output/predictions").glob("*/"))
+        parts = len([*newest.glob("*.parquet")])
+    if min(done.seconds for done in found.values()) > LEAST:
+        compare("scoring", {way: done.seconds for way, done in found.items()})
+        tell_limits(found["two workers"], parts)
+    return found
+
+
+def processor(done: Done) -> float:
+    """Give the processor time of all processes."""
+    return done.driver_seconds + done.worker_seconds
+
+
+def tell_limits(two: Done, parts: int) -> None:
+    """Say what the driver leaves to its workers, by the processor time that each takes.
+
+    Two workers and a driver that share two cores take at least half of all that.
+    """
+    share = two.driver_seconds / two.worker_seconds
+    print(
+        f"scoring: the driver takes {100 * share:.1f} % of its workers' processor time, so that on "
+        f"two cores two workers are at most {2 / (1 + share):.2f} times as fast as one"
+    )
+    for count in AT_LENGTH:
+        fast = min(count, 1 / share)
+        print(
+            f"scoring: predicted, not measured: {count} workers with a core each, and one for the "
+            f"driver, are at most {fast:.1f} times as fast as one"
+            + (", for the driver has no more time" if fast < count else "")
+        )
+    print(f"scoring: there are {parts} parts, and no more workers have anything to do", flush=True)
 
 
 def measure_training(rows: int) -> None:
@@ -166,9 +239,17 @@ def compare(what: str, took: dict[str, float]) -> None:
     print(json.dumps({what: took}))
 
 
-MEASURED = {"scoring": (measure_scoring, 10_000_000), "training": (measure_training, 1_000_000)}
+def measure_trainings(counts: list[int]) -> None:
+    """Train on so many rows each way."""
+    for rows in counts:
+        measure_training(rows)
+
+
+MEASURED = {
+    "scoring": (measure_scorings, [10**4, 10**5, 10**6, 10**7]),
+    "training": (measure_trainings, [10**6]),
+}
 
 if __name__ == "__main__":
     measure, default = MEASURED[sys.argv[1]]
-    for count in [int(argument) for argument in sys.argv[2:]] or [default]:
-        measure(count)
+    measure([int(argument) for argument in sys.argv[2:]] or default)

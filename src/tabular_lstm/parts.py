@@ -4,7 +4,7 @@ What a worker calls is here, where nothing else comes with it.
 """
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from functools import cache
 from typing import Protocol, TypeVar
 
@@ -21,7 +21,7 @@ class Workers(Protocol):
 
     def __call__(
         self, function: Callable[[Shared, Part], Done], shared: Shared, parts: Iterable[Part]
-    ) -> Iterator[tuple[int, Done]]:
+    ) -> Generator[tuple[int, Done]]:
         """Call the function with each part.
 
         Args:
@@ -30,13 +30,14 @@ class Workers(Protocol):
             parts: Taken as they are needed, a few ahead.
 
         Yields:
-            The part's place, from 0, and what the function gives, as they are done.
+            The part's place, from 0, and what the function gives, as they are done. Whoever takes
+            no more closes it.
         """
 
 
 def one_by_one(
     function: Callable[[Shared, Part], Done], shared: Shared, parts: Iterable[Part]
-) -> Iterator[tuple[int, Done]]:
+) -> Generator[tuple[int, Done]]:
     """Do one part after the other in this process: see `Workers`."""
     for place, part in enumerate(parts):
         yield place, function(shared, part)

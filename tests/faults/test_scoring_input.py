@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pytest
@@ -10,7 +10,6 @@ import pytest
 from tabular_lstm.datasets.raw_files import RawFiles
 from tabular_lstm.files import sha256
 from tabular_lstm.rows.blocks import Block
-from tabular_lstm.rows.checking import Check, CheckedBlock
 from tabular_lstm.rows.rows_to_score import RowsToScore
 from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.project import Project
@@ -49,15 +48,15 @@ def overwritten(path: Path) -> None:
 
 def after(block: int, change: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a change come when so many blocks have been read."""
-    check, seen = Check.of, []
+    read_blocks = RowsToScore.blocks
 
-    def check_and_change(by: Check, read: Block) -> CheckedBlock:
-        seen.append(read)
-        if len(seen) == block:
-            change()
-        return check(by, read)
+    def blocks(rows: RowsToScore, **options: Any) -> Iterator[Block]:
+        for place, read in enumerate(read_blocks(rows, **options), 1):
+            if place == block:
+                change()
+            yield read
 
-    monkeypatch.setattr(Check, "of", check_and_change)
+    monkeypatch.setattr(RowsToScore, "blocks", blocks)
 
 
 class HalfRead:
@@ -91,9 +90,9 @@ def half_read(path: Path, change: Callable[[], None], monkeypatch: pytest.Monkey
         content = open_file(files, name)
         return HalfRead(content, path.stat().st_size // 2, change) if parsing else content
 
-    def blocks_of(rows: RowsToScore, *arguments: object) -> Iterator[Block]:
+    def blocks_of(rows: RowsToScore, *arguments: Any, **options: Any) -> Iterator[Block]:
         parsing.append(1)
-        yield from read_blocks(rows, *arguments)
+        yield from read_blocks(rows, *arguments, **options)
 
     monkeypatch.setattr(RawFiles, "open", opened)
     monkeypatch.setattr(RowsToScore, "_blocks_of", blocks_of)

@@ -6,7 +6,7 @@ Real schedulers and workers, each a process of its own.
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 from distributed import Client
 from kedro.io import DatasetError
-from pyarrow import parquet
 
 from tabular_lstm import parameters
 from tabular_lstm.datasets.predictions import PredictionsDataset
+from tabular_lstm.datasets.quarantine import QuarantineDataset
 from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
 from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
@@ -27,7 +27,9 @@ from tabular_lstm.parameters import Columns, Evaluation, Scoring, Training, Vali
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
 from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
+from tabular_lstm.rows import text as decoded_text
 from tabular_lstm.rows.rows_to_score import RowsToScore
+from tabular_lstm.serving import scored_parts
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions
 from tabular_lstm.serving.predictions import Predictions
@@ -61,45 +63,149 @@ def harmed(tmp_path: Path) -> Iterator[RealCluster]:
         yield started
 
 
-def scoring_of(served: Project, engine: Engine, reasons: int = 0) -> Predictions:
-    """A scoring of a file of the project in blocks of a hundred rows, which is not yet done."""
-    rows = RowsToScoreDataset(str(served.path / "rows.csv")).load()
+def scoring_of(
+    served: Project, engine: Engine, reasons: int = 0, rows: str = "rows.csv", **load_args: Any
+) -> Predictions:
+    """A scoring of rows of the project, which is not yet done."""
+    source = RowsToScoreDataset(str(served.path / rows), load_args).load()
     champion = Artifact.read(served.path / "data/06_models/champion.keras")
     champion = Artifact(champion.content, champion.file, run("a"))
     validation = Validation(max_quarantined_fraction=0.1)
     scoring = Scoring(reasons=reasons, pass_through=["age"])
-    checked, _ = validate_rows_to_score(rows, champion, COLUMNS, validation, scoring)
+    checked, _ = validate_rows_to_score(source, champion, COLUMNS, validation, scoring)
     predictions, _ = score_rows(checked, champion, scoring, CONDITIONS, run("s"), engine)
     return predictions
 
 
 def saved(predictions: Predictions, folder: Path) -> dict[str, bytes]:
-    """Score, and give the files that are left."""
+    """Score, and give the files that are left, the quarantine too."""
+    quarantine = QuarantineDataset(filepath=str(folder / "quarantine.csv"))
+    quarantine.save(predictions.checked.quarantine)
     PredictionsDataset(str(folder)).save(predictions)
-    return {path.name: path.read_bytes() for path in (folder / run("s")).iterdir()}
+    left = [*(folder / run("s")).iterdir(), folder / "quarantine.csv"]
+    return {path.name: path.read_bytes() for path in left}
 
 
 @pytest.fixture
 def many_blocks(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Rows that are read in thirty blocks, some of them with a bad cell."""
+    """Rows that are read in thirty blocks and scored in parts of two, some with a bad cell."""
     blocks = RowsToScore.blocks
     monkeypatch.setattr(RowsToScore, "blocks", lambda rows, **options: blocks(rows, 100, **options))
+    monkeypatch.setattr(scored_parts, "ROWS_OF_A_PART", 200)
+    monkeypatch.setattr(decoded_text, "PIECE", 2**12)
     write_rows(served, "rows.csv", ROWS)
     return served
 
 
-@pytest.mark.parametrize("reasons", [0, 2])
+def plain(rows: str, folder: Path) -> dict[str, Any]:
+    (folder / "other.csv").write_text(rows)
+    return {}
+
+
+def in_latin_1(text: str, folder: Path) -> dict[str, Any]:
+    (folder / "other.csv").write_text(noted(text, '"müde, ""sehr"""'), "latin-1")
+    return {"encoding": "latin-1"}
+
+
+def in_quotes(text: str, folder: Path) -> dict[str, Any]:
+    (folder / "other.csv").write_bytes(noted(text, '"two\nlines"').replace("\n", "\r\n").encode())
+    return {}
+
+
+def wrongly_cut(text: str, folder: Path) -> dict[str, Any]:
+    """Quotes within cells, one of which makes a line end in quotes look as if it were none."""
+    lines = noted(text, '"two\nlines"').splitlines()
+    lines[2500] += ' of 5"'
+    (folder / "other.csv").write_text("\n".join([*lines[:1700], "  ", *lines[1700:]]))
+    return {}
+
+
+def in_a_folder(text: str, folder: Path) -> dict[str, Any]:
+    """Files of one block, of several and of a few rows, of which one has blank lines at its end."""
+    header, *lines = text.splitlines()
+    for name, start, end in (("1", 0, 90), ("2", 90, 1500), ("3", 1500, 1503), ("4", 1503, ROWS)):
+        (folder / f"{name}.csv").write_text("\n".join([header, *lines[start:end], " ", ""]))
+    return {}
+
+
+def noted(text: str, note: str) -> str:
+    """Add a column of notes."""
+    header, *lines = text.splitlines()
+    return "\n".join([f"{header},note", *(f"{line},{note}" for line in lines)])
+
+
+@pytest.mark.parametrize(
+    ("written", "reasons"),
+    [(plain, 0), (plain, 2), (in_latin_1, 0), (in_quotes, 0), (wrongly_cut, 0), (in_a_folder, 0)],
+)
 def test_workers_write_the_same_bytes(
-    many_blocks: Project, running: RealCluster, tmp_path: Path, reasons: int
+    many_blocks: Project,
+    running: RealCluster,
+    tmp_path: Path,
+    written: Callable[[str, Path], dict[str, Any]],
+    reasons: int,
 ) -> None:
-    engine = running.engine()
-    local = saved(scoring_of(many_blocks, HERE, reasons), tmp_path / "local")
-    remote = saved(scoring_of(many_blocks, engine, reasons), tmp_path / "remote")
-    assert local.keys() == remote.keys() == {"part-00000.parquet", "manifest.json"}
-    assert local == remote
-    assert parquet.read_metadata(tmp_path / "local" / run("s") / "part-00000.parquet").num_rows == (
-        ROWS - ROWS // 50
+    (many_blocks.path / "rows").mkdir()
+    load_args = written((many_blocks.path / "rows.csv").read_text(), many_blocks.path / "rows")
+    local, remote = (
+        saved(scoring_of(many_blocks, engine, reasons, "rows", **load_args), tmp_path / name)
+        for name, engine in (("local", HERE), ("remote", running.engine()))
     )
+    assert local == remote
+    parts = sorted((tmp_path / "local" / run("s")).glob("*.parquet"))
+    assert len(parts) >= 15
+    scored = pd.concat([pd.read_parquet(part) for part in parts])
+    assert len(scored) == ROWS - ROWS // 50
+    cells = pd.concat(
+        [pd.read_csv(path, **load_args) for path in sorted((many_blocks.path / "rows").iterdir())]
+    )
+    ages = cells["age"].dropna().astype(str)  # of a line of blanks there is none
+    assert scored["age"].tolist() == ages[ages != "old"].tolist()
+
+
+def test_workers_write_the_same_bytes_of_parquet(
+    many_blocks: Project, running: RealCluster, tmp_path: Path
+) -> None:
+    rows = pd.read_csv(many_blocks.path / "rows.csv", dtype=str)
+    rows.to_parquet(many_blocks.path / "rows.parquet")
+    local, remote = (
+        saved(scoring_of(many_blocks, engine, rows="rows.parquet"), tmp_path / name)
+        for name, engine in (("local", HERE), ("remote", running.engine()))
+    )
+    assert local == remote
+    assert len(local) == 17
+
+
+def faulty(header: str, lines: list[str]) -> dict[str, list[tuple[str, str]]]:
+    """Files in which something is wrong, late and where other parts are right, by what it is."""
+    right = "\n".join([header, *lines])
+    ragged = [*lines[:1750], "1,2", *lines[1750:]]
+    unclosed = [*lines[:1750], '"' + lines[1750], *lines[1751:]]
+    bad = [line.rpartition(",")[0] + ",old" for line in lines[1000:]]
+    return {
+        "ragged": [("1", "\n".join([header, *ragged])), ("2", "other columns")],
+        "unclosed": [("1", "\n".join([header, *unclosed]))],
+        "latin-1": [("1", right + "\n" + "é" * header.count(","))],
+        "other columns": [("1", right), ("2", right.replace("bmi", "BMI", 1))],
+        "too many": [("1", "\n".join([header, *lines[:1000], *bad])), ("2", right)],
+    }
+
+
+@pytest.mark.parametrize("fault", ["ragged", "unclosed", "latin-1", "other columns", "too many"])
+def test_what_is_wrong_with_rows_is_said_by_the_same_words(
+    many_blocks: Project, running: RealCluster, tmp_path: Path, fault: str
+) -> None:
+    (many_blocks.path / "rows").mkdir()
+    header, *lines = (many_blocks.path / "rows.csv").read_text().splitlines()
+    for name, text in faulty(header, lines)[fault]:
+        (many_blocks.path / "rows" / f"{name}.csv").write_text(text, "latin-1")
+    said = []
+    for name, engine in (("local", HERE), ("remote", running.engine())):
+        with pytest.raises(DatasetError) as refused:
+            saved(scoring_of(many_blocks, engine, rows="rows"), tmp_path / name)
+        said.append(str(refused.value).replace(name, "folder"))
+        assert not [*(tmp_path / name).glob("*/*")]
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("groups", [1, 2, 3])
@@ -244,7 +350,7 @@ def test_a_worker_needs_no_file_of_the_driver(
     predictions = scoring_of(many_blocks, engine)
     (many_blocks.path / "data/06_models/champion.keras").unlink()
     remote = saved(predictions, tmp_path / "remote")
-    assert remote.keys() == {"part-00000.parquet", "manifest.json"}
+    assert {"part-00000.parquet", "part-00014.parquet", "manifest.json"} < remote.keys()
 
 
 def test_a_worker_of_other_code_does_nothing(

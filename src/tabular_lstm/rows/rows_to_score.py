@@ -1,5 +1,6 @@
 """Rows to score: files of a CSV or of Parquet, read as a stream of blocks."""
 
+import contextlib
 import os
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import Digest
-from tabular_lstm.rows.blocks import Block, Since, in_blocks, refuse_other_columns
+from tabular_lstm.rows.blocks import Block, Since, WronglyCutError, in_blocks, refuse_other_columns
 from tabular_lstm.rows.csv_text import below, columns_of_csv, stream_cells
 from tabular_lstm.rows.cut_text import NotCutError, cut_rows
 from tabular_lstm.rows.load_args import MARKS, marks_of, refuse_other_arguments
@@ -183,8 +184,10 @@ class RowsToScore:
         Raises:
             DataError: See `blocks`.
         """
-        for block in self._blocks_of(self.names[0], rows, parsed=1):
-            return block.cells
+        for parsed in (None, 1):
+            with contextlib.suppress(WronglyCutError):
+                for block in self._blocks_of(self.names[0], rows, parsed=parsed):
+                    return block.cells
         return pd.DataFrame(columns=self.columns)
 
     def _blocks_of(

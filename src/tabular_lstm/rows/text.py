@@ -23,7 +23,7 @@ class Text:
     """Text that is taken once, from its start: a line at a time, or all the rest in pieces.
 
     Attributes:
-        lines_taken: Lines that were taken with their ends, and not put back.
+        lines_taken: Lines that were taken and not put back.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Text:
             parts.append(self._held[self._place :])
             self._held, self._place = next(self._pieces, ""), 0
             if not self._held:
+                self.lines_taken += any(parts)
                 return "".join(parts)
             if sum(map(len, parts)) > LONGEST:
                 raise too_long(self._file)
@@ -62,9 +63,9 @@ class Text:
         return "".join(parts)
 
     def put_back(self, text: str) -> None:
-        """Put back what was taken last."""
+        """Put back the lines that were taken last."""
         self._held, self._place = text + self._held[self._place :], 0
-        self.lines_taken -= text.count("\n")
+        self.lines_taken -= len(text.removesuffix("\n").split("\n")) if text else 0
 
     def rest(self) -> Iterator[str]:
         """Take all the rest, in pieces of any length.

@@ -45,7 +45,7 @@ class TuningHooks:
             DataError: Another one is at work; the extra is not installed; or the network is one
                 that has no out-of-fold predictions.
         """
-        self._release()  # a run that was interrupted, in a process that goes on, told nobody
+        self.end()  # a run that was interrupted without `runs.session` told nobody
         if "study" in pipeline.all_outputs():
             refuse_without_optuna()
             self._refuse_tutorial()
@@ -55,7 +55,7 @@ class TuningHooks:
         try:
             return (yield)
         except BaseException:
-            self._release()
+            self.end()
             raise
 
     @hook_impl
@@ -65,12 +65,12 @@ class TuningHooks:
             if "best_parameters" in pipeline.all_outputs():
                 self._say(catalog.load("best_parameters"))
         finally:
-            self._release()
+            self.end()
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        """Let the next tuning in."""
-        self._release()
+        """Close it."""
+        self.end()
 
     def _refuse_tutorial(self) -> None:
         network = self._parameters()["network"]
@@ -110,7 +110,8 @@ class TuningHooks:
     def _parameters(self) -> dict[str, Any]:
         return check_parameters(self._context.config_loader["parameters"])
 
-    def _release(self) -> None:
+    def end(self) -> None:
+        """Let the next tuning in."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None

@@ -94,9 +94,8 @@ def _there(scoring: ScoringTask, parts: Iterator[Part], workers: Workers) -> Gen
         except DataError as error:  # raised once the parts above it have passed
             faults.append(error)
 
-    done = workers(score_part, scoring, until_fault())
-    with contextlib.closing(in_order(done)) as scored:
-        for part in scored:
+    with contextlib.closing(workers(score_part, scoring, until_fault())) as done:
+        for part in in_order(done):
             if isinstance(part, WronglyCutError):
                 raise part
             yield part
@@ -118,7 +117,7 @@ def ahead(items: Generator[Item]) -> Generator[Item]:
             thread.submit(items.close).result()
 
 
-def in_order(done: Iterator[tuple[int, Item]]) -> Generator[Item]:
+def in_order(done: Iterator[tuple[int, Item]]) -> Iterator[Item]:
     """Give what was done in whatever order in the order of the parts; what is early waits."""
     early: dict[int, Item] = {}
     turn = 0
