@@ -81,8 +81,8 @@ def main() -> None:
     with ProcessPoolExecutor(PROCESSES, fresh) as pool:
         futures = {pool.submit(measure, name): name for name in names}
         for future in as_completed(futures):
-            means = {metric: f.mean(axis=1).round(4) for metric, f in future.result().items()}
-            print(futures[future], {m: values.tolist() for m, values in means.items()}, flush=True)
+            done = {m: f.mean(axis=1).round(4).tolist() for m, f in future.result().items()}
+            print(futures[future], done, flush=True)
     measured = {name: future.result() for future, name in futures.items()}
     differences = []
     for metric in METRICS:

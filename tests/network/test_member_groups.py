@@ -58,6 +58,7 @@ def test_an_epoch_has_the_mean_of_the_members_that_still_trained() -> None:
         history = {
             "loss": losses,
             "validation_loss": losses,
+            "kept_loss": losses,
             "best_epoch": len(losses),
             "best_epochs": [len(losses)] * members,
         }

@@ -27,7 +27,7 @@ LUCK = "another one is another draw, and the best of many draws is luck"
 NOT_TUNABLE = {
     "network.kind": "the tutorial's network has no out-of-fold predictions",
     "network.ensemble.members": "more of them are hardly ever worse, and each costs as much",
-    "training.objective": "it chooses the decision threshold, on which no log loss depends",
+    "training.objective": "it chooses the decision threshold, on which no probability depends",
     "training.groups": "it says where members are trained",
     "training.seed": LUCK,
 }
