@@ -30,6 +30,8 @@ from projects import project_copy, serve
 from scoring_files import FEW, FEW_ROWS, numbers, write
 from shapes import declare
 
+from tabular_lstm.parameters import Ensemble
+
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 # Name: threads of the driver, and workers.
 WAYS = {
@@ -211,6 +213,7 @@ def measure_training(rows: int) -> None:
             took[way] = (lines[-1][0] - began).total_seconds()
             tell("training", rows, way, took[way], done)
     compare("training", took)
+    tell_predicted(took)
 
 
 def tell(what: str, rows: int, way: str, seconds: float, done: Done, more: str = "") -> None:
@@ -224,19 +227,27 @@ def tell(what: str, rows: int, way: str, seconds: float, done: Done, more: str =
 
 
 def compare(what: str, took: dict[str, float]) -> None:
-    """Print the ratios, and what they say of more workers.
+    """Print the ratios."""
+    gain = took["one worker"] / took["two workers"]
+    print(f"{what}: two workers are {gain:.2f} times as fast as one")
+    print(f"{what}: one worker takes {took['one worker'] / took['one thread']:.2f} of one thread")
+    print(json.dumps({what: took}), flush=True)
+
+
+def tell_predicted(took: dict[str, float]) -> None:
+    """Say what more workers would give a training, a group of one member each.
 
     What two workers leave of one's time is a part that is shared out and one that is not (Amdahl,
     "Validity of the single processor approach", 1967).
     """
-    gain = took["one worker"] / took["two workers"]
-    alone = max(0.0, 2 / gain - 1)
-    print(f"{what}: two workers are {gain:.2f} times as fast as one")
-    print(f"{what}: one worker takes {took['one worker'] / took['one thread']:.2f} of one thread")
+    alone = max(0.0, 2 * took["two workers"] / took["one worker"] - 1)
     for count in AT_LENGTH:
-        fast = 1 / (alone + (1 - alone) / count)
-        print(f"{what}: predicted, not measured: {count} workers {fast:.0f} times as fast as one")
-    print(json.dumps({what: took}))
+        used = min(count, Ensemble().members)
+        fast = 1 / (alone + (1 - alone) / used)
+        print(
+            f"training: predicted, not measured: {count} workers {fast:.1f} times as fast as one; "
+            f"there are {used} members, and no more workers have anything to do"
+        )
 
 
 def measure_trainings(counts: list[int]) -> None:

@@ -59,7 +59,7 @@ def in_parts(blocks: Iterable[Block]) -> Iterator[Part]:
 
 
 def score_part(scoring: ScoringTask, part: Part) -> ScoredPart | WronglyCutError:
-    """Score a part on a worker, which checks the next block meanwhile.
+    """Score a part on a worker, in one thread.
 
     Returns:
         It, or what is wrong with it: an error would reach the driver before the parts above it do.
@@ -68,8 +68,7 @@ def score_part(scoring: ScoringTask, part: Part) -> ScoredPart | WronglyCutError
         DataError: See `ScoringTask.part` and `Check.of`.
     """
     try:
-        with contextlib.closing(ahead(scoring.check.of(block) for block in part)) as checked:
-            return scoring.part(checked)
+        return scoring.part(map(scoring.check.of, part))
     except WronglyCutError as wrong:
         return WronglyCutError(wrong.place, part[0].place)
 
