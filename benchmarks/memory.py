@@ -1,12 +1,11 @@
-"""How much memory each node holds on the way from a folder of CSV files to sequences.
+"""How much memory each node holds on the way from a folder of CSV files to a champion.
 
     python benchmarks/memory.py [rows ...]
 
 Random numbers in eight features, of which a few tell the label, as a folder of ten files in a
-temporary copy of the project. A run goes up to the sequences of both sides and the fingerprints of
-the train rows. Of each node it prints the seconds and the most memory, in MB: own, which is of the
-process alone, and mapped, which are pages of files that the system can take back. Default: 100,000
-and 1,000,000 rows. Linux only.
+temporary copy of the project, and a whole retraining. Of each node it prints the seconds and the
+most memory, in MB: own, which is of the process alone, and mapped, which are pages of files that the
+system can take back. Default: 100,000 and 1,000,000 rows. Linux only.
 """
 
 import os
@@ -25,11 +24,6 @@ from pyarrow import csv
 ROWS = [100_000, 1_000_000]
 FEATURES = 8
 FILES = 10
-TO = (
-    "reshaping.reshape_train_features",
-    "reshaping.reshape_test_features",
-    "training.fingerprint_train_rows",
-)
 NODE = re.compile(r"INFO +Running (\S+)$")
 HELD = {"own": "RssAnon", "mapped": "RssFile"}
 EVERY = 0.02
@@ -94,7 +88,7 @@ def measure(rows: int) -> None:
     """Run once and print what each node took."""
     with project_copy() as project:
         declare(project, rows)
-        command = ["-m", "kedro", "run", "--env", "memory", "--to-nodes", ",".join(TO)]
+        command = ["-m", "kedro", "run", "--env", "memory", "--pipelines", "retraining"]
         out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         with subprocess.Popen([sys.executable, *command], cwd=project, **out) as process:  # type: ignore[call-overload]
             watch = Watch(process)
