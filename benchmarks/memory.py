@@ -4,8 +4,8 @@
 
 Random numbers in eight features, of which a few tell the label, as a folder of ten files in a
 temporary copy of the project, and a whole retraining. Of each node it prints the seconds and the
-most memory, in MB: own, which is of the process alone, and mapped, which are pages of files that the
-system can take back. Default: 100,000 and 1,000,000 rows. Linux only.
+most memory, in MB: own, which is of the process alone, and mapped, which are pages of files that
+the system can take back. Default: 100,000 and 1,000,000 rows. Linux only.
 """
 
 import os
