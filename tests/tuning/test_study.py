@@ -1,5 +1,6 @@
 """A study: the same trials from the same seed, whenever it was killed, in a file of Optuna's."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,33 @@ def test_a_damaged_file_is_named_and_stays_as_it_is(
         with pytest.raises(DataError, match=rf"{path}: expected a study.*move the file away"):
             use()
     assert path.read_bytes() == damaged
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r'_size":null', '_size":-1'),
+        (r'_size":null', '_size":null,"training.seed":1'),
+        (r'_size":null', '_size":null,"training.__class__":1'),
+        (r'units":\[16\]', 'units":"!!python/name:os.system"'),
+        (r'"end":"complete"', '"end":"pruned"'),
+        (r'log_loss":0', 'log_loss":-0'),
+        (r'log_loss":[0-9.]+', 'log_loss":NaN'),
+        (r'log_loss":[0-9.]+', 'log_loss":Infinity'),
+        (r'losses":\[[^]]*\]', 'losses":[]'),
+    ],
+)
+def test_what_no_tuning_wrote_is_refused(
+    tmp_path: Path, whole: tuple[Study, list[bytes]], old: str, new: str
+) -> None:
+    study, lines = whole
+    text = b"".join(lines).decode()
+    changed, count = re.subn(old, new, text, count=1)
+    assert count == 1
+    path = tmp_path / Path(study.file).name
+    path.write_text(changed)
+    with pytest.raises(DataError, match="expected a study as Optuna's journal"):
+        search_in(tmp_path, search_of())
 
 
 def test_optuna_reads_the_file(whole: tuple[Study, list[bytes]]) -> None:
