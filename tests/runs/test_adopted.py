@@ -150,6 +150,17 @@ def test_conf_base_is_never_written(project: Project) -> None:
     assert not [*(project.path / "conf/local").iterdir()]
 
 
+def test_a_link_stays_one(project: Project) -> None:
+    shared, link = project.path / "shared.yml", project.path / "conf/mine/parameters.yml"
+    shared.write_text(MINE)
+    link.parent.mkdir()
+    link.symlink_to(shared)
+    with pytest.raises(DataError, match="parameters.yml is a link, which a new file would replace"):
+        adopt(found(), project.path / "conf", "mine")
+    assert link.is_symlink()
+    assert shared.read_text() == MINE
+
+
 def test_a_files_line_ends_stay(project: Project) -> None:
     folder = project.path / "conf/mine"
     folder.mkdir()

@@ -75,6 +75,8 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> list[Path]:
                 contents[path] = f"{text.rstrip()}\n\n{in_conf({block: wanted[block]})}\n"
             elif changes := _changes(now[block].model_dump(mode="json"), wanted[block]):
                 contents[path] = changed(text, {block: changes}, path)
+        if links := [str(path) for path in contents if path.is_symlink()]:
+            raise DataError(f"{links[0]} is a link, which a new file would replace")
         texts = {str(path.relative_to(folder)): text for path, text in contents.items()}
         with written(folder, texts, ()):
             after = _blocks(conf, env)
