@@ -155,7 +155,9 @@ def test_a_link_stays_one(project: Project) -> None:
     shared.write_text(MINE)
     link.parent.mkdir()
     link.symlink_to(shared)
-    with pytest.raises(DataError, match="parameters.yml is a link, which a new file would replace"):
+    with pytest.raises(
+        DataError, match=r"parameters.yml is a link, which a new file would replace"
+    ):
         adopt(found(), project.path / "conf", "mine")
     assert link.is_symlink()
     assert shared.read_text() == MINE
