@@ -1,6 +1,7 @@
 """`kedro run --pipelines tuning` for real: on train rows alone, it goes on, it says, it adopts."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,30 @@ def test_what_cannot_be_tuned_stops_before_any_node(
     assert said in message_of(ended)
     assert "Running" not in ended.stdout
     assert not [*(project.path / "data").rglob("*.parquet")]
+
+
+@pytest.mark.parametrize(
+    "part", [["--from-nodes", "tuning.choose_best"], ["--only-missing-outputs"]]
+)
+def test_the_best_is_chosen_in_no_study_of_something_else(tuned: Project, part: list[str]) -> None:
+    mine = (tuned.path / "conf/local/parameters.yml").read_bytes()
+    others = "training.epochs=2,tuning.adopt=true"
+    message = message_of(here(*TUNING, *part, "--params", others))
+    assert "run the whole, which trains nothing anew: kedro run --pipelines tuning" in message
+    assert (tuned.path / "conf/local/parameters.yml").read_bytes() == mine
+
+
+def test_conf_of_another_place_is_the_one_that_is_adopted_to(tuned: Project) -> None:
+    there = tuned.path / "elsewhere/conf"
+    shutil.copytree(tuned.path / "conf", there)
+    mine = (tuned.path / "conf/local/parameters.yml").read_bytes()
+    adopted = (*TUNING, "--conf-source", str(there), "--params", "tuning.adopt=true")
+    assert "Adopted in elsewhere/conf/local/parameters.yml" in logged(*adopted)
+    assert (tuned.path / "conf/local/parameters.yml").read_bytes() == mine
+    assert (there / "local/parameters.yml").read_bytes() != mine
+    # The lines say what is not in conf.
+    log = logged(*TUNING, "--params", "training.seed=5,tuning.trials=2")
+    assert "local/parameters.yml (of --params alone: training.seed):\n" in log
 
 
 def test_without_the_extra_there_is_one_message_and_all_else_runs(

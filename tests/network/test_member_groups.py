@@ -67,6 +67,8 @@ def test_an_epoch_has_the_mean_of_the_members_that_still_trained() -> None:
 
     merged = merge([of(1, [1.0, 0.5, 0.2]), of(3, [2.0])])
     assert merged.history["loss"] == pytest.approx([1.75, 0.5, 0.2])
+    # A member that has stopped keeps what it has.
+    assert merged.history["kept_loss"] == pytest.approx([1.75, 1.625, 1.55])
     assert merged.history["best_epochs"] == [3, 1, 1, 1]
     assert merged.history["best_epoch"] == 1
     assert merged.weights[0].tolist() == [[1, 1], [2, 2], [2, 2], [2, 2]]

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Ensemble, Network, Training
-from tabular_lstm.runs.adopted import NEW, adopt, changed, places
+from tabular_lstm.parameters import TUNABLE, Ensemble, Network, Training, values_of
+from tabular_lstm.runs.adopted import NEW, adopt, changed, not_tuned, places
 from tabular_lstm.tuning.found import BestParameters, Measured
 from tests.helpers.project import Project
 
@@ -28,7 +28,10 @@ report: {title: "0.003 # [16]"}
 
 
 def found(**training: Any) -> BestParameters:
-    measured = Measured(trial=3, log_loss=0.4, values={})
+    network = Network(ensemble=Ensemble(units=[32], dropout=0.25))
+    block = Training(**{"epochs": 50, "learning_rate": 0.0125, **training})
+    values = values_of(network, block, TUNABLE)
+    measured = Measured(trial=3, log_loss=0.4, values=values)
     return BestParameters(
         run_id="2026-11-26T22.18.45.038Z",
         study="a",
@@ -37,8 +40,8 @@ def found(**training: Any) -> BestParameters:
         diverged=0,
         present=measured,
         best=measured,
-        network=Network(ensemble=Ensemble(units=[32], dropout=0.25)),
-        training=Training(**{"epochs": 50, "learning_rate": 0.0125, **training}),
+        network=network,
+        training=block,
     )
 
 
@@ -47,6 +50,7 @@ def found(**training: Any) -> BestParameters:
     [
         ("a:\n  b: 1 # one\n", {"a": {"b": 2}}, "a:\n  b: 2 # one\n"),
         ("a:\n  b: # none\n  c: 1\n", {"a": {"b": 2}}, "a:\n  b: 2 # none\n  c: 1\n"),
+        ("a:\r\n  b: 1\r\n", {"a": {"b": 2, "c": 3}}, "a:\r\n  c: 3\r\n  b: 2\r\n"),
         ("a: {b: 1, c: [1, 2]}", {"a": {"c": [3]}}, "a: {b: 1, c: [3]}"),
         ("a: {b: 1}", {"a": {"c": 2.5}}, "a: {c: 2.5, b: 1}"),
         ("a: {}", {"a": {"c": None}}, "a: {c: null}"),
@@ -64,6 +68,10 @@ def test_values_are_put_in_their_places(text: str, changes: dict[str, Any], expe
         ("a:\n  b:\n  - 1\n  # two\n  c: 1\n", {"a": {"b": [2]}}),
         ("x: &x {b: 1}\na: *x\n", {"a": {"b": 2}}),
         ("a: 5\n", {"a": {"b": 2}}),
+        ("a:\n  b: [1, # one\n    2]\n", {"a": {"b": [3]}}),
+        ("a:\n  b: &one 1\n", {"a": {"b": 2}}),
+        ("a:\n  b: !!float 1\n", {"a": {"b": 2}}),
+        ("a:\n  b: ${globals:one}\n", {"a": {"b": 2}}),
         ("- a\n", {"a": {"b": 2}}),
     ],
 )
@@ -124,8 +132,51 @@ def test_what_cannot_be_adopted_leaves_all_as_it_was(project: Project) -> None:
     assert not [path for path in (project.path / "conf").iterdir() if path.name.startswith(".")]
 
 
-def test_what_other_files_override_is_taken_back(project: Project) -> None:
-    """`--env base` does not read conf/local."""
-    with pytest.raises(DataError, match=r"Not adopted.*says otherwise"):
+def test_a_block_is_looked_for_where_kedro_does(project: Project) -> None:
+    """In folders too, and in nothing that is hidden."""
+    folder = project.path / "conf/mine"
+    (folder / "parameters").mkdir(parents=True)
+    (folder / "parameters/a.yml").write_text("training: {epochs: 3}\n")
+    (folder / ".parameters").mkdir()
+    (folder / ".parameters/parameters_z.yml").write_text("training: {epochs: 4}\n")
+    assert places(folder)["training"] == folder / "parameters/a.yml"
+    assert adopt(found(), project.path / "conf", "mine")[1] == folder / "parameters/a.yml"
+
+
+def test_conf_base_is_never_written(project: Project) -> None:
+    """`--env base` reads nothing else."""
+    with pytest.raises(DataError, match=r"Not adopted.*everybody's.*Leave --env out"):
         adopt(found(), project.path / "conf", "base")
     assert not [*(project.path / "conf/local").iterdir()]
+
+
+def test_a_link_stays_one(project: Project) -> None:
+    shared, link = project.path / "shared.yml", project.path / "conf/mine/parameters.yml"
+    shared.write_text(MINE)
+    link.parent.mkdir()
+    link.symlink_to(shared)
+    with pytest.raises(
+        DataError, match=r"parameters.yml is a link, which a new file would replace"
+    ):
+        adopt(found(), project.path / "conf", "mine")
+    assert link.is_symlink()
+    assert shared.read_text() == MINE
+
+
+def test_a_files_line_ends_stay(project: Project) -> None:
+    folder = project.path / "conf/mine"
+    folder.mkdir()
+    (folder / "parameters.yml").write_bytes(MINE.replace("\n", "\r\n").encode())
+    adopt(found(), project.path / "conf", "mine")
+    content = (folder / "parameters.yml").read_bytes()
+    assert content.count(b"\n") == content.count(b"\r\n") == MINE.count("\n") + 1
+
+
+def test_what_the_command_line_alone_gave_is_not_adopted(project: Project) -> None:
+    """The values were good with it, and conf has something else."""
+    here = found(seed=7)
+    with pytest.raises(DataError, match=r"training.seed = 7, which is not tuned, and conf has 0\."):
+        adopt(here, project.path / "conf", None)
+    assert not [*(project.path / "conf/local").iterdir()]
+    given = {"training": {"seed": 7, "epochs": 3}, "tuning": {"trials": 3}}
+    assert not_tuned(given, here) == ["training.seed"]

@@ -1,5 +1,6 @@
 """The declared space: what cannot be looked for is refused by its name, with what was expected."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -29,7 +30,10 @@ RATE = "training.learning_rate"
         (RATE, {"choices": [0.1]}, "choices"),
         (RATE, {"choices": [0.1, 0.1]}, "expected different choices"),
         (RATE, {"choices": [0.1, "fast"]}, "learning_rate = 'fast'"),
+        (RATE, {"choices": [0.1, date(2026, 1, 1)]}, "learning_rate = "),
         (RATE, 0.1, "valid dictionary"),
+        (1, {"low": 0.1, "high": 0.2}, "is unknown"),
+        ("training.batch_size", {"choices": [16.0, 32]}, "batch_size = 16.0"),
         ("training.weight_decay", {"low": 0.0, "high": 1.0, "log": True}, "above 0 with log"),
         ("training.batch_size", {"low": 8.5, "high": 16}, "batch_size = 8.5"),
         ("network.ensemble.units", {"low": 8, "high": 16}, "expected choices, such as"),

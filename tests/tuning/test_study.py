@@ -1,5 +1,6 @@
 """A study: the same trials from the same seed, whenever it was killed, in a file of Optuna's."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Training
+from tabular_lstm.tuning import search
 from tabular_lstm.tuning.found import Study
 from tabular_lstm.tuning.study import read, search_in
 from tabular_lstm.tuning.trials import Outcome, TrialPart
@@ -68,7 +70,7 @@ def test_what_is_asked_for_after_all_have_ended_is_nothing_and_more_trials_go_on
 
 
 def test_the_first_trial_has_the_present_parameters_whatever_the_space_has(
-    tmp_path: Path, whole: tuple[Study, list[bytes]]
+    tmp_path: Path, whole: tuple[Study, list[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, _ = whole
     first = study.trials[0]
@@ -81,6 +83,9 @@ def test_the_first_trial_has_the_present_parameters_whatever_the_space_has(
     assert first.numbers["training.batch_size"] == 32
     assert first.end == "complete"
     assert study.best.log_loss <= first.log_loss
+    monkeypatch.setattr(search, "MANY_ROWS", 16 * 64)
+    many = search_of(rows=16 * 512).present_in_numbers
+    assert many["training.batch_size"] == 64
     # Other present ones, such as those adopted, are tried where they were not yet.
     other = search_of(14, training=Training(learning_rate=0.05))
     assert (other.name(), other.tuning.trials) == (study.name, 14)
@@ -111,8 +116,9 @@ def test_hopeless_trials_end_early_and_only_where_that_is_wanted(
     assert early
     assert all(len(trial.losses) == EARLY for trial in early)
     assert all(trial.number > 5 for trial in early)
-    without = search_in(tmp_path, search_of(prune=False))
-    assert {trial.end for trial in without.trials} == {"complete"}
+    for not_wanted in (search_of(prune=False), search_of(training=Training(groups=2))):
+        without = search_in(tmp_path, not_wanted)
+        assert {trial.end for trial in without.trials} == {"complete"}
 
 
 def test_importances_are_told_where_enough_trials_are_complete(tmp_path: Path) -> None:
@@ -154,6 +160,33 @@ def test_a_damaged_file_is_named_and_stays_as_it_is(
         with pytest.raises(DataError, match=rf"{path}: expected a study.*move the file away"):
             use()
     assert path.read_bytes() == damaged
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r'_size":null', '_size":-1'),
+        (r'_size":null', '_size":null,"training.seed":1'),
+        (r'_size":null', '_size":null,"training.__class__":1'),
+        (r'units":\[16\]', 'units":"!!python/name:os.system"'),
+        (r'"end":"complete"', '"end":"pruned"'),
+        (r'log_loss":0', 'log_loss":-0'),
+        (r'log_loss":[0-9.]+', 'log_loss":NaN'),
+        (r'log_loss":[0-9.]+', 'log_loss":Infinity'),
+        (r'losses":\[[^]]*\]', 'losses":[]'),
+    ],
+)
+def test_what_no_tuning_wrote_is_refused(
+    tmp_path: Path, whole: tuple[Study, list[bytes]], old: str, new: str
+) -> None:
+    study, lines = whole
+    text = b"".join(lines).decode()
+    changed, count = re.subn(old, new, text, count=1)
+    assert count == 1
+    path = tmp_path / Path(study.file).name
+    path.write_text(changed)
+    with pytest.raises(DataError, match="expected a study as Optuna's journal"):
+        search_in(tmp_path, search_of())
 
 
 def test_optuna_reads_the_file(whole: tuple[Study, list[bytes]]) -> None:

@@ -98,17 +98,22 @@ def train_group(task: Task, numbers: range) -> Trained:
 def merge(groups: list[Trained]) -> Trained:
     """Merge groups, in the order of their members.
 
-    An epoch's losses are means over the members that still trained in it.
+    An epoch's losses are means over the members that still trained in it; `kept_loss` is that of
+    all members.
     """
     histories = [group.history for group in groups]
+    longest = max(len(history["kept_loss"]) for history in histories)
+    kept = [history["kept_loss"] for history in histories]
+    kept = [losses + losses[-1:] * (longest - len(losses)) for losses in kept]
     counts = [len(history["best_epochs"]) for history in histories]
     best_epochs = [epoch for history in histories for epoch in history["best_epochs"]]
     return Trained(
         [np.concatenate(pieces) for pieces in zip(*(g.weights for g in groups), strict=True)],
         {
             name: _means([history[name] for history in histories], counts)
-            for name in ("loss", "validation_loss", "kept_loss")
+            for name in ("loss", "validation_loss")
         }
+        | {"kept_loss": _means(kept, counts)}
         | {"best_epoch": int(np.median(best_epochs)), "best_epochs": best_epochs},
         [rows for group in groups for rows in group.held_out],
         [logits for group in groups for logits in group.logits],

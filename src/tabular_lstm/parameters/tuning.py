@@ -55,7 +55,7 @@ class Range(Parameters):
         if self.choices is not None:
             if given or self.log:
                 raise ValueError("expected low and high, or choices; got both")
-            texts = [json.dumps(choice) for choice in self.choices]
+            texts = [json.dumps(choice, default=str) for choice in self.choices]
             if len({*texts}) < len(texts):
                 raise ValueError(f"expected different choices, got {', '.join(texts)}")
             return self
@@ -155,7 +155,7 @@ class Tuning(Parameters):
         # Before pydantic looks at each range, so that a fault names the parameter.
         space = given.get("space") if isinstance(given, dict) else None
         if isinstance(space, dict):
-            faults = [fault for name, where in space.items() if (fault := _fault(name, where))]
+            faults = [fault for name, where in space.items() if (fault := _fault(str(name), where))]
             if faults:
                 raise ValueError("; ".join(faults))
         return given
@@ -179,9 +179,9 @@ def _fault(name: str, where: Any) -> str | None:
         return f"{called}: expected choices, such as [[8], [16]]; got low and high"
     try:
         for value in found.bounds:
-            # YAML has no whole number where a range has a float's bound.
-            whole = TUNABLE[name] is int and isinstance(value, float) and value.is_integer()
-            with_values(Network(), Training(), {name: int(value) if whole else value})
+            # A bound is a float, whatever YAML has; a choice is tried as it stands.
+            bound = found.choices is None and TUNABLE[name] is int and value.is_integer()
+            with_values(Network(), Training(), {name: int(value) if bound else value})
     except ValueError as error:
         return f"{called}: {error}"
     return None

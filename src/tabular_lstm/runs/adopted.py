@@ -4,14 +4,17 @@ Where a file of the environment has a block already, the values that differ are 
 in its text, so that comments, order and all else stay. What cannot be done so is refused.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from kedro.framework.project import settings
+from omegaconf.errors import OmegaConfBaseException
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import without
 from tabular_lstm.runs.guards import check_parameters
 from tabular_lstm.runs.written_conf import written
 from tabular_lstm.tuning.found import LOSS, BestParameters, in_conf, in_yaml
@@ -20,6 +23,8 @@ from tabular_lstm.tuning.found import LOSS, BestParameters, in_conf, in_yaml
 NEW = "parameters_tuned.yml"
 BLOCKS = ("network", "training")
 HEADER = "# By kedro run --pipelines tuning, run {run_id}: {metric} {loss:.4f}"
+# What would go with a value: a comment, an anchor, a tag, an alias, another value's name.
+MORE = re.compile(r"[#&!*]|\$\{")
 
 Edit = tuple[int, int, str]
 
@@ -32,10 +37,12 @@ def places(folder: Path) -> dict[str, Path]:
     """
     found = dict.fromkeys(BLOCKS, folder / NEW)
     for path in sorted(folder.rglob("*")):
-        named = any(part.startswith("parameters") for part in path.relative_to(folder).parts)
-        if named and path.suffix in {".yml", ".yaml", ".json"}:
-            content = yaml.safe_load(path.read_text())
-            found |= {block: path for block in BLOCKS if block in (content or {})}
+        parts = path.relative_to(folder).parts
+        # As Kedro does.
+        named = any(part.startswith("parameters") for part in parts)
+        hidden = any(part.startswith(".") for part in parts)
+        if named and not hidden and path.suffix in {".yml", ".yaml", ".json"} and path.is_file():
+            found |= dict.fromkeys(_names(_read(path)) & {*BLOCKS}, path)
     return found
 
 
@@ -51,25 +58,31 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> list[Path]:
         The files that were changed or made.
 
     Raises:
-        DataError: It cannot be done without changing something else; all is as it was.
+        DataError: It cannot be done without changing something else; or the command line gave
+            the tuning other values, beside those that are tuned, than conf; all is as it was.
     """
     folder = folder_of(conf, env)
     try:
+        if folder.name == "base":
+            raise DataError(f"{folder} is everybody's, and never written. Leave --env out")
         now = _blocks(conf, env)
+        _refuse_others(found, now)
         wanted = {block: getattr(found, block).model_dump(mode="json") for block in BLOCKS}
         contents: dict[Path, str] = {}
         for block, path in places(folder).items():
-            text = contents.get(path) or (path.read_text() if path.exists() else _header(found))
-            if path.name == NEW and block not in (yaml.safe_load(text) or {}):
+            text = contents.get(path) or (_read(path) if path.exists() else _header(found))
+            if path.name == NEW and block not in _names(text):
                 contents[path] = f"{text.rstrip()}\n\n{in_conf({block: wanted[block]})}\n"
             elif changes := _changes(now[block].model_dump(mode="json"), wanted[block]):
                 contents[path] = changed(text, {block: changes}, path)
+        if links := [str(path) for path in contents if path.is_symlink()]:
+            raise DataError(f"{links[0]} is a link, which a new file would replace")
         texts = {str(path.relative_to(folder)): text for path, text in contents.items()}
         with written(folder, texts, ()):
             after = _blocks(conf, env)
             if any(after[block] != getattr(found, block) for block in BLOCKS):
                 raise DataError(f"{folder}: another file of conf says otherwise")
-    except (DataError, OSError, yaml.YAMLError) as error:
+    except (DataError, OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
         raise DataError(
             f"Not adopted, and conf is as it was: {error}. The lines to put there by hand are in "
             "best_parameters, and this command without tuning.adopt prints them."
@@ -78,8 +91,14 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> list[Path]:
 
 
 def folder_of(conf: Path, env: str | None) -> Path:
-    """Give the folder that is written to: conf/base is everybody's, and never written."""
-    return conf / ("local" if env in {None, "base"} else str(env))
+    """Give the environment's folder; without one Kedro reads `local` over `base`."""
+    return conf / (env or "local")
+
+
+def not_tuned(given: Mapping[str, Any], found: BestParameters) -> list[str]:
+    """Name the parameters of the two blocks that are given beside those that were tuned."""
+    blocks = {block: given[block] for block in BLOCKS if block in given}
+    return [name for name, _ in _flat(blocks) if name not in found.best.values]
 
 
 def changed(text: str, changes: Mapping[str, Any], path: Path) -> str:
@@ -97,7 +116,10 @@ def changed(text: str, changes: Mapping[str, Any], path: Path) -> str:
     edits = sorted(_edits(root, changes, path), key=lambda edit: edit[:2], reverse=True)
     new = text
     for start, end, value in edits:
-        new = new[:start] + value + new[end:]
+        if MORE.search(text, start, end):
+            raise _by_hand(path)
+        line = value.replace("\n", "\r\n") if "\r\n" in text else value
+        new = new[:start] + line + new[end:]
     try:
         as_meant = yaml.safe_load(new) == _merged(yaml.safe_load(text), changes)
     except yaml.YAMLError:
@@ -128,6 +150,42 @@ def _edits(node: Any, changes: Mapping[str, Any], path: Path) -> Iterator[Edit]:
         else:
             first = node.value[0][0].start_mark
             yield first.index, first.index, f"{name}: {in_yaml(value)}\n{' ' * first.column}"
+
+
+def _read(path: Path) -> str:
+    """Read a file with its own line ends."""
+    return path.read_bytes().decode()
+
+
+def _names(text: str) -> set[str]:
+    """Give the names of a file's blocks."""
+    root = yaml.compose(text)
+    return {key.value for key, _ in root.value} if isinstance(root, yaml.MappingNode) else set()
+
+
+def _refuse_others(found: BestParameters, now: Mapping[str, Any]) -> None:
+    """Stop where the best was found with values that are neither tuned nor in conf.
+
+    Raises:
+        DataError: Names the first one.
+    """
+    blocks = [(found.network, found.training), (now["network"], now["training"])]
+    there, written_there = (dict(_flat(without(*pair, found.best.values))) for pair in blocks)
+    for name, value in there.items():
+        if value != written_there[name]:
+            raise DataError(
+                f"the best was found with {name} = {in_yaml(value)}, which is not tuned, and "
+                f"conf has {in_yaml(written_there[name])}. Write it to conf or leave it out, and "
+                "run again"
+            )
+
+
+def _flat(block: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in block.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _merged(block: Any, changes: Mapping[str, Any]) -> Any:

@@ -7,14 +7,13 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import settings
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.datasets.study import StudyDataset
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import DataError
-from tabular_lstm.runs.adopted import adopt, folder_of, places
+from tabular_lstm.runs.adopted import adopt, folder_of, not_tuned, places
 from tabular_lstm.runs.guards import check_parameters
 from tabular_lstm.runs.lock import Lock
 from tabular_lstm.tuning.found import BestParameters
@@ -42,10 +41,11 @@ class TuningHooks:
         """Let one tuning at a time write the studies.
 
         Raises:
-            DataError: Another one is at work; the extra is not installed; or the network is one
-                that has no out-of-fold predictions.
+            DataError: Another one is at work; the extra is not installed; the network is one that
+                has no out-of-fold predictions; or the study would be another run's.
         """
         self.end()  # a run that was interrupted without `runs.session` told nobody
+        self._refuse_parts(pipeline, run_params)
         if "study" in pipeline.all_outputs():
             refuse_without_optuna()
             self._refuse_tutorial()
@@ -72,6 +72,16 @@ class TuningHooks:
         """Close it."""
         self.end()
 
+    def _refuse_parts(self, pipeline: Pipeline, run_params: dict[str, Any]) -> None:
+        """Stop where the best would be chosen in a study of whatever rows and parameters."""
+        outputs, parts = pipeline.all_outputs(), run_params["only_missing_outputs"]
+        if "best_parameters" in outputs and (parts or "study" not in outputs):
+            raise DataError(
+                "The best parameters are chosen in the study of these rows and parameters: run "
+                f"the whole, which trains nothing anew: {run_command(run_params['env'])} "
+                "--pipelines tuning."
+            )
+
     def _refuse_tutorial(self) -> None:
         network = self._parameters()["network"]
         if network.kind != "ensemble":
@@ -90,8 +100,8 @@ class TuningHooks:
         logger.info("%s", found.sentence())
         if not found.better:
             return
-        project, env = Path(self._context.project_path), self._context.env
-        conf = project / settings.CONF_SOURCE
+        loader, env = self._context.config_loader, self._context.env
+        project, conf = Path(self._context.project_path), Path(loader.conf_source)
         if self._parameters()["tuning"].adopt:
             files = adopt(found, conf, env)
             logger.info(
@@ -100,10 +110,15 @@ class TuningHooks:
                 run_command(env),
             )
             return
+        given = not_tuned(loader.runtime_params or {}, found)
+        alone = f" (of --params alone: {', '.join(given)})"
+        again = (
+            ", or run this command again with --params tuning.adopt=true, which trains nothing anew"
+        )
         logger.info(
-            "To adopt it, write this to %s, or run this command again with --params "
-            "tuning.adopt=true, which trains nothing anew:\n%s",
+            "To adopt it, write this to %s%s:\n%s",
             _listed(places(folder_of(conf, env)).values(), project),
+            alone if given else "" if env == "base" else again,
             found.conf(),
         )
 
@@ -118,4 +133,5 @@ class TuningHooks:
 
 
 def _listed(files: Iterable[Path], project: Path) -> str:
-    return " and ".join(dict.fromkeys(str(file.relative_to(project)) for file in files))
+    near = (file.relative_to(project) if file.is_relative_to(project) else file for file in files)
+    return " and ".join(dict.fromkeys(map(str, near)))

@@ -1,14 +1,15 @@
 """What a study found: its trials, the best of them, and the lines of conf that adopt it."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import yaml
+from pydantic import model_validator
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.names import METRICS
-from tabular_lstm.parameters import Network, Training, Tuning, values_of, with_values
+from tabular_lstm.parameters import TUNABLE, Network, Training, Tuning, values_of, with_values
 from tabular_lstm.tuning.trials import Outcome
 
 LOSS = f"out-of-fold {METRICS['log_loss']}"
@@ -27,6 +28,14 @@ class Trial(Outcome):
     number: int
     values: dict[str, Any]
     numbers: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        """Refuse what no tuning tried, as in a file that somebody changed."""
+        if strange := self.values.keys() - TUNABLE.keys():
+            raise ValueError(f"{', '.join(sorted(strange))}: cannot be tuned")
+        with_values(Network(), Training(), self.values)
+        return self
 
 
 class Study(Frozen):

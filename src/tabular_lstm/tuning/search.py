@@ -16,7 +16,7 @@ import numpy as np
 
 from tabular_lstm.code import code_sha256
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.plan import batch_size, epochs, patience_of
+from tabular_lstm.network.plan import MANY_ROWS, batch_size, epochs, patience_of
 from tabular_lstm.parameters import Tuning, values_of, without
 from tabular_lstm.parts import Workers
 from tabular_lstm.rows.schema import fingerprint
@@ -45,7 +45,7 @@ class Search:
         rows, features = len(self.task.labels), self.task.sequences[0].size
         at_most = self.task.training.epochs or epochs(rows, features)
         open_ = {
-            "training.batch_size": batch_size(rows),
+            "training.batch_size": batch_size(min(rows, MANY_ROWS)),
             "training.epochs": at_most,
             "training.patience": patience_of(at_most),
         }
@@ -71,10 +71,12 @@ class Search:
 
         The median over the complete trials, of what they ended with. Not of what they had at the
         same epoch, as in Optuna's median pruner: a low learning rate is behind for long, and may
-        end ahead (docs/tuning.md has the numbers).
+        end ahead (docs/tuning.md has the numbers). None is given up whose members are trained in
+        groups: the folds of one group may be harder than all folds are.
         """
         losses = [outcome.losses[-1] for outcome in ended if outcome.end == "complete"]
-        enough = self.tuning.prune and len(losses) >= COMPLETE_BEFORE
+        in_one_piece = min(self.task.training.groups, self.task.network.ensemble.members) == 1
+        enough = self.tuning.prune and in_one_piece and len(losses) >= COMPLETE_BEFORE
         return float(np.median(losses)) if enough else np.inf
 
 

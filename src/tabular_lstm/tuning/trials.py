@@ -7,11 +7,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.frozen import Frozen, Number
 from tabular_lstm.parameters import Network, Training, with_values
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
@@ -19,6 +20,7 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 # What a training says of itself, each trial would say again.
 SAID_BY_A_TRAINING = "tabular_lstm.network"
 
+Loss = Annotated[Number, Field(ge=0, allow_inf_nan=False)]
 End = Literal["complete", "pruned", "diverged"]
 
 
@@ -71,8 +73,16 @@ class Outcome(Frozen):
     """
 
     end: End
-    log_loss: float | None
-    losses: list[float]
+    log_loss: Loss | None
+    losses: list[Loss]
+
+    @model_validator(mode="after")
+    def _as_it_ended(self) -> Self:
+        if (self.log_loss is not None) != (self.end == "complete"):
+            raise ValueError(f"log_loss = {self.log_loss} of a trial that is {self.end}")
+        if not self.losses and self.end != "diverged":
+            raise ValueError(f"no losses of a trial that is {self.end}")
+        return self
 
 
 def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
