@@ -94,6 +94,33 @@ def written(path: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pd.DataFrame({"kind": pd.Categorical(["red", None, "red"] * 50)}),
+        pd.DataFrame({"count": pd.array([1, None] * 50, "Int64"), "of": [1, "x"] * 50}),
+        pd.DataFrame({"day": pd.to_datetime(["2026-11-05"] * 50, utc=True)}),
+        pd.DataFrame({"kind": pd.array(["red", None] * 50, "string")}),
+        pd.DataFrame([[1.0, 2.0]] * 50, columns=["a", "a"]),
+        pd.DataFrame({"a": np.ones(50)}, index=pd.MultiIndex.from_product([range(50), [1]])),
+        pd.DataFrame({"a": np.ones(0), "b": pd.Series(dtype="str")}),
+        pd.DataFrame(index=pd.Index(["red"] * 50)),
+    ],
+    ids=["categories", "objects", "zone", "NA", "twice", "levels", "no row", "no column"],
+)
+def test_large_rows_of_any_kind_are_the_same(tmp_path: Path, rows: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(mapped.mapped(rows, tmp_path), rows)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("array", [np.array(["a", None] * 99, object), np.ones((99, 0))])
+def test_an_array_whose_bytes_are_not_its_values_stays_in_memory(
+    tmp_path: Path, array: np.ndarray
+) -> None:
+    assert mapped.mapped(array, tmp_path) is array
+
+
 def test_a_small_value_is_passed_on_as_it_is(tmp_path: Path) -> None:
     dataset = MappedDataset(str(tmp_path / "none"))
     for value in (SEQUENCES, ROWS):

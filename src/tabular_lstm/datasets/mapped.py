@@ -22,6 +22,8 @@ from tabular_lstm.rows.numbers import as_texts
 LARGE = 2**28
 # Bytes that are written at a time.
 PIECE = 2**24
+# Of the text in rows that were read.
+TEXT = pd.StringDtype(na_value=np.nan)
 
 
 class MappedDataset(MemoryDataset):
@@ -50,7 +52,7 @@ class MappedDataset(MemoryDataset):
 
 
 def mapped(value: Any, folder: Path) -> Any:
-    """Give a value that is the same, on disk if it is a large frame or array.
+    """Give a value that is the same; of a large one numbers, dates and text are on disk.
 
     Args:
         value: It is left as it is.
@@ -60,10 +62,12 @@ def mapped(value: Any, folder: Path) -> Any:
         DataError: It cannot be written.
     """
     if isinstance(value, np.ndarray):
-        return value if value.nbytes < LARGE else _array(value, folder)
+        return _array(value, folder) if value.nbytes >= LARGE and _is_plain(value) else value
     if not isinstance(value, pd.DataFrame) or int(value.memory_usage().sum()) < LARGE:
         return value
     index = value.index
+    if index.nlevels > 1 or not value.columns.is_unique:
+        return value
     if not isinstance(index, pd.RangeIndex):
         index = pd.Index(_column(index.to_series(), folder), name=index.name, copy=False)
     columns = {name: _column(column, folder) for name, column in value.items()}
@@ -71,10 +75,17 @@ def mapped(value: Any, folder: Path) -> Any:
 
 
 def _column(column: pd.Series, folder: Path) -> Any:
-    if isinstance(column.dtype, pd.StringDtype):
+    if column.dtype == TEXT:
         return _texts(column, folder)
-    values = column.to_numpy()
-    return values if values.dtype == object else np.asarray(_array(values, folder))
+    # Of another dtype than NumPy's the values would not be the same.
+    if not isinstance(column.dtype, np.dtype) or not _is_plain(values := column.to_numpy()):
+        return column.array
+    return np.asarray(_array(values, folder))
+
+
+def _is_plain(array: np.ndarray) -> bool:
+    """Tell whether the array's bytes are its values: there are some, and no Python objects."""
+    return array.nbytes > 0 and not array.dtype.hasobject
 
 
 def _array(array: np.ndarray, folder: Path) -> np.ndarray:
