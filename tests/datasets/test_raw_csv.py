@@ -66,6 +66,14 @@ def test_the_hash_is_given_from_other_storage_than_the_disk() -> None:
         assert dataset.sha256() == sha256_of(dataset)
 
 
+def test_a_file_with_another_header_than_when_it_was_read_before_has_changed(csv: Path) -> None:
+    rows = RawCSVDataset(filepath=str(csv)).load()
+    rows.whole()
+    csv.write_bytes(csv.read_bytes().replace(b"b", b"c", 1))
+    with raises_data_error(match="csv: the file changed while it was read"):
+        next(rows.parts())
+
+
 def test_a_file_replaced_while_it_is_read_is_known_by_what_was_parsed(
     csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,31 +85,35 @@ class RawCSVDataset(CSVDataset):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class _Reading:
-    """Reads the files' rows, and remembers what bytes they had."""
+    """Reads the files' rows, and remembers the columns of the first and what bytes they had."""
 
     files: RawFiles
     names: tuple[str, ...]
     load_args: dict[str, Any]
+    columns: list[str] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
 
     def parts(self) -> Iterator[pd.DataFrame]:
-        columns: list[str] = []
         for name in self.names:
             file, digest = self.files.file(name), Digest()
             with self.files.open(name) as content:
                 batches = stream_cells(content, file, self.load_args, digest)
                 for first, table in in_blocks(batches, ROWS):
-                    columns = columns or table.column_names
-                    refuse_other_columns(table.column_names, file, columns, self.names[0])
+                    self._compare(name, table.column_names)
                     # By column name, in the order of the first file.
-                    frame: pd.DataFrame = table.select(columns).combine_chunks().to_pandas()
+                    frame: pd.DataFrame = table.select(self.columns).combine_chunks().to_pandas()
                     frame.index = _named(name, first, len(frame))
                     yield frame
             if self.hashes.setdefault(name, digest.hexdigest()) != digest.hexdigest():
-                raise DataError(
-                    f"{file}: the file changed while it was read; expected the bytes that it had "
-                    "at first. Run again when it stays as it is."
-                )
+                raise _changed(file)
+
+    def _compare(self, name: str, columns: list[str]) -> None:
+        """Stop where a file has other columns than the first one, or this one than before."""
+        if not self.columns:
+            self.columns.extend(columns)
+        if name == self.names[0] and columns != self.columns:
+            raise _changed(self.files.file(name))
+        refuse_other_columns(columns, self.files.file(name), self.columns, self.names[0])
 
     def sha256(self) -> str:
         return _hash_of(self.hashes)
@@ -124,6 +128,13 @@ def _named(name: str, first: int, rows: int) -> pd.Index:
     joined = pc.binary_join_element_wise(pa.scalar(name, TEXT), texts, pa.scalar(":", TEXT))
     named: pd.Index = pd.Index(joined.to_pandas(), name="row")
     return named
+
+
+def _changed(file: str) -> DataError:
+    return DataError(
+        f"{file}: the file changed while it was read; expected the bytes that it had at first. Run "
+        "again when it stays as it is."
+    )
 
 
 def _hash_of(hashes: Mapping[str, str]) -> str:
