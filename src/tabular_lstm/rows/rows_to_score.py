@@ -124,11 +124,15 @@ class RowsToScore:
 
     def about(self, cells: pd.DataFrame) -> int:
         """Say about how many rows there are, where these are the first: of Parquet exactly."""
-        if any(_is_parquet(self._file(name)) for name in self.names):
+        if self._are_parquet:
             return self.most_rows()
         characters = sum(int(column.str.len().sum()) for _, column in cells.items())
         share = len(cells) / (characters / cells.shape[1] + len(cells))
         return max(len(cells), round(share * self.most_rows()))
+
+    @property
+    def _are_parquet(self) -> bool:
+        return any(_is_parquet(self._file(name)) for name in self.names)
 
     def blocks(
         self,
@@ -172,7 +176,9 @@ class RowsToScore:
     @cached_property
     def expected(self) -> int:
         """Say about how many rows there are, by the first of them."""
-        return self.about(self.head(self._rows_of_a_block))
+        # No row of Parquet is read for it: nobody may need the columns that cannot be read.
+        first = pd.DataFrame() if self._are_parquet else self.head(self._rows_of_a_block)
+        return self.about(first)
 
     @property
     def _rows_of_a_block(self) -> int:
