@@ -153,8 +153,8 @@ def test_layers_pipelines_and_previews(address: str) -> None:
     datasets = [node for node in main["nodes"] if node["type"] == "data"]
     assert {node["name"] for node in datasets if node["layer"] is None} == GIVEN
     assert {node["layer"] for node in datasets if node["layer"]} == set(LAYERS)
-    in_memory = "io.memory_dataset.MemoryDataset"
-    persisted = [node for node in datasets if node["dataset_type"] != in_memory]
+    in_memory = {"io.memory_dataset.MemoryDataset", "datasets.mapped.MappedDataset"}
+    persisted = [node for node in datasets if node["dataset_type"] not in in_memory]
     assert len(persisted) == 21
     shown = {node["name"]: fetch(f"{address}/api/nodes/{node['id']}") for node in persisted}
     # Kedro-Viz has no preview of an entry with two types; the champion's shows the layers.
@@ -225,11 +225,13 @@ def test_what_is_noted_of_runs_is_of_the_environment_that_is_shown(
             noted = {
                 node["name"]: fetch(f"{at}/api/nodes/{node['id']}").get("stats")
                 for node in graph["nodes"]
-                if node["name"] in {"raw_rows", "train_rows"}
+                if node["name"] in {"test_rows", "train_rows"}
             }
-            train_rows = project.versions("03_primary/train_rows.parquet", env)[-1]
-            raw_rows = project.path / f"data/01_raw/{env or 'diabetes'}.csv"
-            assert noted["raw_rows"]["rows"] == len(pd.read_csv(raw_rows))
+            train_rows, test_rows = (
+                project.versions(f"03_primary/{side}_rows.parquet", env)[-1]
+                for side in ("train", "test")
+            )
+            assert noted["test_rows"]["rows"] == len(pd.read_parquet(test_rows))
             assert noted["train_rows"]["file_size"] == train_rows.stat().st_size
         # How the nodes of the newest `kedro run` ended, and how long each took.
         ended = fetch(f"{of_other}/api/run-status")["nodes"]

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.io import DatasetError
 from kedro_datasets.pandas import ParquetDataset
 
 from tabular_lstm.at_work import Work, at_work, told
@@ -196,7 +195,7 @@ def test_nothing_is_said_after_a_run_that_failed(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     project.raw.write_text("a,b\n")
-    with pytest.raises(DatasetError):
+    with pytest.raises(DataError):
         project.run("data_processing")
     assert STILL.search(caplog.text)
     said = len(caplog.records)
