@@ -4,7 +4,7 @@ A block of a CSV may be the text that was cut out of the file. Whoever needs its
 in whatever process, and may find that it was cut at the wrong place.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -145,7 +145,7 @@ class Since:
     parsed: Mapping[str, int] = field(default_factory=dict)
 
 
-def again_where_wrongly_cut(items: Callable[[Since], Iterator[Item]]) -> Iterator[Item]:
+def again_where_wrongly_cut(items: Callable[[Since], Iterator[Item]]) -> Generator[Item]:
     """Give what is made of blocks, and make it again where one of them was wrongly cut.
 
     Args:

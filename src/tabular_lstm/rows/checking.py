@@ -1,6 +1,6 @@
 """Rows to score, checked: block by block those that can be scored, the others to quarantine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -135,7 +135,7 @@ class CheckedRows:
 
     def counted(
         self, results: Iterator[Result], blocks_of: Callable[[Result], Sequence[CheckedBlock]]
-    ) -> Iterator[Result]:
+    ) -> Generator[Result]:
         """Pass on what comes of the blocks, in their order, and quarantine their bad rows.
 
         Raises:

@@ -48,9 +48,16 @@ class Predictions:
         Raises:
             DataError: See `scored_parts` and `CheckedRows.counted`.
         """
-        scored = scored_parts(self.scoring, self.checked.read, self.workers)
         with contextlib.ExitStack() as until:
-            parts = self.checked.counted(scored, lambda part: [of.checked for of in part.blocks])
+            # Closed here, not when the process ends, where threads can do nothing any more.
+            scored = until.enter_context(
+                contextlib.closing(scored_parts(self.scoring, self.checked.read, self.workers))
+            )
+            parts = until.enter_context(
+                contextlib.closing(
+                    self.checked.counted(scored, lambda part: [of.checked for of in part.blocks])
+                )
+            )
             progress: RowsDone | None = None
             for part in parts:
                 if progress is None:

@@ -21,7 +21,7 @@ Part = tuple[Block, ...]
 
 def scored_parts(
     scoring: ScoringTask, blocks: Callable[[Since], Iterator[Block]], workers: Workers | None
-) -> Iterator[ScoredPart]:
+) -> Generator[ScoredPart]:
     """Score blocks of rows; the parts are the same wherever that is done.
 
     Args:
