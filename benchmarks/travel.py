@@ -63,7 +63,7 @@ def run(project: Path, pipeline: str, env: str | None, **parameters: Any) -> Non
 def main() -> None:
     """Run, and print a table."""
     Engine.workers = property(lambda engine: counted)  # type: ignore[method-assign, assignment]
-    Engine.prepare = lambda *given: None  # type: ignore[method-assign, assignment]
+    Engine.prepare = lambda *given: None  # type: ignore[method-assign]
     with project_copy() as project:
         bootstrap_project(project)
         declare(project, ROWS, 8)
