@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.cut_text import CutText
+from tabular_lstm.rows.cut_text import BYTES, CutText
 
 Item = TypeVar("Item")
 
@@ -160,10 +160,6 @@ def again_where_wrongly_cut(items: Callable[[Since], Iterator[Item]]) -> Generat
             since = Since(wrong.since, {**since.parsed, file: row})
         else:
             since = None
-
-
-# Bytes from which a block has fewer rows.
-BYTES = 2**26
 
 
 def in_blocks(
