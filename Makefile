@@ -48,8 +48,8 @@ numeric: $(INSTALLED) ## Run the numeric tests as on other processors
 	OPENBLAS_CORETYPE=Prescott NPY_DISABLE_CPU_FEATURES="$(NO_WIDE_UNITS)" \
 		$(BIN)/pytest -q $(NUMERIC) $(BUILT)
 
-faults: $(INSTALLED) ## Run the long tests: of faults, of the documents' code, of the estimator
-	$(BIN)/pytest -n 2 --dist worksteal -m "(faults or long) and not integration" tests/faults tests/rows tests/network/test_many_rows.py tests/test_docs.py tests/test_classifier.py
+faults: $(INSTALLED) ## Run the long tests: of faults, of the documents' code, of whole nights
+	$(BIN)/pytest -n 2 --dist worksteal -m "(faults or long) and not integration"
 
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r
 

@@ -892,6 +892,7 @@ def test_arrays_are_known_again_after_loading(of_array: LSTMClassifier, tmp_path
     assert not hasattr(loaded, "feature_names_in_")
 
 
+@pytest.mark.long
 def test_a_fresh_process_gives_the_same_bits(fitted: LSTMClassifier, tmp_path: Path) -> None:
     fitted.save(tmp_path / "model.keras")
     ROWS.to_parquet(tmp_path / "rows.parquet")

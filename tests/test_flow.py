@@ -92,6 +92,7 @@ def test_what_an_earlier_run_left_is_read_from_the_files_once(
     assert loads["train_rows.parquet"] == loads["test_rows.parquet"] == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -11,6 +11,7 @@ from tests.helpers.project import ROOT, TINY, Project
 from tests.helpers.tables import write_people
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("categories", [False, True], ids=["numbers alone", "names too"])
 def test_explore_runs_on_the_last_run(project: Project, once: Once, categories: bool) -> None:
     if categories:

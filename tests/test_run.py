@@ -110,6 +110,7 @@ def test_the_saved_candidate_is_the_judged_one_and_needs_nothing_beside_it(ran: 
     assert metrics["test"]["accuracy"] == pytest.approx(accuracy, abs=1e-5)
 
 
+@pytest.mark.long
 def test_a_run_in_a_process_of_its_own_is_the_same_to_the_byte_and_logs_plainly(
     ran: Project,
 ) -> None:
@@ -152,6 +153,7 @@ def test_another_seed_gives_other_weights(ran: Project) -> None:
     assert one.temperature != other.temperature
 
 
+@pytest.mark.long
 def test_tutorial_is_evaluated_on_its_train_rows_and_kept_apart(ran: Project) -> None:
     before = ran.files()
     ran.run(env="tutorial", evaluation=TINY["evaluation"])
@@ -206,6 +208,7 @@ OTHER_PROCESSOR = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("data", ["numbers", "categories and gaps"])
 def test_another_processor_judges_the_same_candidate_to_the_same_bytes(
     data: str, project: Project
@@ -327,6 +330,7 @@ def test_rows_without_a_probability_stop_the_run_by_name(tutorial: Project) -> N
 # The command
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "command", [("registry", "list"), ("run", "--pipelines", "data_processing")]
 )
@@ -354,6 +358,7 @@ def test_tensorflow_is_not_imported_without_need(
     assert finished.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
@@ -394,6 +399,7 @@ def test_an_unknown_environment_is_named_in_one_line(project: Project) -> None:
     assert "Traceback" not in result.output
 
 
+@pytest.mark.long
 def test_a_run_can_go_on_from_what_is_on_disk(project: Project) -> None:
     declare(project, **TINY)
     project.run("data_processing")

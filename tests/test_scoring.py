@@ -278,6 +278,7 @@ def test_the_same_rows_by_the_same_champion_are_not_scored_again_unless_asked(
     assert len(finished(served)) == 4
 
 
+@pytest.mark.long
 def test_what_is_unchanged_is_what_the_catalog_gives(served: Project) -> None:
     """Rows that were scored before others are scored again, to be the newest."""
     succeeds(here(*SCORING))

@@ -23,6 +23,8 @@ from tests.helpers.browser import in_a_browser, needs_browser
 from tests.helpers.commands import succeeds
 from tests.helpers.project import TINY, Project
 
+pytestmark = pytest.mark.long
+
 GIVEN = {"run_id", "engine"}
 LAYERS = [
     "01_raw",

@@ -79,6 +79,7 @@ def test_more_confidence_asks_for_more_and_more_rows_show_more() -> None:
         assert many[metric].detectable == pytest.approx(sure[metric].detectable / 4, rel=0.15)
 
 
+@pytest.mark.long
 def test_what_is_detectable_is_what_is_detected_four_times_of_five() -> None:
     """On fresh rows with that true difference, the bound leaves no difference out at 80 %."""
     labels, p = rows(200_000)

@@ -314,6 +314,7 @@ def test_a_resample_of_many_rows_draws_no_more_than_of_fewer(
     assert drawn == [100 * 15_000, 100 * 20_000, 100 * 20_000]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("order", ["as drawn", "sorted"])
 @pytest.mark.parametrize("rare", [1, 20])
 def test_groups_of_rows_have_the_intervals_of_single_rows(

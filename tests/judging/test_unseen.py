@@ -116,6 +116,7 @@ def test_the_interval_of_a_perfect_model_is_no_point() -> None:
     assert both.interval("one", "other", "accuracy") == (0, 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rows", [2, 3, 5, 10])
 def test_useless_candidates_pass_for_good_no_more_often_than_declared(rows: int) -> None:
     labels, rng = np.repeat([1, 0], rows), np.random.default_rng(rows)

@@ -416,6 +416,7 @@ for name in sys.argv[2:]:
 """
 
 
+@pytest.mark.long
 def test_a_saved_network_predicts_the_same_in_another_process(
     saved: tuple[LSTMEnsemble, Path],
 ) -> None:

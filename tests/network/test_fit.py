@@ -301,6 +301,7 @@ train(build(SCHEMA, Network(kind="{kind}"), 0), *rows_of(60), training_of())
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["ensemble", "tutorial"])
 def test_a_training_that_is_killed_leaves_nothing_in_the_temporary_folder(
     kind: str, tmp_path: Path

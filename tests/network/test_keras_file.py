@@ -189,6 +189,7 @@ for file in files:
 """
 
 
+@pytest.mark.long
 def test_a_file_that_unpacks_to_more_is_refused_by_size_before_it_takes_the_memory(
     whole: Path, tmp_path: Path
 ) -> None:

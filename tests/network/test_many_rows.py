@@ -90,6 +90,15 @@ def test_an_epoch_is_a_part_that_is_new_each_time_and_the_folds_part_stays(
         assert np.ptp(held_out) > 100
 
 
+def test_a_rare_class_is_among_what_is_drawn_of_a_fold(few_are_many: None) -> None:
+    labels = np.zeros(ROWS, np.float32)
+    labels[::20] = 1  # 20, of which a fold has 2 or 3 in 50, and draws 8
+    planned = plan_training(8, labels, 4, training_of(epochs=1, batch_size=8))
+    for fold, held_out in enumerate(planned.held_out):
+        assert labels[held_out].sum() == labels[planned.fold == fold].sum()
+        assert 6 <= len(held_out) <= 8
+
+
 def test_a_member_draws_the_same_whatever_its_group(few_are_many: None) -> None:
     _, labels = half_told(ROWS)
     planned = plan_training(5, labels, 4, training_of(epochs=2))

@@ -82,6 +82,7 @@ def read_with(project: Project, **marks: str) -> None:
     (project.path / "conf/local/catalog.yml").write_text(json.dumps(entries))
 
 
+@pytest.mark.long
 def test_a_champion_is_not_compared_on_numbers_that_other_marks_make_others(
     quick: Project, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_column_has_one_type_in_all_files(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_rows_that_are_long_make_shorter_blocks(tmp_path: Path) -> None:
     long = pd.DataFrame({"a": range(3000), "note": ["x" * 100_000] * 3000})
     path = write(tmp_path / "rows.csv", long)

@@ -1,5 +1,6 @@
 """Datasets that keep in memory what a run saved, so that the run need not read the file again."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,6 +12,7 @@ from kedro_datasets.pandas import ParquetDataset
 from pyarrow.parquet import ParquetWriter
 
 from tabular_lstm.datasets.mapped import mapped
+from tabular_lstm.errors import DataError
 
 # Rows of a row group of Parquet.
 AT_ONCE = 2**20
@@ -24,13 +26,16 @@ class KeptInMemory:
     def load(self) -> Any:
         """Give what is kept, or read the file."""
         if self._kept is None:
-            self._kept = self._to_keep(super().load())  # type: ignore[misc]
+            self._kept = self._read()
         return self._kept
 
     def save(self, data: Any) -> None:
         """Write the file."""
         super().save(data)  # type: ignore[misc]
         self._kept = self._to_keep(data)
+
+    def _read(self) -> Any:
+        return super().load()  # type: ignore[misc]
 
     def _to_keep(self, data: Any) -> Any:
         return data
@@ -52,6 +57,13 @@ class RowsDataset(KeptInMemory, ParquetDataset):  # type: ignore[misc]
         """Give the rows as a frame of the caller's own; pandas copies what is changed in it."""
         rows: pd.DataFrame = super().load()
         return rows.copy(deep=False)
+
+    def _read(self) -> pd.DataFrame:
+        rows: pd.DataFrame = super()._read()
+        # Reading does not need a folder that can be written to.
+        with suppress(DataError):
+            rows = self._to_keep(rows)
+        return rows
 
     def _to_keep(self, data: pd.DataFrame) -> pd.DataFrame:
         if isinstance(data, _Named):

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from tabular_lstm.at_work import told
 from tabular_lstm.network.calibration import choose_threshold
-from tabular_lstm.network.plan import MANY_ROWS, draw, grouped_folds
+from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
 from tabular_lstm.parameters import Evaluation, Training
 from tabular_lstm.parts import Workers, one_by_one
 from tabular_lstm.rows.schema import Schema
@@ -156,13 +156,8 @@ def _splits(
 
 def _some(labels: np.ndarray, seed: int) -> np.ndarray:
     """Choose as many rows as are not yet very many, of each class its share."""
-    rng, some = np.random.default_rng([seed, 4]), []
-    for of_class in (labels == 1, labels != 1):
-        rows = int(np.count_nonzero(of_class))
-        # Ten at least, for each fold needs some.
-        least = min(rows, 10)
-        some.append(draw(rng, of_class, max(least, (MANY_ROWS - 10) * rows // len(labels))))
-    chosen = np.sort(np.concatenate(some))
+    among = np.ones(len(labels), bool)
+    chosen = draw_by_class(np.random.default_rng([seed, 4]), labels, among, MANY_ROWS)
     logger.info(
         "The rows are many: the baselines are fitted on all %d, and their thresholds are chosen by "
         "cross-validation on %d random ones",

@@ -97,6 +97,29 @@ def draw(rng: np.random.Generator, among: np.ndarray, count: int) -> np.ndarray:
     return rng.permutation(np.concatenate(drawn, dtype=np.int32))
 
 
+def draw_by_class(
+    rng: np.random.Generator, labels: np.ndarray, among: np.ndarray, count: int
+) -> np.ndarray:
+    """Draw rows without replacement, of each class its share and, if it has them, at least ten.
+
+    Args:
+        rng: What they are drawn by.
+        labels: 1 for the positive class, (all rows,).
+        among: Which rows there are to draw from, bool (all rows,).
+        count: How many to draw at most, 2 or more.
+
+    Returns:
+        Their numbers in their order, int32.
+    """
+    drawn, rows = [], int(np.count_nonzero(among))
+    for of_class in (among & (labels == 1), among & (labels != 1)):
+        there = int(np.count_nonzero(of_class))
+        least = min(10, count // 2)
+        share = max(least, (count - least) * there // rows)
+        drawn.append(draw(rng, of_class, min(there, share)))
+    return np.sort(np.concatenate(drawn))
+
+
 def plan_training(
     members: int,
     labels: np.ndarray,
@@ -118,7 +141,7 @@ def plan_training(
     folds = min(FOLDS, rows if groups is None else int(groups.max()) + 1)
     fold = folds_of(labels, folds, training.seed, groups)
     left_out = [member % folds for member in range(members)]
-    held_out = [_of_fold(fold, number, training.seed) for number in range(folds)]
+    held_out = [_of_fold(labels, fold, number, training.seed) for number in range(folds)]
     # The members step together: in each epoch, each passes over as many rows as the one that has
     # fewest, and in whole batches. Which rows are left out is random.
     of_folds = np.bincount(fold, minlength=folds)
@@ -152,12 +175,12 @@ def plan_training(
     return Plan(fold, left_out, members_held_out, batch, steps, limit, patience, training.seed)
 
 
-def _of_fold(fold: np.ndarray, number: int, seed: int) -> np.ndarray:
+def _of_fold(labels: np.ndarray, fold: np.ndarray, number: int, seed: int) -> np.ndarray:
     """Give the numbers of a fold's rows, or of a random part of many, in their order: int32."""
     among, most = fold == number, MANY_ROWS // FOLDS
     if len(fold) <= MANY_ROWS or np.count_nonzero(among) <= most:
         return np.flatnonzero(among).astype(np.int32)
-    return np.sort(draw(np.random.default_rng([seed, 3, number]), among, most))
+    return draw_by_class(np.random.default_rng([seed, 3, number]), labels, among, most)
 
 
 def folds_of(
