@@ -242,7 +242,7 @@ def tell_predicted(took: dict[str, float]) -> None:
     """
     alone = max(0.0, 2 * took["two workers"] / took["one worker"] - 1)
     for count in AT_LENGTH:
-        used = min(count, Ensemble().members)
+        used = min(count, Ensemble().count)
         fast = 1 / (alone + (1 - alone) / used)
         print(
             f"training: predicted, not measured: {count} workers {fast:.1f} times as fast as one; "

@@ -105,7 +105,7 @@ def measure_step() -> None:
     sequences, batch, steps = to_sequences(rows, schema), 32, 200
     network = build(schema, Network(), 0)
     all_members = Members(network, sequences, labels.astype(np.float32), Training())
-    members = network.options.members
+    members = network.options.count
     batches = np.random.default_rng(0).integers(len(labels), size=(steps, members, batch))
     stock = stock_member(network)
     stock.compile(loss="binary_crossentropy", optimizer=keras.optimizers.AdamW(0.003))

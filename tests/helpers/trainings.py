@@ -110,5 +110,5 @@ def observe(
     """Train members as `train` does, and look on; with the folds of other labels, if given."""
     members = Observed(network, sequences, labels, training)
     planned = labels if planned_for is None else planned_for
-    plan = plan_training(network.options.members, planned, sequences[0].size, training)
+    plan = plan_training(network.options.count, planned, sequences[0].size, training)
     return members, train_members(members, plan, labels)

@@ -47,7 +47,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         self.options = Ensemble.model_validate(options)
         self.training = training
         self.temperature, self.threshold = temperature, threshold
-        k, units = self.options.members, self.options.units
+        k, units = self.options.count, self.options.units
         self.embed = Embed(self.schema, self.options, name="embed")
         sizes = [self.schema.features_per_step * self.options.dimensions, *(2 * u for u in units)]
         self.recur = [
@@ -108,24 +108,33 @@ def initialize(model: LSTMEnsemble, seed: int) -> None:
     for what feeds an LSTM's state back, normal for frequencies and category vectors, 0 for the
     biases and for what is added where a number is missing.
     """
-    streams = [np.random.default_rng([seed, member]) for member in range(model.options.members)]
-    weights = []
+    options, weights = model.options, []
+    streams = [np.random.default_rng([seed, member]) for member in range(options.count)]
+    scales = np.repeat(options.frequency_scale, options.members)
     for weight in model.weights:
         layer, name = weight.path.split("/")[-2:]
-        draws = (_initial(layer, name, weight.shape[1:], model.options, rng) for rng in streams)
-        weights.append(np.stack(list(draws)))
+        draws = [
+            _initial(layer, name, weight.shape[1:], options.frequencies, scale, rng)
+            for scale, rng in zip(scales, streams, strict=True)
+        ]
+        weights.append(np.stack(draws))
     model.set_weights(weights)
 
 
 def _initial(
-    layer: str, name: str, shape: tuple[int, ...], options: Ensemble, rng: np.random.Generator
+    layer: str,
+    name: str,
+    shape: tuple[int, ...],
+    frequencies: int,
+    scale: float,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     if layer == "embed":
-        spread = {"frequency": options.frequency_scale, "vectors": 0.5}
+        spread = {"frequency": scale, "vectors": 0.5}
         if name in spread:
             value = rng.normal(0, spread[name], shape)
         else:
-            value = rng.uniform(-1, 1, shape) / np.sqrt(2 * options.frequencies + 2)
+            value = rng.uniform(-1, 1, shape) / np.sqrt(2 * frequencies + 2)
         if name == "kernel":
             value[:, -1] = 0  # where training misses no number, a missing one counts as the mean
     elif name == "bias":

@@ -16,6 +16,8 @@ from scipy.special import expit
 from tabular_lstm.at_work import told
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import choose_threshold, fit_temperature, log_losses
+from tabular_lstm.network.kinds import blend, weigh
+from tabular_lstm.network.kinds import told as told_of_kinds
 from tabular_lstm.network.member_groups import Task, merge, split, train_group
 from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
@@ -72,25 +74,35 @@ def train(
     # A map to memory as what it is a view of, which is sent to a worker without a copy.
     table = np.asarray(sequences)
     task = Task(config, initial, table, labels, training, weights, groups, limit)
-    parts = split(network.options.members, training.groups)
+    parts = split(network.options.count, training.groups)
     if len(parts) > 1:
         logger.info("Training %d groups of members, each by itself", len(parts))
     done = dict(told(workers(train_group, task, parts), "Groups of members", len(parts)))
     trained = merge([done[place] for place in range(len(parts))])
-    seen, logits = _out_of_fold(trained.logits, trained.held_out)
+    options = network.options
+    seen, of_kinds = _out_of_fold(trained.logits, trained.held_out, options.members)
     of_seen = None if weights is None else weights[seen]
+    kinds = weigh(labels[seen], of_kinds, options.frequency_scale, of_seen)
+    kept, logits, blended = blend(kinds, of_kinds, trained.weights)
     temperature = fit_temperature(labels[seen], logits, of_seen)
     calibrated = logits / temperature
     loss = np.average(log_losses(labels[seen], calibrated), weights=of_seen)
     probabilities = expit(calibrated)
     threshold = choose_threshold(labels[seen], probabilities, training.objective, of_seen)
-    learned = {"temperature": temperature, "threshold": threshold}
-    candidate = LSTMEnsemble.from_config(config | learned | {"training": training.model_dump()})
-    candidate.set_weights(trained.weights)
+    scales = {"frequency_scale": [kind.frequency_scale for kind in kept]}
+    learned = {
+        "options": options.model_copy(update=scales).model_dump(),
+        "training": training.model_dump(),
+        "temperature": temperature,
+        "threshold": threshold,
+    }
+    candidate = LSTMEnsemble.from_config(config | learned)
+    candidate.set_weights(blended)
     return candidate, trained.history | {
         "temperature": temperature,
         "decision_threshold": threshold,
         "out_of_fold_log_loss": float(loss),
+        "kinds": told_of_kinds(kinds),
     }
 
 
@@ -144,13 +156,21 @@ def affordable_changes(model: keras.Model, slots: int) -> int:
 
 
 def _out_of_fold(
-    logits: Sequence[np.ndarray], held_out: Sequence[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Average the logits of the members that did not see a row.
+    logits: Sequence[np.ndarray], held_out: Sequence[np.ndarray], of_kind: int
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Average the logits of the members of each kind that did not see a row.
+
+    Args:
+        logits: Of each member.
+        held_out: The rows that they are of, alike for each kind.
+        of_kind: How many members are of a kind.
 
     Returns:
-        The numbers of the rows that some member's fold has, in their order, and their logits.
+        The numbers of the rows that some member's fold has, in their order, and their logits by
+        each kind.
     """
-    seen, places = np.unique(np.concatenate(held_out), return_inverse=True)
-    total = np.bincount(places, np.concatenate(logits))
-    return seen, total / np.bincount(places)
+    seen, places = np.unique(np.concatenate(held_out[:of_kind]), return_inverse=True)
+    count = np.bincount(places)
+    starts = range(0, len(logits), of_kind)
+    totals = [np.bincount(places, np.concatenate(logits[s : s + of_kind])) for s in starts]
+    return seen, [total / count for total in totals]

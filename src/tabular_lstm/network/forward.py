@@ -35,7 +35,7 @@ class Forward:
 
     def __init__(self, scorer: Scorer, dtype: DTypeLike) -> None:
         self.dtype, self.slots = np.dtype(dtype), scorer.slots
-        self.members, self.dimensions = scorer.options.members, scorer.options.dimensions
+        self.members, self.dimensions = scorer.options.count, scorer.options.dimensions
         frequency, *others = scorer.embed
         kernel, bias, vectors = (weight.astype(dtype) for weight in others)
         self.frequency = 2 * np.pi * frequency.swapaxes(2, 3)

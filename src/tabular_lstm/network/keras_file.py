@@ -231,7 +231,7 @@ def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:
     names = [name for name in schema.features if schema.categories.get(name)]
     numeric = len(schema.features) - len(names)
     vectors = sum(len(schema.categories[name]) + 2 for name in names)
-    k, f, d = options.members, options.frequencies, options.dimensions
+    k, f, d = options.count, options.frequencies, options.dimensions
     numbers = [(k, numeric, 1, f), (k, numeric, 2 * f + 2, d), (k, numeric, 1, d)]
     shapes: Shapes = {"embed": [*numbers, (k, vectors, d)]}
     inputs = schema.features_per_step * d

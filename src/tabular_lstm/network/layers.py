@@ -49,7 +49,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
     def __init__(self, schema: Schema, options: Ensemble, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.slots, self.padded = Slots.of(schema), schema.padded_slots > 0
-        self.members, self.dimensions = options.members, options.dimensions
+        self.members, self.dimensions = options.count, options.dimensions
         self.frequencies = options.frequencies
         k, s, d = self.members, len(self.slots.numeric), self.dimensions
         self.frequency = self.add_weight((k, s, 1, self.frequencies), name="frequency")

@@ -1,9 +1,9 @@
 """Train the members in groups, each by itself and wherever there is room, and merge the groups.
 
-What couples members is that half of what a member is stopped by is the mean over all folds: here it
-is the mean over its group. Everything else of a member is its own, the initial weights, its rows
-and their order, or comes from the plan, which is of all members. So a group's weights depend on
-which members are in it, and not on where or when it is trained.
+What couples members is that half of what a member is stopped by is the mean over the folds of its
+kind: here it is the mean over those in its group. Everything else of a member is its own, the
+initial weights, its rows and their order, or comes from the plan, which is of all members. So a
+group's weights depend on which members are in it, and not on where or when it is trained.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.network.plan import plan_training
-from tabular_lstm.parameters import Training
+from tabular_lstm.parameters import Ensemble, Training
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 
@@ -78,11 +78,18 @@ def train_group(task: Task, numbers: range) -> Trained:
     from tabular_lstm.network.members import Members, train_members  # noqa: PLC0415
 
     chosen = slice(numbers.start, numbers.stop)
-    options = task.config["options"]
-    few = LSTMEnsemble.from_config(task.config | {"options": options | {"members": len(numbers)}})
+    options = Ensemble.model_validate(task.config["options"])
+    # Their initial weights are given: which kinds they are of is of no account.
+    some = options.model_copy(update={"members": len(numbers), "frequency_scale": [1.0]})
+    few = LSTMEnsemble.from_config(task.config | {"options": some.model_dump()})
     few.set_weights([weight[chosen] for weight in task.initial])
     plan = plan_training(
-        options["members"], task.labels, task.sequences[0].size, task.training, task.groups
+        options.count,
+        task.labels,
+        task.sequences[0].size,
+        task.training,
+        task.groups,
+        len(options.frequency_scale),
     ).of_members(numbers)
     members = Members(few, task.sequences, task.labels, task.training, task.weights, numbers.start)
     history = train_members(members, plan, task.labels, task.weights, task.limit)

@@ -54,6 +54,7 @@ def train_members(
         HopelessError: It is.
     """
     count, progress = len(plan.left_out), Progress(plan.epochs)
+    kind = np.array(plan.kind)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
     losses, validation_losses, kept_losses = [], [], []
     of_kept = np.full(count, np.inf)
@@ -63,8 +64,9 @@ def train_members(
             logits = zip(plan.held_out, members.logits(plan.held_out), strict=True)
             loss = np.array([_mean_loss(labels, rows, z, of_rows) for rows, z in logits])
             validation_losses.append(float(loss.mean()))
-            # A fold has few rows: half of what a member is stopped by is the mean over all folds.
-            stops = (loss + loss.mean()) / 2
+            # A fold has few rows: half of what a member is stopped by is its kind's mean over all.
+            means = [loss[kind == other].mean() for other in kind]
+            stops = (loss + means) / 2
             improved = (stops < best_loss) & (epoch - best_epoch <= plan.patience)
             best_loss[improved], best_epoch[improved] = stops[improved], epoch
             of_kept[improved] = loss[improved]

@@ -24,6 +24,7 @@ class Plan:
 
     Attributes:
         fold: Of each row, uint8 (rows,).
+        kind: Of each member, its number from 0.
         left_out: Of each member, the fold that it never learns from.
         held_out: For each member the numbers of the rows of that fold; of more than `MANY_ROWS` an
             eighth of so many at most, drawn once.
@@ -36,6 +37,7 @@ class Plan:
     """
 
     fold: np.ndarray
+    kind: list[int]
     left_out: list[int]
     held_out: list[np.ndarray]
     batch: int
@@ -50,6 +52,7 @@ class Plan:
         chosen = slice(numbers.start, numbers.stop)
         return replace(
             self,
+            kind=self.kind[chosen],
             left_out=self.left_out[chosen],
             held_out=self.held_out[chosen],
             first=numbers.start,
@@ -126,21 +129,25 @@ def plan_training(
     features: int,
     training: Training,
     groups: np.ndarray | None = None,
+    kinds: int = 1,
 ) -> Plan:
     """Choose what the parameters leave open, and log it.
 
     Args:
-        members: How many.
+        members: How many, of all kinds.
         labels: (rows,).
         features: Slots of a row.
         training: The parameters.
         groups: int (rows,), the number of each row's group, from 0, whose rows are in one fold.
             Default: each row is its own.
+        kinds: How many kinds there are, each with as many members. Default: 1.
     """
     rows = len(labels)
     folds = min(FOLDS, rows if groups is None else int(groups.max()) + 1)
     fold = folds_of(labels, folds, training.seed, groups)
-    left_out = [member % folds for member in range(members)]
+    # The members of each kind have the same folds, so that each kind has a logit of the same rows.
+    of_kind = members // kinds
+    left_out = [member % of_kind % folds for member in range(members)]
     held_out = [_of_fold(labels, fold, number, training.seed) for number in range(folds)]
     # The members step together: in each epoch, each passes over as many rows as the one that has
     # fewest, and in whole batches. Which rows are left out is random.
@@ -172,7 +179,10 @@ def plan_training(
             of_folds[0],
         )
     members_held_out = [held_out[number] for number in left_out]
-    return Plan(fold, left_out, members_held_out, batch, steps, limit, patience, training.seed)
+    kind = [member // of_kind for member in range(members)]
+    return Plan(
+        fold, kind, left_out, members_held_out, batch, steps, limit, patience, training.seed
+    )
 
 
 def _of_fold(labels: np.ndarray, fold: np.ndarray, number: int, seed: int) -> np.ndarray:

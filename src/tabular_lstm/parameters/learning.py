@@ -1,8 +1,8 @@
 """The blocks that say how a candidate is made and judged: rows, network, training."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictInt, model_validator
+from pydantic import Field, StrictInt, field_validator, model_validator
 
 from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share
 
@@ -33,11 +33,12 @@ class Ensemble(Parameters):
     """The options of the network of kind `ensemble`.
 
     Attributes:
-        members: How many networks are trained and averaged, each without its own eighth of the
-            train rows.
+        members: How many networks of each kind are trained and averaged, each without its own
+            eighth of the train rows.
         dimensions: Size of the vector that a feature is embedded in.
         frequencies: How many learned frequencies a numeric feature is spread out to.
-        frequency_scale: Standard deviation of the frequencies before training.
+        frequency_scale: Standard deviation of the frequencies before training, of each kind of
+            members: low ones see smooth relations, high ones sharp ones too. A number is one kind.
         units: Size of each bidirectional LSTM, from the input on; as many LSTMs as numbers.
         dropout: Share of what the last LSTM gives dropped in training.
     """
@@ -45,9 +46,26 @@ class Ensemble(Parameters):
     members: Count = 8
     dimensions: Count = 8
     frequencies: Count = 8
-    frequency_scale: Positive = 0.1
+    frequency_scale: Annotated[list[Positive], Field(min_length=1, max_length=2)] = [0.1]
     units: Annotated[list[Count], Field(min_length=1)] = [16]
     dropout: Fraction = 0.3
+
+    @property
+    def count(self) -> int:
+        """How many members there are, of all kinds."""
+        return self.members * len(self.frequency_scale)
+
+    @field_validator("frequency_scale", mode="before")
+    @classmethod
+    def _one_kind(cls, value: Any) -> Any:
+        return [value] if isinstance(value, int | float) else value
+
+    @field_validator("frequency_scale")
+    @classmethod
+    def _kinds_differ(cls, value: list[float]) -> list[float]:
+        if len({*value}) < len(value):
+            raise ValueError("expected another number for each kind of members")
+        return value
 
 
 class Network(Parameters):

@@ -75,7 +75,7 @@ class Search:
         groups: the folds of one group may be harder than all folds are.
         """
         losses = [outcome.losses[-1] for outcome in ended if outcome.end == "complete"]
-        in_one_piece = min(self.task.training.groups, self.task.network.ensemble.members) == 1
+        in_one_piece = min(self.task.training.groups, self.task.network.ensemble.count) == 1
         enough = self.tuning.prune and in_one_piece and len(losses) >= COMPLETE_BEFORE
         return float(np.median(losses)) if enough else np.inf
 

@@ -46,7 +46,7 @@ def build_network(
             "network.kind: ensemble."
         )
     if network.kind == "ensemble":
-        engine.prepare(import_tensorflow, min(training.groups, network.ensemble.members))
+        engine.prepare(import_tensorflow, min(training.groups, network.ensemble.count))
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
 
