@@ -88,7 +88,7 @@ def test_an_impossible_value_is_refused_by_name(block: str, name: str, value: An
         ("network", {"ensemble": {"members": 2.5}}, "ensemble.members"),
         ("network", {"ensemble": {"dimensions": 0}}, "ensemble.dimensions"),
         ("network", {"ensemble": {"frequencies": 0}}, "ensemble.frequencies"),
-        ("network", {"ensemble": {"frequency_scale": 0}}, "ensemble.frequency_scale"),
+        ("network", {"ensemble": {"frequency_scale": 0}}, "ensemble.frequency_scale.0"),
         ("network", {"ensemble": {"units": []}}, "ensemble.units"),
         ("network", {"ensemble": {"units": 32}}, "ensemble.units"),
         ("network", {"ensemble": {"units": [32, 0]}}, "ensemble.units.1"),

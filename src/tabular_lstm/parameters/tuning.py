@@ -14,7 +14,7 @@ from tabular_lstm.parameters.learning import Network, Training
 TUNABLE: dict[str, type] = {
     "network.ensemble.dimensions": int,
     "network.ensemble.frequencies": int,
-    "network.ensemble.frequency_scale": float,
+    "network.ensemble.frequency_scale": list,
     "network.ensemble.units": list,
     "network.ensemble.dropout": float,
     "training.epochs": int,
@@ -121,7 +121,7 @@ def _place(blocks: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
 
 # Those that accuracy depends on most: see docs/tuning.md.
 SPACE = {
-    "network.ensemble.frequency_scale": Range(low=0.03, high=2.0, log=True),
+    "network.ensemble.frequency_scale": Range(choices=[[0.1], [0.3], [1.0], [0.1, 1.0]]),
     "network.ensemble.units": Range(choices=[[8], [16], [32]]),
     "network.ensemble.dropout": Range(low=0.0, high=0.6),
     "training.batch_size": Range(choices=[32, 64, 128, 256]),
