@@ -70,7 +70,7 @@ def test_a_tuning_leaves_a_study_its_best_parameters_and_figures(tuned: Project)
         (svg,) = tuned.versions(f"08_reporting/{name}.svg")
         assert ElementTree.fromstring(svg.read_text())[0].text == title
     for place in (1, 2, 3):
-        assert f"Trial {place} of 3: out-of-fold log loss " in log
+        assert f"{place} of 3 trials have ended; the last one has out-of-fold log loss " in log
     # A training's own lines are left out.
     assert "epoch 1 of" not in log
     assert "The best of many is partly luck" in log
@@ -108,12 +108,12 @@ def test_no_node_of_a_tuning_reads_a_test_row(project: Project) -> None:
 def test_more_trials_go_on_and_adopting_trains_nothing_anew(tuned: Project) -> None:
     log = logged(*TUNING, "--params", "tuning.trials=4")
     assert "3 of 4 trials have ended" in log
-    assert "Trial 4 of 4" in log
-    assert "Trial 3 of" not in log
+    assert "4 of 4 trials have ended; the last one" in log
+    assert "3 of 4 trials have ended; the last one" not in log
     assert best(tuned)["trials"] == 4
     mine = (tuned.path / "conf/local/parameters.yml").read_text()
     log = logged(*TUNING, "--params", "tuning.adopt=true")
-    assert "Trial " not in log
+    assert "the last one has" not in log
     assert "Adopted in conf/local/parameters.yml" in log
     adopted = yaml.safe_load((tuned.path / "conf/local/parameters.yml").read_text())
     found = best(tuned)
@@ -124,9 +124,10 @@ def test_more_trials_go_on_and_adopting_trains_nothing_anew(tuned: Project) -> N
     assert adopted["network"]["ensemble"]["units"] == found["network"]["ensemble"]["units"]
     assert adopted["tuning"] == yaml.safe_load(mine)["tuning"]
     # What is adopted is what is present now, and the same study knows it.
-    log = logged(*TUNING)
+    log = logged(*TUNING, "--params", "tuning.adopt=true")
     assert "has 4 trials already" in log
     assert "None of 4 trials was better than the present parameters" in log
+    assert "Nothing is adopted" in log
     assert best(tuned)["present"] == best(tuned)["best"] == found["best"]
 
 

@@ -17,6 +17,8 @@ from tabular_lstm.engine import Engine
 from tests.helpers.project import ROOT
 from tests.helpers.servers import LOOPBACK, free_port
 
+# Dask's pages, which are on all addresses otherwise, whatever --host is.
+PAGES = ("--dashboard-address", f"{LOOPBACK}:0")
 # Workers that have no such package, and one of other code.
 WITHOUT = """
 import sys
@@ -69,7 +71,7 @@ class RealCluster:
         """Start a worker, without a nanny that would start another one in its place."""
         program = program or ("-m", "distributed.cli.dask_worker")
         count = len(self.workers())
-        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", LOOPBACK)
+        options = ("--nthreads", "1", "--no-nanny", "--host", LOOPBACK, *PAGES)
         process = self.start(*program, self.address, *options, **variables)
         wait_until(lambda: len(self.workers()) == count + 1)
         return process
@@ -93,7 +95,7 @@ def real_cluster(folder: Path, workers: int = 2, protocol: str = "tcp") -> Itera
     cluster = RealCluster(folder, f"{protocol}://{LOOPBACK}:{port}")
     try:
         options = ("--host", LOOPBACK, "--port", str(port), "--protocol", protocol)
-        options += ("--no-dashboard", "--no-show")
+        options += ("--no-show", *PAGES)
         cluster.start("-m", "distributed.cli.dask_scheduler", *options)
         wait_until(lambda: _answers(cluster.address))
         for _ in range(workers):

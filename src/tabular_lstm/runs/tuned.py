@@ -99,6 +99,8 @@ class TuningHooks:
     def _say(self, found: BestParameters) -> None:
         logger.info("%s", found.sentence())
         if not found.better:
+            if self._parameters()["tuning"].adopt:
+                logger.info("Nothing is adopted: conf is as it was")
             return
         loader, env = self._context.config_loader, self._context.env
         project, conf = Path(self._context.project_path), Path(loader.conf_source)

@@ -239,16 +239,16 @@ def _tell(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
 
 
 def _say(ended: list[Trial], outcome: Outcome, wanted: int, work: Work) -> None:
-    """Log a line a trial."""
+    """Log a line a trial, by how many have ended: on workers not in the order that they began in."""
     complete = [trial.log_loss for trial in ended if trial.log_loss is not None]
     came = {
-        "complete": f"{LOSS} {outcome.log_loss or 0:.4f}",
-        "pruned": f"given up after {len(outcome.losses)} epochs, no better and above the median",
-        "diverged": "the loss was not finite",
+        "complete": f"has {LOSS} {outcome.log_loss or 0:.4f}",
+        "pruned": f"was given up after {len(outcome.losses)} epochs, no better and above the median",
+        "diverged": "had a loss that was not finite",
     }[outcome.end]
     left = work.seconds_left(work.stepped)
     logger.info(
-        "Trial %d of %d: %s; the best so far %.4f%s",
+        "%d of %d trials have ended; the last one %s; the best so far %.4f%s",
         len(ended),
         max(wanted, len(ended)),
         came,
