@@ -35,21 +35,19 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     not be scaled, encoded or imputed.
 
     Args:
-        members: How many networks are trained and averaged, each without an eighth of the rows.
-            Default: 8.
+        members: Networks of each kind, each trained without an eighth of the rows. Default: 8.
+        frequency_scale: Of each kind, where its frequencies start: low for smooth relations, high
+            for sharp ones too; one number or two. Default: one kind, 0.1.
         units: Units of each bidirectional LSTM, the first one first. Default: one LSTM of 16.
         dropout: Share of the last LSTM's outputs that is dropped in training. Default: 0.3.
         features_per_step: How many features make a step. Default: as many as make four steps, and
             at least two.
-        epochs: Passes over the rows, at most. Default: 8 to 200, by the numbers of
-            rows and features.
+        epochs: Passes over the rows, at most. Default: 8 to 200, by rows and features.
         batch_size: Rows to a step of the optimizer. Default: 32 or more, by the number of rows.
         learning_rate: AdamW's. Default: 0.003.
         weight_decay: AdamW's, on the kernels alone. Default: 0.01.
-        patience: Epochs without progress before a member stops. Default: a sixteenth of the
-            epochs, at least 3.
-        objective: What `predict` decides for, on out-of-fold predictions: `accuracy`, `f1` or
-            `costs`. Default: accuracy.
+        patience: Epochs without progress until a member stops. Default: a sixteenth, at least 3.
+        objective: What `predict` decides for: `accuracy`, `f1` or `costs`. Default: accuracy.
         costs: With `costs`, what a false positive and a false negative cost. Default: 1 each.
         random_state: Seed, `RandomState`, or None for another result each time. Default: None.
         class_weight: How much the rows of a class count, beside `sample_weight`: `balanced`, so
@@ -72,6 +70,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         members: int = 8,
+        frequency_scale: float | Sequence[float] = (0.1,),
         units: Sequence[int] = (16,),
         dropout: float = 0.3,
         features_per_step: int | None = None,
@@ -86,6 +85,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_weight: str | Mapping[Any, float] | None = None,
     ) -> None:
         self.members = members
+        self.frequency_scale = frequency_scale
         self.units = units
         self.dropout = dropout
         self.features_per_step = features_per_step
@@ -222,9 +222,9 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         training = Training.model_validate(network.training)
         options, costs = network.options, training.objective.costs
         model = cls(
-            members=options.members,
+            frequency_scale=tuple(options.frequency_scale),
             units=tuple(options.units),
-            dropout=options.dropout,
+            **options.model_dump(include={"members", "dropout"}),
             features_per_step=network.schema.features_per_step,
             objective=training.objective.kind,
             costs=(costs.false_positive, costs.false_negative),

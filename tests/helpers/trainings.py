@@ -9,8 +9,9 @@ from scipy.special import expit
 from tabular_lstm import parameters
 from tabular_lstm.engine import Engine
 from tabular_lstm.network.build import LSTMEnsemble, build
+from tabular_lstm.network.folds import stratified_folds
 from tabular_lstm.network.members import Members, train_members
-from tabular_lstm.network.plan import plan_training, stratified_folds
+from tabular_lstm.network.plan import plan_training
 from tabular_lstm.parameters import Ensemble, Network, Training
 from tabular_lstm.rows.schema import Schema
 

@@ -1,4 +1,4 @@
-"""Kinds of members: smooth and sharp ones, weighed by what they say of rows that they did not see."""
+"""Kinds of members, smooth and sharp ones, weighed by the rows that they did not see."""
 
 import json
 import logging
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from tabular_lstm import LSTMClassifier
 from tabular_lstm.network.calibration import log_losses
 from tabular_lstm.network.fit import predict, train
 from tabular_lstm.network.kinds import blend, weigh
@@ -191,3 +192,14 @@ def test_a_champion_of_before_there_were_kinds_is_read_as_one_kind(tmp_path: Pat
 def test_kinds_are_one_or_two_that_differ(scales: Any) -> None:
     with pytest.raises(ValueError, match="frequency_scale"):
         Ensemble.model_validate({"frequency_scale": scales})
+
+
+def test_the_estimator_takes_both_kinds_and_knows_them_again(tmp_path: Path) -> None:
+    sequences, labels = half_told(200)
+    rows = sequences.reshape(200, 4)
+    model = LSTMClassifier(members=2, epochs=5, frequency_scale=BOTH, random_state=0)
+    model.fit(rows, labels)
+    model.save(tmp_path / "model.keras")
+    loaded = LSTMClassifier.load(tmp_path / "model.keras")
+    assert loaded.frequency_scale == tuple(model.network_.options.frequency_scale)
+    np.testing.assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))

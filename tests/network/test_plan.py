@@ -4,14 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabular_lstm.network.plan import (
-    batch_size,
-    epochs,
-    folds_of,
-    grouped_folds,
-    plan_training,
-    stratified_folds,
-)
+from tabular_lstm.network.folds import folds_of, grouped_folds, stratified_folds
+from tabular_lstm.network.plan import batch_size, epochs, plan_training
 from tabular_lstm.parameters import Training
 
 

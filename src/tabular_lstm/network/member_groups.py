@@ -90,7 +90,8 @@ def train_group(task: Task, numbers: range) -> Trained:
         task.training,
         task.groups,
         len(options.frequency_scale),
-    ).of_members(numbers)
+        numbers,
+    )
     members = Members(few, task.sequences, task.labels, task.training, task.weights, numbers.start)
     history = train_members(members, plan, task.labels, task.weights, task.limit)
     members.average_unseen_categories(plan)

@@ -53,7 +53,7 @@ def train_members(
     Raises:
         HopelessError: It is.
     """
-    count, progress = len(plan.left_out), Progress(plan.epochs)
+    count, progress = len(plan.left_out), Progress(plan.epochs, plan.who)
     kind = np.array(plan.kind)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
     losses, validation_losses, kept_losses = [], [], []
@@ -77,7 +77,12 @@ def train_members(
                 raise HopelessError(kept_losses)
             if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
                 break
-    logger.info("Trained for %d epochs; each member keeps its best, %s", epoch, best_epoch.tolist())
+    logger.info(
+        "Trained%s for %d epochs; each member keeps its best, %s",
+        f" {plan.who}" if plan.who else "",
+        epoch,
+        best_epoch.tolist(),
+    )
     return {
         "loss": losses,
         "validation_loss": validation_losses,

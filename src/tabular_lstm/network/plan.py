@@ -1,12 +1,12 @@
 """Plan a training: each member's fold, the batch size, the number of epochs."""
 
-import heapq
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tabular_lstm.network.folds import folds_of
 from tabular_lstm.parameters import Training
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ class Plan:
         patience: Epochs without progress before a member stops.
         seed: Of the order of the rows.
         first: Number of the first of these members among all.
+        who: Says which part of all they are, for the log; empty where they are all.
     """
 
     fold: np.ndarray
@@ -46,9 +47,11 @@ class Plan:
     patience: int
     seed: int
     first: int = 0
+    who: str = ""
 
     def of_members(self, numbers: range) -> "Plan":
         """Give the part of the plan that is of some members, by their numbers."""
+        some = len(numbers) < len(self.left_out)
         chosen = slice(numbers.start, numbers.stop)
         return replace(
             self,
@@ -56,6 +59,7 @@ class Plan:
             left_out=self.left_out[chosen],
             held_out=self.held_out[chosen],
             first=numbers.start,
+            who=f"members {numbers.start + 1} to {numbers.stop}" if some else "",
         )
 
     def batches(self) -> Iterator[np.ndarray]:
@@ -130,6 +134,7 @@ def plan_training(
     training: Training,
     groups: np.ndarray | None = None,
     kinds: int = 1,
+    numbers: range | None = None,
 ) -> Plan:
     """Choose what the parameters leave open, and log it.
 
@@ -141,6 +146,7 @@ def plan_training(
         groups: int (rows,), the number of each row's group, from 0, whose rows are in one fold.
             Default: each row is its own.
         kinds: How many kinds there are, each with as many members. Default: 1.
+        numbers: Of the members that the plan is to be of. Default: all.
     """
     rows = len(labels)
     folds = min(FOLDS, rows if groups is None else int(groups.max()) + 1)
@@ -159,10 +165,14 @@ def plan_training(
     limit = training.epochs or epochs(rows, features)
     patience = training.patience or patience_of(limit)
     steps = passed // batch
+    kind = [member // of_kind for member in range(members)]
+    of_members = [held_out[number] for number in left_out]
+    plan = Plan(fold, kind, left_out, of_members, batch, steps, limit, patience, training.seed)
+    plan = plan.of_members(numbers or range(members))
     logger.info(
-        "Training %d members, each on %d of %d rows; %d rows a step, %d steps an epoch, "
+        "Training %s, each on %d of %d rows; %d rows a step, %d steps an epoch, "
         "%d epochs at most, %d without progress",
-        members,
+        f"{plan.who} of {members}" if plan.who else f"{members} members",
         smallest,
         rows,
         batch,
@@ -178,11 +188,7 @@ def plan_training(
             len(held_out[0]),
             of_folds[0],
         )
-    members_held_out = [held_out[number] for number in left_out]
-    kind = [member // of_kind for member in range(members)]
-    return Plan(
-        fold, kind, left_out, members_held_out, batch, steps, limit, patience, training.seed
-    )
+    return plan
 
 
 def _of_fold(labels: np.ndarray, fold: np.ndarray, number: int, seed: int) -> np.ndarray:
@@ -191,76 +197,6 @@ def _of_fold(labels: np.ndarray, fold: np.ndarray, number: int, seed: int) -> np
     if len(fold) <= MANY_ROWS or np.count_nonzero(among) <= most:
         return np.flatnonzero(among).astype(np.int32)
     return draw_by_class(np.random.default_rng([seed, 3, number]), labels, among, most)
-
-
-def folds_of(
-    labels: np.ndarray, folds: int, seed: int, groups: np.ndarray | None = None
-) -> np.ndarray:
-    """Assign rows to folds, groups of several rows as a whole."""
-    if groups is None or int(groups.max()) + 1 == len(labels):
-        return stratified_folds(labels, folds, seed)
-    return grouped_folds(labels, groups, folds, seed)
-
-
-def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Assign whole groups of rows to folds, each class as evenly as that goes.
-
-    First the groups that have rows of the rarer class, those with most of them first, each to the
-    fold that has fewest of them; then the others in the same way by the commoner class. Of folds
-    that have as many, one with fewer rows gets the group; groups alike are in random order.
-    Source: the rule of the longest first of Graham, "Bounds on Multiprocessing Timing Anomalies",
-    SIAM Journal on Applied Mathematics 17, 1969.
-
-    Args:
-        labels: (rows,), 0 or 1.
-        groups: int (rows,), from 0.
-        folds: At most as many as there are groups; then none is empty.
-        seed: Of the order.
-
-    Returns:
-        The fold of each row, uint8 (rows,).
-    """
-    rare = float(2 * np.sum(labels) <= len(labels))
-    sizes = np.bincount(groups)
-    of_rare = np.bincount(groups, labels == rare).astype(int)
-    counts = {True: of_rare, False: sizes - of_rare}
-    fold = np.empty(len(sizes), np.uint8)
-    shuffled = np.random.default_rng([seed, folds]).permutation(len(sizes))
-    # Of each class the rows in each fold so far.
-    filled = {is_rare: [0] * folds for is_rare in counts}
-    for is_rare, count in counts.items():
-        placed = shuffled[(of_rare[shuffled] > 0) == is_rare]
-        order = placed[np.lexsort((-sizes[placed], -count[placed]))]
-        of_class, other = filled[is_rare], filled[not is_rare]
-        heap = [(of_class[f], of_class[f] + other[f], f) for f in range(folds)]
-        heapq.heapify(heap)
-        for group, more, size in zip(
-            order.tolist(), count[order].tolist(), sizes[order].tolist(), strict=True
-        ):
-            have, rows, chosen = heap[0]
-            heapq.heapreplace(heap, (have + more, rows + size, chosen))
-            fold[group] = chosen
-            of_class[chosen] += more
-            other[chosen] += size - more
-    return np.asarray(fold[groups])
-
-
-def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Assign rows to folds in random order, the rows of each class evenly.
-
-    Returns:
-        The fold of each row, uint8 (rows,). Folds differ by at most one row, and so do a class's
-        shares of them.
-    """
-    # int32 and, below, no argsort: of ten million rows 110 MB less are held for a moment.
-    numbers = np.arange(len(labels), dtype=np.int32)
-    shuffled = np.random.default_rng([seed, folds]).permutation(numbers)
-    of_shuffled = labels[shuffled] > 0
-    fold = np.empty(len(labels), np.uint8)
-    fold[np.concatenate([shuffled[~of_shuffled], shuffled[of_shuffled]])] = np.resize(
-        np.arange(folds, dtype=np.uint8), len(labels)
-    )
-    return fold
 
 
 def batch_size(rows: int) -> int:

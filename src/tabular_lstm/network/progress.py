@@ -31,8 +31,15 @@ class HopelessError(Exception):
 class Progress(Work):
     """Log a line an epoch, at most one a second, without control characters."""
 
-    def __init__(self, epochs: int) -> None:
-        super().__init__("Epochs of training", epochs)
+    def __init__(self, epochs: int, who: str = "") -> None:
+        """Begin.
+
+        Args:
+            epochs: At most.
+            who: Is trained, where others may be trained beside them.
+        """
+        super().__init__(f"Epochs of training{who and f' of {who}'}", epochs)
+        self.who = f"{who}, " if who else ""
         self.first_epoch_ended = self.last_line = 0.0
         self.best = np.inf
 
@@ -50,7 +57,8 @@ class Progress(Work):
         # Not from the first epoch, most of which is compilation.
         left = (now - self.first_epoch_ended) / max(epoch - 1, 1) * (self.steps - epoch)
         logger.info(
-            "epoch %d of at most %d: loss %.4f%s%s",
+            "%sepoch %d of at most %d: loss %.4f%s%s",
+            self.who,
             epoch,
             self.steps,
             loss,

@@ -239,11 +239,11 @@ def _tell(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
 
 
 def _say(ended: list[Trial], outcome: Outcome, wanted: int, work: Work) -> None:
-    """Log a line a trial, by how many have ended: on workers not in the order that they began in."""
+    """Log a line a trial. On workers they end in another order than they began in."""
     complete = [trial.log_loss for trial in ended if trial.log_loss is not None]
     came = {
         "complete": f"has {LOSS} {outcome.log_loss or 0:.4f}",
-        "pruned": f"was given up after {len(outcome.losses)} epochs, no better and above the median",
+        "pruned": f"was given up after {len(outcome.losses)} epochs, no better, above the median",
         "diverged": "had a loss that was not finite",
     }[outcome.end]
     left = work.seconds_left(work.stepped)
