@@ -14,6 +14,7 @@ from tabular_lstm.tuning import search
 from tabular_lstm.tuning.found import Study
 from tabular_lstm.tuning.study import read, search_in
 from tabular_lstm.tuning.trials import Outcome, TrialPart
+from tests.helpers.disks import files_of_at_most
 from tests.helpers.searches import EARLY, SPACE, StoppedError, ending, search_of
 
 DIVERGED = Outcome(end="diverged", log_loss=None, losses=[])
@@ -55,6 +56,25 @@ def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(
     again = search_in(tmp_path, search_of())
     assert tried(again) == tried(study)
     assert tried(read(Path(again.file))) == tried(study)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.35, 0.6, 0.95])
+def test_a_full_disk_is_named_and_the_search_goes_on_when_there_is_space(
+    tmp_path: Path, whole: tuple[Study, list[bytes]], share: float
+) -> None:
+    study, lines = whole
+    size = int(share * sum(map(len, lines)))
+    with (
+        files_of_at_most(size),
+        pytest.raises(
+            DataError, match=rf"{study.name}.jsonl: .*The trials that have ended are kept"
+        ),
+    ):
+        search_in(tmp_path, search_of())
+    left = (tmp_path / Path(study.file).name).read_bytes()
+    assert size - 2000 < len(left) <= size
+    assert not left or left.endswith(b"\n")
+    assert tried(search_in(tmp_path, search_of())) == tried(study)
 
 
 def test_what_is_asked_for_after_all_have_ended_is_nothing_and_more_trials_go_on(
@@ -236,7 +256,6 @@ def test_notes_of_optunas_dashboard_are_let_be(
     loaded = optuna.load_study(study_name=study.name, storage=JournalStorage(backend))
     loaded.set_user_attr("of", "patients")
     loaded._storage.set_study_system_attr(loaded._study_id, "dashboard:note_ver", 1)
-    loaded._storage.set_trial_system_attr(loaded.trials[0]._trial_id, "dashboard:note:0", "good")
     assert tried(search_in(tmp_path, search_of())) == tried(study)
 
 
