@@ -40,6 +40,10 @@ def refusal(text: str, **load_args: Any) -> str:
         ("sep", "\n"),
         ("header", -1),
         ("quotechar", ""),
+        ("sep", "\0"),
+        ("quotechar", "\0"),
+        ("delimiter", "d"),
+        ("quotechar", "e"),
     ],
 )
 def test_an_argument_that_would_not_count_is_refused(argument: str, value: Any) -> None:
