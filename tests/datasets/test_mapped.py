@@ -1,12 +1,9 @@
 """Large values of a run are on disk while it runs, and nowhere afterwards."""
 
-import contextlib
 import os
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from pyarrow import parquet as pq
 from tabular_lstm.datasets import in_memory, mapped
 from tabular_lstm.datasets.in_memory import RowsDataset
 from tabular_lstm.datasets.mapped import MappedDataset
+from tests.helpers.disks import files_of_at_most
 from tests.helpers.errors import raises_data_error
 
 SEQUENCES = np.random.default_rng(0).normal(size=(1000, 2, 4)).astype(np.float32)
@@ -149,26 +147,14 @@ def test_a_run_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
     assert not os.listdir(tmp_path)
 
 
-@contextlib.contextmanager
-def files_of_5000_bytes() -> Iterator[None]:
-    """Let no file of this process grow further."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handled)
-
-
 @pytest.mark.usefixtures("large")
 def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
-    with (
-        files_of_5000_bytes(),
-        raises_data_error(match="expected space for large values") as error,
-    ):
-        mapped.mapped(SEQUENCES, tmp_path)
+    for value in (SEQUENCES, ROWS, ROWS[["kind"]].reset_index(drop=True)):
+        with (
+            files_of_at_most(1000),
+            raises_data_error(match="expected space for large values") as error,
+        ):
+            mapped.mapped(value, tmp_path)
     assert str(error.value).startswith(f"{tmp_path}: ")
     assert not [*tmp_path.iterdir()]
 
@@ -178,7 +164,7 @@ def test_large_rows_can_be_read_where_nothing_can_be_written(tmp_path: Path) -> 
     rows = pd.DataFrame({"a": np.arange(1000.0) % 2})
     path = str(tmp_path / "rows.parquet")
     RowsDataset(filepath=path).save(rows)
-    with files_of_5000_bytes():
+    with files_of_at_most(5000):
         read = RowsDataset(filepath=path).load()
     pd.testing.assert_frame_equal(read, rows)
     assert not is_mapped(read["a"].to_numpy())

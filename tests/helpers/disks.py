@@ -1,7 +1,11 @@
-"""A run whose outputs are on a disk with little space left."""
+"""A disk with little space left: under the outputs of a run, or as this process meets it."""
 
+import contextlib
+import resource
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from tests.helpers.project import Project
 
@@ -36,3 +40,16 @@ def on_a_small_disk(
         text=True,
         timeout=300,
     )
+
+
+@contextlib.contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handled)

@@ -40,6 +40,10 @@ def refusal(text: str, **load_args: Any) -> str:
         ("sep", "\n"),
         ("header", -1),
         ("quotechar", ""),
+        ("sep", "\0"),
+        ("quotechar", "\0"),
+        ("delimiter", "d"),
+        ("quotechar", "e"),
     ],
 )
 def test_an_argument_that_would_not_count_is_refused(argument: str, value: Any) -> None:
@@ -72,6 +76,13 @@ def test_one_mark_cannot_mean_two_things(marks: dict[str, str]) -> None:
 @pytest.mark.parametrize("dialect", [{"sep": "'", "quotechar": "'"}, {"quotechar": ","}])
 def test_one_character_cannot_stand_between_cells_and_around_them(dialect: dict[str, str]) -> None:
     assert "expected another character than between cells" in refusal("a,y\n1,0\n", **dialect)
+
+
+def test_of_two_names_of_the_character_between_cells_neither_is_passed_over() -> None:
+    message = refusal("a,y\n1,0\n", sep=",", delimiter=";")
+    assert "load_args: {delimiter: ';'}; expected it alone, or sep: ','" in message
+    assert read_cells(b"a;y\n1;0\n", "rows.csv", {"sep": ";", "delimiter": ";"}).shape == (1, 2)
+    assert read_cells(b"a;y\n1;0\n", "rows.csv", {"sep": None, "delimiter": ";"}).shape == (1, 2)
 
 
 def test_marks_are_those_that_are_declared() -> None:

@@ -1,8 +1,11 @@
 """Predictions as a stream: the next block is read meanwhile, and columns keep their types."""
 
+import io
 import threading
 import time
 from collections.abc import Generator, Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.parts import Workers, one_by_one
+from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.serving.predictions import refuse_names
 from tabular_lstm.serving.scored import one_of, same
-from tabular_lstm.serving.scored_parts import ahead, in_order
+from tabular_lstm.serving.scored_parts import ahead, in_order, scored_parts
 
 
 def test_one_item_is_made_ahead_and_no_more() -> None:
@@ -66,6 +71,16 @@ def test_items_are_closed_when_nobody_takes_more() -> None:
 def test_what_is_done_early_waits_for_its_turn(order: list[int]) -> None:
     done = ((place, f"part {place}") for place in order)
     assert list(in_order(done)) == [f"part {place}" for place in range(8)]
+
+
+@pytest.mark.parametrize("workers", [None, one_by_one], ids=["here", "there"])
+def test_of_faults_in_two_files_of_a_part_the_first_is_named(workers: Workers | None) -> None:
+    files = {"a": b"a,y\n1,2\n", "b": b"a,y\n1,2\n3\n", "c": b'a,y\n1,"2\n'}
+    source = RowsToScore("rows", [*files], lambda name: io.BytesIO(files[name]))
+    check = SimpleNamespace(of=lambda block: block.cells)
+    scoring: Any = SimpleNamespace(check=check, part=list)
+    with pytest.raises(DataError, match=r"^rows/b: row 2: expected 2 cells"):
+        list(scored_parts(scoring, lambda since: source.blocks(since=since), workers))
 
 
 def test_text_is_kept_once() -> None:

@@ -14,6 +14,7 @@ from tabular_lstm.tuning import search
 from tabular_lstm.tuning.found import Study
 from tabular_lstm.tuning.study import read, search_in
 from tabular_lstm.tuning.trials import Outcome, TrialPart
+from tests.helpers.disks import files_of_at_most
 from tests.helpers.searches import EARLY, SPACE, StoppedError, ending, search_of
 
 DIVERGED = Outcome(end="diverged", log_loss=None, losses=[])
@@ -55,6 +56,25 @@ def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(
     again = search_in(tmp_path, search_of())
     assert tried(again) == tried(study)
     assert tried(read(Path(again.file))) == tried(study)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.35, 0.6, 0.95])
+def test_a_full_disk_is_named_and_the_search_goes_on_when_there_is_space(
+    tmp_path: Path, whole: tuple[Study, list[bytes]], share: float
+) -> None:
+    study, lines = whole
+    size = int(share * sum(map(len, lines)))
+    with (
+        files_of_at_most(size),
+        pytest.raises(
+            DataError, match=rf"{study.name}.jsonl: .*The trials that have ended are kept"
+        ),
+    ):
+        search_in(tmp_path, search_of())
+    left = (tmp_path / Path(study.file).name).read_bytes()
+    assert size - 2000 < len(left) <= size
+    assert not left or left.endswith(b"\n")
+    assert tried(search_in(tmp_path, search_of())) == tried(study)
 
 
 def test_what_is_asked_for_after_all_have_ended_is_nothing_and_more_trials_go_on(
@@ -157,7 +177,8 @@ def test_a_damaged_file_is_named_and_stays_as_it_is(
     damaged = b"".join([*lines[:line], content, *lines[line + 1 :]])
     path.write_bytes(damaged)
     for use in (lambda: search_in(tmp_path, search_of()), lambda: read(path)):
-        with pytest.raises(DataError, match=rf"{path}: expected a study.*move the file away"):
+        expected = rf"{path}, line {line + 1}: expected a study.*move the file away"
+        with pytest.raises(DataError, match=expected):
             use()
     assert path.read_bytes() == damaged
 
@@ -174,6 +195,26 @@ def test_a_damaged_file_is_named_and_stays_as_it_is(
         (r'log_loss":[0-9.]+', 'log_loss":NaN'),
         (r'log_loss":[0-9.]+', 'log_loss":Infinity'),
         (r'losses":\[[^]]*\]', 'losses":[]'),
+        (r'log\\": true', r"log\": false"),
+        (r'low\\": 0.001', r"low\": 1e-300"),
+        (r'high\\": 0.1', r"high\": 0.2"),
+        (r"FloatDistribution", "IntDistribution"),
+        (r'choices\\": \[\\"8', r"choices\": [\"x"),
+        (r'internal":0.003', 'internal":-0.003'),
+        (r'internal":0.003', 'internal":1e999'),
+        (r'internal":0.003', 'internal":"0.003"'),
+        (r'internal":2', 'internal":3'),
+        (r'state":1,"values":\[[0-9.]+\]', 'state":1,"values":[0.1]'),
+        (r'state":1,"values":\[[0-9.]+\]', 'state":2,"values":null'),
+        (r'state":0', 'state":4'),
+        (r'trial_id":1', 'trial_id":0'),
+        (r'trial_id":1', 'trial_id":true'),
+        (r'directions":\[1\]', 'directions":[2]'),
+        (r'study_id":0', 'study_id":1'),
+        (r'datetime_start":"[^"]*"', 'datetime_start":"today"'),
+        (r'"datetime_start":"[^"]*"}', '"datetime_start":null}'),
+        (r'intermediate_value":[0-9.]+', 'intermediate_value":NaN'),
+        (r'"params":{}', '"params":{"training.learning_rate":0.1}'),
     ],
 )
 def test_what_no_tuning_wrote_is_refused(
@@ -181,12 +222,41 @@ def test_what_no_tuning_wrote_is_refused(
 ) -> None:
     study, lines = whole
     text = b"".join(lines).decode()
-    changed, count = re.subn(old, new, text, count=1)
+    changed, count = re.subn(old, lambda _: new, text, count=1)
     assert count == 1
     path = tmp_path / Path(study.file).name
     path.write_text(changed)
-    with pytest.raises(DataError, match="expected a study as Optuna's journal"):
+    with pytest.raises(DataError, match=r"line \d+: expected a study as Optuna's journal") as error:
         search_in(tmp_path, search_of())
+    assert str(error.value).startswith(f"{path}, ")
+    assert path.read_text() == changed
+
+
+def test_what_a_study_must_not_end_with_is_refused_where_nobody_knows_its_space(
+    tmp_path: Path, whole: tuple[Study, list[bytes]]
+) -> None:
+    study, lines = whole
+    path = tmp_path / Path(study.file).name
+    (first, *_) = (place for place, line in enumerate(lines) if b"Float" in line)
+    second = next(place for place in range(first + 1, len(lines)) if b"Float" in lines[place])
+    path.write_bytes(
+        b"".join([*lines[:second], lines[second].replace(b"0.1", b"1.1"), *lines[second + 1 :]])
+    )
+    with pytest.raises(DataError, match=rf"{path}, line {second + 1}: .*training.learning_rate"):
+        read(path)
+
+
+def test_notes_of_optunas_dashboard_are_let_be(
+    tmp_path: Path, whole: tuple[Study, list[bytes]]
+) -> None:
+    study, lines = whole
+    path = tmp_path / Path(study.file).name
+    path.write_bytes(b"".join(lines))
+    backend = JournalFileBackend(str(path))
+    loaded = optuna.load_study(study_name=study.name, storage=JournalStorage(backend))
+    loaded.set_user_attr("of", "patients")
+    loaded._storage.set_study_system_attr(loaded._study_id, "dashboard:note_ver", 1)
+    assert tried(search_in(tmp_path, search_of())) == tried(study)
 
 
 def test_optuna_reads_the_file(whole: tuple[Study, list[bytes]]) -> None:

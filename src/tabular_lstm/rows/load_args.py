@@ -19,14 +19,18 @@ def refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
     """Stop at an argument that would not count.
 
     Raises:
-        DataError: An argument is not of `LOAD_ARGS`, is of another kind than it can be, or two of
-            them are the same character where that leaves no way to read the file.
+        DataError: An argument is not of `LOAD_ARGS`, is of another kind than it can be, sep
+            and delimiter differ, or two of them are the same character where that leaves no way to
+            read the file.
     """
     for name, value in load_args.items():
         fits, expected = _fits(name, value)
         if not fits and not (value is None and name in LOAD_ARGS):
             raise _refusal(file, f"{name}: {value!r}", expected)
     given = {name: value for name, value in load_args.items() if value is not None}
+    sep, delimiter = given.get("sep"), given.get("delimiter")
+    if None not in (sep, delimiter) and sep != delimiter:
+        raise _refusal(file, f"delimiter: {delimiter!r}", f"it alone, or sep: {sep!r}")
     if dialect_of(given)["delimiter"] == dialect_of(given)["quotechar"]:
         both = dialect_of(given)["quotechar"]
         raise _refusal(file, f"quotechar: {both!r}", "another character than between cells")
@@ -58,7 +62,9 @@ def _fits(name: str, value: Any) -> tuple[bool, str]:
     if name in (*CHARACTERS, *MARKS):
         fits = isinstance(value, str) and len(value) == 1 and value.isascii()
         if name in CHARACTERS:
-            return fits and value not in "\r\n", "one ASCII character"
+            # Nor those of the row that `csv_text` adds to know where the rows end.
+            fits = fits and not value.isalnum() and value not in "\r\n\0"
+            return fits, "one ASCII character that is no letter, no digit and no end of a line"
         return fits and not (value.isalnum() or value in "+-\r\n"), "one ASCII mark"
     if name in NUMBERS:
         fits = type(value) is int and 0 <= value <= sys.maxsize

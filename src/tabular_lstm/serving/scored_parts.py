@@ -45,17 +45,28 @@ def scored_parts(
 
 
 def in_parts(blocks: Iterable[Block]) -> Iterator[Part]:
-    """Put blocks together, those of small files too."""
+    """Put blocks together, those of small files too.
+
+    Raises:
+        DataError: What the blocks end with, once those above it are given: one of them may prove
+            to be wrongly cut, and hold a fault that comes first.
+    """
     part: list[Block] = []
     rows = size = 0
-    for block in blocks:
-        part.append(block)
-        rows, size = rows + block.count, size + block.size
-        if rows >= ROWS_OF_A_PART or size >= BYTES_OF_A_PART:
-            yield tuple(part)
-            part, rows, size = [], 0, 0
+    fault: DataError | None = None
+    try:
+        for block in blocks:
+            part.append(block)
+            rows, size = rows + block.count, size + block.size
+            if rows >= ROWS_OF_A_PART or size >= BYTES_OF_A_PART:
+                yield tuple(part)
+                part, rows, size = [], 0, 0
+    except DataError as error:
+        fault = error
     if part:
         yield tuple(part)
+    if fault is not None:
+        raise fault
 
 
 def score_part(scoring: ScoringTask, part: Part) -> ScoredPart | WronglyCutError:

@@ -7,7 +7,7 @@ was killed and goes on tries what it would have tried.
 
 import json
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,52 +16,22 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.samplers import TPESampler
-from optuna.storages.journal import BaseJournalBackend, JournalStorage
+from optuna.storages.journal import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from tabular_lstm.at_work import Work, at_work
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import append_line, read_regular
 from tabular_lstm.parameters import TUNABLE, Range
 from tabular_lstm.tuning.found import LOSS, Study, Trial
+from tabular_lstm.tuning.journal import OUTCOME, VALUES, Distribution, Journal
 from tabular_lstm.tuning.search import Search
 from tabular_lstm.tuning.trials import Outcome, TrialPart, run_trial
 
 logger = logging.getLogger(__name__)
 
-Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-# What a trial keeps beside what Optuna keeps of it.
-VALUES, OUTCOME = "values", "outcome"
 # Complete trials before importances are more than noise.
 ENOUGH = 10
-
-
-class Journal(BaseJournalBackend):
-    """A journal of one writer: each line is there whole or not at all.
-
-    Optuna's own backend goes on behind a line that was cut off, and then cannot read it any more.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            content = read_regular(path)
-        except FileNotFoundError:
-            content = b""
-        self._whole: int | None = content.rfind(b"\n") + 1
-        self._logs = [json.loads(line) for line in content[: self._whole].splitlines()]
-
-    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        """Give the lines from one on."""
-        yield from self._logs[log_number_from:]
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Add lines."""
-        for log in logs:
-            append_line(self._path, json.dumps(log, separators=(",", ":")).encode(), self._whole)
-            self._whole = None
-            self._logs.append(json.loads(json.dumps(log)))
 
 
 def search_in(folder: Path, search: Search) -> Study:
@@ -80,7 +50,7 @@ def search_in(folder: Path, search: Search) -> Study:
     """
     path = folder / f"{search.name()}.jsonl"
     try:
-        study = _opened(path)
+        study = _opened(path, _distributions(search))
         _say_what_is_there(study, search, path)
         _run(study, search)
         return _found(study, path)
@@ -100,13 +70,13 @@ def read(path: Path) -> Study:
     return _found(_loaded(path), path)
 
 
-def _opened(path: Path) -> optuna.Study:
-    """Open a study to go on with it, or begin it.
+def _opened(path: Path, space: Mapping[str, Distribution]) -> optuna.Study:
+    """Open a study of a space to go on with it, or begin it.
 
     Raises:
         DataError: It is damaged.
     """
-    study = _loaded(path, begin=True)
+    study = _loaded(path, space)
     # Whoever ran them, or was to run them, was killed.
     for _ in study.get_trials(states=(TrialState.WAITING,)):
         study.ask()
@@ -115,21 +85,22 @@ def _opened(path: Path) -> optuna.Study:
     return study
 
 
-def _loaded(path: Path, begin: bool = False) -> optuna.Study:
+def _loaded(path: Path, space: Mapping[str, Distribution] | None = None) -> optuna.Study:
+    """Read a study; where its space is given, and nothing is there, begin it."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    journal = Journal(path, space)
     try:
-        storage = JournalStorage(Journal(path))
+        storage = JournalStorage(journal)
         known = [study.study_name for study in storage.get_all_studies()]
-        if begin and not known:
+        if space is not None and not known:
             return optuna.create_study(storage=storage, study_name=path.stem)
-        study = optuna.load_study(storage=storage, study_name=path.stem)
-        _ended(study)
-        return study
+        return optuna.load_study(storage=storage, study_name=path.stem)
     except OSError:
         raise
     except Exception as error:  # Optuna raises what it likes
+        where = f"{path}, line {journal.line}" if journal.line else path
         raise DataError(
-            f"{path}: expected a study as Optuna's journal; {type(error).__name__}: {error}. To "
+            f"{where}: expected a study as Optuna's journal; {type(error).__name__}: {error}. To "
             "begin it anew, move the file away."
         ) from error
 
