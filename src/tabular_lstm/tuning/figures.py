@@ -10,7 +10,7 @@ from tabular_lstm.judging.drawing import GREY, add_legend, name_rows, new_figure
 from tabular_lstm.judging.figures import COLORS, styled
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Range
-from tabular_lstm.tuning.found import LOSS, BestParameters, Study, Trial
+from tabular_lstm.tuning.found import ENOUGH, LOSS, BestParameters, Study, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,7 @@ def history(study: Study, found: BestParameters) -> "Figure":
             "x",
             transform=axes.get_xaxis_transform(),
             color=GREY,
-            label="given up early",
+            label="given up early; how high means nothing",
         )
     add_legend(figure)
     return figure
@@ -57,7 +57,7 @@ def importances(study: Study) -> "Figure":
     said = (
         f"share of the variance, by fANOVA of {len(study.complete)} complete trials"
         if shares
-        else f"{len(study.complete)} complete trials are too few to tell"
+        else f"{len(study.complete)} complete trials are too few to tell: it takes {ENOUGH}"
     )
     figure.supxlabel(wrapped(said), fontsize="medium")
     axes.barh(range(len(shares)), list(shares.values()), color=COLOR, height=0.7)
@@ -80,6 +80,7 @@ def slices(study: Study, found: BestParameters, space: Mapping[str, Range]) -> "
     }
     for axes, (name, where) in zip(panels, space.items(), strict=True):
         _lay_out(axes, where)
+        axes.margins(y=0.15)
         axes.set_xlabel(short_name(name), labelpad=1)
         for label, (trials, marker, color, size) in marked.items():
             axes.plot(
@@ -112,7 +113,9 @@ def _lay_out(axes: "Axes", where: Range) -> None:
         texts = [json.dumps(choice) for choice in where.choices]
         axes.set_xticks(range(len(texts)), texts)
         axes.set_xlim(-0.5, len(texts) - 0.5)
-    elif where.log:
+        return
+    axes.axvspan(*where.bounds, alpha=0)  # so that all of the space is shown
+    if where.log:
         axes.set_xscale("log", subs=[2, 3, 4, 5, 6, 7, 8, 9])
         axes.xaxis.get_major_locator().set_params(subs=(1, 3))  # type: ignore[call-arg]
         axes.xaxis.set_major_formatter("{x:g}")

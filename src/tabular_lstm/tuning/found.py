@@ -12,6 +12,8 @@ from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import TUNABLE, Network, Training, Tuning, values_of, with_values
 from tabular_lstm.tuning.trials import Outcome
 
+# Complete trials before importances are more than noise.
+ENOUGH = 10
 LOSS = f"out-of-fold {METRICS['log_loss']}"
 
 

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tabular_lstm.at_work import Work, at_work
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import TUNABLE, Range
-from tabular_lstm.tuning.found import LOSS, Study, Trial
+from tabular_lstm.tuning.found import ENOUGH, LOSS, Study, Trial
 from tabular_lstm.tuning.journal import OUTCOME, VALUES, Distribution, Journal
 from tabular_lstm.tuning.search import Search
 from tabular_lstm.tuning.trials import Outcome, TrialPart, run_trial
@@ -30,8 +30,6 @@ from tabular_lstm.tuning.trials import Outcome, TrialPart, run_trial
 logger = logging.getLogger(__name__)
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-# Complete trials before importances are more than noise.
-ENOUGH = 10
 
 
 def search_in(folder: Path, search: Search) -> Study:
