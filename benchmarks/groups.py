@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from accuracy import CHOSEN_ON, load
+from sets import BALANCED_CHOSEN, load
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from tables import markdown
@@ -76,7 +76,7 @@ def told(name: str, values: list[float]) -> dict[str, Any]:
 
 def main() -> None:
     """Measure the sets, then print the tables."""
-    names = sys.argv[1:] or CHOSEN_ON
+    names = sys.argv[1:] or BALANCED_CHOSEN
     fresh = multiprocessing.get_context("spawn")  # TensorFlow's threads do not survive a fork
     with ProcessPoolExecutor(PROCESSES, fresh) as pool:
         futures = {pool.submit(measure, name): name for name in names}

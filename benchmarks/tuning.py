@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from accuracy import load
+from sets import load
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from tables import markdown

