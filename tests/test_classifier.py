@@ -838,6 +838,7 @@ def test_the_objective_moves_the_threshold_of_predict_the_right_way() -> None:
 def test_a_file_gives_all_back_to_the_bit(tmp_path: Path) -> None:
     model = LSTMClassifier(
         members=3,
+        frequency_scale=(0.2,),
         units=(3, 2),
         dropout=0.1,
         features_per_step=3,

@@ -128,6 +128,7 @@ def test_history_has_numbers_for_each_epoch_and_the_candidate_tells_the_same() -
         "decision_threshold",
         "kept_loss",
         "out_of_fold_log_loss",
+        "kinds",
     }
     assert len(history["loss"]) == len(history["validation_loss"]) == 3
     assert history["temperature"] == candidate.temperature

@@ -154,7 +154,7 @@ def test_a_category_that_no_row_has_is_the_mean_by_weight_of_the_others() -> Non
         rows, of_rows = sequences.repeat(times, 0), labels.repeat(times)
         members = Members(network_of(schema=schema), rows, of_rows, training_of(), weights)
         fold = np.zeros(len(rows), np.uint8)  # which neither member leaves out
-        members.average_unseen_categories(Plan(fold, [1, 1], [], 1, 1, 1, 1, seed=0))
+        members.average_unseen_categories(Plan(fold, [0, 0], [1, 1], [], 1, 1, 1, 1, seed=0))
         vectors.append(members.in_shape(members.best))
     for one, other in zip(*vectors, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)

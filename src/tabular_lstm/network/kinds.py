@@ -113,8 +113,8 @@ def told(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
         logger.info(
             "Of two kinds of members, %s",
             "; ".join(
-                f"frequency_scale {kind.frequency_scale:g} weighs {kind.share:.0%}, with an "
-                f"out-of-fold log loss of {kind.log_loss:.4f} by itself"
+                f"frequency_scale {kind.frequency_scale:g} weighs {kind.share:.0%} "
+                f"(calibrated loss on the members' folds by itself {kind.log_loss:.4f})"
                 for kind in kinds
             ),
         )
