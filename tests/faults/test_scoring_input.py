@@ -115,7 +115,8 @@ def test_rows_that_change_while_they_are_read_are_not_predicted_upon(
         path, change = whole, {grown: appended_bytes}.get(change, change)
     changed = []
     with monkeypatch.context() as patched:
-        half_read(path, lambda: changed.append(change(path)), patched)
+        # Once, though a file that ends amid a row is read again, to say where.
+        half_read(path, lambda: changed or changed.append(change(path)), patched)
         message = message_of(here(*SCORING, *rows_at(path)))
     assert str(path) in message
     assert len(changed) == 1

@@ -19,7 +19,7 @@ from tests.helpers.project import TINY, Project, declare
 
 TUNING = ("run", "--pipelines", "tuning")
 TRIALS = 4
-KILLS = 6
+KILLS = 4
 TUNED: dict[str, Any] = {
     "network": TINY["network"],
     "training": {"epochs": 30, "patience": 30},
