@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install airflow mlflow mlflow-server run test numeric faults integration lint viz lock \
+.PHONY: help install airflow mlflow mlflow-server run test coverage numeric faults integration lint viz lock \
 	benchmark-tools
 
 help: ## List the targets
@@ -29,8 +29,11 @@ install: $(INSTALLED) ## Create .venv and install what the lock pins
 run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 	$(BIN)/kedro run
 
-test: $(INSTALLED) ## Run all tests but the long ones (COVERAGE=--cov: and say what they reach)
+test: $(INSTALLED) ## Run all tests but the long ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not faults and not long and not integration" $(COVERAGE)
+
+coverage: ## Run them too, and say what they reach: 95 % at least, in half as long again
+	$(MAKE) test COVERAGE="--cov --cov-report=term"
 
 # What NumPy and OpenBLAS compute with depends on the processor: here as on older ones. Names that
 # this processor or this NumPy lacks only warn. Of tests/network, layers, members and training are
