@@ -36,8 +36,6 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         members: Networks of each kind, each trained without an eighth of the rows. Default: 8.
-        frequency_scale: Of each kind, where its frequencies start: low for smooth relations, high
-            for sharp ones too; one number or two. Default: one kind, 0.1.
         units: Units of each bidirectional LSTM, the first one first. Default: one LSTM of 16.
         dropout: Share of the last LSTM's outputs that is dropped in training. Default: 0.3.
         features_per_step: How many features make a step. Default: as many as make four steps, and
@@ -53,6 +51,8 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_weight: How much the rows of a class count, beside `sample_weight`: `balanced`, so
             that both classes count alike in sum, or {class: weight}, where a class that is not
             named has 1. Not saved, so it is None after `load`. Default: None, all rows count alike.
+        frequency_scale: Of each kind, where its frequencies start: low for smooth relations, high
+            for sharp ones too; one number or two. Default: one kind, 0.1.
 
     Attributes:
         classes_: The two labels, sorted; the second is the positive class.
@@ -70,7 +70,6 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         members: int = 8,
-        frequency_scale: float | Sequence[float] = (0.1,),
         units: Sequence[int] = (16,),
         dropout: float = 0.3,
         features_per_step: int | None = None,
@@ -83,9 +82,9 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         costs: tuple[float, float] = (1.0, 1.0),
         random_state: int | np.random.RandomState | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
+        frequency_scale: float | Sequence[float] = (0.1,),
     ) -> None:
         self.members = members
-        self.frequency_scale = frequency_scale
         self.units = units
         self.dropout = dropout
         self.features_per_step = features_per_step
@@ -98,6 +97,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.costs = costs
         self.random_state = random_state
         self.class_weight = class_weight
+        self.frequency_scale = frequency_scale
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:  # noqa: N803
         """Train on labelled rows.

@@ -16,8 +16,7 @@ from scipy.special import expit
 from tabular_lstm.at_work import told
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import choose_threshold, fit_temperature, log_losses
-from tabular_lstm.network.kinds import blend, weigh
-from tabular_lstm.network.kinds import told as told_of_kinds
+from tabular_lstm.network.kinds import blend, tell, weigh
 from tabular_lstm.network.member_groups import Task, merge, split, train_group
 from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
@@ -84,7 +83,8 @@ def train(
     of_seen = None if weights is None else weights[seen]
     kinds = weigh(labels[seen], of_kinds, options.frequency_scale, of_seen)
     kept, logits, blended = blend(kinds, of_kinds, trained.weights)
-    temperature = fit_temperature(labels[seen], logits, of_seen)
+    alone = len(kept) == 1  # and calibrated already
+    temperature = kept[0].temperature if alone else fit_temperature(labels[seen], logits, of_seen)
     calibrated = logits / temperature
     loss = np.average(log_losses(labels[seen], calibrated), weights=of_seen)
     probabilities = expit(calibrated)
@@ -102,7 +102,7 @@ def train(
         "temperature": temperature,
         "decision_threshold": threshold,
         "out_of_fold_log_loss": float(loss),
-        "kinds": told_of_kinds(kinds),
+        "kinds": tell(kinds),
     }
 
 

@@ -107,7 +107,7 @@ def blend(
     )
 
 
-def told(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
+def tell(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
     """Log what the rows asked for, and give it for the history."""
     if len(kinds) > 1:
         logger.info(

@@ -38,7 +38,7 @@ class Progress(Work):
             epochs: At most.
             who: Is trained, where others may be trained beside them.
         """
-        super().__init__(f"Epochs of training{who and f' of {who}'}", epochs)
+        super().__init__(f"Epochs of training of {who}" if who else "Epochs of training", epochs)
         self.who = f"{who}, " if who else ""
         self.first_epoch_ended = self.last_line = 0.0
         self.best = np.inf
