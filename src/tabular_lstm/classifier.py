@@ -31,28 +31,26 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """An ensemble of LSTMs for tabular rows of two classes.
 
     Columns of dtype category, string or object are categories unless all their values are numbers;
-    Columns of a dtype of dates, or of Python's, are dates. NaN, NaT and None are missing. Rows need
-    not be scaled, encoded or imputed.
+    those of dates are dates. NaN, NaT and None are missing. Rows need not be scaled or imputed.
 
     Args:
         members: Networks of each kind, each trained without an eighth of the rows. Default: 8.
-        units: Units of each bidirectional LSTM, the first one first. Default: one LSTM of 16.
+        units: Units of each bidirectional LSTM, the first one first. Default: one LSTM of 8.
         dropout: Share of the last LSTM's outputs that is dropped in training. Default: 0.3.
-        features_per_step: How many features make a step. Default: as many as make four steps, and
-            at least two.
+        features_per_step: Features of a step. Default: as many as make four steps, and at least 2.
         epochs: Passes over the rows, at most. Default: 8 to 200, by rows and features.
         batch_size: Rows to a step of the optimizer. Default: 32 or more, by the number of rows.
-        learning_rate: AdamW's. Default: 0.003.
+        learning_rate: AdamW's. Default: 0.006.
         weight_decay: AdamW's, on the kernels alone. Default: 0.01.
         patience: Epochs without progress until a member stops. Default: a sixteenth, at least 3.
         objective: What `predict` decides for: `accuracy`, `f1` or `costs`. Default: accuracy.
         costs: With `costs`, what a false positive and a false negative cost. Default: 1 each.
         random_state: Seed, `RandomState`, or None for another result each time. Default: None.
-        class_weight: How much the rows of a class count, beside `sample_weight`: `balanced`, so
-            that both classes count alike in sum, or {class: weight}, where a class that is not
-            named has 1. Not saved, so it is None after `load`. Default: None, all rows count alike.
-        frequency_scale: Of each kind, where its frequencies start: low for smooth relations, high
-            for sharp ones too; one number or two. Default: one kind, 0.1.
+        class_weight: How much the rows of a class count, beside `sample_weight`: `balanced`, both
+            classes alike, or {class: weight}, 1 for others. Not saved. Default: None, all alike.
+        frequency_scale: Of each kind, one or two, where its frequencies start: low for smooth
+            relations, high for sharp ones too. Default: 0.1 and 1.
+        feature_dropout: Of each kind, the share of features dropped. Default: 0, then 0.2.
 
     Attributes:
         classes_: The two labels, sorted; the second is the positive class.
@@ -70,19 +68,20 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         members: int = 8,
-        units: Sequence[int] = (16,),
+        units: Sequence[int] = (8,),
         dropout: float = 0.3,
         features_per_step: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        learning_rate: float = 0.003,
+        learning_rate: float = 0.006,
         weight_decay: float = 0.01,
         patience: int | None = None,
         objective: str = "accuracy",
         costs: tuple[float, float] = (1.0, 1.0),
         random_state: int | np.random.RandomState | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
-        frequency_scale: float | Sequence[float] = (0.1,),
+        frequency_scale: float | Sequence[float] = (0.1, 1.0),
+        feature_dropout: float | Sequence[float] | None = None,
     ) -> None:
         self.members = members
         self.units = units
@@ -98,6 +97,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.class_weight = class_weight
         self.frequency_scale = frequency_scale
+        self.feature_dropout = feature_dropout
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:  # noqa: N803
         """Train on labelled rows.
@@ -221,9 +221,11 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Make a fitted estimator of a trained `LSTMEnsemble`, such as the candidate of a run."""
         training = Training.model_validate(network.training)
         options, costs = network.options, training.objective.costs
+        scales, dropped = zip(*options.kinds, strict=True)
         model = cls(
-            frequency_scale=tuple(options.frequency_scale),
             units=tuple(options.units),
+            frequency_scale=scales,
+            feature_dropout=dropped,
             **options.model_dump(include={"members", "dropout"}),
             features_per_step=network.schema.features_per_step,
             objective=training.objective.kind,
@@ -242,8 +244,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Say what the estimator takes."""
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        takes = tags.input_tags
-        takes.allow_nan = takes.categorical = takes.string = True
+        tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
         return tags
 
     def _parameters(self) -> tuple[Reshaping, Network, Training]:
@@ -286,7 +287,6 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _rows(self, X: Any) -> pd.DataFrame:  # noqa: N803
         """Give what is to be predicted as a frame with the schema's names."""
         features = self.network_.schema.columns
-        # Columns are found by name, unless an array was fitted and the frame has other names.
         named = features != _array_names(len(features))
         if isinstance(X, pd.DataFrame) and not len(X):
             raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}): expected rows.")

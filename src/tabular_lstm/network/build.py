@@ -59,7 +59,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
 
     def member_logits(self, sequences: Any, dropout_seed: Any = None) -> Any:
         """Let each member read its own rows: (k or 1, n, T, F) to logits (k, n)."""
-        states = self.recur[0](self.embed(sequences))
+        states = self.recur[0](self.embed(sequences, dropout_seed))
         for recur in self.recur[1:]:
             forward, backward = states
             states = recur(tf.concat([forward, backwards(backward)], -1))
@@ -110,12 +110,11 @@ def initialize(model: LSTMEnsemble, seed: int) -> None:
     """
     options, weights = model.options, []
     streams = [np.random.default_rng([seed, member]) for member in range(options.count)]
-    scales = np.repeat(options.frequency_scale, options.members)
     for weight in model.weights:
         layer, name = weight.path.split("/")[-2:]
         draws = [
             _initial(layer, name, weight.shape[1:], options.frequencies, scale, rng)
-            for scale, rng in zip(scales, streams, strict=True)
+            for (scale, _), rng in zip(options.each, streams, strict=True)
         ]
         weights.append(np.stack(draws))
     model.set_weights(weights)

@@ -7,6 +7,7 @@ weights it keeps, and from the logits there come the calibration and the decisio
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -62,7 +63,8 @@ def train(
         losses are means over the members, `validation_loss` is that of each member on its fold,
         `kept_loss` the same with the weights that it keeps so far,
         `best_epoch` the median of `best_epochs`, one a member, and `temperature` is told too, as is
-        `out_of_fold_log_loss`, with that temperature.
+        `out_of_fold_log_loss`, with that temperature; `kinds`, see `kinds.Kind`, and in words what
+        the rows `asked_for`, empty where there is one kind.
 
     Raises:
         HopelessError: It was given up.
@@ -84,14 +86,15 @@ def train(
     kinds = weigh(labels[seen], of_kinds, options.frequency_scale, of_seen)
     kept, logits, blended = blend(kinds, of_kinds, trained.weights)
     alone = len(kept) == 1  # and calibrated already
-    temperature = kept[0].temperature if alone else fit_temperature(labels[seen], logits, of_seen)
+    temperature = (
+        kinds[kept[0]].temperature if alone else fit_temperature(labels[seen], logits, of_seen)
+    )
     calibrated = logits / temperature
     loss = np.average(log_losses(labels[seen], calibrated), weights=of_seen)
     probabilities = expit(calibrated)
     threshold = choose_threshold(labels[seen], probabilities, training.objective, of_seen)
-    scales = {"frequency_scale": [kind.frequency_scale for kind in kept]}
     learned = {
-        "options": options.model_copy(update=scales).model_dump(),
+        "options": options.of_kinds(kept).model_dump(),
         "training": training.model_dump(),
         "temperature": temperature,
         "threshold": threshold,
@@ -102,7 +105,8 @@ def train(
         "temperature": temperature,
         "decision_threshold": threshold,
         "out_of_fold_log_loss": float(loss),
-        "kinds": tell(kinds),
+        "kinds": [asdict(kind) for kind in kinds],
+        "asked_for": tell(kinds, bool(len(network.embed.slots.numeric))),
     }
 
 

@@ -6,8 +6,7 @@ sharp ones too, and noise. Which of them a table asks for, its train rows tell.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -22,6 +21,8 @@ PULL = 1.25
 LEAST = 0.05
 # A share has so many decimals, so that it does not hang on the last bits of the logits.
 DECIMALS = 2
+# Shares that differ by no more are said to be alike.
+EVEN = 0.2
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def weigh(
 
 def blend(
     kinds: Sequence[Kind], logits: Sequence[np.ndarray], weights: Sequence[np.ndarray]
-) -> tuple[list[Kind], np.ndarray, list[np.ndarray]]:
+) -> tuple[list[int], np.ndarray, list[np.ndarray]]:
     """Put the shares into the members, so that their plain mean is the blend.
 
     Args:
@@ -88,34 +89,45 @@ def blend(
             the bias of what gives a member's logit.
 
     Returns:
-        The kinds whose share is not 0, the mean logits of their members, (rows,), and their
-        weights.
+        The places of the kinds whose share is not 0, the mean logits of their members, (rows,),
+        and their weights.
     """
     kept = [place for place, kind in enumerate(kinds) if kind.share]
     of_kind = len(weights[0]) // len(kinds)
     members = np.concatenate([np.arange(p * of_kind, (p + 1) * of_kind) for p in kept])
     if len(kept) == 1:  # as if there were no other
-        return [kinds[kept[0]]], logits[kept[0]], [weight[members] for weight in weights]
+        return kept, logits[kept[0]], [weight[members] for weight in weights]
     factors = np.array([kinds[place].share / kinds[place].temperature for place in kept])
     *before, kernel, bias = (weight[members] for weight in weights)
     of_members = np.repeat(factors * len(kept), of_kind).astype(np.float32)
     read_out = [kernel * of_members[:, None, None], bias * of_members[:, None]]
-    return (
-        [kinds[p] for p in kept],
-        factors @ np.stack([logits[p] for p in kept]),
-        before + read_out,
+    return kept, factors @ np.stack([logits[place] for place in kept]), before + read_out
+
+
+def tell(kinds: Sequence[Kind], numbers: bool) -> str:
+    """Log what the rows asked for, where there are two kinds, and give it as a sentence.
+
+    Args:
+        kinds: Weighed.
+        numbers: Whether any feature is a number. If not, the kinds differ by feature dropout alone.
+
+    Returns:
+        The sentence, or an empty one of one kind.
+    """
+    if len(kinds) == 1:
+        return ""
+    smooth, sharp = sorted(kinds, key=lambda kind: kind.frequency_scale)
+    if not numbers:
+        said = "No feature is a number, so that no relation is smooth or sharp"
+    elif abs(smooth.share - sharp.share) <= EVEN:
+        said = "The rows ask for smooth and sharp relations alike"
+    else:
+        more = "smooth" if smooth.share > sharp.share else "sharp"
+        said = f"The rows ask for {more} relations more"
+    said += ": " + " and ".join(
+        f"members of frequency_scale {kind.frequency_scale:g} weigh {kind.share:.0%}"
+        for kind in (smooth, sharp)
     )
-
-
-def tell(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
-    """Log what the rows asked for, and give it for the history."""
-    if len(kinds) > 1:
-        logger.info(
-            "Of two kinds of members, %s",
-            "; ".join(
-                f"frequency_scale {kind.frequency_scale:g} weighs {kind.share:.0%} "
-                f"(calibrated loss on the members' folds by itself {kind.log_loss:.4f})"
-                for kind in kinds
-            ),
-        )
-    return [asdict(kind) for kind in kinds]
+    losses = " and ".join(f"{kind.log_loss:.4f}" for kind in (smooth, sharp))
+    logger.info("%s; calibrated loss on the members' folds, each kind by itself: %s", said, losses)
+    return said

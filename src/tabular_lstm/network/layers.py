@@ -36,7 +36,8 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
     A missing number has z = 0 and a 1 in the last place: its vector is learned, nothing is
     imputed. A category has a learned vector, and so has a missing one. A category that none of a
     member's rows has, an unknown one above all, gets the mean of the vectors of these rows when
-    training ends. A padded slot gives zeros.
+    training ends. A padded slot gives zeros. In training, vectors of whole features are dropped, of
+    each member the share `dropped`, (k,), so that it does not rely on few of them.
 
     Source: Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
     Learning", NeurIPS 2022 (the PLR embedding).
@@ -51,6 +52,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         self.slots, self.padded = Slots.of(schema), schema.padded_slots > 0
         self.members, self.dimensions = options.count, options.dimensions
         self.frequencies = options.frequencies
+        self.dropped = np.array([dropped for _, dropped in options.each], np.float32)
         k, s, d = self.members, len(self.slots.numeric), self.dimensions
         self.frequency = self.add_weight((k, s, 1, self.frequencies), name="frequency")
         self.kernel = self.add_weight((k, s, 2 * self.frequencies + 2, d), name="kernel")
@@ -58,8 +60,8 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         self.vectors = self.add_weight((k, int(self.slots.offsets[-1]), d), name="vectors")
         self.built = True
 
-    def call(self, sequences: Any) -> Any:
-        """See the class."""
+    def call(self, sequences: Any, dropout_seed: Any = None) -> Any:
+        """See the class; without a seed, two int32, nothing is dropped."""
         of = self.slots
         values = tf.reshape(sequences, (*keras.ops.shape(sequences)[:2], len(of.places)))
         values = tf.transpose(values, [0, 2, 1])
@@ -72,9 +74,19 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
             parts.append(tf.zeros_like(parts[0][:, :1]))
         vectors = _take(tf.concat(parts, 1), of.places)
         rows = tf.shape(vectors)[2]
+        if dropout_seed is not None and self.dropped.any():
+            vectors *= self._kept(rows, dropout_seed)
         shape = (self.members, of.steps, of.features_per_step, rows, self.dimensions)
         by_step = tf.transpose(tf.reshape(vectors, shape), [0, 1, 3, 2, 4])
         return tf.reshape(by_step, (*shape[:2], rows, of.features_per_step * self.dimensions))
+
+    def _kept(self, rows: Any, seed: Any) -> Any:
+        """Draw which features of each row are kept: (k, S, n, 1), 0 or 1 / share kept."""
+        dropped = self.dropped[:, None, None, None]
+        # Another seed than the read-out's, whose draws would be the same.
+        shape = (self.members, len(self.slots.places), rows, 1)
+        drawn = tf.random.stateless_uniform(shape, tf.random.fold_in(seed, 1))
+        return tf.cast(drawn >= dropped, tf.float32) / (1 - dropped)
 
     def _numbers(self, values: Any) -> list[Any]:
         """Give the vectors of each block of features."""

@@ -79,10 +79,12 @@ def train_group(task: Task, numbers: range) -> Trained:
 
     chosen = slice(numbers.start, numbers.stop)
     options = Ensemble.model_validate(task.config["options"])
-    # Their initial weights are given: which kinds they are of is of no account.
-    some = options.model_copy(update={"members": len(numbers), "frequency_scale": [1.0]})
+    # Of their kinds only what the initial weights do not tell is of account.
+    one_kind = {"members": len(numbers), "frequency_scale": [1.0], "feature_dropout": None}
+    some = options.model_copy(update=one_kind)
     few = LSTMEnsemble.from_config(task.config | {"options": some.model_dump()})
     few.set_weights([weight[chosen] for weight in task.initial])
+    few.embed.dropped = np.array([dropped for _, dropped in options.each[chosen]], np.float32)
     plan = plan_training(
         options.count,
         task.labels,

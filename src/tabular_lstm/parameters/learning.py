@@ -1,5 +1,6 @@
 """The blocks that say how a candidate is made and judged: rows, network, training."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictInt, field_validator, model_validator
@@ -7,6 +8,8 @@ from pydantic import Field, StrictInt, field_validator, model_validator
 from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share
 
 NotNegative = Annotated[Number, Field(ge=0)]
+# Of each kind of members: what is sharp is noise more often than what is smooth.
+FEATURE_DROPOUT = [0.0, 0.2]
 
 
 class Validation(Parameters):
@@ -41,21 +44,42 @@ class Ensemble(Parameters):
             members: low ones see smooth relations, high ones sharp ones too. A number is one kind.
         units: Size of each bidirectional LSTM, from the input on; as many LSTMs as numbers.
         dropout: Share of what the last LSTM gives dropped in training.
+        feature_dropout: Share of a row's features dropped in training, other ones at each step, of
+            each kind of members. Default: none of the first kind, a fifth of the second.
     """
 
     members: Count = 8
     dimensions: Count = 8
     frequencies: Count = 8
-    frequency_scale: Annotated[list[Positive], Field(min_length=1, max_length=2)] = [0.1]
-    units: Annotated[list[Count], Field(min_length=1)] = [16]
+    frequency_scale: Annotated[list[Positive], Field(min_length=1, max_length=2)] = [0.1, 1.0]
+    units: Annotated[list[Count], Field(min_length=1)] = [8]
     dropout: Fraction = 0.3
+    feature_dropout: list[Fraction] | None = None
 
     @property
     def count(self) -> int:
         """How many members there are, of all kinds."""
         return self.members * len(self.frequency_scale)
 
-    @field_validator("frequency_scale", mode="before")
+    @property
+    def kinds(self) -> list[tuple[float, float]]:
+        """The frequency scale and the feature dropout of each kind."""
+        dropped = self.feature_dropout or FEATURE_DROPOUT[: len(self.frequency_scale)]
+        return list(zip(self.frequency_scale, dropped, strict=True))
+
+    @property
+    def each(self) -> list[tuple[float, float]]:
+        """The same of each member."""
+        return [kind for kind in self.kinds for _ in range(self.members)]
+
+    def of_kinds(self, places: Sequence[int]) -> Self:
+        """Give the options of some kinds alone."""
+        scales, dropped = zip(*(self.kinds[place] for place in places), strict=True)
+        return self.model_copy(
+            update={"frequency_scale": list(scales), "feature_dropout": list(dropped)}
+        )
+
+    @field_validator("frequency_scale", "feature_dropout", mode="before")
     @classmethod
     def _one_kind(cls, value: Any) -> Any:
         return [value] if isinstance(value, int | float) else value
@@ -66,6 +90,16 @@ class Ensemble(Parameters):
         if len({*value}) < len(value):
             raise ValueError("expected another number for each kind of members")
         return value
+
+    @model_validator(mode="after")
+    def _dropout_of_each_kind(self) -> Self:
+        dropped, kinds = self.feature_dropout, len(self.frequency_scale)
+        if dropped is not None and len(dropped) != kinds:
+            raise ValueError(
+                f"expected a feature_dropout for each of the {kinds} numbers of frequency_scale, "
+                f"got {len(dropped)}"
+            )
+        return self
 
 
 class Network(Parameters):
@@ -127,7 +161,7 @@ class Training(Parameters):
 
     epochs: Count | None = None
     batch_size: Count | None = None
-    learning_rate: Positive = 0.003
+    learning_rate: Positive = 0.006
     weight_decay: NotNegative = 0.01
     patience: Count | None = None
     objective: Objective = Objective()

@@ -249,6 +249,7 @@ def assemble_metrics(
             "parameters": candidate.count_params(),
             "epochs": len(history["loss"]),
             "best_epoch": history["best_epoch"],
+            "asked_for": history.get("asked_for", ""),
         },
         "evaluated_on": evaluated_on,
         # The candidate's threshold is a part of it.
