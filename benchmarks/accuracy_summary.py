@@ -1,0 +1,5 @@
+"""The tables."""
+
+
+def main() -> None:
+    """Write them."""
