@@ -6,9 +6,9 @@ Runs 5-fold cross-validation on each data set, one line a fold into `benchmarks/
 and goes on where it stopped: delete lines to measure them anew. Then `accuracy_summary.py` writes
 the tables, and `accuracy_drawing.py` the plot of mean ranks.
 
-Data: see `sets.py`; `--data` also takes `chosen`, `reported`, `all` and `balanced`, the default: the
-26 balanced sets of KEEL. One configuration of the network for all sets. It was chosen on CHOSEN_ON
-alone; the others are reported separately.
+Data: see `sets.py`; `--data` also takes `chosen`, `reported`, `all`, and `balanced`, the default:
+the 26 balanced sets of KEEL. One configuration of the network for all sets. It was chosen on
+CHOSEN_ON alone; the others are reported separately.
 
 Methods: `lstm` and the peers of `peers.py` by default. Its equals have eight members as it has:
 `bagged.py`, `tuned.py`, and `bagged_networks.py`, which needs another environment.
@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import accuracy_summary
-import pandas as pd
 from bagged import BAGGED
 from bagged_networks import NETWORKS
 from peers import PEERS, Method

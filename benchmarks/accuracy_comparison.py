@@ -27,10 +27,10 @@ EQUALS = (
 )
 FOLDS = 5
 NOTE = f"""
-Differences are {FIRST} less the other: of AUC, more is better for {FIRST}, of log loss, less. In brackets
-is the bootstrap's 95 % over families of sets; a family's sets count as one, their mean. Wins, ties within
-{EQUIVALENT} and losses, and the probabilities of the Bayesian signed-rank test that {FIRST} is better,
-equivalent within {EQUIVALENT}, and worse, are by AUC over families.
+Differences are {FIRST} less the other: of AUC, more is better for {FIRST}, of log loss, less. In
+brackets is the paired bootstrap's 95 % over families of sets; a family's sets count as one, their
+mean. Wins, ties within {EQUIVALENT} and losses, and the probabilities of the Bayesian signed-rank
+test that {FIRST} is better, equivalent within {EQUIVALENT}, and worse, are by AUC over families.
 """
 
 
@@ -55,44 +55,45 @@ def compare(results: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> list[
     for other in EQUALS:
         for title, names in groups.items():
             area = fold_differences(results, "roc_auc", other, names)
-            loss = fold_differences(results, "log_loss", other, names)
             if area.empty:
                 continue
-            by_set = area.mean(axis="columns")
-            families = family_means(by_set, IMBALANCED)
-            won, likely = counts(families.to_numpy()), signed_rank(families.to_numpy())
-            losses = family_means(loss.mean(axis="columns"), IMBALANCED)
-            rows.append(
-                {
-                    "against": other,
-                    "sets": title,
-                    "sets, families": f"{len(by_set)}, {len(families)}",
-                    "AUC": shown(bootstrap(families.to_numpy())),
-                    "log loss": shown(bootstrap(losses.to_numpy())),
-                    "wins / ties / losses": f"{won.better} / {won.equivalent} / {won.worse}",
-                    "better / equivalent / worse": " / ".join(
-                        f"{share:.3f}" for share in (likely.better, likely.equivalent, likely.worse)
-                    ),
-                }
-            )
-            worst = by_set.nsmallest(3)
-            lines.append(
-                f"- {other}, {title}: the worst three are "
-                + ", ".join(f"{name} {difference:+.3f}" for name, difference in worst.items())
-                + f". {behind(area)}"
-            )
+            loss = fold_differences(results, "log_loss", other, names)
+            rows.append({"against": other, "sets": title, **compared(area, loss)})
+            lines.append(f"- {other}, {title}: {behind(area)}")
     if not rows:
         return []
-    return [f"## {FIRST} against its equals\n{NOTE}\n{markdown(rows)}\n\n" + "\n".join(lines) + "\n"]
+    listed = "\n".join(lines)
+    return [f"## {FIRST} against its equals\n{NOTE}\n{markdown(rows)}\n\n{listed}\n"]
+
+
+def compared(area: pd.DataFrame, loss: pd.DataFrame) -> dict[str, str]:
+    """Fill a row of the table from the differences of AUC and of log loss."""
+    by_set = area.mean(axis="columns")
+    families = family_means(by_set, IMBALANCED).to_numpy()
+    losses = family_means(loss.mean(axis="columns"), IMBALANCED).to_numpy()
+    won, likely = counts(families), signed_rank(families)
+    return {
+        "sets, families": f"{len(by_set)}, {len(families)}",
+        "AUC": shown(bootstrap(families)),
+        "log loss": shown(bootstrap(losses)),
+        "wins / ties / losses": f"{won.better} / {won.equivalent} / {won.worse}",
+        "better / equivalent / worse": (
+            f"{likely.better:.3f} / {likely.equivalent:.3f} / {likely.worse:.3f}"
+        ),
+    }
 
 
 def behind(area: pd.DataFrame) -> str:
-    """Name the sets where the first is far behind."""
+    """Name the three worst sets, and those where the first is far behind."""
+    worst = area.mean(axis="columns").nsmallest(3)
+    three = ", ".join(f"{name} {difference:+.3f}" for name, difference in worst.items())
+    errors = f"{FAR} and two corrected standard errors"
     table = far_behind(area)
     if table.empty:
-        return f"Nowhere does it lose more than {FAR} and two corrected standard errors."
-    named = (
-        f"{row.Index} {row.difference:+.3f} (standard error {row.corrected:.3f}, plain {row.plain:.3f})"
-        for row in table.itertuples()
+        return f"the worst three are {three}. Nowhere does it lose more than {errors}."
+    named = ", ".join(
+        f"{name} {row['difference']:+.3f} (standard error {row['corrected']:.3f}, "
+        f"plain {row['plain']:.3f})"
+        for name, row in table.iterrows()
     )
-    return f"It loses more than {FAR} and two corrected standard errors on {', '.join(named)}."
+    return f"the worst three are {three}. It loses more than {errors} on {named}."

@@ -67,7 +67,7 @@ class Bagged:
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
         """Give the means, (rows, 2)."""
-        return np.mean([member.predict_proba(rows) for member in self.members], axis=0)
+        return np.asarray(np.mean([member.predict_proba(rows) for member in self.members], axis=0))
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         """Decide at 0.5."""
@@ -87,18 +87,14 @@ def fit_catboost(categories: list[str], fold: Fold, **parameters: Any) -> Any:
         early_stopping_rounds=PATIENCE,
         **parameters,
     )
-    return Named(model, categories).fit(
-        fold.rows, fold.labels, (fold.held_rows, fold.held_labels)
-    )
+    return Named(model, categories).fit(fold.rows, fold.labels, (fold.held_rows, fold.held_labels))
 
 
 def fit_lightgbm(fold: Fold, **parameters: Any) -> Any:
     """Fit one member; `parameters` beside the defaults."""
     from lightgbm import LGBMClassifier, early_stopping  # noqa: PLC0415
 
-    model = LGBMClassifier(
-        random_state=fold.number, verbose=-1, n_jobs=threads(), **parameters
-    )
+    model = LGBMClassifier(random_state=fold.number, verbose=-1, n_jobs=threads(), **parameters)
     return model.fit(
         fold.rows,
         fold.labels,

@@ -21,7 +21,7 @@ MEMBERS = 8
 
 @dataclass
 class Imputed:
-    """A model that takes no missing numbers: they become the mean, and a column tells which were."""
+    """A model that takes no missing number: it becomes the mean, and a column tells that it was."""
 
     model: Any
     imputer: Any = field(
@@ -41,7 +41,8 @@ class Imputed:
         numbers = rows.select_dtypes("number")
         if not numbers.shape[1]:
             return rows
-        return pd.concat([self.imputer.transform(numbers), rows.select_dtypes("category")], axis=1)
+        imputed: pd.DataFrame = self.imputer.transform(numbers)
+        return pd.concat([imputed, rows.select_dtypes("category")], axis="columns")
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
         """Give the means of the members, (rows, 2)."""

@@ -1,7 +1,7 @@
-"""Two methods compared over data sets: how much, how often, how surely, and where one is far behind.
+"""Two methods compared over data sets: by how much, how often, how surely, and where one is behind.
 
-A difference is first less second, so that above 0 the first has the higher AUC, and below 0 the lower
-log loss. Sets of one family, as KEEL cuts several of one source, count as one: their mean.
+A difference is first less second: above 0 the first has the higher AUC, below 0 the lower log loss.
+Sets of one family, as KEEL cuts several of one source, count as one: their mean.
 """
 
 from collections.abc import Mapping
@@ -63,10 +63,11 @@ def signed_rank(
 ) -> Shares:
     """Give the probabilities that the first is better, equivalent and worse on another family.
 
-    The Bayesian signed-rank test of Benavoli, Corani, Demsar and Zaffalon, "Time for a Change", JMLR
-    2017. Families have a Dirichlet process as their prior: one at 0 that counts half as much as one
-    that was measured. A draw of their weights gives how much of all pairs has a mean above, within
-    and below the region of practical equivalence; the probabilities are how often each is most.
+    The Bayesian signed-rank test of Benavoli, Corani, Demsar and Zaffalon, "Time for a Change",
+    JMLR 2017. The prior is a Dirichlet process: one family at 0 that counts half of one that was
+    measured, as in the authors' package, baycomp. A draw of the families' weights gives how much of
+    all pairs of them has a mean above, within and below the region of practical equivalence; the
+    probabilities are how often each of the three is most.
     """
     weights = np.random.default_rng(seed).dirichlet([0.5, *np.ones(len(differences))], draws)
     values = np.concatenate([[0.0], differences])
@@ -102,6 +103,7 @@ def far_behind(differences: pd.DataFrame, far: float = FAR) -> pd.DataFrame:
 
     Args:
         differences: Of a metric of which more is better; one row a set, one column a fold.
+        far: What matters.
 
     Returns:
         The mean difference and both standard errors of each, the worst first.
