@@ -9,7 +9,7 @@ import pandas as pd
 from tabular_lstm.judging.names import METRICS
 
 
-def draw(ranks: Mapping[str, pd.DataFrame], path: Path) -> None:
+def draw(ranks: Mapping[str, pd.DataFrame], of: str, path: Path) -> None:
     """Draw the mean ranks, one axis a metric.
 
     Two methods whose mean ranks differ by less than the critical difference cannot be told apart at
@@ -18,6 +18,7 @@ def draw(ranks: Mapping[str, pd.DataFrame], path: Path) -> None:
 
     Args:
         ranks: Of each metric a table, one row a data set, one column a method.
+        of: Which sets these are.
         path: Of the PNG.
     """
     import matplotlib  # noqa: PLC0415
@@ -26,7 +27,7 @@ def draw(ranks: Mapping[str, pd.DataFrame], path: Path) -> None:
     from matplotlib import pyplot  # noqa: PLC0415
     from scipy.stats import studentized_range  # noqa: PLC0415
 
-    figure, axes = pyplot.subplots(1, len(ranks), figsize=(11, 3.8), sharex=True)
+    figure, axes = pyplot.subplots(1, len(ranks), figsize=(11, 4.2), sharex=True)
     for axis, (metric, table) in zip(axes, ranks.items(), strict=True):
         mean_ranks = table.mean().sort_values(ascending=False)
         sets, methods = table.shape
@@ -41,6 +42,7 @@ def draw(ranks: Mapping[str, pd.DataFrame], path: Path) -> None:
         axis.set_yticks(range(methods), names)
         axis.set_title(f"{METRICS[metric]}, {sets} data sets")
         axis.grid(axis="x", alpha=0.3)
+    figure.suptitle(of)
     figure.supxlabel("mean rank, 1 is best; where bars overlap, 5 % does not tell methods apart")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
