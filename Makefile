@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install airflow mlflow mlflow-server run test coverage numeric faults integration lint viz lock \
-	benchmark-tools
+	benchmark-tools benchmark-torch
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
@@ -100,6 +100,16 @@ benchmark-tools: $(INSTALLED) ## Install the peers and data sets of benchmarks/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r benchmarks/requirements.lock
 
+# PyTorch in an environment of its own: two of the methods of benchmarks/ use it, nothing else does.
+TORCH := .venv-torch/.installed
+
+$(TORCH): benchmarks/torch.lock
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) $<
+	@touch $@
+
+benchmark-torch: $(TORCH) ## Install TabM and RealMLP for benchmarks/ in .venv-torch
+
 COMPILE_ALONE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 COMPILE := $(COMPILE_ALONE) pyproject.toml
@@ -107,6 +117,7 @@ COMPILE := $(COMPILE_ALONE) pyproject.toml
 lock: $(INSTALLED) ## Pin the newest versions that pyproject.toml allows
 	$(COMPILE) --extra fast --extra cluster --extra tuning --extra viz --extra notebook --extra dev --upgrade -o requirements.lock
 	$(COMPILE) --extra benchmark --constraint requirements.lock -o benchmarks/requirements.lock
+	$(COMPILE_ALONE) benchmarks/torch.in --upgrade -o benchmarks/torch.lock
 	$(COMPILE) --extra fast --constraint requirements.lock -o deploy/container/requirements.lock
 	$(COMPILE_ALONE) deploy/airflow/requirements.in --upgrade -o deploy/airflow/requirements.lock
 	$(COMPILE) --extra mlflow --constraint requirements.lock -o deploy/mlflow/requirements.lock

@@ -1,0 +1,82 @@
+"""Two networks of others as equals: TabM and RealMLP as pytabkit makes them, eight folds bagged.
+
+TabM: Gorishniy et al., "TabM", ICLR 2025. RealMLP: Holzmüller et al., "Better by Default", NeurIPS
+2024. Their defaults in pytabkit 1.7.3, but for what its documentation advises where log loss and
+AUC count: the best epoch is that of the least cross-entropy, and labels are not smoothed. The folds
+are pytabkit's own, eight stratified ones, and the members' probabilities are averaged.
+
+PyTorch is heavy, so they are measured in an environment of their own: `make benchmark-torch`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.impute import SimpleImputer
+from threads import threads
+
+MEMBERS = 8
+
+
+@dataclass
+class Imputed:
+    """A model that takes no missing number: it becomes the mean, and a column tells that it was."""
+
+    model: Any
+    imputer: Any = field(
+        default_factory=lambda: SimpleImputer(add_indicator=True).set_output(transform="pandas")
+    )
+
+    def fit(self, rows: pd.DataFrame, labels: np.ndarray) -> Self:
+        """Fit both."""
+        numbers = rows.select_dtypes("number")
+        if numbers.shape[1]:
+            self.imputer.fit(numbers)
+        self.model.fit(self.filled(rows), labels)
+        return self
+
+    def filled(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Fill what is missing."""
+        numbers = rows.select_dtypes("number")
+        if not numbers.shape[1]:
+            return rows
+        imputed: pd.DataFrame = self.imputer.transform(numbers)
+        return pd.concat([imputed, rows.select_dtypes("category")], axis="columns")
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give the means of the members, (rows, 2)."""
+        return np.asarray(self.model.predict_proba(self.filled(rows)))
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Decide at 0.5."""
+        return (self.predict_proba(rows)[:, 1] >= 0.5).astype(int)
+
+
+def tabm(categories: list[str]) -> Imputed:
+    """Bag TabM."""
+    from pytabkit import TabM_D_Classifier  # noqa: PLC0415
+
+    return Imputed(TabM_D_Classifier(**_common()))
+
+
+def realmlp(categories: list[str]) -> Imputed:
+    """Bag RealMLP."""
+    from pytabkit import RealMLP_TD_Classifier  # noqa: PLC0415
+
+    return Imputed(RealMLP_TD_Classifier(**_common(), use_ls=False))
+
+
+def _common() -> dict[str, Any]:
+    """Give the arguments of both; pytabkit takes all cores where no number of threads is given."""
+    number = threads()
+    return {
+        "device": "cpu",
+        "random_state": 0,
+        "n_cv": MEMBERS,
+        "n_threads": number if number > 0 else None,
+        "val_metric_name": "cross_entropy",
+    }
+
+
+NETWORKS = {method.__name__: method for method in (tabm, realmlp)}
