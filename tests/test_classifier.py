@@ -839,6 +839,7 @@ def test_a_file_gives_all_back_to_the_bit(tmp_path: Path) -> None:
     model = LSTMClassifier(
         members=3,
         frequency_scale=(0.2,),
+        feature_dropout=(0.1,),
         units=(3, 2),
         dropout=0.1,
         features_per_step=3,

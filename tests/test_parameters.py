@@ -96,6 +96,8 @@ def test_an_impossible_value_is_refused_by_name(block: str, name: str, value: An
         ("network", {"ensemble": {"units": [2.5]}}, "ensemble.units.0"),
         ("network", {"ensemble": {"dropout": 1}}, "ensemble.dropout"),
         ("network", {"ensemble": {"dropout": -0.1}}, "ensemble.dropout"),
+        ("network", {"ensemble": {"feature_dropout": 1}}, "ensemble.feature_dropout.0"),
+        ("network", {"ensemble": {"feature_dropout": [0.0, -0.1]}}, "ensemble.feature_dropout.1"),
         ("training", {"objective": {"kind": "recall"}}, "objective.kind"),
         (
             "training",

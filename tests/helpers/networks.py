@@ -57,7 +57,8 @@ def schema_of(
 
 def ensemble_of(schema: Schema, seed: int = 0, **options: Any) -> LSTMEnsemble:
     """An ensemble whose biases are not the 0 that they start as."""
-    options = {"members": 2, "units": [4], "dimensions": 3, "frequencies": 2, **options}
+    small = {"members": 2, "units": [4], "dimensions": 3, "frequencies": 2}
+    options = {**small, "frequency_scale": [0.1], **options}
     network = build(schema, Network(ensemble=Ensemble.model_validate(options)), seed)
     rng = np.random.default_rng(seed)
     network.set_weights([w + rng.normal(0, 0.1, w.shape) for w in network.get_weights()])

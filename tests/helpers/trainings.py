@@ -32,8 +32,7 @@ CONTROL_CHARACTERS = re.compile(r"[\r\x08\x1b]")
 
 def network_of(seed: int = 0, schema: Schema = SCHEMA, **options: Any) -> LSTMEnsemble:
     small = {"members": 2, "units": [4], "dimensions": 3, "frequencies": 2}
-    small |= {"frequency_scale": [0.1]}
-    quiet = {"dropout": 0.0}
+    quiet = {"dropout": 0.0, "frequency_scale": [0.1]}
     ensemble = Ensemble.model_validate({**small, **quiet, **options})
     return build(schema, Network(ensemble=ensemble), seed)
 

@@ -293,7 +293,8 @@ def test_padded_slots_never_change_the_probability(names: tuple[int, ...]) -> No
 def drawn(seed: int = 0, **options: Any) -> dict[str, np.ndarray]:
     """The initial weights by name, of a schema with numbers and categories."""
     schema = schema_of(40, features_per_step=10, names=tuple(range(0, 40, 2)))
-    network = build(schema, Network(ensemble=Ensemble.model_validate(options)), seed)
+    ensemble = Ensemble.model_validate({"frequency_scale": [0.1], **options})
+    network = build(schema, Network(ensemble=ensemble), seed)
     return {weight.path: weight.numpy() for weight in network.weights}
 
 

@@ -129,6 +129,7 @@ def test_history_has_numbers_for_each_epoch_and_the_candidate_tells_the_same() -
         "kept_loss",
         "out_of_fold_log_loss",
         "kinds",
+        "asked_for",
     }
     assert len(history["loss"]) == len(history["validation_loss"]) == 3
     assert history["temperature"] == candidate.temperature

@@ -13,11 +13,12 @@ from scipy.special import expit
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.network.calibration import log_losses
 from tabular_lstm.network.fit import predict, train
-from tabular_lstm.network.kinds import blend, weigh
+from tabular_lstm.network.kinds import Kind, blend, tell, weigh
 from tabular_lstm.network.plan import plan_training
 from tabular_lstm.network.scorer import Scorer, read_scorer
 from tabular_lstm.parameters import Ensemble
 from tests.helpers.trainings import (
+    SCHEMA,
     half_told,
     member_logits,
     network_of,
@@ -142,8 +143,11 @@ def test_the_candidate_gives_the_blend_and_says_what_the_rows_asked_for(
     assert min(shares) > 0
     assert candidate.options.frequency_scale == BOTH
     assert candidate.options.count == 6
-    for scale, share in zip(BOTH, shares, strict=True):
-        assert f"frequency_scale {scale:g} weighs {share:.0%}" in caplog.text
+    assert history["asked_for"].split(": ")[1] == " and ".join(
+        f"members of frequency_scale {scale:g} weigh {share:.0%}"
+        for scale, share in zip(BOTH, shares, strict=True)
+    )
+    assert history["asked_for"] in caplog.text
     mean = member_logits(candidate, sequences).mean(0)
     expected = expit(mean / history["temperature"])
     np.testing.assert_allclose(predict(candidate, sequences), expected, atol=1e-5)
@@ -162,10 +166,41 @@ def test_a_kind_that_the_rows_do_not_ask_for_is_not_in_the_candidate(tmp_path: P
     assert candidate.options.frequency_scale == [1.0]
     assert len(history["best_epochs"]) == 4
     assert candidate.get_weights()[0].shape[0] == 2
+    assert candidate.options.feature_dropout == [0.2]
+    assert history["asked_for"].startswith("The rows ask for sharp relations more: ")
     candidate.save(tmp_path / "candidate.keras")
     scorer = read_scorer((tmp_path / "candidate.keras").read_bytes(), "candidate.keras")
     assert scorer.options == candidate.options
     assert same([*scorer.read_out], [*Scorer.of(candidate).read_out])
+
+
+@pytest.mark.parametrize(
+    ("shares", "numbers", "said"),
+    [
+        ((0.7, 0.3), True, "The rows ask for smooth relations more: "),
+        ((0.3, 0.7), True, "The rows ask for sharp relations more: "),
+        ((0.4, 0.6), True, "The rows ask for smooth and sharp relations alike: "),
+        ((0.6, 0.4), True, "The rows ask for smooth and sharp relations alike: "),
+        ((1.0, 0.0), False, "No feature is a number, so that no relation is smooth or sharp: "),
+    ],
+)
+def test_what_the_rows_ask_for_is_said_in_whatever_order_the_kinds_are(
+    shares: tuple[float, float], numbers: bool, said: str
+) -> None:
+    kinds = [Kind(scale, 0.5, 1.0, share) for scale, share in zip(BOTH, shares, strict=True)]
+    weigh = f"members of frequency_scale 0.1 weigh {shares[0]:.0%} and members of frequency_scale 1"
+    assert tell(kinds, numbers).startswith(said + weigh)
+    assert tell(kinds[::-1], numbers) == tell(kinds, numbers)
+    assert tell(kinds[:1], numbers) == ""
+
+
+def test_rows_without_a_number_are_told_so() -> None:
+    schema = SCHEMA.model_copy(update={"categories": {name: ["0", "1"] for name in "abcd"}})
+    rng = np.random.default_rng(0)
+    sequences = rng.integers(0, 2, (80, 2, 2)).astype(np.float32)
+    network = network_of(schema=schema, frequency_scale=BOTH)
+    _, history = train(network, sequences, sequences[:, 0, 0], training_of())
+    assert history["asked_for"].startswith("No feature is a number")
 
 
 def test_a_champion_of_before_there_were_kinds_is_read_as_one_kind(tmp_path: Path) -> None:
@@ -203,3 +238,13 @@ def test_the_estimator_takes_both_kinds_and_knows_them_again(tmp_path: Path) -> 
     loaded = LSTMClassifier.load(tmp_path / "model.keras")
     assert loaded.frequency_scale == tuple(model.network_.options.frequency_scale)
     np.testing.assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
+
+
+def test_each_kind_has_its_feature_dropout() -> None:
+    assert Ensemble(frequency_scale=[0.3]).kinds == [(0.3, 0.0)]
+    assert Ensemble(frequency_scale=BOTH).kinds == [(0.1, 0.0), (1.0, 0.2)]
+    some = Ensemble(frequency_scale=BOTH, feature_dropout=[0.3, 0.0], members=2)
+    assert some.each == [(0.1, 0.3), (0.1, 0.3), (1.0, 0.0), (1.0, 0.0)]
+    assert some.of_kinds([1]).kinds == [(1.0, 0.0)]
+    with pytest.raises(ValueError, match="feature_dropout for each of the 2 numbers of frequency"):
+        Ensemble(frequency_scale=BOTH, feature_dropout=[0.2])

@@ -56,7 +56,15 @@ def embed_of(categories: Sequence[int], features_per_step: int = 2, units: float
             },
         }
     )
-    layer = Embed(schema, Ensemble(members=MEMBERS, dimensions=DIMENSIONS, frequencies=FREQUENCIES))
+    layer = Embed(
+        schema,
+        Ensemble(
+            members=MEMBERS,
+            dimensions=DIMENSIONS,
+            frequencies=FREQUENCIES,
+            frequency_scale=[0.1],
+        ),
+    )
     return with_random_weights(layer, 0.3)
 
 
@@ -209,6 +217,46 @@ def test_a_padded_slot_gives_zeros_whatever_is_in_it(categories: list[int], valu
     measured = layer(sequences).numpy()
     np.testing.assert_array_equal(measured[:, 2, :, DIMENSIONS:], 0)
     np.testing.assert_array_equal(measured, expected)
+
+
+# Features dropped
+
+
+def features_kept(seed: tuple[int, int], rows: int = 4000) -> np.ndarray:
+    """Which features of each row are left in training, (k, rows, S), each vector's mean."""
+    options = Ensemble(members=2, frequency_scale=[0.1, 1.0], feature_dropout=[0.0, 0.25])
+    layer = Embed(schema_of(5, 2), options)
+    layer.set_weights([np.full(w.shape, float(w.name == "bias")) for w in layer.weights])
+    sequences = np.zeros((1, rows, 3, 2), np.float32)
+    vectors = layer(sequences, tf.constant(seed)).numpy().reshape(4, 3, rows, 2, -1)
+    assert (vectors.min(-1) == vectors.max(-1)).all()
+    return np.asarray(vectors.mean(-1).transpose(0, 2, 1, 3).reshape(4, rows, 6))
+
+
+def test_whole_features_are_dropped_of_the_members_of_a_kind_and_the_rest_is_enlarged() -> None:
+    kept = features_kept((3, 1))
+    assert (kept[:2, :, :5] == 1).all()
+    assert (kept[:, :, 5] == 0).all()  # padding
+    of_kind = kept[2:, :, :5]
+    np.testing.assert_allclose(of_kind[of_kind > 0], 1 / 0.75, rtol=1e-6)
+    np.testing.assert_allclose((of_kind == 0).mean(1), 0.25, atol=0.035)
+
+
+def test_features_are_dropped_by_the_seed_for_each_member_row_and_feature_anew() -> None:
+    kept = features_kept((3, 1))
+    np.testing.assert_array_equal(features_kept((3, 1)), kept)
+    first, second = kept[2:, :, :5] > 0
+    others = (features_kept((3, 2))[2, :, :5] > 0, features_kept((4, 1))[2, :, :5] > 0, second)
+    for other in (*others, np.roll(first, 1, 0), np.roll(first, 1, 1)):
+        assert 0.34 < (first != other).mean() < 0.41  # 2 · 0.25 · 0.75 = 0.375
+
+
+def test_no_feature_is_dropped_where_no_seed_is_given() -> None:
+    layer, slots = embed_of([0, 3, 0]), slots_of([0, 3, 0])
+    expected = layer(slots).numpy()
+    layer.dropped[:] = 0.5
+    np.testing.assert_array_equal(layer(slots), expected)
+    assert (layer(slots, tf.constant((3, 1))).numpy() != expected).any()
 
 
 # Recur

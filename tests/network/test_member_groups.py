@@ -1,10 +1,12 @@
 """Groups of members: who is in them, what couples their members, and how they merge."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from tabular_lstm.network.fit import train
-from tabular_lstm.network.member_groups import Trained, merge, split
+from tabular_lstm.network.member_groups import Task, Trained, merge, split, train_group
 from tests.helpers.trainings import half_told, network_of, same, training_of, weights_of
 
 
@@ -37,6 +39,23 @@ def test_groups_have_dropout_of_their_own_and_the_first_that_of_all() -> None:
     network.set_weights(twins)
     candidate, _ = train(network, *half_told(64), training_of(epochs=1, groups=2))
     assert not same(weights_of(candidate, 0), weights_of(candidate, 2))
+
+
+def test_a_group_drops_the_features_of_its_kinds() -> None:
+    def trained(feature_dropout: list[float]) -> list[np.ndarray]:
+        kinds: dict[str, Any] = {"frequency_scale": [0.1, 1.0], "feature_dropout": feature_dropout}
+        network = network_of(members=2, **kinds)
+        training = training_of(epochs=1, groups=2)
+        task = Task(
+            network.get_config(), network.get_weights(), *half_told(64), training, None, None
+        )
+        groups = [train_group(task, numbers) for numbers in split(4, 2)]
+        return [group.weights[1] for group in groups]
+
+    none, of_second = trained([0.0, 0.0]), trained([0.0, 0.5])
+    np.testing.assert_array_equal(of_second[0], none[0])
+    for member in range(2):
+        assert (of_second[1][member] != none[1][member]).any()
 
 
 def test_the_same_groups_give_the_same_bits_in_whatever_order_they_are_done() -> None:

@@ -95,10 +95,10 @@ def test_the_first_trial_has_the_present_parameters_whatever_the_space_has(
     study, _ = whole
     first = study.trials[0]
     assert first.values == {
-        "training.learning_rate": 0.003,
+        "training.learning_rate": 0.006,
         "training.batch_size": None,
         "network.ensemble.dimensions": 8,
-        "network.ensemble.units": [16],
+        "network.ensemble.units": [8],
     }
     assert first.numbers["training.batch_size"] == 32
     assert first.end == "complete"
@@ -189,7 +189,7 @@ def test_a_damaged_file_is_named_and_stays_as_it_is(
         (r'_size":null', '_size":-1'),
         (r'_size":null', '_size":null,"training.seed":1'),
         (r'_size":null', '_size":null,"training.__class__":1'),
-        (r'units":\[16\]', 'units":"!!python/name:os.system"'),
+        (r'units":\[8\]', 'units":"!!python/name:os.system"'),
         (r'"end":"complete"', '"end":"pruned"'),
         (r'log_loss":0', 'log_loss":-0'),
         (r'log_loss":[0-9.]+', 'log_loss":NaN'),
@@ -200,9 +200,9 @@ def test_a_damaged_file_is_named_and_stays_as_it_is(
         (r'high\\": 0.1', r"high\": 0.2"),
         (r"FloatDistribution", "IntDistribution"),
         (r'choices\\": \[\\"8', r"choices\": [\"x"),
-        (r'internal":0.003', 'internal":-0.003'),
-        (r'internal":0.003', 'internal":1e999'),
-        (r'internal":0.003', 'internal":"0.003"'),
+        (r'internal":0.006', 'internal":-0.003'),
+        (r'internal":0.006', 'internal":1e999'),
+        (r'internal":0.006', 'internal":"0.003"'),
         (r'internal":2', 'internal":3'),
         (r'state":1,"values":\[[0-9.]+\]', 'state":1,"values":[0.1]'),
         (r'state":1,"values":\[[0-9.]+\]', 'state":2,"values":null'),
