@@ -44,11 +44,13 @@ class Bagged:
     Attributes:
         fit_member: Gives a fitted estimator.
         members: One a fold.
-        loss: The log loss of the out-of-fold probabilities.
+        out_of_fold: The out-of-fold probabilities of the positive class.
+        loss: Their log loss.
     """
 
     fit_member: Callable[[Fold], Any]
     members: list[Any] = field(default_factory=list)
+    out_of_fold: np.ndarray = field(default_factory=lambda: np.empty(0))
     loss: float = np.inf
 
     def fit(self, rows: pd.DataFrame, labels: np.ndarray) -> Self:
@@ -62,6 +64,7 @@ class Bagged:
             )
             out_of_fold[held] = member.predict_proba(rows[held])[:, 1]
             self.members.append(member)
+        self.out_of_fold = out_of_fold
         self.loss = float(log_loss(labels, out_of_fold))
         return self
 
