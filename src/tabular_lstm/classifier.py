@@ -50,7 +50,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             classes alike, or {class: weight}, 1 for others. Not saved. Default: None, all alike.
         frequency_scale: Of each kind, one or two, where its frequencies start: low for smooth
             relations, high for sharp ones too. Default: 0.1 and 1.
-        feature_dropout: Of each kind, the share of features dropped. Default: 0, then 0.2.
+        feature_dropout: Of each kind, the share of features dropped in training. Default: 0, 0.2.
 
     Attributes:
         classes_: The two labels, sorted; the second is the positive class.
@@ -81,7 +81,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         random_state: int | np.random.RandomState | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
         frequency_scale: float | Sequence[float] = (0.1, 1.0),
-        feature_dropout: float | Sequence[float] | None = None,
+        feature_dropout: float | Sequence[float] = (0.0, 0.2),
     ) -> None:
         self.members = members
         self.units = units

@@ -79,9 +79,8 @@ def train_group(task: Task, numbers: range) -> Trained:
 
     chosen = slice(numbers.start, numbers.stop)
     options = Ensemble.model_validate(task.config["options"])
-    # Of their kinds only what the initial weights do not tell is of account.
-    one_kind = {"members": len(numbers), "frequency_scale": [1.0], "feature_dropout": None}
-    some = options.model_copy(update=one_kind)
+    # Their initial weights are given: of their kinds only what is dropped is of account.
+    some = options.model_copy(update={"members": len(numbers), "frequency_scale": [1.0]})
     few = LSTMEnsemble.from_config(task.config | {"options": some.model_dump()})
     few.set_weights([weight[chosen] for weight in task.initial])
     few.embed.dropped = np.array([dropped for _, dropped in options.each[chosen]], np.float32)

@@ -8,8 +8,6 @@ from pydantic import Field, StrictInt, field_validator, model_validator
 from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share
 
 NotNegative = Annotated[Number, Field(ge=0)]
-# Of each kind of members: what is sharp is noise more often than what is smooth.
-FEATURE_DROPOUT = [0.0, 0.2]
 
 
 class Validation(Parameters):
@@ -45,7 +43,8 @@ class Ensemble(Parameters):
         units: Size of each bidirectional LSTM, from the input on; as many LSTMs as numbers.
         dropout: Share of what the last LSTM gives dropped in training.
         feature_dropout: Share of a row's features dropped in training, other ones at each step, of
-            each kind of members. Default: none of the first kind, a fifth of the second.
+            each kind of members; the last number is of further kinds too. Default: none of smooth
+            members, a fifth of sharp ones, since what is sharp is noise more often.
     """
 
     members: Count = 8
@@ -54,7 +53,7 @@ class Ensemble(Parameters):
     frequency_scale: Annotated[list[Positive], Field(min_length=1, max_length=2)] = [0.1, 1.0]
     units: Annotated[list[Count], Field(min_length=1)] = [8]
     dropout: Fraction = 0.3
-    feature_dropout: list[Fraction] | None = None
+    feature_dropout: Annotated[list[Fraction], Field(min_length=1)] = [0.0, 0.2]
 
     @property
     def count(self) -> int:
@@ -64,8 +63,8 @@ class Ensemble(Parameters):
     @property
     def kinds(self) -> list[tuple[float, float]]:
         """The frequency scale and the feature dropout of each kind."""
-        dropped = self.feature_dropout or FEATURE_DROPOUT[: len(self.frequency_scale)]
-        return list(zip(self.frequency_scale, dropped, strict=True))
+        dropped = self.feature_dropout + self.feature_dropout[-1:] * len(self.frequency_scale)
+        return list(zip(self.frequency_scale, dropped, strict=False))
 
     @property
     def each(self) -> list[tuple[float, float]]:
@@ -90,16 +89,6 @@ class Ensemble(Parameters):
         if len({*value}) < len(value):
             raise ValueError("expected another number for each kind of members")
         return value
-
-    @model_validator(mode="after")
-    def _dropout_of_each_kind(self) -> Self:
-        dropped, kinds = self.feature_dropout, len(self.frequency_scale)
-        if dropped is not None and len(dropped) != kinds:
-            raise ValueError(
-                f"expected a feature_dropout for each of the {kinds} numbers of frequency_scale, "
-                f"got {len(dropped)}"
-            )
-        return self
 
 
 class Network(Parameters):

@@ -17,6 +17,7 @@ TUNABLE: dict[str, type] = {
     "network.ensemble.frequency_scale": list,
     "network.ensemble.units": list,
     "network.ensemble.dropout": float,
+    "network.ensemble.feature_dropout": list,
     "training.epochs": int,
     "training.batch_size": int,
     "training.learning_rate": float,
