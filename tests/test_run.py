@@ -70,7 +70,9 @@ def test_default_run_writes_every_output_under_one_run_id(ran: Project) -> None:
         "superseded_rows": 0,
         "sha256": "f4c6936f67e9a45bad544a19ce099edfd35348fd41737d2f5b42bc887e19f4db",
     }
-    assert metrics["network"].keys() == {"kind", "parameters", "epochs", "best_epoch"}
+    network = {"kind", "parameters", "epochs", "best_epoch", "asked_for"}
+    assert metrics["network"].keys() == network
+    assert metrics["network"]["asked_for"].startswith("The rows ask for ")
     assert metrics["network"]["kind"] == "ensemble"
     assert metrics["evaluated_on"] == "test"
     assert metrics["test"].keys() == JUDGED
@@ -167,6 +169,7 @@ def test_tutorial_is_evaluated_on_its_train_rows_and_kept_apart(ran: Project) ->
         "parameters": 38,
         "epochs": 20,
         "best_epoch": 20,
+        "asked_for": "",
     }
     # The tutorial's network hardly leaves the majority class, 65.10 %.
     assert metrics["train"]["accuracy"] == pytest.approx(0.651, abs=0.05)

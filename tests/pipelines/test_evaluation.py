@@ -323,6 +323,7 @@ def test_metrics_have_every_promised_number() -> None:
         "parameters": 5,
         "epochs": 3,
         "best_epoch": 2,
+        "asked_for": "",
     }
     assert set(metrics["test"]) == JUDGED
     assert set(metrics["baselines"]) == set(BASELINES)

@@ -40,9 +40,9 @@ def train_rows() -> pd.DataFrame:
 
 
 # By hand, for two steps of two slots, of which two numbers, a category of two and one padded.
-# Two members of: embed's 8 frequencies a number, matrices from 18 to 8, biases and 2 + 2 vectors;
+# Two members of each of two kinds, of: embed's 8 frequencies a number, matrices from 18 to 8, biases and 2 + 2 vectors;
 # two LSTMs of 4 units that read 16 numbers; and a logit of 16.
-ENSEMBLE = 2 * (2 * (8 + 18 * 8 + 8) + 4 * 8 + 2 * 16 * (16 + 4 + 1) + 16 + 1)
+ENSEMBLE = 4 * (2 * (8 + 18 * 8 + 8) + 4 * 8 + 2 * 16 * (16 + 4 + 1) + 16 + 1)
 
 
 def sequences_of(rows: pd.DataFrame) -> tuple[Schema, np.ndarray, pd.Series]:
