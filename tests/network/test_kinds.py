@@ -144,7 +144,7 @@ def test_the_candidate_gives_the_blend_and_says_what_the_rows_asked_for(
     assert candidate.options.frequency_scale == BOTH
     assert candidate.options.count == 6
     assert history["asked_for"].split(": ")[1] == " and ".join(
-        f"members of frequency_scale {scale:g} weigh {share:.0%}"
+        f"members of frequency_scale {scale:g} weigh {100 * share:.0f} %"
         for scale, share in zip(BOTH, shares, strict=True)
     )
     assert history["asked_for"] in caplog.text
@@ -188,7 +188,7 @@ def test_what_the_rows_ask_for_is_said_in_whatever_order_the_kinds_are(
     shares: tuple[float, float], numbers: bool, said: str
 ) -> None:
     kinds = [Kind(scale, 0.5, 1.0, share) for scale, share in zip(BOTH, shares, strict=True)]
-    weigh = f"members of frequency_scale 0.1 weigh {shares[0]:.0%} and members of frequency_scale 1"
+    weigh = f"members of frequency_scale 0.1 weigh {100 * shares[0]:.0f} % and members of frequency_scale 1"
     assert tell(kinds, numbers).startswith(said + weigh)
     assert tell(kinds[::-1], numbers) == tell(kinds, numbers)
     assert tell(kinds[:1], numbers) == ""

@@ -125,7 +125,7 @@ def tell(kinds: Sequence[Kind], numbers: bool) -> str:
         more = "smooth" if smooth.share > sharp.share else "sharp"
         said = f"The rows ask for {more} relations more"
     said += ": " + " and ".join(
-        f"members of frequency_scale {kind.frequency_scale:g} weigh {kind.share:.0%}"
+        f"members of frequency_scale {kind.frequency_scale:g} weigh {100 * kind.share:.0f} %"
         for kind in (smooth, sharp)
     )
     losses = " and ".join(f"{kind.log_loss:.4f}" for kind in (smooth, sharp))
