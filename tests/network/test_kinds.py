@@ -188,8 +188,9 @@ def test_what_the_rows_ask_for_is_said_in_whatever_order_the_kinds_are(
     shares: tuple[float, float], numbers: bool, said: str
 ) -> None:
     kinds = [Kind(scale, 0.5, 1.0, share) for scale, share in zip(BOTH, shares, strict=True)]
-    weigh = f"members of frequency_scale 0.1 weigh {100 * shares[0]:.0f} % and members of frequency_scale 1"
-    assert tell(kinds, numbers).startswith(said + weigh)
+    low, high = (f"weigh {100 * share:.0f} %" for share in shares)
+    weighed = f"members of frequency_scale 0.1 {low} and members of frequency_scale 1 {high}"
+    assert tell(kinds, numbers) == said + weighed
     assert tell(kinds[::-1], numbers) == tell(kinds, numbers)
     assert tell(kinds[:1], numbers) == ""
 

@@ -40,8 +40,8 @@ def train_rows() -> pd.DataFrame:
 
 
 # By hand, for two steps of two slots, of which two numbers, a category of two and one padded.
-# Two members of each of two kinds, of: embed's 8 frequencies a number, matrices from 18 to 8, biases and 2 + 2 vectors;
-# two LSTMs of 4 units that read 16 numbers; and a logit of 16.
+# Two members of each of two kinds, of: embed's 8 frequencies a number, matrices from 18 to 8,
+# biases and 2 + 2 vectors; two LSTMs of 4 units that read 16 numbers; and a logit of 16.
 ENSEMBLE = 4 * (2 * (8 + 18 * 8 + 8) + 4 * 8 + 2 * 16 * (16 + 4 + 1) + 16 + 1)
 
 
