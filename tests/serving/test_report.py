@@ -254,6 +254,18 @@ def test_every_model_stands_in_the_table_with_its_intervals(runs: list[Run]) -> 
             assert sentence in table
 
 
+def test_what_the_rows_ask_for_is_told_where_there_are_two_kinds_of_members(
+    runs: list[Run],
+) -> None:
+    inputs = runs[0].inputs
+    asked_for = inputs["metrics"]["network"]["asked_for"]
+    assert asked_for.startswith("The rows ask for ")
+    explained = f"{asked_for}. A relation is smooth where"
+    assert explained in section(text(runs[0]), "The candidate beside the others")
+    inputs["metrics"]["network"]["asked_for"] = ""
+    assert "A relation is smooth" not in Parsed(page_of(inputs)).text
+
+
 def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -> None:
     _, second, rejected = runs
     judgement = rejected.judgement
