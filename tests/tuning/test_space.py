@@ -58,9 +58,8 @@ def test_every_fault_is_named_and_an_empty_space_too() -> None:
 
 @pytest.mark.parametrize("name", TUNABLE)
 def test_each_parameter_that_can_be_tuned_is_there_and_takes_other_values(name: str) -> None:
-    value = {int: 3, float: 0.25, list: [5, 4]}[TUNABLE[name]]
-    if "dropout" in name and value == [5, 4]:
-        value = [0.5, 0.4]
+    several = [0.5, 0.4] if "dropout" in name else [5, 4]
+    value = {int: 3, float: 0.25, list: several}[TUNABLE[name]]
     blocks = with_values(Network(), Training(), {name: value})
     assert values_of(*blocks, [name]) == {name: value}
     others = {*TUNABLE} - {name}
