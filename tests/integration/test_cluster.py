@@ -325,6 +325,25 @@ def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
     assert not [*(tmp_path / "remote").iterdir()]
 
 
+def test_workers_that_go_before_their_result_is_fetched_are_not_waited_for(
+    harmed: RealCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 3)
+    engine, finished = harmed.engine(), cluster.Cluster._next
+
+    def and_kill(self: Any, done: Any) -> Any:
+        future = finished(self, done)
+        with Client(harmed.address) as client:
+            for process in harmed.processes[1:]:
+                process.kill()
+            wait_until(lambda: not client.nthreads())
+        return future
+
+    monkeypatch.setattr(cluster.Cluster, "_next", and_kill)
+    with pytest.raises(DataError, match="no worker was there"):
+        list(engine.workers(divmod, 7, [1, 2, 3]))
+
+
 def test_two_drivers_share_a_scheduler(served: Project, running: RealCluster) -> None:
     """Each ends with its own predictions, and the workers stay."""
     write_rows(served, "rows.csv", ROWS)

@@ -159,11 +159,14 @@ class Cluster:
             if self._somebody_works():
                 last_seen = time.monotonic()
             elif time.monotonic() - last_seen > SECONDS_WITHOUT_WORKERS:
-                raise DataError(
-                    f"{self._where}: for {SECONDS_WITHOUT_WORKERS} s no worker was there that does "
-                    "anything: all are gone, or Dask has paused them for want of memory, or they "
-                    f"lack this package. See their log, mend it, and run again; {LOCAL}."
-                )
+                raise self._nobody()
+
+    def _nobody(self) -> DataError:
+        return DataError(
+            f"{self._where}: for {SECONDS_WITHOUT_WORKERS} s no worker was there that does "
+            "anything: all are gone, or Dask has paused them for want of memory, or they "
+            f"lack this package. See their log, mend it, and run again; {LOCAL}."
+        )
 
     def _somebody_works(self) -> bool:
         """Tell whether a worker takes parts, or one that is paused still has one in hand."""
@@ -174,8 +177,16 @@ class Cluster:
         )
 
     def _result(self, future: Any) -> Any:
+        """Fetch what a part gave. Where its worker is gone by now, another one does it again."""
         try:
-            return future.result()
+            while True:
+                try:
+                    return future.result(timeout=SECONDS_WITHOUT_WORKERS)
+                except TimeoutError:
+                    if future.status == "error":  # of the part itself
+                        raise
+                    if not self._somebody_works():
+                        raise self._nobody() from None
         except KilledWorker as error:
             raise DataError(
                 f"{self._where}: a part of the work ended each worker that took it on, as too "
