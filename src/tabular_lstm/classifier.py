@@ -42,7 +42,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         batch_size: Rows to a step of the optimizer. Default: 32 or more, by the number of rows.
         learning_rate: AdamW's. Default: 0.006.
         weight_decay: AdamW's, on the kernels alone. Default: 0.01.
-        patience: Epochs without progress until a member stops. Default: a sixteenth, at least 3.
+        patience: Epochs without progress until a member stops. Default: a tenth, at least 3.
         objective: What `predict` decides for: `accuracy`, `f1` or `costs`. Default: accuracy.
         costs: With `costs`, what a false positive and a false negative cost. Default: 1 each.
         random_state: Seed, `RandomState`, or None for another result each time. Default: None.

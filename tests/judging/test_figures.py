@@ -65,7 +65,7 @@ def test_learning_curves_show_both_losses_and_the_kept_epoch() -> None:
     figure = figures.learning_curves(history)
     names = {
         "rows trained on, with dropout": "loss",
-        "rows held out from each member": "validation_loss",
+        "rows held out from each member, calibrated": "validation_loss",
     }
     assert legend(figure) == [*names]
     for name, losses in names.items():

@@ -7,7 +7,9 @@ import tensorflow as tf
 from scipy.special import expit
 from sklearn.metrics import log_loss
 
+from tabular_lstm.network import members as of_members
 from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.calibration import fit_temperature
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.members import Members, train_members
 from tabular_lstm.network.plan import plan_training
@@ -156,13 +158,18 @@ def test_members_beyond_the_folds_leave_the_first_folds_out_again() -> None:
 def fold_losses(
     network: LSTMEnsemble, weights: list[np.ndarray], sequences: np.ndarray, labels: np.ndarray
 ) -> list[float]:
-    """Each member's log loss on its fold with these weights, by Keras and scikit-learn."""
+    """Each member's log loss on its fold with these weights, by Keras and scikit-learn.
+
+    Calibrated by one temperature of all members.
+    """
     network.set_weights(weights)
     parts = folds_of(labels, network.options.members)
     logits = member_logits(network, sequences)
+    held_out = [of_member[part] for of_member, part in zip(logits, parts, strict=True)]
+    temperature = fit_temperature(labels[np.concatenate(parts)], np.concatenate(held_out))
     return [
-        log_loss(labels[part], expit(of_member[part]), labels=[0, 1])
-        for of_member, part in zip(logits, parts, strict=True)
+        log_loss(labels[part], expit(of_member / temperature), labels=[0, 1])
+        for of_member, part in zip(held_out, parts, strict=True)
     ]
 
 
@@ -188,7 +195,7 @@ def test_each_member_keeps_the_weights_of_the_epoch_that_was_its_best() -> None:
 
 
 class Scripted:
-    """Members whose loss on their folds after each epoch is given; all labels are 1."""
+    """Members whose loss on their folds after each epoch is given."""
 
     def __init__(self, losses: list[list[float]]) -> None:
         self.losses = losses
@@ -198,15 +205,17 @@ class Scripted:
         self.epoch += 1
         return 1.0
 
-    def logits(self, rows_of: list[np.ndarray]) -> list[np.ndarray]:
-        losses = zip(self.losses[self.epoch - 1], rows_of, strict=True)
-        return [np.full(len(rows), -np.log(np.expm1(loss))) for loss, rows in losses]
+    def logits(self, rows_of: list[np.ndarray]) -> list[float]:
+        return self.losses[self.epoch - 1]
 
     def keep(self, improved: np.ndarray) -> None:
         self.kept[improved] = self.epoch
 
 
-def test_a_member_stops_by_half_its_own_loss_and_half_the_mean_and_never_starts_again() -> None:
+def test_a_member_stops_by_half_its_own_loss_and_half_the_mean_and_never_starts_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(of_members, "fold_losses", lambda *given: np.array(given[2]))
     losses = [
         [1.0, 1.0, 1.0],  # each member's first is its best so far, at 1.0, 1.0, 1.0
         [0.4, 1.6, 1.0],  # the first's, at 0.7
@@ -226,7 +235,7 @@ def test_a_member_stops_by_half_its_own_loss_and_half_the_mean_and_never_starts_
 
 
 def test_a_training_that_progresses_runs_all_its_epochs() -> None:
-    _, history = train(network_of(), *rows_of(64), training_of(epochs=8, patience=1))
+    _, history = train(network_of(), *rows_of(64), training_of(epochs=8, patience=3))
     assert len(history["loss"]) == 8
     assert history["best_epochs"] == [8, 8]
 

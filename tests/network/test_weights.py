@@ -136,9 +136,11 @@ def test_a_member_stops_by_the_weighted_loss_on_its_fold() -> None:
     members = Members(network_of(), sequences, labels, training, weights)
     plan = plan_training(2, labels, 4, training)
     history = train_members(members, plan, labels, weights)
+    logits, seen = members.logits(plan.held_out), np.concatenate(plan.held_out)
+    temperature = fit_temperature(labels[seen], np.concatenate(logits), weights[seen])
     expected = [
-        np.average(log_losses(labels[fold], z), weights=weights[fold])
-        for fold, z in zip(plan.held_out, members.logits(plan.held_out), strict=True)
+        np.average(log_losses(labels[fold], z / temperature), weights=weights[fold])
+        for fold, z in zip(plan.held_out, logits, strict=True)
     ]
     assert history["validation_loss"] == [pytest.approx(np.mean(expected), rel=1e-6)]
 

@@ -512,7 +512,7 @@ def test_each_figure_has_its_title_and_tells_of_which_rows(side: str) -> None:
             assert "sick" in shown
     area = judged_at().metrics["candidate"].roc_auc
     assert f"candidate, AUC {area:.3f}" in drawn[1]
-    assert "rows held out from each member" in drawn[0]
+    assert "rows held out from each member, calibrated" in drawn[0]
 
 
 def test_the_pipeline_names_seven_figures() -> None:

@@ -58,7 +58,7 @@ def learning_curves(history: dict[str, Any]) -> "Figure":
     figure, axes = _figure("epoch", "binary cross-entropy", lines=2)
     curves = {
         "loss": ("rows trained on, with dropout", "#56B4E9"),
-        "validation_loss": ("rows held out from each member", COLORS[CANDIDATE]),
+        "validation_loss": ("rows held out from each member, calibrated", COLORS[CANDIDATE]),
     }
     for name, (label, color) in curves.items():
         if name in history:

@@ -61,7 +61,7 @@ def train(
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
         counted from 1, whose weights the model has, `decision_threshold`. Of an ensemble the
         losses are means over the members, `validation_loss` is that of each member on its fold,
-        `kept_loss` the same with the weights that it keeps so far,
+        calibrated, `kept_loss` the same with the weights that it keeps so far,
         `best_epoch` the median of `best_epochs`, one a member, and `temperature` is told too, as is
         `out_of_fold_log_loss`, with that temperature; `kinds`, see `kinds.Kind`, and in words what
         the rows `asked_for`, empty where there is one kind.

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from tabular_lstm.at_work import at_work
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.calibration import log_losses
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.network.progress import HopelessError, Progress
+from tabular_lstm.network.stopping import fold_losses, stalls
 from tabular_lstm.parameters import Training
 
 logger = logging.getLogger(__name__)
@@ -61,10 +61,9 @@ def train_members(
     with at_work(progress):
         for epoch, batches in enumerate(plan.batches(), 1):
             losses.append(members.train_epoch(batches))
-            logits = zip(plan.held_out, members.logits(plan.held_out), strict=True)
-            loss = np.array([_mean_loss(labels, rows, z, of_rows) for rows, z in logits])
+            loss = fold_losses(labels, plan, members.logits(plan.held_out), of_rows)
             validation_losses.append(float(loss.mean()))
-            # A fold has few rows: half of what a member is stopped by is its kind's mean over all.
+            # A fold has few rows: half of what stops a member is its kind's mean over all.
             means = [loss[kind == other].mean() for other in kind]
             stops = (loss + means) / 2
             improved = (stops < best_loss) & (epoch - best_epoch <= plan.patience)
@@ -73,7 +72,7 @@ def train_members(
             kept_losses.append(float(of_kept.mean()))
             members.keep(improved)
             progress.log(epoch, losses[-1], validation_losses[-1])
-            if kept_losses[-1] > limit and _stalls(kept_losses, max(1, plan.patience // 3)):
+            if kept_losses[-1] > limit and stalls(kept_losses, max(1, plan.patience // 3)):
                 raise HopelessError(kept_losses)
             if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
                 break
@@ -95,19 +94,6 @@ def train_members(
 def dropout_seed(seed: int, first: int) -> int:
     """Give the seed of a group's dropout, by the number of its first member."""
     return int(np.random.default_rng([seed, 2, first]).integers(2**31)) if first else seed % 2**31
-
-
-def _mean_loss(
-    labels: np.ndarray, rows: np.ndarray, logits: np.ndarray, of_rows: np.ndarray | None
-) -> Any:
-    """Give the mean loss of some rows, by their numbers and their logits."""
-    weights = None if of_rows is None else of_rows[rows]
-    return np.average(log_losses(labels[rows], logits), weights=weights)
-
-
-def _stalls(losses: list[float], epochs: int) -> bool:
-    """Tell whether a loss has not fallen for so many epochs."""
-    return len(losses) > epochs and losses[-1] >= losses[-1 - epochs]
 
 
 def _matrix(weights: Sequence[np.ndarray]) -> np.ndarray:

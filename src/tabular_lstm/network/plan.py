@@ -228,5 +228,5 @@ def epochs(rows: int, features: int) -> int:
 
 
 def patience_of(epochs: int) -> int:
-    """Choose after how many epochs without progress a member stops: a sixteenth, at least 3."""
-    return max(3, epochs // 16)
+    """Choose after how many epochs without progress a member stops: a tenth, at least 3."""
+    return max(3, epochs // 10)

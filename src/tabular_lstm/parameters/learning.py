@@ -136,9 +136,9 @@ class Training(Parameters):
         learning_rate: AdamW's; Adam's for the kind `tutorial`.
         weight_decay: Share of the kernels, times the learning rate, taken off at each step. Not
             for the kind `tutorial`.
-        patience: Epochs without a lower loss on its fold before a member stops; its best epoch's
-            weights are kept. Not for the kind `tutorial`, which trains to the end. Default: a
-            sixteenth of the epochs, at least 3.
+        patience: Epochs without a lower loss on its fold, calibrated, before a member stops; its
+            best epoch's weights are kept. Not for the kind `tutorial`, which trains to the end.
+            Default: a tenth of the epochs, at least 3.
         objective: What the decision threshold is chosen for. Not for the kind `tutorial`, whose
             threshold is 0.5.
         groups: In how many groups the members are trained, each by itself, so that an engine with
