@@ -1,9 +1,10 @@
 """Train the members in groups, each by itself and wherever there is room, and merge the groups.
 
-What couples members is that half of what a member is stopped by is the mean over the folds of its
-kind: here it is the mean over those in its group. Everything else of a member is its own, the
-initial weights, its rows and their order, or comes from the plan, which is of all members. So a
-group's weights depend on which members are in it, and not on where or when it is trained.
+What couples members is what stops them: the temperature of their kind, and its mean loss, which is
+half of what stops each. Here both are those of the group's members. Everything else of a member is
+its own, the initial weights, its rows and their order, or comes from the plan, which is of all
+members. So a group's weights depend on which members are in it, and not on where or when it is
+trained.
 """
 
 from dataclasses import dataclass

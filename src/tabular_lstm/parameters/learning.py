@@ -142,9 +142,8 @@ class Training(Parameters):
         objective: What the decision threshold is chosen for. Not for the kind `tutorial`, whose
             threshold is 0.5.
         groups: In how many groups the members are trained, each by itself, so that an engine with
-            several workers trains them at once. Half of what a member is stopped by is the mean
-            over its group, so another number gives another candidate. Not for the kind
-            `tutorial`.
+            several workers trains them at once. Members are stopped by their group's temperature
+            and mean too, so another number gives another candidate. Not for the kind `tutorial`.
         seed: Of the initial weights, the folds, the shuffling and the dropout.
     """
 
