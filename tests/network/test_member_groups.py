@@ -7,7 +7,16 @@ import pytest
 
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.member_groups import Task, Trained, merge, split, train_group
-from tests.helpers.trainings import half_told, network_of, same, training_of, weights_of
+from tabular_lstm.network.plan import plan_training
+from tabular_lstm.network.stopping import fold_losses
+from tests.helpers.trainings import (
+    half_told,
+    member_logits,
+    network_of,
+    same,
+    training_of,
+    weights_of,
+)
 
 
 @pytest.mark.parametrize("members", [1, 2, 7, 8])
@@ -28,10 +37,19 @@ def test_a_member_is_stopped_by_the_mean_over_its_group() -> None:
     halves, of_halves = train(network, *rows, training_of(epochs=1, groups=2))
     for one, other in zip(whole.get_weights(), halves.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+    logits = member_logits(whole, rows[0])
     assert history["loss"] == pytest.approx(of_halves["loss"], rel=1e-6)
     assert history["best_epochs"] == of_halves["best_epochs"]
-    # The losses on the folds are calibrated in each group.
-    assert history["validation_loss"] != of_halves["validation_loss"]
+    # The losses on the folds are calibrated by each group's own temperature.
+    sequences, labels = rows
+    plan = plan_training(4, labels, sequences[0].size, training_of(epochs=1))
+    for parts, trained in (([range(4)], history), ([range(2), range(2, 4)], of_halves)):
+        losses = [
+            fold_losses(labels, few, [logits[n][few.held_out[n - part.start]] for n in part])
+            for part, few in ((part, plan.of_members(part)) for part in parts)
+        ]
+        assert trained["validation_loss"] == [pytest.approx(np.mean(losses), rel=1e-5)]
+    assert history["validation_loss"][0] != pytest.approx(of_halves["validation_loss"][0], rel=1e-4)
 
 
 def test_groups_have_dropout_of_their_own_and_the_first_that_of_all() -> None:
