@@ -106,13 +106,14 @@ def measure_step() -> None:
     network = build(schema, Network(), 0)
     all_members = Members(network, sequences, labels.astype(np.float32), Training())
     members = network.options.count
+    rates = np.full(steps, 0.006, np.float32)
     batches = np.random.default_rng(0).integers(len(labels), size=(steps, members, batch))
     stock = stock_member(network)
     stock.compile(loss="binary_crossentropy", optimizer=keras.optimizers.AdamW(0.003))
     many = np.resize(sequences, (steps * batch, *sequences.shape[1:]))
     many_labels = np.resize(labels, steps * batch)
     work: dict[str, Callable[[], Any]] = {
-        "a member's step": lambda: all_members.train_epoch(batches),
+        "a member's step": lambda: all_members.train_epoch(batches, rates),
         "a step of Keras' fit": lambda: stock.fit(many, many_labels, batch_size=batch, verbose=0),
     }
     for one in work.values():

@@ -38,11 +38,11 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         units: Units of each bidirectional LSTM, the first one first. Default: one LSTM of 8.
         dropout: Share of the last LSTM's outputs that is dropped in training. Default: 0.3.
         features_per_step: Features of a step. Default: as many as make four steps, and at least 2.
-        epochs: Passes over the rows, at most. Default: 8 to 200, by rows and features.
+        epochs: Passes over the rows, at most. Default: 5 to 200, by rows and features.
         batch_size: Rows to a step of the optimizer. Default: 32 or more, by the number of rows.
-        learning_rate: AdamW's. Default: 0.006.
+        learning_rate: AdamW's, at first, of batches of 32 rows; see `Training`. Default: 0.006.
         weight_decay: AdamW's, on the kernels alone. Default: 0.01.
-        patience: Epochs without progress until a member stops. Default: a tenth, at least 3.
+        patience: Epochs without progress until a member stops. Default: 20.
         objective: What `predict` decides for: `accuracy`, `f1` or `costs`. Default: accuracy.
         costs: With `costs`, what a false positive and a false negative cost. Default: 1 each.
         random_state: Seed, `RandomState`, or None for another result each time. Default: None.

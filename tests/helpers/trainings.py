@@ -94,8 +94,8 @@ class Observed(Members):
         self.batches: list[np.ndarray] = []
         self.each_epoch: list[list[np.ndarray]] = []
 
-    def train_epoch(self, batches: np.ndarray) -> float:
-        loss = super().train_epoch(batches)
+    def train_epoch(self, batches: np.ndarray, rates: np.ndarray) -> float:
+        loss = super().train_epoch(batches, rates)
         self.batches.append(batches)
         self.each_epoch.append(self.in_shape(self.weights))
         return loss

@@ -163,7 +163,7 @@ def test_temperature_and_threshold_come_from_the_out_of_fold_logits(
     members: int, objective: dict[str, Any]
 ) -> None:
     sequences, labels = half_told(200)
-    training = training_of(epochs=12, objective=objective)
+    training = training_of(epochs=12, learning_rate=0.03, objective=objective)
     candidate, _ = train(network_of(members=members), sequences, labels, training)
 
     logits = member_logits(candidate, sequences)
@@ -220,7 +220,7 @@ def test_costlier_misses_lower_the_threshold() -> None:
         (
             {"epochs": 2, "batch_size": 7},
             "Training 3 members, each on 66 of 76 rows; 7 rows a step, 9 steps an epoch, "
-            "2 epochs at most, 3 without progress",
+            "2 epochs at most, 20 without progress",
         ),
     ],
 )

@@ -156,7 +156,7 @@ def test_the_candidate_gives_the_blend_and_says_what_the_rows_asked_for(
 
 
 def test_a_kind_that_the_rows_do_not_ask_for_is_not_in_the_candidate(tmp_path: Path) -> None:
-    rows, training = striped(800), training_of(epochs=60, batch_size=32)
+    rows, training = striped(800), training_of(epochs=60, batch_size=32, patience=6)
     options: dict[str, Any] = {"members": 2, "units": [8], "frequencies": 6, "dimensions": 6}
     network = network_of(**options, frequency_scale=[0.01, 1.0])
     candidate, history = train(network, *rows, training)

@@ -76,7 +76,7 @@ class Overconfident:
         self.of_epochs = [told(plan, noise=2.0), told(plan, noise=1.4, size=6.0)]
         self.epoch, self.kept = 0, np.zeros(len(plan.held_out), int)
 
-    def train_epoch(self, batches: np.ndarray) -> float:
+    def train_epoch(self, batches: np.ndarray, rates: np.ndarray) -> float:
         self.epoch += 1
         return 1.0
 

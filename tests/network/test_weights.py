@@ -100,8 +100,9 @@ def test_a_batch_has_loss_and_gradient_of_its_rows_repeated(seed: int) -> None:
     weighted = Members(network, sequences, labels, training_of(), scaled(counts))
     repeated = Members(network, sequences, labels, training_of())
     alike = Members(network, sequences, labels, training_of())
+    rates = np.full(1, 0.01, np.float32)
     losses = [
-        members.train_epoch(np.broadcast_to(batch, (1, 2, len(batch))))
+        members.train_epoch(np.broadcast_to(batch, (1, 2, len(batch))), rates)
         for members, batch in (
             (weighted, places),
             (repeated, places.repeat(counts)),
@@ -119,11 +120,10 @@ def test_a_batch_has_loss_and_gradient_of_its_rows_repeated(seed: int) -> None:
 def test_the_expected_loss_of_a_random_batch_is_that_of_all_rows_by_weight() -> None:
     sequences, labels = half_told(24)
     counts = np.random.default_rng(0).integers(1, 4, 24)
-    still = training_of(learning_rate=1e-12)
-    members = Members(network_of(), sequences, labels, still, scaled(counts))
+    members = Members(network_of(), sequences, labels, training_of(), scaled(counts))
     # Each row once, in batches of 4: their mean is the mean over random batches.
     order = np.random.default_rng(1).permutation(24).reshape(6, 4)
-    measured = members.train_epoch(np.stack([order, order], 1))
+    measured = members.train_epoch(np.stack([order, order], 1), np.zeros(6, np.float32))
     logits = members.logits([np.arange(24)] * 2)
     expected = [np.average(log_losses(labels, z), weights=counts) for z in logits]
     assert measured == pytest.approx(np.mean(expected), rel=1e-5)
@@ -156,7 +156,9 @@ def test_a_category_that_no_row_has_is_the_mean_by_weight_of_the_others() -> Non
         rows, of_rows = sequences.repeat(times, 0), labels.repeat(times)
         members = Members(network_of(schema=schema), rows, of_rows, training_of(), weights)
         fold = np.zeros(len(rows), np.uint8)  # which neither member leaves out
-        members.average_unseen_categories(Plan(fold, [0, 0], [1, 1], [], 1, 1, 1, 1, seed=0))
+        members.average_unseen_categories(
+            Plan(fold, [0, 0], [1, 1], [], 1, 1, 1, 1, rate=0.1, seed=0)
+        )
         vectors.append(members.in_shape(members.best))
     for one, other in zip(*vectors, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)

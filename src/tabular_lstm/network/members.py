@@ -60,7 +60,7 @@ def train_members(
     of_kept = np.full(count, np.inf)
     with at_work(progress):
         for epoch, batches in enumerate(plan.batches(), 1):
-            losses.append(members.train_epoch(batches))
+            losses.append(members.train_epoch(batches, plan.rates(epoch)))
             loss = fold_losses(labels, plan, members.logits(plan.held_out), of_rows)
             validation_losses.append(float(loss.mean()))
             # A fold has few rows: half of what stops a member is its kind's mean over all.
@@ -155,20 +155,26 @@ class Members:
             tf.TensorSpec((members, None, *sequences.shape[1:])),
         )
 
-    def train_epoch(self, batches: np.ndarray) -> float:
-        """Train on row numbers (steps, k, rows of a step); give the mean loss."""
+    def train_epoch(self, batches: np.ndarray, rates: np.ndarray) -> float:
+        """Train on row numbers (steps, k, rows of a step), give the mean loss.
+
+        `rates` are the learning rates, float32 (steps,).
+        """
         steps, *of_step = batches.shape
         slots = self.sequences.shape[1:]
         if self._pass is None:
             sequences = tf.TensorSpec((None, *of_step, *slots))
             of_each = [tf.TensorSpec((None, *of_step)) for _ in self.of_each]
-            self._pass = _graph(self._train_on, tf.TensorSpec(()), sequences, *of_each)
+            self._pass = _graph(
+                self._train_on, tf.TensorSpec(()), tf.TensorSpec((None,)), sequences, *of_each
+            )
         at_once = max(1, TAKEN_VALUES // int(np.prod([*of_step, *slots])))
         total = tf.constant(0.0)
         for start in range(0, steps, at_once):
             rows = batches[start : start + at_once]
             taken = [values[rows] for values in (self.sequences, *self.of_each)]
-            total = self._pass(total, *map(tf.convert_to_tensor, taken))
+            of_steps = (rates[start : start + at_once], *taken)
+            total = self._pass(total, *map(tf.convert_to_tensor, of_steps))
         return float(total * np.float32(1 / steps))
 
     def logits(
@@ -249,7 +255,7 @@ class Members:
         )
         return total
 
-    def _train_step(self, sequences: Any, labels: Any, of_rows: Any = None) -> Any:
+    def _train_step(self, rate: Any, sequences: Any, labels: Any, of_rows: Any = None) -> Any:
         seed = tf.stack([self.dropout_seed, self.step])
         with tf.GradientTape() as tape:
             logits = self._member_logits(self.weights, sequences, seed)
@@ -257,10 +263,10 @@ class Members:
             if of_rows is not None:
                 entropy *= of_rows
             loss = tf.reduce_mean(entropy, 1)
-        self._update(tape.gradient(loss, self.weights))
+        self._update(tape.gradient(loss, self.weights), rate)
         return tf.reduce_mean(loss)
 
-    def _update(self, gradient: Any) -> None:
+    def _update(self, gradient: Any, rate: Any) -> None:
         """Take a step of AdamW, the gradient of each member clipped to norm 1.
 
         Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
@@ -270,6 +276,6 @@ class Members:
         step = tf.cast(self.step.assign_add(1), tf.float32)
         mean = self.mean.assign(0.9 * self.mean + 0.1 * gradient)
         square = self.square.assign(0.999 * self.square + 0.001 * gradient * gradient)
-        rate = tf.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-        change = rate * mean / (tf.sqrt(square) + 1e-8) + self.decay * self.weights
-        self.weights.assign_sub(self.training.learning_rate * change)
+        unbiased = tf.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        change = unbiased * mean / (tf.sqrt(square) + 1e-8) + self.decay * self.weights
+        self.weights.assign_sub(rate * change)

@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 FOLDS = 8
 # Of more rows than that, an epoch and the folds have as many as of so many.
 MANY_ROWS = 2_000_000
+PATIENCE = 20
 # Rows that are looked at together where some of many are drawn.
 DRAWN_AT_ONCE = 2**20
 
@@ -32,6 +33,7 @@ class Plan:
         steps: Steps of the optimizer in an epoch.
         epochs: Passes over the rows, at most.
         patience: Epochs without progress before a member stops.
+        rate: The highest learning rate.
         seed: Of the order of the rows.
         first: Number of the first of these members among all.
         who: Says which part of all they are, for the log; empty where they are all.
@@ -45,6 +47,7 @@ class Plan:
     steps: int
     epochs: int
     patience: int
+    rate: float
     seed: int
     first: int = 0
     who: str = ""
@@ -76,6 +79,19 @@ class Plan:
             for order, rng, fold in zip(orders, shuffles, self.left_out, strict=True):
                 order[:] = draw(rng, self.fold != fold, used)
             yield orders.reshape(-1, self.steps, self.batch).swapaxes(0, 1)
+
+    def rates(self, epoch: int) -> np.ndarray:
+        """Give the learning rates of the steps of an epoch, counted from 1: float32 (steps,).
+
+        They are `rate` for the first half of all steps, in which members of few rows stop, and
+        fall to 0 along half a cosine in the second one.
+
+        Source: Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
+        Durations", NeurIPS 2024, but for the shape of the fall.
+        """
+        steps = (epoch - 1) * self.steps + np.arange(self.steps)
+        share = np.clip(2 * steps / (self.epochs * self.steps) - 1, 0, 1)
+        return (self.rate * (1 + np.cos(np.pi * share)) / 2).astype(np.float32)
 
 
 def draw(rng: np.random.Generator, among: np.ndarray, count: int) -> np.ndarray:
@@ -163,11 +179,13 @@ def plan_training(
     passed = min(smallest, MANY_ROWS * (FOLDS - 1) // FOLDS) if many else smallest
     batch = min(training.batch_size or batch_size(min(rows, MANY_ROWS)), passed)
     limit = training.epochs or epochs(rows, features)
-    patience = training.patience or patience_of(limit)
+    patience = training.patience or PATIENCE
+    rate = training.learning_rate * (batch / 32) ** 0.5
     steps = passed // batch
     kind = [member // of_kind for member in range(members)]
     of_members = [held_out[number] for number in left_out]
-    plan = Plan(fold, kind, left_out, of_members, batch, steps, limit, patience, training.seed)
+    of_steps = (batch, steps, limit, patience, rate)
+    plan = Plan(fold, kind, left_out, of_members, *of_steps, training.seed)
     plan = plan.of_members(numbers or range(members))
     logger.info(
         "Training %s, each on %d of %d rows; %d rows a step, %d steps an epoch, "
@@ -218,15 +236,12 @@ def epochs(rows: int, features: int) -> int:
     longer for them; down to 8 epochs.
 
     Examples:
-        >>> [epochs(rows, 8) for rows in (768, 5000, 100_000, 1_000_000)]
-        [200, 200, 30, 12]
+        >>> [epochs(rows, 8) for rows in (768, 5000, 20_000, 100_000, 1_000_000)]
+        [200, 100, 25, 12, 5]
         >>> [epochs(768, features) for features in (200, 500, 2000, 5000)]
         [200, 80, 20, 8]
     """
-    by_rows = np.clip(3_000_000 // max(rows, 1), 12, 200)
+    rows = max(rows, 1)
+    # Twelve are better than fewer, but of half a million rows or more too long.
+    by_rows = np.clip(max(500_000 // rows, min(12, 5_000_000 // rows)), 5, 200)
     return int(min(by_rows, max(40_000 // features, 8)))
-
-
-def patience_of(epochs: int) -> int:
-    """Choose after how many epochs without progress a member stops: a tenth, at least 3."""
-    return max(3, epochs // 10)

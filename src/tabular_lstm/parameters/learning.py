@@ -127,18 +127,20 @@ class Training(Parameters):
 
     Attributes:
         epochs: Passes over the train rows, at most. Default: 200, fewer where the rows are many,
-            down to 12, or where they have more than 200 features, down to 8. Of more than two
+            down to 5, or where they have more than 200 features, down to 8. Of more than two
             million rows a pass is over seven eighths of two million, random ones of each member's
             and other ones each time; a member is stopped, and calibration and decision threshold
             are chosen, by 250,000 random rows of each fold, the same each time.
         batch_size: Rows to a step of the optimizer. Default: about a sixteenth of the rows, a
             power of 2 between 32 and 256, more from some 400,000 rows on.
-        learning_rate: AdamW's; Adam's for the kind `tutorial`.
+        learning_rate: AdamW's if a step has 32 rows; it grows with the square root of the batch
+            size, and in the second half of the epochs it falls to 0 along half a cosine. Adam's,
+            as it is, for the kind `tutorial`.
         weight_decay: Share of the kernels, times the learning rate, taken off at each step. Not
             for the kind `tutorial`.
         patience: Epochs without a lower loss on its fold, calibrated, before a member stops; its
             best epoch's weights are kept. Not for the kind `tutorial`, which trains to the end.
-            Default: a tenth of the epochs, at least 3.
+            Default: 20.
         objective: What the decision threshold is chosen for. Not for the kind `tutorial`, whose
             threshold is 0.5.
         groups: In how many groups the members are trained, each by itself, so that an engine with
