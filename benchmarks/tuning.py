@@ -28,7 +28,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from tables import markdown
 
-from tabular_lstm.network.plan import PATIENCE
+from tabular_lstm.network.plan import epochs, patience_of
 from tabular_lstm.parameters import Network, Reshaping, Training, Tuning, with_values
 from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.learning import learn_schema
@@ -124,8 +124,9 @@ def replayed(search: Search, trials: Sequence[Trial]) -> list[Any]:
     Returns:
         Of each the trials given up, the epochs of all, and the lowest log loss of the others.
     """
+    patience = patience_of(epochs(len(search.task.labels), search.task.sequences[0].size))
     pruning = Search(search.task, Tuning(), search.workers)
-    waits = max(1, PATIENCE // 3)
+    waits = max(1, patience // 3)
 
     def stalls(ended: Sequence[Outcome], losses: Sequence[float], place: int) -> bool:
         above = losses[place] > pruning.limit(ended)

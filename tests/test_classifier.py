@@ -460,9 +460,10 @@ def test_a_column_that_is_there_twice_is_an_error_that_names_it(
     fitted: LSTMClassifier, name: str
 ) -> None:
     twice = pd.concat([ROWS, ROWS[[name]]], axis="columns")
-    with pytest.raises(ValueError, match=name):
+    said = f"have column '{name}' more than once.*Drop or rename"
+    with pytest.raises(ValueError, match=said):
         tiny().fit(twice, LABELS)
-    with pytest.raises(ValueError, match=name):
+    with pytest.raises(ValueError, match=said):
         fitted.predict(twice)
 
 
@@ -798,6 +799,11 @@ def test_an_impossible_parameter_is_refused_by_name(name: str, value: Any) -> No
     named = "seed" if name == "random_state" else name
     with pytest.raises(ValueError, match=rf"(^|\.){named}[.0-9a-z]* = "):
         tiny(**{name: value}).fit(NUMBERS, LABELS)
+
+
+def test_a_fit_that_diverges_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"expected a finite loss.*Lower training.learning_rate"):
+        tiny(learning_rate=1e30).fit(NUMBERS, LABELS)
 
 
 def test_costs_without_their_objective_are_refused() -> None:

@@ -89,6 +89,7 @@ def test_an_impossible_value_is_refused_by_name(block: str, name: str, value: An
         ("network", {"ensemble": {"dimensions": 0}}, "ensemble.dimensions"),
         ("network", {"ensemble": {"frequencies": 0}}, "ensemble.frequencies"),
         ("network", {"ensemble": {"frequency_scale": 0}}, "ensemble.frequency_scale.0"),
+        ("network", {"ensemble": {"frequency_scale": [0.1, 1001]}}, "ensemble.frequency_scale.1"),
         ("network", {"ensemble": {"units": []}}, "ensemble.units"),
         ("network", {"ensemble": {"units": 32}}, "ensemble.units"),
         ("network", {"ensemble": {"units": [32, 0]}}, "ensemble.units.1"),
@@ -96,7 +97,7 @@ def test_an_impossible_value_is_refused_by_name(block: str, name: str, value: An
         ("network", {"ensemble": {"units": [2.5]}}, "ensemble.units.0"),
         ("network", {"ensemble": {"dropout": 1}}, "ensemble.dropout"),
         ("network", {"ensemble": {"dropout": -0.1}}, "ensemble.dropout"),
-        ("network", {"ensemble": {"feature_dropout": 1}}, "ensemble.feature_dropout.0"),
+        ("network", {"ensemble": {"feature_dropout": 0.999}}, "ensemble.feature_dropout.0"),
         ("network", {"ensemble": {"feature_dropout": [0.0, -0.1]}}, "ensemble.feature_dropout.1"),
         ("training", {"objective": {"kind": "recall"}}, "objective.kind"),
         (

@@ -219,7 +219,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @classmethod
     def from_network(cls, network: Any) -> Self:
         """Make a fitted estimator of a trained `LSTMEnsemble`, such as the candidate of a run."""
-        training = Training.model_validate(network.training)
+        training = Training.model_validate(network.training or {})
         options, costs = network.options, training.objective.costs
         scales, dropped = zip(*options.kinds, strict=True)
         model = cls(
@@ -272,12 +272,12 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
         """Check X and y as scikit-learn does, and give X as a frame."""
         if isinstance(X, pd.DataFrame):
+            rows = by_name(X)  # which refuses a name that is there twice
             validate_data(self, X, y, skip_check_array=True)  # remembers the names
             y = check_array(y, ensure_2d=False, dtype=None)
             check_consistent_length(X, y)
             if not X.size:
                 raise ValueError(f"Expected rows and columns, got X of shape {X.shape}.")
-            rows = by_name(X)
         else:
             X, y = validate_data(self, X, y, **CHECKED)  # noqa: N806
             rows = pd.DataFrame(X, columns=_array_names(X.shape[1]))

@@ -18,8 +18,8 @@ from scipy.special import expit
 from sklearn.metrics import log_loss, roc_auc_score
 
 from tabular_lstm.network.calibration import choose_threshold
+from tabular_lstm.network.failures import DivergedError, HopelessError
 from tabular_lstm.network.fit import predict, train
-from tabular_lstm.network.progress import HopelessError
 from tabular_lstm.parameters import Training
 from tests.helpers.networks import assert_same_weights, schema_of, sequences_of
 from tests.helpers.trainings import (
@@ -138,12 +138,21 @@ def test_history_has_numbers_for_each_epoch_and_the_candidate_tells_the_same() -
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_a_training_that_diverges_ends_with_a_loss_that_says_so() -> None:
-    training = training_of(epochs=50, learning_rate=1e30)
-    candidate, history = train(network_of(), *rows_of(40), training)
-    assert len(history["loss"]) < 50
-    assert not np.isfinite(history["loss"][-1])
-    assert all(np.isfinite(weight).all() for weight in candidate.get_weights())
+@pytest.mark.parametrize("changed", [{"learning_rate": 1e30}, {"weight_decay": 1e300}])
+def test_a_training_that_diverges_gives_no_candidate(changed: dict[str, float]) -> None:
+    training = training_of(epochs=50, **changed)
+    hint = r"expected a finite loss, got .*nan.*Lower training.learning_rate = .* or training.wei"
+    with pytest.raises(DivergedError, match=hint) as failed:
+        train(network_of(), *rows_of(40), training)
+    assert len(failed.value.kept_losses) < 50
+
+
+def test_where_one_kind_has_no_loss_there_is_no_candidate() -> None:
+    network = network_of(frequency_scale=[0.1, 1.0])
+    frequency = network.embed.weights[0]
+    frequency.assign(np.concatenate([frequency[:2], np.full_like(frequency[2:], np.nan)]))
+    with pytest.raises(DivergedError, match="expected a finite loss"):
+        train(network, *rows_of(40), training_of())
 
 
 # Calibration
@@ -220,7 +229,7 @@ def test_costlier_misses_lower_the_threshold() -> None:
         (
             {"epochs": 2, "batch_size": 7},
             "Training 3 members, each on 66 of 76 rows; 7 rows a step, 9 steps an epoch, "
-            "2 epochs at most, 20 without progress",
+            "2 epochs at most, 2 without progress",
         ),
     ],
 )

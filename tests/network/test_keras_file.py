@@ -96,8 +96,8 @@ def configured(**changed: Any) -> Callable[[Path, Path], None]:
         parts = parts_of(whole)
         config = json.loads(parts["config.json"])
         for place, value in changed.items():
-            block, name = place.split("__")
-            config["config"][block][name] = value
+            *block, name = place.split("__")
+            (config["config"][block[0]] if block else config["config"])[name] = value
         write(path, {**parts, "config.json": json.dumps(config).encode()})
 
     return make
@@ -332,6 +332,10 @@ def linked_to_itself(file: h5py.File) -> None:
         (replaced("embed/vars/3", np.zeros((2, 5, 3), np.int32)), "got int32 (2, 5, 3)"),
         (replaced("layers/read_out/vars/1", np.float32(1)), "got float32 ()"),
         (
+            replaced("embed/vars/3", np.full((2, 5, 3), np.nan, np.float32)),
+            "embed/vars/3 in model.weights.h5: got a value that is no number",
+        ),
+        (
             replaced("layers/read_out/vars/1", h5py.Empty(np.float32)),
             "layers/read_out/vars/1 in model.weights.h5: expected an array, got none",
         ),
@@ -355,6 +359,8 @@ def linked_to_itself(file: h5py.File) -> None:
         (configured(schema__variance=[1.0] * 5), "as variance a number for each of 4 features"),
         (configured(schema__variance=[1, 2, 3, float("nan")]), "of 4 features, got 3"),
         (configured(options__kind="lambda"), "unknown"),
+        (configured(training={"bogus": 1}), "'bogus' is unknown"),
+        (configured(training={"epochs": -1}), "epochs = -1"),
     ],
 )
 def test_a_file_that_holds_other_weights_than_it_declares_is_refused(

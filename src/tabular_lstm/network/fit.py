@@ -17,6 +17,7 @@ from scipy.special import expit
 from tabular_lstm.at_work import told
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import choose_threshold, fit_temperature, log_losses
+from tabular_lstm.network.failures import refuse_diverged
 from tabular_lstm.network.kinds import blend, tell, weigh
 from tabular_lstm.network.member_groups import Task, merge, split, train_group
 from tabular_lstm.network.score import score, score_changed
@@ -61,16 +62,20 @@ def train(
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
         counted from 1, whose weights the model has, `decision_threshold`. Of an ensemble the
         losses are means over the members, `validation_loss` is that of each member on its fold,
-        calibrated, `kept_loss` the same with the weights that it keeps so far,
-        `best_epoch` the median of `best_epochs`, one a member, and `temperature` is told too, as is
+        calibrated, `kept_loss` the same with the weights that it keeps so far, of the kind of
+        members where it is lower, `best_epoch` the median of `best_epochs`, one for each member
+        that the model has, and `temperature` is told too, as is
         `out_of_fold_log_loss`, with that temperature; `kinds`, see `kinds.Kind`, and in words what
         the rows `asked_for`, empty where there is one kind.
 
     Raises:
         HopelessError: It was given up.
+        DivergedError: A loss is not finite.
     """
     if not isinstance(network, LSTMEnsemble):
-        return train_tutorial(network, sequences, labels, training, weights)
+        candidate, history = train_tutorial(network, sequences, labels, training, weights)
+        refuse_diverged(history, training)
+        return candidate, history
     config, initial = network.get_config(), network.get_weights()
     # A map to memory as what it is a view of, which is sent to a worker without a copy.
     table = np.asarray(sequences)
@@ -80,6 +85,7 @@ def train(
         logger.info("Training %d groups of members, each by itself", len(parts))
     done = dict(told(workers(train_group, task, parts), "Groups of members", len(parts)))
     trained = merge([done[place] for place in range(len(parts))])
+    refuse_diverged(trained.history, training)
     options = network.options
     seen, of_kinds = _out_of_fold(trained.logits, trained.held_out, options.members)
     of_seen = None if weights is None else weights[seen]
@@ -101,7 +107,10 @@ def train(
     }
     candidate = LSTMEnsemble.from_config(config | learned)
     candidate.set_weights(blended)
+    best_epochs = np.reshape(trained.history["best_epochs"], (len(kinds), -1))[kept].ravel()
     return candidate, trained.history | {
+        "best_epoch": int(np.median(best_epochs)),
+        "best_epochs": best_epochs.tolist(),
         "temperature": temperature,
         "decision_threshold": threshold,
         "out_of_fold_log_loss": float(loss),

@@ -18,7 +18,7 @@ import numpy as np
 
 from tabular_lstm import archives
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Ensemble
+from tabular_lstm.parameters import Ensemble, Training
 from tabular_lstm.rows.schema import Schema, parts_of
 
 NETWORK = "tabular_lstm>LSTMEnsemble"
@@ -165,6 +165,8 @@ def _there(is_in_the_file: bool) -> str:
 
 def _read(weight: Any) -> np.ndarray:
     array: np.ndarray = weight[()]
+    if not np.isfinite(array).all():
+        raise ValueError(f"{weight.name[1:]} in {WEIGHTS}: got a value that is no number")
     array.flags.writeable = False
     return array
 
@@ -183,6 +185,7 @@ def _checked_configuration(config: dict[str, Any], size: int) -> tuple[Schema, E
     _check_calibration(**{name: arguments[name] for name in ("temperature", "threshold")})
     schema = Schema.model_validate(arguments["schema"])
     options = Ensemble.model_validate(arguments["options"])
+    Training.model_validate(arguments["training"] or {})  # none of a network as it was built
     _check_schema(schema)
     shapes = weight_shapes(schema, options)
     declared = sum(math.prod(shape) for layer in shapes.values() for shape in layer)

@@ -108,8 +108,8 @@ def train_group(task: Task, numbers: range) -> Trained:
 def merge(groups: list[Trained]) -> Trained:
     """Merge groups, in the order of their members.
 
-    An epoch's losses are means over the members that still trained in it; `kept_loss` is that of
-    all members.
+    An epoch's losses are means over the members that still trained in it; `kept_loss` is the
+    mean of theirs.
     """
     histories = [group.history for group in groups]
     longest = max(len(history["kept_loss"]) for history in histories)

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from tabular_lstm.at_work import at_work
 from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.failures import HopelessError
 from tabular_lstm.network.plan import Plan
-from tabular_lstm.network.progress import HopelessError, Progress
+from tabular_lstm.network.progress import Progress
 from tabular_lstm.network.stopping import fold_losses, stalls
 from tabular_lstm.parameters import Training
 
@@ -69,7 +70,8 @@ def train_members(
             improved = (stops < best_loss) & (epoch - best_epoch <= plan.patience)
             best_loss[improved], best_epoch[improved] = stops[improved], epoch
             of_kept[improved] = loss[improved]
-            kept_losses.append(float(of_kept.mean()))
+            # The kind that is worse may weigh nothing in the end.
+            kept_losses.append(min(float(of_kept[kind == k].mean()) for k in set(plan.kind)))
             members.keep(improved)
             progress.log(epoch, losses[-1], validation_losses[-1])
             if kept_losses[-1] > limit and stalls(kept_losses, max(1, plan.patience // 3)):

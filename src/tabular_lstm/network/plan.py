@@ -14,7 +14,6 @@ logger = logging.getLogger(__name__)
 FOLDS = 8
 # Of more rows than that, an epoch and the folds have as many as of so many.
 MANY_ROWS = 2_000_000
-PATIENCE = 20
 # Rows that are looked at together where some of many are drawn.
 DRAWN_AT_ONCE = 2**20
 
@@ -62,7 +61,7 @@ class Plan:
             left_out=self.left_out[chosen],
             held_out=self.held_out[chosen],
             first=numbers.start,
-            who=f"members {numbers.start + 1} to {numbers.stop}" if some else "",
+            who=_called(numbers) if some else "",
         )
 
     def batches(self) -> Iterator[np.ndarray]:
@@ -179,7 +178,7 @@ def plan_training(
     passed = min(smallest, MANY_ROWS * (FOLDS - 1) // FOLDS) if many else smallest
     batch = min(training.batch_size or batch_size(min(rows, MANY_ROWS)), passed)
     limit = training.epochs or epochs(rows, features)
-    patience = training.patience or PATIENCE
+    patience = training.patience or patience_of(limit)
     rate = training.learning_rate * (batch / 32) ** 0.5
     steps = passed // batch
     kind = [member // of_kind for member in range(members)]
@@ -245,3 +244,14 @@ def epochs(rows: int, features: int) -> int:
     # Twelve are better than fewer, but of half a million rows or more too long.
     by_rows = np.clip(max(500_000 // rows, min(12, 5_000_000 // rows)), 5, 200)
     return int(min(by_rows, max(40_000 // features, 8)))
+
+
+def patience_of(epochs: int) -> int:
+    """Choose after how many epochs without progress a member stops: 20, or all that there are."""
+    return min(20, epochs)
+
+
+def _called(numbers: range) -> str:
+    """Call members by their numbers, counted from 1."""
+    first, last = numbers.start + 1, numbers.stop
+    return f"member {first}" if first == last else f"members {first} to {last}"

@@ -16,18 +16,6 @@ logger = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 1.0
 
 
-class HopelessError(Exception):
-    """A training was given up: its loss no longer fell, and was above a limit.
-
-    Attributes:
-        kept_losses: Of each epoch so far, see `train_members`.
-    """
-
-    def __init__(self, kept_losses: list[float]) -> None:
-        super().__init__(kept_losses)
-        self.kept_losses = kept_losses
-
-
 class Progress(Work):
     """Log a line an epoch, at most one a second, without control characters."""
 

@@ -7,6 +7,10 @@ from pydantic import Field, StrictInt, field_validator, model_validator
 
 from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share
 
+# Beyond them a network does not train.
+Scale = Annotated[Number, Field(gt=0, le=1000)]
+Dropped = Annotated[Number, Field(ge=0, le=0.99)]
+
 NotNegative = Annotated[Number, Field(ge=0)]
 
 
@@ -50,10 +54,10 @@ class Ensemble(Parameters):
     members: Count = 8
     dimensions: Count = 8
     frequencies: Count = 8
-    frequency_scale: Annotated[list[Positive], Field(min_length=1, max_length=2)] = [0.1, 1.0]
+    frequency_scale: Annotated[list[Scale], Field(min_length=1, max_length=2)] = [0.1, 1.0]
     units: Annotated[list[Count], Field(min_length=1)] = [8]
     dropout: Fraction = 0.3
-    feature_dropout: Annotated[list[Fraction], Field(min_length=1)] = [0.0, 0.2]
+    feature_dropout: Annotated[list[Dropped], Field(min_length=1)] = [0.0, 0.2]
 
     @property
     def count(self) -> int:

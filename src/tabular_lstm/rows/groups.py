@@ -49,7 +49,7 @@ def number_values(groups: np.ndarray) -> np.ndarray:
     if missing := int((numbers < 0).sum()):
         raise ValueError(f"groups: {missing} of {len(groups)} are missing.")
     if len(distinct) < 2:
-        raise ValueError(f"groups: expected 2 or more, got only {distinct[0]!r}.")
+        raise ValueError(f"groups: expected 2 or more, got only {distinct.tolist()[0]!r}.")
     return numbers
 
 

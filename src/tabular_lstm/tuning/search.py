@@ -16,7 +16,7 @@ import numpy as np
 
 from tabular_lstm.code import code_sha256
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.plan import MANY_ROWS, PATIENCE, batch_size, epochs
+from tabular_lstm.network.plan import MANY_ROWS, batch_size, epochs, patience_of
 from tabular_lstm.parameters import Tuning, values_of, without
 from tabular_lstm.parts import Workers
 from tabular_lstm.rows.schema import fingerprint
@@ -47,7 +47,7 @@ class Search:
         open_ = {
             "training.batch_size": batch_size(min(rows, MANY_ROWS)),
             "training.epochs": at_most,
-            "training.patience": PATIENCE,
+            "training.patience": patience_of(at_most),
         }
         return {n: open_.get(n) if v is None else v for n, v in self.present.items()}
 

@@ -154,7 +154,8 @@ def _refuse_divergence(study: optuna.Study, search: Search) -> None:
     if any(trial.end == "diverged" for trial in _present(study, search)):
         raise DataError(
             "With the present parameters the loss is not finite: expected some that train. Lower "
-            f"training.learning_rate = {search.task.training.learning_rate}."
+            f"training.learning_rate = {search.task.training.learning_rate} or "
+            f"training.weight_decay = {search.task.training.weight_decay}."
         )
 
 

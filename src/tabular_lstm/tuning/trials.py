@@ -69,7 +69,8 @@ class Outcome(Frozen):
         end: `complete`; `pruned`, given up because it did not improve and others were better; or
             `diverged`, the loss was not finite.
         log_loss: Of the calibrated out-of-fold probabilities; None if it is not complete.
-        losses: For each epoch what the log loss would be if the training ended there, uncalibrated.
+        losses: Of each epoch, the calibrated loss on the members' folds with the weights that they
+            keep so far, of the kind of members where it is lower.
     """
 
     end: End
@@ -93,8 +94,8 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
     """
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
+    from tabular_lstm.network.failures import DivergedError, HopelessError  # noqa: PLC0415
     from tabular_lstm.network.fit import train  # noqa: PLC0415
-    from tabular_lstm.network.progress import HopelessError  # noqa: PLC0415
 
     network, training = with_values(task.network, task.training, part.values)
     rows = task.sequences, task.labels, training, task.weights, task.groups
@@ -104,9 +105,9 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
             _, history = train(built, *rows, limit=part.limit)
         except HopelessError as end:
             return part.number, _outcome("pruned", end.kept_losses)
+        except DivergedError as end:
+            return part.number, _outcome("diverged", end.kept_losses)
     losses, log_loss = history["kept_loss"], history["out_of_fold_log_loss"]
-    if not np.isfinite([*history["loss"], *losses, log_loss]).all():
-        return part.number, _outcome("diverged", losses)
     return part.number, _outcome("complete", losses, log_loss)
 
 

@@ -85,11 +85,6 @@ def train_network(
         None if train_groups is None else of_several(train_groups),
         engine.workers or one_by_one,
     )
-    if not np.isfinite(history["loss"]).all():
-        raise DataError(
-            f"Training failed: expected a finite loss, got {history['loss']}. Lower "
-            f"training.learning_rate = {training.learning_rate}."
-        )
     trained_on = fingerprint(train_sequences, train_labels.to_numpy(), weights)
     return candidate, {**history, "trained_on": trained_on}
 
