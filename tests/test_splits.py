@@ -142,7 +142,9 @@ def test_a_large_group_is_in_one_fold_in_a_run(
         )
     count = len(project.rows("train"))
     assert sides(project)["train"] >= {"1"}
-    assert f"Training 16 members, each on {count - 300} of {count} rows" in caplog.text
+    assert (
+        f"Training 16 members, 8 of each kind, each on {count - 300} of {count} rows" in caplog.text
+    )
 
 
 def test_rows_that_were_split_before_a_group_was_named_are_not_trained_on(ran: Project) -> None:

@@ -240,7 +240,8 @@ def test_the_log_says_what_was_chosen(
         _, history = train(network_of(members=3), *noise(76), training_of(**changed))
     assert caplog.messages[0] == line
     ran, best = len(history["loss"]), history["best_epochs"]
-    assert caplog.messages[-1] == f"Trained for {ran} epochs; each member keeps its best, {best}"
+    said = f"Trained for {ran} epochs; each member keeps the weights of its best epoch: {best}"
+    assert caplog.messages[-1] == said
     if changed["epochs"] is None:
         assert ran == max(best) + 20 < 200
 

@@ -207,6 +207,7 @@ def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> 
         top = below + rows
         axes.stairs(top, edges, baseline=below, fill=True, color=color, label=name)
         below = top
+    axes.locator_params(axis="y", integer=True)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     mark(axes, threshold, "decision threshold")
     add_legend(figure)

@@ -129,5 +129,5 @@ def tell(kinds: Sequence[Kind], numbers: bool) -> str:
         for kind in (smooth, sharp)
     )
     losses = " and ".join(f"{kind.log_loss:.4f}" for kind in (smooth, sharp))
-    logger.info("%s; calibrated loss on the members' folds, each kind by itself: %s", said, losses)
+    logger.info("%s; calibrated loss out of fold, each kind by itself: %s", said, losses)
     return said

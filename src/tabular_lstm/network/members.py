@@ -79,7 +79,7 @@ def train_members(
             if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
                 break
     logger.info(
-        "Trained%s for %d epochs; each member keeps its best, %s",
+        "Trained%s for %d epochs; each member keeps the weights of its best epoch: %s",
         f" {plan.who}" if plan.who else "",
         epoch,
         best_epoch.tolist(),

@@ -189,7 +189,11 @@ def plan_training(
     logger.info(
         "Training %s, each on %d of %d rows; %d rows a step, %d steps an epoch, "
         "%d epochs at most, %d without progress",
-        f"{plan.who} of {members}" if plan.who else f"{members} members",
+        f"{plan.who} of {members}"
+        if plan.who
+        else f"{members} members"
+        if kinds == 1
+        else f"{members} members, {of_kind} of each kind",
         smallest,
         rows,
         batch,
