@@ -184,6 +184,14 @@ def test_of_many_features_the_thirty_most_important_are_drawn_and_the_chart_says
     assert figure.get_supxlabel().endswith("77 rows; 30 of\n31 features")
 
 
+def test_the_axis_of_few_scored_rows_has_each_whole_number_once() -> None:
+    figure = figures.scored_probabilities({"0": [2, 1, 0], "1": [0, 0, 1]}, 0.5)
+    figure.canvas.draw()
+    ticks = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert {"0", "1", "2"} <= {*ticks}
+    assert len({*ticks}) == len(ticks)
+
+
 def stairs(figure: Figure) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Heights, edges and where they stand on, of each class."""
     return [
