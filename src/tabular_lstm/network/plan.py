@@ -186,14 +186,11 @@ def plan_training(
     of_steps = (batch, steps, limit, patience, rate)
     plan = Plan(fold, kind, left_out, of_members, *of_steps, training.seed)
     plan = plan.of_members(numbers or range(members))
+    whole = f"{members} members" + (f", {of_kind} of each kind" if kinds > 1 else "")
     logger.info(
         "Training %s, each on %d of %d rows; %d rows a step, %d steps an epoch, "
         "%d epochs at most, %d without progress",
-        f"{plan.who} of {members}"
-        if plan.who
-        else f"{members} members"
-        if kinds == 1
-        else f"{members} members, {of_kind} of each kind",
+        f"{plan.who} of {members}" if plan.who else whole,
         smallest,
         rows,
         batch,
