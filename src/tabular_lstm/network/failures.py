@@ -45,9 +45,10 @@ def refuse_diverged(history: dict[str, Any], training: Training) -> None:
     # A member whose loss on its fold is never a number has no best epoch.
     if np.isfinite(history["loss"]).all() and all(history.get("best_epochs", [1])):
         return
+    # The network `tutorial`, which has no members, has no weight decay either.
+    too = f" or training.weight_decay = {training.weight_decay}" if "best_epochs" in history else ""
     raise DivergedError(
         f"Training failed: expected a finite loss, got {history['loss']}. Lower "
-        f"training.learning_rate = {training.learning_rate} or training.weight_decay = "
-        f"{training.weight_decay}.",
+        f"training.learning_rate = {training.learning_rate}{too}.",
         history.get("kept_loss", []),
     )
