@@ -517,7 +517,8 @@ def test_features_that_changed_are_told_the_most_changed_first(runs: list[Run]) 
     changes = changes_of(*summaries)
     inputs["decision"]["judgement"]["changes"] = changes.model_dump(mode="json")
     shown = section(Parsed(page_of(inputs)).text, "What changed in the data")
-    assert "Of 4 features in both runs, 3 changed, the most first." in shown
+    assert "Of 4 features in both runs, 3 changed. Of a number" in shown
+    assert "The most first." in shown
     places = [shown.index(words) for words in ("11 ± 8 10 ± 4", "2024-10-04 ±")]
     assert places == sorted(places)
     assert "amount +0.25 deviations deviation \N{MULTIPLICATION SIGN} 2" in shown
@@ -530,6 +531,16 @@ def test_features_that_changed_are_told_the_most_changed_first(runs: list[Run]) 
     assert "level 'gone': -25 points" in caution
     assert "-25.0 points new: brandnew gone: gone gone: 0 % gone: 25.0 %" in shown
     assert "constant" not in shown
+
+    of_run = inputs["decision"]["judgement"]["changes"]
+    of_run["most"] = of_run["most"][:2]
+    shown = section(Parsed(page_of(inputs)).text, "What changed in the data")
+    assert "3 changed. The 2 that changed most are shown, each by a twentieth of a" in shown
+    of_run["most"] = []
+    page = page_of(inputs)
+    shown = section(Parsed(page).text, "What changed in the data")
+    assert "3 changed, none of them by a twentieth of a deviation or of the rows." in shown
+    assert 'class="features"' not in page and "Of a number" not in shown
 
     del inputs["decision"]["judgement"]["changes"]
     shown = section(Parsed(page_of(inputs)).text, "What changed in the data")
