@@ -263,4 +263,8 @@ def test_reasons_of_the_quarantine_are_drawn_with_the_commonest_on_top() -> None
     assert list(bars_of(figure).items()) == list(reasons.items())[:30]
     figure = figures.quarantine_reasons({}, 0, 20)
     assert bars_of(figure) == {}
+    # No cells are a whole number too, and none is below 0.
+    assert figure.axes[0].get_xlim()[0] == 0
+    assert {float(tick) for tick in figure.axes[0].get_xticks()} >= {0, 1}
+    assert not any(tick % 1 for tick in figure.axes[0].get_xticks())
     assert figure.get_supxlabel() == "cells; 0 of 20 rows are in quarantine"

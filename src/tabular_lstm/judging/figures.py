@@ -225,6 +225,7 @@ def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> 
     """
     axis = f"cells; {quarantined:,} of {rows:,} rows are in quarantine"
     figure, axes = _bars(dict(list(reasons.items())[:SHOWN]), axis, GREY)
+    axes.set_xlim(0, 1.05 * max([1, *reasons.values()]))
     axes.locator_params(axis="x", integer=True)
     return figure
 
