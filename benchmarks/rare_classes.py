@@ -47,7 +47,7 @@ def rare_draw(labels: np.ndarray, draw: int) -> tuple[np.ndarray, np.ndarray]:
 def as_rare(labels: np.ndarray, share: float) -> np.ndarray:
     """Give the weights by which the rarer class has a share of the rows, (rows,)."""
     mean = labels.mean()
-    return np.where(labels == 1, share / mean, (1 - share) / (1 - mean))
+    return np.asarray(np.where(labels == 1, share / mean, (1 - share) / (1 - mean)))
 
 
 def measure(name: str) -> pd.DataFrame:
@@ -87,8 +87,9 @@ def main(names: Sequence[str]) -> None:
     for name in names or sets():
         tables.append(measure(name))
         print(name, tables[-1].groupby("method")[[*METRICS]].mean(), sep="\n", flush=True)
-    means = pd.concat(tables).groupby(["data", "method"])[[*METRICS]].mean().unstack()
-    print(f"Means over {len(tables)} sets:", means.mean().unstack(), sep="\n")
+    measured = pd.concat(tables).groupby(["data", "method"])[[*METRICS]].mean()
+    print(f"Means over {len(tables)} sets:", measured.groupby("method").mean(), sep="\n")
+    means = measured.unstack()
     for metric in METRICS:
         difference = means[metric]["lstm"] - means[metric]["catboost_bagged"]
         by_family = family_means(difference, IMBALANCED).to_numpy()
