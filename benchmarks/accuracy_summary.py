@@ -45,7 +45,7 @@ class Table:
 TABLES = [
     Table("sets that the defaults of lstm were not chosen on", FAST, REPORTED_ON),
     Table("sets that they were chosen on", FAST, CHOSEN_ON),
-    Table("up to 5,000 rows, with RealMLP", [*FAST, "realmlp"], ALL, ["realmlp"]),
+    Table("with RealMLP", [*FAST, "realmlp"], ALL, ["realmlp"]),
     Table("with TabM and RealMLP", [*FAST, "realmlp", "tabm"], ALL, ["realmlp", "tabm"]),
     Table("with LightGBM tuned", [*BAGS, "lightgbm_tuned"], ALL, ["lightgbm_tuned"]),
     Table("with CatBoost tuned", [*BAGS, "catboost_tuned"], ALL, ["catboost_tuned"]),

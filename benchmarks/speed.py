@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py [fit] [step] [scoring] [growth]
 
-- fit: `LSTMClassifier().fit` on Pima's 768 rows, all eight members, against the tutorial's 20
+- fit: `LSTMClassifier().fit` on Pima's 768 rows, all its members, against the tutorial's 20
   epochs of Keras' `fit`.
 - step: what one member's step of the optimizer costs, against Keras' `fit` of one such network of
   stock layers at the same batch size.
