@@ -4,7 +4,7 @@
 
 Random numbers, of which a few tell the label, in a temporary copy of the project. It prints the
 wall time, the peak memory and each node that took a second or more. Default: 1,000 rows of 5,000
-features, then 1,000,000 of 8, which take some two and four minutes on two cores.
+features, then 1,000,000 of 8, which take some three and five minutes on two cores.
 """
 
 import re
