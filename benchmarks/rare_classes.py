@@ -16,16 +16,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from accuracy import lstm
+from accuracy_comparison import compared, fold_differences
 from bagged import catboost_bagged
-from sets import CHOSEN_ON, IMBALANCED, load
-from sets_statistics import bootstrap, counts, family_means
+from sets import CHOSEN_ON, load
 from sklearn.metrics import log_loss, roc_auc_score
+from tables import markdown
 
 RARE = 32
 OTHERS = 400
 MOST_OTHERS = 1500
 DRAWS = 3
-METRICS = ("ROC AUC", "log loss")
+METRICS = ("roc_auc", "log_loss")
 
 
 def rare_draw(labels: np.ndarray, draw: int) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +52,7 @@ def as_rare(labels: np.ndarray, share: float) -> np.ndarray:
 
 
 def measure(name: str) -> pd.DataFrame:
-    """Give ROC AUC and log loss of each draw and method."""
+    """Give ROC AUC and log loss of each draw, as if it were a fold, and of each method."""
     rows, labels = load(name)
     labels = rarer_is_one(labels)
     measured = []
@@ -66,7 +67,7 @@ def measure(name: str) -> pd.DataFrame:
                 log_loss(labels[test], p, sample_weight=weights),
             )
             measured.append([name, draw, method.__name__, *scores])
-    return pd.DataFrame(measured, columns=["data", "draw", "method", *METRICS])
+    return pd.DataFrame(measured, columns=["data", "fold", "method", *METRICS])
 
 
 def rarer_is_one(labels: np.ndarray) -> np.ndarray:
@@ -81,22 +82,19 @@ def sets() -> list[str]:
 
 
 def main(names: Sequence[str]) -> None:
-    """Print a line a set, and the mean difference with its interval over families of sets."""
+    """Print a line a set, the means, and the differences with their intervals."""
     warnings.simplefilter("ignore")
     tables = []
     for name in names or sets():
         tables.append(measure(name))
         print(name, tables[-1].groupby("method")[[*METRICS]].mean(), sep="\n", flush=True)
-    measured = pd.concat(tables).groupby(["data", "method"])[[*METRICS]].mean()
-    print(f"Means over {len(tables)} sets:", measured.groupby("method").mean(), sep="\n")
-    means = measured.unstack()
-    for metric in METRICS:
-        difference = means[metric]["lstm"] - means[metric]["catboost_bagged"]
-        by_family = family_means(difference, IMBALANCED).to_numpy()
-        print(f"{metric}, lstm less catboost_bagged:", bootstrap(by_family))
-        if metric == "ROC AUC":
-            print("families ahead, level, behind:", counts(by_family))
-            print(difference.sort_values().round(3).to_string())
+    measured = pd.concat(tables)
+    of_sets = measured.groupby(["data", "method"])[[*METRICS]].mean()
+    print(f"Means over {len(tables)} sets:", of_sets.groupby("method").mean(), sep="\n")
+    given = measured["data"].unique().tolist()
+    area, loss = (fold_differences(measured, m, "catboost_bagged", given) for m in METRICS)
+    print("lstm less catboost_bagged:", markdown([compared(area, loss)]), sep="\n")
+    print(area.mean(axis="columns").sort_values().round(3).to_string())
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ TABLES = {
 # Each third one of them in the order of their names.
 TABLES_CHOSEN = sorted(TABLES, key=str.lower)[::3]
 
-# All sets: those that defaults may be chosen on, and those that are looked at once, at the end.
+# All sets: those that defaults may be chosen on, and those that no default is chosen by.
 CHOSEN_ON = [*BALANCED_CHOSEN, "glass0", "glass1", "ecoli1", "haberman", *TABLES_CHOSEN]
 REPORTED_ON = [
     *BALANCED_REPORTED,
