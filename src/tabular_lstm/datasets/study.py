@@ -6,7 +6,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from tabular_lstm.datasets.kedro_private import JSONPreview
-from tabular_lstm.datasets.previewed_json import preview
+from tabular_lstm.datasets.typed_json import preview
 from tabular_lstm.errors import DataError
 from tabular_lstm.tuning.found import Study
 from tabular_lstm.tuning.search import Search, refuse_without_optuna

@@ -19,8 +19,7 @@ logger = logging.getLogger(__name__)
 
 SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
 # What no pipeline makes: read from outside, found by looking, or given by the hooks.
-PAST = {"artifacts", "past_promotions", "past_decisions", "past_fingerprints"}
-GIVEN = {"raw_rows", *PAST, "run_id", "engine", "provenance"}
+GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance"}
 GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
 
 
@@ -33,8 +32,8 @@ class NothingNewError(Exception):
 
 
 def decides(pipeline: Pipeline) -> bool:
-    """Tell whether a run writes a decision, its entry in the promotion log, or the champion."""
-    return not pipeline.all_outputs().isdisjoint({"decision", "promotions", "champion"})
+    """Tell whether a run writes a decision, or its entry in the promotion log."""
+    return not pipeline.all_outputs().isdisjoint({"decision", "promotions"})
 
 
 def retrains(pipeline: Pipeline) -> bool:
@@ -156,10 +155,10 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
     Raises:
         DataError: Names the whole.
     """
-    whole = _read(pipeline) <= GIVEN and "champion" in pipeline.all_outputs()
+    whole = _read(pipeline) <= GIVEN and "promotions" in pipeline.all_outputs()
     if only_missing_outputs or not whole:
         raise DataError(
-            "Only a whole run may decide who serves, from the raw rows to the champion: "
+            "Only a whole run may decide who serves, from the raw rows to the promotion log: "
             f"{run_command} --pipelines retraining; or, to restore a champion: {run_command} "
             "--pipelines rollback."
         )

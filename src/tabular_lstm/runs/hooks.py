@@ -8,7 +8,7 @@ from typing import Any
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
+from kedro.io import CatalogProtocol, DatasetError
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -25,7 +25,7 @@ from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune, warn_of_later_runs, warned_of
 from tabular_lstm.runs.registry import Registry
 from tabular_lstm.serving.manifest import read_manifest
-from tabular_lstm.serving.promotion_log import closing_line
+from tabular_lstm.serving.promotion_log import champion_of, closing_line
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class RunHooks:
     def _prepare_to_decide(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
     ) -> None:
-        """Take the lock, finish what was interrupted, and say what the run is made of.
+        """Take the lock, check the champion, and say what the run is made of.
 
         Raises:
             DataError: Another run has the lock; the champion is damaged; see `guards`.
@@ -110,14 +110,14 @@ class RunHooks:
             raw_entry = self._context.config_loader["catalog"]["raw_rows"]
             made_of = provenance(project, env, blocks, raw_entry)
             catalog.save("provenance", made_of)
-            self._settle(catalog, pipeline)
+            self._check_champion(catalog, pipeline)
             if guards.retrains(pipeline):
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
                 if not (blocks["retraining"].force or self._start_over):
                     raw_rows = catalog.get("raw_rows")
                     # Another dataset than the project's is refused when its rows are validated.
                     data = raw_rows.sha256() if isinstance(raw_rows, RawCSVDataset) else ""
-                    log = catalog.load("past_promotions")
+                    log = catalog.load("champions").log
                     guards.refuse_nothing_new(log, made_of.inputs(data))
         except OSError as error:
             raise DataError(f"{error.filename or f'{folder}/'}: {error.strerror}") from error
@@ -145,23 +145,23 @@ class RunHooks:
             scoring.refuse_scored_before(catalog, inputs, champion, conditions, now)
         scoring.warn_of_other_marks(champion.scorer.schema.marks, entries)
 
-    def _settle(self, catalog: Any, pipeline: Pipeline) -> None:
-        """Finish what an earlier run was stopped in, and check the champion.
+    def _check_champion(self, catalog: Any, pipeline: Pipeline) -> None:
+        """Check the champion's file, before hours are spent on a candidate to compare with it.
 
         Raises:
-            DataError: The promotion log does not chain; or the champion's file is damaged, or the
-                log does not know it. A rollback and a retraining that starts over mend the file,
-                and go on.
+            DataError: The promotion log does not chain; or the file is damaged. A rollback and a
+                retraining that starts over do without it, and go on.
         """
-        store = catalog.get("champion").store
-        if not store.exists():
+        if champion_of(catalog.load("champions").log) is None:
             return
         try:
-            store.settle()
-        except DataError as error:
-            if guards.retrains(pipeline) and not self._start_over:
+            catalog.load("champion")
+        except DatasetError as error:
+            if not isinstance(error.__cause__, DataError):
                 raise
-            logger.warning("%s", error)
+            if guards.retrains(pipeline) and not self._start_over:
+                raise error.__cause__ from error
+            logger.warning("%s", error.__cause__)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -177,12 +177,15 @@ class RunHooks:
                 for sentence in catalog.load("verdict"):
                     logger.info(sentence)
             if guards.decides(pipeline):
-                decided = catalog.load("past_promotions")[-1]
+                decided = catalog.load("champions").log[-1]
                 if guards.retrains(pipeline):
                     self._prune(pipeline, catalog)
                 decision = catalog.load("decision").model_dump(mode="json")
                 self.tell(decided.action, closing_line(decided), decision=decision)
                 self._mirror(catalog)
+                if decided.action != "rejected" and decided.serves_now:
+                    versions = folder_of_versions(catalog.get("candidate@file"))
+                    logger.info("Champion: %s/%s", versions, decided.serves_now)
                 logger.info(closing_line(decided))
                 if decided.action == "rejected":
                     self._exit_with(self._parameters["retraining"].exit_on_rejection)
@@ -206,11 +209,10 @@ class RunHooks:
         """
         try:
             if guards.decides(pipeline):
-                log = catalog.load("past_promotions")
+                log = catalog.load("champions").log
                 if log and log[-1].run_id == self._run_id:
                     logger.error(
-                        "The decision is recorded although this run failed; the next retraining or "
-                        "rollback finishes it. %s",
+                        "The decision is recorded and holds, although this run failed. %s",
                         closing_line(log[-1]),
                     )
                     self._recorded = catalog.load("decision").model_dump(mode="json")
@@ -262,7 +264,7 @@ class RunHooks:
             credentials,
             self._context.project_path,
             self._context.env,
-            catalog.load("past_promotions"),
+            catalog.load("champions").log,
             {name: folder for name, folder in folders.items() if folder},
         )
 
@@ -271,7 +273,7 @@ class RunHooks:
         return bool(self._parameters["promotion"].start_over)
 
     def _prune(self, pipeline: Pipeline, catalog: Any) -> None:
-        log, promotion = catalog.load("past_promotions"), self._parameters["promotion"]
+        log, promotion = catalog.load("champions").log, self._parameters["promotion"]
         now = generate_timestamp()
         with warned_of(self._registry):
             left = scoring.unfinished(catalog)

@@ -13,7 +13,7 @@ from tabular_lstm.network.score import score
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.store import Store
+from tabular_lstm.serving.champions import read_champion
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class Champion:
 
     artifact: Artifact
     run_command: str
+
+    @property
+    def file(self) -> str:
+        """Name its file: the candidate's of the run that the promotion log names."""
+        return self.artifact.file
 
     @property
     def run_id(self) -> str:
@@ -96,13 +101,15 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
     """
     env = env or os.environ.get("KEDRO_ENV") or None
     refuse_no_name(env, f"{project}/conf")
-    store = Store.of_outputs(Path(project) / output_folder(env), run_command(env))
-    if not store.exists():
+    outputs, command = Path(project) / output_folder(env), run_command(env)
+    log_file = outputs / "08_reporting/promotions.jsonl"
+    if not log_file.exists():
         _refuse_what_is_not_there(Path(project), env)
-    champion = Champion(store.champion(), store.run_command)
+    artifact = read_champion(log_file, outputs / "06_models/candidate.keras", command)
+    champion = Champion(artifact, command)
     # Reads the whole file, and does what only the first of all rows would wait for.
     blank = pd.DataFrame(np.nan, [0], champion.schema.columns)
-    score(champion.artifact.scorer, to_sequences(blank, champion.schema))
+    score(artifact.scorer, to_sequences(blank, champion.schema))
     return champion
 
 
