@@ -1,8 +1,8 @@
 """What others rely on, by the command line and the files alone: what is inside may change freely.
 
-`contract.json` holds what came before the insides were made smaller. A change of one of its values is
-a change of what is promised: rows that change sides, a cell that means something else, a name that
-programs read.
+`contract.json` holds what came before the insides were made smaller. A change of one of its values
+is a change of what is promised: rows that change sides, a cell that means something else, a name
+that programs read.
 """
 
 import hashlib
