@@ -14,7 +14,8 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular
 from tabular_lstm.frozen import from_json
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champions import Champions, Versions, read_champion
+from tabular_lstm.serving.champion import read_champion
+from tabular_lstm.serving.champions import Champions, Versions
 from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.promotion_log import LogEntry, append, read_log
 

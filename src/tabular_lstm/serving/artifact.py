@@ -13,7 +13,7 @@ from tabular_lstm.files import read_regular, sha256
 from tabular_lstm.network.keras_file import read_keras_file
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer, read_scorer
-from tabular_lstm.rows.schema import POINT
+from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.tensorflow_import import import_tensorflow
 

@@ -1,7 +1,7 @@
-"""The champion for programs that score: rows in, probabilities out, by the model that serves."""
+"""The champion: the artifact that the promotion log names, and how a program scores rows by it."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from tabular_lstm.network.score import score
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champions import read_champion
+from tabular_lstm.serving.promotion_log import LogEntry, read_log
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,53 @@ class Champion:
         of_one_type = type(classes[0]) is type(classes[1])
         positive = self.predict_proba(rows)[:, 1] >= self.threshold
         return np.array(classes, None if of_one_type else object)[positive.astype(np.intp)]
+
+
+def read_champion(log_file: Path, candidates: Path, run_command: str) -> Artifact:
+    """Read the artifact that the last line of the promotion log names.
+
+    Args:
+        log_file: The promotion log.
+        candidates: The folder of the candidates' versions, by run id.
+        run_command: How to run in this environment, for messages.
+
+    Raises:
+        DataError: There is no champion yet, or its file is not what was promoted or cannot be
+            read; says what to do.
+    """
+    log = read_log(log_file)
+    try:
+        return _named(log, log_file, candidates, run_command)
+    except DataError:
+        # A promotion meanwhile may have pruned what served before.
+        if (now := read_log(log_file)) == log:
+            raise
+        return _named(now, log_file, candidates, run_command)
+
+
+def _named(log: list[LogEntry], log_file: Path, candidates: Path, run_command: str) -> Artifact:
+    retraining = f"{run_command} --pipelines retraining"
+    if not log or log[-1].serves_now is None:
+        last = f"The last candidate was rejected: {log[-1].reason}. " if log else ""
+        raise DataError(
+            f"{log_file}: no champion yet. {last}{retraining} trains and judges a candidate, and "
+            "promotes it if it passes."
+        )
+    run, expected = log[-1].serves_now, log[-1].sha256
+    path = candidates / run / candidates.name
+    try:
+        artifact = replace(Artifact.read(path), run_id=run)
+        found = f"has SHA-256 {artifact.sha256}"
+    except FileNotFoundError:
+        artifact, found = None, "is not there"
+    if artifact is None or artifact.sha256 != expected:
+        raise DataError(
+            f"{path} {found}; expected {expected}, of the champion that the promotion log names. "
+            "It was not loaded. Put a copy of that file there. Or, to let the champion before it "
+            f"serve: {run_command} --pipelines rollback. Or, to promote a new one, judged without "
+            f"it: {retraining} --params promotion.start_over=true."
+        )
+    return artifact
 
 
 def load_champion(project: str | Path = ".", env: str | None = None) -> Champion:

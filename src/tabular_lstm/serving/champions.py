@@ -1,17 +1,19 @@
 """All that is left of the champions: the promotion log and, by run id, what their runs left."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.summary import DataSummary
-from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import LogEntry, read_log
+from tabular_lstm.serving.promotion_log import LogEntry
+
+if TYPE_CHECKING:
+    from tabular_lstm.serving.artifact import Artifact
 
 # What is alike in splits that have one boundary.
 DECIDING = ("kind", "time", "test_fraction")
@@ -53,7 +55,7 @@ class Champions:
     """The promotion log, oldest entry first, and by run id what each run left."""
 
     log: Sequence[LogEntry] = ()
-    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+    artifacts: Mapping[str, "Artifact"] = field(default_factory=dict)
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
 
@@ -98,50 +100,3 @@ class Champions:
         if decision.fingerprint() != entry.decision_sha256:
             raise DataError("it is not the one that the log names")
         return decision.judgement.data if decision.judgement else None
-
-
-def read_champion(log_file: Path, candidates: Path, run_command: str) -> Artifact:
-    """Read the artifact that the last line of the promotion log names.
-
-    Args:
-        log_file: The promotion log.
-        candidates: The folder of the candidates' versions, by run id.
-        run_command: How to run in this environment, for messages.
-
-    Raises:
-        DataError: There is no champion yet, or its file is not what was promoted or cannot be
-            read; says what to do.
-    """
-    log = read_log(log_file)
-    try:
-        return _named(log, log_file, candidates, run_command)
-    except DataError:
-        # A promotion meanwhile may have pruned what served before.
-        if (now := read_log(log_file)) == log:
-            raise
-        return _named(now, log_file, candidates, run_command)
-
-
-def _named(log: list[LogEntry], log_file: Path, candidates: Path, run_command: str) -> Artifact:
-    retraining = f"{run_command} --pipelines retraining"
-    if not log or log[-1].serves_now is None:
-        last = f"The last candidate was rejected: {log[-1].reason}. " if log else ""
-        raise DataError(
-            f"{log_file}: no champion yet. {last}{retraining} trains and judges a candidate, and "
-            "promotes it if it passes."
-        )
-    run, expected = log[-1].serves_now, log[-1].sha256
-    path = candidates / run / candidates.name
-    try:
-        artifact = replace(Artifact.read(path), run_id=run)
-        found = f"has SHA-256 {artifact.sha256}"
-    except FileNotFoundError:
-        artifact, found = None, "is not there"
-    if artifact is None or artifact.sha256 != expected:
-        raise DataError(
-            f"{path} {found}; expected {expected}, of the champion that the promotion log names. "
-            "It was not loaded. Put a copy of that file there. Or, to let the champion before it "
-            f"serve: {run_command} --pipelines rollback. Or, to promote a new one, judged without "
-            f"it: {retraining} --params promotion.start_over=true."
-        )
-    return artifact
