@@ -18,7 +18,8 @@ from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_ro
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.pipelines.reshaping.nodes import split_features_from_label
 from tabular_lstm.rows.cells import LARGEST
-from tabular_lstm.rows.schema import Marks, Schema
+from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.weights import weights_of
 from tests.helpers.decisions import DATA
@@ -276,7 +277,7 @@ def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) 
 
     schema = nodes.learn_schema(train, summary, columns, Reshaping(features_per_step=3))
 
-    assert schema.marks == Marks(decimal=",", thousands=".")
+    assert schema.marks == NumberFormat(decimal=",", thousands=".")
     assert schema.categories == {"kind": ["0.5", "1.234", "1234"]}
     sequences = reshape(valid[schema.features], schema)
     assert sequences[:3, 0].tolist() == [[1476, 0.125, 1], [2476, 1.125, 2], [3476, 2.125, 0]]

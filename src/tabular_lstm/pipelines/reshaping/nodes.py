@@ -8,7 +8,8 @@ from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import learning
 from tabular_lstm.rows.groups import number_groups, of_several
 from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet
-from tabular_lstm.rows.schema import PARTS, POINT, Schema
+from tabular_lstm.rows.number_format import POINT
+from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen, to_sequences
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.validation import refuse_other_features
