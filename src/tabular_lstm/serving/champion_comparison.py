@@ -4,6 +4,7 @@ A champion is compared where its schema reads the same columns in the same way, 
 the test rows are new to it.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,16 +13,20 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.counted import by_what_they_tell, count_by_class
 from tabular_lstm.network.keras_file import NoNetworkError
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters import Columns, Promotion
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.groups import keys_of, together_of
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.decision import Judgement
-from tabular_lstm.serving.promotion_log import LogEntry
+from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
+
+logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
@@ -43,6 +48,59 @@ class Scored:
     probabilities: np.ndarray
     threshold: float
     trained_on: np.ndarray
+
+
+@dataclass(frozen=True)
+class ComparedChampions:
+    """The champions that stand, the one that serves first.
+
+    Attributes:
+        champions: All of them, each with the reason if it is not compared with.
+        scored: By run id, what those that are compared with say of the test rows.
+    """
+
+    champions: list[Champion]
+    scored: dict[str, Scored]
+
+
+def compare_champions(
+    champions: Champions,
+    train_rows: pd.DataFrame,
+    test_rows: pd.DataFrame,
+    test_set: LabelledSet,
+    schema: Schema,
+    columns: Columns,
+    promotion: Promotion,
+) -> ComparedChampions:
+    """Let the champions that stand score the test rows, and say which cannot be compared with.
+
+    Raises:
+        DataError: The champion that serves cannot be loaded.
+    """
+    found: list[Champion] = []
+    compared: dict[str, Scored] = {}
+    known = promoted(champions.log)
+    for run in standing(champions.log)[: promotion.keep_champions]:
+        champion = Champion(run_id=run, sha256=str(known[run].sha256))
+        try:
+            judgement = judged_by(champions, known[run])
+            known_of = {"data": judgement.data, "promoted_with": judgement.candidate}
+            champion = champion.model_copy(update=known_of)
+            if promotion.start_over:
+                raise NotComparedError("promotion.start_over is set")
+            artifact = promoted_artifact(champions, known[run])
+            fingerprints = fingerprints_of(champions, run, judgement)
+            scored = score(artifact, fingerprints, train_rows, test_rows, columns, schema)
+            left_out = int(scored.trained_on.sum())
+            champion = champion.model_copy(update={"left_out_rows": left_out})
+            refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class)
+        except NotComparedError as why:
+            champion = champion.model_copy(update={"not_compared": str(why)})
+            logger.warning("The champion of run %s will not be compared with: %s", run, why)
+        else:
+            compared[run] = scored
+        found.append(champion)
+    return ComparedChampions(found, compared)
 
 
 def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
@@ -177,13 +235,7 @@ def _reading(schema: Schema, name: str) -> str:
     return f"{kind} with codes for missing {', '.join(codes)}" if codes else kind
 
 
-def refuse_few_rows(
-    scored: Scored,
-    labels: np.ndarray,
-    least: int,
-    weights: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
-) -> None:
+def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int) -> None:
     """Stop where too few of the test rows, or of their groups, are new to a champion.
 
     They are counted by what they tell, see `tabular_lstm.judging.counted.count_rows`.
@@ -191,9 +243,12 @@ def refuse_few_rows(
     Raises:
         NotComparedError: Counts them.
     """
-    new = ~scored.trained_on
+    labels, new = test_set.labels.to_numpy(), ~scored.trained_on
     left = labels[new]
-    counted = count_by_class(left, *(None if of is None else of[new] for of in (weights, groups)))
+    weights, groups = (
+        None if of is None else of[new] for of in (test_set.weights, test_set.groups)
+    )
+    counted = count_by_class(left, weights, groups)
     if not scored.trained_on.any() or min(counted) >= least:
         return
     negative, positive = map(int, counted)

@@ -13,7 +13,6 @@ from tabular_lstm.judging import drift, gate
 from tabular_lstm.judging.changes import DataChanges, changes_of
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
-    Champion,
     ChampionCheck,
     DataCheck,
     DriftCheck,
@@ -24,16 +23,20 @@ from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion, Validation
 from tabular_lstm.rows.feature_summaries import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.groups import number_groups, of_several
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.summary import DataSummary
-from tabular_lstm.rows.weights import scaled, weights_of
-from tabular_lstm.serving import champion_comparison, report
+from tabular_lstm.serving import report
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion_comparison import NotComparedError, Scored
+from tabular_lstm.serving.champion_comparison import (
+    ComparedChampions,
+    NotComparedError,
+    compare_champions,
+    judged_by,
+)
 from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
-from tabular_lstm.serving.promotion_log import LogEntry, champion_of, looks, promoted, standing
+from tabular_lstm.serving.promotion_log import LogEntry, champion_of, looks, promoted
 
 logger = logging.getLogger(__name__)
 
@@ -60,19 +63,6 @@ class ReadBack:
     sha256: str
 
 
-@dataclass(frozen=True)
-class ComparedChampions:
-    """The champions that stand, the one that serves first.
-
-    Attributes:
-        champions: All of them, each with the reason if it is not compared with.
-        scored: By run id, what those that are compared with say of the test rows.
-    """
-
-    champions: list[Champion]
-    scored: dict[str, Scored]
-
-
 def read_back(
     candidate_artifact: Artifact, test_rows: pd.DataFrame, candidate_predictions: pd.DataFrame
 ) -> ReadBack:
@@ -91,6 +81,7 @@ def predict_with_champions(
     champions: Champions,
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
+    test_set: LabelledSet,
     schema: Schema,
     columns: Columns,
     promotion: Promotion,
@@ -104,39 +95,14 @@ def predict_with_champions(
     Raises:
         DataError: The champion that serves cannot be loaded.
     """
-    labels = test_rows[columns.label].rename("label").rename_axis("row")
+    compared = compare_champions(
+        champions, train_rows, test_rows, test_set, schema, columns, promotion
+    )
+    labels = test_set.labels.rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
-    weights = scaled(weights_of(test_rows, columns))
-    groups = of_several(number_groups(test_rows, columns))
-    found: list[Champion] = []
-    compared: dict[str, Scored] = {}
-    known = promoted(champions.log)
-    for run in standing(champions.log)[: promotion.keep_champions]:
-        champion = Champion(run_id=run, sha256=str(known[run].sha256))
-        try:
-            judgement = champion_comparison.judged_by(champions, known[run])
-            known_of = {"data": judgement.data, "promoted_with": judgement.candidate}
-            champion = champion.model_copy(update=known_of)
-            if promotion.start_over:
-                raise NotComparedError("promotion.start_over is set")
-            artifact = champion_comparison.promoted_artifact(champions, known[run])
-            fingerprints = champion_comparison.fingerprints_of(champions, run, judgement)
-            scored = champion_comparison.score(
-                artifact, fingerprints, train_rows, test_rows, columns, schema
-            )
-            left_out = int(scored.trained_on.sum())
-            champion = champion.model_copy(update={"left_out_rows": left_out})
-            champion_comparison.refuse_few_rows(
-                scored, labels.to_numpy(), promotion.min_test_rows_per_class, weights, groups
-            )
-        except NotComparedError as why:
-            champion = champion.model_copy(update={"not_compared": str(why)})
-            logger.warning("The champion of run %s will not be compared with: %s", run, why)
-        else:
-            predictions[run] = np.where(scored.trained_on, np.nan, scored.probabilities)
-            compared[run] = scored
-        found.append(champion)
-    return predictions, ComparedChampions(found, compared)
+    for run, scored in compared.scored.items():
+        predictions[run] = np.where(scored.trained_on, np.nan, scored.probabilities)
+    return predictions, compared
 
 
 def judge_champions(
@@ -237,7 +203,7 @@ def _changes(now: dict[str, FeatureSummary], champions: Champions) -> DataChange
     if champion := champion_of(champions.log):
         with contextlib.suppress(NotComparedError):
             promotion = promoted(champions.log)[champion]
-            then = champion_comparison.judged_by(champions, promotion).features
+            then = judged_by(champions, promotion).features
     changes = changes_of(then, now)
     if changes.much:
         listed = "; ".join(f"'{shown(one.name)}', {one.said}" for one in changes.much[:LISTED])

@@ -46,6 +46,7 @@ def _judge() -> list[Node]:
                 "champions",
                 "train_rows",
                 "test_rows",
+                "test_set",
                 "schema",
                 "params:columns",
                 "params:promotion",
