@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from kedro.framework.session import KedroSession
 from sklearn.metrics import roc_auc_score
-
 from tabular_lstm.datasets.champion import ChampionDataset
+
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.judging.names import CANDIDATE

@@ -178,18 +178,16 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
     assert {"promotion.judge", "promotion.promote"} <= collapsible
     datasets = [node for node in graph["nodes"] if node["type"] == "data"]
     outside = {node["name"] for node in datasets if node["layer"] is None}
-    assert outside == {*GIVEN, "provenance", "past_promotions", "past_decisions", "champion"}
-    gate = {"check_data", "check_floor", "check_champions", "check_artifact", "decide", "promote"}
+    assert outside == {*GIVEN, "provenance", "champions"}
+    gate = {"check_candidate", "judge_champions", "read_back", "decide", "record"}
     assert gate <= nodes.keys()
     previews = {
         name: json.loads(fetch(f"{address}/api/nodes/{nodes[name]['id']}")["preview"])
-        for name in ("decision", "promotions", "champion")
+        for name in ("decision", "promotions")
     }
     assert previews["decision"]["action"] == "promoted"
     assert previews["decision"]["judgement"]["checks"][0]["name"] == "data"
     assert previews["promotions"][0]["run_id"] == previews["decision"]["run_id"]
-    run_id = previews["decision"]["serves_now"]
-    assert previews["champion"] == {"run_id": run_id, **CANDIDATE}
 
 
 def test_the_layers_of_every_pipeline_are_in_order(address: str) -> None:

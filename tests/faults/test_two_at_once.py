@@ -7,8 +7,8 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from tabular_lstm.serving.store import Store
+
 from tests.helpers.champions import assert_settled, champion_of, log_of, log_path, on_disk
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, note, seed, succeeds
 from tests.helpers.processes import at_work, started

@@ -38,7 +38,7 @@ def test_the_example_is_made_up_and_can_be_scored(served: Project) -> None:
     champion = pyfunc.read(champion_path(served))
     example = pyfunc.example(champion.schema)
     assert [*example.columns] == champion.schema.features
-    assert len(pyfunc.predictions(champion, example)) == 1
+    assert len(pyfunc.Model(champion).predict(example)) == 1
 
 
 def test_the_example_of_a_category_is_one_that_was_seen() -> None:

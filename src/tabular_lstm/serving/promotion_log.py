@@ -8,6 +8,7 @@ Each line holds the SHA-256 of the line before it, its line feed included: what
 taken out is found, unless it is the last one, or all lines after it were written anew.
 """
 
+import errno
 import json
 import logging
 import shlex
@@ -167,6 +168,8 @@ def _lines(path: Path) -> tuple[list[bytes], bytes]:
     A last line without its line feed is a line as long as it is JSON: cut off, it would not be.
     """
     try:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "a link, which is not followed")
         content = read_regular(path)
     except FileNotFoundError:
         content = b""

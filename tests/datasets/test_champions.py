@@ -1,0 +1,139 @@
+"""Who serves and who served, as the catalog gives it: log, champion, and what runs left."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tabular_lstm.datasets.champions import ChampionDataset, ChampionsDataset, PromotionLogDataset
+from tabular_lstm.datasets.typed_json import SHOWN
+from tabular_lstm.errors import DataError
+from tabular_lstm.serving.promotion_log import read_log
+from tests.helpers.decisions import decision
+from tests.helpers.errors import raises_data_error
+from tests.helpers.logs import letters, promotion, rejection, run
+from tests.helpers.stores import House
+
+
+def paths(tmp_path: Path, *names: str) -> dict[str, Any]:
+    """The arguments of an entry: the log and folders of versions."""
+    folders = {
+        "candidates": "06_models/candidate.keras",
+        "fingerprints": "06_models/train_fingerprints.npz",
+        "decisions": "08_reporting/decision.json",
+    }
+    log = {"filepath": str(tmp_path / "08_reporting/promotions.jsonl")}
+    return log | {name: {"filepath": str(tmp_path / folders[name])} for name in names}
+
+
+def test_the_champion_is_the_candidate_that_the_log_names(tmp_path: Path) -> None:
+    champion = ChampionDataset(**paths(tmp_path, "candidates"), run_command="kedro run --env x")
+    assert not champion.exists()
+    with raises_data_error(match="no champion yet. kedro run --env x --pipelines retraining"):
+        champion.load()
+    house = House(tmp_path)
+    content = house.promote("a", 0)
+    assert champion.exists()
+    assert champion.load().content == content
+    preview = json.loads(champion.preview())
+    assert (preview["run_id"], preview["file"]) == (run("a"), str(house.file))
+    assert list(preview["layers"]) == ["embed", "recur_1", "read_out"]
+    with raises_data_error(match="only the entry promotions adds to the log"):
+        champion.save(content)
+    # For a whole run it stays what it was.
+    champion.pin()
+    house.promote("b", 1, before="a")
+    assert champion.load().run_id == run("a")
+
+
+def test_saving_appends_and_loading_gives_all(tmp_path: Path) -> None:
+    path = tmp_path / "promotions.jsonl"
+    promotions = PromotionLogDataset(str(path))
+    assert promotions.load() == []
+    log = [rejection("0", None), promotion("a"), promotion("b", "a")]
+    for entry in log:
+        promotions.save(entry)
+    loaded = promotions.load()
+    assert loaded == read_log(path)
+    assert [entry.model_copy(update={"line_before": None}) for entry in loaded] == log
+    path.write_text("{\n")
+    with raises_data_error(match=r"promotions\.jsonl, line 1: expected a decision"):
+        promotions.load()
+
+
+def test_the_preview_shows_the_newest_first(tmp_path: Path) -> None:
+    promotions = PromotionLogDataset(str(tmp_path / "promotions.jsonl"))
+    written = "abcdefghijklmnopqrstuvwxyz"
+    for letter in written:
+        promotions.save(rejection(letter, None))
+    *shown, last = json.loads(promotions.preview())
+    assert letters([line["run_id"] for line in shown]) == written[: -SHOWN - 1 : -1]
+    assert last == f"… {len(written) - SHOWN} more"
+
+
+# What runs left
+
+KINDS = ("candidates", "fingerprints", "decisions")
+
+
+@pytest.fixture
+def champions(tmp_path: Path) -> ChampionsDataset:
+    """An entry of the past with nothing on disk."""
+    return ChampionsDataset(**paths(tmp_path, *KINDS))
+
+
+def test_what_each_run_left_is_read_when_it_is_asked_for(
+    tmp_path: Path, champions: ChampionsDataset
+) -> None:
+    assert (champions.load().log, len(champions.load().artifacts)) == ([], 0)
+    house = House(tmp_path)
+    first, second = house.promote("a", 0), house.promote("b", 1, before="a")
+    made = decision(True, letter="a")
+    path = tmp_path / f"08_reporting/decision.json/{run('a')}/decision.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(made.model_dump_json())
+    left = champions.load()
+    assert left.log == read_log(house.log)
+    assert [left.artifacts[of].content for of in left.artifacts] == [first, second]
+    assert left.decisions[run("a")] == made
+    for gone in (left.decisions, left.fingerprints):
+        with pytest.raises(KeyError):
+            gone[run("b")]
+    house.kept("b").write_bytes(b"another")
+    assert left.artifacts[run("b")].content == b"another"
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Fail what waits for ever."""
+
+    def fail(*_: Any) -> None:
+        pytest.fail("it waits")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("alarm")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_unreadable_and_is_not_waited_for(
+    tmp_path: Path, champions: ChampionsDataset, kind: str, make: Callable[[Path], None]
+) -> None:
+    """A FIFO would hold the run, and the lock with it, until somebody wrote into it."""
+    folder = Path(paths(tmp_path, kind)[kind]["filepath"])
+    path = folder / "a" / folder.name
+    path.parent.mkdir(parents=True)
+    make(path)
+    left = champions.load()
+    versions = {"candidates": left.artifacts, "decisions": left.decisions}
+    with pytest.raises(DataError, match=r"regular file|directory") as refused:
+        versions.get(kind, left.fingerprints)["a"]
+    assert str(path) in str(refused.value)
