@@ -38,33 +38,6 @@ LAYERS = [
 ]
 # Of one kind: which of two the rows keep may hang on the processor.
 NETWORK = {"ensemble": {"members": 2, "units": [4], "frequency_scale": [0.1]}}
-# Of two members that read four steps of two numbers as vectors of 8, with LSTMs of 4 units.
-CANDIDATE = {
-    "parameters": 2 * (8 * (8 + 18 * 8 + 8) + 2 * (16 + 4 + 1) * 16 + 16 + 1),
-    "layers": {
-        "embed": {
-            "weights": {
-                "frequency": "(2, 8, 1, 8)",
-                "kernel": "(2, 8, 18, 8)",
-                "bias": "(2, 8, 1, 8)",
-                "vectors": "(2, 0, 8)",
-            },
-            "parameters": 2 * 8 * (8 + 18 * 8 + 8),
-        },
-        "recur_1": {
-            "weights": {
-                "kernel": "(2, 2, 16, 16)",
-                "recurrent": "(2, 2, 4, 16)",
-                "bias": "(2, 2, 16)",
-            },
-            "parameters": 2 * 2 * (16 + 4 + 1) * 16,
-        },
-        "read_out": {
-            "weights": {"kernel": "(2, 16, 1)", "bias": "(2, 1)"},
-            "parameters": 2 * (16 + 1),
-        },
-    },
-}
 
 
 OTHER = "italy_power_demand"

@@ -121,16 +121,8 @@ class ChampionDataset(_ReadOnlyDataset):
         return self._pinned
 
     def preview(self) -> JSONPreview:
-        """Name the run that trained it, and list the layers, each with its weights' shapes."""
+        """Name the run that trained it, and its file."""
         champion = self.load()
-        layers = champion.scorer.layers
-        described = {
-            name: {
-                "weights": {part: str(weight.shape) for part, weight in layer._asdict().items()},
-                "parameters": sum(weight.size for weight in layer),
-            }
-            for name, layer in layers.items()
-        }
-        parameters = sum(weight.size for layer in layers.values() for weight in layer)
-        of_file = {"run_id": champion.run_id, "file": champion.file}
-        return preview(of_file | {"parameters": parameters, "layers": described})
+        return preview(
+            {"run_id": champion.run_id, "file": champion.file, "sha256": champion.sha256}
+        )
