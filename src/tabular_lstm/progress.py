@@ -1,7 +1,6 @@
 """Progress of long loops: a bar on a terminal, elsewhere a line of log each ten seconds."""
 
 import logging
-import shutil
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -65,7 +64,7 @@ def progress_bar(
         what,
         count,
         leave=False,
-        ncols=shutil.get_terminal_size().columns - 1 if on_terminal else 0,
+        ncols=None if on_terminal else 0,
         mininterval=seconds,
         delay=seconds,  # what is quicker shows nothing
         miniters=1,
