@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tabular_lstm.datasets.champions import ChampionDataset, ChampionsDataset, PromotionLogDataset
+from tabular_lstm.datasets.champions import ChampionDataset, ChampionsDataset
 from tabular_lstm.datasets.typed_json import SHOWN
 from tabular_lstm.errors import DataError
+from tabular_lstm.serving.champions import CANDIDATES, DECISIONS, FINGERPRINTS, LOG
 from tabular_lstm.serving.promotion_log import read_log
 from tests.helpers.decisions import decision
 from tests.helpers.errors import raises_data_error
@@ -19,19 +20,14 @@ from tests.helpers.logs import letters, promotion, rejection, run
 from tests.helpers.stores import House
 
 
-def paths(tmp_path: Path, *names: str) -> dict[str, Any]:
-    """The arguments of an entry: the log and folders of versions."""
-    folders = {
-        "candidates": "06_models/candidate.keras",
-        "fingerprints": "06_models/train_fingerprints.npz",
-        "decisions": "08_reporting/decision.json",
-    }
-    log = {"filepath": str(tmp_path / "08_reporting/promotions.jsonl")}
-    return log | {name: {"filepath": str(tmp_path / folders[name])} for name in names}
+@pytest.fixture
+def champions(tmp_path: Path) -> ChampionsDataset:
+    """An entry with nothing on disk."""
+    return ChampionsDataset(str(tmp_path))
 
 
 def test_the_champion_is_the_candidate_that_the_log_names(tmp_path: Path) -> None:
-    champion = ChampionDataset(**paths(tmp_path, "candidates"), run_command="kedro run --env x")
+    champion = ChampionDataset(str(tmp_path), "kedro run --env x")
     assert not champion.exists()
     with raises_data_error(match="no champion yet. kedro run --env x --pipelines retraining"):
         champion.load()
@@ -49,40 +45,29 @@ def test_the_champion_is_the_candidate_that_the_log_names(tmp_path: Path) -> Non
     assert champion.load().run_id == run("a")
 
 
-def test_saving_appends_and_loading_gives_all(tmp_path: Path) -> None:
-    path = tmp_path / "promotions.jsonl"
-    promotions = PromotionLogDataset(str(path))
-    assert promotions.load() == []
+def test_saving_appends_and_loading_gives_all(tmp_path: Path, champions: ChampionsDataset) -> None:
+    assert champions.load().log == []
     log = [rejection("0", None), promotion("a"), promotion("b", "a")]
     for entry in log:
-        promotions.save(entry)
-    loaded = promotions.load()
-    assert loaded == read_log(path)
+        champions.save(entry)
+    loaded = champions.load().log
+    assert loaded == read_log(tmp_path / LOG)
     assert [entry.model_copy(update={"line_before": None}) for entry in loaded] == log
-    path.write_text("{\n")
+    (tmp_path / LOG).write_text("{\n")
     with raises_data_error(match=r"promotions\.jsonl, line 1: expected a decision"):
-        promotions.load()
+        champions.load()
 
 
-def test_the_preview_shows_the_newest_first(tmp_path: Path) -> None:
-    promotions = PromotionLogDataset(str(tmp_path / "promotions.jsonl"))
+def test_the_preview_shows_the_newest_first(champions: ChampionsDataset) -> None:
     written = "abcdefghijklmnopqrstuvwxyz"
     for letter in written:
-        promotions.save(rejection(letter, None))
-    *shown, last = json.loads(promotions.preview())
+        champions.save(rejection(letter, None))
+    *shown, last = json.loads(champions.preview())
     assert letters([line["run_id"] for line in shown]) == written[: -SHOWN - 1 : -1]
     assert last == f"… {len(written) - SHOWN} more"
 
 
 # What runs left
-
-KINDS = ("candidates", "fingerprints", "decisions")
-
-
-@pytest.fixture
-def champions(tmp_path: Path) -> ChampionsDataset:
-    """An entry of the past with nothing on disk."""
-    return ChampionsDataset(**paths(tmp_path, *KINDS))
 
 
 def test_what_each_run_left_is_read_when_it_is_asked_for(
@@ -121,18 +106,17 @@ def alarm() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("alarm")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("output", [CANDIDATES, DECISIONS, FINGERPRINTS])
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_what_is_no_file_is_unreadable_and_is_not_waited_for(
-    tmp_path: Path, champions: ChampionsDataset, kind: str, make: Callable[[Path], None]
+    tmp_path: Path, champions: ChampionsDataset, output: str, make: Callable[[Path], None]
 ) -> None:
     """A FIFO would hold the run, and the lock with it, until somebody wrote into it."""
-    folder = Path(paths(tmp_path, kind)[kind]["filepath"])
-    path = folder / "a" / folder.name
+    path = tmp_path / output / "a" / Path(output).name
     path.parent.mkdir(parents=True)
     make(path)
     left = champions.load()
-    versions = {"candidates": left.artifacts, "decisions": left.decisions}
+    versions = {CANDIDATES: left.artifacts, DECISIONS: left.decisions}
     with pytest.raises(DataError, match=r"regular file|directory") as refused:
-        versions.get(kind, left.fingerprints)["a"]
+        versions.get(output, left.fingerprints)["a"]
     assert str(path) in str(refused.value)

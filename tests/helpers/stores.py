@@ -17,12 +17,12 @@ class House:
     def __init__(
         self, path: Path, run_command: str = "kedro run", schema: Schema | None = None
     ) -> None:
-        self.schema, self.run_command = schema or schema_of(), run_command
+        self.path, self.schema, self.run_command = path, schema or schema_of(), run_command
         self.candidates = path / "06_models/candidate.keras"
         self.log = path / "08_reporting/promotions.jsonl"
 
     def champion(self) -> Artifact:
-        return read_champion(self.log, self.candidates, self.run_command)
+        return read_champion(self.path, self.run_command)
 
     @property
     def file(self) -> Path:

@@ -10,6 +10,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.pipelines.promotion.nodes import read_back, record
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, seed, succeeds
@@ -36,13 +37,15 @@ def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_pat
 
 def test_only_what_was_judged_is_promoted() -> None:
     accepted, judged = decision(True), Artifact(CONTENT, "candidate.keras")
-    assert record(accepted, "the page", judged) == LogEntry.of(accepted)
+    run_id = accepted.run_id
+    assert record(accepted, "", Champions(artifacts={run_id: judged})) == LogEntry.of(accepted)
     another = Artifact(b"another", "candidate.keras")
-    with pytest.raises(DataError, match="as it was judged, got"):
-        record(accepted, "the page", another)
+    for artifacts, got in (({run_id: another}, another.sha256), ({}, None)):
+        with pytest.raises(DataError, match=f"as it was judged, got {got}"):
+            record(accepted, "", Champions(artifacts=artifacts))
     # What is rejected serves nobody.
     rejected = decision(False)
-    assert record(rejected, "the page", another) == LogEntry.of(rejected)
+    assert record(rejected, "", Champions()) == LogEntry.of(rejected)
 
 
 def test_a_feature_may_have_any_name_in_a_retraining(quick: Project) -> None:

@@ -189,22 +189,6 @@ def test_a_damaged_champion_is_refused_with_the_ways_out(house: House, damage: A
     assert load_champion(project_of(house)).run_id == run("a")
 
 
-def test_a_champion_that_a_promotion_meanwhile_let_go_is_none(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Between the look at the log and that at the file another is promoted, and the old pruned."""
-    read = Artifact.read
-
-    def meanwhile(path: Path) -> Artifact:
-        if path == house.kept("a") and path.exists():
-            house.promote("b", 1, before="a")
-            path.unlink()
-        return read(path)
-
-    monkeypatch.setattr(Artifact, "read", meanwhile)
-    assert load_champion(project_of(house)).run_id == run("b")
-
-
 def test_a_champion_that_is_no_network_is_refused_though_the_log_names_it(house: House) -> None:
     house.kept("b").parent.mkdir()
     house.kept("b").write_bytes(house.record("b", b"no network", before="a"))

@@ -184,9 +184,6 @@ class RunHooks:
                 decision = catalog.load("decision").model_dump(mode="json")
                 self.tell(decided.action, closing_line(decided), decision=decision)
                 self._mirror(catalog)
-                if decided.action != "rejected" and decided.serves_now:
-                    versions = folder_of_versions(catalog.get("candidate@file"))
-                    logger.info("Champion: %s/%s", versions, decided.serves_now)
                 logger.info(closing_line(decided))
                 if decided.action == "rejected":
                     self._exit_with(self._parameters["retraining"].exit_on_rejection)

@@ -13,7 +13,8 @@ from tabular_lstm.network.score import score
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.promotion_log import LogEntry, read_log
+from tabular_lstm.serving.champions import CANDIDATES, LOG, Versions
+from tabular_lstm.serving.promotion_log import read_log
 
 
 @dataclass(frozen=True)
@@ -87,51 +88,36 @@ class Champion:
         return np.array(classes, None if of_one_type else object)[positive.astype(np.intp)]
 
 
-def read_champion(log_file: Path, candidates: Path, run_command: str) -> Artifact:
+def read_champion(outputs: Path, run_command: str) -> Artifact:
     """Read the artifact that the last line of the promotion log names.
 
     Args:
-        log_file: The promotion log.
-        candidates: The folder of the candidates' versions, by run id.
+        outputs: The folder of an environment's outputs.
         run_command: How to run in this environment, for messages.
 
     Raises:
         DataError: There is no champion yet, or its file is not what was promoted or cannot be
             read; says what to do.
     """
-    log = read_log(log_file)
-    try:
-        return _named(log, log_file, candidates, run_command)
-    except DataError:
-        # A promotion meanwhile may have pruned what served before.
-        if (now := read_log(log_file)) == log:
-            raise
-        return _named(now, log_file, candidates, run_command)
-
-
-def _named(log: list[LogEntry], log_file: Path, candidates: Path, run_command: str) -> Artifact:
-    retraining = f"{run_command} --pipelines retraining"
+    log, retraining = read_log(outputs / LOG), f"{run_command} --pipelines retraining"
     if not log or log[-1].serves_now is None:
         last = f"The last candidate was rejected: {log[-1].reason}. " if log else ""
         raise DataError(
-            f"{log_file}: no champion yet. {last}{retraining} trains and judges a candidate, and "
-            "promotes it if it passes."
+            f"{outputs / LOG}: no champion yet. {last}{retraining} trains and judges a candidate, "
+            "and promotes it if it passes."
         )
+    versions = Versions(outputs / CANDIDATES, Artifact.read)
     run, expected = log[-1].serves_now, log[-1].sha256
-    path = candidates / run / candidates.name
-    try:
-        artifact = replace(Artifact.read(path), run_id=run)
-        found = f"has SHA-256 {artifact.sha256}"
-    except FileNotFoundError:
-        artifact, found = None, "is not there"
+    artifact = versions.get(run)
     if artifact is None or artifact.sha256 != expected:
+        found = f"has SHA-256 {artifact.sha256}" if artifact else "is not there"
         raise DataError(
-            f"{path} {found}; expected {expected}, of the champion that the promotion log names. "
-            "It was not loaded. Put a copy of that file there. Or, to let the champion before it "
-            f"serve: {run_command} --pipelines rollback. Or, to promote a new one, judged without "
-            f"it: {retraining} --params promotion.start_over=true."
+            f"{versions.path(run)} {found}; expected {expected}, of the champion that the "
+            "promotion log names. It was not loaded. Put a copy of that file there. Or, to let the "
+            f"champion before it serve: {run_command} --pipelines rollback. Or, to promote a new "
+            f"one, judged without it: {retraining} --params promotion.start_over=true."
         )
-    return artifact
+    return replace(artifact, run_id=run)
 
 
 def load_champion(project: str | Path = ".", env: str | None = None) -> Champion:
@@ -149,10 +135,9 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
     env = env or os.environ.get("KEDRO_ENV") or None
     refuse_no_name(env, f"{project}/conf")
     outputs, command = Path(project) / output_folder(env), run_command(env)
-    log_file = outputs / "08_reporting/promotions.jsonl"
-    if not log_file.exists():
+    if not (outputs / LOG).exists():
         _refuse_what_is_not_there(Path(project), env)
-    artifact = read_champion(log_file, outputs / "06_models/candidate.keras", command)
+    artifact = read_champion(outputs, command)
     champion = Champion(artifact, command)
     # Reads the whole file, and does what only the first of all rows would wait for.
     blank = pd.DataFrame(np.nan, [0], champion.schema.columns)

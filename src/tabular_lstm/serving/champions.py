@@ -15,6 +15,11 @@ from tabular_lstm.serving.promotion_log import LogEntry
 if TYPE_CHECKING:
     from tabular_lstm.serving.artifact import Artifact
 
+# In the folder of an environment's outputs; the versions of the last three are by run id.
+LOG = "08_reporting/promotions.jsonl"
+CANDIDATES = "06_models/candidate.keras"
+DECISIONS = "08_reporting/decision.json"
+FINGERPRINTS = "06_models/train_fingerprints.npz"
 # What is alike in splits that have one boundary.
 DECIDING = ("kind", "time", "test_fraction")
 Value = TypeVar("Value")
@@ -34,10 +39,14 @@ class Versions(Mapping[str, Value], Generic[Value]):
     folder: Path
     read: Callable[[Path], Value]
 
+    def path(self, run: str) -> Path:
+        """Name the file of a run's version."""
+        return self.folder / run / self.folder.name
+
     def __getitem__(self, run: str) -> Value:
         """Read what a run left."""
         try:
-            return self.read(self.folder / run / self.folder.name)
+            return self.read(self.path(run))
         except FileNotFoundError as error:
             raise KeyError(run) from error
 

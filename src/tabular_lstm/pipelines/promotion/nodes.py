@@ -34,7 +34,7 @@ from tabular_lstm.serving.champion_comparison import (
     compare_champions,
     judged_by,
 )
-from tabular_lstm.serving.champions import Champions
+from tabular_lstm.serving.champions import CANDIDATES, Champions
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of, looks, promoted
 
@@ -223,15 +223,19 @@ def write_report(
     return report.page(decision, provenance, metrics, verdict, quarantined_rows, figures)
 
 
-def record(decision: Decision, report: str, candidate_artifact: Artifact) -> LogEntry:
-    """Give the line for the log, once the report is written; with it the candidate serves or not.
+def record(decision: Decision, report: str, champions: Champions) -> LogEntry:
+    """Give the line for the log, once the report is written: with it the candidate serves or not.
 
     Raises:
-        DataError: The candidate's file changed since it was judged; nothing is recorded.
+        DataError: The candidate is not where it serves from, or its file changed since it was
+            judged; nothing is recorded.
     """
-    if decision.action == "promoted" and candidate_artifact.sha256 != decision.sha256:
-        raise DataError(
-            f"{candidate_artifact.file}: expected SHA-256 {decision.sha256}, as it was judged, got "
-            f"{candidate_artifact.sha256}. The file changed since the decision, and does not serve."
-        )
+    if decision.action == "promoted":
+        candidate = champions.artifacts.get(decision.run_id)
+        if candidate is None or candidate.sha256 != decision.sha256:
+            raise DataError(
+                f"{CANDIDATES} of run {decision.run_id}: expected SHA-256 {decision.sha256}, as it "
+                f"was judged, got {candidate and candidate.sha256}. The file changed since the "
+                "decision, and does not serve."
+            )
     return LogEntry.of(decision)

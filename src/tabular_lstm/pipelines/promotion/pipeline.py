@@ -26,7 +26,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.record,
-                inputs=["decision", "report", "candidate@file"],
+                inputs=["decision", "report", "champions"],
                 outputs="promotions",
                 name="record",
             ),
