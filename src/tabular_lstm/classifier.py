@@ -199,8 +199,6 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def load(cls, path: str | Path) -> Self:
         """Read what `save` or a run of the pipeline wrote; nothing in the file is executed.
 
-        Which file serves, `load_champion` says.
-
         Raises:
             FileNotFoundError: There is no such file.
             DataError: A `ValueError`: it is no whole `.keras` file, may not be read, holds another
@@ -209,8 +207,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         path = Path(path)
         if path.absolute().parts[-2:] == ("06_models", "champion.keras"):
             raise DataError(
-                f"{path}: an earlier version of this project kept the champion there, and nothing "
-                "renews it any more. load_champion() gives what serves, and its .file."
+                f"{path}: nothing renews it any more. load_champion() gives what serves."
             )
         try:
             artifact = Artifact.read(path)
