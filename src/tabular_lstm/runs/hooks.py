@@ -156,7 +156,7 @@ class RunHooks:
         if champion_of(catalog.load("champions").log) is None:
             return
         try:
-            catalog.load("champion")
+            catalog.get("champion").load()
         except DatasetError as error:
             if not isinstance(error.__cause__, DataError):
                 raise
