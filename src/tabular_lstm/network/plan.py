@@ -96,14 +96,15 @@ def draw_by_class(
         rng: What draws them.
         labels: 1 for the positive class, (all rows,).
         rows: The numbers of the rows to draw from, int32.
-        count: How many to draw, about.
+        count: How many to draw at most, 2 or more.
 
     Returns:
         Their numbers in their order.
     """
-    positive, share = labels[rows] == 1, count / len(rows)
+    least, positive = min(10, count // 2), labels[rows] == 1
     by_class = (rows[positive], rows[~positive])
-    drawn = [rng.permutation(one)[: max(10, int(share * len(one)))] for one in by_class]
+    counts = [max(least, (count - least) * len(one) // len(rows)) for one in by_class]
+    drawn = [rng.permutation(one)[:some] for one, some in zip(by_class, counts, strict=True)]
     return np.sort(np.concatenate(drawn))
 
 
