@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -68,6 +69,7 @@ for _ in progress.progress(range(3), "Counting"):
 
 def test_on_a_terminal_there_is_a_bar_and_no_line() -> None:
     terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (24, 80))
     program = [sys.executable, "-c", IN_A_TERMINAL]
     subprocess.run(program, stdout=end, stderr=end, check=True, timeout=60)
     os.close(end)

@@ -207,8 +207,7 @@ def _resample_counts(
     """
     rng = np.random.default_rng(seed)
     block = max(1, BLOCK_CELLS // (cells or rows))
-    what = f"{resamples:,} resamples for intervals, parts"
-    for start in progress(range(0, resamples, block), what):
+    for start in progress(range(0, resamples, block), f"{resamples:,} resamples, parts"):
         size = min(block, resamples - start)
         drawn = rng.integers(rows, size=(size, rows)) + np.arange(size)[:, None] * rows
         yield np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows)
