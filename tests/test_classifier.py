@@ -38,7 +38,7 @@ from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.network import member_groups, plan
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters import Network
-from tabular_lstm.rows.cells import LARGEST
+from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.serving.log_file import append
 from tests.helpers.logs import promotion
 from tests.helpers.project import TINY, Project, declare

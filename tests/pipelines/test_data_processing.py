@@ -24,12 +24,12 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.pipelines.data_processing import create_pipeline
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
-from tabular_lstm.rows.categories import read_category
-from tabular_lstm.rows.cells import LARGEST
+from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.data_summary import Source
+from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.proposals import HEAD
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sides import in_test
-from tabular_lstm.rows.summary import Source
 from tests.helpers.project import ROOT, TINY, Project
 
 NAMES = ["a", "b", "c", "y"]

@@ -9,14 +9,9 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.parameters import Columns, Value
-from tabular_lstm.rows.categories import read_category
-from tabular_lstm.rows.cells import (
-    ANY,
-    read_label,
-    read_number,
-)
+from tabular_lstm.rows.cells import EMPTY, read_category
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import EMPTY
+from tabular_lstm.rows.numbers import ANY, read_label, read_number
 from tabular_lstm.rows.schema import Bounds
 
 

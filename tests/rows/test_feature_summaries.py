@@ -5,14 +5,9 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.parameters import Reshaping
-from tabular_lstm.rows.feature_summaries import (
-    FEATURES,
-    LETTERS,
-    FeatureSummary,
-    summarize_features,
-)
-from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.data_summary import FEATURES, LETTERS, FeatureSummary, summarize_features
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema_fit import learn_schema
 
 
 def schema_for(rows: pd.DataFrame, **roles: object) -> Schema:

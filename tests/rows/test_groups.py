@@ -6,7 +6,7 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.groups import keys_of, number_groups, together_of
+from tabular_lstm.rows.keys import keys_of, number_groups, together_of
 
 PLAIN = Columns(label="y", positive_class=1, negative_class=0)
 GROUPED = PLAIN.model_copy(update={"group": "patient"})

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import shown
+from tabular_lstm.rows.cells import EMPTY
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import EMPTY
 
 COMMA = NumberFormat(decimal=",", thousands=".")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.leaks import listed, possible_leaks
+from tabular_lstm.rows.warnings import listed, possible_leaks
 
 ROWS = 200
 

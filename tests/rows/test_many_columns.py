@@ -8,7 +8,7 @@ import pytest
 
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows import cells
-from tabular_lstm.rows.cells import ANY, read_number, read_numbers
+from tabular_lstm.rows.numbers import ANY, read_number, read_numbers
 from tabular_lstm.rows.validation import read_rows
 
 COLUMNS = {

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabular_lstm.rows.categories import read_category
-from tabular_lstm.rows.cells import read_number
+from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.numbers import read_number
 
 COMMA = NumberFormat(decimal=",")
 GERMAN = NumberFormat(decimal=",", thousands=".")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
-from tabular_lstm.rows.cells import LARGEST
-from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.numbers import LARGEST
+from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.sides import in_test, with_boundary
 from tabular_lstm.rows.validation import read_rows

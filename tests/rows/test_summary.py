@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.parameters import Columns, Split
-from tabular_lstm.rows.summary import DataSummary, Source, summarize
+from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
 
 SOURCE = Source(
     file="/somewhere/rows.csv", sha256="f", rows=9, quarantined_rows=2, superseded_rows=1

@@ -21,7 +21,7 @@ from tabular_lstm.judging.importance import permutation_importance
 from tabular_lstm.judging.metrics import bootstrap
 from tabular_lstm.parameters import Evaluation, Reshaping, Training
 from tabular_lstm.rows import enough
-from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs import guards, latest, watch
 from tabular_lstm.runs.watch import watched

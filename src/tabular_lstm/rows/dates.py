@@ -83,7 +83,7 @@ def read_dates(
         # Arrow's types of a frame have the zone one level down.
         zoned = getattr(getattr(own.dtype, "pyarrow_dtype", own.dtype), "tz", None)
         own = own.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else own
-        times = own.astype(DTYPE).to_numpy(DTYPE)
+        times = own.astype("datetime64[us]").to_numpy(DTYPE)
         beyond = (times < FIRST) | (times > LAST)  # never so of NaT
         fault = "a year that is not 1 to 9999"
         return times, dict.fromkeys(np.flatnonzero(beyond).tolist(), fault)
@@ -108,7 +108,7 @@ def read_dates(
 def dates_as_seen(
     cells: pd.Series, missing: Sequence[Value] = (), form: str | None = None
 ) -> tuple[np.ndarray, Problems]:
-    """Read a column of dates, see `read_dates`, with NaT for each date that means "not measured"."""
+    """Read a column of dates, see `read_dates`; a date that means "not measured" is NaT."""
     dates, problems = read_dates(cells, missing, form)
     codes = [code for value in missing if isinstance(code := _code(value, form), datetime)]
     return np.where(np.isin(dates, np.array(codes, DTYPE)), np.datetime64("NaT"), dates), problems

@@ -49,6 +49,12 @@ def pattern(number_format: NumberFormat) -> str:
     return f"[+-]?(?:(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+){exponent}|(?i:inf|infinity))"
 
 
+@cache
+def any_of(formats: tuple[NumberFormat, ...]) -> re.Pattern[str]:
+    """Give the pattern of what is a number by one of these formats or more."""
+    return re.compile("|".join(f"(?:{pattern(one)})" for one in formats))
+
+
 def pointed(text: str, number_format: NumberFormat = POINT) -> str | None:
     """Give a number's text with a decimal point and without groups, None for any other text.
 

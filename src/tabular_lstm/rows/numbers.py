@@ -100,9 +100,7 @@ def numbers_of(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarra
     return numbers, absent
 
 
-def numbers_of_texts(
-    texts: pa.Array, number_format: NumberFormat
-) -> tuple[np.ndarray, np.ndarray]:
+def numbers_of_texts(texts: pa.Array, number_format: NumberFormat) -> tuple[np.ndarray, np.ndarray]:
     """Read texts that may be numbers.
 
     Arrow's cast alone reads a column where each cell is a plain number or empty, in less than half

@@ -236,6 +236,7 @@ def _too_few(sides: dict[str, pd.DataFrame], columns: Columns, split: Split) -> 
                 "columns.label."
             )
     what = "rows" if columns.group is None else f"groups, by '{columns.group}',"
+    of = "rows" if columns.group is None else "groups"
     way_out = (
         f"change test_fraction = {split.test_fraction}"
         if split.from_ is None
@@ -245,7 +246,7 @@ def _too_few(sides: dict[str, pd.DataFrame], columns: Columns, split: Split) -> 
         count = len(rows) if columns.group is None else rows[columns.group].nunique()
         if count < 2:
             return (
-                f"too few {what.split(',')[0]} to split: on the {side} side {count} {what} have "
+                f"too few {of} to split: on the {side} side {count} {what} have "
                 f"{columns.label} = {name!r}; expected at least 2. Add some, or {way_out}."
             )
     return None

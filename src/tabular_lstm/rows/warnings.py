@@ -1,4 +1,4 @@
-"""Warnings of what can be read and may still be wrong: leaks, one value, spellings, crowds, repeats.
+"""Warnings of what can be read and may still be wrong, such as possible leaks of the label.
 
 A possible leak is a feature that alone tells the classes apart. Such a feature is often known only
 after the label: a date of discharge, a row number of rows that were sorted by the label.
@@ -233,8 +233,8 @@ def warn_of_superseded(superseded: pd.Series, file: str) -> None:
     files = superseded.index.str.rpartition(":").get_level_values(0)
     rows = superseded.groupby([superseded.to_numpy(), files]).size()
     if len(rows) and rows.max() >= CROWD:
-        key, name = rows.idxmax()
-        what = f"rows of {name} are superseded under the key"
+        key, of_file = rows.index[int(rows.to_numpy().argmax())]
+        what = f"rows of {of_file} are superseded under the key"
         logger.warning(NO_NAME, file, rows.max(), what, shown(key), "key")
 
 
