@@ -84,11 +84,9 @@ def plant(cells: dict[str, np.ndarray], marks: NumberFormat) -> dict[int, dict[s
         for _ in range(3):
             for cell, reason in bad.items():
                 row = next(free)
-                is_ambiguous = marks == COMMA and cell in {"-0.5", "100.5", "1.1e30"}
+                unread = marks == COMMA and cell in {"-0.5", "100.5", "1.1e30"}
                 cells[name][row - 1] = cell
-                problems[row] = {
-                    name: f"'{cell}' is ambiguous with {marks}" if is_ambiguous else reason
-                }
+                problems[row] = {name: f"'{cell}' is not a number" if unread else reason}
     for name, good in GOOD.items():
         for cell in good * 3:
             written = cell.replace(".", marks.decimal) if name != "kind" else cell

@@ -78,8 +78,9 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
 
     Where cells are no text, equal ones may be there more than once.
     """
-    if isinstance(cells.infer_objects().dtype, pd.StringDtype):
-        encoded = as_texts(cells).dictionary_encode()
+    inferred = cells.infer_objects()
+    if isinstance(inferred.dtype, pd.StringDtype):
+        encoded = as_texts(inferred).dictionary_encode()
         return encoded.indices.fill_null(-1).to_numpy(), encoded.dictionary.to_pylist()
     if isinstance(cells.dtype, pd.CategoricalDtype) and len(cells) > len(cells.cat.categories):
         return cells.cat.codes.to_numpy(), values_of(cells.cat.categories.to_series()).tolist()

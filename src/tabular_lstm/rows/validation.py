@@ -9,10 +9,10 @@ from tabular_lstm.errors import DataError, no_column
 from tabular_lstm.parameters import ROLES, Columns
 from tabular_lstm.rows.cells import Problems, read_category
 from tabular_lstm.rows.dates import read_dates
+from tabular_lstm.rows.kept_rows import KeptRows
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, read_label, read_numbers
-from tabular_lstm.rows.row_collection import RowCollection
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.weights import read_weights
 
@@ -48,7 +48,7 @@ def read_rows(
         DataError: A column that conf names is not in the file or is no feature, none is left, or
             one has no name and conf does not name it.
     """
-    collected, times = RowCollection(), TimeReader(number_format)
+    collected, times = KeptRows(), TimeReader(number_format)
     for part in parts:
         features = _feature_names(part, columns, file)
         collected.add(part, _read(part, columns, features, times, number_format))

@@ -6,6 +6,7 @@ after the label: a date of discharge, a row number of rows that were sorted by t
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -230,12 +231,11 @@ def warn_of_superseded(superseded: pd.Series, file: str) -> None:
             2026-11-01.csv:3.
         file: For the message.
     """
-    files = superseded.index.str.rpartition(":").get_level_values(0)
-    rows = superseded.groupby([superseded.to_numpy(), files]).size()
-    if len(rows) and rows.max() >= CROWD:
-        key, of_file = rows.index[int(rows.to_numpy().argmax())]
-        what = f"rows of {of_file} are superseded under the key"
-        logger.warning(NO_NAME, file, rows.max(), what, shown(key), "key")
+    files = (row.rpartition(":")[0] for row in superseded.index)
+    for (key, of_file), rows in Counter(zip(superseded, files, strict=True)).most_common(1):
+        if rows >= CROWD:
+            what = f"rows of {of_file} are superseded under the key"
+            logger.warning(NO_NAME, file, rows, what, shown(key), "key")
 
 
 def warn_of_a_large_group(groups: pd.Series, file: str) -> None:

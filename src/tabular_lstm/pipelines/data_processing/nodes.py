@@ -10,8 +10,8 @@ from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
+from tabular_lstm.rows.kept_rows import repeated_rows
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.rows.row_collection import repeated_rows
 from tabular_lstm.rows.sides import refuse_many_aside, sides_of
 from tabular_lstm.rows.validation import read_rows
 from tabular_lstm.serving.boundary import boundary_in_force
