@@ -16,6 +16,7 @@ from tabular_lstm.rows.schema import PARTS, Bounds, Schema, parts_of
 from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_problems
 
 STEPS = 4
+LIKE_DATES = r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}(?:[ T]|$)"
 # Mean and variance of a sine over its circle, whatever part of the year the train rows are of.
 CYCLE = (0.0, 0.5)
 
@@ -25,27 +26,37 @@ logger = logging.getLogger(__name__)
 def kinds_of(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Name the columns that are dates and those that are categories; the others are numbers.
 
-    Says so where a few words make categories of a column of numbers.
+    Says so where a few words make categories of numbers, or where text looks like dates.
     """
     dates = [name for name in rows.columns if is_dates(rows[name])]
     others = [name for name in rows.columns if name not in dates]
     categorical = [name for name in others if is_categorical(rows[name])]
     for name in categorical:
-        if isinstance(rows[name].dtype, pd.CategoricalDtype):
-            continue
-        numbers = pd.to_numeric(rows[name].astype(object), errors="coerce").notna()
-        words = rows[name][~numbers & rows[name].notna()]
-        if numbers.mean() > 0.5 and len(words):
-            logger.warning(
-                "Column '%s' is taken for categories because of values such as %r, though %d of "
-                "%d are numbers. If it is numeric, make NaN of the others; if not, give it dtype "
-                "category.",
-                name,
-                words.iloc[0],
-                numbers.sum(),
-                len(numbers),
-            )
+        if not isinstance(rows[name].dtype, pd.CategoricalDtype):
+            _warn_of_other_kinds(rows[name])
     return dates, categorical
+
+
+def _warn_of_other_kinds(column: pd.Series) -> None:
+    """Say so where a column that is taken for categories may hold numbers or dates."""
+    numbers = pd.to_numeric(column.astype(object), errors="coerce").notna()
+    words = column[~numbers & column.notna()]
+    if numbers.mean() > 0.5 and len(words):
+        logger.warning(
+            "Column '%s' is taken for categories because of values such as %r, though %d of %d are "
+            "numbers. If it is numeric, make NaN of the others; if not, give it dtype category.",
+            column.name,
+            words.iloc[0],
+            numbers.sum(),
+            len(numbers),
+        )
+    elif len(words) and words.astype(str).str.match(LIKE_DATES).mean() > 0.5:
+        logger.warning(
+            "Column '%s' is taken for categories, though it looks like dates, such as %r. If it is "
+            "of dates, pandas.to_datetime makes them; if not, give it dtype category.",
+            column.name,
+            words.iloc[0],
+        )
 
 
 def learn_schema(
