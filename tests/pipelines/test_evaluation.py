@@ -25,11 +25,11 @@ from tabular_lstm.pipelines.evaluation.nodes import (
     measure_importance,
     predict_with_candidate,
 )
+from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.groups import keys_of, together_of
+from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.schema import fingerprint
-from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.weights import scaled
 from tests.helpers import networks
 from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of, set_of

@@ -17,11 +17,11 @@ from tabular_lstm.judging.metrics import INTERVAL_METRICS
 from tabular_lstm.judging.names import CANDIDATE, FIGURES
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.parts import one_by_one
+from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.groups import keys_of, together_of
+from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.summary import DataSummary
 
 # The last bits differ with the processor.
 DECIMALS = 5

@@ -6,7 +6,7 @@ from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.judging import drift, gate
 from tabular_lstm.pipelines.promotion import nodes
-from tabular_lstm.rows.feature_summaries import summarize_features
+from tabular_lstm.rows.data_summary import summarize_features
 from tabular_lstm.serving.promotion_log import record
 
 REPORTED = ["decision", "provenance", "metrics", "verdict", "quarantined_rows", "figures"]
