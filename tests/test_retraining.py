@@ -415,16 +415,14 @@ def test_a_champion_whose_decision_was_edited_is_no_free_pass(house: Retrainer) 
 
 
 def test_a_column_that_is_read_otherwise_needs_starting_over(house: Retrainer) -> None:
-    first = house.log()[0]["run_id"]
-    decision = house.retrain(columns={"missing": {"glucose": [0]}})
+    first, codes = house.log()[0]["run_id"], {"missing": {"glucose": [0, -1]}}
+    decision = house.retrain(columns=codes)
     assert decision["action"] == "rejected"
-    assert decision["reason"].startswith(f"not compared with the champion {first}: column '")
-    assert (
-        "was read as numbers with codes for missing 0 for it, and now as numbers; --params"
-        in (decision["reason"])
+    assert decision["reason"].startswith(
+        f"not compared with the champion {first}: column 'glucose' was read as numbers with codes "
+        "for missing 0 for it, and now as numbers with codes for missing -1, 0; --params"
     )
-    again = {"columns": {"missing": {"glucose": [0]}}, "promotion": {"start_over": True}}
-    assert house.retrain(**again)["action"] == "promoted"
+    assert house.retrain(columns=codes, promotion={"start_over": True})["action"] == "promoted"
 
 
 def test_what_an_earlier_version_left_serves_on(house: Retrainer) -> None:
@@ -486,13 +484,13 @@ def test_old_runs_are_pruned_and_champions_and_decisions_kept(house: Retrainer) 
 
     foreign = house.project.path / "data/07_model_output/predictions.csv"
     reporting = {path.name for path in (house.project.path / "data/08_reporting").glob("*.*")}
-    assert {"report.html", "metrics.json", "roc_curve.svg"} <= reporting
+    assert {"report.html", "metrics.json", "decision.json"} <= reporting
     for output in (
         "02_intermediate/quarantined_rows.csv",
         "03_primary/train_rows.parquet",
         "06_models/candidate.keras",
         "08_reporting/report.html",
-        "08_reporting/roc_curve.svg",
+        "08_reporting/figures",
     ):
         assert runs(output) == [*promoted, *rejected[1:]], output
     assert runs("08_reporting/decision.json") == [*promoted, *rejected]
@@ -538,7 +536,7 @@ def test_an_artifact_that_differs_from_what_was_judged_is_not_promoted(
     """Between judging and reading back, the file is exchanged for the champion's."""
     from tabular_lstm.pipelines.evaluation import nodes  # noqa: PLC0415
 
-    exchanged_before(house, monkeypatch, nodes, "measure_importance")
+    exchanged_before(house, monkeypatch, nodes, "predict_with_candidate")
     decision = house.retrain(seed=1)
     assert decision["action"] == "rejected"
     assert "read back from disk gives other probabilities for 32 of 32" in decision["reason"]

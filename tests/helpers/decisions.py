@@ -9,8 +9,8 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import ReadBack, decide
+from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving.champion_comparison import ComparedChampions
 from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.decision import Decision, Provenance

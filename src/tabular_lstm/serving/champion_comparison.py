@@ -18,7 +18,7 @@ from tabular_lstm.judging.counted import by_what_they_tell, count_by_class
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns, Promotion
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
-from tabular_lstm.rows.groups import keys_of, together_of
+from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
