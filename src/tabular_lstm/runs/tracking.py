@@ -12,7 +12,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +34,7 @@ DOCUMENTS = ("decision", "metrics", "report")
 CANDIDATE = "candidate@file"
 MIRRORED = (CANDIDATE, *DOCUMENTS)
 ALIAS = "champion"
+SQLITE = "sqlite:///"
 # So many of the newest decisions are mirrored if they are not yet, as after a night without MLflow.
 CATCH_UP = 10
 # By default MLflow tries seven times, for two minutes each, and reports what it is used for.
@@ -72,7 +73,7 @@ def mirror(
     """
     uri = ""
     try:
-        uri = tracking_uri(wanted, credentials)
+        uri = tracking_uri(wanted, credentials, project)
         # What MLflow prints is not for the log, and may hold a secret.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             state = Mirror(wanted, uri, project, env, versions).bring(log)
@@ -81,22 +82,27 @@ def mirror(
         logger.warning("mlflow: %s. The run ends as it would have ended", reason(error, uri))
 
 
-def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any]) -> str:
+def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any], project: Path) -> str:
     """Give the URI, or that of the entry in `credentials.yml` that is named in its place.
 
     Raises:
         NotMirroredError: There is no such entry.
+        OSError: The folder of a SQLite file cannot be made.
     """
-    named = str(wanted.tracking_uri)
-    if ":" in named:
-        return named
-    entry = credentials.get(named)
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("uri"), str):
-        raise NotMirroredError(
-            "tracking_uri: expected http://…, https://… or sqlite:///…, or the name of an entry "
-            f"with a uri in credentials.yml, which has {', '.join(credentials) or 'none'}"
-        )
-    return str(entry["uri"])
+    uri = str(wanted.tracking_uri)
+    if ":" not in uri:
+        entry = credentials.get(uri)
+        uri = str(entry.get("uri", "")) if isinstance(entry, Mapping) else ""
+        if ":" not in uri:
+            raise NotMirroredError(
+                "tracking_uri: expected http://…, https://… or sqlite:///…, or the name of an "
+                f"entry with a uri in credentials.yml, which has {', '.join(credentials) or 'none'}"
+            )
+    if uri.startswith(SQLITE):  # by its path from the project's folder, not from this one
+        file = project.absolute() / uri.removeprefix(SQLITE)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return f"{SQLITE}{file}"
+    return uri
 
 
 def reason(error: Exception, uri: str) -> str:
@@ -135,7 +141,6 @@ class Mirror:
         self._experiment, self._model = wanted.experiment or name, wanted.registered_model or name
         self._timeout, self._until = wanted.timeout, time.monotonic() + wanted.timeout
         self._versions, self._mlflow = versions, mlflow
-        _prepare_sqlite(uri, project, mlflow.MlflowClient)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         self._client = mlflow.MlflowClient()
@@ -182,19 +187,18 @@ class Mirror:
         decision = Decision.model_validate_json(self._file("decision", run_id).read_bytes())
         began = int(datetime.fromisoformat(decision.time).timestamp() * 1000)
         tags = tags_of(decision)
-        run = (
-            found[0] if found else self._client.create_run(self._experiment_id, began, tags, run_id)
-        )
-        with self._mlflow.start_run(run.info.run_id):
-            self._mlflow.log_params(dict(flat(decision.parameters)))
+        if not found:
+            found = [self._client.create_run(self._experiment_id, began, tags, run_id)]
+        with self._mlflow.start_run(found[0].info.run_id):
+            self._mlflow.log_params(parameters_of(decision))
             if decision.judgement:
                 # At one time and step, so that nothing is there twice after a second attempt.
-                pairs = numbers(decision.judgement)
+                pairs = metrics_of(decision.judgement).items()
                 metrics = [entities.Metric(name, value, began, 0) for name, value in pairs]
-                self._client.log_batch(run.info.run_id, metrics=metrics)
+                self._client.log_batch(found[0].info.run_id, metrics=metrics)
             for path in (self._file(name, run_id) for name in DOCUMENTS):
                 if path.exists():
-                    self._client.log_artifact(run.info.run_id, str(path))
+                    self._mlflow.log_artifact(str(path))
             if decision.judgement and self._version_of(run_id) is None:
                 self._register(decision, decision.judgement.candidate_sha256)
 
@@ -203,14 +207,12 @@ class Mirror:
         file = self._file(CANDIDATE, decision.run_id)
         if not file.exists() or sha256(file.read_bytes()) != candidate_sha256:
             return
-        rows = pyfunc.example(pyfunc.read(file).schema)
         logged = self._mlflow.pyfunc.log_model(
             name="model",
             loader_module=pyfunc.__name__,
             data_path=str(file),
             code_paths=[str(Path(tabular_lstm.__file__).parent)],
-            signature=_signature(rows.columns),
-            input_example=rows,
+            signature=_signature(pyfunc.read(file).schema.slots),
             pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow-skinny", *PACKAGES)],
         )
         tags = {"run_id": decision.run_id, "sha256": candidate_sha256, "action": decision.action}
@@ -240,73 +242,37 @@ def _signature(features: Iterable[str]) -> Any:
     return ModelSignature(Schema([ColSpec(AnyType(), name) for name in features]), given)
 
 
-def _prepare_sqlite(uri: str, project: Path, client: Any) -> None:
-    """Make a database in a file, whole or not at all: MLflow cannot go on with half of its tables.
-
-    It is made beside its place and gets its name when it is finished.
-    """
-    if not uri.startswith("sqlite:///"):
-        return
-    path = project / uri.removeprefix("sqlite:///").partition("?")[0]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        return
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        client(f"sqlite:///{unfinished.absolute()}").search_experiments()
-        with contextlib.suppress(FileExistsError):  # another run was faster
-            os.link(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
 def tags_of(decision: Decision) -> dict[str, str]:
     """Give what a run is found by in MLflow."""
-    found = {
-        "run_id": decision.run_id,
-        "action": decision.action,
-        "environment": decision.environment,
-        "served_before": decision.served_before,
-        "serves_now": decision.serves_now,
-        "sha256": decision.judgement.candidate_sha256 if decision.judgement else decision.sha256,
-        "mlflow.source.git.commit": decision.git_commit,
+    names = {"run_id", "action", "environment", "served_before", "serves_now"}
+    judgement = decision.judgement
+    return {
+        **decision.model_dump(include=names, exclude_none=True),
+        "sha256": (judgement.candidate_sha256 if judgement else decision.sha256) or "",
         "mlflow.note.content": decision.reason,
     }
-    return {name: value for name, value in found.items() if value is not None}
 
 
-def flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Give each parameter its path and its value as JSON.
-
-    A dictionary by names that MLflow may refuse, such as those of columns, is one value.
-
-    Examples:
-        >>> [*flat({"network": {"members": 8}, "missing": {"größe (m)": [0]}})]
-        [('network.members', '8'), ('missing', '{"größe (m)": [0]}')]
-    """
-    for name, value in values.items():
-        path = f"{above}{name}"
-        if isinstance(value, dict) and value and all(re.fullmatch(r"\w+", n, re.A) for n in value):
-            yield from flat(value, f"{path}.")
-        else:
-            yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def parameters_of(decision: Decision) -> dict[str, str]:
+    """Give each parameter, by its block and its name, as JSON."""
+    return {
+        f"{block}.{name}": value if isinstance(value, str) else json.dumps(value)
+        for block, values in decision.parameters.items()
+        for name, value in values.items()
+    }
 
 
-def numbers(judgement: Judgement) -> Iterator[tuple[str, float]]:
-    """Give the metrics of the candidate, baselines and the champion, and the numbers of rows.
-
-    The candidate's have no model's name before theirs.
-    """
+def metrics_of(judgement: Judgement) -> dict[str, float]:
+    """Give the metrics of the candidate, and of baselines and the champion after their names."""
     models = {"": judgement.candidate}
-    models |= {f"{name}.": measured for name, measured in judgement.baselines.items()}
+    models |= {f"{name}.": metrics for name, metrics in judgement.baselines.items()}
     if judgement.champions and (champion := judgement.champions[0].metrics):
         models["champion."] = champion
-    for before, metrics in models.items():
-        for name, value in metrics.model_dump(exclude={"interval", "confusion_matrix"}).items():
-            if value is not None and math.isfinite(value):
-                yield f"{before}{name}", value
+    counts = judgement.data.counts()
+    found: dict[str, float] = {n: c for n, c in counts.items() if isinstance(c, int)}
+    for model, metrics in models.items():
+        values = metrics.model_dump(exclude={"interval", "confusion_matrix"})
         for name, (low, high) in metrics.interval.items():
-            yield f"{before}{name}.low", low
-            yield f"{before}{name}.high", high
-    rows = judgement.data.counts()
-    yield from ((name, value) for name, value in rows.items() if isinstance(value, int))
+            values |= {f"{name}.low": low, f"{name}.high": high}
+        found |= {f"{model}{n}": v for n, v in values.items() if v is not None and math.isfinite(v)}
+    return found
