@@ -30,12 +30,7 @@ from tabular_lstm.serving.manifest import (
 logger = logging.getLogger(__name__)
 
 # What a scoring leaves beside its predictions.
-VERSIONED = (
-    "quarantined_rows_to_score",
-    "scoring_summary",
-    "scored_probabilities",
-    "quarantine_reasons",
-)
+VERSIONED = ("quarantined_rows_to_score", "scoring_summary", "scoring_figures")
 # What predictions follow from; what else conf says of columns is in the champion's schema.
 USED = {
     "columns": {"key"},
@@ -121,7 +116,7 @@ def refuse_scored_before(
             for part in manifest.parts:
                 read_part(folder, part)
             versions = (folder_of_versions(catalog.get(name)) for name in VERSIONED)
-            if all((path / run / path.name).is_file() for path in versions if path):
+            if all((path / run / path.name).exists() for path in versions if path):
                 raise NothingNewError(
                     f"rows, champion, parameters and code are those of run {run}, whose "
                     f"predictions are in {folder}. To score all the same: --params "
