@@ -124,25 +124,6 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         os.fsync(file.fileno())
 
 
-def create(path: Path, content: bytes) -> None:
-    """Write a file whole where nothing of that name exists, or leave all as it is.
-
-    Raises:
-        FileExistsError: There is something of that name.
-        OSError: No space, no permission, or a file system without hard links.
-    """
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        with new_file(beside) as file:
-            file.write(content)
-        # A link, because a rename would take the place of what is there.
-        os.link(beside, path)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-    settle_folder(path.parent)
-
-
 def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
     """Append one line by a single write, or nothing. A last line without a line feed gets one.
 
@@ -167,7 +148,7 @@ def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
         content = (b"" if whole else b"\n") + line + b"\n"
         file.truncate(size)
         try:
-            if file.write(content) < len(content):
+            if os.write(file.fileno(), content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             os.fsync(file.fileno())
             settle_folder(path.parent)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import create, read_regular, sha256
+from tabular_lstm.files import read_regular, replace, sha256
 from tabular_lstm.frozen import Frozen, from_json
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.run_id import RunId, by_age, is_run_id
@@ -173,9 +173,9 @@ def read_part(folder: Path, part: FileOfRows) -> bytes:
 
 
 def publish(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest where there is none: from then on the run's rows are read.
+    """Write the manifest: from then on the run's rows are read.
 
     Raises:
-        OSError: There is one, or no space, no permission.
+        OSError: No space, no permission.
     """
-    create(folder / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
+    replace(folder / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
