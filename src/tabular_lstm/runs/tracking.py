@@ -140,6 +140,7 @@ class Mirror:
             os.environ.setdefault(name, value)
         import mlflow  # noqa: PLC0415  an extra, which takes seconds
 
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         name = "tabular-lstm" if env in BASE else f"tabular-lstm-{env}"
         self._experiment, self._model = wanted.experiment or name, wanted.registered_model or name
         self._timeout, self._until = wanted.timeout, time.monotonic() + wanted.timeout
@@ -221,7 +222,8 @@ class Mirror:
             pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow-skinny", *PACKAGES)],
         )
         tags = {"run_id": decision.run_id, "sha256": candidate_sha256, "action": decision.action}
-        self._mlflow.register_model(logged.model_uri, self._model, tags=tags)
+        model = logged.model_uri, self._model
+        self._mlflow.register_model(*model, await_registration_for=REQUEST_SECONDS, tags=tags)
 
     def _version_of(self, run_id: str) -> str | None:
         query = f"name = '{self._model}' and tags.run_id = '{run_id}'"
