@@ -5,7 +5,6 @@ import ctypes
 import errno
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -49,39 +48,6 @@ class Digest:
     def hexdigest(self) -> str:
         """Give the hash as `sha256sum` prints it."""
         return self._digest.hexdigest()
-
-
-def read_regular(path: Path, at_most: int = -1) -> bytes:
-    """Read a file, and refuse what is none: a FIFO would wait for a writer for ever.
-
-    Args:
-        path: Of the file.
-        at_most: Bytes to read. Default: the whole file.
-
-    Raises:
-        FileNotFoundError: There is nothing.
-        OSError: It is no regular file, or may not be read.
-    """
-    file = os.open(path, READ)
-    try:
-        refuse_irregular(file, path)
-        with os.fdopen(file, "rb", closefd=False) as content:
-            return content.read(at_most)
-    finally:
-        os.close(file)
-
-
-def refuse_irregular(file: int, path: Path) -> None:
-    """Say what an open file is if it is no regular one.
-
-    Raises:
-        OSError: It is a folder, a FIFO, or something else.
-    """
-    mode = os.fstat(file).st_mode
-    if not stat.S_ISREG(mode):
-        kind = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO"}.get(stat.S_IFMT(mode))
-        message = f"expected a regular file, got {kind or 'something else'}"
-        raise OSError(errno.EINVAL, message, str(path))
 
 
 def replace(path: Path, content: bytes) -> None:
