@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-# Windows tells text from bytes, and neither waits for FIFOs nor has links in their place.
-BYTES = getattr(os, "O_BINARY", 0)
-READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | BYTES
 # Bytes that are read at a time.
 PIECE = 2**20
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux

@@ -1,9 +1,6 @@
 """What runs left is read, by run id, and written by nobody here."""
 
-import signal
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -80,20 +77,6 @@ TYPES = {
         "model": "tabular_lstm.serving.decision.Decision",
     },
 }
-
-
-@pytest.fixture
-def alarm() -> Iterator[None]:
-    """Fail what waits for ever."""
-
-    def fail(*_: Any) -> None:
-        pytest.fail("it waits")
-
-    before = signal.signal(signal.SIGALRM, fail)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("name", TYPES)
