@@ -135,7 +135,7 @@ def test_layers_pipelines_and_previews(address: str) -> None:
     assert len(persisted) == 15
     shown = {node["name"]: fetch(f"{address}/api/nodes/{node['id']}") for node in persisted}
     # Kedro-Viz has no preview of an entry with two types; the champion's shows the layers.
-    types = {"datasets.network.NetworkDataset", "datasets.candidates.ArtifactDataset"}
+    types = {"datasets.candidate.NetworkDataset", "datasets.candidate.ArtifactDataset"}
     candidate = shown.pop("candidate")
     assert {candidate["original_type"], *candidate["transcoded_types"]} == types
     for name, metadata in shown.items():

@@ -12,7 +12,7 @@ from tabular_lstm.datasets.in_memory import KeptInMemory
 from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.datasets.typed_json import LocalFileDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import read_regular, replace
+from tabular_lstm.files import replace
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.tensorflow_import import import_tensorflow
@@ -90,7 +90,7 @@ def read_fingerprints(path: Path) -> Fingerprints:
         DataError: It is damaged, or holds something else.
     """
     try:
-        with np.load(io.BytesIO(read_regular(path)), allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             parts: dict[str, Any] = dict(file)
         # A name stands alone; one of an earlier version, in a list of at most one.
         for name in parts.keys() & {"key", "group"}:

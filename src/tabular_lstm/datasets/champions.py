@@ -2,7 +2,6 @@
 
 import logging
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from tabular_lstm.datasets.candidate import read_fingerprints
 from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.datasets.typed_json import preview
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import read_regular
 from tabular_lstm.frozen import from_json
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import read_champion
@@ -70,7 +68,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
 
 
 def _read_decision(path: Path) -> Decision:
-    return from_json(Decision, partial(read_regular, path), f"{path}: expected a Decision as JSON")
+    return from_json(Decision, path.read_bytes, f"{path}: expected a Decision as JSON")
 
 
 class ChampionDataset(AbstractDataset[None, Artifact]):

@@ -2,7 +2,6 @@
 
 import json
 import math
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,7 +10,7 @@ from kedro.utils import load_obj
 from pydantic import BaseModel
 
 from tabular_lstm.datasets.kedro_private import JSONPreview
-from tabular_lstm.files import read_regular, replace
+from tabular_lstm.files import replace
 from tabular_lstm.frozen import from_json
 
 # What is decided or scored, in this order.
@@ -61,9 +60,9 @@ class TypedJSONDataset(LocalFileDataset):
         """
         path = Path(self._get_load_path())
         if self._model is None:
-            return json.loads(read_regular(path))
+            return json.loads(path.read_bytes())
         expected = f"{path}: expected a {self._model.__name__} as JSON"
-        return from_json(self._model, partial(read_regular, path), expected)
+        return from_json(self._model, path.read_bytes, expected)
 
     def save(self, data: Any) -> None:
         """Write the value whole or not at all."""

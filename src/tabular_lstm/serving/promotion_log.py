@@ -19,7 +19,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import append_line, read_regular, sha256
+from tabular_lstm.files import append_line, sha256
 from tabular_lstm.frozen import first_fault
 from tabular_lstm.serving.decision import Decision, Inputs, Looks, Outcome
 
@@ -170,7 +170,7 @@ def _lines(path: Path) -> tuple[list[bytes], bytes]:
     try:
         if path.is_symlink():
             raise OSError(errno.ELOOP, "a link, which is not followed")
-        content = read_regular(path)
+        content = path.read_bytes()
     except FileNotFoundError:
         content = b""
     except OSError as error:
