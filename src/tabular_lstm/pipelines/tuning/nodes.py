@@ -1,19 +1,17 @@
-"""Search for parameters by their out-of-fold log loss, and say what was found."""
+"""Search for parameters by their out-of-fold log loss, and draw what the trials tell."""
 
-import numpy as np
-import pandas as pd
+from pathlib import Path
 
 from tabular_lstm.engine import Engine
-from tabular_lstm.judging.drawing import to_svg
+from tabular_lstm.errors import DataError
 from tabular_lstm.judging.names import TUNING_FIGURES
 from tabular_lstm.parameters import Network, Training, Tuning
 from tabular_lstm.parts import one_by_one
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.weights import scaled
-from tabular_lstm.tuning import figures
-from tabular_lstm.tuning.found import BestParameters, Study, best_of
-from tabular_lstm.tuning.search import Search
-from tabular_lstm.tuning.trials import TrialTask
+from tabular_lstm.tuning.trials import Study, TrialTask
+
+# The functions import Optuna, not this module: Kedro imports every pipeline to list them.
 
 
 def search_parameters(
@@ -22,36 +20,28 @@ def search_parameters(
     training: Training,
     tuning: Tuning,
     engine: Engine,
-    train_sequences: np.ndarray,
-    train_labels: pd.Series,
-    train_weights: pd.Series | None = None,
-    train_groups: np.ndarray | None = None,
-) -> Search:
-    """Say what is to be tried; the trials run while it is saved: see `datasets.study`."""
-    task = TrialTask(
-        schema,
-        network,
-        training,
-        train_sequences,
-        train_labels.to_numpy(np.float32),
-        scaled(train_weights),
-        train_groups,
-    )
-    return Search(task, tuning, engine.workers or one_by_one)
+    train_set: LabelledSet,
+    study_database: Path,
+) -> Study:
+    """Run the trials that the study of these rows and parameters does not have yet.
+
+    Raises:
+        DataError: The network has no out-of-fold predictions, or Optuna is not installed.
+    """
+    if network.kind != "ensemble":
+        raise DataError(
+            f"network.kind = {network.kind}: it has no out-of-fold predictions, by which "
+            "parameters are compared; a tuning expects kind ensemble."
+        )
+    from tabular_lstm.tuning.search import search  # noqa: PLC0415
+
+    task = TrialTask(schema, network, training, train_set)
+    return search(study_database, task, tuning, engine.workers or one_by_one)
 
 
-def choose_best(
-    study: Study, network: Network, training: Training, tuning: Tuning, run_id: str
-) -> BestParameters:
-    """Take the trial with the lowest log loss, beside that with the present parameters."""
-    return best_of(study, network, training, tuning, run_id)
-
-
-def draw_tuning(study: Study, best_parameters: BestParameters, tuning: Tuning) -> tuple[str, ...]:
+def draw_tuning(study: Study) -> tuple[str, ...]:
     """Draw the figures as SVG, in the order of `names.TUNING_FIGURES`."""
-    drawn = (
-        figures.history(study, best_parameters),
-        figures.importances(study),
-        figures.slices(study, best_parameters, tuning.space),
-    )
-    return tuple(to_svg(*pair) for pair in zip(drawn, TUNING_FIGURES.values(), strict=True))
+    from tabular_lstm.tuning.search import draw  # noqa: PLC0415
+
+    drawn = draw(study)
+    return tuple(drawn[name] for name in TUNING_FIGURES)
