@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tabular_lstm.rows.schema import Marks
+from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.profiles import column
 
 WORDS = ["note on the first visit", "a second opinion was asked", "he felt well again today"]
@@ -69,7 +69,7 @@ def test_every_cell_is_looked_at() -> None:
 
 
 def test_numbers_are_read_by_the_marks_of_the_table() -> None:
-    found = column(["1.234,5", "7", "0,25"] * 10, marks=Marks(decimal=",", thousands="."))
+    found = column(["1.234,5", "7", "0,25"] * 10, marks=NumberFormat(decimal=",", thousands="."))
     assert (found.kind, found.lowest, found.highest) == ("number", 0.25, 1234.5)
     assert column(["1.234,5", "7", "0,25"] * 10).kind == "category"
 

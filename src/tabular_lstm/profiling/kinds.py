@@ -16,8 +16,7 @@ from tabular_lstm.profiling.names import (
     names_an_index,
 )
 from tabular_lstm.rows.cells import LARGEST
-from tabular_lstm.rows.marks import all_pointed
-from tabular_lstm.rows.schema import Marks
+from tabular_lstm.rows.number_format import NumberFormat, all_pointed
 
 # Words that mean "not measured" in a column of numbers or dates; in one of words, the first ones.
 SIGNS = {"?", "-", "--", "---", ".", "..", "*", "#n/a", "<na>", "n.a.", "n.a", "-nan", "nil"}
@@ -39,7 +38,7 @@ LONG, WORDY = 40, 4
 YEARS = 1500, 2999
 
 
-def kind_of(name: str, cells: Cells, rows: int, marks: Marks) -> dict[str, Any]:
+def kind_of(name: str, cells: Cells, rows: int, marks: NumberFormat) -> dict[str, Any]:
     """Tell what a column holds.
 
     Args:
@@ -58,7 +57,7 @@ def kind_of(name: str, cells: Cells, rows: int, marks: Marks) -> dict[str, Any]:
     return _numbers(name, cells, rows, marks) or _dates(cells) or _words(cells, rows)
 
 
-def _numbers(name: str, cells: Cells, rows: int, marks: Marks) -> dict[str, Any] | None:
+def _numbers(name: str, cells: Cells, rows: int, marks: NumberFormat) -> dict[str, Any] | None:
     """Describe a column of numbers; None where it is of something else."""
     numbers = all_pointed(cells.texts, marks).cast(pa.float64()).to_numpy(zero_copy_only=False)
     is_number = np.abs(numbers) <= LARGEST

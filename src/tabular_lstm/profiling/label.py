@@ -17,7 +17,7 @@ from tabular_lstm.profiling.names import (
     words_of,
 )
 from tabular_lstm.profiling.profile import ColumnProfile, Profile
-from tabular_lstm.rows.marks import pointed
+from tabular_lstm.rows.number_format import pointed
 
 # Rows without a label, at most, of a column that is proposed unasked.
 FEW_WITHOUT = 0.05

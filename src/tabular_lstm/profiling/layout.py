@@ -11,7 +11,7 @@ from tabular_lstm.profiling.number_marks import FoundMarks, could_be_number
 from tabular_lstm.rows.formats import refuse_other_formats
 from tabular_lstm.rows.header import DELIMITERS
 from tabular_lstm.rows.load_args import dialect_of, marks_of
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.slow_csv import rows_of
 from tabular_lstm.rows.text import BYTE_ORDER_MARKS, Text
 
@@ -38,7 +38,7 @@ class Layout(Frozen):
     unsure: list[str]
 
     @property
-    def marks(self) -> Marks:
+    def marks(self) -> NumberFormat:
         """Give what numbers are written with."""
         return marks_of(self.load_args)
 
@@ -109,7 +109,7 @@ def with_marks(layout: Layout, found: FoundMarks) -> Layout:
     )
 
 
-def _either(marks: Marks) -> str:
+def _either(marks: NumberFormat) -> str:
     read = ("a number of thousands, or one with a fraction", "one with a fraction, or of thousands")
     return read[marks.thousands is None]
 

@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.profiling.distinct import Cells
 from tabular_lstm.rows.looks import ALL_MARKS, is_number
-from tabular_lstm.rows.marks import all_pointed
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed
 
 # A quick look at what may be a number by any marks.
 ANY = re.compile(r"[+-]?[0-9.,' ]*[0-9][0-9.,' ]*(?:[eE][+-]?[0-9]+)?")
@@ -31,7 +30,7 @@ class FoundMarks(Frozen):
         doubtful: Whether the numbers could be read otherwise.
     """
 
-    marks: Marks = POINT
+    marks: NumberFormat = POINT
     example: str | None = None
     doubtful: bool = False
 
@@ -63,12 +62,16 @@ def marks_of_table(columns: Iterable[Cells], delimiter: str) -> FoundMarks:
         return FoundMarks()
     best = [marks for marks, count in zip(ALL_MARKS, read, strict=True) if count == max(read)]
     marks, doubtful = best[0], False
-    if {Marks(decimal=","), Marks(thousands=",")} <= {*best}:
+    if {NumberFormat(decimal=","), NumberFormat(thousands=",")} <= {*best}:
         doubtful = True
         grouped = all(
-            cells.all_match(GROUPS) for cells in marked if _reads(cells, Marks(decimal=","))
+            cells.all_match(GROUPS) for cells in marked if _reads(cells, NumberFormat(decimal=","))
         )
-        marks = Marks(thousands=",") if delimiter == "," or grouped else Marks(decimal=",")
+        marks = (
+            NumberFormat(thousands=",")
+            if delimiter == "," or grouped
+            else NumberFormat(decimal=",")
+        )
     used = {marks.decimal, marks.thousands} - {POINT.decimal, None}
     texts = [t for cells in marked if _reads(cells, marks) for t in cells.texts.to_pylist()]
     example = max(texts, key=lambda text: sum(text.count(mark) > 0 for mark in used if mark))
@@ -84,6 +87,6 @@ def _has_marks(cells: Cells) -> bool:
     return bool(pc.any(pc.match_substring_regex(cells.texts, "[0-9][,' .]")).as_py())
 
 
-def _reads(cells: Cells, marks: Marks) -> bool:
+def _reads(cells: Cells, marks: NumberFormat) -> bool:
     found = pc.is_valid(all_pointed(cells.texts, marks)).to_numpy(zero_copy_only=False)
     return cells.share(np.asarray(found)) >= MOSTLY

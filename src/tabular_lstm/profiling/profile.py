@@ -8,7 +8,7 @@ from pydantic import Field
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.profiling.distinct import Cells
 from tabular_lstm.profiling.kinds import SHOWN, kind_of
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 Kind = Literal[
     "number", "category", "boolean", "date", "quantity", "text", "identifier", "constant", "empty"
@@ -82,7 +82,7 @@ class Profile(Frozen):
 
     file: str
     rows: NotNegative
-    marks: Marks = POINT
+    marks: NumberFormat = POINT
     columns: list[ColumnProfile]
 
     def column(self, name: str) -> ColumnProfile:
@@ -94,7 +94,7 @@ def profile_of(
     columns: Mapping[str, Cells],
     rows: int,
     file: str,
-    marks: Marks = POINT,
+    marks: NumberFormat = POINT,
     unique: Collection[str] = (),
 ) -> Profile:
     """Look at all cells of a table.
@@ -113,7 +113,7 @@ def profile_of(
 
 
 def _column(
-    name: str, cells: Cells, rows: int, marks: Marks, unique_in_files: bool
+    name: str, cells: Cells, rows: int, marks: NumberFormat, unique_in_files: bool
 ) -> ColumnProfile:
     found = kind_of(name, cells, rows, marks)
     codes: dict[str | int | float, int] = found.pop("codes", {})

@@ -11,7 +11,7 @@ from tabular_lstm.profiling.profile import Profile
 from tabular_lstm.profiling.proposal import Choice, Proposal, refuse_no_feature
 from tabular_lstm.rows.enough import MEND, refuse_many_aside, sides_of
 from tabular_lstm.rows.leaks import listed, possible_leaks
-from tabular_lstm.rows.schema import Marks
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.summary import Source
 from tabular_lstm.rows.validation import read_rows
 
@@ -21,7 +21,7 @@ RARE = 1000
 THE_SAME = 0.9999
 
 
-def tried(proposal: Proposal, rows: pd.DataFrame, file: str, marks: Marks) -> Proposal:
+def tried(proposal: Proposal, rows: pd.DataFrame, file: str, marks: NumberFormat) -> Proposal:
     """Read some rows as a run would, and say what that shows.
 
     A column of two values that are the label's in other words is ignored; another one that alone
