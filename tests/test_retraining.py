@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from tabular_lstm.datasets.champion import ChampionDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs.guards import NothingNewError

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tabular_lstm.judging.changes import SHOWN, FeatureChange, changes_of
+from tabular_lstm.judging.drift import SHOWN, FeatureChange, changes_of
 from tabular_lstm.rows.feature_summaries import FeatureSummary
 
 

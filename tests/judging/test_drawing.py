@@ -84,7 +84,6 @@ import logging, sys
 logging.basicConfig(level=logging.DEBUG)
 from tabular_lstm.judging import figures
 assert "matplotlib" not in sys.modules
-from tabular_lstm.judging.drawing import to_svg
 print(len(to_svg(figures.quarantine_reasons({"\u8840": 3}, 3, 10), "why")))
 assert "matplotlib.pyplot" not in sys.modules
 """

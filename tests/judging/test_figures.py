@@ -13,8 +13,7 @@ from sklearn import metrics as sk
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.importance import Importance, Lost
-from tabular_lstm.judging.metrics import ConfusionMatrix, point_metrics
-from tabular_lstm.judging.names import MODELS
+from tabular_lstm.judging.metrics import MODELS, ConfusionMatrix, point_metrics
 from tabular_lstm.parameters import Evaluation
 
 LABELS = np.array([0, 0, 1, 1, 0, 1])

@@ -17,8 +17,7 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.comparison import Comparison, Difference, Judged
-from tabular_lstm.judging.metrics import point_metrics
-from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
 from tabular_lstm.parameters import Evaluation, Promotion, Tolerance, Validation
 from tabular_lstm.rows.summary import DataSummary
 

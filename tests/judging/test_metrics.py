@@ -11,14 +11,8 @@ from pydantic import ValidationError
 from sklearn import metrics as sk
 
 from tabular_lstm.judging import metrics
-from tabular_lstm.judging.metrics import (
-    ConfusionMatrix,
-    Metrics,
-    bootstrap,
-    calibration_bins,
-    interval,
-    point_metrics,
-)
+from tabular_lstm.judging.intervals import bootstrap, interval
+from tabular_lstm.judging.metrics import ConfusionMatrix, Metrics, calibration_bins, point_metrics
 
 LABELS = np.array([0, 0, 1, 1, 1])
 PROBABILITIES = np.array([0.1, 0.6, 0.4, 0.5, 0.9])

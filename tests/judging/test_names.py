@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import tabular_lstm
-from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS, TITLES
+from tabular_lstm.judging.drawing import TITLES
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS
 
 SOURCES = Path(tabular_lstm.__file__).parent
 HOME = SOURCES / "judging/names.py"

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.unseen import (
-    placements,
-    unseen_log_loss,
-    unseen_roc_auc,
-    unseen_share,
-)
+from tabular_lstm.judging.intervals import placements, unseen_log_loss, unseen_roc_auc, unseen_share
 from tabular_lstm.parameters import Evaluation
 
 

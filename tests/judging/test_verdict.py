@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.metrics import Metrics, point_metrics
-from tabular_lstm.judging.names import CANDIDATE
-from tabular_lstm.judging.verdict import compare_with_baselines
+from tabular_lstm.judging.comparison import Judged, compare_with_baselines
+from tabular_lstm.judging.metrics import CANDIDATE, Metrics, point_metrics
 from tabular_lstm.parameters import Evaluation
 from tests.helpers.judged import BASELINES
 

@@ -16,12 +16,16 @@ from tabular_lstm.judging import figures, gate, metrics
 from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.counted import count_by_class
 from tabular_lstm.judging.drift import check_drift
 from tabular_lstm.judging.importance import permutation_importance
-from tabular_lstm.judging.metrics import bootstrap, calibration_bins, point_metrics
-from tabular_lstm.judging.names import CANDIDATE
-from tabular_lstm.judging.unseen import placements, unseen_log_loss, unseen_roc_auc
+from tabular_lstm.judging.intervals import (
+    bootstrap,
+    count_by_class,
+    placements,
+    unseen_log_loss,
+    unseen_roc_auc,
+)
+from tabular_lstm.judging.metrics import CANDIDATE, calibration_bins, point_metrics
 from tabular_lstm.parameters import Evaluation, Promotion, Training
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.weights import scaled

@@ -9,10 +9,17 @@ import pytest
 from tabular_lstm.judging import baselines, gate, metrics
 from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.comparison import WORSE, Judged
-from tabular_lstm.judging.counted import count_by_class, count_rows, few_rows
-from tabular_lstm.judging.metrics import bootstrap, interval, point_metrics
-from tabular_lstm.judging.names import CANDIDATE
-from tabular_lstm.judging.unseen import unseen_log_loss, unseen_roc_auc, unseen_share
+from tabular_lstm.judging.intervals import (
+    bootstrap,
+    count_by_class,
+    count_rows,
+    few_rows,
+    interval,
+    unseen_log_loss,
+    unseen_roc_auc,
+    unseen_share,
+)
+from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.parameters import Evaluation, Promotion, Training
 from tabular_lstm.rows.weights import scaled

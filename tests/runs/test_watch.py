@@ -18,7 +18,7 @@ from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.importance import permutation_importance
-from tabular_lstm.judging.metrics import bootstrap
+from tabular_lstm.judging.intervals import bootstrap
 from tabular_lstm.parameters import Evaluation, Reshaping, Training
 from tabular_lstm.rows import enough
 from tabular_lstm.rows.learning import learn_schema

@@ -26,7 +26,7 @@ class StudyDatabase(AbstractDataset[None, Path]):
         raise DatasetError(f"{self.path}: only a tuning writes it, by Optuna.")
 
     def _exists(self) -> bool:
-        return self.path.is_file()
+        return True  # a search makes the file where there is none
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self.path}

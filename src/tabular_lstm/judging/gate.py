@@ -17,8 +17,8 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
-from tabular_lstm.judging.counted import few_rows
-from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
+from tabular_lstm.judging.intervals import by_what_they_tell, count_by_class, count_groups
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.summary import DataSummary
@@ -128,7 +128,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     majority_class, logistic_regression = MODELS["majority_class"], MODELS["logistic_regression"]
     unknown, faults = judged.without_probability[CANDIDATE], []
     least = promotion.min_test_rows_per_class
-    fewest, few = few_rows(judged.labels, judged.weights, judged.groups, least)
+    fewest, few = _few_rows(judged.labels, judged.weights, judged.groups, least)
     if few:
         faults.append(few)
     if unknown:
@@ -155,6 +155,29 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         rows_without_probability=unknown,
         majority_class=floor,
         logistic_regression=linear,
+    )
+
+
+def _few_rows(
+    labels: np.ndarray, weights: np.ndarray | None, groups: np.ndarray | None, needed: int
+) -> tuple[int, str]:
+    """Count the rows of the class that has fewer, or groups with such, and say if it is too few.
+
+    For weights and groups see `count_rows`.
+    """
+    negatives, positives = map(int, count_by_class(labels, weights, groups))
+    fewest, name = min((positives, "positive"), (negatives, "negative"))
+    if fewest >= needed:
+        return fewest, ""
+    few = (
+        f"{fewest} of {len(labels)} test rows are {name}"
+        if groups is None
+        else f"{fewest} of {count_groups(labels, groups)} groups of test rows have {name} ones"
+    )
+    return fewest, (
+        f"{few}{by_what_they_tell(weights)}, too few to tell a good candidate from a lucky one: "
+        f"expected at least {needed} of each class (promotion.min_test_rows_per_class). Wait for "
+        "more rows, or raise split.test_fraction"
     )
 
 

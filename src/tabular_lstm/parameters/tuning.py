@@ -151,7 +151,7 @@ class Tuning(Parameters):
 def _fault(name: str, where: Any) -> str | None:
     """Say why a parameter cannot be tuned so; None where it can."""
     if name not in TUNABLE:
-        return f"space.{unknown_name(name, list(TUNABLE))}"
+        return unknown_name(f"space.{name}", list(TUNABLE))
     kind = TUNABLE[name]
     try:
         found = where if isinstance(where, Range) else Range.model_validate(where)

@@ -146,12 +146,12 @@ def _refuse_other_values(found: BestParameters, conf: Path, env: str | None) -> 
 
 def _parameters_of(folder: Path) -> dict[str, Any]:
     """Load what the environment's files have, without those of the base."""
-    alone = {"base_env": folder.name, "default_run_env": folder.name}
+    conf, env = str(folder.parent), folder.name
     try:
-        parameters: dict[str, Any] = OmegaConfigLoader(str(folder.parent), **alone)["parameters"]
+        loader = OmegaConfigLoader(conf, base_env=env, default_run_env=env)
+        return dict(loader["parameters"])
     except MissingConfigException:
         return {}
-    return parameters
 
 
 def _yaml(blocks: dict[str, Any]) -> str:

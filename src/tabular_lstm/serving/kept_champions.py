@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.counted import by_what_they_tell, count_by_class
+from tabular_lstm.judging.intervals import by_what_they_tell, count_by_class
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.categories import category_codes
@@ -255,7 +255,7 @@ def refuse_few_rows(
 ) -> None:
     """Stop where too few of the test rows, or of their groups, are new to a champion.
 
-    They are counted by what they tell, see `tabular_lstm.judging.counted.count_rows`.
+    They are counted by what they tell, see `tabular_lstm.judging.intervals.count_rows`.
 
     Raises:
         NotComparedError: Counts them.

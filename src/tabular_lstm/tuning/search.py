@@ -17,8 +17,7 @@ import numpy as np
 
 from tabular_lstm.code import code_sha256
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.drawing import style, to_svg
-from tabular_lstm.judging.names import TUNING_FIGURES
+from tabular_lstm.judging.drawing import TUNING_FIGURES, style, to_svg
 from tabular_lstm.parameters import TUNABLE, Range, Tuning, values_of, without
 from tabular_lstm.parts import Workers
 from tabular_lstm.tuning.trials import LOSS, Outcome, Study, Trial, TrialPart, TrialTask, run_trial
@@ -71,8 +70,9 @@ def search(database: Path, task: TrialTask, tuning: Tuning, workers: Workers) ->
         _run(study, task, tuning, workers)
         return Study(database=database, name=name, trials=trials_of(study))
     except (OptunaError, SQLAlchemyError, OSError) as error:
+        fault = str(error).splitlines()[0]
         raise DataError(
-            f"{database}: Optuna cannot use it: {error}. The trials that have ended are kept; mend "
+            f"{database}: Optuna cannot use it: {fault}. The trials that have ended are kept; mend "
             "that, or move the file away to begin anew, and run the tuning again."
         ) from error
 
@@ -119,11 +119,15 @@ def trials_of(study: optuna.Study) -> list[Trial]:
 
 
 def draw(study: Study) -> dict[str, str]:
-    """Draw Optuna's plots as SVG, by the names of `names.TUNING_FIGURES`."""
+    """Draw Optuna's plots as SVG, by the names of `judging.drawing.TUNING_FIGURES`."""
     from matplotlib import pyplot as plt  # noqa: PLC0415  It takes a second.
 
     shown = optuna.load_study(study_name=study.name, storage=_storage(study.database))
-    ways = plots.plot_optimization_history, plots.plot_param_importances, plots.plot_slice
+    ways: list[Any] = [
+        plots.plot_optimization_history,
+        plots.plot_param_importances,
+        plots.plot_slice,
+    ]
     drawn = {}
     for way, (name, title) in zip(ways, TUNING_FIGURES.items(), strict=True):
         with style(), warnings.catch_warnings(action="ignore"):  # "experimental"

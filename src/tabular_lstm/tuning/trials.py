@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.names import METRICS
+from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.parameters import Network, Training, Tuning, values_of, with_values
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema

@@ -5,7 +5,7 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.judging import drift, gate
-from tabular_lstm.judging.names import FIGURES
+from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.pipelines.promotion import nodes
 from tabular_lstm.rows.feature_summaries import summarize_features
 from tabular_lstm.serving.promotion_log import record

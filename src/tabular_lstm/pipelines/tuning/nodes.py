@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tabular_lstm.engine import Engine
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.names import TUNING_FIGURES
+from tabular_lstm.judging.drawing import TUNING_FIGURES
 from tabular_lstm.parameters import Network, Training, Tuning
 from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.labelled_set import LabelledSet
@@ -40,7 +40,7 @@ def search_parameters(
 
 
 def draw_tuning(study: Study) -> tuple[str, ...]:
-    """Draw the figures as SVG, in the order of `names.TUNING_FIGURES`."""
+    """Draw the figures as SVG, in the order of `judging.drawing.TUNING_FIGURES`."""
     from tabular_lstm.tuning.search import draw  # noqa: PLC0415
 
     drawn = draw(study)

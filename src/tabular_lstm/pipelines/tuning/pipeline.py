@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.judging.names import TUNING_FIGURES
+from tabular_lstm.judging.drawing import TUNING_FIGURES
 from tabular_lstm.pipelines import data_processing, reshaping
 from tabular_lstm.pipelines.tuning.nodes import draw_tuning, search_parameters
 from tabular_lstm.tuning.trials import best_of
