@@ -16,7 +16,7 @@ from typing import Self
 
 import numpy as np
 
-from tabular_lstm.at_work import told
+from tabular_lstm.progress import progress
 from tabular_lstm.rows.weights import effective_rows
 
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
@@ -127,7 +127,7 @@ def _draws(rows: int, groups: np.ndarray | None, resamples: int, seed: int) -> I
     """
     units = rows if groups is None else int(groups.max()) + 1
     rng, block = np.random.default_rng(seed), max(1, BLOCK_CELLS // rows)
-    for start in told(range(0, resamples, block), f"{resamples:,} resamples for intervals, parts"):
+    for start in progress(range(0, resamples, block), f"{resamples:,} resamples, parts"):
         size = min(block, resamples - start)
         drawn = rng.integers(units, size=(size, units)) + np.arange(size)[:, None] * units
         counts = np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
