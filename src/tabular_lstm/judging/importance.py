@@ -5,10 +5,10 @@ from itertools import chain
 
 import numpy as np
 
-from tabular_lstm.progress import progress
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.judging.intervals import Ranking
+from tabular_lstm.progress import progress
 
 # Gives, for each slot and its values (repeats, rows), the probabilities (repeats, rows).
 PredictChanged = Callable[[np.ndarray, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]

@@ -131,7 +131,7 @@ def _draws(rows: int, groups: np.ndarray | None, resamples: int, seed: int) -> I
         size = min(block, resamples - start)
         drawn = rng.integers(units, size=(size, units)) + np.arange(size)[:, None] * units
         counts = np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
-        yield counts if groups is None else counts[:, groups]
+        yield counts if groups is None or units == rows else counts[:, groups]
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
