@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tabular_lstm.judging import checks as checks_of_gate
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
@@ -420,7 +421,7 @@ def test_a_kept_champion_that_cannot_be_compared_with_is_named() -> None:
 
 
 def check_artifact(judged: np.ndarray, read_back: np.ndarray) -> ArtifactCheck:
-    return gate.check_artifact(judged, read_back)
+    return checks_of_gate.check_artifact(judged, read_back)
 
 
 def test_the_file_must_give_what_was_judged() -> None:

@@ -20,14 +20,13 @@ from tabular_lstm.judging.drift import check_drift
 from tabular_lstm.judging.importance import permutation_importance
 from tabular_lstm.judging.intervals import (
     bootstrap,
-    count_by_class,
     unseen_log_loss,
     unseen_roc_auc,
 )
 from tabular_lstm.judging.metrics import CANDIDATE, calibration_bins, point_metrics
 from tabular_lstm.parameters import Evaluation, Promotion, Training
 from tabular_lstm.rows.summary import DataSummary
-from tabular_lstm.rows.weights import scaled
+from tabular_lstm.rows.weights import count_by_class, scaled
 from tests.helpers.judged import rows_of, schema_of, set_of
 
 DATA = DataSummary(

@@ -11,8 +11,6 @@ from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.comparison import WORSE, Judged
 from tabular_lstm.judging.intervals import (
     bootstrap,
-    count_by_class,
-    count_rows,
     unseen_log_loss,
     unseen_roc_auc,
     unseen_share,
@@ -20,7 +18,7 @@ from tabular_lstm.judging.intervals import (
 from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.parameters import Evaluation, Promotion, Training
-from tabular_lstm.rows.weights import scaled
+from tabular_lstm.rows.weights import count_by_class, count_rows, scaled
 from tests.helpers.judged import rows_of, schema_of, set_of
 
 RESAMPLED = Evaluation(bootstrap_resamples=200)

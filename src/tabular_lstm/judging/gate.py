@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from tabular_lstm.judging.checks import (
-    ArtifactCheck,
     Champion,
     ChampionCheck,
     Check,
@@ -17,14 +16,13 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
-from tabular_lstm.judging.intervals import by_what_they_tell, count_by_class, count_groups
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.weights import by_what_they_tell, count_by_class, count_groups
 
 NONE = Tolerance(log_loss=0, roc_auc=0)
-GOLDEN_TOLERANCE = 1e-6
 LEAVE_OUT = "leave it out: name it in columns.ignore"
 START_OVER = "--params promotion.start_over=true judges without the champion"
 
@@ -237,33 +235,6 @@ def check_champions(
         compared=compared,
         best=best,
         seen_worse=any(not_within(tolerance, beyond, "difference") for _, _, beyond in lost),
-    )
-
-
-def check_artifact(
-    golden_probabilities: np.ndarray, golden_predictions: np.ndarray
-) -> ArtifactCheck:
-    """Ask that the saved artifact gives the probabilities that were judged.
-
-    Args:
-        golden_probabilities: Those that were judged, (rows,).
-        golden_predictions: What the artifact read back from disk gives for these rows, (rows,).
-    """
-    judged = golden_probabilities
-    off = np.abs(judged - golden_predictions)
-    same = (off <= GOLDEN_TOLERANCE) | (np.isnan(judged) & np.isnan(golden_predictions))
-    wrong = int(np.sum(~same))
-    sentence = (
-        f"the artifact read back from disk gives other probabilities for {wrong} of {len(judged)} "
-        "golden rows"
-        if wrong
-        else f"read back from disk, it gives {len(judged)} golden rows the judged probabilities"
-    )
-    return ArtifactCheck(
-        passed=not wrong,
-        sentence=sentence,
-        golden_rows=len(judged),
-        largest_difference=float(np.nanmax(off)) if np.isfinite(off).any() else None,
     )
 
 

@@ -6,7 +6,7 @@ where two models rank the rows perfectly, each in its own order, all its values 
 bounds are widened where too few rows tell two models apart. Of n rows without one of some kind, at
 confidence c, up to a share 1 - (1 - c) ** (1 / n) of all rows may be of it, some 3 / n at 0.95: the
 rule of three. Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?",
-JAMA 249, 1983. Where rows have weights or groups, n is what they tell: see `count_rows`.
+JAMA 249, 1983. Where rows have weights or groups, n is what they tell, see `count_rows`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.weights import effective_rows
+from tabular_lstm.rows.weights import count_by_class, count_rows
 
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
 CENTRAL = 0.95
@@ -164,48 +164,6 @@ def bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, 
         return float(np.quantile(values, level))
 
     return quantile(1 - confidence), quantile(confidence)
-
-
-def count_groups(labels: np.ndarray, groups: np.ndarray | None) -> int:
-    """Count the groups that rows have, given by their numbers; each row is its own without."""
-    return len(labels) if groups is None else len(np.unique(groups))
-
-
-def count_rows(
-    labels: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None
-) -> float:
-    """Count rows, or groups, by what they tell, see `effective_rows`.
-
-    Args:
-        labels: (rows,).
-        weights: (rows,), how much each row counts. Default: all count alike.
-        groups: int (rows,), the number of each row's group. Default: each row is its own.
-    """
-    count = count_groups(labels, groups)
-    if weights is None or groups is None:
-        return effective_rows(count, weights)
-    # Numbers that no row has are sums of 0, which tell nothing.
-    return effective_rows(count, np.bincount(groups, weights))
-
-
-def count_by_class(
-    labels: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None
-) -> tuple[float, float]:
-    """Count the rows of the negative and of the positive class, or the groups that have such.
-
-    By what they tell, see `count_rows`; of a group the rows of that class count.
-    """
-
-    def of(rows: np.ndarray) -> float:
-        given = (None if values is None else values[rows] for values in (weights, groups))
-        return count_rows(labels[rows], *given)
-
-    return of(labels != 1), of(labels == 1)
-
-
-def by_what_they_tell(weights: np.ndarray | None) -> str:
-    """Say after a count that the rows in it do not count alike."""
-    return "" if weights is None else ", counted by what they tell with their weights"
 
 
 def unseen_share(rows: float, confidence: float) -> float:

@@ -14,11 +14,11 @@ from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.intervals import (
     CENTRAL,
     Resampled,
-    count_rows,
     interval,
     unseen_roc_auc,
     unseen_share,
 )
+from tabular_lstm.rows.weights import count_rows
 
 CANDIDATE = "candidate"
 # By the name that predictions have for it; a champion's is its run id there.

@@ -111,7 +111,7 @@ def limit_of(task: TrialTask, tuning: Tuning, ended: Sequence[Outcome]) -> float
 
 def trials_of(study: optuna.Study) -> list[Trial]:
     """Give the trials that have ended."""
-    ended = study.get_trials(deepcopy=False, states=ENDED)
+    ended = sorted(study.get_trials(deepcopy=False, states=ENDED), key=lambda t: t.number)
     return [
         Trial(number=number, values=trial.user_attrs["values"], **trial.user_attrs["outcome"])
         for number, trial in enumerate(ended, 1)
