@@ -25,7 +25,7 @@ from tabular_lstm.judging.intervals import (
 )
 from tabular_lstm.judging.metrics import CANDIDATE, calibration_bins, point_metrics
 from tabular_lstm.parameters import Evaluation, Promotion, Training
-from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.weights import count_by_class, scaled
 from tests.helpers.judged import rows_of, schema_of, set_of
 

@@ -17,8 +17,7 @@ from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL
 from tabular_lstm.judging.metrics import METRICS, Metrics
 from tabular_lstm.parameters import Promotion
-from tabular_lstm.rows.feature_summaries import FeatureSummary
-from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary
 
 SHOWN = 20
 # What each night's rows do by themselves is smaller.

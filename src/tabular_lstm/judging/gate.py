@@ -18,8 +18,8 @@ from tabular_lstm.judging.checks import (
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
-from tabular_lstm.rows.leaks import listed
-from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.warnings import listed
 from tabular_lstm.rows.weights import by_what_they_tell, count_by_class, count_groups
 
 NONE = Tolerance(log_loss=0, roc_auc=0)

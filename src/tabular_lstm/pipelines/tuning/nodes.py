@@ -4,7 +4,6 @@ from pathlib import Path
 
 from tabular_lstm.engine import Engine
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.drawing import TUNING_FIGURES
 from tabular_lstm.parameters import Network, Training, Tuning
 from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.labelled_set import LabelledSet
@@ -39,9 +38,8 @@ def search_parameters(
     return search(study_database, task, tuning, engine.workers or one_by_one)
 
 
-def draw_tuning(study: Study) -> tuple[str, ...]:
-    """Draw the figures as SVG, in the order of `judging.drawing.TUNING_FIGURES`."""
+def draw_tuning(study: Study) -> dict[str, str]:
+    """Draw the figures as SVG, by the names of `judging.drawing.TUNING_FIGURES`."""
     from tabular_lstm.tuning.search import draw  # noqa: PLC0415
 
-    drawn = draw(study)
-    return tuple(drawn[name] for name in TUNING_FIGURES)
+    return draw(study)

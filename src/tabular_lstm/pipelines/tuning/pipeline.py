@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.judging.drawing import TUNING_FIGURES
 from tabular_lstm.pipelines import data_processing, reshaping
 from tabular_lstm.pipelines.tuning.nodes import draw_tuning, search_parameters
 from tabular_lstm.tuning.trials import best_of
@@ -41,7 +40,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 draw_tuning,
                 inputs="study",
-                outputs=list(TUNING_FIGURES),
+                outputs="tuning_figures",
                 name="draw_tuning",
             ),
         ],
