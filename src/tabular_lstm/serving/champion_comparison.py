@@ -14,13 +14,13 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.checks import Champion
-from tabular_lstm.judging.counted import by_what_they_tell, count_by_class
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns, Promotion
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.weights import by_what_they_tell, count_by_class
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.decision import Judgement
@@ -238,7 +238,7 @@ def _reading(schema: Schema, name: str) -> str:
 def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int) -> None:
     """Stop where too few of the test rows, or of their groups, are new to a champion.
 
-    They are counted by what they tell, see `tabular_lstm.judging.counted.count_rows`.
+    They are counted by what they tell, see `tabular_lstm.rows.weights.count_rows`.
 
     Raises:
         NotComparedError: Counts them.

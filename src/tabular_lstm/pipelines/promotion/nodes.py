@@ -9,17 +9,10 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import LISTED, DataError, shown
-from tabular_lstm.judging import drift, gate
-from tabular_lstm.judging.changes import DataChanges, changes_of
-from tabular_lstm.judging.checks import (
-    ArtifactCheck,
-    ChampionCheck,
-    DataCheck,
-    DriftCheck,
-    FloorCheck,
-)
+from tabular_lstm.judging import checks, drift, gate
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.drift import DataChanges, changes_of
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion, Validation
 from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
@@ -44,7 +37,13 @@ CHANGED = (
     "Since the champion's run %d features changed much, as where a unit or a source is another: "
     "%s. Look at the newest rows; the report has each"
 )
-Checks = tuple[DataCheck, DriftCheck, FloorCheck, ChampionCheck, ArtifactCheck]
+Checks = tuple[
+    checks.DataCheck,
+    checks.DriftCheck,
+    checks.FloorCheck,
+    checks.ChampionCheck,
+    checks.ArtifactCheck,
+]
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def check_candidate(
         drift.check_drift(judged, champions, promotion, data_summary),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
-        gate.check_artifact(read_back.judged, read_back.predicted),
+        checks.check_artifact(read_back.judged, read_back.predicted),
     )
 
 
