@@ -13,7 +13,7 @@ import fsspec
 import pytest
 
 from tabular_lstm.datasets import RawCSVDataset
-from tabular_lstm.rows.schema import Marks
+from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.errors import raises_data_error
 
 # As the catalog uses it
@@ -29,7 +29,7 @@ def csv(tmp_path: Path) -> Path:
 def test_the_rows_name_their_file_and_the_hash_of_its_bytes(csv: Path) -> None:
     rows = RawCSVDataset(filepath=str(csv)).load()
     assert len(rows.whole()) == 3
-    assert (rows.file, rows.marks, rows.names) == (str(csv), Marks(), ())
+    assert (rows.file, rows.marks, rows.names) == (str(csv), NumberFormat(), ())
     assert rows.sha256() == hashlib.sha256(csv.read_bytes()).hexdigest()
 
 
@@ -295,7 +295,7 @@ def test_load_args_count_for_each_file(days: Path) -> None:
     }
     rows = RawCSVDataset(filepath=str(days), load_args=load_args).load()
     assert rows.whole().to_dict("records") == [{"a": "1,5", "y": "ü"}] * 3
-    assert rows.marks == Marks(decimal=",")
+    assert rows.marks == NumberFormat(decimal=",")
 
 
 def test_a_column_that_one_file_has_more_is_left_out_as_its_refusal_says(days: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.schema import Marks
+from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.errors import raises_data_error
 
 ROWS = pd.DataFrame({"a": [1, 2, 3], "b": ["x, y", "", "z"]})
@@ -35,7 +35,7 @@ def test_load_args_reach_the_parser(csv: Path) -> None:
     csv.write_text("1,5;x\n")
     load_args = {"sep": ";", "decimal": ",", "header": None, "names": ["a", "b"]}
     rows = RowsToScoreDataset(str(csv), load_args).load()
-    assert rows.marks == Marks(decimal=",")
+    assert rows.marks == NumberFormat(decimal=",")
     assert next(rows.blocks()).cells.to_dict("records") == [{"a": "1,5", "b": "x"}]
 
 

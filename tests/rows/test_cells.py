@@ -15,8 +15,9 @@ from tabular_lstm.rows.cells import (
     read_label,
     read_number,
 )
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import EMPTY
-from tabular_lstm.rows.schema import POINT, Bounds, Marks
+from tabular_lstm.rows.schema import Bounds
 
 
 def number(
@@ -266,9 +267,9 @@ def test_a_declared_word_or_number_is_no_category(text: str, code: Value) -> Non
     ("written", "value"),
     [(["1", "1.0", 1, 1.0, np.float32(1)], "1"), (["-3", "-3.0", -3], "-3"), (["0", "-0.0"], "0")],
 )
-@pytest.mark.parametrize("marks", [POINT, Marks(decimal=",")], ids=str)
+@pytest.mark.parametrize("marks", [POINT, NumberFormat(decimal=",")], ids=str)
 def test_a_whole_number_that_pandas_wrote_as_a_float_is_the_category_without_its_fraction(
-    written: list[Any], value: str, marks: Marks
+    written: list[Any], value: str, marks: NumberFormat
 ) -> None:
     values, _ = read_category(pd.Series(written, dtype=object), (), marks)
     assert values.tolist() == [value] * len(written)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from tabular_lstm.errors import shown
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import EMPTY
-from tabular_lstm.rows.schema import POINT, Marks
 
-COMMA = Marks(decimal=",", thousands=".")
+COMMA = NumberFormat(decimal=",", thousands=".")
 
 
-def key(cell: Any, marks: Marks = POINT, dtype: Any = "str") -> tuple[str, str]:
+def key(cell: Any, marks: NumberFormat = POINT, dtype: Any = "str") -> tuple[str, str]:
     """Read one cell of the key `id`: the key, and its problem."""
     keys, problems = read_key(pd.Series([cell], name="id", dtype=dtype), marks)
     assert keys.dtype == "str"
@@ -88,7 +88,7 @@ def test_a_key_whose_digits_a_program_rounded_is_refused(text: str) -> None:
 )
 def test_a_key_is_read_by_the_declared_marks(text: str, spelled: str) -> None:
     assert key(text, COMMA) == (spelled, "")
-    assert key("1.000", Marks(decimal=",")) == ("1.000", "")
+    assert key("1.000", NumberFormat(decimal=",")) == ("1.000", "")
     assert key("1,23457E+17", COMMA)[1] == "'1,23457E+17' is a rounded number, not a key"
 
 

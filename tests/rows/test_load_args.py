@@ -6,7 +6,7 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.load_args import marks_of
-from tabular_lstm.rows.schema import Marks
+from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.cells import read_cells
 
 
@@ -86,8 +86,8 @@ def test_of_two_names_of_the_character_between_cells_neither_is_passed_over() ->
 
 
 def test_marks_are_those_that_are_declared() -> None:
-    assert marks_of({"thousands": None, "sep": ";"}) == Marks()
-    assert marks_of({"decimal": ",", "thousands": "."}) == Marks(decimal=",", thousands=".")
+    assert marks_of({"thousands": None, "sep": ";"}) == NumberFormat()
+    assert marks_of({"decimal": ",", "thousands": "."}) == NumberFormat(decimal=",", thousands=".")
 
 
 def test_cells_in_quotes_may_hold_the_delimiter_as_a_mark() -> None:

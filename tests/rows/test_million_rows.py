@@ -14,14 +14,15 @@ from pyarrow import csv, parquet
 from tabular_lstm.parameters import Reshaping
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.rows_to_score import ROWS, RowsToScore
-from tabular_lstm.rows.schema import POINT, Marks, Schema
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import lay_out
 
 pytestmark = pytest.mark.long
 
 COUNT = 10**6
-COMMA = Marks(decimal=",")
+COMMA = NumberFormat(decimal=",")
 # Of each column, cells that cannot be used with what is wrong with them, and odd ones that can.
 BAD = {
     "plain": {
@@ -55,7 +56,7 @@ GOOD = {
 }
 
 
-def learn(marks: Marks) -> Schema:
+def learn(marks: NumberFormat) -> Schema:
     rows = pd.DataFrame({"plain": [1.0], "bounded": [1.0], "coded": [1.0], "kind": ["red"]})
     return learn_schema(
         rows,
@@ -76,7 +77,7 @@ def places() -> Iterator[int]:
     return iter([*borders, *others[~np.isin(others, borders)].tolist()])
 
 
-def plant(cells: dict[str, np.ndarray], marks: Marks) -> dict[int, dict[str, str]]:
+def plant(cells: dict[str, np.ndarray], marks: NumberFormat) -> dict[int, dict[str, str]]:
     """Put odd cells among good ones; give the problems of the bad ones by row and column."""
     free, problems = places(), {}
     for name, bad in BAD.items():
@@ -101,7 +102,7 @@ def plant(cells: dict[str, np.ndarray], marks: Marks) -> dict[int, dict[str, str
 
 @pytest.mark.parametrize("marks", [POINT, COMMA], ids=["point", "comma"])
 def test_just_the_bad_cells_of_a_million_rows_are_told_each_with_its_reason(
-    tmp_path: Path, marks: Marks
+    tmp_path: Path, marks: NumberFormat
 ) -> None:
     rng = np.random.default_rng(1)
     cells = {

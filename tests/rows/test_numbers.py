@@ -12,17 +12,22 @@ from hypothesis import strategies as st
 
 from tabular_lstm.rows import numbers
 from tabular_lstm.rows.keys import read_key
-from tabular_lstm.rows.marks import all_pointed, pointed, without_fraction
+from tabular_lstm.rows.number_format import (
+    POINT,
+    NumberFormat,
+    all_pointed,
+    pointed,
+    without_fraction,
+)
 from tabular_lstm.rows.numbers import FEW, read, read_all
-from tabular_lstm.rows.schema import POINT, Marks
 
 MARKS = [
     POINT,
-    Marks(decimal=","),
-    Marks(decimal=",", thousands="."),
-    Marks(thousands=","),
-    Marks(thousands="'"),
-    Marks(decimal=",", thousands=" "),
+    NumberFormat(decimal=","),
+    NumberFormat(decimal=",", thousands="."),
+    NumberFormat(thousands=","),
+    NumberFormat(thousands="'"),
+    NumberFormat(decimal=",", thousands=" "),
 ]
 ODD = [
     *("1e5", "+9e 32", " 7 ", "nan", "NaN", "-nan", "nan(1)", "1_000", "0x1A", "\uff11", "\u0663"),
@@ -56,7 +61,7 @@ def same(found: np.ndarray, expected: np.ndarray) -> bool:
 )
 @settings(deadline=None, max_examples=500)
 def test_many_cells_are_read_as_each_alone(
-    cells: list[str | None], times: int, marks: Marks, again: int
+    cells: list[str | None], times: int, marks: NumberFormat, again: int
 ) -> None:
     many = cells * times * (1 + FEW // len(cells))
     alone = [None if text is None else read(text, marks) for text in many]
@@ -93,7 +98,7 @@ def test_white_space_is_the_same_to_arrow_and_to_python() -> None:
 
 
 @given(st.lists(CELLS, min_size=1, max_size=20), st.sampled_from(MARKS))
-def test_all_texts_are_pointed_as_each_alone(cells: list[str | None], marks: Marks) -> None:
+def test_all_texts_are_pointed_as_each_alone(cells: list[str | None], marks: NumberFormat) -> None:
     stripped = [None if text is None else text.strip() for text in cells]
     found = all_pointed(pa.array(stripped, pa.large_string()), marks).to_pylist()
     assert found == [None if text is None else pointed(text, marks) for text in stripped]
@@ -110,7 +115,7 @@ def test_a_bad_cell_does_not_make_all_others_be_read_again(
 ) -> None:
     again: list[int] = []
 
-    def counted(texts: pa.Array, marks: Marks) -> pa.Array:
+    def counted(texts: pa.Array, marks: NumberFormat) -> pa.Array:
         again.append(len(texts))
         return all_pointed(texts, marks)
 

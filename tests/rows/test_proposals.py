@@ -125,7 +125,7 @@ def test_a_day_above_twelve_settles_which_is_the_month() -> None:
     assert lines_of(told({"a": times})) == {"dates": {"a": "%d.%m.%Y %H:%M"}}
 
 
-# Marks
+# NumberFormat
 
 
 def test_commas_before_three_digits_are_asked_about_with_what_each_choice_reads() -> None:

@@ -18,8 +18,8 @@ from pyarrow import parquet
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import csv_text, text
 from tabular_lstm.rows.blocks import BYTES, in_blocks
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.rows_to_score import RowsToScore
-from tabular_lstm.rows.schema import Marks
 
 COUNT = 5000
 ROWS = pd.DataFrame({"a": np.arange(COUNT), "b": [f"word {place}" for place in range(COUNT)]})
@@ -165,7 +165,7 @@ def test_marks_are_those_that_are_declared(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     assert rows_at(path).marks is None
     assert rows_at(path, sep=";", decimal=None).marks is None
-    assert rows_at(path, decimal=",").marks == Marks(decimal=",")
+    assert rows_at(path, decimal=",").marks == NumberFormat(decimal=",")
 
 
 def test_the_files_of_a_folder_may_have_their_columns_in_any_order(tmp_path: Path) -> None:

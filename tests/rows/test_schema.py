@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tabular_lstm.rows.schema import POINT, Marks, Schema, fingerprint
+from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.schema import Schema, fingerprint
 
 
 def schema(**changed: Any) -> Schema:
@@ -80,7 +81,7 @@ def test_a_schema_without_categories_has_numbers_alone() -> None:
 def test_marks_survive_json_and_are_a_point_where_none_are_said() -> None:
     known = schema(marks={"decimal": ",", "thousands": "."})
     assert Schema.model_validate(json.loads(known.model_dump_json())) == known
-    assert known.marks == Marks(decimal=",", thousands=".")
+    assert known.marks == NumberFormat(decimal=",", thousands=".")
     assert schema().marks == POINT
 
 

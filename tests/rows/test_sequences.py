@@ -15,8 +15,9 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping
 from tabular_lstm.rows.cells import LARGEST, is_categorical
 from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.numbers import FEW
-from tabular_lstm.rows.schema import Marks, Schema
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import count_unknown, lay_out, to_sequences
 
 NAN = float("nan")
@@ -425,7 +426,7 @@ def test_marks_given_with_the_rows_count_in_place_of_the_schemas() -> None:
     schema = learn(one_column([1.0, 2.0]), ())
     _, problems = lay_out(one_column(["1,5"]), schema)
     assert problems == {"a": {0: "'1,5' is not a number"}}
-    sequences, problems = lay_out(one_column(["1,5"]), schema, Marks(decimal=","))
+    sequences, problems = lay_out(one_column(["1,5"]), schema, NumberFormat(decimal=","))
     assert (sequences.tolist(), problems) == ([[[1.5]]], {})
 
 
@@ -637,8 +638,8 @@ def test_rows_and_schema_are_left_alone() -> None:
 
 # The marks of numbers
 
-GERMAN = Marks(decimal=",", thousands=".")
-COMMA = Marks(decimal=",")
+GERMAN = NumberFormat(decimal=",", thousands=".")
+COMMA = NumberFormat(decimal=",")
 
 
 def test_text_is_read_by_the_schemas_marks_and_a_number_is_itself() -> None:

@@ -9,19 +9,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tabular_lstm.rows.cells import Problems
-from tabular_lstm.rows.schema import Marks
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.times import TimeReader, as_text, moment_of, newest, said
 
 MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
 NUMBERS = st.floats(-1e15, 1e15) | st.integers(-(10**9), 10**9).map(float)
 
 
-def read_time(cells: pd.Series, marks: Marks | None = None) -> tuple[pd.Series, Problems]:
-    return TimeReader(marks or Marks()).read(cells)
+def read_time(cells: pd.Series, marks: NumberFormat | None = None) -> tuple[pd.Series, Problems]:
+    return TimeReader(marks or NumberFormat()).read(cells)
 
 
-def read(*cells: str, marks: Marks | None = None) -> pd.Series:
-    times, problems = read_time(pd.Series(cells, dtype="str"), marks or Marks())
+def read(*cells: str, marks: NumberFormat | None = None) -> pd.Series:
+    times, problems = read_time(pd.Series(cells, dtype="str"), marks or NumberFormat())
     assert not problems
     return times
 
@@ -66,7 +66,7 @@ def test_of_times_with_and_without_an_offset_most_are_read() -> None:
 
 def test_numbers_are_read_by_the_marks_of_the_file() -> None:
     assert read("7", "7.50", "20260301", "-1e3").tolist() == [7, 7.5, 20260301, -1000]
-    assert read("1.234,5", marks=Marks(decimal=",", thousands=".")).tolist() == [1234.5]
+    assert read("1.234,5", marks=NumberFormat(decimal=",", thousands=".")).tolist() == [1234.5]
 
 
 def test_cells_without_a_time_say_why() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.schema import Marks
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.weights import (
     checked_weights,
     effective_rows,
@@ -35,7 +35,7 @@ def test_a_weight_is_a_number_of_0_or_more_and_each_other_cell_has_its_reason() 
 
 def test_a_weight_is_written_with_the_marks_of_the_file() -> None:
     cells = pd.Series(["1,5", "1.5"], dtype="str")
-    read, problems = read_weight(cells, Marks(decimal=","))
+    read, problems = read_weight(cells, NumberFormat(decimal=","))
     assert read[0] == 1.5
     assert problems.keys() == {1}
 

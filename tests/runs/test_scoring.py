@@ -12,7 +12,7 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters import BLOCKS, Parameters
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.runs.registry import Registry
 from tabular_lstm.runs.scoring import (
@@ -236,14 +236,14 @@ def test_what_cannot_be_deleted_is_warned_of(
     ("marks", "raw", "given", "proposed"),
     [
         (POINT, {"decimal": ","}, {}, 'load_args: {decimal: ","}'),
-        (Marks(decimal=",", thousands="."), None, {"sep": ";"}, 'load_args: {decimal: "."}'),
+        (NumberFormat(decimal=",", thousands="."), None, {"sep": ";"}, 'load_args: {decimal: "."}'),
         (POINT, {"decimal": ","}, {"decimal": "."}, ""),
         (POINT, {"decimal": ".", "thousands": None}, {}, ""),
-        (Marks(decimal=","), {"decimal": ","}, {}, ""),
+        (NumberFormat(decimal=","), {"decimal": ","}, {}, ""),
     ],
 )
 def test_rows_to_score_that_may_be_written_as_raw_rows_are_now_are_asked_for(
-    marks: Marks,
+    marks: NumberFormat,
     raw: dict[str, str] | None,
     given: dict[str, str],
     proposed: str,

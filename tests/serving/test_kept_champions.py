@@ -12,7 +12,7 @@ from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.groups import together_of
 from tabular_lstm.rows.learning import learn_schema
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision
@@ -218,7 +218,7 @@ def test_rows_with_a_date_are_known_again_unless_it_is_read_as_something_else(
 
 def test_numbers_that_other_marks_make_others_are_not_compared(tmp_path: Path) -> None:
     champion, rows = champion_of(tmp_path, rows_of()), rows_of()
-    comma = Marks(decimal=",", thousands=".")
+    comma = NumberFormat(decimal=",", thousands=".")
     # Written otherwise, they are the same numbers.
     scored = score(*champion, rows[:0], rows, THEN, comma)
     np.testing.assert_array_equal(scored.trained_on, TRAIN)

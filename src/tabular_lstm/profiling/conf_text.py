@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import TextWrapper
 from typing import Any
 
 from tabular_lstm.errors import shown
@@ -11,7 +12,7 @@ from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Choice, Proposal
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 
-WIDTH = 96
+WRAPPER = TextWrapper(96, subsequent_indent="#   ", break_long_words=False, break_on_hyphens=False)
 LONGEST = 2000  # characters of a comment
 PLAIN_PATH = re.compile(r"[A-Za-z/][\w./-]*", re.ASCII)
 PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -119,15 +120,7 @@ def _sentences(proposal: Proposal) -> list[str]:
 
 def _doubts(sentences: Iterable[str]) -> list[str]:
     """Write what is unsure as comments, on as many lines as it takes."""
-    lines: list[str] = []
-    for sentence in sentences:
-        first, *words = _comment(f"Unsure: {sentence}").split(" ")
-        lines.append(first)
-        for word in words:
-            if len(lines[-1]) + 1 + len(word) > WIDTH:
-                lines.append("#  ")
-            lines[-1] += f" {word}"
-    return lines
+    return [line for said in sentences for line in WRAPPER.wrap(_comment(f"Unsure: {said}"))]
 
 
 def _entry(start: str, value: Any, why: str | None) -> str:
@@ -173,12 +166,12 @@ def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
         proposal: What is made of it.
     """
     label, allowed = proposal.label, proposal.max_quarantined_fraction
-    read = ", ".join(f"{name}: {_short(value)}" for name, value in layout.load_args.items())
+    read = "".join(f"; {name}: {_quoted(value)}" for name, value in layout.load_args.items())
     unlabelled = f"; {label.without} rows have no label" if label.without else ""
     if allowed is not None:
         unlabelled += f", so max_quarantined_fraction is set to {allowed:g}"
     lines = [
-        f"{table.file}: {table.rows} rows, {len(table.columns)} columns{'; ' if read else ''}{read}",
+        f"{table.file}: {table.rows} rows, {len(table.columns)} columns{read}",
         "",
         *_table(table, proposal),
         "",
@@ -189,10 +182,6 @@ def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
     if doubts := [*layout.unsure, *_sentences(proposal)]:
         lines += ["", "Unsure:", *(f"- {shown(doubt, LONGEST)}" for doubt in doubts)]
     return "\n".join(lines)
-
-
-def _short(value: object) -> str:
-    return "null" if value is None else shown(value)
 
 
 def _table(table: TableProfile, proposal: Proposal) -> list[str]:

@@ -8,7 +8,7 @@ from tabular_lstm.errors import LISTED, DataError, no_column, shown
 from tabular_lstm.parameters import Value
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 from tabular_lstm.profiling.word_lists import LETTERS, WORDS, has_word, words_of
-from tabular_lstm.rows.marks import pointed
+from tabular_lstm.rows.number_format import pointed
 
 # Rows without a label, at most, of a column that is proposed unasked.
 FEW_WITHOUT = 0.05
@@ -64,13 +64,13 @@ def choose_label(
     one, other = sorted(classes, key=lambda value: _rank(value, classes))
     why, doubts = _why_positive(one, other, classes)
     if positive is not None:
-        same = [value for value in classes if _is_the_same(value, positive)]
+        same = [value for value in classes if _same(value) == _same(positive)]
         if not same:
             raise DataError(
                 f"{table.file}: --positive {positive}: expected a value of the label "
                 f"'{column.name}', which are {_listed(classes)}."
             )
-        one, other = same[0], next(value for value in classes if value != same[0])
+        one, other = (one, other) if same == [one] else (other, one)
         why, doubts = "as told", []
     return Label(
         name=column.name,
@@ -102,14 +102,16 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
         "by its name": [c for c in sure if c in fitting],
         "by its name, and it has two values": called,
         "the last column, and it has two values": [c for c in ends[-1:] if c in others],
-        "a word of its name, and it has two values": [c for c in others if has_word(c.name, "label")],
+        "a word of its name, and it has two values": [
+            c for c in others if has_word(c.name, "label")
+        ],
         "the first column, and it has two values": [c for c in ends[:1] if c in others],
         "the only column of two values": others if len(others) == 1 else [],
     }
     reason, found = next(((way, found) for way, found in ways.items() if found), ("", []))
     if not found:
-        several = " Several columns have two values, and none is surely the label."
-        raise _refusal(table, f"no label was found.{several if len(fitting) > 1 else ''}")
+        more = " Several columns have two values, and none is surely the label."
+        raise _refusal(table, f"no label was found.{more if len(fitting) > 1 else ''}")
     last = ends[-1]
     chosen = last if last in found else found[0]
     if reason == "by its name":
@@ -128,7 +130,7 @@ def _may_be_label(column: ColumnProfile) -> bool:
 
 
 def _has_few_classes(column: ColumnProfile) -> bool:
-    return 2 < len(classes_of(column)) and column.kind in {"number", "category"}
+    return len(classes_of(column)) > 2 and column.kind in {"number", "category"}
 
 
 def classes_of(column: ColumnProfile) -> dict[str, int]:
@@ -142,16 +144,20 @@ def classes_of(column: ColumnProfile) -> dict[str, int]:
     classes: dict[str | float, tuple[str, int]] = {}
     for value, count in column.cells.top(FEW_CLASSES).items():
         if value not in codes:
-            number = pointed(value)
-            same = value if number is None else float(number)
-            first, so_far = classes.get(same, (value, 0))
-            classes[same] = first, so_far + count
+            first, so_far = classes.get(_same(value), (value, 0))
+            classes[_same(value)] = first, so_far + count
     return dict(classes.values())
+
+
+def _same(value: str) -> str | float:
+    """Give what is the same of all ways to write a number."""
+    number = pointed(value)
+    return value if number is None else float(number)
 
 
 def _rank(value: str, classes: Mapping[str, int]) -> tuple[int, float, int, str]:
     """Give what sorts the positive class before the other one, whatever the order of the rows."""
-    words = 0 if _says_yes(value, classes) else 2 if _says_no(value, classes) else 1
+    words = 0 if _says_yes(value, classes) else 2 if _means(value, "negative", classes) else 1
     number = pointed(value)
     return (words, -float(number) if number else 0.0, classes[value], value)
 
@@ -159,7 +165,7 @@ def _rank(value: str, classes: Mapping[str, int]) -> tuple[int, float, int, str]
 def _why_positive(one: str, other: str, classes: Mapping[str, int]) -> tuple[str, list[str]]:
     """Say why a value is the positive class, and what speaks against it."""
     swap = f"--positive {shown(other)!r} makes it the other one"
-    if _says_yes(one, classes) or _says_no(other, classes):
+    if _says_yes(one, classes) or _means(other, "negative", classes):
         return "by the word", []
     if pointed(one) is not None and pointed(other) is not None:
         doubt = f"positive class: {one} is the greater number; {swap}"
@@ -174,12 +180,7 @@ def _why_positive(one: str, other: str, classes: Mapping[str, int]) -> tuple[str
 def _says_yes(value: str, classes: Mapping[str, int]) -> bool:
     """Tell whether a word is one for a positive class, or the other one is this with a no."""
     denied = {f"{no}{value}".lower() for no in ("no ", "no", "not ", "non", "non-", "un", "in")}
-    means_yes = _means(value, "positive class", classes)
-    return means_yes or any(other.lower() in denied for other in classes)
-
-
-def _says_no(value: str, classes: Mapping[str, int]) -> bool:
-    return _means(value, "negative class", classes)
+    return _means(value, "positive", classes) or any(c.lower() in denied for c in classes)
 
 
 def _means(value: str, role: str, classes: Mapping[str, int]) -> bool:
@@ -189,14 +190,9 @@ def _means(value: str, role: str, classes: Mapping[str, int]) -> bool:
     return value.lower() in WORDS[role]
 
 
-def _is_the_same(value: str, given: str) -> bool:
-    one, other = pointed(value), pointed(given)
-    return value == given or (one is not None and other is not None and float(one) == float(other))
-
-
 def _value(text: str, table: TableProfile) -> Value:
     """Give a class as conf has it: a number as a number, any other text as text."""
-    number = pointed(text, table.marks)
+    number = pointed(text, table.number_format)
     if number is None or not isfinite(float(number)) or (text[:1] == "0" and text[1:].isdigit()):
         return text
     return int(float(number)) if float(number).is_integer() else float(number)
@@ -204,7 +200,7 @@ def _value(text: str, table: TableProfile) -> Value:
 
 def _not_two(table: TableProfile, column: ColumnProfile, classes: Mapping[str, int]) -> DataError:
     if len(classes) < 2:
-        found = "one value only" if len(classes) == 1 else f"{column.distinct} distinct values"
+        found = "one value only" if classes else f"{column.distinct} distinct values"
         return _refusal(table, f"column '{column.name}' has {found}; expected two classes.")
     return _refusal(
         table,

@@ -16,9 +16,8 @@ from tabular_lstm.profiling.word_lists import PLACEHOLDERS, WORDS
 from tabular_lstm.rows.formats import refuse_other_formats
 from tabular_lstm.rows.header import DELIMITERS
 from tabular_lstm.rows.load_args import dialect_of, marks_of
-from tabular_lstm.rows.marks import all_pointed, any_of
+from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, any_of
 from tabular_lstm.rows.numbers import is_missing
-from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.rows.slow_csv import rows_of
 from tabular_lstm.rows.text import BYTE_ORDER_MARKS
 
@@ -34,15 +33,15 @@ NOT_WINDOWS = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
 
 # Share of a column's cells that are numbers where the column is of numbers.
 MOSTLY = 0.9
-# Distinct cells of a column that have a vote on the marks.
+# Distinct cells of a column that have a vote on the number format.
 VOTING_CELLS = 1000
 # The simplest first.
-ALL_MARKS = (
+FORMATS = (
     POINT,
-    Marks(thousands=","),
-    Marks(decimal=","),
-    Marks(decimal=",", thousands="."),
-    *(Marks(decimal=point, thousands=mark) for mark in "' " for point in ".,"),
+    NumberFormat(thousands=","),
+    NumberFormat(decimal=","),
+    NumberFormat(decimal=",", thousands="."),
+    *(NumberFormat(decimal=point, thousands=mark) for mark in "' " for point in ".,"),
 )
 # Where all cells are so, a comma stands between groups of digits, and before no fraction.
 GROUPS = "[+-]?(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]{1,3})"
@@ -63,8 +62,8 @@ class Layout:
     unsure: list[str]
 
     @property
-    def marks(self) -> Marks:
-        """What numbers are written with."""
+    def number_format(self) -> NumberFormat:
+        """How numbers are written."""
         return marks_of(self.load_args)
 
 
@@ -105,13 +104,12 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
         load_args["header"] = None
         reasons["header"] = f"the first line is {_few(first)}; else the columns' names: [...]"
         unsure.append("header: the first line was taken for a row, and the columns have no names")
-    elif numbers := [cell for cell in first if could_be_number(cell.strip())]:
-        if not _counts_up(first):
-            unsure.append(
-                f"header: the first line was taken for the columns' names, though it holds "
-                f"{_few(numbers)}; if it is a row, say header: null, and if neither, skiprows: "
-                f"{above + 1} too"
-            )
+    elif any(could_be_number(cell.strip()) for cell in first) and not _counts_up(first):
+        unsure.append(
+            f"header: the first line was taken for the columns' names, though it holds numbers: "
+            f"{_few(first)}; if it is a row, say header: null, and if neither, skiprows: "
+            f"{above + 1} too"
+        )
     return Layout(load_args, reasons, unsure)
 
 
@@ -243,28 +241,28 @@ def _counts_up(names: Sequence[str]) -> bool:
     return len(names) > 2 and [*names[:-1]] == [str(place) for place in range(len(names) - 1)]
 
 
-def with_marks(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
-    """Add the marks by which the most columns are numbers, where these are not the default.
+def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
+    """Add the number format by which the most columns are numbers, where it is not the default.
 
     Args:
         layout: As it is without.
         columns: The cells of each column.
     """
     marked = [cells.first(VOTING_CELLS) for cells in columns if _has_marks(cells)]
-    read = {marks: [c for c in marked if _reads(c, marks)] for marks in ALL_MARKS}
+    read = {form: [c for c in marked if _reads(c, form)] for form in FORMATS}
     most = max(map(len, read.values()))
     if len(read[POINT]) == most:
         return layout
-    marks = next(marks for marks in ALL_MARKS if len(read[marks]) == most)
-    fraction, group = Marks(decimal=","), Marks(thousands=",")
+    chosen = next(form for form in FORMATS if len(read[form]) == most)
+    fraction, group = NumberFormat(decimal=","), NumberFormat(thousands=",")
     doubtful = len(read[fraction]) == len(read[group]) == most
     grouped = False
     if doubtful:  # where commas part cells, another one in a number is rare
         between_cells = dialect_of(layout.load_args)["delimiter"] == ","
         grouped = between_cells or all(cells.all_match(GROUPS) for cells in read[fraction])
-        marks = group if grouped else fraction
-    given = {name: mark for name, mark in marks if mark != getattr(POINT, name)}
-    texts = [text for cells in read[marks] for text in cells.texts.to_pylist()]
+        chosen = group if grouped else fraction
+    given = {name: mark for name, mark in chosen if mark != getattr(POINT, name)}
+    texts = [text for cells in read[chosen] for text in cells.texts.to_pylist()]
     example = shown(max(texts, key=lambda text: sum(mark in text for mark in given.values())))
     other = "a fraction" if grouped else "groups of thousands"
     doubt = f"{', '.join(given)}: might {example} have {other}?"
@@ -284,15 +282,15 @@ def _has_marks(cells: DistinctCells) -> bool:
     return bool(pc.any(pc.match_substring_regex(cells.texts, "[0-9][,' .]")).as_py())
 
 
-def _reads(cells: DistinctCells, marks: Marks) -> bool:
-    found = pc.is_valid(all_pointed(cells.texts, marks)).to_numpy(zero_copy_only=False)
+def _reads(cells: DistinctCells, form: NumberFormat) -> bool:
+    found = pc.is_valid(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False)
     return cells.share(found) >= MOSTLY
 
 
 @lru_cache(2**16)
 def could_be_number(text: str) -> bool:
-    """Tell whether a text, without white space around it, is a number by some marks."""
-    return any_of(ALL_MARKS).fullmatch(text) is not None
+    """Tell whether a text, without white space around it, is a number in some format."""
+    return any_of(FORMATS).fullmatch(text) is not None
 
 
 def _few(cells: Sequence[str]) -> str:

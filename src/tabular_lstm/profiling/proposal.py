@@ -18,7 +18,7 @@ from tabular_lstm.rows.validation import UNNAMED
 
 # A column of words with more distinct values is none of categories: rows hardly share one.
 MOST_CATEGORIES, FEW = 0.2, 20
-# Whole numbers that may be codes: distinct ones at most.
+# Distinct whole numbers that may be codes, at most.
 CODES = 12
 # Things with rows of their own, at least, by which rows are grouped, or it is asked whether.
 GROUPS, ASKED = 20, 10
@@ -26,33 +26,32 @@ GROUPS, ASKED = 20, 10
 LARGEST_GROUP = 0.2
 # Share of rows in quarantine that conf/base allows.
 QUARANTINED = 0.05
-BY_TIME = (
-    "the rows are in the order of these {}: to be judged on the newest rows, name the column as "
-    "time, and nowhere else, and add split: {{kind: time}}"
+
+# What may be unsure of a column.
+KEY = "key: does each row keep this value in later files? If not, ignore the column"
+GROUP = (
+    "group: rows of one value go to one side, and the column is no feature; if it is an amount, "
+    "take the line away; if it names a row that later files correct, give --key"
 )
-WITHOUT_GROUP = ", and take the line of group away"
 ASK_GROUP = (
     "does it name a thing, such as a school or a tree, that several rows are of? If so, name the "
     "column under group, and nowhere else: the rows of one thing then go to one side"
 )
-IN_OTHER_WORDS = (
-    "as many rows of each value as of the label: if it is the label in other words, ignore it"
+WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the line away"
+NO_WEIGHT = "a weight by its name: mend it, and name it under weight; or take it from ignore"
+IN_TIME = (
+    "the rows are in the order of these dates: to be judged on the newest rows, name the column as "
+    "time, and nowhere else, add split: {kind: time}, and take a line of group away"
 )
-TAKEN_AS_MISSING = (
-    "missing: values that stand apart were taken for 'not measured'; if they are amounts or names, "
-    "take them from there"
-)
+IN_OTHER_WORDS = "as many rows of each value as of the label: if it says the same, ignore it"
+TAKEN_AS_MISSING = "missing: values that stand apart were taken for 'not measured'; were they?"
 MANY_ZEROS = (
-    "0 is far more frequent than any other number: if it means 'not measured', name it under missing"
+    "0 is far more frequent than other numbers: if it means 'not measured', add it to missing"
 )
-ARE_AMOUNTS = (
-    "categorical: few whole numbers, by their names codes; if they are amounts, take them from there"
-)
+ARE_AMOUNTS = "categorical: few whole numbers, codes by their names; if amounts, take them away"
 ARE_CODES = "whole numbers: if they are names and not amounts, add them to categorical"
-HARDLY_SHARED = (
-    "words that hardly any two rows share: to learn from them, add them to categorical; numbers "
-    "with a unit, write them without it"
-)
+HARDLY_SHARED = "words that hardly any two rows share: to learn from them, add them to categorical"
+UNITS = "numbers with a unit are text here: to learn from them as numbers, write them without it"
 
 
 @dataclass(frozen=True)
@@ -121,14 +120,14 @@ def propose(
         )
     choices = _choices(table, found, key)
     if not {"number", "categorical", "dates"} & {choice.role for choice in choices.values()}:
-        said = "; ".join(f"{shown(n)}: {choice.role}, {choice.why}" for n, choice in choices.items())
+        said = "; ".join(
+            f"{shown(n)}: {choice.role}, {choice.why}" for n, choice in choices.items()
+        )
         raise DataError(f"{table.file}: no column is left to learn from: {said}")
-    has_group = any(choice.role == "group" for choice in choices.values())
     unsure: dict[str, list[str]] = {sentence: [] for sentence in found.unsure}
     for name, choice in choices.items():
         for doubt in choice.unsure:
-            is_of_time = has_group and doubt.endswith("{kind: time}")
-            unsure.setdefault(doubt + WITHOUT_GROUP * is_of_time, []).append(name)
+            unsure.setdefault(doubt, []).append(name)
     share = found.without / table.rows
     allowed = round(share + QUARANTINED, 2) if share > QUARANTINED / 2 else None
     return Proposal(found, choices, unsure, allowed)
@@ -140,28 +139,17 @@ def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Ch
     if key is not None:
         choices[key] = Choice("key", "as told")
     elif chosen := _key_of(table, label.name):
-        doubt = "key: does each row keep this value in later files? If not, ignore the column"
-        choices[chosen] = Choice("key", "a value of its own in each row", (doubt,))
+        choices[chosen] = Choice("key", "a value of its own in each row", (KEY,))
     left = [column for column in table.columns if column.name not in choices]
-    if group := next((column for column in left if _is_group(column)), None):
-        doubt = (
-            "group: rows of one value go to one side, and the column is no feature; if it is an "
-            "amount, take the line away; if it names a row that later files correct, give --key"
-        )
+    for group in [column for column in left if _is_group(column)][:1]:
         why = f"{group.distinct} values, which several rows share"
-        choices[group.name] = Choice("group", why, (doubt,))
+        choices[group.name] = Choice("group", why, (GROUP,))
         left.remove(group)
-    weights = [c for c in left if names_a_weight(c.name) and _why_no_weight(c) is None]
-    if weights:
-        doubt = (
-            "weight: by its name, each row counts so much; if it is an amount, such as kilograms, "
-            "take the line away, and it is a feature"
-        )
-        choices[weights[0].name] = Choice("weight", "by its name", (doubt,))
-    same = sorted(classes_of(table.column(label.name)).values())
+    for weight in [column for column in left if _is_weight(column)][:1]:
+        choices[weight.name] = Choice("weight", "by its name", (WEIGHT,))
+    of_label = sorted(classes_of(table.column(label.name)).values())
     for column in table.columns:
-        if column.name not in choices:
-            choices[column.name] = _of_kind(column, same)
+        choices.setdefault(column.name, _of_kind(column, of_label))
     return {name: choices[name] for name in table.names}
 
 
@@ -170,7 +158,7 @@ def _key_of(table: TableProfile, label: str) -> str | None:
     fitting = [
         column.name
         for column in table.columns
-        if column.is_unique
+        if column.distinct == column.rows
         and column.name != label
         and (
             names_an_identifier(column.name)
@@ -210,35 +198,29 @@ def _may_be_group(column: ColumnProfile) -> bool:
     return _is_group(column) or (is_called_so and _is_discrete(column) and have_rows)
 
 
-def _why_no_weight(column: ColumnProfile) -> str | None:
-    """Say why the cells of a column are not how much each row counts; None where they may be."""
-    if column.kind != "number":
-        return f"its cells are of the kind {column.kind}"
-    if column.codes:
-        return f"{', '.join(map(shown, column.codes))} seems to be no weight"
-    if (column.lowest or 0) < 0:
-        return f"its lowest is {column.lowest:g}"
-    without = column.rows - column.present
-    return f"{without} rows have none" if without else None
+def _is_weight(column: ColumnProfile) -> bool:
+    """Tell whether a column says how much each row counts, by its name and its cells."""
+    is_amount = column.kind == "number" and (column.lowest or 0) >= 0
+    return names_a_weight(column.name) and is_amount and column.present == column.rows
 
 
-def _of_kind(column: ColumnProfile, label_counts: list[int]) -> Choice:
+def _of_kind(column: ColumnProfile, of_label: list[int]) -> Choice:
     """Choose a role for a column that is not label, key, group or weight."""
     if UNNAMED.fullmatch(column.name) and not column.in_order:
         return Choice("ignore", "it has no name; to learn from it, give it one in the header")
     if names_a_weight(column.name) and column.kind not in {"empty", "constant"}:
-        why = f"a weight by its name, but {_why_no_weight(column) or 'another column is the weight'}"
-        doubt = "mend that and name it under weight; or, if it is a feature, take it from ignore"
-        return Choice("ignore", why, (f"{why}: {doubt}",))
+        why = "not a number of 0 or more in each row"
+        why = "another column is the weight" if _is_weight(column) else why
+        return Choice("ignore", f"a weight by its name, but {why}", (NO_WEIGHT,))
     if names_an_identifier(column.name) and _is_discrete(column) and column.distinct > FEW:
         choice = Choice("ignore", f"an identifier by its name, of {column.distinct} values")
     elif column.kind in OF_KIND:
         choice = OF_KIND[column.kind](column)
     else:
-        return Choice("ignore", _why_ignored(column))
+        choice = Choice("ignore", _why_ignored(column))
     doubts = {
         ASK_GROUP: _may_be_group(column),
-        IN_OTHER_WORDS: sorted(classes_of(column).values()) == label_counts,
+        IN_OTHER_WORDS: sorted(classes_of(column).values()) == of_label,
     }
     return replace(choice, unsure=choice.unsure + _true(doubts))
 
@@ -264,13 +246,14 @@ def _number(column: ColumnProfile) -> Choice:
     low, high = column.lowest or 0, column.highest or 0
     is_count = low == 0 or high - low + 1 == known > 4
     shared = column.whole and column.distinct > CODES and column.present >= 2 * column.distinct
-    odd = f"{column.odd} cells are no numbers, such as '{shown(column.odd_example)}'"
+    odd = (
+        f"{column.odd} cells are no numbers, such as '{shown(column.odd_example)}': their rows go "
+    )
+    odd += "to quarantine; mend them, or name them under missing"
     doubts = {
         TAKEN_AS_MISSING: any(not isinstance(code, str) for code in column.codes),
         MANY_ZEROS: column.many_zeros,
-        BY_TIME.format("years"): column.in_order,
-        f"{odd}, and their rows go to quarantine: mend them, or name them under missing": column.odd
-        > 0,
+        odd: column.odd > 0,
         ARE_CODES: (few and not is_count) or (shared and is_called_code),
     }
     return Choice("number", f"{low:g} to {high:g}", _true(doubts), column.codes)
@@ -288,11 +271,15 @@ def _category(column: ColumnProfile) -> Choice:
     return Choice("categorical", f"{column.distinct} values", _true(doubts), column.codes)
 
 
+def _quantity(column: ColumnProfile) -> Choice:
+    return Choice("categorical" if column.distinct <= FEW else "ignore", "text", (UNITS,))
+
+
 def _date(column: ColumnProfile) -> Choice:
     form = column.formats[0]
     several = f"dates: {' and '.join(column.formats)} fit all cells alike; which is it?"
     doubts = {
-        BY_TIME.format("dates"): column.in_order and form == ISO_8601,
+        IN_TIME: column.in_order and form == ISO_8601,
         several: len(column.formats) > 1,
     }
     written = None if form == ISO_8601 else form
@@ -302,6 +289,7 @@ def _date(column: ColumnProfile) -> Choice:
 OF_KIND: dict[str, Callable[[ColumnProfile], Choice]] = {
     "number": _number,
     "category": _category,
+    "quantity": _quantity,
     "date": _date,
 }
 

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import EMPTY
-from tabular_lstm.rows.schema import POINT, Marks
 
-Kind = Literal["number", "category", "date", "text", "identifier", "constant", "empty"]
+Kind = Literal["number", "category", "date", "quantity", "text", "identifier", "constant", "empty"]
 Code = str | int | float
 # Cells by which most patterns are ruled out before all are looked at.
 FIRST = 50
@@ -82,8 +82,9 @@ class ColumnProfile:
     """What the cells of a column tell.
 
     Attributes:
-        kind: `number`; `category`, words or codes; `date`; `text`, whole sentences; `identifier`, a
-            value of its own in nearly each row; `constant`, one value; `empty`.
+        kind: `number`; `category`, words or codes; `date`; `quantity`, numbers with a unit;
+            `text`, whole sentences; `identifier`, a value of its own in nearly each row;
+            `constant`, one value; `empty`.
         cells: All of them, counted.
         codes: Values that probably mean "not measured", with their counts.
         lowest: Of the numbers that are no codes; so `highest`.
@@ -124,11 +125,6 @@ class ColumnProfile:
         return len(self.cells.texts)
 
     @property
-    def is_unique(self) -> bool:
-        """Whether each row has a value of its own."""
-        return self.distinct == self.rows
-
-    @property
     def example(self) -> str:
         """The first value, "" where there is none."""
         return str(self.cells.texts[0]) if self.distinct else ""
@@ -141,12 +137,12 @@ class TableProfile:
     Attributes:
         file: Its path, as the catalog has it.
         columns: At least one, in the file's order.
-        marks: What its numbers are written with.
+        number_format: How its numbers are written.
     """
 
     file: str
     columns: Sequence[ColumnProfile]
-    marks: Marks = POINT
+    number_format: NumberFormat = POINT
 
     @property
     def rows(self) -> int:

@@ -16,8 +16,7 @@ from tabular_lstm.profiling.word_lists import (
     names_an_identifier,
 )
 from tabular_lstm.rows.cells import LARGEST
-from tabular_lstm.rows.marks import all_pointed
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed
 
 # Cells that are no numbers in a column of numbers, at most: their rows go to quarantine.
 FEW_ODD = 0.01
@@ -41,12 +40,14 @@ DIGIT = 0.02
 ENOUGH = 20
 # How far above 0 the lowest number is, in standard deviations and in steps between numbers.
 FAR, STEPS = 0.6, 5
-# Shares of the rows that are 0: from `LUMP` on they stand out, from `MANY` on they are asked for and
-# not taken for a code, from `MOST` on they are an amount.
+# Shares of the rows that are 0: from `LUMP` on it is asked what 0 means, up to `MANY` 0 may be a
+# code, and from `MOST` on 0 is an amount.
 LUMP, MANY, MOST = 0.2, 0.3, 0.5
 # How many times as many rows are 0, where they stand out, as any other number.
 MORE = 5
 
+NUMBER = r"[+-]?[0-9][0-9.,' ]*"
+QUANTITY = rf"[$€£¥]\s*{NUMBER}|{NUMBER}\s*[A-Za-z%€$£¥°µ²³/]{{1,8}}"
 DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y"),
@@ -82,30 +83,30 @@ LIKE_A_DATE = re.compile(
 )
 
 
-def profile_column(name: str, cells: DistinctCells, marks: Marks = POINT) -> ColumnProfile:
+def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) -> ColumnProfile:
     """Tell what a column holds.
 
     Args:
         name: Of the column.
         cells: All of its cells.
-        marks: What numbers are written with.
+        form: How numbers are written.
     """
     if not cells.present:
         found: dict[str, Any] = {"kind": "empty"}
     elif len(cells.texts) == 1 and not cells.missing:
         found = {"kind": "constant"}
     else:
-        found = _numbers(name, cells, marks) or _dates(cells) or _words(cells)
+        found = _numbers(name, cells, form) or _dates(cells) or _words(cells)
     return ColumnProfile(name=name, cells=cells, **found)
 
 
-def _numbers(name: str, cells: DistinctCells, marks: Marks) -> dict[str, Any] | None:
+def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, Any] | None:
     """Describe a column of numbers; None where it is of something else."""
-    numbers = all_pointed(cells.texts, marks).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    numbers = all_pointed(cells.texts, form).cast(pa.float64()).to_numpy(zero_copy_only=False)
     is_number = np.abs(numbers) <= LARGEST
     others, known = cells.only(~is_number), cells.only(is_number)
     few = FEW_ODD * cells.present
-    if not is_number.any() or len(others.texts) > FEW_DISTINCT and others.present > few:
+    if not is_number.any() or (len(others.texts) > FEW_DISTINCT and others.present > few):
         return None
     is_sign = others.are_among(PLACEHOLDERS)
     signs, odd = _counts(others.only(is_sign)), others.only(~is_sign)
@@ -160,6 +161,8 @@ def _dates(cells: DistinctCells) -> dict[str, Any] | None:
 
 def _words(cells: DistinctCells) -> dict[str, Any]:
     """Describe a column of words."""
+    if cells.all_match(QUANTITY):
+        return {"kind": "quantity"}
     count, rows = len(cells.texts), cells.present + cells.missing
     words = pc.mean(pc.count_substring(cells.texts, " ")).as_py() + 1
     length = pc.mean(pc.utf8_length(cells.texts)).as_py()

@@ -38,11 +38,11 @@ WORDS = {
         "surely a label": "class label labels outcome target y",
         # Said of a person more often than predicted.
         "trait": "female gender male race sex sexcode",
-        "positive class": """
+        "positive": """
             + abnormal accept accepted approved bad case churn churned dead death default defaulted
             died disease diseased event fail failed failure fraud ill ja malignant oui pos positive
             present recurrence relapse si sick spam success t true win won y yes""",
-        "negative class": """
+        "negative": """
             - absent alive benign censored control f false ham healthy legit lost loyal n neg
             negative nein no none normal refused rejected stayed survived well""",
         # "Not measured" among words too.

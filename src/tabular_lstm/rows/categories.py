@@ -8,13 +8,12 @@ import pandas as pd
 
 from tabular_lstm.parameters import Value
 from tabular_lstm.rows.cells import Problems, values_of, written
-from tabular_lstm.rows.marks import pointed, without_fraction
+from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed, without_fraction
 from tabular_lstm.rows.numbers import FEW, as_texts, is_missing
-from tabular_lstm.rows.schema import POINT, Marks
 
 
 def read_category(
-    cells: pd.Series, missing: Sequence[Value] = (), marks: Marks = POINT
+    cells: pd.Series, missing: Sequence[Value] = (), marks: NumberFormat = POINT
 ) -> tuple[pd.Series, Problems]:
     """Read a column of categories, which cannot be wrong.
 
@@ -33,7 +32,7 @@ def read_category(
     return pd.Series(found, index=cells.index, name=cells.name, dtype="str"), {}
 
 
-def category_of(cell: Any, codes: Container[str] = (), marks: Marks = POINT) -> str | None:
+def category_of(cell: Any, codes: Container[str] = (), marks: NumberFormat = POINT) -> str | None:
     """Give the text of a cell as in a CSV, without white space around it, None where missing.
 
     Args:
@@ -54,7 +53,7 @@ def category_of(cell: Any, codes: Container[str] = (), marks: Marks = POINT) -> 
     return None if category in codes else category
 
 
-def category_codes(missing: Sequence[Value], marks: Marks = POINT) -> set[str]:
+def category_codes(missing: Sequence[Value], marks: NumberFormat = POINT) -> set[str]:
     """Give the categories that mean "not measured", in the spelling of `category_of`.
 
     Args:
@@ -62,7 +61,7 @@ def category_codes(missing: Sequence[Value], marks: Marks = POINT) -> set[str]:
         marks: What numbers that are text are written with.
 
     Examples:
-        >>> sorted(category_codes([-9.0, "1,5", "?"], Marks(decimal=",")))
+        >>> sorted(category_codes([-9.0, "1,5", "?"], NumberFormat(decimal=",")))
         ['-9', '1.5', '?']
     """
     words = [code for code in missing if isinstance(code, str)]

@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
-from tabular_lstm.rows.marks import is_ambiguous, pointed
+from tabular_lstm.rows.number_format import POINT, NumberFormat, is_ambiguous, pointed
 from tabular_lstm.rows.numbers import EMPTY, as_texts, read_all
-from tabular_lstm.rows.schema import POINT, Bounds, Marks
+from tabular_lstm.rows.schema import Bounds
 
 # Kinds of dtypes: numbers and booleans; dates, durations, complex numbers.
 NUMBERS = "biuf"
@@ -38,7 +38,7 @@ def read_number(
     cells: pd.Series,
     missing: Sequence[Value] = (),
     bounds: Bounds = ANY,
-    marks: Marks = POINT,
+    marks: NumberFormat = POINT,
 ) -> tuple[pd.Series, Problems]:
     """Read a column of numbers.
 
@@ -59,7 +59,7 @@ def read_number(
 
 
 def numbers_of(
-    cells: pd.Series, missing: Sequence[Value], bounds: Bounds, marks: Marks
+    cells: pd.Series, missing: Sequence[Value], bounds: Bounds, marks: NumberFormat
 ) -> tuple[np.ndarray, Problems]:
     """Read a column of numbers, see `read_number`, without its index."""
     return _checked(cells, *_numbers(cells, marks), missing, bounds, marks)
@@ -69,7 +69,7 @@ def read_numbers(
     columns: pd.DataFrame,
     missing: Mapping[str, Sequence[Value]],
     bounds: Mapping[str, Bounds],
-    marks: Marks = POINT,
+    marks: NumberFormat = POINT,
 ) -> dict[str, tuple[pd.Series, Problems]]:
     """Read columns of text that are numbers, see `read_number`, many short ones in one pass.
 
@@ -100,7 +100,7 @@ def _checked(
     absent: np.ndarray,
     missing: Sequence[Value],
     bounds: Bounds,
-    marks: Marks,
+    marks: NumberFormat,
 ) -> tuple[np.ndarray, Problems]:
     """Take out codes that are words, and say what is wrong with the other cells."""
     unread = np.isnan(numbers) & ~absent
@@ -155,7 +155,7 @@ def _are_outside(
 
 
 def read_label(
-    cells: pd.Series, columns: Columns, marks: Marks = POINT
+    cells: pd.Series, columns: Columns, marks: NumberFormat = POINT
 ) -> tuple[pd.Series, Problems]:
     """Read the label as 1 (positive) or 0; a number matches however it is written."""
     text = texts(cells).fillna("")
@@ -195,7 +195,7 @@ def is_categorical(column: pd.Series) -> bool:
     return bool(no_number.all() or (no_number & ~absent).any())
 
 
-def _numbers(cells: pd.Series, marks: Marks) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(cells: pd.Series, marks: NumberFormat) -> tuple[np.ndarray, np.ndarray]:
     """Give float64 of the caller's own, NaN without a number, and which cells are missing."""
     if isinstance(cells.dtype, pd.StringDtype):
         return read_all(as_texts(cells), marks)

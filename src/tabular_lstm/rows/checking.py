@@ -12,9 +12,10 @@ from tabular_lstm.errors import DataError, no_column
 from tabular_lstm.rows.blocks import Block, Since
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.quarantine import Quarantine, set_aside
 from tabular_lstm.rows.rows_to_score import ALL, RowsToScore
-from tabular_lstm.rows.schema import Marks, Schema
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import lay_out
 
 Result = TypeVar("Result")
@@ -68,7 +69,7 @@ class Check:
     schema: Schema
     key: str | None
     copied: dict[str, pa.DataType]
-    marks: Marks | None = None
+    marks: NumberFormat | None = None
 
     def of(self, block: Block) -> CheckedBlock:
         """Check a block.

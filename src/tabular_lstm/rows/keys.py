@@ -9,9 +9,8 @@ import pandas as pd
 
 from tabular_lstm.errors import shown
 from tabular_lstm.rows.cells import Problems, problems_at, texts
-from tabular_lstm.rows.marks import AS_FLOAT, all_pointed
+from tabular_lstm.rows.number_format import AS_FLOAT, POINT, NumberFormat, all_pointed
 from tabular_lstm.rows.numbers import EMPTY, as_texts
-from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.rows.spellings import spelt_alike
 
 WHOLE = r"^-?(?:0|[1-9][0-9]*)$"
@@ -28,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_key(
-    cells: pd.Series, marks: Marks = POINT, word: str = "key"
+    cells: pd.Series, marks: NumberFormat = POINT, word: str = "key"
 ) -> tuple[pd.Series, Problems]:
     """Read the key as text in its one spelling.
 
@@ -61,7 +60,7 @@ def read_key(
 
 
 def warn_of_spellings(
-    cells: pd.Series, keys: pd.Series, file: str, marks: Marks = POINT, word: str = "key"
+    cells: pd.Series, keys: pd.Series, file: str, marks: NumberFormat = POINT, word: str = "key"
 ) -> None:
     """Say so where a column spells keys in two ways, or some nearly alike, with examples and rows.
 
@@ -134,7 +133,7 @@ def warn_of_a_large_group(groups: pd.Series, file: str) -> None:
         )
 
 
-def _written(cells: pd.Series, marks: Marks) -> pd.Series:
+def _written(cells: pd.Series, marks: NumberFormat) -> pd.Series:
     """Give the cells' text as a CSV of just these cells has it, numbers with a decimal point."""
     text = texts(cells, write=str).fillna("")
     if marks == POINT:
@@ -144,7 +143,7 @@ def _written(cells: pd.Series, marks: Marks) -> pd.Series:
 
 
 def _without_fractions(text: pd.Series) -> pd.Series:
-    """Give what `tabular_lstm.rows.marks.without_fraction` gives for each text."""
+    """Give what `tabular_lstm.rows.number_format.without_fraction` gives for each text."""
     is_float = text.str.match(AS_FLOAT).to_numpy(bool)
     if not is_float.any():
         return text

@@ -11,7 +11,8 @@ from tabular_lstm.parameters import Reshaping, Value
 from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import ANY
 from tabular_lstm.rows.dates import days
-from tabular_lstm.rows.schema import PARTS, POINT, Bounds, Marks, Schema, parts_of
+from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.schema import PARTS, Bounds, Schema, parts_of
 from tabular_lstm.rows.sequences import by_name, dates_seen, measured
 
 STEPS = 4
@@ -31,7 +32,7 @@ def learn_schema(
     classes: tuple[Value, Value],
     bounds: Mapping[str, Bounds] | None = None,
     dates: Mapping[str, str | None] | None = None,
-    marks: Marks = POINT,
+    marks: NumberFormat = POINT,
 ) -> Schema:
     """Fix the order of the features, the shape of a sequence, and what is known of each feature.
 

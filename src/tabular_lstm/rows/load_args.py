@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 # Of pandas.read_csv, those that say where cells begin and end, and how numbers are written. What
 # else a cell means is for conf.
@@ -51,10 +51,10 @@ def dialect_of(given: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def marks_of(load_args: dict[str, Any]) -> Marks:
+def marks_of(load_args: dict[str, Any]) -> NumberFormat:
     """Give the marks that numbers are written with, of arguments that are not refused."""
     given = {name: load_args[name] for name in MARKS if load_args.get(name) is not None}
-    return Marks(**given)
+    return NumberFormat(**given)
 
 
 def _fits(name: str, value: Any) -> tuple[bool, str]:

@@ -11,9 +11,8 @@ import pandas as pd
 
 from tabular_lstm.rows.cells import texts
 from tabular_lstm.rows.dates import date_of
-from tabular_lstm.rows.marks import any_of, pointed
+from tabular_lstm.rows.number_format import POINT, NumberFormat, any_of, pointed
 from tabular_lstm.rows.numbers import is_missing
-from tabular_lstm.rows.schema import POINT, Marks
 
 # Different texts of a column that are looked at.
 LOOKED_AT = 2000
@@ -25,10 +24,10 @@ NEARLY_ALL = 0.9
 # The simplest first.
 ALL_MARKS = (
     POINT,
-    Marks(thousands=","),
-    Marks(decimal=","),
-    Marks(decimal=",", thousands="."),
-    *(Marks(decimal=point, thousands=mark) for mark in "' " for point in ".,"),
+    NumberFormat(thousands=","),
+    NumberFormat(decimal=","),
+    NumberFormat(decimal=",", thousands="."),
+    *(NumberFormat(decimal=point, thousands=mark) for mark in "' " for point in ".,"),
 )
 NUMBER = any_of(ALL_MARKS)
 DAYS = (
@@ -53,7 +52,7 @@ class Look:
     """
 
     kind: Literal["numbers", "dates", "names", "own", "mixed"]
-    marks: tuple[Marks, ...] = ()
+    marks: tuple[NumberFormat, ...] = ()
     forms: tuple[str | None, ...] = ()
     words: tuple[str, ...] = ()
 
@@ -98,7 +97,7 @@ def is_number(text: str) -> bool:
     return bool(NUMBER.fullmatch(text))
 
 
-def reads(numbers: list[str], marks: Marks) -> bool:
+def reads(numbers: list[str], marks: NumberFormat) -> bool:
     """Tell whether all these are numbers by the marks."""
     return all(pointed(text, marks) is not None for text in numbers)
 

@@ -8,8 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.rows.marks import all_pointed, pointed
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pointed
 
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 # What most missing cells hold.
@@ -20,7 +19,7 @@ FEW = 32
 AGAIN = 2**11
 
 
-def read(text: str, marks: Marks = POINT) -> float | None:
+def read(text: str, marks: NumberFormat = POINT) -> float | None:
     """Read the text of one cell.
 
     Args:
@@ -47,7 +46,7 @@ def is_missing(text: str) -> bool:
     return text.lower() in EMPTY
 
 
-def read_all(texts: pa.Array, marks: Marks = POINT) -> tuple[np.ndarray, np.ndarray]:
+def read_all(texts: pa.Array, marks: NumberFormat = POINT) -> tuple[np.ndarray, np.ndarray]:
     """Read the text of many cells, each as `read` does.
 
     Args:
@@ -79,7 +78,7 @@ def as_texts(cells: pd.Series) -> pa.Array:
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
-def _cast(texts: pa.Array, marks: Marks) -> np.ndarray:
+def _cast(texts: pa.Array, marks: NumberFormat) -> np.ndarray:
     """Give float64, of the caller's own, NaN where Arrow does not read a number.
 
     What its cast gives as a finite number or an infinite one is a number by `POINT`.
@@ -126,7 +125,7 @@ def _cast_if_all(texts: pa.Array) -> np.ndarray | None:
         return None
 
 
-def _cast_numbers(texts: pa.Array, marks: Marks) -> np.ndarray:
+def _cast_numbers(texts: pa.Array, marks: NumberFormat) -> np.ndarray:
     """Cast the texts that are numbers by the marks."""
     # Arrow gives the nearest float64, as Python does; pandas' to_numeric does not always.
     return _own(all_pointed(pc.utf8_trim_whitespace(texts), marks).cast(pa.float64()))
@@ -137,6 +136,6 @@ def _own(numbers: pa.Array) -> np.ndarray:
     return values if values.flags.writeable else values.copy()
 
 
-def _read_each(texts: pa.Array, marks: Marks) -> tuple[np.ndarray, np.ndarray]:
+def _read_each(texts: pa.Array, marks: NumberFormat) -> tuple[np.ndarray, np.ndarray]:
     found = [None if text is None else read(text, marks) for text in texts.to_pylist()]
     return np.array(found, np.float64), np.array([number is None for number in found], bool)

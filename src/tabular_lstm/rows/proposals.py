@@ -12,8 +12,7 @@ from tabular_lstm.at_work import told
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
 from tabular_lstm.rows.looks import Look, counts_of, date_in, look, reads
-from tabular_lstm.rows.marks import pointed
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
 from tabular_lstm.rows.spellings import spelt_alike
 
 # Different numbers of the columns that are read already, by which marks are ruled out.
@@ -33,7 +32,7 @@ def proposals(
     columns: Columns,
     problems: Mapping[str, Collection[str]],
     numeric: Sequence[str],
-    marks: Marks = POINT,
+    marks: NumberFormat = POINT,
     ignore: Sequence[str] = (),
 ) -> tuple[str, list[str]]:
     """Propose what to declare: every column of which a cell is no number or no date is in it.
@@ -149,12 +148,12 @@ def _which_marks(
     unread: Mapping[str, list[str]],
     read: Mapping[str, list[str]],
     looks: Mapping[str, Look],
-    marks: Marks,
+    marks: NumberFormat,
 ) -> str:
     """Ask which marks numbers are written with; say it where one answer reads all columns."""
     cells = [text for of_column in unread.values() for text in of_column]
     # By what they make of the cells: of marks that read them alike the simplest.
-    ways: dict[tuple[str | None, ...], Marks] = {}
+    ways: dict[tuple[str | None, ...], NumberFormat] = {}
     for way in looks[next(iter(unread))].marks:
         if all(way in looks[name].marks for name in unread) and all(
             reads([text for text in of_column if pointed(text, marks)], way)
@@ -198,7 +197,7 @@ def _which_marks(
     )
 
 
-def _load_args(marks: Marks) -> str:
+def _load_args(marks: NumberFormat) -> str:
     given = {} if marks.decimal == POINT.decimal else {"decimal": marks.decimal}
     return in_yaml(given | ({"thousands": marks.thousands} if marks.thousands else {}))
 

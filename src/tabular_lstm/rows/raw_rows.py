@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class RawRows:
     file: str
     parts: Callable[[], Iterator[pd.DataFrame]]
     sha256: Callable[[], str]
-    marks: Marks = POINT
+    marks: NumberFormat = POINT
     names: tuple[str, ...] = ()
 
     def whole(self) -> pd.DataFrame:

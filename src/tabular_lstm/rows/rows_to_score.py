@@ -16,8 +16,8 @@ from tabular_lstm.rows.blocks import Block, Since, WronglyCutError, in_blocks, r
 from tabular_lstm.rows.csv_text import below, columns_of_csv, stream_cells
 from tabular_lstm.rows.cut_text import NotCutError, cut_rows
 from tabular_lstm.rows.load_args import MARKS, marks_of, refuse_other_arguments
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.parquet import rows_of_parquet, stream_parquet, types_of_parquet
-from tabular_lstm.rows.schema import Marks
 
 # Rows of a block, fewer where they have many cells.
 ROWS = 2**16
@@ -85,7 +85,7 @@ class RowsToScore:
             return types_of_parquet(content, self._file(name))
 
     @property
-    def marks(self) -> Marks | None:
+    def marks(self) -> NumberFormat | None:
         """Give the marks that numbers are written with, None where `load_args` name none."""
         given = {name: self.load_args.get(name) for name in MARKS}
         return marks_of(given) if any(given.values()) else None

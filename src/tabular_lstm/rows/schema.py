@@ -1,35 +1,16 @@
 """The schema: all that turns a row into a sequence, learned from the train rows once."""
 
 from hashlib import blake2b
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field, StrictBool
+from pydantic import StrictBool
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Value
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 Bounds = tuple[float | None, float | None]
-Mark = Annotated[str, Field(min_length=1, max_length=1)]
 
-
-class Marks(Frozen):
-    """How a file writes its numbers.
-
-    Attributes:
-        decimal: The mark before the fraction. Default: the point.
-        thousands: The mark between groups of three digits. Default: none, digits stand together.
-    """
-
-    decimal: Mark = "."
-    thousands: Mark | None = None
-
-    def __str__(self) -> str:
-        grouped = f"thousands: '{self.thousands}'" if self.thousands else "no mark of thousands"
-        return f"decimal: '{self.decimal}' and {grouped}"
-
-
-POINT = Marks()
 # Of a date, see `tabular_lstm.rows.dates.parts`.
 PARTS = (
     "days",
@@ -71,7 +52,7 @@ class Schema(Frozen):
     missing: dict[str, list[Value]]
     bounds: dict[str, Bounds] = {}
     dates: dict[str, str | None] = {}
-    marks: Marks = POINT
+    marks: NumberFormat = POINT
     mean: list[float]
     variance: list[float]
     label: str

@@ -15,7 +15,8 @@ from tabular_lstm.rows.categories import category_codes, category_of, distinct
 from tabular_lstm.rows.cells import ANY, TOO_LARGE, Problems, numbers_of
 from tabular_lstm.rows.dates import dates_as_seen, parts
 from tabular_lstm.rows.fingerprints import in_parts
-from tabular_lstm.rows.schema import POINT, Bounds, Marks, Schema
+from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.schema import Bounds, Schema
 
 # Rows from which a column of unknown categories is worth a warning.
 ENOUGH = 10
@@ -56,7 +57,7 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
 
 
 def lay_out(
-    rows: pd.DataFrame, schema: Schema, marks: Marks | None = None
+    rows: pd.DataFrame, schema: Schema, marks: NumberFormat | None = None
 ) -> tuple[np.ndarray, dict[str, Problems]]:
     """Lay each row out as a sequence, slot by slot in the schema's order.
 
@@ -174,7 +175,7 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
 
 
 def measured(
-    column: pd.Series, missing: Sequence[Value], bounds: Bounds = ANY, marks: Marks = POINT
+    column: pd.Series, missing: Sequence[Value], bounds: Bounds = ANY, marks: NumberFormat = POINT
 ) -> np.ndarray:
     """Read a column of numbers as float64, NaN where not measured.
 
@@ -199,7 +200,7 @@ def dates_seen(column: pd.Series, missing: Sequence[Value], form: str | None) ->
     return dates
 
 
-def _refuse(name: str, problems: Problems, marks: Marks) -> NoReturn:
+def _refuse(name: str, problems: Problems, marks: NumberFormat) -> NoReturn:
     """Stop at a column with problems."""
     places = sorted(problems)
     first = problems[places[0]]
@@ -220,7 +221,7 @@ def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarra
 
 
 def _places(
-    column: pd.Series, missing: Sequence[Value], categories: list[str], marks: Marks
+    column: pd.Series, missing: Sequence[Value], categories: list[str], marks: NumberFormat
 ) -> np.ndarray:
     """Give each cell's place among the categories, the one after the last if it is not there."""
     codes = category_codes(missing, marks)

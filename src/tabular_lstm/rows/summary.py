@@ -12,7 +12,7 @@ from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.fingerprints import hashes_of, in_parts
 from tabular_lstm.rows.leaks import possible_leaks
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.sides import features_seen
 
 NotNegative = Annotated[int, Field(ge=0)]
@@ -46,7 +46,7 @@ class Source(Frozen):
     superseded_rows: int = 0
     reasons: str = ""
     to_declare: str = ""
-    marks: Marks = POINT
+    marks: NumberFormat = POINT
 
 
 class DataSummary(Frozen):
@@ -85,7 +85,7 @@ class DataSummary(Frozen):
     boundary: Moment | None = None
     possible_leaks: dict[str, float] = {}
     repeated_test_rows: NotNegative = 0
-    marks: Marks = POINT
+    marks: NumberFormat = POINT
     weight: str | None = None
     weightless_rows: NotNegative = 0
 

@@ -9,9 +9,8 @@ import pandas as pd
 
 from tabular_lstm.parameters import Moment, in_utc
 from tabular_lstm.rows.cells import Problems, problems_at, texts
-from tabular_lstm.rows.marks import pointed
+from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
 from tabular_lstm.rows.numbers import EMPTY
-from tabular_lstm.rows.schema import POINT, Marks
 
 DATES = "datetime64[us]"
 
@@ -37,7 +36,7 @@ class TimeReader:
             be what most of the first part are.
     """
 
-    def __init__(self, marks: Marks = POINT, most: Most | None = None) -> None:
+    def __init__(self, marks: NumberFormat = POINT, most: Most | None = None) -> None:
         self.marks, self.most = marks, most
         self._numbers = self._dates = self._aware = 0
 
@@ -79,7 +78,7 @@ class TimeReader:
         }
 
 
-def _read(text: str, marks: Marks) -> datetime | float | None:
+def _read(text: str, marks: NumberFormat) -> datetime | float | None:
     """Read one cell's text; None where it is neither date nor number."""
     number = pointed(text, marks)
     if number is not None:

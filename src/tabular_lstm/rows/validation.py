@@ -13,10 +13,10 @@ from tabular_lstm.rows.cells import Problems, read_label, read_numbers
 from tabular_lstm.rows.dates import read_dates
 from tabular_lstm.rows.kept_rows import KeptRows
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.oddities import Odd, odd_features
 from tabular_lstm.rows.proposals import proposals
 from tabular_lstm.rows.repeats import Repeats
-from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.weights import read_weight
 
@@ -43,7 +43,7 @@ class Faults(NamedTuple):
 
 
 def read_rows(
-    raw_rows: pd.DataFrame, columns: Columns, file: str, marks: Marks = POINT
+    raw_rows: pd.DataFrame, columns: Columns, file: str, marks: NumberFormat = POINT
 ) -> tuple[pd.DataFrame, pd.DataFrame, Faults]:
     """Read rows that are in memory, see `read_parts`."""
     return read_parts(lambda: iter([raw_rows]), columns, file, marks)
@@ -53,7 +53,7 @@ def read_parts(
     parts: Parts,
     columns: Columns,
     file: str,
-    marks: Marks = POINT,
+    marks: NumberFormat = POINT,
     repeats: Repeats | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, Faults]:
     """Read each column by its role, and set aside the rows where a cell has a problem.

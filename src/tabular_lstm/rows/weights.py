@@ -13,10 +13,10 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import Problems, read_number
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 
-def read_weight(cells: pd.Series, marks: Marks = POINT) -> tuple[pd.Series, Problems]:
+def read_weight(cells: pd.Series, marks: NumberFormat = POINT) -> tuple[pd.Series, Problems]:
     """Read a column of weights.
 
     Returns:

@@ -14,8 +14,8 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.rows.load_args import MARKS
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.proposals import in_yaml
-from tabular_lstm.rows.schema import POINT, Marks
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.runs.registry import Registry
 from tabular_lstm.serving.artifact import Artifact
@@ -94,7 +94,7 @@ def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Cond
     return Conditions(parameters={**blocks, "rows_to_score": read}, code_sha256=code_sha256())
 
 
-def warn_of_other_marks(marks: Marks, entries: dict[str, Any]) -> None:
+def warn_of_other_marks(marks: NumberFormat, entries: dict[str, Any]) -> None:
     """Say so where conf reads numbers of raw rows otherwise than the champion those to score.
 
     Args:

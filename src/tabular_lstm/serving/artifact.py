@@ -12,7 +12,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, sha256
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer, read_scorer
-from tabular_lstm.rows.schema import POINT
+from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.sequences import to_sequences
 
 

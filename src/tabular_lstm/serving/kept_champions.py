@@ -14,8 +14,8 @@ from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.categories import category_codes
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.groups import keys_of, together_of
-from tabular_lstm.rows.marks import pointed
-from tabular_lstm.rows.schema import POINT, Marks, Schema
+from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry
@@ -116,7 +116,7 @@ def score(
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
     columns: Columns,
-    marks: Marks = POINT,
+    marks: NumberFormat = POINT,
 ) -> Scored:
     """Let a champion score the test rows, and find those that it was trained on.
 
@@ -202,7 +202,7 @@ def _refuse_other_meaning(schema: Schema, rows: pd.DataFrame, columns: Columns) 
             )
 
 
-def _read_anew(schema: Schema, columns: Columns, marks: Marks) -> list[str]:
+def _read_anew(schema: Schema, columns: Columns, marks: NumberFormat) -> list[str]:
     """Say which cells are read otherwise than for a champion: by another format, other marks."""
     dates = [name for name, form in schema.dates.items() if columns.dates[name] != form]
     anew = [f"the format of {', '.join(dates)}"] if dates else []

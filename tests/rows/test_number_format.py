@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import read_number
-from tabular_lstm.rows.schema import POINT, Marks
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 
-COMMA = Marks(decimal=",")
-GERMAN = Marks(decimal=",", thousands=".")
-ENGLISH = Marks(thousands=",")
-SWISS = Marks(thousands="'")
-SPACED = Marks(decimal=",", thousands=" ")
+COMMA = NumberFormat(decimal=",")
+GERMAN = NumberFormat(decimal=",", thousands=".")
+ENGLISH = NumberFormat(thousands=",")
+SWISS = NumberFormat(thousands="'")
+SPACED = NumberFormat(decimal=",", thousands=" ")
 
 
-def number(text: str, marks: Marks) -> float | str:
+def number(text: str, marks: NumberFormat) -> float | str:
     """Read one cell: its value or, where there is none, its problem."""
     values, problems = read_number(pd.Series([text], name="a", dtype="str"), marks=marks)
     assert math.isnan(values[0]) == bool(problems)
@@ -44,7 +44,9 @@ def number(text: str, marks: Marks) -> float | str:
         ("1 234,5", SPACED, 1234.5),
     ],
 )
-def test_a_number_is_read_by_the_declared_marks(text: str, marks: Marks, value: float) -> None:
+def test_a_number_is_read_by_the_declared_marks(
+    text: str, marks: NumberFormat, value: float
+) -> None:
     assert number(f" {text}\t", marks) == value
 
 
@@ -59,7 +61,7 @@ def test_a_number_is_read_by_the_declared_marks(text: str, marks: Marks, value: 
         ("0.123", GERMAN),
         ("1234.567", GERMAN),
         ("1,234.5", GERMAN),
-        ("1.234.56", Marks(decimal=",", thousands="'")),
+        ("1.234.56", NumberFormat(decimal=",", thousands="'")),
         ("1,5", ENGLISH),
         ("1.234,5", ENGLISH),
         ("1234,567", ENGLISH),
@@ -67,7 +69,7 @@ def test_a_number_is_read_by_the_declared_marks(text: str, marks: Marks, value: 
     ],
 )
 def test_a_number_that_other_marks_would_read_otherwise_is_ambiguous(
-    text: str, marks: Marks
+    text: str, marks: NumberFormat
 ) -> None:
     problem = number(text, marks)
     if text == "1.234.56":
@@ -95,7 +97,7 @@ def test_a_number_that_other_marks_would_read_otherwise_is_ambiguous(
     ],
 )
 @pytest.mark.parametrize("marks", [POINT, COMMA, GERMAN, ENGLISH], ids=str)
-def test_other_text_is_no_number_whatever_the_marks(text: str, marks: Marks) -> None:
+def test_other_text_is_no_number_whatever_the_marks(text: str, marks: NumberFormat) -> None:
     assert str(number(text, marks)).endswith("is not a number")
 
 
@@ -109,7 +111,7 @@ def test_without_declared_marks_a_comma_makes_no_number(text: str) -> None:
     marks=st.sampled_from([COMMA, GERMAN, ENGLISH, SWISS, SPACED]),
 )
 def test_a_number_written_with_the_marks_is_that_number_and_with_others_none_or_the_same(
-    value: float, marks: Marks
+    value: float, marks: NumberFormat
 ) -> None:
     grouped = f"{value:,.3f}".replace(",", "~").replace(".", marks.decimal)
     written = grouped.replace("~", marks.thousands or "")
