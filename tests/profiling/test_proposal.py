@@ -194,4 +194,4 @@ def test_a_column_with_as_many_rows_of_each_value_may_be_the_label_in_other_word
 def test_cells_that_are_no_numbers_are_counted() -> None:
     odd = [*(x % 40 for x in range(298)), "about 7", "some"]
     found = propose(profile({"age": odd, "y": [0, 0, 1] * 100}))
-    assert "2 cells are no numbers, such as 'about 7': their rows go" in doubts(found, "age")
+    assert "cells that are no numbers: 2, such as 'about 7'; their rows go" in doubts(found, "age")

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.profiling.type_inference import codes_among, zeros_stand_out
+from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.profiles import column
 
 WORDS = ["note on the first visit", "a second opinion was asked", "he felt well again today"]

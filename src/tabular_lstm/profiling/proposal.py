@@ -246,10 +246,8 @@ def _number(column: ColumnProfile) -> Choice:
     low, high = column.lowest or 0, column.highest or 0
     is_count = low == 0 or high - low + 1 == known > 4
     shared = column.whole and column.distinct > CODES and column.present >= 2 * column.distinct
-    odd = (
-        f"{column.odd} cells are no numbers, such as '{shown(column.odd_example)}': their rows go "
-    )
-    odd += "to quarantine; mend them, or name them under missing"
+    odd = f"cells that are no numbers: {column.odd}, such as '{shown(column.odd_example)}'; their "
+    odd += "rows go to quarantine: mend them, or name them under missing"
     doubts = {
         TAKEN_AS_MISSING: any(not isinstance(code, str) for code in column.codes),
         MANY_ZEROS: column.many_zeros,
