@@ -72,7 +72,7 @@ def test_a_tuning_leaves_a_study_its_best_parameters_and_figures(tuned: Project)
     for place in (1, 2, 3):
         assert f"{place} of 3 trials have ended; the last one has out-of-fold log loss " in log
     # A training's own lines are left out.
-    assert "epoch 1 of" not in log
+    assert "Trained for" not in log
     assert "The best of many is partly luck" in log
     # What is printed can be pasted.
     printed = yaml.safe_load(log.partition("trains nothing anew:\n")[2])

@@ -185,7 +185,6 @@ def profile(file: Path, env: str, force: bool, **options: str | None) -> None:
     """
     # Here, for a run need not wait for it.
     from tabular_lstm.runs.new_environment import new_environment  # noqa: PLC0415
-    from tabular_lstm.runs.watch import watched  # noqa: PLC0415
 
     project = find_kedro_project(Path.cwd())
     if project is None:
@@ -193,8 +192,7 @@ def profile(file: Path, env: str, force: bool, **options: str | None) -> None:
     _log_as_the_project_says()
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        with watched(f"Looking at {file}"):
-            page = new_environment(file, env, project, given, force)
+        page = new_environment(file, env, project, given, force)
     except Exception as error:
         if fault := _fault(error):
             raise click.ClickException(_said(fault)) from error

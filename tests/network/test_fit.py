@@ -3,11 +3,9 @@
 import json
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,6 @@ from tabular_lstm.network.fit import predict, train
 from tabular_lstm.parameters import Training
 from tests.helpers.networks import assert_same_weights, schema_of, sequences_of
 from tests.helpers.trainings import (
-    CONTROL_CHARACTERS,
     folds_of,
     half_told,
     member_logits,
@@ -246,34 +243,6 @@ def test_the_log_says_what_was_chosen(
         assert ran == max(best) + 20 < 200
 
 
-def test_progress_is_logged_with_the_remaining_time_and_no_control_characters(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with caplog.at_level(logging.INFO, "tabular_lstm"):
-        _, history = train(network_of(), *rows_of(40), training_of(epochs=3))
-    lines = [line for line in caplog.messages if line.startswith("epoch ")]
-    assert 2 <= len(lines) <= 3
-    assert lines[0].startswith("epoch 1 of at most 3: ")
-    assert lines[-1].startswith("epoch 3 of at most 3: ")
-    assert f"loss {history['loss'][-1]:.4f}" in lines[-1]
-    assert f"on the members' folds {history['validation_loss'][-1]:.4f}" in lines[-1]
-    assert f"(best {min(history['validation_loss']):.4f})" in lines[-1]
-    assert "left" not in lines[0]
-    assert re.search(r"at most \d+ s left", lines[-1])
-    assert {record.levelno for record in caplog.records} == {logging.INFO}
-    for text in (*capfd.readouterr(), caplog.text):
-        assert not CONTROL_CHARACTERS.search(text)
-
-
-def test_a_line_is_logged_at_most_once_a_second(caplog: pytest.LogCaptureFixture) -> None:
-    train(network_of(), *rows_of(40), training_of(epochs=1))
-    start = time.monotonic()
-    with caplog.at_level(logging.INFO, "tabular_lstm"):
-        train(network_of(), *rows_of(40), training_of(epochs=60))
-    lines = [line for line in caplog.messages if line.startswith("epoch ")]
-    assert 2 <= len(lines) <= 3 + time.monotonic() - start
-
-
 # Predicting
 
 
@@ -300,14 +269,15 @@ def test_predictions_are_the_models_own() -> None:
 
 KILLED = """
 import os, signal
-from tabular_lstm.network import progress
 from tabular_lstm.network.build import build
 from tabular_lstm.network.fit import train
 from tabular_lstm.parameters import Network
+from tabular_lstm.progress import Progress
 from tests.helpers.trainings import SCHEMA, rows_of, training_of
 
-progress.Progress.log = lambda self, epoch, *losses: (
-    os.kill(os.getpid(), signal.SIGKILL) if epoch == 2 else None
+epochs = []
+Progress.update = lambda self: (
+    os.kill(os.getpid(), signal.SIGKILL) if epochs else epochs.append(self)
 )
 train(build(SCHEMA, Network(kind="{kind}"), 0), *rows_of(60), training_of())
 """

@@ -24,5 +24,5 @@ What the rest of the project relies on is four functions, so another network can
 - `saved.load_network(content, file)` → the candidate that a file holds
 
 Importing this package does not import TensorFlow. Nor does importing `calibration`, `keras_file`,
-`plan`, `progress`, `saved`, `score`, `scorer` or `slots`; the other modules import it.
+`plan`, `saved`, `score`, `scorer` or `slots`; the other modules import it.
 """

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 from scipy.special import expit
 
-from tabular_lstm.at_work import told
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import choose_threshold, fit_temperature, log_losses
 from tabular_lstm.network.failures import refuse_diverged
@@ -25,6 +24,7 @@ from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.tutorial import train_tutorial
 from tabular_lstm.parameters import Training
 from tabular_lstm.parts import Workers, one_by_one
+from tabular_lstm.progress import progress
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def train(
     parts = split(network.options.count, training.groups)
     if len(parts) > 1:
         logger.info("Training %d groups of members, each by itself", len(parts))
-    done = dict(told(workers(train_group, task, parts), "Groups of members", len(parts)))
+    done = dict(progress(workers(train_group, task, parts), "Groups of members", len(parts)))
     trained = merge([done[place] for place in range(len(parts))])
     refuse_diverged(trained.history, training)
     options = network.options

@@ -9,13 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tabular_lstm.at_work import at_work
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.failures import HopelessError
 from tabular_lstm.network.plan import Plan
-from tabular_lstm.network.progress import Progress
 from tabular_lstm.network.stopping import fold_losses, stalls
 from tabular_lstm.parameters import Training
+from tabular_lstm.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +53,12 @@ def train_members(
     Raises:
         HopelessError: It is.
     """
-    count, progress = len(plan.left_out), Progress(plan.epochs, plan.who)
+    count, what = len(plan.left_out), f"Training {plan.who}".rstrip()
     kind = np.array(plan.kind)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
     losses, validation_losses, kept_losses = [], [], []
     of_kept = np.full(count, np.inf)
-    with at_work(progress):
+    with progress_bar(what, plan.epochs, "epoch") as progress:
         for epoch, batches in enumerate(plan.batches(), 1):
             losses.append(members.train_epoch(batches, plan.rates(epoch)))
             loss = fold_losses(labels, plan, members.logits(plan.held_out), of_rows)
@@ -73,7 +72,10 @@ def train_members(
             # The kind that is worse may weigh nothing in the end.
             kept_losses.append(min(float(of_kept[kind == k].mean()) for k in set(plan.kind)))
             members.keep(improved)
-            progress.log(epoch, losses[-1], validation_losses[-1])
+            best = min(validation_losses)
+            said = f"loss {losses[-1]:.4f}, on folds {validation_losses[-1]:.4f} (best {best:.4f})"
+            progress.set_postfix_str(said, refresh=False)
+            progress.update()
             if kept_losses[-1] > limit and stalls(kept_losses, max(1, plan.patience // 3)):
                 raise HopelessError(kept_losses)
             if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):

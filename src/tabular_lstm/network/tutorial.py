@@ -7,10 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tabular_lstm.at_work import at_work
 from tabular_lstm.network.plan import batch_size, epochs
-from tabular_lstm.network.progress import Progress
 from tabular_lstm.parameters import Training
+from tabular_lstm.progress import progress_bar
 from tabular_lstm.rows.schema import Schema
 
 logger = logging.getLogger(__name__)
@@ -57,19 +56,14 @@ def train_tutorial(
         jit_compile=False,
     )
     logger.info("Training on %d rows, %d a step, for %d epochs", len(labels), size, limit)
-    progress = Progress(limit)
-    with at_work(progress):
+    with progress_bar("Training", limit, "epoch") as progress:
         fit = model.fit(
             sequences,
             labels,
             sample_weight=weights,
             epochs=limit,
             batch_size=size,
-            callbacks=[
-                keras.callbacks.LambdaCallback(
-                    on_epoch_end=lambda epoch, logs: progress.log(epoch + 1, logs["loss"])
-                )
-            ],
+            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: progress.update())],
             verbose=0,
         )
     history = {"loss": fit.history["loss"], "best_epoch": limit, "decision_threshold": 0.5}

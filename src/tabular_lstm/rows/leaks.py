@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.at_work import told
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns
+from tabular_lstm.progress import progress
 from tabular_lstm.rows.dates import dates_as_seen, days
 from tabular_lstm.rows.sequences import codes_as_missing
 
@@ -45,7 +45,7 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
         str(name): _told_by_category(rows[name], labels)
         if name in columns.categorical
         else _told_by_number(_amounts(rows[name], columns), labels)
-        for name in told(features, "Looking for leaks, features")
+        for name in progress(features, "Looking for leaks, features")
     }
     leaks = {name: auc for name, auc in areas.items() if auc >= LEAK}
     return dict(sorted(leaks.items(), key=lambda item: -item[1]))

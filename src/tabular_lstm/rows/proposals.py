@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from tabular_lstm.at_work import told
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Columns, Value
+from tabular_lstm.progress import progress
 from tabular_lstm.rows.looks import Look, counts_of, date_in, look, reads
 from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
 from tabular_lstm.rows.spellings import spelt_alike
@@ -59,7 +59,7 @@ def proposals(
         for name, of_column in _counts(parts, unread).items()
     }
     what = "Looking what to declare, columns"
-    looks = {name: look(of_column) for name, of_column in told(counts.items(), what)}
+    looks = {name: look(of_column) for name, of_column in progress(counts.items(), what)}
     own = [name for name, seen in looks.items() if seen.kind == "own"]
     ignore = [*dict.fromkeys([*columns.ignore, *own, *ignore])]
     lines = [f"\n  {line}" for line in _lines(looks, columns, own, ignore)]

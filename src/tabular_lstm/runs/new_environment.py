@@ -20,6 +20,7 @@ from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
 from tabular_lstm.profiling.proposal import propose
 from tabular_lstm.profiling.table_profile import CellCounter, DistinctCells, TableProfile
 from tabular_lstm.profiling.type_inference import profile_column
+from tabular_lstm.progress import progress
 from tabular_lstm.rows.blocks import refuse_other_columns
 from tabular_lstm.rows.csv_text import stream_cells
 
@@ -107,7 +108,8 @@ def _count(
     counters: dict[str, CellCounter] = {}
     for name in names:
         path = f"{called}/{name}".removesuffix("/")
-        for place, batch in enumerate(_batches(files, name, path, layout)):
+        batches = progress(_batches(files, name, path, layout), f"Pieces of {path}")
+        for place, batch in enumerate(batches):
             columns = batch.schema.names
             counters = counters or {column: CellCounter() for column in columns}
             if not place:

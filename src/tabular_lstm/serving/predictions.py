@@ -5,8 +5,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.progress import RowsDone
 from tabular_lstm.parts import Workers
+from tabular_lstm.progress import Progress, progress_bar
 from tabular_lstm.rows.checking import CheckedRows
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest
 from tabular_lstm.serving.scored import EFFECT, REASON, ScoredPart, ScoringTask
@@ -58,15 +58,15 @@ class Predictions:
                     self.checked.counted(scored, lambda part: [of.checked for of in part.blocks])
                 )
             )
-            progress: RowsDone | None = None
+            progress: Progress | None = None
             for part in parts:
                 if progress is None:
                     expected = part.blocks[0].checked.expected
-                    progress = until.enter_context(RowsDone("Scored", expected))
+                    progress = until.enter_context(progress_bar("Scored", expected, " rows"))
                 for block in part.blocks:
                     self.tally.add(block)
                 yield part
-                progress.add(sum(block.checked.count for block in part.blocks))
+                progress.update(sum(block.checked.count for block in part.blocks))
 
     def manifest(self, parts: list[FileOfRows]) -> Manifest:
         """Say what was scored, once all parts are taken and written to these files.
