@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tabular_lstm.rows.cells import EMPTY
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import EMPTY
 
 Kind = Literal["number", "category", "date", "quantity", "text", "identifier", "constant", "empty"]
 Code = str | int | float

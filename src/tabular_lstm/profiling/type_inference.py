@@ -15,8 +15,8 @@ from tabular_lstm.profiling.word_lists import (
     has_word,
     names_an_identifier,
 )
-from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed
+from tabular_lstm.rows.numbers import LARGEST
 
 # Cells that are no numbers in a column of numbers, at most: their rows go to quarantine.
 FEW_ODD = 0.01

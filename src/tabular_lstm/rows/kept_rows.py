@@ -95,3 +95,19 @@ class _Column:
         if self._numbers is None:
             return pd.concat(self._texts, ignore_index=True).array
         return self._numbers
+
+
+def repeated_rows(rows: pd.DataFrame) -> int:
+    """Count the distinct rows that stand in more than one file of a folder, value by value alike.
+
+    Rows are told apart by 8 bytes of a hash: among ten million that are not alike, the odds that
+    any two have the same are 1 to 370,000.
+
+    Args:
+        rows: With the index `row`, such as 2026-11-01.csv:3.
+    """
+    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+    again = pd.Series(hashes).duplicated(keep=False).to_numpy()
+    files = [str(name).rpartition(":")[0] for name in rows.index[again]]
+    times = pd.DataFrame({"row": hashes[again], "file": files}).drop_duplicates()["row"]
+    return int(times[times.duplicated()].nunique())
