@@ -48,7 +48,7 @@ ODD = [
 
 
 def parameters(proposal: Proposal) -> dict[str, Any]:
-    text = parameters_text(proposal, "kedro profile rows.csv --env rows")
+    text = parameters_text(proposal)
     read: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     return dict(read)
 
@@ -75,7 +75,7 @@ def test_dates_of_iso_are_a_list() -> None:
 
 def test_each_choice_has_its_reason_and_what_is_unsure_stands_above() -> None:
     proposal = propose(profile(TABLE))
-    text = parameters_text(proposal, "kedro profile rows.csv --env rows")
+    text = parameters_text(proposal)
     for entry in ("label: sick", "key: id", "- site", "- color", "age: [-9]", "positive_class"):
         (line,) = [line for line in text.splitlines() if entry in line]
         assert " # " in line, line
@@ -101,7 +101,7 @@ def test_the_catalog_says_how_the_file_is_read() -> None:
     reasons = {"sep": "it parts each line into 9 cells"}
     layout = Layout(load_args=load_args, reasons=reasons, unsure=["header: is it one?"])
     table = profile({"a b": TABLE["age"], "sick": TABLE["sick"], "yes": TABLE["color"]})
-    text = catalog_text("data/a ${b}.csv", "data/new.csv", "kedro profile", layout, table, "sick")
+    text = catalog_text("data/a ${b}.csv", "data/new.csv", layout, table, "sick")
     read = yaml.safe_load(text)
     assert read["raw_rows"]["load_args"] == load_args
     # Rows without a header have their names by their places, and new ones have no label.
@@ -116,7 +116,7 @@ def test_the_catalog_says_how_the_file_is_read() -> None:
 
 def test_rows_to_score_with_a_header_may_hold_a_label() -> None:
     layout = Layout(load_args={"sep": ";"}, reasons={}, unsure=[])
-    text = catalog_text("data/a.csv", "data/new.csv", "kedro", layout, profile(TABLE), "sick")
+    text = catalog_text("data/a.csv", "data/new.csv", layout, profile(TABLE), "sick")
     assert "no header" not in text
     assert yaml.safe_load(text)["rows_to_score"]["load_args"] == {"sep": ";"}
 

@@ -33,15 +33,12 @@ WIDTHS, MOST = (28, 10, 8, 18, 11), 60
 # The two files ------------------------------------------------------------------------------------
 
 
-def catalog_text(
-    path: str, to_score: str, command: str, layout: Layout, table: TableProfile, label: str
-) -> str:
+def catalog_text(path: str, to_score: str, layout: Layout, table: TableProfile, label: str) -> str:
     """Write what the catalog says of the file, and of rows to score, read as the others are.
 
     Args:
         path: Of the file, as it is to stand there.
         to_score: Path of new rows.
-        command: What wrote this, for the first line.
         layout: Of the file.
         table: Its profile.
         label: Name of the label, which rows to score need not have.
@@ -51,7 +48,7 @@ def catalog_text(
     if layout.load_args.get("header", "") is None and table.names[-1] != label:
         new_args["names"] = [name for name in table.names if name != label]
     lines = [
-        _comment(f"How the rows are read. Written by {command}"),
+        "# How the rows are read. Written by kedro profile",
         *_doubts(layout.unsure),
         "raw_rows:",
         "  type: tabular_lstm.datasets.RawCSVDataset",
@@ -76,12 +73,12 @@ def _load_args(load_args: Mapping[str, Any], reasons: Mapping[str, str]) -> list
     return ["  load_args:", *lines] if lines else []
 
 
-def parameters_text(proposal: Proposal, command: str) -> str:
+def parameters_text(proposal: Proposal) -> str:
     """Write what the parameters say of the columns; all that is left out is a number."""
     label, (positive, negative) = proposal.label, proposal.label.counts
     lines = [
-        _comment(f"What the columns mean. Written by {command}"),
-        "# A proposal: read it. What is not named here is a feature of numbers.",
+        "# What the columns mean, proposed by kedro profile: read it.",
+        "# What is not named here is a feature of numbers.",
         *_doubts(_sentences(proposal)),
         "columns:",
         _entry("  label", label.name, label.reason),

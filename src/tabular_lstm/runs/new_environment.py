@@ -1,7 +1,6 @@
 """`kedro profile`: look at all rows of a file, and write the environment that they call for."""
 
 import os
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -57,10 +56,10 @@ def new_environment(
         if not layout.unsure:
             raise
         raise DataError(f"{error} Unsure is: {'; '.join(layout.unsure)}.") from error
-    command, to_score = _command(path, env, given), f"data/01_raw/{env}_to_score.csv"
+    to_score = f"data/01_raw/{env}_to_score.csv"
     contents = {
-        CATALOG: catalog_text(path, to_score, command, layout, table, proposal.label.name),
-        PARAMETERS: parameters_text(proposal, command),
+        CATALOG: catalog_text(path, to_score, layout, table, proposal.label.name),
+        PARAMETERS: parameters_text(proposal),
     }
     try:
         _write(folder, contents)
@@ -162,10 +161,3 @@ def _as_written(file: Path, project: Path) -> str:
     absolute = Path(os.path.abspath(file))
     inside = absolute.is_relative_to(project) and absolute != project
     return (absolute.relative_to(project) if inside else absolute).as_posix()
-
-
-def _command(path: str, env: str, given: Mapping[str, str]) -> str:
-    words = ["kedro", "profile", path, "--env", env]
-    for name, value in given.items():
-        words += [f"--{name}", value]
-    return " ".join(shlex.join(words).split())  # a line, whatever the names hold
