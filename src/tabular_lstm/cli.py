@@ -87,7 +87,7 @@ class Run(click.Command):
             if fault is None:
                 _notify(ctx, "failed", f"{type(error).__name__}: {error}")
                 raise
-            message = _said(fault)
+            message = _message(fault)
             _notify(ctx, "failed", f"Error: {message}")
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
             raise kind(message) from error
@@ -152,7 +152,7 @@ def _notify(ctx: click.Context, event: Event, message: str) -> None:
         notify(event, message)
 
 
-def _said(fault: BaseException) -> str:
+def _message(fault: BaseException) -> str:
     if isinstance(fault, OmegaConfBaseException):  # its other lines are of OmegaConf's own types
         return f"{fault.full_key or 'conf'}: {str(fault).partition(chr(10))[0]}"
     return str(fault)
@@ -195,7 +195,7 @@ def profile(file: Path, env: str, force: bool, **options: str | None) -> None:
         page = new_environment(file, env, project, given, force)
     except Exception as error:
         if fault := _fault(error):
-            raise click.ClickException(_said(fault)) from error
+            raise click.ClickException(_message(fault)) from error
         raise
     click.echo(page)
 
