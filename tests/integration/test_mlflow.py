@@ -94,8 +94,8 @@ class Mirror:
         """The run id of the version that the alias names."""
         return self.client.get_model_version_by_alias(self.name, "champion").tags["run_id"]
 
-    def files(self, run: Any) -> set[str]:
-        return {file.path for file in self.client.list_artifacts(run.info.run_id)}
+    def files(self, run: Any, folder: str | None = None) -> set[str]:
+        return {file.path for file in self.client.list_artifacts(run.info.run_id, folder)}
 
 
 @pytest.fixture
@@ -341,8 +341,8 @@ def test_a_server_that_hangs(served: Project, untouched: Untouched, caplog: Log)
     ("uri", "expected"),
     [
         (f"nonsense://me:{SECRET}@host/", "host: "),
-        (f"postgresql://me:{SECRET}@127.0.0.1/runs", "127.0.0.1: "),
-        ("sqlite:////dev/null/mlflow.db", "sqlite: Not a directory"),
+        (f"postgresql://me:{SECRET}@127.0.0.1/runs", "the module psycopg"),
+        ("sqlite:////dev/null/mlflow.db", "the store: File exists"),
         ("./mlruns", "expected http"),
     ],
 )
