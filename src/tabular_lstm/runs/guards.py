@@ -18,8 +18,8 @@ SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
 # What no pipeline makes: read from outside, found by looking, or given by the hooks.
 GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance"}
 GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
-# Paths that the command line may name, which the catalog reads.
-OF_THE_CATALOG = {"rows_to_score"}
+# A path that the command line may name, which the catalog reads.
+OF_THE_CATALOG = "rows_to_score"
 
 
 class NothingNewError(Exception):
@@ -58,8 +58,12 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     faults = []
     blocks = {name: block() for name, block in BLOCKS.items() if name != "columns"}
     for name, values in parameters.items():
-        if name in OF_THE_CATALOG:
-            faults += _faults_of_a_path(name, values, name in runtime)
+        if name == OF_THE_CATALOG:
+            if name not in runtime or not isinstance(values, str) or not values:
+                faults.append(
+                    f"Parameter '{name}': expected a path, on the command line alone; in conf, "
+                    f"give the entry {name} of catalog.yml its filepath"
+                )
             continue
         if name not in BLOCKS:
             faults.append(f"Parameter {unknown_name(name, list(BLOCKS))}")
@@ -74,17 +78,6 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     if faults:
         raise ParameterValidationError("\n".join(faults))
     return blocks
-
-
-def _faults_of_a_path(name: str, value: Any, on_the_command_line: bool) -> list[str]:
-    if not on_the_command_line:
-        return [
-            f"Parameter '{name}' counts on the command line alone; in conf, give the entry {name} "
-            "of catalog.yml its filepath"
-        ]
-    if not isinstance(value, str) or not value:
-        return [f"Parameter '{name}': expected a path, got {value!r}"]
-    return []
 
 
 def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: str) -> None:
