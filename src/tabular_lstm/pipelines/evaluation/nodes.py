@@ -240,19 +240,19 @@ def draw_figures(
     judged: Judged,
     permutation_importance: Importance,
     schema: Schema,
-) -> tuple[str, ...]:
-    """Draw the figures as SVG, in the order of `names.FIGURES`."""
+) -> dict[str, str]:
+    """Draw the figures as SVG, by the names of `names.FIGURES`."""
     classes = {0: str(schema.negative_class), 1: str(schema.positive_class)}
-    drawn = (
-        figures.learning_curves(history),
-        figures.roc_curve(judged),
-        figures.precision_recall_curve(judged),
-        figures.calibration_curve(judged),
-        figures.confusion_matrix(judged, classes),
-        figures.importance_chart(permutation_importance),
-        figures.score_distribution(judged, classes),
-    )
+    drawn = {
+        "roc_curve": figures.roc_curve(judged),
+        "precision_recall_curve": figures.precision_recall_curve(judged),
+        "calibration_curve": figures.calibration_curve(judged),
+        "confusion_matrix": figures.confusion_matrix(judged, classes),
+        "importance_chart": figures.importance_chart(permutation_importance),
+        "score_distribution": figures.score_distribution(judged, classes),
+    }
     of_rows = f", {len(judged.labels)} {judged.side} rows{judged.weighted}"
-    titles = {name: title + of_rows for name, title in FIGURES.items()}
-    titles["learning_curves"] = FIGURES["learning_curves"]
-    return tuple(to_svg(*pair) for pair in zip(drawn, titles.values(), strict=True))
+    of_training = to_svg(figures.learning_curves(history), FIGURES["learning_curves"])
+    return {"learning_curves": of_training} | {
+        name: to_svg(figure, FIGURES[name] + of_rows) for name, figure in drawn.items()
+    }

@@ -213,7 +213,7 @@ def write_report(
     metrics: dict[str, Any],
     verdict: list[str],
     quarantined_rows: pd.DataFrame,
-    **figures: str,
+    figures: dict[str, str],
 ) -> str:
     """Write the page for people: see `tabular_lstm.serving.report`."""
     return report.page(decision, provenance, metrics, verdict, quarantined_rows, figures)
