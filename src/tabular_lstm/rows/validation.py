@@ -124,17 +124,3 @@ def _refuse_unnamed(features: list[str], columns: Columns, file: str) -> None:
             "file with to_csv(index=False), or leave the column out with "
             f"columns.ignore: ['{unnamed[0]}']; if it is meant, name it in columns.features."
         )
-
-
-def refuse_other_features(features: list[str], columns: Columns) -> None:
-    """Stop where rows that were read before have other features than conf names now.
-
-    Raises:
-        DataError: Names one.
-    """
-    named = features if columns.features is None else columns.features
-    if others := sorted({*features} ^ {*named} | {*features} & {*columns.ignore}):
-        raise DataError(
-            f"The newest train and test rows were split with other columns.features or "
-            f"columns.ignore: '{others[0]}' differs. Split them again: kedro run."
-        )
