@@ -34,7 +34,7 @@ def tried(proposal: Proposal, rows: pd.DataFrame, file: str, marks: NumberFormat
         marks: What numbers are written with.
     """
     columns = _columns(proposal)
-    valid, aside, _ = read_rows([rows], columns, file, marks)
+    valid, aside, _ = read_rows(lambda: [rows], columns, file, marks)
     unsure = dict(proposal.unsure)
     bad = aside[aside["reason"] != f"{columns.label}: no label"]
     if len(bad):
@@ -102,7 +102,7 @@ def blocks_of(proposal: Proposal) -> dict[str, Any]:
 
 def _valid(rows: pd.DataFrame, columns: Columns, profile: Profile) -> tuple[pd.DataFrame, Source]:
     """Read rows as a run does; of a folder's rows with one key the last one counts."""
-    valid, aside, reasons = read_rows([rows], columns, profile.file, profile.marks)
+    valid, aside, reasons = read_rows(lambda: [rows], columns, profile.file, profile.marks)
     if columns.key is not None and isinstance(rows.index[0], str):
         valid = valid[~valid.duplicated(columns.key, keep="last")]
     return valid, Source(
