@@ -225,7 +225,7 @@ PARAMETERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "a category with bounds": (
         "columns: {label: diabetes, positive_class: 1, negative_class: 0, categorical: [age], "
         "bounds: {age: [18, 120]}}",
-        ("bounds are for numbers", "['age']"),
+        ("'age'", "under categorical and under bounds"),
     ),
     "test_fraction 1.5": (
         "split: {test_fraction: 1.5}",

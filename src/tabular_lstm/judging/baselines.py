@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from tabular_lstm.frozen import Frozen
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.folds import grouped_folds
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class
@@ -21,6 +22,18 @@ from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 
 logger = logging.getLogger(__name__)
+
+
+class Baselines(Frozen):
+    """What the baselines say of the evaluated rows.
+
+    Attributes:
+        thresholds: The decision threshold of each baseline.
+        probabilities: Of each baseline, (rows,).
+    """
+
+    thresholds: dict[str, float]
+    probabilities: dict[str, list[float]]
 
 
 @dataclass(frozen=True)

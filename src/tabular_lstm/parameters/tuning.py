@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from tabular_lstm.frozen import Count, Number, Parameters, Seed
-from tabular_lstm.parameters.learning import Network, Training
+from tabular_lstm.parameters.hyperparameters import Network, Training
 
 # Parameters that can be tuned, and whether a value is a whole number, a number or a list of them.
 TUNABLE: dict[str, type] = {
