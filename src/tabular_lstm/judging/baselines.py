@@ -13,8 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.network.calibration import choose_threshold
-from tabular_lstm.network.folds import grouped_folds
-from tabular_lstm.network.plan import MANY_ROWS, draw_by_class
+from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
 from tabular_lstm.parameters import Evaluation, Training
 from tabular_lstm.parts import Workers, one_by_one
 from tabular_lstm.progress import progress
@@ -167,8 +166,8 @@ def _splits(
 
 def _some(labels: np.ndarray, seed: int) -> np.ndarray:
     """Choose as many rows as are not yet very many, of each class its share."""
-    among = np.ones(len(labels), bool)
-    chosen = draw_by_class(np.random.default_rng([seed, 4]), labels, among, MANY_ROWS)
+    rows = np.arange(len(labels), dtype=np.int32)
+    chosen = draw_by_class(np.random.default_rng([seed, 4]), labels, rows, MANY_ROWS)
     logger.info(
         "The rows are many: the baselines are fitted on all %d, and their thresholds are chosen by "
         "cross-validation on %d random ones",

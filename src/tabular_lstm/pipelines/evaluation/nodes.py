@@ -151,11 +151,11 @@ def measure_importance(
     Half of them from each class where there are enough: ROC AUC does not depend on the shares.
     With many features there are fewer shuffles, and then fewer rows.
     """
-    from tabular_lstm.network.fit import affordable_changes, predict_changed  # noqa: PLC0415
+    from tabular_lstm.network.fit import CHANGES, predict_changed  # noqa: PLC0415
 
     labels, features = judged.labels, len(schema.features)
     # Rows times shuffles of each feature.
-    affordable = affordable_changes(candidate, evaluated_set.sequences[0].size) // features
+    affordable = CHANGES // features
     wanted = min(evaluation.importance_rows, len(labels))
     shuffles = min(evaluation.importance_repeats, max(1, affordable // wanted))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
