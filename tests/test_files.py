@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tabular_lstm.files import append_line, create, new_file, replace, sha256
+from tabular_lstm.files import append_line, new_file, replace, sha256
 
 
 def test_sha256_is_what_sha256sum_prints(tmp_path: Path) -> None:
@@ -158,31 +158,6 @@ def test_who_can_read_a_folder_can_read_the_new_ones_in_it_whatever_the_umask(
 
 
 # New files ----------------------------------------------------------------------------------------
-
-
-def test_a_file_is_created_whole_where_none_is(tmp_path: Path) -> None:
-    create(tmp_path / "manifest.json", b"whole")
-    assert (tmp_path / "manifest.json").read_bytes() == b"whole"
-    assert os.listdir(tmp_path) == ["manifest.json"]
-
-
-@pytest.mark.parametrize("is_link", [False, True])
-def test_what_is_there_is_not_created_over(tmp_path: Path, is_link: bool) -> None:
-    path, other = tmp_path / "manifest.json", tmp_path / "other"
-    other.write_bytes(b"first")
-    path.symlink_to(other) if is_link else path.write_bytes(b"first")
-    with pytest.raises(FileExistsError):
-        create(path, b"second")
-    assert path.read_bytes() == other.read_bytes() == b"first"
-    assert sorted(os.listdir(tmp_path)) == ["manifest.json", "other"]
-
-
-def test_no_space_creates_nothing(tmp_path: Path) -> None:
-    code = "from tabular_lstm.files import create; from pathlib import Path;"
-    ended = limited(f"{code} create(Path('file'), b'x' * 2000)", 1000, tmp_path)
-    assert ended.returncode == 1
-    assert "File too large" in ended.stderr
-    assert os.listdir(tmp_path) == []
 
 
 def test_a_new_file_takes_the_place_of_none(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ class Run(click.Command):
             if fault is None:
                 _notify(ctx, "failed", f"{type(error).__name__}: {error}")
                 raise
-            message = _said(fault, ctx.params)
+            message = _message(fault, ctx.params)
             _notify(ctx, "failed", f"Error: {message}")
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
             raise kind(message) from error
@@ -162,7 +162,7 @@ def _notify(ctx: click.Context, event: Event, message: str) -> None:
         notify(event, message)
 
 
-def _said(fault: BaseException, options: dict[str, Any]) -> str:
+def _message(fault: BaseException, options: dict[str, Any]) -> str:
     if isinstance(fault, OmegaConfBaseException):  # its other lines are of OmegaConf's own types
         return f"{fault.full_key or 'conf'}: {str(fault).partition(chr(10))[0]}"
     given = [f"--{o} {','.join(options[n])}" for n, o in FILTERS.items() if options.get(n)]
@@ -208,7 +208,7 @@ def profile(
         click.echo(said)
     except Exception as error:
         if fault := _fault(error):
-            raise click.ClickException(_said(fault, {})) from error
+            raise click.ClickException(_message(fault, {})) from error
         raise
 
 

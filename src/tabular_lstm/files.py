@@ -5,14 +5,10 @@ import ctypes
 import errno
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-# Windows tells text from bytes, and neither waits for FIFOs nor has links in their place.
-BYTES = getattr(os, "O_BINARY", 0)
-READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | BYTES
 # Bytes that are read at a time.
 PIECE = 2**20
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux
@@ -49,39 +45,6 @@ class Digest:
     def hexdigest(self) -> str:
         """Give the hash as `sha256sum` prints it."""
         return self._digest.hexdigest()
-
-
-def read_regular(path: Path, at_most: int = -1) -> bytes:
-    """Read a file, and refuse what is none: a FIFO would wait for a writer for ever.
-
-    Args:
-        path: Of the file.
-        at_most: Bytes to read. Default: the whole file.
-
-    Raises:
-        FileNotFoundError: There is nothing.
-        OSError: It is no regular file, or may not be read.
-    """
-    file = os.open(path, READ)
-    try:
-        refuse_irregular(file, path)
-        with os.fdopen(file, "rb", closefd=False) as content:
-            return content.read(at_most)
-    finally:
-        os.close(file)
-
-
-def refuse_irregular(file: int, path: Path) -> None:
-    """Say what an open file is if it is no regular one.
-
-    Raises:
-        OSError: It is a folder, a FIFO, or something else.
-    """
-    mode = os.fstat(file).st_mode
-    if not stat.S_ISREG(mode):
-        kind = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO"}.get(stat.S_IFMT(mode))
-        message = f"expected a regular file, got {kind or 'something else'}"
-        raise OSError(errno.EINVAL, message, str(path))
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -124,25 +87,6 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         os.fsync(file.fileno())
 
 
-def create(path: Path, content: bytes) -> None:
-    """Write a file whole where nothing of that name exists, or leave all as it is.
-
-    Raises:
-        FileExistsError: There is something of that name.
-        OSError: No space, no permission, or a file system without hard links.
-    """
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        with new_file(beside) as file:
-            file.write(content)
-        # A link, because a rename would take the place of what is there.
-        os.link(beside, path)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-    settle_folder(path.parent)
-
-
 def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
     """Append one line by a single write, or nothing. A last line without a line feed gets one.
 
@@ -167,7 +111,7 @@ def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
         content = (b"" if whole else b"\n") + line + b"\n"
         file.truncate(size)
         try:
-            if file.write(content) < len(content):
+            if os.write(file.fileno(), content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             os.fsync(file.fileno())
             settle_folder(path.parent)

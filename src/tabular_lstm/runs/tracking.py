@@ -29,18 +29,19 @@ from tabular_lstm.serving.promotion_log import LogEntry, champion_of
 
 logger = logging.getLogger(__name__)
 
-# By their names in the catalog: what MLflow gets of a run. The report shows the figures.
+# By their names in the catalog: what MLflow gets of a run.
 DOCUMENTS = ("decision", "metrics", "report")
+FIGURES = "figures"  # a folder
 CANDIDATE = "candidate@file"
-MIRRORED = (CANDIDATE, *DOCUMENTS)
+MIRRORED = (CANDIDATE, *DOCUMENTS, FIGURES)
 ALIAS = "champion"
 SQLITE = "sqlite:///"
 # So many of the newest decisions are mirrored if they are not yet, as after a night without MLflow.
 CATCH_UP = 10
 # By default MLflow tries seven times, for two minutes each, and reports what it is used for.
+REQUEST_SECONDS = 20
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 # What is imported to load and score a model.
@@ -133,10 +134,13 @@ class Mirror:
     def __init__(
         self, wanted: Mlflow, uri: str, project: Path, env: str | None, versions: dict[str, Path]
     ) -> None:
-        for name, value in SETTINGS.items():  # MLflow reads some of them when it is imported
+        seconds = max(1, min(int(wanted.timeout), REQUEST_SECONDS))
+        limits = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds)}
+        for name, value in (SETTINGS | limits).items():  # some are read when MLflow is imported
             os.environ.setdefault(name, value)
         import mlflow  # noqa: PLC0415  an extra, which takes seconds
 
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         name = "tabular-lstm" if env in BASE else f"tabular-lstm-{env}"
         self._experiment, self._model = wanted.experiment or name, wanted.registered_model or name
         self._timeout, self._until = wanted.timeout, time.monotonic() + wanted.timeout
@@ -199,6 +203,8 @@ class Mirror:
             for path in (self._file(name, run_id) for name in DOCUMENTS):
                 if path.exists():
                     self._mlflow.log_artifact(str(path))
+            if (figures := self._file(FIGURES, run_id)).exists():
+                self._mlflow.log_artifacts(str(figures), FIGURES)
             if decision.judgement and self._version_of(run_id) is None:
                 self._register(decision, decision.judgement.candidate_sha256)
 
@@ -216,7 +222,8 @@ class Mirror:
             pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow-skinny", *PACKAGES)],
         )
         tags = {"run_id": decision.run_id, "sha256": candidate_sha256, "action": decision.action}
-        self._mlflow.register_model(logged.model_uri, self._model, tags=tags)
+        model = logged.model_uri, self._model
+        self._mlflow.register_model(*model, await_registration_for=REQUEST_SECONDS, tags=tags)
 
     def _version_of(self, run_id: str) -> str | None:
         query = f"name = '{self._model}' and tags.run_id = '{run_id}'"
@@ -263,16 +270,11 @@ def parameters_of(decision: Decision) -> dict[str, str]:
 
 
 def metrics_of(judgement: Judgement) -> dict[str, float]:
-    """Give the metrics of the candidate, and of baselines and the champion after their names."""
-    models = {"": judgement.candidate}
-    models |= {f"{name}.": metrics for name, metrics in judgement.baselines.items()}
-    if judgement.champions and (champion := judgement.champions[0].metrics):
-        models["champion."] = champion
-    counts = judgement.data.counts()
-    found: dict[str, float] = {n: c for n, c in counts.items() if isinstance(c, int)}
-    for model, metrics in models.items():
-        values = metrics.model_dump(exclude={"interval", "confusion_matrix"})
-        for name, (low, high) in metrics.interval.items():
-            values |= {f"{name}.low": low, f"{name}.high": high}
-        found |= {f"{model}{n}": v for n, v in values.items() if v is not None and math.isfinite(v)}
-    return found
+    """Give the candidate's metrics, and the numbers of rows."""
+    candidate = judgement.candidate
+    values = candidate.model_dump(exclude={"interval", "confusion_matrix"})
+    for name, (low, high) in candidate.interval.items():
+        values |= {f"{name}.low": low, f"{name}.high": high}
+    values |= judgement.data.counts()
+    numbers = {name: v for name, v in values.items() if isinstance(v, int | float)}
+    return {name: number for name, number in numbers.items() if math.isfinite(number)}

@@ -9,13 +9,12 @@ import pandas as pd
 
 from tabular_lstm.engine import Engine
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.judging import baselines, figures
-from tabular_lstm.judging.baselines import Baselines
-from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.drawing import to_svg
+from tabular_lstm.judging import figures
+from tabular_lstm.judging.comparison import Baselines, Judged
+from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
-from tabular_lstm.judging.metrics import INTERVAL_METRICS
-from tabular_lstm.judging.names import CANDIDATE, FIGURES
+from tabular_lstm.judging.intervals import INTERVAL_METRICS
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.data_summary import DataSummary
@@ -109,6 +108,8 @@ def predict_with_baselines(
     engine: Engine,
 ) -> Baselines:
     """Fit the baselines, by the engine's workers where it takes long: see `judging.baselines`."""
+    from tabular_lstm.judging import baselines  # noqa: PLC0415  It waits for scikit-learn.
+
     takes_long = train_set.sequences.size >= WORTH_WORKERS
     workers = (engine.workers if takes_long else None) or one_by_one
     predictions, thresholds = baselines.predict_with_baselines(
@@ -243,7 +244,7 @@ def draw_figures(
     permutation_importance: Importance,
     schema: Schema,
 ) -> dict[str, str]:
-    """Draw the figures as SVG, by the names of `names.FIGURES`."""
+    """Draw the figures as SVG, by the names of `judging.drawing.FIGURES`."""
     classes = {0: str(schema.negative_class), 1: str(schema.positive_class)}
     drawn = {
         "roc_curve": figures.roc_curve(judged),
