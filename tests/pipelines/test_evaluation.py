@@ -12,10 +12,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.comparison import Baselines, Judged
+from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.judging.importance import Importance, Lost
-from tabular_lstm.judging.metrics import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE, Baselines
 from tabular_lstm.network import fit
 from tabular_lstm.parameters import Columns, Evaluation, Network
 from tabular_lstm.pipelines.evaluation.nodes import (

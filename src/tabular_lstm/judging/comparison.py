@@ -54,18 +54,6 @@ class Comparison(Frozen):
         return dict(self)
 
 
-class Baselines(Frozen):
-    """What the baselines say of the evaluated rows.
-
-    Attributes:
-        thresholds: The decision threshold of each baseline.
-        probabilities: Of each baseline, (rows,).
-    """
-
-    thresholds: dict[str, float]
-    probabilities: dict[str, list[float]]
-
-
 @dataclass(frozen=True)
 class Judged:
     """What models say of the same rows, measured; by the models' names.

@@ -10,11 +10,11 @@ import pandas as pd
 from tabular_lstm.engine import Engine
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.judging import figures
-from tabular_lstm.judging.comparison import Baselines, Judged
+from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.intervals import INTERVAL_METRICS
-from tabular_lstm.judging.metrics import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE, Baselines
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.data_summary import DataSummary
