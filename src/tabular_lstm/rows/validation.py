@@ -11,12 +11,11 @@ from tabular_lstm.parameters import ROLES, Columns
 from tabular_lstm.rows.categories import read_category
 from tabular_lstm.rows.cells import Problems, read_label, read_numbers
 from tabular_lstm.rows.dates import read_dates
-from tabular_lstm.rows.kept_rows import KeptRows
 from tabular_lstm.rows.keys import read_key, warn_of_spellings
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.oddities import Odd, odd_features
 from tabular_lstm.rows.proposals import proposals
-from tabular_lstm.rows.repeats import Repeats
+from tabular_lstm.rows.row_collection import RowCollection
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.weights import read_weight
 
@@ -68,7 +67,6 @@ def read_parts(
         columns: The role of each column.
         file: The rows' file, for messages.
         marks: What its numbers are written with.
-        repeats: Gets all rows, once. Default: nobody does.
 
     Returns:
         The valid rows, with the index `row`: key and group as text and the time as
@@ -83,8 +81,7 @@ def read_parts(
             one has no name and conf does not name it.
     """
     times = TimeReader(marks)
-    first = parts() if repeats is None else repeats.passing(parts())
-    kept, written, last = _kept(first, columns, file, times)
+    kept, written, last = _kept(parts(), columns, file, times)
     again = parts if kept.parts > 1 else lambda: iter([last])
     if columns.time is not None and times.found != times.most:
         times = TimeReader(marks, times.found)
@@ -104,9 +101,9 @@ def read_parts(
 
 def _kept(
     parts: Iterator[pd.DataFrame], columns: Columns, file: str, times: TimeReader
-) -> tuple[KeptRows, Written, pd.DataFrame]:
+) -> tuple[RowCollection, Written, pd.DataFrame]:
     """Read all parts: what is kept; key and group as they are written and read; the last part."""
-    kept, written = KeptRows(), Written()
+    kept, written = RowCollection(), Written()
     part = pd.DataFrame()
     for part in parts:
         read = _read(part, columns, _feature_names(part, columns, file), times)

@@ -13,7 +13,7 @@ from tabular_lstm.rows.keys import warn_of_a_large_group, warn_of_crowds
 from tabular_lstm.rows.leaks import listed
 from tabular_lstm.rows.oddities import warn_of_oddities
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.rows.repeats import Repeats
+from tabular_lstm.rows.row_collection import repeated_rows
 from tabular_lstm.rows.summary import DataSummary, Source, summarize
 from tabular_lstm.rows.validation import read_parts
 from tabular_lstm.serving.boundary import boundary_in_force
@@ -70,9 +70,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             "dataset does not tell which file and bytes the rows come from."
         )
     file, marks = raw_rows.file, raw_rows.marks
-    # Without a key, a row that stands in several files counts each time.
-    repeats = Repeats(columns.ignore) if columns.key is None and len(raw_rows.names) > 1 else None
-    valid, quarantined, faults = read_parts(raw_rows.parts, columns, file, marks, repeats)
+    valid, quarantined, faults = read_parts(raw_rows.parts, columns, file, marks)
     rows = len(valid) + len(quarantined)
     warn_of_oddities(valid, columns, file, faults.odd, faults.ignore)
     superseded = 0
@@ -90,7 +88,9 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
         len(quarantined),
         f", {superseded} superseded by a later row with their key" if superseded else "",
     )
-    if repeats is not None and (repeated := repeats.count()):
+    # Without a key, a row that stands in several files counts each time.
+    several = columns.key is None and len(raw_rows.names) > 1
+    if several and (repeated := repeated_rows(valid)):
         logger.warning(
             "%s: %d rows stand in more than one file, and each time they count; name the column "
             "that identifies a row in columns.key, and of the rows with the same key the last "
