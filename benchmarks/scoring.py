@@ -36,9 +36,8 @@ from speed import ROUNDS, compare, pima, seconds
 
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.network import score as scoring
-from tabular_lstm.network.kernel import Kernel
+from tabular_lstm.network.kernel import Kernel, Processor
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.network.vector_code import Processor
 from tabular_lstm.rows.sequences import to_sequences
 
 ROWS = 1_000_000

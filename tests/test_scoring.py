@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.files import sha256
-from tabular_lstm.network.vector_code import Processor
+from tabular_lstm.network.kernel import Processor
 from tabular_lstm.rows.rows_to_score import ROWS
 from tabular_lstm.serving import scored_parts
 from tabular_lstm.serving.run_id import next_run_id

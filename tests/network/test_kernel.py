@@ -12,12 +12,11 @@ import pytest
 
 from tabular_lstm.network import score as scoring
 from tabular_lstm.network.forward import Forward
-from tabular_lstm.network.kernel import Kernel
+from tabular_lstm.network.kernel import Kernel, Processor, compile_code
 from tabular_lstm.network.score import FEW, MANY_VALUES, are_many, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.slots import CLIP
-from tabular_lstm.network.vector_code import Code, Lanes, Processor
-from tabular_lstm.network.vector_functions import cosine_and_sine, tanh
+from tabular_lstm.network.vector_code import Code, Lanes, cosine_and_sine, tanh
 from tests.helpers.networks import LAYOUTS, MIXED, ensemble_of, schema_of, sequences_of, with_slot
 
 HERE = Processor.here()
@@ -163,7 +162,7 @@ def computed(function: Callable[[Lanes], tuple[Lanes, Lanes]], x: np.ndarray) ->
     vectors = -(-len(x) // HERE.lanes)
     padded = np.zeros((3, vectors * HERE.lanes), np.float32)
     padded[0, : len(x)] = x
-    code.compile(HERE)(*(array.ctypes.data for array in padded), vectors)
+    compile_code(code, HERE)(*(array.ctypes.data for array in padded), vectors)
     return padded[1:, : len(x)].astype(float)
 
 

@@ -5,13 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tabular_lstm.network import reasons as module
 from tabular_lstm.network import score as scoring
 from tabular_lstm.network.fit import train
-from tabular_lstm.network.reasons import reasons
-from tabular_lstm.network.score import FEW, score
+from tabular_lstm.network.kernel import Processor
+from tabular_lstm.network.score import FEW, reasons, score
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.network.vector_code import Processor
 from tabular_lstm.rows.schema import parts_of
 from tests.helpers.networks import ensemble_of, schema_of, sequences_of
 from tests.helpers.trainings import network_of, rows_of, training_of
@@ -83,7 +81,7 @@ def test_rows_are_taken_a_few_at_a_time(scorer: Scorer, monkeypatch: pytest.Monk
     sequences = sequences_of(scorer.schema, 50)
     probabilities = score(scorer, sequences)
     whole = reasons(scorer, sequences, probabilities, 3)
-    monkeypatch.setattr(module, "AT_ONCE", 35)
+    monkeypatch.setattr(scoring, "EFFECTS_AT_ONCE", 35)
     parts = reasons(scorer, sequences, probabilities, 3)
     np.testing.assert_array_equal(parts.features, whole.features)
     np.testing.assert_allclose(parts.effects, whole.effects, atol=WITHIN)
@@ -165,7 +163,7 @@ def test_among_many_a_row_has_the_same_reasons_to_the_bit_at_whatever_place(
     probabilities = score(scorer, sequences, True)
     whole = reasons(scorer, sequences, probabilities, 3, True)
     order = np.random.default_rng(0).permutation(ROWS)
-    monkeypatch.setattr(module, "AT_ONCE", 5 * 333)
+    monkeypatch.setattr(scoring, "EFFECTS_AT_ONCE", 5 * 333)
     for rows in (order, order[:77], order[:1]):
         part = reasons(scorer, sequences[rows], probabilities[rows], 3, True)
         np.testing.assert_array_equal(part.features, whole.features[rows])

@@ -6,25 +6,58 @@ any place of any block, and the same on every processor with fused multiply-add,
 the same operations in the same order.
 """
 
+import ctypes
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache, partial
+from typing import Any, Self
 
 import numpy as np
+from llvmlite import binding as llvm
 from numpy.typing import DTypeLike
 
-from tabular_lstm.network.forward import halved
-from tabular_lstm.network.kernel_code import forward_code
-from tabular_lstm.network.kernel_sizes import SIDE_BY_SIDE, Sizes
+from tabular_lstm.network.kernel_code import forward_code, without_code
+from tabular_lstm.network.kernel_weights import Sizes, lay_out
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.network.vector_code import Code, Processor
-from tabular_lstm.network.without_code import scratch_without, without_code
+from tabular_lstm.network.vector_code import POINTER, WHOLE, Code
 
 # Rows of a block; a vector of 64 rows is to be full.
 BLOCK = 1024
 LEAST_BLOCK = 64
 # A vector that begins at a multiple of so many bytes is in as few lines of the cache as can be.
 ALIGNED = 64
+
+
+@dataclass(frozen=True)
+class Processor:
+    """What code is written for.
+
+    Attributes:
+        name: LLVM's name of it, such as `haswell`.
+        features: What it has and has not, as LLVM writes it: `+avx2,-avx512f`. Default: what
+            processors of that name have.
+        lanes: Rows of a vector. Sixteen accumulate four sums of four rows (ARM) or two of eight
+            rows (AVX2) each in registers, sixty-four four of sixteen (AVX-512).
+    """
+
+    name: str
+    features: str = ""
+    lanes: int = 16
+
+    @classmethod
+    def here(cls) -> Self | None:
+        """This machine's; None where it may lack fused multiply-add."""
+        architecture = llvm.get_default_triple().partition("-")[0]
+        return cls.of(architecture, llvm.get_host_cpu_name(), llvm.get_host_cpu_features())
+
+    @classmethod
+    def of(cls, architecture: str, name: str, features: Mapping[str, bool]) -> Self | None:
+        """One with the features that are true; None where it may lack fused multiply-add."""
+        if not (features.get("fma") or architecture in ("aarch64", "arm64")):
+            return None
+        written = ",".join(f"{'+' if has else '-'}{feature}" for feature, has in features.items())
+        return cls(name, written, lanes=64 if features.get("avx512f") else 16)
 
 
 @lru_cache(maxsize=4)
@@ -42,9 +75,9 @@ class Kernel:
     """
 
     def __init__(self, scorer: Scorer, processor: Processor) -> None:
-        self.sizes, self.slots, self.processor = _sizes(scorer), scorer.slots, processor
+        self.sizes, self.slots, self.processor = Sizes.of(scorer), scorer.slots, processor
         self.run = _compiled(forward_code, self.sizes, processor)
-        self.weights = _laid_out(scorer, self.sizes)
+        self.weights = lay_out(scorer, self.sizes)
         self.table = np.ascontiguousarray(scorer.embed.vectors)
         places = np.concatenate([self.slots.numeric, self.slots.categorical])
         # Each feature's slot, then the step that the slot is in.
@@ -52,44 +85,31 @@ class Kernel:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Slots (S, n) to logits (n,), float64."""
-        return self._run(values, self.run, (), self.sizes.scratch)
+        return self._run(self.run, (), self.sizes.scratch, values)
 
     @property
     def without(self) -> Callable[[np.ndarray], np.ndarray]:
         """Slots (S, n) to logits without each feature, (features, n), float64: compiled by now."""
         run = _compiled(without_code, self.sizes, self.processor)
-        features, scratch = self.places.shape[1], scratch_without(self.sizes)
-        return partial(self._run, run=run, shape=(features,), scratch=scratch, missing=1)
+        scratch = self.sizes.scratch + self.sizes.scratch_without
+        return partial(self._run, run, (self.places.shape[1],), scratch)
 
     def _run(
-        self,
-        values: np.ndarray,
-        run: Callable[..., None],
-        shape: tuple[int, ...],
-        scratch: int,
-        missing: int = 0,
+        self, run: Callable[..., None], shape: tuple[int, ...], scratch: int, values: np.ndarray
     ) -> np.ndarray:
-        """Give the logits, (*shape, n); so many vectors of rows that lack all follow the rows."""
+        """Run code that keeps so many vectors, and give the logits, (*shape, n)."""
         sizes, of, lanes, rows = self.sizes, self.slots, self.processor.lanes, values.shape[1]
         vectors = -(-rows // lanes)
-        numbers = _zeros((sizes.numbers, (vectors + missing) * lanes), np.float32)
-        index = _zeros((sizes.categories, (vectors + missing) * lanes), np.int64)
+        # One more vector of rows: in the last one everything is missing.
+        numbers = _zeros((sizes.numbers, (vectors + 1) * lanes), np.float32)
+        index = _zeros((sizes.categories, (vectors + 1) * lanes), np.int64)
         logits = _zeros((sizes.members, *shape, vectors * lanes), np.float32)
         numbers[:, :rows] = of.standardize(values[of.numeric])
+        numbers[:, vectors * lanes :] = np.nan
         index[:, :rows] = of.category_index(values[of.categorical])
-        if missing:
-            numbers[:, vectors * lanes :] = np.nan
-            none = np.full((sizes.categories, 1), np.nan)
-            index[:, vectors * lanes :] = of.category_index(none)
-        arrays = (
-            numbers,
-            index,
-            self.places,
-            self.weights,
-            self.table,
-            _zeros((scratch, lanes), np.float32),
-            logits,
-        )
+        index[:, vectors * lanes :] = of.category_index(np.full((sizes.categories, 1), np.nan))
+        kept = _zeros((scratch, lanes), np.float32)
+        arrays = (numbers, index, self.places, self.weights, self.table, kept, logits)
         run(*(array.ctypes.data for array in arrays), vectors)
         total = np.zeros((*shape, rows))
         for of_member in logits:
@@ -101,52 +121,28 @@ class Kernel:
 def _compiled(
     write: Callable[[Sizes, int], Code], sizes: Sizes, processor: Processor
 ) -> Callable[..., None]:
-    return write(sizes, processor.lanes).compile(processor)
+    return compile_code(write(sizes, processor.lanes), processor)
 
 
-def _sizes(scorer: Scorer) -> Sizes:
-    slots, embed = scorer.slots, scorer.embed
-    members, numbers, waves, dimensions = embed.kernel.shape
-    return Sizes(
-        members=members,
-        steps=slots.steps,
-        inputs=slots.features_per_step * dimensions,
-        numbers=numbers,
-        categories=len(slots.categorical),
-        table=embed.vectors.shape[1],
-        frequencies=waves // 2 - 1,
-        dimensions=dimensions,
-        units=tuple(recur.recurrent.shape[2] for recur in scorer.recur),
+def compile_code(code: Code, processor: Processor) -> Callable[..., None]:
+    """Compile to a function of addresses and whole numbers, beside which other threads run."""
+    code.builder.ret_void()
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    module = llvm.parse_assembly(str(code.module))
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        processor.name, processor.features, opt=3
     )
-
-
-def _laid_out(scorer: Scorer, sizes: Sizes) -> np.ndarray:
-    """All weights but the categories' vectors, each member's in the order in which they are read.
-
-    For each number its frequencies, times 2π, and for each group of dimensions the kernel, then the
-    bias. For each LSTM, direction and unit what the four gates give to each input, each state and
-    the bias. Then the read-out of the last states, of the sums over the steps, and the bias.
-    """
-    embed, k, n = scorer.embed, sizes.members, sizes.numbers
-    joint = np.concatenate([embed.kernel, embed.bias], 2)
-    groups = [joint[..., first : first + count] for first, count in sizes.groups]
-    of_numbers = [2 * np.pi * embed.frequency, *groups]
-    recur = [halved(recur, np.float32) for recur in scorer.recur]
-    by_unit = [
-        weights.reshape(2, k, SIDE_BY_SIDE, weights.shape[2] // SIDE_BY_SIDE, -1)
-        for weights in recur
-    ]
-    # The mean over members and over steps is a sum with smaller weights.
-    last, mean = np.split(scorer.read_out.kernel[..., 0] / k, 2, 1)
-    parts = [
-        np.concatenate([np.reshape(w, (k, n, w.shape[2] * w.shape[3])) for w in of_numbers], 2),
-        *(weights.transpose(1, 0, 3, 4, 2) for weights in by_unit),
-        last,
-        mean / sizes.steps,
-        scorer.read_out.bias / k,
-    ]
-    laid_out = np.concatenate([part.reshape(k, -1) for part in parts], 1)
-    return np.ascontiguousarray(laid_out, np.float32)
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(3))
+    passes.getModulePassManager().run(module, passes)
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    kinds = {POINTER: ctypes.c_void_p, WHOLE: ctypes.c_int64}
+    types = (kinds[argument.type] for argument in code.function.args)
+    address = engine.get_function_address(code.function.name)
+    compiled: Any = ctypes.CFUNCTYPE(None, *types)(address)
+    compiled.engine = engine  # the code lives as long as its engine
+    return compiled  # type: ignore[no-any-return]
 
 
 def _zeros(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:

@@ -2,54 +2,117 @@
 
 The stages are those of `tabular_lstm.network.layers`. What is computed of a member and a vector of
 rows stays in the processor's first cache, and what leads to a state in its registers.
-
-Arrays that the code reads and writes, of V vectors of L rows each:
-
-    numbers   float32 (N, V·L), standardized and clipped, NaN where missing
-    index     int64 (C, V·L), each category's row in the table
-    slots     int64 (N + C,), those of the numbers, then those of the categories
-    weights   float32 (k, Sizes.weights), as `tabular_lstm.network.kernel` lays them out
-    table     float32 (k, all categories' vectors, d)
-    scratch   float32 (Sizes.scratch · L,), zeros at first
-    logits    float32 (k, V·L), whose sum over the members is the mean logit
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from tabular_lstm.network.kernel_sizes import SIDE_BY_SIDE, Sizes, unit_weights
-from tabular_lstm.network.vector_code import Code, Lanes, Place, Whole
-from tabular_lstm.network.vector_functions import cosine_and_sine, tanh
+from tabular_lstm.network.kernel_weights import SIDE_BY_SIDE, Sizes, unit_weights
+from tabular_lstm.network.vector_code import Code, Lanes, Place, Whole, cosine_and_sine, tanh
 
 # How many numbers are added to these sums in one turn of a loop.
 UNROLLED = 4
+# Gives the sums for a unit's gates before its state counts, of a step and the unit: those of the
+# forward LSTM come first, then those of the backward one.
+Read = Callable[[Whole, Whole], Sequence[Lanes]]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The code's arguments: arrays that it reads and writes, of V vectors of L rows each.
+
+    Behind the rows the numbers and the index have one more vector, in which all is missing.
+    """
+
+    numbers: Place  # float32 (N, (V + 1)·L), standardized and clipped, NaN where missing
+    index: Place  # int64 (C, (V + 1)·L), each category's row in the table
+    slots: Place  # int64 (2, N + C), of the numbers, then the categories; then these slots' steps
+    weights: Place  # float32 (k, Sizes.weights), see `lay_out`
+    table: Place  # float32 (k, all categories' vectors, d)
+    scratch: Place  # float32 (vectors that are kept · L,), zeros at first
+    logits: Place  # float32 (k, V·L), whose sum over the members is the mean logit
+    vectors: Whole  # V, at least 1
 
 
 def forward_code(sizes: Sizes, lanes: int) -> Code:
-    """Write the forward pass of so many rows a vector.
-
-    Its arguments are the places of the arrays above in their order, and V, which is at least 1.
-    """
+    """Write the forward pass of so many rows a vector, a function of `Arrays`."""
     code = Code(lanes, pointers=7, wholes=1)
-    numbers, index, slots, weights, table, scratch, logits, vectors = code.arguments()
-    steps = scratch.after_vectors(sizes.waves)
+    arrays = Arrays(*code.arguments())
+    steps = arrays.scratch.after_vectors(sizes.waves)
 
     def member(k: Whole) -> None:
-        own = Member.of(sizes, k, weights, table)
+        own = Member.of(sizes, k, arrays)
 
         def vector(v: Whole) -> None:
-            own.embed(numbers, index, slots, scratch, steps, v, vectors)
-            logits[k * vectors + v] = own.logit(scratch, own.first_reads(steps))
+            own.embed(v, steps)
+            arrays.logits[k * arrays.vectors + v] = own.logit(own.first_reads(steps))
 
-        code.repeat(vectors, vector)
+        code.repeat(arrays.vectors, vector)
 
     code.repeat(sizes.members, member)
     return code
 
 
-# Gives the sums for a unit's gates before its state counts: of a direction, a step and the unit.
-Read = Callable[[int, Whole, Whole], Sequence[Lanes]]
+def without_code(sizes: Sizes, lanes: int) -> Code:
+    """Write the forward pass of rows without each feature in turn, a function of `Arrays`.
+
+    Its logits are float32 (k, N + C, V·L), without each slot's feature.
+
+    What the first LSTM reads of the rows is summed up once. Without a feature only its part of one
+    step's sums is another: its vector for "missing" less its own, by its weights. So a feature of a
+    wide table takes no longer, and no bit changes where a feature is missing already.
+    """
+    code = Code(lanes, pointers=7, wholes=1)
+    arrays = Arrays(*code.arguments())
+    of_step, d, features = sizes.first_sums, sizes.dimensions, sizes.numbers + sizes.categories
+    steps, missing = map(arrays.scratch.after_vectors, (sizes.waves, sizes.scratch))
+    # The first LSTM's sums of all steps, those of one step before they changed, a vector's change.
+    summed = missing.after_vectors(sizes.steps * sizes.inputs)
+    before = summed.after_vectors(sizes.steps * of_step)
+    change = before.after_vectors(of_step)
+
+    def summed_up(step: Whole, unit: Whole) -> Sequence[Lanes]:
+        return summed.after_vectors(step * of_step).four(unit)
+
+    def member(k: Whole) -> None:
+        own = Member.of(sizes, k, arrays)
+        read = own.first_reads(steps)
+
+        def sum_up(step: Whole) -> None:
+            sums_here = summed.after_vectors(step * of_step)
+            code.repeat(2 * sizes.units[0], lambda unit: sums_here.put(unit, read(step, unit)))
+
+        def vector(v: Whole) -> None:
+            def without(feature: Whole) -> None:
+                slot, step = arrays.slots.whole(feature), arrays.slots.whole(feature + features)
+                sums_here, of_slot = summed.after_vectors(step * of_step), slot * d
+                weights = own.recur.after((of_slot + step * -sizes.inputs) * SIDE_BY_SIDE)
+
+                def subtract(i: Whole) -> None:
+                    change[i] = missing[of_slot + i] - steps[of_slot + i]
+
+                def add(unit: Whole) -> None:
+                    start = sums_here.four(unit)
+                    by = weights.after(unit * unit_weights(*sizes.layers[0]))
+                    before.put(unit, start)
+                    sums_here.put(unit, sums(start, change, d, by))
+
+                code.repeat(d, subtract)
+                code.repeat(2 * sizes.units[0], add)
+                logit = own.logit(summed_up)
+                arrays.logits[(k * features + slot) * arrays.vectors + v] = logit
+                code.repeat(2 * sizes.units[0], lambda u: sums_here.put(u, before.four(u)))
+
+            own.embed(v, steps)
+            code.repeat(sizes.steps, sum_up)
+            code.repeat(features, without)
+
+        own.embed(arrays.vectors, missing)
+        code.repeat(arrays.vectors, vector)
+
+    code.repeat(sizes.members, member)
+    return code
 
 
 @dataclass(frozen=True)
@@ -57,41 +120,70 @@ class Member:
     """A member's weights, of its numbers, its categories and its LSTMs, and how it computes."""
 
     sizes: Sizes
+    arrays: Arrays
     numbers: Place
     categories: Place
     recur: Place
 
     @classmethod
-    def of(cls, sizes: Sizes, k: Whole, weights: Place, table: Place) -> Self:
+    def of(cls, sizes: Sizes, k: Whole, arrays: Arrays) -> Self:
         """Find member k's."""
-        numbers = weights.after(k * sizes.weights)
-        categories = table.after(k * (sizes.table * sizes.dimensions))
-        return cls(sizes, numbers, categories, numbers.after(sizes.numbers * sizes.number_weights))
+        numbers = arrays.weights.after(k * sizes.weights)
+        categories = arrays.table.after(k * (sizes.table * sizes.dimensions))
+        recur = numbers.after(sizes.numbers * sizes.number_weights)
+        return cls(sizes, arrays, numbers, categories, recur)
 
-    def embed(
-        self,
-        numbers: Place,
-        index: Place,
-        slots: Place,
-        waves: Place,
-        steps: Place,
-        v: Whole,
-        vectors: Whole,
-    ) -> None:
-        """Embed vector v of so many, by way of the waves, into steps (T, inputs)."""
+    def embed(self, v: Whole, steps: Place) -> None:
+        """Embed vector v of the rows into steps (T, inputs)."""
         if self.sizes.numbers:
-            _embed_numbers(self.sizes, self.numbers, numbers, slots, waves, steps, v, vectors)
+            self._embed_numbers(v, steps)
         if self.sizes.categories:
-            _embed_categories(self.sizes, self.categories, index, slots, steps, v, vectors)
+            self._embed_categories(v, steps)
+
+    def _embed_numbers(self, v: Whole, steps: Place) -> None:
+        sizes, arrays, f = self.sizes, self.arrays, self.sizes.frequencies
+        code, waves = steps.code, arrays.scratch
+
+        def number(n: Whole) -> None:
+            own = self.numbers.after(n * sizes.number_weights)
+            value, missing = arrays.numbers[n * (arrays.vectors + 1) + v].missing()
+
+            def wave(i: Whole) -> None:
+                waves[i], waves[i + f] = cosine_and_sine(value * own.every(i))
+
+            code.repeat(f, wave)
+            waves[2 * f], waves[2 * f + 1] = value, missing
+            kernel, vector = own.after(f), arrays.slots.whole(n) * sizes.dimensions
+            for first, count in sizes.groups:
+                bias = [kernel.every(sizes.waves * count + i) for i in range(count)]
+                for i, one in enumerate(sums(bias, waves, sizes.waves, kernel), first):
+                    steps[vector + i] = one.at_least(0.0)
+                kernel = kernel.after((sizes.waves + 1) * count)
+
+        code.repeat(sizes.numbers, number)
+
+    def _embed_categories(self, v: Whole, steps: Place) -> None:
+        code, d, arrays = steps.code, self.sizes.dimensions, self.arrays
+
+        def category(c: Whole) -> None:
+            vector = arrays.slots.whole(c + self.sizes.numbers) * d
+            rows = (c * (arrays.vectors + 1) + v) * code.lanes
+
+            def row(lane: Whole) -> None:
+                own, to = arrays.index.whole(rows + lane) * d, vector * code.lanes + lane
+                code.repeat(d, lambda i: steps.copy(to + i * code.lanes, self.categories, own + i))
+
+            code.repeat(code.lanes, row)
+
+        code.repeat(self.sizes.categories, category)
 
     def first_reads(self, steps: Place) -> Read:
         """Give how the first LSTM reads the steps."""
-        inputs, u = self.sizes.layers[0]
-        return _reads(inputs, u, self.recur, steps)
+        return _reads(*self.sizes.layers[0], self.recur, steps)
 
-    def logit(self, scratch: Place, read: Read) -> Lanes:
-        """Let the LSTMs read, the first one as it is told, and read their states out."""
-        sizes, weights = self.sizes, self.recur
+    def logit(self, read: Read) -> Lanes:
+        """Let the LSTMs read, the first one by `read`, and read their states out."""
+        sizes, weights, scratch = self.sizes, self.recur, self.arrays.scratch
         states = scratch.after_vectors(sizes.waves + sizes.steps * sizes.inputs)
         cells = scratch.after_vectors(sizes.scratch - max(sizes.units))
         for layer, (inputs, u) in enumerate(sizes.layers):
@@ -103,69 +195,16 @@ class Member:
         return _read_out(sizes.steps, sizes.units[-1], weights, states)
 
 
-# Embed -------------------------------------------------------------------------------------------
-
-
-def _embed_numbers(
-    sizes: Sizes,
-    weights: Place,
-    numbers: Place,
-    slots: Place,
-    waves: Place,
-    steps: Place,
-    v: Whole,
-    vectors: Whole,
-) -> None:
-    code, f = weights.code, sizes.frequencies
-
-    def number(n: Whole) -> None:
-        own = weights.after(n * sizes.number_weights)
-        value, missing = numbers[n * vectors + v].missing()
-
-        def wave(i: Whole) -> None:
-            waves[i], waves[i + f] = cosine_and_sine(value * own.every(i))
-
-        code.repeat(f, wave)
-        waves[2 * f], waves[2 * f + 1] = value, missing
-        kernel, vector = own.after(f), slots.whole(n) * sizes.dimensions
-        for first, count in sizes.groups:
-            bias = [kernel.every(sizes.waves * count + i) for i in range(count)]
-            for i, one in enumerate(sums(bias, waves, sizes.waves, kernel), first):
-                steps[vector + i] = one.at_least(0.0)
-            kernel = kernel.after((sizes.waves + 1) * count)
-
-    code.repeat(sizes.numbers, number)
-
-
-def _embed_categories(
-    sizes: Sizes, table: Place, index: Place, slots: Place, steps: Place, v: Whole, vectors: Whole
-) -> None:
-    code, d = table.code, sizes.dimensions
-
-    def category(c: Whole) -> None:
-        vector = slots.whole(c + sizes.numbers) * d
-        rows = (c * vectors + v) * code.lanes
-
-        def row(lane: Whole) -> None:
-            own = index.whole(rows + lane) * d
-            code.repeat(d, lambda i: steps.copy((vector + i) * code.lanes + lane, table, own + i))
-
-        code.repeat(code.lanes, row)
-
-    code.repeat(sizes.categories, category)
-
-
 # Recur -------------------------------------------------------------------------------------------
 
 
 def _reads(inputs: int, u: int, weights: Place, steps: Place) -> Read:
     """Give what adds a step's inputs to the bias, of steps (T, inputs)."""
 
-    def read(direction: int, at: Whole, j: Whole) -> Sequence[Lanes]:
-        own = weights.after((j + direction * u) * unit_weights(inputs, u))
-        bias = own.after(SIDE_BY_SIDE * (inputs + u))
-        start = [bias.every(gate) for gate in range(SIDE_BY_SIDE)]
-        return sums(start, steps.after_vectors(at * inputs), inputs, own)
+    def read(step: Whole, unit: Whole) -> Sequence[Lanes]:
+        own = weights.after(unit * unit_weights(inputs, u))
+        bias = [own.every(SIDE_BY_SIDE * (inputs + u) + gate) for gate in range(SIDE_BY_SIDE)]
+        return sums(bias, steps.after_vectors(step * inputs), inputs, own)
 
     return read
 
@@ -181,11 +220,12 @@ def _recur(
         new = states_here.after_vectors(at * (2 * u))
 
         def unit(j: Whole) -> None:
-            gates = read(direction, at, j)
+            of_both = j + direction * u
+            gates = read(at, of_both)
             if before is None:
                 cells[j], new[j] = _cell_and_state(gates, None)
             else:
-                of_states = own.after((j + direction * u) * unit_weights(inputs, u))
+                of_states = own.after(of_both * unit_weights(inputs, u))
                 gates = sums(gates, states_here.after_vectors(before * (2 * u)), u, of_states)
                 cells[j], new[j] = _cell_and_state(gates, cells[j])
 
@@ -224,23 +264,16 @@ def _read_out(length: int, u: int, weights: Place, states: Place) -> Lanes:
     code = weights.code
 
     def summed(unit: Whole) -> Lanes:
-        def add(t: Whole, sums: list[Lanes]) -> list[Lanes]:
-            return [sums[0] + states[t * (2 * u) + unit]]
-
-        return code.fold(length, [code.constant(0.0)], add)[0]
-
-    def forwards(j: Whole, sums: list[Lanes]) -> list[Lanes]:
-        return read(j, j + (length - 1) * 2 * u, sums)
-
-    def backwards(j: Whole, sums: list[Lanes]) -> list[Lanes]:
-        return read(j + u, j + u, sums)
+        zero = [code.constant(0.0)]
+        return code.fold(length, zero, lambda t, sums: [sums[0] + states[t * (2 * u) + unit]])[0]
 
     def read(unit: Whole, last: Whole, sums: list[Lanes]) -> list[Lanes]:
         logit = states[last].fma(weights.every(unit), sums[0])
         return [summed(unit).fma(weights.every(unit + 2 * u), logit)]
 
-    logit = code.fold(u, [weights.every(4 * u)], forwards)
-    return code.fold(u, logit, backwards)[0]
+    bias, last = [weights.every(4 * u)], (length - 1) * 2 * u
+    logit = code.fold(u, bias, lambda j, sums: read(j, j + last, sums))
+    return code.fold(u, logit, lambda j, sums: read(j + u, j + u, sums))[0]
 
 
 # Sums --------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Score rows: the ensemble's forward pass, blocks of rows on all cores; by NumPy or compiled.
 
+And say why a row's probability is what it is: which features move it most, put to "missing".
+
 The same arithmetic as the Keras layers. In NumPy a matrix product may give some columns other last
 bits than the rest, depending on the processor and on the number of rows. Up to `FEW` rows are
 therefore computed in float64, where this is about 1e-15, and the mean logit is then rounded to a
@@ -16,6 +18,7 @@ multiply-add; otherwise NumPy serves.
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -35,6 +38,22 @@ FEW_VALUES = 4096
 # Rows that NumPy changes at a time: what it keeps of each takes tens of kilobytes.
 CHANGED_AT_ONCE = 2**10
 LOGIT_STEP = 2.0**-24
+# Effects of features that are computed at a time.
+EFFECTS_AT_ONCE = 2**20
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """The features that moved each row's probability, the one that moved it most first.
+
+    Attributes:
+        features: (rows, reasons), each the place of a feature in `schema.columns`; -1 where none
+            moved it.
+        effects: (rows, reasons), the probability less what it is without the feature.
+    """
+
+    features: np.ndarray
+    effects: np.ndarray
 
 
 def score(scorer: Scorer, sequences: np.ndarray, many: bool | None = None) -> np.ndarray:
@@ -97,65 +116,89 @@ def score_changed(
             yield _probabilities(scorer, changed)
 
 
-def effects_of_features(
-    scorer: Scorer, sequences: np.ndarray, probabilities: np.ndarray, many: bool
-) -> np.ndarray:
-    """Give what each row's probability loses without each feature, which is put to "missing".
+def reasons(
+    scorer: Scorer,
+    sequences: np.ndarray,
+    probabilities: np.ndarray,
+    count: int,
+    many: bool = False,
+) -> Reasons:
+    """Put each feature to "missing", one at a time, and see by how much the probability moves.
 
-    Both probabilities are computed in the same way, so that a feature that is missing already, or
-    is nothing to the network, has no effect. Where the kernel computes, a row's effects have the
-    same bits in any call.
+    A feature that is missing already has no effect, nor has one that is nothing to the network.
+    Effects are of one feature at a time, all others being as they are: they need not add up, and
+    say what the network does, not what would happen if the feature were another. Where the kernel
+    computes, a row's effects have the same bits in any call.
 
     Args:
-        scorer: The ensemble, from `Scorer.of` or `read_scorer`.
+        scorer: The ensemble.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
         probabilities: float64 (rows,), the rows' own, by `score` with the same `many`.
+        count: How many to give, at most all features.
         many: Whether these rows are of many, see `score`.
+    """
+    features = len(scorer.schema.columns)
+    count = min(count, features)
+    places = np.full((len(sequences), count), -1)
+    effects = np.zeros((len(sequences), count))
+    at_once = max(1, EFFECTS_AT_ONCE // features)
+    for start in range(0, len(sequences), at_once):
+        rows = slice(start, start + at_once)
+        moved = _effects(scorer, sequences[rows], probabilities[rows], many).T
+        # Of equal ones the first in the schema.
+        order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]
+        effects[rows] = np.take_along_axis(moved, order, 1)
+        places[rows] = np.where(effects[rows] == 0, -1, order)
+    return Reasons(places, effects)
 
-    Returns:
-        float64 (features, rows), in the order of `schema.columns`; all slots of a date are put to
-        "missing" together.
+
+def _effects(
+    scorer: Scorer, sequences: np.ndarray, probabilities: np.ndarray, many: bool
+) -> np.ndarray:
+    """Give what each row's probability loses without each of `schema.columns`: (columns, rows).
+
+    All slots of a date are put to "missing" together.
     """
     effects = _effects_of_slots(scorer, sequences, probabilities, many)
     if not scorer.schema.dates:
         return effects
-    together = np.empty((len(scorer.schema.columns), len(sequences)))
-    own = score(scorer, sequences, many)
-    for place, slots in enumerate(scorer.schema.slots.values()):
+    together, own = [], score(scorer, sequences, many)
+    for slots in scorer.schema.slots.values():
         without = sequences.reshape(len(sequences), -1).copy()
         without[:, slots] = np.nan
-        together[place] = (
+        together.append(
             effects[slots[0]]
             if len(slots) == 1
             else own - score(scorer, without.reshape(sequences.shape), many)
         )
-    return together
+    return np.stack(together)
 
 
 def _effects_of_slots(
     scorer: Scorer, sequences: np.ndarray, probabilities: np.ndarray, many: bool
 ) -> np.ndarray:
-    """Give what each row's probability loses without each slot, (features, rows)."""
+    """Give what each row's probability loses without each slot's feature: (features, rows)."""
     rows, features = len(sequences), len(scorer.schema.features)
     effects = np.empty((features, rows))
     slots = sequences.reshape(rows, len(scorer.slots.places))
-    if not (many and (processor := _processor())):
-        for block in cut(1, rows, CHANGED_AT_ONCE):
-            own = slots[block, :features].T[:, None]
-            changes = [(0, own[0]), *enumerate(np.full_like(own, np.nan))]
-            before, *without = score_changed(scorer, sequences[block], changes)
-            effects[:, block] = np.where(np.isnan(own), 0, before - without)[:, 0]
+    if many and (processor := _processor()):
+        from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
+
+        without_each = kernel_of(scorer, processor).without
+
+        def fill(block: slice) -> None:
+            logits = without_each(np.ascontiguousarray(slots[block].T))
+            effects[:, block] = probabilities[block] - _probabilities(scorer, logits)
+
+        with ThreadPoolExecutor(_threads()) as threads:
+            list(threads.map(fill, cut(slots.shape[1], rows, BLOCK, LEAST_BLOCK)))
         return effects
-    from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
-
-    without_each = kernel_of(scorer, processor).without
-
-    def fill(block: slice) -> None:
-        logits = without_each(np.ascontiguousarray(slots[block].T))
-        effects[:, block] = probabilities[block] - _probabilities(scorer, logits)
-
-    with ThreadPoolExecutor(_threads()) as threads:
-        list(threads.map(fill, cut(slots.shape[1], rows, BLOCK, LEAST_BLOCK)))
+    for block in cut(1, rows, CHANGED_AT_ONCE):
+        own = slots[block, :features].T[:, None]
+        changes = [(0, own[0]), *enumerate(np.full_like(own, np.nan))]
+        # Both probabilities are computed in the same way, so that nothing has no effect.
+        before, *without = score_changed(scorer, sequences[block], changes)
+        effects[:, block] = np.where(np.isnan(own), 0, before - without)[:, 0]
     return effects
 
 
@@ -187,7 +230,7 @@ def _processor() -> Any:
     """What a kernel is compiled for; None where there cannot be one."""
     if find_spec("llvmlite") is None:
         return None
-    from tabular_lstm.network.vector_code import Processor  # noqa: PLC0415
+    from tabular_lstm.network.kernel import Processor  # noqa: PLC0415
 
     return Processor.here()
 

@@ -1,55 +1,25 @@
-"""Write code that computes with a vector of rows, by plain arithmetic, and have LLVM compile it.
+"""Write code that computes with a vector of rows, by plain arithmetic.
 
 A `Lanes` stands for one float32 of each of some rows, a row a lane. `a * b` on two of them computes
 nothing: it writes the instruction. Every operation is rounded as IEEE 754 says, and none is put in
 another order or fused with another except by `fma`. So a row's numbers have the same bits in
 whatever lane it is, and on every processor that has fused multiply-add.
 
-The only module that imports llvmlite, which the extra `fast` installs.
+This module and `kernel`, which has LLVM compile the code, are the only ones that import llvmlite,
+which the extra `fast` installs.
 """
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from math import pi
+from typing import Any
 
-from llvmlite import binding as llvm
 from llvmlite import ir
 
 FLOAT, WHOLE = ir.FloatType(), ir.IntType(64)
 POINTER = ir.PointerType()
 FLOAT_BYTES = 4
-
-
-@dataclass(frozen=True)
-class Processor:
-    """What code is written for.
-
-    Attributes:
-        name: LLVM's name of it, such as `haswell`.
-        features: What it has and has not, as LLVM writes it: `+avx2,-avx512f`. Default: what
-            processors of that name have.
-        lanes: Rows of a vector. Sixteen accumulate four sums of four rows (ARM) or two of eight
-            rows (AVX2) each in registers, sixty-four four of sixteen (AVX-512).
-    """
-
-    name: str
-    features: str = ""
-    lanes: int = 16
-
-    @classmethod
-    def here(cls) -> Self | None:
-        """This machine's; None where it may lack fused multiply-add."""
-        architecture = llvm.get_default_triple().partition("-")[0]
-        return cls.of(architecture, llvm.get_host_cpu_name(), llvm.get_host_cpu_features())
-
-    @classmethod
-    def of(cls, architecture: str, name: str, features: Mapping[str, bool]) -> Self | None:
-        """One with the features that are true; None where it may lack fused multiply-add."""
-        if not (features.get("fma") or architecture in ("aarch64", "arm64")):
-            return None
-        written = ",".join(f"{'+' if has else '-'}{feature}" for feature, has in features.items())
-        return cls(name, written, lanes=64 if features.get("avx512f") else 16)
 
 
 class Code:
@@ -117,29 +87,6 @@ class Code:
         builder.position_at_end(after)
         return new
 
-    def compile(self, processor: Processor) -> Callable[..., None]:
-        """Compile what was written, to a function of addresses and whole numbers.
-
-        While it runs, other threads of Python do too.
-        """
-        self.builder.ret_void()
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        module = llvm.parse_assembly(str(self.module))
-        machine = llvm.Target.from_default_triple().create_target_machine(
-            processor.name, processor.features, opt=3
-        )
-        passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(3))
-        passes.getModulePassManager().run(module, passes)
-        engine = llvm.create_mcjit_compiler(module, machine)
-        engine.finalize_object()
-        kinds = {POINTER: ctypes.c_void_p, WHOLE: ctypes.c_int64}
-        types = (kinds[argument.type] for argument in self.function.args)
-        address = engine.get_function_address(self.function.name)
-        compiled: Any = ctypes.CFUNCTYPE(None, *types)(address)
-        compiled.engine = engine  # the code lives as long as its engine
-        return compiled  # type: ignore[no-any-return]
-
 
 @dataclass(frozen=True)
 class Whole:
@@ -182,24 +129,22 @@ class Lanes:
         arguments = [self.value, self._same(factor), self._same(addend)]
         return Lanes(self.code, self.code.builder.call(self.code.fma, arguments))
 
-    def clip(self, low: float, high: float) -> "Lanes":
-        """Numbers below `low` become `low`, those above `high` become `high`."""
-        return self._where("<", low)._where(">", high)
-
     def at_least(self, low: float) -> "Lanes":
         """Numbers below `low` become `low`."""
-        return self._where("<", low)
+        return self._limited("<", low)
+
+    def at_most(self, high: float) -> "Lanes":
+        """Numbers above `high` become `high`."""
+        return self._limited(">", high)
 
     def missing(self) -> tuple["Lanes", "Lanes"]:
         """Give the numbers, 0 where they are NaN, and 1 where they are NaN, 0 elsewhere."""
         builder, none, one = self.code.builder, self._same(0.0), self._same(1.0)
         missing = builder.fcmp_unordered("uno", self.value, self.value)
-        number, flag = (
-            builder.select(missing, *both) for both in ((none, self.value), (one, none))
-        )
-        return Lanes(self.code, number), Lanes(self.code, flag)
+        number = builder.select(missing, none, self.value)
+        return Lanes(self.code, number), Lanes(self.code, builder.select(missing, one, none))
 
-    def _where(self, comparison: str, limit: float) -> "Lanes":
+    def _limited(self, comparison: str, limit: float) -> "Lanes":
         builder, value = self.code.builder, self._same(limit)
         beyond = builder.fcmp_ordered(comparison, self.value, value)
         return Lanes(self.code, builder.select(beyond, value, self.value))
@@ -244,6 +189,15 @@ class Place:
         address = self.after_vectors(index).value
         self.code.builder.store(lanes.value, address, align=FLOAT_BYTES)
 
+    def four(self, group: Whole) -> list[Lanes]:
+        """Load a group of four vectors."""
+        return [self[group * 4 + i] for i in range(4)]
+
+    def put(self, group: Whole, lanes: Sequence[Lanes]) -> None:
+        """Store a group of four vectors."""
+        for i, one in enumerate(lanes):
+            self[group * 4 + i] = one
+
     def copy(self, index: "int | Whole", other: "Place", of: "int | Whole") -> None:
         """Copy one float32 from another place."""
         number = self.code.builder.load(other._address(of, FLOAT), typ=FLOAT)
@@ -252,3 +206,50 @@ class Place:
     def _address(self, index: "int | Whole", kind: Any) -> Any:
         places = [self.code.whole(index).value]
         return self.code.builder.gep(self.value, places, source_etype=kind)
+
+
+# Functions without a branch or a table -----------------------------------------------------------
+#
+# Coefficients, from the highest power of x² down, are the best for an even absolute error, found by
+# weighted least squares (Lawson's algorithm).
+
+# tanh is x times this ratio within 9e-9 on ±8.3; beyond that it is within 1.3e-7 of ±1.
+BOUND = 8.3
+ABOVE = (1.4478659e-8, 2.13821726e-5, 3.54126918e-3, 0.134191271, 0.999999957)
+BELOW = (8.22463025e-7, 3.36119829e-4, 2.60496225e-2, 0.467524428, 1.0)
+# On ±π/2, within 5e-9 and 3e-10; the sine is x times its polynomial.
+SINE = (2.60002413e-6, -1.98066014e-4, 8.3330171e-3, -0.166666571, 1.0)
+COSINE = (-2.60768141e-7, 2.47618705e-5, -1.38884032e-3, 4.16666407e-2, -0.499999995, 1.0)
+# π in two float32, and what rounds to a whole number where it is added and subtracted again.
+HALF_TURN, REST = 3.1415927410125732, pi - 3.1415927410125732
+ROUNDING = 1.5 * 2.0**23
+
+
+def tanh(x: Lanes) -> tuple[Lanes, Lanes]:
+    """Hyperbolic tangent as numerator and denominator, whose ratio is within 4e-7.
+
+    An odd polynomial over an even one, of the degrees that Eigen has for float32.
+    """
+    x = x.at_least(-BOUND).at_most(BOUND)
+    square = x * x
+    return x * _polynomial(square, ABOVE), _polynomial(square, BELOW)
+
+
+def cosine_and_sine(x: Lanes) -> tuple[Lanes, Lanes]:
+    """Cosine and sine within 3e-7, of what is at most 10^6 in size.
+
+    Half turns are taken off; where their number is odd, both signs change.
+    """
+    half_turns = x.fma(1 / pi, ROUNDING) - ROUNDING
+    rest = half_turns.fma(-REST, half_turns.fma(-HALF_TURN, x))
+    odd = (half_turns.fma(0.5, ROUNDING) - ROUNDING).fma(-2.0, half_turns)
+    sign = (odd * odd).fma(-2.0, 1.0)
+    square = rest * rest
+    return sign * _polynomial(square, COSINE), sign * rest * _polynomial(square, SINE)
+
+
+def _polynomial(square: Lanes, coefficients: Sequence[float]) -> Lanes:
+    value = square.code.constant(coefficients[0])
+    for coefficient in coefficients[1:]:
+        value = value.fma(square, coefficient)
+    return value

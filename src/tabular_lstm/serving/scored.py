@@ -11,8 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tabular_lstm.errors import row_list
-from tabular_lstm.network.reasons import reasons
-from tabular_lstm.network.score import are_many, score
+from tabular_lstm.network.score import are_many, reasons, score
 from tabular_lstm.rows.checking import Check, CheckedBlock
 from tabular_lstm.rows.sequences import count_unknown
 from tabular_lstm.serving.artifact import Artifact

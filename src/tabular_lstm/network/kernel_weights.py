@@ -1,0 +1,132 @@
+"""An ensemble's sizes, and its weights in the order in which the kernel reads them."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from tabular_lstm.network.forward import halved
+from tabular_lstm.network.scorer import Scorer
+
+# Sums side by side in registers: an LSTM's four gates, or four of the dimensions of a vector.
+SIDE_BY_SIDE = 4
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the kernel's code depends on.
+
+    Attributes:
+        members: k.
+        steps: T.
+        inputs: Size of a step's vector, F·d.
+        numbers: Numeric features, N.
+        categories: Categorical features, C.
+        table: Vectors of all categories together.
+        frequencies: f.
+        dimensions: d.
+        units: u of each LSTM, from the input on.
+    """
+
+    members: int
+    steps: int
+    inputs: int
+    numbers: int
+    categories: int
+    table: int
+    frequencies: int
+    dimensions: int
+    units: tuple[int, ...]
+
+    @classmethod
+    def of(cls, scorer: Scorer) -> Self:
+        """Read the sizes off the weights."""
+        slots, embed = scorer.slots, scorer.embed
+        members, numbers, waves, dimensions = embed.kernel.shape
+        return cls(
+            members=members,
+            steps=slots.steps,
+            inputs=slots.features_per_step * dimensions,
+            numbers=numbers,
+            categories=len(slots.categorical),
+            table=embed.vectors.shape[1],
+            frequencies=waves // 2 - 1,
+            dimensions=dimensions,
+            units=tuple(recur.recurrent.shape[2] for recur in scorer.recur),
+        )
+
+    @property
+    def waves(self) -> int:
+        """What a number is extended to: cosines, sines, itself, whether it is missing."""
+        return 2 * self.frequencies + 2
+
+    @property
+    def groups(self) -> list[tuple[int, int]]:
+        """The first of each group of dimensions whose sums are side by side, and how many."""
+        d = self.dimensions
+        return [(first, min(SIDE_BY_SIDE, d - first)) for first in range(0, d, SIDE_BY_SIDE)]
+
+    @property
+    def layers(self) -> list[tuple[int, int]]:
+        """Inputs and units of each LSTM."""
+        inputs = [self.inputs, *(2 * u for u in self.units[:-1])]
+        return list(zip(inputs, self.units, strict=True))
+
+    @property
+    def number_weights(self) -> int:
+        """Weights of a numeric feature."""
+        return self.frequencies + (self.waves + 1) * self.dimensions
+
+    @property
+    def weights(self) -> int:
+        """Weights of a member."""
+        recur = sum(2 * u * unit_weights(inputs, u) for inputs, u in self.layers)
+        return self.numbers * self.number_weights + recur + 4 * self.units[-1] + 1
+
+    @property
+    def scratch(self) -> int:
+        """Vectors that the forward pass keeps: waves, steps, states and cells."""
+        states = sum(2 * self.steps * u for u in self.units)
+        return self.waves + self.steps * self.inputs + states + max(self.units)
+
+    @property
+    def first_sums(self) -> int:
+        """Sums that the first LSTM makes of a step."""
+        return 2 * self.units[0] * SIDE_BY_SIDE
+
+    @property
+    def scratch_without(self) -> int:
+        """Vectors that the forward pass without each feature keeps after those."""
+        return self.steps * self.inputs + (self.steps + 1) * self.first_sums + self.dimensions
+
+
+def unit_weights(inputs: int, units: int) -> int:
+    """Weights of one unit of one LSTM: for each input, each unit and the bias one for each gate."""
+    return SIDE_BY_SIDE * (inputs + units + 1)
+
+
+def lay_out(scorer: Scorer, sizes: Sizes) -> np.ndarray:
+    """Lay out all weights but the categories' vectors: float32 (k, Sizes.weights).
+
+    For each number come its frequencies, times 2π, and for each group of dimensions the kernel,
+    then the bias. For each LSTM, direction and unit come what the four gates give to each input,
+    each state and the bias. Then come the read-out of the last states, of the sums over the steps,
+    and the bias.
+    """
+    embed, k, n = scorer.embed, sizes.members, sizes.numbers
+    joint = np.concatenate([embed.kernel, embed.bias], 2)
+    groups = [joint[..., first : first + count] for first, count in sizes.groups]
+    of_numbers = [2 * np.pi * embed.frequency, *groups]
+    recur = [halved(recur, np.float32) for recur in scorer.recur]
+    by_unit = [w.reshape(2, k, SIDE_BY_SIDE, w.shape[2] // SIDE_BY_SIDE, -1) for w in recur]
+    # The mean over members and over steps is a sum with smaller weights.
+    last, mean = np.split(scorer.read_out.kernel[..., 0] / k, 2, 1)
+    parts = [
+        np.concatenate([np.reshape(w, (k, n, w.shape[2] * w.shape[3])) for w in of_numbers], 2),
+        *(weights.transpose(1, 0, 3, 4, 2) for weights in by_unit),
+        last,
+        mean / sizes.steps,
+        scorer.read_out.bias / k,
+    ]
+    laid_out = np.concatenate([part.reshape(k, -1) for part in parts], 1)
+    return np.ascontiguousarray(laid_out, np.float32)
