@@ -10,11 +10,11 @@ import pytest
 from kedro.framework.session import session
 from kedro.io.core import generate_timestamp
 from pyarrow import parquet
+from tabular_lstm.rows.rows_to_score import ROWS
 
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.files import sha256
 from tabular_lstm.network.kernel import Processor
-from tabular_lstm.rows.rows_to_score import ROWS
 from tabular_lstm.serving import scored_parts
 from tabular_lstm.serving.run_id import next_run_id
 from tests.helpers.champions import champion_path, log_of, on_disk

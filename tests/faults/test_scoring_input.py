@@ -6,11 +6,11 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 import pytest
-
 from tabular_lstm.datasets.raw_files import RawFiles
-from tabular_lstm.files import sha256
 from tabular_lstm.rows.blocks import Block
 from tabular_lstm.rows.rows_to_score import RowsToScore
+
+from tabular_lstm.files import sha256
 from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.project import Project
 from tests.helpers.scorings import (

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-
 from tabular_lstm.rows.csv_text import stream_cells
 
 

@@ -15,10 +15,12 @@ import pandas as pd
 import pytest
 from distributed import Client
 from kedro.io import DatasetError
+from tabular_lstm.datasets.quarantine import QuarantineDataset
+from tabular_lstm.rows.rows_to_score import RowsToScore
+from tabular_lstm.serving.predictions import Predictions
 
 from tabular_lstm import parameters
 from tabular_lstm.datasets.predictions import PredictionsDataset
-from tabular_lstm.datasets.quarantine import QuarantineDataset
 from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
 from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
@@ -28,11 +30,9 @@ from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
 from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
 from tabular_lstm.rows import text as decoded_text
-from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.serving import scored_parts
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions
-from tabular_lstm.serving.predictions import Predictions
 from tests.helpers.champions import log_of
 from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
 from tests.helpers.commands import RETRAINING, here, succeeds

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tabular_lstm.engine import one_by_one
 from tabular_lstm.parameters import Network, Tuning, with_values
-from tabular_lstm.parts import one_by_one
 from tabular_lstm.tuning.search import Search
 from tabular_lstm.tuning.study import search_in
 from tabular_lstm.tuning.trials import TrialPart, TrialTask, run_trial

@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from tabular_lstm.rows.checking import Check, CheckedBlock, CheckedRows, refuse_missing_columns
+from tabular_lstm.rows.rows_to_score import RowsToScore
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import checking
-from tabular_lstm.rows.checking import Check, CheckedBlock, CheckedRows, refuse_missing_columns
-from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.checks import blocks_of

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tabular_lstm.rows.csv_text import BLOCK, columns_of_csv
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.csv_text import BLOCK, columns_of_csv
 from tests.helpers.cells import read_cells
 
 

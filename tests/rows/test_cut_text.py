@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tabular_lstm.rows.blocks import again_where_wrongly_cut
+from tabular_lstm.rows.cut_text import NotCutError, cut_rows
+from tabular_lstm.rows.rows_to_score import RowsToScore
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import Digest
 from tabular_lstm.rows import cut_text, text
-from tabular_lstm.rows.blocks import again_where_wrongly_cut
-from tabular_lstm.rows.cut_text import NotCutError, cut_rows
-from tabular_lstm.rows.rows_to_score import RowsToScore
 from tests.helpers.cells import read_cells
 
 SIZES = [1, 3, 7, 1000]

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
+from tabular_lstm.rows.checking import Check, CheckedRows
+from tabular_lstm.rows.rows_to_score import RowsToScore
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.rows import leaks
-from tabular_lstm.rows.checking import Check, CheckedRows
 from tabular_lstm.rows.dates import DECIMALS, date_of, parts, read_dates
 from tabular_lstm.rows.learning import learn_schema
-from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import lay_out, to_sequences
 from tabular_lstm.rows.sides import in_test

@@ -10,12 +10,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
+from tabular_lstm.rows.rows_to_score import ROWS, RowsToScore
 
 from tabular_lstm.parameters import Reshaping
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.rows_to_score import ROWS, RowsToScore
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import lay_out
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
+from tabular_lstm.rows.blocks import BYTES, in_blocks
+from tabular_lstm.rows.rows_to_score import RowsToScore
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import csv_text, text
-from tabular_lstm.rows.blocks import BYTES, in_blocks
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.rows_to_score import RowsToScore
 
 COUNT = 5000
 ROWS = pd.DataFrame({"a": np.arange(COUNT), "b": [f"word {place}" for place in range(COUNT)]})

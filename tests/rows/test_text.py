@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tabular_lstm.rows.text import Text
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import Digest
 from tabular_lstm.rows import csv_text, slow_csv
 from tabular_lstm.rows import text as module
-from tabular_lstm.rows.text import Text
 from tests.helpers.cells import read_cells
 
 SIZES = [1, 2, 3, 7]

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from tabular_lstm.errors import DataError
-from tabular_lstm.parts import Workers, one_by_one
 from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.serving.predictions import refuse_names
 from tabular_lstm.serving.scored import one_of, same
 from tabular_lstm.serving.scored_parts import ahead, in_order, scored_parts
+
+from tabular_lstm.engine import Workers, one_by_one
+from tabular_lstm.errors import DataError
 
 
 def test_one_item_is_made_ahead_and_no_more() -> None:

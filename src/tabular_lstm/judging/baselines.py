@@ -12,11 +12,11 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.at_work import told
+from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.folds import grouped_folds
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class
 from tabular_lstm.parameters import Evaluation, Training
-from tabular_lstm.parts import Workers, one_by_one
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import scaled
 

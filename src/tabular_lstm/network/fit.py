@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from tabular_lstm.at_work import told
+from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import choose_threshold, fit_temperature, log_losses
 from tabular_lstm.network.failures import refuse_diverged
@@ -24,7 +25,6 @@ from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.tutorial import train_tutorial
 from tabular_lstm.parameters import Training
-from tabular_lstm.parts import Workers, one_by_one
 
 logger = logging.getLogger(__name__)
 

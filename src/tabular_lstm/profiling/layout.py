@@ -8,12 +8,16 @@ from tabular_lstm.errors import DataError, shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.profiling.first_row import counts_up, is_header
 from tabular_lstm.profiling.number_marks import FoundMarks, could_be_number
-from tabular_lstm.rows.formats import refuse_other_formats
-from tabular_lstm.rows.header import DELIMITERS
+from tabular_lstm.rows.csv_header import (
+    BYTE_ORDER_MARKS,
+    DELIMITERS,
+    LONGEST,
+    open_text,
+    refuse_other_formats,
+    rows_of,
+)
 from tabular_lstm.rows.load_args import dialect_of, marks_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.slow_csv import rows_of
-from tabular_lstm.rows.text import BYTE_ORDER_MARKS, Text
 
 # Lines, and characters of them, by which the layout is told; the second half of the rows tells the
 # delimiter, for a preamble may be long.
@@ -63,8 +67,7 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
         reasons["encoding"] = "the file is not UTF-8"
         if encoding not in BYTE_ORDER_MARKS.values():
             unsure.append(f"encoding: {encoding} is a guess; are the letters beyond a to z right?")
-    content.seek(0)
-    lines = _first_lines(Text(content, file, encoding))
+    lines = _first_lines(open_text(content, file, encoding))
     if not any(line.strip() for line in lines):
         raise DataError(f"{file}: the file is empty; expected a header and rows.")
     delimiter, width = _delimiter(lines, file)
@@ -143,11 +146,11 @@ def _encoding(content: BinaryIO) -> str:
     return "cp1252" if used and not used & NOT_WINDOWS else "latin-1"
 
 
-def _first_lines(text: Text) -> list[str]:
+def _first_lines(text: BinaryIO) -> list[str]:
     lines: list[str] = []
     characters = 0
     while len(lines) < LINES and (len(lines) < 3 or characters < CHARACTERS):
-        if not (line := text.line()):
+        if not (line := text.readline(LONGEST).decode(errors="replace")):
             break
         lines.append(line)
         characters += len(line)

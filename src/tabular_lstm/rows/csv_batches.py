@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -110,7 +110,7 @@ class _Ragged:
 
 
 def _parsed(
-    text: Iterator[bytes], file: str, names: list[str], chosen: list[str], dialect: dict[str, str]
+    text: Iterable[bytes], file: str, names: list[str], chosen: list[str], dialect: dict[str, str]
 ) -> Iterator[pa.RecordBatch]:
     """Give all rows.
 
@@ -151,14 +151,14 @@ def _parsed(
 
 
 def _arrow_batches(
-    source: io.BufferedReader,
+    source: io.BufferedReader[Pieces],
     names: list[str],
     chosen: list[str],
     dialect: dict[str, str],
     size: int,
     ragged: _Ragged,
 ) -> Iterator[pa.RecordBatch]:
-    return arrow.open_csv(
+    batches: Iterator[pa.RecordBatch] = arrow.open_csv(
         pa.PythonFile(source, "r"),
         # In one thread Arrow knows the numbers of rows.
         arrow.ReadOptions(column_names=names, block_size=size, use_threads=False),
@@ -172,3 +172,4 @@ def _arrow_batches(
             column_types=dict.fromkeys(names, pa.large_string()), include_columns=chosen
         ),
     )
+    return batches

@@ -1,12 +1,13 @@
-"""The files of rows at a path: which there are, their SHA-256, and whether one changes meanwhile."""
+"""The files of rows at a path: which there are, their SHA-256, and whether they stay the same."""
 
 import contextlib
 import hashlib
+import io
 import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 from tabular_lstm.errors import LISTED, DataError
 
@@ -104,7 +105,7 @@ class RawFiles:
         return sum(int(self.fs.info(self.file(name))["size"]) for name in self.names)
 
     @contextlib.contextmanager
-    def open(self, name: str) -> Iterator[BinaryIO]:
+    def open(self, name: str) -> Iterator[io.BufferedReader]:
         """Open a file, to read its bytes.
 
         Raises:
@@ -119,7 +120,7 @@ class RawFiles:
             raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
 
     @contextlib.contextmanager
-    def open_hashed(self, name: str) -> Iterator[BinaryIO]:
+    def open_hashed(self, name: str) -> Iterator[io.BufferedReader]:
         """Open a file that stays as it was when it was hashed.
 
         Raises:

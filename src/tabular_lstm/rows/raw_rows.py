@@ -12,9 +12,9 @@ from tabular_lstm.errors import DataError, no_column
 from tabular_lstm.rows.batches import CELLS, ROWS, Batch, in_tables
 from tabular_lstm.rows.csv_batches import columns_of_csv, stream_cells
 from tabular_lstm.rows.load_args import MARKS, marks_of, refuse_other_arguments
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.parquet import rows_of_parquet, stream_parquet, types_of_parquet
 from tabular_lstm.rows.raw_files import RawFiles
-from tabular_lstm.rows.schema import Marks
 
 PARQUET = ".parquet"
 
@@ -45,14 +45,14 @@ class RawRows:
         return () if self.files.names == ("",) else self.files.names
 
     @property
-    def marks(self) -> Marks:
-        """Give the marks that numbers are written with. Default: a point before the fraction."""
+    def number_format(self) -> NumberFormat:
+        """Say how numbers are written. Default: with a point before the fraction."""
         return marks_of(dict(self.load_args))
 
     @property
-    def declared_marks(self) -> Marks | None:
-        """Give the marks that numbers are written with, None where `load_args` name none."""
-        return self.marks if any(self.load_args.get(name) for name in MARKS) else None
+    def declared_format(self) -> NumberFormat | None:
+        """Say how numbers are written, None where `load_args` do not say it."""
+        return self.number_format if any(self.load_args.get(name) for name in MARKS) else None
 
     def sha256(self) -> str:
         """Give the hash of the files, see `RawFiles.sha256`."""
@@ -158,7 +158,7 @@ class RawRows:
         if not _is_parquet(first.path):
             # A cell has 8 bytes less than Arrow keeps of it, and one for what ends it.
             size = first.table.nbytes - 7 * first.count * first.table.num_columns
-            return max(first.count, round(first.count * self.files.size / size))
+            return max(first.count, round(first.count * self.files.size / int(size)))
         rows = 0
         for name in self.files.names:
             with self.files.open(name) as content:

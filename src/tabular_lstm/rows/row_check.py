@@ -12,9 +12,10 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.rows.batches import Batch
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.quarantine import Quarantine, set_aside
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.rows.schema import Marks, Schema
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import lay_out
 
 Result = TypeVar("Result")
@@ -62,13 +63,13 @@ class Check:
         schema: The champion's.
         key: The column that identifies a row, if there is one.
         copied: The types of the columns that are copied, the key first.
-        marks: What numbers that are text are written with. Default: the schema's.
+        number_format: Of numbers that are text. Default: the schema's.
     """
 
     schema: Schema
     key: str | None
     copied: dict[str, pa.DataType]
-    marks: Marks | None = None
+    number_format: NumberFormat | None = None
 
     def of(self, batch: Batch) -> CheckedBatch:
         """Check a batch.
@@ -77,10 +78,10 @@ class Check:
             DataError: See `Batch.cells`.
         """
         cells = batch.cells
-        sequences, problems = lay_out(cells, self.schema, self.marks)
+        sequences, problems = lay_out(cells, self.schema, self.number_format)
         copied = {n: batch.table[n].combine_chunks().cast(kind) for n, kind in self.copied.items()}
         if self.key is not None:
-            keys, of_key = read_key(cells[self.key], self.marks or self.schema.marks)
+            keys, of_key = read_key(cells[self.key], self.number_format or self.schema.marks)
             copied[self.key] = pa.array(keys, pa.string())
             problems = {self.key: of_key, **problems}
         rows = pd.RangeIndex(batch.first, batch.first + batch.count, name="row")

@@ -53,7 +53,6 @@ def read_parts(
     columns: Columns,
     file: str,
     marks: NumberFormat = POINT,
-    repeats: Repeats | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, Faults]:
     """Read each column by its role, and set aside the rows where a cell has a problem.
 

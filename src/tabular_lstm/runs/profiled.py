@@ -9,17 +9,17 @@ import fsspec
 import pandas as pd
 import pyarrow as pa
 
-from tabular_lstm.datasets.raw_csv import CSV
-from tabular_lstm.datasets.raw_files import RawFiles
+from tabular_lstm.datasets.rows_to_score import CSV
 from tabular_lstm.profiling.distinct import Counted
 from tabular_lstm.profiling.layout import Layout, layout_of, with_marks
 from tabular_lstm.profiling.names import names_an_identifier
 from tabular_lstm.profiling.number_marks import marks_of_table
 from tabular_lstm.profiling.profile import Profile, profile_of
 from tabular_lstm.profiling.sample import EvenRows, rows_of
-from tabular_lstm.rows.blocks import refuse_other_columns
-from tabular_lstm.rows.csv_text import columns_of_csv, stream_cells
+from tabular_lstm.rows.csv_batches import columns_of_csv, stream_cells
 from tabular_lstm.rows.load_args import dialect_of
+from tabular_lstm.rows.raw_files import RawFiles
+from tabular_lstm.rows.raw_rows import refuse_other_columns
 
 # Pieces of a file, of a megabyte, that are counted together: more take more memory, fewer time.
 TOGETHER = 4
@@ -51,9 +51,9 @@ def profiled(file: Path, shown: str) -> Profiled:
     Raises:
         DataError: There is none, or one is no CSV, is empty or has other columns than the first.
     """
-    files = RawFiles(fsspec.filesystem("file"), os.path.abspath(file), CSV, HINT)
-    names, others = files.names()
-    files.warn_of_others(others)
+    files = RawFiles.at(fsspec.filesystem("file"), os.path.abspath(file), CSV, HINT)
+    names = [*files.names]
+    files.warn_of_others()
     with files.open(names[0]) as content:
         layout = layout_of(content, _called(shown, names[0]))
     counts, even = _count(files, names, shown, layout)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.code import code_sha256
+from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.plan import MANY_ROWS, batch_size, epochs, patience_of
 from tabular_lstm.parameters import Tuning, values_of, without
-from tabular_lstm.parts import Workers
 from tabular_lstm.rows.schema import fingerprint
 from tabular_lstm.tuning.trials import Outcome, TrialTask
 

@@ -1,6 +1,6 @@
 """A trial: a training with some values of the tuned parameters, and its out-of-fold log loss.
 
-A trial is a part for an engine's workers (`tabular_lstm.parts`), and what is sent is plain.
+A trial is a part for an engine's workers (`tabular_lstm.engine`), and what is sent is plain.
 """
 
 import logging

@@ -69,7 +69,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             "raw_rows: expected type: tabular_lstm.datasets.RawCSVDataset in the catalog; another "
             "dataset does not tell which file and bytes the rows come from."
         )
-    file, marks = raw_rows.file, raw_rows.marks
+    file, marks = raw_rows.file, raw_rows.number_format
     valid, quarantined, faults = read_parts(raw_rows.parts, columns, file, marks)
     rows = len(valid) + len(quarantined)
     warn_of_oddities(valid, columns, file, faults.odd, faults.ignore)

@@ -18,4 +18,4 @@ def profile_rows(raw_rows: RawRows) -> Profile:
     cells = {
         str(name): cells_of(pa.chunked_array([as_texts(column)])) for name, column in rows.items()
     }
-    return profile_of(cells, len(rows), raw_rows.file, raw_rows.marks)
+    return profile_of(cells, len(rows), raw_rows.file, raw_rows.number_format)

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.engine import Engine
+from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Network, Training
-from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.groups import keys_of, of_several, together_of
 from tabular_lstm.rows.schema import Schema, fingerprint
@@ -25,11 +24,8 @@ def build_network(
     training: Training,
     train_sequences: np.ndarray,
     train_labels: pd.Series,
-    engine: Engine,
 ) -> Any:
     """Build the network, untrained, once it is known that it can take the train rows.
-
-    The engine's workers, if it has any, import TensorFlow meanwhile.
 
     Returns:
         A `keras.Model` from sequences (rows, steps, features_per_step) to probabilities
@@ -45,8 +41,6 @@ def build_network(
             "network of kind tutorial does not take: expected a value in every cell. Use "
             "network.kind: ensemble."
         )
-    if network.kind == "ensemble":
-        engine.prepare(import_tensorflow, min(training.groups, network.ensemble.count))
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
 

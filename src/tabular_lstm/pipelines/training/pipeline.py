@@ -21,7 +21,6 @@ def create_pipeline() -> Pipeline:
                     "params:training",
                     "train_sequences",
                     "train_labels",
-                    "engine",
                 ],
                 outputs="network",
                 name="build_network",

@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.engine import Engine
+from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.judging.drawing import to_svg
 from tabular_lstm.judging.names import TUNING_FIGURES
 from tabular_lstm.parameters import Network, Training, Tuning
-from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import scaled
 from tabular_lstm.tuning import figures
