@@ -151,7 +151,7 @@ def _parsed(
 
 
 def _arrow_batches(
-    source: io.BufferedReader[Pieces],
+    source: BinaryIO,
     names: list[str],
     chosen: list[str],
     dialect: dict[str, str],
