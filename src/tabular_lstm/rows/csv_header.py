@@ -174,7 +174,8 @@ def _column_names(given: list[Any], file: str, delimiter: str) -> list[str]:
     written = [str(name).strip() for name in given]
     # As pandas has it: names count where features are put in order.
     names = [name or f"Unnamed: {place}" for place, name in enumerate(written)]
-    is_alone = len(names) == 1 and any(mark in names[0] for mark in DELIMITERS)
+    others = DELIMITERS.replace(delimiter, "")
+    is_alone = len(names) == 1 and any(mark in names[0] for mark in others)
     if is_alone or any("\0" in name for name in names):
         raise DataError(
             f"{file}: the header is no list of names with {delimiter!r} between them: "

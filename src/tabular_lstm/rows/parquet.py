@@ -96,8 +96,8 @@ def _plain(batch: pa.RecordBatch, texts: Collection[str], file: str, first: int)
         except pa.ArrowInvalid as error:
             raise DataError(
                 f"{file}: column '{field.name}', rows {first} to {first + len(batch) - 1}: a value "
-                "is damaged, or it is text that is not UTF-8. Write the column as UTF-8, or leave "
-                "it out: name it in columns.ignore."
+                "is damaged, or it is text that is not UTF-8. Write it anew, or leave the column "
+                "out: name it in columns.ignore."
             ) from error
         columns.append(values)
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)

@@ -5,7 +5,7 @@ import hashlib
 import io
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,7 +102,7 @@ class RawFiles:
     @property
     def size(self) -> int:
         """Count the bytes of all files."""
-        return sum(int(self.fs.info(self.file(name))["size"]) for name in self.names)
+        return sum(int(self._asked(self.fs.info, name)["size"]) for name in self.names)
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[io.BufferedReader]:
@@ -111,13 +111,11 @@ class RawFiles:
         Raises:
             DataError: It is gone, or the system does not open or read it.
         """
-        try:
-            with self.fs.open(self.file(name), "rb") as content:
+        with self._asked(lambda file: self.fs.open(file, "rb"), name) as content:
+            try:
                 yield content
-        except FileNotFoundError as error:
-            raise self._gone(name) from error
-        except OSError as error:
-            raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
+            except OSError as error:
+                raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
 
     @contextlib.contextmanager
     def open_hashed(self, name: str) -> Iterator[io.BufferedReader]:
@@ -165,14 +163,25 @@ class RawFiles:
 
     def _state(self, name: str) -> str:
         """Tell the state of a file: on a disk by size, times and inode, in a store by its ETag."""
-        file = self.file(name)
-        self.fs.invalidate_cache(file)
+        self.fs.invalidate_cache(self.file(name))
+        return str(self._asked(self.fs.ukey, name))
+
+    def _asked(self, ask: Callable[[str], Any], name: str) -> Any:
+        """Give what the storage tells of a file.
+
+        Raises:
+            DataError: It is gone, or the system does not answer.
+        """
         try:
-            return str(self.fs.ukey(file))
+            return ask(self.file(name))
         except FileNotFoundError as error:
-            raise self._gone(name) from error
+            raise DataError(
+                f"{self.file(name)}: no such file, though it was there a moment ago, or a link to "
+                "nothing; expected the files to stay while they are read. Take the link away, or "
+                "run again when the files stay."
+            ) from error
         except OSError as error:
-            raise DataError(f"{file}: {error.strerror or error}") from error
+            raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
 
     def _refuse_changed(self, name: str) -> None:
         if self._state(name) != self._states[name]:
@@ -180,13 +189,6 @@ class RawFiles:
                 f"{self.file(name)}: the file changed while it was read; expected the bytes that "
                 "it had at first. Run again when it stays as it is."
             )
-
-    def _gone(self, name: str) -> DataError:
-        return DataError(
-            f"{self.file(name)}: no such file, though it was there a moment ago, or a link to "
-            "nothing; expected the files to stay while they are read. Take the link away, or run "
-            "again when the files stay."
-        )
 
 
 def _kind(fs: Any, path: str) -> str:
