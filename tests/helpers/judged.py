@@ -1,9 +1,13 @@
 """Rows that judge, small enough to look at, and what a candidate and baselines say of them."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.rows.labelled_set import EvaluatedSet
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.weights import scaled
 
 BASELINES = ["majority_class", "logistic_regression", "hist_gradient_boosting"]
 
@@ -25,6 +29,17 @@ def schema_of(features: int = 4, categories: dict[str, int] | None = None) -> Sc
         positive_class="sick",
         negative_class="well",
     )
+
+
+def set_of(
+    sequences: np.ndarray,
+    labels: pd.Series,
+    weights: pd.Series | None = None,
+    groups: np.ndarray | None = None,
+    side: Any = "test",
+) -> EvaluatedSet:
+    """A set of rows with labels, as `reshape` gives it."""
+    return EvaluatedSet(sequences, labels, scaled(weights), groups, side)
 
 
 def rows_of(count: int, seed: int = 0) -> tuple[np.ndarray, pd.Series]:

@@ -36,7 +36,7 @@ from tabular_lstm.serving.manifest import Conditions
 from tests.helpers.champions import log_of
 from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
 from tests.helpers.commands import RETRAINING, here, succeeds
-from tests.helpers.judged import rows_of, schema_of
+from tests.helpers.judged import rows_of, schema_of, set_of
 from tests.helpers.logs import run
 from tests.helpers.processes import started
 from tests.helpers.project import QUICK, Project, declare
@@ -245,8 +245,8 @@ def test_workers_fit_the_same_baselines(
     running: RealCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where it takes long; elsewhere they are not asked."""
-    fresh, _ = rows_of(90, seed=1)
-    given = (*rows_of(150), fresh, schema_of(4), Training(), Evaluation())
+    given = (set_of(*rows_of(150)), set_of(*rows_of(90, seed=1)))
+    given = (*given, schema_of(4), Training(), Evaluation())
     local, thresholds = predict_with_baselines(*given, HERE)
     engine = running.engine()
     predict_with_baselines(*given, engine)

@@ -20,7 +20,7 @@ from tabular_lstm.judging.baselines import _baselines, _splits, predict_with_bas
 from tabular_lstm.network import plan
 from tabular_lstm.parameters import Costs, Evaluation, Objective, Training
 from tests.helpers import networks
-from tests.helpers.judged import BASELINES, rows_of, schema_of
+from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
 
 EVALUATION = Evaluation()
 OBJECTIVES = {
@@ -35,7 +35,7 @@ def baselines_of(
     train: np.ndarray, labels: pd.Series, evaluated: np.ndarray, features: int = 4
 ) -> pd.DataFrame:
     predictions, _ = predict_with_baselines(
-        train, labels, evaluated, schema_of(features), Training(), EVALUATION
+        set_of(train, labels), evaluated, schema_of(features), Training(), EVALUATION
     )
     return predictions
 
@@ -100,7 +100,8 @@ def test_of_very_many_rows_all_are_fitted_on_and_some_choose_the_threshold(
     # Ten are positive, of which a share of 200 rows would be three.
     labels[:] = (np.arange(600) % 60 == 0).astype(int)
     groups = np.arange(600) // 2
-    given = train, labels, evaluated, schema_of(4), Training(), EVALUATION, None, groups
+    train_set = set_of(train, labels, None, groups)
+    given = train_set, evaluated, schema_of(4), Training(), EVALUATION
     whole, of_whole = predict_with_baselines(*given)
     for module in (baselines, plan):
         monkeypatch.setattr(module, "MANY_ROWS", 200)
@@ -167,7 +168,8 @@ def with_categories(
     train: np.ndarray, labels: pd.Series, evaluated: np.ndarray, categories: dict[str, int]
 ) -> pd.DataFrame:
     schema = schema_of(categories=categories)
-    return predict_with_baselines(train, labels, evaluated, schema, Training(), EVALUATION)[0]
+    train_set = set_of(train, labels)
+    return predict_with_baselines(train_set, evaluated, schema, Training(), EVALUATION)[0]
 
 
 def test_logistic_regression_gets_categories_one_hot_beside_standardized_numbers() -> None:
@@ -269,7 +271,7 @@ def test_with_many_features_boosting_counts_fewer_bins_and_ranks_as_well() -> No
         update={"categories": {"f0": [f"{place:03}" for place in range(200)]}}
     )
     predictions, _ = predict_with_baselines(
-        train, labels, evaluated, schema, Training(), EVALUATION
+        set_of(train, labels), evaluated, schema, Training(), EVALUATION
     )
     slots = train.reshape(300, -1)
     every_value = HistGradientBoostingClassifier(random_state=0).fit(slots, labels)
@@ -337,8 +339,7 @@ def test_each_baselines_threshold_serves_the_objective_best_out_of_fold(
     objective = OBJECTIVES[kind]
     train, labels = noisy_letters()
     _, thresholds = predict_with_baselines(
-        train,
-        labels,
+        set_of(train, labels),
         train[:1],
         schema_of(categories={"a": 4}),
         Training(objective=objective),
@@ -372,11 +373,14 @@ def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> Non
 
     assert roc_auc_score(labels, out_of_fold(None)) > 0.95
     assert roc_auc_score(labels, out_of_fold(groups)) < 0.75
-    given = sequences, labels, sequences, schema_of(), Training(), EVALUATION
-    _, by_rows = predict_with_baselines(*given)
-    _, by_groups = predict_with_baselines(*given, train_groups=groups)
+    by_rows, by_groups, by_own = (
+        predict_with_baselines(
+            set_of(sequences, labels, None, of), sequences, schema_of(), Training(), EVALUATION
+        )[1]
+        for of in (None, groups, np.arange(240))
+    )
     assert by_rows["hist_gradient_boosting"] != by_groups["hist_gradient_boosting"]
-    assert predict_with_baselines(*given, train_groups=np.arange(240))[1] == by_rows
+    assert by_own == by_rows
 
 
 @pytest.mark.parametrize("sick", [1, 2])
@@ -385,8 +389,9 @@ def test_baselines_take_as_few_groups_of_a_class_as_there_can_be(sick: int) -> N
     sequences, labels = rows_of(90)
     groups = np.arange(90) % 10
     labels = pd.Series((groups < sick).astype(int), labels.index)
+    train_set = set_of(sequences, labels, None, groups)
     predictions, thresholds = predict_with_baselines(
-        sequences, labels, sequences, schema_of(), Training(), EVALUATION, train_groups=groups
+        train_set, sequences, schema_of(), Training(), EVALUATION
     )
     assert predictions.notna().all().all()
     assert all(0 < threshold < 1 for threshold in thresholds.values())

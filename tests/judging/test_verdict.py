@@ -1,6 +1,6 @@
 """The verdict says of each baseline what the numbers say, and the worst news first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def judged_of(
 
 
 def sentences_of(judged: Judged, side: str = "test") -> list[str]:
-    return compare_with_baselines(judged, side, Evaluation())
+    return compare_with_baselines(replace(judged, side=side), Evaluation())
 
 
 def about(sentences: list[str], name: str) -> str:

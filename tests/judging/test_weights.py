@@ -25,7 +25,7 @@ from tabular_lstm.judging.unseen import placements, unseen_log_loss, unseen_roc_
 from tabular_lstm.parameters import Evaluation, Promotion, Training
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.weights import scaled
-from tests.helpers.judged import rows_of, schema_of
+from tests.helpers.judged import rows_of, schema_of, set_of
 
 DATA = DataSummary(
     rows=400,
@@ -299,8 +299,12 @@ def test_the_baselines_count_rows_by_their_weights() -> None:
     sequences, labels = rows_of(90)
     evaluated, _ = rows_of(40, seed=1)
     weights = pd.Series(np.random.default_rng(2).uniform(0.1, 4, 90), index=labels.index)
-    given_rows = sequences, labels, evaluated, schema_of(), Training(), RESAMPLED
-    predictions, _ = predict_with_baselines(*given_rows, weights)
+
+    def fitted(by: pd.Series | None) -> tuple[pd.DataFrame, dict[str, float]]:
+        train_set = set_of(sequences, labels, by)
+        return predict_with_baselines(train_set, evaluated, schema_of(), Training(), RESAMPLED)
+
+    predictions, _ = fitted(weights)
 
     share = np.average(labels, weights=weights)
     np.testing.assert_allclose(predictions["majority_class"], share, rtol=1e-6)
@@ -310,23 +314,23 @@ def test_the_baselines_count_rows_by_their_weights() -> None:
     )
     expected = model.predict_proba(scale.transform(evaluated.reshape(40, 4).astype(float)))[:, 1]
     np.testing.assert_allclose(predictions["logistic_regression"], expected, atol=1e-4)
-    without, thresholds = predict_with_baselines(*given_rows)
+    without, thresholds = fitted(None)
     assert not np.allclose(
         predictions["hist_gradient_boosting"], without["hist_gradient_boosting"], atol=1e-3
     )
 
-    alike, same_thresholds = predict_with_baselines(*given_rows, weights * 0 + 3.7)
+    alike, same_thresholds = fitted(weights * 0 + 3.7)
     pd.testing.assert_frame_equal(alike, without, check_exact=True)
     assert same_thresholds == thresholds
 
 
 def test_the_baselines_thresholds_are_chosen_by_weights() -> None:
     sequences, labels = rows_of(120)
-    given_rows = sequences, labels, sequences[:2], schema_of(), Training(), RESAMPLED
+    given = sequences[:2], schema_of(), Training(), RESAMPLED
     # The majority class's probability is the share of positives by weight, in each fold about it.
     weights = (labels == 1) * 50.0 + 1
-    _, thresholds = predict_with_baselines(*given_rows, weights)
-    _, plain = predict_with_baselines(*given_rows)
+    _, thresholds = predict_with_baselines(set_of(sequences, labels, weights), *given)
+    _, plain = predict_with_baselines(set_of(sequences, labels), *given)
     share = np.average(labels, weights=weights)
     assert plain["majority_class"] == thresholds["majority_class"] == 0.5 < share
     assert thresholds["logistic_regression"] != plain["logistic_regression"]

@@ -16,7 +16,7 @@ from tabular_lstm.judging.unseen import unseen_log_loss, unseen_roc_auc, unseen_
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.parameters import Evaluation, Promotion, Training
 from tabular_lstm.rows.weights import scaled
-from tests.helpers.judged import rows_of, schema_of
+from tests.helpers.judged import rows_of, schema_of, set_of
 
 RESAMPLED = Evaluation(bootstrap_resamples=200)
 
@@ -192,16 +192,17 @@ def test_baselines_are_fitted_by_weight_and_choose_thresholds_by_group() -> None
     sequences, labels = rows_of(90)
     groups = np.arange(90) // 3
     weights = pd.Series(np.random.default_rng(0).uniform(0.1, 9, 90), labels.index)
-    given = sequences, labels, sequences, schema_of(), Training(), RESAMPLED
-    both, thresholds = predict_with_baselines(*given, weights, groups)
-    by_weight, other_thresholds = predict_with_baselines(*given, weights)
+
+    def fitted(*known: Any) -> tuple[pd.DataFrame, dict[str, float]]:
+        train_set = set_of(sequences, labels, *known)
+        return predict_with_baselines(train_set, sequences, schema_of(), Training(), RESAMPLED)
+
+    both, thresholds = fitted(weights, groups)
+    by_weight, other_thresholds = fitted(weights)
     pd.testing.assert_frame_equal(both, by_weight)
     assert thresholds != other_thresholds
-    assert (
-        predict_with_baselines(*given, weights * 0 + 2, groups)[1]
-        == (predict_with_baselines(*given, None, groups)[1])
-    )
-    assert predict_with_baselines(*given, weights, np.arange(90))[1] == other_thresholds
+    assert fitted(weights * 0 + 2, groups)[1] == fitted(None, groups)[1]
+    assert fitted(weights, np.arange(90))[1] == other_thresholds
 
 
 @pytest.mark.parametrize("sick", [1, 10])
@@ -220,8 +221,8 @@ def test_thresholds_are_chosen_by_the_weights_of_the_rows_that_are_held_out(
         return choose_threshold(*given)
 
     monkeypatch.setattr(baselines, "choose_threshold", noting)
-    given = sequences, labels, sequences, schema_of(), Training(), RESAMPLED
-    predict_with_baselines(*given, weights, groups)
+    train_set = set_of(sequences, labels, weights, groups)
+    predict_with_baselines(train_set, sequences, schema_of(), Training(), RESAMPLED)
     rows_told = {*np.round(scaled(weights), 9)}
     for of_held_out in weighed:
         told = {*np.round(of_held_out, 9)}

@@ -17,6 +17,7 @@ from tabular_lstm.network.plan import Plan, plan_training
 from tabular_lstm.parameters import Network, Objective
 from tabular_lstm.pipelines.training.nodes import train_network
 from tabular_lstm.rows.weights import scaled
+from tests.helpers.judged import set_of
 from tests.helpers.trainings import HERE, SCHEMA, half_told, network_of, rows_of, same, training_of
 
 objectives = st.sampled_from(
@@ -171,9 +172,9 @@ def trained(weights: Any, network: Any = None, **changed: Any) -> tuple[Any, dic
     """Train as the node does, by these weights."""
     sequences, labels = half_told(64)
     series = None if weights is None else pd.Series(np.asarray(weights, float))
-    network = network or network_of(dropout=0.2)
+    train_set = set_of(sequences, pd.Series(labels), series)
     return train_network(
-        network, sequences, pd.Series(labels), training_of(**changed), HERE, series
+        network or network_of(dropout=0.2), train_set, training_of(**changed), HERE
     )
 
 

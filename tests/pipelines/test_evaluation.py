@@ -19,7 +19,7 @@ from tabular_lstm.network import fit, forward
 from tabular_lstm.parameters import Columns, Evaluation, Network
 from tabular_lstm.pipelines.evaluation.nodes import (
     assemble_metrics,
-    choose_evaluated_rows,
+    choose_evaluated_set,
     draw_figures,
     evaluate,
     measure_importance,
@@ -27,11 +27,12 @@ from tabular_lstm.pipelines.evaluation.nodes import (
 )
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.groups import keys_of, together_of
+from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.schema import fingerprint
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.weights import scaled
 from tests.helpers import networks
-from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of
+from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of, set_of
 from tests.helpers.outputs import JUDGED
 
 EVALUATION = Evaluation(bootstrap_resamples=100, importance_repeats=2)
@@ -74,58 +75,47 @@ def candidate_of(weights: list[float]) -> keras.Model:
 
 
 def test_test_rows_judge_where_there_are_any() -> None:
-    train, train_labels = rows_of(9)
-    test, test_labels = rows_of(6, seed=1)
-    weights = pd.Series(np.arange(9.0)), pd.Series(np.arange(6.0))
-    sequences, labels, chosen, side = choose_evaluated_rows(
-        train, train_labels, test, test_labels, *weights
-    )
-    assert side == "test"
-    assert chosen is weights[1]
-    np.testing.assert_array_equal(sequences, test)
-    pd.testing.assert_series_equal(labels, test_labels)
+    train_set, test_set = set_of(*rows_of(9)), set_of(*rows_of(6, seed=1))
+    chosen = choose_evaluated_set(train_set, test_set)
+    assert vars(chosen) == vars(test_set)
+    assert chosen.side == "test"
 
 
 def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    train, train_labels = rows_of(9)
-    weights = pd.Series(np.arange(9.0)), pd.Series([], dtype=float)
-    sequences, labels, chosen, side = choose_evaluated_rows(
-        train, train_labels, *rows_of(0), *weights
-    )
-    assert side == "train"
-    assert chosen is weights[0]
-    np.testing.assert_array_equal(sequences, train)
-    pd.testing.assert_series_equal(labels, train_labels)
+    train_set, test_set = (LabelledSet(*rows_of(count)) for count in (9, 0))
+    chosen = choose_evaluated_set(train_set, test_set)
+    assert vars(chosen) == {**vars(train_set), "side": "train"}
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "test_fraction is 0" in warning.message
 
 
-def keyed(rows: Rows, first: str) -> pd.Series:
+def keyed(labels: pd.Series, first: str) -> pd.Series:
     """Keys of rows, each of which begins so."""
-    places = [f"{first}{place}" for place in range(len(rows[1]))]
-    return pd.Series(places, rows[1].index, dtype="str", name="id")
+    places = [f"{first}{place}" for place in range(len(labels))]
+    return pd.Series(places, labels.index, dtype="str", name="id")
 
 
 def predicted(
     train: Rows,
-    evaluated: Rows,
+    evaluated: Rows | EvaluatedSet,
     side: str = "test",
     trained: Rows | None = None,
     keys: tuple[str, str] | None = None,
 ) -> pd.DataFrame:
     """Predict with a candidate that was trained on other rows, if given; `keys` begin so."""
     trained = trained or train
-    known = None if keys is None else keyed(trained, keys[0])
-    test_rows = pd.DataFrame() if keys is None else keyed(evaluated, keys[1]).to_frame()
+    if not isinstance(evaluated, EvaluatedSet):
+        evaluated = set_of(*evaluated, side=side)
+    known = None if keys is None else keyed(trained[1], keys[0])
+    test_rows = pd.DataFrame() if keys is None else keyed(evaluated.labels, keys[1]).to_frame()
     return predict_with_candidate(
         candidate_of([0, 0, 3, 0]),
         {"trained_on": fingerprint(trained[0], trained[1].to_numpy())},
         Fingerprints.of_rows(trained[0], known),
-        *train,
-        *evaluated,
-        side,
+        set_of(*train),
+        evaluated,
         test_rows,
         COLUMNS.model_copy(update={"key": keys and "id"}),
     )
@@ -167,7 +157,7 @@ def test_no_row_of_a_group_or_a_time_that_the_candidate_was_trained_on_judges(ro
     def frame(rows: Rows, wards: list[Any], first: str) -> pd.DataFrame:
         repeated = np.resize(wards, len(rows[1]))
         ward = pd.Series(repeated, rows[1].index, dtype=dtype, name="ward")
-        return pd.DataFrame({"ward": ward, "id": keyed(rows, first)})
+        return pd.DataFrame({"ward": ward, "id": keyed(rows[1], first)})
 
     trained = frame(train, values[:2], "A")
     known = Fingerprints.of_rows(train[0], keys_of(trained, columns), together_of(trained, columns))
@@ -176,9 +166,8 @@ def test_no_row_of_a_group_or_a_time_that_the_candidate_was_trained_on_judges(ro
             candidate_of([0, 0, 3, 0]),
             {"trained_on": fingerprint(train[0], train[1].to_numpy())},
             known,
-            *train,
-            *evaluated,
-            "test",
+            set_of(*train),
+            set_of(*evaluated),
             frame(evaluated, wards, "B"),
             columns,
         )
@@ -202,12 +191,10 @@ def test_a_candidate_that_was_trained_by_other_weights_is_not_judged() -> None:
             candidate_of([0, 0, 3, 0]),
             {"trained_on": trained_on},
             Fingerprints.of_rows(train[0], None),
-            *train,
-            *test,
-            "test",
+            set_of(*train, train_weights),
+            set_of(*test),
             pd.DataFrame(),
             COLUMNS,
-            train_weights,
         )
 
     assert len(predict_by(weights)) == len(predict_by(weights * 4)) == 6
@@ -219,32 +206,20 @@ def test_a_candidate_that_was_trained_by_other_weights_is_not_judged() -> None:
 def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
     train, (test, labels) = rows_of(9), rows_of(60, seed=1)
     weights = pd.Series(np.random.default_rng(0).uniform(1, 5, 60), labels.index)
-    given: Any = (
-        candidate_of([0, 0, 3, 0]),
-        {"trained_on": fingerprint(train[0], train[1].to_numpy())},
-        Fingerprints.of_rows(train[0], None),
-        *train,
-        test,
-        labels,
-        "test",
-        pd.DataFrame(),
-        COLUMNS,
-        pd.Series(1.0, train[1].index),
-    )
-    alike = predict_with_candidate(*given, pd.Series(1.0, labels.index))
+    alike = predicted(train, (test, labels))
     assert list(alike) == ["row", "label", CANDIDATE]
-    weighted = predict_with_candidate(*given, weights)
+    weighted_set = set_of(test, labels, weights)
+    weighted = predicted(train, weighted_set)
     assert list(weighted) == ["row", "label", "weight", CANDIDATE]
     np.testing.assert_allclose(weighted["weight"], weights / weights.mean(), rtol=1e-6)
 
     baselines = weighted[[CANDIDATE]].rename(columns={CANDIDATE: "majority_class"}) * 0 + 0.4
     history, thresholds = {"decision_threshold": 0.5}, {"majority_class": 0.5}
-    judged = evaluate(weighted, history, baselines, thresholds, EVALUATION)
+    judged = evaluate(weighted, history, baselines, thresholds, weighted_set, EVALUATION)
     p = weighted[CANDIDATE].to_numpy()
     expected = roc_auc_score(labels, p, sample_weight=weights)
     assert judged.metrics[CANDIDATE].roc_auc == pytest.approx(expected, rel=1e-5)
     assert expected != pytest.approx(roc_auc_score(labels, p), rel=1e-3)
-    assert evaluate(alike, history, baselines, thresholds, EVALUATION).weights is None
 
 
 # Predictions
@@ -264,17 +239,11 @@ def test_candidate_predictions_name_each_row() -> None:
 # Numbers
 
 
-def test_test_rows_are_resampled_by_their_groups_and_train_rows_by_theirs() -> None:
-    candidate, others = predictions_of(90)
-    thresholds = dict.fromkeys(others, 0.5)
-    history, evaluation = {"decision_threshold": 0.5}, EVALUATION
-    given = (candidate, history, others, thresholds, evaluation)
-    train_groups, test_groups, none = np.arange(90), np.arange(90) // 3, np.array([], int)
-    assert evaluate(*given, train_groups, test_groups).groups is test_groups
-    assert evaluate(*given, test_groups, none).groups is test_groups
-    alone = evaluate(*given).metrics
-    assert evaluate(*given, none, train_groups).metrics == alone
-    assert evaluate(*given, none, test_groups).metrics != alone
+def test_rows_are_resampled_by_their_groups() -> None:
+    groups = np.arange(90) // 3
+    judged = judged_at(groups=groups)
+    assert judged.groups is groups
+    assert judged.metrics != judged_at().metrics
 
 
 def plain_types(value: Any) -> set[type]:
@@ -287,15 +256,21 @@ def plain_types(value: Any) -> set[type]:
 
 
 def judged_at(
-    threshold: float = 0.45, thresholds: dict[str, float] = THRESHOLDS, **baselines: np.ndarray
+    threshold: float = 0.45,
+    thresholds: dict[str, float] = THRESHOLDS,
+    groups: np.ndarray | None = None,
+    side: str = "test",
+    **baselines: np.ndarray,
 ) -> Judged:
     """Judge the models of `predictions_of`, deciding at these thresholds."""
     candidate, others = predictions_of()
     history = {**HISTORY, "decision_threshold": threshold}
-    return evaluate(candidate, history, others.assign(**baselines), thresholds, EVALUATION)
+    judging = set_of(np.empty((90, 0)), candidate["label"], None, groups, side)
+    others = others.assign(**baselines)
+    return evaluate(candidate, history, others, thresholds, judging, EVALUATION)
 
 
-def metrics_of(judged: Judged | None = None, side: str = "test") -> dict[str, Any]:
+def metrics_of(judged: Judged | None = None) -> dict[str, Any]:
     return assemble_metrics(
         "2026-01-01",
         SUMMARY,
@@ -303,7 +278,6 @@ def metrics_of(judged: Judged | None = None, side: str = "test") -> dict[str, An
         HISTORY,
         Network(),
         judged or judged_at(),
-        side,
     )
 
 
@@ -344,7 +318,7 @@ def test_metrics_are_plain_json() -> None:
 
 
 def test_metrics_of_train_rows_say_so() -> None:
-    metrics = metrics_of(side="train")
+    metrics = metrics_of(judged_at(side="train"))
     assert metrics["evaluated_on"] == "train"
     assert set(metrics["train"]) == JUDGED
     assert "test" not in metrics
@@ -410,7 +384,9 @@ def importance_of(
     evaluation = EVALUATION.model_copy(update={"importance_rows": rows})
     candidate = candidate_of([0, 0, 3, 0])
     judged = Judged(labels.to_numpy())
-    return measure_importance(candidate, sequences, judged, schema_of(features), evaluation)
+    return measure_importance(
+        candidate, set_of(sequences, labels), judged, schema_of(features), evaluation
+    )
 
 
 @pytest.mark.parametrize("importance_rows", [2, 21, 1000])
@@ -446,8 +422,9 @@ def test_importance_is_the_same_each_time() -> None:
 def importance_of_an_ensemble(features: int, rows: int = 60) -> Importance:
     schema = networks.schema_of(features)
     sequences = networks.sequences_of(schema, rows=rows)
-    judged = Judged(np.arange(rows) % 2)
-    return measure_importance(networks.ensemble_of(schema), sequences, judged, schema, EVALUATION)
+    evaluated = set_of(sequences, pd.Series(np.arange(rows) % 2))
+    judged = Judged(evaluated.labels.to_numpy())
+    return measure_importance(networks.ensemble_of(schema), evaluated, judged, schema, EVALUATION)
 
 
 def test_importance_of_twice_the_features_embeds_twice_the_values(
@@ -498,7 +475,7 @@ def test_each_figure_has_its_title_and_tells_of_which_rows(side: str) -> None:
     history = {"loss": [0.7, 0.6], "validation_loss": [0.65, 0.66], "best_epoch": 1}
     lost = {"c": Lost(mean=0.2, std=0.01), "a": Lost(mean=0.0, std=0.0)}
     importance = Importance(rows=90, shuffles=2, features=lost)
-    drawn = draw_figures(history, judged_at(), importance, schema_of(), side)
+    drawn = draw_figures(history, judged_at(side=side), importance, schema_of())
     for svg, (name, title) in zip(drawn, FIGURES.items(), strict=True):
         of_rows = "" if name == "learning_curves" else f", 90 {side} rows"
         said = [text for element in ElementTree.fromstring(svg).iter() if (text := element.text)]

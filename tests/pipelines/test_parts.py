@@ -80,8 +80,9 @@ def read(folder: Path, columns: Columns, caplog: pytest.LogCaptureFixture) -> di
     found["train"], found["test"], summary = split_rows(found["valid"], source, columns, split)
     schema = nodes.learn_schema(found["train"], summary, columns, Reshaping(allow_padding=True))
     for side in ("train", "test"):
-        features, found[f"{side} labels"] = nodes.split_features_from_label(found[side], schema)
-        found[f"{side} sequences"] = nodes.reshape(features, schema)
+        features = nodes.split_features_from_label(found[side], schema, columns)
+        reshaped = nodes.reshape(features, schema)
+        found |= {f"{side} {name}": value for name, value in vars(reshaped).items()}
     together = together_of(found["train"], columns)
     keys = keys_of(found["train"], columns)
     known = Fingerprints.of_rows(found["train sequences"], keys, together)

@@ -16,7 +16,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tabular_lstm.pipelines.reshaping import nodes
-from tabular_lstm.pipelines.reshaping.nodes import reshape, split_features_from_label
+from tabular_lstm.pipelines.reshaping.nodes import split_features_from_label
 from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import Schema
@@ -42,6 +42,12 @@ def numbered(count: int) -> pd.DataFrame:
 
 def learn_schema(rows: pd.DataFrame, columns: Columns, reshaping: Reshaping) -> Schema:
     return nodes.learn_schema(rows, DATA, columns, reshaping)
+
+
+def reshape(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
+    """Reshape rows as the two nodes do, and give the sequences."""
+    labelled = split_features_from_label(rows.assign(sick=1), schema, COLUMNS)
+    return nodes.reshape(labelled, schema).sequences
 
 
 # Learning the schema
@@ -174,16 +180,32 @@ def test_a_feature_may_be_called_self() -> None:
 def test_features_follow_the_schema_and_not_the_rows() -> None:
     rows = numbered(3)
     schema = learn_schema(rows, COLUMNS, Reshaping())
-    features, labels = split_features_from_label(rows[["sick", "f2", "f0", "f1"]], schema)
-    assert list(features) == ["f0", "f1", "f2"]
-    pd.testing.assert_series_equal(labels, rows["sick"])
+    labelled = split_features_from_label(rows[["sick", "f2", "f0", "f1"]], schema, COLUMNS)
+    assert list(labelled.features) == ["f0", "f1", "f2"]
+    pd.testing.assert_series_equal(labelled.labels, rows["sick"])
+    assert labelled.weights is labelled.groups is None
+
+
+def test_weights_and_groups_of_the_rows_go_with_them() -> None:
+    rows = numbered(3).assign(w=[1.0, 1.0, 4.0], who=["b", "a", "b"]).astype({"who": "str"})
+    columns = COLUMNS.model_copy(update={"weight": "w", "group": "who"})
+    data = DATA.model_copy(update={"weight": "w"})
+    schema = nodes.learn_schema(rows, data, columns, Reshaping())
+    reshaped = nodes.reshape(split_features_from_label(rows, schema, columns), schema)
+    assert reshaped.weights is not None
+    assert reshaped.weights.tolist() == [0.5, 0.5, 2.0]
+    assert reshaped.groups is not None
+    assert reshaped.groups.tolist() == [0, 1, 0]
+    pd.testing.assert_series_equal(reshaped.labels, rows["sick"])
+    alike = split_features_from_label(rows.assign(w=3.0, who=[*"xyz"]), schema, columns)
+    assert alike.weights is alike.groups is None
 
 
 def test_row_numbers_stay_on_features_and_labels() -> None:
     rows = numbered(2).iloc[[2, 0]]
-    features, labels = split_features_from_label(rows, learn_schema(rows, COLUMNS, Reshaping()))
-    assert list(features.index) == [3, 1]
-    assert list(labels.index) == [3, 1]
+    schema = learn_schema(rows, COLUMNS, Reshaping())
+    labelled = split_features_from_label(rows, schema, COLUMNS)
+    assert list(labelled.features.index) == list(labelled.labels.index) == [3, 1]
 
 
 # Reshaping
@@ -204,9 +226,8 @@ def test_codes_for_missing_become_nan() -> None:
     columns = COLUMNS.model_copy(update={"missing": {"a": [0, -9]}})
     rows = rows_of(a=[0.0, 1.0, -9.0], b=[0.0, 1.0, -9.0])
     schema = learn_schema(rows, columns, Reshaping())
-    features, _ = split_features_from_label(rows, schema)
     np.testing.assert_array_equal(
-        reshape(features, schema), [[[NAN, 0.0]], [[1.0, 1.0]], [[NAN, -9.0]]]
+        reshape(rows, schema), [[[NAN, 0.0]], [[1.0, 1.0]], [[NAN, -9.0]]]
     )
 
 
@@ -276,11 +297,9 @@ def test_missing_values_stay_nan() -> None:
 def test_no_rows_give_no_sequences(features: int) -> None:
     rows = numbered(features)
     schema = learn_schema(rows, COLUMNS, Reshaping())
-    none, labels = split_features_from_label(rows.iloc[:0], schema)
-    sequences = reshape(none, schema)
+    sequences = reshape(rows.iloc[:0], schema)
     assert sequences.shape == (0, 2, 2)
     assert sequences.dtype == np.float32
-    assert len(labels) == 0
 
 
 def test_nodes_leave_their_inputs_alone() -> None:
@@ -291,13 +310,12 @@ def test_nodes_leave_their_inputs_alone() -> None:
     before = rows.copy(deep=True)
     schema = learn_schema(rows, columns, Reshaping())
     known = schema.model_dump_json()
-    features, labels = split_features_from_label(rows, schema)
-    sequences = reshape(features, schema)
+    labelled = split_features_from_label(rows, schema, columns)
+    sequences = nodes.reshape(labelled, schema).sequences
     assert np.isnan(sequences).sum() == 3
     sequences[:] = -1
-    labels[:] = -1
     pd.testing.assert_frame_equal(rows, before)
-    pd.testing.assert_frame_equal(features, before[["f0", "f1", "f2", "color"]])
+    pd.testing.assert_frame_equal(labelled.features, before[["f0", "f1", "f2", "color"]])
     assert schema.model_dump_json() == known
 
 
@@ -315,8 +333,7 @@ def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, Schema]:
 @settings(deadline=None)
 def test_flattened_sequences_are_the_features(drawn: tuple[pd.DataFrame, Schema]) -> None:
     rows, schema = drawn
-    features, _ = split_features_from_label(rows, schema)
-    sequences = reshape(features, schema)
+    sequences = reshape(rows, schema)
     assert sequences.dtype == np.float32
     assert sequences.shape == (len(rows), schema.steps, schema.features_per_step)
     flat = sequences.reshape(len(rows), -1)
@@ -334,10 +351,6 @@ def test_order_and_number_of_columns_do_not_count(
     extra = rows.assign(f99=1.0, note="text")
     names = list(extra)
     random.shuffle(names)
-    expected, labels = split_features_from_label(rows, schema)
-    features, shuffled_labels = split_features_from_label(extra[names], schema)
-    pd.testing.assert_frame_equal(features, expected)
-    pd.testing.assert_series_equal(shuffled_labels, labels)
     np.testing.assert_array_equal(reshape(extra[names], schema), reshape(rows, schema))
 
 

@@ -18,6 +18,7 @@ from tabular_lstm.pipelines.training.nodes import (
     fingerprint_train_rows,
     train_network,
 )
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema, fingerprint
 from tests.helpers.decisions import DATA
 from tests.helpers.project import TINY
@@ -45,15 +46,14 @@ def train_rows() -> pd.DataFrame:
 ENSEMBLE = 4 * (2 * (8 + 18 * 8 + 8) + 4 * 8 + 2 * 16 * (16 + 4 + 1) + 16 + 1)
 
 
-def sequences_of(rows: pd.DataFrame) -> tuple[Schema, np.ndarray, pd.Series]:
-    schema = learn_schema(rows, DATA, COLUMNS, Reshaping())
-    features, labels = split_features_from_label(rows, schema)
-    return schema, reshape(features, schema), labels
+def set_of(rows: pd.DataFrame, columns: Columns = COLUMNS) -> tuple[Schema, LabelledSet]:
+    schema = learn_schema(rows, DATA, columns, Reshaping())
+    return schema, reshape(split_features_from_label(rows, schema, columns), schema)
 
 
 def built_for(rows: pd.DataFrame, network: Network, training: Training) -> Any:
-    schema, sequences, labels = sequences_of(rows)
-    return build_network(schema, network, training, sequences, labels, HERE)
+    schema, train_set = set_of(rows)
+    return build_network(schema, network, training, train_set)
 
 
 @pytest.mark.parametrize(("network", "parameters"), [(NETWORK, ENSEMBLE), (TUTORIAL, 38)])
@@ -76,16 +76,16 @@ def test_the_seed_of_the_training_decides_the_first_weights() -> None:
 
 
 def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
-    schema, sequences, labels = sequences_of(train_rows())
-    before = labels.copy()
+    schema, train_set = set_of(train_rows())
+    labels, before = train_set.labels, train_set.labels.copy()
 
-    network = build_network(schema, NETWORK, TRAINING, sequences, labels, HERE)
-    candidate, history = train_network(network, sequences, labels, TRAINING, HERE)
+    network = build_network(schema, NETWORK, TRAINING, train_set)
+    candidate, history = train_network(network, train_set, TRAINING, HERE)
 
     pd.testing.assert_series_equal(labels, before)
     assert len(history["loss"]) == TRAINING.epochs
     assert json.loads(json.dumps(history, allow_nan=False)) == history
-    assert history["trained_on"] == fingerprint(sequences, labels.to_numpy())
+    assert history["trained_on"] == fingerprint(train_set.sequences, labels.to_numpy())
     assert history["decision_threshold"] == candidate.threshold
     assert history["temperature"] == candidate.temperature
     assert candidate.schema == schema
@@ -96,8 +96,8 @@ def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
     path = tmp_path / "candidate.keras"
     candidate.save(path)
     loaded = keras.saving.load_model(path, safe_mode=True)
-    expected = candidate.predict(sequences, verbose=0)
-    np.testing.assert_array_equal(loaded.predict(sequences, verbose=0), expected)
+    expected = candidate.predict(train_set.sequences, verbose=0)
+    np.testing.assert_array_equal(loaded.predict(train_set.sequences, verbose=0), expected)
     assert np.isfinite(expected).all()
 
 
@@ -112,21 +112,21 @@ def test_the_tutorials_network_refuses_missing_numbers_and_categories_by_row() -
 
 def test_a_training_that_diverges_asks_for_a_lower_learning_rate() -> None:
     training = TRAINING.model_copy(update={"learning_rate": 1e38, "epochs": 5})
-    _, *sequences = sequences_of(train_rows())
+    _, train_set = set_of(train_rows())
     with pytest.raises(DataError, match=r"Lower training.learning_rate = 1e\+38"):
-        train_network(built_for(train_rows(), NETWORK, training), *sequences, training, HERE)
+        train_network(built_for(train_rows(), NETWORK, training), train_set, training, HERE)
 
 
 def test_each_row_that_is_trained_on_leaves_its_fingerprint() -> None:
     rows = train_rows().assign(id=[f"P{place}" for place in range(60)])
     columns = COLUMNS.model_copy(update={"key": "id"})
-    schema = learn_schema(rows, DATA, columns, Reshaping())
-    sequences = reshape(rows, schema)
-    kept = fingerprint_train_rows(sequences, rows, columns)
+    _, train_set = set_of(rows, columns)
+    sequences = train_set.sequences
+    kept = fingerprint_train_rows(train_set, rows, columns)
     assert kept.hold(sequences).all()
     assert kept.hold(sequences[:0], rows["id"]).all()
     assert not kept.hold(sequences + 1).any()
-    assert fingerprint_train_rows(sequences, rows, COLUMNS).key is None
+    assert fingerprint_train_rows(train_set, rows, COLUMNS).key is None
     for other in (rows.drop(columns="id"), rows.assign(id=1.5)):
         with pytest.raises(DataError, match=r"do not have column 'id' as their key.*kedro run"):
-            fingerprint_train_rows(sequences, other, columns)
+            fingerprint_train_rows(train_set, other, columns)

@@ -21,13 +21,11 @@ import sys, threading, time
 from pathlib import Path
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
-from tabular_lstm.datasets import RawCSVDataset, mapped
+from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.datasets.in_memory import RowsDataset
-from tabular_lstm.datasets.mapped import MappedDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
 from tabular_lstm.pipelines import data_processing, reshaping
 
-mapped.LARGE = 2**22
 folder, peak, SIDES = Path(sys.argv[1]), 0, ("train", "test")
 
 def own():
@@ -46,18 +44,19 @@ catalog = DataCatalog({
     "params:validation": MemoryDataset(Validation()),
     "params:split": MemoryDataset(Split()),
     "params:reshaping": MemoryDataset(Reshaping()),
-    "valid_rows": MappedDataset(str(folder)),
-    **{name: MemoryDataset(copy_mode="assign") for name in ("accepted_rows", "quarantined_rows")},
+    **{
+        name: MemoryDataset(copy_mode="assign")
+        for name in ("valid_rows", "accepted_rows", "quarantined_rows")
+    },
     **{f"{side}_rows": RowsDataset(filepath=f"{folder}/{side}.parquet") for side in SIDES},
-    **{f"{side}_sequences": MappedDataset(str(folder)) for side in SIDES},
     **{
         f"{side}_{what}": MemoryDataset(copy_mode="assign")
-        for side in SIDES for what in ("features", "labels", "weights", "groups")
+        for side in SIDES for what in ("features", "set")
     },
 })
 threading.Thread(target=watch, daemon=True).start()
 SequentialRunner().run(data_processing.create_pipeline() + reshaping.create_pipeline(), catalog)
-print(sum(catalog.load(f"{side}_sequences").shape[0] for side in SIDES))
+print(sum(len(catalog.load(f"{side}_set").labels) for side in SIDES))
 print(peak * 1024)
 """
 

@@ -26,6 +26,7 @@ from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs import guards, latest, watch
 from tabular_lstm.runs.watch import watched
 from tests.helpers.commands import here, succeeds
+from tests.helpers.judged import set_of
 from tests.helpers.project import Project
 
 STILL = re.compile(r"\d+ s so far|about \d+ s left")
@@ -124,7 +125,7 @@ def test_baselines_importance_and_intervals_say_how_far_they_are(
     evaluation = Evaluation(bootstrap_resamples=20_000)
     with watched("Judging"):
         found, _ = predict_with_baselines(
-            sequences, labels, sequences, schema, Training(), evaluation
+            set_of(sequences, labels), sequences, schema, Training(), evaluation
         )
 
         def changed(_: object, changes: object) -> object:

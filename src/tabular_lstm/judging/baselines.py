@@ -17,8 +17,8 @@ from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.folds import grouped_folds
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class
 from tabular_lstm.parameters import Evaluation, Training
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.weights import scaled
 
 logger = logging.getLogger(__name__)
 
@@ -47,14 +47,11 @@ class Task:
 
 
 def predict_with_baselines(
-    train_sequences: np.ndarray,
-    train_labels: pd.Series,
+    train_set: LabelledSet,
     evaluated_sequences: np.ndarray,
     schema: Schema,
     training: Training,
     evaluation: Evaluation,
-    train_weights: pd.Series | None = None,
-    train_groups: np.ndarray | None = None,
     workers: Workers = one_by_one,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Fit the baselines on the train rows, choose their thresholds there, predict the others.
@@ -63,7 +60,7 @@ def predict_with_baselines(
     predicts every row's probability to be the share of positives; the logistic regression gets
     medians for missing numbers, standardized numbers and categories one-hot. Each decision
     threshold serves the network's objective, on predictions of five-fold cross-validation, the
-    rows of a group, whose number is given, in one fold. The rows count by their weights in the fits
+    rows of a group in one fold. The rows count by their weights in the fits
     and the thresholds; in medians and standardization, which only prepare the numbers, all count
     alike. Of more than two million rows, so many at random choose the thresholds; the baselines
     themselves are fitted on all.
@@ -77,13 +74,13 @@ def predict_with_baselines(
         A column of probabilities for each baseline; the decision threshold of each.
     """
     used = len(schema.features)
-    # Views, even of a file that is mapped to memory: each baseline makes the copies that it needs.
+    # Views: each baseline makes the copies that it needs.
     fitted, evaluated = (
-        np.asarray(sequences).reshape(len(sequences), -1)[:, :used]
-        for sequences in (train_sequences, evaluated_sequences)
+        sequences.reshape(len(sequences), -1)[:, :used]
+        for sequences in (train_set.sequences, evaluated_sequences)
     )
-    labels, weights = train_labels.to_numpy(), scaled(train_weights)
-    splits = _splits(labels, train_groups, evaluation.seed)
+    labels, weights = train_set.labels.to_numpy(), train_set.weights
+    splits = _splits(labels, train_set.groups, evaluation.seed)
     seen = np.sort(np.concatenate([np.array([], int), *(held_out for _, held_out in splits)]))
     of_seen = None if weights is None else weights[seen]
     # Gradient boosting fails where no row that it is fitted on has a feature's value.

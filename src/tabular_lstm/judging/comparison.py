@@ -70,6 +70,7 @@ class Judged:
         weights: (rows,), above 0, of mean 1: how much each row counts. Default: all count alike.
         groups: int (rows,), the number of each row's group, from 0 and in the order of the groups'
             first rows; None where each row is its own. What is resampled are groups.
+        side: `test`, or `train` where nothing is held out. Default: `test`.
         probabilities: (rows,); a row that a model gave none has that of the wrong class.
         without_probability: How many such rows there are.
         metrics: On the rows, with 95 % intervals.
@@ -81,6 +82,7 @@ class Judged:
     labels: np.ndarray
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
+    side: str = "test"
     probabilities: dict[str, np.ndarray] = field(default_factory=dict)
     without_probability: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, Metrics] = field(default_factory=dict)

@@ -8,21 +8,20 @@ from tabular_lstm.parameters import Evaluation
 ROC_AUC, ACCURACY, LOG_LOSS = METRICS["roc_auc"], METRICS["accuracy"], METRICS["log_loss"]
 
 
-def compare_with_baselines(judged: Judged, evaluated_on: str, evaluation: Evaluation) -> list[str]:
+def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
     """Say in one sentence for each baseline whether the candidate beats it, and by how much.
 
     A logistic regression that does better is what a reader must hear first.
 
     Args:
         judged: The candidate and the baselines.
-        evaluated_on: `test` or `train`, the side of the rows.
         evaluation: Says which difference of ROC AUC matters.
     """
     metrics = judged.metrics[CANDIDATE]
     baselines = [name for name in judged.metrics if name != CANDIDATE]
     sentences = {name: _sentence(judged, name, evaluation.meaningful) for name in baselines}
     summary = (
-        f"Candidate on {len(judged.labels)} {evaluated_on} rows{judged.weighted}: "
+        f"Candidate on {len(judged.labels)} {judged.side} rows{judged.weighted}: "
         f"{ROC_AUC} {metrics.roc_auc:.3f} {_bounds(metrics.interval['roc_auc'])}, "
         f"{ACCURACY} {100 * metrics.accuracy:.1f} % "
         f"{_bounds(metrics.interval['accuracy'], 100, 1)}, "

@@ -120,8 +120,7 @@ class Members:
     too, those by which the rows count, (rows,), of mean 1; None where they count alike. `first` is
     the number of the first of these members among all.
 
-    The table stays where it is, which may be a file that is mapped to memory: what TensorFlow gets
-    of it, and copies, are the rows of some steps.
+    The table stays where it is: what TensorFlow gets of it, and copies, are the rows of some steps.
     """
 
     def __init__(

@@ -17,10 +17,10 @@ from tabular_lstm.judging.metrics import INTERVAL_METRICS
 from tabular_lstm.judging.names import CANDIDATE, FIGURES
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.groups import keys_of, of_several, together_of
-from tabular_lstm.rows.schema import Schema, fingerprint
+from tabular_lstm.rows.groups import keys_of, together_of
+from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.summary import DataSummary
-from tabular_lstm.rows.weights import scaled
 
 # The last bits differ with the processor.
 DECIMALS = 5
@@ -31,38 +31,22 @@ WORTH_WORKERS = 1_000_000
 logger = logging.getLogger(__name__)
 
 
-def choose_evaluated_rows(
-    train_sequences: np.ndarray,
-    train_labels: pd.Series,
-    test_sequences: np.ndarray,
-    test_labels: pd.Series,
-    train_weights: pd.Series,
-    test_weights: pd.Series,
-) -> tuple[np.ndarray, pd.Series, pd.Series, str]:
-    """Take the test rows, or, if nothing was held out, the train rows.
-
-    Returns:
-        Sequences, labels, weights, and `"test"` or `"train"`.
-    """
-    if len(test_labels):
-        return test_sequences, test_labels, test_weights, "test"
+def choose_evaluated_set(train_set: LabelledSet, test_set: LabelledSet) -> EvaluatedSet:
+    """Take the test set, or, if nothing was held out, the train set."""
+    if len(test_set.labels):
+        return EvaluatedSet(**vars(test_set))
     logger.warning("test_fraction is 0: the candidate is evaluated on the rows it was trained on")
-    return train_sequences, train_labels, train_weights, "train"
+    return EvaluatedSet(**vars(train_set), side="train")
 
 
 def predict_with_candidate(
     candidate: Any,
     history: dict[str, Any],
     train_fingerprints: Fingerprints,
-    train_sequences: np.ndarray,
-    train_labels: pd.Series,
-    evaluated_sequences: np.ndarray,
-    evaluated_labels: pd.Series,
-    evaluated_on: str,
+    train_set: LabelledSet,
+    evaluated_set: EvaluatedSet,
     test_rows: pd.DataFrame,
     columns: Columns,
-    train_weights: pd.Series | None = None,
-    evaluated_weights: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Give each evaluated row its probability, once it is proved that test rows are new to it.
 
@@ -76,28 +60,28 @@ def predict_with_candidate(
         DataError: The candidate was trained on other rows than the train rows, or on these laid out
             otherwise, or on a test row; or it is the tutorial's, which takes no missing values.
     """
-    trained_on = fingerprint(train_sequences, train_labels.to_numpy(), scaled(train_weights))
-    if trained_on != history["trained_on"]:
+    sequences, labels = evaluated_set.sequences, evaluated_set.labels
+    if train_set.fingerprint != history["trained_on"]:
         raise DataError(
             "The newest candidate was trained on other rows, or on other features or weights of "
             "them, than the newest train rows and columns give: it cannot be judged on their test "
             "rows. Train it again: kedro run."
         )
-    if evaluated_on == "test":
+    if evaluated_set.side == "test":
         keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
-        known = train_fingerprints.hold(evaluated_sequences, keys, together)
+        known = train_fingerprints.hold(sequences, keys, together)
         if known.any():
             named = " or ".join(filter(None, (columns.key, columns.together))) or "features"
             raise DataError(
-                f"Test {row_list(evaluated_labels.index[known].tolist())}: the newest candidate "
-                f"was trained on rows of the same {named}; expected test rows that are new to it. "
-                "Split and train again: kedro run."
+                f"Test {row_list(labels.index[known].tolist())}: the newest candidate was trained "
+                f"on rows of the same {named}; expected test rows that are new to it. Split and "
+                "train again: kedro run."
             )
     from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
-    probabilities = predict(candidate, evaluated_sequences)
-    unknown = evaluated_labels.index[np.isnan(probabilities)].tolist()
-    if unknown and np.isnan(evaluated_sequences).any() and candidate.name == "tutorial":
+    probabilities = predict(candidate, sequences)
+    unknown = labels.index[np.isnan(probabilities)].tolist()
+    if unknown and np.isnan(sequences).any() and candidate.name == "tutorial":
         raise DataError(
             f"{row_list(unknown)}: the candidate gives no probability. The network of kind "
             "tutorial takes no missing values: expected one in every cell. Use network.kind: "
@@ -108,35 +92,25 @@ def predict_with_candidate(
             "%s: the candidate gives no probability; each counts as a certain wrong prediction",
             row_list(unknown),
         )
-    predictions = evaluated_labels.rename("label").rename_axis("row").reset_index()
-    if (weights := scaled(evaluated_weights)) is not None:
-        predictions["weight"] = weights
+    predictions = labels.rename("label").rename_axis("row").reset_index()
+    if evaluated_set.weights is not None:
+        predictions["weight"] = evaluated_set.weights
     return predictions.assign(**{CANDIDATE: probabilities})
 
 
 def predict_with_baselines(
-    train_sequences: np.ndarray,
-    train_labels: pd.Series,
-    evaluated_sequences: np.ndarray,
+    train_set: LabelledSet,
+    evaluated_set: EvaluatedSet,
     schema: Schema,
     training: Training,
     evaluation: Evaluation,
     engine: Engine,
-    train_weights: pd.Series | None = None,
-    train_groups: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Fit the baselines, by the engine's workers where it takes long: see `judging.baselines`."""
-    takes_long = train_sequences.size >= WORTH_WORKERS
+    takes_long = train_set.sequences.size >= WORTH_WORKERS
+    workers = (engine.workers if takes_long else None) or one_by_one
     return baselines.predict_with_baselines(
-        train_sequences,
-        train_labels,
-        evaluated_sequences,
-        schema,
-        training,
-        evaluation,
-        train_weights,
-        train_groups,
-        (engine.workers if takes_long else None) or one_by_one,
+        train_set, evaluated_set.sequences, schema, training, evaluation, workers
     )
 
 
@@ -145,22 +119,16 @@ def evaluate(
     history: dict[str, Any],
     baseline_predictions: pd.DataFrame,
     baseline_thresholds: dict[str, float],
+    evaluated_set: EvaluatedSet,
     evaluation: Evaluation,
-    train_groups: np.ndarray | None = None,
-    test_groups: np.ndarray | None = None,
 ) -> Judged:
-    """Measure the candidate and the baselines on the same rows and the same resamples of them.
-
-    Of groups, the numbers are given of both sides' rows; as in `choose_evaluated_rows` those of the
-    test rows count, if there are any.
-    """
+    """Measure the candidate and the baselines on the same rows and the same resamples of them."""
     models = candidate_predictions[[CANDIDATE]].join(baseline_predictions)
-    weights = candidate_predictions.get("weight")
-    groups = train_groups if test_groups is None or not len(test_groups) else test_groups
     return Judged(
-        candidate_predictions["label"].to_numpy(),
-        None if weights is None else weights.to_numpy(),
-        None if groups is None else of_several(groups),
+        evaluated_set.labels.to_numpy(),
+        evaluated_set.weights,
+        evaluated_set.groups,
+        evaluated_set.side,
     ).with_models(
         {str(name): p.to_numpy() for name, p in models.items()},
         {CANDIDATE: history["decision_threshold"], **baseline_thresholds},
@@ -170,7 +138,7 @@ def evaluate(
 
 def measure_importance(
     candidate: Any,
-    evaluated_sequences: np.ndarray,
+    evaluated_set: EvaluatedSet,
     judged: Judged,
     schema: Schema,
     evaluation: Evaluation,
@@ -184,7 +152,7 @@ def measure_importance(
 
     labels, features = judged.labels, len(schema.features)
     # Rows times shuffles of each feature.
-    affordable = affordable_changes(candidate, evaluated_sequences[0].size) // features
+    affordable = affordable_changes(candidate, evaluated_set.sequences[0].size) // features
     wanted = min(evaluation.importance_rows, len(labels))
     shuffles = min(evaluation.importance_repeats, max(1, affordable // wanted))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
@@ -204,7 +172,7 @@ def measure_importance(
         )
     return permutation_importance(
         partial(predict_changed, candidate),
-        evaluated_sequences[rows],
+        evaluated_set.sequences[rows],
         labels[rows],
         schema.slots,
         shuffles,
@@ -220,7 +188,6 @@ def assemble_metrics(
     history: dict[str, Any],
     network: Network,
     judged: Judged,
-    evaluated_on: str,
 ) -> dict[str, Any]:
     """Put what is known of the run into one JSON document.
 
@@ -250,9 +217,9 @@ def assemble_metrics(
             "best_epoch": history["best_epoch"],
             "asked_for": history.get("asked_for", ""),
         },
-        "evaluated_on": evaluated_on,
+        "evaluated_on": judged.side,
         # The candidate's threshold is a part of it.
-        evaluated_on: _rounded(candidate_metrics)
+        judged.side: _rounded(candidate_metrics)
         | {"decision_threshold": candidate_metrics["decision_threshold"]},
         "baselines": _rounded(measured),
     }
@@ -272,7 +239,6 @@ def draw_figures(
     judged: Judged,
     permutation_importance: Importance,
     schema: Schema,
-    evaluated_on: str,
 ) -> tuple[str, ...]:
     """Draw the figures as SVG, in the order of `names.FIGURES`."""
     classes = {0: str(schema.negative_class), 1: str(schema.positive_class)}
@@ -285,7 +251,7 @@ def draw_figures(
         figures.importance_chart(permutation_importance),
         figures.score_distribution(judged, classes),
     )
-    of_rows = f", {len(judged.labels)} {evaluated_on} rows{judged.weighted}"
+    of_rows = f", {len(judged.labels)} {judged.side} rows{judged.weighted}"
     titles = {name: title + of_rows for name, title in FIGURES.items()}
     titles["learning_curves"] = FIGURES["learning_curves"]
     return tuple(to_svg(*pair) for pair in zip(drawn, titles.values(), strict=True))

@@ -8,26 +8,14 @@ from tabular_lstm.pipelines.evaluation import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `candidate@network` and the sequences to `metrics` and `verdict`."""
+    """Wire the nodes from `candidate@network` and the sets to `metrics` and `verdict`."""
     return Pipeline(
         [
             Node(
-                nodes.choose_evaluated_rows,
-                inputs=[
-                    "train_sequences",
-                    "train_labels",
-                    "test_sequences",
-                    "test_labels",
-                    "train_weights",
-                    "test_weights",
-                ],
-                outputs=[
-                    "evaluated_sequences",
-                    "evaluated_labels",
-                    "evaluated_weights",
-                    "evaluated_on",
-                ],
-                name="choose_evaluated_rows",
+                nodes.choose_evaluated_set,
+                inputs=["train_set", "test_set"],
+                outputs="evaluated_set",
+                name="choose_evaluated_set",
             ),
             Node(
                 nodes.predict_with_candidate,
@@ -35,15 +23,10 @@ def create_pipeline() -> Pipeline:
                     "candidate@network",
                     "history",
                     "train_fingerprints",
-                    "train_sequences",
-                    "train_labels",
-                    "evaluated_sequences",
-                    "evaluated_labels",
-                    "evaluated_on",
+                    "train_set",
+                    "evaluated_set",
                     "test_rows",
                     "params:columns",
-                    "train_weights",
-                    "evaluated_weights",
                 ],
                 outputs="candidate_predictions",
                 name="predict_with_candidate",
@@ -51,15 +34,12 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.predict_with_baselines,
                 inputs=[
-                    "train_sequences",
-                    "train_labels",
-                    "evaluated_sequences",
+                    "train_set",
+                    "evaluated_set",
                     "schema",
                     "params:training",
                     "params:evaluation",
                     "engine",
-                    "train_weights",
-                    "train_groups",
                 ],
                 outputs=["baseline_predictions", "baseline_thresholds"],
                 name="predict_with_baselines",
@@ -71,9 +51,8 @@ def create_pipeline() -> Pipeline:
                     "history",
                     "baseline_predictions",
                     "baseline_thresholds",
+                    "evaluated_set",
                     "params:evaluation",
-                    "train_groups",
-                    "test_groups",
                 ],
                 outputs="judged",
                 name="evaluate",
@@ -82,7 +61,7 @@ def create_pipeline() -> Pipeline:
                 nodes.measure_importance,
                 inputs=[
                     "candidate@network",
-                    "evaluated_sequences",
+                    "evaluated_set",
                     "judged",
                     "schema",
                     "params:evaluation",
@@ -99,20 +78,19 @@ def create_pipeline() -> Pipeline:
                     "history",
                     "params:network",
                     "judged",
-                    "evaluated_on",
                 ],
                 outputs="metrics",
                 name="assemble_metrics",
             ),
             Node(
                 nodes.draw_figures,
-                inputs=["history", "judged", "permutation_importance", "schema", "evaluated_on"],
+                inputs=["history", "judged", "permutation_importance", "schema"],
                 outputs=list(FIGURES),
                 name="draw_figures",
             ),
             Node(
                 compare_with_baselines,
-                inputs=["judged", "evaluated_on", "params:evaluation"],
+                inputs=["judged", "params:evaluation"],
                 outputs="verdict",
                 name="compare_with_baselines",
             ),

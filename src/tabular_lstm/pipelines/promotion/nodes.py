@@ -24,9 +24,8 @@ from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion
 from tabular_lstm.rows.feature_summaries import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.groups import number_groups, of_several
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.summary import DataSummary
-from tabular_lstm.rows.weights import scaled, weights_of
 from tabular_lstm.serving import report
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
@@ -84,6 +83,7 @@ def predict_with_champions(
     past_fingerprints: Versions,
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
+    test_set: LabelledSet,
     data_summary: DataSummary,
     columns: Columns,
     promotion: Promotion,
@@ -99,10 +99,8 @@ def predict_with_champions(
     Raises:
         DataError: The champion that serves cannot be loaded.
     """
-    labels = test_rows[columns.label].rename("label").rename_axis("row")
+    labels = test_set.labels.rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
-    weights = scaled(weights_of(test_rows, columns))
-    groups = of_several(number_groups(test_rows, columns))
     champions: list[Champion] = []
     thresholds, trained_on = {}, {}
     known = promoted(past_promotions)
@@ -121,7 +119,7 @@ def predict_with_champions(
             left_out = int(scored.trained_on.sum())
             champion = champion.model_copy(update={"left_out_rows": left_out})
             least = promotion.min_test_rows_per_class
-            refuse_few_rows(scored, labels.to_numpy(), least, weights, groups)
+            refuse_few_rows(scored, labels.to_numpy(), least, test_set.weights, test_set.groups)
         except NotComparedError as why:
             champion = champion.model_copy(update={"not_compared": str(why)})
             logger.warning("The champion of run %s will not be compared with: %s", run, why)

@@ -52,6 +52,7 @@ def _predictions() -> list[Node]:
                 "past_fingerprints",
                 "train_rows",
                 "test_rows",
+                "test_set",
                 "data_summary",
                 "params:columns",
                 "params:promotion",

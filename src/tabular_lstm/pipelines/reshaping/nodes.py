@@ -2,17 +2,18 @@
 
 import logging
 
-import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import learning
+from tabular_lstm.rows.groups import number_groups, of_several
+from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen, to_sequences
 from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.validation import refuse_other_features
-from tabular_lstm.rows.weights import refuse_other_weights
+from tabular_lstm.rows.weights import refuse_other_weights, scaled, weights_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,19 +55,21 @@ def learn_schema(
     return schema
 
 
-def split_features_from_label(rows: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, pd.Series]:
-    """Take the schema's features, in its order, and the label.
+def split_features_from_label(rows: pd.DataFrame, schema: Schema, columns: Columns) -> LabelledRows:
+    """Take the schema's features, in its order, the label, and each row's weight and group.
 
-    Returns:
-        Features (rows, features); labels (rows,), 1 for the positive class and 0 for the
-        negative. Both keep the row numbers.
+    Raises:
+        DataError: The rows were split with another weight or group.
     """
-    return chosen(rows, schema.columns), rows[schema.label]
+    weights = scaled(weights_of(rows, columns))
+    groups = of_several(number_groups(rows, columns))
+    return LabelledRows(chosen(rows, schema.columns), rows[schema.label], weights, groups)
 
 
-def reshape(features: pd.DataFrame, schema: Schema) -> np.ndarray:
+def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
     """Lay each row out as a sequence: see `tabular_lstm.rows.sequences.to_sequences`.
 
     The numbers in these rows are read already, whatever marks the file has.
     """
-    return to_sequences(features, schema.model_copy(update={"marks": POINT}))
+    sequences = to_sequences(rows.features, schema.model_copy(update={"marks": POINT}))
+    return LabelledSet(sequences, rows.labels, rows.weights, rows.groups)

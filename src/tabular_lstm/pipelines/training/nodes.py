@@ -9,9 +9,9 @@ from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Network, Training
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.groups import keys_of, of_several, together_of
-from tabular_lstm.rows.schema import Schema, fingerprint
-from tabular_lstm.rows.weights import scaled
+from tabular_lstm.rows.groups import keys_of, together_of
+from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 # TensorFlow takes seconds to import. The functions below do it, not this module: Kedro imports
@@ -22,8 +22,7 @@ def build_network(
     schema: Schema,
     network: Network,
     training: Training,
-    train_sequences: np.ndarray,
-    train_labels: pd.Series,
+    train_set: LabelledSet,
 ) -> Any:
     """Build the network, untrained, once it is known that it can take the train rows.
 
@@ -34,27 +33,29 @@ def build_network(
     Raises:
         DataError: Rows have missing values, and the network is the tutorial's.
     """
-    if network.kind == "tutorial" and np.isnan(train_sequences).any():
-        incomplete = np.isnan(train_sequences).any(axis=(1, 2))
-        raise DataError(
-            f"{row_list(train_labels.index[incomplete].tolist())} have missing values, which the "
-            "network of kind tutorial does not take: expected a value in every cell. Use "
-            "network.kind: ensemble."
-        )
+    if network.kind == "tutorial":
+        _refuse_missing_values(train_set)
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
 
     return build(schema, network, training.seed)
 
 
+def _refuse_missing_values(train_set: LabelledSet) -> None:
+    incomplete = np.isnan(train_set.sequences).any(axis=(1, 2))
+    if incomplete.any():
+        rows = row_list(train_set.labels.index[incomplete].tolist())
+        raise DataError(
+            f"{rows} have missing values, which the network of kind tutorial does not take: "
+            "expected a value in every cell. Use network.kind: ensemble."
+        )
+
+
 def train_network(
     network: Any,
-    train_sequences: np.ndarray,
-    train_labels: pd.Series,
+    train_set: LabelledSet,
     training: Training,
     engine: Engine,
-    train_weights: pd.Series | None = None,
-    train_groups: np.ndarray | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Train a copy of the network, with the rows of a group in one member's fold.
 
@@ -62,29 +63,27 @@ def train_network(
 
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
-        fingerprint of the train sequences, labels and weights.
+        train set's fingerprint.
 
     Raises:
         DataError: The loss is not finite.
     """
     from tabular_lstm.network.fit import train  # noqa: PLC0415
 
-    weights = scaled(train_weights)
     candidate, history = train(
         network,
-        train_sequences,
-        train_labels.to_numpy(np.float32),
+        train_set.sequences,
+        train_set.labels.to_numpy(np.float32),
         training,
-        weights,
-        None if train_groups is None else of_several(train_groups),
+        train_set.weights,
+        train_set.groups,
         engine.workers or one_by_one,
     )
-    trained_on = fingerprint(train_sequences, train_labels.to_numpy(), weights)
-    return candidate, {**history, "trained_on": trained_on}
+    return candidate, {**history, "trained_on": train_set.fingerprint}
 
 
 def fingerprint_train_rows(
-    train_sequences: np.ndarray, train_rows: pd.DataFrame, columns: Columns
+    train_set: LabelledSet, train_rows: pd.DataFrame, columns: Columns
 ) -> Fingerprints:
     """Take the fingerprints by which the rows that the candidate was trained on are known again.
 
@@ -92,4 +91,4 @@ def fingerprint_train_rows(
         DataError: The rows were split by another key, group or time.
     """
     keys, together = keys_of(train_rows, columns), together_of(train_rows, columns)
-    return Fingerprints.of_rows(train_sequences, keys, together)
+    return Fingerprints.of_rows(train_set.sequences, keys, together)

@@ -1,4 +1,4 @@
-"""Wiring: schema → network; train rows → candidate, history, fingerprints."""
+"""Wiring: schema → network; train set → candidate, history, fingerprints."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -10,38 +10,24 @@ from tabular_lstm.pipelines.training.nodes import (
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `schema` and the train sequences to `candidate`."""
+    """Wire the nodes from `schema` and `train_set` to `candidate`."""
     return Pipeline(
         [
             Node(
                 build_network,
-                inputs=[
-                    "schema",
-                    "params:network",
-                    "params:training",
-                    "train_sequences",
-                    "train_labels",
-                ],
+                inputs=["schema", "params:network", "params:training", "train_set"],
                 outputs="network",
                 name="build_network",
             ),
             Node(
                 train_network,
-                inputs=[
-                    "network",
-                    "train_sequences",
-                    "train_labels",
-                    "params:training",
-                    "engine",
-                    "train_weights",
-                    "train_groups",
-                ],
+                inputs=["network", "train_set", "params:training", "engine"],
                 outputs=["candidate@network", "history"],
                 name="train_network",
             ),
             Node(
                 fingerprint_train_rows,
-                inputs=["train_sequences", "train_rows", "params:columns"],
+                inputs=["train_set", "train_rows", "params:columns"],
                 outputs="train_fingerprints",
                 name="fingerprint_train_rows",
             ),

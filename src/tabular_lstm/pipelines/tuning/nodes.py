@@ -1,14 +1,13 @@
 """Search for parameters by their out-of-fold log loss, and say what was found."""
 
 import numpy as np
-import pandas as pd
 
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.judging.drawing import to_svg
 from tabular_lstm.judging.names import TUNING_FIGURES
 from tabular_lstm.parameters import Network, Training, Tuning
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.weights import scaled
 from tabular_lstm.tuning import figures
 from tabular_lstm.tuning.found import BestParameters, Study, best_of
 from tabular_lstm.tuning.search import Search
@@ -21,20 +20,17 @@ def search_parameters(
     training: Training,
     tuning: Tuning,
     engine: Engine,
-    train_sequences: np.ndarray,
-    train_labels: pd.Series,
-    train_weights: pd.Series | None = None,
-    train_groups: np.ndarray | None = None,
+    train_set: LabelledSet,
 ) -> Search:
     """Say what is to be tried; the trials run while it is saved: see `datasets.study`."""
     task = TrialTask(
         schema,
         network,
         training,
-        train_sequences,
-        train_labels.to_numpy(np.float32),
-        scaled(train_weights),
-        train_groups,
+        train_set.sequences,
+        train_set.labels.to_numpy(np.float32),
+        train_set.weights,
+        train_set.groups,
     )
     return Search(task, tuning, engine.workers or one_by_one)
 

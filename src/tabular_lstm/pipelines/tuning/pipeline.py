@@ -1,12 +1,10 @@
-"""Wiring: raw rows → train rows → sequences → study → best parameters and figures."""
+"""Wiring: raw rows → train rows → train set → study → best parameters and figures."""
 
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.judging.names import TUNING_FIGURES
 from tabular_lstm.pipelines import data_processing, reshaping
 from tabular_lstm.pipelines.tuning.nodes import choose_best, draw_tuning, search_parameters
-
-TRAIN = ("train_sequences", "train_labels", "train_weights", "train_groups")
 
 
 def create_pipeline() -> Pipeline:
@@ -16,7 +14,7 @@ def create_pipeline() -> Pipeline:
     judges on.
     """
     processed = data_processing.create_pipeline(bounded=True)
-    reshaped = reshaping.create_pipeline().to_outputs("schema", *TRAIN)
+    reshaped = reshaping.create_pipeline().to_outputs("schema", "train_set")
     tuned = Pipeline(
         [
             Node(
@@ -27,7 +25,7 @@ def create_pipeline() -> Pipeline:
                     "params:training",
                     "params:tuning",
                     "engine",
-                    *TRAIN,
+                    "train_set",
                 ],
                 outputs="study",
                 name="search_parameters",

@@ -1,0 +1,58 @@
+"""A side's rows as one value: their features or sequences, labels, weights and groups."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.rows.schema import fingerprint
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """A side's rows, the features split from the label.
+
+    Attributes:
+        features: The schema's columns, in its order, (rows, features), by row number.
+        labels: int64 (rows,), 1 for the positive class and 0 for the negative, by row number.
+        weights: float64 (rows,), of mean 1; None where all rows count alike.
+        groups: int (rows,), the number of each row's group, from 0 and in the order of the groups'
+            first rows; None where each row is its own.
+    """
+
+    features: pd.DataFrame
+    labels: pd.Series
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSet:
+    """A side's rows as the network takes them: the train set or the test set.
+
+    Attributes:
+        sequences: float32 (rows, steps, features_per_step).
+        labels: See `LabelledRows`, as `weights` and `groups`.
+    """
+
+    sequences: np.ndarray
+    labels: pd.Series
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash what a candidate is trained on: sequences, labels and weights."""
+        return fingerprint(self.sequences, self.labels.to_numpy(), self.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluatedSet(LabelledSet):
+    """The rows that models are evaluated on.
+
+    Attributes:
+        side: `test`, or `train` where nothing is held out.
+    """
+
+    side: Literal["train", "test"] = "test"
