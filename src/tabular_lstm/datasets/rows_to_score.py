@@ -9,7 +9,7 @@ from kedro.io.core import get_protocol_and_path
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.load_args import refuse_other_arguments
-from tabular_lstm.rows.raw_files import RawFiles
+from tabular_lstm.rows.raw_files import RawFiles, State
 from tabular_lstm.rows.raw_rows import PARQUET, RawRows
 
 CSV = {".csv": "CSV"}
@@ -41,7 +41,7 @@ class RawCSVDataset(AbstractDataset[Any, RawRows]):
         self._storage = fsspec.filesystem(protocol, **(credentials or {}), **(fs_args or {}))
         self._path = str(PurePosixPath(path))
         self._load_args = load_args or {}
-        self._hashes: dict[tuple[str, str], str] = {}
+        self._hashes: dict[tuple[str, State], str] = {}
         self.metadata = metadata
 
     def load(self) -> RawRows:

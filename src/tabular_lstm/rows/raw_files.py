@@ -5,6 +5,7 @@ import hashlib
 import io
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,10 @@ from tabular_lstm.errors import LISTED, DataError
 
 logger = logging.getLogger(__name__)
 
+# Inode, size, and time of the last change in nanoseconds; or whatever another storage gives.
+State = tuple[int, int, int] | str
+# Nanoseconds in which two changes may have the same time.
+TICK = 20_000_000
 CATALOG = "The catalog entry with this filepath says what is read."
 
 
@@ -38,8 +43,8 @@ class RawFiles:
     others: tuple[str, ...]
     endings: dict[str, str]
     # By file and state, and by name the state that is the one to read.
-    _hashes: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
-    _states: dict[str, str] = field(default_factory=dict, repr=False)
+    _hashes: dict[tuple[str, State], str] = field(default_factory=dict, repr=False)
+    _states: dict[str, State] = field(default_factory=dict, repr=False)
 
     @classmethod
     def at(
@@ -48,7 +53,7 @@ class RawFiles:
         path: str,
         endings: dict[str, str],
         hint: str = CATALOG,
-        hashes: dict[tuple[str, str], str] | None = None,
+        hashes: dict[tuple[str, State], str] | None = None,
     ) -> "RawFiles":
         """List the files.
 
@@ -119,31 +124,33 @@ class RawFiles:
 
     @contextlib.contextmanager
     def open_hashed(self, name: str) -> Iterator[io.BufferedReader]:
-        """Open a file that stays as it was when it was hashed.
+        """Open a file whose bytes are those that were hashed, and stay so until it is read.
+
+        Who puts another file in its place, by a rename, changes nothing.
 
         Raises:
-            DataError: See `open`; or it changed until it was opened, or until it was read.
+            DataError: See `open`; or it changed since it was hashed, or until it was read.
         """
-        self.sha256_of(name)
-        self._refuse_changed(name)
         with self.open(name) as content:
+            state = self._settled(name, content)
+            key = (self.file(name), self._states.setdefault(name, state))
+            self._refuse_changed(name, state)
+            if key not in self._hashes:
+                self._hashes[key] = hashlib.file_digest(content, "sha256").hexdigest()
+                content.seek(0)
             yield content
-        self._refuse_changed(name)
+            self._refuse_changed(name, self._state(name, content))
 
     def sha256_of(self, name: str) -> str:
         """Give the SHA-256 of a file, of which the bytes are read once for it.
 
         Raises:
-            DataError: See `open`; or it changes meanwhile.
+            DataError: See `open_hashed`.
         """
-        state = self._states.setdefault(name, self._state(name))
-        key = (self.file(name), state)
-        if key not in self._hashes:
-            with self.open(name) as content:
-                digest = hashlib.file_digest(content, "sha256").hexdigest()
-            self._refuse_changed(name)
-            self._hashes[key] = digest
-        return self._hashes[key]
+        if name not in self._states:
+            with self.open_hashed(name):
+                pass
+        return self._hashes[self.file(name), self._states[name]]
 
     def hashes(self) -> dict[str, str]:
         """Give the SHA-256 of each file by its name."""
@@ -161,10 +168,37 @@ class RawFiles:
         lines = "".join(f"{self.sha256_of(name)}  {name}\n" for name in self.names)
         return hashlib.sha256(lines.encode()).hexdigest()
 
-    def _state(self, name: str) -> str:
-        """Tell the state of a file: on a disk by size, times and inode, in a store by its ETag."""
-        self.fs.invalidate_cache(self.file(name))
-        return str(self._asked(self.fs.ukey, name))
+    def _settled(self, name: str, content: io.BufferedReader) -> State:
+        """Give the state of a file after which any change of it makes another one.
+
+        Raises:
+            DataError: It is changed right now.
+        """
+        state = self._state(name, content)
+        if not isinstance(state, str) and abs(time.time_ns() - state[-1]) < TICK:
+            time.sleep(TICK / 1e9)
+            if self._state(name, content) != state:
+                raise self._changed(name)
+        return state
+
+    def _state(self, name: str, content: io.BufferedReader) -> State:
+        """Tell the state of an open file: inode, size and time; in a store of objects its ETag."""
+        try:
+            found = os.fstat(content.fileno())
+        except (AttributeError, OSError):
+            self.fs.invalidate_cache(self.file(name))
+            return str(self._asked(self.fs.ukey, name))
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _refuse_changed(self, name: str, state: State) -> None:
+        if state != self._states[name]:
+            raise self._changed(name)
+
+    def _changed(self, name: str) -> DataError:
+        return DataError(
+            f"{self.file(name)}: the file changed while it was read; expected the bytes that it "
+            "had at first. Run again when it stays as it is."
+        )
 
     def _asked(self, ask: Callable[[str], Any], name: str) -> Any:
         """Give what the storage tells of a file.
@@ -182,13 +216,6 @@ class RawFiles:
             ) from error
         except OSError as error:
             raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
-
-    def _refuse_changed(self, name: str) -> None:
-        if self._state(name) != self._states[name]:
-            raise DataError(
-                f"{self.file(name)}: the file changed while it was read; expected the bytes that "
-                "it had at first. Run again when it stays as it is."
-            )
 
 
 def _kind(fs: Any, path: str) -> str:
