@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -67,7 +66,7 @@ class Batch:
         named: pd.Index = pd.Index(joined.to_pandas(), name="row")
         return named
 
-    @cached_property
+    @property
     def cells(self) -> pd.DataFrame:
         """Give the rows as a frame with a RangeIndex from 0.
 
