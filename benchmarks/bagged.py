@@ -20,7 +20,7 @@ from peers import Named
 from sklearn.metrics import log_loss
 from threads import threads
 
-from tabular_lstm.network.folds import folds_of
+from tabular_lstm.network.plan import folds_of
 
 MEMBERS = 8
 PATIENCE = 50

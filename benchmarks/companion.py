@@ -26,8 +26,7 @@ from sklearn.model_selection import StratifiedKFold
 from threads import threads
 
 from tabular_lstm.network import fit
-from tabular_lstm.network.calibration import choose_threshold
-from tabular_lstm.network.kinds import weigh
+from tabular_lstm.network.calibration import choose_threshold, weigh
 
 TREES = 500
 ROWS = 1500

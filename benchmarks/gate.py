@@ -58,9 +58,9 @@ from tabular_lstm.parameters import (
     Training,
 )
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
-from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.data_summary import Source
+from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
-from tabular_lstm.rows.summary import Source
 
 RESULTS = Path(__file__).with_suffix(".md")
 TITLE = "# How often the gate decides wrongly\n"

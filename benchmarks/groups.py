@@ -23,8 +23,7 @@ from tables import markdown
 from tabular_lstm.network.build import build
 from tabular_lstm.network.fit import predict, train
 from tabular_lstm.parameters import Network, Reshaping, Training
-from tabular_lstm.rows.frames import kinds_of
-from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 
 WAYS = {

@@ -32,7 +32,7 @@ def schema_of(features: int, named: int, categories: int) -> "Schema":
     import pandas as pd  # noqa: PLC0415
 
     from tabular_lstm.parameters import Reshaping  # noqa: PLC0415
-    from tabular_lstm.rows.learning import learn_schema  # noqa: PLC0415
+    from tabular_lstm.rows.schema_fit import learn_schema  # noqa: PLC0415
 
     rng = np.random.default_rng(0)
     names = [f"name_{place}" for place in range(named)]

@@ -27,8 +27,8 @@ from speed import seconds
 from tabular_lstm import load_champion
 from tabular_lstm.network.score import score
 from tabular_lstm.parameters import Reshaping
-from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 
 BLOCK = 100_000

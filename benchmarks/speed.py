@@ -37,8 +37,8 @@ from tabular_lstm.network.build import build
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.plan import batch_size
 from tabular_lstm.parameters import Network, Reshaping, Training
-from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 
 DATA = Path(__file__).resolve().parents[1] / "data/01_raw/diabetes.csv"

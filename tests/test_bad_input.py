@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from tabular_lstm.cli import run
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.cells import LARGEST
+from tabular_lstm.rows.numbers import LARGEST
 from tests.helpers.once import Once
 from tests.helpers.project import TINY, Project, declare
 
@@ -178,7 +178,7 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
     ),
     "too few rows to split": (
         lines(lambda all_: all_[:6]),
-        ("too few rows to split", "of 5 rows", "expected at least 2", "test_fraction = 0.2"),
+        ("too few rows to split", "on the test side", "expected at least 2", "test_fraction = 0.2"),
     ),
 }
 
@@ -298,7 +298,7 @@ def test_a_column_of_words_is_refused_with_the_way_to_declare_it(
     cells("glucose", "low", "high", rows=768)(reshaped.raw)
     message = refused(*DATA_PROCESSING)
     assert "768 of 768 rows" in message
-    assert "columns.categorical" in message
+    assert "kedro profile FILE --env ENV" in message
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.network import member_groups, plan
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters import Network
-from tabular_lstm.rows.cells import LARGEST
+from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.serving.log_file import append
 from tests.helpers.logs import promotion
 from tests.helpers.project import TINY, Project, declare
@@ -1064,7 +1064,7 @@ def test_a_network_trained_on_a_file_with_marks_reads_the_text_of_that_file(
     np.testing.assert_array_equal(model.predict_proba(read), expected)
     numbers = pd.read_csv(project.raw, **load_args)
     np.testing.assert_array_equal(model.predict_proba(numbers), expected)
-    with pytest.raises(DataError, match="is ambiguous with decimal: ','"):
+    with pytest.raises(DataError, match="is not a number"):
         model.predict_proba(read.assign(bmi="33.6"))
 
 

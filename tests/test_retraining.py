@@ -606,13 +606,13 @@ def test_old_runs_are_pruned_and_champions_and_decisions_kept(house: Retrainer) 
 
     foreign = house.project.path / "data/07_model_output/predictions.csv"
     reporting = {path.name for path in (house.project.path / "data/08_reporting").glob("*.*")}
-    assert {"report.html", "metrics.json", "roc_curve.svg"} <= reporting
+    assert {"report.html", "metrics.json", "decision.json"} <= reporting
     for output in (
         "02_intermediate/quarantined_rows.csv",
         "03_primary/train_rows.parquet",
         "06_models/candidate.keras",
         "08_reporting/report.html",
-        "08_reporting/roc_curve.svg",
+        "08_reporting/figures",
     ):
         assert runs(output) == [*promoted, *rejected[1:]], output
     assert runs("08_reporting/decision.json") == [*promoted, *rejected]

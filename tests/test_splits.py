@@ -11,7 +11,7 @@ import pytest
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation
-from tabular_lstm.rows.groups import number_groups
+from tabular_lstm.rows.keys import number_groups
 from tests.helpers.errors import raises_data_error
 from tests.helpers.project import QUICK, TINY, Project
 from tests.helpers.tables import LABEL

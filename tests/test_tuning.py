@@ -67,12 +67,12 @@ def test_a_tuning_leaves_a_study_its_best_parameters_and_figures(tuned: Project)
     )
     assert found["training"]["epochs"] == 3
     for name, title in TUNING_FIGURES.items():
-        (svg,) = tuned.versions(f"08_reporting/{name}.svg")
-        assert ElementTree.fromstring(svg.read_text())[0].text == title
+        (folder,) = tuned.versions("08_reporting/tuning_figures")
+        assert ElementTree.fromstring((folder / f"{name}.svg").read_text())[0].text == title
     for place in (1, 2, 3):
         assert f"{place} of 3 trials have ended; the last one has out-of-fold log loss " in log
     # A training's own lines are left out.
-    assert "epoch 1 of" not in log
+    assert "Trained for" not in log
     assert "The best of many is partly luck" in log
     # What is printed can be pasted.
     printed = yaml.safe_load(log.partition("trains nothing anew:\n")[2])

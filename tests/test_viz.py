@@ -159,7 +159,7 @@ def test_layers_pipelines_and_previews(address: str) -> None:
     assert {node["layer"] for node in datasets if node["layer"]} == set(LAYERS)
     in_memory = "io.memory_dataset.MemoryDataset"
     persisted = [node for node in datasets if node["dataset_type"] != in_memory]
-    assert len(persisted) == 21
+    assert len(persisted) == 15
     shown = {node["name"]: fetch(f"{address}/api/nodes/{node['id']}") for node in persisted}
     # Kedro-Viz has no preview of an entry with two types; the champion's shows the layers.
     types = {"datasets.network.NetworkDataset", "datasets.candidates.ArtifactDataset"}
@@ -258,8 +258,7 @@ def test_a_scoring_from_rows_to_figures(address: str) -> None:
         "quarantined_rows_to_score",
         "predictions",
         "scoring_summary",
-        "scored_probabilities",
-        "quarantine_reasons",
+        "scoring_figures",
     }
     for name in previewed:
         shown = fetch(f"{address}/api/nodes/{datasets[name]['id']}")

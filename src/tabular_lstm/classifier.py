@@ -14,9 +14,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
-from tabular_lstm.rows.frames import kinds_of
-from tabular_lstm.rows.groups import number_values
-from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.keys import number_values
+from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
 from tabular_lstm.rows.weights import checked_weights, scaled
 from tabular_lstm.serving.artifact import Artifact

@@ -198,15 +198,13 @@ def profile(
     """
     # Here, for a run need not wait for it.
     from tabular_lstm.runs.new_environment import Told, new_environment  # noqa: PLC0415
-    from tabular_lstm.runs.watch import watched  # noqa: PLC0415
 
     project = find_kedro_project(Path.cwd())
     if project is None:
         raise click.ClickException(f"{Path.cwd()}: expected a folder of a Kedro project.")
     _log_as_the_project_says()
     try:
-        with watched(f"Looking at {file}"):
-            said = new_environment(file, env, project, Told(label, positive, key), force)
+        said = new_environment(file, env, project, Told(label, positive, key), force)
         click.echo(said)
     except Exception as error:
         if fault := _fault(error):

@@ -7,8 +7,6 @@ import importlib
 import os
 import sys
 
-from tabular_lstm.at_work import Work, at_work
-
 
 def import_tensorflow() -> None:
     """Import TensorFlow; what is written to file descriptor 2 meanwhile is dropped."""
@@ -17,8 +15,7 @@ def import_tensorflow() -> None:
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
-        with at_work(Work("Importing TensorFlow")):
-            importlib.import_module("tensorflow")
+        importlib.import_module("tensorflow")
     finally:
         os.dup2(kept, 2)
         os.close(kept)

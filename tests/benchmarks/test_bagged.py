@@ -11,7 +11,7 @@ from bagged_networks import Imputed
 from peers import Named
 from tuned import Tuned
 
-from tabular_lstm.network.folds import folds_of
+from tabular_lstm.network.plan import folds_of
 
 ROWS = pd.DataFrame({"number": np.arange(80.0)})
 LABELS = np.tile([0, 0, 1, 0, 1], 16)

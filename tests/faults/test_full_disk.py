@@ -126,7 +126,7 @@ def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
     before, old = log_path(served).read_bytes(), on_disk(served)
     lock, predictions = 4, 8
     before_it = ("06*/train_fingerprints.npz/**/*", "07*/baseline_predictions.csv/**/*")
-    first = ("metrics.json", "verdict.json", "learning_curves.svg", "roc_curve.svg")
+    first = ("metrics.json/*/*", "verdict.json/*/*", "figures/**/[lr]*.svg")
     free = {
         "": 0,
         "train_rows": lock + kibibytes(served, "02*/**/*"),
@@ -134,7 +134,7 @@ def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
         # champion_predictions.csv has a column more than in the first retraining.
         "precision_recall_curve": lock
         + 8
-        + kibibytes(served, "0[2-7]*/*/*/*", *(f"08*/{name}/*/*" for name in first)),
+        + kibibytes(served, "0[2-7]*/*/*/*", *(f"08*/{pattern}" for pattern in first)),
         "report": kibibytes(served, "0[2-8]*/*/**/*") // 2,
         # Without the copies of the latest report and metrics.
         "champion": kibibytes(served, "0[2-8]*/*/**/*", "0[2-8]*/*.keras", "08*/*.jsonl") - 16,

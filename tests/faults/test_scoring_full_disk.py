@@ -47,7 +47,7 @@ def assert_next_one_finishes(project: Project) -> None:
         ("quarantined_rows_to_score", 20_000, "quarantined_rows_to_score.csv", 1),
         ("predictions", 200_000, "predictions", 1),
         ("scoring_summary", 100, "scoring_summary.json", 2),
-        ("scored_probabilities", 1000, "scored_probabilities.svg", 2),
+        ("scoring_figures", 1000, "scoring_figures", 2),
     ],
 )
 def test_no_space_for_a_file_leaves_no_half_of_it(

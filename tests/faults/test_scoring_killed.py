@@ -72,7 +72,7 @@ def assert_next_one_finishes(project: Project, before: str) -> None:
     assert finished(project)[-1]["rows"] == ROWS
     assert unfinished(project) == []
     reports = project.path / "data/08_reporting"
-    assert all([*reports.glob(f"{name}.*/{runs[-1]}")] for name in REPORTED)
+    assert all([*reports.glob(f"{name}*/{runs[-1]}")] for name in REPORTED)
 
 
 @pytest.mark.parametrize(

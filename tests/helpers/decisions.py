@@ -10,8 +10,8 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import decide
+from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving.decision import Decision, Provenance
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
 from tests.helpers.logs import run

@@ -13,7 +13,7 @@ from tests.helpers.project import Project
 SCORING = ("run", "--pipelines", "scoring")
 # Of the rows that `write_rows` writes, one has a bad cell.
 BAD_EVERY = 50
-REPORTED = ("scoring_summary", "scored_probabilities", "quarantine_reasons")
+REPORTED = ("scoring_summary", "scoring_figures")
 
 
 def rows_at(path: Path | str, *parameters: str) -> tuple[str, str]:

@@ -9,9 +9,9 @@ from scipy.special import expit
 from tabular_lstm import parameters
 from tabular_lstm.engine import Engine
 from tabular_lstm.network.build import LSTMEnsemble, build
-from tabular_lstm.network.folds import stratified_folds
-from tabular_lstm.network.members import Members, train_members
-from tabular_lstm.network.plan import plan_training
+from tabular_lstm.network.member_training import Trained, train_members
+from tabular_lstm.network.members import Members
+from tabular_lstm.network.plan import plan_training, stratified_folds
 from tabular_lstm.parameters import Ensemble, Network, Training
 from tabular_lstm.rows.schema import Schema
 
@@ -107,7 +107,7 @@ def observe(
     labels: np.ndarray,
     training: Training,
     planned_for: np.ndarray | None = None,
-) -> tuple[Observed, dict[str, Any]]:
+) -> tuple[Observed, Trained]:
     """Train members as `train` does, and look on; with the folds of other labels, if given."""
     members = Observed(network, sequences, labels, training)
     planned = labels if planned_for is None else planned_for

@@ -1,6 +1,6 @@
 """Debian's cron runs seven nights: log, notifications, predictions, MLflow, mail tell one story.
 
-The clock is shortened, not the job: cron looks each minute whether a night is prepared, and runs
+The clock is shortened, not the job: cron looks each minute whether nights are prepared, and runs
 what it would run at 2:15 and at 6:00. It has a mount namespace of its own, so that it reads no
 table of this machine and leaves nothing on it.
 """
@@ -44,6 +44,7 @@ fi
 """
 RETRAINING, SCORING = (f"deploy/cron/run {ENV} {name}\n" for name in ("retraining", "scoring"))
 ROLLBACK = f"deploy/cron/run {ENV} rollback\n"
+BOTH = (RETRAINING, SCORING)
 NOTIFY = "import sys, json; print(json.dumps(json.load(sys.stdin)), file=open('told.jsonl', 'a'))"
 LONGEST_NIGHT = 300.0
 
@@ -95,6 +96,11 @@ def night(project: Project, *lines: str) -> None:
         time.sleep(0.2)
 
 
+def rows_of(number: int) -> str:
+    """A line that brings the rows of a night."""
+    return f"cp night_{number}.csv data/01_raw/nightly.csv\n"
+
+
 def told(project: Project) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (project.path / "told.jsonl").read_text().splitlines()]
 
@@ -108,38 +114,31 @@ def mail(project: Project) -> str:
 
 
 def test_seven_nights_in_a_row(nightly: Project, cron: None) -> None:
-    csv = nightly.path / "data/01_raw/nightly.csv"
     rows = rows_to_learn(nightly.raw)
-    rows[:600].to_csv(csv, index=False)
+    # Somebody shuffles the labels; and a broken export.
+    noise = rows.assign(**{LABEL: rows[LABEL].sample(frac=1, random_state=0).to_numpy()})
+    tables = {1: rows[:600], 2: rows[:700], 4: noise, 6: rows[:700], 7: rows}
+    for number, table in tables.items():
+        table.to_csv(nightly.path / f"night_{number}.csv", index=False)
+    (nightly.path / "night_5.csv").write_text("no such\ncolumns\n")
     # 1. The first champion. Two start at once: one is told to wait, and says so by mail.
     beside = RETRAINING.replace("\n", " &\n")
-    night(nightly, beside, beside, "wait\n", SCORING)
+    night(nightly, rows_of(1), beside, beside, "wait\n", SCORING)
     said = mail(nightly)
     assert "another run is at work here" in said
     assert "ended with exit code 75; its log is" in said
-    # 2. Growth, and 3. nothing new: no mail.
-    rows[:700].to_csv(csv, index=False)
-    night(nightly, RETRAINING, SCORING)
-    night(nightly, RETRAINING, SCORING)
+    # 2. Growth, 3. nothing new, and 4. the shuffled labels, which are rejected: a normal end.
+    night(nightly, rows_of(2), *BOTH, *BOTH, rows_of(4), *BOTH)
     assert mail(nightly) == ""
-    # 4. Somebody shuffles the labels: rejected, which is a normal end.
-    noise = rows.assign(**{LABEL: rows[LABEL].sample(frac=1, random_state=0).to_numpy()})
-    noise.to_csv(csv, index=False)
-    night(nightly, RETRAINING, SCORING)
+    # 5. The broken export: the failure is told and mailed, and the morning's scoring goes on.
+    # 6. Back to the champion before. 7. More rows.
+    broken = [rows_of(5), *BOTH, "cp mail mail_5 && : > mail\n"]
+    night(nightly, *broken, rows_of(6), ROLLBACK, SCORING, rows_of(7), *BOTH)
     assert mail(nightly) == ""
-    # 5. A broken export: the failure is told and mailed, and the morning's scoring goes on.
-    csv.write_text("no such\ncolumns\n")
-    night(nightly, RETRAINING, SCORING)
-    said = mail(nightly)
+    said = (nightly.path / "mail_5").read_text()
     assert "Error: " in said
     assert "nightly.csv" in said
     assert "ended with exit code 1; its log is" in said
-    # 6. Back to the champion before. 7. More rows.
-    rows[:700].to_csv(csv, index=False)
-    night(nightly, ROLLBACK, SCORING)
-    rows.to_csv(csv, index=False)
-    night(nightly, RETRAINING, SCORING)
-    assert mail(nightly) == ""
 
     _assert_one_story(nightly)
 

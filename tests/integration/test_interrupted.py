@@ -1,10 +1,8 @@
 """Ctrl-C while workers of this machine are at work: all end, and none of them says anything."""
 
-import json
 import os
 import signal
 import subprocess
-import sys
 
 from tests.helpers.clusters import wait_until
 from tests.helpers.processes import group_of, started
@@ -15,54 +13,6 @@ ENDLESS = QUICK | {
     "training": {"epochs": 100_000, "patience": 100_000, "groups": 2},
     "engine": {"kind": "dask", "workers": 2},
 }
-# As a notebook: it is interrupted while the groups train, and goes on.
-PROGRAM = """
-import json, logging, multiprocessing, os, signal, threading
-from pathlib import Path
-from kedro.framework.project import settings
-from kedro.framework.startup import bootstrap_project
-from tabular_lstm.runs import watch
-from tabular_lstm.runs.lock import Lock
-
-class Interrupting(logging.Handler):
-    def emit(self, record):
-        if "Groups of members: 0 of 2" in record.getMessage():
-            logging.root.removeHandler(self)
-            during.update(left())
-            os.kill(os.getpid(), signal.SIGINT)
-
-def left():
-    return {
-        "workers": len(multiprocessing.active_children()),
-        "watches": [thread.name for thread in threading.enumerate()].count("watch"),
-    }
-
-if __name__ == "__main__":
-    during = {}
-    watch.QUIET = 0.5
-    bootstrap_project(Path.cwd())
-    logging.root.addHandler(Interrupting())
-    session = settings.SESSION_CLASS.create(Path.cwd())
-    try:
-        session.run(pipeline_names=["retraining"])
-    except KeyboardInterrupt:
-        Lock.take(Path("data/retraining.lock"), "another run").release()
-        print(json.dumps([during, left()]))
-"""
-
-
-def test_a_process_that_goes_on_keeps_no_workers_and_no_watch(quick: Project) -> None:
-    declare(quick, **ENDLESS)
-    program = quick.path / "notebook.py"
-    program.write_text(PROGRAM)
-    ended = subprocess.run(
-        [sys.executable, program], check=False, capture_output=True, text=True, timeout=300
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    during, after = json.loads(ended.stdout.splitlines()[-1])
-    assert during == {"workers": 2, "watches": 1}
-    assert after == {"workers": 0, "watches": 0}
-    assert "Traceback" not in ended.stdout + ended.stderr
 
 
 def test_ctrl_c_in_a_terminal_ends_all_and_says_so_by_one_word(quick: Project) -> None:

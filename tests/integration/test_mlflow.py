@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm import load_champion
+from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.runs import tracking
 from tests.helpers.browser import in_a_browser, needs_browser
 from tests.helpers.champions import log_of
@@ -169,7 +170,7 @@ def test_mlflow_tells_the_same_story_as_the_log(
     baseline = decision["judgement"]["baselines"]["logistic_regression"]
     assert rejected.data.metrics["logistic_regression.log_loss"] == baseline["log_loss"]
     assert mirror.files(rejected) == {"decision.json", "metrics.json", "report.html", "figures"}
-    figures = {f"figures/{name}.svg" for name in tracking.FIGURES}
+    figures = {f"figures/{name}.svg" for name in FIGURES}
     assert mirror.files(rejected, "figures") == figures
     kept = mirror.client.download_artifacts(rejected.info.run_id, "report.html", str(tmp_path))
     assert Path(kept).read_bytes() == quick.versions("08_reporting/report.html")[-1].read_bytes()
@@ -306,6 +307,7 @@ def test_a_database_that_was_half_made_is_not_met_again(
 MIRRORS = """
 import sys
 from pathlib import Path
+from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.runs import tracking
 of = dict(experiment="e", registered_model="m", environment="base", run_ids=[], champion=None)
 work = tracking.Work(tracking_uri=sys.argv[1], versions={}, artifacts="", timeout=60.0, **of)

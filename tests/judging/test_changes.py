@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tabular_lstm.judging.changes import SHOWN, FeatureChange, changes_of
-from tabular_lstm.rows.feature_summaries import FeatureSummary
+from tabular_lstm.rows.data_summary import FeatureSummary
 
 
 def number(mean: float | None, deviation: float | None, missing: float = 0.0) -> FeatureSummary:

@@ -20,7 +20,7 @@ from tabular_lstm.judging.comparison import Comparison, Difference, Judged
 from tabular_lstm.judging.metrics import point_metrics
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Evaluation, Promotion, Tolerance, Validation
-from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.data_summary import DataSummary
 
 TOLERANCE = Tolerance(log_loss=0.02, roc_auc=0.02)
 PROMOTION = Promotion(tolerance=TOLERANCE, row_ratio=(0.75, 2.0), max_label_share_change=0.1)

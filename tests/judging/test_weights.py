@@ -23,7 +23,7 @@ from tabular_lstm.judging.metrics import bootstrap, calibration_bins, point_metr
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.judging.unseen import placements, unseen_log_loss, unseen_roc_auc
 from tabular_lstm.parameters import Evaluation, Promotion, Training
-from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.weights import scaled
 from tests.helpers.judged import rows_of, schema_of, set_of
 

@@ -1,7 +1,5 @@
 """Temperature and threshold against a search of all there are."""
 
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,13 @@ from sklearn.metrics import f1_score, log_loss
 
 from tabular_lstm.network.calibration import (
     TEMPERATURES,
+    Kind,
+    asked_for,
+    blend,
     choose_threshold,
     fit_temperature,
     log_losses,
+    weigh,
 )
 from tabular_lstm.parameters import Objective
 
@@ -31,16 +33,6 @@ objectives = st.one_of(
     st.sampled_from([ACCURACY, F1]),
     st.builds(costs_of, *[st.integers(1, 9).map(float)] * 2),
 )
-
-
-def test_calibrating_does_not_wait_for_tensorflow() -> None:
-    program = (
-        "import sys, tabular_lstm.network.calibration as _; print('tensorflow' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
-    )
-    assert done.stdout.strip() == "False"
 
 
 # Log losses
@@ -126,11 +118,6 @@ def test_few_rows_on_their_side_do_not_make_a_probability_sure(
     assert probabilities.max() < 0.995
 
 
-def test_logits_of_zero_have_a_temperature() -> None:
-    temperature = fit_temperature(np.array([0, 1, 1]), np.zeros(3))
-    assert TEMPERATURES[0] <= temperature <= TEMPERATURES[1]
-
-
 # Threshold
 
 
@@ -159,18 +146,6 @@ def best(labels: np.ndarray, probabilities: np.ndarray, objective: Objective) ->
 def rows_with(probabilities: st.SearchStrategy[float]) -> st.SearchStrategy[Any]:
     """One to thirty rows of a label and a probability."""
     return st.lists(st.tuples(st.integers(0, 1), probabilities), min_size=1, max_size=30)
-
-
-@given(rows_with(st.integers(1, 19).map(lambda twentieths: twentieths / 20)), objectives)
-@settings(deadline=None, max_examples=300)
-def test_no_threshold_serves_better_even_among_ties(
-    rows: list[tuple[int, float]], objective: Objective
-) -> None:
-    labels, probabilities = map(np.array, zip(*rows, strict=True))
-    threshold = choose_threshold(labels, probabilities, objective)
-    assert 0 <= threshold <= 1
-    measured = served(labels, probabilities, threshold, objective)
-    assert measured == pytest.approx(best(labels, probabilities, objective), abs=1e-12)
 
 
 SATURATED = [(0, 1.0), (0, 1.0), (1, 0.5)]
@@ -219,23 +194,6 @@ def test_of_thresholds_that_serve_alike_the_natural_one_or_the_middle_closest_to
 
 
 @pytest.mark.parametrize(
-    ("objective", "natural"),
-    [(ACCURACY, 0.5), (F1, 0.5), (costs_of(1, 3), 0.25), (costs_of(4, 1), 0.8)],
-)
-def test_separable_classes_have_the_natural_threshold_where_it_separates_them(
-    objective: Objective, natural: float
-) -> None:
-    labels = np.array([0, 0, 1, 1])
-    assert choose_threshold(labels, np.array([0.1, 0.2, 0.85, 0.9]), objective) == natural
-    assert choose_threshold(labels, np.array([0.01, 0.05, 0.11, 0.9]), objective) == (
-        pytest.approx(0.08)
-    )
-    assert choose_threshold(labels, np.array([0.81, 0.9, 0.96, 0.99]), objective) == (
-        pytest.approx(0.93)
-    )
-
-
-@pytest.mark.parametrize(
     ("share", "objective", "called"),
     [
         (0.3, ACCURACY, False),
@@ -254,27 +212,6 @@ def test_rows_of_one_probability_are_all_called_what_serves_best(
     assert (probability >= threshold) == called
 
 
-@pytest.mark.parametrize("objective", [ACCURACY, F1, costs_of(1, 5)])
-def test_the_order_of_the_rows_does_not_count(objective: Objective) -> None:
-    rng = np.random.default_rng(2)
-    labels, probabilities = rng.integers(0, 2, 60), rng.integers(1, 20, 60) / 20
-    expected = choose_threshold(labels, probabilities, objective)
-    for _ in range(5):
-        order = rng.permutation(60)
-        assert choose_threshold(labels[order], probabilities[order], objective) == expected
-
-
-def test_a_costlier_error_moves_the_threshold_away_from_it() -> None:
-    labels, logits = overconfident(1.0)
-    cheap, even, dear = (
-        choose_threshold(labels, expit(logits), costs_of(1, false_negative))
-        for false_negative in (0.2, 1, 5)
-    )
-    assert dear < even < cheap
-    assert even == choose_threshold(labels, expit(logits), ACCURACY)
-    assert choose_threshold(labels, expit(logits), costs_of(3, 3)) == pytest.approx(even)
-
-
 @pytest.mark.parametrize("label", [0, 1])
 @pytest.mark.parametrize("objective", [ACCURACY, F1, costs_of(1, 5)])
 def test_rows_of_one_class_have_a_threshold_without_a_warning(
@@ -288,12 +225,78 @@ def test_rows_of_one_class_have_a_threshold_without_a_warning(
     assert measured == best(labels, probabilities, objective)
 
 
-@pytest.mark.parametrize("dtype", [np.int64, np.float32, bool])
-def test_labels_of_any_type_give_the_same(dtype: type) -> None:
-    labels, logits = overconfident(1.5, rows=100)
-    probabilities = expit(logits)
-    typed = labels.astype(dtype)
-    assert fit_temperature(typed, logits) == fit_temperature(labels, logits)
-    for objective in (ACCURACY, F1):
-        expected = choose_threshold(labels, probabilities, objective)
-        assert choose_threshold(typed, probabilities, objective) == expected
+# Kinds
+
+BOTH = [0.1, 1.0]
+
+
+def logits_and_labels(rows: int = 600) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, rows)
+    return logits, (rng.random(rows) < expit(logits)).astype(np.float32)
+
+
+def test_who_knows_has_the_share_and_who_knows_nothing_is_left_out() -> None:
+    logits, labels = logits_and_labels()
+    noise = np.random.default_rng(1).normal(size=len(labels))
+    for kinds, shares in (([logits, noise], [1.0, 0.0]), ([noise, logits], [0.0, 1.0])):
+        assert [kind.share for kind in weigh(labels, kinds, BOTH)] == shares
+
+
+def test_kinds_that_say_the_same_weigh_the_same() -> None:
+    logits, labels = logits_and_labels()
+    kinds = weigh(labels, [logits, 3 * logits], BOTH)  # calibrated, they are the same
+    assert [kind.share for kind in kinds] == [0.5, 0.5]
+    assert kinds[1].temperature == pytest.approx(3 * kinds[0].temperature, rel=1e-3)
+    assert kinds[0].log_loss == pytest.approx(kinds[1].log_loss, rel=1e-6)
+
+
+def test_the_share_is_the_best_of_all_but_for_the_pull_to_one_half() -> None:
+    truth, labels = logits_and_labels()
+    rng = np.random.default_rng(2)
+    kinds = [truth + rng.normal(0, spread, len(truth)) for spread in (1.0, 2.0)]
+    weighed = weigh(labels, kinds, BOTH)
+    one, other = (z / kind.temperature for z, kind in zip(kinds, weighed, strict=True))
+    shares = np.linspace(0, 1, 101)
+    losses = [log_losses(labels, s * one + (1 - s) * other).mean() for s in shares]
+    best = shares[np.argmin(losses)]
+    assert 0.55 < best < 0.95
+    assert best - 0.1 < weighed[0].share <= best
+    assert sum(kind.share for kind in weighed) == 1
+
+
+def test_the_plain_mean_of_blended_members_is_the_blend() -> None:
+    rng = np.random.default_rng(4)
+    read, labels = rng.normal(size=(600, 5)), logits_and_labels()[1]
+    kernel, bias = rng.normal(size=(6, 5, 1)), rng.normal(size=(6, 1))
+    members = (read @ kernel)[..., 0] + bias
+    of_kinds = [members[:3].mean(0), members[3:].mean(0)]
+    kinds = weigh(labels, of_kinds, BOTH)
+    kept, blended, (_, kernel, bias) = blend(kinds, of_kinds, [np.zeros(6), kernel, bias])
+    assert kept == [0, 1]
+    expected = sum(
+        kind.share * z / kind.temperature for kind, z in zip(kinds, of_kinds, strict=True)
+    )
+    np.testing.assert_allclose(blended, expected)
+    np.testing.assert_allclose(((read @ kernel)[..., 0] + bias).mean(0), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shares", "numbers", "said"),
+    [
+        ((0.7, 0.3), True, "The rows ask for smooth relations more: "),
+        ((0.3, 0.7), True, "The rows ask for sharp relations more: "),
+        ((0.4, 0.6), True, "The rows ask for smooth and sharp relations alike: "),
+        ((0.6, 0.4), True, "The rows ask for smooth and sharp relations alike: "),
+        ((1.0, 0.0), False, "No feature is a number, so that no relation is smooth or sharp: "),
+    ],
+)
+def test_what_the_rows_ask_for_is_said_in_whatever_order_the_kinds_are(
+    shares: tuple[float, float], numbers: bool, said: str
+) -> None:
+    kinds = [Kind(scale, 0.5, 1.0, share) for scale, share in zip(BOTH, shares, strict=True)]
+    low, high = (f"weigh {100 * share:.0f} %" for share in shares)
+    weighed = f"members of frequency_scale 0.1 {low} and members of frequency_scale 1 {high}"
+    assert asked_for(kinds, numbers) == said + weighed
+    assert asked_for(kinds[::-1], numbers) == asked_for(kinds, numbers)
+    assert asked_for(kinds[:1], numbers) == ""

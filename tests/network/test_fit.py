@@ -3,11 +3,9 @@
 import json
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,14 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import log_loss, roc_auc_score
 
+from tabular_lstm.network.build import build
 from tabular_lstm.network.calibration import choose_threshold
-from tabular_lstm.network.failures import DivergedError, HopelessError
 from tabular_lstm.network.fit import predict, train
-from tabular_lstm.parameters import Training
+from tabular_lstm.network.member_training import DivergedError, HopelessError
+from tabular_lstm.parameters import Network, Training
 from tests.helpers.networks import assert_same_weights, schema_of, sequences_of
 from tests.helpers.trainings import (
-    CONTROL_CHARACTERS,
+    SCHEMA,
     folds_of,
     half_told,
     member_logits,
@@ -158,15 +157,13 @@ def test_where_one_kind_has_no_loss_there_is_no_candidate() -> None:
 # Calibration
 
 
-@pytest.mark.parametrize("members", [1, 3, 10])
 @pytest.mark.parametrize(
-    "objective",
+    ("members", "objective"),
     [
-        {"kind": "accuracy"},
-        {"kind": "f1"},
-        {"kind": "costs", "costs": {"false_positive": 1.0, "false_negative": 4.0}},
+        (1, {"kind": "accuracy"}),
+        (3, {"kind": "costs", "costs": {"false_positive": 1.0, "false_negative": 4.0}}),
+        (10, {"kind": "f1"}),
     ],
-    ids=lambda objective: objective["kind"],
 )
 def test_temperature_and_threshold_come_from_the_out_of_fold_logits(
     members: int, objective: dict[str, Any]
@@ -199,79 +196,20 @@ def test_temperature_and_threshold_come_from_the_out_of_fold_logits(
     assert candidate.threshold != pytest.approx(in_sample, abs=1e-5)
 
 
-def test_costlier_misses_lower_the_threshold() -> None:
-    thresholds = []
-    for cost in (0.1, 10.0):
-        costs = {"false_positive": 1.0, "false_negative": cost}
-        training = training_of(epochs=12, objective={"kind": "costs", "costs": costs})
-        candidate, _ = train(network_of(members=8), *half_told(200), training)
-        thresholds.append(candidate.threshold)
-    assert thresholds[0] > 0.65
-    assert thresholds[1] < 0.35
-
-
 # The log
 
 
-@pytest.mark.parametrize(
-    ("changed", "line"),
-    [
-        (
-            {"epochs": None, "batch_size": None, "learning_rate": 0.1},
-            "Training 3 members, each on 66 of 76 rows; 32 rows a step, 2 steps an epoch, "
-            "200 epochs at most, 20 without progress",
-        ),
-        (
-            {"epochs": 2, "batch_size": 500, "patience": 7},
-            "Training 3 members, each on 66 of 76 rows; 66 rows a step, 1 steps an epoch, "
-            "2 epochs at most, 7 without progress",
-        ),
-        (
-            {"epochs": 2, "batch_size": 7},
-            "Training 3 members, each on 66 of 76 rows; 7 rows a step, 9 steps an epoch, "
-            "2 epochs at most, 2 without progress",
-        ),
-    ],
-)
-def test_the_log_says_what_was_chosen(
-    changed: dict[str, Any], line: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_log_says_what_was_chosen(caplog: pytest.LogCaptureFixture) -> None:
+    training = training_of(epochs=None, batch_size=None, learning_rate=0.1)
     with caplog.at_level(logging.INFO, "tabular_lstm"):
-        _, history = train(network_of(members=3), *noise(76), training_of(**changed))
-    assert caplog.messages[0] == line
+        _, history = train(network_of(members=3), *noise(76), training)
     ran, best = len(history["loss"]), history["best_epochs"]
-    said = f"Trained for {ran} epochs; each member keeps the weights of its best epoch: {best}"
-    assert caplog.messages[-1] == said
-    if changed["epochs"] is None:
-        assert ran == max(best) + 20 < 200
-
-
-def test_progress_is_logged_with_the_remaining_time_and_no_control_characters(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with caplog.at_level(logging.INFO, "tabular_lstm"):
-        _, history = train(network_of(), *rows_of(40), training_of(epochs=3))
-    lines = [line for line in caplog.messages if line.startswith("epoch ")]
-    assert 2 <= len(lines) <= 3
-    assert lines[0].startswith("epoch 1 of at most 3: ")
-    assert lines[-1].startswith("epoch 3 of at most 3: ")
-    assert f"loss {history['loss'][-1]:.4f}" in lines[-1]
-    assert f"on the members' folds {history['validation_loss'][-1]:.4f}" in lines[-1]
-    assert f"(best {min(history['validation_loss']):.4f})" in lines[-1]
-    assert "left" not in lines[0]
-    assert re.search(r"at most \d+ s left", lines[-1])
-    assert {record.levelno for record in caplog.records} == {logging.INFO}
-    for text in (*capfd.readouterr(), caplog.text):
-        assert not CONTROL_CHARACTERS.search(text)
-
-
-def test_a_line_is_logged_at_most_once_a_second(caplog: pytest.LogCaptureFixture) -> None:
-    train(network_of(), *rows_of(40), training_of(epochs=1))
-    start = time.monotonic()
-    with caplog.at_level(logging.INFO, "tabular_lstm"):
-        train(network_of(), *rows_of(40), training_of(epochs=60))
-    lines = [line for line in caplog.messages if line.startswith("epoch ")]
-    assert 2 <= len(lines) <= 3 + time.monotonic() - start
+    assert caplog.messages == [
+        "Training 3 members, each on 66 of 76 rows; 32 rows a step, 2 steps an epoch, "
+        "200 epochs at most, 20 without progress",
+        f"Trained for {ran} epochs; each member keeps the weights of its best epoch: {best}",
+    ]
+    assert ran == max(best) + 20 < 200
 
 
 # Predicting
@@ -296,18 +234,72 @@ def test_predictions_are_the_models_own() -> None:
     assert predict(candidate, sequences[:0]).shape == (0,)
 
 
+# Kinds
+
+
+def striped(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose class changes sixteen times along the first feature."""
+    rng = np.random.default_rng(5)
+    sequences = rng.uniform(-1.7, 1.7, (rows, 2, 2)).astype(np.float32)
+    return sequences, (np.floor(sequences[:, 0, 0] * 5) % 2).astype(np.float32)
+
+
+def test_the_candidate_gives_the_blend_and_says_what_the_rows_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    sequences, labels = half_told(300)
+    candidate, history = train(
+        network_of(members=3, frequency_scale=[0.1, 1.0]), sequences, labels, training_of(epochs=10)
+    )
+    shares = [kind["share"] for kind in history["kinds"]]
+    assert min(shares) > 0
+    assert candidate.options.frequency_scale == [0.1, 1.0]
+    assert candidate.options.count == 6
+    assert history["asked_for"].split(": ")[1] == " and ".join(
+        f"members of frequency_scale {scale:g} weigh {100 * share:.0f} %"
+        for scale, share in zip([0.1, 1.0], shares, strict=True)
+    )
+    assert history["asked_for"] in caplog.text
+    mean = member_logits(candidate, sequences).mean(0)
+    expected = expit(mean / history["temperature"])
+    np.testing.assert_allclose(predict(candidate, sequences), expected, atol=1e-5)
+    by_itself = min(kind["log_loss"] for kind in history["kinds"])
+    assert history["out_of_fold_log_loss"] < by_itself + 1e-3
+
+
+def test_a_kind_that_the_rows_do_not_ask_for_is_not_in_the_candidate() -> None:
+    rows, training = striped(800), training_of(epochs=60, batch_size=32, patience=6)
+    options: dict[str, Any] = {"members": 2, "units": [8], "frequencies": 6, "dimensions": 6}
+    network = network_of(**options, frequency_scale=[0.01, 1.0])
+    candidate, history = train(network, *rows, training)
+    smooth, sharp = history["kinds"]
+    assert (smooth["share"], sharp["share"]) == (0.0, 1.0)
+    assert sharp["log_loss"] < 0.5 < smooth["log_loss"]
+    assert candidate.options.frequency_scale == [1.0]
+    # What is said of members is said of those that the candidate has.
+    assert candidate.get_weights()[0].shape[0] == len(history["best_epochs"]) == 2
+    assert history["best_epoch"] == int(np.median(history["best_epochs"]))
+    # The loss that a tuning gives trainings up by is not the mean with the worse kind's.
+    assert history["kept_loss"][-1] < 1.5 * sharp["log_loss"] < smooth["log_loss"] / 2
+    assert candidate.options.feature_dropout == [0.2]
+    assert history["asked_for"].startswith("The rows ask for sharp relations more: ")
+
+
 # What is left in the temporary folder
 
 KILLED = """
 import os, signal
-from tabular_lstm.network import progress
 from tabular_lstm.network.build import build
 from tabular_lstm.network.fit import train
+from tabular_lstm.network.members import Members
 from tabular_lstm.parameters import Network
+from tabular_lstm.progress import Progress
 from tests.helpers.trainings import SCHEMA, rows_of, training_of
 
-progress.Progress.log = lambda self, epoch, *losses: (
-    os.kill(os.getpid(), signal.SIGKILL) if epoch == 2 else None
+epochs = []
+Members.keep = Progress.update = lambda self, *_: (
+    os.kill(os.getpid(), signal.SIGKILL) if epochs else epochs.append(self)
 )
 train(build(SCHEMA, Network(kind="{kind}"), 0), *rows_of(60), training_of())
 """
@@ -366,3 +358,40 @@ def test_a_training_is_given_up_where_its_loss_is_above_a_limit_and_no_longer_fa
         assert losses == whole[: len(losses)]
         # And not where it is below the limit.
         train(network, *rows, training, limit=max(whole[3:]))
+
+
+# The tutorial's network
+
+TUTORIAL = {"epochs": 4, "patience": 1, "objective": {"kind": "f1"}}
+
+
+def test_the_tutorial_trains_all_its_epochs_to_the_same_bits_and_leaves_no_trace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows, network = rows_of(40), build(SCHEMA, Network(kind="tutorial"), 0)
+    before, _ = train(network_of(dropout=0.3), *rows, training_of())
+    candidate, history = train(network, *rows, training_of(**TUTORIAL))
+    after, _ = train(network_of(dropout=0.3), *rows, training_of())
+    assert_same_weights(before, after)
+    assert history == {"loss": history["loss"], "best_epoch": 4, "decision_threshold": 0.5}
+    assert json.loads(json.dumps(history, allow_nan=False)) == history
+    assert len(set(history["loss"])) == 4
+    assert not network.compiled
+    assert_same_weights(network, build(SCHEMA, Network(kind="tutorial"), 0))
+    assert not same(network.get_weights(), candidate.get_weights())
+
+    keras.utils.set_random_seed(99)
+    with caplog.at_level(logging.INFO, "tabular_lstm"):
+        again, same_history = train(network, *rows, training_of(**TUTORIAL))
+    assert_same_weights(again, candidate)
+    assert same_history == history
+    assert caplog.messages[-1] == "Training on 40 rows, 16 a step, for 4 epochs"
+    _, by_weight = train(network, *rows, training_of(**TUTORIAL), np.arange(40) / 19.5)
+    assert by_weight["loss"] != history["loss"]
+
+    sequences, _ = rows
+    probabilities = predict(candidate, np.tile(sequences, (150, 1, 1)))
+    assert probabilities.dtype == np.float64
+    own = np.asarray(candidate(sequences, training=False))[:, 0]
+    np.testing.assert_allclose(probabilities, np.tile(own, 150), rtol=1e-5)
+    assert predict(candidate, sequences[:0]).shape == (0,)

@@ -1,4 +1,4 @@
-"""Members: AdamW on rows of their own, never on their fold, each until it stops improving."""
+"""Members: AdamW on rows of their own, never on their fold."""
 
 import math
 
@@ -6,26 +6,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.special import expit
-from sklearn.metrics import log_loss
 
 from tabular_lstm.network import members as of_members
-from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.calibration import fit_temperature
-from tabular_lstm.network.fit import train
-from tabular_lstm.network.members import Members, train_members
-from tabular_lstm.network.plan import plan_training
+from tabular_lstm.network.members import Members
+from tabular_lstm.network.plan import Plan
 from tests.helpers.networks import schema_of, sequences_of
 from tests.helpers.trainings import (
+    SCHEMA,
     folds_of,
-    member_logits,
     network_of,
-    noise,
     observe,
     rows_of,
     same,
     training_of,
-    weights_of,
 )
 
 
@@ -120,8 +113,7 @@ def test_a_member_trained_alone_is_the_same_as_in_a_group() -> None:
 # Folds
 
 
-@pytest.mark.parametrize("poisoned", ["features", "labels"])
-@pytest.mark.parametrize("member", [0, 2])
+@pytest.mark.parametrize(("poisoned", "member"), [("features", 0), ("labels", 2)])
 def test_a_member_never_learns_from_its_fold(poisoned: str, member: int) -> None:
     sequences, labels = rows_of(64)
     held_out = folds_of(labels, 3)[member]
@@ -133,7 +125,7 @@ def test_a_member_never_learns_from_its_fold(poisoned: str, member: int) -> None
     else:
         labels[held_out] = 1 - labels[held_out]
     after, history = observe(network, sequences, labels, training, planned_for)
-    assert history["validation_loss"] != clean["validation_loss"]
+    assert history.losses["validation_loss"] != clean.losses["validation_loss"]
     for was, now in zip(before.each_epoch, after.each_epoch, strict=True):
         changed = [
             not same([weight[other] for weight in was], [weight[other] for weight in now])
@@ -142,122 +134,36 @@ def test_a_member_never_learns_from_its_fold(poisoned: str, member: int) -> None
         assert changed == [other != member for other in range(3)]
 
 
-def test_members_beyond_the_folds_leave_the_first_folds_out_again() -> None:
-    sequences, labels = rows_of(40)
-    network = network_of(members=9)
-    weights = [weight.copy() for weight in network.get_weights()]
-    before, _ = observe(network, sequences, labels, training_of())
-    assert all((a[8] != a[0]).any() for a in weights[:2])
-    sequences[folds_of(labels, 1)[0]] = 1e6
-    after, _ = observe(network, sequences, labels, training_of())
-    for was, now in zip(before.each_epoch, after.each_epoch, strict=True):
-        unchanged = [
-            member
-            for member in range(9)
-            if same([weight[member] for weight in was], [weight[member] for weight in now])
-        ]
-        assert unchanged == [0, 8]
+# What is computed of them
 
 
-# Stopping early
-
-
-def fold_losses(
-    network: LSTMEnsemble, weights: list[np.ndarray], sequences: np.ndarray, labels: np.ndarray
-) -> list[float]:
-    """Each member's log loss on its fold with these weights, by Keras and scikit-learn.
-
-    Calibrated by one temperature of all members.
-    """
-    network.set_weights(weights)
-    parts = folds_of(labels, network.options.members)
-    logits = member_logits(network, sequences)
-    held_out = [of_member[part] for of_member, part in zip(logits, parts, strict=True)]
-    temperature = fit_temperature(labels[np.concatenate(parts)], np.concatenate(held_out))
-    return [
-        log_loss(labels[part], expit(of_member / temperature), labels=[0, 1])
-        for of_member, part in zip(held_out, parts, strict=True)
-    ]
-
-
-def lowest_until_four_without(losses: np.ndarray) -> int:
-    """The epoch of the lowest loss, from 1, before four epochs that are no lower."""
-    best = 0
-    while (losses[best + 1 : best + 5] < losses[best]).any():
-        best += 1 + int((losses[best + 1 : best + 5] < losses[best]).argmax())
-    return best + 1
-
-
-def test_each_member_keeps_the_weights_of_the_epoch_that_was_its_best() -> None:
-    sequences, labels = noise()
-    training = training_of(epochs=200, patience=4, learning_rate=0.05)
-    candidate, history = train(network_of(members=5), sequences, labels, training)
-    each_epoch = observe(network_of(members=5), sequences, labels, training)[0].each_epoch
-    scratch = network_of(members=5)
-    losses = np.array([fold_losses(scratch, w, sequences, labels) for w in each_epoch])
-    np.testing.assert_allclose(history["validation_loss"], losses.mean(1), rtol=1e-5)
-
-    judged = (losses + losses.mean(1, keepdims=True)) / 2
-    best = [lowest_until_four_without(of_member) for of_member in judged.T]
-    assert len(set(best)) > 2
-    assert history["best_epochs"] == best
-    assert history["best_epoch"] == int(np.median(best))
-    assert len(losses) == len(history["loss"]) == max(best) + 4 < 200
-    for member, epoch in enumerate(best):
-        assert same(weights_of(candidate, member), [w[member] for w in each_epoch[epoch - 1]])
-        assert not same(weights_of(candidate, member), [w[member] for w in each_epoch[-1]])
-
-
-class Scripted:
-    """Members whose loss on their folds after each epoch is given."""
-
-    def __init__(self, losses: list[list[float]]) -> None:
-        self.losses = losses
-        self.epoch, self.kept = 0, np.zeros(len(losses[0]), int)
-
-    def train_epoch(self, batches: np.ndarray, rates: np.ndarray) -> float:
-        self.epoch += 1
-        return 1.0
-
-    def logits(self, rows_of: list[np.ndarray]) -> list[float]:
-        return self.losses[self.epoch - 1]
-
-    def keep(self, improved: np.ndarray) -> None:
-        self.kept[improved] = self.epoch
-
-
-def test_a_member_stops_by_half_its_own_loss_and_half_the_mean_and_never_starts_again(
+def test_more_rows_than_are_computed_at_once_have_the_same_logits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(of_members, "fold_losses", lambda *given: np.array(given[2]))
-    losses = [
-        [1.0, 1.0, 1.0],  # each member's first is its best so far, at 1.0, 1.0, 1.0
-        [0.4, 1.6, 1.0],  # the first's, at 0.7
-        [1.0, 1.0, 0.7],  # the second's and the third's, at 0.95 and 0.8
-        [1.0, 1.0, 1.0],  # none; the first stops after two epochs without progress
-        [0.1, 1.4, 1.2],  # none, for the first has stopped; so do the others, and the training
-        [0.1, 0.1, 0.1],
-    ]
-    labels = np.ones(40, np.float32)
-    plan = plan_training(3, labels, 4, training_of(epochs=6, patience=2))
-    members = Scripted(losses)
-    history = train_members(members, plan, labels)
-    assert len(history["loss"]) == members.epoch == 5
-    np.testing.assert_allclose(history["validation_loss"], np.mean(losses[:5], axis=1))
-    assert history["best_epochs"] == members.kept.tolist() == [2, 3, 3]
-    assert history["best_epoch"] == 3
-
-
-def test_a_training_that_progresses_runs_all_its_epochs() -> None:
-    _, history = train(network_of(), *rows_of(64), training_of(epochs=8, patience=3))
-    assert len(history["loss"]) == 8
-    assert history["best_epochs"] == [8, 8]
-
-
-def test_more_rows_than_are_computed_at_once_have_the_same_logits() -> None:
     sequences, labels = rows_of(61)
     members = Members(network_of(), sequences, labels, training_of())
     rows = [np.arange(40), np.arange(61)]
-    in_pieces, at_once = members.logits(rows, at_once=3), members.logits(rows)
+    at_once = members.logits(rows)
+    monkeypatch.setattr(of_members, "EVALUATED_AT_ONCE", 3)
+    in_pieces = members.logits(rows)
     for piecewise, whole in zip(in_pieces, at_once, strict=True):
         np.testing.assert_allclose(piecewise, whole, atol=1e-5)
+
+
+def test_a_category_that_no_row_has_is_the_mean_by_weight_of_the_others() -> None:
+    schema = SCHEMA.model_copy(update={"categories": {"a": ["x", "y", "z"]}})
+    rng = np.random.default_rng(0)
+    sequences, labels = rows_of(20)
+    sequences[:, 0, 0] = rng.integers(0, 2, 20)
+    counts = rng.integers(1, 4, 20)
+    vectors = []
+    for weights, times in ((None, counts), (counts.astype(float), 1)):
+        rows, of_rows = sequences.repeat(times, 0), labels.repeat(times)
+        members = Members(network_of(schema=schema), rows, of_rows, training_of(), weights)
+        fold = np.zeros(len(rows), np.uint8)  # which neither member leaves out
+        members.average_unseen_categories(
+            Plan(fold, [0, 0], [1, 1], [], 1, 1, 1, 1, rate=0.1, seed=0)
+        )
+        vectors.append(members.in_shape(members.best))
+    for one, other in zip(*vectors, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)

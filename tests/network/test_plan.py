@@ -1,12 +1,20 @@
 """Folds of one size, one share of each class and whole groups; batches and epochs by the rows."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras.optimizers.schedules import CosineDecay
 
-from tabular_lstm.network.folds import folds_of, grouped_folds, stratified_folds
-from tabular_lstm.network.plan import batch_size, epochs, plan_training
+from tabular_lstm.network import plan as module
+from tabular_lstm.network.plan import (
+    batch_size,
+    epochs,
+    folds_of,
+    grouped_folds,
+    plan_training,
+    stratified_folds,
+)
 from tabular_lstm.parameters import Training
 
 
@@ -120,3 +128,54 @@ def test_wide_rows_are_passed_over_less_often(rows: int, features: int) -> None:
     assert min(8, epochs(rows, 1)) <= epochs(rows, features) <= epochs(rows, 1)
     assert epochs(rows, features) * features <= max(40_000, 8 * features)
     assert epochs(rows, min(features, 200)) == epochs(rows, 1)
+
+
+@pytest.mark.parametrize("folds", [2, 3, 8])
+def test_members_of_a_kind_share_the_folds_of_the_other(folds: int) -> None:
+    labels = (np.arange(120) % 2).astype(np.float32)
+    plan = plan_training(10, labels, 4, Training(), np.arange(120) % folds, kinds=2)
+    assert plan.kind == [0] * 5 + [1] * 5
+    assert plan.left_out[:5] == plan.left_out[5:] == [member % folds for member in range(5)]
+
+
+def test_some_members_have_the_rows_that_they_have_among_all() -> None:
+    labels = (np.arange(100) % 3 == 0).astype(np.float32)
+    plan = plan_training(5, labels, 4, Training(epochs=2))
+    part = plan.of_members(range(3, 5))
+    assert (part.kind, part.left_out) == (plan.kind[3:], plan.left_out[3:])
+    for of_all, of_some in zip(plan.batches(), part.batches(), strict=True):
+        np.testing.assert_array_equal(of_all[:, 3:], of_some)
+
+
+# Many rows
+
+
+def test_of_many_rows_an_epoch_is_a_part_that_is_new_each_time_and_the_folds_part_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MANY_ROWS", 320)
+    labels = np.zeros(2000, np.float32)
+    labels[::20] = 1  # 100, of which a fold has 12 or 13
+    plan = plan_training(3, labels, 4, Training(epochs=60, batch_size=8))
+    epochs_of_all = list(plan.batches())
+    for member, fold in enumerate(plan.left_out):
+        rows = np.stack([epoch[:, member].ravel() for epoch in epochs_of_all])
+        assert np.unique(rows[0]).size == 280
+        np.testing.assert_array_equal(np.unique(rows), np.flatnonzero(plan.fold != fold))
+        held_out = plan.held_out[member]
+        assert (plan.fold[held_out] == fold).all()
+        # A fortieth of them would be positive, one: there are ten, where a fold has them.
+        assert labels[held_out].sum() == 10
+        assert 30 < len(np.unique(held_out)) == len(held_out) <= 40
+        assert np.ptp(held_out) > 1500
+
+
+def test_as_many_rows_as_are_passed_over_whole_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = (np.arange(400) % 2).astype(np.float32)
+    whole = plan_training(2, labels, 4, Training(epochs=2))
+    monkeypatch.setattr(module, "MANY_ROWS", 400)
+    at_most = plan_training(2, labels, 4, Training(epochs=2))
+    for one, other in zip(whole.batches(), at_most.batches(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(whole.held_out, at_most.held_out, strict=True):
+        np.testing.assert_array_equal(one, other)

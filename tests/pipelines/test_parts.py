@@ -14,7 +14,7 @@ from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_ro
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows import fingerprints, raw_rows
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.groups import keys_of, together_of
+from tabular_lstm.rows.keys import keys_of, together_of
 
 ROWS = 300
 LABEL = {"label": "y", "positive_class": 1, "negative_class": 0}

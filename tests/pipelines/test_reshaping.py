@@ -17,8 +17,8 @@ from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.pipelines.reshaping.nodes import split_features_from_label
-from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.weights import weights_of

@@ -11,9 +11,9 @@ from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.page import page
 from tabular_lstm.profiling.proposal import Proposal, propose
 from tabular_lstm.profiling.trial import stop_of, tried
-from tabular_lstm.rows.enough import sides_of
+from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.number_format import POINT
-from tabular_lstm.rows.summary import Source
+from tabular_lstm.rows.sides import sides_of
 from tabular_lstm.rows.validation import read_rows
 from tests.helpers.profiles import profile
 

@@ -15,16 +15,16 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
-from tabular_lstm.rows import leaks
 from tabular_lstm.rows.dates import DECIMALS, date_of, parts, read_dates
-from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.raw_files import RawFiles
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.row_check import Check, CheckedRows
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import lay_out, to_sequences
 from tabular_lstm.rows.sides import in_test
 from tabular_lstm.rows.validation import read_rows
+from tabular_lstm.rows.warnings import possible_leaks
 from tests.helpers.checks import batches_of
 
 ROLES: dict[str, Any] = {"label": "y", "positive_class": 1, "negative_class": 0}
@@ -123,7 +123,7 @@ def test_a_whole_number_is_read_by_a_format_as_its_text() -> None:
     for cells in (pd.Series([20261105]), pd.Series([20261105.0, None])):
         dates, problems = read_dates(cells, [], "%Y%m%d")
         assert not problems
-        assert dates[0] == pd.Timestamp("2026-11-05")
+        assert dates[0] == np.datetime64("2026-11-05")
     assert read_dates(pd.Series([20261105]))[1] == {0: "20261105 is not a date"}
 
 
@@ -188,7 +188,7 @@ def test_the_schema_names_the_column_and_what_it_becomes() -> None:
 
 def test_a_column_with_the_name_of_a_part_is_refused() -> None:
     rows = frame(["2026-11-05"]).rename(columns={"size": "visit (days)"})
-    with pytest.raises(DataError, match=r"Column 'visit \(days\)' has the name.*'visit'"):
+    with pytest.raises(DataError, match=r"Column 'visit \(days\)' has the name"):
         learn_schema(
             rows,
             categorical=[],
@@ -306,7 +306,7 @@ def test_bytes_of_a_date_are_text() -> None:
 
 def read(visits: list[str], columns: Columns = COLUMNS) -> tuple[pd.DataFrame, pd.DataFrame]:
     raw = frame(visits).astype("str").assign(y="1")
-    rows, quarantined, _ = read_rows(raw, columns, "rows.csv")
+    rows, quarantined, _ = read_rows([raw], columns, "rows.csv")
     return rows, quarantined
 
 
@@ -363,7 +363,7 @@ def test_a_date_that_tells_the_label_is_named_as_a_leak() -> None:
     rows, _ = read(pd.date_range("2026-01-01", periods=40).strftime("%Y-%m-%d").tolist())
     rows["y"] = (np.arange(40) >= 20).astype(int)
     rows["size"] = 1.0
-    assert leaks.possible_leaks(rows, COLUMNS) == {"visit": 1.0}
+    assert possible_leaks(rows, COLUMNS) == {"visit": 1.0}
 
 
 @pytest.mark.parametrize("kind", [pa.date32(), pa.date64()])
@@ -371,7 +371,7 @@ def test_dates_of_arrow_may_be_missing(kind: pa.DataType) -> None:
     column = pd.Series(["2026-11-05", None]).astype(pd.ArrowDtype(pa.string()))
     column = column.astype("datetime64[us]").astype(pd.ArrowDtype(kind))
     times, problems = read_dates(column, [], None)
-    assert times.isna().tolist() == [False, True]
+    assert np.isnat(times).tolist() == [False, True]
     assert not problems
 
 
@@ -384,6 +384,6 @@ def test_a_date_without_marks_is_the_same_as_text_as_number_and_without_its_firs
     for cells in (texts, texts.astype("int64"), texts.astype("int64").astype(str)):
         times, problems = read_dates(cells, [], form)
         assert not problems
-        assert times.tolist() == days.tolist()
+        np.testing.assert_array_equal(times, days)
     _, problems = read_dates(pd.Series(["2025-1-1", "1 12025"]), [], form)
     assert [*problems] == [0, 1]

@@ -1,25 +1,26 @@
-"""A key has one spelling, and what is no key says so."""
+"""A key has one spelling, what is no key says so, and rows of one group have one number."""
 
-import logging
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabular_lstm.errors import shown
-from tabular_lstm.rows.keys import read_key, warn_of_spellings
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.cells import EMPTY
+from tabular_lstm.rows.keys import keys_of, number_groups, read_key, together_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import EMPTY
 
 COMMA = NumberFormat(decimal=",", thousands=".")
 
 
-def key(cell: Any, marks: NumberFormat = POINT, dtype: Any = "str") -> tuple[str, str]:
+def key(cell: Any, number_format: NumberFormat = POINT, dtype: Any = "str") -> tuple[str, str]:
     """Read one cell of the key `id`: the key, and its problem."""
-    keys, problems = read_key(pd.Series([cell], name="id", dtype=dtype), marks)
+    keys, problems = read_key(pd.Series([cell], name="id", dtype=dtype), number_format)
     assert keys.dtype == "str"
     return keys[0], problems.get(0, "")
 
@@ -115,66 +116,42 @@ def test_a_rounded_key_is_refused_from_a_column_of_floats_too() -> None:
     }
 
 
-def warning(caplog: pytest.LogCaptureFixture, *texts: str) -> str:
-    """Read a column of keys and give what is warned of."""
-    caplog.clear()
-    index = [f"2026-11-{day:02d}.csv:1" for day in range(1, len(texts) + 1)]
-    cells = pd.Series(texts, index=index, name="id", dtype="str")
-    warn_of_spellings(cells, read_key(cells)[0], "daily")
-    assert all(record.levelno == logging.WARNING for record in caplog.records)
-    assert len(caplog.records) < 2
-    return caplog.messages[0] if caplog.records else ""
+# Groups
 
-
-def test_a_column_that_spells_keys_in_two_ways_is_warned_of_once(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    said = warning(caplog, "8", "7.0", "7", "9.0", "007", "K1", "")
-    assert said.startswith("daily: column 'id': ")
-    assert "2 keys are written like '7.0' (row 2026-11-02.csv:1)" in said
-    assert "and 2 like '8' (row 2026-11-01.csv:1)" in said
-    assert "2 keys differ from another one by zeros in front or after a point alone" in said
-    assert "such as '7.0' (row 2026-11-02.csv:1) and '007' (row 2026-11-05.csv:1)" in said
-
-
-@pytest.mark.parametrize(
-    ("one", "other"), [("7", "7.00"), ("07", "7.000"), ("0", "00"), ("10.50", "10.5")]
+PLAIN = Columns(label="y", positive_class=1, negative_class=0)
+GROUPED = PLAIN.model_copy(update={"group": "patient"})
+TIMED = PLAIN.model_copy(update={"time": "day"})
+ROWS = pd.DataFrame(
+    {
+        "patient": pd.Series(["B", "A", "B", "C", "A"], dtype="str"),
+        "day": pd.date_range("2026-03-01", periods=5, unit="us"),
+        "y": 0,
+    }
 )
-def test_numbers_that_another_program_writes_with_other_zeros_are_warned_of(
-    caplog: pytest.LogCaptureFixture, one: str, other: str
-) -> None:
-    said = warning(caplog, "100", one, "10", other)
-    assert "2 keys differ from another one by zeros in front or after a point alone" in said
-    assert f"'{one}' (row 2026-11-02.csv:1) and '{other}' (row 2026-11-04.csv:1)" in said
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("ACME", "acme"),
-        ("New York", "NewYork"),
-        ("u\u0308", "\u00fc"),
-        ("A B", "A\u00a0B"),
-    ],
-    ids=["case", "blanks", "Unicode form", "another blank"],
-)
-def test_keys_that_people_take_for_one_are_warned_of_once_and_stay_two(
-    caplog: pytest.LogCaptureFixture, one: str, other: str
-) -> None:
-    said = warning(caplog, "K1", one, "NULL", other, "null", one)
-    assert "2 keys differ from another one by case, blanks or Unicode form alone, such as" in said
-    for text, row in ((one, 2), (other, 4)):
-        assert f"'{shown(text)}' (row 2026-11-{row:02d}.csv:1)" in said
-    assert said.endswith("different keys. If they are the same, write them alike in the file.")
-    keys, _ = read_key(pd.Series([one, other], dtype="str"))
-    assert keys.nunique() == 2
+def test_groups_are_numbered_in_the_order_of_their_first_rows() -> None:
+    assert number_groups(ROWS, GROUPED).tolist() == [0, 1, 0, 2, 1]
+    assert number_groups(ROWS[:0], GROUPED).tolist() == []
+    np.testing.assert_array_equal(number_groups(ROWS, PLAIN), range(5))
 
 
-@pytest.mark.parametrize(
-    "texts",
-    [("7", "8"), ("7.0", "8.0"), ("007", "008"), ("007", "1234"), ("K1", "7"), ("7.5", "7.0")],
-)
-def test_a_column_of_one_spelling_is_not_warned_of(
-    caplog: pytest.LogCaptureFixture, texts: tuple[str, ...]
-) -> None:
-    assert warning(caplog, *texts) == ""
+def test_what_rows_on_one_side_share_is_their_group_or_their_time() -> None:
+    assert together_of(ROWS, PLAIN) is None
+    shared = together_of(ROWS, GROUPED)
+    assert shared is not None
+    assert (shared.name, shared.tolist()) == ("patient", ROWS["patient"].tolist())
+    days = together_of(ROWS, TIMED)
+    assert days is not None
+    assert (days.name, days.nunique()) == ("day", 5)
+    assert pd.api.types.is_string_dtype(days)
+
+
+@pytest.mark.parametrize("role", ["key", "group", "time"])
+@pytest.mark.parametrize("name", ["y", "gone"])
+def test_rows_that_were_split_by_something_else_are_refused(role: str, name: str) -> None:
+    """As where conf names a role that was no column, or a feature, when the rows were split."""
+    columns = PLAIN.model_copy(update={"label": "z", role: name})
+    read = keys_of if role == "key" else together_of
+    with pytest.raises(DataError, match=f"do not have column '{name}' as their {role}"):
+        read(ROWS, columns)

@@ -14,9 +14,9 @@ from pyarrow import csv, parquet
 from tabular_lstm.parameters import Reshaping
 from tabular_lstm.rows.batches import ROWS
 from tabular_lstm.rows.keys import read_key
-from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import lay_out
 from tests.helpers.raw_rows import rows_at
 
@@ -85,11 +85,9 @@ def plant(cells: dict[str, np.ndarray], marks: NumberFormat) -> dict[int, dict[s
         for _ in range(3):
             for cell, reason in bad.items():
                 row = next(free)
-                is_ambiguous = marks == COMMA and cell in {"-0.5", "100.5", "1.1e30"}
+                unread = marks == COMMA and cell in {"-0.5", "100.5", "1.1e30"}
                 cells[name][row - 1] = cell
-                problems[row] = {
-                    name: f"'{cell}' is ambiguous with {marks}" if is_ambiguous else reason
-                }
+                problems[row] = {name: f"'{cell}' is not a number" if unread else reason}
     for name, good in GOOD.items():
         for cell in good * 3:
             written = cell.replace(".", marks.decimal) if name != "kind" else cell

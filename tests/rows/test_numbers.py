@@ -1,7 +1,10 @@
-"""What Arrow reads of many cells at once is what is read of each cell alone."""
+"""A number is read by the number format that the catalog declares, and to the nearest float64."""
 
 import itertools
+import math
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,25 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabular_lstm.rows import numbers
-from tabular_lstm.rows.keys import read_key
-from tabular_lstm.rows.number_format import (
-    POINT,
-    NumberFormat,
-    all_pointed,
-    pointed,
-    without_fraction,
-)
-from tabular_lstm.rows.numbers import FEW, read, read_all
+from tabular_lstm.parameters import Columns, Value
+from tabular_lstm.rows.cells import EMPTY, is_missing
+from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pointed
+from tabular_lstm.rows.numbers import ANY, numbers_of_texts, read_label, read_numbers
+from tabular_lstm.rows.schema import Bounds
 
-MARKS = [
-    POINT,
-    NumberFormat(decimal=","),
-    NumberFormat(decimal=",", thousands="."),
-    NumberFormat(thousands=","),
-    NumberFormat(thousands="'"),
-    NumberFormat(decimal=",", thousands=" "),
-]
+COMMA = NumberFormat(decimal=",")
+GERMAN = NumberFormat(decimal=",", thousands=".")
+ENGLISH = NumberFormat(thousands=",")
+SWISS = NumberFormat(thousands="'")
+SPACED = NumberFormat(decimal=",", thousands=" ")
+FORMATS = [POINT, COMMA, GERMAN, ENGLISH, SWISS, SPACED]
 ODD = [
     *("1e5", "+9e 32", " 7 ", "nan", "NaN", "-nan", "nan(1)", "1_000", "0x1A", "\uff11", "\u0663"),
     *("inf", "-Infinity", "infinit", "1e400", "-1e400", "1e-400", "", " ", "NA", "n/a", "NULL"),
@@ -53,23 +49,26 @@ def same(found: np.ndarray, expected: np.ndarray) -> bool:
     )
 
 
-@given(
-    st.lists(CELLS, min_size=1, max_size=30),
-    st.integers(1, 3),
-    st.sampled_from(MARKS),
-    st.sampled_from([2, 7, 2048]),
-)
+def alone(text: str | None, number_format: NumberFormat) -> float | None:
+    """Say what a cell holds: a number, NaN for other text, None where it is missing."""
+    if text is None or is_missing(text.strip()):
+        return None
+    number = pointed(text.strip(), number_format)
+    return math.nan if number is None else float(number)
+
+
+@given(st.lists(CELLS, min_size=1, max_size=60), st.sampled_from(FORMATS))
 @settings(deadline=None, max_examples=500)
 def test_many_cells_are_read_as_each_alone(
-    cells: list[str | None], times: int, marks: NumberFormat, again: int
+    cells: list[str | None], number_format: NumberFormat
 ) -> None:
-    many = cells * times * (1 + FEW // len(cells))
-    alone = [None if text is None else read(text, marks) for text in many]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(numbers, "AGAIN", again)
-        found, absent = read_all(pa.array(many, pa.large_string()), marks)
-    assert absent.tolist() == [number is None for number in alone]
-    assert same(found, np.array(alone, float))
+    expected = [alone(text, number_format) for text in cells]
+    found, absent = numbers_of_texts(pa.array(cells, pa.large_string()), number_format)
+    assert absent.tolist() == [number is None for number in expected]
+    assert same(found, np.array(expected, float))
+    stripped = [text and text.strip() for text in cells]
+    texts = all_pointed(pa.array(stripped, pa.large_string()), number_format).to_pylist()
+    assert texts == [(text and pointed(text, number_format)) or None for text in stripped]
 
 
 def is_cast(text: str) -> bool:
@@ -92,43 +91,267 @@ def test_arrow_casts_just_what_is_a_number() -> None:
 
 def test_white_space_is_the_same_to_arrow_and_to_python() -> None:
     spaces = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
-    assert [read(f"{space}7{space}") for space in spaces] == [7.0] * len(spaces)
-    found, _ = read_all(pa.array([f"{space}7{space}" for space in spaces] * 3, pa.large_string()))
-    assert set(found) == {7.0}
+    cells = pa.array([f"{space}7{space}" for space in spaces], pa.large_string())
+    assert set(numbers_of_texts(cells, POINT)[0]) == {7.0}
 
 
-@given(st.lists(CELLS, min_size=1, max_size=20), st.sampled_from(MARKS))
-def test_all_texts_are_pointed_as_each_alone(cells: list[str | None], marks: NumberFormat) -> None:
-    stripped = [None if text is None else text.strip() for text in cells]
-    found = all_pointed(pa.array(stripped, pa.large_string()), marks).to_pylist()
-    assert found == [None if text is None else pointed(text, marks) for text in stripped]
+# Of a column
 
 
-@given(st.text("-01.x", min_size=1, max_size=6))
-def test_a_key_loses_its_fraction_as_a_category_does(text: str) -> None:
-    keys, _ = read_key(pd.Series([text], dtype="str"))
-    assert keys.tolist() == [without_fraction(text)]
+def number(
+    cell: Any,
+    bounds: Bounds = ANY,
+    missing: Sequence[Value] = (),
+    dtype: Any = "str",
+    number_format: NumberFormat = POINT,
+) -> tuple[float, str]:
+    """Read one cell of the feature `age`: its value, and its problem."""
+    cells = pd.Series([cell], name="age", dtype=dtype)
+    values, problems = read_numbers(cells, missing, bounds, number_format)
+    assert values.dtype == "float64"
+    return values[0], problems.get(0, "")
 
 
-def test_a_bad_cell_does_not_make_all_others_be_read_again(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("text", "number_format", "value"),
+    [
+        ("+7", POINT, 7.0),
+        (".5", POINT, 0.5),
+        ("5.", POINT, 5.0),
+        ("007", POINT, 7.0),
+        ("1E-3", POINT, 0.001),
+        ("1e30", POINT, 1e30),
+        ("18446744073709551616", POINT, 2.0**64),
+        ("243.03009062080926", POINT, 243.03009062080926),
+        ("1,5", COMMA, 1.5),
+        ("-2,25e3", COMMA, -2250.0),
+        ("1234567", COMMA, 1234567.0),
+        ("4.309", GERMAN, 4309.0),
+        ("4309", GERMAN, 4309.0),
+        ("1.234.567,89", GERMAN, 1234567.89),
+        ("12,3456", GERMAN, 12.3456),
+        ("-1,234,567.5", ENGLISH, -1234567.5),
+        ("0.123", ENGLISH, 0.123),
+        ("1'234.5", SWISS, 1234.5),
+        ("1 234,5", SPACED, 1234.5),
+    ],
+)
+def test_a_number_is_read_by_the_declared_format(
+    text: str, number_format: NumberFormat, value: float
 ) -> None:
-    again: list[int] = []
-
-    def counted(texts: pa.Array, marks: NumberFormat) -> pa.Array:
-        again.append(len(texts))
-        return all_pointed(texts, marks)
-
-    monkeypatch.setattr(numbers, "all_pointed", counted)
-    cells = [str(place / 7) for place in range(2**16)]
-    for place, text in {0: "", 9: "NA", 70: "1,5", 4000: "high"}.items():
-        cells[place] = text
-    found, absent = read_all(pa.array(cells, pa.large_string()))
-    assert np.flatnonzero(np.isnan(found)).tolist() == [0, 9, 70, 4000]
-    assert np.flatnonzero(absent).tolist() == [0, 9]
-    assert sum(again) <= 2 * numbers.AGAIN
+    assert number(f" {text}\t", number_format=number_format) == (value, "")
 
 
-def test_a_number_is_read_to_the_nearest() -> None:
-    assert read("0.1") == 0.1
-    assert read("9007199254740993") == 9007199254740992.0
+@pytest.mark.parametrize(
+    ("text", "number_format"),
+    [
+        ("1,100", POINT),
+        ("1,5", POINT),
+        ("4.309", COMMA),
+        ("1.234,5", COMMA),
+        ("1.23", GERMAN),
+        ("0.123", GERMAN),
+        ("1234.567", GERMAN),
+        ("1.234.56", NumberFormat(decimal=",", thousands="'")),
+        ("1,5", ENGLISH),
+        ("1234,567", ENGLISH),
+        ("1,100", SWISS),
+        *((text, one) for text in ("5 %", "1_000", "0x10", "٣", "True") for one in (POINT, GERMAN)),
+        *((text, POINT) for text in ("1\x00", "+9e 32", "1e", "1..5", "-", "?", "1d5", "nan(1)")),
+    ],
+)
+def test_other_text_is_no_number(text: str, number_format: NumberFormat) -> None:
+    value, problem = number(text, number_format=number_format)
+    assert math.isnan(value)
+    assert problem.endswith("' is not a number")
+
+
+@given(st.decimals(-(10**9), 10**9, allow_nan=False, places=3), st.sampled_from(FORMATS[1:]))
+def test_a_number_written_in_a_format_is_that_number_and_in_others_none_or_the_same(
+    value: float, number_format: NumberFormat
+) -> None:
+    grouped = f"{value:,.3f}".replace(",", "~").replace(".", number_format.decimal)
+    written = grouped.replace("~", number_format.thousands or "")
+    assert number(written, number_format=number_format)[0] == pytest.approx(float(value), rel=1e-9)
+    for other in FORMATS:
+        if other.decimal == number_format.decimal:
+            read, problem = number(written, number_format=other)
+            assert problem or read == pytest.approx(float(value), rel=1e-9)
+
+
+@pytest.mark.parametrize("text", [*sorted(EMPTY), "NULL", " NaN ", "  "])
+def test_an_empty_cell_and_the_usual_words_are_missing(text: str) -> None:
+    value, problem = number(text)
+    assert math.isnan(value)
+    assert problem == ""
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "Infinity", "1e400", "1.7e38", "-1.001e30"])
+@pytest.mark.parametrize("bounds", [ANY, (0, 120)])
+def test_a_number_beyond_what_float32_can_sum_is_a_problem(text: str, bounds: Bounds) -> None:
+    assert number(text, bounds)[1] == f"{text} is infinite or beyond 1e+30 in size"
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds", "problem"),
+    [
+        ("18", (18, 120), ""),
+        ("120.0", (18, 120), ""),
+        ("17.9", (18, 120), "17.9 is outside [18, 120]"),
+        ("-1", (0, None), "-1 is outside [0, inf)"),
+        ("0.51", (None, 0.5), "0.51 is outside (-inf, 0.5]"),
+        ("9999", (18, None), ""),
+        ("-9999", (None, 120), ""),
+    ],
+)
+def test_a_number_out_of_bounds_is_a_problem(text: str, bounds: Bounds, problem: str) -> None:
+    assert number(text, bounds)[1] == problem
+
+
+def test_a_declared_word_is_missing_and_a_declared_number_stays_exempt_from_the_bounds() -> None:
+    for text in ("?", " ? ", "unknown"):
+        assert math.isnan(number(text, (18, 120), ["?", "unknown"])[0])
+        assert number(text, (18, 120), ["?", "unknown"])[1] == ""
+    for text in ("-9", "-9.0", "-9e0"):
+        assert number(text, (18, 120), [-9]) == (-9.0, "")
+    # A word is that very text, in whatever format.
+    cells = pd.Series(["-9,5", "-9.5"], dtype="str")
+    values, problems = read_numbers(cells, ["-9,5"], number_format=COMMA)
+    assert np.isnan(values).all()
+    assert [*problems] == [1]
+
+
+def test_each_cell_has_its_own_value_and_problem() -> None:
+    cells = pd.Series(["20", "old", "", "130"], index=[4, 7, 8, 9], name="age", dtype="str")
+    values, problems = read_numbers(cells, bounds=(18, 120))
+    np.testing.assert_array_equal(values, [20, np.nan, np.nan, 130])
+    assert problems == {1: "'old' is not a number", 3: "130 is outside [18, 120]"}
+
+
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_of_a_very_long_cell_the_start_is_shown(quote: str) -> None:
+    cell, fault = ("x" * 10**6, "is not a number") if quote else ("1" * 10**6, "is infinite")
+    problem = number(cell)[1]
+    assert problem.startswith(f"{quote}{cell[:39]}…{quote} {fault}")
+    assert len(problem) < 100
+
+
+# Cells that are no text
+
+
+@pytest.mark.parametrize(
+    ("cell", "dtype", "value"),
+    [
+        (7, "int64", 7.0),
+        (7.5, "float32", 7.5),
+        (7, "Int64", 7.0),
+        (True, "bool", 1.0),
+        (True, object, 1.0),
+        (" 7 ", object, 7.0),
+        (" 7 ", "string", 7.0),
+        (" 7 ", "category", 7.0),
+        (7, "category", 7.0),
+    ],
+)
+def test_a_cell_of_any_kind_is_read_alike(cell: Any, dtype: Any, value: float) -> None:
+    assert number(cell, dtype=dtype) == (value, "")
+    assert number(cell, (8, None), dtype=dtype)[1].endswith("is outside [8, inf)")
+    assert number(cell, (8, None), [value], dtype=dtype) == (value, "")
+
+
+@pytest.mark.parametrize("cell", [None, math.nan, pd.NA, pd.NaT, "", " NA ", "?"])
+def test_a_cell_of_any_kind_may_be_missing(cell: Any) -> None:
+    value, problem = number(cell, (8, 9), ["?"], dtype=object)
+    assert math.isnan(value)
+    assert problem == ""
+
+
+@pytest.mark.parametrize(
+    ("cell", "dtype"),
+    [(-9, "int64"), (-9.0, "float64"), (-9, object), ("-9.0", object), ("-9.0", "str")],
+)
+def test_a_declared_word_is_that_very_text_and_no_number(cell: Any, dtype: Any) -> None:
+    assert number(cell, missing=["-9"], dtype=dtype) == (-9.0, "")
+    assert math.isnan(number("-9", missing=["-9"], dtype="str")[0])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "Float32", "float[pyarrow]"])
+def test_bounds_and_codes_hold_to_the_precision_of_the_column(dtype: str) -> None:
+    assert number(0.3, (0, 0.3), dtype=dtype)[1] == ""
+    assert number(99.9, (99.9, None), dtype=dtype)[1] == ""
+    assert number(0.5, (0, 0.3), dtype=dtype)[1] == "0.5 is outside [0, 0.3]"
+    # The very code, for whoever compares with it later.
+    assert number(-9.9, (0, None), [-9.9], dtype=dtype) == (-9.9, "")
+    assert number(1, (-1e300, 1e300), [1e300], dtype=dtype) == (1.0, "")
+
+
+# Labels
+
+
+def label(cell: Any, positive: Value = 1, negative: Value = 0) -> tuple[float, str]:
+    """Read one cell of the label `y`: its value, and its problem."""
+    roles = Columns(label="y", positive_class=positive, negative_class=negative)
+    values, problems = read_label(pd.Series([cell], name="y"), roles)
+    return values[0], problems.get(0, "")
+
+
+@pytest.mark.parametrize("text", ["1", "1.0", " 1 ", "1.", "01", "1e0"])
+def test_a_numeric_class_matches_however_it_is_written(text: str) -> None:
+    assert label(text) == (1.0, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "positive", "negative", "value"),
+    [
+        ("0", 1, 0, 0.0),
+        ("-0.0", 1, 0, 0.0),
+        ("2", 2, 1, 1.0),
+        ("1", 2, 1, 0.0),
+        ("0.5", 0.5, -0.5, 1.0),
+        ("yes", "yes", "no", 1.0),
+        (" no ", "yes", "no", 0.0),
+        ("none", "some", "none", 0.0),
+        ("1", "1", "2", 1.0),
+    ],
+)
+def test_the_positive_class_is_1_and_the_other_0(
+    text: str, positive: Value, negative: Value, value: float
+) -> None:
+    assert label(text, positive, negative) == (value, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "positive", "negative", "fact"),
+    [
+        ("2", 1, 0, "'2' is neither 1 nor 0"),
+        ("yes", 1, 0, "'yes' is neither 1 nor 0"),
+        ("inf", 1, 0, "'inf' is neither 1 nor 0"),
+        ("Yes", "yes", "no", "'Yes' is neither 'yes' nor 'no'"),
+        ("1.0", "1", "2", "'1.0' is neither '1' nor '2'"),
+    ],
+)
+def test_any_other_label_is_a_problem(
+    text: str, positive: Value, negative: Value, fact: str
+) -> None:
+    value, problem = label(text, positive, negative)
+    assert math.isnan(value)
+    assert problem == fact
+
+
+@pytest.mark.parametrize("text", ["", "  ", "NA", "null"])
+@pytest.mark.parametrize(("positive", "negative"), [(1, 0), ("yes", "no")])
+def test_a_row_without_label_says_so(text: str, positive: Value, negative: Value) -> None:
+    value, problem = label(text, positive, negative)
+    assert math.isnan(value)
+    assert problem == "no label"
+
+
+@pytest.mark.parametrize(("cell", "value"), [(1, 1.0), (1.0, 1.0), (True, 1.0), (0.0, 0.0)])
+def test_a_label_of_any_kind_is_read_alike(cell: Any, value: float) -> None:
+    assert label(cell) == (value, "")
+    assert label(cell, "1", "0")[0] == value or isinstance(cell, bool)
+
+
+@pytest.mark.parametrize("cell", [None, math.nan])
+def test_a_label_of_any_kind_may_be_missing(cell: Any) -> None:
+    assert label(cell)[1] == "no label"

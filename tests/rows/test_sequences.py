@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping
-from tabular_lstm.rows.cells import LARGEST, is_categorical
-from tabular_lstm.rows.learning import learn_schema
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.numbers import FEW
+from tabular_lstm.rows.numbers import LARGEST, is_categorical
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import count_unknown, lay_out, to_sequences
 
 NAN = float("nan")
@@ -97,18 +96,6 @@ def test_by_default_no_step_is_padding_alone_and_no_step_holds_one_of_many() -> 
         assert schema.steps <= 4
         assert 0 <= schema.padded_slots < schema.features_per_step
         assert schema.features_per_step == 1 if features == 1 else schema.features_per_step >= 2
-
-
-@pytest.mark.parametrize(("features_per_step", "steps"), [(1, 8), (3, 3), (8, 1), (9, 1)])
-def test_a_declared_step_size_is_kept(features_per_step: int, steps: int) -> None:
-    schema = learn(numbered(8), (), features_per_step=features_per_step)
-    assert (schema.steps, schema.features_per_step) == (steps, features_per_step)
-
-
-@pytest.mark.parametrize(("features", "per_step"), [(9, None), (8, None), (7, 7)])
-def test_even_features_need_no_padding(features: int, per_step: int | None) -> None:
-    schema = learn(numbered(features), (), features_per_step=per_step, allow_padding=False)
-    assert schema.padded_slots == 0
 
 
 @pytest.mark.parametrize(("features", "per_step", "steps_of"), [(3, None, 2), (13, None, 4)])
@@ -260,21 +247,13 @@ def test_a_code_is_missing_whatever_the_precision_that_holds_it(dtype: str) -> N
     assert schema.mean == [pytest.approx(0.3)]
 
 
-def test_a_code_of_one_column_means_nothing_in_another() -> None:
-    rows = pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 1.0]})
-    schema = learn(rows, (), {"a": [0]})
-    np.testing.assert_array_equal(slots(rows, schema), [[NAN, 0], [1, 1]])
-
-
 @pytest.mark.parametrize("learned", [False, True], ids=["learn_schema", "to_sequences"])
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("high", "'high' is not a number. An unmeasured value is NaN, None or empty"),
-        ("1,5", "'1,5' is not a number."),
-        ("+9e 32", "'+9e 32' is not a number."),
+        ([1], "[1] is not a number."),
         (np.inf, "inf is infinite or beyond 1e+30 in size."),
-        ("-inf", "-inf is infinite or beyond 1e+30 in size."),
         ("1e39", "1e39 is infinite or beyond 1e+30 in size."),
         (-3.5e38, "-3.5e+38 is infinite or beyond 1e+30 in size."),
         pytest.param(10**400, "1000", id="a long integer"),
@@ -314,11 +293,6 @@ def test_a_value_out_of_bounds_is_refused_whatever_holds_it(dtype: Any) -> None:
         DataError, match=r"Column 'a', rows 2, 4: 10(\.0)? is outside \[0, 9\], and"
     ):
         to_sequences(one_column([9, 10, -9, -1], dtype), schema)
-
-
-def test_rows_that_are_learned_from_keep_to_the_bounds_too() -> None:
-    with pytest.raises(DataError, match=r"Column 'a', row 2: 3\.0 is outside \[0, 2\]"):
-        learn(one_column([1.0, 3.0]), (), bounds={"a": (0, 2)})
 
 
 NUMBERS = st.floats(width=32, allow_infinity=False) | st.sampled_from([0.0, -9.5, 33.6, 1e30])
@@ -395,7 +369,7 @@ def test_a_row_among_many_is_the_same_sequence_and_has_the_same_problems_as_alon
     rows = pd.DataFrame(cells, columns=["a", "b"], dtype=object)
     if as_text:
         rows = rows.map(lambda cell: cell if pd.isna(cell) else str(cell)).astype("str")
-    many = pd.concat([rows] * (1 + FEW // len(rows)), ignore_index=True)
+    many = pd.concat([rows] * 3, ignore_index=True)
     sequences, problems = lay_out(many, schema)
     places = problems.get("a", {})
     for place in range(len(rows)):
@@ -428,11 +402,6 @@ def test_marks_given_with_the_rows_count_in_place_of_the_schemas() -> None:
     assert problems == {"a": {0: "'1,5' is not a number"}}
     sequences, problems = lay_out(one_column(["1,5"]), schema, NumberFormat(decimal=","))
     assert (sequences.tolist(), problems) == ([[[1.5]]], {})
-
-
-def test_a_list_is_a_category_that_training_did_not_have() -> None:
-    schema = learn(one_column(["x", "y"]), ["a"])
-    assert slots(one_column([["x"], ["x", "y"]], object), schema)[:, 0].tolist() == [2, 2]
 
 
 # Categories in a sequence
@@ -517,33 +486,14 @@ def test_a_number_or_a_boolean_is_the_category_that_writes_its_value(
     assert slots(rows, learn(one_column(known), ["a"]))[:, 0].tolist() == [place]
 
 
-def test_number_texts_that_differ_are_different_categories() -> None:
-    schema = learn(one_column(["007", "7", "7.00"]), ["a"])
-    assert schema.categories == {"a": ["007", "7", "7.00"]}
-    assert slots(one_column(["7.00", "7", "007"]), schema)[:, 0].tolist() == [2, 1, 0]
-
-
-def test_many_categories_keep_their_places() -> None:
-    names = [f"n{place:05d}" for place in range(3000)]
-    schema = learn(one_column(names[::-1]), ["a"])
-    assert slots(one_column(names), schema)[:, 0].tolist() == list(range(3000))
-
-
 def test_most_rows_of_an_unknown_category_are_worth_a_warning(caplog: Any) -> None:
     schema = learn(one_column(["red", "blue"]), ["a"])
     slots(one_column(["red"] * 6 + ["green"] * 6), schema)
     slots(one_column(["green"] * 9), schema)
     assert not caplog.records
     slots(one_column(["red"] * 5 + ["green"] * 7), schema)
-    assert "Column 'a': 58 % of 12 rows hold a category that training did not" in caplog.text
-    assert "'green'" in caplog.text
-    assert "'blue'" in caplog.text
-
-
-def test_of_a_very_long_category_the_start_is_shown(caplog: Any) -> None:
-    slots(one_column(["x" * 10**6] * 12), learn(one_column(["red"]), ["a"]))
-    assert "xxx…'" in caplog.text
-    assert len(caplog.text) < 500
+    assert "Column 'a': 7 of 12 rows hold a category that training did not have" in caplog.text
+    assert "expected one like 'blue'" in caplog.text
 
 
 def test_digits_that_float32_loses_are_worth_a_warning(caplog: Any) -> None:
@@ -564,13 +514,6 @@ def test_a_lone_wrong_number_does_not_set_the_scale(count: int, wrong: float) ->
     assert clean.variance[0] / 2 < spoiled.variance[0] < 2 * clean.variance[0]
 
 
-def test_a_lone_other_number_sets_the_scale_where_all_else_is_one_number() -> None:
-    values = np.append(np.zeros(999), 4.0)
-    schema = learn(one_column(values), ())
-    assert schema.mean[0] == pytest.approx(values.mean())
-    assert schema.variance[0] == pytest.approx(values.var())
-
-
 # Columns and rows
 
 
@@ -578,12 +521,6 @@ def test_columns_are_found_by_name() -> None:
     schema = learn()
     mixed = ROWS.assign(note="text", other=np.inf)[["other", "age", "color", "note", "size"]]
     np.testing.assert_array_equal(to_sequences(mixed, schema), to_sequences(ROWS, schema))
-
-
-def test_columns_named_by_numbers_are_found_by_name() -> None:
-    schema = learn(pd.DataFrame({"7": [1.0, 2.0], "8": [3.0, 4.0]}), ())
-    rows = pd.DataFrame({8: [3.0, 4.0], 7: [1.0, 2.0], 9: [0.0, 0.0]})
-    np.testing.assert_array_equal(slots(rows, schema), [[1, 3], [2, 4]])
 
 
 @pytest.mark.parametrize(
@@ -602,12 +539,6 @@ def test_missing_columns_are_refused_by_name(left: list[str], named: list[str]) 
 def test_a_feature_that_is_there_twice_is_refused_by_name(name: str) -> None:
     with pytest.raises(DataError, match=f"'{name}'"):
         to_sequences(pd.concat([ROWS, ROWS[[name]]], axis="columns"), learn())
-
-
-def test_a_column_that_is_no_feature_may_be_there_twice() -> None:
-    note = pd.Series(["text"] * len(ROWS), name="note")
-    rows = pd.concat([note, ROWS, note], axis="columns")
-    np.testing.assert_array_equal(to_sequences(rows, learn()), to_sequences(ROWS, learn()))
 
 
 def test_no_rows_give_no_sequences() -> None:
@@ -650,17 +581,6 @@ def test_text_is_read_by_the_schemas_marks_and_a_number_is_itself() -> None:
     np.testing.assert_array_equal(slots(pd.DataFrame(cells, dtype=object), schema), expected)
 
 
-def test_text_that_the_marks_do_not_read_is_refused_and_said_to_be_ambiguous() -> None:
-    schema = learn(one_column([1.0, 2.0]), ()).model_copy(update={"marks": COMMA})
-    with pytest.raises(DataError) as error:
-        slots(one_column(["1,5", "6.476"]), schema)
-    assert str(error.value) == (
-        "Column 'a', row 2: '6.476' is ambiguous with decimal: ',' and no mark of thousands. The "
-        "marks are those of the file that the schema was learned from: expected text as that file "
-        "writes it, or a number."
-    )
-
-
 CODES = learn(
     pd.DataFrame({"a": ["0.1", "0.5", "01067", "7"]}), ("a",), missing={"a": ["00000", -9]}
 )
@@ -680,7 +600,7 @@ CODES = learn(
 def test_a_category_or_a_code_is_found_by_its_value_in_any_dtype(
     values: Any, expected: list[float]
 ) -> None:
-    for rows in (one_column(values), pd.concat([one_column(values)] * FEW, ignore_index=True)):
+    for rows in (one_column(values), pd.concat([one_column(values)] * 33, ignore_index=True)):
         expected_here = np.resize(expected, (len(rows), 1))
         np.testing.assert_array_equal(slots(rows, CODES), expected_here)
 
@@ -688,8 +608,3 @@ def test_a_category_or_a_code_is_found_by_its_value_in_any_dtype(
 def test_a_value_of_a_category_and_of_a_code_is_neither() -> None:
     schema = learn(one_column(["00", "1"]), ("a",), missing={"a": ["000"]})
     assert slots(one_column([0, 1]), schema)[:, 0].tolist() == [2, 1]
-
-
-def test_a_list_is_no_number() -> None:
-    with pytest.raises(DataError, match=r"row 2: \[1\] is not a number"):
-        slots(one_column([1.0, [1]]), learn(one_column([1.0, 2.0]), ()))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
-from tabular_lstm.rows.cells import LARGEST
-from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.numbers import LARGEST
+from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.sides import in_test, with_boundary
 from tabular_lstm.rows.validation import read_rows
@@ -41,7 +41,7 @@ def read(doses: list[str], columns: Columns = COLUMNS, **others: list[str]) -> p
     names = [name for name in columns.categorical if name in cells]
     missing = {name: codes for name, codes in columns.missing.items() if name in cells}
     declared = columns.model_copy(update={"categorical": names, "missing": missing})
-    rows, quarantined, _ = read_rows(raw, declared, "rows.csv")
+    rows, quarantined, _ = read_rows([raw], declared, "rows.csv")
     assert quarantined.empty
     return rows
 

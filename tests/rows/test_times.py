@@ -16,12 +16,15 @@ MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
 NUMBERS = st.floats(-1e15, 1e15) | st.integers(-(10**9), 10**9).map(float)
 
 
-def read_time(cells: pd.Series, marks: NumberFormat | None = None) -> tuple[pd.Series, Problems]:
-    return TimeReader(marks or NumberFormat()).read(cells)
+def read_time(
+    cells: pd.Series, number_format: NumberFormat | None = None
+) -> tuple[pd.Series, Problems]:
+    times, problems = TimeReader(number_format or NumberFormat()).read(cells)
+    return pd.Series(times), problems
 
 
-def read(*cells: str, marks: NumberFormat | None = None) -> pd.Series:
-    times, problems = read_time(pd.Series(cells, dtype="str"), marks or NumberFormat())
+def read(*cells: str, number_format: NumberFormat | None = None) -> pd.Series:
+    times, problems = read_time(pd.Series(cells, dtype="str"), number_format)
     assert not problems
     return times
 
@@ -64,9 +67,20 @@ def test_of_times_with_and_without_an_offset_most_are_read() -> None:
     }
 
 
+def test_the_first_part_says_what_the_column_holds() -> None:
+    reader = TimeReader()
+    assert not reader.read(pd.Series(["2026-03-01", "2026-03-02", ""], dtype="str"))[1].get(0)
+    _, problems = reader.read(pd.Series(["7", "8", "2026-03-03"], dtype="str"))
+    assert problems == {
+        place: f"'{text}' is not like most of the column, dates" for place, text in enumerate("78")
+    }
+
+
 def test_numbers_are_read_by_the_marks_of_the_file() -> None:
     assert read("7", "7.50", "20260301", "-1e3").tolist() == [7, 7.5, 20260301, -1000]
-    assert read("1.234,5", marks=NumberFormat(decimal=",", thousands=".")).tolist() == [1234.5]
+    assert read("1.234,5", number_format=NumberFormat(decimal=",", thousands=".")).tolist() == [
+        1234.5
+    ]
 
 
 def test_cells_without_a_time_say_why() -> None:

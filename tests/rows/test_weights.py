@@ -11,7 +11,7 @@ from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.weights import (
     checked_weights,
     effective_rows,
-    read_weight,
+    read_weights,
     scaled,
     weights_of,
 )
@@ -21,7 +21,7 @@ weights = st.lists(st.integers(1, 1000), min_size=2, max_size=30).map(np.array)
 
 def test_a_weight_is_a_number_of_0_or_more_and_each_other_cell_has_its_reason() -> None:
     cells = pd.Series(["2", " 0.5 ", "0", "-0", "", "NA", "-1", "inf", "1e31", "much"], dtype="str")
-    read, problems = read_weight(cells)
+    read, problems = read_weights(cells)
     assert read[:4].tolist() == [2, 0.5, 0, 0]
     assert problems == {
         4: "no weight",
@@ -35,7 +35,7 @@ def test_a_weight_is_a_number_of_0_or_more_and_each_other_cell_has_its_reason() 
 
 def test_a_weight_is_written_with_the_marks_of_the_file() -> None:
     cells = pd.Series(["1,5", "1.5"], dtype="str")
-    read, problems = read_weight(cells, NumberFormat(decimal=","))
+    read, problems = read_weights(cells, NumberFormat(decimal=","))
     assert read[0] == 1.5
     assert problems.keys() == {1}
 

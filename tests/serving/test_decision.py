@@ -3,7 +3,7 @@
 import json
 
 from tabular_lstm.judging.changes import changes_of
-from tabular_lstm.rows.feature_summaries import FeatureSummary
+from tabular_lstm.rows.data_summary import FeatureSummary
 from tabular_lstm.serving.decision import Decision
 from tests.helpers.decisions import decision
 

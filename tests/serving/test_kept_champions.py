@@ -10,9 +10,9 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.groups import together_of
-from tabular_lstm.rows.learning import learn_schema
+from tabular_lstm.rows.keys import together_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision

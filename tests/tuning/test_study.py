@@ -9,8 +9,8 @@ import pytest
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.network import plan
 from tabular_lstm.parameters import Training
-from tabular_lstm.tuning import search
 from tabular_lstm.tuning.found import Study
 from tabular_lstm.tuning.study import read, search_in
 from tabular_lstm.tuning.trials import Outcome, TrialPart
@@ -103,7 +103,7 @@ def test_the_first_trial_has_the_present_parameters_whatever_the_space_has(
     assert first.numbers["training.batch_size"] == 32
     assert first.end == "complete"
     assert study.best.log_loss <= first.log_loss
-    monkeypatch.setattr(search, "MANY_ROWS", 16 * 64)
+    monkeypatch.setattr(plan, "MANY_ROWS", 16 * 64)
     many = search_of(rows=16 * 512).present_in_numbers
     assert many["training.batch_size"] == 64
     # Other present ones, such as those adopted, are tried where they were not yet.

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from tabular_lstm.at_work import told
 from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.network.calibration import choose_threshold
-from tabular_lstm.network.folds import grouped_folds
-from tabular_lstm.network.plan import MANY_ROWS, draw_by_class
+from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
 from tabular_lstm.parameters import Evaluation, Training
+from tabular_lstm.progress import progress
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 
@@ -93,7 +92,7 @@ def predict_with_baselines(
     parts = [(name, place) for name in reversed(names) for place in places]
     predicted: dict[tuple[str, int | None], np.ndarray] = {}
     what = f"Fitting the baselines on {len(labels):,} rows and on folds"
-    for part, found in told(workers(fit_part, task, parts), what, len(parts)):
+    for part, found in progress(workers(fit_part, task, parts), what, len(parts)):
         predicted[parts[part]] = found
     thresholds = {}
     for name in names:
@@ -154,8 +153,8 @@ def _splits(
 
 def _some(labels: np.ndarray, seed: int) -> np.ndarray:
     """Choose as many rows as are not yet very many, of each class its share."""
-    among = np.ones(len(labels), bool)
-    chosen = draw_by_class(np.random.default_rng([seed, 4]), labels, among, MANY_ROWS)
+    rows = np.arange(len(labels), dtype=np.int32)
+    chosen = draw_by_class(np.random.default_rng([seed, 4]), labels, rows, MANY_ROWS)
     logger.info(
         "The rows are many: the baselines are fitted on all %d, and their thresholds are chosen by "
         "cross-validation on %d random ones",

@@ -6,7 +6,7 @@ from pydantic import NonNegativeInt
 
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.rows.feature_summaries import FeatureSummary
+from tabular_lstm.rows.data_summary import FeatureSummary
 
 SHOWN = 20
 # What each night's rows do by themselves is smaller.

@@ -7,7 +7,7 @@ from pydantic import Field
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.comparison import Comparison
 from tabular_lstm.judging.metrics import Metrics
-from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.data_summary import DataSummary
 
 
 class Champion(Frozen):

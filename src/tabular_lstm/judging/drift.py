@@ -12,7 +12,7 @@ from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.judging.metrics import CENTRAL, Metrics
 from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Promotion
-from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.data_summary import DataSummary
 
 CHANCE = 0.5
 ASK = (

@@ -20,8 +20,8 @@ from tabular_lstm.judging.comparison import WORSE, Difference, Judged
 from tabular_lstm.judging.counted import few_rows
 from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
-from tabular_lstm.rows.leaks import listed
-from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.warnings import listed
 
 NONE = Tolerance(log_loss=0, roc_auc=0)
 GOLDEN_TOLERANCE = 1e-6

@@ -5,10 +5,10 @@ from itertools import chain
 
 import numpy as np
 
-from tabular_lstm.at_work import told
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.metrics import weighted_auc
 from tabular_lstm.judging.names import FIGURES
+from tabular_lstm.progress import progress
 
 # Gives, for each slot and its values (repeats, rows), the probabilities (repeats, rows).
 PredictChanged = Callable[[np.ndarray, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]
@@ -79,7 +79,7 @@ def permutation_importance(
         return np.concatenate(found)
 
     measured = {}
-    for feature in told(list(features), FIGURES["importance_chart"]):
+    for feature in progress(list(features), FIGURES["importance_chart"]):
         of_feature = list(features[feature])
         p = next(predicted) if len(of_feature) == 1 else shuffled_together(of_feature)
         lost = whole - _roc_auc(labels, p, weights)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from pydantic import model_serializer, model_validator
 
-from tabular_lstm.at_work import told
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.counted import count_groups, count_rows
 from tabular_lstm.judging.decided import RATES, ConfusionMatrix
 from tabular_lstm.judging.unseen import placements, row_losses, unseen_roc_auc, unseen_share
+from tabular_lstm.progress import progress
 
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
 CENTRAL = 0.95
@@ -207,7 +207,7 @@ def _resample_counts(
     """
     rng = np.random.default_rng(seed)
     block = max(1, BLOCK_CELLS // (cells or rows))
-    for start in told(range(0, resamples, block), f"{resamples:,} resamples for intervals, parts"):
+    for start in progress(range(0, resamples, block), f"{resamples:,} resamples, parts"):
         size = min(block, resamples - start)
         drawn = rng.integers(rows, size=(size, rows)) + np.arange(size)[:, None] * rows
         yield np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows)

@@ -6,15 +6,15 @@ Read it in this order:
 2. `layers`: embed each feature of a step, recur over the steps, read out a logit
 3. `build`: k members of that as one model, from raw sequence to probability
 4. `plan`: which fold each member is held out from, in what batches it trains and for how long
-5. `members`: train them, all in one graph
-6. `calibration`: temperature and decision threshold from the out-of-fold logits
-7. `fit`: all of that as one function, and predict
-8. `keras_file`: read a saved network safely, without Keras
-9. `scorer`: what scoring needs of it
-10. `score`: the forward pass in NumPy
-11. `saved`: load it into Keras
-
-`tutorial` builds and trains the tutorial's network; `progress` logs how far a training is.
+5. `members`: a step of all members in one graph
+6. `member_training`: train members until each stops
+7. `calibration`: weights of both kinds, temperature and decision threshold from out-of-fold logits
+8. `fit`: all of that as one function, and predict
+9. `keras_file`: read a saved network safely, without Keras
+10. `scorer`: what scoring needs of it
+11. `score`: the forward pass of many rows, and why a row's probability is what it is
+12. `forward`: the forward pass in NumPy; `kernel` compiles it from what `kernel_code` writes
+13. `saved`: load it into Keras
 
 What the rest of the project relies on is four functions, so another network can take its place:
 
@@ -24,5 +24,5 @@ What the rest of the project relies on is four functions, so another network can
 - `saved.load_network(content, file)` → the candidate that a file holds
 
 Importing this package does not import TensorFlow. Nor does importing `calibration`, `keras_file`,
-`plan`, `progress`, `saved`, `score`, `scorer` or `slots`; the other modules import it.
+`plan`, `saved`, `score`, `scorer` or `slots`; the other modules import it.
 """

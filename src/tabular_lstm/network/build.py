@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
-from tabular_lstm.network.tutorial import build_tutorial
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.schema import Schema
 
@@ -95,10 +94,29 @@ def build(schema: Schema, network: Network, seed: int) -> keras.Model:
         probability of the positive class out.
     """
     if network.kind == "tutorial":
-        return build_tutorial(schema, seed)
+        return _build_tutorial(schema, seed)
     model = LSTMEnsemble(schema.model_dump(), network.ensemble.model_dump(), name="ensemble")
     initialize(model, seed)
     return model
+
+
+def _build_tutorial(schema: Schema, seed: int) -> keras.Model:
+    """Build exactly the tutorial's network, of Keras' own layers: no scaling, LSTMs of one unit.
+
+    Sets Keras' global seed, because Keras' layers take their seeds from it.
+    """
+    keras.utils.set_random_seed(seed)
+    return keras.Sequential(
+        [
+            keras.Input((schema.steps, schema.features_per_step)),
+            keras.layers.LSTM(1, activation="relu", dropout=0.4, return_sequences=True),
+            keras.layers.BatchNormalization(),
+            keras.layers.LSTM(1),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ],
+        name="tutorial",
+    )
 
 
 def initialize(model: LSTMEnsemble, seed: int) -> None:

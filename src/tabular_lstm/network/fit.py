@@ -12,24 +12,38 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from scipy.special import expit
 
-from tabular_lstm.at_work import told
 from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.calibration import choose_threshold, fit_temperature, log_losses
-from tabular_lstm.network.failures import refuse_diverged
-from tabular_lstm.network.kinds import blend, tell, weigh
-from tabular_lstm.network.member_groups import Task, merge, split, train_group
+from tabular_lstm.network.calibration import (
+    asked_for,
+    blend,
+    choose_threshold,
+    fit_temperature,
+    log_losses,
+    weigh,
+)
+from tabular_lstm.network.member_training import (
+    DivergedError,
+    Task,
+    Trained,
+    merge,
+    split,
+    train_group,
+)
+from tabular_lstm.network.plan import Plan, batch_size, epochs, plan_training
 from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.network.tutorial import train_tutorial
 from tabular_lstm.parameters import Training
+from tabular_lstm.progress import progress, progress_bar
 
 logger = logging.getLogger(__name__)
 
+# Rows that are predicted with one slot changed in some twenty seconds, about, on any machine: see
+# `score_changed`.
 CHANGES = 2_500_000
-CHANGED_VALUES = 10**9
 
 
 def train(
@@ -60,34 +74,55 @@ def train(
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
-        counted from 1, whose weights the model has, `decision_threshold`. Of an ensemble the
-        losses are means over the members, `validation_loss` is that of each member on its fold,
-        calibrated, `kept_loss` the same with the weights that it keeps so far, of the kind of
-        members where it is lower, `best_epoch` the median of `best_epochs`, one for each member
-        that the model has, and `temperature` is told too, as is
-        `out_of_fold_log_loss`, with that temperature; `kinds`, see `kinds.Kind`, and in words what
-        the rows `asked_for`, empty where there is one kind.
+        counted from 1, whose weights the model has, and `decision_threshold`.
+
+        An ensemble's losses are means over its members, and there is more: `validation_loss`, of
+        each member on its fold, calibrated; `kept_loss`, the same with the weights that it keeps so
+        far, of the kind of members where it is lower; `best_epochs`, one for each member that the
+        model has, whose median `best_epoch` is; `temperature`; `out_of_fold_log_loss`, with that
+        temperature; `kinds`, see `calibration.Kind`; and what the rows `asked_for`, in words, empty
+        where there is one kind.
 
     Raises:
         HopelessError: It was given up.
         DivergedError: A loss is not finite.
     """
     if not isinstance(network, LSTMEnsemble):
-        candidate, history = train_tutorial(network, sequences, labels, training, weights)
-        refuse_diverged(history, training)
-        return candidate, history
-    config, initial = network.get_config(), network.get_weights()
-    # A map to memory as what it is a view of, which is sent to a worker without a copy.
-    table = np.asarray(sequences)
-    task = Task(config, initial, table, labels, training, weights, groups, limit)
-    parts = split(network.options.count, training.groups)
-    if len(parts) > 1:
-        logger.info("Training %d groups of members, each by itself", len(parts))
-    done = dict(told(workers(train_group, task, parts), "Groups of members", len(parts)))
+        return _train_tutorial(network, sequences, labels, training, weights)
+    config, options = network.get_config(), network.options
+    features, kinds = sequences[0].size, len(options.frequency_scale)
+    plan = plan_training(options.count, labels, features, training, groups, kinds)
+    rows = sequences, labels, training, weights
+    task = Task(config, network.get_weights(), *rows, plan, limit)
+    parts = split(options.count, training.groups)
+    done = dict(progress(workers(train_group, task, parts), "Groups of members", len(parts)))
     trained = merge([done[place] for place in range(len(parts))])
-    refuse_diverged(trained.history, training)
+    losses = trained.losses
+    _refuse_diverged(losses["loss"], training, losses["kept_loss"], trained.best_epochs)
+    logger.info(
+        "Trained for %d epochs; each member keeps the weights of its best epoch: %s",
+        len(losses["loss"]),
+        trained.best_epochs,
+    )
+    candidate, learned = _calibrated(network, trained, plan, labels, training, weights)
+    return candidate, losses | learned
+
+
+def _calibrated(
+    network: LSTMEnsemble,
+    trained: Trained,
+    plan: Plan,
+    labels: np.ndarray,
+    training: Training,
+    weights: np.ndarray | None,
+) -> tuple[LSTMEnsemble, dict[str, Any]]:
+    """Weigh the kinds, calibrate their mean logit and choose the threshold, all out of fold.
+
+    Returns:
+        The candidate, and what its history tells of this.
+    """
     options = network.options
-    seen, of_kinds = _out_of_fold(trained.logits, trained.held_out, options.members)
+    seen, of_kinds = _out_of_fold(trained.logits, plan.held_out, options.members)
     of_seen = None if weights is None else weights[seen]
     kinds = weigh(labels[seen], of_kinds, options.frequency_scale, of_seen)
     kept, logits, blended = blend(kinds, of_kinds, trained.weights)
@@ -97,26 +132,86 @@ def train(
     )
     calibrated = logits / temperature
     loss = np.average(log_losses(labels[seen], calibrated), weights=of_seen)
-    probabilities = expit(calibrated)
-    threshold = choose_threshold(labels[seen], probabilities, training.objective, of_seen)
+    threshold = choose_threshold(labels[seen], expit(calibrated), training.objective, of_seen)
     learned = {
         "options": options.of_kinds(kept).model_dump(),
         "training": training.model_dump(),
         "temperature": temperature,
         "threshold": threshold,
     }
-    candidate = LSTMEnsemble.from_config(config | learned)
+    candidate = LSTMEnsemble.from_config(network.get_config() | learned)
     candidate.set_weights(blended)
-    best_epochs = np.reshape(trained.history["best_epochs"], (len(kinds), -1))[kept].ravel()
-    return candidate, trained.history | {
+    best_epochs = np.reshape(trained.best_epochs, (len(kinds), -1))[kept].ravel()
+    asked = asked_for(kinds, bool(len(network.embed.slots.numeric)))
+    if asked:
+        logger.info("%s", asked)
+    return candidate, {
         "best_epoch": int(np.median(best_epochs)),
         "best_epochs": best_epochs.tolist(),
         "temperature": temperature,
         "decision_threshold": threshold,
         "out_of_fold_log_loss": float(loss),
         "kinds": [asdict(kind) for kind in kinds],
-        "asked_for": tell(kinds, bool(len(network.embed.slots.numeric))),
+        "asked_for": asked,
     }
+
+
+def _train_tutorial(
+    network: keras.Model,
+    sequences: np.ndarray,
+    labels: np.ndarray,
+    training: Training,
+    weights: np.ndarray | None = None,
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Train the tutorial's network by Keras' own `fit`, all epochs on all rows."""
+    keras.utils.set_random_seed(training.seed)
+    tf.config.experimental.enable_op_determinism()
+    model = keras.models.clone_model(network)
+    model.set_weights(network.get_weights())
+    size = training.batch_size or batch_size(len(labels))
+    limit = training.epochs or epochs(len(labels), sequences[0].size)
+    model.compile(
+        loss="binary_crossentropy",
+        optimizer=keras.optimizers.Adam(training.learning_rate),
+        # An epoch is one call into TensorFlow; XLA would compile for longer than it trains.
+        steps_per_execution=-(-len(labels) // size),
+        jit_compile=False,
+    )
+    logger.info("Training on %d rows, %d a step, for %d epochs", len(labels), size, limit)
+    with progress_bar("Training", limit, "epoch") as bar:
+        fit = model.fit(
+            sequences,
+            labels,
+            sample_weight=weights,
+            epochs=limit,
+            batch_size=size,
+            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: bar.update())],
+            verbose=0,
+        )
+    losses = fit.history["loss"]
+    _refuse_diverged(losses, training)
+    return model, {"loss": losses, "best_epoch": limit, "decision_threshold": 0.5}
+
+
+def _refuse_diverged(
+    losses: list[float],
+    training: Training,
+    kept_losses: Sequence[float] = (),
+    best_epochs: Sequence[int] = (),
+) -> None:
+    """Refuse a training with a loss, of its steps or of a member on its fold, that is no number.
+
+    The network `tutorial`, which has no members, has no weight decay either.
+    """
+    # A member whose loss on its fold is never a number has no best epoch.
+    if np.isfinite(losses).all() and all(best_epochs):
+        return
+    decay = f" or training.weight_decay = {training.weight_decay}" if best_epochs else ""
+    raise DivergedError(
+        f"Training failed: expected a finite loss, got {losses}. Lower "
+        f"training.learning_rate = {training.learning_rate}{decay}.",
+        [*kept_losses],
+    )
 
 
 def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
@@ -157,15 +252,6 @@ def predict_changed(
         changed = np.tile(sequences.reshape(len(sequences), -1), (len(values), 1))
         changed[:, slot] = values.ravel()
         yield predict(model, changed.reshape(-1, *sequences.shape[1:])).reshape(values.shape)
-
-
-def affordable_changes(model: keras.Model, slots: int) -> int:
-    """Give how many rows can be predicted with one slot changed in some twenty seconds, about.
-
-    A number that does not depend on the machine. Of an ensemble a row takes as long with few slots
-    as with many, see `score_changed`; of another network as long as its slots are many.
-    """
-    return CHANGES if isinstance(model, LSTMEnsemble) else CHANGED_VALUES // slots
 
 
 def _out_of_fold(

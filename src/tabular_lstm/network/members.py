@@ -1,23 +1,18 @@
-"""Where the members train: all in one graph, each until it no longer improves on its own fold."""
+"""The members as one matrix of weights: a step of their training, and their logits.
 
-import logging
+All members are in one graph, and so their training is one.
+"""
+
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tabular_lstm.at_work import at_work
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.failures import HopelessError
 from tabular_lstm.network.plan import Plan
-from tabular_lstm.network.progress import Progress
-from tabular_lstm.network.stopping import fold_losses, stalls
 from tabular_lstm.parameters import Training
-
-logger = logging.getLogger(__name__)
 
 GRADIENT_NORM = 1.0
 DECAYED = {"kernel", "recurrent"}
@@ -26,76 +21,6 @@ EVALUATED_AT_ONCE = 4096
 EVALUATED_SLOTS = 2**20
 # Values of the steps that are taken from the table, and given to TensorFlow, at once.
 TAKEN_VALUES = 2**20
-# Rows that categories are counted of at once.
-COUNTED_AT_ONCE = 2**20
-
-
-def train_members(
-    members: "Members",
-    plan: Plan,
-    labels: np.ndarray,
-    of_rows: np.ndarray | None = None,
-    limit: float = np.inf,
-) -> dict[str, Any]:
-    """Train until every member has stopped; `members` keeps the best weights of each.
-
-    Args:
-        members: To be trained.
-        plan: Of the training.
-        labels: float32 (rows,).
-        of_rows: The rows' weights, (rows,), above 0. Default: all rows count alike.
-        limit: The `kept_loss` above which training is given up once it has not fallen for a third
-            of the patience. Default: none.
-
-    Returns:
-        The history: `loss`, `validation_loss`, `kept_loss`, `best_epoch` and `best_epochs`, see
-        `fit.train`.
-
-    Raises:
-        HopelessError: It is.
-    """
-    count, progress = len(plan.left_out), Progress(plan.epochs, plan.who)
-    kind = np.array(plan.kind)
-    best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
-    losses, validation_losses, kept_losses = [], [], []
-    of_kept = np.full(count, np.inf)
-    with at_work(progress):
-        for epoch, batches in enumerate(plan.batches(), 1):
-            losses.append(members.train_epoch(batches, plan.rates(epoch)))
-            loss = fold_losses(labels, plan, members.logits(plan.held_out), of_rows)
-            validation_losses.append(float(loss.mean()))
-            # A fold has few rows: half of what stops a member is its kind's mean over all.
-            means = [loss[kind == other].mean() for other in kind]
-            stops = (loss + means) / 2
-            improved = (stops < best_loss) & (epoch - best_epoch <= plan.patience)
-            best_loss[improved], best_epoch[improved] = stops[improved], epoch
-            of_kept[improved] = loss[improved]
-            # The kind that is worse may weigh nothing in the end.
-            kept_losses.append(min(float(of_kept[kind == k].mean()) for k in set(plan.kind)))
-            members.keep(improved)
-            progress.log(epoch, losses[-1], validation_losses[-1])
-            if kept_losses[-1] > limit and stalls(kept_losses, max(1, plan.patience // 3)):
-                raise HopelessError(kept_losses)
-            if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
-                break
-    logger.info(
-        "Trained%s for %d epochs; each member keeps the weights of its best epoch: %s",
-        f" {plan.who}" if plan.who else "",
-        epoch,
-        best_epoch.tolist(),
-    )
-    return {
-        "loss": losses,
-        "validation_loss": validation_losses,
-        "kept_loss": kept_losses,
-        "best_epoch": int(np.median(best_epoch)),
-        "best_epochs": best_epoch.tolist(),
-    }
-
-
-def dropout_seed(seed: int, first: int) -> int:
-    """Give the seed of a group's dropout, by the number of its first member."""
-    return int(np.random.default_rng([seed, 2, first]).integers(2**31)) if first else seed % 2**31
 
 
 def _matrix(weights: Sequence[np.ndarray]) -> np.ndarray:
@@ -120,7 +45,7 @@ class Members:
     too, those by which the rows count, (rows,), of mean 1; None where they count alike. `first` is
     the number of the first of these members among all.
 
-    The table stays where it is: what TensorFlow gets of it, and copies, are the rows of some steps.
+    What TensorFlow gets of the table, and copies, are the rows of some steps.
     """
 
     def __init__(
@@ -135,11 +60,12 @@ class Members:
         # The network's own variables stay as they are: `_member_logits` gives its layers pieces of
         # the matrix in their place.
         self.network = network
-        self.sequences = np.asarray(sequences)  # what is taken of a map would be one too
+        self.sequences = sequences
         counts = [] if of_rows is None else [of_rows]
         self.of_each = [np.asarray(values, np.float32) for values in (labels, *counts)]
-        self.training = training
-        self.dropout_seed = dropout_seed(training.seed, first)
+        # Each group of members has dropout of its own.
+        seeds = np.random.default_rng([training.seed, 2, first])
+        self.dropout_seed = int(seeds.integers(2**31)) if first else training.seed % 2**31
         self.shapes = [weight.shape for weight in network.weights]
         self.sizes = [int(np.prod(shape[1:])) for shape in self.shapes]
         matrix = _matrix(network.get_weights())
@@ -211,28 +137,19 @@ class Members:
         Untrained, it would keep its random initial vector.
         """
         embed, of = self.network.embed, self.network.embed.slots
-        if not len(of.categorical):
-            return
         weights = self.in_shape(self.best)
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
-        for member, fold in zip(vectors, plan.left_out, strict=True):
-            seen = self._count_categories(plan.fold != fold, len(member))
-            for start, end in pairwise(of.offsets):
-                of_feature, count = member[start:end], seen[start:end]
-                of_feature[count == 0] = np.average(of_feature, axis=0, weights=count)
+        table = self.sequences.reshape(len(self.sequences), -1)
+        for which, slot in enumerate(of.categorical):
+            start, end = of.offsets[which : which + 2]
+            index = of.category_index(table[:, slot][None], [which])[0] - start
+            for member, fold in zip(vectors, plan.left_out, strict=True):
+                among = plan.fold != fold
+                counts = self.of_each[1][among] if len(self.of_each) > 1 else None
+                seen = np.bincount(index[among], counts, end - start)
+                of_feature = member[start:end]
+                of_feature[seen == 0] = np.average(of_feature, axis=0, weights=seen)
         self.best.assign(_matrix(weights))
-
-    def _count_categories(self, among: np.ndarray, vectors: int) -> np.ndarray:
-        """Count, for each vector of a category, the rows that have it, by their weights."""
-        seen, of = np.zeros(vectors), self.network.embed.slots
-        for start in range(0, len(among), COUNTED_AT_ONCE):
-            rows = start + np.flatnonzero(among[start : start + COUNTED_AT_ONCE])
-            slots = self.sequences[rows].reshape(len(rows), -1).T
-            index = of.category_index(slots[of.categorical])
-            _, *of_rows = self.of_each
-            counts = np.tile(of_rows[0][rows], len(index)) if of_rows else None
-            seen += np.bincount(index.ravel(), counts, vectors)
-        return seen
 
     def _member_logits(self, weights: Any, sequences: Any, dropout_seed: Any = None) -> Any:
         pieces = tf.split(weights, self.sizes, 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.rows.numbers import EMPTY
+from tabular_lstm.rows.cells import EMPTY
 
 # Cells by which most patterns are ruled out before all are looked at.
 FIRST = 50

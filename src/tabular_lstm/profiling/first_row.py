@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tabular_lstm.profiling.kinds import PLACEHOLDERS, SIGNS
 from tabular_lstm.profiling.number_marks import could_be_number
-from tabular_lstm.rows.numbers import is_missing
+from tabular_lstm.rows.cells import is_missing
 
 # Rows that have a vote.
 VOTING = 100

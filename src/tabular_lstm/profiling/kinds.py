@@ -15,8 +15,8 @@ from tabular_lstm.profiling.names import (
     names_an_identifier,
     names_an_index,
 )
-from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.number_format import NumberFormat, all_pointed
+from tabular_lstm.rows.numbers import LARGEST
 
 # Words that mean "not measured" in a column of numbers or dates; in one of words, the first ones.
 SIGNS = {"?", "-", "--", "---", ".", "..", "*", "#n/a", "<na>", "n.a.", "n.a", "-nan", "nil"}

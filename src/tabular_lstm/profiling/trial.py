@@ -9,11 +9,11 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.profiling.profile import Profile
 from tabular_lstm.profiling.proposal import Choice, Proposal, refuse_no_feature
-from tabular_lstm.rows.enough import MEND, refuse_many_aside, sides_of
-from tabular_lstm.rows.leaks import listed, possible_leaks
+from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.summary import Source
+from tabular_lstm.rows.sides import MEND, refuse_many_aside, sides_of
 from tabular_lstm.rows.validation import read_rows
+from tabular_lstm.rows.warnings import listed, possible_leaks
 
 # A class of fewer rows has all of them tried.
 RARE = 1000
@@ -34,7 +34,7 @@ def tried(proposal: Proposal, rows: pd.DataFrame, file: str, marks: NumberFormat
         marks: What numbers are written with.
     """
     columns = _columns(proposal)
-    valid, aside, _ = read_rows(rows, columns, file, marks)
+    valid, aside, _ = read_rows([rows], columns, file, marks)
     unsure = dict(proposal.unsure)
     bad = aside[aside["reason"] != f"{columns.label}: no label"]
     if len(bad):
@@ -102,7 +102,7 @@ def blocks_of(proposal: Proposal) -> dict[str, Any]:
 
 def _valid(rows: pd.DataFrame, columns: Columns, profile: Profile) -> tuple[pd.DataFrame, Source]:
     """Read rows as a run does; of a folder's rows with one key the last one counts."""
-    valid, aside, faults = read_rows(rows, columns, profile.file, profile.marks)
+    valid, aside, reasons = read_rows([rows], columns, profile.file, profile.marks)
     if columns.key is not None and isinstance(rows.index[0], str):
         valid = valid[~valid.duplicated(columns.key, keep="last")]
     return valid, Source(
@@ -110,8 +110,7 @@ def _valid(rows: pd.DataFrame, columns: Columns, profile: Profile) -> tuple[pd.D
         sha256="",
         rows=len(rows),
         quarantined_rows=len(aside),
-        reasons=faults.reasons,
-        to_declare=faults.to_declare,
+        reasons=reasons,
         marks=profile.marks,
     )
 

@@ -15,7 +15,7 @@ from tabular_lstm.rows.load_args import dialect_of, refuse_other_arguments
 
 # Bytes that Arrow parses at a time, and that a row may have: it keeps some thirty such pieces in
 # memory. They are longer where columns are many, because each costs time for each column.
-PIECE = 2**20
+PIECE = 2**19
 OF_COLUMN = 2**12
 LONGEST_PIECE = 2**24
 END = "end"

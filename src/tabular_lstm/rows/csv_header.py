@@ -17,7 +17,7 @@ from tabular_lstm.rows.load_args import dialect_of
 
 DELIMITERS = ",;\t|"
 # Bytes that are read and decoded at a time.
-PIECE = 2**20
+PIECE = 2**18
 # Bytes of a line above the rows, so that a file without line ends does not fill the memory.
 LONGEST = 2**24
 BYTE_ORDER_MARKS = {

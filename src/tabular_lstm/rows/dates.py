@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Value
-from tabular_lstm.rows.categories import distinct
-from tabular_lstm.rows.cells import Problems, problems_at, written
-from tabular_lstm.rows.numbers import is_missing
+from tabular_lstm.rows.cells import Problems, distinct, is_missing, problems_at, written
 
 # Dates and date-times of ISO 8601 in its extended format, by years that Python has.
 ISO = re.compile(
@@ -19,10 +17,9 @@ ISO = re.compile(
     r"(?:[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?"
     r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
-# To the microsecond, and for every year that a program may write for "never".
 # Parts of a format with nothing between them.
 TOGETHER = re.compile("%[a-zA-Z]%[a-zA-Z]")
-# The years that Python has.
+# To the microsecond, and for every year that a program may write for "never".
 FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 DTYPE = "datetime64[us]"
 MICROSECONDS = 24 * 60 * 60 * 10**6
@@ -68,7 +65,7 @@ def date_of(cell: Any, form: str | None = None) -> datetime | None:
 
 def read_dates(
     cells: pd.Series, missing: Sequence[Value] = (), form: str | None = None
-) -> tuple[pd.Series, Problems]:
+) -> tuple[np.ndarray, Problems]:
     """Read a column of dates: of text, of dates, or a mixture.
 
     Args:
@@ -78,8 +75,8 @@ def read_dates(
         form: The format of dates that are text. Default: ISO 8601.
 
     Returns:
-        datetime64[us], NaT where the cell is empty, says "missing" or cannot be read; and the
-        problems.
+        datetime64[us] (rows,), NaT where the cell is empty, says "missing" or cannot be read; and
+        the problems.
     """
     own = cells.infer_objects() if cells.dtype == object else cells
     if own.dtype.kind == "M":
@@ -88,8 +85,8 @@ def read_dates(
         own = own.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else own
         times = own.astype("datetime64[us]").to_numpy(DTYPE)
         beyond = (times < FIRST) | (times > LAST)  # never so of NaT
-        problems = dict.fromkeys(np.flatnonzero(beyond).tolist(), "a year that is not 1 to 9999")
-        return pd.Series(times, index=cells.index, name=cells.name), problems
+        fault = "a year that is not 1 to 9999"
+        return times, dict.fromkeys(np.flatnonzero(beyond).tolist(), fault)
     words = {str(code) for code in missing if not isinstance(_code(code, form), datetime)}
     places, values = distinct(cells)
     found = np.full(len(values) + 1, np.datetime64("NaT", "us"), DTYPE)  # the last: a missing cell
@@ -105,21 +102,15 @@ def read_dates(
         else:
             found[place] = np.datetime64("NaT") if time is None else np.datetime64(time, "us")
     fault = f"is not a date as {form}" if form else "is not a date"
-    problems = problems_at(cells, unread[places], fault, quoted=True)
-    return pd.Series(found[places], index=cells.index, name=cells.name), problems
+    return found[places], problems_at(cells, unread[places], fault, quoted=True)
 
 
 def dates_as_seen(
     cells: pd.Series, missing: Sequence[Value] = (), form: str | None = None
 ) -> tuple[np.ndarray, Problems]:
-    """Read a column of dates, and put NaT for each code that means "not measured".
-
-    Returns:
-        datetime64[us], and the problems, see `read_dates`.
-    """
-    times, problems = read_dates(cells, missing, form)
+    """Read a column of dates, see `read_dates`; a date that means "not measured" is NaT."""
+    dates, problems = read_dates(cells, missing, form)
     codes = [code for value in missing if isinstance(code := _code(value, form), datetime)]
-    dates: np.ndarray = times.to_numpy(DTYPE)
     return np.where(np.isin(dates, np.array(codes, DTYPE)), np.datetime64("NaT"), dates), problems
 
 

@@ -1,8 +1,7 @@
-"""The marks that numbers are written with: what is a number by them, and what might be one."""
+"""The number format of a file: what it writes numbers with, and which texts are numbers by that."""
 
 import re
 from functools import cache
-from itertools import permutations
 from typing import Annotated
 
 import pyarrow as pa
@@ -31,20 +30,37 @@ class NumberFormat(Frozen):
 
 
 POINT = NumberFormat()
-
-# What numbers are written with where nothing is declared, and elsewhere.
-USUAL = ".,"
 # A whole number as pandas writes it in a column of floats.
 AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"
 
 
-def pointed(text: str, marks: NumberFormat = POINT) -> str | None:
+@cache
+def pattern(number_format: NumberFormat) -> str:
+    """Give the regular expression of a whole text that is a number.
+
+    It means the same to Python and to Arrow. A group has three digits, the first one up to three
+    and no zero in front.
+    """
+    whole, point = "[0-9]+", re.escape(number_format.decimal)
+    if number_format.thousands:
+        grouped = f"(?:{re.escape(number_format.thousands)}[0-9]{{3}})+"
+        whole = f"(?:[1-9][0-9]{{0,2}}{grouped}|{whole})"
+    exponent = "(?:[eE][+-]?[0-9]+)?"
+    return f"[+-]?(?:(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+){exponent}|(?i:inf|infinity))"
+
+
+@cache
+def any_of(formats: tuple[NumberFormat, ...]) -> re.Pattern[str]:
+    """Give the pattern of what is a number by one of these formats or more."""
+    return re.compile("|".join(f"(?:{pattern(one)})" for one in formats))
+
+
+def pointed(text: str, number_format: NumberFormat = POINT) -> str | None:
     """Give a number's text with a decimal point and without groups, None for any other text.
 
     Args:
         text: Without white space around it.
-        marks: What the numbers are written with. A group has three digits, the first one up to
-            three and no zero in front.
+        number_format: What the number is written with. Default: a point before the fraction.
 
     Examples:
         >>> cells = ["1.234,5", "4.309", "0.123", "7", "2024"]
@@ -53,21 +69,19 @@ def pointed(text: str, marks: NumberFormat = POINT) -> str | None:
         >>> [pointed(cell, NumberFormat(decimal=",")) for cell in cells]
         [None, None, None, '7', '2024']
     """
-    if not _of(marks).fullmatch(text):
+    if not re.fullmatch(pattern(number_format), text):
         return None
-    if marks.thousands:
-        text = text.replace(marks.thousands, "")
-    return text.replace(marks.decimal, POINT.decimal)
+    return text.replace(number_format.thousands or "", "").replace(number_format.decimal, ".")
 
 
-def all_pointed(texts: pa.Array, marks: NumberFormat = POINT) -> pa.Array:
+def all_pointed(texts: pa.Array, number_format: NumberFormat = POINT) -> pa.Array:
     """Give what `pointed` gives for each text, null for None and null."""
-    is_number = pc.match_substring_regex(texts, f"^{_pattern(marks)}$")
+    is_number = pc.match_substring_regex(texts, f"^{pattern(number_format)}$")
     numbers = pc.if_else(is_number, texts, None)
-    if marks.thousands:
-        numbers = pc.replace_substring(numbers, marks.thousands, "")
-    if marks.decimal != POINT.decimal:
-        numbers = pc.replace_substring(numbers, marks.decimal, POINT.decimal)
+    if number_format.thousands:
+        numbers = pc.replace_substring(numbers, number_format.thousands, "")
+    if number_format.decimal != POINT.decimal:
+        numbers = pc.replace_substring(numbers, number_format.decimal, POINT.decimal)
     return numbers
 
 
@@ -87,42 +101,3 @@ def without_fraction(text: str) -> str:
     if not text.endswith(".0") or not re.fullmatch(AS_FLOAT, text):
         return text
     return "0" if text == "-0.0" else text.removesuffix(".0")
-
-
-def is_ambiguous(text: str, marks: NumberFormat = POINT) -> bool:
-    """Tell whether a text writes no number by the marks, and one by others.
-
-    Without declared marks none is: a text with a comma is no number.
-
-    Args:
-        text: Without white space around it.
-        marks: What the numbers are written with.
-
-    Examples:
-        >>> [is_ambiguous(text, NumberFormat(decimal=",")) for text in ("4.309", "4,309")]
-        [True, False]
-    """
-    if marks == POINT or _of(marks).fullmatch(text):
-        return False
-    marked = {*USUAL, marks.decimal, *(marks.thousands or "")}
-    others = (NumberFormat(decimal=one, thousands=other) for one, other in permutations(marked, 2))
-    return any(_of(other).fullmatch(text) for other in others)
-
-
-@cache
-def any_of(marks: tuple[NumberFormat, ...]) -> re.Pattern[str]:
-    """Give the pattern of what is a number by one of these marks or more."""
-    return re.compile("|".join(f"(?:{_pattern(one)})" for one in marks))
-
-
-@cache
-def _of(marks: NumberFormat) -> re.Pattern[str]:
-    return re.compile(_pattern(marks))
-
-
-def _pattern(marks: NumberFormat) -> str:
-    whole, point = "[0-9]+", re.escape(marks.decimal)
-    if marks.thousands:
-        whole = f"(?:[1-9][0-9]{{0,2}}(?:{re.escape(marks.thousands)}[0-9]{{3}})+|{whole})"
-    exponent = "(?:[eE][+-]?[0-9]+)?"
-    return f"[+-]?(?:(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+){exponent}|(?i:inf|infinity))"

@@ -1,141 +1,197 @@
-"""Numbers that are text: Arrow reads them all at once, and `read` what Arrow does not."""
+"""Read a column of numbers, or of labels: the values, and what is wrong with unusable cells."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Sequence
+from decimal import Decimal
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tabular_lstm.parameters import Columns, Value
+from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pointed
+from tabular_lstm.rows.schema import Bounds
 
-EMPTY = {"", "na", "n/a", "nan", "null", "none"}
-# What most missing cells hold.
-WORDS = pa.array(["NA", "N/A", "nan", "NaN", "NULL", "null", "None"], pa.large_string())
-# Cells up to which it takes less time to read one after the other.
-FEW = 32
-# Cells that are read again more slowly where Arrow does not read one of them.
-AGAIN = 2**11
-
-
-def read(text: str, marks: NumberFormat = POINT) -> float | None:
-    """Read the text of one cell.
-
-    Args:
-        text: With or without white space around it.
-        marks: What its number is written with.
-
-    Returns:
-        The number, correctly rounded; None where the cell is empty or says "missing", NaN where it
-        holds no number.
-
-    Examples:
-        >>> [read(text) for text in (" 1e3", "-.5", "", "NA", "1,5", "1_000", "high")]
-        [1000.0, -0.5, None, None, nan, nan, nan]
-    """
-    text = text.strip()
-    if is_missing(text):
-        return None
-    number = pointed(text, marks)
-    return math.nan if number is None else float(number)
+# Kinds of dtypes: numbers and booleans.
+NUMBERS = "biuf"
+# Sums of some 10^8 such numbers stay within float32, and scikit-learn sums all cells of a table.
+LARGEST = float(np.float32(1e30))
+TOO_LARGE = f"is infinite or beyond {LARGEST:g} in size"
+ANY: Bounds = (None, None)
 
 
-def is_missing(text: str) -> bool:
-    """Tell whether a text without white space around it says that nothing is known."""
-    return text.lower() in EMPTY
+def read_numbers(
+    cells: pd.Series,
+    missing: Sequence[Value] = (),
+    bounds: Bounds = ANY,
+    number_format: NumberFormat = POINT,
+) -> tuple[np.ndarray, Problems]:
+    """Read a column of numbers.
 
-
-def read_all(texts: pa.Array, marks: NumberFormat = POINT) -> tuple[np.ndarray, np.ndarray]:
-    """Read the text of many cells, each as `read` does.
+    Numbers are rounded correctly, so that a row's side does not depend on how they are written.
 
     Args:
-        texts: large_string; null is missing.
-        marks: What their numbers are written with.
+        cells: The column.
+        missing: Values that mean "not measured". A cell of the very text of a word among them is
+            read as NaN; a number stays, exempt from the bounds, for the schema keeps these.
+        bounds: Lowest and highest possible value; None leaves an end open.
+        number_format: What numbers that are text are written with.
 
     Returns:
-        float64, NaN where a cell holds no number; and bool, which cells are missing.
+        float64 (rows,), NaN where the cell is empty, says "missing" or cannot be read; and the
+        problems.
     """
-    if len(texts) <= FEW:
-        return _read_each(texts, marks)
-    numbers = _cast(texts, marks)
-    absent = texts.is_null().to_numpy(zero_copy_only=False).copy()
-    # Arrow reads nan and nan(1) too.
-    odd = np.isnan(numbers) & ~absent
-    if odd.any():
-        distinct = texts.filter(pa.array(odd)).dictionary_encode()
-        places = distinct.indices.to_numpy()
-        found, missing = _read_each(distinct.dictionary, marks)
-        numbers[odd], absent[odd] = found[places], missing[places]
+    numbers, absent = numbers_of(cells, number_format)
+    unread = np.isnan(numbers) & ~absent
+    if words := {code for code in missing if isinstance(code, str)}:
+        # A word may be the text of a number.
+        are_numbers = any(pointed(word, number_format) is not None for word in words)
+        is_word = (~absent if are_numbers else unread) & _is_text(cells)
+        is_word[is_word] = texts(cells[is_word]).isin(words).to_numpy()
+        numbers[is_word] = np.nan
+        unread &= ~is_word
+    infinite = np.abs(numbers) > LARGEST
+    outside = _are_outside(cells, numbers, missing, bounds) & ~infinite
+    return numbers, {
+        **problems_at(cells, outside, f"is outside {_interval(*bounds)}"),
+        **problems_at(cells, infinite, TOO_LARGE),
+        **problems_at(cells, unread, "is not a number", quoted=True),
+    }
+
+
+def read_label(
+    cells: pd.Series, columns: Columns, number_format: NumberFormat = POINT
+) -> tuple[np.ndarray, Problems]:
+    """Read the label as 1 (positive) or 0, NaN for others; a number matches however written."""
+    text = texts(cells).fillna("")
+    classes = (columns.positive_class, columns.negative_class)
+    if not all(isinstance(value, str) for value in classes):
+        numbers, _ = numbers_of(cells, number_format)
+    positive, negative = (
+        (text == value).to_numpy() if isinstance(value, str) else numbers == value
+        for value in classes
+    )
+    other = ~(positive | negative)
+    none = other & text.str.lower().isin(EMPTY).to_numpy()
+    expected = f"is neither {classes[0]!r} nor {classes[1]!r}"
+    return np.where(other, np.nan, positive), {
+        **problems_at(cells, other, expected, quoted=True),
+        **dict.fromkeys(np.flatnonzero(none).tolist(), "no label"),
+    }
+
+
+def numbers_of(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, np.ndarray]:
+    """Give float64 of the caller's own, NaN without a number, and which cells are missing."""
+    if isinstance(cells.dtype, pd.StringDtype):
+        return numbers_of_texts(as_texts(cells), number_format)
+    if cells.dtype == object and (inferred := cells.infer_objects()).dtype != object:
+        return numbers_of(inferred, number_format)
+    absent = cells.isna().to_numpy(copy=True)
+    if cells.dtype.kind in NUMBERS:
+        return cells.to_numpy(np.float64, na_value=np.nan, copy=True), absent
+    values, is_text = cells.to_numpy(object), _is_text(cells)
+    numbers = np.full(len(cells), np.nan)
+    numbers[~is_text] = [_float(value) for value in values[~is_text]]
+    said = pa.array(values[is_text], pa.large_string())
+    numbers[is_text], absent[is_text] = numbers_of_texts(said, number_format)
     return numbers, absent
 
 
-def as_texts(cells: pd.Series) -> pa.Array:
-    """Give the text of a column as Arrow's large_string, null where missing."""
-    # Of a series Arrow asks for an attribute that pandas then looks for among the rows' names.
-    values = cells.array if isinstance(cells.dtype, pd.StringDtype) else cells.to_numpy()
-    texts = pa.array(values, pa.large_string(), from_pandas=True)
-    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+def numbers_of_texts(texts: pa.Array, number_format: NumberFormat) -> tuple[np.ndarray, np.ndarray]:
+    """Read texts that may be numbers.
 
+    Arrow's cast alone reads a column where each cell is a plain number or empty, in less than half
+    the time. What the cast takes for a number is one by `POINT` too, but for nan and nan(1).
 
-def _cast(texts: pa.Array, marks: NumberFormat) -> np.ndarray:
-    """Give float64, of the caller's own, NaN where Arrow does not read a number.
+    Args:
+        texts: large_string (rows,); null is missing.
+        number_format: What the numbers are written with.
 
-    What its cast gives as a finite number or an infinite one is a number by `POINT`.
+    Returns:
+        float64, of the caller's own, NaN where a cell holds no number; and bool, which cells are
+        missing.
     """
-    if marks != POINT:
-        return _cast_numbers(texts, marks)
-    if pc.any(blank := pc.equal(texts, "")).as_py():
-        texts = pc.if_else(blank, None, texts)
-    if (numbers := _cast_at_once(texts)) is not None:
-        return numbers
-    if pc.any(words := pc.is_in(texts, WORDS)).as_py():
-        texts = pc.if_else(words, None, texts)
-        if (numbers := _cast_at_once(texts)) is not None:
-            return numbers
-    return np.concatenate([*_cast_parts(texts)])
+    if number_format == POINT:
+        is_blank = pc.equal(texts, "")
+        filled = pc.if_else(is_blank, None, texts) if pc.any(is_blank).as_py() else texts
+        absent = filled.is_null().to_numpy(zero_copy_only=False)
+        try:
+            numbers = filled.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        except pa.ArrowInvalid:
+            pass
+        else:
+            if np.array_equal(np.isnan(numbers), absent):
+                return numbers.copy(), absent.copy()
+    texts = pc.utf8_trim_whitespace(texts)
+    missing = pc.is_in(pc.utf8_lower(texts), pa.array([*EMPTY, None], pa.large_string()))
+    numbers = all_pointed(texts, number_format).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return numbers.copy(), missing.to_numpy(zero_copy_only=False).copy()
 
 
-def _cast_at_once(texts: pa.Array) -> np.ndarray | None:
-    """Cast all; None where one is not read, of which Arrow makes an error each: so few at first."""
-    if _cast_if_all(texts.slice(0, AGAIN)) is None:
-        return None
-    return _cast_if_all(texts)
+def is_categorical(column: pd.Series) -> bool:
+    """Tell whether a column holds names: of dtype category, string or object, unless all numbers.
+
+    Examples:
+        >>> [is_categorical(pd.Series(values)) for values in ([1, 2], ["a", "b"], [True, False])]
+        [False, True, False]
+        >>> is_categorical(pd.Series(["1.5", "", "2"]))
+        False
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return True
+    # Dates, durations and complex numbers are neither.
+    if pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind in "mMc":
+        return False
+    numbers, absent = numbers_of(column, POINT)
+    no_number = np.isnan(numbers)
+    return bool(no_number.all() or (no_number & ~absent).any())
 
 
-def _cast_parts(texts: pa.Array) -> Iterator[np.ndarray]:
-    """Cast part by part, or all the rest as soon as there are odd cells in most parts."""
-    odd = 0
-    for place in range(0, len(texts), AGAIN):
-        part = texts.slice(place, AGAIN)
-        numbers = _cast_if_all(part)
-        if numbers is None:
-            odd += 1
-            if odd > 2 and 2 * odd * AGAIN > place:
-                yield _cast_numbers(texts.slice(place), POINT)
-                return
-            numbers = _cast_numbers(part, POINT)
-        yield numbers
+def _are_outside(
+    cells: pd.Series, numbers: np.ndarray, missing: Sequence[Value], bounds: Bounds
+) -> np.ndarray:
+    """Tell which numbers are outside the bounds and no code; put codes in the place of theirs."""
+    codes = np.array([code for code in missing if not isinstance(code, str)], np.float64)
+    if bounds == ANY and not codes.size:
+        return np.zeros(len(numbers), bool)
+    # A column of float32 holds 0.1, as a code or a bound, to its own precision. No bound is NaN.
+    own: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
+    own = own if own.kind == "f" else np.dtype(np.float64)
+    with np.errstate(over="ignore"):
+        low, high = np.array(bounds, np.float64).astype(own)
+        held, held_codes = numbers.astype(own), codes.astype(own)
+    outside: np.ndarray = (held < low) | (held > high)
+    for code, as_held in zip(codes, held_codes, strict=True):
+        outside &= held != as_held
+        numbers[held == as_held] = code
+    return outside
 
 
-def _cast_if_all(texts: pa.Array) -> np.ndarray | None:
+def _is_text(cells: pd.Series) -> np.ndarray:
+    """Tell which cells are text, whatever the column's dtype."""
+    if isinstance(cells.dtype, pd.StringDtype) or cells.dtype.kind in NUMBERS:
+        return np.full(len(cells), cells.dtype.kind not in NUMBERS)
+    return np.array([isinstance(cell, str) for cell in cells], bool)
+
+
+def _float(cell: Any) -> float:
+    if not isinstance(cell, Real | Decimal | np.bool_):
+        return np.nan
     try:
-        return _own(texts.cast(pa.float64()))
-    except pa.ArrowInvalid:
-        return None
+        return float(cell)
+    except OverflowError:  # of Python's integers, which have no end
+        return np.inf
 
 
-def _cast_numbers(texts: pa.Array, marks: NumberFormat) -> np.ndarray:
-    """Cast the texts that are numbers by the marks."""
-    # Arrow gives the nearest float64, as Python does; pandas' to_numeric does not always.
-    return _own(all_pointed(pc.utf8_trim_whitespace(texts), marks).cast(pa.float64()))
+def _interval(low: float | None, high: float | None) -> str:
+    """Write bounds as people do.
 
-
-def _own(numbers: pa.Array) -> np.ndarray:
-    values: np.ndarray = numbers.to_numpy(zero_copy_only=False)
-    return values if values.flags.writeable else values.copy()
-
-
-def _read_each(texts: pa.Array, marks: NumberFormat) -> tuple[np.ndarray, np.ndarray]:
-    found = [None if text is None else read(text, marks) for text in texts.to_pylist()]
-    return np.array(found, np.float64), np.array([number is None for number in found], bool)
+    Examples:
+        >>> _interval(0, 17.5), _interval(None, 3)
+        ('[0, 17.5]', '(-inf, 3]')
+    """
+    left = "(-inf" if low is None else f"[{low:g}"
+    return f"{left}, {'inf)' if high is None else f'{high:g}]'}"

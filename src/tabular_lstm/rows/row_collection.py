@@ -12,13 +12,11 @@ class RowCollection:
     """Takes batches of rows one after the other, and gives the rows of them all.
 
     Attributes:
-        parts: How many were taken.
         kinds: What is wrong with rows.
     """
 
     def __init__(self) -> None:
-        self.parts, self.kinds = 0, Kinds()
-        self._bad: dict[str, set[str]] = {}
+        self.kinds = Kinds()
         self._names: list[pd.Index] = []
         self._values: dict[str, list[pd.Series]] = {}
         self._aside: list[pd.DataFrame] = []
@@ -33,21 +31,12 @@ class RowCollection:
         problems = {name: of_column for name, (_, of_column) in read.items()}
         aside, is_valid = set_aside(part, problems)
         self.kinds.add(problems, part.index)
-        for name, faults in problems.items():
-            kinds = {text.rpartition(" is ")[2]: text for text in faults.values()}
-            self._bad.setdefault(name, set()).update(kinds.values())
         all_valid = is_valid.all()
         for name, (values, _) in read.items():
             of_column = values if all_valid else values[is_valid]
             self._values.setdefault(name, []).append(of_column)
         self._names.append(part.index if all_valid else part.index[is_valid])
         self._aside.append(aside)
-        self.parts += 1
-
-    @property
-    def bad(self) -> dict[str, set[str]]:
-        """Give, of the columns that have any, problems: of each batch one of each kind."""
-        return {name: problems for name, problems in self._bad.items() if problems}
 
     def valid(self) -> pd.DataFrame:
         """Give the valid rows, once: each column's values are freed as they are joined."""
@@ -57,7 +46,7 @@ class RowCollection:
             for name in [*self._values]
         }
         # Many rows stay column by column, without a copy; a wide table is one block.
-        return pd.DataFrame(columns, index=names, copy=self.parts == 1)
+        return pd.DataFrame(columns, index=names, copy=len(self._aside) == 1)
 
     def quarantined(self) -> pd.DataFrame:
         """Give the rows set aside: `row`, `reason`, and the cells as they were."""

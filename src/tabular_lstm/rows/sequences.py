@@ -4,37 +4,29 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, row_list, shown
+from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Value
-from tabular_lstm.rows.categories import category_codes, category_of, distinct
-from tabular_lstm.rows.cells import ANY, TOO_LARGE, Problems, numbers_of
+from tabular_lstm.rows.cells import Problems, category_codes, category_of, distinct
 from tabular_lstm.rows.dates import dates_as_seen, parts
 from tabular_lstm.rows.fingerprints import in_parts
-from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.schema import Bounds, Schema
+from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.numbers import ANY, read_numbers
+from tabular_lstm.rows.schema import Schema
 
 # Rows from which a column of unknown categories is worth a warning.
 ENOUGH = 10
 # Their share with an unknown category that is.
 STRANGE = 0.5
-HINTS = {
-    "is not a number": "An unmeasured value is NaN, None or empty; a column of names needs a "
-    "categorical dtype when the schema is learned, a column of dates dtype datetime64.",
-    "is not a date": "A date is of a dtype of dates, or text such as 2026-11-05 or "
-    "2026-11-05T13:30:00; an unmeasured one is NaT, None or empty.",
-    TOO_LARGE: "An unmeasured value is NaN, None or empty.",
-}
-OF_MARKS = (
-    "The marks are those of the file that the schema was learned from: expected text as that file "
-    "writes it, or a number."
+MEND = (
+    "An unmeasured value is NaN, None or empty. What the columns hold, their bounds, formats of "
+    "dates and number format are those that the schema was learned with: names of a categorical "
+    "dtype, dates of dtype datetime64 or declared text."
 )
-OF_FORMAT = "The format is that of columns.dates that the schema was learned with."
-OF_BOUNDS = "The bounds are those of columns.bounds that the schema was learned with."
 
 logger = logging.getLogger(__name__)
 
@@ -51,19 +43,19 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
     """
     sequences, problems = lay_out(rows, schema)
     for name, of_column in problems.items():
-        _refuse(name, of_column, schema.marks)
+        refuse_problems(name, of_column)
     _warn_of_unknown(rows, schema, sequences)
     return sequences
 
 
 def lay_out(
-    rows: pd.DataFrame, schema: Schema, marks: NumberFormat | None = None
+    rows: pd.DataFrame, schema: Schema, number_format: NumberFormat | None = None
 ) -> tuple[np.ndarray, dict[str, Problems]]:
     """Lay each row out as a sequence, slot by slot in the schema's order.
 
     Cells may be text as in a CSV, numbers, booleans, categories or a mixture: what says the same
     gives the same sequences; but a code for "missing" that is text is, among numbers, that text
-    alone. Text is read by the marks, a cell that is a number is not, so 1.234 is itself.
+    alone. Text is read by the number format, a cell that is a number is not, so 1.234 is itself.
     Columns are found by name; those that the schema does not know are passed over. A category is
     found by its text; a number or a boolean also by its value, so that 1067 is `01067` where a
     reader of CSVs made a number of it.
@@ -71,7 +63,7 @@ def lay_out(
     Args:
         rows: The rows, in any order of their columns.
         schema: See `Schema`.
-        marks: What numbers that are text are written with. Default: the schema's.
+        number_format: What numbers that are text are written with. Default: the schema's.
 
     Returns:
         float32 (rows, steps, features_per_step): numbers as they are, a category as its place in
@@ -89,27 +81,26 @@ def lay_out(
             f"The rows have no column {', '.join(map(repr, absent))}: expected "
             f"{', '.join(columns)}, in any order; got {', '.join(rows.columns)}."
         )
-    marks = marks or schema.marks
+    number_format = number_format or schema.marks
     slots = np.zeros((len(rows), schema.steps * schema.features_per_step), np.float32)
     problems: dict[str, Problems] = {}
     for name, (place, *others) in columns.items():
         codes = schema.missing.get(name, [])
+        found: Problems = {}
         if name in schema.dates:
             dates, found = dates_as_seen(rows[name], codes, schema.dates[name])
-            if found:
-                problems[name] = found
             for at in in_parts(len(dates)):
                 slots[at, [place, *others]] = parts(dates[at])
-            continue
-        if name in schema.categories:
-            slots[:, place] = _places(rows[name], codes, schema.categories[name], marks)
-            continue
-        values, found = numbers_of(rows[name], codes, schema.bounds.get(name, ANY), marks)
+        elif name in schema.categories:
+            categories = schema.categories[name]
+            slots[:, place] = _places(rows[name], codes, categories, number_format)
+        else:
+            bounds = schema.bounds.get(name, ANY)
+            values, found = read_numbers(rows[name], codes, bounds, number_format)
+            values[list(found)] = np.nan
+            slots[:, place] = codes_as_missing(values, codes)
         if found:
             problems[name] = found
-            # A number out of bounds may be beyond float32 too.
-            values[list(found)] = np.nan
-        slots[:, place] = codes_as_missing(values, codes)
     return slots.reshape(len(rows), schema.steps, schema.features_per_step), problems
 
 
@@ -132,21 +123,15 @@ def _warn_of_unknown(rows: pd.DataFrame, schema: Schema, sequences: np.ndarray) 
     """Say so where most rows of a column hold a category that training did not have."""
     if len(rows) < ENOUGH:
         return
-    slots = sequences.reshape(len(rows), -1)
     for name, count in count_unknown(sequences, schema).items():
-        share = count / len(rows)
-        if share > STRANGE:
-            categories = schema.categories[name]
-            is_unknown = slots[:, schema.features.index(name)] == len(categories)
-            example = by_name(rows, schema.columns)[name].iloc[int(np.argmax(is_unknown))]
+        if count > STRANGE * len(rows):
             logger.warning(
-                "Column '%s': %.0f %% of %d rows hold a category that training did not have, such "
-                "as '%s'; expected one like %r.",
+                "Column '%s': %d of %d rows hold a category that training did not have; expected "
+                "one like %r.",
                 name,
-                100 * share,
+                count,
                 len(rows),
-                shown(example),
-                categories[0] if categories else None,
+                next(iter(schema.categories[name]), None),
             )
 
 
@@ -174,42 +159,17 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     return rows
 
 
-def measured(
-    column: pd.Series, missing: Sequence[Value], bounds: Bounds = ANY, marks: NumberFormat = POINT
-) -> np.ndarray:
-    """Read a column of numbers as float64, NaN where not measured.
+def refuse_problems(name: str, problems: Problems) -> None:
+    """Stop at a column with problems.
 
     Raises:
-        DataError: A cell has a problem; names the column and the rows, counted from 1.
+        DataError: Names the column and the rows, counted from 1.
     """
-    values, problems = numbers_of(column, missing, bounds, marks)
     if problems:
-        _refuse(str(column.name), problems, marks)
-    return codes_as_missing(values, missing)
-
-
-def dates_seen(column: pd.Series, missing: Sequence[Value], form: str | None) -> np.ndarray:
-    """Read a column of dates as datetime64[us], NaT where not measured.
-
-    Raises:
-        DataError: A cell has a problem; names the column and the rows, counted from 1.
-    """
-    dates, problems = dates_as_seen(column, missing, form)
-    if problems:
-        _refuse(str(column.name), problems, POINT)
-    return dates
-
-
-def _refuse(name: str, problems: Problems, marks: NumberFormat) -> NoReturn:
-    """Stop at a column with problems."""
-    places = sorted(problems)
-    first = problems[places[0]]
-    hints = {**HINTS, f"is ambiguous with {marks}": OF_MARKS}
-    hint = next((hint for words, hint in hints.items() if first.endswith(words)), OF_BOUNDS)
-    hint = OF_FORMAT if " is not a date as " in first else hint
-    alike = ", and the like" if len(places) > 1 else ""
-    rows = row_list([place + 1 for place in places])
-    raise DataError(f"Column '{name}', {rows}: {first}{alike}. {hint}")
+        places = sorted(problems)
+        alike = ", and the like" if len(places) > 1 else ""
+        rows = row_list([place + 1 for place in places])
+        raise DataError(f"Column '{name}', {rows}: {problems[places[0]]}{alike}. {MEND}")
 
 
 def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarray:
@@ -221,15 +181,15 @@ def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarra
 
 
 def _places(
-    column: pd.Series, missing: Sequence[Value], categories: list[str], marks: NumberFormat
+    column: pd.Series, missing: Sequence[Value], categories: list[str], number_format: NumberFormat
 ) -> np.ndarray:
     """Give each cell's place among the categories, the one after the last if it is not there."""
-    codes = category_codes(missing, marks)
+    codes = category_codes(missing, number_format)
     by_text, by_value = _places_of(tuple(categories), tuple(sorted(codes)))
     unknown = len(categories)
 
     def place_of(value: Any) -> float:
-        text = category_of(value, codes, marks)
+        text = category_of(value, codes, number_format)
         if text is None:
             return np.nan
         if isinstance(value, str) or text in by_text:

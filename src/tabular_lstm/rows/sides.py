@@ -1,18 +1,42 @@
-"""Decide whether a row is a train row or a test row: by a hash of its content, or by its time."""
+"""The two sides: which rows are train rows and which are test rows, and whether these are enough.
+
+A hash of its content or its time decides on a row alone, so that the row never changes sides.
+"""
 
 import hashlib
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.parameters import Columns, Moment, Split
-from tabular_lstm.rows.categories import read_category
-from tabular_lstm.rows.dates import days
+from tabular_lstm.errors import DataError, row_list, shown
+from tabular_lstm.parameters import Columns, Moment, Split, Validation
+from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.data_summary import Source
+from tabular_lstm.rows.dates import dates_as_seen, days
 from tabular_lstm.rows.fingerprints import in_parts
-from tabular_lstm.rows.sequences import dates_seen, measured
+from tabular_lstm.rows.sequences import codes_as_missing
 from tabular_lstm.rows.times import has_dates, moment_of, newest, said
+from tabular_lstm.rows.weights import weights_of
+
+MEND = (
+    "\nRows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
+    "Mend them, or declare what the columns hold; `kedro profile FILE --env ENV` proposes it."
+)
+
+
+class Sides(NamedTuple):
+    """Rows that are split.
+
+    Attributes:
+        split: By time, with the boundary, see `with_boundary`.
+        weightless: How many rows are on neither side, because their weight is 0.
+    """
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+    split: Split
+    weightless: int
 
 
 def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
@@ -20,11 +44,7 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
 
     By time, a row is held out from `split.from_` on. By hash, where the hash of its group (without
     a group: of its key; without a key: of its features) is below `test_fraction` of the hash's
-    range. The hash is BLAKE2b, keyed with the salt, over the group's or the key's UTF-8, or over
-    the features as the network sees them, in the order of their names: the float32 bytes of the
-    numbers, of a date those of its days since 1970, then the categories' UTF-8. So neither the
-    order of the columns counts, nor how a number, a date or a missing value is written. The label
-    and the weight never do.
+    range. The label and the weight never count.
 
     Args:
         rows: Valid rows: numeric features as numbers, categories, key and group as text.
@@ -38,13 +58,64 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
         if split.from_ is None or rows.empty:
             return np.zeros(len(rows), bool)
         return np.asarray(rows[columns.time].to_numpy() >= moment_of(split.from_))
-    salted = partial(hashlib.blake2b, digest_size=8, key=split.salt.encode())
-    held_out = np.zeros(len(rows), bool)
+    deciding = columns.group or columns.key
+    hashes = row_hashes(rows, columns, split.salt, deciding)
+    return hashes.astype(np.float64) / 2**64 < split.test_fraction
+
+
+def row_hashes(
+    rows: pd.DataFrame, columns: Columns, salt: str, deciding: str | None = None
+) -> np.ndarray:
+    """Hash each row: uint64 (rows,), 8 bytes of BLAKE2b, keyed with the salt.
+
+    The hash is over the UTF-8 of one column's text or, without such a column, over the features as
+    the network sees them, in the order of their names: the float32 bytes of the numbers, of a date
+    those of its days since 1970, then the categories' UTF-8. So neither the order of the columns
+    counts, nor how a number, a date or a missing value is written.
+
+    Args:
+        rows: Valid rows.
+        columns: The role of each column.
+        salt: Another salt gives other hashes.
+        deciding: The column. Default: none, the features decide.
+    """
+    hashes = np.empty(len(rows), np.uint64)
+    salted = hashlib.blake2b(digest_size=8, key=salt.encode())
     for at in in_parts(len(rows)):
-        digests = b"".join(salted(c).digest() for c in _contents(rows.iloc[at], columns))
-        hashes = np.frombuffer(digests, ">u8").astype(np.float64) / 2**64
-        held_out[at] = hashes < split.test_fraction
-    return held_out
+        part = rows.iloc[at]
+        if deciding is None:
+            contents = _features_seen(part, columns)
+        else:
+            contents = [value.encode() for value in part[deciding]]
+        digests = []
+        for content in contents:
+            digest = salted.copy()
+            digest.update(content)
+            digests.append(digest.digest())
+        hashes[at] = np.frombuffer(b"".join(digests), ">u8")
+    return hashes
+
+
+def _features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
+    """Give each row's features as the network sees them: equal bytes for rows that are equal."""
+    names = sorted(set(rows.columns) - columns.not_features)
+    words = [name for name in names if name in columns.categorical]
+    numbers = [name for name in names if name not in columns.categorical]
+    values = np.empty((len(rows), len(numbers)), "<f4")
+    for place, name in enumerate(numbers):
+        codes = columns.missing.get(name, [])
+        if name in columns.dates:
+            values[:, place] = days(dates_as_seen(rows[name], codes, columns.dates[name])[0])
+        else:
+            values[:, place] = codes_as_missing(rows[name].to_numpy(np.float64), codes)
+    values += 0.0  # one bit pattern for zero
+    contents = [row.tobytes() for row in values]
+    if words:
+        read = [read_category(rows[name], columns.missing.get(name, [])) for name in words]
+        texts = [text.astype(object).where(text.notna(), None) for text in read]
+        each = zip(contents, zip(*texts, strict=True), strict=True)
+        contents = [content + repr(row).encode() for content, row in each]
+    return contents
 
 
 def fault_of_split(columns: Columns, split: Split) -> str | None:
@@ -98,39 +169,111 @@ def with_boundary(
     return split.model_copy(update={"from_": boundary})
 
 
-def _contents(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
-    """Give the bytes that decide on each row."""
-    deciding = columns.group or columns.key
-    if deciding is not None:
-        return [value.encode() for value in rows[deciding]]
-    return features_seen(rows, columns)
-
-
-def features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
-    """Give each row's features as the network sees them: equal bytes for rows that are equal to it.
+def sides_of(
+    rows: pd.DataFrame,
+    source: Source,
+    columns: Columns,
+    split: Split,
+    in_force: Moment | None = None,
+) -> Sides:
+    """Hold the test rows out, or say why rows are too few for that.
 
     Args:
         rows: Valid rows.
+        source: Where they are from, for messages.
         columns: The role of each column.
+        split: Which rows are test rows.
+        in_force: The boundary that was decided on before, of a split by time. Default: none.
+
+    Raises:
+        DataError: A class is missing, a side would hold fewer than two rows of a class, or two
+            groups with such, rows of a key would be on both sides, or there is no boundary.
     """
-    names = sorted(set(rows.columns) - columns.not_features)
-    words = [name for name in names if name in columns.categorical]
-    numbers = [name for name in names if name not in columns.categorical]
-    values = np.empty((len(rows), len(numbers)), "<f4")
-    for place, name in enumerate(numbers):
-        codes = columns.missing.get(name, [])
-        values[:, place] = (
-            days(dates_seen(rows[name], codes, columns.dates[name]))
-            if name in columns.dates
-            else measured(rows[name], codes)
+    counts = weights_of(rows, columns).to_numpy() > 0
+    weightless = int((~counts).sum())
+    counted = rows[counts] if weightless else rows  # without a copy
+    try:
+        bounded = with_boundary(counted, columns, split, in_force)
+        is_test = in_test(counted, columns, bounded)
+        train, test = counted[~is_test], counted[is_test]
+        _refuse_split_keys(train, test, columns)
+    except DataError as error:
+        raise DataError(f"{source.file}: {error}") from error
+    sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
+    if fault := _too_few(sides, columns, bounded):
+        beside = f" {weightless} rows of weight 0 do not count." if weightless else ""
+        raise _refusal(f"{fault}{beside}", source)
+    return Sides(train, test, bounded, weightless)
+
+
+def refuse_many_aside(source: Source, validation: Validation) -> None:
+    """Stop where too many rows were set aside.
+
+    Raises:
+        DataError: The quarantined share is above `max_quarantined_fraction`.
+    """
+    limit = validation.max_quarantined_fraction
+    if source.quarantined_rows / source.rows > limit:
+        raise DataError(
+            f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined, "
+            f"more than max_quarantined_fraction = {limit} allows:{source.reasons}{MEND}"
         )
-    values += 0.0  # one bit pattern for zero
-    contents = [row.tobytes() for row in values]
-    if words:
-        read = [read_category(rows[name], columns.missing.get(name, []))[0] for name in words]
-        texts = [text.astype(object).where(text.notna(), None) for text in read]
-        contents = [
-            content + repr(row).encode()
-            for content, row in zip(contents, zip(*texts, strict=True), strict=True)
-        ]
-    return contents
+
+
+def _too_few(sides: dict[str, pd.DataFrame], columns: Columns, split: Split) -> str | None:
+    """Say which class is missing, or of which class a side has fewer than two rows or groups."""
+    classes = {1: columns.positive_class, 0: columns.negative_class}
+    of_class = {
+        (side, name): rows[rows[columns.label] == value]
+        for side, rows in sides.items()
+        for value, name in classes.items()
+    }
+    for name in classes.values():
+        if not any(len(of_class[side, name]) for side in sides):
+            return (
+                f"column '{columns.label}': one class only; expected rows of {classes[1]!r} and "
+                f"{classes[0]!r}, none is {name!r}. Add rows of it, or name another column in "
+                "columns.label."
+            )
+    what = "rows" if columns.group is None else f"groups, by '{columns.group}',"
+    of = "rows" if columns.group is None else "groups"
+    way_out = (
+        f"change test_fraction = {split.test_fraction}"
+        if split.from_ is None
+        else f"move the boundary, now split.from = {split.from_}"
+    )
+    for (side, name), rows in of_class.items():
+        count = len(rows) if columns.group is None else rows[columns.group].nunique()
+        if count < 2:
+            return (
+                f"too few {of} to split: on the {side} side {count} {what} have "
+                f"{columns.label} = {name!r}; expected at least 2. Add some, or {way_out}."
+            )
+    return None
+
+
+def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: Columns) -> None:
+    """Stop where group or time put rows of one key on both sides: a key names one row."""
+    if columns.key is None or columns.together is None:
+        return
+    both = test.index[test[columns.key].isin(train[columns.key])]
+    if len(both):
+        key = test.loc[both[0], columns.key]
+        older = train.index[train[columns.key] == key]
+        raise DataError(
+            f"{len(both)} test rows have the key of a train row: {columns.key} '{shown(key)}' is "
+            f"in row {both[0]} and in row {older[0]}, whose '{columns.together}' puts them on two "
+            "sides. Expected a key that names one row. If it names several, name it under "
+            "columns.ignore and not under columns.key."
+        )
+
+
+def _refusal(fault: str, source: Source) -> DataError:
+    """Say what is wrong with the valid rows, if any, and first which were set aside before."""
+    if not source.quarantined_rows:
+        return DataError(f"{source.file}: {fault}")
+    of_others = f"\nOf the rows left: {fault}" if source.quarantined_rows < source.rows else ""
+    return DataError(
+        f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined:"
+        f"{source.reasons}{of_others}{MEND}"
+    )

@@ -2,67 +2,47 @@
 
 import math
 from datetime import datetime
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Moment, in_utc
-from tabular_lstm.rows.cells import Problems, problems_at, texts
+from tabular_lstm.rows.cells import EMPTY, Problems, problems_at, texts
 from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
-from tabular_lstm.rows.numbers import EMPTY
 
 DATES = "datetime64[us]"
-
-
-class Most(NamedTuple):
-    """What most times of a column are: numbers or dates; of dates, those with an offset or not."""
-
-    numbers: bool
-    aware: bool
 
 
 class TimeReader:
     """Reads a column of dates, date-times or numbers, part by part.
 
     A date is its midnight. A date-time without an offset is in UTC, and so is what comes out.
-    Where a column holds dates and numbers, only what most of its cells are is read; dates, where
-    they are as many. So it is where some have an offset and others, dates too, have none: nobody
-    says that these are in UTC; those with an offset, where they are as many.
-
-    Attributes:
-        marks: What numbers are written with.
-        most: What most of the column are taken for; None, before anything was read, where it is to
-            be what most of the first part are.
+    Where a column holds dates and numbers, only what most cells of the first part are is read;
+    dates, where they are as many. So it is where some have an offset and others, dates too, have
+    none: nobody says that these are in UTC; those with an offset, where they are as many.
     """
 
-    def __init__(self, marks: NumberFormat = POINT, most: Most | None = None) -> None:
-        self.marks, self.most = marks, most
-        self._numbers = self._dates = self._aware = 0
+    def __init__(self, number_format: NumberFormat = POINT) -> None:
+        self._number_format = number_format
+        self._are: tuple[bool, bool] | None = None  # numbers; with an offset
 
-    @property
-    def found(self) -> Most:
-        """Say what most of all that was read are."""
-        return Most(self._numbers > self._dates, 2 * self._aware >= self._dates)
-
-    def read(self, cells: pd.Series) -> tuple[pd.Series, Problems]:
+    def read(self, cells: pd.Series) -> tuple[np.ndarray, Problems]:
         """Read the cells of a part: text, numbers or a mixture.
 
         Returns:
-            datetime64[us] or float64, of any value where the cell has a problem; and the problems.
+            datetime64[us] or float64 (rows,), of any value where the cell has a problem; and the
+            problems.
         """
         text = texts(cells, write=str).fillna("")
         places, distinct = pd.factorize(text)
-        read = [_read(said, self.marks) for said in distinct]
+        read = [self._read(said) for said in distinct]
         is_number = np.array([isinstance(value, float) for value in read], bool)[places]
         is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
-        is_aware = np.array([*map(_has_offset, distinct, read)], bool)[places]
+        is_aware = is_date & np.array([*map(_has_offset, distinct)], bool)[places]
         absent = text.str.lower().isin(EMPTY).to_numpy()
-        self._numbers += int(is_number.sum())
-        self._dates += int(is_date.sum())
-        self._aware += int(is_aware.sum())
-        self.most = self.most or self.found
-        numbers, aware = self.most
+        if self._are is None:
+            self._are = is_number.sum() > is_date.sum(), 2 * is_aware.sum() >= is_date.sum()
+        numbers, aware = self._are
         others, most = (is_date, "numbers") if numbers else (is_number, "dates")
         unlike = is_date & (is_aware != aware) & ~others
         kept = float if numbers else datetime
@@ -70,29 +50,30 @@ class TimeReader:
         times = pd.Series(values, dtype="float64" if numbers else DATES).to_numpy()[places]
         odd = ~(absent | is_number | is_date)
         like = f"times {'with' if aware else 'without'} an offset from UTC"
-        return pd.Series(times, index=cells.index, name=cells.name), {
+        return times, {
             **dict.fromkeys(np.flatnonzero(absent).tolist(), "no time"),
             **problems_at(cells, odd, "is neither an ISO date nor a number", quoted=True),
             **problems_at(cells, others, f"is not like most of the column, {most}", quoted=True),
             **problems_at(cells, unlike, f"is not like most of the column, {like}", quoted=True),
         }
 
+    def _read(self, text: str) -> datetime | float | None:
+        """Read one cell's text; None where it is neither date nor number."""
+        number = pointed(text, self._number_format)
+        if number is not None:
+            return float(number) if math.isfinite(float(number)) else None
+        try:
+            return in_utc(text)
+        except ValueError:
+            return None
 
-def _read(text: str, marks: NumberFormat) -> datetime | float | None:
-    """Read one cell's text; None where it is neither date nor number."""
-    number = pointed(text, marks)
-    if number is not None:
-        value = float(number)
-        return value if math.isfinite(value) else None
+
+def _has_offset(text: str) -> bool:
+    """Tell whether a text that is a date says how far its clock is from UTC."""
     try:
-        return in_utc(text)
+        return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
-        return None
-
-
-def _has_offset(text: str, value: datetime | float | None) -> bool:
-    """Tell whether a text that was read as a date says how far its clock is from UTC."""
-    return isinstance(value, datetime) and datetime.fromisoformat(text).tzinfo is not None
+        return False
 
 
 def has_dates(times: pd.Series) -> bool:
@@ -124,9 +105,8 @@ def said(time: pd.Timestamp | float) -> Moment:
 def as_text(times: pd.Series) -> pd.Series:
     """Write each time as text that is the same for the same time, whatever the others are."""
     if has_dates(times):
-        times = pd.Series(
-            times.to_numpy().astype(DATES).astype("int64"), times.index, name=times.name
-        )
+        values = times.to_numpy().astype(DATES).astype("int64")
+        times = pd.Series(values, times.index, name=times.name)
     else:
         times = times + 0.0  # 0 and -0 are one time
     return times.map(repr).astype("str")
@@ -147,5 +127,4 @@ def newest(times: pd.Series, share: float) -> Moment | None:
     newer = np.cumsum(counts[::-1])[::-1][1:]
     off = np.abs(newer - share * len(times))
     place = len(off) - 1 - int(np.argmin(off[::-1]))
-    chosen = pd.Series(distinct).iloc[place + 1]
-    return said(chosen)
+    return said(pd.Series(distinct).iloc[place + 1])

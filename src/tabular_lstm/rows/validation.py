@@ -1,71 +1,40 @@
 """Raw rows become valid rows, or are set aside with the reasons in words."""
 
 import re
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import pandas as pd
 
 from tabular_lstm.errors import DataError, no_column
 from tabular_lstm.parameters import ROLES, Columns
-from tabular_lstm.rows.categories import read_category
-from tabular_lstm.rows.cells import Problems, read_label, read_numbers
+from tabular_lstm.rows.cells import Problems, read_category
 from tabular_lstm.rows.dates import read_dates
-from tabular_lstm.rows.keys import read_key, warn_of_spellings
+from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.oddities import Odd, odd_features
-from tabular_lstm.rows.proposals import proposals
+from tabular_lstm.rows.numbers import ANY, read_label, read_numbers
 from tabular_lstm.rows.row_collection import RowCollection
 from tabular_lstm.rows.times import TimeReader
-from tabular_lstm.rows.weights import read_weight
+from tabular_lstm.rows.weights import read_weights
 
 # What conf may say of a feature, see `Columns`.
 DESCRIBED = ("bounds", "missing", "categorical", "dates")
 # What pandas calls a column without a name, once and again.
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
-Parts = Callable[[], Iterator[pd.DataFrame]]
-# By column, the cells of each part and what was read of them.
-Written = dict[str, list[tuple[pd.Series, pd.Series]]]
-
-
-class Faults(NamedTuple):
-    """What is wrong with rows, and what conf may say of their columns; see `Source`.
-
-    `ignore` are all columns that conf is proposed to leave out, those that it does already first.
-    """
-
-    reasons: str
-    to_declare: str
-    odd: Odd
-    ignore: list[str]
-
 
 def read_rows(
-    raw_rows: pd.DataFrame, columns: Columns, file: str, marks: NumberFormat = POINT
-) -> tuple[pd.DataFrame, pd.DataFrame, Faults]:
-    """Read rows that are in memory, see `read_parts`."""
-    return read_parts(lambda: iter([raw_rows]), columns, file, marks)
-
-
-def read_parts(
-    parts: Parts,
+    parts: Iterable[pd.DataFrame],
     columns: Columns,
     file: str,
-    marks: NumberFormat = POINT,
-) -> tuple[pd.DataFrame, pd.DataFrame, Faults]:
+    number_format: NumberFormat = POINT,
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
-    What is kept of each part is its valid rows as numbers and text, and its quarantined rows. The
-    parts are read again only where problems ask for a proposal, and where the times of the first
-    part are not like most of them all.
-
     Args:
-        parts: Gives the rows of text cells, with the index `row`, some at a time, and from the
-            start each time that it is called.
+        parts: The rows of text cells, with the index `row`, some at a time. Each is read once.
         columns: The role of each column.
         file: The rows' file, for messages.
-        marks: What its numbers are written with.
+        number_format: What its numbers are written with.
 
     Returns:
         The valid rows, with the index `row`: key and group as text and the time as
@@ -73,73 +42,47 @@ def read_parts(
         missing cell, categorical ones as text with NaN for it, dates as datetime64[us] with NaT for
         it, the label as 1 (positive) or 0, the weight as float64 if there is one.
         The quarantined rows: `row`, `reason`, and the cells as they were.
-        What is wrong with them.
+        The reasons, a line for each column and kind of problem; empty if there is none.
 
     Raises:
         DataError: A column that conf names is not in the file or is no feature, none is left, or
             one has no name and conf does not name it.
     """
-    times = TimeReader(marks)
-    kept, written, last = _kept(parts(), columns, file, times)
-    again = parts if kept.parts > 1 else lambda: iter([last])
-    if columns.time is not None and times.found != times.most:
-        times = TimeReader(marks, times.found)
-        kept, written, _ = _kept(again(), columns, file, times)
-    for word, name in (("key", columns.key), ("group", columns.group)):
-        if name is not None:
-            cells, keys = (pd.concat(of_parts) for of_parts in zip(*written[name], strict=True))
-            warn_of_spellings(cells, keys, file, marks, word)
-            del written[name], cells, keys
-    valid = kept.valid()
-    odd = odd_features(valid.drop(columns=[*kept.bad]), columns)
-    not_numbers = columns.not_features.union(columns.categorical, columns.dates)
-    numeric = [str(name) for name in valid if name not in not_numbers]
-    declare = proposals(again, columns, kept.bad, numeric, marks, odd.names)
-    return valid, kept.quarantined(), Faults(kept.kinds.listed(), declare[0], odd, declare[1])
-
-
-def _kept(
-    parts: Iterator[pd.DataFrame], columns: Columns, file: str, times: TimeReader
-) -> tuple[RowCollection, Written, pd.DataFrame]:
-    """Read all parts: what is kept; key and group as they are written and read; the last part."""
-    kept, written = RowCollection(), Written()
-    part = pd.DataFrame()
+    collected, times = RowCollection(), TimeReader(number_format)
     for part in parts:
-        read = _read(part, columns, _feature_names(part, columns, file), times)
-        for name in (columns.key, columns.group):
-            if name is not None:
-                written.setdefault(name, []).append((part[name], read[name][0]))
-        kept.add(part, read)
-    return kept, written, part
+        features = _feature_names(part, columns, file)
+        collected.add(part, _read(part, columns, features, times, number_format))
+    return collected.valid(), collected.quarantined(), collected.kinds.listed()
 
 
 def _read(
-    part: pd.DataFrame, columns: Columns, features: list[str], times: TimeReader
+    part: pd.DataFrame,
+    columns: Columns,
+    features: list[str],
+    times: TimeReader,
+    number_format: NumberFormat,
 ) -> dict[str, tuple[pd.Series, Problems]]:
     """Read the columns of a part: the values, and what is wrong with which cells."""
-    marks = times.marks
-    read: dict[str, tuple[pd.Series, Problems]] = {}
+    read: dict[str, tuple[object, Problems]] = {}
     for word, name in (("key", columns.key), ("group", columns.group)):
         if name is not None:
-            read[name] = read_key(part[name], marks, word)
+            read[name] = read_key(part[name], number_format, word)
     if columns.time is not None:
         read[columns.time] = times.read(part[columns.time])
-    others = {*columns.categorical, *columns.dates}
-    numeric = [name for name in features if name not in others]
-    numbers = read_numbers(part[numeric], columns.missing, columns.bounds, marks)
     for name in features:
         codes = columns.missing.get(name, [])
-        if name in numbers:
-            read[name] = numbers[name]
+        if name in columns.categorical:
+            read[name] = read_category(part[name], codes, number_format), {}
         elif name in columns.dates:
             read[name] = read_dates(part[name], codes, columns.dates[name])
         else:
-            read[name] = read_category(part[name], codes, marks)
-    labels, problems = read_label(part[columns.label], columns, marks)
-    read[columns.label] = labels.fillna(0).astype("int64"), problems
+            bounds = columns.bounds.get(name, ANY)
+            read[name] = read_numbers(part[name], codes, bounds, number_format)
+    labels, problems = read_label(part[columns.label], columns, number_format)
+    read[columns.label] = (labels == 1).astype("int64"), problems
     if columns.weight is not None:
-        read[columns.weight] = read_weight(part[columns.weight], marks)
-    return read
+        read[columns.weight] = read_weights(part[columns.weight], number_format)
+    return {name: (pd.Series(values), found) for name, (values, found) in read.items()}
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:

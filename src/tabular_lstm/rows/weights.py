@@ -12,19 +12,22 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.cells import Problems, read_number
+from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.numbers import read_numbers
 
 
-def read_weight(cells: pd.Series, marks: NumberFormat = POINT) -> tuple[pd.Series, Problems]:
+def read_weights(
+    cells: pd.Series, number_format: NumberFormat = POINT
+) -> tuple[np.ndarray, Problems]:
     """Read a column of weights.
 
     Returns:
-        float64, of any value where the cell has a problem; and the problems: an empty cell, and
-        what is no number, negative or infinite.
+        float64 (rows,), of any value where the cell has a problem; and the problems: an empty cell,
+        and what is no number, negative or infinite.
     """
-    weights, problems = read_number(cells, bounds=(0, None), marks=marks)
-    none = np.flatnonzero(weights.isna())
+    weights, problems = read_numbers(cells, (), (0, None), number_format)
+    none = np.flatnonzero(np.isnan(weights))
     return weights, dict.fromkeys(none.tolist(), "no weight") | problems
 
 

@@ -27,7 +27,7 @@ class EngineHooks:
         Raises:
             DataError: It is of an extra that is not installed.
         """
-        self.end()  # a run that was interrupted without `runs.session` told nobody
+        self.end()  # Kedro tells nobody of an interruption
         given = self._context.config_loader["parameters"].get("engine", {})
         self._engine = Engine(parameters.Engine.model_validate(given))
         catalog.save("engine", self._engine)

@@ -64,6 +64,7 @@ class RunHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Open the log; refuse to start from what is not there, or to decide in part of a run."""
+        self.end()  # Kedro tells nobody of an interruption, after which a notebook goes on
         env = run_params["env"]
         self._registry = Registry(Path(run_params["project_path"]) / output_folder(env) / ".runs")
         self._register(run_params["run_id"])

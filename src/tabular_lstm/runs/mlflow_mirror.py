@@ -121,9 +121,8 @@ def mirror_run(client: MlflowClient, experiment: str, work: Work, run_id: str) -
         for name in DOCUMENTS:
             if (path := _file(work, name, run_id)).exists():
                 client.log_artifact(started, str(path))
-        for name in FIGURES:
-            if (path := _file(work, name, run_id)).exists():
-                client.log_artifact(started, str(path), "figures")
+        for path in sorted(_file(work, FIGURES, run_id).glob("*.svg")):
+            client.log_artifact(started, str(path), FIGURES)
         if judgement and _version(client, work, run_id) is None:
             _register(work, decision, judgement)
 

@@ -31,12 +31,7 @@ from tabular_lstm.serving.manifest import (
 logger = logging.getLogger(__name__)
 
 # What a scoring leaves beside its predictions.
-VERSIONED = (
-    "quarantined_rows_to_score",
-    "scoring_summary",
-    "scored_probabilities",
-    "quarantine_reasons",
-)
+VERSIONED = ("quarantined_rows_to_score", "scoring_summary", "scoring_figures")
 # What predictions follow from; what else conf says of columns is in the champion's schema.
 USED = {
     "columns": {"key"},
@@ -164,7 +159,7 @@ def _is_whole(
     except (DataError, OSError):  # whoever reads them is told
         return False
     versions = (folder_of_versions(catalog.get(name)) for name in VERSIONED)
-    return all((path / folder.name / path.name).is_file() for path in versions if path)
+    return all((path / folder.name / path.name).exists() for path in versions if path)
 
 
 def unfinished(catalog: Any) -> dict[str, list[Path]]:

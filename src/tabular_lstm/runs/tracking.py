@@ -22,18 +22,10 @@ from tabular_lstm.serving.promotion_log import LogEntry, champion_of
 logger = logging.getLogger(__name__)
 
 # By their names in the catalog: what MLflow shows of a run.
-FIGURES = (
-    "learning_curves",
-    "roc_curve",
-    "precision_recall_curve",
-    "calibration_curve",
-    "confusion_matrix",
-    "importance_chart",
-    "score_distribution",
-)
+FIGURES = "figures"
 DOCUMENTS = ("decision", "metrics", "report")
 CANDIDATE = "candidate@file"
-MIRRORED = (CANDIDATE, *DOCUMENTS, *FIGURES)
+MIRRORED = (CANDIDATE, *DOCUMENTS, FIGURES)
 # So many of the newest decisions are mirrored if they are not yet, as after a night without MLflow.
 CATCH_UP = 10
 # MLflow tries seven times, for two minutes each, and reports what it is used for.

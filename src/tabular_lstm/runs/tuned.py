@@ -44,7 +44,7 @@ class TuningHooks:
             DataError: Another one is at work; the extra is not installed; the network is one that
                 has no out-of-fold predictions; or the study would be another run's.
         """
-        self.end()  # a run that was interrupted without `runs.session` told nobody
+        self.end()  # a run that was interrupted told nobody
         self._refuse_parts(pipeline, run_params)
         if "study" in pipeline.all_outputs():
             refuse_without_optuna()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Moment, Split
-from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.promotion_log import LogEntry
 

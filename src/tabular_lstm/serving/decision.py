@@ -16,8 +16,7 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.metrics import Metrics
-from tabular_lstm.rows.feature_summaries import FeatureSummary
-from tabular_lstm.rows.summary import DataSummary
+from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary
 from tabular_lstm.serving.run_id import RunId
 
 Action = Literal["promoted", "rejected", "rolled_back"]

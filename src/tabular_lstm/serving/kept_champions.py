@@ -11,9 +11,9 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.judging.counted import by_what_they_tell, count_by_class
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.categories import category_codes
+from tabular_lstm.rows.cells import category_codes
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
-from tabular_lstm.rows.groups import keys_of, together_of
+from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact

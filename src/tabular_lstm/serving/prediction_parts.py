@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.progress import RowsDone
+from tabular_lstm.progress import Progress, progress_bar
 from tabular_lstm.rows.batches import Batch
 from tabular_lstm.rows.row_check import CheckedRows
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest
@@ -142,15 +142,15 @@ class Predictions:
                     self.checked.counted(scored, lambda part: [of.checked for of in part.batches])
                 )
             )
-            progress: RowsDone | None = None
+            progress: Progress | None = None
             for part in parts:
                 if progress is None:
                     expected = part.batches[0].checked.expected
-                    progress = until.enter_context(RowsDone("Scored", expected))
+                    progress = until.enter_context(progress_bar("Scored", expected, " rows"))
                 for batch in part.batches:
                     self.tally.add(batch)
                 yield part
-                progress.add(sum(batch.checked.count for batch in part.batches))
+                progress.update(sum(batch.checked.count for batch in part.batches))
 
     def manifest(self, parts: list[FileOfRows]) -> Manifest:
         """Say what was scored, once all parts are taken and written to these files.

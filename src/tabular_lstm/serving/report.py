@@ -16,8 +16,8 @@ from tabular_lstm.errors import shown
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.comparison import WORSE
 from tabular_lstm.judging.drawing import to_svg
-from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS, TITLES
-from tabular_lstm.rows.leaks import listed
+from tabular_lstm.judging.names import CANDIDATE, FIGURES, METRICS, MODELS, TITLES
+from tabular_lstm.rows.warnings import listed
 from tabular_lstm.serving.decision import Decision, Provenance
 
 LISTED = 20  # rows, features
@@ -40,7 +40,7 @@ def page(
         metrics: The run's `metrics.json`, for what it says of the network.
         verdict: Sentences on the candidate against the baselines.
         quarantined_rows: `row`, `reason`, and the cells; of the first 20 the first 40 are shown.
-        figures: By name, in the order to show them, as SVG.
+        figures: By name, as SVG.
 
     Raises:
         ValueError: The decision judged no candidate.
@@ -53,7 +53,8 @@ def page(
     if champion and champion.metrics:
         models["champion"] = champion.metrics
     models |= judgement.baselines
-    drawn = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"]), **figures}
+    drawn = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
+    drawn |= {name: figures[name] for name in FIGURES}
     # Cells come from the user's file, so that everything is escaped but what `safe` lets through.
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

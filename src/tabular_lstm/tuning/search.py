@@ -17,7 +17,7 @@ import numpy as np
 from tabular_lstm.code import code_sha256
 from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.plan import MANY_ROWS, batch_size, epochs, patience_of
+from tabular_lstm.network.plan import batch_size, epochs, patience_of
 from tabular_lstm.parameters import Tuning, values_of, without
 from tabular_lstm.rows.schema import fingerprint
 from tabular_lstm.tuning.trials import Outcome, TrialTask
@@ -45,7 +45,7 @@ class Search:
         rows, features = len(self.task.labels), self.task.sequences[0].size
         at_most = self.task.training.epochs or epochs(rows, features)
         open_ = {
-            "training.batch_size": batch_size(min(rows, MANY_ROWS)),
+            "training.batch_size": batch_size(rows),
             "training.epochs": at_most,
             "training.patience": patience_of(at_most),
         }

@@ -19,7 +19,6 @@ from optuna.samplers import TPESampler
 from optuna.storages.journal import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from tabular_lstm.at_work import Work, at_work
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import TUNABLE, Range
 from tabular_lstm.tuning.found import ENOUGH, LOSS, Study, Trial
@@ -138,12 +137,10 @@ def _run(study: optuna.Study, search: Search) -> None:
             yield TrialPart(trial.number, trial.user_attrs[VALUES], search.limit(_ended(study)))
 
     _refuse_divergence(study, search)
-    with at_work(Work("Trials", max(0, wanted - len(_ended(study))))) as work:
-        for _, (number, outcome) in search.workers(run_trial, search.task, parts()):
-            _tell(study, asked.pop(number), outcome)
-            _refuse_divergence(study, search)
-            work.step()
-            _say(_ended(study), outcome, wanted, work)
+    for _, (number, outcome) in search.workers(run_trial, search.task, parts()):
+        _tell(study, asked.pop(number), outcome)
+        _refuse_divergence(study, search)
+        _say(_ended(study), outcome, wanted)
 
 
 def _present(study: optuna.Study, search: Search) -> list[Trial]:
@@ -208,7 +205,7 @@ def _tell(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
     study.tell(trial, state=TrialState.PRUNED)
 
 
-def _say(ended: list[Trial], outcome: Outcome, wanted: int, work: Work) -> None:
+def _say(ended: list[Trial], outcome: Outcome, wanted: int) -> None:
     """Log a line a trial. On workers they end in another order than they began in."""
     complete = [trial.log_loss for trial in ended if trial.log_loss is not None]
     came = {
@@ -216,14 +213,12 @@ def _say(ended: list[Trial], outcome: Outcome, wanted: int, work: Work) -> None:
         "pruned": f"was given up after {len(outcome.losses)} epochs, no better, above the median",
         "diverged": "had a loss that was not finite",
     }[outcome.end]
-    left = work.seconds_left(work.stepped)
     logger.info(
-        "%d of %d trials have ended; the last one %s; the best so far %.4f%s",
+        "%d of %d trials have ended; the last one %s; the best so far %.4f",
         len(ended),
         max(wanted, len(ended)),
         came,
         min(complete, default=np.nan),
-        "" if left is None else f", about {left:.0f} s left",
     )
 
 

@@ -94,8 +94,8 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
     """
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
-    from tabular_lstm.network.failures import DivergedError, HopelessError  # noqa: PLC0415
     from tabular_lstm.network.fit import train  # noqa: PLC0415
+    from tabular_lstm.network.member_training import DivergedError, HopelessError  # noqa: PLC0415
 
     network, training = with_values(task.network, task.training, part.values)
     rows = task.sequences, task.labels, training, task.weights, task.groups

@@ -8,20 +8,22 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.names import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
-from tabular_lstm.rows.enough import refuse_many_aside, sides_of
-from tabular_lstm.rows.keys import warn_of_a_large_group, warn_of_crowds
-from tabular_lstm.rows.leaks import listed
-from tabular_lstm.rows.oddities import warn_of_oddities
+from tabular_lstm.rows import warnings
+from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.row_collection import repeated_rows
-from tabular_lstm.rows.summary import DataSummary, Source, summarize
-from tabular_lstm.rows.validation import read_parts
+from tabular_lstm.rows.sides import refuse_many_aside, sides_of
+from tabular_lstm.rows.validation import read_rows
 from tabular_lstm.serving.boundary import boundary_in_force
 from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.promotion_log import LogEntry
 
 logger = logging.getLogger(__name__)
 
+IN_SEVERAL_FILES = (
+    "%s: %d rows stand in more than one file, and each time they count; name the column that "
+    "identifies a row in columns.key, and of the rows with the same key the last one counts"
+)
 REPEATED = (
     "%s: %d of %d test rows have the features of a train row of another %s. If they are the same "
     "rows under other %ss, the models are judged on rows that they know: use a %s that stays, or "
@@ -33,8 +35,6 @@ LEAKS = (
     "columns.ignore. To promote nothing while there is one: "
     "--params promotion.refuse_possible_leaks=true"
 )
-
-
 MOVED = (
     "This boundary is that of the last decision and stays in force, so that no row changes sides. "
     "As rows are added, the share of test rows grows. To move the boundary, set split.from, now: %s"
@@ -54,12 +54,12 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
     single file every valid row counts, and the key serves the split alone.
 
     Args:
-        raw_rows: Text cells in file order, from `RawCSVDataset`, which are read part by part.
+        raw_rows: Text cells in file order, which are read part by part.
         columns: The role of each column.
 
     Returns:
         The valid rows that count and the quarantined rows, see
-        `tabular_lstm.rows.validation.read_parts`; and the source.
+        `tabular_lstm.rows.validation.read_rows`; and the source.
 
     Raises:
         DataError: A column is not in the file, or one has no name.
@@ -69,17 +69,20 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             "raw_rows: expected type: tabular_lstm.datasets.RawCSVDataset in the catalog; another "
             "dataset does not tell which file and bytes the rows come from."
         )
-    file, marks = raw_rows.file, raw_rows.number_format
-    valid, quarantined, faults = read_parts(raw_rows.parts, columns, file, marks)
-    rows = len(valid) + len(quarantined)
-    warn_of_oddities(valid, columns, file, faults.odd, faults.ignore)
-    superseded = 0
+    file = raw_rows.file
+    valid, quarantined, reasons = read_rows(raw_rows.parts(), columns, file, raw_rows.number_format)
+    rows, superseded = len(valid) + len(quarantined), 0
+    warnings.warn_of_constant_columns(valid, columns, file)
+    warnings.warn_of_spellings(valid, columns, file)
     if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
-        warn_of_crowds(valid.loc[earlier, columns.key], file)
+        warnings.warn_of_superseded(valid.loc[earlier, columns.key], file)
         valid, superseded = valid[~earlier], int(earlier.sum())
     if columns.group is not None:
-        warn_of_a_large_group(valid[columns.group], file)
+        warnings.warn_of_a_large_group(valid[columns.group], file)
+    # Without a key, a row that stands in several files counts each time.
+    if len(raw_rows.names) > 1 and columns.key is None and (repeated := repeated_rows(valid)):
+        logger.warning(IN_SEVERAL_FILES, file, repeated)
     logger.info(
         "%s: %d rows, %d valid, %d quarantined%s",
         file,
@@ -88,27 +91,19 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
         len(quarantined),
         f", {superseded} superseded by a later row with their key" if superseded else "",
     )
-    # Without a key, a row that stands in several files counts each time.
-    several = columns.key is None and len(raw_rows.names) > 1
-    if several and (repeated := repeated_rows(valid)):
-        logger.warning(
-            "%s: %d rows stand in more than one file, and each time they count; name the column "
-            "that identifies a row in columns.key, and of the rows with the same key the last "
-            "one counts",
-            file,
-            repeated,
-        )
-    source = Source(
-        file=file,
-        sha256=raw_rows.sha256(),
-        rows=rows,
-        quarantined_rows=len(quarantined),
-        superseded_rows=superseded,
-        reasons=faults.reasons,
-        to_declare=faults.to_declare,
-        marks=marks,
+    return (
+        valid,
+        quarantined,
+        Source(
+            file=file,
+            sha256=raw_rows.sha256(),
+            rows=rows,
+            quarantined_rows=len(quarantined),
+            superseded_rows=superseded,
+            reasons=reasons,
+            marks=raw_rows.number_format,
+        ),
     )
-    return valid, quarantined, source
 
 
 def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation) -> pd.DataFrame:
@@ -158,11 +153,21 @@ def split_rows(
         if split.from_ is None:
             logger.info(MOVED if bounded.from_ == past else MOVES, bounded.from_)
     if source.quarantined_rows:
-        logger.warning("In quarantine:%s%s", source.reasons, source.to_declare)
-    summary = summarize(train, test, source, columns, split, weightless, bounded.from_)
+        logger.warning("In quarantine:%s", source.reasons)
+    summary = summarize(
+        train,
+        test,
+        source,
+        columns,
+        split,
+        boundary=bounded.from_,
+        weightless_rows=weightless,
+        possible_leaks=warnings.possible_leaks(train, columns),
+        repeated_test_rows=warnings.repeated_test_rows(train, test, columns),
+    )
     if summary.repeated_test_rows:
         by = summary.told_apart_by
         logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test), by, by, by)
     if summary.possible_leaks:
-        logger.warning(LEAKS, source.file, listed(summary.possible_leaks))
+        logger.warning(LEAKS, source.file, warnings.listed(summary.possible_leaks))
     return train, test, summary

@@ -16,11 +16,11 @@ from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.metrics import INTERVAL_METRICS
 from tabular_lstm.judging.names import CANDIDATE, FIGURES
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
+from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.groups import keys_of, together_of
+from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.summary import DataSummary
 
 # The last bits differ with the processor.
 DECIMALS = 5
@@ -148,11 +148,11 @@ def measure_importance(
     Half of them from each class where there are enough: ROC AUC does not depend on the shares.
     With many features there are fewer shuffles, and then fewer rows.
     """
-    from tabular_lstm.network.fit import affordable_changes, predict_changed  # noqa: PLC0415
+    from tabular_lstm.network.fit import CHANGES, predict_changed  # noqa: PLC0415
 
     labels, features = judged.labels, len(schema.features)
     # Rows times shuffles of each feature.
-    affordable = affordable_changes(candidate, evaluated_set.sequences[0].size) // features
+    affordable = CHANGES // features
     wanted = min(evaluation.importance_rows, len(labels))
     shuffles = min(evaluation.importance_repeats, max(1, affordable // wanted))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
@@ -239,19 +239,19 @@ def draw_figures(
     judged: Judged,
     permutation_importance: Importance,
     schema: Schema,
-) -> tuple[str, ...]:
-    """Draw the figures as SVG, in the order of `names.FIGURES`."""
+) -> dict[str, str]:
+    """Draw the figures as SVG, by the names of `names.FIGURES`."""
     classes = {0: str(schema.negative_class), 1: str(schema.positive_class)}
-    drawn = (
-        figures.learning_curves(history),
-        figures.roc_curve(judged),
-        figures.precision_recall_curve(judged),
-        figures.calibration_curve(judged),
-        figures.confusion_matrix(judged, classes),
-        figures.importance_chart(permutation_importance),
-        figures.score_distribution(judged, classes),
-    )
+    drawn = {
+        "roc_curve": figures.roc_curve(judged),
+        "precision_recall_curve": figures.precision_recall_curve(judged),
+        "calibration_curve": figures.calibration_curve(judged),
+        "confusion_matrix": figures.confusion_matrix(judged, classes),
+        "importance_chart": figures.importance_chart(permutation_importance),
+        "score_distribution": figures.score_distribution(judged, classes),
+    }
     of_rows = f", {len(judged.labels)} {judged.side} rows{judged.weighted}"
-    titles = {name: title + of_rows for name, title in FIGURES.items()}
-    titles["learning_curves"] = FIGURES["learning_curves"]
-    return tuple(to_svg(*pair) for pair in zip(drawn, titles.values(), strict=True))
+    of_training = to_svg(figures.learning_curves(history), FIGURES["learning_curves"])
+    return {"learning_curves": of_training} | {
+        name: to_svg(figure, FIGURES[name] + of_rows) for name, figure in drawn.items()
+    }

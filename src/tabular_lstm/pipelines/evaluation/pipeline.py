@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.judging.verdict import compare_with_baselines
 from tabular_lstm.pipelines.evaluation import nodes
 
@@ -85,7 +84,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.draw_figures,
                 inputs=["history", "judged", "permutation_importance", "schema"],
-                outputs=list(FIGURES),
+                outputs="figures",
                 name="draw_figures",
             ),
             Node(

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from tabular_lstm.profiling.distinct import cells_of
 from tabular_lstm.profiling.profile import Profile, profile_of
-from tabular_lstm.rows.numbers import as_texts
+from tabular_lstm.rows.cells import as_texts
 from tabular_lstm.rows.raw_rows import RawRows
 
 

@@ -22,10 +22,9 @@ from tabular_lstm.judging.checks import (
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion
-from tabular_lstm.rows.feature_summaries import FeatureSummary
+from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.labelled_set import LabelledSet
-from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
@@ -214,7 +213,7 @@ def write_report(
     metrics: dict[str, Any],
     verdict: list[str],
     quarantined_rows: pd.DataFrame,
-    **figures: str,
+    figures: dict[str, str],
 ) -> str:
     """Write the page for people: see `tabular_lstm.serving.report`."""
     return report.page(decision, provenance, metrics, verdict, quarantined_rows, figures)

@@ -5,12 +5,11 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.judging import drift, gate
-from tabular_lstm.judging.names import FIGURES
 from tabular_lstm.pipelines.promotion import nodes
-from tabular_lstm.rows.feature_summaries import summarize_features
+from tabular_lstm.rows.data_summary import summarize_features
 from tabular_lstm.serving.promotion_log import record
 
-REPORTED = ("decision", "provenance", "metrics", "verdict", "quarantined_rows")
+REPORTED = ["decision", "provenance", "metrics", "verdict", "quarantined_rows", "figures"]
 # Datasets keep the names that the catalog has for them.
 NAMES_KEPT: Any = {"prefix_datasets_with_namespace": False}
 
@@ -22,7 +21,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.write_report,
-                inputs={name: name for name in (*REPORTED, *FIGURES)},
+                inputs=REPORTED,
                 outputs="report",
                 name="write_report",
             ),

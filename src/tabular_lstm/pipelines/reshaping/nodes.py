@@ -5,13 +5,13 @@ import logging
 import pandas as pd
 
 from tabular_lstm.parameters import Columns, Reshaping
-from tabular_lstm.rows import learning
-from tabular_lstm.rows.groups import number_groups, of_several
+from tabular_lstm.rows import schema_fit
+from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.keys import number_groups, of_several
 from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen, to_sequences
-from tabular_lstm.rows.summary import DataSummary
 from tabular_lstm.rows.validation import refuse_other_features
 from tabular_lstm.rows.weights import refuse_other_weights, scaled, weights_of
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 def learn_schema(
     train_rows: pd.DataFrame, data_summary: DataSummary, columns: Columns, reshaping: Reshaping
 ) -> Schema:
-    """Learn from all features: see `tabular_lstm.rows.learning.learn_schema`.
+    """Learn from all features: see `tabular_lstm.rows.schema_fit.learn_schema`.
 
     Each row counts once, whatever its weight: mean and variance are the unit that the network is
     given numbers in, and a few heavy rows would make it too small for the others.
@@ -32,7 +32,7 @@ def learn_schema(
     refuse_other_weights(data_summary.weight, columns)
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
     refuse_other_features(features, columns)
-    schema = learning.learn_schema(
+    schema = schema_fit.learn_schema(
         chosen(train_rows, features),
         categorical=columns.categorical,
         missing=columns.missing,

@@ -104,12 +104,13 @@ def summarize_scoring(
     return summary
 
 
-def draw_scores(scoring_summary: ScoringSummary) -> tuple[str, ...]:
+def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
     """Draw as SVG how the probabilities spread, and why rows were set aside."""
     histograms, threshold = scoring_summary.histograms, scoring_summary.decision_threshold
     reasons = scoring_summary.quarantined_by_reason
-    drawn = (
-        figures.scored_probabilities(histograms, threshold),
-        figures.quarantine_reasons(reasons, scoring_summary.quarantined_rows, scoring_summary.rows),
-    )
-    return tuple(to_svg(*pair) for pair in zip(drawn, SCORING_FIGURES.values(), strict=True))
+    aside, rows = scoring_summary.quarantined_rows, scoring_summary.rows
+    drawn = {
+        "scored_probabilities": figures.scored_probabilities(histograms, threshold),
+        "quarantine_reasons": figures.quarantine_reasons(reasons, aside, rows),
+    }
+    return {name: to_svg(figure, SCORING_FIGURES[name]) for name, figure in drawn.items()}

@@ -43,7 +43,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.draw_scores,
                 inputs="scoring_summary",
-                outputs=["scored_probabilities", "quarantine_reasons"],
+                outputs="scoring_figures",
                 name="draw_scores",
             ),
         ],

@@ -42,11 +42,11 @@ def choose_best(
     return best_of(study, network, training, tuning, run_id)
 
 
-def draw_tuning(study: Study, best_parameters: BestParameters, tuning: Tuning) -> tuple[str, ...]:
-    """Draw the figures as SVG, in the order of `names.TUNING_FIGURES`."""
-    drawn = (
-        figures.history(study, best_parameters),
-        figures.importances(study),
-        figures.slices(study, best_parameters, tuning.space),
-    )
-    return tuple(to_svg(*pair) for pair in zip(drawn, TUNING_FIGURES.values(), strict=True))
+def draw_tuning(study: Study, best_parameters: BestParameters, tuning: Tuning) -> dict[str, str]:
+    """Draw the figures as SVG, by the names of `names.TUNING_FIGURES`."""
+    drawn = {
+        "tuning_history": figures.history(study, best_parameters),
+        "tuning_importances": figures.importances(study),
+        "tuning_slices": figures.slices(study, best_parameters, tuning.space),
+    }
+    return {name: to_svg(figure, TUNING_FIGURES[name]) for name, figure in drawn.items()}

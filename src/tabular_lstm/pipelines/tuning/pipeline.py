@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.judging.names import TUNING_FIGURES
 from tabular_lstm.pipelines import data_processing, reshaping
 from tabular_lstm.pipelines.tuning.nodes import choose_best, draw_tuning, search_parameters
 
@@ -39,7 +38,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 draw_tuning,
                 inputs=["study", "best_parameters", "params:tuning"],
-                outputs=list(TUNING_FIGURES),
+                outputs="tuning_figures",
                 name="draw_tuning",
             ),
         ],

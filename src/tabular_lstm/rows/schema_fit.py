@@ -8,18 +8,55 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping, Value
-from tabular_lstm.rows.categories import read_category
-from tabular_lstm.rows.cells import ANY
-from tabular_lstm.rows.dates import days
+from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers
 from tabular_lstm.rows.schema import PARTS, Bounds, Schema, parts_of
-from tabular_lstm.rows.sequences import by_name, dates_seen, measured
+from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_problems
 
 STEPS = 4
+LIKE_DATES = r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}(?:[ T]|$)"
 # Mean and variance of a sine over its circle, whatever part of the year the train rows are of.
 CYCLE = (0.0, 0.5)
 
 logger = logging.getLogger(__name__)
+
+
+def kinds_of(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Name the columns that are dates and those that are categories; the others are numbers.
+
+    Says so where a few words make categories of numbers, or where text looks like dates.
+    """
+    dates = [name for name in rows.columns if is_dates(rows[name])]
+    others = [name for name in rows.columns if name not in dates]
+    categorical = [name for name in others if is_categorical(rows[name])]
+    for name in categorical:
+        if not isinstance(rows[name].dtype, pd.CategoricalDtype):
+            _warn_of_other_kinds(rows[name])
+    return dates, categorical
+
+
+def _warn_of_other_kinds(column: pd.Series) -> None:
+    """Say so where a column that is taken for categories may hold numbers or dates."""
+    numbers = pd.to_numeric(column.astype(object), errors="coerce").notna()
+    words = column[~numbers & column.notna()]
+    if numbers.mean() > 0.5 and len(words):
+        logger.warning(
+            "Column '%s' is taken for categories because of values such as %r, though %d of %d are "
+            "numbers. If it is numeric, make NaN of the others; if not, give it dtype category.",
+            column.name,
+            words.iloc[0],
+            numbers.sum(),
+            len(numbers),
+        )
+    elif len(words) and words.astype(str).str.match(LIKE_DATES).mean() > 0.5:
+        logger.warning(
+            "Column '%s' is taken for categories, though it looks like dates, such as %r. If it is "
+            "of dates, pandas.to_datetime makes them; if not, give it dtype category.",
+            column.name,
+            words.iloc[0],
+        )
 
 
 def learn_schema(
@@ -62,20 +99,29 @@ def learn_schema(
     scales: list[tuple[float, float]] = []
     for name in columns:
         features += parts_of(name) if name in formats else [name]
+        of_column = codes.get(name, [])
         if name in categorical:
-            texts, _ = read_category(rows[name], codes.get(name, []))
+            texts = read_category(rows[name], of_column)
             categories[name] = sorted(texts.dropna().unique())
             scales.append((0.0, 1.0))
         elif name in formats:
-            times = dates_seen(rows[name], codes.get(name, []), formats[name])
+            times, problems = dates_as_seen(rows[name], of_column, formats[name])
+            refuse_problems(name, problems)
             since = days(times[~np.isnat(times)])
             scales += [scale(since), *[CYCLE] * (len(PARTS) - 1)]
         else:
-            values = measured(rows[name], codes.get(name, []), limits.get(name, ANY))
+            read, problems = read_numbers(rows[name], of_column, limits.get(name, ANY))
+            refuse_problems(name, problems)
+            values = codes_as_missing(read, of_column)
             known = values[~np.isnan(values)]
             _warn_of_lost_digits(name, known)
             scales.append(scale(known))
-    _refuse_taken_names(columns, formats)
+    of_dates = {part for date in formats for part in parts_of(date)}
+    if taken := of_dates.intersection(columns):
+        raise DataError(
+            f"Column '{min(taken)}' has the name of a feature that is made of dates. Rename it, or "
+            "leave it out with columns.ignore."
+        )
     steps, per_step = _shape(len(features), reshaping)
     mean, variance = map(list, zip(*scales, strict=True))
     return Schema(
@@ -108,21 +154,11 @@ def _shape(features: int, reshaping: Reshaping) -> tuple[int, int]:
     return steps, per_step
 
 
-def _refuse_taken_names(columns: Sequence[str], dates: Collection[str]) -> None:
-    """Stop where a column has the name of what a date becomes."""
-    for date in dates:
-        if taken := {*columns}.intersection(parts_of(date)):
-            raise DataError(
-                f"Column '{min(taken)}' has the name of a feature that is made of the dates of "
-                f"'{date}'. Rename it, or leave it out with columns.ignore."
-            )
-
-
 def scale(known: np.ndarray) -> tuple[float, float]:
     """Give mean and variance of the measured values, winsorized; 0 and 1 where there are none.
 
     At the 1st and the 99th percentile, unless that leaves a single value: a single wrong number,
-    9999 among ages, would otherwise be most of the deviation.
+    9999 among ages, would otherwise be most of the variance.
     """
     if not known.size:
         return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""A feature that alone tells the classes apart is found, and one that does not is left alone."""
+"""What may be wrong is warned of in one line: possible leaks, one value, spellings, crowds."""
 
 from typing import Any
 
@@ -7,7 +7,15 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.leaks import listed, possible_leaks
+from tabular_lstm.rows.warnings import (
+    listed,
+    possible_leaks,
+    repeated_test_rows,
+    warn_of_a_large_group,
+    warn_of_constant_columns,
+    warn_of_spellings,
+    warn_of_superseded,
+)
 
 ROWS = 200
 
@@ -122,3 +130,89 @@ def test_leaks_are_listed_from_the_surest_on() -> None:
     assert listed({"a": 1.0, "b": 0.9904}) == "a (1.000), b (0.990)"
     many = {f"f{number}": 1.0 for number in range(12)}
     assert listed(many).endswith("f9 (1.000) and 2 more")
+
+
+# Repeated rows
+
+
+def test_test_rows_with_the_features_of_a_train_row_are_counted() -> None:
+    train = pd.DataFrame(
+        {"id": list("abcd"), "age": [1.0, 2, 3, 4], "sex": list("fmfm"), "sick": 0}
+    )
+    test = pd.DataFrame(
+        {"id": list("xyz"), "age": [1.0, 2, 9], "sex": list("fmf"), "sick": [1, 0, 0]}
+    )
+    sexes: dict[str, Any] = {"categorical": ["sex"]}
+    for role in ("key", "group", "time"):
+        assert repeated_test_rows(train, test, columns_of(**sexes, **{role: "id"})) == 2
+    # A code and a blank are the same to the network.
+    blank = test.assign(age=[float("nan"), 2, 3])
+    coded = columns_of(**sexes, key="id", missing={"age": [1]})
+    assert repeated_test_rows(train, blank, coded) == 3
+    assert repeated_test_rows(train, test, columns_of(categorical=["id", "sex"])) == 0
+
+
+# Warnings
+
+
+def test_columns_of_one_value_are_named_in_one_line_with_what_leaves_them_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = rows_of().assign(site="A: 1", empty=np.nan, zero=0.0, ward="b")
+    columns = columns_of(categorical=["site"], key="ward", ignore=["remark"])
+    warn_of_constant_columns(rows, columns, "rows.csv")
+    assert caplog.messages == [
+        "rows.csv: every row has the same in site (A: 1), empty (empty), zero (0): a column of one "
+        "value tells nothing. To leave it out: columns.ignore: "
+        '["remark", "site", "empty", "zero"]'
+    ]
+    caplog.clear()
+    warn_of_constant_columns(rows[:19], columns, "rows.csv")
+    warn_of_constant_columns(rows_of(), columns, "rows.csv")
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "warned"),
+    [
+        ("ACME", "acme", ["id", "town"]),
+        ("New York", "NewYork", ["id", "town"]),
+        ("u\u0308", "\u00fc", ["id", "town"]),
+        ("A B", "A\u00a0B", ["id", "town"]),
+        ("007", "7", ["id"]),
+        ("7", "8", []),
+        ("0", "7", []),
+        ("A-1", "A1", []),
+    ],
+)
+def test_texts_that_people_take_for_one_are_named(
+    one: str, other: str, warned: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = pd.Series(["K1", one, other, one, None], dtype="str")
+    rows = pd.DataFrame({"id": texts, "town": texts})
+    warn_of_spellings(rows, columns_of(key="id", categorical=["town"]), "rows.csv")
+    assert [said.partition("'")[2].partition("'")[0] for said in caplog.messages] == warned
+    assert all("of 2. If they are the same, write them alike" in said for said in caplog.messages)
+
+
+@pytest.mark.parametrize(("count", "warned"), [(9, False), (10, True)])
+def test_a_key_under_which_many_rows_of_a_file_are_superseded_is_named(
+    count: int, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [*(f"a.csv:{n}" for n in range(1, 9)), *(f"b.csv:{n}" for n in range(1, count + 1))]
+    warn_of_superseded(pd.Series("unknown", index=names), "daily")
+    assert caplog.messages == [
+        f"daily: {count} rows of b.csv are superseded under the key 'unknown'. If it is a word for "
+        "'no key', leave these cells empty: the rows then go to quarantine."
+    ] * int(warned)
+
+
+@pytest.mark.parametrize(("rows", "warned"), [(19, False), (20, True)])
+def test_a_group_that_is_far_larger_than_most_is_named(
+    rows: int, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be a word for "no group", whose rows would all be taken for one patient's."""
+    groups = pd.Series([f"W{place // 2}" for place in range(30)] + ["unknown"] * rows)
+    warn_of_a_large_group(groups, "rows.csv")
+    said = f"rows.csv: {rows} of {30 + rows} rows, where most groups have 2, are of the group"
+    assert [message.startswith(said) for message in caplog.messages] == [True] * int(warned)

@@ -2,27 +2,32 @@
 
 import hashlib
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.errors import shown
+from tabular_lstm.frozen import Frozen, Share
 from tabular_lstm.parameters import Columns, Moment, Split
-from tabular_lstm.rows.fingerprints import hashes_of, in_parts
-from tabular_lstm.rows.leaks import possible_leaks
+from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.dates import dates_as_seen, days
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.sides import features_seen
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema_fit import scale
+from tabular_lstm.rows.sequences import codes_as_missing
 
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 OF_WEIGHTS = {"weight", "weightless_rows"}
-# A decision of a run without these keeps the hash by which the log names it.
-IF_ANY = {*OF_WEIGHTS, "boundary"}
 # A split that is as if there were no other ones is said as it was before there were.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
+# A decision is kept for ever, so that what is recorded in it has a limit.
+FEATURES = 1000
+LEVELS, ALL_LEVELS = 20, 2000  # of a feature, and of all features together
+LETTERS = 30  # of a level
 
 
 class Source(Frozen):
@@ -35,7 +40,6 @@ class Source(Frozen):
         superseded_rows: Valid rows that a later row with their key replaced.
         reasons: Why rows were quarantined, a line for each column and kind of problem; empty if
             none was.
-        to_declare: What conf may say of such columns, see `tabular_lstm.rows.proposals`.
         marks: What its numbers are written with.
     """
 
@@ -45,7 +49,6 @@ class Source(Frozen):
     quarantined_rows: int = 0
     superseded_rows: int = 0
     reasons: str = ""
-    to_declare: str = ""
     marks: NumberFormat = POINT
 
 
@@ -62,7 +65,7 @@ class DataSummary(Frozen):
         split: All that decides which side a row is on and what its label means.
         boundary: Of a split by time, from when on rows are test rows; None of another split.
         possible_leaks: ROC AUC of each feature that alone tells the classes of the train rows
-            apart, see `tabular_lstm.rows.leaks`.
+            apart, see `tabular_lstm.rows.warnings.possible_leaks`.
         repeated_test_rows: Test rows that have the features of a train row, as the network sees
             them; there are none without a key, a group or a split by time.
         marks: What the file writes numbers with; those of train rows and test rows are read.
@@ -107,13 +110,41 @@ class DataSummary(Frozen):
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what a run of no weights and no time has not: decisions keep their hash."""
         dumped: dict[str, Any] = dump(self)
-        # A boundary may be 0.
-        return {
-            name: value
-            for name, value in dumped.items()
-            if name not in IF_ANY or (value is not None and (value or name == "boundary"))
-        }
+        gone = {name for name in OF_WEIGHTS if not dumped.get(name)}
+        gone |= {"boundary"} if self.boundary is None else set()
+        return {name: value for name, value in dumped.items() if name not in gone}
+
+
+class FeatureSummary(Frozen):
+    """What the valid rows, each counted once, say of a feature.
+
+    Attributes:
+        missing: Share of the rows without a value.
+        mean: Of the measured numbers, or of dates as days since 1970-01-01, winsorized at the 1st
+            and the 99th percentile; None of a category and where all is missing.
+        deviation: Likewise, the standard deviation; 0 where the feature never varies.
+        levels: Of a category: the share of the rows by level, of its commonest levels.
+        distinct: Of a category: all its levels.
+    """
+
+    kind: Literal["number", "date", "category"]
+    missing: Share
+    mean: float | None = None
+    deviation: float | None = None
+    levels: dict[str, Share] = {}
+    distinct: int | None = None
+
+    @property
+    def knows_all_levels(self) -> bool:
+        """Tell whether a level that is not among these was not there at all."""
+        return len(self.levels) == self.distinct
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        return {name: value for name, value in dumped.items() if value not in (None, {})}
 
 
 def summarize(
@@ -122,8 +153,7 @@ def summarize(
     source: Source,
     columns: Columns,
     split: Split,
-    weightless_rows: int = 0,
-    boundary: Moment | None = None,
+    **found: Any,
 ) -> DataSummary:
     """Describe a run's data once its rows are split.
 
@@ -133,8 +163,7 @@ def summarize(
         source: Where they come from.
         columns: The role of each column.
         split: As conf has it.
-        weightless_rows: See `DataSummary`. Default: none.
-        boundary: Likewise.
+        found: Further fields of the summary, such as `boundary`.
     """
     features = [str(name) for name in train_rows if name not in columns.not_features]
     of_columns = {"label", "positive_class", "negative_class", "key", "group", "time"}
@@ -161,12 +190,9 @@ def summarize(
         label_share=float(labels.mean()),
         test_rows_sha256=_sha256(test_rows, columns),
         split=split_by,
-        boundary=boundary,
-        possible_leaks=possible_leaks(train_rows, columns),
-        repeated_test_rows=_repeated(train_rows, test_rows, columns),
         marks=source.marks,
         weight=columns.weight,
-        weightless_rows=weightless_rows,
+        **found,
     )
 
 
@@ -178,16 +204,64 @@ def _sha256(rows: pd.DataFrame, columns: Columns) -> str:
     return hashlib.sha256(np.sort(hashes).tobytes()).hexdigest()
 
 
-def _repeated(train_rows: pd.DataFrame, test_rows: pd.DataFrame, columns: Columns) -> int:
-    if columns.key is None and columns.together is None:  # equal rows are on the same side
-        return 0
-    seen_in_training, seen = (_seen(rows, columns) for rows in (train_rows, test_rows))
-    return int(np.isin(seen, seen_in_training).sum())
+def summarize_features(
+    train_rows: pd.DataFrame, test_rows: pd.DataFrame, schema: Schema
+) -> dict[str, FeatureSummary]:
+    """Summarize the first thousand features over both sides.
+
+    Args:
+        train_rows: Valid rows, read.
+        test_rows: Likewise.
+        schema: Says what each column holds.
+    """
+    levels = min(LEVELS, max(2, ALL_LEVELS // max(1, len(schema.categories))))
+    summaries = {}
+    for name in schema.columns[:FEATURES]:
+        column = pd.concat([train_rows[name], test_rows[name]])
+        codes = schema.missing.get(name, [])
+        if name in schema.categories:
+            summaries[name] = _of_levels(read_category(column, codes), levels)
+        elif name in schema.dates:
+            values = days(dates_as_seen(column, codes, schema.dates[name])[0])
+            summaries[name] = _of_numbers("date", values)
+        else:
+            values = codes_as_missing(column.to_numpy(np.float64), codes)
+            summaries[name] = _of_numbers("number", values)
+    return summaries
 
 
-def _seen(rows: pd.DataFrame, columns: Columns) -> np.ndarray:
-    """Hash each row's features as the network sees them: uint64 (rows,)."""
-    hashes = np.empty(len(rows), np.uint64)
-    for at in in_parts(len(rows)):
-        hashes[at] = hashes_of(features_seen(rows.iloc[at], columns))
-    return hashes
+def _of_levels(texts: pd.Series, most: int) -> FeatureSummary:
+    shares = texts.value_counts(dropna=True) / len(texts)
+    # Of equally many rows the first by its name, whatever the order of the rows.
+    commonest = sorted(shares.items(), key=lambda level: (-level[1], str(level[0])))[:most]
+    levels: dict[str, float] = {}
+    for level, share in commonest:
+        name = shown(level, LETTERS)
+        levels[name] = min(1.0, rounded(levels.get(name, 0.0) + share))
+    return FeatureSummary(
+        kind="category",
+        missing=rounded(texts.isna().mean()),
+        levels=levels,
+        distinct=len(shares) - (len(commonest) - len(levels)),
+    )
+
+
+def _of_numbers(kind: Literal["number", "date"], values: np.ndarray) -> FeatureSummary:
+    known = values[~np.isnan(values)]
+    missing = rounded(1 - len(known) / len(values))
+    if not len(known):
+        return FeatureSummary(kind=kind, missing=missing)
+    mean, variance = scale(known)
+    varies = known.min() < known.max()
+    return FeatureSummary(
+        kind=kind,
+        missing=missing,
+        # A date of today has five digits before the point.
+        mean=rounded(mean, 7),
+        deviation=rounded(variance**0.5) if varies else 0.0,
+    )
+
+
+def rounded(value: float, digits: int = 4) -> float:
+    """Keep so many digits: fewer bytes, and equal data have equal numbers on any processor."""
+    return float(f"{value:.{digits}g}")

@@ -1,0 +1,53 @@
+"""All figures of a run in the catalog: a folder of SVG files, there whole or not at all."""
+
+import base64
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro.io import AbstractVersionedDataset, Version
+
+from tabular_lstm.datasets.kedro_private import HTMLPreview
+from tabular_lstm.files import replace
+
+
+class FiguresDataset(AbstractVersionedDataset[dict[str, str], dict[str, str]]):
+    """Figures by name; each is an SVG file of that name. On a local disk."""
+
+    def __init__(
+        self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(PurePosixPath(filepath), version)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, str]:
+        """Read the figures, in the order of their names."""
+        files = sorted(Path(self._get_load_path()).glob("*.svg"))
+        return {file.stem: file.read_text("utf-8") for file in files}
+
+    def save(self, data: dict[str, str]) -> None:
+        """Write the figures beside the folder, which they become once all are there."""
+        folder = Path(self._get_save_path())
+        beside = folder.with_name(f".{folder.name}.new")
+        try:
+            for name, figure in data.items():
+                replace(beside / f"{name}.svg", figure.encode())
+            beside.replace(folder)
+        except OSError:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+
+    def preview(self) -> HTMLPreview:
+        """Show the figures.
+
+        Kedro-Viz takes for an image PNG alone, and of HTML any image that is within it.
+        """
+        coded = (base64.b64encode(figure.encode()).decode() for figure in self.load().values())
+        images = (f'<img alt="" width="100%" src="data:image/svg+xml;base64,{c}">' for c in coded)
+        return HTMLPreview("".join(images))
+
+    def _exists(self) -> bool:
+        return Path(self._get_load_path()).is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "version": self._version}

@@ -1,0 +1,226 @@
+"""Train members in groups, each group by itself and wherever there is room, and merge the groups.
+
+What couples members is what stops them: the temperature of their kind, and its mean loss, which is
+half of what stops each. Here both are those of the group's members. Everything else of a member is
+its own, the initial weights, its rows and their order, or comes from the plan, which is of all
+members. So a group's weights depend on which members are in it, and not on where or when it is
+trained.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.network.calibration import fit_temperature, log_losses
+from tabular_lstm.network.plan import Plan
+from tabular_lstm.parameters import Ensemble, Training
+from tabular_lstm.progress import progress
+from tabular_lstm.tensorflow_import import import_tensorflow
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every group needs, as plain values.
+
+    Attributes:
+        config: Of the network of all members.
+        initial: Its weights, (k, …) each.
+        sequences: float32 (rows, steps, features_per_step).
+        labels: float32 (rows,).
+        training: The parameters.
+        weights: float64 (rows,), or None where all rows count alike.
+        plan: Of all members.
+        limit: See `fit.train`.
+    """
+
+    config: dict[str, Any]
+    initial: list[np.ndarray]
+    sequences: np.ndarray
+    labels: np.ndarray
+    training: Training
+    weights: np.ndarray | None
+    plan: Plan
+    limit: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Trained members.
+
+    Attributes:
+        weights: The best ones of each member, (members, …) each.
+        logits: Of each member, those of the rows that the plan holds out from it.
+        best_epochs: Of each member, counted from 1; 0 where its loss was never a number.
+        losses: Of each epoch, `loss`, `validation_loss` and `kept_loss`, see `fit.train`.
+    """
+
+    weights: list[np.ndarray]
+    logits: list[np.ndarray]
+    best_epochs: list[int]
+    losses: dict[str, list[float]]
+
+
+class HopelessError(Exception):
+    """A training was given up: its loss no longer fell, and was above a limit.
+
+    Attributes:
+        kept_losses: Of each epoch so far, see `fit.train`.
+    """
+
+    def __init__(self, kept_losses: list[float]) -> None:
+        super().__init__(kept_losses)
+        self.kept_losses = kept_losses
+
+
+class DivergedError(DataError):
+    """A training whose loss is no longer a number.
+
+    Attributes:
+        kept_losses: Of each epoch, see `fit.train`.
+    """
+
+    def __init__(self, message: str, kept_losses: list[float]) -> None:
+        super().__init__(message)
+        self.kept_losses = kept_losses
+
+
+def split(members: int, groups: int) -> list[range]:
+    """Put members that follow each other in groups, as even as that goes.
+
+    Examples:
+        >>> split(8, 2), split(5, 4)
+        ([range(0, 4), range(4, 8)], [range(0, 1), range(1, 2), range(2, 3), range(3, 5)])
+    """
+    count = min(members, groups)
+    bounds = [members * place // count for place in range(count + 1)]
+    return [range(*pair) for pair in pairwise(bounds)]
+
+
+def train_group(task: Task, numbers: range) -> Trained:
+    """Train some of the members, by their numbers, until each has stopped.
+
+    Raises:
+        HopelessError: `limit` says so.
+    """
+    import_tensorflow()  # not with this module: on a worker it would print its notes on GPUs
+    from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415
+    from tabular_lstm.network.members import Members  # noqa: PLC0415
+
+    chosen = slice(numbers.start, numbers.stop)
+    options = Ensemble.model_validate(task.config["options"])
+    # Their initial weights are given: of their kinds only what is dropped is of account.
+    some = options.model_copy(update={"members": len(numbers), "frequency_scale": [1.0]})
+    few = LSTMEnsemble.from_config(task.config | {"options": some.model_dump()})
+    few.set_weights([weight[chosen] for weight in task.initial])
+    few.embed.dropped = np.array([dropped for _, dropped in options.each[chosen]], np.float32)
+    rows = task.sequences, task.labels, task.training, task.weights
+    members = Members(few, *rows, numbers.start)
+    plan = task.plan.of_members(numbers)
+    return train_members(members, plan, task.labels, task.weights, task.limit)
+
+
+def train_members(
+    members: Any,
+    plan: Plan,
+    labels: np.ndarray,
+    of_rows: np.ndarray | None = None,
+    limit: float = np.inf,
+) -> Trained:
+    """Train `Members` by their plan; see `train_group` and, of the others, `Task`."""
+    kind = np.array(plan.kind)
+    best_loss, best_epoch = np.full(len(kind), np.inf), np.zeros(len(kind), int)
+    losses, validation_losses, kept_losses = [], [], []
+    of_kept = np.full(len(kind), np.inf)
+    for epoch, batches in enumerate(progress(plan.batches(), "Epochs", plan.epochs), 1):
+        losses.append(members.train_epoch(batches, plan.rates(epoch)))
+        loss = fold_losses(labels, plan, members.logits(plan.held_out), of_rows)
+        validation_losses.append(float(loss.mean()))
+        # A fold has few rows: half of what stops a member is its kind's mean over all.
+        means = [loss[kind == other].mean() for other in kind]
+        stops = (loss + means) / 2
+        improved = (stops < best_loss) & (epoch - best_epoch <= plan.patience)
+        best_loss[improved], best_epoch[improved] = stops[improved], epoch
+        of_kept[improved] = loss[improved]
+        # The kind that is worse may weigh nothing in the end.
+        kept_losses.append(min(float(of_kept[kind == k].mean()) for k in set(plan.kind)))
+        members.keep(improved)
+        if kept_losses[-1] > limit and stalls(kept_losses, max(1, plan.patience // 3)):
+            raise HopelessError(kept_losses)
+        if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
+            break
+    members.average_unseen_categories(plan)
+    return Trained(
+        members.in_shape(members.best),
+        members.logits(plan.held_out, best=True),
+        best_epoch.tolist(),
+        {"loss": losses, "validation_loss": validation_losses, "kept_loss": kept_losses},
+    )
+
+
+def fold_losses(
+    labels: np.ndarray, plan: Plan, logits: Sequence[np.ndarray], of_rows: np.ndarray | None = None
+) -> np.ndarray:
+    """Give each member's mean loss on its fold, calibrated by one temperature of its kind.
+
+    A member still learns which rows are likelier positive when its logits have become too large.
+    That raises the loss, but calibration mends it at the end, so it must not stop a member.
+
+    Source: Berta, Holzmüller, Jordan and Bach, "Rethinking Early Stopping: Refine, Then Calibrate",
+    2025.
+
+    Args:
+        labels: (rows,).
+        plan: Of the members.
+        logits: Of each member, those of the rows of its fold.
+        of_rows: The rows' weights, (rows,), above 0. Default: all rows count alike.
+
+    Returns:
+        float64 (members,), in nats.
+    """
+    losses = np.empty(len(logits))
+    for kind in set(plan.kind):
+        numbers = [number for number, other in enumerate(plan.kind) if other == kind]
+        held_out = [plan.held_out[number] for number in numbers]
+        temperature = fit_temperature(
+            labels[np.concatenate(held_out)],
+            np.concatenate([logits[number] for number in numbers]),
+            None if of_rows is None else of_rows[np.concatenate(held_out)],
+        )
+        for number, rows in zip(numbers, held_out, strict=True):
+            weights = None if of_rows is None else of_rows[rows]
+            calibrated = log_losses(labels[rows], logits[number] / temperature)
+            losses[number] = np.average(calibrated, weights=weights)
+    return losses
+
+
+def stalls(losses: list[float], epochs: int) -> bool:
+    """Tell whether a loss has not fallen for so many epochs."""
+    return len(losses) > epochs and losses[-1] >= losses[-1 - epochs]
+
+
+def merge(groups: list[Trained]) -> Trained:
+    """Merge groups, in the order of their members.
+
+    An epoch's losses are means over the members; a group that has stopped has its last ones.
+    """
+    if len(groups) == 1:
+        return groups[0]
+    longest = max(len(group.losses["loss"]) for group in groups)
+    counts = [len(group.best_epochs) for group in groups]
+
+    def mean(name: str) -> list[float]:
+        losses = [group.losses[name] for group in groups]
+        padded = [np.pad(one, (0, longest - len(one)), "edge") for one in losses]
+        means: list[float] = np.average(padded, axis=0, weights=counts).tolist()
+        return means
+
+    return Trained(
+        [np.concatenate(pieces) for pieces in zip(*(g.weights for g in groups), strict=True)],
+        [logits for group in groups for logits in group.logits],
+        [epoch for group in groups for epoch in group.best_epochs],
+        {name: mean(name) for name in groups[0].losses},
+    )

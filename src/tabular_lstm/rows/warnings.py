@@ -1,0 +1,262 @@
+"""Warnings of what can be read and may still be wrong, such as possible leaks of the label.
+
+A possible leak is a feature that alone tells the classes apart. Such a feature is often known only
+after the label: a date of discharge, a row number of rows that were sorted by the label.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from tabular_lstm.errors import LISTED, shown
+from tabular_lstm.parameters import Columns
+from tabular_lstm.progress import progress
+from tabular_lstm.rows.cells import as_texts, written
+from tabular_lstm.rows.dates import dates_as_seen, days
+from tabular_lstm.rows.sequences import codes_as_missing
+from tabular_lstm.rows.sides import row_hashes
+
+LEAK = 0.99
+# Of each class. One order of 92,378 of ten and ten rows ranks them rightly or wrongly throughout.
+ENOUGH_ROWS = 10
+# Rows of one value that are worth a warning: of a key that are superseded, or of a group in
+# multiples of those of most groups.
+CROWD = 10
+# Rows from which a column of one value tells that it tells nothing.
+CONSTANT = 20
+SPACES = r"[\s\p{Z}]+"
+NO_NAME = (
+    "%s: %d %s '%s'. If it is a word for 'no %s', leave these cells empty: the rows then go to "
+    "quarantine."
+)
+
+logger = logging.getLogger(__name__)
+
+
+def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
+    """Measure how well each feature alone ranks the labels, and take those that do it too well.
+
+    A number ranks the rows in its order or in the opposite one, missing values first or last, or by
+    the labels of the rows next to it in that order, whichever ranks best. Equal values, of
+    categories and of numbers, also rank them by the share of positives among the *other* rows of
+    that value: what no two rows share tells nothing.
+
+    Args:
+        rows: Valid train rows: the label as 0 or 1, numbers as float64, categories as text.
+        columns: The role of each column.
+
+    Returns:
+        ROC AUC of the features that reach 0.99, the highest first; none where there are fewer than
+        ten rows of a class, which chance orders rightly too often.
+    """
+    labels = rows[columns.label].to_numpy() == 1
+    if min(labels.sum(), (~labels).sum()) < ENOUGH_ROWS:
+        return {}
+    features = [name for name in rows if name not in columns.not_features]
+    areas = {
+        str(name): _auc_of_category(rows[name], labels)
+        if name in columns.categorical
+        else _auc_of_number(_amounts(rows[name], columns), labels)
+        for name in progress(features, "Looking for leaks, features")
+    }
+    leaks = {name: auc for name, auc in areas.items() if auc >= LEAK}
+    return dict(sorted(leaks.items(), key=lambda item: -item[1]))
+
+
+def listed(leaks: Mapping[str, float]) -> str:
+    """Name possible leaks in a sentence, each with its area: the first ten, and how many more.
+
+    Examples:
+        >>> listed({"discharged": 1.0, "ward": 0.9934})
+        'discharged (1.000), ward (0.993)'
+    """
+    names = [f"{shown(name)} ({auc:.3f})" for name, auc in leaks.items()]
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(names[:LISTED])}{more}"
+
+
+def _amounts(column: pd.Series, columns: Columns) -> np.ndarray:
+    """Give a feature's numbers, of dates the days, NaN where not measured."""
+    name = str(column.name)
+    codes = columns.missing.get(name, [])
+    if name in columns.dates:
+        return days(dates_as_seen(column, codes, columns.dates[name])[0])
+    return codes_as_missing(column.to_numpy(np.float64), codes)
+
+
+def _auc_of_number(values: np.ndarray, labels: np.ndarray) -> float:
+    by_neighbours = _auc_of_neighbours(values, labels)
+    # NaN is one value, the last.
+    distinct, places = np.unique(values, return_inverse=True)
+    positives, negatives = _counts(places, labels)
+    del places  # of many rows what is not needed is freed at once
+    last = _roc_auc(positives, negatives)
+    first = last
+    if np.isnan(distinct[-1]):
+        first = _roc_auc(np.roll(positives, 1), np.roll(negatives, 1))
+    by_others = _auc_of_others(positives, negatives) if len(distinct) < len(values) else 0.5
+    return max(first, 1 - first, last, 1 - last, by_others, by_neighbours)
+
+
+def _auc_of_neighbours(values: np.ndarray, labels: np.ndarray) -> float:
+    """Rank each row by the labels of the two rows below and the two above it in the values' order.
+
+    So a number is found that tells the classes apart by stretches, such as the row number in a file
+    of sorted files. Equal values are in an order drawn once, which tells nothing.
+    """
+    drawn = np.random.default_rng(0).permutation(len(values))
+    ordered = labels[drawn[np.argsort(values[drawn], kind="stable")]].astype(float)
+    del drawn
+    padded = np.pad(ordered, 2, constant_values=ordered.mean())
+    around = padded[:-4] + padded[1:-3]
+    around += padded[3:-1]
+    around += padded[4:]
+    del padded
+    _, places = np.unique(np.round(around, 9, out=around), return_inverse=True)
+    return _roc_auc(*_counts(places, ordered))
+
+
+def _auc_of_category(column: pd.Series, labels: np.ndarray) -> float:
+    places, _ = pd.factorize(column)
+    return _auc_of_others(*_counts(places + 1, labels))
+
+
+def _counts(places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count the positive and the negative rows of each value."""
+    rows, positives = np.bincount(places), np.bincount(places, labels)
+    return positives, rows - positives
+
+
+def _auc_of_others(positives: np.ndarray, negatives: np.ndarray) -> float:
+    """Rank each row by the share of positives among the other rows of its value."""
+    share = positives.sum() / (positives.sum() + negatives.sum())
+    shared = positives + negatives > 1
+    alone = [positives[~shared].sum()], [negatives[~shared].sum()]
+    positives, negatives = positives[shared], negatives[shared]
+    # As if one more row were as likely positive as all are: few others tell less than many.
+    others = positives + negatives
+    scores = np.r_[(positives - 1 + share) / others, (positives + share) / others, share]
+    none = np.zeros(len(positives))
+    score, places = np.unique(scores, return_inverse=True)
+    of_score = (
+        np.bincount(places, np.r_[counts], len(score))
+        for counts in ((positives, none, alone[0]), (none, negatives, alone[1]))
+    )
+    return _roc_auc(*of_score)
+
+
+def _roc_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
+    """Give the ROC AUC of values in rising order, from the rows of each class at each value."""
+    below = np.cumsum(negatives) - negatives
+    right = float(positives @ (below + negatives / 2))
+    return right / float(positives.sum() * negatives.sum())
+
+
+def warn_of_constant_columns(rows: pd.DataFrame, columns: Columns, file: str) -> None:
+    """Name the features that have one value in all rows, in one line.
+
+    Args:
+        rows: Valid rows, as they were read.
+        columns: The role of each column.
+        file: For the message.
+    """
+    if len(rows) < CONSTANT:
+        return
+    features = [str(name) for name in rows if name not in columns.not_features]
+    same = {name: value for name in features if (value := _only_value(rows[name])) is not None}
+    if same:
+        logger.warning(
+            "%s: every row has the same in %s: a column of one value tells nothing. To leave it "
+            "out: columns.ignore: %s",
+            file,
+            ", ".join(f"{shown(name)} ({value})" for name, value in same.items()),
+            json.dumps([*columns.ignore, *same], ensure_ascii=False),
+        )
+
+
+def _only_value(column: pd.Series) -> str | None:
+    """Write the one value that a column has in all rows; None where it has several."""
+    first, last = column.iloc[0], column.iloc[-1]
+    if pd.isna(first):
+        return "empty" if pd.isna(last) and column.isna().all() else None
+    return shown(written(first)) if first == last and bool((column == first).all()) else None
+
+
+def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
+    """Name keys, groups and categories that differ by case, blanks or Unicode form alone.
+
+    Of keys and groups also those that differ by zeros in front. They count as different ones.
+
+    Args:
+        rows: Valid rows, as they were read.
+        columns: The role of each column.
+        file: For the message.
+    """
+    named = [name for name in (columns.key, columns.group) if name is not None]
+    for name in [*named, *columns.categorical]:
+        if name in rows and (alike := _spelt_alike(rows[name], zeros=name in named)):
+            logger.warning(
+                "%s: column '%s': texts that differ by case, blanks, Unicode form or zeros in "
+                "front alone count as different: %s, of %d. If they are the same, write them alike",
+                file,
+                name,
+                " and ".join(f"'{shown(text)}'" for text in alike[:2]),
+                len(alike),
+            )
+
+
+def _spelt_alike(column: pd.Series, zeros: bool) -> list[str]:
+    """Give the distinct texts that are one but for their spelling, those of a spelling together."""
+    texts = pd.Series(column.dropna().unique(), dtype="str")
+    together = pc.replace_substring_regex(as_texts(texts), SPACES, "")
+    # A letter with a mark, such as ü, is one character or two, which look alike.
+    letters = pc.utf8_lower(pc.utf8_normalize(together, "NFC"))
+    if zeros:
+        letters = pc.replace_substring_regex(letters, "^0+([0-9])", r"\1")
+    places = letters.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    several = np.flatnonzero(np.bincount(places)[places] > 1)
+    return [str(text) for text in texts.iloc[several[np.argsort(places[several], kind="stable")]]]
+
+
+def warn_of_superseded(superseded: pd.Series, file: str) -> None:
+    """Say so where one key has many superseded rows in a file: it may be a word for "no key".
+
+    Args:
+        superseded: The keys of the rows that a later row replaces, by names such as
+            2026-11-01.csv:3.
+        file: For the message.
+    """
+    files = (row.rpartition(":")[0] for row in superseded.index)
+    for (key, of_file), rows in Counter(zip(superseded, files, strict=True)).most_common(1):
+        if rows >= CROWD:
+            what = f"rows of {of_file} are superseded under the key"
+            logger.warning(NO_NAME, file, rows, what, shown(key), "key")
+
+
+def warn_of_a_large_group(groups: pd.Series, file: str) -> None:
+    """Say so where one group has ten times as many rows as most: it may be a word for "no group".
+
+    Args:
+        groups: Those of the valid rows.
+        file: For the message.
+    """
+    rows = groups.value_counts()
+    if len(rows) and rows.iloc[0] >= CROWD * rows.median():
+        what = f"of {len(groups)} rows, where most groups have {rows.median():g}, are of the group"
+        logger.warning(NO_NAME, file, rows.iloc[0], what, shown(rows.index[0]), "group")
+
+
+def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: Columns) -> int:
+    """Count the test rows that have the features of a train row, as the network sees them.
+
+    There are none where the features decide on the side.
+    """
+    if columns.key is None and columns.together is None:
+        return 0
+    seen_in_training, seen = (row_hashes(rows, columns, "") for rows in (train, test))
+    return int(np.isin(seen, seen_in_training).sum())

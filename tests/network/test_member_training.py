@@ -1,0 +1,300 @@
+"""Members train until each stops, in groups wherever there is room, and groups merge."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.metrics import log_loss
+
+from tabular_lstm.network import member_training
+from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.calibration import fit_temperature, log_losses
+from tabular_lstm.network.fit import train
+from tabular_lstm.network.member_training import (
+    Task,
+    Trained,
+    fold_losses,
+    merge,
+    split,
+    train_group,
+    train_members,
+)
+from tabular_lstm.network.plan import Plan, plan_training
+from tests.helpers.trainings import (
+    folds_of,
+    half_told,
+    member_logits,
+    network_of,
+    noise,
+    observe,
+    rows_of,
+    same,
+    training_of,
+    weights_of,
+)
+
+LABELS = (np.random.default_rng(0).random(80) < 0.4).astype(np.float32)
+
+
+# The loss on the folds
+
+
+def plan_of(members: int, kinds: int = 1) -> Plan:
+    return plan_training(members, LABELS, 4, training_of(epochs=2, patience=5), kinds=kinds)
+
+
+def told(plan: Plan, noise: float, size: float = 1.0) -> list[np.ndarray]:
+    """Logits of each member's fold that tell the labels, but for noise, and are of some size."""
+    rng = np.random.default_rng(1)
+    return [
+        size * (2 * LABELS[rows] - 1 + noise * rng.normal(size=len(rows))) for rows in plan.held_out
+    ]
+
+
+def test_the_loss_is_that_of_the_logits_over_their_temperature() -> None:
+    plan = plan_of(4)
+    logits = told(plan, noise=2.0, size=3.0)
+    temperature = fit_temperature(LABELS[np.concatenate(plan.held_out)], np.concatenate(logits))
+    expected = [
+        log_losses(LABELS[rows], z / temperature).mean()
+        for rows, z in zip(plan.held_out, logits, strict=True)
+    ]
+    np.testing.assert_allclose(fold_losses(LABELS, plan, logits), expected, rtol=1e-6)
+    assert temperature > 1.5
+
+
+def test_each_kind_has_a_temperature_of_its_own() -> None:
+    plan = plan_of(8, kinds=2)
+    logits = told(plan, noise=2.0)
+    larger = [z * (0.5 if kind else 1.0) for z, kind in zip(logits, plan.kind, strict=True)]
+    losses = [fold_losses(LABELS, plan, each) for each in (logits, larger)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    as_one = fold_losses(LABELS, replace(plan, kind=[0] * 8), larger)
+    assert np.abs(as_one - losses[0]).max() > 0.01
+
+
+def test_a_row_of_weight_two_counts_as_two() -> None:
+    plan = plan_of(4)
+    logits = told(plan, noise=2.0)
+    twice = [np.concatenate([rows, rows[:3]]) for rows in plan.held_out]
+    weights = np.ones(len(LABELS))
+    weights[np.concatenate([rows[:3] for rows in plan.held_out])] = 2
+    doubled = [np.concatenate([z, z[:3]]) for z in logits]
+    np.testing.assert_allclose(
+        fold_losses(LABELS, plan, logits, weights),
+        fold_losses(LABELS, replace(plan, held_out=twice), doubled),
+        rtol=1e-6,
+    )
+
+
+def test_logits_that_are_no_numbers_are_no_progress() -> None:
+    plan = plan_of(4)
+    logits = [np.full(len(rows), np.nan) for rows in plan.held_out]
+    assert np.isnan(fold_losses(LABELS, plan, logits)).all()
+
+
+# Stopping early
+
+
+def losses_by_keras(
+    network: LSTMEnsemble, weights: list[np.ndarray], sequences: np.ndarray, labels: np.ndarray
+) -> list[float]:
+    """Each member's log loss on its fold with these weights, by Keras and scikit-learn.
+
+    Calibrated by one temperature of all members.
+    """
+    network.set_weights(weights)
+    parts = folds_of(labels, network.options.members)
+    logits = member_logits(network, sequences)
+    held_out = [of_member[part] for of_member, part in zip(logits, parts, strict=True)]
+    temperature = fit_temperature(labels[np.concatenate(parts)], np.concatenate(held_out))
+    return [
+        log_loss(labels[part], expit(of_member / temperature), labels=[0, 1])
+        for of_member, part in zip(held_out, parts, strict=True)
+    ]
+
+
+def lowest_until_four_without(losses: np.ndarray) -> int:
+    """The epoch of the lowest loss, from 1, before four epochs that are no lower."""
+    best = 0
+    while (losses[best + 1 : best + 5] < losses[best]).any():
+        best += 1 + int((losses[best + 1 : best + 5] < losses[best]).argmax())
+    return best + 1
+
+
+def test_each_member_keeps_the_weights_of_the_epoch_that_was_its_best() -> None:
+    sequences, labels = noise()
+    training = training_of(epochs=200, patience=4, learning_rate=0.05)
+    candidate, history = train(network_of(members=5), sequences, labels, training)
+    each_epoch = observe(network_of(members=5), sequences, labels, training)[0].each_epoch
+    scratch = network_of(members=5)
+    losses = np.array([losses_by_keras(scratch, w, sequences, labels) for w in each_epoch])
+    np.testing.assert_allclose(history["validation_loss"], losses.mean(1), rtol=1e-5)
+
+    judged = (losses + losses.mean(1, keepdims=True)) / 2
+    best = [lowest_until_four_without(of_member) for of_member in judged.T]
+    assert len(set(best)) > 2
+    assert history["best_epochs"] == best
+    assert history["best_epoch"] == int(np.median(best))
+    assert len(losses) == len(history["loss"]) == max(best) + 4 < 200
+    for member, epoch in enumerate(best):
+        assert same(weights_of(candidate, member), [w[member] for w in each_epoch[epoch - 1]])
+        assert not same(weights_of(candidate, member), [w[member] for w in each_epoch[-1]])
+
+
+class Scripted:
+    """Members of which is given after each epoch what they give of their folds."""
+
+    best: Any = None
+
+    def __init__(self, of_epochs: list[Any]) -> None:
+        self.of_epochs = of_epochs
+        self.epoch, self.kept = 0, np.zeros(len(of_epochs[0]), int)
+
+    def train_epoch(self, batches: np.ndarray, rates: np.ndarray) -> float:
+        self.epoch += 1
+        return 1.0
+
+    def logits(self, rows_of: list[np.ndarray], best: bool = False) -> Any:
+        return self.of_epochs[self.epoch - 1]
+
+    def keep(self, improved: np.ndarray) -> None:
+        self.kept[improved] = self.epoch
+
+    def average_unseen_categories(self, plan: Plan) -> None: ...
+
+    def in_shape(self, matrix: Any) -> list[np.ndarray]:
+        return []
+
+
+def test_a_member_stops_by_half_its_own_loss_and_half_the_mean_and_never_starts_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(member_training, "fold_losses", lambda *given: np.array(given[2]))
+    losses = [
+        [1.0, 1.0, 1.0],  # each member's first is its best so far, at 1.0, 1.0, 1.0
+        [0.4, 1.6, 1.0],  # the first's, at 0.7
+        [1.0, 1.0, 0.7],  # the second's and the third's, at 0.95 and 0.8
+        [1.0, 1.0, 1.0],  # none; the first stops after two epochs without progress
+        [0.1, 1.4, 1.2],  # none, for the first has stopped; so do the others, and the training
+        [0.1, 0.1, 0.1],
+    ]
+    labels = np.ones(40, np.float32)
+    plan = plan_training(3, labels, 4, training_of(epochs=6, patience=2))
+    members = Scripted(losses)
+    trained = train_members(members, plan, labels)
+    assert len(trained.losses["loss"]) == members.epoch == 5
+    np.testing.assert_allclose(trained.losses["validation_loss"], np.mean(losses[:5], axis=1))
+    assert trained.best_epochs == members.kept.tolist() == [2, 3, 3]
+
+
+def test_a_training_that_progresses_runs_all_its_epochs() -> None:
+    _, history = train(network_of(), *rows_of(64), training_of(epochs=8, patience=3))
+    assert len(history["loss"]) == 8
+    assert history["best_epochs"] == [8, 8]
+
+
+def test_logits_that_are_too_large_stop_no_member_that_orders_the_rows_better() -> None:
+    plan = plan_of(4)
+    # In the second epoch the rows are in a better order, by logits that are far too large.
+    of_epochs = [told(plan, noise=2.0), told(plan, noise=1.4, size=6.0)]
+    seen = np.concatenate(plan.held_out)
+    raw = [log_losses(LABELS[seen], np.concatenate(logits)).mean() for logits in of_epochs]
+    assert raw[1] > 1.5 * raw[0]
+    trained = train_members(Scripted(of_epochs), plan, LABELS)
+    assert trained.best_epochs == [2] * 4
+    assert trained.losses["validation_loss"][1] < trained.losses["validation_loss"][0]
+
+
+def test_each_kind_has_all_folds_and_is_stopped_by_itself() -> None:
+    """So a kind is trained as if the other were not there."""
+    rows, training = half_told(200), training_of(epochs=8, patience=2)
+    both, of_both = train(network_of(members=4, frequency_scale=[0.1, 1.0]), *rows, training)
+    alone, history = train(network_of(members=4, frequency_scale=0.1), *rows, training)
+    assert of_both["best_epochs"][:4] == history["best_epochs"]
+    for member in range(4):
+        *trained, _, _ = weights_of(both, member)
+        for one, other in zip(trained, weights_of(alone, member), strict=False):
+            np.testing.assert_allclose(one, other, atol=1e-4)
+    smooth = of_both["kinds"][0]
+    assert smooth["log_loss"] == pytest.approx(history["out_of_fold_log_loss"], rel=1e-4)
+
+
+# Groups of members
+
+
+@pytest.mark.parametrize("members", [1, 2, 7, 8])
+@pytest.mark.parametrize("groups", [1, 2, 3, 8, 20])
+def test_each_member_is_in_one_group_and_groups_are_even(members: int, groups: int) -> None:
+    parts = split(members, groups)
+    assert [number for part in parts for number in part] == list(range(members))
+    sizes = [len(part) for part in parts]
+    assert len(parts) == min(members, groups)
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_member_is_stopped_by_the_mean_over_its_group() -> None:
+    """Nothing else couples members: without early stopping and dropout groups change no weight."""
+    network = network_of(members=4)
+    rows = half_told(120)
+    whole, history = train(network, *rows, training_of(epochs=1))
+    halves, of_halves = train(network, *rows, training_of(epochs=1, groups=2))
+    for one, other in zip(whole.get_weights(), halves.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    logits = member_logits(whole, rows[0])
+    assert history["loss"] == pytest.approx(of_halves["loss"], rel=1e-6)
+    assert history["best_epochs"] == of_halves["best_epochs"]
+    # The losses on the folds are calibrated by each group's own temperature.
+    sequences, labels = rows
+    plan = plan_training(4, labels, sequences[0].size, training_of(epochs=1))
+    for parts, trained in (([range(4)], history), ([range(2), range(2, 4)], of_halves)):
+        losses = [
+            fold_losses(labels, few, [logits[n][few.held_out[n - part.start]] for n in part])
+            for part, few in ((part, plan.of_members(part)) for part in parts)
+        ]
+        assert trained["validation_loss"] == [pytest.approx(np.mean(losses), rel=1e-5)]
+    assert history["validation_loss"][0] != pytest.approx(of_halves["validation_loss"][0], rel=1e-4)
+
+
+def test_a_group_drops_the_features_of_its_kinds() -> None:
+    def trained(feature_dropout: list[float]) -> list[np.ndarray]:
+        kinds: dict[str, Any] = {"frequency_scale": [0.1, 1.0], "feature_dropout": feature_dropout}
+        network = network_of(members=2, **kinds)
+        (sequences, labels), training = half_told(64), training_of(epochs=1)
+        plan = plan_training(4, labels, 4, training, kinds=2)
+        of_network = network.get_config(), network.get_weights()
+        task = Task(*of_network, sequences, labels, training, None, plan, np.inf)
+        groups = [train_group(task, numbers) for numbers in split(4, 2)]
+        return [group.weights[1] for group in groups]
+
+    none, of_second = trained([0.0, 0.0]), trained([0.0, 0.5])
+    np.testing.assert_array_equal(of_second[0], none[0])
+    for member in range(2):
+        assert (of_second[1][member] != none[1][member]).any()
+
+
+def test_the_same_groups_give_the_same_bits_in_whatever_order_they_are_done() -> None:
+    def backwards(function, shared, parts):  # type: ignore[no-untyped-def]
+        for place, part in reversed(list(enumerate(parts))):
+            yield place, function(shared, part)
+
+    network, rows = network_of(members=4, dropout=0.3), half_told(120)
+    training = training_of(groups=3, epochs=2)
+    one, history = train(network, *rows, training)
+    other, same_history = train(network, *rows, training, workers=backwards)
+    assert same(one.get_weights(), other.get_weights())
+    assert history == same_history
+
+
+def test_a_group_that_has_stopped_keeps_its_last_losses_in_the_means() -> None:
+    def of(members: int, losses: list[float]) -> Trained:
+        weights, logits = [np.full((members, 2), losses[0])], [np.zeros(3)] * members
+        return Trained(weights, logits, [len(losses)] * members, {"loss": losses})
+
+    merged = merge([of(1, [1.0, 0.5, 0.2]), of(3, [2.0])])
+    assert merged.losses["loss"] == pytest.approx([1.75, 1.625, 1.55])
+    assert merged.best_epochs == [3, 1, 1, 1]
+    assert merged.weights[0].tolist() == [[1, 1], [2, 2], [2, 2], [2, 2]]
+    assert len(merged.logits) == 4

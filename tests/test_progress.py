@@ -1,0 +1,79 @@
+"""Progress of long loops: a bar on a terminal, elsewhere lines of log; none where it is quick."""
+
+import logging
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+import time
+
+import pytest
+
+from tabular_lstm import progress as module
+from tabular_lstm.progress import progress, progress_bar
+
+LINE = r"Counting: +{}% {}/4 \[00:00<00:0\d, +[\d.]+it/s\]"
+
+
+def test_lines_say_how_many_steps_are_done_and_how_long_the_others_may_take(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.15)
+    caplog.set_level(logging.INFO)
+    steps = []
+    for step in progress("abcd", "Counting"):
+        time.sleep(0.1)
+        steps.append(step)
+    assert steps == [*"abcd"]
+    assert [record.name for record in caplog.records] == ["tabular_lstm.progress"] * 2
+    for line, done in zip(caplog.messages, (2, 4), strict=True):
+        assert re.fullmatch(LINE.format(25 * done, done), line), line
+
+
+def test_a_loop_may_count_its_own_steps_and_add_words(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.01)
+    caplog.set_level(logging.INFO)
+    with progress_bar("Scored", 5000, " rows") as bar:
+        time.sleep(0.02)
+        bar.set_postfix_str("loss 0.5", refresh=False)
+        bar.update(3000)
+    (line,) = caplog.messages
+    assert re.fullmatch(r"Scored: +60% 3.00k/5.00k \[00:00<00:00, .*k rows/s, loss 0.5\]", line)
+
+
+def test_what_is_quick_or_not_logged_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert [*progress(range(1000), "Counting")] == [*range(1000)]
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.0)
+    caplog.set_level(logging.WARNING)
+    assert [*progress(range(1000), "Counting")] == [*range(1000)]
+    assert not caplog.messages
+
+
+IN_A_TERMINAL = """
+import logging
+import time
+from tabular_lstm import progress
+logging.basicConfig(level=logging.INFO)
+progress.SECONDS_BETWEEN_BARS = 0.1
+for _ in progress.progress(range(3), "Counting"):
+    time.sleep(0.2)
+"""
+
+
+def test_on_a_terminal_there_is_a_bar_and_no_line() -> None:
+    terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (24, 80))
+    program = [sys.executable, "-c", IN_A_TERMINAL]
+    subprocess.run(program, stdout=end, stderr=end, check=True, timeout=60)
+    os.close(end)
+    shown = os.read(terminal, 2**16).decode()
+    os.close(terminal)
+    assert re.search(r"\rCounting: .*\|.*\| 2/3 \[", shown), shown
+    assert "INFO" not in shown
