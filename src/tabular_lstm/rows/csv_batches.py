@@ -15,7 +15,7 @@ from tabular_lstm.rows.load_args import dialect_of, refuse_other_arguments
 
 # Bytes that Arrow parses at a time, and that a row may have: it keeps some thirty such pieces in
 # memory. They are longer where columns are many, because each costs time for each column.
-PIECE = 2**19
+PIECE = 2**18
 OF_COLUMN = 2**12
 LONGEST_PIECE = 2**24
 END = "end"
@@ -38,8 +38,8 @@ def stream_cells(
 
     Raises:
         DataError: The file is no CSV, is empty, holds a header alone, is not in the declared
-            encoding, has another delimiter, ragged rows, a row of more than 1 MB (more where there
-            are more than 256 columns), a quote that is never closed or a column name twice; or an
+            encoding, has another delimiter, ragged rows, a row of more than 256 kB (more where there
+            are more than 64 columns), a quote that is never closed or a column name twice; or an
             argument would not count.
     """
     given, names, text = _opened(content, file, load_args)
