@@ -24,7 +24,7 @@ from tabular_lstm import pipelines
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs.guards import NothingNewError
-from tabular_lstm.runs.hooks import EXIT_CODE, TELL
+from tabular_lstm.runs.hooks import EXIT_CODE, NOTIFY
 from tabular_lstm.runs.lock import LockedError
 
 logger = logging.getLogger(__name__)
@@ -89,16 +89,16 @@ class Run(click.Command):
             _refuse_other_runners(ctx.params)
             result = super().invoke(ctx)
         except NothingNewError as end:
-            _tell(ctx, "unchanged", f"Unchanged: {end}")
+            _notify(ctx, "unchanged", f"Unchanged: {end}")
             logger.info("Unchanged: %s", end)
             return None
         except Exception as error:
             fault = _fault(error)
             if fault is None:
-                _tell(ctx, "failed", f"{type(error).__name__}: {error}")
+                _notify(ctx, "failed", f"{type(error).__name__}: {error}")
                 raise
-            message = _said(fault, ctx.params)
-            _tell(ctx, "failed", f"Error: {message}")
+            message = _message(fault, ctx.params)
+            _notify(ctx, "failed", f"Error: {message}")
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
             raise kind(message) from error
         if code := ctx.meta.get(EXIT_CODE, 0):
@@ -156,13 +156,13 @@ def _refused(error: BaseException | None) -> bool:
     return any(f"/{part}" in raised_in for part in KEDRO_REFUSES)
 
 
-def _tell(ctx: click.Context, event: Event, message: str) -> None:
-    """Tell of the run's end, where it came so far that conf says whom to tell."""
-    if tell := ctx.meta.get(TELL):
-        tell(event, message)
+def _notify(ctx: click.Context, event: Event, message: str) -> None:
+    """Notify of the run's end, where it came so far that conf says whom to notify."""
+    if notify := ctx.meta.get(NOTIFY):
+        notify(event, message)
 
 
-def _said(fault: BaseException, options: dict[str, Any]) -> str:
+def _message(fault: BaseException, options: dict[str, Any]) -> str:
     if isinstance(fault, OmegaConfBaseException):  # its other lines are of OmegaConf's own types
         return f"{fault.full_key or 'conf'}: {str(fault).partition(chr(10))[0]}"
     given = [f"--{o} {','.join(options[n])}" for n, o in FILTERS.items() if options.get(n)]
@@ -208,7 +208,7 @@ def profile(
         click.echo(said)
     except Exception as error:
         if fault := _fault(error):
-            raise click.ClickException(_said(fault, {})) from error
+            raise click.ClickException(_message(fault, {})) from error
         raise
 
 

@@ -3,7 +3,6 @@
 import warnings
 
 from tabular_lstm.runs.config_loader import EnvironmentConfigLoader
-from tabular_lstm.runs.engines import EngineHooks
 from tabular_lstm.runs.hooks import RunHooks
 from tabular_lstm.runs.tuned import TuningHooks
 
@@ -11,5 +10,4 @@ from tabular_lstm.runs.tuned import TuningHooks
 warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")
 
 CONFIG_LOADER_CLASS = EnvironmentConfigLoader
-# Called from the last to the first.
-HOOKS = (TuningHooks(), RunHooks(), EngineHooks())
+HOOKS = (TuningHooks(), RunHooks())

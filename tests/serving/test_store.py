@@ -3,9 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -228,40 +227,6 @@ def test_a_kept_copy_that_cannot_be_mended_is_warned_of_and_blocks_nothing(
     kept.parent.unlink()
     house.store.settle()
     assert kept.read_bytes() == whole
-
-
-def test_a_kept_copy_that_is_a_fifo_is_replaced_and_not_waited_for(house: House) -> None:
-    kept = house.kept("a")
-    kept.unlink()
-    os.mkfifo(kept)
-    house.store.settle()
-    assert kept.read_bytes() == house.file.read_bytes()
-
-
-def put_folder(path: Path) -> None:
-    path.mkdir()
-
-
-@pytest.mark.parametrize(
-    ("put", "kind"), [(os.mkfifo, "a FIFO"), (put_folder, "a folder")], ids=["fifo", "folder"]
-)
-def test_what_is_no_file_in_place_of_log_or_champion_is_named_and_not_waited_for(
-    house: House, put: Callable[[Path], None], kind: str
-) -> None:
-    for path, way in ((house.file, "Move what is there away"), (house.log, "Put the log itself")):
-        aside = path.rename(path.with_name("aside"))
-        put(path)
-        load = partial(LSTMClassifier.load, house.file)
-        for use in (house.store.champion, house.store.settle, load):
-            with pytest.raises(DataError) as refused:
-                use()
-            message = str(refused.value)
-            assert message.startswith(str(path))
-            assert f"expected a regular file, got {kind}" in message
-            assert way in message
-        path.unlink() if path.is_fifo() else path.rmdir()
-        aside.rename(path)
-    house.store.champion()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from tabular_lstm.archives import refuse_what_unpacks
 from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import read_regular, replace
+from tabular_lstm.files import replace
 from tabular_lstm.rows.fingerprints import Fingerprints
 
 MEMBERS = ("sequences.npy", "keys.npy", "key.npy")
@@ -41,7 +41,7 @@ class FingerprintsDataset(AbstractVersionedDataset[Fingerprints, Fingerprints]):
             DataError: It is damaged, holds something else, or unpacks to more than it is.
         """
         path = Path(self._get_load_path())
-        content = read_regular(path)
+        content = path.read_bytes()
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 grouped = OF_GROUPS[0] in archive.namelist()

@@ -8,7 +8,7 @@ from kedro.io import AbstractVersionedDataset, DatasetError, Version
 
 from tabular_lstm.datasets.in_memory import KeptInMemory
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import read_regular, replace
+from tabular_lstm.files import replace
 from tabular_lstm.network.keras_file import refuse_what_unpacks
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -34,7 +34,7 @@ class NetworkFileDataset(AbstractVersionedDataset[Any, Any]):
         """
         path = Path(self._get_load_path())
         try:
-            refuse_what_unpacks(read_regular(path))
+            refuse_what_unpacks(path.read_bytes())
         except Exception as error:
             raise DataError(f"{path}: expected a .keras file, not loaded: {error}") from error
         import_tensorflow()

@@ -9,7 +9,7 @@ from kedro.utils import load_obj
 from pydantic import BaseModel
 
 from tabular_lstm.datasets.previewed_json import PreviewedJSONDataset
-from tabular_lstm.files import read_regular, replace
+from tabular_lstm.files import replace
 from tabular_lstm.frozen import from_json
 
 
@@ -37,7 +37,7 @@ class TypedJSONDataset(PreviewedJSONDataset):
     def _content(self) -> bytes:
         path = get_filepath_str(self._get_load_path(), self._protocol)
         if self._protocol == "file":
-            return read_regular(Path(path))
+            return Path(path).read_bytes()
         with self._fs.open(path, "rb") as file:
             return bytes(file.read())
 

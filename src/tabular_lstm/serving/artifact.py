@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import read_regular, sha256
+from tabular_lstm.files import sha256
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer, read_scorer
 from tabular_lstm.rows.number_format import POINT
@@ -37,7 +37,7 @@ class Artifact:
             DataError: It is a folder or a FIFO, or this user may not read it.
         """
         try:
-            return cls(read_regular(path), str(path))
+            return cls(path.read_bytes(), str(path))
         except FileNotFoundError:
             raise
         except OSError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import append_line, read_regular, sha256
+from tabular_lstm.files import append_line, sha256
 from tabular_lstm.frozen import first_fault
 from tabular_lstm.serving.promotion_log import LogEntry
 
@@ -76,7 +76,7 @@ def _content(path: Path) -> tuple[list[bytes], bytes]:
                 f"{path}: expected a file, got a link, which is not followed. Put the promotion "
                 f"log itself, {path.resolve()}, in its place."
             )
-        content = read_regular(path)
+        content = path.read_bytes()
     except FileNotFoundError:
         content = b""
     except OSError as error:

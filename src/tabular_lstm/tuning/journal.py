@@ -22,7 +22,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from pydantic import ValidationError
 
-from tabular_lstm.files import append_line, read_regular
+from tabular_lstm.files import append_line
 from tabular_lstm.frozen import first_fault
 from tabular_lstm.tuning.found import Trial
 from tabular_lstm.tuning.trials import Outcome
@@ -54,7 +54,7 @@ class Journal(BaseJournalBackend):
         """
         self._path = path
         try:
-            content = read_regular(path)
+            content = path.read_bytes()
         except FileNotFoundError:
             content = b""
         self._whole: int | None = content.rfind(b"\n") + 1
