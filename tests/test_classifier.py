@@ -34,7 +34,7 @@ from sklearn.utils.estimator_checks import (
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network import member_groups, plan
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters import Network

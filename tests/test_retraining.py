@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from tabular_lstm.datasets.champion import ChampionDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs.guards import NothingNewError
@@ -660,15 +660,19 @@ def test_what_was_read_back_is_what_is_decided_on(
     house: Retrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the golden rows were checked, the file is exchanged for another valid network's."""
-    from tabular_lstm.judging import gate  # noqa: PLC0415
+    from tabular_lstm.judging import checks  # noqa: PLC0415
 
-    champion, served, check = house.champion_file.read_bytes(), house.served(), gate.check_artifact
+    champion, served, check = (
+        house.champion_file.read_bytes(),
+        house.served(),
+        checks.check_artifact,
+    )
 
     def exchange(*arguments: Any) -> Any:
         house.project.versions("06_models/candidate.keras")[-1].write_bytes(champion)
         return check(*arguments)
 
-    monkeypatch.setattr(gate, "check_artifact", exchange)
+    monkeypatch.setattr(checks, "check_artifact", exchange)
     with pytest.raises(DataError, match="The file changed since the decision"):
         house.retrain(seed=1)
     entry = house.log()[-1]

@@ -18,7 +18,8 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.cli import run
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.names import CANDIDATE, FIGURES
+from tabular_lstm.judging.drawing import FIGURES
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences

@@ -4,10 +4,10 @@ import numpy as np
 
 from tabular_lstm.files import sha256
 from tabular_lstm.judging import drift, gate
-from tabular_lstm.judging.changes import changes_of
 from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.drift import changes_of
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import decide
 from tabular_lstm.rows.data_summary import DataSummary

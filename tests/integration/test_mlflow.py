@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm import load_champion
-from tabular_lstm.judging.names import FIGURES
+from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.runs import tracking
 from tests.helpers.browser import in_a_browser, needs_browser
 from tests.helpers.champions import log_of

@@ -13,8 +13,9 @@ from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.judging.importance import Importance, Lost
-from tabular_lstm.judging.names import CANDIDATE, FIGURES
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network import fit, forward
 from tabular_lstm.parameters import Columns, Evaluation, Network
 from tabular_lstm.pipelines.evaluation.nodes import (

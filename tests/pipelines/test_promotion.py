@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.pipelines.promotion.nodes import choose_golden_rows, promote
 from tabular_lstm.serving.artifact import Artifact
 from tests.helpers.champions import log_of

@@ -38,8 +38,8 @@ def stream_cells(
 
     Raises:
         DataError: The file is no CSV, is empty, holds a header alone, is not in the declared
-            encoding, has another delimiter, ragged rows, a row of more than 256 kB (more where there
-            are more than 64 columns), a quote that is never closed or a column name twice; or an
+            encoding, has another delimiter, ragged rows, a row of more than 256 kB (of more than 64
+            columns, of 4 kB a column), a quote that is never closed or a column name twice; or an
             argument would not count.
     """
     given, names, text = _opened(content, file, load_args)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.counted import by_what_they_tell, count_by_class
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import category_codes
@@ -16,6 +15,7 @@ from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.weights import by_what_they_tell, count_by_class
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry
@@ -255,7 +255,7 @@ def refuse_few_rows(
 ) -> None:
     """Stop where too few of the test rows, or of their groups, are new to a champion.
 
-    They are counted by what they tell, see `tabular_lstm.judging.counted.count_rows`.
+    They are counted by what they tell, see `tabular_lstm.rows.weights.count_rows`.
 
     Raises:
         NotComparedError: Counts them.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.names import METRICS
+from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize

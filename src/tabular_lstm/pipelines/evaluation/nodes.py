@@ -9,12 +9,12 @@ import pandas as pd
 
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.judging import baselines, figures
+from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.drawing import to_svg
+from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
-from tabular_lstm.judging.metrics import INTERVAL_METRICS
-from tabular_lstm.judging.names import CANDIDATE, FIGURES
+from tabular_lstm.judging.intervals import INTERVAL_METRICS
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
@@ -107,6 +107,8 @@ def predict_with_baselines(
     engine: Engine,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Fit the baselines, by the engine's workers where it takes long: see `judging.baselines`."""
+    from tabular_lstm.judging import baselines  # noqa: PLC0415  It waits for scikit-learn.
+
     takes_long = train_set.sequences.size >= WORTH_WORKERS
     workers = (engine.workers if takes_long else None) or one_by_one
     return baselines.predict_with_baselines(
@@ -240,7 +242,7 @@ def draw_figures(
     permutation_importance: Importance,
     schema: Schema,
 ) -> dict[str, str]:
-    """Draw the figures as SVG, by the names of `names.FIGURES`."""
+    """Draw the figures as SVG, by the names of `judging.drawing.FIGURES`."""
     classes = {0: str(schema.negative_class), 1: str(schema.positive_class)}
     drawn = {
         "roc_curve": figures.roc_curve(judged),

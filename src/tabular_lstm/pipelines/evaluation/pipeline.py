@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.judging.verdict import compare_with_baselines
+from tabular_lstm.judging.comparison import compare_with_baselines
 from tabular_lstm.pipelines.evaluation import nodes
 
 

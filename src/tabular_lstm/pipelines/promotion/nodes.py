@@ -10,7 +10,6 @@ import pandas as pd
 
 from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.judging import gate
-from tabular_lstm.judging.changes import DataChanges, changes_of
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
     Champion,
@@ -20,7 +19,8 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.drift import DataChanges, changes_of
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion
 from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints

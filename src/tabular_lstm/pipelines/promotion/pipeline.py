@@ -4,7 +4,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.judging import drift, gate
+from tabular_lstm.judging import checks, drift, gate
 from tabular_lstm.pipelines.promotion import nodes
 from tabular_lstm.rows.data_summary import summarize_features
 from tabular_lstm.serving.promotion_log import record
@@ -137,7 +137,7 @@ def _checks() -> list[Node]:
             name="check_champions",
         ),
         Node(
-            gate.check_artifact,
+            checks.check_artifact,
             inputs=["golden_probabilities", "golden_predictions"],
             outputs="artifact_check",
             name="check_artifact",
