@@ -31,11 +31,7 @@ from tables import markdown
 from tabular_lstm.engine import one_by_one
 from tabular_lstm.network.plan import epochs, patience_of
 from tabular_lstm.parameters import Network, Reshaping, Training, Tuning, with_values
-<<<<<<< HEAD
-=======
-from tabular_lstm.engine import one_by_one
 from tabular_lstm.rows.labelled_set import LabelledSet
->>>>>>> main
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences

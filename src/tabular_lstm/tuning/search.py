@@ -18,17 +18,9 @@ import numpy as np
 from tabular_lstm.code import code_sha256
 from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
-<<<<<<< HEAD
-from tabular_lstm.network.plan import batch_size, epochs, patience_of
-from tabular_lstm.parameters import Tuning, values_of, without
-from tabular_lstm.rows.schema import fingerprint
-from tabular_lstm.tuning.trials import Outcome, TrialTask
-=======
 from tabular_lstm.judging.drawing import TUNING_FIGURES, style, to_svg
 from tabular_lstm.parameters import TUNABLE, Range, Tuning, values_of, without
-from tabular_lstm.engine import Workers
 from tabular_lstm.tuning.trials import LOSS, Outcome, Study, Trial, TrialPart, TrialTask, run_trial
->>>>>>> main
 
 try:
     import optuna

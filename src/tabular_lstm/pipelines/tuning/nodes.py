@@ -2,14 +2,8 @@
 
 from pathlib import Path
 
-<<<<<<< HEAD
 from tabular_lstm.engine import Engine, one_by_one
-from tabular_lstm.judging.drawing import to_svg
-from tabular_lstm.judging.names import TUNING_FIGURES
-=======
-from tabular_lstm.engine import Engine
 from tabular_lstm.errors import DataError
->>>>>>> main
 from tabular_lstm.parameters import Network, Training, Tuning
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
