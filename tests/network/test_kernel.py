@@ -1,7 +1,6 @@
 """The compiled kernel: the same answers as NumPy's, and a row's bits wherever it is computed."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from hashlib import blake2b
@@ -40,8 +39,7 @@ def assert_same_answers(scorer: Scorer, slots: np.ndarray, limit: float = 1e-6) 
     np.testing.assert_allclose(measured, expected, rtol=0, atol=limit)
 
 
-@pytest.mark.parametrize("missing", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("units", [[4], [4, 3], [3, 1, 2]], ids=str)
+@pytest.mark.parametrize(("missing", "units"), [(0.0, [4]), (0.3, [3, 1, 2]), (1.0, [4, 3])])
 @pytest.mark.parametrize(
     "layout",
     LAYOUTS,
@@ -64,11 +62,8 @@ def test_the_kernel_answers_as_numpy_does_in_float64(
     [
         {"members": 1},
         {"members": 11},
-        {"dimensions": 1},
-        {"dimensions": 9},
-        {"frequencies": 1},
-        {"frequencies": 13, "frequency_scale": 1.0},
-        {"units": [1]},
+        {"dimensions": 1, "frequencies": 13, "frequency_scale": 1.0},
+        {"dimensions": 9, "frequencies": 1, "units": [1]},
         {"units": [17, 9]},
         {"members": 8, "dimensions": 8, "frequencies": 8, "units": [16]},
     ],
@@ -77,13 +72,6 @@ def test_the_kernel_answers_as_numpy_does_in_float64(
 def test_any_sizes_are_computed(options: dict[str, Any]) -> None:
     scorer = scorer_of(MIXED, **options)
     assert_same_answers(scorer, slots_of(scorer, 200, 0.1))
-
-
-def test_a_wide_table_and_a_long_one_are_computed() -> None:
-    for features_per_step in (150, 5):
-        layout = {"features": 300, "features_per_step": features_per_step, "names": (7, 150)}
-        scorer = scorer_of(layout)
-        assert_same_answers(scorer, slots_of(scorer, 90, 0.1))
 
 
 def test_saturated_gates_are_computed() -> None:
@@ -104,23 +92,12 @@ def test_odd_values_are_computed(scale: float, value: float) -> None:
         assert_same_answers(scorer, np.ascontiguousarray(odd.reshape(len(odd), -1).T))
 
 
-def test_categories_that_are_none_are_computed() -> None:
-    scorer = scorer_of({"features": 4, "names": (1, 2)})
-    sequences = sequences_of(scorer.schema)
-    for place in (-1, 0, 2, 3, 4, 1000, np.nan, np.inf):
-        odd = with_slot(sequences, 0, 1, place)
-        assert_same_answers(scorer, np.ascontiguousarray(odd.reshape(len(odd), -1).T))
-
-
 # Without each feature
 
 
-@pytest.mark.parametrize("units", [[4], [3, 1, 2]], ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: "-".join(map(str, one.values())))
-def test_rows_without_a_feature_are_scored_as_if_it_were_missing(
-    layout: dict[str, Any], units: list[int]
-) -> None:
-    scorer = scorer_of(layout, 2.0, units=units, members=3)
+def test_rows_without_a_feature_are_scored_as_if_it_were_missing(layout: dict[str, Any]) -> None:
+    scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
     kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 70, 0.3)
     before, logits, without = slots.copy(), kernel(slots), kernel.without(slots)
     assert without.shape == (len(scorer.schema.features), 70)
@@ -193,14 +170,6 @@ def test_a_row_has_the_same_bits_alone_and_at_any_place_of_any_block() -> None:
     for rows in (order, order[:77], order[::-1][:128], np.repeat(3, 70), *order[:, None]):
         np.testing.assert_array_equal(kernel(slots[:, rows]), logits[rows])
         np.testing.assert_array_equal(kernel.without(slots[:, rows]), without[:, rows])
-
-
-def test_odd_rows_beside_it_change_no_bit() -> None:
-    scorer = scorer_of(MIXED)
-    kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 100)
-    beside = slots.copy()
-    beside[:, ::2], beside[:, ::4] = np.nan, np.inf
-    np.testing.assert_array_equal(kernel(beside)[1::2], kernel(slots)[1::2])
 
 
 # Code for these runs on every x86 processor with AVX2 (and AVX-512).
@@ -310,8 +279,3 @@ def test_without_the_extra_numpy_computes_many_rows(
     np.testing.assert_allclose(score(scorer, sequences), expected, rtol=0, atol=1e-6)
     scoring._processor.cache_clear()
     assert kernels == []
-
-
-def test_a_few_rows_wait_for_no_compiler() -> None:
-    code = "import sys, tabular_lstm.network.score; print('llvmlite' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
