@@ -15,12 +15,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-import sklearn
 from kedro.framework.session import KedroSession
-from sklearn.base import clone
 from sklearn.compose import make_column_transformer
-from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
@@ -37,7 +34,7 @@ from tabular_lstm.judging.names import CANDIDATE
 from tabular_lstm.network import fit, plan
 from tabular_lstm.serving.log_file import append
 from tests.helpers.logs import promotion
-from tests.helpers.project import TINY, Project, declare
+from tests.helpers.project import TINY, Project
 
 NAN = float("nan")
 
@@ -195,24 +192,6 @@ def test_groups_that_are_none_are_refused(groups: Any, said: str) -> None:
         tiny().fit(ROWS, LABELS, groups=groups)
 
 
-def test_scikit_learn_routes_groups_to_the_estimator_and_to_the_splitter() -> None:
-    with sklearn.config_context(enable_metadata_routing=True):
-        model = tiny(epochs=1).set_fit_request(groups=True)
-        seen: list[Any] = []
-
-        class Noting(LSTMClassifier):
-            def fit(self, X: Any, y: Any, groups: Any = None) -> "Noting":
-                seen.append(groups)
-                return super().fit(X, y, groups=groups)
-
-        noting = Noting(**model.get_params()).set_fit_request(groups=True)
-        cross_validate(
-            noting, ROWS, LABELS, cv=GroupKFold(2), params={"groups": GROUPS}, error_score="raise"
-        )
-    assert [len(groups) for groups in seen] == [60, 60]
-    assert {*seen[0]}.isdisjoint(seen[1])
-
-
 def test_groups_and_weights_are_taken_together() -> None:
     weights = np.random.default_rng(0).integers(0, 4, len(ROWS))
     there = weights > 0
@@ -249,15 +228,6 @@ def test_numbers_of_numpy_are_as_good_as_those_of_python() -> None:
     assert one.network_.training == other.network_.training
 
 
-def test_probabilities_are_of_the_classes_in_their_order(fitted: LSTMClassifier) -> None:
-    probabilities = fitted.predict_proba(ROWS)
-    assert probabilities.dtype == np.float64
-    np.testing.assert_array_equal(probabilities.sum(axis=1), 1)
-    assert probabilities[LABELS == 1, 1].mean() > probabilities[LABELS == 0, 1].mean() + 0.3
-    called = probabilities[:, 1] >= fitted.network_.threshold
-    np.testing.assert_array_equal(fitted.predict(ROWS), called.astype(int))
-
-
 # Chance
 
 
@@ -292,16 +262,6 @@ def test_other_columns_are_passed_over(fitted: LSTMClassifier) -> None:
     assert same_bits(fitted.predict_proba(more), fitted.predict_proba(ROWS))
 
 
-def test_the_index_does_not_count_and_rows_are_left_as_they_are(fitted: LSTMClassifier) -> None:
-    rows = ROWS.set_axis([5] * len(ROWS))
-    labels = pd.Series(LABELS, index=range(len(ROWS))[::-1])
-    before = rows.copy(deep=True), labels.copy()
-    model = tiny().fit(rows, labels)
-    assert same_bits(model.predict_proba(rows), fitted.predict_proba(ROWS))
-    pd.testing.assert_frame_equal(rows, before[0])
-    pd.testing.assert_series_equal(labels, before[1])
-
-
 def test_categories_that_were_not_there_in_training_are_all_alike(fitted: LSTMClassifier) -> None:
     def with_color(color: Any) -> np.ndarray:
         return fitted.predict_proba(ROWS.assign(color=color))
@@ -327,23 +287,6 @@ def test_a_category_that_no_row_had_scores_as_the_mean_of_those_that_did(
         return float(model.predict_proba(pd.DataFrame({"color": [color], "age": [0.0]}))[0, 1])
 
     assert chance("blue") + 0.15 < chance(value) < chance("red") - 0.15
-
-
-def test_a_number_that_was_never_missing_is_taken_for_the_mean_where_it_is() -> None:
-    rows = pd.DataFrame({"size": np.linspace(0, 10, 80), "age": np.arange(80) % 7})
-    model = tiny(epochs=5).fit(rows, (rows["size"] > 5).to_numpy())
-    mean = model.network_.schema.mean[0]
-    gone, average = (model.predict_proba(rows.assign(size=value)) for value in (NAN, mean))
-    np.testing.assert_allclose(gone, average, atol=1e-5)
-
-
-def test_a_wrong_number_does_not_hide_the_others() -> None:
-    rng = np.random.default_rng(0)
-    size = rng.normal(size=300)
-    rows = pd.DataFrame({"size": size, "age": rng.normal(size=300)})
-    rows.loc[0, "size"] = -1e30
-    model = tiny().fit(rows, (size > 0).astype(int))
-    assert model.score(rows.iloc[1:], size[1:] > 0) > 0.95
 
 
 def test_a_column_of_numbers_with_a_word_in_it_is_told_of(caplog: Any) -> None:
@@ -404,27 +347,11 @@ def test_a_column_that_is_there_twice_is_an_error_that_names_it(
         fitted.predict(twice)
 
 
-def test_columns_may_be_named_by_numbers(fitted: LSTMClassifier) -> None:
-    rows = ROWS.set_axis(range(4), axis="columns")
-    model = tiny().fit(rows, LABELS)
-    expected = fitted.predict_proba(ROWS)
-    assert same_bits(model.predict_proba(rows), expected)
-    assert same_bits(model.predict_proba(rows[[2, 0, 3, 1]]), expected)
-    assert same_bits(
-        model.predict_proba(pd.concat({9: rows[0]} | dict(rows.items()), axis=1)), expected
-    )
-
-
 def test_zero_rows_are_refused(fitted: LSTMClassifier) -> None:
     with pytest.raises(ValueError, match=r"0 sample"):
         tiny().fit(ROWS.iloc[:0], LABELS[:0])
     with pytest.raises(ValueError, match=r"0 sample"):
         fitted.predict_proba(ROWS.iloc[:0])
-
-
-def test_rows_without_columns_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"rows and columns.*\(120, 0\)"):
-        tiny().fit(ROWS[[]], LABELS)
 
 
 # Weights
@@ -496,13 +423,6 @@ def test_impossible_weights_are_refused(weights: Any, class_weight: Any, fault: 
         fit_by(weights, class_weight=class_weight)
 
 
-def test_rows_in_a_message_are_counted_as_they_are_trained_on_and_it_says_so() -> None:
-    rows, weights = ROWS.copy(), np.ones(len(ROWS))
-    rows.loc[5, "income"], weights[:2] = np.inf, 0
-    with pytest.raises(ValueError, match=r"row 4: .*counted without those of weight 0\.$"):
-        tiny().fit(rows, LABELS, weights)
-
-
 @pytest.mark.parametrize("value", [np.inf, -3.5e38])
 def test_a_number_that_float32_cannot_hold_is_refused_with_column_and_row(
     fitted: LSTMClassifier, value: float
@@ -512,16 +432,6 @@ def test_a_number_that_float32_cannot_hold_is_refused_with_column_and_row(
     for step in (lambda: tiny().fit(bad, LABELS), lambda: fitted.predict(bad)):
         with pytest.raises(ValueError, match=r"'income', row 5: .* is infinite or beyond"):
             step()
-
-
-@pytest.mark.parametrize("name", ["income", "member"])
-def test_text_where_training_saw_numbers_is_refused_with_column_and_row(
-    fitted: LSTMClassifier, name: str
-) -> None:
-    bad = ROWS.astype({name: object})
-    bad.loc[7, name] = "much"
-    with pytest.raises(ValueError, match=rf"'{name}', row 8: 'much' is not a number"):
-        fitted.predict(bad)
 
 
 # What is a category
@@ -534,12 +444,6 @@ def test_names_are_categories_whatever_holds_them(fitted: LSTMClassifier, dtype:
     assert model.network_.schema.categories == {"color": ["blue", "red", "teal"]}
     assert same_bits(model.predict_proba(rows), fitted.predict_proba(ROWS))
     assert same_bits(fitted.predict_proba(rows), fitted.predict_proba(ROWS))
-
-
-def test_a_category_is_told_by_its_name_and_not_by_its_place(fitted: LSTMClassifier) -> None:
-    reordered = pd.Categorical(ROWS["color"], categories=["teal", "green", "red", "blue"])
-    probabilities = fitted.predict_proba(ROWS.assign(color=reordered))
-    assert same_bits(probabilities, fitted.predict_proba(ROWS))
 
 
 def test_numbers_and_booleans_stay_numbers_whatever_holds_them() -> None:
@@ -729,14 +633,6 @@ def test_a_file_gives_all_back_to_the_bit(tmp_path: Path) -> None:
     assert again.get_params() == model.get_params()
 
 
-def test_what_a_file_gives_back_trains_to_the_same_bits(
-    fitted: LSTMClassifier, tmp_path: Path
-) -> None:
-    fitted.save(tmp_path / "model.keras")
-    again = clone(LSTMClassifier.load(tmp_path / "model.keras")).fit(ROWS, LABELS)
-    assert same_bits(again.predict_proba(ROWS), fitted.predict_proba(ROWS))
-
-
 def test_arrays_are_known_again_after_loading(of_array: LSTMClassifier, tmp_path: Path) -> None:
     array = NUMBERS.to_numpy()
     of_array.save(tmp_path / "model.keras")
@@ -747,12 +643,6 @@ def test_arrays_are_known_again_after_loading(of_array: LSTMClassifier, tmp_path
     assert same_bits(probabilities, of_array.predict_proba(array))
     assert loaded.n_features_in_ == 2
     assert not hasattr(loaded, "feature_names_in_")
-
-
-def test_an_untrained_estimator_cannot_be_saved(tmp_path: Path) -> None:
-    with pytest.raises(NotFittedError):
-        tiny().save(tmp_path / "model.keras")
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_could_not_be_read_again_is_not_written(
@@ -812,51 +702,6 @@ def test_a_champion_is_loaded_if_it_is_the_one_that_the_log_names(
 
 
 # A candidate of the pipeline
-
-
-def test_a_network_trained_on_a_file_with_marks_reads_the_text_of_that_file(
-    project: Project,
-) -> None:
-    """The marks are in the artifact, from rows that an earlier run split."""
-    load_args = {"sep": ";", "decimal": ",", "thousands": "."}
-    learned = pd.read_csv(project.raw)[["bmi", "glucose", "pregnancies", "diabetes"]]
-    learned["glucose"] = learned["glucose"] * 37 + 1000
-    learned["pregnancies"] = learned["pregnancies"].mod(3).map({0: "0.5", 1: "1.5", 2: "2.5"})
-    swapped = str.maketrans(",.", ".,")
-    text = pd.DataFrame(
-        {
-            "bmi": [str(value).translate(swapped) for value in learned["bmi"]],
-            "glucose": [f"{value:,}".translate(swapped) for value in learned["glucose"]],
-            "pregnancies": learned["pregnancies"].str.translate(swapped),
-            "diabetes": learned["diabetes"].astype(str),
-        }
-    )
-    text.to_csv(project.raw, sep=";", index=False)
-    raw_rows = {
-        "type": "tabular_lstm.datasets.RawCSVDataset",
-        "filepath": str(project.raw),
-        "load_args": load_args,
-    }
-    (project.path / "conf/local/catalog.yml").write_text(json.dumps({"raw_rows": raw_rows}))
-    columns = {
-        "label": "diabetes",
-        "positive_class": 1,
-        "negative_class": 0,
-        "categorical": ["pregnancies"],
-    }
-    declare(project, columns=columns)
-    project.run("data_processing")
-    project.run("reshaping", "training", **TINY)
-
-    model = LSTMClassifier.load(project.versions("06_models/candidate.keras")[-1])
-    expected = model.predict_proba(learned)
-    assert len(np.unique(expected[:, 1])) > 100
-    read = pd.read_csv(project.raw, sep=";", dtype=str)
-    np.testing.assert_array_equal(model.predict_proba(read), expected)
-    numbers = pd.read_csv(project.raw, **load_args)
-    np.testing.assert_array_equal(model.predict_proba(numbers), expected)
-    with pytest.raises(DataError, match="is not a number"):
-        model.predict_proba(read.assign(bmi="33.6"))
 
 
 def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Project) -> None:
@@ -963,12 +808,6 @@ def test_text_that_looks_like_dates_is_categories_with_a_warning(
     (said,) = [r.getMessage() for r in caplog.records if "looks like dates" in r.getMessage()]
     assert said.startswith("Column 'day'")
     assert "pandas.to_datetime" in said
-
-
-def test_durations_are_refused_by_name() -> None:
-    rows = pd.DataFrame({"day": pd.to_timedelta(range(20), "D"), "size": np.arange(20.0)})
-    with pytest.raises(DataError, match=r"Column 'day'.*not a number"):
-        LSTMClassifier(members=1, epochs=1).fit(rows, [0, 1] * 10)
 
 
 FITS = """

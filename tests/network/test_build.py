@@ -123,15 +123,6 @@ def test_the_probability_is_that_of_the_mean_logit_divided_by_the_temperature() 
     )
 
 
-def test_nothing_is_dropped_unless_a_seed_is_given() -> None:
-    schema = schema_of()
-    network, sequences = ensemble_of(schema, dropout=0.5), sequences_of(schema)
-    expected = network.member_logits(sequences[None])
-    np.testing.assert_array_equal(network.member_logits(sequences[None]), expected)
-    np.testing.assert_array_equal(network(sequences, training=True), network(sequences))
-    assert (network.member_logits(sequences[None], tf.constant([0, 1])) != expected).numpy().any()
-
-
 # Members
 
 
@@ -147,16 +138,6 @@ def test_no_member_has_a_gradient_from_anothers_logits() -> None:
             for gradient in map(tf.convert_to_tensor, gradients):
                 touched = [(part.numpy() != 0).any() for part in gradient]
                 assert touched == [other == member for other in range(3)]
-
-
-def test_each_member_reads_its_own_rows() -> None:
-    schema = schema_of(5, names=(1,))
-    network = ensemble_of(schema, members=3)
-    own_rows = sequences_of(schema, rows=30, missing=0.2).reshape(3, 10, 3, 2)
-    measured = network.member_logits(own_rows).numpy()
-    for member in range(3):
-        expected = network.member_logits(own_rows[member][None])[member]
-        np.testing.assert_allclose(measured[member], expected, atol=1e-6)
 
 
 # What it does with values
@@ -219,12 +200,6 @@ def test_the_seed_decides_the_initial_weights_and_each_member_has_its_own() -> N
         assert all(members_differ) != zero
 
 
-def test_a_members_initial_weights_do_not_depend_on_how_many_others_there_are() -> None:
-    few, many = drawn(members=2), drawn(members=5)
-    for name, weight in few.items():
-        np.testing.assert_array_equal(many[name][:2], weight)
-
-
 def test_initial_weights_are_spread_as_their_kinds_should_be() -> None:
     weights = drawn(frequencies=7, frequency_scale=0.3, dimensions=6, units=[5, 3])
     assert weights["embed/frequency"].std() == pytest.approx(0.3, rel=0.1)
@@ -242,15 +217,6 @@ def test_initial_weights_are_spread_as_their_kinds_should_be() -> None:
     for name, units in {"recur_1/recurrent": 5, "recur_2/recurrent": 3}.items():
         for member in weights[name].reshape(-1, units, 4 * units):
             np.testing.assert_allclose(member @ member.T, np.eye(units), atol=1e-6)
-
-
-def test_the_global_seed_does_not_count() -> None:
-    weights = []
-    for seed in (1, 2):
-        keras.utils.set_random_seed(seed)
-        weights.append(drawn())
-    for name, weight in weights[0].items():
-        np.testing.assert_array_equal(weights[1][name], weight)
 
 
 # The saved file

@@ -215,25 +215,6 @@ def test_the_log_says_what_was_chosen(caplog: pytest.LogCaptureFixture) -> None:
 # Predicting
 
 
-def test_predictions_are_the_models_own() -> None:
-    sequences, labels = half_told(60)
-    candidate, _ = train(network_of(dropout=0.5), sequences, labels, training_of())
-    assert candidate.temperature != 1
-    sequences[::3, 1, 0] = np.nan
-    sequences[1] = np.nan
-    before = sequences.copy()
-    probabilities = predict(candidate, sequences)
-    assert probabilities.shape == (60,)
-    assert probabilities.dtype == np.float64
-    assert ((probabilities > 0) & (probabilities < 1)).all()
-    np.testing.assert_allclose(probabilities, candidate(sequences)[:, 0], atol=1e-6)
-    np.testing.assert_allclose(
-        probabilities, candidate.predict(sequences, verbose=0)[:, 0], atol=1e-6
-    )
-    np.testing.assert_array_equal(sequences, before)
-    assert predict(candidate, sequences[:0]).shape == (0,)
-
-
 # Kinds
 
 

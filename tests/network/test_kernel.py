@@ -12,7 +12,7 @@ import pytest
 from tabular_lstm.network import score as scoring
 from tabular_lstm.network.forward import Forward
 from tabular_lstm.network.kernel import Kernel, Processor, compile_code
-from tabular_lstm.network.score import FEW, MANY_VALUES, are_many, score
+from tabular_lstm.network.score import MANY_VALUES, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.slots import CLIP
 from tabular_lstm.network.vector_code import Code, Lanes, cosine_and_sine, tanh
@@ -72,14 +72,6 @@ def test_the_kernel_answers_as_numpy_does_in_float64(
 def test_any_sizes_are_computed(options: dict[str, Any]) -> None:
     scorer = scorer_of(MIXED, **options)
     assert_same_answers(scorer, slots_of(scorer, 200, 0.1))
-
-
-def test_saturated_gates_are_computed() -> None:
-    scorer = scorer_of({"features": 8, "features_per_step": 1}, 20.0, units=[4, 3])
-    slots = slots_of(scorer, 60)
-    expected, measured = Forward(scorer, np.float64)(slots), Kernel(scorer, HERE)(slots)
-    assert np.ptp(expected) > 1
-    np.testing.assert_allclose(measured, expected, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
@@ -240,13 +232,6 @@ def test_many_rows_are_computed_by_the_kernel_and_few_by_numpy(kernels: list[int
     many = score(scorer, sequences)
     assert sum(kernels) == MANY
     np.testing.assert_allclose(many[:-1], score(scorer, sequences[:-1]), rtol=0, atol=1e-6)
-
-
-def test_fewer_rows_are_many_in_a_wide_table_but_few_never_are() -> None:
-    wide = scorer_of({"features": 1000, "features_per_step": 250})
-    assert are_many(wide, 2000)
-    assert not are_many(wide, FEW)
-    assert not are_many(scorer_of({"features": 2}), 2000)
 
 
 def test_a_streams_last_rows_have_the_bits_that_they_have_among_many(kernels: list[int]) -> None:

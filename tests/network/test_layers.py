@@ -154,21 +154,6 @@ def test_embed_has_the_gradient_of_the_formula(categories: list[int], readers: i
         assert slope
 
 
-def test_embed_clips_at_five_standard_deviations() -> None:
-    layer = embed_of(NUMBERS)
-
-    def at(deviations: float) -> np.ndarray:
-        slots = np.zeros(6, np.float32)
-        slots[:5] = np.array(MEAN) + deviations * np.sqrt(VARIANCE)
-        return layer(slots.reshape(1, 1, 3, 2)).numpy()
-
-    for side in (1, -1):
-        for far in (6, 1e6, np.inf):
-            np.testing.assert_array_equal(at(side * far), at(side * 5))
-        assert (at(side * 4.9) != at(side * 5)).any()
-    assert (at(5) != at(-5)).any()
-
-
 @pytest.mark.parametrize("categories", [NUMBERS, NAMES])
 @pytest.mark.parametrize("value", [0.0, 7.5, -3e38, np.nan, np.inf])
 def test_a_padded_slot_gives_zeros_whatever_is_in_it(categories: list[int], value: float) -> None:
@@ -202,15 +187,6 @@ def test_whole_features_are_dropped_of_the_members_of_a_kind_and_the_rest_is_enl
     of_kind = kept[2:, :, :5]
     np.testing.assert_allclose(of_kind[of_kind > 0], 1 / 0.75, rtol=1e-6)
     np.testing.assert_allclose((of_kind == 0).mean(1), 0.25, atol=0.035)
-
-
-def test_features_are_dropped_by_the_seed_for_each_member_row_and_feature_anew() -> None:
-    kept = features_kept((3, 1))
-    np.testing.assert_array_equal(features_kept((3, 1)), kept)
-    first, second = kept[2:, :, :5] > 0
-    others = (features_kept((3, 2))[2, :, :5] > 0, features_kept((4, 1))[2, :, :5] > 0, second)
-    for other in (*others, np.roll(first, 1, 0), np.roll(first, 1, 1)):
-        assert 0.34 < (first != other).mean() < 0.41  # 2 · 0.25 · 0.75 = 0.375
 
 
 # Recur

@@ -146,14 +146,3 @@ def test_among_many_a_row_has_the_same_reasons_to_the_bit_at_whatever_place(
         part = reasons(scorer, sequences[rows], probabilities[rows], 3, True)
         np.testing.assert_array_equal(part.features, whole.features[rows])
         np.testing.assert_array_equal(part.effects, whole.effects[rows])
-
-
-def test_without_a_kernel_numpy_names_the_reasons_of_many(
-    scorer: Scorer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scoring, "_processor", lambda: None)
-    monkeypatch.setattr(scoring, "CHANGED_AT_ONCE", 300)
-    sequences = sequences_of(scorer.schema, ROWS, missing=0.1)
-    few = reasons(scorer, sequences, score(scorer, sequences), 5)
-    many = reasons(scorer, sequences, score(scorer, sequences, True), 5, True)
-    np.testing.assert_array_equal(many.effects, few.effects)

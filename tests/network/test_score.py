@@ -44,16 +44,6 @@ def test_the_score_is_what_keras_computes(
         assert np.ptp(probabilities) > 0.005
 
 
-def test_saturated_gates_are_scored_as_keras_does() -> None:
-    schema = schema_of(8, 1)
-    network = with_large_weights(ensemble_of(schema, units=[4, 3]), 20.0)
-    network.temperature = 20.0
-    sequences = sequences_of(schema, rows=60)
-    expected = network(sequences).numpy()[:, 0]
-    assert np.ptp(expected) > 0.1
-    np.testing.assert_allclose(score(Scorer.of(network), sequences), expected, atol=1e-5)
-
-
 ODD = [np.nan, 0.0, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45]
 
 
@@ -133,17 +123,6 @@ def test_few_rows_and_many_have_the_same_scores(
     np.testing.assert_allclose(measured, scores[repeated], rtol=0, atol=limit)
 
 
-def test_odd_rows_beside_it_do_not_change_a_rows_score(
-    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
-) -> None:
-    network, sequences, scores = many
-    beside = sequences.copy()
-    beside[::2] = np.nan
-    beside[::4] = np.inf
-    measured = score(Scorer.of(network), beside)[1::2]
-    np.testing.assert_allclose(measured, scores[1::2], rtol=0, atol=AMONG_FEW)
-
-
 @pytest.mark.parametrize(
     ("given", "expected"), [(None, 7), ("", 7), ("3", 3), ("1", 1), ("0", 7), ("4,2", 7)]
 )
@@ -203,12 +182,3 @@ def test_rows_with_a_slot_changed_are_scored_as_if_they_always_were(
             np.testing.assert_allclose(scored, score(Scorer.of(network), changed), atol=1e-6)
         assert np.ptp(measured, axis=0).max() > 1e-3
     np.testing.assert_array_equal(sequences, before)
-
-
-def test_a_slot_changed_to_what_it_was_changes_no_bit() -> None:
-    schema = schema_of(**MIXED)
-    network, sequences = ensemble_of(schema), sequences_of(schema, rows=30, missing=0.2)
-    slots = sequences.reshape(30, -1)
-    changes = [(slot, slots[None, :, slot]) for slot in range(len(schema.features))]
-    scored = np.concatenate(list(score_changed(Scorer.of(network), sequences, changes)))
-    np.testing.assert_array_equal(scored, np.broadcast_to(scored[0], scored.shape))
