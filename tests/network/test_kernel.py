@@ -39,22 +39,15 @@ def assert_same_answers(scorer: Scorer, slots: np.ndarray, limit: float = 1e-6) 
     np.testing.assert_allclose(measured, expected, rtol=0, atol=limit)
 
 
-@pytest.mark.parametrize(("missing", "units"), [(0.0, [4]), (0.3, [3, 1, 2]), (1.0, [4, 3])])
-@pytest.mark.parametrize(
-    "layout",
-    LAYOUTS,
-    ids=lambda layout: "-".join(map(str, layout.values())),
-)
-def test_the_kernel_answers_as_numpy_does_in_float64(
-    layout: dict[str, Any], units: list[int], missing: float
-) -> None:
-    scorer = scorer_of(layout, 2.0, units=units, members=3)
-    slots = slots_of(scorer, 40, missing)
-    before = slots.copy()
-    assert_same_answers(scorer, slots)
-    np.testing.assert_array_equal(slots, before)
-    if missing < 1:
-        assert np.ptp(Kernel(scorer, HERE)(slots)) > 0.02
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: "-".join(map(str, one.values())))
+def test_the_kernel_answers_as_numpy_does_in_float64(layout: dict[str, Any]) -> None:
+    scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
+    for missing in (0.0, 0.3, 1.0):
+        slots = slots_of(scorer, 40, missing)
+        before = slots.copy()
+        assert_same_answers(scorer, slots)
+        np.testing.assert_array_equal(slots, before)
+        assert missing == 1 or np.ptp(Kernel(scorer, HERE)(slots)) > 0.02
 
 
 @pytest.mark.parametrize(
