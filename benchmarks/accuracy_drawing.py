@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.judging.names import METRICS
+from tabular_lstm.judging.metrics import METRICS
 
 
 def draw(ranks: Mapping[str, pd.DataFrame], of: str, path: Path) -> None:

@@ -46,8 +46,7 @@ from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import WORSE, Judged
-from tabular_lstm.judging.metrics import Metrics, point_metrics
-from tabular_lstm.judging.names import CANDIDATE, METRICS
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, Metrics, point_metrics
 from tabular_lstm.parameters import (
     Columns,
     Evaluation,

@@ -31,14 +31,13 @@ from tables import markdown
 from tabular_lstm.network.plan import epochs, patience_of
 from tabular_lstm.parameters import Network, Reshaping, Training, Tuning, with_values
 from tabular_lstm.parts import one_by_one
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.tensorflow_import import import_tensorflow
-from tabular_lstm.tuning.found import Trial
-from tabular_lstm.tuning.search import Search
-from tabular_lstm.tuning.study import search_in
-from tabular_lstm.tuning.trials import Outcome, TrialTask
+from tabular_lstm.tuning.search import limit_of, search
+from tabular_lstm.tuning.trials import Outcome, Trial, TrialTask, best_of
 
 SETS = ("bands", "pima", "saheart")
 FOLDS = 3
@@ -75,30 +74,28 @@ def measure(data: str, fold: int, studies: Path) -> list[Any]:
         schema,
         Network(),
         Training(),
-        to_sequences(rows.iloc[train], schema),
-        labels[train].astype(np.float32),
-        None,
-        None,
+        LabelledSet(to_sequences(rows.iloc[train], schema), pd.Series(labels[train])),
     )
-    search = Search(task, Tuning(prune=False), one_by_one)
+    tuning = Tuning(prune=False)
     began = time.perf_counter()
-    study = search_in(studies, search)
+    study = search(studies / "studies.db", task, tuning, one_by_one)
     seconds = time.perf_counter() - began
     outer = to_sequences(rows.iloc[test], schema)
+    found = best_of(study, task.network, task.training, tuning, "")
     losses = [
         log_loss(labels[test], trained(schema, task, values, outer))
-        for values in (search.present, study.best.values)
+        for values in (found.present.values, found.best.values)
     ]
     return [
         data,
         fold,
         len(train),
-        study.trials[0].log_loss,
-        study.best.log_loss,
+        found.present.log_loss,
+        found.best.log_loss,
         *losses,
         sum(len(trial.losses) for trial in study.trials),
         seconds,
-        *replayed(search, study.trials),
+        *replayed(task, study.trials),
     ]
 
 
@@ -112,10 +109,12 @@ def trained(
 
     network, training = with_values(task.network, task.training, values)
     built = build(schema, network, training.seed)
-    return predict(train(built, task.sequences, task.labels, training)[0], sequences)
+    rows = task.train_set
+    fitted, _ = train(built, rows.sequences, rows.labels.to_numpy(np.float32), training)
+    return predict(fitted, sequences)
 
 
-def replayed(search: Search, trials: Sequence[Trial]) -> list[Any]:
+def replayed(task: TrialTask, trials: Sequence[Trial]) -> list[Any]:
     """Say what two rules would have made of these trials.
 
     The project's, and that of Optuna's median pruner from the eleventh epoch on: above the median
@@ -124,12 +123,12 @@ def replayed(search: Search, trials: Sequence[Trial]) -> list[Any]:
     Returns:
         Of each the trials given up, the epochs of all, and the lowest log loss of the others.
     """
-    patience = patience_of(epochs(len(search.task.labels), search.task.sequences[0].size))
-    pruning = Search(search.task, Tuning(), search.workers)
+    rows = task.train_set
+    patience = patience_of(epochs(len(rows.labels), rows.sequences[0].size))
     waits = max(1, patience // 3)
 
     def stalls(ended: Sequence[Outcome], losses: Sequence[float], place: int) -> bool:
-        above = losses[place] > pruning.limit(ended)
+        above = losses[place] > limit_of(task, Tuning(), ended)
         return above and place >= waits and losses[place] >= losses[place - waits]
 
     def is_behind(ended: Sequence[Outcome], losses: Sequence[float], place: int) -> bool:

@@ -1,12 +1,17 @@
 """Copies of the project to run for real: as it is cloned, and after a run."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 # Before anything loads OpenMP: a thread of scikit-learn's that waits leaves its core to the other
 # processes of the tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A shell's background job ignores SIGINT, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import hypothesis
 import pytest

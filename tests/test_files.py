@@ -3,7 +3,6 @@
 import os
 import resource
 import stat
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tabular_lstm.files import append_line, create, new_file, read_regular, replace, sha256
+from tabular_lstm.files import append_line, new_file, replace, sha256
 
 
 def test_sha256_is_what_sha256sum_prints(tmp_path: Path) -> None:
@@ -114,30 +113,6 @@ def test_a_file_that_may_not_be_written_says_so(tmp_path: Path) -> None:
         append_line(tmp_path / "log", b"first")
 
 
-# Links
-
-
-def test_a_link_beside_is_not_written_through(tmp_path: Path) -> None:
-    path, theirs = tmp_path / "06_models/champion.keras", tmp_path / "theirs"
-    path.parent.mkdir()
-    theirs.write_bytes(b"of somebody else")
-    (path.parent / ".champion.keras.new").symlink_to(theirs)
-    replace(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert not path.is_symlink()
-    assert theirs.read_bytes() == b"of somebody else"
-    assert os.listdir(path.parent) == ["champion.keras"]
-
-
-def test_a_line_is_not_written_through_a_link(tmp_path: Path) -> None:
-    log, theirs = tmp_path / "log", tmp_path / "theirs"
-    theirs.write_bytes(b"of somebody else")
-    log.symlink_to(theirs)
-    with pytest.raises(OSError, match=r"expected a file, got a link: .*log"):
-        append_line(log, b"line")
-    assert theirs.read_bytes() == b"of somebody else"
-
-
 # Who may read it
 
 
@@ -153,23 +128,10 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.usefixtures("_closed_umask")
-@pytest.mark.parametrize("readable", [0o644, 0o640, 0o600, 0o664, 0o444])
-def test_who_could_read_the_old_file_can_read_the_new_one_whatever_the_umask(
-    tmp_path: Path, readable: int
-) -> None:
-    path = tmp_path / "champion.keras"
-    path.write_bytes(b"old")
-    path.chmod(readable)
-    replace(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert mode(path) == readable
-
-
-@pytest.mark.usefixtures("_closed_umask")
 @pytest.mark.parametrize(
     ("folder", "expected"), [(0o755, 0o644), (0o750, 0o640), (0o700, 0o600), (0o777, 0o644)]
 )
-def test_who_can_read_the_folder_can_read_a_first_file_whatever_the_umask(
+def test_who_can_read_the_folder_can_read_a_new_file_whatever_the_umask(
     tmp_path: Path, folder: int, expected: int
 ) -> None:
     champion, log = tmp_path / "champion.keras", tmp_path / "log"
@@ -180,41 +142,6 @@ def test_who_can_read_the_folder_can_read_a_first_file_whatever_the_umask(
     log.chmod(0o604)
     append_line(log, b"second")
     assert mode(log) == 0o604
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file to any group")
-def test_the_group_of_the_old_file_is_that_of_the_new_one(tmp_path: Path) -> None:
-    path = tmp_path / "champion.keras"
-    path.write_bytes(b"old")
-    os.chown(path, -1, 4711)
-    replace(path, b"new")
-    assert path.stat().st_gid == 4711
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file to another user")
-def test_the_owner_of_the_old_file_is_that_of_the_new_one(tmp_path: Path) -> None:
-    path = tmp_path / "champion.keras"
-    path.write_bytes(b"old")
-    path.chmod(0o600)
-    os.chown(path, 4712, 4711)
-    replace(path, b"new")
-    owned = path.stat()
-    assert (owned.st_uid, owned.st_gid, mode(path)) == (4712, 4711, 0o600)
-
-
-def test_who_an_access_list_lets_read_the_old_file_can_read_the_new_one(tmp_path: Path) -> None:
-    path, name = tmp_path / "champion.keras", "system.posix_acl_access"
-    path.write_bytes(b"old")
-    # As `setfacl -m u:4712:r`: version 2, then tag, rights and id of owner, user, group, mask, all.
-    entries = [(1, 6, -1), (2, 4, 4712), (4, 4, -1), (16, 4, -1), (32, 0, -1)]
-    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
-    try:
-        os.setxattr(path, name, acl)
-    except OSError:
-        pytest.skip("the file system knows no access lists")
-    replace(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert os.getxattr(path, name) == acl
 
 
 @pytest.mark.usefixtures("_closed_umask")
@@ -230,56 +157,12 @@ def test_who_can_read_a_folder_can_read_the_new_ones_in_it_whatever_the_umask(
         assert mode(path) == expected & 0o666
 
 
-def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo")
-    (tmp_path / "file").write_bytes(b"whole")
-    assert read_regular(tmp_path / "file") == b"whole"
-    for name, kind in (("fifo", "a FIFO"), (".", "a folder")):
-        with pytest.raises(OSError, match=f"expected a regular file, got {kind}"):
-            read_regular(tmp_path / name)
-    with pytest.raises(FileNotFoundError):
-        read_regular(tmp_path / "nothing")
-
-
 # New files ----------------------------------------------------------------------------------------
 
 
-def test_a_file_is_created_whole_where_none_is(tmp_path: Path) -> None:
-    create(tmp_path / "manifest.json", b"whole")
-    assert (tmp_path / "manifest.json").read_bytes() == b"whole"
-    assert os.listdir(tmp_path) == ["manifest.json"]
-
-
-@pytest.mark.parametrize("is_link", [False, True])
-def test_what_is_there_is_not_created_over(tmp_path: Path, is_link: bool) -> None:
-    path, other = tmp_path / "manifest.json", tmp_path / "other"
-    other.write_bytes(b"first")
-    path.symlink_to(other) if is_link else path.write_bytes(b"first")
-    with pytest.raises(FileExistsError):
-        create(path, b"second")
-    assert path.read_bytes() == other.read_bytes() == b"first"
-    assert sorted(os.listdir(tmp_path)) == ["manifest.json", "other"]
-
-
-def test_no_space_creates_nothing(tmp_path: Path) -> None:
-    code = "from tabular_lstm.files import create; from pathlib import Path;"
-    ended = limited(f"{code} create(Path('file'), b'x' * 2000)", 1000, tmp_path)
-    assert ended.returncode == 1
-    assert "File too large" in ended.stderr
-    assert os.listdir(tmp_path) == []
-
-
-def test_a_new_file_is_read_by_who_reads_its_folder(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    before = os.umask(0o077)
-    try:
-        with new_file(tmp_path / "part") as file:
-            file.write(b"rows")
-        create(tmp_path / "manifest.json", b"rows")
-    finally:
-        os.umask(before)
-    for name in ("part", "manifest.json"):
-        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o644
+def test_a_new_file_takes_the_place_of_none(tmp_path: Path) -> None:
+    with new_file(tmp_path / "part") as file:
+        file.write(b"rows")
     with pytest.raises(FileExistsError), new_file(tmp_path / "part"):
         pytest.fail("it was opened")
     assert (tmp_path / "part").read_bytes() == b"rows"

@@ -18,7 +18,8 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.cli import run
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.names import CANDIDATE, FIGURES
+from tabular_lstm.judging.drawing import FIGURES
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
@@ -38,7 +39,7 @@ OUTPUTS = {
     "06_models/history.json",
     "06_models/train_fingerprints.npz",
     "07_model_output/candidate_predictions.csv",
-    "07_model_output/baseline_predictions.csv",
+    "07_model_output/baseline_predictions.json",
     "07_model_output/permutation_importance.json",
     "08_reporting/metrics.json",
     "08_reporting/verdict.json",
@@ -233,7 +234,7 @@ def test_another_processor_judges_the_same_candidate_to_the_same_bytes(
 
     for output in (
         "07_model_output/candidate_predictions.csv",
-        "07_model_output/baseline_predictions.csv",
+        "07_model_output/baseline_predictions.json",
         "07_model_output/permutation_importance.json",
         "08_reporting/verdict.json",
         "08_reporting/metrics.json",

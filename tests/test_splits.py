@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation
 from tabular_lstm.rows.keys import number_groups
 from tests.helpers.errors import raises_data_error

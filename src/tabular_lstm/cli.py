@@ -24,7 +24,7 @@ from tabular_lstm import pipelines
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs.guards import NothingNewError
-from tabular_lstm.runs.hooks import EXIT_CODE, TELL
+from tabular_lstm.runs.hooks import EXIT_CODE, NOTIFY
 from tabular_lstm.runs.lock import LockedError
 
 logger = logging.getLogger(__name__)
@@ -37,16 +37,6 @@ USER_ERRORS = (
     OmegaConfBaseException,
     yaml.YAMLError,
 )
-# Options that choose nodes, by the names that Kedro has for their values.
-FILTERS = {
-    "tags": "tags",
-    "node_names": "nodes",
-    "from_nodes": "from-nodes",
-    "to_nodes": "to-nodes",
-    "from_inputs": "from-inputs",
-    "to_outputs": "to-outputs",
-    "namespaces": "namespaces",
-}
 # Where Kedro raises a plain ValueError for what stands in conf or on the command line.
 KEDRO_REFUSES = ("kedro/config/", "kedro/pipeline/")
 
@@ -89,16 +79,16 @@ class Run(click.Command):
             _refuse_other_runners(ctx.params)
             result = super().invoke(ctx)
         except NothingNewError as end:
-            _tell(ctx, "unchanged", f"Unchanged: {end}")
+            _notify(ctx, "unchanged", f"Unchanged: {end}")
             logger.info("Unchanged: %s", end)
             return None
         except Exception as error:
             fault = _fault(error)
             if fault is None:
-                _tell(ctx, "failed", f"{type(error).__name__}: {error}")
+                _notify(ctx, "failed", f"{type(error).__name__}: {error}")
                 raise
-            message = _said(fault, ctx.params)
-            _tell(ctx, "failed", f"Error: {message}")
+            message = _message(fault)
+            _notify(ctx, "failed", f"Error: {message}")
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
             raise kind(message) from error
         if code := ctx.meta.get(EXIT_CODE, 0):
@@ -156,17 +146,16 @@ def _refused(error: BaseException | None) -> bool:
     return any(f"/{part}" in raised_in for part in KEDRO_REFUSES)
 
 
-def _tell(ctx: click.Context, event: Event, message: str) -> None:
-    """Tell of the run's end, where it came so far that conf says whom to tell."""
-    if tell := ctx.meta.get(TELL):
-        tell(event, message)
+def _notify(ctx: click.Context, event: Event, message: str) -> None:
+    """Notify of the run's end, where it came so far that conf says whom to notify."""
+    if notify := ctx.meta.get(NOTIFY):
+        notify(event, message)
 
 
-def _said(fault: BaseException, options: dict[str, Any]) -> str:
+def _message(fault: BaseException) -> str:
     if isinstance(fault, OmegaConfBaseException):  # its other lines are of OmegaConf's own types
         return f"{fault.full_key or 'conf'}: {str(fault).partition(chr(10))[0]}"
-    given = [f"--{o} {','.join(options[n])}" for n, o in FILTERS.items() if options.get(n)]
-    return f"{', '.join(given)}: {fault}" if given and _refused(fault) else str(fault)
+    return str(fault)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -189,27 +178,26 @@ run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedr
 @click.option("--positive", help="Value of the label whose probability is predicted.")
 @click.option("--key", help="Column that identifies a row.")
 @click.option("--force", is_flag=True, help="Overwrite the environment's two files.")
-def profile(
-    file: Path, env: str, label: str | None, positive: str | None, key: str | None, force: bool
-) -> None:
+def profile(file: Path, env: str, force: bool, **options: str | None) -> None:
     """Look at a CSV, or a folder of them, and write conf for it: `kedro run --env ENV` then runs.
 
     Prints what each column is taken for, and what is unsure.
     """
     # Here, for a run need not wait for it.
-    from tabular_lstm.runs.new_environment import Told, new_environment  # noqa: PLC0415
+    from tabular_lstm.runs.new_environment import new_environment  # noqa: PLC0415
 
     project = find_kedro_project(Path.cwd())
     if project is None:
         raise click.ClickException(f"{Path.cwd()}: expected a folder of a Kedro project.")
     _log_as_the_project_says()
+    given = {name: value for name, value in options.items() if value is not None}
     try:
-        said = new_environment(file, env, project, Told(label, positive, key), force)
-        click.echo(said)
+        page = new_environment(file, env, project, given, force)
     except Exception as error:
         if fault := _fault(error):
-            raise click.ClickException(_said(fault, {})) from error
+            raise click.ClickException(_message(fault)) from error
         raise
+    click.echo(page)
 
 
 # Kedro looks for this name, and adds its own commands.

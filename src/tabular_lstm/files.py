@@ -5,19 +5,13 @@ import ctypes
 import errno
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-# Windows tells text from bytes, and neither waits for FIFOs nor has links in their place.
-BYTES = getattr(os, "O_BINARY", 0)
-READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | BYTES
-NO_LINK = getattr(os, "O_NOFOLLOW", 0) | BYTES
 # Bytes that are read at a time.
 PIECE = 2**20
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux
-ACL = "system.posix_acl_access"  # the users and groups that acl(5) adds to the mode
 
 
 def sha256(content: bytes) -> str:
@@ -53,48 +47,11 @@ class Digest:
         return self._digest.hexdigest()
 
 
-def read_regular(path: Path, at_most: int = -1) -> bytes:
-    """Read a file, and refuse what is none: a FIFO would wait for a writer for ever.
-
-    Args:
-        path: Of the file.
-        at_most: Bytes to read. Default: the whole file.
-
-    Raises:
-        FileNotFoundError: There is nothing.
-        OSError: It is no regular file, or may not be read.
-    """
-    file = os.open(path, READ)
-    try:
-        refuse_irregular(file, path)
-        with os.fdopen(file, "rb", closefd=False) as content:
-            return content.read(at_most)
-    finally:
-        os.close(file)
-
-
-def refuse_irregular(file: int, path: Path) -> None:
-    """Say what an open file is if it is no regular one.
-
-    Raises:
-        OSError: It is a folder, a FIFO, or something else.
-    """
-    mode = os.fstat(file).st_mode
-    if not stat.S_ISREG(mode):
-        kind = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO"}.get(stat.S_IFMT(mode))
-        message = f"expected a regular file, got {kind or 'something else'}"
-        raise OSError(errno.EINVAL, message, str(path))
-
-
 def replace(path: Path, content: bytes) -> None:
     """Put a file in the place of another: whoever opens the path finds the old or the new one.
 
-    Whoever may read the old one may read the new one; a first one, whoever may read its folder; a
-    new folder, whoever may read the one above. So the umask of a scheduler takes the file from
-    nobody.
-
-    What is written first, beside it, has one fixed name, so that a run that was killed leaves at
-    most one such file and the next one takes it away. There may be one writer at a time.
+    The new file is written beside the old one first, under one fixed name: a run that was killed
+    leaves at most one such file, and the next run takes it away. There may be one writer at a time.
 
     Raises:
         OSError: No space, no permission; the old file is as it was.
@@ -102,15 +59,9 @@ def replace(path: Path, content: bytes) -> None:
     make_folder(path.parent)
     beside = path.with_name(f".{path.name}.new")
     try:
-        # A link that lies there goes, and what it leads to stays as it is.
         beside.unlink(missing_ok=True)
-        with os.fdopen(open_no_link(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-            # A link's own rights say nothing, and those of what it leads to are not for this file.
-            known = path.exists() and not path.is_symlink()
-            _share(file.fileno(), path if known else path.parent)
+        with new_file(beside) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
         beside.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
@@ -129,30 +80,11 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         FileExistsError: There is something of that name.
         OSError: No space, no permission; what was written stays.
     """
-    with os.fdopen(open_no_link(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-        _share(file.fileno(), path.parent)
+    with path.open("xb") as file:
+        _share(path)
         yield file
         file.flush()
         os.fsync(file.fileno())
-
-
-def create(path: Path, content: bytes) -> None:
-    """Write a file whole where nothing of that name exists, or leave all as it is.
-
-    Raises:
-        FileExistsError: There is something of that name.
-        OSError: No space, no permission, or a file system without hard links.
-    """
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        with new_file(beside) as file:
-            file.write(content)
-        # A link, because a rename would take the place of what is there.
-        os.link(beside, path)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-    settle_folder(path.parent)
 
 
 def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
@@ -166,42 +98,26 @@ def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
         keep: Bytes of the file that stay; what comes after them goes. Default: all.
 
     Raises:
-        OSError: No space, no permission, or a link; what was to stay is as it was.
+        OSError: No space, no permission; what was to stay is as it was.
     """
     make_folder(path.parent)
     new = not path.exists()
-    file = open_no_link(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-    try:
+    with path.open("ab+", buffering=0) as file:
         if new:
-            _share(file, path.parent)
-        size = os.fstat(file).st_size if keep is None else keep
-        whole = not size or os.pread(file, 1, size - 1) == b"\n"
+            _share(path)
+        size = file.seek(0, os.SEEK_END) if keep is None else keep
+        file.seek(max(size - 1, 0))
+        whole = not size or file.read(1) == b"\n"
         content = (b"" if whole else b"\n") + line + b"\n"
-        os.ftruncate(file, size)
+        file.truncate(size)
         try:
-            if os.write(file, content) < len(content):
+            if os.write(file.fileno(), content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-            os.fsync(file)
+            os.fsync(file.fileno())
             settle_folder(path.parent)
         except OSError:
-            os.ftruncate(file, size)
+            file.truncate(size)
             raise
-    finally:
-        os.close(file)
-
-
-def open_no_link(path: Path, flags: int) -> int:
-    """Open a file by its descriptor, and not what a link in its place leads to.
-
-    Raises:
-        OSError: It is a link; or what `os.open` raises.
-    """
-    try:
-        return os.open(path, flags | NO_LINK, 0o666)
-    except OSError as error:
-        if error.errno != errno.ELOOP:
-            raise
-        raise OSError(errno.ELOOP, "expected a file, got a link", str(path)) from error
 
 
 def make_folder(folder: Path) -> None:
@@ -220,12 +136,17 @@ def new_folder(folder: Path) -> None:
     """Make a folder where nothing of that name is, for whoever may read and enter the one above.
 
     Raises:
-        FileExistsError: There is something of that name, such as a link.
+        FileExistsError: There is something of that name.
     """
     folder.mkdir()
-    with contextlib.suppress(OSError):
-        own, above = folder.stat().st_mode, folder.parent.stat().st_mode
-        folder.chmod(stat.S_IMODE(own | above & 0o555))
+    _share(folder)
+
+
+def _share(path: Path) -> None:
+    """Let whoever may read the folder above read this too: a scheduler's umask may forbid it."""
+    readable = 0o555 if path.is_dir() else 0o444
+    with contextlib.suppress(OSError):  # some file systems know no modes
+        path.chmod(path.stat().st_mode | path.parent.stat().st_mode & readable)
 
 
 def exchange(one: Path, other: Path) -> None:
@@ -242,24 +163,6 @@ def exchange(one: Path, other: Path) -> None:
         number = errno.ENOSYS
     if number:
         raise OSError(number, os.strerror(number), str(one))
-
-
-def _share(file: int, like: Path) -> None:
-    """Give a new file the owner, group, mode and ACL of an old one, or a folder's readers."""
-    model = like.stat()
-    # None is worth a promotion: some file systems know no modes, some users are not ours.
-    if like.is_dir():
-        with contextlib.suppress(OSError):
-            os.fchmod(file, stat.S_IMODE(os.fstat(file).st_mode | model.st_mode & 0o444))
-        return
-    with contextlib.suppress(OSError):
-        os.fchown(file, model.st_uid, -1)
-    with contextlib.suppress(OSError):
-        os.fchown(file, -1, model.st_gid)
-    with contextlib.suppress(OSError):
-        os.fchmod(file, stat.S_IMODE(model.st_mode))
-    with contextlib.suppress(OSError, AttributeError):  # Linux alone has them here
-        os.setxattr(file, ACL, os.getxattr(like, ACL))
 
 
 def settle_folder(folder: Path) -> None:

@@ -2,14 +2,12 @@
 
 import warnings
 
+from tabular_lstm.runs.adoption import TuningHooks
 from tabular_lstm.runs.config_loader import EnvironmentConfigLoader
-from tabular_lstm.runs.engines import EngineHooks
 from tabular_lstm.runs.hooks import RunHooks
-from tabular_lstm.runs.tuned import TuningHooks
 
 # Kedro 1.7 calls omegaconf 2.4, and Kedro-Viz 12.5 FastAPI, by names that warn each time.
 warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")
 
 CONFIG_LOADER_CLASS = EnvironmentConfigLoader
-# Called from the last to the first.
-HOOKS = (TuningHooks(), RunHooks(), EngineHooks())
+HOOKS = (TuningHooks(), RunHooks())

@@ -96,8 +96,8 @@ def test_a_scoring_killed_at_any_instant_leaves_nothing_that_is_read_unless_it_h
         ("quarantined_rows_to_score", "before=fsync", False),
         ("predictions", "before=fsync", False),
         ("predictions", "before=rename", False),
-        ("predictions", "before=link", False),
-        ("predictions", "after=link", True),
+        ("predictions", "before=replace", False),
+        ("predictions", "after=replace", True),
         ("scoring_summary", "before=fsync", True),
         ("scoring_summary", "after=replace", True),
         ("quarantine_reasons", "before=fsync", True),
@@ -123,7 +123,7 @@ def test_a_retraining_leaves_what_a_killed_scoring_left_to_the_next_scoring(
     scored: Project,
 ) -> None:
     (before,) = assert_sound(scored)
-    sabotaged(scored, "predictions", "before=link", *SCORING, *rows_at("rows.csv", LIMIT))
+    sabotaged(scored, "predictions", "before=replace", *SCORING, *rows_at("rows.csv", LIMIT))
     left = unfinished(scored)
     assert left
     parameters = f"{seed(5)[1]},promotion.keep_candidates=1,promotion.keep_champions=1"

@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
+from optuna.trial import TrialState
 
-from tabular_lstm.tuning.study import read
 from tests.helpers.commands import here, logged, message_of, note, succeeds
 from tests.helpers.kills import start
 from tests.helpers.once import Once
@@ -30,9 +31,16 @@ TUNED: dict[str, Any] = {
 }
 
 
-def tried(project: Project) -> list[dict[str, Any]]:
-    (path,) = (project.path / "data/06_models/studies").glob("*.jsonl")
-    return [trial.model_dump() for trial in read(path).trials]
+def tried(project: Project) -> list[list[Any]]:
+    """The values and the log loss of each trial that has ended, as Optuna reads them."""
+    (study,) = optuna.storages.RDBStorage(
+        f"sqlite:///{project.path}/data/06_models/studies.db"
+    ).get_all_studies()
+    loaded = optuna.load_study(
+        study_name=study.study_name, storage=f"sqlite:///{project.path}/data/06_models/studies.db"
+    )
+    ended = loaded.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return [[trial.user_attrs["values"], trial.value] for trial in ended]
 
 
 def unbroken(project: Project) -> None:
@@ -56,7 +64,9 @@ def test_a_tuning_killed_at_any_moment_goes_on_to_the_same_study(
     with start(project, *TUNING) as run:
         # After so many trials, and some way into the next.
         for line in run.stdout:
-            seen += "trials have ended; the last one" in line or "A new study" in line
+            seen += "trials have ended; the last one" in line or (
+                "of 4 trials" in line and "Study" in line
+            )
             if seen == 1 + number % TRIALS:
                 time.sleep(rng.random())
                 os.killpg(run.pid, signal.SIGKILL)
@@ -75,7 +85,7 @@ def test_a_tuning_killed_at_any_moment_goes_on_to_the_same_study(
 
 def test_of_two_tunings_at_once_one_works_and_the_other_says_so(project: Project) -> None:
     declare(project, **TUNED)
-    with at_work(project, *TUNING, node="A new study"):
+    with at_work(project, *TUNING, node="has 0 of 4 trials"):
         assert "another run is at work here: run 2" in message_of(here(*TUNING), 75)
     # The lock of a dead process blocks nobody.
-    assert "A new study" in logged(*TUNING)
+    assert "has 0 of 4 trials" in logged(*TUNING)

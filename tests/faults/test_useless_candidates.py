@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.judging.names import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network import fit
 from tests.helpers.champions import assert_settled, log_of, on_disk
 from tests.helpers.commands import RETRAINING, here, seed, succeeds

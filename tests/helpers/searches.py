@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from tabular_lstm.parameters import Network, Training, Tuning
-from tabular_lstm.tuning.search import Search
-from tabular_lstm.tuning.trials import Outcome, TrialPart, TrialTask
+from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.tuning.search import search
+from tabular_lstm.tuning.trials import Outcome, Study, TrialPart, TrialTask
 from tests.helpers.trainings import SCHEMA, rows_of
 
 SPACE = {
@@ -35,15 +37,16 @@ def ending(part: TrialPart) -> Outcome:
     return Outcome(end="complete", log_loss=loss, losses=losses)
 
 
-def search_of(
+def searched(
+    folder: Path,
     trials: int = 14,
     end: Ending = ending,
     stop_at: int | None = None,
     training: Training | None = None,
     rows: int = 40,
     **tuning: Any,
-) -> Search:
-    """A search by trials that end as is said, or that is stopped when so many have ended."""
+) -> Study:
+    """Search by trials that end as is said, or that are stopped when so many have ended."""
 
     def workers(function: Any, shared: Any, parts: Iterable[TrialPart]) -> Iterator[Any]:
         for place, part in enumerate(parts):
@@ -52,8 +55,7 @@ def search_of(
             yield place, (part.number, end(part))
 
     sequences, labels = rows_of(rows)
-    task = TrialTask(
-        SCHEMA, Network(), training or Training(), np.asarray(sequences), labels, None, None
-    )
+    train_set = LabelledSet(sequences, pd.Series(labels))
+    task = TrialTask(SCHEMA, Network(), training or Training(), train_set)
     block = Tuning.model_validate({"trials": trials, "space": SPACE, **tuning})
-    return Search(task, block, workers)
+    return search(folder / "studies.db", task, block, workers)

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from tabular_lstm.parameters import Network, Tuning, with_values
+from tabular_lstm.parameters import Network, Tuning
 from tabular_lstm.parts import one_by_one
-from tabular_lstm.tuning.search import Search
-from tabular_lstm.tuning.study import search_in
+from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.tuning.search import search
 from tabular_lstm.tuning.trials import TrialPart, TrialTask, run_trial
 from tests.helpers.clusters import real_cluster
 from tests.helpers.trainings import SCHEMA, half_told, training_of
@@ -20,7 +21,7 @@ TUNING = Tuning.model_validate(
 def task() -> TrialTask:
     network = Network.model_validate({"ensemble": {"members": 2, "units": [4]}})
     sequences, labels = half_told(200)
-    return TrialTask(SCHEMA, network, training_of(), sequences, labels, None, None)
+    return TrialTask(SCHEMA, network, training_of(), LabelledSet(sequences, pd.Series(labels)))
 
 
 def test_trials_on_workers_are_those_that_are_here_and_a_killed_worker_is_no_matter(
@@ -35,30 +36,14 @@ def test_trials_on_workers_are_those_that_are_here_and_a_killed_worker_is_no_mat
                     cluster.processes[1].kill()
                 yield place, done
 
-        study = search_in(tmp_path / "studies", Search(task(), TUNING, and_kill))
+        study = search(tmp_path / "studies.db", task(), TUNING, and_kill)
         # A tuning that is over is over whoever works.
-        again = search_in(tmp_path / "studies", Search(task(), TUNING, one_by_one))
+        again = search(tmp_path / "studies.db", task(), TUNING, one_by_one)
     assert again == study
     assert len(study.trials) == 6
-    assert study.trials[0].values == {"training.learning_rate": 0.02}
+    assert {"training.learning_rate": 0.02} in [trial.values for trial in study.trials]
     assert len({trial.values["training.learning_rate"] for trial in study.trials}) == 6
     for trial in study.trials:
         if trial.end == "complete":
             _, here = run_trial(task(), TrialPart(0, trial.values, np.inf))
             assert (here.log_loss, here.losses) == (trial.log_loss, trial.losses)
-
-
-def test_the_values_of_a_trial_are_those_that_train(tmp_path: Path) -> None:
-    network, training = with_values(
-        task().network, task().training, {"training.learning_rate": 0.05}
-    )
-    own = TrialTask(SCHEMA, network, training, task().sequences, task().labels, None, None)
-    with real_cluster(tmp_path / "cluster", workers=1) as cluster:
-        workers = cluster.engine().workers
-        assert workers is not None
-        parts = [TrialPart(7, {"training.learning_rate": 0.05}, np.inf)]
-        ((_, (number, there)),) = workers(run_trial, task(), parts)
-    _, here = run_trial(own, TrialPart(0, {}, np.inf))
-    assert number == 7
-    assert there == here
-    assert np.isfinite(there.log_loss)

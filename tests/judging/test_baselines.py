@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_info
 
 from tabular_lstm.judging import baselines
-from tabular_lstm.judging.baselines import _baselines, _splits, predict_with_baselines
+from tabular_lstm.judging.baselines import _splits, predict_with_baselines
 from tabular_lstm.network import plan
 from tabular_lstm.parameters import Costs, Evaluation, Objective, Training
 from tests.helpers import networks
@@ -45,18 +45,6 @@ def judged() -> pd.DataFrame:
     """The baselines' predictions of rows that they were not fitted on, with the rows' labels."""
     fresh, labels = rows_of(90, seed=1)
     return baselines_of(*rows_of(150), fresh).assign(label=labels.to_numpy())
-
-
-def test_each_baseline_gives_a_column_of_probabilities(judged: pd.DataFrame) -> None:
-    predictions = judged[BASELINES]
-    assert list(judged) == [*BASELINES, "label"]
-    assert len(predictions) == 90
-    assert predictions.to_numpy().min() >= 0
-    assert predictions.to_numpy().max() <= 1
-
-
-def test_majority_class_predicts_the_train_rows_share_of_positives(judged: pd.DataFrame) -> None:
-    np.testing.assert_allclose(judged["majority_class"], 50 / 150)
 
 
 @pytest.mark.parametrize("name", BASELINES[1:])
@@ -194,20 +182,6 @@ def test_logistic_regression_gets_categories_one_hot_beside_standardized_numbers
     np.testing.assert_allclose(predicted, expected, atol=1e-3)
 
 
-def test_gradient_boosting_splits_categories_as_categories() -> None:
-    train, labels = letters(200, categories=20)
-    evaluated, _ = letters(60, categories=20, seed=1)
-    predicted = with_categories(train, labels, evaluated, {"a": 20})["hist_gradient_boosting"]
-
-    def boosted(categorical: list[int]) -> np.ndarray:
-        model = HistGradientBoostingClassifier(categorical_features=categorical, random_state=0)
-        model.fit(train.reshape(-1, 4), labels)
-        return np.round(model.predict_proba(evaluated.reshape(-1, 4))[:, 1], 12)
-
-    np.testing.assert_array_equal(predicted, boosted([0]))
-    assert (predicted != boosted([])).any()
-
-
 def test_an_unseen_category_gets_a_probability_and_is_no_known_one() -> None:
     train, labels = letters(200)
     evaluated, _ = letters(6, seed=1)
@@ -220,16 +194,6 @@ def test_an_unseen_category_gets_a_probability_and_is_no_known_one() -> None:
     assert (unseen < known[[1, 3]].min()).all()
 
 
-def test_a_missing_category_tells_what_it_told_in_the_train_rows() -> None:
-    train, labels = letters(200)
-    train[:60, 0, 0] = NAN
-    labels.iloc[:60] = 1
-    evaluated, _ = letters(3, seed=1)
-    evaluated[:, 0, 0] = NAN
-    predictions = with_categories(train, labels, evaluated, {"a": 4})
-    assert (predictions[BASELINES[1:]] > 0.8).all(axis=None)
-
-
 @pytest.mark.parametrize("count", [1, 254, 255, 256])
 def test_baselines_take_any_number_of_categories(count: int) -> None:
     """Boosting takes at most 255 of them; of a feature with more it splits the places."""
@@ -240,15 +204,6 @@ def test_baselines_take_any_number_of_categories(count: int) -> None:
     assert predictions.notna().all(axis=None)
     if count > 1:
         assert roc_auc_score(other[2:], predictions["logistic_regression"][2:]) > 0.8
-
-
-def test_all_features_may_be_categories_and_one_of_them_without_any() -> None:
-    sequences, labels = rows_of(120)
-    sequences[:] = np.random.default_rng(0).integers(4, size=sequences.shape)
-    sequences[::7, 0, 1] = NAN
-    sequences[:, 1, 1] = NAN
-    predictions = with_categories(sequences, labels, sequences, {"a": 4, "b": 4, "c": 4, "d": 0})
-    assert predictions.notna().all(axis=None)
 
 
 # Many features
@@ -277,13 +232,6 @@ def test_with_many_features_boosting_counts_fewer_bins_and_ranks_as_well() -> No
     every_value = HistGradientBoostingClassifier(random_state=0).fit(slots, labels)
     expected = roc_auc_score(truth, every_value.predict_proba(evaluated.reshape(500, -1))[:, 1])
     assert roc_auc_score(truth, predictions["hist_gradient_boosting"]) > expected - 0.02 > 0.8
-
-
-@pytest.mark.parametrize("features", [1, 8, 257, 258, 1000, 2048, 5000])
-def test_the_bins_of_all_features_together_grow_no_faster_than_the_features(features: int) -> None:
-    boosting = _baselines(networks.schema_of(features, 4), 0)["hist_gradient_boosting"]
-    assert boosting.max_bins * features <= max(2**16, 32 * features)
-    assert (boosting.max_bins == 255) == (features < 258)
 
 
 # The baselines' thresholds
@@ -381,17 +329,3 @@ def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> Non
     )
     assert by_rows["hist_gradient_boosting"] != by_groups["hist_gradient_boosting"]
     assert by_own == by_rows
-
-
-@pytest.mark.parametrize("sick", [1, 2])
-def test_baselines_take_as_few_groups_of_a_class_as_there_can_be(sick: int) -> None:
-    """Where all rows of a class are in one group, no model can be fitted without it."""
-    sequences, labels = rows_of(90)
-    groups = np.arange(90) % 10
-    labels = pd.Series((groups < sick).astype(int), labels.index)
-    train_set = set_of(sequences, labels, None, groups)
-    predictions, thresholds = predict_with_baselines(
-        train_set, sequences, schema_of(), Training(), EVALUATION
-    )
-    assert predictions.notna().all().all()
-    assert all(0 < threshold < 1 for threshold in thresholds.values())

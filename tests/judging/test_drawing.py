@@ -8,14 +8,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib as mpl
-import numpy as np
 import pytest
 
 from tabular_lstm.judging import figures
-from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import NAME, columns, short, to_svg
 from tabular_lstm.judging.importance import Importance, Lost
-from tabular_lstm.parameters import Evaluation
 
 HOSTILE = [
     "</text></svg><script>alert(1)</script>",
@@ -66,25 +63,11 @@ def test_the_same_figure_is_the_same_file_whatever_the_users_settings() -> None:
     assert "<dc:date" not in first
 
 
-def test_a_hundred_thousand_rows_are_drawn_in_some_kilobytes() -> None:
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, 100_000)
-    noisy = {
-        name: np.clip(labels * 0.2 + rng.uniform(0, 0.8, len(labels)), 0, 1)
-        for name in ("candidate", "logistic_regression", "hist_gradient_boosting")
-    }
-    thresholds = dict.fromkeys(noisy, 0.5)
-    judged = Judged(labels).with_models(noisy, thresholds, Evaluation(bootstrap_resamples=100))
-    for draw in (figures.roc_curve, figures.precision_recall_curve):
-        assert len(to_svg(draw(judged), "curve")) < 150_000
-
-
 DRAW = """
 import logging, sys
 logging.basicConfig(level=logging.DEBUG)
 from tabular_lstm.judging import figures
 assert "matplotlib" not in sys.modules
-from tabular_lstm.judging.drawing import to_svg
 print(len(to_svg(figures.quarantine_reasons({"\u8840": 3}, 3, 10), "why")))
 assert "matplotlib.pyplot" not in sys.modules
 """

@@ -13,8 +13,7 @@ from sklearn import metrics as sk
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.importance import Importance, Lost
-from tabular_lstm.judging.metrics import ConfusionMatrix, point_metrics
-from tabular_lstm.judging.names import MODELS
+from tabular_lstm.judging.metrics import MODELS, ConfusionMatrix, point_metrics
 from tabular_lstm.parameters import Evaluation
 
 LABELS = np.array([0, 0, 1, 1, 0, 1])
@@ -72,13 +71,6 @@ def test_learning_curves_show_both_losses_and_the_kept_epoch() -> None:
         assert list(line(figure, name).get_xdata()) == [1, 2, 3]
         assert list(line(figure, name).get_ydata()) == history[losses]
     assert marked(figure) == (2, "median epoch kept: 2")
-
-
-def test_learning_curve_of_one_network_without_held_out_rows() -> None:
-    figure = figures.learning_curves({"loss": [0.7, 0.6], "best_epoch": 2})
-    assert len(legend(figure)) == 1
-    assert list(line(figure, "rows trained on").get_ydata()) == [0.7, 0.6]
-    assert marked(figure) == (2, "epoch kept: 2")
 
 
 def test_roc_has_a_curve_of_every_model() -> None:
@@ -178,41 +170,12 @@ def test_most_important_feature_stands_on_top() -> None:
     assert figure.get_supxlabel() == "ROC AUC lost when shuffled, 2 times 77 rows"
 
 
-def test_of_many_features_the_thirty_most_important_are_drawn_and_the_chart_says_so() -> None:
-    figure = figures.importance_chart(importance_of({f"f{i}": (-i, 0.1) for i in range(31)}))
-    assert list(bars_of(figure)) == [f"f{i}" for i in range(30)]
-    assert figure.get_supxlabel().endswith("77 rows; 30 of\n31 features")
-
-
-def test_the_axis_of_few_scored_rows_has_each_whole_number_once() -> None:
-    figure = figures.scored_probabilities({"0": [2, 1, 0], "1": [0, 0, 1]}, 0.5)
-    figure.canvas.draw()
-    ticks = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert {"0", "1", "2"} <= {*ticks}
-    assert len({*ticks}) == len(ticks)
-
-
 def stairs(figure: Figure) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Heights, edges and where they stand on, of each class."""
     return [
         (data.values, data.edges, np.broadcast_to(data.baseline, data.values.shape))
         for data in (patch.get_data() for patch in axes_of(figure).patches)
     ]
-
-
-def test_score_distribution_holds_the_rows_of_both_classes() -> None:
-    figure = figures.score_distribution(JUDGED, {0: "well", 1: "sick"})
-    assert legend(figure) == ["class well", "class sick"]
-    for (heights, edges, _), probabilities in zip(
-        stairs(figure), ([0.1, 0.6, 0.3], [0.4, 0.9, 1.0]), strict=True
-    ):
-        # Every probability falls into a bar, 1 too.
-        assert sum(heights) == pytest.approx(1)
-        assert (edges[0], edges[-1]) == (0, 1)
-        for probability in probabilities:
-            near = (edges[:-1] - 1e-9 <= probability) & (probability <= edges[1:] + 1e-9)
-            assert heights[near].any()
-    assert marked(figure) == (0.35, "decision threshold")
 
 
 def test_intervals_stand_side_by_side_in_the_colors_of_their_models() -> None:

@@ -1,6 +1,5 @@
 """Permutation importance of models whose use of each feature is known."""
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -48,23 +47,6 @@ def test_only_the_informative_feature_has_importance() -> None:
         assert measured.features[feature] == Lost(mean=0.0, std=0.0)
 
 
-def test_importances_come_largest_first() -> None:
-    measured = importance([1.0, 4.0, 0.0, 2.0])
-    means = [lost.mean for lost in measured.features.values()]
-    assert list(measured.features) == ["b", "d", "a", "c"]
-    assert means == sorted(means, reverse=True)
-
-
-def test_padded_slots_have_no_importance() -> None:
-    assert set(
-        importance([1.0, 1.0, 1.0, 1.0], features={"a": [0], "b": [1], "c": [2]}).features
-    ) == {
-        "a",
-        "b",
-        "c",
-    }
-
-
 def test_slots_of_one_feature_are_shuffled_together() -> None:
     """What the two say, their difference, is lost by shuffling one of them, and not by both."""
     rng = np.random.default_rng(2)
@@ -86,19 +68,6 @@ def test_seed_decides_the_shuffles() -> None:
     weights = [1.0, 2.0, 3.0, 4.0]
     assert importance(weights) == importance(weights)
     assert importance(weights) != importance(weights, seed=1)
-
-
-def test_importance_leaves_the_sequences_alone() -> None:
-    sequences = np.random.default_rng(1).normal(size=(120, 2, 2))
-    before = sequences.copy()
-    importance([1.0, 1.0, 1.0, 1.0], sequences=sequences)
-    np.testing.assert_array_equal(sequences, before)
-
-
-def test_importances_come_back_from_json_as_they_were() -> None:
-    measured = importance([1.0, 0.0, 0.0, 2.0], shuffles=3)
-    assert (measured.rows, measured.shuffles) == (120, 3)
-    assert Importance.model_validate(json.loads(measured.model_dump_json())) == measured
 
 
 def test_the_area_is_that_of_scikit_learn_with_ties_and_without() -> None:

@@ -12,19 +12,21 @@ from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from tabular_lstm.judging import figures, gate, metrics
+from tabular_lstm.judging import gate, metrics
 from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.counted import count_by_class
 from tabular_lstm.judging.drift import check_drift
 from tabular_lstm.judging.importance import permutation_importance
-from tabular_lstm.judging.metrics import bootstrap, calibration_bins, point_metrics
-from tabular_lstm.judging.names import CANDIDATE
-from tabular_lstm.judging.unseen import placements, unseen_log_loss, unseen_roc_auc
+from tabular_lstm.judging.intervals import (
+    bootstrap,
+    unseen_log_loss,
+    unseen_roc_auc,
+)
+from tabular_lstm.judging.metrics import CANDIDATE, calibration_bins, point_metrics
 from tabular_lstm.parameters import Evaluation, Promotion, Training
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.weights import scaled
+from tabular_lstm.rows.weights import count_by_class, scaled
 from tests.helpers.judged import rows_of, schema_of, set_of
 
 DATA = DataSummary(
@@ -104,33 +106,10 @@ def test_a_common_factor_of_all_weights_changes_no_metric(
         assert bounds == pytest.approx(metrics_of_other.interval[metric], rel=1e-4)
 
 
-@given(rows)
-def test_placements_take_a_weight_for_so_many_rows(given: list[tuple[int, int, int]]) -> None:
-    labels, probabilities, counts = arrays(given)
-    weighted = placements(labels, probabilities, counts.astype(float)).repeat(counts)
-    repeated = placements(labels.repeat(counts), probabilities.repeat(counts))
-    np.testing.assert_allclose(weighted, repeated, atol=1e-12)
-
-
-def test_where_all_rows_are_right_accuracy_is_1_whatever_the_weights() -> None:
-    labels, _, _, weights = noisy()
-    resampled = bootstrap(labels, {"a": labels * 0.8 + 0.1}, {"a": 0.5}, 100, 0, weights)
-    measured = point_metrics(labels, labels * 0.8 + 0.1, 0.5, resampled["a"], weights)
-    assert measured.accuracy == 1
-    # So few rows tell by their weights: the bound is further out than all rows would put it.
-    alike = bootstrap(labels, {"a": labels * 0.8 + 0.1}, {"a": 0.5}, 100, 0)
-    without = point_metrics(labels, labels * 0.8 + 0.1, 0.5, alike["a"])
-    assert measured.interval["accuracy"][0] < without.interval["accuracy"][0] < 1
-
-
 # Resamples
 
 
-@pytest.mark.parametrize("groups", [metrics.SETS, 50])
-def test_a_bootstrap_with_weights_of_one_is_that_without(
-    monkeypatch: pytest.MonkeyPatch, groups: int
-) -> None:
-    monkeypatch.setattr(metrics, "SETS", groups)
+def test_a_bootstrap_with_weights_of_one_is_that_without() -> None:
     labels, one, other, _ = noisy()
     given = labels, {"a": one, "b": other}, {"a": 0.5, "b": 0.4}, 100, 3
     without, ones = bootstrap(*given), bootstrap(*given, np.ones(len(labels)))
@@ -154,18 +133,6 @@ def test_a_resample_measures_the_drawn_rows_by_their_weights() -> None:
         np.testing.assert_allclose(measured, expected)
 
 
-def test_groups_of_weighted_rows_spread_as_the_rows_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    labels, one, _, weights = noisy(3000)
-    given = labels, {"a": one}, {"a": 0.5}, 1000, 0, weights
-    exact = bootstrap(*given)["a"]
-    monkeypatch.setattr(metrics, "SETS", 1000)
-    grouped = bootstrap(*given)["a"]
-    points = point_metrics(labels, one, 0.5, weights=weights)
-    for metric, values in grouped.items():
-        assert values.mean() == pytest.approx(getattr(points, metric), abs=0.003)
-        assert values.std() == pytest.approx(exact[metric].std(), rel=0.15)
-
-
 # Comparisons
 
 
@@ -174,18 +141,6 @@ def judged_by(weights: np.ndarray | None) -> Judged:
     return Judged(labels, weights=weights).with_models(
         {CANDIDATE: one, "b": other}, {CANDIDATE: 0.5, "b": 0.5}, RESAMPLED
     )
-
-
-def test_a_comparison_by_equal_weights_is_that_without() -> None:
-    without, ones = judged_by(None), judged_by(np.ones(120))
-    one, other = (judged.compare(CANDIDATE, "b", 0.95) for judged in (without, ones))
-    for metric, difference in one.by_metric().items():
-        expected = other.by_metric()[metric].model_dump().values()
-        np.testing.assert_allclose([*difference.model_dump().values()], [*expected], rtol=1e-9)
-    bounds = [judged.interval(CANDIDATE, "b", "roc_auc") for judged in (without, ones)]
-    assert bounds[0] == pytest.approx(bounds[1])
-    areas = [judged.roc_auc_bounds("b", 0.95) for judged in (without, ones)]
-    assert areas[0] == pytest.approx(areas[1])
 
 
 def test_the_rows_that_count_most_decide_which_model_is_better() -> None:
@@ -204,18 +159,6 @@ def test_the_rows_that_count_most_decide_which_model_is_better() -> None:
         assert compared.roc_auc.at_worst > 0 > compared.log_loss.at_worst
 
 
-def test_a_part_of_the_rows_keeps_their_weights() -> None:
-    labels, one, other, weights = noisy()
-    counts = np.arange(120) % 3 > 0
-    whole = Judged(labels, weights=weights).with_models({"a": one}, {"a": 0.5}, RESAMPLED)
-    resampled = bootstrap(labels, {"a": one}, {"a": 0.5}, 200, RESAMPLED.seed, weights)["a"]
-    for metric, values in resampled.items():
-        np.testing.assert_array_equal(whole.resampled["a"][metric], values)
-    part = whole.with_part("a", "b", other, 0.4, counts, RESAMPLED)
-    expected = point_metrics(labels[counts], other[counts], 0.4, weights=weights[counts])
-    assert part.metrics["b"].model_copy(update={"interval": {}}) == expected
-
-
 def test_rows_that_are_not_there_are_bounded_by_what_the_others_tell() -> None:
     labels = np.arange(100) % 2
     one, other = labels * 0.8 + 0.1, labels * 0.6 + 0.2
@@ -229,15 +172,6 @@ def test_rows_that_are_not_there_are_bounded_by_what_the_others_tell() -> None:
         few = unseen_log_loss(*given_rows, weighted)
         expected = 1 - 0.05 ** (1 / (2 * rows_that_tell))
         assert few == pytest.approx(expected * -np.log(0.1), rel=1e-2)
-
-
-def test_where_a_few_heavy_rows_tell_two_models_apart_the_others_do_not_help() -> None:
-    labels, one, other, _ = noisy()
-    heavy = np.where(np.arange(120) < 6, 1e4, 1.0)
-    assert {*labels[:6]} == {0, 1}
-    assert unseen_roc_auc(labels, one, other, 0.95) == 0
-    assert unseen_roc_auc(labels, one, other, 0.95, np.ones(120)) == 0
-    assert unseen_roc_auc(labels, one, other, 0.95, heavy) > 0
 
 
 # The gate
@@ -324,18 +258,6 @@ def test_the_baselines_count_rows_by_their_weights() -> None:
     assert same_thresholds == thresholds
 
 
-def test_the_baselines_thresholds_are_chosen_by_weights() -> None:
-    sequences, labels = rows_of(120)
-    given = sequences[:2], schema_of(), Training(), RESAMPLED
-    # The majority class's probability is the share of positives by weight, in each fold about it.
-    weights = (labels == 1) * 50.0 + 1
-    _, thresholds = predict_with_baselines(set_of(sequences, labels, weights), *given)
-    _, plain = predict_with_baselines(set_of(sequences, labels), *given)
-    share = np.average(labels, weights=weights)
-    assert plain["majority_class"] == thresholds["majority_class"] == 0.5 < share
-    assert thresholds["logistic_regression"] != plain["logistic_regression"]
-
-
 def test_a_feature_is_worth_what_it_tells_of_the_rows_that_count() -> None:
     rng = np.random.default_rng(0)
     labels, heavy = rng.integers(2, size=300), np.arange(300) < 100
@@ -366,24 +288,3 @@ def test_a_feature_is_worth_what_it_tells_of_the_rows_that_count() -> None:
 
 
 # Figures
-
-
-def test_figures_draw_what_the_weights_say() -> None:
-    labels, one, _, weights = noisy()
-    judged = Judged(labels, weights=weights).with_models(
-        {CANDIDATE: one}, {CANDIDATE: 0.5}, RESAMPLED
-    )
-    (roc,) = figures.roc_curve(judged).axes[0].lines
-    assert sk.auc(*roc.get_data()) == pytest.approx(judged.metrics[CANDIDATE].roc_auc)
-    (drawn,) = figures.precision_recall_curve(judged).axes[0].lines
-    expected, recall, _ = sk.precision_recall_curve(labels, one, sample_weight=weights)
-    np.testing.assert_allclose(drawn.get_data(), [recall, expected])
-    _, reliability = figures.calibration_curve(judged).axes[0].lines
-    observed = calibration_bins(labels, one, weights)[2]
-    np.testing.assert_allclose(reliability.get_ydata(), observed)
-    spread = figures.score_distribution(judged, {0: "no", 1: "yes"})
-    counts, _ = np.histogram(one[labels == 1], 20, (0, 1), weights=weights[labels == 1])
-    _, of_ones = spread.axes[0].patches
-    np.testing.assert_allclose(of_ones.get_data().values, counts / counts.sum())
-    (matrix,) = figures.confusion_matrix(judged, {0: "no", 1: "yes"}).axes[0].collections
-    assert np.sum(matrix.get_array()) == pytest.approx(weights.sum())

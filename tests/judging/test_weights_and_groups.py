@@ -6,16 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.judging import baselines, gate, metrics
+from tabular_lstm.judging import baselines, gate
 from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.comparison import WORSE, Judged
-from tabular_lstm.judging.counted import count_by_class, count_rows, few_rows
-from tabular_lstm.judging.metrics import bootstrap, interval, point_metrics
-from tabular_lstm.judging.names import CANDIDATE
-from tabular_lstm.judging.unseen import unseen_log_loss, unseen_roc_auc, unseen_share
+from tabular_lstm.judging.intervals import (
+    bootstrap,
+    unseen_log_loss,
+    unseen_roc_auc,
+    unseen_share,
+)
+from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.parameters import Evaluation, Promotion, Training
-from tabular_lstm.rows.weights import scaled
+from tabular_lstm.rows.weights import count_by_class, count_rows, scaled
 from tests.helpers.judged import rows_of, schema_of, set_of
 
 RESAMPLED = Evaluation(bootstrap_resamples=200)
@@ -40,11 +43,7 @@ def judged_by(
     return Judged(labels, weights, groups).with_models(models, thresholds, RESAMPLED)
 
 
-@pytest.mark.parametrize("sets", [metrics.SETS, 50])
-def test_groups_of_one_row_with_weights_are_drawn_as_rows_with_weights_are(
-    sets: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(metrics, "SETS", sets)
+def test_groups_of_one_row_with_weights_are_drawn_as_rows_with_weights_are() -> None:
     labels, p, weights = rows()
     models = {"one": p, "other": np.sqrt(p)}
     by_rows, by_groups = (
@@ -64,12 +63,8 @@ def twice(labels: np.ndarray, p: np.ndarray, groups: np.ndarray, heavy: np.ndarr
     return weighted, (labels.repeat(times), p.repeat(times), None, groups.repeat(times))
 
 
-@pytest.mark.parametrize("sets", [metrics.SETS, 100])
-def test_rows_of_weight_2_in_a_group_are_these_rows_twice_in_it(
-    sets: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_of_weight_2_in_a_group_are_these_rows_twice_in_it() -> None:
     """In each resample: how often a group is drawn does not depend on its rows."""
-    monkeypatch.setattr(metrics, "SETS", sets)
     labels, p, _ = rows()
     groups = np.arange(240) // 4
     measured = []
@@ -81,21 +76,6 @@ def test_rows_of_weight_2_in_a_group_are_these_rows_twice_in_it(
     for metric, values in by_weight.items():
         np.testing.assert_allclose(values, repeated[metric], rtol=1e-9)
         assert getattr(points, metric) == pytest.approx(getattr(same, metric), rel=1e-9)
-
-
-def test_many_rows_of_groups_have_nearly_the_intervals_of_few(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Resampled by what the groups' rows change, above so many rows, and else as they are."""
-    labels, p, weights = rows(3000, seed=1)
-    groups = np.arange(3000) // 3
-    bounds = []
-    for sets in (metrics.SETS, 2000):
-        monkeypatch.setattr(metrics, "SETS", sets)
-        resampled = bootstrap(labels, {"one": p}, {"one": 0.5}, 1000, 0, weights, groups)["one"]
-        bounds.append([interval(values) for values in resampled.values()])
-    exact, nearly = np.array(bounds)
-    np.testing.assert_allclose((nearly - exact) / np.ptp(exact, axis=1)[:, None], 0, atol=0.05)
 
 
 def test_bounds_with_weights_are_wider_by_groups_that_are_alike() -> None:
@@ -149,7 +129,7 @@ def test_few_groups_with_all_the_weight_are_too_few() -> None:
     assert (check.enough_rows, check.smaller_class_rows) == (False, 3)
     said = "3 of 100 groups of test rows have negative ones, counted by what they tell with their"
     assert said in check.sentence
-    assert few_rows(labels, None, groups, needed) == (100, "")
+    assert gate._few_rows(labels, None, groups, needed) == (100, "")
 
 
 def test_where_all_is_right_the_unseen_is_that_of_what_the_groups_tell() -> None:
@@ -186,23 +166,6 @@ def test_a_part_of_the_rows_has_the_weights_and_the_groups_of_its_rows() -> None
     expected = judged_by(labels[counts], weights[counts], left, **models)
     assert part.metrics == expected.metrics
     assert part.compare("one", "other", 0.95) == expected.compare("one", "other", 0.95)
-
-
-def test_baselines_are_fitted_by_weight_and_choose_thresholds_by_group() -> None:
-    sequences, labels = rows_of(90)
-    groups = np.arange(90) // 3
-    weights = pd.Series(np.random.default_rng(0).uniform(0.1, 9, 90), labels.index)
-
-    def fitted(*known: Any) -> tuple[pd.DataFrame, dict[str, float]]:
-        train_set = set_of(sequences, labels, *known)
-        return predict_with_baselines(train_set, sequences, schema_of(), Training(), RESAMPLED)
-
-    both, thresholds = fitted(weights, groups)
-    by_weight, other_thresholds = fitted(weights)
-    pd.testing.assert_frame_equal(both, by_weight)
-    assert thresholds != other_thresholds
-    assert fitted(weights * 0 + 2, groups)[1] == fitted(None, groups)[1]
-    assert fitted(weights, np.arange(90))[1] == other_thresholds
 
 
 @pytest.mark.parametrize("sick", [1, 10])

@@ -15,9 +15,9 @@ from tabular_lstm.runs.guards import (
     decides,
     refuse_nothing_new,
     refuse_parts,
+    refuse_to_start_halfway,
     refuse_what_cannot_be_judged,
     retrains,
-    start_from_the_newest,
 )
 from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry
@@ -43,7 +43,7 @@ X = made_from(rejection("x", "a"), "new")
         ([B], f"those of run {run('b')}, which serves"),
         ([A, B], f"those of run {run('b')}, which serves"),
         ([A, X], f"those of run {run('x')}, which was rejected: no good"),
-        ([X], f"those of run {run('x')}, which was rejected"),
+        ([made_from(rejection("x", None), "new")], f"those of run {run('x')}, which was rejected"),
         ([A, B, rollback("r", "a", "b")], f"those of run {run('b')}, which was rolled back from"),
         (
             [B, made_from(promotion("d", "b"), "y"), rollback("r", "b", "d")],
@@ -112,12 +112,9 @@ def test_only_whole_runs_decide(project: Project) -> None:
     for part in (
         whole(project, "promotion"),
         retraining.from_nodes("training.train_network"),
-        retraining.to_nodes("promotion.promote.record"),
-        rolling_back.to_nodes("rollback.record"),
         rolling_back.from_nodes("rollback.record"),
         retraining.to_nodes("promotion.judge.decide"),
         rolling_back.to_nodes("rollback.choose_champion"),
-        rolling_back.from_nodes("rollback.restore"),
     ):
         assert decides(part)
         with pytest.raises(DataError, match="Only a whole run may decide who serves"):
@@ -148,60 +145,44 @@ def catalog(tmp_path: Path) -> DataCatalog:
     names = {"train_rows": "train.json", "test_rows": "test.json"}
     entry = {"type": "json.JSONDataset", "versioned": True}
     entries = {name: {**entry, "filepath": str(tmp_path / file)} for name, file in names.items()}
-    return DataCatalog.from_config(entries, load_versions={"test_rows": LATER})
+    return DataCatalog.from_config(entries, load_versions={"test_rows": run("b")})
 
 
-def written(tmp_path: Path, *versions: str) -> Pipeline:
-    """Write versions of the train rows, and give a pipeline that starts from both."""
+def started_from(tmp_path: Path, catalog: DataCatalog, now: str, *versions: str) -> None:
+    """Write versions of both sides, and start a pipeline from them."""
     for file in ("train.json", "test.json"):
         for version in versions:
             path = tmp_path / file / version / file
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps(version))
-    return Pipeline([Node(lambda *rows: None, ["train_rows", "test_rows"], None, name="start")])
+    pipeline = Pipeline([Node(lambda *rows: None, ["train_rows", "test_rows"], None, name="start")])
+    refuse_to_start_halfway(pipeline, catalog, "kedro run", now)
 
 
-def test_a_run_continues_from_the_newest_version_that_is_not_dated_after_now(
-    tmp_path: Path, catalog: DataCatalog, caplog: pytest.LogCaptureFixture
-) -> None:
-    pipeline = written(tmp_path, run("a"), run("b"), LATER)
-    start_from_the_newest(pipeline, catalog, NOW)
-    assert catalog.load("train_rows") == run("b")
-    assert (
-        f"Loaded is {run('b')}. train_rows: the last version by name, {LATER}, is dated after now; "
-        f"it is {NOW} by this machine's clock. The one before is {run('b')}. To load {LATER}: "
-        f"--load-versions train_rows:{LATER}."
-    ) in caplog.text
-    # What was asked for by name is loaded, and not spoken of.
-    assert catalog.load("test_rows") == LATER
-    assert "test_rows" not in caplog.text
-
-
-def test_a_folder_that_no_run_wrote_is_not_taken_for_the_newest(
-    tmp_path: Path, catalog: DataCatalog, caplog: pytest.LogCaptureFixture
-) -> None:
-    start_from_the_newest(written(tmp_path, run("a"), "my copy"), catalog, NOW)
-    assert catalog.load("train_rows") == run("a")
-    assert "the last version by name, my copy, is not named by a run" in caplog.text
-
-
-def test_where_all_versions_are_dated_after_now_the_run_is_refused(
+def test_a_run_continues_from_the_newest_version_and_from_one_that_is_asked_for(
     tmp_path: Path, catalog: DataCatalog
 ) -> None:
-    """As with a clock of 1970."""
-    pipeline = written(tmp_path, run("a"), run("b"))
-    with pytest.raises(DataError) as refused:
-        start_from_the_newest(pipeline, catalog, "1970-01-01T00.00.00.000Z")
-    assert "There is no other." in str(refused.value)
-    assert f"--load-versions train_rows:{run('b')}. If the clock is wrong, set it." in str(
-        refused.value
-    )
+    started_from(tmp_path, catalog, NOW, run("a"), run("b"))
+    assert catalog.load("train_rows") == catalog.load("test_rows") == run("b")
 
 
-def test_what_is_not_wrong_is_not_spoken_of(
-    tmp_path: Path, catalog: DataCatalog, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("last", "now", "why"),
+    [
+        (LATER, NOW, "is dated after now"),
+        (run("b"), "1970-01-01T00.00.00.000Z", "is dated after now"),
+        ("my copy", NOW, "is not named by a run"),
+    ],
+)
+def test_a_version_dated_after_now_or_of_no_run_is_refused(
+    tmp_path: Path, catalog: DataCatalog, last: str, now: str, why: str
 ) -> None:
-    start_from_the_newest(written(tmp_path), catalog, NOW)
-    start_from_the_newest(written(tmp_path, run("a"), NOW), catalog, NOW)
-    assert catalog.load("train_rows") == NOW
-    assert caplog.text == ""
+    with pytest.raises(DataError) as refused:
+        started_from(tmp_path, catalog, now, *sorted({run("b"), last}))
+    assert f"train_rows: the last version by name, {last}, {why}; it is {now}" in str(refused.value)
+    assert f"--load-versions train_rows:{last}" in str(refused.value)
+
+
+def test_rows_of_different_runs_are_refused(tmp_path: Path, catalog: DataCatalog) -> None:
+    with pytest.raises(DataError, match="newest rows come from different runs"):
+        started_from(tmp_path, catalog, NOW, run("a"), run("b"), run("c"))

@@ -10,14 +10,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from kedro.framework.session import session
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.runs.lock import Lock
+from tabular_lstm.runs.lock import Lock, claim_run_id
+from tests.helpers.logs import run
+from tests.helpers.project import Project
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from tabular_lstm.runs.lock import Lock
+from tabular_lstm.runs.lock import Lock, claim_run_id
+from tests.helpers.logs import run
+from tests.helpers.project import Project
 lock = Lock.take(Path(sys.argv[1]), "run-one")
 print("held", flush=True)
 time.sleep(60)
@@ -90,31 +95,6 @@ def test_a_lock_file_that_is_removed_while_it_is_held_lets_no_second_run_in(
     Lock.take(path, "run-two").release()
 
 
-def test_a_lock_file_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
-    path, theirs = tmp_path / "data/retraining.lock", tmp_path / "theirs"
-    theirs.write_text("of somebody else")
-    path.parent.mkdir()
-    path.symlink_to(theirs)
-    with pytest.raises(OSError, match="expected a file, got a link"):
-        Lock.take(path, "run-one")
-    assert theirs.read_text() == "of somebody else"
-
-
-def test_a_lock_file_that_is_a_fifo_is_named_and_not_waited_for(tmp_path: Path) -> None:
-    path = tmp_path / "retraining.lock"
-    os.mkfifo(path)
-    with pytest.raises(OSError, match="got a FIFO") as refused:
-        Lock.take(path, "run-one")
-    assert refused.value.filename == str(path)
-    path.unlink()
-    lock = Lock.take(path, "run-one")
-    path.unlink()
-    os.mkfifo(path)
-    with pytest.raises(DataError, match="which one is not known"):
-        Lock.take(path, "run-two")
-    lock.release()
-
-
 def test_without_space_for_the_holder_the_lock_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "retraining.lock"
     finished = subprocess.run(
@@ -138,12 +118,34 @@ def test_a_lock_of_another_machine_on_a_shared_disk_is_seen_by_its_file(tmp_path
     Lock.take(path, "run-two").release()
 
 
-def test_what_somebody_wrote_in_the_lock_file_is_named_in_one_short_line(tmp_path: Path) -> None:
-    path = tmp_path / "retraining.lock"
-    lock = Lock.take(path, "run-one")
-    path.write_text("run x\n2026-11-26 02:15:09 INFO    Promoted run x.\n" + "x" * 10_000_000)
-    with pytest.raises(DataError) as refused:
-        Lock.take(path, "run-two")
-    lock.release()
-    assert "\n" not in str(refused.value)
-    assert len(str(refused.value)) < 1000
+# Run ids
+
+
+def test_runs_that_begin_in_one_millisecond_have_an_id_each(tmp_path: Path) -> None:
+    folder = tmp_path / "data/.runs"
+    assert [claim_run_id(folder, run("a")) for _ in range(3)] == [run(name) for name in "abc"]
+    assert sorted(os.listdir(folder)) == [run(name) for name in "abc"]
+
+
+def test_ids_of_other_days_are_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "theirs").touch()
+    for other in ("2036-01-01T00.00.00.000Z", "1970-01-01T00.00.00.000Z"):
+        claim_run_id(tmp_path, other)
+    claim_run_id(tmp_path, run("a"))
+    assert sorted(os.listdir(tmp_path)) == [run("a"), "theirs"]
+
+
+def test_the_outputs_of_runs_that_begin_in_one_millisecond_are_kept_apart(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "generate_timestamp", lambda: run("a"))
+    for _ in "ab":
+        project.run("data_processing")
+    versions = [path.parent.name for path in project.versions("03_primary/train_rows.parquet")]
+    assert versions == [run("a"), run("b")]
+
+
+def test_a_folder_that_cannot_be_written_is_named(project: Project) -> None:
+    (project.path / "data/.runs").write_text("")
+    with pytest.raises(DataError, match=r"data/\.runs: File exists"):
+        project.run("data_processing")

@@ -1,6 +1,5 @@
 """What is done before a scoring: what was left unfinished goes, and the same is not done again."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,7 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters import BLOCKS, Parameters
-from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.runs.guards import NothingNewError
-from tabular_lstm.runs.registry import Registry
 from tabular_lstm.runs.scoring import (
     VERSIONED,
     clear_unfinished,
@@ -22,8 +19,6 @@ from tabular_lstm.runs.scoring import (
     refuse_parts,
     refuse_scored_before,
     scores,
-    unfinished,
-    warn_of_other_marks,
 )
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import (
@@ -44,11 +39,6 @@ ENTRY = {"type": "RowsToScoreDataset", "filepath": "rows.csv", "load_args": {"se
 def catalog(project: Project) -> Any:
     with KedroSession.create(project.path) as session:
         return session.load_context().catalog
-
-
-@pytest.fixture
-def registry(project: Project) -> Registry:
-    return Registry(project.path / "data/.runs")
 
 
 def blocks(**changed: dict[str, Any]) -> dict[str, Parameters]:
@@ -152,73 +142,41 @@ def test_of_scorings_of_the_same_the_newest_counts_that_is_not_dated_after_now(
     refuse("of the rows", "f")
 
 
-def leave(project: Project, letter: str, registered: bool = True) -> list[Path]:
-    """Leave what a killed scoring leaves, and give the paths of it."""
-    if registered:
-        registry = project.path / "data/.runs"
-        registry.mkdir(exist_ok=True)
-        (registry / run(letter)).touch()
+def leave(project: Project, letter: str) -> list[Path]:
+    """Leave what a killed scoring leaves, and give the folders of it."""
     left = [
-        project.path / "data/07_model_output/predictions" / run(letter) / "part-00000.parquet",
-        project.path
-        / "data/02_intermediate/quarantined_rows_to_score.csv"
-        / run(letter)
-        / ".quarantined_rows_to_score.csv.new",
-        project.path
-        / "data/08_reporting/scoring_summary.json"
-        / run(letter)
-        / ".scoring_summary.json.new",
+        "07_model_output/predictions/RUN/part-00000.parquet",
+        "02_intermediate/quarantined_rows_to_score.csv/RUN/.quarantined_rows_to_score.csv.new",
+        "08_reporting/scoring_summary.json/RUN/.scoring_summary.json.new",
     ]
-    for path in left:
+    paths = [project.path / "data" / path.replace("RUN", run(letter)) for path in left]
+    for path in paths:
         path.parent.mkdir(parents=True)
         path.touch()
-    return left
+    return [path.parent for path in paths]
 
 
-def test_what_a_killed_scoring_left_is_taken_away(
-    project: Project, catalog: Any, registry: Registry
+def test_what_a_killed_scoring_left_is_taken_away_and_what_is_finished_stays(
+    project: Project, catalog: Any
 ) -> None:
+    finish(catalog, run("b"), "of the rows")
+    before = project.files()
     left = leave(project, "a")
-    assert unfinished(catalog)[run("a")] == [path.parent for path in left]
-    clear_unfinished(catalog, registry)
-    assert not any(path.parent.exists() for path in left)
-    assert unfinished(catalog) == {}
+    with clear_unfinished(catalog):
+        assert not any(folder.exists() for folder in left)
+    assert project.files() == before
 
 
-def test_what_no_registered_run_left_stays(
-    project: Project, catalog: Any, registry: Registry
-) -> None:
-    left = leave(project, "a", registered=False)
-    clear_unfinished(catalog, registry)
-    assert all(path.exists() for path in left)
-
-
-def test_what_a_scoring_at_work_has_written_stays_until_it_has_ended(
-    project: Project, catalog: Any, registry: Registry
-) -> None:
-    _, at_work = registry.enter(run("a"))
-    left = leave(project, "a", registered=False)
-    clear_unfinished(catalog, registry)
-    assert all(path.exists() for path in left)
-    os.close(at_work)
-    clear_unfinished(catalog, registry)
-    assert not any(path.exists() for path in left)
-
-
-def test_what_a_finished_scoring_left_stays_but_for_the_other_name_of_its_manifest(
-    project: Project, catalog: Any, registry: Registry
-) -> None:
-    part, *_ = leave(project, "a")
-    part.with_name("manifest.json").touch()
-    part.with_name(".manifest.json.new").touch()
-    clear_unfinished(catalog, registry)
-    assert sorted(path.name for path in part.parent.iterdir()) == ["manifest.json", part.name]
+def test_beside_another_scoring_nothing_is_taken_away(project: Project, catalog: Any) -> None:
+    with clear_unfinished(catalog):
+        left = leave(project, "a")
+        with clear_unfinished(catalog):
+            assert all(folder.exists() for folder in left)
 
 
 def test_what_cannot_be_deleted_is_warned_of(
     project: Project,
     catalog: Any,
-    registry: Registry,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -228,28 +186,5 @@ def test_what_cannot_be_deleted_is_warned_of(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("tabular_lstm.runs.scoring.shutil.rmtree", refuse)
-    clear_unfinished(catalog, registry)
-    assert f"{left[0].parent} could not be deleted: Permission denied" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("marks", "raw", "given", "proposed"),
-    [
-        (POINT, {"decimal": ","}, {}, 'load_args: {decimal: ","}'),
-        (NumberFormat(decimal=",", thousands="."), None, {"sep": ";"}, 'load_args: {decimal: "."}'),
-        (POINT, {"decimal": ","}, {"decimal": "."}, ""),
-        (POINT, {"decimal": ".", "thousands": None}, {}, ""),
-        (NumberFormat(decimal=","), {"decimal": ","}, {}, ""),
-    ],
-)
-def test_rows_to_score_that_may_be_written_as_raw_rows_are_now_are_asked_for(
-    marks: NumberFormat,
-    raw: dict[str, str] | None,
-    given: dict[str, str],
-    proposed: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    entries = {"raw_rows": {"load_args": raw}, "rows_to_score": {"load_args": given}}
-    warn_of_other_marks(marks, entries)
-    assert len(caplog.records) == bool(proposed)
-    assert proposed in caplog.text
+    with clear_unfinished(catalog):
+        assert f"{left[0]}: Permission denied. What killed runs left stays" in caplog.text

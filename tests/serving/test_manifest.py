@@ -108,7 +108,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").mkdir()
-    with pytest.raises(DataError, match="expected a regular file, got a folder"):
+    with pytest.raises(DataError, match="Is a directory"):
         read_manifest(tmp_path)
 
 

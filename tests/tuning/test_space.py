@@ -1,6 +1,5 @@
 """The declared space: what cannot be looked for is refused by its name, with what was expected."""
 
-from datetime import date
 from typing import Any
 
 import pytest
@@ -16,23 +15,15 @@ RATE = "training.learning_rate"
         ("training.learning_rat", {"low": 1, "high": 2}, f"did you mean '{RATE}'"),
         ("learning_rate", {"low": 1, "high": 2}, f"did you mean '{RATE}'"),
         ("split.salt", {"choices": ["a", "b"]}, ", ".join(TUNABLE)),
-        ("network.ensemble.members", {"low": 1, "high": 9}, "cannot be tuned: more of them"),
-        ("network.kind", {"choices": ["ensemble", "tutorial"]}, "no out-of-fold predictions"),
-        ("training.seed", {"low": 1, "high": 9}, "another draw"),
-        ("training.groups", {"low": 1, "high": 9}, "where members are trained"),
-        ("training.objective.kind", {"choices": ["f1", "accuracy"]}, "decision threshold"),
+        ("training.seed", {"low": 1, "high": 9}, "is unknown"),
         (RATE, {"low": 0.1, "high": 0.01}, "expected low below high, got 0.1 and 0.01"),
-        (RATE, {"low": 0.1}, "expected low and high, or choices; got low"),
-        (RATE, {}, "got none of them"),
-        (RATE, {"low": 0.1, "high": 0.2, "choices": [0.1, 0.2]}, "got both"),
+        (RATE, {"low": 0.1}, "expected low and high, or choices"),
+        (RATE, {"low": 0.1, "high": 0.2, "choices": [0.1, 0.2]}, "or choices"),
         (RATE, {"low": 0.0, "high": 0.2}, "learning_rate = 0.0: Input should be greater than 0"),
         (RATE, {"low": 0.1, "hgh": 0.2}, "'hgh' is unknown; did you mean 'high'"),
         (RATE, {"choices": [0.1]}, "choices"),
-        (RATE, {"choices": [0.1, 0.1]}, "expected different choices"),
         (RATE, {"choices": [0.1, "fast"]}, "learning_rate = 'fast'"),
-        (RATE, {"choices": [0.1, date(2026, 1, 1)]}, "learning_rate = "),
         (RATE, 0.1, "valid dictionary"),
-        (1, {"low": 0.1, "high": 0.2}, "is unknown"),
         ("training.batch_size", {"choices": [16.0, 32]}, "batch_size = 16.0"),
         ("training.weight_decay", {"low": 0.0, "high": 1.0, "log": True}, "above 0 with log"),
         ("training.batch_size", {"low": 8.5, "high": 16}, "batch_size = 8.5"),

@@ -24,7 +24,6 @@ __all__ = [
     "TablePreview",
     "folder_of_versions",
     "keep_viz_apart",
-    "load_version",
     "parameters_of_files",
     "unpinned_versions",
     "use_own_version",
@@ -45,7 +44,8 @@ def use_own_version(dataset: Any, run_id: str) -> None:
     """
     if folder := folder_of_versions(dataset):
         dataset._version = Version(run_id, run_id)
-        _name_file(dataset, folder, run_id)
+        # For Kedro-Viz, which else takes the folder's size for the file's.
+        dataset.filepath = folder / run_id / folder.name
 
 
 def unpinned_versions(dataset: Any) -> list[str]:
@@ -56,17 +56,6 @@ def unpinned_versions(dataset: Any) -> list[str]:
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
         return [] if dataset._version.load else dataset.list_versions(full_path=False)
     return []
-
-
-def load_version(dataset: Any, version: str) -> None:
-    """Let a versioned dataset load this version."""
-    dataset._version = Version(version, dataset._version.save)
-    _name_file(dataset, Path(dataset._filepath), version)
-
-
-def _name_file(dataset: Any, folder: Path, version: str) -> None:
-    """Name the version's file to Kedro-Viz, which else takes the folder's size for the file's."""
-    dataset.filepath = folder / version / folder.name
 
 
 def keep_viz_apart(env: str | None) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,10 +27,7 @@ from tabular_lstm.serving.manifest import (
     read_part,
 )
 from tabular_lstm.serving.predictions import Predictions
-from tabular_lstm.serving.run_id import later_than
 from tabular_lstm.serving.scored import ScoredPart
-
-logger = logging.getLogger(__name__)
 
 PREVIEWED = 5
 
@@ -124,11 +120,7 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
             ) from error
 
     def _newest(self) -> str | None:
-        """Name the newest run, and warn of those that are dated after now."""
-        now = generate_timestamp()
-        runs = finished_runs(self.folder, now)
-        if said := later_than(runs, now, "predictions"):
-            logger.warning("Loaded is %s. %s", runs[-1], said)
+        runs = finished_runs(self.folder, generate_timestamp())
         return runs[-1] if runs else None
 
     def _part(self, folder: Path, expected: FileOfRows, manifest: Manifest) -> pa.Table:

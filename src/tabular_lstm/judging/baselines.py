@@ -1,14 +1,22 @@
 """The baselines: plain models fitted on the same train rows as the network.
 
-The functions import scikit-learn, not this module: a run checks its data before it waits for that.
+Whoever imports this module waits for scikit-learn.
 """
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.network.calibration import choose_threshold
@@ -133,8 +141,6 @@ def _splits(
     With groups, no fold is held out whose other rows are of one class. Of very many rows some are
     chosen, and the others are in no fold.
     """
-    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
-
     if len(labels) > MANY_ROWS:
         some = _some(labels, seed)
         groups = None if groups is None else np.unique(groups[some], return_inverse=True)[1]
@@ -191,15 +197,6 @@ def _bins(features: int) -> int:
 
 def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     """Make the baselines, unfitted, for rows of numbers and places of categories."""
-    from sklearn.compose import make_column_transformer  # noqa: PLC0415
-    from sklearn.dummy import DummyClassifier  # noqa: PLC0415
-    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: PLC0415
-
-    from tabular_lstm.judging.medians import Medians  # noqa: PLC0415
-
     categorical = [name in schema.categories for name in schema.features]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
@@ -215,3 +212,23 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
             categorical_features=np.array(few), max_bins=bins, random_state=seed
         ),
     }
+
+
+class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Give numbers as float64, missing ones as the median of their column; 0 where it has none.
+
+    One column after the other: scikit-learn's imputer holds several copies of all of them.
+    As float64: in float32, what a logistic regression ends at depends on the processor.
+    """
+
+    def fit(self, rows: np.ndarray, labels: Any = None) -> Self:
+        """Find the medians of rows, (rows, columns), NaN where missing."""
+        known = (column[~np.isnan(column)] for column in rows.T)
+        self.medians_ = np.array([np.median(c.astype(float)) if c.size else 0.0 for c in known])
+        return self
+
+    def transform(self, rows: np.ndarray) -> np.ndarray:
+        """Give a copy without missing numbers."""
+        filled = rows.astype(np.float64)
+        np.copyto(filled, self.medians_, where=np.isnan(filled))
+        return filled

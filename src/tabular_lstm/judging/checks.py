@@ -1,13 +1,16 @@
-"""Data types: what the gate knows of a champion, and the result of each of its checks."""
+"""What the gate knows of a champion, the results of its checks, and the check of the artifact."""
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.comparison import Comparison
 from tabular_lstm.judging.metrics import Metrics
 from tabular_lstm.rows.data_summary import DataSummary
+
+GOLDEN_TOLERANCE = 1e-6
 
 
 class Champion(Frozen):
@@ -106,3 +109,30 @@ class ArtifactCheck(Check):
     name: Literal["artifact"] = "artifact"
     golden_rows: int
     largest_difference: float | None
+
+
+def check_artifact(
+    golden_probabilities: np.ndarray, golden_predictions: np.ndarray
+) -> ArtifactCheck:
+    """Ask that the saved artifact gives the probabilities that were judged.
+
+    Args:
+        golden_probabilities: Those that were judged, (rows,).
+        golden_predictions: What the artifact read back from disk gives for these rows, (rows,).
+    """
+    judged = golden_probabilities
+    off = np.abs(judged - golden_predictions)
+    same = (off <= GOLDEN_TOLERANCE) | (np.isnan(judged) & np.isnan(golden_predictions))
+    wrong = int(np.sum(~same))
+    sentence = (
+        f"the artifact read back from disk gives other probabilities for {wrong} of {len(judged)} "
+        "golden rows"
+        if wrong
+        else f"read back from disk, it gives {len(judged)} golden rows the judged probabilities"
+    )
+    return ArtifactCheck(
+        passed=not wrong,
+        sentence=sentence,
+        golden_rows=len(judged),
+        largest_difference=float(np.nanmax(off)) if np.isfinite(off).any() else None,
+    )

@@ -1,37 +1,30 @@
-"""Compare any two models on the same rows and the same bootstrap resamples of them.
-
-Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. Resamples hold
-no row that the rows do not hold, so that where too few rows tell two models apart, the bounds are
-widened (`tabular_lstm.judging.unseen`).
-"""
+"""Compare any two models on the same rows and the same bootstrap resamples, and say it in words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from statistics import NormalDist
 from typing import Self
 
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.metrics import (
+from tabular_lstm.judging.intervals import (
     CENTRAL,
-    Metrics,
+    NORMAL,
     Resampled,
     bootstrap,
+    bounds,
     interval,
-    point_metrics,
+    unseen_log_loss,
+    unseen_roc_auc,
 )
-from tabular_lstm.judging.unseen import unseen_log_loss, unseen_roc_auc
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, Metrics, point_metrics
 from tabular_lstm.parameters import Evaluation
 
 # What is compared, and the sign that makes more of it worse.
 WORSE = {"log_loss": 1, "roc_auc": -1}
 UNSEEN = {"log_loss": unseen_log_loss, "roc_auc": unseen_roc_auc}
 POWER = 0.8
-NORMAL = NormalDist()
-EQUAL = 1e-12
-# Where few rows skew a difference as much as that, its bound is the outermost bootstrap value.
-MOST_SHIFTED = 0.1
+ROC_AUC, ACCURACY, LOG_LOSS = METRICS["roc_auc"], METRICS["accuracy"], METRICS["log_loss"]
 
 
 class Difference(Frozen):
@@ -192,7 +185,7 @@ class Judged:
         """
         judged = self.parts.get(name, self)
         values, point = judged.resampled[name]["roc_auc"], judged.metrics[name].roc_auc
-        low, high = _bounds(values[~np.isnan(values)], point, confidence)
+        low, high = bounds(values[~np.isnan(values)], point, confidence)
         chance = np.full(len(judged.labels), 0.5)
         rows = judged.labels, judged.probabilities[name], chance
         unseen = unseen_roc_auc(*rows, confidence, judged.weights, judged.groups)
@@ -205,7 +198,7 @@ class Judged:
         for metric, sign in WORSE.items():
             point, values = self.minus(one, other, metric)
             worse = sign * values[~np.isnan(values)]
-            best, worst = _bounds(worse, sign * point, confidence)
+            best, worst = bounds(worse, sign * point, confidence)
             unseen = self._unseen(one, other, metric, confidence)
             compared[metric] = Difference(
                 difference=point,
@@ -228,27 +221,77 @@ def renumbered(groups: np.ndarray) -> np.ndarray:
     return np.argsort(np.argsort(first))[places]
 
 
-def _bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:
-    """Bound what bootstrap values estimate, below and above, each with that confidence.
+def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
+    """Say in one sentence for each baseline whether the candidate beats it, and by how much.
 
-    Bias-corrected and accelerated percentiles (Efron, "Better Bootstrap Confidence Intervals",
-    Journal of the American Statistical Association 82, 1987), the acceleration by the skewness of
-    the bootstrap values. Plain percentiles promise too much where a few rows lose much, as they do
-    to a model that is too sure: `benchmarks/gate.py`.
+    A logistic regression that does better is what a reader must hear first.
+
+    Args:
+        judged: The candidate and the baselines.
+        evaluation: Says which difference of ROC AUC matters.
     """
-    if not len(values):
-        return np.nan, np.nan
-    deviation = values.std()
-    if deviation < EQUAL:
-        return point, point
-    near = np.abs(values - point) < EQUAL
-    below = np.mean((values < point) & ~near) + np.mean(near) / 2
-    bias = NORMAL.inv_cdf(float(np.clip(below, 1 / len(values), 1 - 1 / len(values))))
-    acceleration = float(np.mean((values - values.mean()) ** 3) / deviation**3) / 6
+    metrics = judged.metrics[CANDIDATE]
+    baselines = [name for name in judged.metrics if name != CANDIDATE]
+    sentences = {name: _sentence(judged, name, evaluation.meaningful) for name in baselines}
+    summary = (
+        f"Candidate on {len(judged.labels)} {judged.side} rows{judged.weighted}: "
+        f"{ROC_AUC} {metrics.roc_auc:.3f} {_brackets(metrics.interval['roc_auc'])}, "
+        f"{ACCURACY} {100 * metrics.accuracy:.1f} % "
+        f"{_brackets(metrics.interval['accuracy'], 100, 1)}, "
+        f"{LOG_LOSS} {metrics.log_loss:.3f} {_brackets(metrics.interval['log_loss'])}"
+    )
+    if judged.metrics["logistic_regression"].roc_auc <= metrics.roc_auc:
+        return [summary, _threshold_sentence(metrics), *sentences.values()]
+    worst = sentences.pop("logistic_regression")
+    return [worst, summary, _threshold_sentence(metrics), *sentences.values()]
 
-    def quantile(share: float) -> float:
-        shifted = bias + NORMAL.inv_cdf(share)
-        level = NORMAL.cdf(bias + shifted / max(1 - acceleration * shifted, MOST_SHIFTED))
-        return float(np.quantile(values, level))
 
-    return quantile(1 - confidence), quantile(confidence)
+def _threshold_sentence(metrics: Metrics) -> str:
+    """Say what the decision threshold does."""
+    matrix = metrics.confusion_matrix
+    rightly, wrongly = matrix.true_positives, matrix.false_positives
+    beginning = f"From a probability of {metrics.decision_threshold:.3f} on it calls"
+    positive = f"of {rightly + matrix.false_negatives:.6g} that are"
+    if matrix.precision is None or matrix.recall is None:
+        return f"{beginning} no row positive, {positive}"
+    return (
+        f"{beginning} {rightly + wrongly:.6g} rows positive, {rightly:.6g} of them rightly "
+        f"(precision {100 * matrix.precision:.1f} %), {positive} (recall "
+        f"{100 * matrix.recall:.1f} %; F1 {matrix.f1:.3f})"
+    )
+
+
+def _sentence(judged: Judged, name: str, meaningful: float) -> str:
+    candidate, baseline = judged.metrics[CANDIDATE], judged.metrics[name]
+    difference, _ = judged.minus(CANDIDATE, name, "roc_auc")
+    low, high = judged.interval(CANDIDATE, name, "roc_auc")
+    other = f"{'the ' if name == 'majority_class' else ''}{MODELS[name]}"
+    beginning = (
+        f"The candidate is level with {other}"
+        if -meaningful < low <= 0 <= high < meaningful
+        else f"The candidate is ahead of {other}, by less than matters"
+        if low > 0 and difference < meaningful
+        else f"The candidate is behind {other}, by less than matters"
+        if high < 0 and -difference < meaningful
+        else f"The candidate beats {other}"
+        if low > 0
+        else f"The candidate loses to {other}"
+        if high < 0
+        else f"The candidate is behind {other}, within chance"
+        if difference < 0
+        else f"The candidate is ahead of {other}, within chance"
+        if difference > 0
+        else f"The candidate is level with {other}"
+    )
+    return (
+        f"{beginning}: {ROC_AUC} {candidate.roc_auc:.3f} against {baseline.roc_auc:.3f}, "
+        f"difference {difference:+.3f} {_brackets((low, high), sign='+')}; "
+        f"{ACCURACY} {100 * candidate.accuracy:.1f} % against {100 * baseline.accuracy:.1f} %"
+    )
+
+
+def _brackets(
+    bounds: tuple[float, float], scale: float = 1, digits: int = 3, sign: str = ""
+) -> str:
+    low, high = (format(scale * bound, f"{sign}.{digits}f") for bound in bounds)
+    return f"[{low}, {high}]"

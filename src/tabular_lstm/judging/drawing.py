@@ -18,6 +18,29 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# By the name of the figure's entry in the catalog, in the order in which they are shown.
+FIGURES = {
+    "learning_curves": "Learning curves",
+    "roc_curve": "ROC curve",
+    "precision_recall_curve": "Precision and recall",
+    "calibration_curve": "Calibration",
+    "confusion_matrix": "Confusion matrix of the candidate",
+    "importance_chart": "Permutation importance",
+    "score_distribution": "Probabilities by class",
+}
+SCORING_FIGURES = {
+    "scored_probabilities": "Probabilities of the scored rows",
+    "quarantine_reasons": "Why rows are in quarantine",
+}
+TUNING_FIGURES = {
+    "tuning_history": "Trials in their order",
+    "tuning_importances": "What the log loss of trials depends on",
+    "tuning_slices": "Trials by parameter",
+}
+# The report has one figure more.
+TITLES = (
+    FIGURES | SCORING_FIGURES | TUNING_FIGURES | {"intervals": "The candidate beside the others"}
+)
 WIDTH = 5.0  # inches, each 96 pixels of a browser
 INK, GREY, LIGHT = "#1f2328", "#777777", "#e3e6ea"
 # Characters of a name from the user's file; a longer one loses its middle.

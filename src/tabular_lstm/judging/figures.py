@@ -19,8 +19,7 @@ from tabular_lstm.judging.drawing import (
     wrapped,
 )
 from tabular_lstm.judging.importance import Importance
-from tabular_lstm.judging.metrics import Metrics, calibration_bins
-from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, Metrics, calibration_bins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

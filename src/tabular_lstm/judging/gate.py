@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from tabular_lstm.judging.checks import (
-    ArtifactCheck,
     Champion,
     ChampionCheck,
     Check,
@@ -17,14 +16,13 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
 )
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
-from tabular_lstm.judging.counted import few_rows
-from tabular_lstm.judging.names import CANDIDATE, METRICS, MODELS
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.warnings import listed
+from tabular_lstm.rows.weights import by_what_they_tell, count_by_class, count_groups
 
 NONE = Tolerance(log_loss=0, roc_auc=0)
-GOLDEN_TOLERANCE = 1e-6
 LEAVE_OUT = "leave it out: name it in columns.ignore"
 START_OVER = "--params promotion.start_over=true judges without the champion"
 
@@ -128,7 +126,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     majority_class, logistic_regression = MODELS["majority_class"], MODELS["logistic_regression"]
     unknown, faults = judged.without_probability[CANDIDATE], []
     least = promotion.min_test_rows_per_class
-    fewest, few = few_rows(judged.labels, judged.weights, judged.groups, least)
+    fewest, few = _few_rows(judged.labels, judged.weights, judged.groups, least)
     if few:
         faults.append(few)
     if unknown:
@@ -155,6 +153,29 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         rows_without_probability=unknown,
         majority_class=floor,
         logistic_regression=linear,
+    )
+
+
+def _few_rows(
+    labels: np.ndarray, weights: np.ndarray | None, groups: np.ndarray | None, needed: int
+) -> tuple[int, str]:
+    """Count the rows of the class that has fewer, or groups with such, and say if it is too few.
+
+    For weights and groups see `count_rows`.
+    """
+    negatives, positives = map(int, count_by_class(labels, weights, groups))
+    fewest, name = min((positives, "positive"), (negatives, "negative"))
+    if fewest >= needed:
+        return fewest, ""
+    few = (
+        f"{fewest} of {len(labels)} test rows are {name}"
+        if groups is None
+        else f"{fewest} of {count_groups(labels, groups)} groups of test rows have {name} ones"
+    )
+    return fewest, (
+        f"{few}{by_what_they_tell(weights)}, too few to tell a good candidate from a lucky one: "
+        f"expected at least {needed} of each class (promotion.min_test_rows_per_class). Wait for "
+        "more rows, or raise split.test_fraction"
     )
 
 
@@ -214,33 +235,6 @@ def check_champions(
         compared=compared,
         best=best,
         seen_worse=any(not_within(tolerance, beyond, "difference") for _, _, beyond in lost),
-    )
-
-
-def check_artifact(
-    golden_probabilities: np.ndarray, golden_predictions: np.ndarray
-) -> ArtifactCheck:
-    """Ask that the saved artifact gives the probabilities that were judged.
-
-    Args:
-        golden_probabilities: Those that were judged, (rows,).
-        golden_predictions: What the artifact read back from disk gives for these rows, (rows,).
-    """
-    judged = golden_probabilities
-    off = np.abs(judged - golden_predictions)
-    same = (off <= GOLDEN_TOLERANCE) | (np.isnan(judged) & np.isnan(golden_predictions))
-    wrong = int(np.sum(~same))
-    sentence = (
-        f"the artifact read back from disk gives other probabilities for {wrong} of {len(judged)} "
-        "golden rows"
-        if wrong
-        else f"read back from disk, it gives {len(judged)} golden rows the judged probabilities"
-    )
-    return ArtifactCheck(
-        passed=not wrong,
-        sentence=sentence,
-        golden_rows=len(judged),
-        largest_difference=float(np.nanmax(off)) if np.isfinite(off).any() else None,
     )
 
 

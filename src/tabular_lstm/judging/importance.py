@@ -6,8 +6,8 @@ from itertools import chain
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.metrics import weighted_auc
-from tabular_lstm.judging.names import FIGURES
+from tabular_lstm.judging.drawing import FIGURES
+from tabular_lstm.judging.intervals import Ranking
 from tabular_lstm.progress import progress
 
 # Gives, for each slot and its values (repeats, rows), the probabilities (repeats, rows).
@@ -91,14 +91,7 @@ def permutation_importance(
 def _roc_auc(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """ROC AUC of each row of probabilities, (repeats, rows): Mann and Whitney's statistic."""
-    if weights is not None:
-        of_each = [weighted_auc(labels, np.nan_to_num(p), weights[None]) for p in probabilities]
-        return np.concatenate(of_each)
-    # It takes a while to import, and whoever reads an importance needs it not.
-    from scipy.stats import rankdata  # noqa: PLC0415
-
-    positives, negatives = np.sum(labels == 1), np.sum(labels == 0)
-    ranks = rankdata(np.nan_to_num(probabilities), axis=1)[:, labels == 1].sum(1)
-    auc: np.ndarray = (ranks - positives * (positives + 1) / 2) / (positives * negatives)
-    return auc
+    """Give ROC AUC of each row of probabilities, (repeats, rows)."""
+    counts = np.ones(len(labels)) if weights is None else weights
+    rankings = [Ranking.of(labels, p) for p in np.nan_to_num(probabilities)]
+    return np.array([ranking.roc_auc(counts) for ranking in rankings])

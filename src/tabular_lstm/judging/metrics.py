@@ -1,28 +1,62 @@
-"""Metrics of probabilities against labels, and their intervals.
+"""Metrics of probabilities against labels, and the names of models and metrics that people see.
 
 Labels are 0 or 1 and probabilities those of class 1, both of shape (rows,). So are the rows'
 weights where the rows do not count alike: a row of weight 2 counts as two rows.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from pydantic import model_serializer, model_validator
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.counted import count_groups, count_rows
-from tabular_lstm.judging.decided import RATES, ConfusionMatrix
-from tabular_lstm.judging.unseen import placements, row_losses, unseen_roc_auc, unseen_share
-from tabular_lstm.progress import progress
+from tabular_lstm.judging.intervals import (
+    CENTRAL,
+    Resampled,
+    interval,
+    unseen_roc_auc,
+    unseen_share,
+)
+from tabular_lstm.rows.weights import count_rows
 
-INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
-CENTRAL = 0.95
+CANDIDATE = "candidate"
+# By the name that predictions have for it; a champion's is its run id there.
+MODELS = {
+    CANDIDATE: "candidate",
+    "champion": "champion",
+    "logistic_regression": "logistic regression",
+    "hist_gradient_boosting": "gradient boosting",
+    "majority_class": "majority class",
+}
+METRICS = {"log_loss": "log loss", "roc_auc": "ROC AUC", "accuracy": "accuracy"}
+RATES = ("precision", "recall", "f1")
 CALIBRATION_BINS = 10
-BLOCK_CELLS = 4_000_000
-# More rows than that are resampled in so many sets.
-SETS = 20_000
-Resampled = dict[str, np.ndarray]
+
+
+class ConfusionMatrix(Frozen):
+    """Rows by class and by what they were taken for; sums of weights where these differ."""
+
+    true_negatives: int | float
+    false_positives: int | float
+    false_negatives: int | float
+    true_positives: int | float
+
+    @property
+    def precision(self) -> float | None:
+        """Of the rows taken for positive, the share that are; None where there are none."""
+        return _share(self.true_positives, self.true_positives + self.false_positives)
+
+    @property
+    def recall(self) -> float | None:
+        """Of the positive rows, the share taken for positive; None where there are none."""
+        return _share(self.true_positives, self.true_positives + self.false_negatives)
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of the two; None where no row is positive or taken for it."""
+        wrong = self.false_positives + self.false_negatives
+        return _share(2 * self.true_positives, 2 * self.true_positives + wrong)
 
 
 class Metrics(Frozen):
@@ -38,7 +72,7 @@ class Metrics(Frozen):
             Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
         decision_threshold: Probability from which a row is called positive.
         interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
-            No point where all rows are right: see `tabular_lstm.judging.unseen`.
+            No point where all rows are right: see `tabular_lstm.judging.intervals`.
 
     As JSON it has the confusion matrix's precision, recall and F1 too, which are not read.
     """
@@ -117,66 +151,6 @@ def calibration_bins(
     return rows[filled], predicted, observed
 
 
-def bootstrap(
-    labels: np.ndarray,
-    probabilities: Mapping[str, np.ndarray],
-    thresholds: Mapping[str, float],
-    resamples: int,
-    seed: int,
-    weights: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
-) -> dict[str, Resampled]:
-    """Measure every model on the same resamples of the rows, drawn with replacement.
-
-    The difference of two models' arrays is a paired bootstrap of their difference. Rows are drawn
-    whatever their weights; a row that is drawn counts by its weight.
-
-    Where rows have groups, whole groups are drawn, so that a resample may have more or fewer rows.
-    Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
-
-    Above 20,000 rows it is 20,000 random sets of them, or of their groups, that are drawn, and a
-    metric is taken to change by the sum of its rows' influence, which accuracy and log loss do
-    exactly, or with weights or groups nearly, and ROC AUC nearly: the cost of a resample no longer
-    grows with the rows. Source: there, section 2.7; the influence on ROC AUC by the placements of
-    DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988.
-
-    Args:
-        labels: (rows,).
-        probabilities: Of each model, (rows,).
-        thresholds: Of each model.
-        resamples: How many.
-        seed: Of the draws.
-        weights: (rows,), above 0, how much each row counts. Default: all count alike.
-        groups: int (rows,), the number of each row's group, from 0 and in the order of the groups'
-            first rows. Default: each row is its own.
-
-    Returns:
-        For each model and each of `INTERVAL_METRICS`, an array of shape (resamples,). ROC AUC is
-        NaN where a resample holds one class only.
-    """
-    if len(labels) > SETS:
-        given = [(p, thresholds[name]) for name, p in probabilities.items()]
-        measured = _in_sets(labels, given, resamples, seed, weights, groups)
-    else:
-        blocks = [
-            [_weighted(labels, p, thresholds[name], counts) for name, p in probabilities.items()]
-            for drawn in _drawn_rows(len(labels), groups, resamples, seed)
-            for counts in [drawn if weights is None else drawn * weights]
-        ]
-        # (models, metrics, resamples)
-        measured = np.concatenate(blocks, axis=2)
-    return {
-        name: dict(zip(INTERVAL_METRICS, values, strict=True))
-        for name, values in zip(probabilities, measured, strict=True)
-    }
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """Bound the middle 95 % of bootstrap values (the percentile interval)."""
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return float(low), float(high)
-
-
 def _intervals(
     measured: Metrics,
     labels: np.ndarray,
@@ -198,103 +172,17 @@ def _intervals(
     return intervals
 
 
-def _resample_counts(
-    rows: int, resamples: int, seed: int, cells: int | None = None
-) -> Iterator[np.ndarray]:
-    """Yield how often each row is drawn, (resamples of a block, rows), in bounded memory.
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
 
-    `cells` is what a resample is made to afterwards. Default: as many as rows.
+
+class Baselines(Frozen):
+    """What the baselines say of the evaluated rows.
+
+    Attributes:
+        thresholds: The decision threshold of each baseline.
+        probabilities: Of each baseline, (rows,).
     """
-    rng = np.random.default_rng(seed)
-    block = max(1, BLOCK_CELLS // (cells or rows))
-    for start in progress(range(0, resamples, block), f"{resamples:,} resamples, parts"):
-        size = min(block, resamples - start)
-        drawn = rng.integers(rows, size=(size, rows)) + np.arange(size)[:, None] * rows
-        yield np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows)
 
-
-def _drawn_rows(
-    rows: int, groups: np.ndarray | None, resamples: int, seed: int
-) -> Iterator[np.ndarray]:
-    """Yield how often each row is drawn, with all rows of its group as often."""
-    if groups is None or int(groups.max()) + 1 == rows:
-        yield from _resample_counts(rows, resamples, seed)
-        return
-    for counts in _resample_counts(int(groups.max()) + 1, resamples, seed, rows):
-        yield counts[:, groups]
-
-
-def _weighted(
-    labels: np.ndarray, probabilities: np.ndarray, threshold: float, counts: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    """Give each of `INTERVAL_METRICS` on each resample."""
-    hits, losses = _of_rows(labels, probabilities, threshold)
-    auc, rows = weighted_auc(labels, probabilities, counts), counts.sum(axis=1)
-    return counts @ hits / rows, auc, counts @ losses / rows
-
-
-def _of_rows(
-    labels: np.ndarray, probabilities: np.ndarray, threshold: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give each row's hit, whose mean is the accuracy, and its log loss."""
-    return (probabilities >= threshold) == labels, row_losses(labels, probabilities)
-
-
-def _in_sets(
-    labels: np.ndarray,
-    models: list[tuple[np.ndarray, float]],
-    resamples: int,
-    seed: int,
-    weights: np.ndarray | None,
-    groups: np.ndarray | None,
-) -> np.ndarray:
-    """Measure models, probabilities and threshold of each, on resamples of sets of rows.
-
-    Returns:
-        (models, metrics, resamples).
-    """
-    units = count_groups(labels, groups)
-    # Random sets, because rows in an order of their own would make sets alike.
-    sets = np.arange(units)
-    if units > SETS:
-        sets = np.random.default_rng([seed, 1]).permutation(units) % SETS
-    of_row_set = sets if groups is None else sets[groups]
-    drawn = min(units, SETS)
-    points, influences = [], []
-    positive = labels == 1
-    # To a mean of 1, so that a row's influence is that of one of so many rows.
-    counts = None if weights is None else weights / weights.mean()
-    shares = np.where(positive, _mean(labels, counts), _mean(1 - labels, counts))
-    for probabilities, threshold in models:
-        hits, losses = _of_rows(labels, probabilities, threshold)
-        placed = placements(labels, probabilities, counts)
-        auc = _mean(placed[positive], None if counts is None else counts[positive])
-        hit, loss = _mean(hits, counts), _mean(losses, counts)
-        points.append([hit, auc, loss])
-        of_row = hits - hit, (placed - auc) / shares, losses - loss
-        if counts is not None:
-            of_row = tuple(counts * values for values in of_row)
-        influences.append([np.bincount(of_row_set, values, drawn) for values in of_row])
-    summed = np.array(influences) / len(labels)
-    changes = [summed @ times.T for times in _resample_counts(drawn, resamples, seed)]
-    return np.asarray(np.array(points)[:, :, None] + np.concatenate(changes, axis=2))
-
-
-def _mean(values: np.ndarray, counts: np.ndarray | None) -> float:
-    return float(np.average(values, weights=counts))
-
-
-def weighted_auc(labels: np.ndarray, probabilities: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Give ROC AUC by how much each row counts, for each row of `counts`, (resamples, rows).
-
-    The share of pairs ranked right, a tie counting half; NaN where there is no pair.
-    """
-    order = np.argsort(probabilities, kind="stable")
-    first_of_tie = np.flatnonzero(np.r_[True, np.diff(probabilities[order]) > 0])
-    weights = counts[:, order]
-    positives = np.add.reduceat(weights * labels[order], first_of_tie, axis=1)
-    negatives = np.add.reduceat(weights * (1 - labels[order]), first_of_tie, axis=1)
-    below = np.cumsum(negatives, axis=1) - negatives
-    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-    right = (positives * (below + negatives / 2)).sum(axis=1)
-    return np.where(pairs > 0, right / np.where(pairs > 0, pairs, 1), np.nan)
+    thresholds: dict[str, float]
+    probabilities: dict[str, list[float]]

@@ -1,14 +1,13 @@
 """The block that says what a tuning looks for, and where: a range or choices for each parameter."""
 
-import difflib
-import json
 from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
+from tabular_lstm.errors import unknown_name
 from tabular_lstm.frozen import Count, Number, Parameters, Seed
-from tabular_lstm.parameters.learning import Network, Training
+from tabular_lstm.parameters.hyperparameters import Network, Training
 
 # Parameters that can be tuned, and whether a value is a whole number, a number or a list of them.
 TUNABLE: dict[str, type] = {
@@ -24,15 +23,6 @@ TUNABLE: dict[str, type] = {
     "training.weight_decay": float,
     "training.patience": int,
 }
-LUCK = "another one is another draw, and the best of many draws is luck"
-NOT_TUNABLE = {
-    "network.kind": "the tutorial's network has no out-of-fold predictions",
-    "network.ensemble.members": "more of them are hardly ever worse, and each costs as much",
-    "training.objective": "it chooses the decision threshold, on which no probability depends",
-    "training.groups": "it says where members are trained",
-    "training.seed": LUCK,
-}
-BLOCKS = {"network": Network, "training": Training}
 
 
 class Range(Parameters):
@@ -52,32 +42,25 @@ class Range(Parameters):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        given = [name for name in ("low", "high") if getattr(self, name) is not None]
-        if self.choices is not None:
-            if given or self.log:
-                raise ValueError("expected low and high, or choices; got both")
-            texts = [json.dumps(choice, default=str) for choice in self.choices]
-            if len({*texts}) < len(texts):
-                raise ValueError(f"expected different choices, got {', '.join(texts)}")
-            return self
-        if self.low is None or self.high is None:
-            raise ValueError(
-                f"expected low and high, or choices; got {given[0] if given else 'none of them'}"
-            )
-        if self.low >= self.high:
-            raise ValueError(f"expected low below high, got {self.low} and {self.high}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"expected low above 0 with log: true, got {self.low}")
+        if [self.low, self.high].count(None) != (0 if self.choices is None else 2):
+            raise ValueError("expected low and high, or choices")
+        if self.low is not None and self.high is not None:
+            if self.low >= self.high:
+                raise ValueError(f"expected low below high, got {self.low} and {self.high}")
+            if self.log and self.low <= 0:
+                raise ValueError(f"expected low above 0 with log: true, got {self.low}")
         return self
-
-    @model_serializer(mode="wrap")
-    def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in dump(self).items() if name in self.model_fields_set}
 
     @property
     def bounds(self) -> list[Any]:
         """Values of which each must be possible."""
         return self.choices if self.choices is not None else [self.low, self.high]
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a value is one of those that are looked for."""
+        if self.choices is not None:
+            return value in self.choices
+        return value is not None and self.bounds[0] <= value <= self.bounds[1]
 
 
 def with_values(
@@ -88,36 +71,39 @@ def with_values(
     Raises:
         ValueError: A block does not take one.
     """
-    blocks = {"network": network.model_dump(), "training": training.model_dump()}
+    blocks = _blocks(network, training)
     for name, value in values.items():
-        inside, last = _place(blocks, name)
-        inside[last] = value
+        _holder(blocks, name)[_last(name)] = value
     return Network.model_validate(blocks["network"]), Training.model_validate(blocks["training"])
 
 
 def values_of(network: Network, training: Training, names: Iterable[str]) -> dict[str, Any]:
     """Take the values of parameters, by their names, out of the two blocks."""
-    blocks = {"network": network.model_dump(), "training": training.model_dump()}
-    places = {name: _place(blocks, name) for name in names}
-    return {name: inside[last] for name, (inside, last) in places.items()}
+    blocks = _blocks(network, training)
+    return {name: _holder(blocks, name)[_last(name)] for name in names}
 
 
 def without(network: Network, training: Training, names: Iterable[str]) -> dict[str, Any]:
     """Give the two blocks as plain values, without some parameters."""
-    blocks = {"network": network.model_dump(), "training": training.model_dump()}
+    blocks = _blocks(network, training)
     for name in names:
-        inside, last = _place(blocks, name)
-        del inside[last]
+        del _holder(blocks, name)[_last(name)]
     return blocks
 
 
-def _place(blocks: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
-    """Give what holds a parameter, and its name there."""
-    *path, last = name.split(".")
-    inside = blocks
-    for part in path:
-        inside = inside[part]
-    return inside, last
+def _blocks(network: Network, training: Training) -> dict[str, Any]:
+    return {"network": network.model_dump(), "training": training.model_dump()}
+
+
+def _holder(blocks: dict[str, Any], name: str) -> dict[str, Any]:
+    """Give the block that holds a parameter, itself within others."""
+    for part in name.split(".")[:-1]:
+        blocks = blocks[part]
+    return blocks
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 # Those that accuracy depends on most: see docs/tuning.md.
@@ -139,8 +125,8 @@ class Tuning(Parameters):
             has the present parameters.
         prune: Whether a trial ends once its loss no longer falls and is above the others' median.
         seed: Of the values that are tried.
-        adopt: Whether better parameters are written to conf of the environment. Default: no, they
-            are printed.
+        adopt: Whether better parameters are written to `parameters_tuned.yml` of the environment.
+            Default: no, they are logged.
         space: For each parameter that is tuned, by its name with its block, where to look.
     """
 
@@ -164,25 +150,17 @@ class Tuning(Parameters):
 
 def _fault(name: str, where: Any) -> str | None:
     """Say why a parameter cannot be tuned so; None where it can."""
-    called = f"space.{name}"
     if name not in TUNABLE:
-        why = next((w for n, w in NOT_TUNABLE.items() if f"{name}.".startswith(f"{n}.")), None)
-        if why:
-            return f"{called}: it cannot be tuned: {why}"
-        close = difflib.get_close_matches(name, TUNABLE, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"can be tuned: {', '.join(TUNABLE)}"
-        return f"{called} is unknown; {hint}"
+        return unknown_name(f"space.{name}", list(TUNABLE))
+    kind = TUNABLE[name]
     try:
         found = where if isinstance(where, Range) else Range.model_validate(where)
-    except ValueError as error:
-        return f"{called}: {error}"
-    if TUNABLE[name] is list and found.choices is None:
-        return f"{called}: expected choices, such as [[8], [16]]; got low and high"
-    try:
+        if kind is list and found.choices is None:
+            raise ValueError("expected choices, such as [[8], [16]]; got low and high")
         for value in found.bounds:
             # A bound is a float, whatever YAML has; a choice is tried as it stands.
-            bound = found.choices is None and TUNABLE[name] is int and value.is_integer()
+            bound = found.choices is None and kind is int and value.is_integer()
             with_values(Network(), Training(), {name: int(value) if bound else value})
     except ValueError as error:
-        return f"{called}: {error}"
+        return f"space.{name}: {error}"
     return None

@@ -138,3 +138,45 @@ def effective_rows(rows: int, weights: np.ndarray | None) -> float:
         return 0 if weights is not None else rows
     # What rounding leaves must not make 3.9999 of 4 rows.
     return float(np.round(weights.sum() ** 2 / np.square(weights).sum(), 6))
+
+
+def count_groups(labels: np.ndarray, groups: np.ndarray | None) -> int:
+    """Count the groups that rows have, given by their numbers; each row is its own without."""
+    return len(labels) if groups is None else len(np.unique(groups))
+
+
+def count_rows(
+    labels: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None
+) -> float:
+    """Count rows, or groups, by what they tell, see `effective_rows`.
+
+    Args:
+        labels: (rows,).
+        weights: (rows,), how much each row counts. Default: all count alike.
+        groups: int (rows,), the number of each row's group. Default: each row is its own.
+    """
+    count = count_groups(labels, groups)
+    if weights is None or groups is None:
+        return effective_rows(count, weights)
+    # Numbers that no row has are sums of 0, which tell nothing.
+    return effective_rows(count, np.bincount(groups, weights))
+
+
+def count_by_class(
+    labels: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Count the rows of the negative and of the positive class, or the groups that have such.
+
+    By what they tell, see `count_rows`; of a group the rows of that class count.
+    """
+
+    def of(rows: np.ndarray) -> float:
+        given = (None if values is None else values[rows] for values in (weights, groups))
+        return count_rows(labels[rows], *given)
+
+    return of(labels != 1), of(labels == 1)
+
+
+def by_what_they_tell(weights: np.ndarray | None) -> str:
+    """Say after a count that the rows in it do not count alike."""
+    return "" if weights is None else ", counted by what they tell with their weights"

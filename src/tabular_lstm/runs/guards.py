@@ -1,13 +1,12 @@
 """Guards: what stops a run before any node runs."""
 
-import logging
 from collections.abc import Collection
 from typing import Any, cast
 
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
-from tabular_lstm.datasets.kedro_private import load_version, unpinned_versions
+from tabular_lstm.datasets.kedro_private import unpinned_versions
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import BLOCKS, Columns, Network, Split
 from tabular_lstm.rows.sides import fault_of_split
@@ -15,17 +14,12 @@ from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry, changes, standing
 from tabular_lstm.serving.run_id import is_run_id
 
-logger = logging.getLogger(__name__)
-
 SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
 # What no pipeline makes: read from outside, found by looking, or given by the hooks.
-PAST = {"artifacts", "past_promotions", "past_decisions", "past_fingerprints"}
-GIVEN = {"raw_rows", *PAST, "run_id", "engine", "provenance"}
+GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance"}
 GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
-
-
-# Paths that the command line may name, which the catalog reads.
-OF_THE_CATALOG = {"rows_to_score"}
+# A path that the command line may name, which the catalog reads.
+OF_THE_CATALOG = "rows_to_score"
 
 
 class NothingNewError(Exception):
@@ -33,8 +27,8 @@ class NothingNewError(Exception):
 
 
 def decides(pipeline: Pipeline) -> bool:
-    """Tell whether a run writes a decision, its entry in the promotion log, or the champion."""
-    return not pipeline.all_outputs().isdisjoint({"decision", "promotions", "champion"})
+    """Tell whether a run writes a decision, or its entry in the promotion log."""
+    return not pipeline.all_outputs().isdisjoint({"decision", "promotions"})
 
 
 def retrains(pipeline: Pipeline) -> bool:
@@ -64,8 +58,12 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     faults = []
     blocks = {name: block() for name, block in BLOCKS.items() if name != "columns"}
     for name, values in parameters.items():
-        if name in OF_THE_CATALOG:
-            faults += _faults_of_a_path(name, values, name in runtime)
+        if name == OF_THE_CATALOG:
+            if name not in runtime or not isinstance(values, str) or not values:
+                faults.append(
+                    f"Parameter '{name}': expected a path, on the command line alone; in conf, "
+                    f"give the entry {name} of catalog.yml its filepath"
+                )
             continue
         if name not in BLOCKS:
             faults.append(f"Parameter {unknown_name(name, list(BLOCKS))}")
@@ -82,57 +80,20 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     return blocks
 
 
-def _faults_of_a_path(name: str, value: Any, on_the_command_line: bool) -> list[str]:
-    if not on_the_command_line:
-        return [
-            f"Parameter '{name}' counts on the command line alone; in conf, give the entry {name} "
-            "of catalog.yml its filepath"
-        ]
-    if not isinstance(value, str) or not value:
-        return [f"Parameter '{name}': expected a path, got {value!r}"]
-    return []
-
-
-def start_from_the_newest(pipeline: Pipeline, catalog: Any, now: str) -> None:
-    """Let a run that continues from files load the newest of each that is not dated after now.
-
-    Kedro takes the last by its name, which may be of a run whose clock was ahead, or no run's.
-
-    Raises:
-        DataError: All versions are dated after now.
-    """
-    passed_over: dict[tuple[str, str | None], list[str]] = {}
-    for name in sorted(_read(pipeline) - GIVEN - GIVEN_TO_SCORING):
-        dataset = catalog.get(name)
-        versions = unpinned_versions(dataset)
-        past = [version for version in versions if is_run_id(version) and version <= now]
-        if versions[:1] == past[:1]:
-            continue
-        newest = past[0] if past else None
-        passed_over.setdefault((versions[0], newest), []).append(name)
-        if newest:
-            load_version(dataset, newest)
-    for (last, newest), names in passed_over.items():
-        why = "is dated after now" if is_run_id(last) else "is not named by a run"
-        said = (
-            f"{', '.join(names)}: the last version by name, {last}, {why}; it is {now} by this "
-            f"machine's clock. {'The one before is ' + newest if newest else 'There is no other'}. "
-            f"To load {last}: --load-versions {','.join(f'{name}:{last}' for name in names)}. If "
-            "the clock is wrong, set it"
-        )
-        if newest is None:
-            raise DataError(f"{said}.")
-        logger.warning("Loaded is %s. %s", newest, said)
-
-
-def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str) -> None:
+def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: str) -> None:
     """Stop where what an earlier pipeline should have left is not there, or not of one run.
 
+    Args:
+        pipeline: To be run.
+        catalog: Has the datasets.
+        whole: The command that runs all, for the message.
+        now: The run id that a run has that begins now.
+
     Raises:
-        DataError: Names what is missing, or the runs that the rows come from, and `whole`, the
-            command that runs all.
+        DataError: Names what is missing, whose newest version is of a run dated after now or of no
+            run, or the runs that the rows come from.
     """
-    needed = _read(pipeline) - GIVEN - GIVEN_TO_SCORING
+    needed = sorted(_read(pipeline) - GIVEN - GIVEN_TO_SCORING)
     # One entry may have two transcoded names, as in `candidate@file`.
     absent = {name.partition("@")[0] for name in needed if not catalog.get(name).exists()}
     if absent:
@@ -141,7 +102,17 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str) -> Non
             "it, as in --pipelines reshaping,training (sequences and labels are kept in memory), "
             f"or run all: {whole}."
         )
-    rows = sorted(needed & SPLIT_OUTPUTS)
+    for name in needed:
+        # Kedro loads the last one by name.
+        for last in unpinned_versions(catalog.get(name))[:1]:
+            if not is_run_id(last) or last > now:
+                why = "is dated after now" if is_run_id(last) else "is not named by a run"
+                raise DataError(
+                    f"{name}: the last version by name, {last}, {why}; it is {now} by this "
+                    "machine's clock. Set the clock if it is wrong, name the version to load, as "
+                    f"in --load-versions {name}:{last}, or run all: {whole}."
+                )
+    rows = sorted({*needed} & SPLIT_OUTPUTS)
     runs = {name: catalog.get(name).resolve_load_version() for name in rows}
     if len(set(runs.values())) > 1:
         listed = ", ".join(f"{name} of {run}" for name, run in runs.items())
@@ -156,10 +127,10 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
     Raises:
         DataError: Names the whole.
     """
-    whole = _read(pipeline) <= GIVEN and "champion" in pipeline.all_outputs()
+    whole = _read(pipeline) <= GIVEN and "promotions" in pipeline.all_outputs()
     if only_missing_outputs or not whole:
         raise DataError(
-            "Only a whole run may decide who serves, from the raw rows to the champion: "
+            "Only a whole run may decide who serves, from the raw rows to the promotion log: "
             f"{run_command} --pipelines retraining; or, to restore a champion: {run_command} "
             "--pipelines rollback."
         )

@@ -1,16 +1,18 @@
-"""A lock: of the runs that can change the champion, one works at a time."""
+"""What keeps runs out of each other's way: locks, and a run id of its own for each run."""
 
 import contextlib
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.files import open_no_link, read_regular, refuse_irregular
+from tabular_lstm.files import make_folder
+from tabular_lstm.serving.run_id import far_apart, is_run_id, next_run_id
 
 BOTH_PROMOTE = "Two at once could each promote a candidate"
-NAMED = 200  # characters in which a holder is named
+HOLDER_CHARACTERS = 200
+KEPT_CLAIMS = timedelta(days=1)
 
 
 class LockedError(DataError):
@@ -20,9 +22,9 @@ class LockedError(DataError):
 class Lock:
     """A folder and a file in it that the system has locked for this process.
 
-    The system lets go of them when the process ends, however it ends, so the lock of a dead process
-    blocks nobody. The file stays, with the name of the holder; where it is removed, the lock on the
-    folder still holds. On a disk that several machines share, the file's is the one that they see.
+    The system releases both when the process ends, however it ends, so the lock of a dead process
+    blocks nobody. The file stays, with the name of the holder; where the file is removed, the lock
+    on the folder still holds. On a disk that several machines share, they see the file's lock.
     """
 
     def __init__(self, *descriptors: int) -> None:
@@ -30,21 +32,25 @@ class Lock:
 
     @classmethod
     def take(cls, path: Path, run_id: str, why: str = BOTH_PROMOTE) -> Self:
-        """Lock the file and its folder, or say who has them, and why one has to wait.
+        """Lock the file and its folder.
+
+        Args:
+            path: Of the file.
+            run_id: Of this run, for the message to others.
+            why: Others have to wait.
 
         Raises:
             LockedError: Another process holds the lock; names its run, process, machine and start.
-            OSError: The file cannot be opened or written, or is a link or no file; names it.
+            OSError: The file cannot be opened or written; names it.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with contextlib.ExitStack() as closed_on_failure:
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            folder = os.open(path.parent, os.O_RDONLY)
             closed_on_failure.callback(os.close, folder)
             with contextlib.suppress(OSError):  # not every shared disk knows locks on folders
                 _lock(folder, path, why)
-            file = open_no_link(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK)
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
             closed_on_failure.callback(os.close, file)
-            refuse_irregular(file, path)
             _lock(file, path, why)
             since = datetime.now(UTC).isoformat(timespec="seconds")
             holder = f"run {run_id}, process {os.getpid()} on {os.uname().nodename}, since {since}"
@@ -76,14 +82,19 @@ def _lock(descriptor: int, path: Path, why: str) -> None:
 
 def _holder(path: Path) -> str:
     try:
-        said = read_regular(path, NAMED).decode(errors="replace")
-        return shown(said, NAMED) or "it has only just started"
+        text = path.read_text(errors="replace")
     except OSError:
         return "which one is not known, for this file was removed or replaced"
+    return shown(text, HOLDER_CHARACTERS) or "it has only just started"
 
 
-def lock_file(file: int, wait: bool = False) -> None:
-    """Lock an open file for this process, until it is closed or the process ends.
+def lock_file(descriptor: int, shared: bool = False, wait: bool = False) -> None:
+    """Lock an open file or folder for this process, until it is closed or the process ends.
+
+    Args:
+        descriptor: Of the file or folder.
+        shared: Whether other processes may have a shared lock too. Default: none may.
+        wait: Whether to wait for those who have it.
 
     Raises:
         BlockingIOError: Another process has it, and this one is not to wait.
@@ -97,4 +108,34 @@ def lock_file(file: int, wait: bool = False) -> None:
             "This system has no locks as Unix has, by which runs keep out of each other's way. Run "
             "it in WSL 2 or in a container; LSTMClassifier and load_champion work here too."
         ) from error
-    fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+
+
+def claim_run_id(folder: Path, run_id: str) -> str:
+    """Give a run an id that no other run has: two may begin in one millisecond.
+
+    Args:
+        folder: Has an empty file for each run of the last day.
+        run_id: The time when the run began.
+
+    Returns:
+        This run id, or the next one that is free.
+
+    Raises:
+        DataError: The folder cannot be written.
+    """
+    try:
+        make_folder(folder)
+        while True:
+            try:
+                (folder / run_id).touch(exist_ok=False)
+                break
+            except FileExistsError:
+                run_id = next_run_id(run_id)
+        for other in filter(is_run_id, os.listdir(folder)):
+            if far_apart(other, run_id, KEPT_CLAIMS):
+                (folder / other).unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{error.filename or folder}: {error.strerror}.") from error
+    return run_id

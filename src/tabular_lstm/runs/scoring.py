@@ -1,8 +1,10 @@
 """What is done before a scoring: what is left unfinished goes, and what was scored is not again."""
 
+import contextlib
 import logging
+import os
 import shutil
-from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,12 @@ from kedro.pipeline import Pipeline
 from tabular_lstm.code import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import make_folder
 from tabular_lstm.frozen import Parameters
-from tabular_lstm.rows.load_args import MARKS
-from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.proposals import in_yaml
 from tabular_lstm.runs.guards import NothingNewError
-from tabular_lstm.runs.registry import Registry
+from tabular_lstm.runs.lock import lock_file
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import (
-    MANIFEST,
     Conditions,
     finished_runs,
     read_manifest,
@@ -58,23 +57,20 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
         )
 
 
-def folder_of(catalog: Any, run_id: str | None = None) -> Path:
-    """Give the folder of a run's predictions, or by default of all runs'.
+def folder_of(catalog: Any) -> Path:
+    """Give the folder of all runs' predictions.
 
     Raises:
-        DataError: The entry is of another type.
+        DataError: The catalog's entry is of another type.
     """
-    if (folder := _folder(catalog)) is None:
+    folder: Path | None = getattr(catalog.get("predictions"), "folder", None)
+    if folder is None:
         raise DataError(
             "predictions: expected type: tabular_lstm.datasets.predictions.PredictionsDataset in "
             "the catalog; another dataset writes no manifest. Give an entry of your own another "
             "name."
         )
-    return folder / run_id if run_id else folder
-
-
-def _folder(catalog: Any) -> Path | None:
-    return getattr(catalog.get("predictions"), "folder", None)
+    return folder
 
 
 def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Conditions:
@@ -89,28 +85,6 @@ def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Cond
     return Conditions(parameters={**blocks, "rows_to_score": read}, code_sha256=code_sha256())
 
 
-def warn_of_other_marks(marks: NumberFormat, entries: dict[str, Any]) -> None:
-    """Say so where conf reads numbers of raw rows otherwise than the champion those to score.
-
-    Args:
-        marks: The champion's, which count where `rows_to_score` names none.
-        entries: The catalog's, as conf has them.
-    """
-    raw, given = (
-        {name: args[name] for name in MARKS if args.get(name) is not None}
-        for args in (entries[of].get("load_args") or {} for of in ("raw_rows", "rows_to_score"))
-    )
-    raw = {"decimal": POINT.decimal, **raw}
-    if not given and raw != marks.model_dump(exclude_none=True):
-        logger.warning(
-            "rows_to_score: numbers that are text are read by the champion's marks, %s, and those "
-            "of raw_rows by others now. Are these files written as raw_rows are? Then give "
-            "rows_to_score in the catalog load_args: %s",
-            marks,
-            in_yaml(raw),
-        )
-
-
 def refuse_scored_before(
     catalog: Any,
     inputs: dict[str, str],
@@ -120,11 +94,11 @@ def refuse_scored_before(
 ) -> None:
     """Stop where the newest predictions are those that this run would give.
 
-    Of an older run they would not be what `predictions` gives. A run of which an output is gone or
-    was changed does not count.
+    An older run's would not be what `predictions` gives. A run of which an output is gone or was
+    changed does not count.
 
     Args:
-        catalog: Says where the outputs are.
+        catalog: Has the outputs' folders.
         inputs: SHA-256 of each file of rows.
         champion: Who would score them.
         conditions: What else the predictions would rest on.
@@ -133,73 +107,61 @@ def refuse_scored_before(
     Raises:
         NothingNewError: Names the run.
     """
-    predictions = folder_of(catalog)
-    for run in finished_runs(predictions, now)[-1:]:
-        if _is_whole(catalog, predictions / run, inputs, champion, conditions):
-            raise NothingNewError(
-                f"rows, champion, parameters and code are those of run {run}, whose predictions "
-                f"are in {predictions / run}. To score all the same: --params scoring.force=true"
-            )
+    for run in finished_runs(folder_of(catalog), now)[-1:]:
+        folder = folder_of(catalog) / run
+        with contextlib.suppress(DataError, OSError):  # whoever reads the predictions is told
+            manifest = read_manifest(folder)
+            if not manifest.same_as(inputs, champion.sha256, conditions):
+                return
+            for part in manifest.parts:
+                read_part(folder, part)
+            versions = (folder_of_versions(catalog.get(name)) for name in VERSIONED)
+            if all((path / run / path.name).exists() for path in versions if path):
+                raise NothingNewError(
+                    f"rows, champion, parameters and code are those of run {run}, whose "
+                    f"predictions are in {folder}. To score all the same: --params "
+                    "scoring.force=true"
+                )
 
 
-def _is_whole(
-    catalog: Any,
-    folder: Path,
-    inputs: dict[str, str],
-    champion: Artifact,
-    conditions: Conditions,
-) -> bool:
-    """Tell whether a finished run's outputs are those of such a scoring, all of them."""
-    try:
-        manifest = read_manifest(folder)
-        if not manifest.same_as(inputs, champion.sha256, conditions):
-            return False
-        for part in manifest.parts:
-            read_part(folder, part)
-    except (DataError, OSError):  # whoever reads them is told
-        return False
-    versions = (folder_of_versions(catalog.get(name)) for name in VERSIONED)
-    return all((path / folder.name / path.name).exists() for path in versions if path)
+@contextlib.contextmanager
+def clear_unfinished(catalog: Any) -> Iterator[None]:
+    """Delete what killed scorings left, where no other scoring is at work.
 
-
-def unfinished(catalog: Any) -> dict[str, list[Path]]:
-    """Give, by run id, what scorings have not finished: folders, and files under other names."""
-    found: dict[str, list[Path]] = defaultdict(list)
-    if (folder := _folder(catalog)) is None:
-        return found  # an entry of somebody's own: no scoring wrote it
-    for run in unfinished_runs(folder):
-        found[run].append(folder / run)
-    for beside in folder.glob(f"*/.{MANIFEST}.new"):
-        found[beside.parent.name].append(beside)
-    for name in VERSIONED:
-        versions = folder_of_versions(catalog.get(name))
-        for beside in versions.glob(f"*/.{versions.name}.new") if versions else []:
-            found[beside.parent.name].append(beside.parent)
-    return found
-
-
-def clear_unfinished(catalog: Any, registry: Registry) -> None:
-    """Delete what scorings that have ended left unfinished: they were killed.
+    Until the end of the context other scorings see that this one is at work. Where the disk knows
+    no locks, nothing is deleted.
 
     Raises:
-        OSError: The registry cannot be read; nothing is deleted.
+        DataError: The folder of predictions cannot be made.
     """
-    registered = registry.runs()
-    for run, left in unfinished(catalog).items():
-        if run in registered:
-            _clear(run, left, registry)
-
-
-def _clear(run: str, left: list[Path], registry: Registry) -> None:
-    """Delete what a run left unless it is at work; what cannot be deleted is warned of."""
+    folder = folder_of(catalog)
     try:
-        with registry.finished(run) as finished:
-            for path in left if finished else []:
-                if path.is_file():
-                    path.unlink()
-                # A run may have finished since its folder was looked for.
-                elif path.exists() and not (path / MANIFEST).exists():
-                    shutil.rmtree(path)
-                    logger.info("Deleted %s, which run %s left unfinished", path, run)
+        make_folder(folder)
+        descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        logger.warning("%s could not be deleted: %s", error.filename, error.strerror)
+        raise DataError(f"{error.filename or folder}: {error.strerror}.") from error
+    try:
+        try:
+            lock_file(descriptor)
+            for path in _unfinished(catalog):
+                shutil.rmtree(path)
+                logger.info("Deleted %s, which a scoring left unfinished", path)
+        except BlockingIOError:  # another scoring may be writing what has no manifest
+            pass
+        except OSError as error:
+            logger.warning("%s: %s. What killed runs left stays", error.filename, error.strerror)
+        with contextlib.suppress(OSError):
+            lock_file(descriptor, shared=True, wait=True)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _unfinished(catalog: Any) -> list[Path]:
+    """Give the folders of runs that have no manifest, or a file that has not got its name yet."""
+    folder = folder_of(catalog)
+    found = [folder / run for run in unfinished_runs(folder)]
+    for name in VERSIONED:
+        if versions := folder_of_versions(catalog.get(name)):
+            found += [path.parent for path in versions.glob(f"*/.{versions.name}.new")]
+    return found

@@ -1,64 +1,53 @@
-"""Tracking: MLflow mirrors what a run decided, in a program of its own with a time limit.
+"""Tracking: MLflow mirrors what runs decided.
 
-Whatever becomes of it is a warning: MLflow is told of a decision and has no part in it.
+MLflow is told after the decision and has no part in it: whatever becomes of it is a warning, and
+what it missed follows with the next decision.
 """
 
-import importlib.util
+import contextlib
+import io
+import json
 import logging
+import math
 import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Mapping
+import re
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import tabular_lstm
 from tabular_lstm.environments import BASE, output_folder
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.files import sha256
 from tabular_lstm.parameters import Mlflow
-from tabular_lstm.runs import programs
+from tabular_lstm.serving import pyfunc
+from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of
 
 logger = logging.getLogger(__name__)
 
-# By their names in the catalog: what MLflow shows of a run.
-FIGURES = "figures"
+# By their names in the catalog: what MLflow gets of a run.
 DOCUMENTS = ("decision", "metrics", "report")
+FIGURES = "figures"  # a folder
 CANDIDATE = "candidate@file"
 MIRRORED = (CANDIDATE, *DOCUMENTS, FIGURES)
+ALIAS = "champion"
+SQLITE = "sqlite:///"
 # So many of the newest decisions are mirrored if they are not yet, as after a night without MLflow.
 CATCH_UP = 10
-# MLflow tries seven times, for two minutes each, and reports what it is used for.
-PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+# By default MLflow tries seven times, for two minutes each, and reports what it is used for.
+REQUEST_SECONDS = 20
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "GIT_PYTHON_REFRESH": "quiet",
 }
-
-
-class Work(Frozen):
-    """What `tabular_lstm.runs.mlflow_mirror` is to do, given as JSON on its standard input.
-
-    Attributes:
-        run_ids: Of the decisions that MLflow is to have, in the log's order.
-        champion: Run id of the model that serves; None if there is none.
-        versions: The folder in which an output's versions are, by its name in the catalog.
-        artifacts: The folder for MLflow's artifacts where there is no server to keep them.
-        timeout: Seconds.
-    """
-
-    tracking_uri: str
-    experiment: str
-    registered_model: str
-    environment: str
-    run_ids: list[str]
-    champion: str | None
-    versions: dict[str, str]
-    artifacts: str
-    timeout: float
+# What is imported to load and score a model.
+PACKAGES = ("h5py", "numpy", "pandas", "pyarrow", "pydantic", "threadpoolctl")
+# In MLflow's words and, after the last attempt, in those of urllib3.
+ANSWERED = r"(?:failed with error code|too many) (\d{3})\b"
 
 
 class NotMirroredError(Exception):
@@ -73,7 +62,7 @@ def mirror(
     log: list[LogEntry],
     versions: dict[str, Path],
 ) -> None:
-    """Let MLflow mirror the newest decisions, and say in the log what came of it.
+    """Let MLflow mirror the newest decisions, and log what it has now.
 
     Args:
         wanted: With a `tracking_uri`.
@@ -81,71 +70,211 @@ def mirror(
         project: The project's folder.
         env: The environment of conf.
         log: The promotion log.
-        versions: The folder of each output of `MIRRORED`.
+        versions: The folder of each output of `MIRRORED`, with its versions.
     """
+    uri = ""
     try:
+        uri = tracking_uri(wanted, credentials, project)
+        # What MLflow prints is not for the log, and may hold a secret.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            state = Mirror(wanted, uri, project, env, versions).bring(log)
+        logger.info("MLflow: %s", state)
+    except Exception as error:
+        logger.warning("mlflow: %s. The run ends as it would have ended", reason(error, uri))
+
+
+def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any], project: Path) -> str:
+    """Give the URI, or that of the entry in `credentials.yml` that is named in its place.
+
+    Raises:
+        NotMirroredError: There is no such entry.
+        OSError: The folder of a SQLite file cannot be made.
+    """
+    uri = str(wanted.tracking_uri)
+    if ":" not in uri:
+        entry = credentials.get(uri)
+        uri = str(entry.get("uri", "")) if isinstance(entry, Mapping) else ""
+        if ":" not in uri:
+            raise NotMirroredError(
+                "tracking_uri: expected http://…, https://… or sqlite:///…, or the name of an "
+                f"entry with a uri in credentials.yml, which has {', '.join(credentials) or 'none'}"
+            )
+    if uri.startswith(SQLITE):  # by its path from the project's folder, not from this one
+        file = project.absolute() / uri.removeprefix(SQLITE)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return f"{SQLITE}{file}"
+    return uri
+
+
+def reason(error: Exception, uri: str) -> str:
+    """Say what went wrong, in words that hold no secret."""
+    if isinstance(error, NotMirroredError):
+        return str(error)
+    if isinstance(error, ImportError):
+        return f"the module {error.name} is not installed; docs/tracking.md says how to"
+    try:
+        host = urlsplit(uri).hostname or urlsplit(uri).scheme or "the store"
+    except ValueError:
+        host = "the store"
+    if answered := re.search(ANSWERED, str(error)):
+        return f"{host} answered {answered[1]}"
+    if "failed with exception" in str(error):
+        return f"{host} was not reached"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{host}: {error.strerror}"
+    return f"{host}: {getattr(error, 'error_code', type(error).__name__)}"
+
+
+class Mirror:
+    """A connection to MLflow, which brings MLflow to the state of the promotion log.
+
+    What MLflow has already is not made again.
+    """
+
+    def __init__(
+        self, wanted: Mlflow, uri: str, project: Path, env: str | None, versions: dict[str, Path]
+    ) -> None:
+        seconds = max(1, min(int(wanted.timeout), REQUEST_SECONDS))
+        limits = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds)}
+        for name, value in (SETTINGS | limits).items():  # some are read when MLflow is imported
+            os.environ.setdefault(name, value)
+        import mlflow  # noqa: PLC0415  an extra, which takes seconds
+
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         name = "tabular-lstm" if env in BASE else f"tabular-lstm-{env}"
-        champion, newest = champion_of(log), [entry.run_id for entry in log[-CATCH_UP:]]
-        work = Work(
-            tracking_uri=_uri(str(wanted.tracking_uri), credentials),
-            experiment=wanted.experiment or name,
-            registered_model=wanted.registered_model or name,
-            environment=env or "base",
-            # A champion that is older may not have been mirrored either.
-            run_ids=newest if champion is None or champion in newest else [champion, *newest],
-            champion=champion,
-            versions={output: str(folder) for output, folder in versions.items()},
-            artifacts=str(project.absolute() / output_folder(env) / "tracking/artifacts"),
-            timeout=wanted.timeout,
+        self._experiment, self._model = wanted.experiment or name, wanted.registered_model or name
+        self._timeout, self._until = wanted.timeout, time.monotonic() + wanted.timeout
+        self._versions, self._mlflow = versions, mlflow
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        self._client = mlflow.MlflowClient()
+        if known := self._client.get_experiment_by_name(self._experiment):
+            self._experiment_id = str(known.experiment_id)
+            return
+        artifacts = project.absolute() / output_folder(env) / "tracking/artifacts"
+        served = urlsplit(uri).scheme in {"http", "https"}  # by who keeps artifacts, too
+        location = None if served else artifacts.as_uri()
+        self._experiment_id = str(self._client.create_experiment(self._experiment, location))
+
+    def bring(self, log: list[LogEntry]) -> str:
+        """Mirror the newest decisions that are missing, and let the alias name who serves.
+
+        Returns:
+            What MLflow has now, in a sentence.
+
+        Raises:
+            NotMirroredError: It takes longer than the timeout.
+            Exception: Whatever MLflow raises.
+        """
+        champion = champion_of(log)
+        # A champion that is older may be missing too.
+        wanted = dict.fromkeys([champion, *(entry.run_id for entry in log[-CATCH_UP:])])
+        for run_id in filter(None, wanted):
+            if time.monotonic() > self._until:
+                raise NotMirroredError(f"it took more than {self._timeout:g} s")
+            if self._file("decision", run_id).exists():
+                self._mirror_run(run_id)
+        if champion and (number := self._version_of(champion)):
+            self._client.set_registered_model_alias(self._model, ALIAS, number)
+            return f"version {number} of {self._model}, run {champion}, is its {ALIAS}"
+        if self._client.search_registered_models(f"name = '{self._model}'"):
+            self._client.delete_registered_model_alias(self._model, ALIAS)
+        return f"no version of {self._model} is its {ALIAS}"
+
+    def _mirror_run(self, run_id: str) -> None:
+        """Mirror a run; it is FINISHED in MLflow once all of it is there."""
+        entities = self._mlflow.entities
+        of_run = f"tags.run_id = '{run_id}'"
+        found = self._client.search_runs([self._experiment_id], of_run, entities.ViewType.ALL)
+        if any(r.info.status == "FINISHED" or r.info.lifecycle_stage == "deleted" for r in found):
+            return
+        decision = Decision.model_validate_json(self._file("decision", run_id).read_bytes())
+        began = int(datetime.fromisoformat(decision.time).timestamp() * 1000)
+        tags = tags_of(decision)
+        if not found:
+            found = [self._client.create_run(self._experiment_id, began, tags, run_id)]
+        with self._mlflow.start_run(found[0].info.run_id):
+            self._mlflow.log_params(parameters_of(decision))
+            if decision.judgement:
+                # At one time and step, so that nothing is there twice after a second attempt.
+                pairs = metrics_of(decision.judgement).items()
+                metrics = [entities.Metric(name, value, began, 0) for name, value in pairs]
+                self._client.log_batch(found[0].info.run_id, metrics=metrics)
+            for path in (self._file(name, run_id) for name in DOCUMENTS):
+                if path.exists():
+                    self._mlflow.log_artifact(str(path))
+            if (figures := self._file(FIGURES, run_id)).exists():
+                self._mlflow.log_artifacts(str(figures), FIGURES)
+            if decision.judgement and self._version_of(run_id) is None:
+                self._register(decision, decision.judgement.candidate_sha256)
+
+    def _register(self, decision: Decision, candidate_sha256: str) -> None:
+        """Make the candidate a version of the registered model, if its file is what was judged."""
+        file = self._file(CANDIDATE, decision.run_id)
+        if not file.exists() or sha256(file.read_bytes()) != candidate_sha256:
+            return
+        logged = self._mlflow.pyfunc.log_model(
+            name="model",
+            loader_module=pyfunc.__name__,
+            data_path=str(file),
+            code_paths=[str(Path(tabular_lstm.__file__).parent)],
+            signature=_signature(pyfunc.read(file).schema.slots),
+            pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow-skinny", *PACKAGES)],
         )
-        logger.info("MLflow: %s", _run(work, project))
-    except NotMirroredError as why:
-        logger.warning("mlflow: %s. The run ends as it would have ended", why)
-    except Exception as error:  # what it says may hold a secret
-        logger.warning("mlflow: %s. The run ends as it would have ended", type(error).__name__)
+        tags = {"run_id": decision.run_id, "sha256": candidate_sha256, "action": decision.action}
+        model = logged.model_uri, self._model
+        self._mlflow.register_model(*model, await_registration_for=REQUEST_SECONDS, tags=tags)
+
+    def _version_of(self, run_id: str) -> str | None:
+        query = f"name = '{self._model}' and tags.run_id = '{run_id}'"
+        found = self._client.search_model_versions(query)
+        return str(found[0].version) if found else None
+
+    def _file(self, output: str, run_id: str) -> Path:
+        folder = self._versions[output]
+        return folder / run_id / folder.name
 
 
-def _uri(named: str, credentials: Mapping[str, Any]) -> str:
-    if ":" in named:
-        return named
-    entry = credentials.get(named)
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("uri"), str):
-        raise NotMirroredError(
-            "tracking_uri: expected http://…, https://… or sqlite:///…, or the name of an entry "
-            f"with a uri in credentials.yml, which has {', '.join(credentials) or 'none'}"
-        )
-    return str(entry["uri"])
+def _signature(features: Iterable[str]) -> Any:
+    """Describe the columns that a model takes and gives.
+
+    A feature is of any type, as the model reads cells itself. As `double` MLflow would refuse a
+    column of integers, and text that means "not measured".
+    """
+    from mlflow.models import ModelSignature  # noqa: PLC0415
+    from mlflow.types import ColSpec, Schema  # noqa: PLC0415
+    from mlflow.types.schema import AnyType  # noqa: PLC0415
+
+    given = Schema([ColSpec("double", "probability"), ColSpec(AnyType(), "decision")])
+    return ModelSignature(Schema([ColSpec(AnyType(), name) for name in features]), given)
 
 
-def _installed() -> bool:
-    return importlib.util.find_spec("mlflow") is not None
+def tags_of(decision: Decision) -> dict[str, str]:
+    """Give what a run is found by in MLflow."""
+    names = {"run_id", "action", "environment", "served_before", "serves_now"}
+    judgement = decision.judgement
+    return {
+        **decision.model_dump(include=names, exclude_none=True),
+        "sha256": (judgement.candidate_sha256 if judgement else decision.sha256) or "",
+        "mlflow.note.content": decision.reason,
+    }
 
 
-def _run(work: Work, project: Path) -> str:
-    """Run the program that knows MLflow, and give what it says."""
-    if not _installed():
-        raise NotMirroredError("MLflow is not installed; docs/tracking.md says how to")
-    # What MLflow leaves there when it is killed goes with the folder.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
-        program = subprocess.Popen(  # noqa: S603
-            # -P: no module is looked for in the project's folder, from which paths are meant.
-            [sys.executable, "-P", "-m", "tabular_lstm.runs.mlflow_mirror", str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=project,
-            env={**os.environ, **PATIENCE, "TMPDIR": temporary},
-            start_new_session=True,
-        )
-        try:
-            said, _ = program.communicate(work.model_dump_json().encode(), work.timeout)
-        except subprocess.TimeoutExpired:
-            programs.kill(program)
-            late = f"it did not end within {work.timeout:g} s, and was killed"
-            raise NotMirroredError(late) from None
-        except BaseException:
-            programs.kill(program)
-            raise
-    if program.returncode:
-        raise NotMirroredError(said.decode() or f"it ended with exit code {program.returncode}")
-    return said.decode()
+def parameters_of(decision: Decision) -> dict[str, str]:
+    """Give each parameter, by its block and its name, as JSON."""
+    return {
+        f"{block}.{name}": value if isinstance(value, str) else json.dumps(value)
+        for block, values in decision.parameters.items()
+        for name, value in values.items()
+    }
+
+
+def metrics_of(judgement: Judgement) -> dict[str, float]:
+    """Give the candidate's metrics, and the numbers of rows."""
+    candidate = judgement.candidate
+    values = candidate.model_dump(exclude={"interval", "confusion_matrix"})
+    for name, (low, high) in candidate.interval.items():
+        values |= {f"{name}.low": low, f"{name}.high": high}
+    values |= judgement.data.counts()
+    numbers = {name: v for name, v in values.items() if isinstance(v, int | float)}
+    return {name: number for name, number in numbers.items() if math.isfinite(number)}

@@ -6,7 +6,6 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.files import sha256
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.changes import DataChanges
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
     Champion,
@@ -15,6 +14,7 @@ from tabular_lstm.judging.checks import (
     DriftCheck,
     FloorCheck,
 )
+from tabular_lstm.judging.drift import DataChanges
 from tabular_lstm.judging.metrics import Metrics
 from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary
 from tabular_lstm.serving.run_id import RunId

@@ -1,14 +1,13 @@
 """The manifest of a scoring: what was scored, by whom, and which files hold it. Written last."""
 
 import errno
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import create, read_regular, sha256
+from tabular_lstm.files import replace, sha256
 from tabular_lstm.frozen import Frozen, from_json
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.run_id import RunId, by_age, is_run_id
@@ -154,7 +153,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     expected = f"{path}: expected the manifest of a scoring"
-    manifest = from_json(Manifest, partial(read_regular, path), expected)
+    manifest = from_json(Manifest, path.read_bytes, expected)
     if manifest.run_id != folder.name:
         raise DataError(f"{expected} of run {folder.name}; it is that of run {manifest.run_id}.")
     return manifest
@@ -166,16 +165,16 @@ def read_part(folder: Path, part: FileOfRows) -> bytes:
     Raises:
         OSError: It cannot be read, or its bytes are not those that the manifest names.
     """
-    content = read_regular(folder / part.file)
+    content = (folder / part.file).read_bytes()
     if (found := sha256(content)) != part.sha256:
         raise OSError(errno.EIO, f"SHA-256 {found}", str(folder / part.file))
     return content
 
 
 def publish(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest where there is none: from then on the run's rows are read.
+    """Write the manifest: from then on the run's rows are read.
 
     Raises:
-        OSError: There is one, or no space, no permission.
+        OSError: No space, no permission.
     """
-    create(folder / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
+    replace(folder / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")

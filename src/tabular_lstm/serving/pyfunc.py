@@ -6,10 +6,8 @@ MLflow finds this module by its name in the model's `MLmodel`, with the package'
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import Champion
 
@@ -34,26 +32,12 @@ class Model:
         Raises:
             DataError: See `Champion.predict_proba`.
         """
-        return predictions(self._champion, model_input)
-
-
-def predictions(champion: Champion, rows: pd.DataFrame) -> pd.DataFrame:
-    """Score rows, see `Model.predict`."""
-    positive, schema = champion.predict_proba(rows)[:, 1], champion.schema
-    values = schema.positive_class, schema.negative_class
-    decided = [values[0] if p >= champion.threshold else values[1] for p in positive]
-    return pd.DataFrame({"probability": positive, "decision": decided}, rows.index)
-
-
-def example(schema: Schema) -> pd.DataFrame:
-    """Make up a row: means, and each first category. No row of the data leaves the project."""
-    row: dict[str, Any] = {}
-    for name, (slot, *_) in schema.slots.items():
-        categories, mean = schema.categories.get(name), schema.mean[slot]
-        # A whole day, for the mean of days has a fraction.
-        day = np.datetime64(int(mean), "D") if name in schema.dates else None
-        row[name] = [(categories[0] if categories else mean) if day is None else day]
-    return pd.DataFrame(row)
+        positive = self._champion.predict_proba(model_input)[:, 1]
+        schema, threshold = self._champion.schema, self._champion.threshold
+        values = schema.positive_class, schema.negative_class
+        decided = [values[0] if p >= threshold else values[1] for p in positive]
+        columns = {"probability": positive, "decision": decided}
+        return pd.DataFrame(columns, model_input.index)
 
 
 def read(path: Path) -> Champion:

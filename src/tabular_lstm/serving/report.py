@@ -15,8 +15,8 @@ from jinja2 import Environment, StrictUndefined
 from tabular_lstm.errors import shown
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.comparison import WORSE
-from tabular_lstm.judging.drawing import to_svg
-from tabular_lstm.judging.names import CANDIDATE, FIGURES, METRICS, MODELS, TITLES
+from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS
 from tabular_lstm.rows.warnings import listed
 from tabular_lstm.serving.decision import Decision, Provenance
 

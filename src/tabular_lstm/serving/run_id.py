@@ -57,22 +57,15 @@ def by_age(runs: Iterable[str], now: str) -> list[str]:
     return sorted(runs, key=lambda run: (run <= now, run))
 
 
-def later_than(runs: Iterable[str], now: str, outputs: str) -> str | None:
-    """Say which runs began later than now, as it seems, for a warning; None where none did.
+def far_apart(one: str, other: str, least: timedelta) -> bool:
+    """Tell whether two runs began so long apart, whichever was first.
 
-    Args:
-        runs: Run ids.
-        now: The run id that a run has that begins now.
-        outputs: What there is of the runs, in the plural.
+    Examples:
+        >>> runs = "2025-01-01T00.00.00.000Z", "2025-01-02T00.00.00.000Z"
+        >>> far_apart(*runs, timedelta(hours=12)), far_apart(*runs, timedelta(hours=25))
+        (True, False)
     """
-    later = [run for run in runs if run > now]
-    if not later:
-        return None
-    return (
-        f"It is {now} by this machine's clock, and there are {outputs} of runs that began later: "
-        f"{', '.join(later)}. They count as the oldest. If the clock is wrong now, set it; if it "
-        "was wrong then, nothing need be done"
-    )
+    return abs(began(one) - began(other)) > least
 
 
 def _check_run_id(name: str) -> str:

@@ -1,93 +1,252 @@
-"""A search: what is tried on which rows, how its study is known again, when a trial is given up.
+"""A search: Optuna chooses what each trial tries, and keeps in SQLite how the trial ended.
 
-A study belongs to what it was made on. Other rows, another space, other fixed parameters or other
-code make another study.
+What is tried next follows from the trials that have ended and the seed alone. So a search that was
+killed goes on with the trials that it has, and tries what it would have tried.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tabular_lstm.code import code_sha256
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.plan import batch_size, epochs, patience_of
-from tabular_lstm.parameters import Tuning, values_of, without
+from tabular_lstm.judging.drawing import TUNING_FIGURES, style, to_svg
+from tabular_lstm.parameters import TUNABLE, Range, Tuning, values_of, without
 from tabular_lstm.parts import Workers
-from tabular_lstm.rows.schema import fingerprint
-from tabular_lstm.tuning.trials import Outcome, TrialTask
+from tabular_lstm.tuning.trials import LOSS, Outcome, Study, Trial, TrialPart, TrialTask, run_trial
 
+try:
+    import optuna
+except ModuleNotFoundError as error:
+    raise DataError(
+        "The pipeline tuning takes the package optuna, which is not installed. Install the extra: "
+        "pip install 'tabular-lstm[tuning]'."
+    ) from error
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import OptunaError
+from optuna.samplers import TPESampler
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState, create_trial
+from optuna.visualization import matplotlib as plots
+from sqlalchemy.exc import SQLAlchemyError
+
+logger = logging.getLogger(__name__)
+
+Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+# The place of the trial with the present parameters, which the sampler does not choose.
+PRESENT = -1
 # Complete trials before one is given up.
 COMPLETE_BEFORE = 5
 
 
-@dataclass(frozen=True)
-class Search:
-    """What is to be tried: a tuning's parameters, on rows, by workers."""
+def search(database: Path, task: TrialTask, tuning: Tuning, workers: Workers) -> Study:
+    """Run the trials that a study does not have yet, and give all of them.
 
-    task: TrialTask
-    tuning: Tuning
-    workers: Workers
+    With one worker, or here, the same search gives the same study. With several, what a trial tries
+    depends on which ones have ended before.
 
-    @property
-    def present(self) -> dict[str, Any]:
-        """The values of the tuned parameters that are in force."""
-        return values_of(self.task.network, self.task.training, self.tuning.space)
-
-    @property
-    def present_in_numbers(self) -> dict[str, Any]:
-        """The same, where one that is left open is what a training takes for it."""
-        rows, features = len(self.task.labels), self.task.sequences[0].size
-        at_most = self.task.training.epochs or epochs(rows, features)
-        open_ = {
-            "training.batch_size": batch_size(rows),
-            "training.epochs": at_most,
-            "training.patience": patience_of(at_most),
-        }
-        return {n: open_.get(n) if v is None else v for n, v in self.present.items()}
-
-    def name(self) -> str:
-        """Name the study: 16 digits of a SHA-256 of all that its trials depend on."""
-        task = self.task
-        groups = None if task.groups is None else task.groups.astype("<i8").tobytes()
-        made_of = [
-            fingerprint(task.sequences, task.labels, task.weights),
-            None if groups is None else hashlib.sha256(groups).hexdigest(),
-            task.schema.model_dump(mode="json"),
-            without(task.network, task.training, self.tuning.space),
-            self.tuning.model_dump(mode="json", exclude={"trials", "adopt"}),
-            version("optuna"),
-            code_sha256(),
-        ]
-        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
-
-    def limit(self, ended: Sequence[Outcome]) -> float:
-        """Give the loss above which a trial is given up where it no longer falls.
-
-        The median over the complete trials, of what they ended with. Not of what they had at the
-        same epoch, as in Optuna's median pruner: a low learning rate is behind for long, and may
-        end ahead (docs/tuning.md has the numbers). None is given up whose members are trained in
-        groups: the folds of one group may be harder than all folds are.
-        """
-        losses = [outcome.losses[-1] for outcome in ended if outcome.end == "complete"]
-        in_one_piece = min(self.task.training.groups, self.task.network.ensemble.count) == 1
-        enough = self.tuning.prune and in_one_piece and len(losses) >= COMPLETE_BEFORE
-        return float(np.median(losses)) if enough else np.inf
-
-
-def refuse_without_optuna() -> None:
-    """Stop where the extra is not installed.
+    Args:
+        database: SQLite file of all studies; one search at a time writes there.
+        task: What every trial needs.
+        tuning: How many trials, in which space.
+        workers: Who trains.
 
     Raises:
-        DataError: Says how to install it.
+        DataError: The file is damaged or cannot be written, or the present parameters do not train.
     """
-    if find_spec("optuna") is None:
+    name = name_of(task, tuning)
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        study = _opened(database, name)
+        _run(study, task, tuning, workers)
+        return Study(database=database, name=name, trials=trials_of(study))
+    except (OptunaError, SQLAlchemyError, OSError) as error:
+        fault = str(error).splitlines()[0]
         raise DataError(
-            "The pipeline tuning takes the package optuna, which is not installed. Install the "
-            "extra: pip install 'tabular-lstm[tuning]'."
-        )
+            f"{database}: Optuna cannot use it: {fault}. The trials that have ended are kept; mend "
+            "that, or move the file away to begin anew, and run the tuning again."
+        ) from error
+
+
+def name_of(task: TrialTask, tuning: Tuning) -> str:
+    """Name the study: 16 digits of a SHA-256 of all that its trials depend on.
+
+    Other rows, another space, other fixed parameters or other code make another study.
+    """
+    groups = task.train_set.groups
+    made_of = [
+        task.train_set.fingerprint,
+        None if groups is None else hashlib.sha256(groups.astype("<i8").tobytes()).hexdigest(),
+        task.schema.model_dump(mode="json"),
+        without(task.network, task.training, tuning.space),
+        tuning.model_dump(mode="json", exclude={"trials", "adopt"}),
+        version("optuna"),
+        code_sha256(),
+    ]
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def limit_of(task: TrialTask, tuning: Tuning, ended: Sequence[Outcome]) -> float:
+    """Give the loss above which a trial is given up where it no longer falls.
+
+    The median over the complete trials, of what they ended with. Not of what they had at the same
+    epoch, as in Optuna's median pruner: a low learning rate is behind for long, and may end ahead
+    (docs/tuning.md has the numbers). None is given up whose members are trained in groups: the
+    folds of one group may be harder than all folds are.
+    """
+    losses = [outcome.losses[-1] for outcome in ended if outcome.end == "complete"]
+    in_one_piece = min(task.training.groups, task.network.ensemble.count) == 1
+    enough = tuning.prune and in_one_piece and len(losses) >= COMPLETE_BEFORE
+    return float(np.median(losses)) if enough else np.inf
+
+
+def trials_of(study: optuna.Study) -> list[Trial]:
+    """Give the trials that have ended."""
+    ended = sorted(study.get_trials(deepcopy=False, states=ENDED), key=lambda t: t.number)
+    return [
+        Trial(number=number, values=trial.user_attrs["values"], **trial.user_attrs["outcome"])
+        for number, trial in enumerate(ended, 1)
+    ]
+
+
+def draw(study: Study) -> dict[str, str]:
+    """Draw Optuna's plots as SVG, by the names of `judging.drawing.TUNING_FIGURES`."""
+    from matplotlib import pyplot as plt  # noqa: PLC0415  It takes a second.
+
+    shown = optuna.load_study(study_name=study.name, storage=_storage(study.database))
+    ways: list[Any] = [
+        plots.plot_optimization_history,
+        plots.plot_param_importances,
+        plots.plot_slice,
+    ]
+    drawn = {}
+    for way, (name, title) in zip(ways, TUNING_FIGURES.items(), strict=True):
+        with style(), warnings.catch_warnings(action="ignore"):  # "experimental"
+            axes = np.ravel(way(shown, target_name=LOSS))
+            for of_one in axes:
+                of_one.set_title("")
+            figure = axes[0].figure
+            figure.set_layout_engine("constrained")
+            drawn[name] = to_svg(figure, title)
+            plt.close(figure)
+    return drawn
+
+
+def _storage(database: Path) -> RDBStorage:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return RDBStorage(f"sqlite:///{database}")
+
+
+def _opened(database: Path, name: str) -> optuna.Study:
+    """Open a study to go on with it, or begin it."""
+    storage = _storage(database)
+    study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+    # Whoever ran these was killed.
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+    return study
+
+
+def _run(study: optuna.Study, task: TrialTask, tuning: Tuning, workers: Workers) -> None:
+    """Ask Optuna for trials as they are needed, and tell how they ended."""
+    asked: dict[int, optuna.Trial | None] = {}
+    present = values_of(task.network, task.training, tuning.space)
+    ended, wanted = trials_of(study), tuning.trials
+    if not any(trial.values == present and trial.end == "complete" for trial in ended):
+        asked[PRESENT] = None
+        wanted = max(wanted, len(ended) + 1)
+    logger.info("Study %s has %d of %d trials", study.study_name, len(ended), wanted)
+
+    def parts() -> Iterator[TrialPart]:
+        if PRESENT in asked:
+            yield TrialPart(PRESENT, present, np.inf)
+        while (place := len(trials_of(study)) + len(asked)) < wanted:
+            trial = asked[place] = _ask(study, tuning, place)
+            limit = limit_of(task, tuning, trials_of(study))
+            yield TrialPart(place, trial.user_attrs["values"], limit)
+
+    for _, (number, outcome) in workers(run_trial, task, parts()):
+        trial = asked.pop(number)
+        if trial is None:
+            if outcome.end == "diverged":
+                raise DataError(
+                    "With the present parameters the loss is not finite: expected some that "
+                    f"train. Lower training.learning_rate = {task.training.learning_rate} or "
+                    f"training.weight_decay = {task.training.weight_decay}."
+                )
+            _add_present(study, tuning.space, present, outcome)
+        else:
+            _tell(study, trial, outcome)
+        _log(trials_of(study), outcome, wanted)
+
+
+def _ask(study: optuna.Study, tuning: Tuning, place: int) -> optuna.Trial:
+    """Begin a trial with values that the sampler takes from the trials that have ended."""
+    seed = np.random.default_rng([tuning.seed, 3, place]).integers(2**31)
+    study.sampler = TPESampler(seed=int(seed))
+    trial = study.ask({name: _distribution(name, r) for name, r in tuning.space.items()})
+    values = {
+        name: json.loads(param) if isinstance(param, str) else param
+        for name, param in trial.params.items()
+    }
+    trial.set_user_attr("values", values)
+    return trial
+
+
+def _tell(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
+    trial.set_user_attr("outcome", outcome.model_dump(mode="json"))
+    if outcome.end == "complete":
+        study.tell(trial, outcome.log_loss)
+        return
+    if outcome.end == "pruned":
+        trial.report(outcome.losses[-1], len(outcome.losses))
+    study.tell(trial, state=TrialState.PRUNED)
+
+
+def _add_present(
+    study: optuna.Study, space: dict[str, Range], values: dict[str, Any], outcome: Outcome
+) -> None:
+    """Add the trial with the present parameters, for the sampler as far as the space has them."""
+    held = {name: where for name, where in space.items() if where.holds(values[name])}
+    params = {
+        name: values[name] if where.choices is None else json.dumps(values[name])
+        for name, where in held.items()
+    }
+    trial = create_trial(
+        params=params,
+        distributions={name: _distribution(name, where) for name, where in held.items()},
+        value=outcome.log_loss,
+        user_attrs={"values": values, "outcome": outcome.model_dump(mode="json")},
+    )
+    study.add_trial(trial)
+
+
+def _distribution(name: str, where: Range) -> Distribution:
+    if where.choices is not None:
+        # As text, because Optuna keeps no lists.
+        return CategoricalDistribution([json.dumps(choice) for choice in where.choices])
+    low, high = where.bounds
+    if TUNABLE[name] is int:
+        return IntDistribution(int(low), int(high), log=where.log)
+    return FloatDistribution(low, high, log=where.log)
+
+
+def _log(ended: list[Trial], outcome: Outcome, wanted: int) -> None:
+    """Log a line a trial. On workers they end in another order than they began in."""
+    best = min(trial.log_loss for trial in ended if trial.log_loss is not None)
+    how = f"{outcome.end} after {len(outcome.losses)} epochs"
+    if outcome.log_loss is not None:
+        how = f"{LOSS} {outcome.log_loss:.4f}"
+    logger.info(
+        "%d of %d trials have ended; the last one: %s; the best so far: %.4f",
+        *(len(ended), wanted, how, best),
+    )

@@ -1,27 +1,23 @@
-"""A trial: a training with some values of the tuned parameters, and its out-of-fold log loss.
+"""A trial trains with some values of the tuned parameters; the best one has the lowest log loss.
 
 A trial is a part for an engine's workers (`tabular_lstm.parts`), and what is sent is plain.
 """
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
 
-from tabular_lstm.frozen import Frozen, Number
-from tabular_lstm.parameters import Network, Training, with_values
+from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.metrics import METRICS
+from tabular_lstm.parameters import Network, Training, Tuning, values_of, with_values
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
-# What a training says of itself, each trial would say again.
-SAID_BY_A_TRAINING = "tabular_lstm.network"
-
-Loss = Annotated[Number, Field(ge=0, allow_inf_nan=False)]
 End = Literal["complete", "pruned", "diverged"]
+LOSS = f"out-of-fold {METRICS['log_loss']}"
 
 
 @dataclass(frozen=True)
@@ -32,19 +28,13 @@ class TrialTask:
         schema: Of the sequences.
         network: The parameters in force, of which a trial changes some.
         training: Likewise.
-        sequences: float32 (rows, steps, features_per_step).
-        labels: float32 (rows,).
-        weights: float64 (rows,), or None where all rows count alike.
-        groups: int (rows,), the number of each row's group, or None where each is its own.
+        train_set: What the members are trained on.
     """
 
     schema: Schema
     network: Network
     training: Training
-    sequences: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray | None
-    groups: np.ndarray | None
+    train_set: LabelledSet
 
 
 @dataclass(frozen=True)
@@ -52,8 +42,8 @@ class TrialPart:
     """What one trial tries.
 
     Attributes:
-        number: Of the trial in its study.
-        values: Of the tuned parameters.
+        number: By which the outcome is told apart from others.
+        values: Of the tuned parameters, by name.
         limit: The loss above which it is given up where it no longer falls: see `train`.
     """
 
@@ -74,16 +64,34 @@ class Outcome(Frozen):
     """
 
     end: End
-    log_loss: Loss | None
-    losses: list[Loss]
+    log_loss: float | None
+    losses: list[float]
 
-    @model_validator(mode="after")
-    def _as_it_ended(self) -> Self:
-        if (self.log_loss is not None) != (self.end == "complete"):
-            raise ValueError(f"log_loss = {self.log_loss} of a trial that is {self.end}")
-        if not self.losses and self.end != "diverged":
-            raise ValueError(f"no losses of a trial that is {self.end}")
-        return self
+
+class Trial(Outcome):
+    """A trial that has ended.
+
+    Attributes:
+        number: Its place among those that have ended, from 1.
+        values: Of the tuned parameters, by name.
+    """
+
+    number: int
+    values: dict[str, Any]
+
+
+class Study(Frozen):
+    """The trials of a study that have ended.
+
+    Attributes:
+        database: The file that has the study.
+        name: Of the study in that file.
+        trials: In the order in which they began; one that is complete has the present parameters.
+    """
+
+    database: Path
+    name: str
+    trials: list[Trial]
 
 
 def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
@@ -98,15 +106,22 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
     from tabular_lstm.network.member_training import DivergedError, HopelessError  # noqa: PLC0415
 
     network, training = with_values(task.network, task.training, part.values)
-    rows = task.sequences, task.labels, training, task.weights, task.groups
-    with _silent():
-        try:
-            built = build(task.schema, network, training.seed)
-            _, history = train(built, *rows, limit=part.limit)
-        except HopelessError as end:
-            return part.number, _outcome("pruned", end.kept_losses)
-        except DivergedError as end:
-            return part.number, _outcome("diverged", end.kept_losses)
+    rows = task.train_set
+    try:
+        built = build(task.schema, network, training.seed)
+        _, history = train(
+            built,
+            rows.sequences,
+            rows.labels.to_numpy(np.float32),
+            training,
+            rows.weights,
+            rows.groups,
+            limit=part.limit,
+        )
+    except HopelessError as end:
+        return part.number, _outcome("pruned", end.kept_losses)
+    except DivergedError as end:
+        return part.number, _outcome("diverged", end.kept_losses)
     losses, log_loss = history["kept_loss"], history["out_of_fold_log_loss"]
     return part.number, _outcome("complete", losses, log_loss)
 
@@ -116,12 +131,93 @@ def _outcome(end: End, losses: list[float], log_loss: float | None = None) -> Ou
     return Outcome(end=end if finite else "diverged", log_loss=log_loss, losses=finite)
 
 
-@contextmanager
-def _silent() -> Iterator[None]:
-    logger = logging.getLogger(SAID_BY_A_TRAINING)
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+class Measured(Frozen):
+    """Values of the tuned parameters, and how good they are.
+
+    Attributes:
+        trial: Its number in the study.
+        log_loss: Out-of-fold, calibrated.
+        values: By name.
+    """
+
+    trial: int
+    log_loss: float
+    values: dict[str, Any]
+
+
+class BestParameters(Frozen):
+    """What a tuning found.
+
+    Attributes:
+        run_id: Of the run.
+        study: Its name.
+        trials: That have ended.
+        pruned: Of them, given up early.
+        diverged: Of them, those with a loss that was not finite.
+        present: With the parameters in force.
+        best: With the lowest log loss; the present ones where no other are better.
+        network: The block `network` with the best values.
+        training: Likewise.
+    """
+
+    run_id: str
+    study: str
+    trials: int
+    pruned: int
+    diverged: int
+    present: Measured
+    best: Measured
+    network: Network
+    training: Training
+
+    @property
+    def better(self) -> bool:
+        """Whether the best ones are better than the present ones."""
+        return self.best.log_loss < self.present.log_loss
+
+    def sentence(self) -> str:
+        """Say how much better, and what that is worth."""
+        early = f", {self.pruned} of them given up early," if self.pruned else ""
+        if not self.better:
+            return (
+                f"None of {self.trials} trials{early} was better than the present parameters: "
+                f"{LOSS} {self.present.log_loss:.4f}"
+            )
+        gain = round(self.present.log_loss, 4) - round(self.best.log_loss, 4)
+        return (
+            f"The best of {self.trials} trials{early} is number {self.best.trial}: "
+            f"{LOSS} {self.best.log_loss:.4f}, with the present parameters "
+            f"{self.present.log_loss:.4f}, {gain:.4f} more. The best of many is partly luck on "
+            "these rows; how good it is, a retraining measures on test rows"
+        )
+
+
+def best_of(
+    study: Study, network: Network, training: Training, tuning: Tuning, run_id: str
+) -> BestParameters:
+    """Take the trial with the lowest log loss, and the one that has the parameters in force."""
+    complete = [trial for trial in study.trials if trial.log_loss is not None]
+    values = values_of(network, training, tuning.space)
+    present = next(trial for trial in complete if trial.values == values)
+    best = min([present, *complete], key=_log_loss)
+    blocks = with_values(network, training, best.values)
+    ends = [trial.end for trial in study.trials]
+    return BestParameters(
+        run_id=run_id,
+        study=study.name,
+        trials=len(ends),
+        pruned=ends.count("pruned"),
+        diverged=ends.count("diverged"),
+        present=_measured(present),
+        best=_measured(best),
+        network=blocks[0],
+        training=blocks[1],
+    )
+
+
+def _measured(trial: Trial) -> Measured:
+    return Measured(trial=trial.number, log_loss=_log_loss(trial), values=trial.values)
+
+
+def _log_loss(trial: Trial) -> float:
+    return float("inf") if trial.log_loss is None else trial.log_loss

@@ -6,8 +6,7 @@ import pyarrow as pa
 
 from tabular_lstm.engine import Engine
 from tabular_lstm.judging import figures
-from tabular_lstm.judging.drawing import to_svg
-from tabular_lstm.judging.names import SCORING_FIGURES
+from tabular_lstm.judging.drawing import SCORING_FIGURES, to_svg
 from tabular_lstm.parameters import Columns, Scoring, Validation
 from tabular_lstm.rows.checking import Check, CheckedRows, refuse_missing_columns
 from tabular_lstm.rows.quarantine import Quarantine

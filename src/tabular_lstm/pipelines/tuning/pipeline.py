@@ -3,7 +3,8 @@
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines import data_processing, reshaping
-from tabular_lstm.pipelines.tuning.nodes import choose_best, draw_tuning, search_parameters
+from tabular_lstm.pipelines.tuning.nodes import draw_tuning, search_parameters
+from tabular_lstm.tuning.trials import best_of
 
 
 def create_pipeline() -> Pipeline:
@@ -25,19 +26,20 @@ def create_pipeline() -> Pipeline:
                     "params:tuning",
                     "engine",
                     "train_set",
+                    "study_database",
                 ],
                 outputs="study",
                 name="search_parameters",
             ),
             Node(
-                choose_best,
+                best_of,
                 inputs=["study", "params:network", "params:training", "params:tuning", "run_id"],
                 outputs="best_parameters",
                 name="choose_best",
             ),
             Node(
                 draw_tuning,
-                inputs=["study", "best_parameters", "params:tuning"],
+                inputs="study",
                 outputs="tuning_figures",
                 name="draw_tuning",
             ),

@@ -1,0 +1,274 @@
+"""Intervals: how far a metric on the test rows may be off, by chance and for want of rows.
+
+A bootstrap draws resamples of the rows. Source: Efron and Tibshirani, "An Introduction to the
+Bootstrap", 1993, chapter 13. It knows nothing of rows of a kind that the test rows do not hold:
+where two models rank the rows perfectly, each in its own order, all its values are the same. So
+bounds are widened where too few rows tell two models apart. Of n rows without one of some kind, at
+confidence c, up to a share 1 - (1 - c) ** (1 / n) of all rows may be of it, some 3 / n at 0.95: the
+rule of three. Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?",
+JAMA 249, 1983. Where rows have weights or groups, n is what they tell, see `count_rows`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Self
+
+import numpy as np
+
+from tabular_lstm.progress import progress
+from tabular_lstm.rows.weights import count_by_class, count_rows
+
+INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
+CENTRAL = 0.95
+NORMAL = NormalDist()
+BLOCK_CELLS = 4_000_000
+EPSILON = float(np.finfo(float).eps)
+EQUAL = 1e-12
+# Where few rows skew a difference as much as that, its bound is the outermost bootstrap value.
+MOST_SHIFTED = 0.1
+Resampled = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The rows in the order of a model's probabilities, for ROC AUC on many resamples of them.
+
+    Attributes:
+        positives: Places of the positive rows, by rising probability.
+        negatives: Likewise.
+        below: For each positive row, how many negative rows have a lower probability.
+        up_to: For each positive row, how many negative rows have no higher probability.
+    """
+
+    positives: np.ndarray
+    negatives: np.ndarray
+    below: np.ndarray
+    up_to: np.ndarray
+
+    @classmethod
+    def of(cls, labels: np.ndarray, probabilities: np.ndarray) -> Self:
+        """Sort the rows."""
+        positives, negatives = (
+            places[np.argsort(probabilities[places], kind="stable")]
+            for places in (np.flatnonzero(labels == 1), np.flatnonzero(labels != 1))
+        )
+        own, others = probabilities[positives], probabilities[negatives]
+        below, up_to = (np.searchsorted(others, own, side) for side in ("left", "right"))
+        return cls(positives, negatives, below, up_to)
+
+    def roc_auc(self, counts: np.ndarray) -> float:
+        """Give the share of pairs ranked right, a tie counting half; NaN where there is no pair.
+
+        Args:
+            counts: (rows,), how much each row counts.
+        """
+        summed = np.cumsum(counts.take(self.negatives))
+        ranked = np.append(np.zeros(1, summed.dtype), summed)
+        own = counts.take(self.positives).astype(float)
+        right = own @ (ranked.take(self.below) + ranked.take(self.up_to))
+        pairs = own.sum() * float(ranked[-1])
+        return float(right / (2 * pairs)) if pairs else np.nan
+
+
+def bootstrap(
+    labels: np.ndarray,
+    probabilities: Mapping[str, np.ndarray],
+    thresholds: Mapping[str, float],
+    resamples: int,
+    seed: int,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> dict[str, Resampled]:
+    """Measure every model on the same resamples of the rows, drawn with replacement.
+
+    The difference of two models' arrays is a paired bootstrap of their difference. Rows are drawn
+    whatever their weights; a row that is drawn counts by its weight.
+
+    Where rows have groups, whole groups are drawn, so that a resample may have more or fewer rows.
+    Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
+
+    Args:
+        labels: (rows,), 0 or 1.
+        probabilities: Of each model, (rows,).
+        thresholds: Of each model.
+        resamples: How many.
+        seed: Of the draws.
+        weights: (rows,), above 0, how much each row counts. Default: all count alike.
+        groups: int (rows,), the number of each row's group, from 0 and in the order of the groups'
+            first rows. Default: each row is its own.
+
+    Returns:
+        For each model and each of `INTERVAL_METRICS`, an array of shape (resamples,). ROC AUC is
+        NaN where a resample holds one class only.
+    """
+    rankings = {name: Ranking.of(labels, p) for name, p in probabilities.items()}
+    losses = {name: row_losses(labels, p) for name, p in probabilities.items()}
+    hits = {n: ((p >= thresholds[n]) == labels).astype(float) for n, p in probabilities.items()}
+    found: dict[str, list[list[np.ndarray]]] = {name: [] for name in probabilities}
+    for drawn in _draws(len(labels), groups, resamples, seed):
+        counts = drawn * (1.0 if weights is None else weights)
+        rows = counts.sum(axis=1)
+        # Small numbers are gathered faster; nothing is drawn 256 times.
+        gathered = drawn.astype(np.uint8) if weights is None else counts
+        for name, ranking in rankings.items():
+            auc = np.array([ranking.roc_auc(resample) for resample in gathered])
+            found[name].append([counts @ hits[name] / rows, auc, counts @ losses[name] / rows])
+    return {
+        name: dict(zip(INTERVAL_METRICS, np.concatenate(blocks, axis=1), strict=True))
+        for name, blocks in found.items()
+    }
+
+
+def _draws(rows: int, groups: np.ndarray | None, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield how often each row is drawn, (resamples of a block, rows), in bounded memory.
+
+    All rows of a group are drawn as often.
+    """
+    units = rows if groups is None else int(groups.max()) + 1
+    rng, block = np.random.default_rng(seed), max(1, BLOCK_CELLS // rows)
+    for start in progress(range(0, resamples, block), f"{resamples:,} resamples, parts"):
+        size = min(block, resamples - start)
+        drawn = rng.integers(units, size=(size, units)) + np.arange(size)[:, None] * units
+        counts = np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
+        yield counts if groups is None or units == rows else counts[:, groups]
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """Bound the middle 95 % of bootstrap values (the percentile interval)."""
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:
+    """Bound what bootstrap values estimate, below and above, each with that confidence.
+
+    Bias-corrected and accelerated percentiles (Efron, "Better Bootstrap Confidence Intervals",
+    Journal of the American Statistical Association 82, 1987), the acceleration by the skewness of
+    the bootstrap values. Plain percentiles promise too much where a few rows lose much, as they do
+    to a model that is too sure: `benchmarks/gate.py`.
+    """
+    if not len(values):
+        return np.nan, np.nan
+    deviation = values.std()
+    if deviation < EQUAL:
+        return point, point
+    near = np.abs(values - point) < EQUAL
+    below = np.mean((values < point) & ~near) + np.mean(near) / 2
+    bias = NORMAL.inv_cdf(float(np.clip(below, 1 / len(values), 1 - 1 / len(values))))
+    acceleration = float(np.mean((values - values.mean()) ** 3) / deviation**3) / 6
+
+    def quantile(share: float) -> float:
+        shifted = bias + NORMAL.inv_cdf(share)
+        level = NORMAL.cdf(bias + shifted / max(1 - acceleration * shifted, MOST_SHIFTED))
+        return float(np.quantile(values, level))
+
+    return quantile(1 - confidence), quantile(confidence)
+
+
+def unseen_share(rows: float, confidence: float) -> float:
+    """Give the largest share of rows of a kind that none of so many rows is of."""
+    return float(1 - (1 - confidence) ** (1 / max(rows, 1)))
+
+
+def unseen_roc_auc(
+    labels: np.ndarray,
+    one: np.ndarray,
+    other: np.ndarray,
+    confidence: float,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> float:
+    """Say by how much the difference of two ROC AUCs may be off for want of rows that tell.
+
+    As many rows have to tell the models apart as would all favor the same one by chance in a
+    share 1 - confidence of draws, that is log2(1 / (1 - confidence)), 4.3 at 0.95. If fewer do,
+    rows of the smaller class may be ranked rightly by the one and wrongly by the other, in a share
+    up to `unseen_share`.
+
+    Returns:
+        0 where enough rows tell, both give the same probabilities, or each the same to all rows.
+    """
+    if np.array_equal(one, other) or np.ptp(one) == np.ptp(other) == 0:
+        return 0.0
+    enough = np.log2(1 / (1 - confidence))
+    if _telling_rows(labels, one, other, weights, groups) >= enough:
+        return 0.0
+    return unseen_share(min(count_by_class(labels, weights, groups)), confidence)
+
+
+def unseen_log_loss(
+    labels: np.ndarray,
+    one: np.ndarray,
+    other: np.ndarray,
+    confidence: float,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> float:
+    """Say by how much the difference of two log losses may be off where all rows' are the same.
+
+    One model may be wrong where it, or the other, is as sure as it is anywhere on these rows.
+
+    Returns:
+        0 where the rows' differences vary, or the probabilities are the same.
+    """
+    losses, others = row_losses(labels, one), row_losses(labels, other)
+    if np.array_equal(one, other) or np.ptp(losses - others) > np.sqrt(EPSILON):
+        return 0.0
+    surest = min(float(np.minimum(p, 1 - p).min()) for p in (one, other))
+    rows = count_rows(labels, weights, groups)
+    return unseen_share(rows, confidence) * float(-np.log(max(surest, EPSILON)))
+
+
+def placements(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Give for each row the share of the other class's rows that it is ranked rightly against.
+
+    A tie counts half; the mean over a class is the ROC AUC. Source: DeLong, DeLong and
+    Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver Operating
+    Characteristic Curves", Biometrics 44, 1988.
+    """
+    placed = np.empty(len(labels))
+    for value in (0, 1):
+        own, others = probabilities[labels == value], probabilities[labels != value]
+        order = np.argsort(others, kind="stable")
+        counts = np.ones(len(others), int) if weights is None else weights[labels != value]
+        others, up_to = others[order], np.concatenate([[0], np.cumsum(counts[order])])
+        below = sum(up_to[np.searchsorted(others, own, side)] for side in ("left", "right"))
+        share = below / (2 * up_to[-1] or 1)
+        placed[labels == value] = share if value else 1 - share
+    return placed
+
+
+def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Give the log loss of each row, in nats."""
+    of_class = np.where(labels == 1, probabilities, 1 - probabilities)
+    losses: np.ndarray = -np.log(np.clip(of_class, EPSILON, None))
+    return losses
+
+
+def _telling_rows(
+    labels: np.ndarray,
+    one: np.ndarray,
+    other: np.ndarray,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> float:
+    """Count the rows, or groups, that the variance of a difference of ROC AUCs comes from.
+
+    Kish's effective sample size of the squared influences.
+    """
+    difference = placements(labels, one, weights) - placements(labels, other, weights)
+    for value in np.unique(labels):
+        of_class = labels == value
+        counts = None if weights is None else weights[of_class]
+        difference[of_class] -= np.average(difference[of_class], weights=counts)
+        difference[of_class] /= of_class.sum()
+        if counts is not None:
+            difference[of_class] *= counts / counts.mean()
+    if groups is not None:
+        difference = np.bincount(groups, difference)
+    squares = difference**2
+    total = float(squares.sum())
+    return total**2 / float((squares**2).sum()) if total > EPSILON**2 else 0.0

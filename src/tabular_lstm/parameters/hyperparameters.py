@@ -1,0 +1,184 @@
+"""Hyperparameters: the blocks that say how a candidate is made and judged."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StrictInt, field_validator, model_validator
+
+from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share
+
+# Beyond them a network does not train.
+Scale = Annotated[Number, Field(gt=0, le=1000)]
+Dropped = Annotated[Number, Field(ge=0, le=0.99)]
+
+NotNegative = Annotated[Number, Field(ge=0)]
+
+
+class Validation(Parameters):
+    """The share of quarantined rows above which a run stops."""
+
+    max_quarantined_fraction: Share = 0.05
+
+
+class Reshaping(Parameters):
+    """How a row becomes a sequence.
+
+    Attributes:
+        features_per_step: How many features the network reads in one step. Default: as many as
+            make four steps, and at least two.
+        allow_padding: Whether the last step may be filled up with slots that the network
+            ignores. If not, a number of features that does not divide evenly is an error.
+    """
+
+    features_per_step: Count | None = None
+    allow_padding: bool = True
+
+
+class Ensemble(Parameters):
+    """The options of the network of kind `ensemble`.
+
+    Attributes:
+        members: How many networks of each kind are trained and averaged, each without its own
+            eighth of the train rows.
+        dimensions: Size of the vector that a feature is embedded in.
+        frequencies: How many learned frequencies a numeric feature is spread out to.
+        frequency_scale: Standard deviation of the frequencies before training, of each kind of
+            members: low ones see smooth relations, high ones sharp ones too. A number is one kind.
+        units: Size of each bidirectional LSTM, from the input on; as many LSTMs as numbers.
+        dropout: Share of what the last LSTM gives dropped in training.
+        feature_dropout: Share of a row's features dropped in training, other ones at each step, of
+            each kind of members; the last number is of further kinds too. Default: none of smooth
+            members, a fifth of sharp ones, since what is sharp is noise more often.
+    """
+
+    members: Count = 8
+    dimensions: Count = 8
+    frequencies: Count = 8
+    frequency_scale: Annotated[list[Scale], Field(min_length=1, max_length=2)] = [0.1, 1.0]
+    units: Annotated[list[Count], Field(min_length=1)] = [8]
+    dropout: Fraction = 0.3
+    feature_dropout: Annotated[list[Dropped], Field(min_length=1)] = [0.0, 0.2]
+
+    @property
+    def count(self) -> int:
+        """How many members there are, of all kinds."""
+        return self.members * len(self.frequency_scale)
+
+    @property
+    def kinds(self) -> list[tuple[float, float]]:
+        """The frequency scale and the feature dropout of each kind."""
+        dropped = self.feature_dropout + self.feature_dropout[-1:] * len(self.frequency_scale)
+        return list(zip(self.frequency_scale, dropped, strict=False))
+
+    @property
+    def each(self) -> list[tuple[float, float]]:
+        """The same of each member."""
+        return [kind for kind in self.kinds for _ in range(self.members)]
+
+    def of_kinds(self, places: Sequence[int]) -> Self:
+        """Give the options of some kinds alone."""
+        scales, dropped = zip(*(self.kinds[place] for place in places), strict=True)
+        return self.model_copy(
+            update={"frequency_scale": list(scales), "feature_dropout": list(dropped)}
+        )
+
+    @field_validator("frequency_scale", "feature_dropout", mode="before")
+    @classmethod
+    def _one_kind(cls, value: Any) -> Any:
+        return [value] if isinstance(value, int | float) else value
+
+    @field_validator("frequency_scale")
+    @classmethod
+    def _kinds_differ(cls, value: list[float]) -> list[float]:
+        if len({*value}) < len(value):
+            raise ValueError("expected another number for each kind of members")
+        return value
+
+
+class Network(Parameters):
+    """The network to build: `ensemble`, or `tutorial`, exactly the tutorial's network."""
+
+    kind: Literal["ensemble", "tutorial"] = "ensemble"
+    ensemble: Ensemble = Ensemble()
+
+
+class Costs(Parameters):
+    """What the two errors cost, in the same unit."""
+
+    false_positive: Positive = 1.0
+    false_negative: Positive = 1.0
+
+
+class Objective(Parameters):
+    """What the decision threshold is chosen for, on out-of-fold predictions of the train rows.
+
+    Attributes:
+        kind: `accuracy`, `f1` (of the positive class), or `costs`, the lowest total cost.
+    """
+
+    kind: Literal["accuracy", "f1", "costs"] = "accuracy"
+    costs: Costs = Costs()
+
+    @model_validator(mode="after")
+    def _costs_are_used(self) -> Self:
+        if self.kind != "costs" and self.costs != Costs():
+            raise ValueError(f"costs are given, but kind is {self.kind}; expected kind: costs")
+        return self
+
+
+class Training(Parameters):
+    """How the network is trained.
+
+    Attributes:
+        epochs: Passes over the train rows, at most. Default: 200, fewer where the rows are many,
+            down to 5, or where they have more than 200 features, down to 8. Of more than two
+            million rows a pass is over seven eighths of two million, random ones of each member's
+            and other ones each time; a member is stopped, and calibration and decision threshold
+            are chosen, by 250,000 random rows of each fold, the same each time.
+        batch_size: Rows to a step of the optimizer. Default: about a sixteenth of the rows, a
+            power of 2 between 32 and 256, more from some 400,000 rows on.
+        learning_rate: AdamW's if a step has 32 rows; it grows with the square root of the batch
+            size, and in the second half of the epochs it falls to 0 along half a cosine. Adam's,
+            as it is, for the kind `tutorial`.
+        weight_decay: Share of the kernels, times the learning rate, taken off at each step. Not
+            for the kind `tutorial`.
+        patience: Epochs without a lower loss on its fold, calibrated, before a member stops; its
+            best epoch's weights are kept. Not for the kind `tutorial`, which trains to the end.
+            Default: 20.
+        objective: What the decision threshold is chosen for. Not for the kind `tutorial`, whose
+            threshold is 0.5.
+        groups: In how many groups the members are trained, each by itself, so that an engine with
+            several workers trains them at once. Members are stopped by their group's temperature
+            and mean too, so another number gives another candidate. Not for the kind `tutorial`.
+        seed: Of the initial weights, the folds, the shuffling and the dropout.
+    """
+
+    epochs: Count | None = None
+    batch_size: Count | None = None
+    learning_rate: Positive = 0.006
+    weight_decay: NotNegative = 0.01
+    patience: Count | None = None
+    objective: Objective = Objective()
+    groups: Count = 1
+    seed: Seed = 0
+
+
+class Evaluation(Parameters):
+    """How the candidate is judged.
+
+    Attributes:
+        bootstrap_resamples: Resamples of the evaluated rows behind each interval.
+        importance_repeats: Shuffles of each feature for the permutation importance, at most: rows
+            times shuffles times features are at most 2.5 million, first by fewer shuffles.
+        importance_rows: Rows that the permutation importance is measured on, at most, drawn
+            evenly from the two classes.
+        meaningful: Difference of ROC AUC below which the verdict does not call one model better.
+            It decides nothing.
+        seed: Of the resamples, the shuffles and the boosted trees.
+    """
+
+    bootstrap_resamples: Annotated[StrictInt, Field(ge=100)] = 1000
+    importance_repeats: Count = 5
+    importance_rows: Annotated[StrictInt, Field(ge=2)] = 1000
+    meaningful: Share = 0.005
+    seed: Seed = 0

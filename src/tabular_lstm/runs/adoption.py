@@ -1,0 +1,159 @@
+"""Around a tuning: one at a time, what it found, and its adoption in conf.
+
+Adopted parameters are one file of the environment, `parameters_tuned.yml`, which a tuning alone
+writes. Kedro merges the file with the environment's others, of which none may have these blocks.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import settings
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from tabular_lstm.environments import run_command
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import replace
+from tabular_lstm.parameters import without
+from tabular_lstm.runs.guards import check_parameters
+from tabular_lstm.runs.lock import Lock
+from tabular_lstm.tuning.trials import LOSS, BestParameters
+
+logger = logging.getLogger(__name__)
+
+FILE = "parameters_tuned.yml"
+WRITTEN_BY = "# Written by kedro run --pipelines tuning"
+BLOCKS = {"network", "training"}
+
+
+class TuningHooks:
+    """Registered in settings.py; Kedro calls the methods."""
+
+    _lock: Lock | None = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Note where conf is."""
+        self._context = context
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
+        """Let one tuning at a time write the studies.
+
+        Raises:
+            DataError: Another one is at work.
+        """
+        self.end()
+        if "best_parameters" not in pipeline.all_outputs():
+            return
+        lock = Path(catalog.load("study_database")).with_name("tuning.lock")
+        try:
+            self._lock = Lock.take(lock, run_params["run_id"], "Two at once would mix their trials")
+        except OSError as error:
+            raise DataError(f"{error.filename or lock}: {error.strerror}") from error
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
+        """Log what was found, and adopt it if that is wanted."""
+        try:
+            if "best_parameters" in pipeline.all_outputs():
+                found = catalog.load("best_parameters")
+                if found.run_id == run_params["run_id"]:  # not an earlier tuning's
+                    self._log(found)
+        finally:
+            self.end()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Let the next tuning in."""
+        self.end()
+
+    def _log(self, found: BestParameters) -> None:
+        logger.info("%s", found.sentence())
+        if not found.better:
+            return
+        loader, env = self._context.config_loader, self._context.env
+        if check_parameters(loader["parameters"])["tuning"].adopt:
+            path = adopt(found, Path(loader.conf_source), env)
+            command = f"{run_command(env)} --pipelines retraining"
+            logger.info("Adopted in %s. The next retraining trains with it: %s", path, command)
+        else:
+            logger.info(
+                "To adopt it in %s, which trains nothing anew: run this command again with "
+                "--params tuning.adopt=true. The parameters:\n%s",
+                *(FILE, _yaml(found.model_dump(mode="json", include=BLOCKS))),
+            )
+
+    def end(self) -> None:
+        """Let the next tuning in."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
+    """Write the blocks with the best parameters to the environment's file of tuned parameters.
+
+    Args:
+        found: The best parameters.
+        conf: The folder of the environments.
+        env: That the tuning ran in. What is found without one is written to `local`.
+
+    Returns:
+        The file.
+
+    Raises:
+        DataError: The file is not a tuning's, the environment has these blocks in another file, or
+            the tuning ran with values that are neither tuned nor in conf; nothing was written.
+    """
+    folder, blocks = conf / (env or "local"), found.model_dump(mode="json", include=BLOCKS)
+    path = folder / FILE
+    try:
+        old = path.read_text() if path.exists() else WRITTEN_BY
+        if not old.startswith(WRITTEN_BY):
+            raise DataError(f"{path} was not written by a tuning; move it away")
+        _refuse_other_values(found, conf, env)
+        there, own = _parameters_of(folder), yaml.safe_load(old) or {}
+        if any(there.get(block) != own.get(block) for block in BLOCKS):
+            raise DataError(f"{folder} has network or training in another file")
+        written = f"run {found.run_id}: {LOSS} {found.best.log_loss:.4f}"
+        replace(path, f"{WRITTEN_BY}, {written}\n\n{_yaml(blocks)}".encode())
+    except (DataError, OSError) as error:
+        raise DataError(f"Not adopted: {error}. To do it by hand:\n{_yaml(blocks)}") from error
+    return path
+
+
+def _refuse_other_values(found: BestParameters, conf: Path, env: str | None) -> None:
+    loader = settings.CONFIG_LOADER_CLASS(str(conf), env=env, **settings.CONFIG_LOADER_ARGS)
+    now, tuned = check_parameters(loader["parameters"]), found.best.values
+    if without(found.network, found.training, tuned) != without(
+        now["network"], now["training"], tuned
+    ):
+        raise DataError(
+            "it was found with values of --params that are not tuned and not in conf; write them "
+            "to conf or leave them out, and run the tuning again"
+        )
+
+
+def _parameters_of(folder: Path) -> dict[str, Any]:
+    """Load what the environment's files have, without those of the base."""
+    conf, env = str(folder.parent), folder.name
+    try:
+        loader = OmegaConfigLoader(conf, base_env=env, default_run_env=env)
+        return dict(loader["parameters"])
+    except MissingConfigException:
+        return {}
+
+
+def _yaml(blocks: dict[str, Any]) -> str:
+    text: str = yaml.safe_dump(blocks, sort_keys=False, default_flow_style=None)
+    return text

@@ -1,0 +1,294 @@
+"""Intervals: a bootstrap of rows or groups, and what few rows do not show is not ruled out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from tabular_lstm.judging import intervals
+from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.intervals import (
+    Ranking,
+    bootstrap,
+    interval,
+    unseen_log_loss,
+    unseen_roc_auc,
+    unseen_share,
+)
+from tabular_lstm.judging.metrics import point_metrics
+from tabular_lstm.parameters import Evaluation
+
+THRESHOLD = {"one": 0.5}
+
+
+def noisy(rows: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and probabilities that say something about them."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(2, size=rows)
+    return labels, np.clip(0.3 + 0.4 * labels + rng.normal(0, 0.25, rows), 0.01, 0.99)
+
+
+# Bootstrap
+
+
+@st.composite
+def weighted_rows(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels of both classes, probabilities with many ties, and how often each row is drawn."""
+    count = draw(st.integers(2, 12))
+    cells = st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.2, 0.5, 0.5001, 1.0]))
+    rows = draw(st.lists(cells, min_size=count, max_size=count))
+    counts = draw(st.lists(st.integers(0, 4), min_size=count, max_size=count))
+    labels, probabilities = (np.array(column) for column in zip(*rows, strict=True))
+    return labels, probabilities, np.array(counts)
+
+
+@given(weighted_rows())
+def test_weighted_auc_is_that_of_scikit_learn(
+    drawn: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    labels, probabilities, counts = drawn
+    measured = Ranking.of(labels, probabilities).roc_auc(counts)
+    if len(set(labels[counts > 0])) == 2:
+        expected = sk.roc_auc_score(labels, probabilities, sample_weight=counts)
+        assert measured == pytest.approx(expected)
+    else:
+        assert np.isnan(measured)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_intervals_hold_the_point(seed: int) -> None:
+    labels, probabilities = noisy(seed=seed)
+    resampled = bootstrap(labels, {"one": probabilities}, THRESHOLD, 500, 0)["one"]
+    measured = point_metrics(labels, probabilities, 0.5)
+    assert set(resampled) == {"accuracy", "roc_auc", "log_loss"}
+    for metric, values in resampled.items():
+        assert values.shape == (500,)
+        low, high = interval(values)
+        assert low < getattr(measured, metric) < high
+        assert np.mean(values) == pytest.approx(getattr(measured, metric), abs=0.02)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1e-9, 0.4])
+def test_resamples_cost_a_sure_mistake_as_the_point_does(wrong: float) -> None:
+    labels = np.array([0, 1] * 10)
+    probabilities = np.where(labels == 1, wrong, 1 - wrong)
+    measured = point_metrics(labels, probabilities, 0.5)
+    resampled = bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, 0)["one"]
+    np.testing.assert_allclose(resampled["log_loss"], measured.log_loss, rtol=1e-6)
+
+
+def test_seed_decides_the_resamples() -> None:
+    labels, probabilities = noisy()
+    once, again, other = (
+        bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, seed)["one"] for seed in (3, 3, 4)
+    )
+    for metric, values in once.items():
+        np.testing.assert_array_equal(values, again[metric])
+        assert (values != other[metric]).any()
+
+
+def test_models_are_measured_on_the_same_resamples() -> None:
+    labels, probabilities = noisy()
+    models = {"one": probabilities, "other": 1 - probabilities, "same": probabilities.copy()}
+    resampled = bootstrap(labels, models, dict.fromkeys(models, 0.5), 100, 0)
+    assert set(resampled) == set(models)
+    for metric, values in resampled["one"].items():
+        assert interval(values - resampled["same"][metric]) == (0.0, 0.0)
+    # Of a reversed ranking the AUC is 1 - AUC in every resample, not just on average.
+    np.testing.assert_allclose(
+        resampled["other"]["roc_auc"], 1 - resampled["one"]["roc_auc"], atol=1e-12
+    )
+
+
+def test_each_model_is_decided_at_its_own_threshold() -> None:
+    labels, probabilities = noisy()
+    thresholds = {"low": 0.2, "high": 0.7, "none": 1.1, "all": 0.0}
+    resampled = bootstrap(labels, dict.fromkeys(thresholds, probabilities), thresholds, 400, 0)
+    for name, threshold in thresholds.items():
+        expected = point_metrics(labels, probabilities, threshold).accuracy
+        assert resampled[name]["accuracy"].mean() == pytest.approx(expected, abs=0.01)
+        np.testing.assert_array_equal(resampled[name]["roc_auc"], resampled["low"]["roc_auc"])
+        np.testing.assert_array_equal(resampled[name]["log_loss"], resampled["low"]["log_loss"])
+    # Of the two that call all rows alike, one is right exactly where the other is wrong.
+    np.testing.assert_allclose(resampled["none"]["accuracy"] + resampled["all"]["accuracy"], 1)
+
+
+def test_a_resample_of_one_class_has_no_auc() -> None:
+    labels, probabilities = np.array([0, 0, 0, 1]), np.array([0.2, 0.6, 0.3, 0.5])
+    resampled = bootstrap(labels, {"one": probabilities}, THRESHOLD, 300, 0)["one"]
+    without = np.isnan(resampled["roc_auc"])
+    # A resample lacks the one positive row with probability (3 / 4) ** 4 = 0.32.
+    assert 0.2 < without.mean() < 0.45
+    assert not np.isnan(resampled["accuracy"]).any()
+    assert not np.isnan(resampled["log_loss"]).any()
+    assert np.isfinite(interval(resampled["roc_auc"])).all()
+
+
+@pytest.mark.parametrize("block_cells", [1, 200, 7 * 200, 99 * 200])
+def test_block_size_changes_nothing(block_cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, probabilities = noisy()
+    whole = bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, 0)["one"]
+    monkeypatch.setattr(intervals, "BLOCK_CELLS", block_cells)
+    in_blocks = bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, 0)["one"]
+    for metric, values in whole.items():
+        np.testing.assert_allclose(in_blocks[metric], values, rtol=1e-12)
+
+
+def test_groups_of_one_row_are_drawn_as_rows_are() -> None:
+    labels, one = noisy()
+    by_rows, by_groups = (
+        bootstrap(labels, {"one": one}, THRESHOLD, 100, 0, groups=groups)["one"]
+        for groups in (None, np.arange(len(labels)))
+    )
+    for metric, values in by_rows.items():
+        np.testing.assert_array_equal(values, by_groups[metric])
+
+
+def grouped(groups: int, rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of groups that are all alike: as if each row were there several times."""
+    labels, one = noisy(groups, seed)
+    order = np.random.default_rng(seed).permutation(groups * rows)
+    groups_of = np.repeat(np.arange(groups), rows)[order]
+    _, first, places = np.unique(groups_of, return_index=True, return_inverse=True)
+    numbers = np.argsort(np.argsort(first))[places]
+    return labels[groups_of], one[groups_of], numbers
+
+
+def test_rows_of_one_group_that_are_alike_tell_what_one_row_tells() -> None:
+    """Drawn by rows, they would make believe that there are four times as many."""
+    rows = noisy(400, seed=3)
+    labels, one, groups = grouped(400, 4, seed=3)
+    widths = []
+    for drawn in ((*rows, None), (labels, one, groups), (labels, one, None)):
+        resampled = bootstrap(drawn[0], {"one": drawn[1]}, THRESHOLD, 2000, 0, None, drawn[2])[
+            "one"
+        ]
+        widths.append([float(np.ptp(interval(values))) for values in resampled.values()])
+    single, by_groups, by_rows = np.array(widths)
+    np.testing.assert_allclose(by_groups, single, rtol=0.25)
+    assert (by_rows < 0.7 * single).all()
+
+
+def test_all_rows_of_a_group_are_drawn_as_often() -> None:
+    groups = np.array([0, 1, 0, 2, 1, 0])
+    counts = np.concatenate([*intervals._draws(6, groups, 50, 0)])
+    assert counts.shape == (50, 6)
+    for place, group in enumerate(groups):
+        np.testing.assert_array_equal(counts[:, place], counts[:, np.argmax(groups == group)])
+    assert set(counts.sum(axis=1)) > {6}
+
+
+def test_interval_holds_the_middle_95_percent() -> None:
+    values = np.arange(1001.0)
+    assert interval(np.append(values[::-1], np.nan)) == pytest.approx([25.0, 975.0])
+    assert [type(bound) for bound in interval(values)] == [float, float]
+
+
+# What few rows do not show
+
+
+def perfect(rows: int, seed: int = 0, zeros: int | None = None) -> tuple[np.ndarray, ...]:
+    """Labels, and two models that rank all rows rightly, each in an order of its own."""
+    labels = np.repeat([1, 0], [rows, zeros or rows])
+    one, other = np.random.default_rng(seed).uniform(0, 0.4, (2, len(labels))) + 0.55 * labels
+    return labels, one, other
+
+
+def judged(labels: np.ndarray, **models: np.ndarray) -> Judged:
+    thresholds = dict.fromkeys(models, 0.5)
+    return Judged(labels).with_models(models, thresholds, Evaluation(bootstrap_resamples=200))
+
+
+def test_of_n_rows_without_one_of_a_kind_three_in_n_may_be_of_it() -> None:
+    assert unseen_share(100, 0.95) == pytest.approx(0.03, abs=0.001)
+    assert (1 - unseen_share(20, 0.9)) ** 20 == pytest.approx(0.1)
+    assert unseen_share(0, 0.95) == 0.95
+
+
+@pytest.mark.parametrize("rows", [2, 10, 100])
+def test_two_perfect_models_are_not_shown_to_be_equal_by_few_rows(rows: int) -> None:
+    labels, one, other = perfect(rows)
+    compared = judged(labels, one=one, other=other).compare("one", "other", 0.95).roc_auc
+    assert compared.difference == 0
+    assert compared.at_worst == -unseen_share(rows, 0.95) == -compared.at_best
+    assert compared.detectable == -compared.at_worst > 0.02
+
+
+def test_two_perfect_models_are_shown_to_be_equal_by_many_rows() -> None:
+    labels, one, other = perfect(150)
+    compared = judged(labels, one=one, other=other).compare("one", "other", 0.95).roc_auc
+    assert -0.02 < compared.at_worst < -0.019
+
+
+def test_the_same_predictions_leave_nothing_unseen() -> None:
+    labels, one, _ = perfect(5)
+    compared = judged(labels, one=one, other=one.copy()).compare("one", "other", 0.95)
+    for numbers in compared.by_metric().values():
+        assert set(numbers.model_dump().values()) == {0}
+    # The same order on five and five rows is seen often enough of two that differ.
+    assert unseen_roc_auc(labels, one, one**2, 0.95) == unseen_share(5, 0.95)
+
+
+def test_rows_that_tell_two_models_apart_say_enough_themselves() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    one, other = np.clip(0.5 + 0.2 * (labels - 0.5) + rng.normal(0, 0.1, (2, 200)), 0.01, 0.99)
+    assert unseen_roc_auc(labels, one, other, 0.95) == 0
+    # Of four rows that all speak for one model, chance alone makes one in 16.
+    other = np.where(np.isin(np.arange(200), [0, 2, 5, 7]), one + 0.3 * (labels - 0.5), one)
+    assert unseen_roc_auc(labels, one, other, 0.95) == unseen_share(100, 0.95)
+
+
+def test_a_log_loss_that_is_alike_in_all_rows_is_not_sure_for_that() -> None:
+    labels = np.arange(40) % 2
+    sure, half = np.where(labels == 1, 0.999, 0.001), np.full(40, 0.5)
+    compared = judged(labels, one=sure, other=half).compare("one", "other", 0.95).log_loss
+    assert compared.at_worst == pytest.approx(
+        compared.difference + unseen_share(40, 0.95) * -np.log(0.001)
+    )
+    never = unseen_log_loss(labels, labels.astype(float), half, 0.95)
+    assert np.isfinite(never)
+    varied = np.where(np.arange(40) < 20, sure, 0.5)
+    assert unseen_log_loss(labels, varied, half, 0.95) == 0
+
+
+def test_the_interval_of_a_perfect_model_is_no_point() -> None:
+    labels, one, other = perfect(10)
+    both = judged(labels, one=one, other=other, half=np.full(20, 0.5))
+    assert both.metrics["one"].accuracy == both.metrics["one"].roc_auc == 1
+    low, high = both.metrics["one"].interval["roc_auc"]
+    assert (low, high) == (pytest.approx(1 - unseen_share(10, 0.975)), 1)
+    low, high = both.metrics["one"].interval["accuracy"]
+    assert (low, high) == (pytest.approx(1 - unseen_share(20, 0.975)), 1)
+    # Whoever says the same of all rows is known to rank none.
+    assert both.metrics["half"].interval["roc_auc"] == (0.5, 0.5)
+    low, high = both.interval("one", "other", "roc_auc")
+    assert low == -high == -unseen_share(10, 0.975)
+    assert both.interval("one", "other", "accuracy") == (0, 0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rows", [2, 3, 5, 10])
+def test_useless_candidates_pass_for_good_no_more_often_than_declared(rows: int) -> None:
+    labels, rng = np.repeat([1, 0], rows), np.random.default_rng(rows)
+    shown = [
+        judged(labels, one=rng.uniform(0.3, 0.7, 2 * rows), half=np.full(2 * rows, 0.5))
+        .compare("one", "half", 0.95)
+        .roc_auc.at_worst
+        > 0
+        for _ in range(150)
+    ]
+    # 5 % declared; three deviations of the share of 150 draws come on top.
+    assert np.mean(shown) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
+
+
+def test_rows_of_one_group_tell_no_more_than_one_row() -> None:
+    """Ten rows that one model ranks wrongly are enough to tell, and one group of ten is not."""
+    labels = np.repeat([0, 1], 100)
+    one = np.where(labels == 1, 0.8, 0.2) + np.linspace(0, 0.01, 200)
+    other = one.copy()
+    other[:10] = 0.95
+    alone, together = np.arange(200), np.arange(200) // 10
+    for groups, share in ((None, 0.0), (alone, 0.0), (together, unseen_share(10, 0.95))):
+        assert unseen_roc_auc(labels, one, other, 0.95, groups=groups) == share

@@ -1,0 +1,147 @@
+"""Which column is the label, and what is said where none is."""
+
+from typing import Any
+
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.profiling.label_choice import Label, choose_label
+from tests.helpers.profiles import profile
+
+AGES = [*range(20, 50)]
+TWO = [0, 0, 1] * 10
+SEX = ["f", "m", "m"] * 10
+MANY = ["a", "b", "c"] * 10
+
+
+def label(columns: dict[str, list[Any]], *told: str | None) -> Label:
+    return choose_label(profile(columns), *told)
+
+
+def refusal(columns: dict[str, list[Any]], *told: str | None) -> str:
+    with pytest.raises(DataError, match=r"^rows\.csv: ") as caught:
+        label(columns, *told)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        ({"age": AGES, "left": TWO}, "left"),
+        ({"target": TWO, "age": AGES, "left": TWO}, "target"),
+        ({"survived": TWO, "age": AGES, "left": TWO}, "survived"),
+        ({"heart_disease": TWO, "age": AGES, "stroke": TWO}, "stroke"),
+        ({"loan_status": TWO, "left": TWO, "age": AGES}, "loan_status"),
+        ({"sick": TWO, "left": TWO, "age": AGES}, "sick"),
+        ({"rownames": [*range(1, 31)], "sick": TWO, "left": TWO, "age": AGES}, "sick"),
+        ({"age": AGES, "left": TWO, "size": AGES}, "left"),
+        ({"left": TWO, "age": AGES, "sex": SEX}, "left"),
+        ({"class": MANY, "survived": TWO, "age": AGES}, "survived"),
+        ({"passenger_class": MANY, "left": TWO}, "left"),
+        ({"age": AGES, "left": [0, 1, "1.0"] * 10}, "left"),
+        ({"deny": TWO, "age": AGES, "hschool": TWO}, "deny"),
+    ],
+)
+def test_the_label_is_told_by_name_place_and_values(
+    columns: dict[str, list[Any]], name: str
+) -> None:
+    assert label(columns).name == name
+
+
+def test_the_label_may_be_told() -> None:
+    columns = {"left": TWO, "age": AGES, "sex": SEX}
+    assert label(columns, "sex").name == "sex"
+    assert "Did you mean 'sex'?" in refusal(columns, "Sexe")
+    assert "'age' has 30 distinct values; expected two classes" in refusal(columns, "age")
+
+
+@pytest.mark.parametrize(
+    ("values", "positive"),
+    [
+        ([0, 1], 1),
+        ([1, 2], 2),
+        ([-1, 1], 1),
+        (["0.0", "1.0"], 1),
+        (["no", "yes"], "yes"),
+        (["benign", "malignant"], "malignant"),
+        (["good", "bad"], "bad"),
+        (["noband", "band"], "band"),
+        (["cancer", "no cancer"], "cancer"),
+        (["red", "red", "blue"], "blue"),
+        (["True", "False"], "True"),
+        (["b", "a"], "a"),
+        (["M", "B", "B"], "M"),
+    ],
+)
+def test_the_positive_class_is_the_word_the_number_or_the_rarer_one(
+    values: list[Any], positive: str | int
+) -> None:
+    found = label({"age": AGES, "y": (values * 30)[:30]})
+    assert found.positive == positive
+    assert type(found.positive) is type(positive)
+    other = label({"age": AGES, "y": (values * 30)[:30]}, None, str(values[0]))
+    assert str(other.positive) == str(values[0]).removesuffix(".0")
+
+
+def test_a_positive_class_may_be_written_otherwise() -> None:
+    assert label({"age": AGES, "y": ["0.0", "1.0"] * 15}, None, "0").positive == 0
+
+
+def test_a_positive_class_that_is_no_value_is_refused() -> None:
+    message = refusal({"age": AGES, "y": TWO}, None, "yes")
+    assert "--positive yes: expected a value of the label 'y', which are 0: 20, 1: 10" in message
+
+
+def test_more_than_two_classes_are_refused_with_their_counts() -> None:
+    message = refusal({"class": MANY, "age": AGES, "left": TWO})
+    assert "the label 'class' has 3 classes" in message
+    assert "a: 10, b: 10, c: 10" in message
+    assert "one class against the others" in message
+    assert "left (0: 20, 1: 10)" in message
+    assert "3 classes" in refusal({"kind": MANY, "left": TWO}, "kind")
+
+
+def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> None:
+    message = refusal({"age": AGES, "left": TWO, "sex": SEX, "new": TWO, "size": AGES})
+    assert "none is surely the label" in message
+    assert (
+        "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
+    )
+    gaps = refusal({"age": AGES, "left": ["", 0, 1] * 10})
+    assert "left (0: 10, 1: 10; 10 rows have none)" in gaps
+    assert "few have: kind (3)" in refusal({"age": AGES, "kind": MANY})
+
+
+def test_rows_without_a_label_are_counted() -> None:
+    found = label({"age": AGES, "y": ["", "?", 1] + [0, 0, 1] * 9}, "y")
+    assert (found.counts, found.without) == ((10, 18), 2)
+
+
+def test_a_class_that_no_number_can_hold_is_text() -> None:
+    assert {label({"age": AGES, "y": ["1e400", "2", "2"] * 10}).positive} <= {"1e400", 2}
+
+
+@pytest.mark.parametrize("values", [["a", "b"], ["b", "a"], ["m", "b"], ["m", "f"]])
+def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
+    values: list[str],
+) -> None:
+    """Whatever the order of the rows; and a letter is no word for yes or no."""
+    found = label({"age": AGES, "y": values * 15})
+    assert found.positive == min(values)
+    other = max(values)
+    assert found.unsure == [
+        f"positive class: nothing speaks for '{min(values)}' but the alphabet; "
+        f"--positive '{other}' makes it the other one"
+    ]
+    assert label({"age": AGES, "y": ["y", "n"] * 15}).unsure == []
+    rarer = label({"age": AGES, "y": ["a", "b", "b"] * 10})
+    assert "'a' is the rarer one" in rarer.unsure[0]
+
+
+def test_a_last_column_of_several_classes_is_named_where_another_one_is_taken() -> None:
+    found = label({"left": TWO, "age": AGES, "grade": MANY})
+    assert found.name == "left"
+    assert found.unsure == [
+        "label: the last column, grade, has 3 classes (--label names another one)"
+    ]
+    assert "last column" not in label({"grade": MANY, "age": AGES, "left": TWO}).unsure[0]

@@ -1,0 +1,88 @@
+"""Parameters that are adopted: one new file of the environment, and nothing else is touched."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import TUNABLE, Ensemble, Network, Training, values_of
+from tabular_lstm.runs.adoption import FILE, adopt
+from tabular_lstm.tuning.trials import BestParameters, Measured
+from tests.helpers.project import Project
+
+
+def found(**training: Any) -> BestParameters:
+    network = Network(ensemble=Ensemble(units=[32], dropout=0.25))
+    block = Training(**{"epochs": 50, "learning_rate": 0.0125, **training})
+    measured = Measured(trial=3, log_loss=0.4, values=values_of(network, block, TUNABLE))
+    return BestParameters(
+        run_id="2026-11-26T22.18.45.038Z",
+        study="a",
+        trials=3,
+        pruned=0,
+        diverged=0,
+        present=measured,
+        best=measured,
+        network=network,
+        training=block,
+    )
+
+
+def files(conf: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in conf.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("env", "folder"), [("mine", "mine"), (None, "local")])
+def test_the_environment_gets_one_file_which_the_next_tuning_replaces(
+    project: Project, env: str | None, folder: str
+) -> None:
+    conf = project.path / "conf"
+    (conf / folder).mkdir(exist_ok=True)
+    (conf / folder / "parameters.yml").write_text("report: {title: mine}\n")
+    before = files(conf)
+    path = adopt(found(), conf, env)
+    assert path == conf / folder / FILE
+    content = path.read_text()
+    assert content.startswith("# Written by kedro run --pipelines tuning, run 2026-11-26T22")
+    assert "out-of-fold log loss 0.4000" in content.splitlines()[0]
+    assert yaml.safe_load(content) == {
+        "network": found().network.model_dump(mode="json"),
+        "training": found().training.model_dump(mode="json"),
+    }
+    adopt(found(learning_rate=0.5), conf, env)
+    assert yaml.safe_load(path.read_text())["training"]["learning_rate"] == 0.5
+    assert {p: c for p, c in files(conf).items() if p != path} == before
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "text", "why"),
+    [
+        ("mine", "parameters.yml", "training: {groups: 2}\n", "has network or training in another"),
+        ("mine", "parameters/a.yml", "network: {ensemble: {units: [9]}}\n", "in another file"),
+        ("mine", FILE, "training: {epochs: 3}\n", "was not written by a tuning; move it away"),
+        ("base", "parameters_more.yml", "{}\n", "has network or training in another file"),
+    ],
+)
+def test_what_a_person_wrote_is_refused_and_the_lines_are_given(
+    project: Project, env: str, name: str, text: str, why: str
+) -> None:
+    conf = project.path / "conf"
+    path = conf / env / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    before = files(conf)
+    groups = 2 if "groups" in text else 1
+    with pytest.raises(DataError, match=rf"Not adopted: .*{why}") as error:
+        adopt(found(groups=groups), conf, env)
+    lines = yaml.safe_load(str(error.value).partition("by hand:\n")[2])
+    assert lines["training"]["learning_rate"] == 0.0125
+    assert files(conf) == before
+
+
+def test_what_the_command_line_alone_gave_is_not_adopted(project: Project) -> None:
+    """The values were good with it, and conf has something else."""
+    with pytest.raises(DataError, match=r"values of --params that are not tuned and not in conf"):
+        adopt(found(seed=7), project.path / "conf", None)
+    assert not [*(project.path / "conf/local").iterdir()]

@@ -1,0 +1,169 @@
+"""A search: the same trials from the same seed, wherever it was stopped, in Optuna's storage."""
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import optuna
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.judging.drawing import TUNING_FIGURES
+from tabular_lstm.parameters import Network, Training, Tuning
+from tabular_lstm.tuning.search import draw
+from tabular_lstm.tuning.trials import Outcome, Study, TrialPart, best_of
+from tests.helpers.disks import files_of_at_most
+from tests.helpers.searches import EARLY, SPACE, StoppedError, ending, searched
+
+DIVERGED = Outcome(end="diverged", log_loss=None, losses=[])
+
+
+def tried(study: Study) -> list[dict[str, Any]]:
+    return [trial.model_dump() for trial in study.trials]
+
+
+def of_optuna(study: Study) -> optuna.Study:
+    return optuna.load_study(study_name=study.name, storage=f"sqlite:///{study.database}")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A search that nobody stopped."""
+    return searched(tmp_path_factory.mktemp("whole"))
+
+
+def test_the_same_seed_gives_the_same_study_and_another_one_another(
+    tmp_path: Path, whole: Study
+) -> None:
+    assert tried(searched(tmp_path)) == tried(whole)
+    other = searched(tmp_path, seed=1)
+    assert other.name != whole.name
+    assert tried(other)[0] == tried(whole)[0]
+    assert tried(other)[1:] != tried(whole)[1:]
+
+
+@pytest.mark.parametrize("stop_at", [0, 6])
+def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, whole: Study, stop_at: int
+) -> None:
+    """The trial that nobody ended is a failed one, which counts nowhere."""
+    with pytest.raises(StoppedError):
+        searched(tmp_path, stop_at=stop_at)
+    study = searched(tmp_path)
+    assert tried(study) == tried(whole)
+    failed = of_optuna(study).get_trials(states=(optuna.trial.TrialState.FAIL,))
+    assert len(failed) == (stop_at > 0)
+
+
+def test_more_trials_go_on_and_none_run_where_all_have_ended(tmp_path: Path, whole: Study) -> None:
+    assert len(searched(tmp_path, 5).trials) == 5
+    assert tried(searched(tmp_path, 14)) == tried(whole)
+    assert tried(searched(tmp_path, 3, stop_at=0)) == tried(whole)
+
+
+def test_a_full_disk_is_named_and_the_search_goes_on_when_there_is_space(
+    tmp_path: Path, whole: Study
+) -> None:
+    searched(tmp_path, 3)
+    database = tmp_path / "studies.db"
+    with (
+        files_of_at_most(database.stat().st_size),
+        pytest.raises(DataError, match=rf"{database}: .*The trials that have ended are kept"),
+    ):
+        searched(tmp_path, 2000)
+    assert tried(searched(tmp_path, 3))[:3] == tried(whole)[:3]
+
+
+def test_a_file_that_is_no_database_is_named_and_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "studies.db").write_bytes(b"no database\n" * 99)
+    with pytest.raises(DataError, match=r"studies.db: .*move the file away"):
+        searched(tmp_path)
+    assert (tmp_path / "studies.db").read_bytes() == b"no database\n" * 99
+
+
+def test_the_first_trial_has_the_present_parameters_whatever_the_space_has(
+    tmp_path: Path, whole: Study
+) -> None:
+    first = whole.trials[0]
+    assert first.values == {
+        "training.learning_rate": 0.006,
+        "training.batch_size": None,
+        "network.ensemble.dimensions": 8,
+        "network.ensemble.units": [8],
+    }
+    assert first.end == "complete"
+    # For the sampler, as far as the space has them.
+    params = of_optuna(whole).trials[0].params
+    assert params == {"training.learning_rate": 0.006, "network.ensemble.dimensions": 8}
+    # Other present ones, such as those adopted, are tried where they were not yet.
+    searched(tmp_path)
+    more = searched(tmp_path, training=Training(learning_rate=0.05))
+    assert tried(more)[:-1] == tried(whole)
+    assert more.trials[-1].values["training.learning_rate"] == 0.05
+
+
+def test_values_are_within_the_space(whole: Study) -> None:
+    for trial in whole.trials[1:]:
+        assert 0.001 <= trial.values["training.learning_rate"] <= 0.1
+        assert isinstance(trial.values["network.ensemble.dimensions"], int)
+        assert trial.values["network.ensemble.units"] in SPACE["network.ensemble.units"]["choices"]
+    assert len({trial.values["training.learning_rate"] for trial in whole.trials}) == 14
+
+
+def test_hopeless_trials_end_early_and_only_where_that_is_wanted(
+    tmp_path: Path, whole: Study
+) -> None:
+    early = [trial for trial in whole.trials if trial.end == "pruned"]
+    assert early
+    assert all(len(trial.losses) == EARLY for trial in early)
+    assert all(trial.number > 5 for trial in early)
+    for not_wanted in ({"prune": False}, {"training": Training(groups=2)}):
+        study = searched(tmp_path, **not_wanted)
+        assert {trial.end for trial in study.trials} == {"complete"}
+
+
+def test_a_loss_that_is_not_finite_ends_a_trial_and_with_the_present_parameters_the_search(
+    tmp_path: Path,
+) -> None:
+    def fast_diverges(part: TrialPart) -> Outcome:
+        return DIVERGED if part.values["training.learning_rate"] > 0.03 else ending(part)
+
+    study = searched(tmp_path, end=fast_diverges)
+    assert {trial.end for trial in study.trials} >= {"complete", "diverged"}
+    fast = Training(learning_rate=0.05)
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"present parameters.*Lower training.learning_rate"):
+            searched(tmp_path, end=fast_diverges, training=fast)
+
+
+def test_the_best_is_the_complete_trial_with_the_lowest_log_loss(whole: Study) -> None:
+    tuning = Tuning.model_validate({"space": SPACE})
+    found = best_of(whole, Network(), Training(), tuning, "2026-11-26T22.18.45.038Z")
+    lowest = min(t.log_loss for t in whole.trials if t.log_loss is not None)
+    assert found.best.log_loss == lowest == of_optuna(whole).best_value
+    assert found.present.trial == 1
+    assert found.training.learning_rate == found.best.values["training.learning_rate"]
+    assert found.better
+    assert "partly luck" in found.sentence()
+    alone = whole.model_copy(update={"trials": whole.trials[:1]})
+    found = best_of(alone, Network(), Training(), tuning, "2026-11-26T22.18.45.038Z")
+    assert "None of 1 trials was better" in found.sentence()
+
+
+@pytest.mark.parametrize("trials", [1, 14])
+def test_optunas_plots_are_drawn(tmp_path: Path, trials: int) -> None:
+    drawn = draw(searched(tmp_path, trials))
+    assert [*drawn] == [*TUNING_FIGURES]
+    for name, svg in drawn.items():
+        assert ElementTree.fromstring(svg)[0].text == TUNING_FIGURES[name]
+
+
+def test_what_a_study_belongs_to_makes_its_name(tmp_path: Path) -> None:
+    studies = [
+        searched(tmp_path, 1),
+        searched(tmp_path, 1, rows=42),
+        searched(tmp_path, 1, prune=False),
+        searched(tmp_path, 1, training=Training(epochs=7)),
+    ]
+    assert len({study.name for study in studies}) == 4
+    assert searched(tmp_path, 1, adopt=True).name == studies[0].name
