@@ -67,6 +67,7 @@ DRAW = """
 import logging, sys
 logging.basicConfig(level=logging.DEBUG)
 from tabular_lstm.judging import figures
+from tabular_lstm.judging.drawing import to_svg
 assert "matplotlib" not in sys.modules
 print(len(to_svg(figures.quarantine_reasons({"\u8840": 3}, 3, 10), "why")))
 assert "matplotlib.pyplot" not in sys.modules
