@@ -19,7 +19,6 @@ from tabular_lstm.judging import baselines
 from tabular_lstm.judging.baselines import _splits, predict_with_baselines
 from tabular_lstm.network import plan
 from tabular_lstm.parameters import Costs, Evaluation, Objective, Training
-from tests.helpers import networks
 from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
 
 EVALUATION = Evaluation()
@@ -130,15 +129,6 @@ def test_baselines_do_not_see_padded_slots() -> None:
     )
 
 
-def test_baselines_take_as_few_rows_of_a_class_as_the_split_lets_through() -> None:
-    train, labels = rows_of(60)
-    few = labels.where(labels.cumsum().le(2), 0)
-    predictions = baselines_of(train, few, train)
-    assert few.sum() == 2
-    np.testing.assert_allclose(predictions["majority_class"], 2 / 60)
-    assert predictions.notna().all(axis=None)
-
-
 # The baselines' categories
 
 
@@ -182,18 +172,6 @@ def test_logistic_regression_gets_categories_one_hot_beside_standardized_numbers
     np.testing.assert_allclose(predicted, expected, atol=1e-3)
 
 
-def test_an_unseen_category_gets_a_probability_and_is_no_known_one() -> None:
-    train, labels = letters(200)
-    evaluated, _ = letters(6, seed=1)
-    evaluated[:] = evaluated[0]
-    evaluated[:, 0, 0] = [0, 1, 2, 3, 4, NAN]
-    predictions = with_categories(train, labels, evaluated, {"a": 4})
-    assert predictions.notna().all(axis=None)
-    known, unseen = np.split(predictions["logistic_regression"].to_numpy(), [4])
-    assert (unseen > known[[0, 2]].max()).all()
-    assert (unseen < known[[1, 3]].min()).all()
-
-
 @pytest.mark.parametrize("count", [1, 254, 255, 256])
 def test_baselines_take_any_number_of_categories(count: int) -> None:
     """Boosting takes at most 255 of them; of a feature with more it splits the places."""
@@ -204,34 +182,6 @@ def test_baselines_take_any_number_of_categories(count: int) -> None:
     assert predictions.notna().all(axis=None)
     if count > 1:
         assert roc_auc_score(other[2:], predictions["logistic_regression"][2:]) > 0.8
-
-
-# Many features
-
-
-def wide(count: int, seed: int = 0) -> tuple[np.ndarray, pd.Series]:
-    """Rows of 400 features, of which two numbers and a category of 200 tell the classes apart."""
-    rng = np.random.default_rng(seed)
-    sequences = rng.normal(size=(count, 4, 100)).astype(np.float32)
-    sequences[:, 0, 0] = rng.integers(200, size=count)
-    told = sequences[:, 1, 0] + sequences[:, 2, 0] + 2 * (sequences[:, 0, 0] > 99) - 1
-    labels = (told + 0.3 * rng.normal(size=count) > 0).astype("int64")
-    return sequences, pd.Series(labels, index=pd.RangeIndex(1, count + 1, name="row"))
-
-
-def test_with_many_features_boosting_counts_fewer_bins_and_ranks_as_well() -> None:
-    train, labels = wide(300)
-    evaluated, truth = wide(500, seed=1)
-    schema = networks.schema_of(400, 100).model_copy(
-        update={"categories": {"f0": [f"{place:03}" for place in range(200)]}}
-    )
-    predictions, _ = predict_with_baselines(
-        set_of(train, labels), evaluated, schema, Training(), EVALUATION
-    )
-    slots = train.reshape(300, -1)
-    every_value = HistGradientBoostingClassifier(random_state=0).fit(slots, labels)
-    expected = roc_auc_score(truth, every_value.predict_proba(evaluated.reshape(500, -1))[:, 1])
-    assert roc_auc_score(truth, predictions["hist_gradient_boosting"]) > expected - 0.02 > 0.8
 
 
 # The baselines' thresholds

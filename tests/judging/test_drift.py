@@ -98,19 +98,6 @@ def test_without_its_decision_only_worse_than_chance_is_checked_and_said() -> No
     assert "worse than chance" in flipped.sentence
 
 
-def test_only_the_champion_that_serves_is_held_against_what_it_was() -> None:
-    """One that is kept from another time may have fallen long since."""
-    champions = [
-        Champion(run_id="b", sha256="of b", promoted_with=THEN),
-        Champion(run_id="a", sha256="of a", promoted_with=THEN),
-    ]
-    both = judge(probabilities_of(0.2)).with_models(
-        {"a": probabilities_of(-0.2)}, {"a": 0.5}, RESAMPLED
-    )
-    assert check_drift(both, champions, Promotion()).passed
-    assert not check_drift(both, champions[::-1], Promotion()).passed
-
-
 def test_where_the_champion_did_not_score_nothing_is_known() -> None:
     gone = Champion(run_id="b", sha256="of b", not_compared="its artifact is gone")
     checked = check_drift(judge(probabilities_of(0.2)), [gone], Promotion())

@@ -8,7 +8,7 @@ import pytest
 
 from tabular_lstm.judging import baselines, gate
 from tabular_lstm.judging.baselines import predict_with_baselines
-from tabular_lstm.judging.comparison import WORSE, Judged
+from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.intervals import (
     bootstrap,
     unseen_log_loss,
@@ -78,26 +78,6 @@ def test_rows_of_weight_2_in_a_group_are_these_rows_twice_in_it() -> None:
         assert getattr(points, metric) == pytest.approx(getattr(same, metric), rel=1e-9)
 
 
-def test_bounds_with_weights_are_wider_by_groups_that_are_alike() -> None:
-    labels, p, weights = rows(100)
-    models = {"one": p, "other": np.sqrt(p)}
-    fourfold = {name: values.repeat(4) for name, values in models.items()}
-    by_groups, by_rows = (
-        judged_by(labels.repeat(4), weights.repeat(4), groups, **fourfold)
-        .compare("one", "other", 0.95)
-        .by_metric()
-        for groups in (np.arange(400) // 4, None)
-    )
-    single = judged_by(labels, weights, None, **models).compare("one", "other", 0.95).by_metric()
-    for metric, sign in WORSE.items():
-        far, near, alone = (
-            sign * (of[metric].at_worst - of[metric].difference)
-            for of in (by_groups, by_rows, single)
-        )
-        assert far == pytest.approx(alone, rel=0.01)
-        assert near < 0.75 * far
-
-
 def test_groups_count_by_what_the_sums_of_their_weights_tell() -> None:
     labels, groups = np.tile([0, 1], 20), np.arange(40) // 4
     assert count_rows(labels, None, groups) == 10
@@ -151,21 +131,6 @@ def test_where_all_is_right_the_unseen_is_that_of_what_the_groups_tell() -> None
     compared = judged.compare("one", "other", 0.95)
     assert compared.roc_auc.at_best == pytest.approx(unseen_share(telling, 0.95))
     assert compared.log_loss.at_worst == pytest.approx(compared.log_loss.difference + lost)
-
-
-def test_a_part_of_the_rows_has_the_weights_and_the_groups_of_its_rows() -> None:
-    labels, p, weights = rows(200)
-    groups, counts = np.arange(200) // 4, np.arange(200) > 40
-    part = (
-        judged_by(labels, weights, groups, one=p)
-        .with_part("one", "other", np.sqrt(p), 0.5, counts, RESAMPLED)
-        .parts["other"]
-    )
-    left = np.unique(groups[counts], return_inverse=True)[1]
-    models = {"one": p[counts], "other": np.sqrt(p)[counts]}
-    expected = judged_by(labels[counts], weights[counts], left, **models)
-    assert part.metrics == expected.metrics
-    assert part.compare("one", "other", 0.95) == expected.compare("one", "other", 0.95)
 
 
 @pytest.mark.parametrize("sick", [1, 10])
