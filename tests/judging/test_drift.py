@@ -176,7 +176,7 @@ def test_a_large_change_is_said_in_words(
     then: FeatureSummary, now: FeatureSummary, said: str
 ) -> None:
     (much,) = changes_of({"f": then}, {"f": now}).much
-    assert much.said == said
+    assert much.description == said
 
 
 def test_what_each_night_does_is_not_shown_or_called_much() -> None:

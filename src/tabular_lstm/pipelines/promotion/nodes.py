@@ -246,6 +246,8 @@ def compare_features(
             then = judged_by(past_decisions, promoted(past_promotions)[champion]).features
     changes = changes_of(then, feature_summaries)
     if changes.much:
-        listed = "; ".join(f"'{shown(one.name)}', {one.said}" for one in changes.much[:LISTED])
+        listed = "; ".join(
+            f"'{shown(one.name)}', {one.description}" for one in changes.much[:LISTED]
+        )
         logger.warning(CHANGED, len(changes.much), listed)
     return changes
