@@ -6,27 +6,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_info
 
 from tabular_lstm.judging import baselines
 from tabular_lstm.judging.baselines import _splits, predict_with_baselines
 from tabular_lstm.network import plan
-from tabular_lstm.parameters import Costs, Evaluation, Objective, Training
+from tabular_lstm.parameters import Evaluation, Training
 from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
 
 EVALUATION = Evaluation()
-OBJECTIVES = {
-    "accuracy": Objective(),
-    "f1": Objective(kind="f1"),
-    "costs": Objective(kind="costs", costs=Costs(false_positive=1, false_negative=5)),
-}
 NAN = float("nan")
 
 
@@ -185,72 +176,6 @@ def test_baselines_take_any_number_of_categories(count: int) -> None:
 
 
 # The baselines' thresholds
-
-
-def noisy_letters() -> tuple[np.ndarray, pd.Series]:
-    """Rows with a category, missing numbers and labels that nothing tells for sure."""
-    train, labels = letters(150)
-    train[::8, 1, 0] = NAN
-    labels = labels.mask(np.random.default_rng(1).random(150) < 0.25, 0)
-    return train, labels
-
-
-@pytest.fixture(scope="module")
-def out_of_fold() -> dict[str, np.ndarray]:
-    """What the baselines give for the rows of each fold, fitted on the others, put by hand."""
-    train, labels = noisy_letters()
-    slots, truth = train.reshape(-1, 4), labels.to_numpy()
-    encoded = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), [0]), remainder=StandardScaler()
-    )
-    logistic = make_pipeline(encoded, LogisticRegression(max_iter=1000))
-    boosting = HistGradientBoostingClassifier(categorical_features=[0], random_state=0)
-    given = {name: np.empty(len(truth)) for name in BASELINES}
-    for fitted, held_out in StratifiedKFold(5, shuffle=True, random_state=0).split(slots, truth):
-        given["majority_class"][held_out] = truth[fitted].mean()
-        filled = np.where(np.isnan(slots), np.nanmedian(slots[fitted], axis=0), slots)
-        for name, model, rows in zip(
-            BASELINES[1:], (logistic, boosting), (filled, slots), strict=True
-        ):
-            model.fit(rows[fitted], truth[fitted])
-            given[name][held_out] = model.predict_proba(rows[held_out])[:, 1]
-    return given
-
-
-def worth(
-    labels: np.ndarray, probabilities: np.ndarray, threshold: float, objective: Objective
-) -> float:
-    """Measure what a threshold is worth to the objective, the more the better."""
-    called = probabilities >= threshold
-    hits = np.sum(called & (labels == 1))
-    false_positives, misses = np.sum(called & (labels == 0)), np.sum(~called & (labels == 1))
-    if objective.kind == "f1":
-        return float(2 * hits / (2 * hits + false_positives + misses))
-    costs = objective.costs
-    return -float(costs.false_positive * false_positives + costs.false_negative * misses)
-
-
-@pytest.mark.parametrize("kind", OBJECTIVES)
-def test_each_baselines_threshold_serves_the_objective_best_out_of_fold(
-    kind: str, out_of_fold: dict[str, np.ndarray]
-) -> None:
-    objective = OBJECTIVES[kind]
-    train, labels = noisy_letters()
-    _, thresholds = predict_with_baselines(
-        set_of(train, labels),
-        train[:1],
-        schema_of(categories={"a": 4}),
-        Training(objective=objective),
-        EVALUATION,
-    )
-    assert list(thresholds) == BASELINES
-    for name, probabilities in out_of_fold.items():
-        served = [
-            worth(labels.to_numpy(), probabilities, threshold, objective)
-            for threshold in [thresholds[name], *probabilities, 1.1]
-        ]
-        assert served[0] == max(served), name
-        assert type(thresholds[name]) is float
 
 
 def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> None:

@@ -144,13 +144,6 @@ def test_levels_are_new_or_gone_where_all_are_known() -> None:
     assert (moved.new_levels, moved.levels_gone) == (["c"], ["b"])
 
 
-def test_of_a_level_that_was_not_recorded_only_what_is_sure_is_said() -> None:
-    moved = change(category(9, a=0.5, b=0.2), category(9, a=0.5, c=0.3))
-    assert (moved.new_levels, moved.levels_gone) == ([], [])
-    # It may have had a share of 0.2 before, and `b` may have one of 0.3 now.
-    assert moved.levels == pytest.approx({"a": 0, "b": 0, "c": 0.1})
-
-
 def test_the_features_that_changed_most_come_first() -> None:
     then = {f"f{place}": number(0, 1) for place in range(40)} | {"gone": number(0, 1)}
     now = {f"f{place}": number(place / 10, 1) for place in range(40)} | {"new": number(0, 1)}

@@ -83,18 +83,6 @@ def test_roc_has_a_curve_of_every_model() -> None:
         assert f"{MODELS[model]}, AUC {area:.3f}" in legend(figure)
 
 
-def test_precision_recall_has_a_curve_of_every_model() -> None:
-    figure = figures.precision_recall_curve(JUDGED)
-    assert len(legend(figure)) == 4
-    for model, probabilities in PREDICTIONS.items():
-        curve = line(figure, MODELS[model])
-        recall, precision = curve.get_data()
-        mean = sk.average_precision_score(LABELS, probabilities)
-        assert -np.sum(np.diff(recall) * precision[:-1]) == pytest.approx(mean)
-        assert curve.get_drawstyle() == "steps-post"
-        assert f"{MODELS[model]}, average {mean:.3f}" in legend(figure)
-
-
 def test_calibration_has_the_bins_of_every_model_beside_the_perfect_line() -> None:
     figure = figures.calibration_curve(JUDGED)
     assert legend(figure) == ["perfect", *(MODELS[model] for model in PREDICTIONS)]

@@ -90,15 +90,6 @@ def test_each_metric_takes_a_weight_for_so_many_rows(given: list[tuple[int, int,
 # Resamples
 
 
-def test_a_bootstrap_with_weights_of_one_is_that_without() -> None:
-    labels, one, other, _ = noisy()
-    given = labels, {"a": one, "b": other}, {"a": 0.5, "b": 0.4}, 100, 3
-    without, ones = bootstrap(*given), bootstrap(*given, np.ones(len(labels)))
-    for name in ("a", "b"):
-        for metric, values in without[name].items():
-            np.testing.assert_allclose(ones[name][metric], values, rtol=1e-12, err_msg=metric)
-
-
 def test_a_resample_measures_the_drawn_rows_by_their_weights() -> None:
     labels, one, _, weights = noisy()
     resampled = bootstrap(labels, {"a": one}, {"a": 0.5}, 20, 5, weights)["a"]
@@ -250,6 +241,3 @@ def test_a_feature_is_worth_what_it_tells_of_the_rows_that_count() -> None:
     by_weight = worth(np.where(heavy, 20.0, 1.0))
     assert without["b"] > without["a"]
     assert by_weight["a"] > by_weight["b"]
-
-
-# Figures

@@ -3,11 +3,9 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from tabular_lstm.judging import baselines, gate
-from tabular_lstm.judging.baselines import predict_with_baselines
+from tabular_lstm.judging import gate
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.intervals import (
     bootstrap,
@@ -16,10 +14,8 @@ from tabular_lstm.judging.intervals import (
     unseen_share,
 )
 from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
-from tabular_lstm.network.calibration import choose_threshold
-from tabular_lstm.parameters import Evaluation, Promotion, Training
-from tabular_lstm.rows.weights import count_by_class, count_rows, scaled
-from tests.helpers.judged import rows_of, schema_of, set_of
+from tabular_lstm.parameters import Evaluation, Promotion
+from tabular_lstm.rows.weights import count_by_class, count_rows
 
 RESAMPLED = Evaluation(bootstrap_resamples=200)
 
@@ -41,19 +37,6 @@ def judged_by(
 ) -> Judged:
     thresholds = dict.fromkeys(models, 0.5)
     return Judged(labels, weights, groups).with_models(models, thresholds, RESAMPLED)
-
-
-def test_groups_of_one_row_with_weights_are_drawn_as_rows_with_weights_are() -> None:
-    labels, p, weights = rows()
-    models = {"one": p, "other": np.sqrt(p)}
-    by_rows, by_groups = (
-        judged_by(labels, weights, groups, **models) for groups in (None, np.arange(240))
-    )
-    assert by_groups.metrics == by_rows.metrics
-    for metric, values in by_rows.resampled["one"].items():
-        np.testing.assert_array_equal(by_groups.resampled["one"][metric], values)
-    assert by_groups.compare("one", "other", 0.95) == by_rows.compare("one", "other", 0.95)
-    assert by_groups.roc_auc_bounds("one", 0.95) == by_rows.roc_auc_bounds("one", 0.95)
 
 
 def twice(labels: np.ndarray, p: np.ndarray, groups: np.ndarray, heavy: np.ndarray) -> Any:
@@ -131,27 +114,3 @@ def test_where_all_is_right_the_unseen_is_that_of_what_the_groups_tell() -> None
     compared = judged.compare("one", "other", 0.95)
     assert compared.roc_auc.at_best == pytest.approx(unseen_share(telling, 0.95))
     assert compared.log_loss.at_worst == pytest.approx(compared.log_loss.difference + lost)
-
-
-@pytest.mark.parametrize("sick", [1, 10])
-def test_thresholds_are_chosen_by_the_weights_of_the_rows_that_are_held_out(
-    sick: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where one group alone has rows of a class, it is held out of no fold."""
-    sequences, labels = rows_of(90)
-    groups = np.arange(90) % 20
-    labels = pd.Series((groups < sick).astype(int), labels.index)
-    weights = pd.Series(np.random.default_rng(0).uniform(0.1, 9, 90), labels.index)
-    weighed: list[Any] = []
-
-    def noting(*given: Any) -> float:
-        weighed.append(given[3])
-        return choose_threshold(*given)
-
-    monkeypatch.setattr(baselines, "choose_threshold", noting)
-    train_set = set_of(sequences, labels, weights, groups)
-    predict_with_baselines(train_set, sequences, schema_of(), Training(), RESAMPLED)
-    rows_told = {*np.round(scaled(weights), 9)}
-    for of_held_out in weighed:
-        told = {*np.round(of_held_out, 9)}
-        assert told < rows_told if sick == 1 else told == rows_told
