@@ -42,7 +42,7 @@ coverage: ## Run them too, and say what they reach: 95 % at least, in half as lo
 NUMERIC := tests/network/test_score.py tests/network/test_kernel.py \
 	tests/test_classifier.py::test_with_the_defaults_a_row_has_one_probability \
 	tests/test_run.py::test_another_processor_judges_the_same_candidate_to_the_same_bytes \
-	tests/test_retraining.py::test_golden_rows_are_test_rows_from_the_lowest_to_the_highest
+	tests/test_retraining.py::test_what_is_read_back_gives_the_probabilities_that_were_judged
 BUILT := tests/network/test_build.py tests/network/test_calibration.py
 NO_WIDE_UNITS := X86_V3 X86_V4 AVX2 FMA3 AVX512F AVX512_SKX
 

@@ -33,14 +33,11 @@ from sklearn.utils.estimator_checks import (
 
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import sha256
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network import member_groups, plan
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters import Network
 from tabular_lstm.rows.numbers import LARGEST
-from tabular_lstm.serving.log_file import append
-from tests.helpers.logs import promotion
 from tests.helpers.project import TINY, Project, declare
 
 NAN = float("nan")
@@ -986,28 +983,6 @@ def test_a_file_with_code_in_it_is_refused_and_the_code_does_not_run(
     # The code is there: who asks for it gets it run.
     keras.models.load_model(path, safe_mode=False)
     assert trace.exists()
-
-
-def served(model: LSTMClassifier, folder: Path) -> Path:
-    """Save a model as the champion of a promotion log, and give its file."""
-    path = folder / "data/06_models/champion.keras"
-    log = folder / "data/08_reporting/promotions.jsonl"
-    path.parent.mkdir(parents=True)
-    model.save(path)
-    append(log, promotion("a").model_copy(update={"sha256": sha256(path.read_bytes())}))
-    return path
-
-
-def test_a_champion_is_loaded_if_it_is_the_one_that_the_log_names(
-    fitted: LSTMClassifier, of_array: LSTMClassifier, tmp_path: Path
-) -> None:
-    path = served(fitted, tmp_path)
-    loaded = LSTMClassifier.load(path)
-    assert same_bits(loaded.predict_proba(ROWS), fitted.predict_proba(ROWS))
-    of_array.save(path)
-    named = json.loads((tmp_path / "data/08_reporting/promotions.jsonl").read_text())["sha256"]
-    with pytest.raises(ValueError, match=rf"champion\.keras has SHA-256 .*; expected {named}"):
-        LSTMClassifier.load(path)
 
 
 def test_an_estimator_of_a_network_predicts_as_the_one_that_it_is_of(

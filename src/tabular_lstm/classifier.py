@@ -19,7 +19,6 @@ from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
 from tabular_lstm.rows.weights import checked_weights, scaled
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.store import Store
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 # What scikit-learn checks of an array: text and NaN may be in it, infinite numbers may not.
@@ -199,16 +198,16 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def load(cls, path: str | Path) -> Self:
         """Read what `save` or a run of the pipeline wrote; nothing in the file is executed.
 
-        A champion beside its promotion log is checked against the SHA-256 there.
-
         Raises:
             FileNotFoundError: There is no such file.
             DataError: A `ValueError`: it is no whole `.keras` file, may not be read, holds another
-                kind of model, or is not the champion that the promotion log names.
+                kind of model, or is the `champion.keras` that an earlier version kept.
         """
         path = Path(path)
-        if store := Store.of_champion(path):
-            return cls.from_network(store.champion().network)
+        if path.absolute().parts[-2:] == ("06_models", "champion.keras"):
+            raise DataError(
+                f"{path}: nothing renews it any more. load_champion() gives what serves."
+            )
         try:
             artifact = Artifact.read(path)
         except FileNotFoundError as error:

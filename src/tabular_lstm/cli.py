@@ -37,16 +37,6 @@ USER_ERRORS = (
     OmegaConfBaseException,
     yaml.YAMLError,
 )
-# Options that choose nodes, by the names that Kedro has for their values.
-FILTERS = {
-    "tags": "tags",
-    "node_names": "nodes",
-    "from_nodes": "from-nodes",
-    "to_nodes": "to-nodes",
-    "from_inputs": "from-inputs",
-    "to_outputs": "to-outputs",
-    "namespaces": "namespaces",
-}
 # Where Kedro raises a plain ValueError for what stands in conf or on the command line.
 KEDRO_REFUSES = ("kedro/config/", "kedro/pipeline/")
 
@@ -97,7 +87,7 @@ class Run(click.Command):
             if fault is None:
                 _notify(ctx, "failed", f"{type(error).__name__}: {error}")
                 raise
-            message = _message(fault, ctx.params)
+            message = _message(fault)
             _notify(ctx, "failed", f"Error: {message}")
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
             raise kind(message) from error
@@ -162,11 +152,10 @@ def _notify(ctx: click.Context, event: Event, message: str) -> None:
         notify(event, message)
 
 
-def _message(fault: BaseException, options: dict[str, Any]) -> str:
+def _message(fault: BaseException) -> str:
     if isinstance(fault, OmegaConfBaseException):  # its other lines are of OmegaConf's own types
         return f"{fault.full_key or 'conf'}: {str(fault).partition(chr(10))[0]}"
-    given = [f"--{o} {','.join(options[n])}" for n, o in FILTERS.items() if options.get(n)]
-    return f"{', '.join(given)}: {fault}" if given and _refused(fault) else str(fault)
+    return str(fault)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -189,27 +178,26 @@ run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedr
 @click.option("--positive", help="Value of the label whose probability is predicted.")
 @click.option("--key", help="Column that identifies a row.")
 @click.option("--force", is_flag=True, help="Overwrite the environment's two files.")
-def profile(
-    file: Path, env: str, label: str | None, positive: str | None, key: str | None, force: bool
-) -> None:
+def profile(file: Path, env: str, force: bool, **options: str | None) -> None:
     """Look at a CSV, or a folder of them, and write conf for it: `kedro run --env ENV` then runs.
 
     Prints what each column is taken for, and what is unsure.
     """
     # Here, for a run need not wait for it.
-    from tabular_lstm.runs.new_environment import Told, new_environment  # noqa: PLC0415
+    from tabular_lstm.runs.new_environment import new_environment  # noqa: PLC0415
 
     project = find_kedro_project(Path.cwd())
     if project is None:
         raise click.ClickException(f"{Path.cwd()}: expected a folder of a Kedro project.")
     _log_as_the_project_says()
+    given = {name: value for name, value in options.items() if value is not None}
     try:
-        said = new_environment(file, env, project, Told(label, positive, key), force)
-        click.echo(said)
+        page = new_environment(file, env, project, given, force)
     except Exception as error:
         if fault := _fault(error):
-            raise click.ClickException(_message(fault, {})) from error
+            raise click.ClickException(_message(fault)) from error
         raise
+    click.echo(page)
 
 
 # Kedro looks for this name, and adds its own commands.

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tabular_lstm.classifier import LSTMClassifier
+from tabular_lstm import load_champion
 from tabular_lstm.errors import DataError
-from tests.helpers.champions import LOCK, assert_settled, champion_path, log_of, log_path, on_disk
+from tests.helpers.champions import LOCK, assert_settled, log_of, log_path, on_disk
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed, succeeds
 from tests.helpers.logs import write_chained
 from tests.helpers.project import Project
@@ -77,7 +77,7 @@ def test_a_log_that_was_edited_is_refused_with_the_ways_out_and_changes_nothing(
         assert "Put back a copy of it." in message
         assert "Running" not in message
     with pytest.raises(DataError, match=rf"promotions\.jsonl, line {line}: "):
-        LSTMClassifier.load(champion_path(served_twice))
+        load_champion(served_twice.path)
     after = served_twice.files()
     for name in before.keys() | after.keys() - {LOCK}:
         assert after[name] == before[name], name

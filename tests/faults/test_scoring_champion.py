@@ -61,16 +61,3 @@ def test_a_damaged_champion_scores_nothing(served_twice: Project) -> None:
     assert str(champion_path(served_twice)) in message
     assert "kedro run --pipelines rollback" in message
     assert finished(served_twice) == []
-
-
-def test_a_champion_whose_run_was_stopped_before_the_file_is_the_one_that_the_log_names(
-    served_twice: Project,
-) -> None:
-    """As between the line of the log and the rename: the artifact is read from the candidates."""
-    gone(served_twice)
-    succeeds(here(*SCORING))
-    named = log_of(served_twice)[-1]
-    assert finished(served_twice)[0]["champion"] == {
-        "run_id": named["run_id"],
-        "sha256": named["sha256"],
-    }

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from tabular_lstm.serving.store import Store
+from tabular_lstm import load_champion
+from tabular_lstm.serving.artifact import Artifact
 from tests.helpers.champions import assert_settled, champion_of, log_of, log_path, on_disk
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, note, seed, succeeds
 from tests.helpers.processes import at_work, started
@@ -108,17 +110,16 @@ def test_of_six_retrainings_and_four_rollbacks_at_once_each_decides_alone_or_not
     assert_settled(served_twice)
 
 
-def test_a_champion_that_is_loaded_amid_a_commit_is_the_old_or_the_new_one(
+def test_a_champion_that_is_loaded_amid_a_commit_is_the_old_one(
     served_twice: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A retraining promotes between the reader's look at the log and that at the file."""
-    read_file, looks = Store._content, []
+    before, read = log_of(served_twice)[-1], Artifact.read
 
-    def promote_before(store: Store) -> bytes | None:
-        looks.append(len(looks))
-        if len(looks) == 1:
-            succeeds(served_twice.command(*RETRAINING, *seed(5)))
-        return read_file(store)
+    def after_a_promotion(path: Path) -> Artifact:
+        succeeds(served_twice.command(*RETRAINING, *seed(5)))
+        return read(path)
 
-    monkeypatch.setattr(Store, "_content", promote_before)
-    assert champion_of(served_twice).sha256 in {c["sha256"] for c in log_of(served_twice)[-2:]}
+    monkeypatch.setattr(Artifact, "read", after_a_promotion)
+    assert load_champion(served_twice.path).sha256 == before["sha256"]
+    assert len(log_of(served_twice)) == 3

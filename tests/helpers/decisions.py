@@ -6,12 +6,13 @@ from tabular_lstm.files import sha256
 from tabular_lstm.judging import drift, gate
 from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.drift import changes_of
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Evaluation, Promotion
-from tabular_lstm.pipelines.promotion.nodes import decide
+from tabular_lstm.pipelines.promotion.nodes import ReadBack, decide
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.serving.champion_comparison import ComparedChampions
+from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.decision import Decision, Provenance
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
 from tests.helpers.logs import run
@@ -74,20 +75,22 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
         for run_id in runs
     ]
     promotion = Promotion()
-    return decide(
+    checks = (
         DataCheck(passed=accepted, sentence="as expected, or not", quarantined_fraction=0),
         drift.check_drift(judged, champions, promotion),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
         ArtifactCheck(passed=True, sentence="the same", golden_rows=2, largest_difference=0),
+    )
+    return decide(
+        checks,
         judged,
-        champions,
-        sha256(CONTENT),
+        ComparedChampions(champions, {}),
+        ReadBack(labels, labels, sha256(CONTENT)),
         FINGERPRINTS,
         DATA,
-        log,
+        {},
+        Champions(log),
         run(letter),
         PROVENANCE,
-        {},
-        changes_of({}, {}),
     )

@@ -5,22 +5,30 @@ from typing import Any
 
 import pyarrow as pa
 
-from tabular_lstm.profiling.distinct import Cells, cells_of
-from tabular_lstm.profiling.profile import ColumnProfile, Profile, profile_of
+from tabular_lstm.profiling.table_profile import (
+    CellCounter,
+    ColumnProfile,
+    DistinctCells,
+    TableProfile,
+)
+from tabular_lstm.profiling.type_inference import profile_column
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 
-def cells(values: Sequence[Any]) -> Cells:
+def cells(values: Sequence[Any]) -> DistinctCells:
     """The cells of a column that a CSV holds."""
-    return cells_of(pa.chunked_array([pa.array([str(v) for v in values], pa.large_string())]))
+    counter = CellCounter()
+    counter.add(pa.array([str(value) for value in values], pa.large_string()))
+    return counter.cells()
 
 
-def profile(columns: dict[str, Sequence[Any]], marks: NumberFormat = POINT) -> Profile:
-    """The profile of a table."""
-    rows = len(next(iter(columns.values())))
-    return profile_of({n: cells(v) for n, v in columns.items()}, rows, "rows.csv", marks)
-
-
-def column(values: Sequence[Any], name: str = "a", marks: NumberFormat = POINT) -> ColumnProfile:
+def column(
+    values: Sequence[Any], name: str = "a", number_format: NumberFormat = POINT
+) -> ColumnProfile:
     """The profile of a column."""
-    return profile({name: values}, marks).columns[0]
+    return profile_column(name, cells(values), number_format)
+
+
+def profile(columns: dict[str, Sequence[Any]]) -> TableProfile:
+    """The profile of a table."""
+    return TableProfile("rows.csv", [column(values, name) for name, values in columns.items()])

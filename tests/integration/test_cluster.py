@@ -33,7 +33,7 @@ from tabular_lstm.serving import scored_parts
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions
 from tabular_lstm.serving.predictions import Predictions
-from tests.helpers.champions import log_of
+from tests.helpers.champions import champion_path, log_of
 from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
 from tests.helpers.commands import RETRAINING, here, succeeds
 from tests.helpers.judged import rows_of, schema_of, set_of
@@ -68,7 +68,7 @@ def scoring_of(
 ) -> Predictions:
     """A scoring of rows of the project, which is not yet done."""
     source = RowsToScoreDataset(str(served.path / rows), load_args).load()
-    champion = Artifact.read(served.path / "data/06_models/champion.keras")
+    champion = Artifact.read(champion_path(served))
     champion = Artifact(champion.content, champion.file, run("a"))
     validation = Validation(max_quarantined_fraction=0.1)
     scoring = Scoring(reasons=reasons, pass_through=["age"])
@@ -367,7 +367,7 @@ def test_a_worker_needs_no_file_of_the_driver(
     """The champion and the rows travel with the work: they may be gone where the worker is."""
     engine = running.engine()
     predictions = scoring_of(many_blocks, engine)
-    (many_blocks.path / "data/06_models/champion.keras").unlink()
+    champion_path(many_blocks).unlink()
     remote = saved(predictions, tmp_path / "remote")
     assert {"part-00000.parquet", "part-00014.parquet", "manifest.json"} < remote.keys()
 

@@ -17,8 +17,9 @@ from tabular_lstm.files import sha256
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import Champion
+from tabular_lstm.serving.promotion_log import append
 from tests.helpers.champions import log_of
-from tests.helpers.logs import run
+from tests.helpers.logs import rejection, run
 from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.project import Project
 from tests.helpers.stores import House
@@ -53,7 +54,7 @@ def house(tmp_path: Path) -> House:
 
 
 def project_of(house: House) -> Path:
-    return house.file.parents[2]
+    return house.log.parents[2]
 
 
 def test_the_champion_is_the_one_that_the_log_names(house: House) -> None:
@@ -136,29 +137,62 @@ def test_a_promotion_changes_nothing_in_a_champion_that_is_loaded(house: House) 
     assert (newer.predict_proba(ROWS) != before).all()
 
 
-def test_a_promotion_that_was_stopped_before_the_file_counts(house: House) -> None:
-    content = house.candidate("b", 1)
-    house.record("b", content, before="a")
-    champion = load_champion(project_of(house))
-    assert (champion.run_id, champion.sha256) == (run("b"), sha256(content))
+def test_a_line_in_the_log_is_all_that_a_promotion_takes(house: House) -> None:
+    house.promote("b", 1, before="a")
+    house.log.write_text(house.log.read_text().splitlines(keepends=True)[0])
+    assert load_champion(project_of(house)).run_id == run("a")
+
+
+def test_a_champion_file_of_an_earlier_version_has_no_part_in_it(house: House) -> None:
+    old = house.candidates.with_name("champion.keras")
+    old.write_bytes(b"of whatever day")
+    assert load_champion(project_of(house)).file == str(house.kept("a"))
+    with pytest.raises(DataError, match=r"nothing renews it any more\. load_champion\(\) gives"):
+        LSTMClassifier.load(old)
 
 
 # Where nothing can be loaded
 
 
-def test_a_damaged_champion_is_refused_with_the_way_back(house: House) -> None:
-    house.file.write_bytes(house.file.read_bytes()[:-1])
+def test_without_a_promotion_there_is_none(tmp_path: Path) -> None:
+    house = House(tmp_path, "kedro run --env x")
+    with pytest.raises(DataError, match=r"no champion yet\. kedro run --env x --pipelines retrain"):
+        house.champion()
+    append(house.log, rejection("x", None))
+    with pytest.raises(DataError, match=r"no champion yet\. The last candidate was rejected"):
+        house.champion()
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:100] + bytes([content[100] ^ 1]) + content[101:]
+
+
+@pytest.mark.parametrize(
+    "damage", [flipped, lambda content: content[:-1], lambda content: b"", None]
+)
+def test_a_damaged_champion_is_refused_with_the_ways_out(house: House, damage: Any) -> None:
+    path, whole = house.file, house.file.read_bytes()
+    path.unlink()
+    found = "is not there"
+    if damage:
+        path.write_bytes(damage(whole))
+        found = f"has SHA-256 {sha256(path.read_bytes())}"
     with pytest.raises(DataError) as refused:
         load_champion(project_of(house))
-    a = run("a")
-    way = f"run {a} back: kedro run --pipelines rollback --params rollback.run_id={a}."
-    assert str(refused.value).endswith(f"It was not loaded. To put the artifact of {way}")
+    assert str(refused.value) == (
+        f"{path} {found}; expected {sha256(whole)}, of the champion that the promotion log names. "
+        "It was not loaded. Put a copy of that file there. Or, to let the champion before it "
+        "serve: kedro run --pipelines rollback. Or, to promote a new one, judged without it: "
+        "kedro run --pipelines retraining --params promotion.start_over=true."
+    )
+    path.write_bytes(whole)
+    assert load_champion(project_of(house)).run_id == run("a")
 
 
 def test_a_champion_that_is_no_network_is_refused_though_the_log_names_it(house: House) -> None:
-    house.record("b", b"no network", before="a")
-    house.store.put(Artifact(b"no network", "b"))
-    with pytest.raises(DataError, match=r"champion\.keras: expected a whole \.keras file"):
+    house.kept("b").parent.mkdir()
+    house.kept("b").write_bytes(house.record("b", b"no network", before="a"))
+    with pytest.raises(DataError, match=r"candidate\.keras: expected a whole \.keras file"):
         load_champion(project_of(house))
 
 
@@ -167,7 +201,7 @@ def test_what_is_not_there_is_named(project: Project, tmp_path_factory: Any) -> 
     for place, said in (
         (nothing, f"{nothing}: expected the folder of a project, with conf/ and data/ in it"),
         (nothing / "gone", f"{nothing}/gone: expected the folder of a project, and there is none"),
-        (project.path, r"champion\.keras: no champion yet\. kedro run --pipelines retraining"),
+        (project.path, r"promotions\.jsonl: no champion yet\. kedro run --pipelines retraining"),
     ):
         with pytest.raises(DataError, match=said):
             load_champion(place)
@@ -248,6 +282,6 @@ def test_it_scores_as_it_was_judged(served: Project) -> None:
     rows = served.rows("test")
     probabilities = champion.predict_proba(rows)[:, 1]
     np.testing.assert_allclose(probabilities, judged["candidate"], rtol=0, atol=1e-6)
-    model = LSTMClassifier.load(served.path / "data/06_models/champion.keras")
+    model = LSTMClassifier.load(champion.file)
     np.testing.assert_array_equal(champion.predict_proba(rows), model.predict_proba(rows))
     np.testing.assert_array_equal(champion.predict(rows), model.predict(rows))

@@ -70,12 +70,6 @@ class Scorer:
             ReadOutWeights(*_copied(network.read_out)),
         )
 
-    @property
-    def layers(self) -> dict[str, EmbedWeights | RecurWeights | ReadOutWeights]:
-        """All weights by the name of their layer, in the order that a row passes them."""
-        recur = {f"recur_{place}": weights for place, weights in enumerate(self.recur, 1)}
-        return {"embed": self.embed, **recur, "read_out": self.read_out}
-
     @cached_property
     def slots(self) -> Slots:
         """What the schema says of each slot."""

@@ -1,30 +1,54 @@
-"""How a file that nobody has described is laid out: encoding, delimiter, lines above, header."""
+"""How a file that nobody has described is laid out: encoding, delimiter, header, number format."""
 
 import codecs
+import io
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, BinaryIO
 
+import pyarrow.compute as pc
+
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.frozen import Frozen
-from tabular_lstm.profiling.first_row import counts_up, is_header
-from tabular_lstm.profiling.number_marks import FoundMarks, could_be_number
+from tabular_lstm.profiling.table_profile import DistinctCells
+from tabular_lstm.profiling.word_lists import PLACEHOLDERS, WORDS
+from tabular_lstm.rows.cells import is_missing
 from tabular_lstm.rows.formats import refuse_other_formats
 from tabular_lstm.rows.header import DELIMITERS
 from tabular_lstm.rows.load_args import dialect_of, marks_of
-from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, any_of
 from tabular_lstm.rows.slow_csv import rows_of
-from tabular_lstm.rows.text import BYTE_ORDER_MARKS, Text
+from tabular_lstm.rows.text import BYTE_ORDER_MARKS
 
-# Lines, and characters of them, by which the layout is told; the second half of the rows tells the
-# delimiter, for a preamble may be long.
-LINES, CHARACTERS = 600, 2**19
-ENCODING = "utf-8"
-# Bytes that Windows writes for quotes and dashes, and ISO 8859-1 for nothing that is seen.
-ONLY_WINDOWS = frozenset(range(0x80, 0xA0))
+# Bytes, and lines of them, by which the layout is told.
+BYTES, LINES = 2**22, 600
+# Lines above the header, at most.
+ABOVE = 20
+# Rows that have a vote on the header.
+VOTING = 100
+# Bytes that are no characters of cp1252, the encoding of Windows.
 NOT_WINDOWS = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
 
 
-class Layout(Frozen):
+# Share of a column's cells that are numbers where the column is of numbers.
+MOSTLY = 0.9
+# Distinct cells of a column that have a vote on the number format.
+VOTING_CELLS = 1000
+# The simplest first.
+FORMATS = (
+    POINT,
+    NumberFormat(thousands=","),
+    NumberFormat(decimal=","),
+    NumberFormat(decimal=",", thousands="."),
+    *(NumberFormat(decimal=point, thousands=mark) for mark in "' " for point in ".,"),
+)
+# Where all cells are so, a comma stands between groups of digits, and before no fraction.
+GROUPS = "[+-]?(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]{1,3})"
+
+
+@dataclass(frozen=True)
+class Layout:
     """What the catalog has to say of a file.
 
     Attributes:
@@ -38,8 +62,8 @@ class Layout(Frozen):
     unsure: list[str]
 
     @property
-    def marks(self) -> NumberFormat:
-        """Give what numbers are written with."""
+    def number_format(self) -> NumberFormat:
+        """How numbers are written."""
         return marks_of(self.load_args)
 
 
@@ -51,20 +75,19 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
         file: Its name, for messages.
 
     Raises:
-        DataError: It is no CSV, is empty, or has one column only.
+        DataError: It is no CSV, is empty, has one column only, or a header with a name too few.
     """
     refuse_other_formats(content, file)
     load_args: dict[str, Any] = {}
     reasons: dict[str, str] = {}
     unsure: list[str] = []
     encoding = _encoding(content)
-    if encoding != ENCODING:
+    if encoding != "utf-8":
         load_args["encoding"] = encoding
         reasons["encoding"] = "the file is not UTF-8"
         if encoding not in BYTE_ORDER_MARKS.values():
             unsure.append(f"encoding: {encoding} is a guess; are the letters beyond a to z right?")
-    content.seek(0)
-    lines = _first_lines(Text(content, file, encoding))
+    lines = _first_lines(content, encoding)
     if not any(line.strip() for line in lines):
         raise DataError(f"{file}: the file is empty; expected a header and rows.")
     delimiter, width = _delimiter(lines, file)
@@ -72,90 +95,59 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
     if delimiter != dialect_of({})["delimiter"]:
         load_args["sep"] = delimiter
         reasons["sep"] = f"it parts each line into {width} cells"
-    above, names, unnamed, rows = _above(lines, file, dialect, width)
+    above = _lines_above(lines, file, dialect, width)
     if above:
         load_args["skiprows"] = above
         reasons["skiprows"] = f"{'line' if above == 1 else 'lines'} above the table"
-    if names:
-        load_args |= {"header": 0, "names": names}
-        reasons["names"] = "the header has a name less than the rows have cells"
-        unsure.append(f"the column without a name is called '{unnamed}'")
-    elif not is_header(rows[0], rows[1:]):
+    first, *below = rows_of(lines[above:], file, dialect)
+    if not is_header(first, below):
         load_args["header"] = None
-        reasons["header"] = f"the first line is {_few(rows[0])}; else the columns' names: [...]"
+        reasons["header"] = f"the first line is {_few(first)}; else the columns' names: [...]"
         unsure.append("header: the first line was taken for a row, and the columns have no names")
-    elif not counts_up(rows[0]) and (
-        numbers := [cell for cell in rows[0] if could_be_number(cell.strip())]
-    ):
+    elif any(could_be_number(cell.strip()) for cell in first) and not _counts_up(first):
         unsure.append(
-            f"header: the first line was taken for the columns' names, though it holds "
-            f"{_few(numbers)}; if it is a row, say header: null, and if neither, skiprows: "
+            f"header: the first line was taken for the columns' names, though it holds numbers: "
+            f"{_few(first)}; if it is a row, say header: null, and if neither, skiprows: "
             f"{above + 1} too"
         )
-    return Layout(load_args=load_args, reasons=reasons, unsure=unsure)
-
-
-def with_marks(layout: Layout, found: FoundMarks) -> Layout:
-    """Add what the numbers of the file are written with."""
-    given = {name: mark for name, mark in found.marks if mark != getattr(POINT, name)}
-    if not given:
-        return layout
-    said = f"a number is written {shown(found.example)}"
-    doubts = [f"{', '.join(given)}: is {shown(found.example)} {_either(found.marks)}?"]
-    return Layout(
-        load_args=layout.load_args | given,
-        reasons=layout.reasons | dict.fromkeys(given, said),
-        unsure=[*layout.unsure, *(doubts if found.doubtful else [])],
-    )
-
-
-def _either(marks: NumberFormat) -> str:
-    read = ("a number of thousands, or one with a fraction", "one with a fraction, or of thousands")
-    return read[marks.thousands is None]
-
-
-def _few(cells: list[str]) -> str:
-    return f"{', '.join(map(shown, cells[:3]))}{', …' if cells[3:] else ''}"
+    return Layout(load_args, reasons, unsure)
 
 
 def _encoding(content: BinaryIO) -> str:
     """Name the encoding: by its mark, UTF-8 if all bytes are, else one that knows all bytes."""
     content.seek(0)
-    start = content.read(4096)
+    start = content.read(4)
     for mark, name in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return name
-    if start.count(0) > len(start) / 4:  # of two bytes a letter; a stray one is in any file
-        return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
-    decoder, used = codecs.getincrementaldecoder(ENCODING)(), frozenset[int]()
+    decoder, is_utf8, odd = codecs.getincrementaldecoder("utf-8")(), True, False
     content.seek(0)
-    is_utf8 = True
     while piece := content.read(2**20):
-        if piece.isascii():
+        if piece.isascii() and not decoder.getstate()[0]:
             continue
-        used |= frozenset(piece) & ONLY_WINDOWS
+        odd = odd or bool(NOT_WINDOWS & {*piece})
         try:
             decoder.decode(piece)
         except UnicodeDecodeError:
             is_utf8 = False
     if is_utf8 and not decoder.getstate()[0]:
-        return ENCODING
-    return "cp1252" if used and not used & NOT_WINDOWS else "latin-1"
+        return "utf-8"
+    return "latin-1" if odd else "cp1252"
 
 
-def _first_lines(text: Text) -> list[str]:
-    lines: list[str] = []
-    characters = 0
-    while len(lines) < LINES and (len(lines) < 3 or characters < CHARACTERS):
-        if not (line := text.line()):
-            break
-        lines.append(line)
-        characters += len(line)
-    return lines
+def _first_lines(content: BinaryIO, encoding: str) -> list[str]:
+    """Give the first lines, without one that is cut off."""
+    content.seek(0)
+    start = content.read(BYTES)
+    text = start.decode(encoding, errors="ignore").removeprefix("\ufeff")
+    lines = [*io.StringIO(text, newline=None)]
+    return lines[:-1][:LINES] if len(start) == BYTES else lines[:LINES]
 
 
 def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
     """Find what parts the lines into equally many cells, and how many.
+
+    The second half of the lines counts, for above the table others may stand.
 
     Raises:
         DataError: Nothing does.
@@ -163,7 +155,7 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
     best, width, most = "", 0, 0.0
     has_runs = any("  " in line.strip() for line in lines)
     for delimiter in DELIMITERS if has_runs else f"{DELIMITERS} ":
-        rows = list(rows_of(lines, file, dialect_of({"sep": delimiter})))
+        rows = [*rows_of(lines, file, dialect_of({"sep": delimiter}))]
         rows = rows[len(rows) // 2 :]
         widths = Counter(len(row) for row in rows if len(row) > 1)
         if not widths:
@@ -172,25 +164,16 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
         cells = [cell for row in rows if len(row) == found for cell in row]
         score = agreeing / len(rows) * sum(map(_is_clean, cells)) / len(cells)
         # Blanks part sentences as well as cells.
-        if score > most and (delimiter != " " or (found > 2 and score > max(0.95, most))):
+        if score > most and (delimiter != " " or (found > 2 and score > 0.95)):
             best, width, most = delimiter, found, score
-    if not best and _are_aligned(lines):
-        raise DataError(
-            f"{file}: cells seem to be parted by several blanks, which is not read; expected one "
-            "character between them. Write it so: tr -s ' ' ',' < FILE"
-        )
     if not best:
+        blanks = " Several blanks between cells are not read: tr -s ' ' ',' < FILE writes commas."
         raise DataError(
             f"{file}: one column only; expected at least two, the label and a feature, with a "
-            f"comma, semicolon, tab, | or blank between cells. The file begins with "
-            f"{shown(lines[0])!r}."
+            f"comma, semicolon, tab, | or blank between cells.{blanks if has_runs else ''} The "
+            f"file begins with {shown(lines[0])!r}."
         )
     return best, width
-
-
-def _are_aligned(lines: list[str]) -> bool:
-    """Tell whether blanks, one or more, part each line into as many words."""
-    return len({len(line.split()) for line in lines if line.strip()}) == 1 < len(lines[0].split())
 
 
 def _is_clean(cell: str) -> bool:
@@ -198,32 +181,117 @@ def _is_clean(cell: str) -> bool:
     return not any(mark in cell for mark in DELIMITERS) or could_be_number(cell.strip())
 
 
-def _above(
-    lines: list[str], file: str, dialect: dict[str, str], width: int
-) -> tuple[int, list[str], str, list[list[str]]]:
-    """Count the lines above the table, and give the rows below.
+def _lines_above(lines: list[str], file: str, dialect: dict[str, str], width: int) -> int:
+    """Count the lines above the table: those before the first row of so many cells.
 
-    Between them, of a header that has a name less than the rows have cells, all names and the one
-    that is new.
+    Raises:
+        DataError: The first row has one cell less, as where the rows' names have no name.
     """
-    rows = list(rows_of(lines, file, dialect))
-    if len(rows[0]) == width:
-        return 0, [], "", rows
-    if len(rows[0]) == width - 1 and all(len(row) == width for row in rows[1:-1]):
-        names = [cell.strip() for cell in rows[0]]
-        if all(names) and len({*names}) == len(names) and not any(map(could_be_number, names)):
-            is_last = not any(row[-1].strip() for row in rows[1:-1])
-            unnamed = "empty" if is_last else "row"
-            while unnamed in names:
-                unnamed += "_"
-            return 0, [*names, unnamed] if is_last else [unnamed, *names], unnamed, rows[1:]
-    widths = [len(next(rows_of([line], file, dialect), [])) for line in lines]
-    others = [place for place, found in enumerate(widths, 1) if found not in {0, width}]
-    above = others[-1] if others else 0
-    # A cell of several lines among the rows looks like lines above them too.
-    is_preamble = len(others) > above / 2 and len(lines) > above
-    return (
-        (above, [], "", list(rows_of(lines[above:], file, dialect)))
-        if is_preamble
-        else (0, [], "", rows)
+    for above in range(min(ABOVE, len(lines))):
+        row = next(rows_of(lines[above:], file, dialect), [])
+        if len(row) == width and lines[above].strip():
+            return above
+        if len(row) == width - 1 > 1 and not above:
+            raise DataError(
+                f"{file}: the first line has {width - 1} cells, and the rows below have {width}: "
+                f"{_few(row)}. Write a name for each column, also for one of row names, or one "
+                "that is empty."
+            )
+    return 0
+
+
+def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Tell whether a row names the columns below it.
+
+    Each column has a vote: it is for a header where it holds numbers and begins with a word, or
+    holds few words and begins with another one; it is against where it begins like the rest.
+
+    Args:
+        first: The cells of the first row.
+        below: Those of rows below it; ragged ones are left out.
+
+    Examples:
+        >>> is_header(["age", "sex"], [["7", "m"], ["8", "f"], ["9", "m"]])
+        True
+        >>> is_header(["6", "f"], [["7", "m"], ["8", "f"], ["9", "m"]])
+        False
+    """
+    rows = [row for row in below if len(row) == len(first)][:VOTING]
+    if not rows or _counts_up(first):
+        return True
+    names = [name.strip() for name in first]
+    votes = sum(_vote(name, [row[n].strip() for row in rows]) for n, name in enumerate(names))
+    # A header seldom lacks names or has one twice.
+    return votes > 0 if "" in names[1:] or len({*names}) < len(names) else votes >= 0
+
+
+def _vote(first: str, cells: list[str]) -> float:
+    known = [c for c in cells if not (is_missing(c) or c.lower() in PLACEHOLDERS)]
+    if not known or is_missing(first) or first in WORDS["sign"]:
+        return 0
+    if sum(map(could_be_number, known)) > MOSTLY * len(known):
+        return -1 if could_be_number(first) else 1
+    if first in known:
+        return -1
+    return 0.5 if len({*known}) <= len(known) / 2 else 0
+
+
+def _counts_up(names: Sequence[str]) -> bool:
+    """Tell whether the names are 0, 1, 2 as a frame without names writes them; the last is any."""
+    return len(names) > 2 and [*names[:-1]] == [str(place) for place in range(len(names) - 1)]
+
+
+def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
+    """Add the number format by which the most columns are numbers, where it is not the default.
+
+    Args:
+        layout: As it is without.
+        columns: The cells of each column.
+    """
+    marked = [cells.first(VOTING_CELLS) for cells in columns if _has_marks(cells)]
+    read = {form: [c for c in marked if _reads(c, form)] for form in FORMATS}
+    most = max(map(len, read.values()))
+    if len(read[POINT]) == most:
+        return layout
+    chosen = next(form for form in FORMATS if len(read[form]) == most)
+    fraction, group = NumberFormat(decimal=","), NumberFormat(thousands=",")
+    doubtful = len(read[fraction]) == len(read[group]) == most
+    grouped = False
+    if doubtful:  # where commas part cells, another one in a number is rare
+        between_cells = dialect_of(layout.load_args)["delimiter"] == ","
+        grouped = between_cells or all(cells.all_match(GROUPS) for cells in read[fraction])
+        chosen = group if grouped else fraction
+    given = {name: mark for name, mark in chosen if mark != getattr(POINT, name)}
+    texts = [text for cells in read[chosen] for text in cells.texts.to_pylist()]
+    example = shown(max(texts, key=lambda text: sum(mark in text for mark in given.values())))
+    other = "a fraction" if grouped else "groups of thousands"
+    doubt = f"{', '.join(given)}: might {example} have {other}?"
+    return replace(
+        layout,
+        load_args=layout.load_args | given,
+        reasons=layout.reasons | dict.fromkeys(given, f"a number is written {example}"),
+        unsure=[*layout.unsure, *([doubt] if doubtful else [])],
     )
+
+
+def _has_marks(cells: DistinctCells) -> bool:
+    """Tell whether half of the first cells are numbers by some marks, and a cell has a mark."""
+    some = cells.texts[:50].to_pylist()
+    if 2 * sum(map(could_be_number, some)) < MOSTLY * len(some) or not some:
+        return False
+    return bool(pc.any(pc.match_substring_regex(cells.texts, "[0-9][,' .]")).as_py())
+
+
+def _reads(cells: DistinctCells, form: NumberFormat) -> bool:
+    found = pc.is_valid(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False)
+    return cells.share(found) >= MOSTLY
+
+
+@lru_cache(2**16)
+def could_be_number(text: str) -> bool:
+    """Tell whether a text, without white space around it, is a number in some format."""
+    return any_of(FORMATS).fullmatch(text) is not None
+
+
+def _few(cells: Sequence[str]) -> str:
+    return f"{', '.join(map(shown, cells[:3]))}{', …' if cells[3:] else ''}"

@@ -16,11 +16,10 @@ from tabular_lstm.serving.run_id import is_run_id
 
 SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
 # What no pipeline makes: read from outside, found by looking, or given by the hooks.
-PAST = {"artifacts", "past_promotions", "past_decisions", "past_fingerprints"}
-GIVEN = {"raw_rows", *PAST, "run_id", "engine", "provenance"}
+GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance"}
 GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
-# Paths that the command line may name, which the catalog reads.
-OF_THE_CATALOG = {"rows_to_score"}
+# A path that the command line may name, which the catalog reads.
+OF_THE_CATALOG = "rows_to_score"
 
 
 class NothingNewError(Exception):
@@ -28,8 +27,8 @@ class NothingNewError(Exception):
 
 
 def decides(pipeline: Pipeline) -> bool:
-    """Tell whether a run writes a decision, its entry in the promotion log, or the champion."""
-    return not pipeline.all_outputs().isdisjoint({"decision", "promotions", "champion"})
+    """Tell whether a run writes a decision, or its entry in the promotion log."""
+    return not pipeline.all_outputs().isdisjoint({"decision", "promotions"})
 
 
 def retrains(pipeline: Pipeline) -> bool:
@@ -59,8 +58,12 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     faults = []
     blocks = {name: block() for name, block in BLOCKS.items() if name != "columns"}
     for name, values in parameters.items():
-        if name in OF_THE_CATALOG:
-            faults += _faults_of_a_path(name, values, name in runtime)
+        if name == OF_THE_CATALOG:
+            if name not in runtime or not isinstance(values, str) or not values:
+                faults.append(
+                    f"Parameter '{name}': expected a path, on the command line alone; in conf, "
+                    f"give the entry {name} of catalog.yml its filepath"
+                )
             continue
         if name not in BLOCKS:
             faults.append(f"Parameter {unknown_name(name, list(BLOCKS))}")
@@ -75,17 +78,6 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     if faults:
         raise ParameterValidationError("\n".join(faults))
     return blocks
-
-
-def _faults_of_a_path(name: str, value: Any, on_the_command_line: bool) -> list[str]:
-    if not on_the_command_line:
-        return [
-            f"Parameter '{name}' counts on the command line alone; in conf, give the entry {name} "
-            "of catalog.yml its filepath"
-        ]
-    if not isinstance(value, str) or not value:
-        return [f"Parameter '{name}': expected a path, got {value!r}"]
-    return []
 
 
 def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: str) -> None:
@@ -135,10 +127,10 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
     Raises:
         DataError: Names the whole.
     """
-    whole = _read(pipeline) <= GIVEN and "champion" in pipeline.all_outputs()
+    whole = _read(pipeline) <= GIVEN and "promotions" in pipeline.all_outputs()
     if only_missing_outputs or not whole:
         raise DataError(
-            "Only a whole run may decide who serves, from the raw rows to the champion: "
+            "Only a whole run may decide who serves, from the raw rows to the promotion log: "
             f"{run_command} --pipelines retraining; or, to restore a champion: {run_command} "
             "--pipelines rollback."
         )

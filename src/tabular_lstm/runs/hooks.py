@@ -8,7 +8,7 @@ from typing import Any
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
+from kedro.io import CatalogProtocol, DatasetError
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -25,7 +25,7 @@ from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
 from tabular_lstm.serving.manifest import read_manifest
-from tabular_lstm.serving.promotion_log import closing_line
+from tabular_lstm.serving.promotion_log import champion_of, closing_line
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class RunHooks:
                 pipeline, catalog, run_command(env), generate_timestamp()
             )
             if guards.decides(pipeline) and guards.retrains(pipeline):
-                log, promotion = catalog.load("past_promotions"), self._parameters["promotion"]
+                log, promotion = catalog.load("champions").log, self._parameters["promotion"]
                 prune(catalog, pipeline, log, promotion, self._run_id)
         except BaseException as end:
             if isinstance(end, guards.NothingNewError) and guards.decides(pipeline):
@@ -99,7 +99,7 @@ class RunHooks:
     def _prepare_to_decide(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
     ) -> None:
-        """Take the lock, finish what was interrupted, and say what the run is made of.
+        """Take the lock, check the champion, and say what the run is made of.
 
         Raises:
             DataError: Another run has the lock; the champion is damaged; see `guards`.
@@ -115,14 +115,14 @@ class RunHooks:
             raw_entry = self._context.config_loader["catalog"]["raw_rows"]
             made_of = provenance(project, env, blocks, raw_entry)
             catalog.save("provenance", made_of)
-            self._settle(catalog, pipeline)
+            self._check_champion(catalog, pipeline)
             if guards.retrains(pipeline):
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
                 if not (blocks["retraining"].force or self._start_over):
                     raw_rows = catalog.get("raw_rows")
                     # Another dataset than the project's is refused when its rows are validated.
                     data = raw_rows.sha256() if isinstance(raw_rows, RawCSVDataset) else ""
-                    log = catalog.load("past_promotions")
+                    log = catalog.load("champions").log
                     guards.refuse_nothing_new(log, made_of.inputs(data))
         except OSError as error:
             raise DataError(f"{error.filename or f'{folder}/'}: {error.strerror}") from error
@@ -148,23 +148,23 @@ class RunHooks:
             now = generate_timestamp()
             scoring.refuse_scored_before(catalog, inputs, champion, conditions, now)
 
-    def _settle(self, catalog: Any, pipeline: Pipeline) -> None:
-        """Finish what an earlier run was stopped in, and check the champion.
+    def _check_champion(self, catalog: Any, pipeline: Pipeline) -> None:
+        """Check the champion's file, before hours are spent on a candidate to compare with it.
 
         Raises:
-            DataError: The promotion log does not chain; or the champion's file is damaged, or the
-                log does not know it. A rollback and a retraining that starts over mend the file,
-                and go on.
+            DataError: The promotion log does not chain; or the file is damaged. A rollback and a
+                retraining that starts over do without it, and go on.
         """
-        store = catalog.get("champion").store
-        if not store.exists():
+        if champion_of(catalog.load("champions").log) is None:
             return
         try:
-            store.settle()
-        except DataError as error:
-            if guards.retrains(pipeline) and not self._start_over:
+            catalog.get("champion").load()
+        except DatasetError as error:
+            if not isinstance(error.__cause__, DataError):
                 raise
-            logger.warning("%s", error)
+            if guards.retrains(pipeline) and not self._start_over:
+                raise error.__cause__ from error
+            logger.warning("%s", error.__cause__)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -180,7 +180,7 @@ class RunHooks:
                 for sentence in catalog.load("verdict"):
                     logger.info(sentence)
             if guards.decides(pipeline):
-                decided = catalog.load("past_promotions")[-1]
+                decided = catalog.load("champions").log[-1]
                 decision = catalog.load("decision").model_dump(mode="json")
                 self.notify(decided.action, closing_line(decided), decision=decision)
                 self._mirror(catalog)
@@ -207,11 +207,10 @@ class RunHooks:
         """
         try:
             if guards.decides(pipeline):
-                log = catalog.load("past_promotions")
+                log = catalog.load("champions").log
                 if log and log[-1].run_id == self._run_id:
                     logger.error(
-                        "The decision is recorded although this run failed; the next retraining or "
-                        "rollback finishes it. %s",
+                        "The decision is recorded and holds, although this run failed. %s",
                         closing_line(log[-1]),
                     )
                     self._recorded = catalog.load("decision").model_dump(mode="json")
@@ -278,7 +277,7 @@ class RunHooks:
             credentials,
             self._context.project_path,
             self._context.env,
-            catalog.load("past_promotions"),
+            catalog.load("champions").log,
             {name: folder for name, folder in folders.items() if folder},
         )
 

@@ -1,148 +1,131 @@
-"""From a file to an environment: look at its rows, and write the conf that they call for."""
+"""`kedro profile`: look at all rows of a file, and write the environment that they call for."""
 
 import os
-import shlex
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
+import fsspec
+import pyarrow as pa
 from kedro.framework.project import settings
-from kedro.io import DataCatalog
-from kedro.io.core import generate_timestamp
 
+from tabular_lstm.datasets.raw_csv import CSV
+from tabular_lstm.datasets.raw_files import RawFiles
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
-from tabular_lstm.errors import DataError, shown
-from tabular_lstm.profiling.conf_files import (
-    CATALOG,
-    PARAMETERS,
-    RowsToScore,
-    catalog_text,
-    parameters_text,
-)
-from tabular_lstm.profiling.page import page
-from tabular_lstm.profiling.profile import Profile
-from tabular_lstm.profiling.proposal import Proposal, propose
-from tabular_lstm.profiling.trial import blocks_of, stop_of, tried
-from tabular_lstm.runs.guards import check_parameters
-from tabular_lstm.runs.profiled import Profiled, profiled
-from tabular_lstm.runs.written_conf import refuse_files, written
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import replace
+from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
+from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
+from tabular_lstm.profiling.proposal import propose
+from tabular_lstm.profiling.table_profile import CellCounter, DistinctCells, TableProfile
+from tabular_lstm.profiling.type_inference import profile_column
+from tabular_lstm.progress import progress
+from tabular_lstm.rows.blocks import refuse_other_columns
+from tabular_lstm.rows.csv_text import stream_cells
 
-BLOCKS = {"raw_rows", "rows_to_score", "columns", "validation"}
-FILES = {Path(name).stem for name in (CATALOG, PARAMETERS)}
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the command line says of the columns; None is for the profile to find out."""
-
-    label: str | None = None
-    positive: str | None = None
-    key: str | None = None
+CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
+HINT = "Name a CSV, or a folder of them."
 
 
 def new_environment(
-    file: Path, env: str, project: Path, told: Told = Told(), force: bool = False
+    file: Path, env: str, project: Path, given: Mapping[str, str] = {}, force: bool = False
 ) -> str:
-    """Write an environment for a file, both its files or none.
+    """Write an environment for a file.
 
     Args:
         file: A CSV or a folder of them, from the working directory.
         env: Name of the environment.
         project: Root of the project.
-        told: What is known of the columns.
-        force: Whether files of conf that are there are overwritten.
+        given: What is known of the columns: `label`, `positive`, `key`; see `propose`.
+        force: Whether the two files are overwritten where they are there. Default: they are not.
 
     Returns:
         What is to be read before the first run.
 
     Raises:
-        DataError: The file cannot be profiled, the environment's name cannot be one, or its files
-            are there already.
+        DataError: The file cannot be profiled, the environment's name cannot be one, the
+            environment is there already, or cannot be written.
     """
     folder = project / settings.CONF_SOURCE / env
-    _refuse_names(env)
-    if not force:
-        refuse_files(FILES, folder, folder)
+    _refuse_name(env, folder, force)
     path = _as_written(file, project)
-    found = profiled(file, path)
-    layout, profile = found.layout, found.profile
-    proposal = _proposal(found, told)
-    command = _command(path, env, told)
-    to_score = RowsToScore.of(env, layout, profile, proposal)
-    contents = {
-        CATALOG: catalog_text(path, command, layout, to_score),
-        PARAMETERS: parameters_text(proposal, command),
-    }
-    _refuse_other_blocks(contents, path)
+    layout, table = profile_files(file, path)
     try:
-        with written(folder, contents, set() if force else FILES):
-            conf = _loader(env, project)
-            blocks = check_parameters(conf["parameters"])
-            stop = stop_of(found.rows, found.again, profile, blocks)
-            saved = _save(profile, conf, project)
+        proposal = propose(table, **given)
+    except DataError as error:
+        if not layout.unsure:
+            raise
+        raise DataError(f"{error} Unsure is: {'; '.join(layout.unsure)}.") from error
+    to_score = f"data/01_raw/{env}_to_score.csv"
+    contents = {
+        CATALOG: catalog_text(path, to_score, layout, table, proposal.label.name),
+        PARAMETERS: parameters_text(proposal),
+    }
+    try:
+        _write(folder, contents)
     except OSError as error:
-        raise DataError(
-            f"{error.filename or folder}: {error.strerror or error}; nothing is written."
-        ) from error
-    inside = folder.relative_to(project)
-    lines = [page(profile, layout, proposal), ""]
-    lines += [f"Written: {inside / CATALOG}, {inside / PARAMETERS}; the profile: {saved}"]
-    return "\n".join([*lines, *_next(env, to_score.path, stop)])
+        raise DataError(f"{error.filename or folder}: {error.strerror or error}") from error
+    inside, run = folder.relative_to(project), run_command(env)
+    return "\n".join(
+        [
+            page(table, layout, proposal),
+            "",
+            f"Written: {inside / CATALOG}, {inside / PARAMETERS}",
+            f"Read them, then: {run}",
+            f"For a model that serves: {run} --pipelines retraining",
+            f"To score new rows, put them in {to_score}: {run} --pipelines scoring",
+        ]
+    )
 
 
-def _proposal(found: Profiled, told: Told) -> Proposal:
-    """Propose what to say of the columns, and try it: a group for which a run stops is asked for.
+def profile_files(file: Path, called: str) -> tuple[Layout, TableProfile]:
+    """Look at all cells of all files at a path, each of which is read once.
+
+    Args:
+        file: A CSV or a folder of them.
+        called: The same as messages and conf name it.
 
     Raises:
-        DataError: Also names what is unsure of how the file is read, which may be the reason.
+        DataError: There is none, or one is no CSV, is empty or has other columns than the first.
     """
-    try:
-        proposal = _tried(found, told)
-        if proposal.named("group") and _stops(proposal, found):
-            other = _tried(found, told, grouped=False)
-            return proposal if _stops(other, found) else other
-        return proposal
-    except DataError as error:
-        if not found.layout.unsure:
-            raise
-        raise DataError(f"{error} Unsure is: {'; '.join(found.layout.unsure)}.") from error
+    files = RawFiles(fsspec.filesystem("file"), os.path.abspath(file), CSV, HINT)
+    names, others = files.names()
+    files.warn_of_others(others)
+    with files.open(names[0]) as content:
+        layout = layout_of(content, f"{called}/{names[0]}".removesuffix("/"))
+    cells = _count(files, names, called, layout)
+    layout = with_number_format(layout, cells.values())
+    form = layout.number_format
+    columns = [profile_column(name, of_column, form) for name, of_column in cells.items()]
+    return layout, TableProfile(called, columns, form)
 
 
-def _tried(found: Profiled, told: Told, grouped: bool = True) -> Proposal:
-    profile = found.profile
-    proposal = propose(profile, told.label, told.positive, told.key, grouped)
-    return tried(proposal, found.rows, profile.file, found.layout.marks)
+def _count(
+    files: RawFiles, names: list[str], called: str, layout: Layout
+) -> dict[str, DistinctCells]:
+    """Count the cells of each column."""
+    counters: dict[str, CellCounter] = {}
+    for name in names:
+        path = f"{called}/{name}".removesuffix("/")
+        batches = progress(_batches(files, name, path, layout), f"Pieces of {path}")
+        for place, batch in enumerate(batches):
+            columns = batch.schema.names
+            counters = counters or {column: CellCounter() for column in columns}
+            if not place:
+                refuse_other_columns(columns, path, [*counters], names[0])
+            for column, counter in counters.items():
+                counter.add(batch.column(column))
+    # What was counted goes, column after column.
+    return {column: counters.pop(column).cells() for column in [*counters]}
 
 
-def _stops(proposal: Proposal, found: Profiled) -> bool:
-    """Tell whether a run would stop by what is proposed."""
-    return stop_of(found.rows, found.again, found.profile, blocks_of(proposal)) is not None
+def _batches(files: RawFiles, name: str, path: str, layout: Layout) -> Iterator[pa.RecordBatch]:
+    with files.open(name) as content:
+        yield from stream_cells(content, path, layout.load_args)
 
 
-def _next(env: str, to_score: str, stop: str | None) -> list[str]:
-    """Say what is to be done next."""
-    run = run_command(env)
-    if stop is not None:
-        return ["", f"A run would stop: {stop}", f"Mend that first, then: {run}"]
-    return [
-        f"Read them, then: {run}",
-        f"For a model that serves: {run} --pipelines retraining",
-        f"To score new rows, put them in {to_score}: {run} --pipelines scoring",
-    ]
-
-
-def _refuse_other_blocks(contents: dict[str, str], file: str) -> None:
-    """Stop where a file's names would write conf of their own."""
-    for name, text in contents.items():
-        if other := sorted({*yaml.safe_load(text)} - BLOCKS):
-            raise DataError(
-                f"{file}: {name} would have a block '{shown(other[0])}' from a name or a cell of "
-                "this file; nothing is written."
-            )
-
-
-def _refuse_names(env: str) -> None:
+def _refuse_name(env: str, folder: Path, force: bool) -> None:
+    """Stop at a name that is none for a new environment."""
     refuse_no_name(env, settings.CONF_SOURCE)
     if not env or env in BASE:
         shared = f"; {env} is what all environments share" if env else ""
@@ -150,6 +133,27 @@ def _refuse_names(env: str) -> None:
             f"Environment {env!r}: expected a name of its own for this file{shared}. Give another "
             "one with --env."
         )
+    if os.path.lexists(folder) and not force:
+        raise DataError(
+            f"{folder}: the environment '{env}' is there already, and nothing was written. Give "
+            f"another name with --env, or --force to overwrite its {CATALOG} and {PARAMETERS}."
+        )
+
+
+def _write(folder: Path, contents: dict[str, str]) -> None:
+    """Write both files of a new folder at once, or one after the other into one that is there."""
+    if folder.exists():
+        for name, text in contents.items():
+            replace(folder / name, text.encode())
+        return
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        beside.mkdir()
+        for name, text in contents.items():
+            (beside / name).write_text(text, encoding="utf-8")
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _as_written(file: Path, project: Path) -> str:
@@ -157,28 +161,3 @@ def _as_written(file: Path, project: Path) -> str:
     absolute = Path(os.path.abspath(file))
     inside = absolute.is_relative_to(project) and absolute != project
     return (absolute.relative_to(project) if inside else absolute).as_posix()
-
-
-def _command(path: str, env: str, told: Told) -> str:
-    given = {"label": told.label, "positive": told.positive, "key": told.key}
-    options = [
-        part for n, value in given.items() if value is not None for part in (f"--{n}", value)
-    ]
-    command = shlex.join(["kedro", "profile", path, "--env", env, *options])
-    return " ".join(command.split())  # a line, whatever the names hold
-
-
-def _loader(env: str, project: Path) -> Any:
-    conf = str(project / settings.CONF_SOURCE)
-    return settings.CONFIG_LOADER_CLASS(conf, env=env, **settings.CONFIG_LOADER_ARGS)
-
-
-def _save(profile: Profile, conf: Any, project: Path) -> str:
-    """Save the profile as the catalog says, without a session: nothing runs."""
-    entry: dict[str, Any] = dict(conf["catalog"]["profile"])
-    path = entry["filepath"]
-    if "://" not in path:
-        entry["filepath"] = (project / path).as_posix()
-    version = generate_timestamp()
-    DataCatalog.from_config({"profile": entry}, save_version=version).save("profile", profile)
-    return f"{path}/{version}"

@@ -10,10 +10,12 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
+from tabular_lstm.network.keras_file import read_keras_file
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer, read_scorer
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.tensorflow_import import import_tensorflow
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,22 @@ class Artifact:
 
     @cached_property
     def network(self) -> Any:
-        """Load the network into Keras; nothing in the file is executed.
+        """Build the `LSTMEnsemble`, and give it the weights that scoring reads.
+
+        Keras' own loader has no part in it: nothing in the file is executed.
 
         Raises:
-            DataError: See `tabular_lstm.network.saved.load_network`.
+            DataError: See `tabular_lstm.network.keras_file.read_keras_file`.
         """
-        from tabular_lstm.network.saved import load_network  # noqa: PLC0415
+        saved = read_keras_file(self.content, self.file)
+        import_tensorflow()  # not before, because it takes seconds
+        from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415
 
-        return load_network(self.content, self.file)
+        network = LSTMEnsemble(**saved.arguments)
+        layers: tuple[Any, ...] = (network.embed, *network.recur, network.read_out)
+        for layer, of_layer in zip(layers, saved.weights.values(), strict=True):
+            layer.set_weights(of_layer)
+        return network
 
     @cached_property
     def scorer(self) -> Scorer:
@@ -108,17 +118,3 @@ class Artifact:
             f"{self.file}: the champion, run {self.run_id}, gives no probability for {rows}: not "
             f"all its weights are numbers. {way}."
         )
-
-    def as_decided(self, expected: str | None) -> "Artifact":
-        """Give the artifact back where its hash is the one that the promotion log names.
-
-        Raises:
-            DataError: The file changed since the decision.
-        """
-        if self.sha256 != expected:
-            raise DataError(
-                f"{self.file}: expected SHA-256 {expected}, as the promotion log has it, got "
-                f"{self.sha256}. The file changed since the decision and does not serve. To let "
-                "the champion before serve: --pipelines rollback."
-            )
-        return self

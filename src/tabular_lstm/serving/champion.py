@@ -1,7 +1,7 @@
-"""The champion for programs that score: rows in, probabilities out, by the model that serves."""
+"""The champion: the artifact that the promotion log names, and how a program scores rows by it."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from tabular_lstm.network.score import score
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.store import Store
+from tabular_lstm.serving.champions import CANDIDATES, LOG, Versions
+from tabular_lstm.serving.promotion_log import read_log
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class Champion:
 
     artifact: Artifact
     run_command: str
+
+    @property
+    def file(self) -> str:
+        """Name its file: the candidate's of the run that the promotion log names."""
+        return self.artifact.file
 
     @property
     def run_id(self) -> str:
@@ -82,6 +88,38 @@ class Champion:
         return np.array(classes, None if of_one_type else object)[positive.astype(np.intp)]
 
 
+def read_champion(outputs: Path, run_command: str) -> Artifact:
+    """Read the artifact that the last line of the promotion log names.
+
+    Args:
+        outputs: The folder of an environment's outputs.
+        run_command: How to run in this environment, for messages.
+
+    Raises:
+        DataError: There is no champion yet, or its file is not what was promoted or cannot be
+            read; says what to do.
+    """
+    log, retraining = read_log(outputs / LOG), f"{run_command} --pipelines retraining"
+    if not log or log[-1].serves_now is None:
+        last = f"The last candidate was rejected: {log[-1].reason}. " if log else ""
+        raise DataError(
+            f"{outputs / LOG}: no champion yet. {last}{retraining} trains and judges a candidate, "
+            "and promotes it if it passes."
+        )
+    versions = Versions(outputs / CANDIDATES, Artifact.read)
+    run, expected = log[-1].serves_now, log[-1].sha256
+    artifact = versions.get(run)
+    if artifact is None or artifact.sha256 != expected:
+        found = f"has SHA-256 {artifact.sha256}" if artifact else "is not there"
+        raise DataError(
+            f"{versions.path(run)} {found}; expected {expected}, of the champion that the "
+            "promotion log names. It was not loaded. Put a copy of that file there. Or, to let the "
+            f"champion before it serve: {run_command} --pipelines rollback. Or, to promote a new "
+            f"one, judged without it: {retraining} --params promotion.start_over=true."
+        )
+    return replace(artifact, run_id=run)
+
+
 def load_champion(project: str | Path = ".", env: str | None = None) -> Champion:
     """Load the model that serves, checked against the promotion log.
 
@@ -96,13 +134,14 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
     """
     env = env or os.environ.get("KEDRO_ENV") or None
     refuse_no_name(env, f"{project}/conf")
-    store = Store.of_outputs(Path(project) / output_folder(env), run_command(env))
-    if not store.exists():
+    outputs, command = Path(project) / output_folder(env), run_command(env)
+    if not (outputs / LOG).exists():
         _refuse_what_is_not_there(Path(project), env)
-    champion = Champion(store.champion(), store.run_command)
+    artifact = read_champion(outputs, command)
+    champion = Champion(artifact, command)
     # Reads the whole file, and does what only the first of all rows would wait for.
     blank = pd.DataFrame(np.nan, [0], champion.schema.columns)
-    score(champion.artifact.scorer, to_sequences(blank, champion.schema))
+    score(artifact.scorer, to_sequences(blank, champion.schema))
     return champion
 
 

@@ -1,10 +1,29 @@
-"""The promotion log: one entry for each decision, from which follows who serves.
+"""The promotion log: a line of JSON for each decision, of which the last one says who serves.
 
-An entry counts once it is written, see `log_file`; `champion.keras` follows. A champion is named by
-the run that trained it.
+It names the run that trained the champion and the SHA-256 of its artifact, which lies among the
+candidates. Appending a line is the commit: nothing follows it.
+
+Each line holds the SHA-256 of the line before it, its line feed included: what
+`sed -n 3p promotions.jsonl | sha256sum` prints is in line 4. So a line that was changed, moved or
+taken out is found, unless it is the last one, or all lines after it were written anew.
 """
 
+import errno
+import json
+import logging
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from pydantic import ValidationError
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import append_line, sha256
+from tabular_lstm.frozen import first_fault
 from tabular_lstm.serving.decision import Decision, Inputs, Looks, Outcome
+
+logger = logging.getLogger(__name__)
 
 
 class LogEntry(Outcome):
@@ -15,8 +34,8 @@ class LogEntry(Outcome):
             a rollback.
         test_rows_sha256: Likewise, which rows it was judged on.
         decision_sha256: Of the decision, see `Decision.fingerprint`.
-        line_before: SHA-256 of the line before it in the log, as `log_file.append` fills it in;
-            None in the first.
+        line_before: SHA-256 of the line before it in the log, as `append` fills it in; None in the
+            first.
     """
 
     inputs: Inputs | None
@@ -24,35 +43,38 @@ class LogEntry(Outcome):
     decision_sha256: str
     line_before: str | None
 
+    @classmethod
+    def of(cls, decision: Decision) -> Self:
+        """Shorten a decision to its entry."""
+        judgement = decision.judgement
+        return cls(
+            **decision.model_dump(include={*Outcome.model_fields}),
+            inputs=judgement and judgement.inputs,
+            test_rows_sha256=judgement and judgement.data.test_rows_sha256,
+            decision_sha256=decision.fingerprint(),
+            line_before=None,
+        )
 
-def record(decision: Decision, report: str | None = None) -> LogEntry:
-    """Shorten a decision to its entry in the log, once its report, if it has one, is written."""
-    judgement = decision.judgement
-    return LogEntry(
-        **decision.model_dump(include={*Outcome.model_fields}),
-        inputs=judgement and judgement.inputs,
-        test_rows_sha256=judgement and judgement.data.test_rows_sha256,
-        decision_sha256=decision.fingerprint(),
-        line_before=None,
-    )
+
+# What follows from the entries ---------------------------------------------------------------
 
 
-def changes(log: list[LogEntry]) -> list[LogEntry]:
+def changes(log: Sequence[LogEntry]) -> list[LogEntry]:
     """Take the entries that changed the champion."""
     return [entry for entry in log if entry.action != "rejected"]
 
 
-def champion_of(log: list[LogEntry]) -> str | None:
+def champion_of(log: Sequence[LogEntry]) -> str | None:
     """Name the run whose artifact serves."""
-    return changes(log)[-1].serves_now if changes(log) else None
+    return log[-1].serves_now if log else None
 
 
-def promoted(log: list[LogEntry]) -> dict[str, LogEntry]:
+def promoted(log: Sequence[LogEntry]) -> dict[str, LogEntry]:
     """Find, by run id, the entry in which each champion was promoted."""
     return {entry.run_id: entry for entry in log if entry.action == "promoted"}
 
 
-def standing(log: list[LogEntry]) -> list[str]:
+def standing(log: Sequence[LogEntry]) -> list[str]:
     """Name the champions that stand: the one that serves, the one it replaced, and so on.
 
     One that was rolled back from is not among them.
@@ -65,7 +87,7 @@ def standing(log: list[LogEntry]) -> list[str]:
     return runs
 
 
-def restorable(log: list[LogEntry], keep: int) -> list[str]:
+def restorable(log: Sequence[LogEntry], keep: int) -> list[str]:
     """Name the champions whose artifacts are kept: so many that stand and that served last.
 
     The one that served last comes first.
@@ -75,7 +97,7 @@ def restorable(log: list[LogEntry], keep: int) -> list[str]:
     return [run for run in served if run is not None and run in kept]
 
 
-def looks(log: list[LogEntry], test_rows_sha256: str) -> Looks:
+def looks(log: Sequence[LogEntry], test_rows_sha256: str) -> Looks:
     """Count how often test rows were judged on, with the judgement that is being made."""
     rows = [entry.test_rows_sha256 for entry in log if entry.inputs]
     return Looks(these_test_rows=1 + rows.count(test_rows_sha256), all=1 + len(rows))
@@ -90,3 +112,165 @@ def closing_line(entry: LogEntry) -> str:
     run = entry.serves_now
     stays = f"The champion stays run {run}" if run else "There is still no champion"
     return f"Rejected run {entry.run_id}: {entry.reason}. {stays}."
+
+
+# The file ------------------------------------------------------------------------------------
+
+
+def read_log(path: Path) -> list[LogEntry]:
+    """Read all entries, oldest first; none where there is no file yet.
+
+    Raises:
+        DataError: A line is no decision, does not hold the hash of the line before it, or does not
+            follow from the lines before it; names the line, and the ways out. Or the file cannot
+            be read.
+    """
+    lines, _ = _lines(path)
+    return _checked(path, lines).log
+
+
+def append(path: Path, entry: LogEntry) -> None:
+    """Append an entry by one write, or none of it.
+
+    What a power failure left of a last line is put aside, to `promotions.jsonl.torn`.
+
+    Raises:
+        DataError: See `read_log`; or the entry does not follow from the log.
+        OSError: No space, no permission.
+    """
+    lines, torn = _lines(path)
+    chain = _checked(path, lines)
+    line = entry.model_copy(update={"line_before": chain.line_before}).model_dump_json().encode()
+    try:
+        chain.add(line)
+    except ValueError as error:
+        raise DataError(
+            f"{path} was changed since run {entry.run_id} began, and its decision does not follow "
+            f"any more: {error}. Nothing was decided. Run it again."
+        ) from error
+    whole = None
+    if torn:
+        aside = path.with_name(f"{path.name}.torn")
+        append_line(aside, torn)
+        logger.warning(
+            "%s ended in a line that was cut off, which did not count. It was moved to %s: %s",
+            path,
+            aside.name,
+            torn.decode(errors="replace"),
+        )
+        whole = path.stat().st_size - len(torn)
+    append_line(path, line, whole)
+
+
+def _lines(path: Path) -> tuple[list[bytes], bytes]:
+    """Give the lines without their line feeds, and what a power failure left of one more.
+
+    A last line without its line feed is a line as long as it is JSON: cut off, it would not be.
+    """
+    try:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "a link, which is not followed")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        content = b""
+    except OSError as error:
+        raise DataError(
+            f"{path}, the promotion log: {error.strerror}. Let this user read it, or put the log "
+            "itself, or a copy, there."
+        ) from error
+    *lines, last = content.split(b"\n")
+    try:
+        json.loads(last)
+    except (ValueError, RecursionError):
+        return lines, last
+    return [*lines, last], b""
+
+
+def _checked(path: Path, lines: list[bytes]) -> "_Chain":
+    chain = _Chain()
+    for number, line in enumerate(lines, 1):
+        try:
+            chain.add(line)
+        except ValueError as error:
+            kept = (
+                f"Or keep the lines above, which chain, and by which "
+                f"{f'run {chain.serves}' if chain.serves else 'no run'} serves: "
+                f"sed -i.bak '{number},$d' {shlex.quote(str(path))} (the whole is then in "
+                f"{path.name}.bak). "
+            )
+            raise DataError(
+                f"{path}, line {number}: {error}. The line begins {line[:60]!r}. The log is only "
+                "ever appended to, so it was changed or damaged. Put back a copy of it. "
+                f"{kept if number > 1 else ''}Or, to start anew, move it away and retrain."
+            ) from error
+    return chain
+
+
+class _Chain:
+    """The entries read so far, and what the next one must agree with."""
+
+    def __init__(self) -> None:
+        self.log: list[LogEntry] = []
+        self.line_before: str | None = None
+        self.serves: str | None = None
+        self._lines: dict[str, int] = {}
+        self._sha256: dict[str | None, str | None] = {None: None}  # of who was promoted
+
+    def add(self, line: bytes) -> None:
+        """Read the next line.
+
+        Raises:
+            ValueError: Says what was expected, and what came.
+        """
+        try:
+            entry = LogEntry.model_validate_json(line)
+        except ValidationError as error:
+            raise ValueError(
+                "expected a decision as a JSON object with "
+                f"{', '.join(LogEntry.model_fields)}, got something else ({first_fault(error)})"
+            ) from error
+        self._check_order(entry)
+        self._check_sense(entry)
+        self.log.append(entry)
+        self.line_before = sha256(line + b"\n")
+        self.serves = entry.serves_now
+        self._lines[entry.run_id] = len(self.log)
+        if entry.action == "promoted":
+            self._sha256[entry.run_id] = entry.sha256
+
+    def _check_order(self, entry: LogEntry) -> None:
+        if entry.line_before != self.line_before:
+            raise ValueError(
+                f"line_before: expected {self.line_before or 'null, as in a first line'}, the "
+                f"SHA-256 of the line above, got {entry.line_before!r}: one of the two was "
+                "changed, or a line between them is gone"
+            )
+        if entry.run_id in self._lines:
+            raise ValueError(
+                f"run_id: expected another one than in any line above, got {entry.run_id}, which "
+                f"decided in line {self._lines[entry.run_id]}"
+            )
+
+    def _check_sense(self, entry: LogEntry) -> None:
+        """Compare with who serves by the lines above, and with what was promoted in them."""
+        serves = {"promoted": entry.run_id, "rejected": self.serves}
+        if entry.action == "rolled_back" and (
+            entry.serves_now is None or entry.serves_now not in self._sha256
+        ):
+            raise ValueError(
+                "serves_now: expected a run that was promoted in a line above, got "
+                f"{entry.serves_now or 'null'}"
+            )
+        if entry.action == "promoted" and not entry.sha256:
+            raise ValueError("sha256: expected that of the artifact that was promoted, got null")
+        expected = {
+            "served_before": self.serves,
+            "serves_now": serves.get(entry.action, entry.serves_now),
+            "sha256": self._sha256.get(entry.serves_now, entry.sha256),
+        }
+        for name, value in expected.items():
+            if (got := getattr(entry, name)) != value:
+                raise ValueError(
+                    f"{name}: expected {value or 'null'}, by action {entry.action} and the lines "
+                    f"above, got {got or 'null'}"
+                )

@@ -32,15 +32,12 @@ class Model:
         Raises:
             DataError: See `Champion.predict_proba`.
         """
-        return predictions(self._champion, model_input)
-
-
-def predictions(champion: Champion, rows: pd.DataFrame) -> pd.DataFrame:
-    """Score rows, see `Model.predict`."""
-    positive, schema = champion.predict_proba(rows)[:, 1], champion.schema
-    values = schema.positive_class, schema.negative_class
-    decided = [values[0] if p >= champion.threshold else values[1] for p in positive]
-    return pd.DataFrame({"probability": positive, "decision": decided}, rows.index)
+        positive = self._champion.predict_proba(model_input)[:, 1]
+        schema, threshold = self._champion.schema, self._champion.threshold
+        values = schema.positive_class, schema.negative_class
+        decided = [values[0] if p >= threshold else values[1] for p in positive]
+        columns = {"probability": positive, "decision": decided}
+        return pd.DataFrame(columns, model_input.index)
 
 
 def read(path: Path) -> Champion:

@@ -1,7 +1,6 @@
 """Check every cell, set bad rows aside with a reason, and hold out the same rows every time."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
@@ -14,9 +13,7 @@ from tabular_lstm.rows.kept_rows import repeated_rows
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sides import refuse_many_aside, sides_of
 from tabular_lstm.rows.validation import read_rows
-from tabular_lstm.serving.boundary import boundary_in_force
-from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import LogEntry
+from tabular_lstm.serving.champions import Champions
 
 logger = logging.getLogger(__name__)
 
@@ -123,13 +120,12 @@ def split_rows(
     source: Source,
     columns: Columns,
     split: Split,
-    past_promotions: Sequence[LogEntry] = (),
-    past_decisions: Mapping[str, Callable[[], Decision]] | None = None,
+    champions: Champions | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
     """Hold the test rows out: see `tabular_lstm.rows.sides.in_test`.
 
     A row of weight 0 is on neither side, as if it were not there. Split by time, the boundary is
-    `split.from`, or that of the newest of the past decisions, which are given to a retraining, or
+    `split.from`, or that of the newest decision, where a retraining knows of past ones, or
     where the newest `test_fraction` of the rows begin.
 
     Returns:
@@ -139,7 +135,7 @@ def split_rows(
         DataError: A class is missing, a side would hold fewer than two rows of a class, or two
             groups with such, rows of a key would be on both sides, or there is no boundary.
     """
-    past = boundary_in_force(past_promotions, past_decisions or {}, columns, split)
+    past = champions.boundary(columns, split) if champions else None
     train, test, bounded, weightless = sides_of(accepted_rows, source, columns, split, past)
     if weightless:
         logger.info("%s: %d rows of weight 0 are left out", source.file, weightless)

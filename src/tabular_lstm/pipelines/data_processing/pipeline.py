@@ -27,7 +27,7 @@ def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
         name="accept_rows",
     )
     accepted = "valid_rows" if gated else "accepted_rows"
-    past = ["past_promotions", "past_decisions"] if gated or bounded else []
+    past = ["champions"] if gated or bounded else []
     split = Node(
         split_rows,
         inputs=[accepted, "source", "params:columns", "params:split", *past],

@@ -11,22 +11,24 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import together_of
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.kept_champions import (
+from tabular_lstm.serving.champion_comparison import (
     NotComparedError,
     Scored,
     fingerprints_of,
     judged_by,
     promoted_artifact,
-    read,
     refuse_few_rows,
     score,
 )
-from tabular_lstm.serving.promotion_log import record
+from tabular_lstm.serving.champions import Champions, Versions
+from tabular_lstm.serving.decision import Decision
+from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.decisions import FINGERPRINTS, decision
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of
@@ -60,21 +62,26 @@ def keys_of(first: int = 0) -> pd.Series:
     return pd.Series([f"P{first + place}" for place in range(COUNT)], dtype="str")
 
 
-def champion_of(
-    folder: Path, rows: pd.DataFrame, columns: Columns = THEN
-) -> tuple[Artifact, Fingerprints]:
-    """A champion of the day on which rows and columns were these."""
-    train = rows[TRAIN]
-    features = train.drop(columns=[*columns.not_features])
-    schema = learn_schema(
-        features,
+def learned(rows: pd.DataFrame, columns: Columns, number_format: NumberFormat = POINT) -> Schema:
+    """The schema of a network that was trained on rows."""
+    return learn_schema(
+        rows.drop(columns=[*columns.not_features]),
         categorical=columns.categorical,
         missing=columns.missing,
         dates=columns.dates,
         reshaping=Reshaping(),
         label=columns.label,
         classes=(columns.negative_class, columns.positive_class),
+        marks=number_format,
     )
+
+
+def champion_of(
+    folder: Path, rows: pd.DataFrame, columns: Columns = THEN
+) -> tuple[Artifact, Fingerprints]:
+    """A champion of the day on which rows and columns were these."""
+    train = rows[TRAIN]
+    schema = learned(train, columns)
     path = folder / "candidate.keras"
     ensemble_of(schema).save(path)
     keys = None if columns.key is None else train[columns.key]
@@ -92,7 +99,20 @@ def trained_on(
 ) -> np.ndarray:
     """Which of today's test rows the champion was trained on; all are, where none are given."""
     train_rows = test_rows[:0] if train_rows is None else train_rows
-    return score(*champion, train_rows, test_rows, columns).trained_on
+    schema = learned(test_rows, columns)
+    return score(*champion, train_rows, test_rows, columns, schema).trained_on
+
+
+def refused(
+    champion: tuple[Artifact, Fingerprints],
+    rows: pd.DataFrame,
+    columns: Columns,
+    number_format: NumberFormat = POINT,
+) -> str:
+    """Why a candidate of today's rows is not compared with a champion."""
+    with pytest.raises(NotComparedError) as why:
+        score(*champion, rows[:0], rows, columns, learned(rows, columns, number_format))
+    return str(why.value)
 
 
 WARDS = pd.Series([f"W{place // 4}" for place in range(COUNT)], dtype="str")
@@ -110,20 +130,10 @@ def test_all_rows_of_a_group_that_a_champion_was_trained_on_are_left_out(tmp_pat
     assert not trained_on(champion, new, GROUPED).any()
 
 
-def test_groups_of_a_champion_that_knew_none_are_those_of_the_rows_it_was_trained_on(
-    tmp_path: Path,
-) -> None:
-    """Though the rows that tell are train rows now, and other rows of their groups test rows."""
+def test_rows_that_were_grouped_otherwise_are_not_compared(tmp_path: Path) -> None:
     champion = champion_of(tmp_path, rows_of())
-    rows = rows_of(ward=WARDS)
-    known = WARDS.isin(WARDS[TRAIN]).to_numpy()
-    strangers = rows_of(ward="W99", age=rows_of()["age"] + 5)
-    np.testing.assert_array_equal(trained_on(champion, rows, GROUPED, strangers), known)
-    new = np.array(WARDS.isin(["W1", "W3"]))
-    np.testing.assert_array_equal(
-        trained_on(champion, rows[~TRAIN & new], GROUPED, rows[TRAIN & new]), [True] * 3
-    )
-    assert not trained_on(champion, rows[~TRAIN & new], GROUPED, strangers).any()
+    said = refused(champion, rows_of(ward=WARDS), GROUPED)
+    assert said == "the group of its rows was none and is ward"
 
 
 def test_rows_of_other_groups_that_look_alike_to_both_count(tmp_path: Path) -> None:
@@ -145,18 +155,21 @@ def test_rows_of_a_time_that_a_champion_was_trained_on_are_left_out(tmp_path: Pa
     assert not trained_on(champion, later, timed).any()
 
 
+def labelled(labels: np.ndarray, **of: Any) -> LabelledSet:
+    return LabelledSet(np.zeros((len(labels), 1, 1), np.float32), pd.Series(labels), **of)
+
+
 def test_of_few_groups_that_are_left_their_number_is_said() -> None:
     labels, groups = np.tile([0, 1], 40), np.arange(80) // 4
     scored = Scored(labels * 0.5, 0.5, np.arange(80) < 8)
-    refuse_few_rows(scored, labels, LEAST_ROWS)
-    refuse_few_rows(scored, labels, 18, groups=groups)
+    refuse_few_rows(scored, labelled(labels), LEAST_ROWS)
+    refuse_few_rows(scored, labelled(labels, groups=groups), 18)
     said = "of the groups of the 72 others 18 have positive rows and 18 negative ones"
     with pytest.raises(NotComparedError, match=said):
-        refuse_few_rows(scored, labels, 19, groups=groups)
+        refuse_few_rows(scored, labelled(labels, groups=groups), 19)
 
 
 BLANK = {"dose": np.where(np.arange(COUNT) % 7, rows_of()["dose"], np.nan)}
-PLACES = pd.Series(map(str, range(COUNT)), dtype="str")
 
 
 @pytest.mark.parametrize(
@@ -169,10 +182,6 @@ PLACES = pd.Series(map(str, range(COUNT)), dtype="str")
         (rows_of(y=1), THEN),
         (rows_of(visits=range(COUNT)), THEN),
         (rows_of(id=keys_of()), KEYED),
-        (
-            rows_of(age=rows_of()["age"].map(str).astype("str")),
-            THEN.model_copy(update={"categorical": ["color", "age"]}),
-        ),
     ],
     ids=[
         "split",
@@ -182,7 +191,6 @@ PLACES = pd.Series(map(str, range(COUNT)), dtype="str")
         "labels",
         "new feature",
         "key",
-        "category",
     ],
 )
 def test_rows_that_a_champion_was_trained_on_are_left_out_whatever_changed(
@@ -193,42 +201,6 @@ def test_rows_that_a_champion_was_trained_on_are_left_out_whatever_changed(
     # Of a file in which other rows stand before these, a few are test rows.
     few = rows.set_axis(rows.index + 1000)[10:30]
     np.testing.assert_array_equal(trained_on(champion, few, columns), TRAIN[10:30])
-
-
-def test_rows_with_a_date_are_known_again_unless_it_is_read_as_something_else(
-    tmp_path: Path,
-) -> None:
-    days = pd.Series(pd.date_range("1900-01-01", periods=COUNT, unit="us"))
-    rows, dated = rows_of(day=days), THEN.model_copy(update={"dates": {"day": None}})
-    champion = champion_of(tmp_path, rows, dated)
-    coded = dated.model_copy(update={"missing": THEN.missing | {"day": ["1900-01-03"]}})
-    for columns in (dated, coded, dated.model_copy(update={"dates": {"day": "%d.%m.%Y"}})):
-        np.testing.assert_array_equal(trained_on(champion, rows, columns), TRAIN)
-    with pytest.raises(NotComparedError, match="'day' had dates for it that are read as something"):
-        trained_on(champion, rows_of(day=np.arange(COUNT)), THEN)
-    # 5/6 is the sixth of May now.
-    swapped = rows_of(day=days + pd.to_timedelta(np.arange(COUNT) % 3, "D"))
-    anew = dated.model_copy(update={"dates": {"day": "%d/%m/%Y"}})
-    with pytest.raises(NotComparedError, match="the format of day changed, and of the"):
-        trained_on(champion, swapped, anew)
-    as_number = champion_of(tmp_path, rows_of(day=np.arange(COUNT)))
-    with pytest.raises(NotComparedError, match="'day' had numbers for it that are read as someth"):
-        trained_on(as_number, rows, dated)
-
-
-def test_numbers_that_other_marks_make_others_are_not_compared(tmp_path: Path) -> None:
-    champion, rows = champion_of(tmp_path, rows_of()), rows_of()
-    comma = NumberFormat(decimal=",", thousands=".")
-    # Written otherwise, they are the same numbers.
-    scored = score(*champion, rows[:0], rows, THEN, comma)
-    np.testing.assert_array_equal(scored.trained_on, TRAIN)
-    with pytest.raises(NotComparedError) as refused:
-        score(*champion, rows[:0], rows.assign(age=1000 * rows["age"]), THEN, comma)
-    assert str(refused.value) == (
-        f"what numbers are written with, {POINT} for it and {comma} now, changed, and of the "
-        f"{TRAIN.sum()} rows that it was trained on 0 are in the table as it reads it: these cells "
-        "may mean something else now"
-    )
 
 
 def test_a_key_is_known_again_though_its_features_changed(tmp_path: Path) -> None:
@@ -248,7 +220,7 @@ def test_rows_of_other_keys_that_look_alike_to_both_count(tmp_path: Path) -> Non
         rows["visits"] = range(COUNT)
     assert not trained_on(champion, test, KEYED, train).any()
     # Without a key nothing tells whether they are others.
-    assert trained_on(champion, test, THEN.model_copy(update={"features": ["age"]}), train).all()
+    assert trained_on(champion, test.drop(columns="id"), THEN, train).all()
 
 
 def test_rows_of_new_keys_that_the_champion_alone_was_trained_on_are_left_out(
@@ -257,6 +229,9 @@ def test_rows_of_new_keys_that_the_champion_alone_was_trained_on_are_left_out(
     champion = champion_of(tmp_path, rows_of(id=keys_of()), KEYED)
     again = rows_of(id=keys_of(5000))
     np.testing.assert_array_equal(trained_on(champion, again, KEYED, again[~TRAIN]), TRAIN)
+
+
+DAYS = pd.Series(pd.date_range("1900-01-01", periods=COUNT, unit="us"))
 
 
 @pytest.mark.parametrize(
@@ -269,24 +244,39 @@ def test_rows_of_new_keys_that_the_champion_alone_was_trained_on_are_left_out(
         ),
         (rows_of().rename(columns={"y": "z"}), {"label": "z"}, "label was 'y' for it and is 'z'"),
         (rows_of().drop(columns=["age", "dose"]), {}, "features that it needs are gone: dose, age"),
-        (rows_of(color=range(COUNT)), {"categorical": []}, "'color' had categories for it"),
-        (rows_of(), {"missing": {"color": ["red"]}}, "'color' had categories for it that are read"),
         (
-            rows_of(age=PLACES),
-            {"categorical": ["color", "age"], "missing": {"age": ["3"]}},
-            "'age' had numbers for it that are read as something else now",
+            rows_of(color=range(COUNT)),
+            {"categorical": []},
+            "column 'color' was read as categories with codes for missing ? for it, and now as "
+            "numbers with codes for missing ?",
         ),
-        (rows_of(age=PLACES + "?"), {"categorical": ["color", "age"]}, "it cannot read the rows: "),
+        (
+            rows_of(),
+            {"missing": {"dose": [0, -9], "color": ["?"]}},
+            "column 'dose' was read as numbers with codes for missing 0 for it, and now as "
+            "numbers with codes for missing -9, 0",
+        ),
+        (
+            rows_of(day=DAYS),
+            {"dates": {"day": "%d/%m/%Y"}},
+            "column 'day' was read as dates of format ISO 8601 for it, and now as dates of "
+            "format %d/%m/%Y",
+        ),
     ],
-    ids=["classes", "label", "gone", "numbers", "codes", "categories", "words"],
+    ids=["classes", "label", "gone", "kind", "codes", "dates"],
 )
-def test_what_means_something_else_is_not_compared(
+def test_what_is_read_otherwise_is_not_compared(
     tmp_path: Path, rows: pd.DataFrame, columns: dict[str, Any], why: str
 ) -> None:
-    champion = champion_of(tmp_path, rows_of())
-    with pytest.raises(NotComparedError) as refused:
-        score(*champion, rows[:0], rows, THEN.model_copy(update=columns))
-    assert str(refused.value).startswith(why)
+    then = THEN.model_copy(update={"dates": {"day": None}}) if "day" in rows else THEN
+    champion = champion_of(tmp_path, rows_of(day=DAYS) if "day" in rows else rows_of(), then)
+    assert refused(champion, rows, then.model_copy(update=columns)).startswith(why)
+
+
+def test_numbers_of_another_format_are_not_compared(tmp_path: Path) -> None:
+    comma = NumberFormat(decimal=",", thousands=".")
+    said = refused(champion_of(tmp_path, rows_of()), rows_of(), THEN, comma)
+    assert said.startswith("the number format was ")
 
 
 @pytest.mark.parametrize("label", [0, 1])
@@ -295,10 +285,10 @@ def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison(label: int) -
     of_class, none = np.flatnonzero(labels == label), np.zeros(len(labels), bool)
     known = none.copy()
     known[of_class[:5]] = True
-    refuse_few_rows(Scored(none, 0.5, known), labels, LEAST_ROWS)
+    refuse_few_rows(Scored(none, 0.5, known), labelled(labels), LEAST_ROWS)
     known[of_class[5]] = True
     with pytest.raises(NotComparedError) as refused:
-        refuse_few_rows(Scored(none, 0.5, known), labels, LEAST_ROWS)
+        refuse_few_rows(Scored(none, 0.5, known), labelled(labels), LEAST_ROWS)
     positive = LEAST_ROWS - 1 if label else LEAST_ROWS + 5
     assert str(refused.value) == (
         f"it was trained on 6 of the 50 test rows, and of the 44 others {positive} are positive; "
@@ -306,68 +296,81 @@ def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison(label: int) -
         "(promotion.min_test_rows_per_class)"
     )
     # Where nothing is left out, the rows are those that judge everything else.
-    refuse_few_rows(Scored(none[:4], 0.5, none[:4]), labels[:4], LEAST_ROWS)
+    refuse_few_rows(Scored(none[:4], 0.5, none[:4]), labelled(labels[:4]), LEAST_ROWS)
 
 
 def test_new_rows_count_weights_note_with_their_weights() -> None:
     labels, none = np.tile([0, 1], LEAST_ROWS + 5), np.zeros(2 * LEAST_ROWS + 10, bool)
     known = none.copy()
     known[0] = True
-    refuse_few_rows(Scored(none, 0.5, known), labels, LEAST_ROWS)
-    refuse_few_rows(Scored(none, 0.5, known), labels, LEAST_ROWS, np.full(len(labels), 0.2))
+    refuse_few_rows(Scored(none, 0.5, known), labelled(labels), LEAST_ROWS)
+    light = labelled(labels, weights=np.full(len(labels), 0.2))
+    refuse_few_rows(Scored(none, 0.5, known), light, LEAST_ROWS)
     heavy = np.where(np.arange(len(labels)) < 10, 1000.0, 1.0)
     with pytest.raises(NotComparedError, match="of each class, counted by what they tell with"):
-        refuse_few_rows(Scored(none, 0.5, known), labels, LEAST_ROWS, heavy)
+        refuse_few_rows(Scored(none, 0.5, known), labelled(labels, weights=heavy), LEAST_ROWS)
 
 
-def test_what_is_gone_or_unreadable_is_not_compared() -> None:
-    def damaged() -> Any:
+# What is left of a champion
+
+
+OWN = decision(True, letter="a")
+PROMOTION = LogEntry.of(OWN)
+
+
+def test_what_is_gone_or_unreadable_is_not_compared(tmp_path: Path) -> None:
+    def damaged(path: Path) -> Decision:
         raise DataError("decision.json: it is damaged")
 
     with pytest.raises(NotComparedError, match="its decision is gone"):
-        read({}, "a", "decision is")
+        judged_by(Champions(), PROMOTION)
+    versions = Versions(tmp_path, damaged)
     with pytest.raises(NotComparedError, match=r"its decision is not readable \(decision.json: it"):
-        read({"a": damaged}, "a", "decision is")
+        judged_by(Champions(decisions=versions), PROMOTION)
 
 
 def test_fingerprints_are_those_of_the_decision() -> None:
-    judgement = decision(True).judgement
+    judgement = OWN.judgement
     assert judgement is not None
-    assert fingerprints_of({"a": lambda: FINGERPRINTS}, "a", judgement) is FINGERPRINTS
+    kept = Champions(fingerprints={"a": FINGERPRINTS})
+    assert fingerprints_of(kept, "a", judgement) is FINGERPRINTS
     other = Fingerprints(FINGERPRINTS.sequences[1:], FINGERPRINTS.keys)
     with pytest.raises(NotComparedError, match="fingerprints are not those of its decision"):
-        fingerprints_of({"a": lambda: other}, "a", judgement)
+        fingerprints_of(Champions(fingerprints={"a": other}), "a", judgement)
     with pytest.raises(NotComparedError, match="its train rows' fingerprints are gone"):
-        fingerprints_of({}, "a", judgement)
+        fingerprints_of(Champions(), "a", judgement)
 
 
-def test_an_artifact_is_that_which_was_promoted_and_loads(tmp_path: Path) -> None:
+def test_an_artifact_is_the_one_that_was_promoted_or_nothing_is_compared(tmp_path: Path) -> None:
     artifact, _ = champion_of(tmp_path, rows_of())
-    assert promoted_artifact({"a": lambda: artifact}, "a", artifact.sha256, True) is artifact
-    with pytest.raises(NotComparedError, match="not the one that was promoted"):
-        promoted_artifact({"a": lambda: artifact}, "a", "another", True)
-    other = Artifact(b"no network", "candidate.keras")
-    with pytest.raises(NotComparedError, match="it cannot be loaded"):
-        promoted_artifact({"a": lambda: other}, "a", other.sha256, False)
-    # What serves and cannot is for somebody to look at.
+    broken = Artifact(b"no network", "candidate.keras")
+    entry = PROMOTION.model_copy(update={"sha256": artifact.sha256})
+    left = {run("a"): artifact}
+    assert promoted_artifact(Champions([entry], left), entry) is artifact
+    with pytest.raises(NotComparedError, match="its artifact is not the one that was promoted"):
+        promoted_artifact(Champions([entry], {run("a"): broken}), entry)
+    entry = entry.model_copy(update={"sha256": broken.sha256})
+    later = LogEntry.of(decision(True, [entry], letter="b"))
+    with pytest.raises(NotComparedError, match=r"it cannot be loaded: candidate\.keras"):
+        promoted_artifact(Champions([entry, later], {run("a"): broken}), entry)
+    # Without the one that serves, no candidate can be judged.
     with pytest.raises(DataError, match=r"candidate\.keras"):
-        promoted_artifact({"a": lambda: other}, "a", other.sha256, True)
+        promoted_artifact(Champions([entry], {run("a"): broken}), entry)
 
 
 def test_a_decision_is_that_of_the_run_that_was_promoted() -> None:
     """Another run's, copied over it, would say by what other rows and numbers it was judged."""
-    own = decision(True, letter="a")
-    assert own.judgement is not None
-    assert judged_by({run("a"): lambda: own}, record(own)) is own.judgement
+    assert OWN.judgement is not None
+    assert judged_by(Champions(decisions={run("a"): OWN}), PROMOTION) is OWN.judgement
     # From the disk too, however its file is laid out.
-    read_back = Decision.model_validate_json(own.model_dump_json(indent=2))
-    assert judged_by({run("a"): lambda: read_back}, record(own)) == own.judgement
+    read_back = Decision.model_validate_json(OWN.model_dump_json(indent=2))
+    assert judged_by(Champions(decisions={run("a"): read_back}), PROMOTION) == OWN.judgement
 
-    edited = own.judgement.model_copy(update={"fingerprints_sha256": "of other rows"})
+    edited = OWN.judgement.model_copy(update={"fingerprints_sha256": "of other rows"})
     for other in (
         decision(True, letter="b"),
-        own.model_copy(update={"judgement": None}),
-        own.model_copy(update={"judgement": edited}),
+        OWN.model_copy(update={"judgement": None}),
+        OWN.model_copy(update={"judgement": edited}),
     ):
         with pytest.raises(NotComparedError, match="not the one by which it was promoted"):
-            judged_by({run("a"): lambda: other}, record(own))  # noqa: B023
+            judged_by(Champions(decisions={run("a"): other}), PROMOTION)

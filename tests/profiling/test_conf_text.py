@@ -6,14 +6,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from tabular_lstm.profiling.conf_files import (
-    RowsToScore,
-    catalog_text,
-    parameters_text,
-    sentences,
-)
+from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
 from tabular_lstm.profiling.layout import Layout
-from tabular_lstm.profiling.proposal import Choice, Proposal, propose
+from tabular_lstm.profiling.proposal import Proposal, propose
 from tests.helpers.profiles import profile
 
 COUNT = 60
@@ -53,7 +48,7 @@ ODD = [
 
 
 def parameters(proposal: Proposal) -> dict[str, Any]:
-    text = parameters_text(proposal, "kedro profile rows.csv --env rows")
+    text = parameters_text(proposal)
     read: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     return dict(read)
 
@@ -80,57 +75,54 @@ def test_dates_of_iso_are_a_list() -> None:
 
 def test_each_choice_has_its_reason_and_what_is_unsure_stands_above() -> None:
     proposal = propose(profile(TABLE))
-    text = parameters_text(proposal, "kedro profile rows.csv --env rows")
+    text = parameters_text(proposal)
     for entry in ("label: sick", "key: id", "- site", "- color", "age: [-9]", "positive_class"):
         (line,) = [line for line in text.splitlines() if entry in line]
         assert " # " in line, line
     above = text.partition("columns:")[0].replace("\n#   ", " ")
-    assert all(said in above for said in sentences(proposal.unsure))
+    for doubt, names in proposal.unsure.items():
+        assert f"# Unsure: {', '.join(names)}{': ' if names else ''}{doubt}" in above
     assert max(map(len, text.splitlines())) <= 110
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_odd_names_and_values_stay_what_they_are(name: str) -> None:
-    table = {name: TABLE["color"], "age": TABLE["age"], "sick": [name, name, "other"] * 20}
+    one = name if name != "null" else "~"  # which always means "missing"
+    table = {name: TABLE["color"], "age": TABLE["age"], "sick": [one, one, "other"] * 20}
     columns = parameters(propose(profile(table), label="sick"))["columns"]
     assert columns["categorical"] == [name]
     assert columns["missing"] == {name: ["?"], "age": [-9]}
     classes = {str(columns["positive_class"]), str(columns["negative_class"])}
-    assert classes <= {name, "other", "1000"}
-
-
-def test_many_columns_are_lists_of_a_few_lines() -> None:
-    choices = {f"c{x}": Choice(role="categorical", why="2 values") for x in range(300)}
-    proposal = propose(profile(TABLE)).model_copy(update={"choices": choices})
-    text = parameters_text(proposal, "kedro profile rows.csv --env rows")
-    assert len(text.splitlines()) < 40
-    assert parameters(proposal)["columns"]["categorical"] == [*choices]
+    assert classes <= {one, "other", "1000"}
 
 
 def test_the_catalog_says_how_the_file_is_read() -> None:
-    load_args = {
-        "sep": "\t",
-        "header": None,
-        "decimal": ",",
-        "names": ["a b", "yes"],
-        "skiprows": 2,
-    }
-    reasons = {"sep": "it parts each line into 2 cells"}
+    load_args = {"sep": "\t", "header": None, "decimal": ",", "skiprows": 2}
+    reasons = {"sep": "it parts each line into 9 cells"}
     layout = Layout(load_args=load_args, reasons=reasons, unsure=["header: is it one?"])
-    to_score = RowsToScore(path="data/01_raw/mine_to_score.csv", load_args=load_args)
-    text = catalog_text("data/a ${b}.csv", "kedro profile", layout, to_score)
-    assert yaml.safe_load(text)["raw_rows"]["load_args"] == load_args
+    table = profile({"a b": TABLE["age"], "sick": TABLE["sick"], "yes": TABLE["color"]})
+    text = catalog_text("data/a ${b}.csv", "data/new.csv", layout, table, "sick")
+    read = yaml.safe_load(text)
+    assert read["raw_rows"]["load_args"] == load_args
+    # Rows without a header have their names by their places, and new ones have no label.
+    assert read["rows_to_score"]["load_args"] == load_args | {"names": ["a b", "yes"]}
     entry: Any = OmegaConf.to_container(OmegaConf.create(text)["raw_rows"], resolve=True)
-    entry = {"raw_rows": entry}
-    assert entry["raw_rows"]["filepath"] == "data/a ${b}.csv"
-    assert entry["raw_rows"]["metadata"] == {"kedro-viz": {"layer": "01_raw"}}
+    assert entry["filepath"] == "data/a ${b}.csv"
+    assert entry["metadata"] == {"kedro-viz": {"layer": "01_raw"}}
     assert "# it parts each line" in text
     assert "# Unsure: header: is it one?" in text
     assert "# They have no header and no label" in text
 
 
 def test_rows_to_score_with_a_header_may_hold_a_label() -> None:
-    to_score = RowsToScore(path="data/01_raw/mine_to_score.csv", load_args={"sep": ";"})
-    layout = Layout(load_args={}, reasons={}, unsure=[])
-    text = catalog_text("data/mine.csv", "kedro profile", layout, to_score)
+    layout = Layout(load_args={"sep": ";"}, reasons={}, unsure=[])
+    text = catalog_text("data/a.csv", "data/new.csv", layout, profile(TABLE), "sick")
     assert "no header" not in text
+    assert yaml.safe_load(text)["rows_to_score"]["load_args"] == {"sep": ";"}
+
+
+def test_the_page_of_many_columns_shows_the_first_ones() -> None:
+    table = profile({f"c{x}": TABLE["age"] for x in range(99)} | {"sick": TABLE["sick"]})
+    text = page(table, Layout({}, {}, []), propose(table))
+    assert "c59 " in text
+    assert "c60 " not in text.partition("… and 40 more columns")[0]

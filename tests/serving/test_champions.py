@@ -1,15 +1,15 @@
 """The boundary of a split by time is that of the newest decision on rows split in the same way."""
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Moment, Split
-from tabular_lstm.serving.boundary import boundary_in_force
+from tabular_lstm.serving.champions import Champions, Versions
 from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import LogEntry, record
+from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.decisions import DATA, decision
 
 COLUMNS = Columns(label="y", positive_class=1, negative_class=0, time="day")
@@ -27,10 +27,9 @@ def decided(letter: str, boundary: Moment | None, accepted: bool = True, **split
 
 
 def in_force(*decisions: Decision, columns: Columns = COLUMNS, split: Split = SPLIT) -> Any:
-    log = [record(made) for made in decisions]
-    return boundary_in_force(
-        log, {made.run_id: lambda m=made: m for made in decisions}, columns, split
-    )
+    log = [LogEntry.of(made) for made in decisions]
+    left = {made.run_id: made for made in decisions}
+    return Champions(log, decisions=left).boundary(columns, split)
 
 
 def test_the_newest_decision_counts_whether_it_promoted_or_not() -> None:
@@ -54,22 +53,29 @@ def test_a_split_by_hash_has_no_boundary() -> None:
 
 
 @pytest.mark.parametrize("fault", ["gone", "edited", "unreadable"])
-def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(fault: str) -> None:
+def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(
+    fault: str, tmp_path: Path
+) -> None:
     older, newer = decided("a", "2026-03-01"), decided("b", "2026-04-01")
+    for made in (older, newer):
+        path = tmp_path / "decision.json" / made.run_id / "decision.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(made.model_dump_json())
+    if fault == "gone":
+        path.unlink()
+    elif fault == "edited":
+        path.write_text(decided("b", "2026-05-01").model_dump_json())
 
-    def unreadable() -> Decision:
-        raise DataError("damaged")
+    def read(path: Path) -> Decision:
+        if fault == "unreadable" and path.parent.name == newer.run_id:
+            raise DataError("damaged")
+        return Decision.model_validate_json(path.read_bytes())
 
-    read: dict[str, Callable[[], Decision]] = {
-        "gone": {},
-        "edited": {newer.run_id: lambda: decided("b", "2026-05-01")},
-        "unreadable": {newer.run_id: unreadable},
-    }[fault]
-    log: list[LogEntry] = [record(older), record(newer)]
-    decisions = {older.run_id: lambda: older, **read}
-    assert boundary_in_force(log, decisions, COLUMNS, SPLIT) == "2026-03-01"
+    log = [LogEntry.of(older), LogEntry.of(newer)]
+    decisions = Versions(tmp_path / "decision.json", read)
+    assert Champions(log, decisions=decisions).boundary(COLUMNS, SPLIT) == "2026-03-01"
     # Where it may have been the only one, rows must not change sides in silence.
+    newest = Champions(log[1:], decisions=decisions)
     with pytest.raises(DataError, match=f"of run {newer.run_id} is gone, damaged or edited"):
-        boundary_in_force(log[1:], read, COLUMNS, SPLIT)
-    told = Split(kind="time", from_="2026-04-01")
-    assert boundary_in_force(log[1:], read, COLUMNS, told) is None
+        newest.boundary(COLUMNS, SPLIT)
+    assert newest.boundary(COLUMNS, Split(kind="time", from_="2026-04-01")) is None

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tabular_lstm.profiling.type_inference import codes_among, zeros_stand_out
 from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.profiles import column
 
@@ -23,12 +25,11 @@ KINDS: dict[str, list[tuple[str, list[Any]]]] = {
     "category": [
         ("color", ["red", "blue", "green"] * 10),
         ("codes", ["007", "012", "300"] * 10),
-        ("grade", ["1st", "2nd", "3rd"] * 10),
         ("range", ["10-20", "20-30", ">30"] * 10),
         ("one word and blanks", ["yes", "", ""] * 10),
         ("numbers and words", [1, 2, "many", "few"] * 10),
+        ("smokes", ["yes", "no", "No"] * 10),
     ],
-    "boolean": [("smokes", ["yes", "no", "No"] * 10), ("seen", ["T", "F"] * 10)],
     "date": [
         ("born", [f"19{year}-03-01" for year in range(40, 80)]),
         ("seen", [f"{day}.11.2026" for day in range(1, 25)]),
@@ -63,13 +64,15 @@ def test_a_column_is_taken_for_what_it_is(kind: str, name: str, values: list[Any
 
 def test_every_cell_is_looked_at() -> None:
     numbers = [number % 977 for number in range(20_000)]
-    assert column(numbers).odd == {}
+    assert column(numbers).odd == 0
     found = column([*numbers[:-1], "about 7"])
-    assert (found.kind, found.odd) == ("number", {"about 7": 1})
+    assert (found.kind, found.odd, found.odd_example) == ("number", 1, "about 7")
 
 
-def test_numbers_are_read_by_the_marks_of_the_table() -> None:
-    found = column(["1.234,5", "7", "0,25"] * 10, marks=NumberFormat(decimal=",", thousands="."))
+def test_numbers_are_read_by_the_number_format_of_the_table() -> None:
+    found = column(
+        ["1.234,5", "7", "0,25"] * 10, number_format=NumberFormat(decimal=",", thousands=".")
+    )
     assert (found.kind, found.lowest, found.highest) == ("number", 0.25, 1234.5)
     assert column(["1.234,5", "7", "0,25"] * 10).kind == "category"
 
@@ -77,17 +80,17 @@ def test_numbers_are_read_by_the_marks_of_the_table() -> None:
 def test_codes_are_counted_and_are_no_amounts() -> None:
     found = column([*range(20, 60), -999, -999, "?", ""])
     assert found.codes == {-999: 2, "?": 1}
-    assert (found.lowest, found.highest, found.missing) == (20, 59, 1)
+    assert (found.lowest, found.highest, found.cells.missing) == (20, 59, 1)
 
 
 def test_a_sign_among_words_is_a_code_and_a_word_is_none() -> None:
     found = column(["red", "blue", "?", "unknown", "NA"] * 10)
-    assert (found.codes, found.missing, found.words) == ({"?": 10}, 10, {"NA": 10})
+    assert (found.codes, found.cells.missing) == ({"?": 10}, 10)
 
 
 def test_blanks_around_a_cell_do_not_count() -> None:
     found = column([" a", "a ", "b", "  "] * 10)
-    assert (found.counts, found.missing) == ({"a": 20, "b": 10}, 10)
+    assert (found.cells.top(9), found.cells.missing) == ({"a": 20, "b": 10}, 10)
 
 
 @pytest.mark.parametrize(
@@ -110,4 +113,57 @@ def test_blanks_around_a_cell_do_not_count() -> None:
     ],
 )
 def test_a_date_has_the_formats_that_fit_all_cells(values: list[str], formats: list[str]) -> None:
-    assert column(values * 15).formats == formats
+    assert [*column(values * 15).formats] == formats
+
+
+def codes(values: list[float]) -> dict[float, int]:
+    return codes_among(*np.unique(np.array(values, float), return_counts=True))
+
+
+AGES = [*range(18, 80)]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([*AGES, -999, -999], {-999: 2}),
+        ([*AGES, -1, -1], {-1: 2}),
+        ([*AGES, -1, -1, -9, -9, 999, 999, 999], {-9: 2, -1: 2, 999: 3}),
+        ([*AGES, 999], {}),  # once, it may be a slip
+        ([*AGES, 85, 99, 99], {}),  # an age as well
+        ([*range(28), 999, 999], {999: 2}),
+        ([1, 2, 2, 9, 9], {9: 2}),
+        ([0, 1, 2] * 90 + [8, 8], {}),  # so few
+        ([-1, -1, 1, 1], {}),  # two classes
+        ([-1, -1, 0, 0, 1, 1, 2], {}),  # a scale
+        ([*range(-40, 40), -9, -9], {}),  # a temperature
+        ([0] * 5 + AGES, {0: 5}),
+        ([0] * 5 + [*range(1, 60)], {}),  # a count
+        ([0] * 80 + AGES, {}),  # mostly nothing: an amount
+        ([0] * 5 + [0.01 * x for x in range(1, 90)], {}),
+        ([0, *AGES], {}),
+        ([0] * 9 + [0.011 * 1.025**x for x in range(-45, 60)], {}),  # an error of a length
+        ([0] * 2 + [20_000 * 1.01**x for x in range(300)], {}),  # an income
+        ([0] * 30 + [18 + x / 4 for x in range(120)], {0: 30}),
+        ([0] * 50 + [18 + x / 4 for x in range(120)], {0: 50}),
+        ([0] * 70 + [18 + x / 4 for x in range(120)], {}),  # so many that it is asked
+    ],
+)
+def test_a_code_stands_apart_from_all_amounts(values: list[float], found: dict[float, int]) -> None:
+    assert codes(values) == found
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0] * 37 + [14 + 2 * x for x in range(40)], True),
+        ([0] * 5 + [14 + 2 * x for x in range(40)], False),
+        ([0] * 80 + [14 + 2 * x for x in range(40)], False),  # most have none
+        ([0] * 37 + [*range(1, 41)], False),  # a count
+        ([0] * 6 + [14] * 6, False),
+    ],
+)
+def test_far_more_zeros_than_other_numbers_are_asked_for(
+    values: list[float], expected: bool
+) -> None:
+    assert zeros_stand_out(*np.unique(np.array(values, float), return_counts=True)) == expected

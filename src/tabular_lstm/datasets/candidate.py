@@ -1,0 +1,102 @@
+"""What a training leaves: the network's file, and the fingerprints of its train rows."""
+
+import io
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tabular_lstm.datasets.in_memory import KeptInMemory
+from tabular_lstm.datasets.kedro_private import JSONPreview
+from tabular_lstm.datasets.typed_json import LocalFileDataset
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import replace
+from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.tensorflow_import import import_tensorflow
+
+
+class NetworkFileDataset(LocalFileDataset):
+    """A Keras model as a `.keras` file, written whole or not at all.
+
+    It is loaded with Keras' safe mode on. Kedro's own `tensorflow.TensorFlowModelDataset` imports
+    TensorFlow, which takes seconds, with the catalog, before the data are checked.
+    """
+
+    def load(self) -> Any:
+        """Read the file."""
+        import_tensorflow()
+        import keras  # noqa: PLC0415
+
+        import tabular_lstm.network.build  # noqa: F401, PLC0415  Keras then finds its classes
+
+        return keras.models.load_model(Path(self._get_load_path()))
+
+    def save(self, data: Any) -> None:
+        """Write the file."""
+        path = Path(self._get_save_path())
+        with tempfile.TemporaryDirectory() as folder:
+            whole = Path(folder) / path.name
+            data.save(whole)
+            replace(path, whole.read_bytes())
+
+
+class NetworkDataset(KeptInMemory, NetworkFileDataset):
+    """The network of a run, which need not read its file again."""
+
+
+class ArtifactDataset(LocalFileDataset):
+    """A `.keras` file as an `Artifact`, read only: the entry that has its network writes it."""
+
+    def load(self) -> Artifact:
+        """Read the file."""
+        return Artifact.read(Path(self._get_load_path()))
+
+    def save(self, data: None) -> None:
+        """Refuse: the file is another entry's."""
+        raise DataError(f"{self._filepath} is read only here.")
+
+
+class FingerprintsDataset(LocalFileDataset):
+    """The fingerprints of the rows that a candidate was trained on, as an `.npz` file of NumPy."""
+
+    def load(self) -> Fingerprints:
+        """Read the file."""
+        return read_fingerprints(Path(self._get_load_path()))
+
+    def save(self, data: Fingerprints) -> None:
+        """Write the file: an array of each part, and none of what the rows do not have."""
+        parts = {name: value for name, value in vars(data).items() if value is not None}
+        content = io.BytesIO()
+        np.savez(content, **parts)
+        replace(Path(self._get_save_path()), content.getvalue())
+
+    def preview(self) -> JSONPreview:
+        """Count them."""
+        kept = self.load()
+        counts = {"sequences": len(kept.sequences), "keys": len(kept.keys), "key": kept.key}
+        if kept.group is not None:
+            counts |= {"groups": len(kept.groups), "group": kept.group}
+        return JSONPreview(json.dumps(counts))
+
+
+def read_fingerprints(path: Path) -> Fingerprints:
+    """Read the fingerprints of a candidate's train rows.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DataError: It is damaged, or holds something else.
+    """
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            parts: dict[str, Any] = dict(file)
+        # A name stands alone; one of an earlier version, in a list of at most one.
+        for name in parts.keys() & {"key", "group"}:
+            parts[name] = str(parts[name].item()) if parts[name].size else None
+        return Fingerprints(**parts)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # NumPy and zipfile raise what they like
+        raise DataError(f"{path}: expected fingerprints of rows; {error}.") from error

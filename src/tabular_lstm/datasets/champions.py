@@ -1,0 +1,113 @@
+"""The promotion log, what runs left of the champions, and the one that serves, in the catalog."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from tabular_lstm.datasets.candidate import read_fingerprints
+from tabular_lstm.datasets.kedro_private import JSONPreview
+from tabular_lstm.datasets.typed_json import preview
+from tabular_lstm.errors import DataError
+from tabular_lstm.frozen import from_json
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champion import read_champion
+from tabular_lstm.serving.champions import (
+    CANDIDATES,
+    DECISIONS,
+    FINGERPRINTS,
+    LOG,
+    Champions,
+    Versions,
+)
+from tabular_lstm.serving.decision import Decision
+from tabular_lstm.serving.promotion_log import LogEntry, append, read_log
+
+logger = logging.getLogger(__name__)
+
+
+class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
+    """All that is left of the champions: `save` appends an entry to the promotion log.
+
+    Args:
+        path: The folder of the environment's outputs, in which all is where the catalog of this
+            project puts it.
+    """
+
+    def __init__(self, path: str, metadata: dict[str, Any] | None = None) -> None:
+        self._outputs = Path(path)
+        self.metadata = metadata
+
+    def load(self) -> Champions:
+        """Read the log; the rest is read when it is asked for."""
+        return Champions(
+            log=read_log(self._outputs / LOG),
+            artifacts=Versions(self._outputs / CANDIDATES, Artifact.read),
+            decisions=Versions(self._outputs / DECISIONS, _read_decision),
+            fingerprints=Versions(self._outputs / FINGERPRINTS, read_fingerprints),
+        )
+
+    def save(self, data: LogEntry) -> None:
+        """Append an entry, once all that it rests on has reached the disk."""
+        os.sync()
+        append(self._outputs / LOG, data)
+        if data.action != "rejected":
+            logger.info("What serves now: %s/%s", self._outputs / CANDIDATES, data.serves_now)
+
+    def preview(self) -> JSONPreview:
+        """Show the newest entries, newest first."""
+        return preview([entry.model_dump(mode="json") for entry in self.load().log[::-1]])
+
+    def _exists(self) -> bool:
+        return (self._outputs / LOG).exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._outputs}
+
+
+def _read_decision(path: Path) -> Decision:
+    return from_json(Decision, path.read_bytes, f"{path}: expected a Decision as JSON")
+
+
+class ChampionDataset(AbstractDataset[None, Artifact]):
+    """The artifact that serves, checked against the promotion log on each load.
+
+    Args:
+        path: The folder of the environment's outputs.
+        run_command: How to run in this environment, for messages.
+    """
+
+    def __init__(
+        self, path: str, run_command: str = "kedro run", metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._outputs, self._run_command = Path(path), run_command
+        self.metadata = metadata
+        self._pinned: Artifact | None = None
+
+    def load(self) -> Artifact:
+        """Read the champion, see `read_champion`, unless it is pinned."""
+        return self._pinned or read_champion(self._outputs, self._run_command)
+
+    def pin(self) -> Artifact:
+        """Read the champion for the whole run: a promotion meanwhile changes nothing in it."""
+        self._pinned = self.load()
+        return self._pinned
+
+    def save(self, data: None) -> None:
+        """Refuse: the promotion log says who serves."""
+        raise DataError(f"{self._outputs / LOG}: only the entry promotions adds to the log.")
+
+    def preview(self) -> JSONPreview:
+        """Name the run that trained it, and its file."""
+        champion = self.load()
+        return preview(
+            {"run_id": champion.run_id, "file": champion.file, "sha256": champion.sha256}
+        )
+
+    def _exists(self) -> bool:
+        return (self._outputs / LOG).exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._outputs}

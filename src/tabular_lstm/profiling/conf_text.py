@@ -1,0 +1,210 @@
+"""What is written and printed: an environment's two files, each choice with its reason; a page."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from textwrap import TextWrapper
+from typing import Any
+
+from tabular_lstm.errors import shown
+from tabular_lstm.profiling.label_choice import list_names
+from tabular_lstm.profiling.layout import Layout
+from tabular_lstm.profiling.proposal import Choice, Proposal
+from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
+
+WRAPPER = TextWrapper(96, subsequent_indent="#   ", break_long_words=False, break_on_hyphens=False)
+LONGEST = 2000  # characters of a comment
+PLAIN_PATH = re.compile(r"[A-Za-z/][\w./-]*", re.ASCII)
+PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+# Without quotes YAML takes them for something else.
+NO_WORDS = {"yes", "no", "y", "n", "on", "off", "true", "false", "null", "none"}
+TO_SCORE = """\
+# Rows to score: put new ones there, a CSV or Parquet file or a folder of them, with these columns
+# (a label is not needed). Another place for one run: --params rows_to_score=FILE"""
+WITHOUT_LABEL = """\
+# They have no header and no label. In a file that holds the label, leave that column out, or list
+# all columns in names, in the file's order."""
+METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
+HEADER = ("column", "kind", "missing", "example", "proposed", "why")
+# Widths that a cell of the page is cut to, but for the last; columns that the page shows.
+WIDTHS, MOST = (28, 10, 8, 18, 11), 60
+
+
+# The two files ------------------------------------------------------------------------------------
+
+
+def catalog_text(path: str, to_score: str, layout: Layout, table: TableProfile, label: str) -> str:
+    """Write what the catalog says of the file, and of rows to score, read as the others are.
+
+    Args:
+        path: Of the file, as it is to stand there.
+        to_score: Path of new rows.
+        layout: Of the file.
+        table: Its profile.
+        label: Name of the label, which rows to score need not have.
+    """
+    new_args = dict(layout.load_args)
+    # Rows without a header have their names by their places.
+    if layout.load_args.get("header", "") is None and table.names[-1] != label:
+        new_args["names"] = [name for name in table.names if name != label]
+    lines = [
+        "# How the rows are read. Written by kedro profile",
+        *_doubts(layout.unsure),
+        "raw_rows:",
+        "  type: tabular_lstm.datasets.RawCSVDataset",
+        f"  filepath: {path if PLAIN_PATH.fullmatch(path) else _value(path)}",
+        *_load_args(layout.load_args, layout.reasons),
+        METADATA,
+        "",
+        TO_SCORE,
+        *([WITHOUT_LABEL] if "names" in new_args else []),
+        "rows_to_score:",
+        "  type: tabular_lstm.datasets.rows_to_score.RowsToScoreDataset",
+        # In quotes, since OmegaConf takes no letters but ASCII's without them.
+        f"  filepath: ${{runtime_params:rows_to_score,'{to_score}'}}",
+        *_load_args(new_args, {"names": "all but the label"}),
+        METADATA,
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _load_args(load_args: Mapping[str, Any], reasons: Mapping[str, str]) -> list[str]:
+    lines = [_entry(f"    {name}", value, reasons.get(name)) for name, value in load_args.items()]
+    return ["  load_args:", *lines] if lines else []
+
+
+def parameters_text(proposal: Proposal) -> str:
+    """Write what the parameters say of the columns; all that is left out is a number."""
+    label, (positive, negative) = proposal.label, proposal.label.counts
+    lines = [
+        "# What the columns mean, proposed by kedro profile: read it.",
+        "# What is not named here is a feature of numbers.",
+        *_doubts(_sentences(proposal)),
+        "columns:",
+        _entry("  label", label.name, label.reason),
+        _entry("  positive_class", label.positive, f"{label.positive_reason}; {positive} rows"),
+        _entry("  negative_class", label.negative, f"{negative} rows"),
+    ]
+    for role in ("key", "group", "weight"):
+        lines += [_entry(f"  {role}", n, choice.why) for n, choice in proposal.named(role).items()]
+    dates = proposal.named("dates")
+    has_formats = any(choice.format for choice in dates.values())
+    for role in ("ignore", "categorical", *([] if has_formats else ["dates"])):
+        named = proposal.named(role)
+        lines += [f"  {role}:"] if named else []
+        lines += [_commented(f"    - {_value(name)}", choice.why) for name, choice in named.items()]
+    if has_formats:
+        lines.append("  dates:")
+        lines += [_entry(f"    {_quoted(n)}", choice.format, None) for n, choice in dates.items()]
+    missing = {name: choice for name, choice in proposal.choices.items() if choice.missing}
+    lines += ['  missing: # values that mean "not measured"'] if missing else []
+    for name, choice in missing.items():
+        why = f"in {', '.join(map(str, choice.missing.values()))} rows"
+        why += f"; the others are {choice.why}" if choice.role == "number" else ""
+        lines.append(_entry(f"    {_quoted(name)}", [*choice.missing], why))
+    if proposal.max_quarantined_fraction is not None:
+        lines.append("validation:")
+        why = f"{label.without} rows have no label"
+        lines.append(_entry("  max_quarantined_fraction", proposal.max_quarantined_fraction, why))
+    return "\n".join([*lines, ""])
+
+
+def _sentences(proposal: Proposal) -> list[str]:
+    """Say what is unsure, each with the columns of which it is said."""
+    unsure = proposal.unsure.items()
+    return [f"{list_names(names)}: {doubt}" if names else doubt for doubt, names in unsure]
+
+
+def _doubts(sentences: Iterable[str]) -> list[str]:
+    """Write what is unsure as comments, on as many lines as it takes."""
+    return [line for said in sentences for line in WRAPPER.wrap(_comment(f"Unsure: {said}"))]
+
+
+def _entry(start: str, value: Any, why: str | None) -> str:
+    return _commented(f"{start}: {_value(value)}", why)
+
+
+def _commented(entry: str, why: str | None) -> str:
+    return f"{entry} {_comment(why)}" if why else entry
+
+
+def _comment(text: str) -> str:
+    """Keep a comment one, whatever a file's names and cells hold: a line end would end it."""
+    return f"# {shown(text, LONGEST)}"
+
+
+def _value(value: Any) -> str:
+    """Write a value on a line, so that YAML, and what Kedro makes of `${`, read just it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, str):  # of backslashes before it, OmegaConf takes two for one
+        value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    return _quoted(value)
+
+
+def _quoted(value: Any) -> str:
+    """Write a name or a value on a line, so that YAML reads just it."""
+    if isinstance(value, str) and PLAIN_WORD.fullmatch(value) and value.lower() not in NO_WORDS:
+        return value
+    written = json.dumps(value, ensure_ascii=False)
+    # YAML refuses some characters that are not seen, and takes others for line ends.
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in written)
+
+
+# The page -----------------------------------------------------------------------------------------
+
+
+def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
+    """Write the page: what each column is taken for, the label's classes, what is unsure.
+
+    Args:
+        table: The profile of the file.
+        layout: How it is read.
+        proposal: What is made of it.
+    """
+    label, allowed = proposal.label, proposal.max_quarantined_fraction
+    read = "".join(f"; {name}: {_quoted(value)}" for name, value in layout.load_args.items())
+    unlabelled = f"; {label.without} rows have no label" if label.without else ""
+    if allowed is not None:
+        unlabelled += f", so max_quarantined_fraction is set to {allowed:g}"
+    lines = [
+        f"{table.file}: {table.rows} rows, {len(table.columns)} columns{read}",
+        "",
+        *_table(table, proposal),
+        "",
+        f"Label {shown(label.name)}: {shown(label.positive)} (positive) {label.counts[0]} rows, "
+        f"{shown(label.negative)} {label.counts[1]} rows; "
+        f"{label.counts[0] / sum(label.counts):.1%} positive{unlabelled}",
+    ]
+    if doubts := [*layout.unsure, *_sentences(proposal)]:
+        lines += ["", "Unsure:", *(f"- {shown(doubt, LONGEST)}" for doubt in doubts)]
+    return "\n".join(lines)
+
+
+def _table(table: TableProfile, proposal: Proposal) -> list[str]:
+    rows: list[Sequence[str]] = [HEADER]
+    rows += [_row(c, proposal.choices[c.name]) for c in table.columns[:MOST]]
+    widths = [min(most, max(len(row[n]) for row in rows)) for n, most in enumerate(WIDTHS)]
+    lines = [
+        "  ".join([*map(_cut, row, widths), row[-1]]).rstrip()  # the last has no width
+        for row in rows
+    ]
+    more = len(table.columns) - MOST
+    return [*lines, f"… and {more} more columns, as parameters.yml has them"] if more > 0 else lines
+
+
+def _cut(cell: str, width: int) -> str:
+    return (cell if len(cell) <= width else f"{cell[: width - 1]}…").ljust(width)
+
+
+def _row(column: ColumnProfile, choice: Choice) -> Sequence[str]:
+    missing = 1 - column.present / column.rows
+    codes = ", ".join(shown(code) for code in sorted(choice.missing, key=str)[:3])
+    return (
+        shown(column.name),
+        column.kind,
+        f"{missing:.1%}" if missing else "",
+        shown(column.example),
+        {"number": "feature"}.get(choice.role, choice.role),
+        f"{choice.why}; {codes} as missing" if codes else choice.why,
+    )

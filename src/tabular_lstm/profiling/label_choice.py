@@ -1,0 +1,240 @@
+"""Which column is the label, and which of its two values is the positive class."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from tabular_lstm.errors import LISTED, DataError, no_column, shown
+from tabular_lstm.parameters import Value
+from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
+from tabular_lstm.profiling.word_lists import LETTERS, WORDS, has_word, words_of
+from tabular_lstm.rows.number_format import pointed
+
+# Rows without a label, at most, of a column that is proposed unasked.
+FEW_WITHOUT = 0.05
+# Values of a column that is a label of more than two classes.
+FEW_CLASSES = 20
+
+
+@dataclass(frozen=True)
+class Label:
+    """The label that is proposed.
+
+    Attributes:
+        name: Of the column.
+        positive: The value whose probability the network is to give.
+        negative: The other one.
+        counts: Rows of the positive and of the negative class.
+        without: Rows of neither.
+        reason: Why this column.
+        positive_reason: Why this value.
+        unsure: What might be otherwise, in sentences.
+    """
+
+    name: str
+    positive: Value
+    negative: Value
+    counts: tuple[int, int]
+    without: int
+    reason: str
+    positive_reason: str
+    unsure: list[str]
+
+
+def choose_label(
+    table: TableProfile, label: str | None = None, positive: str | None = None
+) -> Label:
+    """Choose the label among the columns of two values.
+
+    That is, in this order: the one that is given; one that is called as labels are; the last
+    column; the first one; the only one.
+
+    Args:
+        table: Its profile.
+        label: Name of the column. Default: chosen.
+        positive: The positive class, as it is written in the file. Default: chosen.
+
+    Raises:
+        DataError: No column is the label, beyond doubt or at all; or it has not two values.
+    """
+    column, reason, unsure = _column(table, label)
+    classes = classes_of(column)
+    if len(classes) != 2:
+        raise _not_two(table, column, classes)
+    one, other = sorted(classes, key=lambda value: _rank(value, classes))
+    why, doubts = _why_positive(one, other, classes)
+    if positive is not None:
+        same = [value for value in classes if _same(value) == _same(positive)]
+        if not same:
+            raise DataError(
+                f"{table.file}: --positive {positive}: expected a value of the label "
+                f"'{column.name}', which are {_listed(classes)}."
+            )
+        one, other = (one, other) if same == [one] else (other, one)
+        why, doubts = "as told", []
+    return Label(
+        name=column.name,
+        positive=_value(one, table),
+        negative=_value(other, table),
+        counts=(classes[one], classes[other]),
+        without=table.rows - sum(classes.values()),
+        reason=reason,
+        positive_reason=why,
+        unsure=[*unsure, *doubts],
+    )
+
+
+def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str, list[str]]:
+    """Choose the column, and say why and what else it might be."""
+    if label is not None:
+        if label not in table.names:
+            raise no_column(table.file, label, table.names, "--label names the column")
+        return table.column(label), "as told", []
+    fitting = [column for column in table.columns if _may_be_label(column)]
+    sure = [c for c in table.columns if c.name and {*words_of(c.name)} <= WORDS["surely a label"]]
+    called = [c for c in fitting if c in sure or c.name.lower() in WORDS["label"]]
+    if (several := [c for c in sure if _has_few_classes(c)]) and not called:
+        raise _not_two(table, several[-1], classes_of(several[-1]))
+    others = [c for c in fitting if not has_word(c.name, "trait")]
+    # Columns that number or date the rows stand at either end too.
+    ends = [c for c in table.columns if c.kind != "empty" and not c.in_order]
+    ways = {
+        "by its name": [c for c in sure if c in fitting],
+        "by its name, and it has two values": called,
+        "the last column, and it has two values": [c for c in ends[-1:] if c in others],
+        "a word of its name, and it has two values": [
+            c for c in others if has_word(c.name, "label")
+        ],
+        "the first column, and it has two values": [c for c in ends[:1] if c in others],
+        "the only column of two values": others if len(others) == 1 else [],
+    }
+    reason, found = next(((way, found) for way, found in ways.items() if found), ("", []))
+    if not found:
+        more = " Several columns have two values, and none is surely the label."
+        raise _refusal(table, f"no label was found.{more if len(fitting) > 1 else ''}")
+    last = ends[-1]
+    chosen = last if last in found else found[0]
+    if reason == "by its name":
+        return chosen, reason, []
+    names = [c.name for c in fitting if c is not chosen]
+    doubts = [f"also of two values: {list_names(names)}"] if names else []
+    if chosen is not last and _has_few_classes(last):
+        doubts.append(f"the last column, {shown(last.name)}, has {len(classes_of(last))} classes")
+    doubt = "; ".join(doubts) or "is it what you want to predict?"
+    return chosen, reason, [f"label: {doubt} (--label names another one)"]
+
+
+def _may_be_label(column: ColumnProfile) -> bool:
+    classes = classes_of(column)
+    return len(classes) == 2 and sum(classes.values()) >= (1 - FEW_WITHOUT) * column.rows
+
+
+def _has_few_classes(column: ColumnProfile) -> bool:
+    return len(classes_of(column)) > 2 and column.kind in {"number", "category"}
+
+
+def classes_of(column: ColumnProfile) -> dict[str, int]:
+    """Give the values of a column that may be classes, with their counts; none of many values.
+
+    A number is one class however it is written.
+    """
+    if column.distinct > FEW_CLASSES:
+        return {}
+    codes = {*map(str, column.codes)}
+    classes: dict[str | float, tuple[str, int]] = {}
+    for value, count in column.cells.top(FEW_CLASSES).items():
+        if value not in codes:
+            first, so_far = classes.get(_same(value), (value, 0))
+            classes[_same(value)] = first, so_far + count
+    return dict(classes.values())
+
+
+def _same(value: str) -> str | float:
+    """Give what is the same of all ways to write a number."""
+    number = pointed(value)
+    return value if number is None else float(number)
+
+
+def _rank(value: str, classes: Mapping[str, int]) -> tuple[int, float, int, str]:
+    """Give what sorts the positive class before the other one, whatever the order of the rows."""
+    words = 0 if _says_yes(value, classes) else 2 if _means(value, "negative", classes) else 1
+    number = pointed(value)
+    return (words, -float(number) if number else 0.0, classes[value], value)
+
+
+def _why_positive(one: str, other: str, classes: Mapping[str, int]) -> tuple[str, list[str]]:
+    """Say why a value is the positive class, and what speaks against it."""
+    swap = f"--positive {shown(other)!r} makes it the other one"
+    if _says_yes(one, classes) or _means(other, "negative", classes):
+        return "by the word", []
+    if pointed(one) is not None and pointed(other) is not None:
+        doubt = f"positive class: {one} is the greater number; {swap}"
+        return "the greater number", [doubt] if {one, other} != {"0", "1"} else []
+    if classes[one] == classes[other]:
+        return "the first by the alphabet, for want of a better reason", [
+            f"positive class: nothing speaks for '{shown(one)}' but the alphabet; {swap}"
+        ]
+    return "the rarer one", [f"positive class: '{shown(one)}' is the rarer one; {swap}"]
+
+
+def _says_yes(value: str, classes: Mapping[str, int]) -> bool:
+    """Tell whether a word is one for a positive class, or the other one is this with a no."""
+    denied = {f"{no}{value}".lower() for no in ("no ", "no", "not ", "non", "non-", "un", "in")}
+    return _means(value, "positive", classes) or any(c.lower() in denied for c in classes)
+
+
+def _means(value: str, role: str, classes: Mapping[str, int]) -> bool:
+    """Tell whether a word is one of a role; a letter counts only beside that which it goes with."""
+    if len(value) == 1 and {other.lower() for other in classes} not in LETTERS:
+        return False
+    return value.lower() in WORDS[role]
+
+
+def _value(text: str, table: TableProfile) -> Value:
+    """Give a class as conf has it: a number as a number, any other text as text."""
+    number = pointed(text, table.number_format)
+    if number is None or not isfinite(float(number)) or (text[:1] == "0" and text[1:].isdigit()):
+        return text
+    return int(float(number)) if float(number).is_integer() else float(number)
+
+
+def _not_two(table: TableProfile, column: ColumnProfile, classes: Mapping[str, int]) -> DataError:
+    if len(classes) < 2:
+        found = "one value only" if classes else f"{column.distinct} distinct values"
+        return _refusal(table, f"column '{column.name}' has {found}; expected two classes.")
+    return _refusal(
+        table,
+        f"the label '{column.name}' has {len(classes)} classes, and this project tells two apart: "
+        f"{_listed(classes)}. Write a column with one class against the others (or leave out the "
+        "rows of the others), and name it with --label; if another column is the label, name that.",
+    )
+
+
+def _refusal(table: TableProfile, fault: str) -> DataError:
+    """Say what is wrong, and which columns may be the label."""
+    fitting, several = [], []
+    for column in table.columns:
+        classes = classes_of(column)
+        without = table.rows - sum(classes.values())
+        none = f"; {without} rows have none" if without else ""
+        if len(classes) == 2:
+            fitting.append(f"{shown(column.name)} ({_listed(classes)}{none})")
+        elif _has_few_classes(column):
+            several.append(f"{column.name} ({len(classes)})")
+    more = f"; few have: {list_names(several)}" if several else ""
+    found = (
+        f"Columns of two values, one of which --label may name: {'; '.join(fitting[:LISTED])}"
+        if fitting
+        else f"No column has two values{more}"
+    )
+    return DataError(f"{table.file}: {fault} {found}.")
+
+
+def _listed(classes: Mapping[str, int]) -> str:
+    return list_names([f"{value}: {count}" for value, count in classes.items()])
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Name some things in a sentence: the first ten, and how many more."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(map(shown, names[:LISTED]))}{more}"

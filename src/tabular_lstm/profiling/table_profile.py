@@ -1,0 +1,231 @@
+"""What the cells of a table tell: the distinct cells of each column, and what was learned of them.
+
+The cells are counted piece by piece; all else is learned from the distinct ones and their counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tabular_lstm.rows.cells import EMPTY
+from tabular_lstm.rows.number_format import POINT, NumberFormat
+
+Kind = Literal["number", "category", "date", "quantity", "text", "identifier", "constant", "empty"]
+Code = str | int | float
+# Cells by which most patterns are ruled out before all are looked at.
+FIRST = 50
+# Distinct cells of pieces that wait to be merged, at least.
+MERGED = 2**16
+
+
+@dataclass(frozen=True)
+class DistinctCells:
+    """The distinct cells of a column.
+
+    Attributes:
+        texts: Arrow's large_string, without white space around them, in the order in which they
+            first appear.
+        counts: int64, how often each is in the column.
+        missing: Cells that are empty or hold a word that always means "missing"; not in `texts`.
+        rising: Whether no row has a text that comes before that of the row above it.
+    """
+
+    texts: pa.Array
+    counts: np.ndarray
+    missing: int
+    rising: bool = False
+
+    @property
+    def present(self) -> int:
+        """How many cells hold something."""
+        return int(self.counts.sum())
+
+    def only(self, chosen: np.ndarray) -> "DistinctCells":
+        """Give some of the distinct cells alone, as a mask says."""
+        texts = self.texts.filter(pa.array(chosen))
+        return DistinctCells(texts, self.counts[chosen], self.missing, self.rising)
+
+    def first(self, count: int) -> "DistinctCells":
+        """Give the first distinct cells alone."""
+        return self.only(np.arange(len(self.texts)) < count)
+
+    def top(self, count: int) -> dict[str, int]:
+        """Give the most frequent cells, the first of equally frequent ones first."""
+        order = np.argsort(-self.counts, kind="stable")[:count]
+        texts = self.texts.take(pa.array(order)).to_pylist()
+        return dict(zip(texts, self.counts[order].tolist(), strict=True))
+
+    def share(self, chosen: np.ndarray) -> float:
+        """Give the share of the column's present cells that these distinct cells are."""
+        return float(self.counts[chosen].sum()) / max(self.present, 1)
+
+    def are_among(self, words: frozenset[str]) -> np.ndarray:
+        """Tell which distinct cells are one of these words, in whatever case."""
+        known = pa.array(sorted(words), self.texts.type)
+        return _mask(pc.is_in(pc.utf8_lower(self.texts), known))
+
+    def all_match(self, pattern: str) -> bool:
+        """Tell whether each cell is as the pattern says, from its start to its end."""
+        whole = f"^(?:{pattern})$"
+        return all(
+            pc.all(pc.match_substring_regex(texts, whole)).as_py()
+            for texts in (self.texts.slice(0, 1), self.texts.slice(0, FIRST), self.texts)
+        )
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """What the cells of a column tell.
+
+    Attributes:
+        kind: `number`; `category`, words or codes; `date`; `quantity`, numbers with a unit;
+            `text`, whole sentences; `identifier`, a value of its own in nearly each row;
+            `constant`, one value; `empty`.
+        cells: All of them, counted.
+        codes: Values that probably mean "not measured", with their counts.
+        lowest: Of the numbers that are no codes; so `highest`.
+        whole: Whether all numbers are whole.
+        many_zeros: Whether 0 is no code for sure, but far more frequent than any other number.
+        in_order: Whether they number the rows, 1, 2, 3; of dates, whether later rows have none that
+            are earlier.
+        odd: How many cells among numbers are none; `odd_example` is the first of them.
+        formats: Of dates: those of `datetime.strptime` that fit all cells, two at most.
+    """
+
+    name: str
+    kind: Kind
+    cells: DistinctCells
+    codes: dict[Code, int] = field(default_factory=dict)
+    lowest: float | None = None
+    highest: float | None = None
+    whole: bool = False
+    many_zeros: bool = False
+    in_order: bool = False
+    odd: int = 0
+    odd_example: str = ""
+    formats: Sequence[str] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows the table has."""
+        return self.cells.present + self.cells.missing
+
+    @property
+    def present(self) -> int:
+        """How many rows hold a value that is no code."""
+        return self.cells.present - sum(self.codes.values())
+
+    @property
+    def distinct(self) -> int:
+        """How many distinct values there are, codes among them."""
+        return len(self.cells.texts)
+
+    @property
+    def example(self) -> str:
+        """The first value, "" where there is none."""
+        return str(self.cells.texts[0]) if self.distinct else ""
+
+
+@dataclass(frozen=True)
+class TableProfile:
+    """What a file or a folder of files holds, column by column.
+
+    Attributes:
+        file: Its path, as the catalog has it.
+        columns: At least one, in the file's order.
+        number_format: How its numbers are written.
+    """
+
+    file: str
+    columns: Sequence[ColumnProfile]
+    number_format: NumberFormat = POINT
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return self.columns[0].rows
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return [column.name for column in self.columns]
+
+    def column(self, name: str) -> ColumnProfile:
+        """Give the column of a name."""
+        return self.columns[self.names.index(name)]
+
+
+class CellCounter:
+    """Counts the distinct cells of a column piece by piece; each is in memory once or twice."""
+
+    def __init__(self) -> None:
+        # Distinct texts and their counts: those of all pieces that were merged, and of each since.
+        self._texts: list[pa.Array] = []
+        self._counts: list[np.ndarray] = []
+        self._most = MERGED
+        self._rising, self._last = True, ""
+
+    def add(self, column: pa.Array) -> None:
+        """Count the cells of the next piece, large_string."""
+        if self._rising and len(column):
+            texts = pc.utf8_trim_whitespace(column)
+            later = pc.all(pc.less_equal(texts[:-1], texts[1:]), min_count=0).as_py()
+            self._rising = bool(later) and self._last <= texts[0].as_py()
+            self._last = texts[-1].as_py()
+        if sum(map(len, self._counts)) > self._most:
+            self._merge()
+        found = column.value_counts()
+        self._texts.append(found.field("values"))
+        self._counts.append(found.field("counts").to_numpy(zero_copy_only=False))
+
+    def cells(self) -> DistinctCells:
+        """Give all that were counted."""
+        self._merge()
+        texts, counts = self._texts[0], self._counts[0]
+        trimmed = pc.utf8_trim_whitespace(texts)
+        if not trimmed.equals(texts):
+            texts, counts = _counted_together(trimmed, counts)
+        is_missing = _says_missing(texts)
+        return DistinctCells(
+            texts.filter(pa.array(~is_missing)),
+            counts[~is_missing],
+            int(counts[is_missing].sum()),
+            self._rising,
+        )
+
+    def _merge(self) -> None:
+        if len(self._texts) == 1:
+            return
+        texts, counts = pa.concat_arrays(self._texts), np.concatenate(self._counts)
+        self._texts.clear()
+        self._counts.clear()
+        texts, counts = _counted_together(texts, counts)
+        # The next merge takes time for all: it waits until there are three times as many.
+        self._most = max(MERGED, 3 * len(texts))
+        self._texts.append(texts)
+        self._counts.append(counts)
+
+
+def _says_missing(texts: pa.Array) -> np.ndarray:
+    """Tell which texts are empty or a word that always means "missing"."""
+    longest = max(map(len, EMPTY))
+    found = _mask(pc.less_equal(pc.binary_length(texts), longest)).copy()
+    lower = pc.utf8_lower(texts.filter(pa.array(found)))
+    found[found] = _mask(pc.is_in(lower, pa.array(sorted(EMPTY), lower.type)))
+    return found
+
+
+def _counted_together(texts: pa.Array, counts: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+    """Count texts that are there twice together."""
+    encoded = texts.dictionary_encode()
+    together = np.bincount(encoded.indices, counts, minlength=len(encoded.dictionary))
+    return encoded.dictionary, together.astype(np.int64)
+
+
+def _mask(flags: pa.Array) -> np.ndarray:
+    mask: np.ndarray = flags.to_numpy(zero_copy_only=False)
+    return mask

@@ -1,0 +1,145 @@
+"""The words by which a column or a cell tells what it is, in one table, and what names say."""
+
+import re
+
+WORDS = {
+    role: frozenset(words.split())
+    for role, words in {
+        # What a row may be about, and several rows may share.
+        "thing": """
+            account animal applicant application case child client customer device employee family
+            household individual machine member participant passenger patient person player policy
+            pupil respondent student subject user worker""",
+        # What as often has one row, or is one of a few categories.
+        "perhaps a thing": """
+            bank batch bird branch center centre class classroom clinic cluster community company
+            cow district doctor dog driver farm firm herd hospital judge lake litter nest physician
+            plot practice prov provider river school sensor shop site station store study subj
+            teacher team town tree vehicle village well""",
+        "identifier": "guid id identifier identity ids key uuid",
+        "short identifier": "eid hhid idno idnr idnum mrn pid sid uid",
+        "numbered": "code no nr num number",
+        "row number": "idx index obs row rowid rownames rownum rownumber rows seq unnamed",
+        # Whole numbers of such columns are codes and no amounts.
+        "code": """
+            area arm brand cat category center centre channel class code codes color colour country
+            county department dept district ethnicity fips gender group grp hospital industry job
+            kind marital model occup occupation origin pclass plan postal postcode precinct province
+            race region religion sector sex site species state status tract treat treatment trt type
+            version ward zip zipcode zone""",
+        "label": """
+            accept accepted admit admitted approve approved attrition bankrupt bankruptcy canceled
+            cancelled churn churned class click clicked converted dead death default defaulted
+            delinquent denied deny diagnosis died disease dropout event exited failed failure fraud
+            hired income infected isfraud label labels malignant mortality outcome presence purchase
+            purchased readmitted recidivism rejected relapse responded response result spam status
+            stroke subscribed success survived target y""",
+        # A label whatever the table is about.
+        "surely a label": "class label labels outcome target y",
+        # Said of a person more often than predicted.
+        "trait": "female gender male race sex sexcode",
+        "positive": """
+            + abnormal accept accepted approved bad case churn churned dead death default defaulted
+            died disease diseased event fail failed failure fraud ill ja malignant oui pos positive
+            present recurrence relapse si sick spam success t true win won y yes""",
+        "negative": """
+            - absent alive benign censored control f false ham healthy legit lost loyal n neg
+            negative nein no none normal refused rejected stayed survived well""",
+        # "Not measured" among words too.
+        "sign": "? - -- --- . .. * #n/a <na> n.a. n.a -nan nil",
+    }.items()
+}
+# "Not measured" among numbers and dates.
+PLACEHOLDERS = WORDS["sign"] | {
+    "unknown", "missing", "not available", "not measured", "not known", "undefined", "unk", "none",
+    "no data", "tbd", "#value!", "#div/0!", "#ref!", "#null!", "0000-00-00", "undetermined",
+}  # fmt: skip
+# Pairs of letters that stand for words of the two classes.
+LETTERS = [{"y", "n"}, {"t", "f"}, {"+", "-"}]
+WEIGHTS = re.compile(
+    r"(?:sample|case|instance|survey|sampling|row|obs|observation|final)_?(?:weight|weights|wt|wgt)"
+    r"|fnlwgt|pweight|fweight"
+)
+# Of names in one word, such as schoolid.
+ENDS = ("id", "no", "nr", "num")
+
+
+def words_of(name: str) -> list[str]:
+    """Give the words of a name in lower case.
+
+    Examples:
+        >>> words_of("CustomerID"), words_of("date_of.birth")
+        (['customer', 'id'], ['date', 'of', 'birth'])
+    """
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+    return [word for word in re.split(r"[^a-z0-9+]+", parted) if word]
+
+
+def names_an_identifier(name: str) -> bool:
+    """Tell whether a column is called as those are that say which thing a row is about.
+
+    Examples:
+        >>> names = ("id", "PassengerId", "customerid", "PID", "townid", "humid", "paid")
+        >>> [names_an_identifier(name) for name in names]
+        [True, True, True, True, True, False, False]
+    """
+    words = words_of(name)
+    if _names_surely(words) or WORDS["short identifier"] & {*words[-1:]}:
+        return True
+    return len(words) == 1 and _in_one_word(words[0], "perhaps a thing")
+
+
+def _names_surely(words: list[str]) -> bool:
+    """Tell whether the words of a name are an identifier of whatever it is, or a thing's."""
+    if WORDS["identifier"] & {*words[:1], *words[-1:]}:
+        return True
+    if len(words) > 1 and words[-1] in WORDS["numbered"]:
+        return words[-2] in WORDS["thing"]
+    return len(words) == 1 and _in_one_word(words[0], "thing")
+
+
+def _in_one_word(word: str, role: str) -> bool:
+    return any(word.removesuffix(end) in WORDS[role] for end in ENDS if word.endswith(end))
+
+
+def names_a_thing(name: str) -> bool:
+    """Tell whether a column is called as what may be in several rows: a patient, a customer.
+
+    Examples:
+        >>> names = ("id", "subject", "patient_id", "region_id", "pid", "students")
+        >>> [names_a_thing(name) for name in names]
+        [True, True, True, False, False, False]
+    """
+    words = words_of(name)
+    if len(words) > 1 and _names_surely(words):
+        return bool({*words} & WORDS["thing"])
+    return _names_surely(words) or (len(words) == 1 and words[0] in WORDS["thing"])
+
+
+def may_name_a_thing(name: str) -> bool:
+    """Tell whether a column is called as what also may be in several rows, if its cells are so.
+
+    Examples:
+        >>> names = ("nr", "schoolid", "School", "plot_no", "pid", "zip_code", "years_at_firm")
+        >>> [may_name_a_thing(name) for name in names]
+        [True, True, True, True, True, False, False]
+    """
+    words = words_of(name)
+    is_numbered = words[-1:] != ["code"] and names_a(name, "numbered")
+    is_thing = len(words) <= 2 and names_a(name, "perhaps a thing")
+    return is_numbered or is_thing or names_an_identifier(name)
+
+
+def names_a(name: str, role: str) -> bool:
+    """Tell whether the last word of a name is one of a role."""
+    return bool({*words_of(name)[-1:]} & WORDS[role])
+
+
+def has_word(name: str, role: str) -> bool:
+    """Tell whether a word of a name is one of a role."""
+    return bool({*words_of(name)} & WORDS[role])
+
+
+def names_a_weight(name: str) -> bool:
+    """Tell whether a column is called as the weight of its row."""
+    return WEIGHTS.fullmatch("_".join(words_of(name))) is not None

@@ -1,0 +1,265 @@
+"""Whether a candidate can be compared with a champion, and what the champion says of the test rows.
+
+A champion is compared where its schema reads the same columns in the same way, and where enough of
+the test rows are new to it.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.judging.checks import Champion
+from tabular_lstm.network.keras_file import NoNetworkError
+from tabular_lstm.parameters import Columns, Promotion
+from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
+from tabular_lstm.rows.keys import keys_of, together_of
+from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.weights import count_by_class, weights_note
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champions import Champions
+from tabular_lstm.serving.decision import Judgement
+from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
+
+logger = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+
+
+class NotComparedError(Exception):
+    """Why a candidate is not compared with a champion, in words."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a champion says of the test rows.
+
+    Attributes:
+        probabilities: (rows,).
+        threshold: Its decision threshold.
+        trained_on: Which of the rows it was trained on, (rows,): they say nothing of it.
+    """
+
+    probabilities: np.ndarray
+    threshold: float
+    trained_on: np.ndarray
+
+
+@dataclass(frozen=True)
+class ComparedChampions:
+    """The champions that stand, the one that serves first.
+
+    Attributes:
+        champions: All of them, each with the reason if it is not compared with.
+        scored: By run id, what those that are compared with say of the test rows.
+    """
+
+    champions: list[Champion]
+    scored: dict[str, Scored]
+
+
+def compare_champions(
+    champions: Champions,
+    train_rows: pd.DataFrame,
+    test_rows: pd.DataFrame,
+    test_set: LabelledSet,
+    schema: Schema,
+    columns: Columns,
+    promotion: Promotion,
+) -> ComparedChampions:
+    """Let the champions that stand score the test rows, and say which cannot be compared with.
+
+    Raises:
+        DataError: The champion that serves cannot be loaded.
+    """
+    found: list[Champion] = []
+    compared: dict[str, Scored] = {}
+    known = promoted(champions.log)
+    for run in standing(champions.log)[: promotion.keep_champions]:
+        champion = Champion(run_id=run, sha256=str(known[run].sha256))
+        try:
+            judgement = judged_by(champions, known[run])
+            known_of = {"data": judgement.data, "promoted_with": judgement.candidate}
+            champion = champion.model_copy(update=known_of)
+            if promotion.start_over:
+                raise NotComparedError("promotion.start_over is set")
+            artifact = promoted_artifact(champions, known[run])
+            fingerprints = fingerprints_of(champions, run, judgement)
+            scored = score(artifact, fingerprints, train_rows, test_rows, columns, schema)
+            left_out = int(scored.trained_on.sum())
+            champion = champion.model_copy(update={"left_out_rows": left_out})
+            refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class)
+        except NotComparedError as why:
+            champion = champion.model_copy(update={"not_compared": str(why)})
+            logger.warning("The champion of run %s will not be compared with: %s", run, why)
+        else:
+            compared[run] = scored
+        found.append(champion)
+    return ComparedChampions(found, compared)
+
+
+def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
+    """Read by what a champion was judged.
+
+    Args:
+        champions: All that is left of them.
+        promotion: The entry in the promotion log in which it was promoted.
+
+    Raises:
+        NotComparedError: Its decision is gone, unreadable, or not the one that the entry names.
+    """
+    decision = _read(champions.decisions, promotion.run_id, "decision is")
+    if decision.judgement is None or decision.fingerprint() != promotion.decision_sha256:
+        raise NotComparedError("its decision is not the one by which it was promoted")
+    return decision.judgement
+
+
+def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
+    """Load the artifact that was promoted.
+
+    Raises:
+        NotComparedError: It is gone, unreadable or another one, or it cannot be loaded.
+        DataError: It serves and cannot be loaded.
+    """
+    artifact = _read(champions.artifacts, promotion.run_id, "artifact is")
+    if artifact.sha256 != promotion.sha256:
+        raise NotComparedError("its artifact is not the one that was promoted")
+    try:
+        artifact.scorer  # noqa: B018
+    except NoNetworkError as error:
+        if promotion.run_id == champions.log[-1].serves_now:
+            raise
+        raise NotComparedError(f"it cannot be loaded: {error}") from error
+    return artifact
+
+
+def fingerprints_of(champions: Champions, run: str, judgement: Judgement) -> Fingerprints:
+    """Read the fingerprints of a champion's train rows.
+
+    Raises:
+        NotComparedError: They are gone, unreadable or not those that its decision names.
+    """
+    found = _read(champions.fingerprints, run, "train rows' fingerprints are")
+    if found.sha256 != judgement.fingerprints_sha256:
+        raise NotComparedError("its train rows' fingerprints are not those of its decision")
+    return found
+
+
+def _read(versions: Mapping[str, Value], run: str, what: str) -> Value:
+    try:
+        return versions[run]
+    except KeyError as error:
+        raise NotComparedError(f"its {what} gone") from error
+    except DataError as error:
+        raise NotComparedError(f"its {what} not readable ({error})") from error
+
+
+def score(
+    artifact: Artifact,
+    fingerprints: Fingerprints,
+    train_rows: pd.DataFrame,
+    test_rows: pd.DataFrame,
+    columns: Columns,
+    schema: Schema,
+) -> Scored:
+    """Let a champion score the test rows, and find those that it was trained on.
+
+    A row was trained on if its key, group or time was or, without one that is the same, its
+    features as the champion sees them. With one, rows of others may look alike, and candidate and
+    champion were both trained on such; where the champion alone was, as after new keys were given
+    out, it counts as trained on. Where one row of a group does, all do.
+
+    Args:
+        artifact: The champion's.
+        fingerprints: Of its train rows.
+        train_rows: Valid rows.
+        test_rows: Likewise.
+        columns: The role of each column.
+        schema: The candidate's.
+
+    Raises:
+        NotComparedError: The champion reads these rows otherwise than the candidate does.
+    """
+    refuse_other_reading(artifact.scorer.schema, schema)
+    if columns.group is not None and columns.group != fingerprints.group:
+        was = fingerprints.group or "none"
+        raise NotComparedError(f"the group of its rows was {was} and is {columns.group}")
+    keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
+    sequences = artifact.sequences(test_rows)
+    trained_on = fingerprints.hold(sequences)
+    named = [of.name for of in (keys, together) if of is not None]
+    if not {fingerprints.key, fingerprints.group}.isdisjoint(named):
+        if trained_on.any():
+            by_both = of_sequences(artifact.sequences(train_rows))
+            trained_on &= ~np.isin(of_sequences(sequences), by_both)
+        trained_on |= fingerprints.hold(sequences, keys, together)
+    if columns.group is not None:
+        groups = test_rows[columns.group]
+        trained_on |= groups.isin(groups[trained_on]).to_numpy()
+    return Scored(artifact.score(sequences), artifact.scorer.threshold, trained_on)
+
+
+def refuse_other_reading(its: Schema, schema: Schema) -> None:
+    """Stop where a champion's labels or columns are others for the candidate, or read otherwise.
+
+    Columns that are new to the champion do not matter.
+
+    Raises:
+        NotComparedError: Names the column, and how it was and is read.
+    """
+    for name in ("label", "positive_class", "negative_class", "marks"):
+        if (was := getattr(its, name)) != (now := getattr(schema, name)):
+            what = "the number format" if name == "marks" else name
+            raise NotComparedError(f"{what} was {was!r} for it and is {now!r}")
+    if gone := [name for name in its.columns if name not in schema.columns]:
+        raise NotComparedError(
+            f"features that it needs are gone: {', '.join(gone)}. If the file lacks them by "
+            "mistake, put them back"
+        )
+    for name in its.columns:
+        if (was := _reading(its, name)) != (now := _reading(schema, name)):
+            raise NotComparedError(f"column '{name}' was read as {was} for it, and now as {now}")
+
+
+def _reading(schema: Schema, name: str) -> str:
+    """Say what a column's cells are taken for."""
+    kind = "categories" if name in schema.categories else "numbers"
+    if name in schema.dates:
+        kind = f"dates of format {schema.dates[name] or 'ISO 8601'}"
+    codes = sorted({*map(str, schema.missing.get(name, []))})
+    return f"{kind} with codes for missing {', '.join(codes)}" if codes else kind
+
+
+def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int) -> None:
+    """Stop where too few of the test rows, or of their groups, are new to a champion.
+
+    They are counted by what they tell, see `tabular_lstm.rows.weights.count_rows`.
+
+    Raises:
+        NotComparedError: Counts them.
+    """
+    labels, new = test_set.labels.to_numpy(), ~scored.trained_on
+    left = labels[new]
+    weights, groups = (
+        None if of is None else of[new] for of in (test_set.weights, test_set.groups)
+    )
+    counted = count_by_class(left, weights, groups)
+    if not scored.trained_on.any() or min(counted) >= least:
+        return
+    negative, positive = map(int, counted)
+    others = (
+        f"the {len(left)} others {int(left.sum())} are positive"
+        if groups is None
+        else f"the groups of the {len(left)} others {positive} have positive rows and "
+        f"{negative} negative ones"
+    )
+    raise NotComparedError(
+        f"it was trained on {scored.trained_on.sum()} of the {len(labels)} test rows, and of "
+        f"{others}; expected at least {least} of each class{weights_note(weights)} "
+        "(promotion.min_test_rows_per_class)"
+    )

@@ -1,0 +1,111 @@
+"""All that is left of the champions: the promotion log and, by run id, what their runs left."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Columns, Moment, Split
+from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.serving.decision import Decision
+from tabular_lstm.serving.promotion_log import LogEntry
+
+if TYPE_CHECKING:
+    from tabular_lstm.serving.artifact import Artifact
+
+# In the folder of an environment's outputs; the versions of the last three are by run id.
+LOG = "08_reporting/promotions.jsonl"
+CANDIDATES = "06_models/candidate.keras"
+DECISIONS = "08_reporting/decision.json"
+FINGERPRINTS = "06_models/train_fingerprints.npz"
+# What is alike in splits that have one boundary.
+DECIDING = ("kind", "time", "test_fraction")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Versions(Mapping[str, Value], Generic[Value]):
+    """The versions of an output by run id, each read when it is asked for.
+
+    Reading one raises a KeyError where it is gone, and a DataError where it is unreadable.
+
+    Attributes:
+        folder: Where they are: `folder/<run id>/<name of the folder>`.
+        read: Reads one.
+    """
+
+    folder: Path
+    read: Callable[[Path], Value]
+
+    def path(self, run: str) -> Path:
+        """Name the file of a run's version."""
+        return self.folder / run / self.folder.name
+
+    def __getitem__(self, run: str) -> Value:
+        """Read what a run left."""
+        try:
+            return self.read(self.path(run))
+        except FileNotFoundError as error:
+            raise KeyError(run) from error
+
+    def __iter__(self) -> Iterator[str]:
+        """List the runs, oldest first."""
+        return (path.parent.name for path in sorted(self.folder.glob(f"*/{self.folder.name}")))
+
+    def __len__(self) -> int:
+        """Count the runs."""
+        return sum(1 for _ in self)
+
+
+@dataclass(frozen=True)
+class Champions:
+    """The promotion log, oldest entry first, and by run id what each run left."""
+
+    log: Sequence[LogEntry] = ()
+    artifacts: Mapping[str, "Artifact"] = field(default_factory=dict)
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
+
+    def boundary(self, columns: Columns, split: Split) -> Moment | None:
+        """Find the boundary of a split by time that stays in force, as a decision rests on it.
+
+        That is of the newest decision that is left and was split by the same column, with the same
+        `test_fraction`.
+
+        Args:
+            columns: The role of each column.
+            split: The present split.
+
+        Returns:
+            None where there is no such decision, or the split is none by time.
+
+        Raises:
+            DataError: None is left, and of a decision it cannot be told: rows would change sides.
+        """
+        if split.kind != "time":
+            return None
+        present, unknown = (split.kind, columns.time, split.test_fraction), []
+        for entry in reversed(self.log):
+            try:
+                data = self._judged_on(entry)
+            except (KeyError, DataError):
+                unknown.append(entry.run_id)
+                continue
+            if data and tuple(data.split.get(name) for name in DECIDING) == present:
+                return data.boundary
+        if unknown and split.from_ is None:
+            raise DataError(
+                f"decision.json of run {', '.join(unknown)} is gone, damaged or edited, and may "
+                "have the boundary that rows were split at. Name it in split.from; otherwise rows "
+                "would change sides."
+            )
+        return None
+
+    def _judged_on(self, entry: LogEntry) -> DataSummary | None:
+        """Give the data that a decision rests on; None where it judged nothing."""
+        decision = self.decisions[entry.run_id]
+        if decision.fingerprint() != entry.decision_sha256:
+            raise DataError("it is not the one that the log names")
+        return decision.judgement.data if decision.judgement else None

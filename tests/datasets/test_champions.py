@@ -1,0 +1,100 @@
+"""Who serves and who served, as the catalog gives it: log, champion, and what runs left."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tabular_lstm.datasets.champions import ChampionDataset, ChampionsDataset
+from tabular_lstm.datasets.typed_json import SHOWN
+from tabular_lstm.errors import DataError
+from tabular_lstm.serving.champions import CANDIDATES, DECISIONS, FINGERPRINTS, LOG
+from tabular_lstm.serving.promotion_log import read_log
+from tests.helpers.decisions import decision
+from tests.helpers.errors import raises_data_error
+from tests.helpers.logs import letters, promotion, rejection, run
+from tests.helpers.stores import House
+
+
+@pytest.fixture
+def champions(tmp_path: Path) -> ChampionsDataset:
+    """An entry with nothing on disk."""
+    return ChampionsDataset(str(tmp_path))
+
+
+def test_the_champion_is_the_candidate_that_the_log_names(tmp_path: Path) -> None:
+    champion = ChampionDataset(str(tmp_path), "kedro run --env x")
+    assert not champion.exists()
+    with raises_data_error(match="no champion yet. kedro run --env x --pipelines retraining"):
+        champion.load()
+    house = House(tmp_path)
+    content = house.promote("a", 0)
+    assert champion.exists()
+    assert champion.load().content == content
+    preview = json.loads(champion.preview())
+    assert (preview["run_id"], preview["file"]) == (run("a"), str(house.file))
+    with raises_data_error(match="only the entry promotions adds to the log"):
+        champion.save(content)
+    # For a whole run it stays what it was.
+    champion.pin()
+    house.promote("b", 1, before="a")
+    assert champion.load().run_id == run("a")
+
+
+def test_saving_appends_and_loading_gives_all(tmp_path: Path, champions: ChampionsDataset) -> None:
+    assert champions.load().log == []
+    log = [rejection("0", None), promotion("a"), promotion("b", "a")]
+    for entry in log:
+        champions.save(entry)
+    loaded = champions.load().log
+    assert loaded == read_log(tmp_path / LOG)
+    assert [entry.model_copy(update={"line_before": None}) for entry in loaded] == log
+    (tmp_path / LOG).write_text("{\n")
+    with raises_data_error(match=r"promotions\.jsonl, line 1: expected a decision"):
+        champions.load()
+
+
+def test_the_preview_shows_the_newest_first(champions: ChampionsDataset) -> None:
+    written = "abcdefghijklmnopqrstuvwxyz"
+    for letter in written:
+        champions.save(rejection(letter, None))
+    *shown, last = json.loads(champions.preview())
+    assert letters([line["run_id"] for line in shown]) == written[: -SHOWN - 1 : -1]
+    assert last == f"… {len(written) - SHOWN} more"
+
+
+# What runs left
+
+
+def test_what_each_run_left_is_read_when_it_is_asked_for(
+    tmp_path: Path, champions: ChampionsDataset
+) -> None:
+    assert (champions.load().log, len(champions.load().artifacts)) == ([], 0)
+    house = House(tmp_path)
+    first, second = house.promote("a", 0), house.promote("b", 1, before="a")
+    made = decision(True, letter="a")
+    path = tmp_path / f"08_reporting/decision.json/{run('a')}/decision.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(made.model_dump_json())
+    left = champions.load()
+    assert left.log == read_log(house.log)
+    assert [left.artifacts[of].content for of in left.artifacts] == [first, second]
+    assert left.decisions[run("a")] == made
+    for gone in (left.decisions, left.fingerprints):
+        with pytest.raises(KeyError):
+            gone[run("b")]
+    house.kept("b").write_bytes(b"another")
+    assert left.artifacts[run("b")].content == b"another"
+
+
+@pytest.mark.parametrize("output", [CANDIDATES, DECISIONS, FINGERPRINTS])
+def test_what_is_no_file_is_unreadable(
+    tmp_path: Path, champions: ChampionsDataset, output: str
+) -> None:
+    path = tmp_path / output / "a" / Path(output).name
+    path.mkdir(parents=True)
+    left = champions.load()
+    versions = {CANDIDATES: left.artifacts, DECISIONS: left.decisions}
+    with pytest.raises(DataError, match="directory") as refused:
+        versions.get(output, left.fingerprints)["a"]
+    assert str(path) in str(refused.value)
