@@ -6,7 +6,7 @@ the test rows are new to it.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -14,8 +14,10 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.checks import Champion
+from tabular_lstm.judging.drift import DataChanges
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns, Promotion
+from tabular_lstm.rows.data_summary import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
@@ -57,10 +59,14 @@ class ComparedChampions:
     Attributes:
         champions: All of them, each with the reason if it is not compared with.
         scored: By run id, what those that are compared with say of the test rows.
+        features: What each feature's cells are in this run.
+        changes: How they changed since the run of the champion that serves.
     """
 
     champions: list[Champion]
     scored: dict[str, Scored]
+    features: dict[str, FeatureSummary] = field(default_factory=dict)
+    changes: DataChanges | None = None
 
 
 def compare_champions(
