@@ -6,7 +6,7 @@ the test rows are new to it.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -14,13 +14,15 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.checks import Champion
+from tabular_lstm.judging.drift import DataChanges
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns, Promotion
+from tabular_lstm.rows.data_summary import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.weights import by_what_they_tell, count_by_class
+from tabular_lstm.rows.weights import count_by_class, weights_note
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.decision import Judgement
@@ -57,10 +59,14 @@ class ComparedChampions:
     Attributes:
         champions: All of them, each with the reason if it is not compared with.
         scored: By run id, what those that are compared with say of the test rows.
+        features: What each feature's cells are in this run.
+        changes: How they changed since the run of the champion that serves.
     """
 
     champions: list[Champion]
     scored: dict[str, Scored]
+    features: dict[str, FeatureSummary] = field(default_factory=dict)
+    changes: DataChanges | None = None
 
 
 def compare_champions(
@@ -260,6 +266,6 @@ def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int) -> None:
     )
     raise NotComparedError(
         f"it was trained on {scored.trained_on.sum()} of the {len(labels)} test rows, and of "
-        f"{others}; expected at least {least} of each class{by_what_they_tell(weights)} "
+        f"{others}; expected at least {least} of each class{weights_note(weights)} "
         "(promotion.min_test_rows_per_class)"
     )

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ from tabular_lstm.errors import LISTED, DataError, shown
 from tabular_lstm.judging import checks, drift, gate
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drift import DataChanges, changes_of
-from tabular_lstm.judging.metrics import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE, Metrics
 from tabular_lstm.parameters import Columns, Evaluation, Promotion, Validation
-from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary
+from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary, summarize_features
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
@@ -23,6 +23,7 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_comparison import (
     ComparedChampions,
     NotComparedError,
+    Scored,
     compare_champions,
     judged_by,
 )
@@ -44,6 +45,19 @@ Checks = tuple[
     checks.ChampionCheck,
     checks.ArtifactCheck,
 ]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The candidate put to the gate.
+
+    Attributes:
+        metrics: Of the candidate, the baselines and the champions that it is compared with.
+        checks: The gate's five, in their order.
+    """
+
+    metrics: dict[str, Metrics]
+    checks: Checks
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,7 @@ def predict_with_champions(
     columns: Columns,
     promotion: Promotion,
 ) -> tuple[pd.DataFrame, ComparedChampions]:
-    """Let the champions that stand score the same test rows.
+    """Let the champions that stand score the same test rows, and compare the features with theirs.
 
     Returns:
         `row`, `label` and a column of probabilities for each champion, named by its run id and
@@ -100,21 +114,17 @@ def predict_with_champions(
     predictions = pd.DataFrame(labels).reset_index()
     for run, scored in compared.scored.items():
         predictions[run] = np.where(scored.trained_on, np.nan, scored.probabilities)
-    return predictions, compared
+    features = summarize_features(train_rows, test_rows, schema)
+    changes = _changes(features, champions)
+    return predictions, replace(compared, features=features, changes=changes)
 
 
-def judge_champions(
-    judged: Judged, compared_champions: ComparedChampions, evaluation: Evaluation
-) -> Judged:
+def _with_champions(judged: Judged, scored: dict[str, Scored], evaluation: Evaluation) -> Judged:
     """Measure the champions on the same resamples of the rows as candidate and baselines.
 
     A champion that was trained on some of the rows is measured, and the candidate beside it, on the
     others.
-
-    Returns:
-        What was judged before, and each champion that can be compared with, by run id.
     """
-    scored = compared_champions.scored
     thresholds = {run: of_run.threshold for run, of_run in scored.items()}
     new = {run: s.probabilities for run, s in scored.items() if not s.trained_on.any()}
     if new:
@@ -129,43 +139,44 @@ def judge_champions(
 
 
 def check_candidate(
-    judged_with_champions: Judged,
+    judged: Judged,
     compared_champions: ComparedChampions,
     read_back: ReadBack,
     data_summary: DataSummary,
+    evaluation: Evaluation,
     promotion: Promotion,
     validation: Validation,
-) -> Checks:
-    """Put the candidate to the gate's five checks, in their order."""
-    judged, champions = judged_with_champions, compared_champions.champions
-    return (
+) -> Checked:
+    """Measure the champions beside the candidate, and put it to the gate's five checks."""
+    judged = _with_champions(judged, compared_champions.scored, evaluation)
+    champions = compared_champions.champions
+    of_the_gate = (
         gate.check_data(data_summary, champions, promotion, validation),
         drift.check_drift(judged, champions, promotion, data_summary),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
         checks.check_artifact(read_back.judged, read_back.predicted),
     )
+    return Checked(judged.metrics, of_the_gate)
 
 
 def decide(
-    checks: Checks,
-    judged_with_champions: Judged,
+    checked: Checked,
     compared_champions: ComparedChampions,
     read_back: ReadBack,
     train_fingerprints: Fingerprints,
     data_summary: DataSummary,
-    feature_summaries: dict[str, FeatureSummary],
     champions: Champions,
     run_id: str,
     provenance: Provenance,
 ) -> Decision:
     """Write the decision down, with all that it rests on."""
-    accepted, reason = gate.outcome(checks)
+    accepted, reason = gate.outcome(checked.checks)
     served_before = champion_of(champions.log)
     known = compared_champions.champions
-    others = dict(judged_with_champions.metrics)
+    others = dict(checked.metrics)
     judgement = Judgement(
-        checks=checks,
+        checks=checked.checks,
         candidate=others.pop(CANDIDATE),
         candidate_sha256=read_back.sha256,
         fingerprints_sha256=train_fingerprints.sha256,
@@ -177,8 +188,8 @@ def decide(
         data=data_summary,
         inputs=provenance.inputs(data_summary.sha256),
         looks=looks(champions.log, data_summary.test_rows_sha256),
-        features=feature_summaries,
-        changes=_changes(feature_summaries, champions),
+        features=compared_champions.features,
+        changes=compared_champions.changes,
     )
     return Decision(
         **provenance.of_decision(),
@@ -204,7 +215,9 @@ def _changes(now: dict[str, FeatureSummary], champions: Champions) -> DataChange
             then = judged_by(champions, promotion).features
     changes = changes_of(then, now)
     if changes.much:
-        listed = "; ".join(f"'{shown(one.name)}', {one.said}" for one in changes.much[:LISTED])
+        listed = "; ".join(
+            f"'{shown(one.name)}', {one.description}" for one in changes.much[:LISTED]
+        )
         logger.warning(CHANGED, len(changes.much), listed)
     return changes
 

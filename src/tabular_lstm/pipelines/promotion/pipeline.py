@@ -5,7 +5,6 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.promotion import nodes
-from tabular_lstm.rows.data_summary import summarize_features
 
 REPORTED = ["decision", "provenance", "metrics", "verdict", "quarantined_rows", "figures"]
 # Datasets keep the names that the catalog has for them.
@@ -17,12 +16,7 @@ def create_pipeline() -> Pipeline:
     judge = Pipeline(_judge(), namespace="judge", **NAMES_KEPT)
     promote = Pipeline(
         [
-            Node(
-                nodes.write_report,
-                inputs=REPORTED,
-                outputs="report",
-                name="write_report",
-            ),
+            Node(nodes.write_report, inputs=REPORTED, outputs="report", name="write_report"),
             Node(
                 nodes.record,
                 inputs=["decision", "report", "champions"],
@@ -54,12 +48,6 @@ def _judge() -> list[Node]:
             name="predict_with_champions",
         ),
         Node(
-            nodes.judge_champions,
-            inputs=["judged", "compared_champions", "params:evaluation"],
-            outputs="judged_with_champions",
-            name="judge_champions",
-        ),
-        Node(
             nodes.read_back,
             inputs=["candidate@file", "test_rows", "candidate_predictions"],
             outputs="read_back",
@@ -68,32 +56,25 @@ def _judge() -> list[Node]:
         Node(
             nodes.check_candidate,
             inputs=[
-                "judged_with_champions",
+                "judged",
                 "compared_champions",
                 "read_back",
                 "data_summary",
+                "params:evaluation",
                 "params:promotion",
                 "params:validation",
             ],
-            outputs="checks",
+            outputs="checked",
             name="check_candidate",
-        ),
-        Node(
-            summarize_features,
-            inputs=["train_rows", "test_rows", "schema"],
-            outputs="feature_summaries",
-            name="summarize_features",
         ),
         Node(
             nodes.decide,
             inputs=[
-                "checks",
-                "judged_with_champions",
+                "checked",
                 "compared_champions",
                 "read_back",
                 "train_fingerprints",
                 "data_summary",
-                "feature_summaries",
                 "champions",
                 "run_id",
                 "provenance",
