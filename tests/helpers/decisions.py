@@ -8,7 +8,7 @@ from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Evaluation, Promotion
-from tabular_lstm.pipelines.promotion.nodes import ReadBack, decide
+from tabular_lstm.pipelines.promotion.nodes import Checks, decide
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.champion_comparison import ComparedChampions
@@ -83,10 +83,8 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
         ArtifactCheck(passed=True, sentence="the same", golden_rows=2, largest_difference=0),
     )
     return decide(
-        checks,
-        judged,
-        ComparedChampions(champions, {}),
-        ReadBack(labels, labels, sha256(CONTENT)),
+        Checks(checks, sha256(CONTENT)),
+        ComparedChampions(champions, judged),
         FINGERPRINTS,
         DATA,
         {},

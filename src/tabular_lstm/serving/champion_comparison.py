@@ -14,8 +14,10 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.checks import Champion
+from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.keras_file import NoNetworkError
-from tabular_lstm.parameters import Columns, Promotion
+from tabular_lstm.parameters import Columns, Evaluation, Promotion
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
@@ -56,14 +58,14 @@ class ComparedChampions:
 
     Attributes:
         champions: All of them, each with the reason if it is not compared with.
-        scored: By run id, what those that are compared with say of the test rows.
+        judged: Candidate, baselines and, by run id, the champions that are compared with.
     """
 
     champions: list[Champion]
-    scored: dict[str, Scored]
+    judged: Judged
 
 
-def compare_champions(
+def score_champions(
     champions: Champions,
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
@@ -71,8 +73,12 @@ def compare_champions(
     schema: Schema,
     columns: Columns,
     promotion: Promotion,
-) -> ComparedChampions:
-    """Let the champions that stand score the test rows, and say which cannot be compared with.
+) -> tuple[list[Champion], dict[str, Scored]]:
+    """Let the champions that stand score the test rows, the one that serves first.
+
+    Returns:
+        All of them, each with the reason if it is not compared with; and by run id what those
+        say that are.
 
     Raises:
         DataError: The champion that serves cannot be loaded.
@@ -100,7 +106,29 @@ def compare_champions(
         else:
             compared[run] = scored
         found.append(champion)
-    return ComparedChampions(found, compared)
+    return found, compared
+
+
+def judge_champions(judged: Judged, scored: Mapping[str, Scored], evaluation: Evaluation) -> Judged:
+    """Measure champions on the same resamples of the rows as candidate and baselines.
+
+    A champion that was trained on some of the rows is measured, and the candidate beside it, on the
+    others.
+
+    Returns:
+        What was judged before, and each champion, by run id.
+    """
+    thresholds = {run: of_run.threshold for run, of_run in scored.items()}
+    new = {run: s.probabilities for run, s in scored.items() if not s.trained_on.any()}
+    if new:
+        judged = judged.with_models(new, thresholds, evaluation)
+    for run, of_run in scored.items():
+        if run not in new:
+            counts = ~of_run.trained_on
+            judged = judged.with_part(
+                CANDIDATE, run, of_run.probabilities, of_run.threshold, counts, evaluation
+            )
+    return judged
 
 
 def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:

@@ -23,8 +23,9 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_comparison import (
     ComparedChampions,
     NotComparedError,
-    compare_champions,
+    judge_champions,
     judged_by,
+    score_champions,
 )
 from tabular_lstm.serving.champions import CANDIDATES, Champions
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
@@ -37,45 +38,30 @@ CHANGED = (
     "Since the champion's run %d features changed much, as where a unit or a source is another: "
     "%s. Look at the newest rows; the report has each"
 )
-Checks = tuple[
-    checks.DataCheck,
-    checks.DriftCheck,
-    checks.FloorCheck,
-    checks.ChampionCheck,
-    checks.ArtifactCheck,
-]
 
 
 @dataclass(frozen=True)
-class ReadBack:
-    """What the candidate's file says of a few test rows, beside what was judged.
+class Checks:
+    """What the gate says of a candidate.
 
     Attributes:
-        judged: Their probabilities that were judged, (rows,).
-        predicted: What the file gives them, (rows,).
-        sha256: Of the file that gave them: whoever reads it again can tell whether it is the same.
+        results: Of its five checks, in their order.
+        candidate_sha256: Of the file that was checked: whoever reads it again can tell whether it
+            is still the same.
     """
 
-    judged: np.ndarray
-    predicted: np.ndarray
-    sha256: str
+    results: tuple[
+        checks.DataCheck,
+        checks.DriftCheck,
+        checks.FloorCheck,
+        checks.ChampionCheck,
+        checks.ArtifactCheck,
+    ]
+    candidate_sha256: str
 
 
-def read_back(
-    candidate_artifact: Artifact, test_rows: pd.DataFrame, candidate_predictions: pd.DataFrame
-) -> ReadBack:
-    """Predict a few test rows from the file on disk and the rows alone.
-
-    They are at most 32, from the lowest to the highest of the probabilities that were judged.
-    """
-    judged = candidate_predictions[CANDIDATE].to_numpy()
-    places = np.linspace(0, len(judged) - 1, min(GOLDEN_ROWS, len(judged))).astype(int)
-    golden = np.argsort(judged, kind="stable")[places]
-    predicted = candidate_artifact.predict(test_rows.iloc[golden])
-    return ReadBack(judged[golden], predicted, candidate_artifact.sha256)
-
-
-def predict_with_champions(
+def compare_with_champions(
+    judged: Judged,
     champions: Champions,
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
@@ -83,75 +69,66 @@ def predict_with_champions(
     schema: Schema,
     columns: Columns,
     promotion: Promotion,
+    evaluation: Evaluation,
 ) -> tuple[pd.DataFrame, ComparedChampions]:
-    """Let the champions that stand score the same test rows.
+    """Let the champions that stand score the same test rows, and measure them.
 
     Returns:
         `row`, `label` and a column of probabilities for each champion, named by its run id and
-        empty for the rows that it was trained on; and the champions.
+        empty for the rows that it was trained on; and what is known of the champions.
 
     Raises:
         DataError: The champion that serves cannot be loaded.
     """
-    compared = compare_champions(
+    found, scored = score_champions(
         champions, train_rows, test_rows, test_set, schema, columns, promotion
     )
     labels = test_set.labels.rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
-    for run, scored in compared.scored.items():
-        predictions[run] = np.where(scored.trained_on, np.nan, scored.probabilities)
-    return predictions, compared
-
-
-def judge_champions(
-    judged: Judged, compared_champions: ComparedChampions, evaluation: Evaluation
-) -> Judged:
-    """Measure the champions on the same resamples of the rows as candidate and baselines.
-
-    A champion that was trained on some of the rows is measured, and the candidate beside it, on the
-    others.
-
-    Returns:
-        What was judged before, and each champion that can be compared with, by run id.
-    """
-    scored = compared_champions.scored
-    thresholds = {run: of_run.threshold for run, of_run in scored.items()}
-    new = {run: s.probabilities for run, s in scored.items() if not s.trained_on.any()}
-    if new:
-        judged = judged.with_models(new, thresholds, evaluation)
     for run, of_run in scored.items():
-        if run not in new:
-            counts = ~of_run.trained_on
-            judged = judged.with_part(
-                CANDIDATE, run, of_run.probabilities, of_run.threshold, counts, evaluation
-            )
-    return judged
+        predictions[run] = np.where(of_run.trained_on, np.nan, of_run.probabilities)
+    return predictions, ComparedChampions(found, judge_champions(judged, scored, evaluation))
 
 
 def check_candidate(
-    judged_with_champions: Judged,
     compared_champions: ComparedChampions,
-    read_back: ReadBack,
+    candidate_artifact: Artifact,
+    test_rows: pd.DataFrame,
+    candidate_predictions: pd.DataFrame,
     data_summary: DataSummary,
     promotion: Promotion,
     validation: Validation,
 ) -> Checks:
     """Put the candidate to the gate's five checks, in their order."""
-    judged, champions = judged_with_champions, compared_champions.champions
-    return (
+    judged, champions = compared_champions.judged, compared_champions.champions
+    golden = golden_rows(candidate_predictions)
+    results = (
         gate.check_data(data_summary, champions, promotion, validation),
         drift.check_drift(judged, champions, promotion, data_summary),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
-        checks.check_artifact(read_back.judged, read_back.predicted),
+        checks.check_artifact(
+            candidate_predictions[CANDIDATE].to_numpy()[golden],
+            candidate_artifact.predict(test_rows.iloc[golden]),
+        ),
     )
+    return Checks(results, candidate_artifact.sha256)
+
+
+def golden_rows(candidate_predictions: pd.DataFrame) -> np.ndarray:
+    """Choose the rows that the file on disk must give the judged probabilities: their places.
+
+    They are at most 32, from the lowest to the highest of the probabilities.
+    """
+    judged = candidate_predictions[CANDIDATE].to_numpy()
+    places = np.linspace(0, len(judged) - 1, min(GOLDEN_ROWS, len(judged))).astype(int)
+    chosen: np.ndarray = np.argsort(judged, kind="stable")[places]
+    return chosen
 
 
 def decide(
     checks: Checks,
-    judged_with_champions: Judged,
     compared_champions: ComparedChampions,
-    read_back: ReadBack,
     train_fingerprints: Fingerprints,
     data_summary: DataSummary,
     feature_summaries: dict[str, FeatureSummary],
@@ -160,14 +137,13 @@ def decide(
     provenance: Provenance,
 ) -> Decision:
     """Write the decision down, with all that it rests on."""
-    accepted, reason = gate.outcome(checks)
-    served_before = champion_of(champions.log)
-    known = compared_champions.champions
-    others = dict(judged_with_champions.metrics)
+    accepted, reason = gate.outcome(checks.results)
+    served_before, known = champion_of(champions.log), compared_champions.champions
+    others = dict(compared_champions.judged.metrics)
     judgement = Judgement(
-        checks=checks,
+        checks=checks.results,
         candidate=others.pop(CANDIDATE),
-        candidate_sha256=read_back.sha256,
+        candidate_sha256=checks.candidate_sha256,
         fingerprints_sha256=train_fingerprints.sha256,
         champions=[
             champion.model_copy(update={"metrics": others.pop(champion.run_id, None)})
@@ -187,7 +163,7 @@ def decide(
         reason=reason,
         served_before=served_before,
         serves_now=run_id if accepted else served_before,
-        sha256=read_back.sha256 if accepted else known[0].sha256 if known else None,
+        sha256=checks.candidate_sha256 if accepted else known[0].sha256 if known else None,
         judgement=judgement,
     )
 

@@ -40,8 +40,9 @@ def _judge() -> list[Node]:
     """What candidate and champions say of the same test rows, the gate's checks, the decision."""
     return [
         Node(
-            nodes.predict_with_champions,
+            nodes.compare_with_champions,
             inputs=[
+                "judged",
                 "champions",
                 "train_rows",
                 "test_rows",
@@ -49,28 +50,18 @@ def _judge() -> list[Node]:
                 "schema",
                 "params:columns",
                 "params:promotion",
+                "params:evaluation",
             ],
             outputs=["champion_predictions", "compared_champions"],
-            name="predict_with_champions",
-        ),
-        Node(
-            nodes.judge_champions,
-            inputs=["judged", "compared_champions", "params:evaluation"],
-            outputs="judged_with_champions",
-            name="judge_champions",
-        ),
-        Node(
-            nodes.read_back,
-            inputs=["candidate@file", "test_rows", "candidate_predictions"],
-            outputs="read_back",
-            name="read_back",
+            name="compare_with_champions",
         ),
         Node(
             nodes.check_candidate,
             inputs=[
-                "judged_with_champions",
                 "compared_champions",
-                "read_back",
+                "candidate@file",
+                "test_rows",
+                "candidate_predictions",
                 "data_summary",
                 "params:promotion",
                 "params:validation",
@@ -88,9 +79,7 @@ def _judge() -> list[Node]:
             nodes.decide,
             inputs=[
                 "checks",
-                "judged_with_champions",
                 "compared_champions",
-                "read_back",
                 "train_fingerprints",
                 "data_summary",
                 "feature_summaries",
