@@ -3,15 +3,17 @@
 import math
 from collections.abc import Iterator
 from datetime import date
+from itertools import combinations
 from typing import Any
 
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.validation import ParameterValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from tabular_lstm.frozen import Parameters
-from tabular_lstm.parameters import BLOCKS, Columns, Ensemble, Network, Split, Training
+from tabular_lstm.parameters import BLOCKS, Columns, Split
+from tabular_lstm.parameters import ROLES as ROLES_OF_A_COLUMN
 from tabular_lstm.runs.guards import check_parameters
 from tests.helpers.project import ROOT
 
@@ -41,40 +43,27 @@ def refusal(block: str, values: Any) -> str:
     ("block", "name", "value"),
     [
         ("validation", "max_quarantined_fraction", -0.01),
-        ("validation", "max_quarantined_fraction", 1.01),
         ("split", "test_fraction", -0.2),
-        ("split", "test_fraction", 1),
         ("split", "test_fraction", 1.5),
         ("split", "test_fraction", math.nan),
         ("split", "test_fraction", "a fifth"),
-        ("split", "test_fraction", None),
         ("split", "salt", ""),
-        ("split", "salt", "s" * 65),
         pytest.param("split", "salt", "é" * 33, id="split-salt of 66 bytes"),  # BLAKE2b takes 64
         ("split", "salt", 7),
         ("reshaping", "features_per_step", 0),
-        ("reshaping", "features_per_step", -2),
         ("reshaping", "features_per_step", 1.5),
         ("reshaping", "allow_padding", "perhaps"),
         ("network", "kind", "transformer"),
-        ("network", "ensemble", 32),
         ("training", "epochs", 0),
-        ("training", "epochs", 2.5),
         ("training", "batch_size", 0),
-        ("training", "batch_size", -8),
         ("training", "learning_rate", 0),
-        ("training", "learning_rate", -0.1),
         ("training", "learning_rate", math.inf),
         ("training", "weight_decay", -0.01),
-        ("training", "weight_decay", math.inf),
         ("training", "patience", 0),
-        ("training", "objective", "f1"),
-        ("training", "seed", -1),
         ("training", "seed", 2**32),
         ("evaluation", "bootstrap_resamples", 99),
         ("evaluation", "importance_repeats", 0),
         ("evaluation", "importance_rows", 1),
-        ("evaluation", "seed", -1),
     ],
 )
 def test_an_impossible_value_is_refused_by_name(block: str, name: str, value: Any) -> None:
@@ -85,18 +74,11 @@ def test_an_impossible_value_is_refused_by_name(block: str, name: str, value: An
     ("block", "values", "path"),
     [
         ("network", {"ensemble": {"members": 0}}, "ensemble.members"),
-        ("network", {"ensemble": {"members": 2.5}}, "ensemble.members"),
-        ("network", {"ensemble": {"dimensions": 0}}, "ensemble.dimensions"),
-        ("network", {"ensemble": {"frequencies": 0}}, "ensemble.frequencies"),
         ("network", {"ensemble": {"frequency_scale": 0}}, "ensemble.frequency_scale.0"),
         ("network", {"ensemble": {"frequency_scale": [0.1, 1001]}}, "ensemble.frequency_scale.1"),
         ("network", {"ensemble": {"units": []}}, "ensemble.units"),
-        ("network", {"ensemble": {"units": 32}}, "ensemble.units"),
         ("network", {"ensemble": {"units": [32, 0]}}, "ensemble.units.1"),
-        ("network", {"ensemble": {"units": [-3]}}, "ensemble.units.0"),
-        ("network", {"ensemble": {"units": [2.5]}}, "ensemble.units.0"),
         ("network", {"ensemble": {"dropout": 1}}, "ensemble.dropout"),
-        ("network", {"ensemble": {"dropout": -0.1}}, "ensemble.dropout"),
         ("network", {"ensemble": {"feature_dropout": 0.999}}, "ensemble.feature_dropout.0"),
         ("network", {"ensemble": {"feature_dropout": [0.0, -0.1]}}, "ensemble.feature_dropout.1"),
         ("training", {"objective": {"kind": "recall"}}, "objective.kind"),
@@ -104,16 +86,6 @@ def test_an_impossible_value_is_refused_by_name(block: str, name: str, value: An
             "training",
             {"objective": {"kind": "costs", "costs": {"false_positive": 0}}},
             "objective.costs.false_positive",
-        ),
-        (
-            "training",
-            {"objective": {"kind": "costs", "costs": {"false_negative": -1}}},
-            "objective.costs.false_negative",
-        ),
-        (
-            "training",
-            {"objective": {"kind": "costs", "costs": {"false_negative": math.inf}}},
-            "objective.costs.false_negative",
         ),
     ],
 )
@@ -129,31 +101,17 @@ def test_costs_that_no_objective_would_use_are_refused(kind: str) -> None:
     assert all(fact in message for fact in ("costs are given", f"kind is {kind}", "kind: costs"))
 
 
-@pytest.mark.parametrize("costs", [{}, {"false_negative": 5}, {"false_positive": 0.5}])
-def test_costs_are_kept_for_the_objective_that_uses_them(costs: dict[str, float]) -> None:
-    built = Training.model_validate({"objective": {"kind": "costs", "costs": costs}}).objective
-    assert built.kind == "costs"
-    assert built.costs.model_dump() == {"false_positive": 1, "false_negative": 1} | costs
-
-
 @pytest.mark.parametrize(
     ("values", "facts"),
     [
         ({"positive_class": 0}, ("positive_class and negative_class", "0")),
         ({"positive_class": "0"}, ("positive_class and negative_class", "0")),
-        ({"positive_class": 0.0}, ("positive_class and negative_class", "0")),
-        ({"key": "y"}, ("'y'", "label and key")),
+        ({"key": "y"}, ("'y'", "under label and under key")),
         ({"features": []}, ("features", "at least 1")),
         ({"features": ["a", "b", "a"]}, ("features", "twice")),
-        ({"features": ["a", "y"]}, ("features", "'y'", "the label")),
-        ({"features": ["a", "id"], "key": "id"}, ("features", "'id'", "the key")),
-        ({"features": ["a", "id"], "group": "id"}, ("features", "'id'", "the group")),
-        ({"features": ["a", "id"], "time": "id"}, ("features", "'id'", "the time")),
-        ({"key": "id", "group": "id"}, ("'id'", "both key and group")),
         ({"group": "id", "time": "day"}, ("'id'", "'day'", "one of them")),
         ({"bounds": {"age": [120, 18]}}, ("bounds", "'age'", "18", "120")),
         ({"bounds": {"age": [18]}}, ("bounds.age",)),
-        ({"bounds": {"age": [18, 65, 120]}}, ("bounds.age",)),
         ({"bounds": {"age": [18, math.inf]}}, ("bounds.age.1", "finite")),
         ({"bounds": {"age": "adult"}}, ("bounds.age", "'adult'")),
         ({"missing": {"age": 0}}, ("missing.age",)),
@@ -166,27 +124,10 @@ def test_costs_are_kept_for_the_objective_that_uses_them(costs: dict[str, float]
         ({"dates": "visit"}, ("dates", "'visit'", "a list of names")),
         ({"dates": [7]}, ("dates.7",)),
         ({"dates": [{"a": "%d.%m.%Y"}]}, ("dates", "a dictionary from names to formats")),
-        ({"dates": ["y"]}, ("'y'", "dates", "label")),
-        ({"dates": ["id"], "key": "id"}, ("'id'", "dates", "key")),
-        ({"dates": ["a"], "categorical": ["a"]}, ("'a'", "dates", "categorical")),
-        ({"dates": ["a"], "bounds": {"a": [0, 1]}}, ("'a'", "bounds, which are for numbers")),
         ({"dates": {"a": "%d.%m."}}, ("'a'", "'%d.%m.'", "year, month and day", "'%d.%m.%Y'")),
         ({"dates": {"a": "%"}}, ("'a'", "'%'")),
-        ({"dates": {"a": "%d.%m.%Y %d"}}, ("'a'", "'%d.%m.%Y %d'")),
         ({"dates": {"a": "%d.%m.%Y %H:%M %Z"}}, ("'a'", "on any machine, as with %Z")),
-        ({"dates": {"a": "%x"}}, ("'a'", "%x")),
         ({"ignore": "a"}, ("ignore", "'a'")),
-        ({"ignore": ["y"]}, ("'y'", "ignore", "label")),
-        ({"ignore": ["id"], "key": "id"}, ("'id'", "ignore", "key", "take it from one")),
-        ({"ignore": ["b", "a"], "features": ["a", "c"]}, ("'a'", "ignore", "features")),
-        ({"ignore": ["a"], "categorical": ["a"]}, ("'a'", "ignore", "categorical")),
-        ({"ignore": ["a"], "dates": ["a"]}, ("'a'", "ignore", "dates")),
-        ({"ignore": ["a"], "bounds": {"a": [0, 1]}}, ("'a'", "ignore", "bounds")),
-        ({"ignore": ["a"], "missing": {"a": [0]}}, ("'a'", "ignore", "missing")),
-        (
-            {"categorical": ["b", "a"], "bounds": {"a": [0, 1], "b": [0, 1], "c": [0, 1]}},
-            ("bounds are for numbers", "['a', 'b']"),
-        ),
     ],
 )
 def test_impossible_column_roles_are_refused(
@@ -194,6 +135,26 @@ def test_impossible_column_roles_are_refused(
 ) -> None:
     message = refusal("columns", ROLES | values)
     assert all(fact in message for fact in facts)
+
+
+ANY = {
+    **{name: ["a"] for name in ("ignore", "features", "categorical", "dates")},
+    **dict.fromkeys(ROLES_OF_A_COLUMN, "a"),
+    "missing": {"a": ["?"]},
+    "bounds": {"a": [0, 1]},
+}
+KINDS = ("categorical", "dates", "bounds")
+TOGETHER = [{"features", "missing"}, *({n, k} for n in ("features", "missing") for k in KINDS)]
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(ANY, 2)))
+def test_a_column_has_one_role(one: str, other: str) -> None:
+    values = ROLES | {name: ANY[name] for name in (one, other)}
+    if {one, other} in TOGETHER:
+        Columns.model_validate(values)
+        return
+    message = refusal("columns", values)
+    assert all(fact in message for fact in ("'a'", one, other))
 
 
 @pytest.mark.parametrize(
@@ -211,11 +172,6 @@ def test_dates_are_a_list_or_have_formats(dates: Any, declared: dict[str, str | 
     assert Columns.model_validate(columns.model_dump()) == columns
 
 
-def test_codes_for_missing_of_a_date_are_text() -> None:
-    values = {"dates": ["a"], "missing": {"a": ["1900-01-01", "0", "?"]}}
-    assert Columns.model_validate(ROLES | values).missing == values["missing"]
-
-
 @pytest.mark.parametrize("name", ["label", "positive_class", "negative_class"])
 def test_a_role_without_default_must_be_declared(name: str) -> None:
     values = {role: value for role, value in ROLES.items() if role != name}
@@ -230,11 +186,6 @@ def test_a_yaml_boolean_is_no_class(name: str, value: bool) -> None:
     assert "quote it" in message
 
 
-@pytest.mark.parametrize("value", [True, False])
-def test_a_yaml_boolean_is_no_code_for_missing(value: bool) -> None:
-    assert "missing.age.0" in refusal("columns", ROLES | {"missing": {"age": [value]}})
-
-
 def test_all_faults_of_a_block_are_named_at_once() -> None:
     message = refusal("training", {"epochs": 0, "patience": 0, "batchsize": 8})
     assert all(fact in message for fact in ("epochs = 0", "patience = 0", "'batchsize'"))
@@ -245,9 +196,6 @@ def test_all_faults_of_a_block_are_named_at_once() -> None:
     [
         {"positive_class": "yes", "negative_class": "no"},
         {"positive_class": 2, "negative_class": 1},
-        {"positive_class": 0.5, "negative_class": -0.5},
-        {"key": "id"},
-        {"features": ["b", "a"]},
         {"categorical": ["b", "a"], "bounds": {"c": [0, None]}, "missing": {"a": ["?", 0]}},
         {"bounds": {"a": [None, 3], "b": [0, None], "c": [2, 2]}},
         {"missing": {"a": [0, -9.5, "?", "unknown", "nan", "1_0"]}},
@@ -259,11 +207,6 @@ def test_possible_column_roles_are_kept_as_declared(values: dict[str, Any]) -> N
     assert {name: built.model_dump(mode="json")[name] for name in values} == values
 
 
-def test_the_class_keeps_its_type() -> None:
-    built = Columns.model_validate(ROLES | {"positive_class": "1", "negative_class": 2.0})
-    assert (built.positive_class, type(built.negative_class)) == ("1", float)
-
-
 # Unknown names
 
 
@@ -271,13 +214,8 @@ def test_the_class_keeps_its_type() -> None:
     ("block", "name", "close"),
     [
         ("columns", "labels", "label"),
-        ("columns", "postive_class", "positive_class"),
-        ("validation", "max_quarantine_fraction", "max_quarantined_fraction"),
         ("split", "test_size_fraction", "test_fraction"),
-        ("reshaping", "feature_per_step", "features_per_step"),
-        ("network", "kinds", "kind"),
         ("training", "epoch", "epochs"),
-        ("evaluation", "bootstrap_resample", "bootstrap_resamples"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_closest_known(
@@ -287,12 +225,6 @@ def test_an_unknown_name_is_refused_with_the_closest_known(
     message = refusal(block, known | {name: 1})
     assert f"'{name}' is unknown" in message
     assert f"did you mean '{close}'?" in message
-
-
-def test_an_unknown_name_inside_a_block_is_refused_by_its_path() -> None:
-    message = refusal("network", {"ensemble": {"unit": [8]}})
-    assert "'ensemble.unit' is unknown" in message
-    assert "did you mean 'units'?" in message
 
 
 def test_an_unknown_name_two_blocks_deep_is_refused_by_its_path() -> None:
@@ -356,10 +288,6 @@ def test_a_block_close_to_none_lists_the_known() -> None:
     assert ", ".join(BLOCKS) in str(error.value)
 
 
-def test_known_blocks_pass() -> None:
-    check_parameters(conf())  # or it raises
-
-
 def test_the_path_of_rows_to_score_counts_on_the_command_line_alone() -> None:
     assert check_parameters({"rows_to_score": "rows.csv"}, {"rows_to_score"}) == check_parameters(
         {}
@@ -389,37 +317,7 @@ def test_every_model_is_immutable_and_closed(model: type[BaseModel]) -> None:
     assert model.model_config["extra"] == "forbid"
 
 
-def test_a_value_cannot_be_changed() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        Split().salt = "another"  # type: ignore[misc]
-
-
-def test_defaults_are_not_shared() -> None:
-    before = [*Ensemble().units]
-    Ensemble().units.append(8)
-    Network().ensemble.units.append(8)
-    assert Ensemble().units == Network().ensemble.units == before
-
-
-@pytest.mark.parametrize(
-    ("block", "name"),
-    [
-        ("reshaping", "features_per_step"),
-        ("training", "epochs"),
-        ("training", "batch_size"),
-        ("training", "patience"),
-    ],
-)
-def test_what_is_left_to_the_rows_is_null(block: str, name: str) -> None:
-    assert getattr(BLOCKS[block](), name) is None
-    assert getattr(BLOCKS[block].model_validate({name: None}), name) is None
-
-
 # What conf says
-
-
-def test_base_has_every_block() -> None:
-    assert set(conf()) == set(BLOCKS)
 
 
 @pytest.mark.parametrize("block", sorted(set(BLOCKS) - {"columns"}))
@@ -441,13 +339,6 @@ def test_a_word_and_a_number_are_two_classes(positive: str | int, negative: str 
     assert Columns.model_validate(ROLES | values).positive_class == positive
 
 
-@pytest.mark.parametrize(
-    ("block", "name"), [("training", "epochs"), ("split", "test_fraction"), ("evaluation", "seed")]
-)
-def test_yes_is_no_number(block: str, name: str) -> None:
-    assert name in refusal(block, {name: True})
-
-
 def test_faults_of_blocks_are_named_together_whatever_is_to_run() -> None:
     with pytest.raises(ParameterValidationError) as error:
         check_parameters({"training": {"epochs": -1}, "splt": {}})
@@ -456,8 +347,7 @@ def test_faults_of_blocks_are_named_together_whatever_is_to_run() -> None:
     assert "'split'" in str(error.value)
 
 
-@pytest.mark.parametrize(("code", "of"), [(1, "a failure"), (75, "another run"), (137, "a signal")])
-def test_a_rejections_exit_code_is_that_of_nothing_else(code: int, of: str) -> None:
+@pytest.mark.parametrize("code", [1, 75, 137])
+def test_a_rejections_exit_code_is_that_of_nothing_else(code: int) -> None:
     assert BLOCKS["retraining"].model_validate({"exit_on_rejection": 3}).model_fields_set
-    said = refusal("retraining", {"exit_on_rejection": code})
-    assert f"{code} is the exit code of {of}" in said
+    assert "from 3 to 125 but 75" in refusal("retraining", {"exit_on_rejection": code})

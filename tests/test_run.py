@@ -39,7 +39,7 @@ OUTPUTS = {
     "06_models/history.json",
     "06_models/train_fingerprints.npz",
     "07_model_output/candidate_predictions.csv",
-    "07_model_output/baseline_predictions.csv",
+    "07_model_output/baseline_predictions.json",
     "07_model_output/permutation_importance.json",
     "08_reporting/metrics.json",
     "08_reporting/verdict.json",
@@ -234,7 +234,7 @@ def test_another_processor_judges_the_same_candidate_to_the_same_bytes(
 
     for output in (
         "07_model_output/candidate_predictions.csv",
-        "07_model_output/baseline_predictions.csv",
+        "07_model_output/baseline_predictions.json",
         "07_model_output/permutation_importance.json",
         "08_reporting/verdict.json",
         "08_reporting/metrics.json",

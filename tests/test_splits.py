@@ -148,7 +148,7 @@ def test_a_large_group_is_in_one_fold_in_a_run(
 
 
 def test_rows_that_were_split_before_a_group_was_named_are_not_trained_on(ran: Project) -> None:
-    with raises_data_error(match="do not have column 'patient' as their group"):
+    with raises_data_error(match="were split before columns.group was changed"):
         ran.run("reshaping", "training", columns=BY_GROUP, **TINY)
 
 

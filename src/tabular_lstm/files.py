@@ -1,7 +1,6 @@
 """Files that are written whole or not at all, and known by their SHA-256."""
 
 import contextlib
-import ctypes
 import errno
 import hashlib
 import os
@@ -11,7 +10,6 @@ from typing import BinaryIO
 
 # Bytes that are read at a time.
 PIECE = 2**20
-AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux
 
 
 def sha256(content: bytes) -> str:
@@ -147,22 +145,6 @@ def _share(path: Path) -> None:
     readable = 0o555 if path.is_dir() else 0o444
     with contextlib.suppress(OSError):  # some file systems know no modes
         path.chmod(path.stat().st_mode | path.parent.stat().st_mode & readable)
-
-
-def exchange(one: Path, other: Path) -> None:
-    """Let two folders change places: at any instant there is one under each of the names.
-
-    Raises:
-        OSError: One of them is not there; or this system or file system does not do it.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    try:
-        fault = libc.renameat2(AT_FDCWD, bytes(one), AT_FDCWD, bytes(other), RENAME_EXCHANGE)
-        number = ctypes.get_errno() if fault else 0
-    except AttributeError:  # Linux alone has it
-        number = errno.ENOSYS
-    if number:
-        raise OSError(number, os.strerror(number), str(one))
 
 
 def settle_folder(folder: Path) -> None:

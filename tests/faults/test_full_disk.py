@@ -110,7 +110,7 @@ def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
     """With space for what a retraining writes before a file, but not for that one."""
     before, old = log_path(served).read_bytes(), on_disk(served)
     lock, predictions = 4, 8
-    before_it = ("06*/train_fingerprints.npz/**/*", "07*/baseline_predictions.csv/**/*")
+    before_it = ("06*/train_fingerprints.npz/**/*", "07*/baseline_predictions.json/**/*")
     first = ("metrics.json/*/*", "verdict.json/*/*", "figures/**/[lr]*.svg")
     free = {
         "": 0,

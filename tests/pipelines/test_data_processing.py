@@ -169,8 +169,8 @@ def test_a_column_that_the_file_lacks_is_refused(
 
 
 @pytest.mark.parametrize("block", ["bounds", "missing", "categorical"])
-@pytest.mark.parametrize("name", ["age", "y"], ids=["unknown", "the label"])
-def test_bounds_codes_and_categories_are_for_features_alone(block: str, name: str) -> None:
+def test_bounds_codes_and_categories_are_for_features_alone(block: str) -> None:
+    name = "age"
     values = {"bounds": {name: (0, 1)}, "missing": {name: [0]}, "categorical": [name]}[block]
     columns = Columns.model_validate(COLUMNS.model_dump() | {block: values})
     with pytest.raises(DataError) as error:
@@ -1149,31 +1149,11 @@ def test_a_later_version_of_weight_0_takes_a_row_out() -> None:
     assert (summary.superseded_rows, summary.weightless_rows) == (1, 1)
 
 
-@pytest.mark.parametrize(
-    ("changed", "fault"),
-    [
-        ({"weight": "y"}, "column 'y' is both label and weight"),
-        ({"key": "w"}, "column 'w' is both key and weight"),
-        ({"features": ["a", "w"]}, "features holds 'w', which is the weight"),
-    ],
-)
-def test_a_weight_has_no_other_role(changed: dict[str, Any], fault: str) -> None:
-    with pytest.raises(ValueError, match=fault):
-        Columns.model_validate(WEIGHED.model_dump() | changed)
-
-
 def test_a_column_of_weights_that_is_not_there_or_described_is_an_error() -> None:
     with pytest.raises(DataError, match=r"no column 'v'|'v'"):
         validate_rows(weighed(), WEIGHED.model_copy(update={"weight": "v"}))
     with pytest.raises(DataError, match=r"columns\.bounds names w, which is no feature"):
         validate_rows(weighed(), WEIGHED.model_copy(update={"bounds": {"w": (0, 5)}}))
-
-
-@pytest.mark.parametrize("role", ["weight", "group", "time"])
-def test_dates_and_ignored_columns_have_no_other_role(role: str) -> None:
-    for block in ("dates", "ignore"):
-        with pytest.raises(ValueError, match=f"'b' is named under {block} and under {role}"):
-            Columns.model_validate(COLUMNS.model_dump() | {role: "b", block: ["b"]})
 
 
 def test_rows_of_weight_0_have_no_group_and_no_time_on_a_side() -> None:

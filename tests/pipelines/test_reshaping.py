@@ -21,8 +21,7 @@ from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
-from tabular_lstm.rows.weights import weights_of
-from tests.helpers.decisions import DATA
+from tests.helpers.decisions import data_of
 
 COLUMNS = Columns(label="sick", positive_class="yes", negative_class="no")
 NAN = float("nan")
@@ -40,8 +39,11 @@ def numbered(count: int) -> pd.DataFrame:
     return rows_of(**{f"f{i}": [10.0 * i, 10.0 * i + 1, 10.0 * i + 2] for i in range(count)})
 
 
-def learn_schema(rows: pd.DataFrame, columns: Columns, reshaping: Reshaping) -> Schema:
-    return nodes.learn_schema(rows, DATA, columns, reshaping)
+def learn_schema(
+    rows: pd.DataFrame, columns: Columns, reshaping: Reshaping, before: Columns | None = None
+) -> Schema:
+    """Learn from rows that were split with the same columns, or those before."""
+    return nodes.learn_schema(rows, data_of(rows, before or columns), columns, reshaping)
 
 
 def reshape(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
@@ -189,8 +191,7 @@ def test_features_follow_the_schema_and_not_the_rows() -> None:
 def test_weights_and_groups_of_the_rows_go_with_them() -> None:
     rows = numbered(3).assign(w=[1.0, 1.0, 4.0], who=["b", "a", "b"]).astype({"who": "str"})
     columns = COLUMNS.model_copy(update={"weight": "w", "group": "who"})
-    data = DATA.model_copy(update={"weight": "w"})
-    schema = nodes.learn_schema(rows, data, columns, Reshaping())
+    schema = learn_schema(rows, columns, Reshaping())
     reshaped = nodes.reshape(split_features_from_label(rows, schema, columns), schema)
     assert reshaped.weights is not None
     assert reshaped.weights.tolist() == [0.5, 0.5, 2.0]
@@ -358,29 +359,27 @@ def test_a_weight_is_no_feature_and_changes_no_mean() -> None:
     rows = numbered(3)
     weighed = COLUMNS.model_copy(update={"weight": "w"})
     schema = learn_schema(rows, COLUMNS, Reshaping())
-    data = DATA.model_copy(update={"weight": "w"})
     for weights in (1.0, np.arange(1.0, len(rows) + 1)):
-        given = rows.assign(w=weights)
-        assert nodes.learn_schema(given, data, weighed, Reshaping()) == schema
+        assert learn_schema(rows.assign(w=weights), weighed, Reshaping()) == schema
 
 
-def test_a_weight_that_conf_no_longer_names_becomes_no_feature() -> None:
-    rows = numbered(3).assign(w=1.0)
-    data = DATA.model_copy(update={"weight": "w"})
-    with pytest.raises(DataError) as refused:
-        nodes.learn_schema(rows, data, COLUMNS, Reshaping())
-    assert str(refused.value) == (
-        "The newest train and test rows were split with columns.weight: w; expected those of "
-        "columns.weight: null. Split them again: kedro run."
-    )
-    weighed = COLUMNS.model_copy(update={"weight": "w"})
-    with pytest.raises(DataError, match=r"weight: null; expected those of columns\.weight: w"):
-        nodes.learn_schema(rows, DATA, weighed, Reshaping())
-    with pytest.raises(DataError, match="rows do not have column 'w'; expected"):
-        weights_of(numbered(3), weighed)
-
-
-@pytest.mark.parametrize("other", [{"ignore": ["a"]}, {"features": ["z"]}], ids=str)
-def test_rows_that_were_split_with_other_features_are_refused(other: dict[str, list[str]]) -> None:
-    with pytest.raises(DataError, match=r"'a' differs. Split them again: kedro run"):
-        learn_schema(rows_of(z=[1.0], a=[2.0]), COLUMNS.model_copy(update=other), Reshaping())
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"ignore": ["a"]}, "the feature 'a'"),
+        ({"features": ["z"]}, "the feature 'a'"),
+        ({"weight": "a"}, r"columns\.weight"),
+        ({"group": "a"}, r"columns\.group"),
+        ({"positive_class": "maybe"}, r"columns\.positive_class"),
+    ],
+    ids=str,
+)
+def test_rows_that_were_split_with_other_roles_are_refused(
+    other: dict[str, Any], said: str
+) -> None:
+    rows, changed = rows_of(z=[1.0], a=[2.0]), COLUMNS.model_copy(update=other)
+    with pytest.raises(DataError, match=f"split before {said} was changed. .*: kedro run"):
+        learn_schema(rows, changed, Reshaping(), before=COLUMNS)
+    if "features" not in other and "ignore" not in other:
+        with pytest.raises(DataError, match=f"split before {said} was changed"):
+            learn_schema(rows, COLUMNS, Reshaping(), before=changed)

@@ -305,7 +305,7 @@ def test_bytes_of_a_date_are_text() -> None:
 
 def read(visits: list[str], columns: Columns = COLUMNS) -> tuple[pd.DataFrame, pd.DataFrame]:
     raw = frame(visits).astype("str").assign(y="1")
-    rows, quarantined, _ = read_rows([raw], columns, "rows.csv")
+    rows, quarantined, _ = read_rows(lambda: [raw], columns, "rows.csv")
     return rows, quarantined
 
 

@@ -67,15 +67,6 @@ def test_of_times_with_and_without_an_offset_most_are_read() -> None:
     }
 
 
-def test_the_first_part_says_what_the_column_holds() -> None:
-    reader = TimeReader()
-    assert not reader.read(pd.Series(["2026-03-01", "2026-03-02", ""], dtype="str"))[1].get(0)
-    _, problems = reader.read(pd.Series(["7", "8", "2026-03-03"], dtype="str"))
-    assert problems == {
-        place: f"'{text}' is not like most of the column, dates" for place, text in enumerate("78")
-    }
-
-
 def test_numbers_are_read_by_the_marks_of_the_file() -> None:
     assert read("7", "7.50", "20260301", "-1e3").tolist() == [7, 7.5, 20260301, -1000]
     assert read("1.234,5", number_format=NumberFormat(decimal=",", thousands=".")).tolist() == [

@@ -10,6 +10,7 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import csv_text
+from tabular_lstm.runs import new_environment as module
 from tabular_lstm.runs.new_environment import new_environment, profile_files
 from tests.helpers.project import Project
 
@@ -105,14 +106,14 @@ def test_what_is_there_stays_unless_it_is_forced(project: Project, csv: Path) ->
 def test_a_full_disk_leaves_nothing(
     project: Project, csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = Path.write_text
+    write = module.replace
 
-    def full(path: Path, text: str, **options: Any) -> None:
+    def full(path: Path, content: bytes) -> None:
         if path.name == "parameters.yml":
             raise OSError(28, "No space left on device", str(path))
-        write(path, text, **options)
+        write(path, content)
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(module, "replace", full)
     assert "parameters.yml: No space left on device" in refusal(project, csv)
 
 

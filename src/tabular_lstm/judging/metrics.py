@@ -174,3 +174,15 @@ def _intervals(
 
 def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
+
+
+class Baselines(Frozen):
+    """What the baselines say of the evaluated rows.
+
+    Attributes:
+        thresholds: The decision threshold of each baseline.
+        probabilities: Of each baseline, (rows,).
+    """
+
+    thresholds: dict[str, float]
+    probabilities: dict[str, list[float]]

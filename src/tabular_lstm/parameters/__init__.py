@@ -7,7 +7,7 @@ and what it leaves out takes the default given here.
 
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters.columns import ROLES, Columns, Value
-from tabular_lstm.parameters.learning import (
+from tabular_lstm.parameters.hyperparameters import (
     Costs,
     Ensemble,
     Evaluation,

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from itertools import combinations, product
 from math import isfinite
 from typing import Annotated, Any, Self
 
@@ -35,6 +36,9 @@ OF_THE_MACHINE = re.compile("%[ZcxX]")
 
 # Of a column that is no feature.
 ROLES = ("label", "key", "weight", "group", "time")
+# Where the block may name a column, and which two places may name the same one.
+PLACES = ("ignore", "features", "missing", "categorical", "dates", "bounds", *ROLES)
+TOGETHER = {("features", "missing"), *product(PLACES[1:3], PLACES[3:6])}
 
 
 class Columns(Parameters):
@@ -82,58 +86,35 @@ class Columns(Parameters):
     missing: dict[str, list[Value]] = {}
 
     @model_validator(mode="after")
-    def _roles_exclude_each_other(self) -> Self:
+    def _classes_differ(self) -> Self:
         one, other = self.positive_class, self.negative_class
         texts = isinstance(one, str) and isinstance(other, str)
         # 1, 1.0 and "1" match the same cells.
         if one == other or (not texts and _number(one) == _number(other) is not None):
-            raise ValueError(f"positive_class and negative_class are both {self.positive_class!r}")
-        roles = self._roles()
+            raise ValueError(f"positive_class and negative_class are both {one!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
         features = self.features or []
         if len(set(features)) < len(features):
             raise ValueError(f"features names a column twice: {features}")
-        for name in features:
-            if name in roles:
-                raise ValueError(f"features holds '{name}', which is the {roles[name]}")
-        if both := sorted(set(self.categorical) & set(self.bounds)):
-            raise ValueError(f"bounds are for numbers, and categorical holds {both}")
-        self._refuse_dates_elsewhere()
-        self._refuse_what_is_ignored()
-        for name, (low, high) in self.bounds.items():
-            if low is not None and high is not None and low > high:
-                raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
-        for name in sorted(self.missing.keys() - {*self.categorical, *self.dates}):
-            texts_of = [code for code in self.missing[name] if isinstance(code, str)]
-            if quoted := [code for code in texts_of if _number(code) is not None]:
+        for one, other in combinations(PLACES, 2):
+            both = sorted(self._named(one) & self._named(other))
+            if both and (one, other) not in TOGETHER:
                 raise ValueError(
-                    f"missing of '{name}', a feature of numbers, holds the text {quoted[0]!r}: "
-                    "write it without quotes; a number matches however it is written"
+                    f"column '{both[0]}' is named under {one} and under {other}; expected one of "
+                    "them"
                 )
-        return self
-
-    def _roles(self) -> dict[str, str]:
-        """Give the role of each column that is no feature."""
-        roles: dict[str, str] = {}
-        for role in ROLES:
-            if (name := getattr(self, role)) is None:
-                continue
-            if name in roles:
-                raise ValueError(f"column '{name}' is both {roles[name]} and {role}")
-            roles[name] = role
         if self.group is not None and self.time is not None:
             raise ValueError(
                 f"group is '{self.group}' and time is '{self.time}'; expected one of them: a split "
                 "by time may have rows of a group on both sides"
             )
-        return roles
+        return self
 
-    def _refuse_dates_elsewhere(self) -> None:
-        roles = {role: {getattr(self, role)} for role in ROLES}
-        roles |= {"categorical": {*self.categorical}, "bounds": {*self.bounds}}
-        for role, names in roles.items():
-            if both := sorted(self.dates.keys() & names):
-                also = "bounds, which are for numbers" if role == "bounds" else role
-                raise ValueError(f"column '{both[0]}' is named under dates and under {also}")
+    @model_validator(mode="after")
+    def _values_can_be_read(self) -> Self:
         for name, form in self.dates.items():
             if form is not None and not _says_a_day(form):
                 raise ValueError(
@@ -141,17 +122,22 @@ class Columns(Parameters):
                     "not on any machine, as with %Z, %c, %x and %X; expected one such as "
                     "'%d.%m.%Y', or null for ISO 8601"
                 )
-
-    def _refuse_what_is_ignored(self) -> None:
-        named = {role: {getattr(self, role)} for role in ROLES}
-        for block in ("features", "categorical", "dates", "bounds", "missing"):
-            named[block] = {*(getattr(self, block) or [])}
-        for role, names in named.items():
-            if both := sorted({*self.ignore} & names):
+        for name, (low, high) in self.bounds.items():
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
+        for name in sorted(self.missing.keys() - {*self.categorical, *self.dates}):
+            texts = [code for code in self.missing[name] if isinstance(code, str)]
+            if quoted := [code for code in texts if _number(code) is not None]:
                 raise ValueError(
-                    f"column '{both[0]}' is named under ignore and under {role}; an ignored column "
-                    "is left out: take it from one of the two"
+                    f"missing of '{name}', a feature of numbers, holds the text {quoted[0]!r}: "
+                    "write it without quotes; a number matches however it is written"
                 )
+        return self
+
+    def _named(self, place: str) -> set[str]:
+        """Name the columns that stand at a place of this block."""
+        names = getattr(self, place)
+        return {names} if isinstance(names, str) else {*(names or [])}
 
     @property
     def not_features(self) -> set[str]:

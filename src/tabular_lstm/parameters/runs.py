@@ -1,11 +1,11 @@
 """The blocks that say what a run decides, keeps, scores, whom it tells and where it is tracked."""
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 
 from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
-from tabular_lstm.parameters.learning import NotNegative
+from tabular_lstm.parameters.hyperparameters import NotNegative
 
 
 class Tolerance(Parameters):
@@ -51,15 +51,11 @@ class Promotion(Parameters):
     start_over: bool = False
 
 
-# What a failure, a wrong option and a lock end with.
-TAKEN = {1: "a failure", 2: "a wrong option", 75: "another run at work"}
-
-
 def _free(code: int) -> int:
-    if code in TAKEN or code > 125:
+    if code in {1, 2, 75} or code > 125:
         raise ValueError(
-            f"expected 0, or a number from 3 to 125 but 75; {code} is the exit code of "
-            f"{TAKEN.get(code, 'a signal or a shell')}"
+            "expected 0, or a number from 3 to 125 but 75; others are the exit codes of a failure, "
+            "a wrong option, another run at work, a signal and a shell"
         )
     return code
 
@@ -137,12 +133,6 @@ Event = Literal["promoted", "rejected", "unchanged", "rolled_back", "scored", "f
 EVENTS: tuple[Event, ...] = get_args(Event)
 
 
-def _words(value: Any) -> Any:
-    if isinstance(value, str):
-        raise ValueError("expected a list, the program and its arguments, as in [tee, told.json]")
-    return value
-
-
 class Notify(Parameters):
     """Who is told how a run ended that decides, scores or fails.
 
@@ -156,7 +146,7 @@ class Notify(Parameters):
     """
 
     secret = True
-    command: Annotated[list[str], Field(min_length=1), BeforeValidator(_words)] | None = None
+    command: Annotated[list[str], Field(min_length=1)] | None = None
     webhook: Annotated[str, Field(min_length=1)] | None = None
     events: list[Event] = [event for event in EVENTS if event != "unchanged"]
     timeout: Annotated[Positive, Field(le=600)] = 10.0

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from tabular_lstm.errors import unknown_name
 from tabular_lstm.frozen import Count, Number, Parameters, Seed
-from tabular_lstm.parameters.learning import Network, Training
+from tabular_lstm.parameters.hyperparameters import Network, Training
 
 # Parameters that can be tuned, and whether a value is a whole number, a number or a list of them.
 TUNABLE: dict[str, type] = {

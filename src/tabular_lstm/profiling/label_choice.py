@@ -211,23 +211,17 @@ def _not_two(table: TableProfile, column: ColumnProfile, classes: Mapping[str, i
 
 
 def _refusal(table: TableProfile, fault: str) -> DataError:
-    """Say what is wrong, and which columns may be the label."""
-    fitting, several = [], []
+    """Say what is wrong, and which columns have two values."""
+    fitting = []
     for column in table.columns:
         classes = classes_of(column)
-        without = table.rows - sum(classes.values())
-        none = f"; {without} rows have none" if without else ""
         if len(classes) == 2:
+            without = table.rows - sum(classes.values())
+            none = f"; {without} rows have none" if without else ""
             fitting.append(f"{shown(column.name)} ({_listed(classes)}{none})")
-        elif _has_few_classes(column):
-            several.append(f"{column.name} ({len(classes)})")
-    more = f"; few have: {list_names(several)}" if several else ""
-    found = (
-        f"Columns of two values, one of which --label may name: {'; '.join(fitting[:LISTED])}"
-        if fitting
-        else f"No column has two values{more}"
-    )
-    return DataError(f"{table.file}: {fault} {found}.")
+    named = "; ".join(fitting[:LISTED])
+    found = f"Columns of two values, one of which --label may name: {named}"
+    return DataError(f"{table.file}: {fault} {found if fitting else 'No column has two values'}.")
 
 
 def _listed(classes: Mapping[str, int]) -> str:

@@ -141,7 +141,8 @@ def _first_lines(content: BinaryIO, encoding: str) -> list[str]:
     start = content.read(BYTES)
     text = start.decode(encoding, errors="ignore").removeprefix("\ufeff")
     lines = [*io.StringIO(text, newline=None)]
-    return lines[:-1][:LINES] if len(start) == BYTES else lines[:LINES]
+    is_cut = len(start) == BYTES and len(lines) > 1
+    return lines[:-1][:LINES] if is_cut else lines[:LINES]
 
 
 def _delimiter(lines: list[str], file: str) -> tuple[str, int]:

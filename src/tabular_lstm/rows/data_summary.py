@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from tabular_lstm.errors import shown
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.frozen import Frozen, Share
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
@@ -22,6 +22,7 @@ NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 OF_WEIGHTS = {"weight", "weightless_rows"}
+OF_COLUMNS = {"label", "positive_class", "negative_class", "key", "group", "time"}
 # A split that is as if there were no other ones is said as it was before there were.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
 # A decision is kept for ever, so that what is recorded in it has a limit.
@@ -103,6 +104,22 @@ class DataSummary(Frozen):
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
         return self.model_dump(include=COUNTS | OF_WEIGHTS)
 
+    def refuse_other_roles(self, columns: Columns) -> None:
+        """Stop where columns have other roles now than when the rows were split.
+
+        Raises:
+            DataError: Names one.
+        """
+        before = {name: self.split.get(name) for name in OF_COLUMNS} | {"weight": self.weight}
+        changed = [f"columns.{name}" for name in before if getattr(columns, name) != before[name]]
+        features = {*(columns.features or self.features)} - {*columns.ignore}
+        changed += [f"the feature '{name}'" for name in sorted(features ^ {*self.features})]
+        if changed:
+            raise DataError(
+                f"The newest train and test rows were split before {changed[0]} was changed. Split "
+                "them again: kedro run."
+            )
+
     def other_weights(self, before: "DataSummary") -> str:
         """Say by what the rows count, where they counted otherwise for a champion."""
         now, then = (f"by '{d.weight}'" if d.weight else "all alike" for d in (self, before))
@@ -166,10 +183,9 @@ def summarize(
         found: Further fields of the summary, such as `boundary`.
     """
     features = [str(name) for name in train_rows if name not in columns.not_features]
-    of_columns = {"label", "positive_class", "negative_class", "key", "group", "time"}
     split_by: dict[str, Any] = {
         **split.model_dump(by_alias=True),
-        **columns.model_dump(include=of_columns),
+        **columns.model_dump(include=OF_COLUMNS),
         "categorical": sorted(columns.categorical),
     }
     for name, default in BY_HASH_OF_ROWS.items():

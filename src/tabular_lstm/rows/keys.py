@@ -1,11 +1,8 @@
 """Keys and groups: what names a row, in its one spelling, and which rows belong together."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
 from tabular_lstm.rows.number_format import (
@@ -21,11 +18,6 @@ from tabular_lstm.rows.times import as_text
 ROUNDED = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE]\+[0-9]+$"
 # From here on a float64 cannot tell a whole number from the next one.
 EXACT = 2**53
-READ_AS: dict[str, Callable[[pd.Series], bool]] = {
-    "key": pd.api.types.is_string_dtype,
-    "group": pd.api.types.is_string_dtype,
-    "time": lambda times: times.dtype.kind in "fM",
-}
 
 
 def read_key(
@@ -65,7 +57,7 @@ def read_key(
     }
 
 
-def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray:
+def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray | None:
     """Number the groups of rows, in the order of their first rows.
 
     Args:
@@ -73,19 +65,11 @@ def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray:
         columns: The role of each column.
 
     Returns:
-        int (rows,), the number of each row's group, from 0; each row its own without a group.
-
-    Raises:
-        DataError: The rows were split by another group.
+        int (rows,), the number of each row's group, from 0; None where each row is its own.
     """
-    if columns.group is None:
-        return np.arange(len(rows))
-    return pd.factorize(_column(rows, columns.group, "group"))[0]
-
-
-def of_several(groups: np.ndarray) -> np.ndarray | None:
-    """Give numbers of groups as they are; None where each row is its own, as without groups."""
-    return None if not len(groups) or int(groups.max()) + 1 == len(groups) else groups
+    if columns.group is None or rows[columns.group].is_unique:
+        return None
+    return pd.factorize(rows[columns.group])[0]
 
 
 def number_values(groups: np.ndarray) -> np.ndarray:
@@ -103,29 +87,12 @@ def number_values(groups: np.ndarray) -> np.ndarray:
 
 
 def keys_of(rows: pd.DataFrame, columns: Columns) -> pd.Series | None:
-    """Take the rows' keys; None where there is no key.
-
-    Raises:
-        DataError: The rows are those of another key.
-    """
-    return None if columns.key is None else _column(rows, columns.key, "key")
+    """Take the rows' keys; None where there is no key."""
+    return None if columns.key is None else rows[columns.key]
 
 
 def together_of(rows: pd.DataFrame, columns: Columns) -> pd.Series | None:
-    """Take, as text, what rows on one side share: their groups or times; None without these.
-
-    Raises:
-        DataError: The rows are those of another group or time.
-    """
+    """Take, as text, what rows on one side share: their groups or times; None without these."""
     if columns.time is None:
-        return None if columns.group is None else _column(rows, columns.group, "group")
-    return as_text(_column(rows, columns.time, "time"))
-
-
-def _column(rows: pd.DataFrame, name: str, role: str) -> pd.Series:
-    if name not in rows or not READ_AS[role](rows[name]):
-        raise DataError(
-            f"The newest train and test rows do not have column '{name}' as their {role}, which "
-            f"columns.{role} names: they were split before it did. Split them again: kedro run."
-        )
-    return rows[name]
+        return None if columns.group is None else rows[columns.group]
+    return as_text(rows[columns.time])

@@ -17,14 +17,26 @@ class TimeReader:
     """Reads a column of dates, date-times or numbers, part by part.
 
     A date is its midnight. A date-time without an offset is in UTC, and so is what comes out.
-    Where a column holds dates and numbers, only what most cells of the first part are is read;
-    dates, where they are as many. So it is where some have an offset and others, dates too, have
-    none: nobody says that these are in UTC; those with an offset, where they are as many.
+    Where a column holds dates and numbers, only what most of its cells are is read; dates, where
+    they are as many. So it is where some have an offset and others, dates too, have none: nobody
+    says that these are in UTC; those with an offset, where they are as many.
+
+    Attributes:
+        number_format: What numbers are written with.
+        kind: Whether most of the column are numbers, and whether most of its dates have an offset.
+            Default: None, then what most cells of the first part are decides.
     """
 
-    def __init__(self, number_format: NumberFormat = POINT) -> None:
-        self._number_format = number_format
-        self._are: tuple[bool, bool] | None = None  # numbers; with an offset
+    def __init__(
+        self, number_format: NumberFormat = POINT, kind: tuple[bool, bool] | None = None
+    ) -> None:
+        self.number_format, self.kind = number_format, kind
+        self._numbers = self._dates = self._aware = 0
+
+    @property
+    def found(self) -> tuple[bool, bool]:
+        """Give the kind of all cells that were read."""
+        return self._numbers > self._dates, 2 * self._aware >= self._dates
 
     def read(self, cells: pd.Series) -> tuple[np.ndarray, Problems]:
         """Read the cells of a part: text, numbers or a mixture.
@@ -40,9 +52,11 @@ class TimeReader:
         is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
         is_aware = is_date & np.array([*map(_has_offset, distinct)], bool)[places]
         absent = text.str.lower().isin(EMPTY).to_numpy()
-        if self._are is None:
-            self._are = is_number.sum() > is_date.sum(), 2 * is_aware.sum() >= is_date.sum()
-        numbers, aware = self._are
+        self._numbers += int(is_number.sum())
+        self._dates += int(is_date.sum())
+        self._aware += int(is_aware.sum())
+        self.kind = self.kind or self.found
+        numbers, aware = self.kind
         others, most = (is_date, "numbers") if numbers else (is_number, "dates")
         unlike = is_date & (is_aware != aware) & ~others
         kept = float if numbers else datetime
@@ -59,7 +73,7 @@ class TimeReader:
 
     def _read(self, text: str) -> datetime | float | None:
         """Read one cell's text; None where it is neither date nor number."""
-        number = pointed(text, self._number_format)
+        number = pointed(text, self.number_format)
         if number is not None:
             return float(number) if math.isfinite(float(number)) else None
         try:

@@ -1,7 +1,7 @@
 """Raw rows become valid rows, or are set aside with the reasons in words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
@@ -23,7 +23,7 @@ UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
 
 def read_rows(
-    parts: Iterable[pd.DataFrame],
+    parts: Callable[[], Iterable[pd.DataFrame]],
     columns: Columns,
     file: str,
     number_format: NumberFormat = POINT,
@@ -31,7 +31,8 @@ def read_rows(
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
     Args:
-        parts: The rows of text cells, with the index `row`, some at a time. Each is read once.
+        parts: Gives the rows of text cells, with the index `row`, some at a time. It is called once
+            more only where most times of the first part are not of the kind that most of all are.
         columns: The role of each column.
         file: The rows' file, for messages.
         number_format: What its numbers are written with.
@@ -48,21 +49,27 @@ def read_rows(
         DataError: A column that conf names is not in the file or is no feature, none is left, or
             one has no name and conf does not name it.
     """
-    collected, times = KeptRows(), TimeReader(number_format)
+    times = TimeReader(number_format)
+    rows = _kept(parts(), columns, file, times)
+    if columns.time is not None and times.found != times.kind:
+        rows = _kept(parts(), columns, file, TimeReader(number_format, times.found))
+    return rows.valid(), rows.quarantined(), rows.kinds.listed()
+
+
+def _kept(
+    parts: Iterable[pd.DataFrame], columns: Columns, file: str, times: TimeReader
+) -> KeptRows:
+    kept = KeptRows()
     for part in parts:
-        features = _feature_names(part, columns, file)
-        collected.add(part, _read(part, columns, features, times, number_format))
-    return collected.valid(), collected.quarantined(), collected.kinds.listed()
+        kept.add(part, _read(part, columns, _feature_names(part, columns, file), times))
+    return kept
 
 
 def _read(
-    part: pd.DataFrame,
-    columns: Columns,
-    features: list[str],
-    times: TimeReader,
-    number_format: NumberFormat,
+    part: pd.DataFrame, columns: Columns, features: list[str], times: TimeReader
 ) -> dict[str, tuple[pd.Series, Problems]]:
     """Read the columns of a part: the values, and what is wrong with which cells."""
+    number_format = times.number_format
     read: dict[str, tuple[object, Problems]] = {}
     for word, name in (("key", columns.key), ("group", columns.group)):
         if name is not None:
@@ -123,18 +130,4 @@ def _refuse_unnamed(features: list[str], columns: Columns, file: str) -> None:
             "that pandas wrote; it numbers the rows, and their order may tell the label. Write the "
             "file with to_csv(index=False), or leave the column out with "
             f"columns.ignore: ['{unnamed[0]}']; if it is meant, name it in columns.features."
-        )
-
-
-def refuse_other_features(features: list[str], columns: Columns) -> None:
-    """Stop where rows that were read before have other features than conf names now.
-
-    Raises:
-        DataError: Names one.
-    """
-    named = features if columns.features is None else columns.features
-    if others := sorted({*features} ^ {*named} | {*features} & {*columns.ignore}):
-        raise DataError(
-            f"The newest train and test rows were split with other columns.features or "
-            f"columns.ignore: '{others[0]}' differs. Split them again: kedro run."
         )

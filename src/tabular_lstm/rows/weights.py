@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.number_format import POINT, NumberFormat
@@ -32,33 +31,10 @@ def read_weights(
 
 
 def weights_of(rows: pd.DataFrame, columns: Columns) -> pd.Series:
-    """Give the rows' weights, float64 (rows,); ones where no column holds them.
-
-    Raises:
-        DataError: The rows have no such column.
-    """
+    """Give the rows' weights, float64 (rows,); ones where no column holds them."""
     if columns.weight is None:
         return pd.Series(1.0, index=rows.index, name="weight")
-    if columns.weight not in rows:
-        raise _split_before(f"do not have column '{columns.weight}'", columns)
     return rows[columns.weight].rename("weight")
-
-
-def refuse_other_weights(split_with: str | None, columns: Columns) -> None:
-    """Stop where the rows were split when another column, or none, held their weights.
-
-    Raises:
-        DataError: What was a weight would be learned from as a feature, or the other way round.
-    """
-    if split_with != columns.weight:
-        raise _split_before(f"were split with columns.weight: {split_with or 'null'}", columns)
-
-
-def _split_before(fault: str, columns: Columns) -> DataError:
-    return DataError(
-        f"The newest train and test rows {fault}; expected those of columns.weight: "
-        f"{columns.weight or 'null'}. Split them again: kedro run."
-    )
 
 
 def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ from tabular_lstm.datasets.raw_csv import CSV
 from tabular_lstm.datasets.raw_files import RawFiles
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import replace
+from tabular_lstm.files import make_folder, replace
 from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
 from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
 from tabular_lstm.profiling.proposal import propose
@@ -141,19 +141,18 @@ def _refuse_name(env: str, folder: Path, force: bool) -> None:
 
 
 def _write(folder: Path, contents: dict[str, str]) -> None:
-    """Write both files of a new folder at once, or one after the other into one that is there."""
-    if folder.exists():
-        for name, text in contents.items():
-            replace(folder / name, text.encode())
-        return
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    """Write both files: of a new folder at once, in one that is there one after the other."""
+    is_new = not folder.exists()
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}") if is_new else folder
     try:
-        beside.mkdir()
+        make_folder(beside)
         for name, text in contents.items():
-            (beside / name).write_text(text, encoding="utf-8")
-        beside.rename(folder)
+            replace(beside / name, text.encode())
+        if is_new:
+            beside.rename(folder)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        if is_new:
+            shutil.rmtree(beside, ignore_errors=True)
 
 
 def _as_written(file: Path, project: Path) -> str:

@@ -14,7 +14,7 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.intervals import INTERVAL_METRICS
-from tabular_lstm.judging.metrics import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE, Baselines
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.data_summary import DataSummary
@@ -106,35 +106,36 @@ def predict_with_baselines(
     training: Training,
     evaluation: Evaluation,
     engine: Engine,
-) -> tuple[pd.DataFrame, dict[str, float]]:
+) -> Baselines:
     """Fit the baselines, by the engine's workers where it takes long: see `judging.baselines`."""
     from tabular_lstm.judging import baselines  # noqa: PLC0415  It waits for scikit-learn.
 
     takes_long = train_set.sequences.size >= WORTH_WORKERS
     workers = (engine.workers if takes_long else None) or one_by_one
-    return baselines.predict_with_baselines(
+    predictions, thresholds = baselines.predict_with_baselines(
         train_set, evaluated_set.sequences, schema, training, evaluation, workers
     )
+    probabilities = {str(name): p.to_list() for name, p in predictions.items()}
+    return Baselines(thresholds=thresholds, probabilities=probabilities)
 
 
 def evaluate(
     candidate_predictions: pd.DataFrame,
     history: dict[str, Any],
-    baseline_predictions: pd.DataFrame,
-    baseline_thresholds: dict[str, float],
+    baseline_predictions: Baselines,
     evaluated_set: EvaluatedSet,
     evaluation: Evaluation,
 ) -> Judged:
     """Measure the candidate and the baselines on the same rows and the same resamples of them."""
-    models = candidate_predictions[[CANDIDATE]].join(baseline_predictions)
+    others = {name: np.array(p) for name, p in baseline_predictions.probabilities.items()}
     return Judged(
         evaluated_set.labels.to_numpy(),
         evaluated_set.weights,
         evaluated_set.groups,
         evaluated_set.side,
     ).with_models(
-        {str(name): p.to_numpy() for name, p in models.items()},
-        {CANDIDATE: history["decision_threshold"], **baseline_thresholds},
+        {CANDIDATE: candidate_predictions[CANDIDATE].to_numpy(), **others},
+        {CANDIDATE: history["decision_threshold"], **baseline_predictions.thresholds},
         evaluation,
     )
 

@@ -40,7 +40,7 @@ def create_pipeline() -> Pipeline:
                     "params:evaluation",
                     "engine",
                 ],
-                outputs=["baseline_predictions", "baseline_thresholds"],
+                outputs="baseline_predictions",
                 name="predict_with_baselines",
             ),
             Node(
@@ -49,7 +49,6 @@ def create_pipeline() -> Pipeline:
                     "candidate_predictions",
                     "history",
                     "baseline_predictions",
-                    "baseline_thresholds",
                     "evaluated_set",
                     "params:evaluation",
                 ],

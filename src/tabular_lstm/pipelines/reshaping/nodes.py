@@ -7,13 +7,12 @@ import pandas as pd
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.keys import number_groups, of_several
+from tabular_lstm.rows.keys import number_groups
 from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen, to_sequences
-from tabular_lstm.rows.validation import refuse_other_features
-from tabular_lstm.rows.weights import refuse_other_weights, scaled, weights_of
+from tabular_lstm.rows.weights import scaled, weights_of
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +26,10 @@ def learn_schema(
     given numbers in, and a few heavy rows would make it too small for the others.
 
     Raises:
-        DataError: The rows were split with other weights, or see there.
+        DataError: Columns had other roles when the rows were split, or see there.
     """
-    refuse_other_weights(data_summary.weight, columns)
+    data_summary.refuse_other_roles(columns)
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
-    refuse_other_features(features, columns)
     schema = schema_fit.learn_schema(
         chosen(train_rows, features),
         categorical=columns.categorical,
@@ -56,13 +54,9 @@ def learn_schema(
 
 
 def split_features_from_label(rows: pd.DataFrame, schema: Schema, columns: Columns) -> LabelledRows:
-    """Take the schema's features, in its order, the label, and each row's weight and group.
-
-    Raises:
-        DataError: The rows were split with another weight or group.
-    """
+    """Take the schema's features, in its order, the label, and each row's weight and group."""
     weights = scaled(weights_of(rows, columns))
-    groups = of_several(number_groups(rows, columns))
+    groups = number_groups(rows, columns)
     return LabelledRows(chosen(rows, schema.columns), rows[schema.label], weights, groups)
 
 

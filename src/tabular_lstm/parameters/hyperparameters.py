@@ -1,4 +1,4 @@
-"""The blocks that say how a candidate is made and judged: rows, network, training."""
+"""Hyperparameters: the blocks that say how a candidate is made and judged."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
