@@ -14,11 +14,13 @@ import tensorflow as tf
 
 from tabular_lstm.datasets import raw_csv
 from tabular_lstm.network import keras_file, scorer
+from tabular_lstm.pipelines import retraining
 from tabular_lstm.serving import artifact
 from tests.helpers.champions import champion_path, log_of
 from tests.helpers.commands import RETRAINING, ROLLBACK, seed, with_modules
 from tests.helpers.project import Project
 
+MOST_DATASETS = 35
 OPENED: Counter[str] = Counter()
 
 
@@ -65,6 +67,13 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     monkeypatch.setattr(raw_csv, "stream_cells", counted_parse)
     return counted
+
+
+def test_a_retraining_has_few_datasets() -> None:
+    """One for each entry of the catalog, of whatever types; parameters do not count."""
+    names = {name.partition("@")[0] for name in retraining.create_pipeline().datasets()}
+    datasets = sorted(name for name in names if not name.startswith("params:"))
+    assert len(datasets) <= MOST_DATASETS, datasets
 
 
 def networks(loads: Counter[str]) -> int:

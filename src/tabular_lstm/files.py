@@ -124,20 +124,11 @@ def make_folder(folder: Path) -> None:
         return
     make_folder(folder.parent)
     try:
-        new_folder(folder)
+        folder.mkdir()
+        _share(folder)
     except FileExistsError:
         if not folder.is_dir():  # else somebody made it meanwhile
             raise
-
-
-def new_folder(folder: Path) -> None:
-    """Make a folder where nothing of that name is, for whoever may read and enter the one above.
-
-    Raises:
-        FileExistsError: There is something of that name.
-    """
-    folder.mkdir()
-    _share(folder)
 
 
 def _share(path: Path) -> None:

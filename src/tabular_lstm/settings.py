@@ -1,10 +1,52 @@
-"""Kedro's settings: the project's hooks, and a log without known warnings of libraries."""
+"""Kedro's settings: the project's hooks, and how conf is loaded.
+
+Each environment keeps its outputs in a folder of its own.
+"""
 
 import warnings
+from typing import Any
 
+from kedro.config import OmegaConfigLoader
+from omegaconf import OmegaConf
+
+from tabular_lstm.datasets.kedro_private import keep_viz_apart, parameters_of_files
+from tabular_lstm.environments import output_folder, refuse_no_name, run_command
 from tabular_lstm.runs.adoption import TuningHooks
-from tabular_lstm.runs.config_loader import EnvironmentConfigLoader
 from tabular_lstm.runs.hooks import RunHooks
+
+
+class EnvironmentConfigLoader(OmegaConfigLoader):
+    """Kedro's config loader, plus `${outputs:}` and `${run_command:}` for the catalog.
+
+    Parameters of the command line change what all files together say, and nothing beside it.
+
+    Not a hook, because Kedro-Viz loads the catalog without the project's hooks.
+
+    Raises:
+        DataError: The environment's name is a path, or more than a name.
+    """
+
+    def __init__(self, conf_source: str, env: str | None = None, **arguments: Any) -> None:
+        refuse_no_name(env, conf_source)
+        super().__init__(conf_source, env, **arguments)
+        keep_viz_apart(env)
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Load one kind of configuration, with this loader's environment.
+
+        Resolvers are global to a process: another loader may have registered its own since.
+        """
+        OmegaConf.register_resolver("outputs", lambda: output_folder(self.env), replace=True)
+        OmegaConf.register_resolver("run_command", lambda: run_command(self.env), replace=True)
+        config: dict[str, Any]
+        if key != "parameters" or not self.runtime_params:
+            config = super().__getitem__(key)
+            return config
+        with parameters_of_files(self) as given:
+            config = super().__getitem__(key)
+        merged: Any = OmegaConf.to_container(OmegaConf.merge(config, given), resolve=True)
+        return dict(merged)
+
 
 # Kedro 1.7 calls omegaconf 2.4, and Kedro-Viz 12.5 FastAPI, by names that warn each time.
 warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")

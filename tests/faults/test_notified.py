@@ -16,9 +16,9 @@ from tests.helpers.commands import (
     seed,
     succeeds,
 )
+from tests.helpers.notifications import SECRET, lines, serving, to
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, finished
-from tests.helpers.told import SECRET, lines, serving, to
 
 
 @pytest.fixture

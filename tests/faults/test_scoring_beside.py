@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 
-from tests.helpers.champions import assert_settled, log_of
-from tests.helpers.commands import RETRAINING, here, seed, succeeds
+from tests.helpers.commands import here, succeeds
 from tests.helpers.processes import at_work, started
 from tests.helpers.project import Project
 from tests.helpers.scorings import (
@@ -50,25 +49,3 @@ def test_a_scoring_takes_away_nothing_of_one_that_is_at_work(served: Project) ->
     assert len(assert_sound(served)) == 2
     # The newest is the one that began last.
     assert len(predictions_of(served)) == 20
-
-
-def test_a_retraining_that_prunes_beside_a_scoring_leaves_both_whole(served: Project) -> None:
-    succeeds(here(*SCORING))
-    write_rows(served, "rows.csv", 150_000)
-    keep = "promotion.keep_candidates=1,promotion.keep_champions=1"
-    with at_work(served, *SCORING, *rows_at("rows.csv"), node="scoring.score_rows") as scoring:
-        for number in (5, 6, 7):
-            parameters = f"{seed(number)[1]},{keep}"
-            succeeds(here(*RETRAINING, "--params", parameters))
-        os.killpg(scoring.pid, signal.SIGCONT)
-        rest = scoring.stdout.read()
-        assert scoring.wait() == 0, rest
-    assert [line["action"] for line in log_of(served)] == ["promoted"] * 4
-    assert_settled(served)
-    assert len(assert_sound(served)) == 2
-    assert len(predictions_of(served)) == 147_000
-    # The champion that scored has been pruned; its predictions name it all the same.
-    assert not (
-        served.path / "data/06_models/candidate.keras" / log_of(served)[0]["run_id"]
-    ).exists()
-    assert finished(served)[-1]["champion"]["run_id"] == log_of(served)[0]["run_id"]

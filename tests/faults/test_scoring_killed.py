@@ -100,7 +100,7 @@ def test_a_scoring_killed_at_any_instant_leaves_nothing_that_is_read_unless_it_h
         ("predictions", "after=replace", True),
         ("scoring_summary", "before=fsync", True),
         ("scoring_summary", "after=replace", True),
-        ("quarantine_reasons", "before=fsync", True),
+        ("scoring_figures", "before=fsync", True),
     ],
 )
 def test_a_scoring_killed_at_a_step_of_its_end_has_finished_or_not(

@@ -18,10 +18,10 @@ import pytest
 
 from tests.helpers.champions import assert_settled, log_of
 from tests.helpers.commands import RETRAINING, seed
+from tests.helpers.notifications import serving
 from tests.helpers.processes import at_work
 from tests.helpers.project import ROOT, Project
 from tests.helpers.scorings import finished, predictions_of
-from tests.helpers.told import serving
 
 DAGS = ROOT / "deploy/airflow/dags"
 BIN = ROOT / ".venv-airflow/bin"

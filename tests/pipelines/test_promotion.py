@@ -1,29 +1,38 @@
 """What the nodes of promotion add to the gate and the log."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.metrics import CANDIDATE
-from tabular_lstm.pipelines.promotion.nodes import golden_rows, record
+from tabular_lstm.pipelines.promotion.nodes import read_back, record
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, seed, succeeds
 from tests.helpers.decisions import CONTENT, decision
+from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.tables import LABEL
 
 
 @pytest.mark.parametrize("count", [2, 32, 100])
-def test_golden_rows_reach_from_the_lowest_to_the_highest(count: int) -> None:
-    judged = np.random.default_rng(0).random(count)
-    golden = golden_rows(pd.DataFrame({CANDIDATE: judged}))
-    assert len({*golden}) == min(count, 32)
-    np.testing.assert_array_equal(judged[golden], np.sort(judged[golden]))
-    assert judged[golden[[0, -1]]].tolist() == [judged.min(), judged.max()]
+def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(count, 4)), columns=schema_of().features)
+    ensemble_of(schema_of()).save(tmp_path / "candidate.keras")
+    artifact = Artifact.read(tmp_path / "candidate.keras")
+    judged = artifact.predict(rows)
+    found = read_back(artifact, rows, pd.DataFrame({CANDIDATE: judged}))
+    assert len(found.judged) == min(count, 32)
+    np.testing.assert_array_equal(found.judged, np.sort(found.judged))
+    assert found.judged[[0, -1]].tolist() == [judged.min(), judged.max()]
+    np.testing.assert_allclose(found.predicted, found.judged, atol=1e-7)
+    assert found.sha256 == artifact.sha256
 
 
 def test_only_what_was_judged_is_promoted() -> None:

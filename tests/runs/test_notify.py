@@ -13,10 +13,10 @@ from tabular_lstm.parameters import Notify
 from tabular_lstm.runs.notify import RunEnd, notify
 from tests.helpers.commands import RETRAINING, here, message_of, succeeds
 from tests.helpers.logs import run
+from tests.helpers.notifications import SECRET, lines, serving, to
 from tests.helpers.processes import at_work
 from tests.helpers.project import QUICK, ROOT, Project, declare
 from tests.helpers.scorings import SCORING, finished
-from tests.helpers.told import SECRET, lines, serving, to
 
 END = RunEnd(event="failed", environment="base", run_id=run("a"), message="Error: no rows.")
 

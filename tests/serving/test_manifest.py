@@ -65,15 +65,6 @@ def test_what_is_published_is_read(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["manifest.json"]
 
 
-def test_a_manifest_is_not_published_over_another(folder: Path) -> None:
-    publish(folder, Manifest.model_validate(WHOLE))
-    before = (folder / "manifest.json").read_bytes()
-    with pytest.raises(FileExistsError):
-        publish(folder, Manifest.model_validate({**WHOLE, "code_sha256": "other"}))
-    assert (folder / "manifest.json").read_bytes() == before
-    assert [path.name for path in folder.iterdir()] == ["manifest.json"]
-
-
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -93,6 +93,7 @@ class RunHooks:
         except BaseException as end:
             if isinstance(end, guards.NothingNewError) and guards.decides(pipeline):
                 self._mirror(catalog)  # what an earlier run could not bring there
+            (folder / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
             self.end()
             raise
 

@@ -6,7 +6,7 @@ the test rows are new to it.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -14,15 +14,15 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.checks import Champion
-from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.metrics import CANDIDATE
+from tabular_lstm.judging.drift import DataChanges
 from tabular_lstm.network.keras_file import NoNetworkError
-from tabular_lstm.parameters import Columns, Evaluation, Promotion
+from tabular_lstm.parameters import Columns, Promotion
+from tabular_lstm.rows.data_summary import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.weights import by_what_they_tell, count_by_class
+from tabular_lstm.rows.weights import count_by_class, weights_note
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.decision import Judgement
@@ -58,14 +58,18 @@ class ComparedChampions:
 
     Attributes:
         champions: All of them, each with the reason if it is not compared with.
-        judged: Candidate, baselines and, by run id, the champions that are compared with.
+        scored: By run id, what those that are compared with say of the test rows.
+        features: What each feature's cells are in this run.
+        changes: How they changed since the run of the champion that serves.
     """
 
     champions: list[Champion]
-    judged: Judged
+    scored: dict[str, Scored]
+    features: dict[str, FeatureSummary] = field(default_factory=dict)
+    changes: DataChanges | None = None
 
 
-def score_champions(
+def compare_champions(
     champions: Champions,
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
@@ -73,12 +77,8 @@ def score_champions(
     schema: Schema,
     columns: Columns,
     promotion: Promotion,
-) -> tuple[list[Champion], dict[str, Scored]]:
-    """Let the champions that stand score the test rows, the one that serves first.
-
-    Returns:
-        All of them, each with the reason if it is not compared with; and by run id what those
-        say that are.
+) -> ComparedChampions:
+    """Let the champions that stand score the test rows, and say which cannot be compared with.
 
     Raises:
         DataError: The champion that serves cannot be loaded.
@@ -106,29 +106,7 @@ def score_champions(
         else:
             compared[run] = scored
         found.append(champion)
-    return found, compared
-
-
-def judge_champions(judged: Judged, scored: Mapping[str, Scored], evaluation: Evaluation) -> Judged:
-    """Measure champions on the same resamples of the rows as candidate and baselines.
-
-    A champion that was trained on some of the rows is measured, and the candidate beside it, on the
-    others.
-
-    Returns:
-        What was judged before, and each champion, by run id.
-    """
-    thresholds = {run: of_run.threshold for run, of_run in scored.items()}
-    new = {run: s.probabilities for run, s in scored.items() if not s.trained_on.any()}
-    if new:
-        judged = judged.with_models(new, thresholds, evaluation)
-    for run, of_run in scored.items():
-        if run not in new:
-            counts = ~of_run.trained_on
-            judged = judged.with_part(
-                CANDIDATE, run, of_run.probabilities, of_run.threshold, counts, evaluation
-            )
-    return judged
+    return ComparedChampions(found, compared)
 
 
 def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
@@ -288,6 +266,6 @@ def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int) -> None:
     )
     raise NotComparedError(
         f"it was trained on {scored.trained_on.sum()} of the {len(labels)} test rows, and of "
-        f"{others}; expected at least {least} of each class{by_what_they_tell(weights)} "
+        f"{others}; expected at least {least} of each class{weights_note(weights)} "
         "(promotion.min_test_rows_per_class)"
     )

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ from tabular_lstm.errors import LISTED, DataError, shown
 from tabular_lstm.judging import checks, drift, gate
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drift import DataChanges, changes_of
-from tabular_lstm.judging.metrics import CANDIDATE
+from tabular_lstm.judging.metrics import CANDIDATE, Metrics
 from tabular_lstm.parameters import Columns, Evaluation, Promotion, Validation
-from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary
+from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary, summarize_features
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
@@ -23,9 +23,9 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_comparison import (
     ComparedChampions,
     NotComparedError,
-    judge_champions,
+    Scored,
+    compare_champions,
     judged_by,
-    score_champions,
 )
 from tabular_lstm.serving.champions import CANDIDATES, Champions
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
@@ -38,30 +38,58 @@ CHANGED = (
     "Since the champion's run %d features changed much, as where a unit or a source is another: "
     "%s. Look at the newest rows; the report has each"
 )
+Checks = tuple[
+    checks.DataCheck,
+    checks.DriftCheck,
+    checks.FloorCheck,
+    checks.ChampionCheck,
+    checks.ArtifactCheck,
+]
 
 
 @dataclass(frozen=True)
-class Checks:
-    """What the gate says of a candidate.
+class Checked:
+    """The candidate put to the gate.
 
     Attributes:
-        results: Of its five checks, in their order.
-        candidate_sha256: Of the file that was checked: whoever reads it again can tell whether it
-            is still the same.
+        metrics: Of the candidate, the baselines and the champions that it is compared with.
+        checks: The gate's five, in their order.
     """
 
-    results: tuple[
-        checks.DataCheck,
-        checks.DriftCheck,
-        checks.FloorCheck,
-        checks.ChampionCheck,
-        checks.ArtifactCheck,
-    ]
-    candidate_sha256: str
+    metrics: dict[str, Metrics]
+    checks: Checks
 
 
-def compare_with_champions(
-    judged: Judged,
+@dataclass(frozen=True)
+class ReadBack:
+    """What the candidate's file says of a few test rows, beside what was judged.
+
+    Attributes:
+        judged: Their probabilities that were judged, (rows,).
+        predicted: What the file gives them, (rows,).
+        sha256: Of the file that gave them: whoever reads it again can tell whether it is the same.
+    """
+
+    judged: np.ndarray
+    predicted: np.ndarray
+    sha256: str
+
+
+def read_back(
+    candidate_artifact: Artifact, test_rows: pd.DataFrame, candidate_predictions: pd.DataFrame
+) -> ReadBack:
+    """Predict a few test rows from the file on disk and the rows alone.
+
+    They are at most 32, from the lowest to the highest of the probabilities that were judged.
+    """
+    judged = candidate_predictions[CANDIDATE].to_numpy()
+    places = np.linspace(0, len(judged) - 1, min(GOLDEN_ROWS, len(judged))).astype(int)
+    golden = np.argsort(judged, kind="stable")[places]
+    predicted = candidate_artifact.predict(test_rows.iloc[golden])
+    return ReadBack(judged[golden], predicted, candidate_artifact.sha256)
+
+
+def predict_with_champions(
     champions: Champions,
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
@@ -69,81 +97,88 @@ def compare_with_champions(
     schema: Schema,
     columns: Columns,
     promotion: Promotion,
-    evaluation: Evaluation,
 ) -> tuple[pd.DataFrame, ComparedChampions]:
-    """Let the champions that stand score the same test rows, and measure them.
+    """Let the champions that stand score the same test rows, and compare the features with theirs.
 
     Returns:
         `row`, `label` and a column of probabilities for each champion, named by its run id and
-        empty for the rows that it was trained on; and what is known of the champions.
+        empty for the rows that it was trained on; and the champions.
 
     Raises:
         DataError: The champion that serves cannot be loaded.
     """
-    found, scored = score_champions(
+    compared = compare_champions(
         champions, train_rows, test_rows, test_set, schema, columns, promotion
     )
     labels = test_set.labels.rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
+    for run, scored in compared.scored.items():
+        predictions[run] = np.where(scored.trained_on, np.nan, scored.probabilities)
+    features = summarize_features(train_rows, test_rows, schema)
+    changes = _changes(features, champions)
+    return predictions, replace(compared, features=features, changes=changes)
+
+
+def _with_champions(judged: Judged, scored: dict[str, Scored], evaluation: Evaluation) -> Judged:
+    """Measure the champions on the same resamples of the rows as candidate and baselines.
+
+    A champion that was trained on some of the rows is measured, and the candidate beside it, on the
+    others.
+    """
+    thresholds = {run: of_run.threshold for run, of_run in scored.items()}
+    new = {run: s.probabilities for run, s in scored.items() if not s.trained_on.any()}
+    if new:
+        judged = judged.with_models(new, thresholds, evaluation)
     for run, of_run in scored.items():
-        predictions[run] = np.where(of_run.trained_on, np.nan, of_run.probabilities)
-    return predictions, ComparedChampions(found, judge_champions(judged, scored, evaluation))
+        if run not in new:
+            counts = ~of_run.trained_on
+            judged = judged.with_part(
+                CANDIDATE, run, of_run.probabilities, of_run.threshold, counts, evaluation
+            )
+    return judged
 
 
 def check_candidate(
+    judged: Judged,
     compared_champions: ComparedChampions,
-    candidate_artifact: Artifact,
-    test_rows: pd.DataFrame,
-    candidate_predictions: pd.DataFrame,
+    read_back: ReadBack,
     data_summary: DataSummary,
+    evaluation: Evaluation,
     promotion: Promotion,
     validation: Validation,
-) -> Checks:
-    """Put the candidate to the gate's five checks, in their order."""
-    judged, champions = compared_champions.judged, compared_champions.champions
-    golden = golden_rows(candidate_predictions)
-    results = (
+) -> Checked:
+    """Measure the champions beside the candidate, and put it to the gate's five checks."""
+    judged = _with_champions(judged, compared_champions.scored, evaluation)
+    champions = compared_champions.champions
+    of_the_gate = (
         gate.check_data(data_summary, champions, promotion, validation),
         drift.check_drift(judged, champions, promotion, data_summary),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
-        checks.check_artifact(
-            candidate_predictions[CANDIDATE].to_numpy()[golden],
-            candidate_artifact.predict(test_rows.iloc[golden]),
-        ),
+        checks.check_artifact(read_back.judged, read_back.predicted),
     )
-    return Checks(results, candidate_artifact.sha256)
-
-
-def golden_rows(candidate_predictions: pd.DataFrame) -> np.ndarray:
-    """Choose the rows that the file on disk must give the judged probabilities: their places.
-
-    They are at most 32, from the lowest to the highest of the probabilities.
-    """
-    judged = candidate_predictions[CANDIDATE].to_numpy()
-    places = np.linspace(0, len(judged) - 1, min(GOLDEN_ROWS, len(judged))).astype(int)
-    chosen: np.ndarray = np.argsort(judged, kind="stable")[places]
-    return chosen
+    return Checked(judged.metrics, of_the_gate)
 
 
 def decide(
-    checks: Checks,
+    checked: Checked,
     compared_champions: ComparedChampions,
+    read_back: ReadBack,
     train_fingerprints: Fingerprints,
     data_summary: DataSummary,
-    feature_summaries: dict[str, FeatureSummary],
     champions: Champions,
     run_id: str,
     provenance: Provenance,
 ) -> Decision:
     """Write the decision down, with all that it rests on."""
-    accepted, reason = gate.outcome(checks.results)
-    served_before, known = champion_of(champions.log), compared_champions.champions
-    others = dict(compared_champions.judged.metrics)
+    accepted, reason = gate.outcome(checked.checks)
+    served_before = champion_of(champions.log)
+    known = compared_champions.champions
+    others = dict(checked.metrics)
     judgement = Judgement(
-        checks=checks.results,
+        checks=checked.checks,
         candidate=others.pop(CANDIDATE),
-        candidate_sha256=checks.candidate_sha256,
+        candidate_sha256=read_back.sha256,
         fingerprints_sha256=train_fingerprints.sha256,
         champions=[
             champion.model_copy(update={"metrics": others.pop(champion.run_id, None)})
@@ -153,8 +188,8 @@ def decide(
         data=data_summary,
         inputs=provenance.inputs(data_summary.sha256),
         looks=looks(champions.log, data_summary.test_rows_sha256),
-        features=feature_summaries,
-        changes=_changes(feature_summaries, champions),
+        features=compared_champions.features,
+        changes=compared_champions.changes,
     )
     return Decision(
         **provenance.of_decision(),
@@ -163,7 +198,7 @@ def decide(
         reason=reason,
         served_before=served_before,
         serves_now=run_id if accepted else served_before,
-        sha256=checks.candidate_sha256 if accepted else known[0].sha256 if known else None,
+        sha256=read_back.sha256 if accepted else known[0].sha256 if known else None,
         judgement=judgement,
     )
 
@@ -180,7 +215,9 @@ def _changes(now: dict[str, FeatureSummary], champions: Champions) -> DataChange
             then = judged_by(champions, promotion).features
     changes = changes_of(then, now)
     if changes.much:
-        listed = "; ".join(f"'{shown(one.name)}', {one.said}" for one in changes.much[:LISTED])
+        listed = "; ".join(
+            f"'{shown(one.name)}', {one.description}" for one in changes.much[:LISTED]
+        )
         logger.warning(CHANGED, len(changes.much), listed)
     return changes
 

@@ -5,7 +5,6 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.promotion import nodes
-from tabular_lstm.rows.data_summary import summarize_features
 
 REPORTED = ["decision", "provenance", "metrics", "verdict", "quarantined_rows", "figures"]
 # Datasets keep the names that the catalog has for them.
@@ -17,12 +16,7 @@ def create_pipeline() -> Pipeline:
     judge = Pipeline(_judge(), namespace="judge", **NAMES_KEPT)
     promote = Pipeline(
         [
-            Node(
-                nodes.write_report,
-                inputs=REPORTED,
-                outputs="report",
-                name="write_report",
-            ),
+            Node(nodes.write_report, inputs=REPORTED, outputs="report", name="write_report"),
             Node(
                 nodes.record,
                 inputs=["decision", "report", "champions"],
@@ -40,9 +34,8 @@ def _judge() -> list[Node]:
     """What candidate and champions say of the same test rows, the gate's checks, the decision."""
     return [
         Node(
-            nodes.compare_with_champions,
+            nodes.predict_with_champions,
             inputs=[
-                "judged",
                 "champions",
                 "train_rows",
                 "test_rows",
@@ -50,39 +43,38 @@ def _judge() -> list[Node]:
                 "schema",
                 "params:columns",
                 "params:promotion",
-                "params:evaluation",
             ],
             outputs=["champion_predictions", "compared_champions"],
-            name="compare_with_champions",
+            name="predict_with_champions",
+        ),
+        Node(
+            nodes.read_back,
+            inputs=["candidate@file", "test_rows", "candidate_predictions"],
+            outputs="read_back",
+            name="read_back",
         ),
         Node(
             nodes.check_candidate,
             inputs=[
+                "judged",
                 "compared_champions",
-                "candidate@file",
-                "test_rows",
-                "candidate_predictions",
+                "read_back",
                 "data_summary",
+                "params:evaluation",
                 "params:promotion",
                 "params:validation",
             ],
-            outputs="checks",
+            outputs="checked",
             name="check_candidate",
-        ),
-        Node(
-            summarize_features,
-            inputs=["train_rows", "test_rows", "schema"],
-            outputs="feature_summaries",
-            name="summarize_features",
         ),
         Node(
             nodes.decide,
             inputs=[
-                "checks",
+                "checked",
                 "compared_champions",
+                "read_back",
                 "train_fingerprints",
                 "data_summary",
-                "feature_summaries",
                 "champions",
                 "run_id",
                 "provenance",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kedro.framework.session import KedroSession
 
-from tabular_lstm.runs.config_loader import EnvironmentConfigLoader
+from tabular_lstm.settings import EnvironmentConfigLoader
 from tests.helpers.project import ROOT, Project
 
 ENVIRONMENTS = sorted(
