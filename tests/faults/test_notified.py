@@ -12,7 +12,6 @@ from tests.helpers.commands import (
     ROLLBACK,
     here,
     message_of,
-    sabotaged,
     seed,
     succeeds,
 )
@@ -70,18 +69,6 @@ def test_a_secret_is_in_no_file_and_in_no_line(quick: Project) -> None:
     written = {name: content for name, content in quick.files().items() if "01_raw" not in name}
     assert SECRET not in said
     assert [name for name, content in written.items() if SECRET.encode() in content] == []
-
-
-def test_a_run_that_fails_after_its_decision_is_told_with_it(quick: Project) -> None:
-    with serving() as server:
-        declare(quick, **QUICK, notify={"webhook": server.url})
-        message = message_of(sabotaged(quick, "champion", "size=1000", *RETRAINING))
-    ((_, end),) = server.got
-    assert end["event"] == "failed"
-    assert end["message"] == f"Error: {message}"
-    (entry,) = log_of(quick)
-    assert end["decision"]["run_id"] == end["run_id"] == entry["run_id"]
-    assert end["decision"]["action"] == "promoted"
 
 
 def test_a_secret_is_not_in_kedros_own_log_either(quick: Project) -> None:

@@ -52,12 +52,11 @@ class RunHooks:
     def __init__(self) -> None:
         self._run_id = ""
         self._until_end = contextlib.ExitStack()  # locks and workers
-        self._recorded: dict[str, Any] | None = None  # the decision of a run that then failed
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters; let the command know how to notify of the run's end."""
-        self._context, self._run_id, self._recorded = context, "", None
+        self._context, self._run_id = context, ""
         if command := click.get_current_context(silent=True):
             command.meta[NOTIFY] = self.notify
         loader = context.config_loader
@@ -199,24 +198,9 @@ class RunHooks:
             self.end()
 
     @hook_impl
-    def on_pipeline_error(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
-    ) -> None:
-        """Say so where the run has decided before it failed; let the next run in.
-
-        The notification of the failure has the decision with it.
-        """
-        try:
-            if guards.decides(pipeline):
-                log = catalog.load("champions").log
-                if log and log[-1].run_id == self._run_id:
-                    logger.error(
-                        "The decision is recorded and holds, although this run failed. %s",
-                        closing_line(log[-1]),
-                    )
-                    self._recorded = catalog.load("decision").model_dump(mode="json")
-        finally:
-            self.end()
+    def on_pipeline_error(self) -> None:
+        """Let the next run in."""
+        self.end()
 
     def _renew_latest(self, pipeline: Pipeline, catalog: Any) -> None:
         """Put copies of what this run reports in the place of the last run's.
@@ -249,8 +233,8 @@ class RunHooks:
         Args:
             event: What happened.
             message: The last line of the run's log.
-            decision: As `decision.json` has it. Default: what the run recorded before it failed.
-            manifest: As `manifest.json` has it.
+            decision: As `decision.json` has it, of a run that decided.
+            manifest: As `manifest.json` has it, of a scoring.
         """
         context = self._context
         end = notify.RunEnd(
@@ -258,7 +242,7 @@ class RunHooks:
             environment=context.env or "base",
             run_id=self._run_id or None,
             message=message,
-            decision=decision or self._recorded,
+            decision=decision,
             manifest=manifest,
         )
         wanted, credentials = notify.read(context.config_loader)
