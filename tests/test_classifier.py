@@ -15,13 +15,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-import sklearn
 from kedro.framework.session import KedroSession
-from sklearn.base import clone
 from sklearn.compose import make_column_transformer
-from sklearn.exceptions import NotFittedError
-from sklearn.inspection import permutation_importance
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score, cross_validate
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
@@ -34,11 +30,8 @@ from sklearn.utils.estimator_checks import (
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.metrics import CANDIDATE
-from tabular_lstm.network import member_groups, plan
-from tabular_lstm.network.build import build
-from tabular_lstm.parameters import Network
-from tabular_lstm.rows.numbers import LARGEST
-from tests.helpers.project import TINY, Project, declare
+from tabular_lstm.network import fit, plan
+from tests.helpers.project import TINY, Project
 
 NAN = float("nan")
 
@@ -119,15 +112,6 @@ def test_scikit_learn_finds_nothing_amiss(
     check(estimator)
 
 
-@pytest.mark.long
-@pytest.mark.no_cover
-@with_all_checks(LSTMClassifier())
-def test_scikit_learn_finds_nothing_amiss_with_the_defaults(
-    estimator: LSTMClassifier, check: Callable[[Any], None]
-) -> None:
-    check(estimator)
-
-
 @pytest.mark.parametrize(
     "check", [check_methods_sample_order_invariance, check_methods_subset_invariance]
 )
@@ -135,11 +119,6 @@ def test_with_the_defaults_a_row_has_one_probability(check: Callable[..., None])
     # Of all checks, these are the ones that `make numeric` runs as on other processors: the last
     # bits of a matrix product depend on its size and on the processor.
     check("LSTMClassifier", LSTMClassifier())
-
-
-def test_cross_validation_trains_on_frames_with_names_and_gaps() -> None:
-    scores = cross_val_score(tiny(), ROWS, LABELS, cv=2, scoring="roc_auc", error_score="raise")
-    assert scores.min() > 0.75
 
 
 def test_categories_pass_through_a_pipeline_of_frames() -> None:
@@ -174,8 +153,8 @@ GROUPS = np.arange(len(ROWS)) % 30
 
 @pytest.mark.parametrize(
     "groups",
-    [GROUPS, GROUPS.astype(float), [f"P{group}" for group in GROUPS], pd.Series(GROUPS + 7)],
-    ids=["numbers", "floats", "text", "series"],
+    [[f"P{group}" for group in GROUPS], pd.Series(GROUPS + 7)],
+    ids=["text", "series"],
 )
 def test_rows_of_a_group_are_in_one_fold(groups: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     plans: list[plan.Plan] = []
@@ -184,7 +163,7 @@ def test_rows_of_a_group_are_in_one_fold(groups: Any, monkeypatch: pytest.Monkey
         plans.append(plan.plan_training(*arguments))
         return plans[-1]
 
-    monkeypatch.setattr(member_groups, "plan_training", planned)
+    monkeypatch.setattr(fit, "plan_training", planned)
     model = tiny(epochs=1, members=8).fit(ROWS, LABELS, groups=groups)
     assert model.score(ROWS, LABELS) > 0
     for held_out, fold in zip(plans[0].held_out, plans[0].left_out, strict=True):
@@ -208,24 +187,6 @@ def test_rows_of_a_group_are_in_one_fold(groups: Any, monkeypatch: pytest.Monkey
 def test_groups_that_are_none_are_refused(groups: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         tiny().fit(ROWS, LABELS, groups=groups)
-
-
-def test_scikit_learn_routes_groups_to_the_estimator_and_to_the_splitter() -> None:
-    with sklearn.config_context(enable_metadata_routing=True):
-        model = tiny(epochs=1).set_fit_request(groups=True)
-        seen: list[Any] = []
-
-        class Noting(LSTMClassifier):
-            def fit(self, X: Any, y: Any, groups: Any = None) -> "Noting":
-                seen.append(groups)
-                return super().fit(X, y, groups=groups)
-
-        noting = Noting(**model.get_params()).set_fit_request(groups=True)
-        cross_validate(
-            noting, ROWS, LABELS, cv=GroupKFold(2), params={"groups": GROUPS}, error_score="raise"
-        )
-    assert [len(groups) for groups in seen] == [60, 60]
-    assert {*seen[0]}.isdisjoint(seen[1])
 
 
 def test_groups_and_weights_are_taken_together() -> None:
@@ -264,37 +225,6 @@ def test_numbers_of_numpy_are_as_good_as_those_of_python() -> None:
     assert one.network_.training == other.network_.training
 
 
-def test_permutation_importance_finds_the_features_that_tell(fitted: LSTMClassifier) -> None:
-    found = permutation_importance(
-        fitted, ROWS, LABELS, scoring="roc_auc", n_repeats=3, random_state=0
-    )
-    importance = dict(zip(ROWS, found.importances_mean, strict=True))
-    least = min(importance["income"], importance["color"])
-    assert least > 0.03
-    assert max(importance["age"], importance["member"]) < least / 2
-
-
-def test_a_clone_has_the_parameters_and_is_untrained(fitted: LSTMClassifier) -> None:
-    copy = clone(fitted)
-    assert copy.get_params() == fitted.get_params()
-    with pytest.raises(NotFittedError):
-        copy.predict(ROWS)
-
-
-def test_probabilities_are_of_the_classes_in_their_order(fitted: LSTMClassifier) -> None:
-    probabilities = fitted.predict_proba(ROWS)
-    assert probabilities.dtype == np.float64
-    np.testing.assert_array_equal(probabilities.sum(axis=1), 1)
-    assert probabilities[LABELS == 1, 1].mean() > probabilities[LABELS == 0, 1].mean() + 0.3
-    called = probabilities[:, 1] >= fitted.network_.threshold
-    np.testing.assert_array_equal(fitted.predict(ROWS), called.astype(int))
-
-
-def test_the_history_is_that_of_the_training(fitted: LSTMClassifier) -> None:
-    assert fitted.history_["loss"][-1] < fitted.history_["loss"][0]
-    assert fitted.history_["decision_threshold"] == fitted.network_.threshold
-
-
 # Chance
 
 
@@ -306,10 +236,6 @@ def test_a_seed_gives_the_same_bits_and_another_seed_others() -> None:
     first = probabilities_of(3)
     assert same_bits(probabilities_of(3), first)
     assert not same_bits(probabilities_of(4), first)
-
-
-def test_without_a_seed_each_training_differs() -> None:
-    assert not same_bits(probabilities_of(None), probabilities_of(None))
 
 
 def test_a_random_state_is_drawn_from_at_each_training() -> None:
@@ -333,23 +259,6 @@ def test_other_columns_are_passed_over(fitted: LSTMClassifier) -> None:
     assert same_bits(fitted.predict_proba(more), fitted.predict_proba(ROWS))
 
 
-def test_the_index_does_not_count_and_rows_are_left_as_they_are(fitted: LSTMClassifier) -> None:
-    rows = ROWS.set_axis([5] * len(ROWS))
-    labels = pd.Series(LABELS, index=range(len(ROWS))[::-1])
-    before = rows.copy(deep=True), labels.copy()
-    model = tiny().fit(rows, labels)
-    assert same_bits(model.predict_proba(rows), fitted.predict_proba(ROWS))
-    pd.testing.assert_frame_equal(rows, before[0])
-    pd.testing.assert_series_equal(labels, before[1])
-
-
-def test_a_row_has_one_probability_whatever_is_beside_it(fitted: LSTMClassifier) -> None:
-    together = fitted.predict_proba(ROWS)
-    alone = np.concatenate([fitted.predict_proba(ROWS.iloc[[place]]) for place in range(5)])
-    np.testing.assert_allclose(alone, together[:5], atol=1e-7)
-    np.testing.assert_allclose(fitted.predict_proba(ROWS.iloc[::-1]), together[::-1], atol=1e-7)
-
-
 def test_categories_that_were_not_there_in_training_are_all_alike(fitted: LSTMClassifier) -> None:
     def with_color(color: Any) -> np.ndarray:
         return fitted.predict_proba(ROWS.assign(color=color))
@@ -362,39 +271,19 @@ def test_categories_that_were_not_there_in_training_are_all_alike(fitted: LSTMCl
         assert not same_bits(with_color(known), unseen)
 
 
-@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("value", ["green", None])
 def test_a_category_that_no_row_had_scores_as_the_mean_of_those_that_did(
-    seed: int, value: str | None
+    value: str | None,
 ) -> None:
     rng = np.random.default_rng(0)
     rows = pd.DataFrame({"color": rng.choice(["blue", "red"], 200), "age": rng.normal(size=200)})
     labels = (rng.random(200) < np.where(rows["color"] == "red", 0.9, 0.1)).astype(int)
-    model = tiny(random_state=seed).fit(rows, labels)
+    model = tiny().fit(rows, labels)
 
     def chance(color: str | None) -> float:
         return float(model.predict_proba(pd.DataFrame({"color": [color], "age": [0.0]}))[0, 1])
 
     assert chance("blue") + 0.15 < chance(value) < chance("red") - 0.15
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_number_that_was_never_missing_is_taken_for_the_mean_where_it_is(seed: int) -> None:
-    rows = pd.DataFrame({"size": np.linspace(0, 10, 80), "age": np.arange(80) % 7})
-    model = tiny(random_state=seed, epochs=5).fit(rows, (rows["size"] > 5).to_numpy())
-    mean = model.network_.schema.mean[0]
-    gone, average = (model.predict_proba(rows.assign(size=value)) for value in (NAN, mean))
-    np.testing.assert_allclose(gone, average, atol=1e-5)
-
-
-@pytest.mark.parametrize("wrong", [1e4, -1e30])
-def test_a_wrong_number_does_not_hide_the_others(wrong: float) -> None:
-    rng = np.random.default_rng(0)
-    size = rng.normal(size=300)
-    rows = pd.DataFrame({"size": size, "age": rng.normal(size=300)})
-    rows.loc[0, "size"] = wrong
-    model = tiny().fit(rows, (size > 0).astype(int))
-    assert model.score(rows.iloc[1:], size[1:] > 0) > 0.95
 
 
 def test_a_column_of_numbers_with_a_word_in_it_is_told_of(caplog: Any) -> None:
@@ -406,7 +295,7 @@ def test_a_column_of_numbers_with_a_word_in_it_is_told_of(caplog: Any) -> None:
     assert "'?'" in caplog.text
     caplog.clear()
     model.predict(rows.assign(size=[f"n{place}" for place in range(60)]))
-    assert "Column 'size': 100 % of 60 rows hold a category" in caplog.text
+    assert "Column 'size': 60 of 60 rows hold a category" in caplog.text
 
 
 def test_many_fits_in_a_process_warn_of_nothing(caplog: Any) -> None:
@@ -435,15 +324,6 @@ def test_a_value_may_be_missing_in_any_way(fitted: LSTMClassifier, name: str, va
     assert not same_bits(probabilities, fitted.predict_proba(ROWS))
 
 
-def test_columns_without_any_value_are_no_hindrance() -> None:
-    rows = NUMBERS.assign(
-        none=None, gap=NAN, category=pd.Series([None] * len(ROWS), dtype="category")
-    )
-    model = tiny(epochs=2).fit(rows, LABELS)
-    assert np.isfinite(model.predict_proba(rows)).all()
-    assert np.isfinite(model.predict_proba(rows.assign(none=3, gap=-1, category="x"))).all()
-
-
 @pytest.mark.parametrize("names", [["color"], ["income", "member"]])
 def test_a_missing_column_is_an_error_that_names_it(
     fitted: LSTMClassifier, names: list[str]
@@ -464,35 +344,11 @@ def test_a_column_that_is_there_twice_is_an_error_that_names_it(
         fitted.predict(twice)
 
 
-def test_columns_may_be_named_by_numbers(fitted: LSTMClassifier) -> None:
-    rows = ROWS.set_axis(range(4), axis="columns")
-    model = tiny().fit(rows, LABELS)
-    expected = fitted.predict_proba(ROWS)
-    assert same_bits(model.predict_proba(rows), expected)
-    assert same_bits(model.predict_proba(rows[[2, 0, 3, 1]]), expected)
-    assert same_bits(
-        model.predict_proba(pd.concat({9: rows[0]} | dict(rows.items()), axis=1)), expected
-    )
-
-
-def test_codes_are_categories_by_their_dtype_and_known_again_in_columns_named_by_numbers() -> None:
-    rows = pd.DataFrame({0: ROWS["income"], 1: pd.Categorical(ROWS["age"] % 4)})
-    labels = (ROWS["age"] % 4 > 1).to_numpy()
-    model = tiny().fit(rows, np.where(labels, "yes", "no"))
-    assert model.network_.schema.categories == {"1": ["0", "1", "2", "3"]}
-    assert ((model.predict(rows) == "yes") == labels).mean() > 0.9
-
-
 def test_zero_rows_are_refused(fitted: LSTMClassifier) -> None:
     with pytest.raises(ValueError, match=r"0 sample"):
         tiny().fit(ROWS.iloc[:0], LABELS[:0])
     with pytest.raises(ValueError, match=r"0 sample"):
         fitted.predict_proba(ROWS.iloc[:0])
-
-
-def test_rows_without_columns_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"rows and columns.*\(120, 0\)"):
-        tiny().fit(ROWS[[]], LABELS)
 
 
 # Weights
@@ -542,12 +398,6 @@ def test_weights_of_classes_are_those_of_scikit_learn() -> None:
     assert same_models(fit_by(own, class_weight="balanced"), fit_by(both))
 
 
-def test_classes_of_words_have_weights_by_their_names() -> None:
-    words = np.where(LABELS, "yes", "no")
-    model = tiny(epochs=5, class_weight={"yes": 4}).fit(ROWS, words)
-    assert same_models(model, fit_by(class_weight={1: 4}))
-
-
 @pytest.mark.parametrize(
     ("weights", "class_weight", "fault"),
     [
@@ -570,25 +420,7 @@ def test_impossible_weights_are_refused(weights: Any, class_weight: Any, fault: 
         fit_by(weights, class_weight=class_weight)
 
 
-def test_rows_in_a_message_are_counted_as_they_are_trained_on_and_it_says_so() -> None:
-    rows, weights = ROWS.copy(), np.ones(len(ROWS))
-    rows.loc[5, "income"], weights[:2] = np.inf, 0
-    with pytest.raises(ValueError, match=r"row 4: .*counted without those of weight 0\.$"):
-        tiny().fit(rows, LABELS, weights)
-
-
-def test_a_score_counts_rows_by_their_weights(fitted: LSTMClassifier) -> None:
-    right = fitted.predict(ROWS) == LABELS
-    weights = np.where(right, 1, 9)
-    assert not right.all()
-    expected = np.average(right, weights=weights)
-    assert fitted.score(ROWS, LABELS, sample_weight=weights) == pytest.approx(expected)
-
-
-IMPOSSIBLE = [np.inf, -np.inf, 1e39, -3.5e38]
-
-
-@pytest.mark.parametrize("value", IMPOSSIBLE)
+@pytest.mark.parametrize("value", [np.inf, -3.5e38])
 def test_a_number_that_float32_cannot_hold_is_refused_with_column_and_row(
     fitted: LSTMClassifier, value: float
 ) -> None:
@@ -597,36 +429,6 @@ def test_a_number_that_float32_cannot_hold_is_refused_with_column_and_row(
     for step in (lambda: tiny().fit(bad, LABELS), lambda: fitted.predict(bad)):
         with pytest.raises(ValueError, match=r"'income', row 5: .* is infinite or beyond"):
             step()
-
-
-@pytest.mark.parametrize("value", IMPOSSIBLE)
-@pytest.mark.parametrize("dtype", [float, object])
-def test_an_array_with_a_number_that_float32_cannot_hold_is_refused(
-    of_array: LSTMClassifier, value: float, dtype: type
-) -> None:
-    array = NUMBERS.to_numpy(dtype)
-    array[4, 1] = value
-    for step in (lambda: tiny().fit(array, LABELS), lambda: of_array.predict(array)):
-        with pytest.raises(ValueError, match=r"infinity|'x1', row 5: .* is infinite or beyond"):
-            step()
-
-
-def test_the_largest_numbers_that_are_read_are_numbers() -> None:
-    rows = pd.DataFrame({"a": np.where(LABELS, LARGEST, -LARGEST)})
-    model = tiny().fit(rows, LABELS)
-    assert model.score(rows, LABELS) == 1
-    with pytest.raises(ValueError, match=r"'a', rows 1, .* is infinite or beyond 1e\+30 in size"):
-        model.predict(rows.assign(a=1.7e38))
-
-
-@pytest.mark.parametrize("name", ["income", "member"])
-def test_text_where_training_saw_numbers_is_refused_with_column_and_row(
-    fitted: LSTMClassifier, name: str
-) -> None:
-    bad = ROWS.astype({name: object})
-    bad.loc[7, name] = "much"
-    with pytest.raises(ValueError, match=rf"'{name}', row 8: 'much' is not a number"):
-        fitted.predict(bad)
 
 
 # What is a category
@@ -639,12 +441,6 @@ def test_names_are_categories_whatever_holds_them(fitted: LSTMClassifier, dtype:
     assert model.network_.schema.categories == {"color": ["blue", "red", "teal"]}
     assert same_bits(model.predict_proba(rows), fitted.predict_proba(ROWS))
     assert same_bits(fitted.predict_proba(rows), fitted.predict_proba(ROWS))
-
-
-def test_a_category_is_told_by_its_name_and_not_by_its_place(fitted: LSTMClassifier) -> None:
-    reordered = pd.Categorical(ROWS["color"], categories=["teal", "green", "red", "blue"])
-    probabilities = fitted.predict_proba(ROWS.assign(color=reordered))
-    assert same_bits(probabilities, fitted.predict_proba(ROWS))
 
 
 def test_numbers_and_booleans_stay_numbers_whatever_holds_them() -> None:
@@ -684,21 +480,6 @@ def test_an_array_may_hold_text_and_gaps(fitted: LSTMClassifier) -> None:
     assert same_bits(model.predict_proba(unseen.to_numpy(object)), fitted.predict_proba(unseen))
 
 
-def test_an_array_may_hold_text_alone() -> None:
-    rows = ROWS.drop(columns="member").dropna()
-    model = tiny().fit(rows.to_numpy(str), LABELS[rows.index])
-    assert model.network_.schema.categories == {"x2": ["blue", "red", "teal"]}
-    assert model.network_.schema.mean[:2] == pytest.approx(
-        rows[["income", "age"]].mean().tolist(), rel=1e-3
-    )
-    assert model.score(rows.to_numpy(str), LABELS[rows.index]) > 0.8
-
-
-def test_an_array_of_another_width_is_refused(of_array: LSTMClassifier) -> None:
-    with pytest.raises(ValueError, match="X has 1 features, but LSTMClassifier is expecting 2"):
-        of_array.predict(NUMBERS.to_numpy()[:, :1])
-
-
 # Labels
 
 
@@ -708,24 +489,11 @@ def test_an_array_of_another_width_is_refused(of_array: LSTMClassifier) -> None:
         ("no", "yes", np.array),
         ("no", "yes", lambda labels: pd.Series(labels, dtype="category")),
         ("no", "yes", lambda labels: pd.Series(labels, dtype="string")),
-        (0, 1, list),
-        (-1, 1, pd.Series),
-        (1, 2, lambda labels: np.array(labels, np.int8)),
+        (-1, 1, list),
         (0.0, 1.0, np.array),
         (False, True, np.array),
-        (False, True, list),
     ],
-    ids=[
-        "words",
-        "category",
-        "string",
-        "0 and 1",
-        "-1 and 1",
-        "int8",
-        "floats",
-        "booleans",
-        "list of booleans",
-    ],
+    ids=["words", "category", "string", "-1 and 1", "floats", "booleans"],
 )
 def test_labels_come_back_from_predict_and_from_a_file(
     of_array: LSTMClassifier,
@@ -746,28 +514,25 @@ def test_labels_come_back_from_predict_and_from_a_file(
         assert one.classes_.tolist() == [negative, positive]
         assert one.predict(rows).tolist() == expected
         assert {type(label) for label in one.predict(rows).tolist()} == {type(negative)}
-    if model.classes_.dtype not in (object, np.int8):
+    if model.classes_.dtype != object:
         assert loaded.classes_.dtype == model.classes_.dtype
 
 
-@pytest.mark.parametrize("rows", [NUMBERS, NUMBERS.to_numpy()], ids=["frame", "array"])
 @pytest.mark.parametrize(
     ("labels", "fact"),
     [
-        (np.arange(120) % 3, "expected 2 classes, got 3"),
         (np.array(["a", "b", "c", "d"] * 30), "expected 2 classes, got 4"),
-        (np.zeros(120, int), r"got only one class: \[0\]"),
         (["yes"] * 120, r"got only one class: \['yes'\]"),
         (np.where(LABELS, 1.0, NAN), "NaN"),
         (np.linspace(0, 1, 120), "continuous"),
         (LABELS[:-1], "inconsistent numbers of samples"),
         (None, "requires y"),
     ],
-    ids=["three", "four", "one", "one word", "a gap", "continuous", "too few", "none"],
+    ids=["four", "one word", "a gap", "continuous", "too few", "none"],
 )
-def test_other_labels_are_refused(rows: Any, labels: Any, fact: str) -> None:
+def test_other_labels_are_refused(labels: Any, fact: str) -> None:
     with pytest.raises(ValueError, match=fact):
-        tiny().fit(rows, labels)
+        tiny().fit(NUMBERS, labels)
 
 
 # Parameters
@@ -777,16 +542,9 @@ def test_other_labels_are_refused(rows: Any, labels: Any, fact: str) -> None:
     ("name", "value"),
     [
         ("members", 0),
-        ("units", []),
         ("units", 16),
-        ("units", (4, 0)),
-        ("dropout", 1.0),
         ("features_per_step", 0),
-        ("epochs", 0),
         ("batch_size", 1.5),
-        ("learning_rate", 0),
-        ("weight_decay", -0.1),
-        ("patience", 0),
         ("objective", "recall"),
         ("costs", 5),
         ("random_state", -1),
@@ -801,11 +559,6 @@ def test_an_impossible_parameter_is_refused_by_name(name: str, value: Any) -> No
 def test_a_fit_that_diverges_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"expected a finite loss.*Lower training.learning_rate"):
         tiny(learning_rate=1e30).fit(NUMBERS, LABELS)
-
-
-def test_costs_without_their_objective_are_refused() -> None:
-    with pytest.raises(ValueError, match="expected kind: costs"):
-        tiny(costs=(1, 5)).fit(NUMBERS, LABELS)
 
 
 # Objectives
@@ -877,14 +630,6 @@ def test_a_file_gives_all_back_to_the_bit(tmp_path: Path) -> None:
     assert again.get_params() == model.get_params()
 
 
-def test_what_a_file_gives_back_trains_to_the_same_bits(
-    fitted: LSTMClassifier, tmp_path: Path
-) -> None:
-    fitted.save(tmp_path / "model.keras")
-    again = clone(LSTMClassifier.load(tmp_path / "model.keras")).fit(ROWS, LABELS)
-    assert same_bits(again.predict_proba(ROWS), fitted.predict_proba(ROWS))
-
-
 def test_arrays_are_known_again_after_loading(of_array: LSTMClassifier, tmp_path: Path) -> None:
     array = NUMBERS.to_numpy()
     of_array.save(tmp_path / "model.keras")
@@ -897,43 +642,11 @@ def test_arrays_are_known_again_after_loading(of_array: LSTMClassifier, tmp_path
     assert not hasattr(loaded, "feature_names_in_")
 
 
-@pytest.mark.long
-def test_a_fresh_process_gives_the_same_bits(fitted: LSTMClassifier, tmp_path: Path) -> None:
-    fitted.save(tmp_path / "model.keras")
-    ROWS.to_parquet(tmp_path / "rows.parquet")
-    program = (
-        "import numpy as np, pandas as pd\n"
-        "from tabular_lstm import LSTMClassifier\n"
-        "model = LSTMClassifier.load('model.keras')\n"
-        "rows = pd.read_parquet('rows.parquet')\n"
-        "np.savez('found.npz', p=model.predict_proba(rows), y=model.predict(rows))\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert ended.returncode == 0, ended.stderr
-    found = np.load(tmp_path / "found.npz")
-    assert same_bits(found["p"], fitted.predict_proba(ROWS))
-    assert same_bits(found["y"], fitted.predict(ROWS))
-
-
-def test_an_untrained_estimator_cannot_be_saved(tmp_path: Path) -> None:
-    with pytest.raises(NotFittedError):
-        tiny().save(tmp_path / "model.keras")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("name", ["model", "model.h5", "model.pkl"])
 def test_a_file_that_could_not_be_read_again_is_not_written(
-    fitted: LSTMClassifier, name: str, tmp_path: Path
+    fitted: LSTMClassifier, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=r"\.keras"):
-        fitted.save(tmp_path / name)
+        fitted.save(tmp_path / "model.h5")
     assert not list(tmp_path.iterdir())
 
 
@@ -950,34 +663,12 @@ def test_half_a_file_is_refused_by_name(fitted: LSTMClassifier, tmp_path: Path) 
         LSTMClassifier.load(path)
 
 
-def test_a_file_with_a_flipped_bit_is_refused_by_name(
-    fitted: LSTMClassifier, tmp_path: Path
-) -> None:
-    path = tmp_path / "flipped.keras"
-    fitted.save(path)
-    content = bytearray(path.read_bytes())
-    content[content.index(b"model.weights.h5") + 4000] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"flipped\.keras: expected a whole \.keras file"):
-        LSTMClassifier.load(path)
-
-
-def test_the_network_of_the_tutorial_is_refused(fitted: LSTMClassifier, tmp_path: Path) -> None:
-    path = tmp_path / "tutorial.keras"
-    build(fitted.network_.schema, Network(kind="tutorial"), 0).save(path)
-    with pytest.raises(ValueError, match=r"tutorial\.keras: expected .*, got 'Sequential'"):
-        LSTMClassifier.load(path)
-
-
-@pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_a_file_with_code_in_it_is_refused_and_the_code_does_not_run(
-    suffix: str, tmp_path: Path
-) -> None:
-    trace, path = tmp_path / "trace", tmp_path / f"code{suffix}"
+def test_a_file_with_code_in_it_is_refused_and_the_code_does_not_run(tmp_path: Path) -> None:
+    trace, path = tmp_path / "trace", tmp_path / "code.keras"
     code = eval(f"lambda tensor: [open({str(trace)!r}, 'a').close(), tensor][1]")
     keras.Sequential([keras.Input((2, 2)), keras.layers.Lambda(code)]).save(path)
     trace.unlink()
-    with pytest.raises(ValueError, match=rf"code\{suffix}: expected a (network of kind|whole)"):
+    with pytest.raises(ValueError, match=r"code\.keras: expected a network of kind"):
         LSTMClassifier.load(path)
     assert not trace.exists()
     # The code is there: who asks for it gets it run.
@@ -985,62 +676,7 @@ def test_a_file_with_code_in_it_is_refused_and_the_code_does_not_run(
     assert trace.exists()
 
 
-def test_an_estimator_of_a_network_predicts_as_the_one_that_it_is_of(
-    fitted: LSTMClassifier,
-) -> None:
-    estimator = LSTMClassifier.from_network(fitted.network_)
-    assert estimator.random_state == 0
-    assert estimator.units == (4,)
-    assert same_bits(estimator.predict_proba(ROWS), fitted.predict_proba(ROWS))
-    assert estimator.predict(ROWS).tolist() == fitted.predict(ROWS).tolist()
-
-
 # A candidate of the pipeline
-
-
-def test_a_network_trained_on_a_file_with_marks_reads_the_text_of_that_file(
-    project: Project,
-) -> None:
-    """The marks are in the artifact, from rows that an earlier run split."""
-    load_args = {"sep": ";", "decimal": ",", "thousands": "."}
-    learned = pd.read_csv(project.raw)[["bmi", "glucose", "pregnancies", "diabetes"]]
-    learned["glucose"] = learned["glucose"] * 37 + 1000
-    learned["pregnancies"] = learned["pregnancies"].mod(3).map({0: "0.5", 1: "1.5", 2: "2.5"})
-    swapped = str.maketrans(",.", ".,")
-    text = pd.DataFrame(
-        {
-            "bmi": [str(value).translate(swapped) for value in learned["bmi"]],
-            "glucose": [f"{value:,}".translate(swapped) for value in learned["glucose"]],
-            "pregnancies": learned["pregnancies"].str.translate(swapped),
-            "diabetes": learned["diabetes"].astype(str),
-        }
-    )
-    text.to_csv(project.raw, sep=";", index=False)
-    raw_rows = {
-        "type": "tabular_lstm.datasets.RawCSVDataset",
-        "filepath": str(project.raw),
-        "load_args": load_args,
-    }
-    (project.path / "conf/local/catalog.yml").write_text(json.dumps({"raw_rows": raw_rows}))
-    columns = {
-        "label": "diabetes",
-        "positive_class": 1,
-        "negative_class": 0,
-        "categorical": ["pregnancies"],
-    }
-    declare(project, columns=columns)
-    project.run("data_processing")
-    project.run("reshaping", "training", **TINY)
-
-    model = LSTMClassifier.load(project.versions("06_models/candidate.keras")[-1])
-    expected = model.predict_proba(learned)
-    assert len(np.unique(expected[:, 1])) > 100
-    read = pd.read_csv(project.raw, sep=";", dtype=str)
-    np.testing.assert_array_equal(model.predict_proba(read), expected)
-    numbers = pd.read_csv(project.raw, **load_args)
-    np.testing.assert_array_equal(model.predict_proba(numbers), expected)
-    with pytest.raises(DataError, match="is not a number"):
-        model.predict_proba(read.assign(bmi="33.6"))
 
 
 def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Project) -> None:
@@ -1096,12 +732,10 @@ def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Proje
 @pytest.mark.parametrize(
     "words",
     [
-        pd.Series(["a", "b"] * 10, dtype=pd.ArrowDtype(pa.string())),
         pd.Series(["a", "b"] * 10, dtype=pd.ArrowDtype(pa.large_string())),
-        pd.Series(["a", "b"] * 10, dtype="string"),
         pd.Series(pd.period_range("2026-01", periods=2, freq="M").tolist() * 10),
     ],
-    ids=["arrow", "large arrow", "string", "period"],
+    ids=["large arrow", "period"],
 )
 def test_words_of_any_dtype_are_categories(words: pd.Series) -> None:
     rows = pd.DataFrame({"word": words, "size": np.arange(20.0)})
@@ -1113,14 +747,11 @@ def test_words_of_any_dtype_are_categories(words: pd.Series) -> None:
 @pytest.mark.parametrize(
     "dates",
     [
-        pd.Series(pd.date_range("2026-01-01", periods=60)),
         pd.Series(pd.date_range("2026-01-01", periods=60, tz="UTC")),
-        pd.Series(pd.date_range("2026-01-01", periods=60)).astype("timestamp[ns][pyarrow]"),
         pd.Series(pd.date_range("2026-01-01", periods=60)).astype("date32[pyarrow]"),
-        pd.Series(pd.date_range("2026-01-01", periods=60)).astype(object),
         pd.Series(pd.date_range("2026-01-01", periods=60).date),
     ],
-    ids=["dates", "time zone", "arrow", "arrow's days", "objects", "days"],
+    ids=["time zone", "arrow's days", "days"],
 )
 def test_a_column_of_dates_tells_its_weekday(tmp_path: Path, dates: pd.Series) -> None:
     rows = pd.DataFrame({"day": dates, "size": 1.0})
@@ -1152,27 +783,6 @@ def test_text_that_looks_like_dates_is_categories_with_a_warning(
     (said,) = [r.getMessage() for r in caplog.records if "looks like dates" in r.getMessage()]
     assert said.startswith("Column 'day'")
     assert "pandas.to_datetime" in said
-
-
-def test_an_array_of_dates_is_dates() -> None:
-    days = pd.date_range("2026-01-01", periods=20).to_numpy()[:, None]
-    model = LSTMClassifier(members=1, units=(2,), epochs=1).fit(days, [0, 1] * 10)
-    assert model.network_.schema.dates == {"x0": None}
-    assert model.n_features_in_ == 1
-    assert np.isfinite(model.predict_proba(days)).all()
-
-
-def test_durations_are_refused_by_name() -> None:
-    rows = pd.DataFrame({"day": pd.to_timedelta(range(20), "D"), "size": np.arange(20.0)})
-    with pytest.raises(DataError, match=r"Column 'day'.*not a number"):
-        LSTMClassifier(members=1, epochs=1).fit(rows, [0, 1] * 10)
-
-
-def test_no_rows_are_said_to_be_none() -> None:
-    rows = pd.DataFrame({"size": np.arange(20.0), "label": [0, 1] * 10})
-    model = LSTMClassifier(members=1, units=(2,), epochs=1).fit(rows[["size"]], rows["label"])
-    with pytest.raises(ValueError, match="0 sample"):
-        model.predict(rows[:0])
 
 
 FITS = """

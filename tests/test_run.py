@@ -9,7 +9,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +20,6 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.fit import predict
-from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.commands import message_of, with_modules
 from tests.helpers.once import Once
@@ -149,19 +147,6 @@ def contents(keras_file: Path) -> dict[str, bytes]:
         return {name: file.read(name) for name in ("config.json", "model.weights.h5")}
 
 
-def test_another_seed_gives_other_weights(ran: Project) -> None:
-    # One kind of members: of two, a seed may leave one out, and the candidates have other sizes.
-    one_kind = {"ensemble": {"members": 2, "units": [4], "frequency_scale": 0.1}}
-    for seed in (0, 1):
-        training = {"epochs": 2, "seed": seed}
-        ran.run("reshaping", "training", network=one_kind, training=training)
-
-    one, other = map(keras.saving.load_model, ran.versions("06_models/candidate.keras")[-2:])
-    for weights, others in zip(one.get_weights(), other.get_weights(), strict=True):
-        assert not weights.size or (weights != others).any()
-    assert one.temperature != other.temperature
-
-
 @pytest.mark.long
 def test_tutorial_is_evaluated_on_its_train_rows_and_kept_apart(ran: Project) -> None:
     before = ran.files()
@@ -194,19 +179,6 @@ def test_power_demand_is_read_hour_by_hour(project: Project) -> None:
     assert (schema["steps"], schema["features_per_step"]) == (24, 1)
     assert schema["features"] == [f"hour_{hour:02d}" for hour in range(24)]
     assert project.metrics("italy_power_demand")["data"]["rows"] == 1096
-
-
-def test_a_csv_with_an_odd_number_of_features_runs_padded(project: Project) -> None:
-    table = project.raw.read_text().splitlines()
-    project.raw.write_text("\n".join(line.partition(",")[2] for line in table) + "\n")
-    declare(project, columns={"label": "diabetes", "positive_class": 1, "negative_class": 0})
-    project.run(**TINY)
-
-    schema = document(project, "04_feature/schema.json")
-    assert (len(schema["features"]), schema["steps"]) == (7, 4)
-    assert project.metrics()["data"]["quarantined_rows"] == 0
-    importance = document(project, "07_model_output/permutation_importance.json")["features"]
-    assert importance.keys() == set(schema["features"])
 
 
 # Other processors
@@ -306,20 +278,6 @@ def tutorial(project: Project, once: Once) -> Project:
     """A project after a run of the tutorial's network on categories and numbers without gaps."""
     write_people(project, gaps=False)
     return once("tutorial", project, lambda: project.run(**TUTORIAL))
-
-
-def test_the_tutorials_network_reads_the_places_of_categories(tutorial: Project) -> None:
-    metrics = tutorial.metrics()
-    assert_plain(metrics)
-    assert (metrics["network"]["kind"], metrics["network"]["parameters"]) == ("tutorial", 38)
-    assert metrics["test"]["decision_threshold"] == 0.5
-    # Of stock layers alone it has no schema of its own: the run's is beside it.
-    schema = Schema.model_validate(document(tutorial, "04_feature/schema.json"))
-    assert schema.categories["code"] == ["007", "1", "7"]
-    predicted = candidate_of(tutorial).predict(
-        to_sequences(tutorial.rows("test"), schema), verbose=0
-    )
-    np.testing.assert_allclose(predicted[:, 0], predictions_of(tutorial)[CANDIDATE], atol=1e-6)
 
 
 def test_rows_without_a_probability_stop_the_run_by_name(tutorial: Project) -> None:
@@ -452,19 +410,6 @@ def test_what_is_not_there_to_start_from_is_named(project: Project, pipeline: st
     assert ("candidate" in result.stderr) == (pipeline == "evaluation")
     assert "@" not in result.stderr
     assert result.stderr.endswith("run all: kedro run --env tutorial.\n")
-
-
-def test_a_run_from_a_subfolder_logs_as_from_the_root(project: Project) -> None:
-    finished = subprocess.run(
-        [sys.executable, "-m", "kedro", "run", "--pipelines", "data_processing"],
-        cwd=project.path / "conf",
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    last = finished.stdout.splitlines()[-1]
-    assert last.endswith(f"{len(project.rows('test'))} test rows, 35.2 % of them positive")
 
 
 def test_every_entry_of_the_catalog_is_used(project: Project) -> None:

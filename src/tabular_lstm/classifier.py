@@ -104,6 +104,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         threshold; not in how numbers are scaled. Only their proportions count: weights that are all
         alike give the same bits as none. A row of weight 0 is as if it were not there, to the bit.
         A row of weight 2 is the row twice in the loss and its expected gradient, not to the bit.
+        Messages count rows without those of weight 0.
 
         Args:
             X: A frame, or an array (rows, features).
@@ -123,29 +124,24 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             rows, y, weights = rows[counts], y[counts], weights[counts]
         self.classes_, labels = np.unique(y, return_inverse=True)
         if (count := len(self.classes_)) != 2:
+            few = f"Expected 2 classes, got {'only one class' if count else 'no class'}: "
             raise ValueError(
                 "Only binary classification is supported. The type of the target is "
                 f"{type_of_target(y)}: expected 2 classes, got {count}."
                 if count > 2
-                else f"Expected 2 classes, got {'only one class' if count else 'no class'}: "
-                f"{self.classes_.tolist()}. Rows of weight 0 do not count."
+                else f"{few}{self.classes_.tolist()}. Rows of weight 0 do not count."
             )
         reshaping, network, training = self._parameters()
         dates, categorical = kinds_of(rows)
-        try:
-            schema = learn_schema(
-                rows,
-                categorical=categorical,
-                missing={},
-                dates=dict.fromkeys(dates),
-                reshaping=reshaping,
-                label="label",
-                classes=tuple(self.classes_.tolist()),
-            )
-        except DataError as error:
-            if counts.all():
-                raise
-            raise DataError(f"{error} Rows are counted without those of weight 0.") from error
+        schema = learn_schema(
+            rows,
+            categorical=categorical,
+            missing={},
+            dates=dict.fromkeys(dates),
+            reshaping=reshaping,
+            label="label",
+            classes=tuple(self.classes_.tolist()),
+        )
         import_tensorflow()  # not before, because it takes seconds
         from tabular_lstm.network.build import build  # noqa: PLC0415
         from tabular_lstm.network.fit import train  # noqa: PLC0415

@@ -55,15 +55,6 @@ def test_a_node_that_changes_its_rows_changes_no_others(tmp_path: Path, saved: b
         assert unchanged.attrs == {}
 
 
-def test_what_could_not_be_saved_is_not_kept(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    dataset = RowsDataset(filepath=str(tmp_path / "file/rows.parquet"))
-    with pytest.raises(DatasetError):
-        dataset.save(ROWS)
-    with pytest.raises(DatasetError):
-        dataset.load()
-
-
 @pytest.mark.parametrize("names", [False, True])
 def test_rows_in_memory_are_those_on_disk(
     project: Project, monkeypatch: pytest.MonkeyPatch, names: bool

@@ -20,7 +20,7 @@ from tests.helpers.project import TINY, Project, declare
 
 TUNING = ("run", "--pipelines", "tuning")
 TRIALS = 4
-KILLS = 4
+KILLS = 2
 TUNED: dict[str, Any] = {
     "network": TINY["network"],
     "training": {"epochs": 30, "patience": 30},

@@ -1,5 +1,6 @@
 """Searches whose trials are no trainings: what a trial gives is a function of what it tries."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -44,15 +45,22 @@ def searched(
     stop_at: int | None = None,
     training: Training | None = None,
     rows: int = 40,
+    at_once: int = 1,
     **tuning: Any,
 ) -> Study:
-    """Search by trials that end as is said, or that are stopped when so many have ended."""
+    """Search by trials that end as is said, or that are stopped when so many have ended.
+
+    Of those that are under way at once the last ends first.
+    """
 
     def workers(function: Any, shared: Any, parts: Iterable[TrialPart]) -> Iterator[Any]:
-        for place, part in enumerate(parts):
-            if place == stop_at:
-                raise StoppedError
-            yield place, (part.number, end(part))
+        left, place = iter(parts), 0
+        while under_way := [*itertools.islice(left, at_once)]:
+            for part in reversed(under_way):
+                if place == stop_at:
+                    raise StoppedError
+                yield place, (part.number, end(part))
+                place += 1
 
     sequences, labels = rows_of(rows)
     train_set = LabelledSet(sequences, pd.Series(labels))

@@ -6,28 +6,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_info
 
 from tabular_lstm.judging import baselines
 from tabular_lstm.judging.baselines import _splits, predict_with_baselines
 from tabular_lstm.network import plan
-from tabular_lstm.parameters import Costs, Evaluation, Objective, Training
-from tests.helpers import networks
+from tabular_lstm.parameters import Evaluation, Training
 from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
 
 EVALUATION = Evaluation()
-OBJECTIVES = {
-    "accuracy": Objective(),
-    "f1": Objective(kind="f1"),
-    "costs": Objective(kind="costs", costs=Costs(false_positive=1, false_negative=5)),
-}
 NAN = float("nan")
 
 
@@ -130,15 +120,6 @@ def test_baselines_do_not_see_padded_slots() -> None:
     )
 
 
-def test_baselines_take_as_few_rows_of_a_class_as_the_split_lets_through() -> None:
-    train, labels = rows_of(60)
-    few = labels.where(labels.cumsum().le(2), 0)
-    predictions = baselines_of(train, few, train)
-    assert few.sum() == 2
-    np.testing.assert_allclose(predictions["majority_class"], 2 / 60)
-    assert predictions.notna().all(axis=None)
-
-
 # The baselines' categories
 
 
@@ -182,18 +163,6 @@ def test_logistic_regression_gets_categories_one_hot_beside_standardized_numbers
     np.testing.assert_allclose(predicted, expected, atol=1e-3)
 
 
-def test_an_unseen_category_gets_a_probability_and_is_no_known_one() -> None:
-    train, labels = letters(200)
-    evaluated, _ = letters(6, seed=1)
-    evaluated[:] = evaluated[0]
-    evaluated[:, 0, 0] = [0, 1, 2, 3, 4, NAN]
-    predictions = with_categories(train, labels, evaluated, {"a": 4})
-    assert predictions.notna().all(axis=None)
-    known, unseen = np.split(predictions["logistic_regression"].to_numpy(), [4])
-    assert (unseen > known[[0, 2]].max()).all()
-    assert (unseen < known[[1, 3]].min()).all()
-
-
 @pytest.mark.parametrize("count", [1, 254, 255, 256])
 def test_baselines_take_any_number_of_categories(count: int) -> None:
     """Boosting takes at most 255 of them; of a feature with more it splits the places."""
@@ -206,101 +175,7 @@ def test_baselines_take_any_number_of_categories(count: int) -> None:
         assert roc_auc_score(other[2:], predictions["logistic_regression"][2:]) > 0.8
 
 
-# Many features
-
-
-def wide(count: int, seed: int = 0) -> tuple[np.ndarray, pd.Series]:
-    """Rows of 400 features, of which two numbers and a category of 200 tell the classes apart."""
-    rng = np.random.default_rng(seed)
-    sequences = rng.normal(size=(count, 4, 100)).astype(np.float32)
-    sequences[:, 0, 0] = rng.integers(200, size=count)
-    told = sequences[:, 1, 0] + sequences[:, 2, 0] + 2 * (sequences[:, 0, 0] > 99) - 1
-    labels = (told + 0.3 * rng.normal(size=count) > 0).astype("int64")
-    return sequences, pd.Series(labels, index=pd.RangeIndex(1, count + 1, name="row"))
-
-
-def test_with_many_features_boosting_counts_fewer_bins_and_ranks_as_well() -> None:
-    train, labels = wide(300)
-    evaluated, truth = wide(500, seed=1)
-    schema = networks.schema_of(400, 100).model_copy(
-        update={"categories": {"f0": [f"{place:03}" for place in range(200)]}}
-    )
-    predictions, _ = predict_with_baselines(
-        set_of(train, labels), evaluated, schema, Training(), EVALUATION
-    )
-    slots = train.reshape(300, -1)
-    every_value = HistGradientBoostingClassifier(random_state=0).fit(slots, labels)
-    expected = roc_auc_score(truth, every_value.predict_proba(evaluated.reshape(500, -1))[:, 1])
-    assert roc_auc_score(truth, predictions["hist_gradient_boosting"]) > expected - 0.02 > 0.8
-
-
 # The baselines' thresholds
-
-
-def noisy_letters() -> tuple[np.ndarray, pd.Series]:
-    """Rows with a category, missing numbers and labels that nothing tells for sure."""
-    train, labels = letters(150)
-    train[::8, 1, 0] = NAN
-    labels = labels.mask(np.random.default_rng(1).random(150) < 0.25, 0)
-    return train, labels
-
-
-@pytest.fixture(scope="module")
-def out_of_fold() -> dict[str, np.ndarray]:
-    """What the baselines give for the rows of each fold, fitted on the others, put by hand."""
-    train, labels = noisy_letters()
-    slots, truth = train.reshape(-1, 4), labels.to_numpy()
-    encoded = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), [0]), remainder=StandardScaler()
-    )
-    logistic = make_pipeline(encoded, LogisticRegression(max_iter=1000))
-    boosting = HistGradientBoostingClassifier(categorical_features=[0], random_state=0)
-    given = {name: np.empty(len(truth)) for name in BASELINES}
-    for fitted, held_out in StratifiedKFold(5, shuffle=True, random_state=0).split(slots, truth):
-        given["majority_class"][held_out] = truth[fitted].mean()
-        filled = np.where(np.isnan(slots), np.nanmedian(slots[fitted], axis=0), slots)
-        for name, model, rows in zip(
-            BASELINES[1:], (logistic, boosting), (filled, slots), strict=True
-        ):
-            model.fit(rows[fitted], truth[fitted])
-            given[name][held_out] = model.predict_proba(rows[held_out])[:, 1]
-    return given
-
-
-def worth(
-    labels: np.ndarray, probabilities: np.ndarray, threshold: float, objective: Objective
-) -> float:
-    """Measure what a threshold is worth to the objective, the more the better."""
-    called = probabilities >= threshold
-    hits = np.sum(called & (labels == 1))
-    false_positives, misses = np.sum(called & (labels == 0)), np.sum(~called & (labels == 1))
-    if objective.kind == "f1":
-        return float(2 * hits / (2 * hits + false_positives + misses))
-    costs = objective.costs
-    return -float(costs.false_positive * false_positives + costs.false_negative * misses)
-
-
-@pytest.mark.parametrize("kind", OBJECTIVES)
-def test_each_baselines_threshold_serves_the_objective_best_out_of_fold(
-    kind: str, out_of_fold: dict[str, np.ndarray]
-) -> None:
-    objective = OBJECTIVES[kind]
-    train, labels = noisy_letters()
-    _, thresholds = predict_with_baselines(
-        set_of(train, labels),
-        train[:1],
-        schema_of(categories={"a": 4}),
-        Training(objective=objective),
-        EVALUATION,
-    )
-    assert list(thresholds) == BASELINES
-    for name, probabilities in out_of_fold.items():
-        served = [
-            worth(labels.to_numpy(), probabilities, threshold, objective)
-            for threshold in [thresholds[name], *probabilities, 1.1]
-        ]
-        assert served[0] == max(served), name
-        assert type(thresholds[name]) is float
 
 
 def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from sklearn import metrics as sk
@@ -84,18 +83,6 @@ def test_roc_has_a_curve_of_every_model() -> None:
         assert f"{MODELS[model]}, AUC {area:.3f}" in legend(figure)
 
 
-def test_precision_recall_has_a_curve_of_every_model() -> None:
-    figure = figures.precision_recall_curve(JUDGED)
-    assert len(legend(figure)) == 4
-    for model, probabilities in PREDICTIONS.items():
-        curve = line(figure, MODELS[model])
-        recall, precision = curve.get_data()
-        mean = sk.average_precision_score(LABELS, probabilities)
-        assert -np.sum(np.diff(recall) * precision[:-1]) == pytest.approx(mean)
-        assert curve.get_drawstyle() == "steps-post"
-        assert f"{MODELS[model]}, average {mean:.3f}" in legend(figure)
-
-
 def test_calibration_has_the_bins_of_every_model_beside_the_perfect_line() -> None:
     figure = figures.calibration_curve(JUDGED)
     assert legend(figure) == ["perfect", *(MODELS[model] for model in PREDICTIONS)]
@@ -111,17 +98,6 @@ def test_calibration_has_the_bins_of_every_model_beside_the_perfect_line() -> No
     np.testing.assert_allclose(points.get_offsets(), np.transpose([x, y]))
     sizes = points.get_sizes()
     assert sizes[-1] > sizes[0] == sizes[1] == sizes[3]
-
-
-def test_each_model_keeps_its_color() -> None:
-    for draw in (figures.roc_curve, figures.precision_recall_curve, figures.calibration_curve):
-        figure = draw(JUDGED)
-        for model in PREDICTIONS:
-            assert line(figure, MODELS[model]).get_color() == figures.COLORS[model]
-    for points, model in zip(axes_of(figure).collections, PREDICTIONS, strict=True):
-        assert tuple(points.get_facecolor()[0]) == to_rgba(figures.COLORS[model])
-    assert figures.COLORS.keys() == MODELS.keys() == {*PREDICTIONS, "champion"}
-    assert len(set(figures.COLORS.values())) == 5
 
 
 def test_confusion_matrix_has_actual_classes_in_rows_and_predicted_in_columns() -> None:

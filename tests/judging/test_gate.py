@@ -1,6 +1,6 @@
 """The gate lets through what it should, and says why not."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -166,15 +166,6 @@ def test_features_that_came_and_went_are_named_and_are_no_fault_by_themselves() 
     # What the champion can still score, it is compared on: see what is not compared.
     for split in ({**SPLIT, "salt": "b"}, {**SPLIT, "key": "id"}):
         assert check_data(DATA, split=split).passed
-
-
-def test_the_champion_that_serves_is_the_one_whose_data_count() -> None:
-    champions = [
-        Champion(run_id="b", sha256="of b", data=DATA),
-        Champion(run_id="a", sha256="of a", data=changed(DATA, valid_rows=9)),
-    ]
-    assert gate.check_data(DATA, champions, PROMOTION, VALIDATION).passed
-    assert not gate.check_data(DATA, champions[::-1], PROMOTION, VALIDATION).passed
 
 
 def test_data_are_not_compared_with_a_champion_that_does_not_count() -> None:
@@ -401,22 +392,6 @@ def test_rows_that_a_champion_was_trained_on_are_counted_in_the_sentence() -> No
         assert checked.sentence.endswith("; 12 of 147 test rows left out, which b was trained on")
 
 
-def test_of_few_rows_that_are_left_their_number_is_said() -> None:
-    """The rows that the candidate and this champion were judged on, not all."""
-    doubtful = told({"b": differ((0, 0.03, -0.1), (0, -0.01, 0.1))}, 147)
-    doubtful = replace(doubtful, parts={"b": told({}, 60)})
-    champions = [Champion(run_id="b", sha256="of b", left_out_rows=87)]
-    checked = gate.check_champions(doubtful, champions, PROMOTION)
-    assert checked.sentence.startswith("60 test rows cannot rule out that the candidate is worse")
-
-
-def test_a_kept_champion_that_cannot_be_compared_with_is_named() -> None:
-    checked = check_champions({"b": EQUAL}, not_compared={"a": "its artifact is gone"})
-    assert checked.passed
-    assert checked.sentence.endswith("; not compared with a: its artifact is gone")
-    assert checked.compared == {"b": EQUAL}
-
-
 # Check 5
 
 
@@ -450,9 +425,6 @@ def test_the_first_check_that_fails_is_the_reason() -> None:
         assert gate.outcome(checks.values()) == (False, f"{failing} is ill")
 
 
-# Typed values
-
-
 def test_few_groups_are_few_however_many_rows_they_have() -> None:
     labels = np.tile([0, 1], 300)
     p = np.where(labels == 1, 0.8, 0.2)
@@ -466,16 +438,3 @@ def test_few_groups_are_few_however_many_rows_they_have() -> None:
         assert (check.enough_rows, check.smaller_class_rows) == (enough, count)
         said = f"{count} of {2 * count} groups of test rows have negative ones, too few to tell"
         assert (said in check.sentence) is not enough
-
-
-@pytest.mark.parametrize(
-    ("changed", "word"),
-    [({}, "key"), ({"split": {**SPLIT, "group": "ward"}}, "group"), ({"boundary": 7}, "time")],
-)
-def test_repeated_rows_are_said_to_be_of_what_tells_them_apart(
-    changed: dict[str, Any], word: str
-) -> None:
-    data = DATA.model_copy(update={"repeated_test_rows": 100, **changed})
-    sentence = gate.check_data(data, [], PROMOTION, VALIDATION).sentence
-    assert f"have the features of a train row of another {word}" in sentence
-    assert f"the same row under two {word}s" in sentence

@@ -87,35 +87,7 @@ def test_each_metric_takes_a_weight_for_so_many_rows(given: list[tuple[int, int,
     np.testing.assert_allclose(bins, expected, atol=1e-12)
 
 
-@settings(max_examples=30, deadline=None)
-@given(rows, st.floats(0.01, 100))
-def test_a_common_factor_of_all_weights_changes_no_metric(
-    given: list[tuple[int, int, int]], factor: float
-) -> None:
-    labels, probabilities, counts = arrays([row for row in given if row[2]])
-    one, other = (
-        Judged(labels, weights=scaled(weights)).with_models(
-            {"a": probabilities}, {"a": 0.5}, Evaluation(bootstrap_resamples=100)
-        )
-        for weights in (counts.astype(float), counts * factor)
-    )
-    metrics_of_one, metrics_of_other = one.metrics["a"], other.metrics["a"]
-    np.testing.assert_allclose(numbers(metrics_of_one), numbers(metrics_of_other), rtol=1e-6)
-    assert sum(metrics_of_one.confusion_matrix.model_dump().values()) == pytest.approx(len(labels))
-    for metric, bounds in metrics_of_one.interval.items():
-        assert bounds == pytest.approx(metrics_of_other.interval[metric], rel=1e-4)
-
-
 # Resamples
-
-
-def test_a_bootstrap_with_weights_of_one_is_that_without() -> None:
-    labels, one, other, _ = noisy()
-    given = labels, {"a": one, "b": other}, {"a": 0.5, "b": 0.4}, 100, 3
-    without, ones = bootstrap(*given), bootstrap(*given, np.ones(len(labels)))
-    for name in ("a", "b"):
-        for metric, values in without[name].items():
-            np.testing.assert_allclose(ones[name][metric], values, rtol=1e-12, err_msg=metric)
 
 
 def test_a_resample_measures_the_drawn_rows_by_their_weights() -> None:
@@ -141,22 +113,6 @@ def judged_by(weights: np.ndarray | None) -> Judged:
     return Judged(labels, weights=weights).with_models(
         {CANDIDATE: one, "b": other}, {CANDIDATE: 0.5, "b": 0.5}, RESAMPLED
     )
-
-
-def test_the_rows_that_count_most_decide_which_model_is_better() -> None:
-    rng = np.random.default_rng(1)
-    labels, heavy = np.arange(400) % 2, np.arange(400) < 200
-    good = np.clip(0.3 + 0.4 * labels + rng.normal(0, 0.2, 400), 0.01, 0.99)
-    bad = rng.uniform(0.01, 0.99, 400)
-    models = {CANDIDATE: np.where(heavy, good, bad), "b": np.where(heavy, bad, good)}
-    for weight, better in ((10.0, CANDIDATE), (0.1, "b")):
-        weights = scaled(np.where(heavy, weight, 1.0))
-        judged = Judged(labels, weights=weights).with_models(
-            models, dict.fromkeys(models, 0.5), RESAMPLED
-        )
-        worse = "b" if better == CANDIDATE else CANDIDATE
-        compared = judged.compare(better, worse, 0.95)
-        assert compared.roc_auc.at_worst > 0 > compared.log_loss.at_worst
 
 
 def test_rows_that_are_not_there_are_bounded_by_what_the_others_tell() -> None:
@@ -285,6 +241,3 @@ def test_a_feature_is_worth_what_it_tells_of_the_rows_that_count() -> None:
     by_weight = worth(np.where(heavy, 20.0, 1.0))
     assert without["b"] > without["a"]
     assert by_weight["a"] > by_weight["b"]
-
-
-# Figures

@@ -3,12 +3,10 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from tabular_lstm.judging import baselines, gate
-from tabular_lstm.judging.baselines import predict_with_baselines
-from tabular_lstm.judging.comparison import WORSE, Judged
+from tabular_lstm.judging import gate
+from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.intervals import (
     bootstrap,
     unseen_log_loss,
@@ -16,10 +14,8 @@ from tabular_lstm.judging.intervals import (
     unseen_share,
 )
 from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
-from tabular_lstm.network.calibration import choose_threshold
-from tabular_lstm.parameters import Evaluation, Promotion, Training
-from tabular_lstm.rows.weights import count_by_class, count_rows, scaled
-from tests.helpers.judged import rows_of, schema_of, set_of
+from tabular_lstm.parameters import Evaluation, Promotion
+from tabular_lstm.rows.weights import count_by_class, count_rows
 
 RESAMPLED = Evaluation(bootstrap_resamples=200)
 
@@ -43,19 +39,6 @@ def judged_by(
     return Judged(labels, weights, groups).with_models(models, thresholds, RESAMPLED)
 
 
-def test_groups_of_one_row_with_weights_are_drawn_as_rows_with_weights_are() -> None:
-    labels, p, weights = rows()
-    models = {"one": p, "other": np.sqrt(p)}
-    by_rows, by_groups = (
-        judged_by(labels, weights, groups, **models) for groups in (None, np.arange(240))
-    )
-    assert by_groups.metrics == by_rows.metrics
-    for metric, values in by_rows.resampled["one"].items():
-        np.testing.assert_array_equal(by_groups.resampled["one"][metric], values)
-    assert by_groups.compare("one", "other", 0.95) == by_rows.compare("one", "other", 0.95)
-    assert by_groups.roc_auc_bounds("one", 0.95) == by_rows.roc_auc_bounds("one", 0.95)
-
-
 def twice(labels: np.ndarray, p: np.ndarray, groups: np.ndarray, heavy: np.ndarray) -> Any:
     """Rows with weight 2 where `heavy`, and the same rows twice, each beside its groups."""
     times = 1 + heavy
@@ -76,26 +59,6 @@ def test_rows_of_weight_2_in_a_group_are_these_rows_twice_in_it() -> None:
     for metric, values in by_weight.items():
         np.testing.assert_allclose(values, repeated[metric], rtol=1e-9)
         assert getattr(points, metric) == pytest.approx(getattr(same, metric), rel=1e-9)
-
-
-def test_bounds_with_weights_are_wider_by_groups_that_are_alike() -> None:
-    labels, p, weights = rows(100)
-    models = {"one": p, "other": np.sqrt(p)}
-    fourfold = {name: values.repeat(4) for name, values in models.items()}
-    by_groups, by_rows = (
-        judged_by(labels.repeat(4), weights.repeat(4), groups, **fourfold)
-        .compare("one", "other", 0.95)
-        .by_metric()
-        for groups in (np.arange(400) // 4, None)
-    )
-    single = judged_by(labels, weights, None, **models).compare("one", "other", 0.95).by_metric()
-    for metric, sign in WORSE.items():
-        far, near, alone = (
-            sign * (of[metric].at_worst - of[metric].difference)
-            for of in (by_groups, by_rows, single)
-        )
-        assert far == pytest.approx(alone, rel=0.01)
-        assert near < 0.75 * far
 
 
 def test_groups_count_by_what_the_sums_of_their_weights_tell() -> None:
@@ -151,42 +114,3 @@ def test_where_all_is_right_the_unseen_is_that_of_what_the_groups_tell() -> None
     compared = judged.compare("one", "other", 0.95)
     assert compared.roc_auc.at_best == pytest.approx(unseen_share(telling, 0.95))
     assert compared.log_loss.at_worst == pytest.approx(compared.log_loss.difference + lost)
-
-
-def test_a_part_of_the_rows_has_the_weights_and_the_groups_of_its_rows() -> None:
-    labels, p, weights = rows(200)
-    groups, counts = np.arange(200) // 4, np.arange(200) > 40
-    part = (
-        judged_by(labels, weights, groups, one=p)
-        .with_part("one", "other", np.sqrt(p), 0.5, counts, RESAMPLED)
-        .parts["other"]
-    )
-    left = np.unique(groups[counts], return_inverse=True)[1]
-    models = {"one": p[counts], "other": np.sqrt(p)[counts]}
-    expected = judged_by(labels[counts], weights[counts], left, **models)
-    assert part.metrics == expected.metrics
-    assert part.compare("one", "other", 0.95) == expected.compare("one", "other", 0.95)
-
-
-@pytest.mark.parametrize("sick", [1, 10])
-def test_thresholds_are_chosen_by_the_weights_of_the_rows_that_are_held_out(
-    sick: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where one group alone has rows of a class, it is held out of no fold."""
-    sequences, labels = rows_of(90)
-    groups = np.arange(90) % 20
-    labels = pd.Series((groups < sick).astype(int), labels.index)
-    weights = pd.Series(np.random.default_rng(0).uniform(0.1, 9, 90), labels.index)
-    weighed: list[Any] = []
-
-    def noting(*given: Any) -> float:
-        weighed.append(given[3])
-        return choose_threshold(*given)
-
-    monkeypatch.setattr(baselines, "choose_threshold", noting)
-    train_set = set_of(sequences, labels, weights, groups)
-    predict_with_baselines(train_set, sequences, schema_of(), Training(), RESAMPLED)
-    rows_told = {*np.round(scaled(weights), 9)}
-    for of_held_out in weighed:
-        told = {*np.round(of_held_out, 9)}
-        assert told < rows_told if sick == 1 else told == rows_told

@@ -12,14 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from pydantic import ValidationError
 
 from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.fit import predict
 from tabular_lstm.parameters import Ensemble, Network, Training
 from tests.helpers.networks import (
-    MEAN,
-    VARIANCE,
     assert_same_weights,
     ensemble_of,
     keras_lstm,
@@ -53,28 +50,12 @@ def test_tutorial_is_the_tutorials_network_to_the_letter() -> None:
         assert layer.get_config() | {"name": ""} == literal.get_config() | {"name": ""}
 
 
-def test_tutorial_reads_raw_values() -> None:
-    sequences = sequences_of(schema_of())
-    networks = [build(schema_of(scale=k), Network(kind="tutorial"), 0) for k in (1.0, 1000.0)]
-    expected, measured = (predict(network, sequences) for network in networks)
-    np.testing.assert_array_equal(measured, expected)
-
-
-def test_tutorials_layers_are_kerass_own_and_none_holds_code() -> None:
-    network = build(schema_of(3), Network(kind="tutorial"), 0)
-    config = json.loads(network.to_json())
-    assert "Lambda" not in json.dumps(config)
-    for layer in config["config"]["layers"]:
-        assert layer["module"].split(".")[0] == "keras"
-        assert not layer["registered_name"] or layer["registered_name"] == layer["class_name"]
-
-
 # What an ensemble is made of
 
 
-@pytest.mark.parametrize("members", [1, 2, 9])
 @pytest.mark.parametrize(
-    ("features", "features_per_step", "steps"), [(8, 2, 4), (3, 2, 2), (5, 5, 1), (1, 1, 1)]
+    ("members", "features", "features_per_step", "steps"),
+    [(2, 8, 2, 4), (9, 3, 2, 2), (1, 1, 1, 1)],
 )
 def test_a_sequence_in_gives_a_probability_out(
     members: int, features: int, features_per_step: int, steps: int
@@ -142,15 +123,6 @@ def test_the_probability_is_that_of_the_mean_logit_divided_by_the_temperature() 
     )
 
 
-def test_nothing_is_dropped_unless_a_seed_is_given() -> None:
-    schema = schema_of()
-    network, sequences = ensemble_of(schema, dropout=0.5), sequences_of(schema)
-    expected = network.member_logits(sequences[None])
-    np.testing.assert_array_equal(network.member_logits(sequences[None]), expected)
-    np.testing.assert_array_equal(network(sequences, training=True), network(sequences))
-    assert (network.member_logits(sequences[None], tf.constant([0, 1])) != expected).numpy().any()
-
-
 # Members
 
 
@@ -168,51 +140,10 @@ def test_no_member_has_a_gradient_from_anothers_logits() -> None:
                 assert touched == [other == member for other in range(3)]
 
 
-def test_anothers_weights_change_only_its_own_logits() -> None:
-    schema = schema_of(5, names=(1,))
-    network = ensemble_of(schema, members=3, units=[4, 3])
-    sequences = sequences_of(schema)[None]
-    before, weights = network.member_logits(sequences).numpy(), network.get_weights()
-    for place in range(len(weights)):
-        for member in range(3):
-            changed = [weight.copy() for weight in weights]
-            changed[place][member] += 0.5
-            network.set_weights(changed)
-            after = network.member_logits(sequences).numpy()
-            differs = [(after[other] != before[other]).any() for other in range(3)]
-            assert differs == [other == member for other in range(3)]
-
-
-def test_each_member_reads_its_own_rows() -> None:
-    schema = schema_of(5, names=(1,))
-    network = ensemble_of(schema, members=3)
-    own_rows = sequences_of(schema, rows=30, missing=0.2).reshape(3, 10, 3, 2)
-    measured = network.member_logits(own_rows).numpy()
-    for member in range(3):
-        expected = network.member_logits(own_rows[member][None])[member]
-        np.testing.assert_allclose(measured[member], expected, atol=1e-6)
-
-
-def test_two_groups_merge_by_concatenating_their_weights() -> None:
-    schema = schema_of(5, names=(1,))
-    sequences = sequences_of(schema, missing=0.2)
-    options = {"units": [4, 3]}
-    one = ensemble_of(schema, seed=1, members=2, **options)
-    other = ensemble_of(schema, seed=2, members=3, **options)
-    both = ensemble_of(schema, seed=3, members=5, **options)
-    pairs = zip(one.get_weights(), other.get_weights(), strict=True)
-    both.set_weights([np.concatenate(pair) for pair in pairs])
-    apart = np.concatenate([group.member_logits(sequences[None]) for group in (one, other)])
-    np.testing.assert_allclose(both.member_logits(sequences[None]), apart, atol=1e-6)
-    expected = 1 / (1 + np.exp(-apart.mean(0)))
-    np.testing.assert_allclose(both(sequences)[:, 0], expected, atol=1e-6)
-    np.testing.assert_allclose(predict(both, sequences), expected, atol=1e-6)
-
-
 # What it does with values
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e3, 1e30])
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_units_of_measurement_do_not_count(scale: float) -> None:
     schema = schema_of()
     sequences = sequences_of(schema)
@@ -220,15 +151,6 @@ def test_units_of_measurement_do_not_count(scale: float) -> None:
     measured = predict(ensemble_of(schema_of(scale=scale)), (scale * sequences).astype(np.float32))
     assert np.ptp(expected) > 0.01
     np.testing.assert_allclose(measured, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("variance", [1e36, 1e70])
-def test_any_variance_of_float32_values_is_possible(variance: float) -> None:
-    schema = schema_of().model_copy(update={"variance": [variance, *VARIANCE[1:]]})
-    sequences = with_slot(sequences_of(schema_of()), 0, 0, np.sqrt(variance))
-    calm = with_slot(sequences, 0, 0, MEAN[0])
-    network = ensemble_of(schema)
-    assert (predict(network, sequences) != predict(network, calm)).all()
 
 
 @pytest.mark.parametrize("names", [(), (0, 1, 2, 3)])
@@ -242,37 +164,6 @@ def test_a_missing_value_is_told_from_every_value_that_is_there(names: tuple[int
             assert (
                 missing != predict(network, with_slot(sequences, *divmod(slot, 2), value))
             ).all()
-
-
-def test_all_unknown_categories_are_one_and_none_is_a_known_one() -> None:
-    schema = schema_of(names=(0,))
-    network, sequences = ensemble_of(schema), sequences_of(schema)
-    unknown = predict(network, with_slot(sequences, 0, 0, 3))
-    np.testing.assert_array_equal(predict(network, with_slot(sequences, 0, 0, 900)), unknown)
-    for known in range(3):
-        assert (predict(network, with_slot(sequences, 0, 0, known)) != unknown).all()
-
-
-@pytest.mark.parametrize("names", [(), (0,), (0, 1, 2)])
-def test_any_value_gives_a_probability(names: tuple[int, ...]) -> None:
-    values = np.array([np.nan, np.inf, -np.inf, 3e38, -3e38], np.float32)
-    sequences = np.broadcast_to(values[:, None, None], (5, 2, 2))
-    network = ensemble_of(schema_of(3, names=names))
-    for probabilities in (predict(network, sequences), network(sequences).numpy()):
-        assert ((probabilities > 0) & (probabilities < 1)).all()
-
-
-def test_outliers_are_clipped_at_five_standard_deviations() -> None:
-    schema = schema_of()
-    network, sequences = ensemble_of(schema), sequences_of(schema)
-    for side in (1, -1):
-        four, five, six, fifty = (
-            predict(network, with_slot(sequences, 0, 0, MEAN[0] + side * deviations * 2.0))
-            for deviations in (4, 5, 6, 50)
-        )
-        np.testing.assert_array_equal(six, five)
-        np.testing.assert_array_equal(fifty, five)
-        assert (four != five).all()
 
 
 @pytest.mark.parametrize("names", [(), (3,)])
@@ -309,12 +200,6 @@ def test_the_seed_decides_the_initial_weights_and_each_member_has_its_own() -> N
         assert all(members_differ) != zero
 
 
-def test_a_members_initial_weights_do_not_depend_on_how_many_others_there_are() -> None:
-    few, many = drawn(members=2), drawn(members=5)
-    for name, weight in few.items():
-        np.testing.assert_array_equal(many[name][:2], weight)
-
-
 def test_initial_weights_are_spread_as_their_kinds_should_be() -> None:
     weights = drawn(frequencies=7, frequency_scale=0.3, dimensions=6, units=[5, 3])
     assert weights["embed/frequency"].std() == pytest.approx(0.3, rel=0.1)
@@ -332,15 +217,6 @@ def test_initial_weights_are_spread_as_their_kinds_should_be() -> None:
     for name, units in {"recur_1/recurrent": 5, "recur_2/recurrent": 3}.items():
         for member in weights[name].reshape(-1, units, 4 * units):
             np.testing.assert_allclose(member @ member.T, np.eye(units), atol=1e-6)
-
-
-def test_the_global_seed_does_not_count() -> None:
-    weights = []
-    for seed in (1, 2):
-        keras.utils.set_random_seed(seed)
-        weights.append(drawn())
-    for name, weight in weights[0].items():
-        np.testing.assert_array_equal(weights[1][name], weight)
 
 
 # The saved file
@@ -440,13 +316,3 @@ def test_a_saved_network_predicts_the_same_in_another_process(
         loaded = np.load(folder / f"{name}.npy")
         assert np.ptp(loaded) > 0
         np.testing.assert_allclose(loaded, predict(network, sequences), atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [{"schema": {"features": ["a"]}}, {"options": {"members": 2, "hidden": 3}}],
-)
-def test_a_configuration_that_is_not_one_is_refused(broken: dict[str, Any]) -> None:
-    config = ensemble_of(schema_of()).get_config()
-    with pytest.raises((ValidationError, ValueError)):
-        LSTMEnsemble.from_config(config | broken)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
-from sklearn.metrics import f1_score, log_loss
+from sklearn.metrics import f1_score
 
 from tabular_lstm.network.calibration import (
     TEMPERATURES,
@@ -36,16 +36,6 @@ objectives = st.one_of(
 
 
 # Log losses
-
-
-def test_log_losses_are_scikit_learns_for_any_logits_that_are_not_extreme() -> None:
-    rng = np.random.default_rng(0)
-    logits, labels = rng.normal(0, 5, 200), rng.integers(0, 2, 200)
-    losses = log_losses(labels, logits)
-    assert losses.shape == (200,)
-    assert losses.mean() == pytest.approx(log_loss(labels, expit(logits)), rel=1e-9)
-    one_by_one = [log_loss(labels[[i]], expit(logits[[i]]), labels=[0, 1]) for i in range(200)]
-    np.testing.assert_allclose(losses, one_by_one, rtol=1e-6)
 
 
 def test_log_losses_of_extreme_logits_are_finite() -> None:
@@ -212,19 +202,6 @@ def test_rows_of_one_probability_are_all_called_what_serves_best(
     assert (probability >= threshold) == called
 
 
-@pytest.mark.parametrize("label", [0, 1])
-@pytest.mark.parametrize("objective", [ACCURACY, F1, costs_of(1, 5)])
-def test_rows_of_one_class_have_a_threshold_without_a_warning(
-    label: int, objective: Objective
-) -> None:
-    labels, probabilities = np.full(3, label), np.array([0.2, 0.6, 0.7])
-    with np.errstate(all="raise"):
-        threshold = choose_threshold(labels, probabilities, objective)
-    assert 0 < threshold < 1
-    measured = served(labels, probabilities, threshold, objective)
-    assert measured == best(labels, probabilities, objective)
-
-
 # Kinds
 
 BOTH = [0.1, 1.0]
@@ -241,14 +218,6 @@ def test_who_knows_has_the_share_and_who_knows_nothing_is_left_out() -> None:
     noise = np.random.default_rng(1).normal(size=len(labels))
     for kinds, shares in (([logits, noise], [1.0, 0.0]), ([noise, logits], [0.0, 1.0])):
         assert [kind.share for kind in weigh(labels, kinds, BOTH)] == shares
-
-
-def test_kinds_that_say_the_same_weigh_the_same() -> None:
-    logits, labels = logits_and_labels()
-    kinds = weigh(labels, [logits, 3 * logits], BOTH)  # calibrated, they are the same
-    assert [kind.share for kind in kinds] == [0.5, 0.5]
-    assert kinds[1].temperature == pytest.approx(3 * kinds[0].temperature, rel=1e-3)
-    assert kinds[0].log_loss == pytest.approx(kinds[1].log_loss, rel=1e-6)
 
 
 def test_the_share_is_the_best_of_all_but_for_the_pull_to_one_half() -> None:

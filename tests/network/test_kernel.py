@@ -1,7 +1,6 @@
 """The compiled kernel: the same answers as NumPy's, and a row's bits wherever it is computed."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from hashlib import blake2b
@@ -13,7 +12,7 @@ import pytest
 from tabular_lstm.network import score as scoring
 from tabular_lstm.network.forward import Forward
 from tabular_lstm.network.kernel import Kernel, Processor, compile_code
-from tabular_lstm.network.score import FEW, MANY_VALUES, are_many, score
+from tabular_lstm.network.score import MANY_VALUES, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.slots import CLIP
 from tabular_lstm.network.vector_code import Code, Lanes, cosine_and_sine, tanh
@@ -40,23 +39,15 @@ def assert_same_answers(scorer: Scorer, slots: np.ndarray, limit: float = 1e-6) 
     np.testing.assert_allclose(measured, expected, rtol=0, atol=limit)
 
 
-@pytest.mark.parametrize("missing", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("units", [[4], [4, 3], [3, 1, 2]], ids=str)
-@pytest.mark.parametrize(
-    "layout",
-    LAYOUTS,
-    ids=lambda layout: "-".join(map(str, layout.values())),
-)
-def test_the_kernel_answers_as_numpy_does_in_float64(
-    layout: dict[str, Any], units: list[int], missing: float
-) -> None:
-    scorer = scorer_of(layout, 2.0, units=units, members=3)
-    slots = slots_of(scorer, 40, missing)
-    before = slots.copy()
-    assert_same_answers(scorer, slots)
-    np.testing.assert_array_equal(slots, before)
-    if missing < 1:
-        assert np.ptp(Kernel(scorer, HERE)(slots)) > 0.02
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: "-".join(map(str, one.values())))
+def test_the_kernel_answers_as_numpy_does_in_float64(layout: dict[str, Any]) -> None:
+    scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
+    for missing in (0.0, 0.3, 1.0):
+        slots = slots_of(scorer, 40, missing)
+        before = slots.copy()
+        assert_same_answers(scorer, slots)
+        np.testing.assert_array_equal(slots, before)
+        assert missing == 1 or np.ptp(Kernel(scorer, HERE)(slots)) > 0.02
 
 
 @pytest.mark.parametrize(
@@ -64,11 +55,8 @@ def test_the_kernel_answers_as_numpy_does_in_float64(
     [
         {"members": 1},
         {"members": 11},
-        {"dimensions": 1},
-        {"dimensions": 9},
-        {"frequencies": 1},
-        {"frequencies": 13, "frequency_scale": 1.0},
-        {"units": [1]},
+        {"dimensions": 1, "frequencies": 13, "frequency_scale": 1.0},
+        {"dimensions": 9, "frequencies": 1, "units": [1]},
         {"units": [17, 9]},
         {"members": 8, "dimensions": 8, "frequencies": 8, "units": [16]},
     ],
@@ -77,21 +65,6 @@ def test_the_kernel_answers_as_numpy_does_in_float64(
 def test_any_sizes_are_computed(options: dict[str, Any]) -> None:
     scorer = scorer_of(MIXED, **options)
     assert_same_answers(scorer, slots_of(scorer, 200, 0.1))
-
-
-def test_a_wide_table_and_a_long_one_are_computed() -> None:
-    for features_per_step in (150, 5):
-        layout = {"features": 300, "features_per_step": features_per_step, "names": (7, 150)}
-        scorer = scorer_of(layout)
-        assert_same_answers(scorer, slots_of(scorer, 90, 0.1))
-
-
-def test_saturated_gates_are_computed() -> None:
-    scorer = scorer_of({"features": 8, "features_per_step": 1}, 20.0, units=[4, 3])
-    slots = slots_of(scorer, 60)
-    expected, measured = Forward(scorer, np.float64)(slots), Kernel(scorer, HERE)(slots)
-    assert np.ptp(expected) > 1
-    np.testing.assert_allclose(measured, expected, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
@@ -104,23 +77,12 @@ def test_odd_values_are_computed(scale: float, value: float) -> None:
         assert_same_answers(scorer, np.ascontiguousarray(odd.reshape(len(odd), -1).T))
 
 
-def test_categories_that_are_none_are_computed() -> None:
-    scorer = scorer_of({"features": 4, "names": (1, 2)})
-    sequences = sequences_of(scorer.schema)
-    for place in (-1, 0, 2, 3, 4, 1000, np.nan, np.inf):
-        odd = with_slot(sequences, 0, 1, place)
-        assert_same_answers(scorer, np.ascontiguousarray(odd.reshape(len(odd), -1).T))
-
-
 # Without each feature
 
 
-@pytest.mark.parametrize("units", [[4], [3, 1, 2]], ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: "-".join(map(str, one.values())))
-def test_rows_without_a_feature_are_scored_as_if_it_were_missing(
-    layout: dict[str, Any], units: list[int]
-) -> None:
-    scorer = scorer_of(layout, 2.0, units=units, members=3)
+def test_rows_without_a_feature_are_scored_as_if_it_were_missing(layout: dict[str, Any]) -> None:
+    scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
     kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 70, 0.3)
     before, logits, without = slots.copy(), kernel(slots), kernel.without(slots)
     assert without.shape == (len(scorer.schema.features), 70)
@@ -195,14 +157,6 @@ def test_a_row_has_the_same_bits_alone_and_at_any_place_of_any_block() -> None:
         np.testing.assert_array_equal(kernel.without(slots[:, rows]), without[:, rows])
 
 
-def test_odd_rows_beside_it_change_no_bit() -> None:
-    scorer = scorer_of(MIXED)
-    kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 100)
-    beside = slots.copy()
-    beside[:, ::2], beside[:, ::4] = np.nan, np.inf
-    np.testing.assert_array_equal(kernel(beside)[1::2], kernel(slots)[1::2])
-
-
 # Code for these runs on every x86 processor with AVX2 (and AVX-512).
 X86 = [Processor("haswell"), Processor("haswell", lanes=64), Processor("znver2")]
 X86_512 = [Processor("skylake-avx512", lanes=64), Processor("icelake-server")]
@@ -273,13 +227,6 @@ def test_many_rows_are_computed_by_the_kernel_and_few_by_numpy(kernels: list[int
     np.testing.assert_allclose(many[:-1], score(scorer, sequences[:-1]), rtol=0, atol=1e-6)
 
 
-def test_fewer_rows_are_many_in_a_wide_table_but_few_never_are() -> None:
-    wide = scorer_of({"features": 1000, "features_per_step": 250})
-    assert are_many(wide, 2000)
-    assert not are_many(wide, FEW)
-    assert not are_many(scorer_of({"features": 2}), 2000)
-
-
 def test_a_streams_last_rows_have_the_bits_that_they_have_among_many(kernels: list[int]) -> None:
     scorer = scorer_of({"features": 5})
     sequences = np.resize(sequences_of(scorer.schema, 3001, 0.1), (MANY + 5, 3, 2))
@@ -310,8 +257,3 @@ def test_without_the_extra_numpy_computes_many_rows(
     np.testing.assert_allclose(score(scorer, sequences), expected, rtol=0, atol=1e-6)
     scoring._processor.cache_clear()
     assert kernels == []
-
-
-def test_a_few_rows_wait_for_no_compiler() -> None:
-    code = "import sys, tabular_lstm.network.score; print('llvmlite' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"

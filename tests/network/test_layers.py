@@ -114,8 +114,7 @@ def embedded(
 
 @pytest.mark.usefixtures("_as_of_features")
 @pytest.mark.parametrize("categories", [NUMBERS, MIXED, NAMES])
-@pytest.mark.parametrize("features_per_step", [1, 2, 3, 5])
-@pytest.mark.parametrize("readers", [1, MEMBERS])
+@pytest.mark.parametrize(("features_per_step", "readers"), [(1, MEMBERS), (2, 1), (3, MEMBERS)])
 def test_embed_is_the_formula_by_hand(
     categories: list[int], features_per_step: int, readers: int
 ) -> None:
@@ -155,58 +154,6 @@ def test_embed_has_the_gradient_of_the_formula(categories: list[int], readers: i
         assert slope
 
 
-@pytest.mark.parametrize("units", [1e-30, 1e-6, 1e9, 1e30])
-def test_embed_does_not_depend_on_the_unit_of_measurement(units: float) -> None:
-    sequences = slots_of(NUMBERS)
-    expected = embed_of(NUMBERS)(sequences).numpy()
-    measured = embed_of(NUMBERS, units=units)((units * sequences).astype(np.float32)).numpy()
-    assert np.ptp(expected, axis=2).max() > 1
-    np.testing.assert_allclose(measured, expected, atol=1e-5)
-
-
-def test_embed_clips_at_five_standard_deviations() -> None:
-    layer = embed_of(NUMBERS)
-
-    def at(deviations: float) -> np.ndarray:
-        slots = np.zeros(6, np.float32)
-        slots[:5] = np.array(MEAN) + deviations * np.sqrt(VARIANCE)
-        return layer(slots.reshape(1, 1, 3, 2)).numpy()
-
-    for side in (1, -1):
-        for far in (6, 1e6, np.inf):
-            np.testing.assert_array_equal(at(side * far), at(side * 5))
-        assert (at(side * 4.9) != at(side * 5)).any()
-    assert (at(5) != at(-5)).any()
-
-
-def test_a_missing_number_has_a_vector_of_its_own_and_not_that_of_the_mean() -> None:
-    layer = embed_of(NUMBERS)
-    slots = np.array([*MEAN, 0.0], np.float32).reshape(1, 1, 3, 2)
-    _, kernel, bias, _ = layer.get_weights()
-    mean = kernel[:, :, :FREQUENCIES].sum(2) + bias[:, :, 0]
-    for value, expected in ((slots, mean), (slots * np.nan, mean + kernel[:, :, -1])):
-        vectors = layer(value).numpy().reshape(MEMBERS, 6, DIMENSIONS)[:, :5]
-        np.testing.assert_allclose(vectors, np.maximum(expected, 0), atol=1e-6)
-
-
-@pytest.mark.parametrize("readers", [1, MEMBERS])
-def test_each_category_has_its_vector_and_so_have_an_unknown_and_a_missing_one(
-    readers: int,
-) -> None:
-    layer = embed_of(NAMES)
-    offsets = np.cumsum([0, *(count + 2 for count in NAMES)])
-    vectors = layer.get_weights()[3]
-    for feature, count in enumerate(NAMES):
-        places = np.array([*range(count), count, count + 7, -1, np.nan], np.float32)
-        expected = [*range(count), count, count, count, count + 1]
-        sequences = np.zeros((readers, len(places), 3, 2), np.float32)
-        sequences[:, :, feature // 2, feature % 2] = places
-        measured = layer(sequences).numpy()[:, feature // 2]
-        measured = measured.reshape(MEMBERS, -1, 2, DIMENSIONS)[:, :, feature % 2]
-        chosen = offsets[feature] + np.array(expected)
-        np.testing.assert_array_equal(measured, vectors[:, chosen])
-
-
 @pytest.mark.parametrize("categories", [NUMBERS, NAMES])
 @pytest.mark.parametrize("value", [0.0, 7.5, -3e38, np.nan, np.inf])
 def test_a_padded_slot_gives_zeros_whatever_is_in_it(categories: list[int], value: float) -> None:
@@ -240,23 +187,6 @@ def test_whole_features_are_dropped_of_the_members_of_a_kind_and_the_rest_is_enl
     of_kind = kept[2:, :, :5]
     np.testing.assert_allclose(of_kind[of_kind > 0], 1 / 0.75, rtol=1e-6)
     np.testing.assert_allclose((of_kind == 0).mean(1), 0.25, atol=0.035)
-
-
-def test_features_are_dropped_by_the_seed_for_each_member_row_and_feature_anew() -> None:
-    kept = features_kept((3, 1))
-    np.testing.assert_array_equal(features_kept((3, 1)), kept)
-    first, second = kept[2:, :, :5] > 0
-    others = (features_kept((3, 2))[2, :, :5] > 0, features_kept((4, 1))[2, :, :5] > 0, second)
-    for other in (*others, np.roll(first, 1, 0), np.roll(first, 1, 1)):
-        assert 0.34 < (first != other).mean() < 0.41  # 2 · 0.25 · 0.75 = 0.375
-
-
-def test_no_feature_is_dropped_where_no_seed_is_given() -> None:
-    layer, slots = embed_of([0, 3, 0]), slots_of([0, 3, 0])
-    expected = layer(slots).numpy()
-    layer.dropped[:] = 0.5
-    np.testing.assert_array_equal(layer(slots), expected)
-    assert (layer(slots, tf.constant((3, 1))).numpy() != expected).any()
 
 
 # Recur
@@ -303,13 +233,12 @@ def loop(weights: Sequence[Any], steps: Any, direction: int) -> tuple[list[Any],
 
 
 @pytest.mark.usefixtures("_as_of_features")
-@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(
     ("length", "rows", "inputs", "units", "scale"),
     [(4, 7, 3, 5, 0.5), (1, 2, 4, 3, 0.5), (6, 1, 1, 1, 0.5), (12, 5, 6, 4, 2.0)],
 )
 def test_recur_has_the_gradient_of_a_plain_loop(
-    compiled: bool, length: int, rows: int, inputs: int, units: int, scale: float
+    length: int, rows: int, inputs: int, units: int, scale: float
 ) -> None:
     recur, steps = recur_of(inputs, units, scale), steps_of(length, rows, inputs)
     weighing = np.random.default_rng(4).normal(size=(2, MEMBERS, length, rows, units))
@@ -320,8 +249,7 @@ def test_recur_has_the_gradient_of_a_plain_loop(
             total = tf.reduce_sum(tf.stack(recur(steps)) * tf.constant(weighing, tf.float32))
         return tape.gradient(total, [steps, *(weight.value for weight in recur.weights)])
 
-    calculate = tf.function(gradients_of_recur) if compiled else gradients_of_recur
-    measured = calculate(tf.constant(steps))
+    measured = tf.function(gradients_of_recur)(tf.constant(steps))
 
     for member in range(MEMBERS):
         exact = [tf.constant(steps[member], tf.float64)]
@@ -335,20 +263,6 @@ def test_recur_has_the_gradient_of_a_plain_loop(
         for gradient, expected in zip(measured, tape.gradient(total, exact), strict=True):
             assert np.abs(expected).max() > 0.01 or length == 1
             np.testing.assert_allclose(gradient[member], expected, atol=1e-4, rtol=1e-4)
-
-
-def test_cells_grow_beyond_every_default_clip_of_tensorflow() -> None:
-    recur, steps = recur_of(3, 4, scale=3.0), steps_of(12, 5, 3)
-    states = recur(steps)
-    largest = 0.0
-    for member in range(MEMBERS):
-        weights = [tf.constant(weight[member], tf.float64) for weight in recur.get_weights()]
-        for direction in (0, 1):
-            there = tf.constant(steps[member], tf.float64)
-            expected, cells = loop(weights, there, direction)
-            np.testing.assert_allclose(states[direction][member], expected, atol=1e-4)
-            largest = max(largest, np.abs(cells).max())
-    assert largest > 5
 
 
 # Read out
@@ -399,7 +313,3 @@ def test_dropout_is_drawn_by_the_seed_and_for_each_member_and_place_anew() -> No
     for other in (dropped(0.5, (3, 2)), dropped(0.5, (4, 1)), dropped(0.5, (3, 1), place=1)):
         assert 0.4 < (other != one).mean() < 0.6
     assert 0.4 < (one[0] != one[1]).mean() < 0.6
-
-
-def test_without_dropout_a_seed_changes_nothing() -> None:
-    np.testing.assert_array_equal(dropped(0.0, (3, 1)), 1)

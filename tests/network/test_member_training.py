@@ -29,7 +29,6 @@ from tests.helpers.trainings import (
     network_of,
     noise,
     observe,
-    rows_of,
     same,
     training_of,
     weights_of,
@@ -73,20 +72,6 @@ def test_each_kind_has_a_temperature_of_its_own() -> None:
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
     as_one = fold_losses(LABELS, replace(plan, kind=[0] * 8), larger)
     assert np.abs(as_one - losses[0]).max() > 0.01
-
-
-def test_a_row_of_weight_two_counts_as_two() -> None:
-    plan = plan_of(4)
-    logits = told(plan, noise=2.0)
-    twice = [np.concatenate([rows, rows[:3]]) for rows in plan.held_out]
-    weights = np.ones(len(LABELS))
-    weights[np.concatenate([rows[:3] for rows in plan.held_out])] = 2
-    doubled = [np.concatenate([z, z[:3]]) for z in logits]
-    np.testing.assert_allclose(
-        fold_losses(LABELS, plan, logits, weights),
-        fold_losses(LABELS, replace(plan, held_out=twice), doubled),
-        rtol=1e-6,
-    )
 
 
 def test_logits_that_are_no_numbers_are_no_progress() -> None:
@@ -188,12 +173,6 @@ def test_a_member_stops_by_half_its_own_loss_and_half_the_mean_and_never_starts_
     assert len(trained.losses["loss"]) == members.epoch == 5
     np.testing.assert_allclose(trained.losses["validation_loss"], np.mean(losses[:5], axis=1))
     assert trained.best_epochs == members.kept.tolist() == [2, 3, 3]
-
-
-def test_a_training_that_progresses_runs_all_its_epochs() -> None:
-    _, history = train(network_of(), *rows_of(64), training_of(epochs=8, patience=3))
-    assert len(history["loss"]) == 8
-    assert history["best_epochs"] == [8, 8]
 
 
 def test_logits_that_are_too_large_stop_no_member_that_orders_the_rows_better() -> None:

@@ -86,21 +86,6 @@ def test_each_batch_is_of_the_declared_size_and_no_row_comes_twice_in_an_epoch()
 # What is dropped, and what the others change
 
 
-def test_what_is_dropped_differs_from_step_to_step_and_by_seed() -> None:
-    # The same rows at each step: what differs comes of dropping alone.
-    sequences, labels = rows_of(64)
-    batches = np.broadcast_to(np.arange(56), (1, 2, 56))
-    losses = []
-    for share, seed in ((0.0, 0), (0.0, 1), (0.4, 0), (0.4, 1)):
-        training = training_of(seed=seed)
-        members = Members(network_of(dropout=share), sequences, labels, training)
-        still = np.zeros(1, np.float32)
-        losses.append([members.train_epoch(batches, still) for _ in range(4)])
-    without, without_too, with_some, with_other = losses
-    np.testing.assert_allclose([without, without_too], without[0], rtol=1e-5)
-    assert len({round(loss, 5) for loss in [without[0], *with_some, *with_other]}) == 9
-
-
 def test_a_member_trained_alone_is_the_same_as_in_a_group() -> None:
     sequences, labels = rows_of(64)
     alone, _ = observe(network_of(members=1), sequences, labels, training_of())

@@ -58,33 +58,11 @@ def test_an_effect_is_what_the_probability_loses_without_the_feature(
         assert (found.effects[~named, place] == 0).all()
 
 
-def test_a_feature_that_is_missing_is_no_reason(scorer: Scorer) -> None:
-    sequences = sequences_of(scorer.schema, ROWS, missing=0.5)
-    found = reasons(scorer, sequences, score(scorer, sequences), 5)
-    missing = np.isnan(sequences.reshape(ROWS, -1)[:, :5])
-    for row in range(ROWS):
-        named = found.features[row][found.features[row] >= 0]
-        assert not missing[row, named].any()
-        assert len({*named}) == len(named) == 5 - missing[row].sum()
-    none = np.full_like(sequences, np.nan)
-    assert (reasons(scorer, none, score(scorer, none), 3).features == -1).all()
-
-
 def test_there_are_no_more_reasons_than_features(scorer: Scorer) -> None:
     sequences = sequences_of(scorer.schema, 3)
     found = reasons(scorer, sequences, score(scorer, sequences), 99)
     assert found.features.shape == found.effects.shape == (3, 5)
     assert reasons(scorer, sequences[:0], np.empty(0), 2).features.shape == (0, 2)
-
-
-def test_rows_are_taken_a_few_at_a_time(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    sequences = sequences_of(scorer.schema, 50)
-    probabilities = score(scorer, sequences)
-    whole = reasons(scorer, sequences, probabilities, 3)
-    monkeypatch.setattr(scoring, "EFFECTS_AT_ONCE", 35)
-    parts = reasons(scorer, sequences, probabilities, 3)
-    np.testing.assert_array_equal(parts.features, whole.features)
-    np.testing.assert_allclose(parts.effects, whole.effects, atol=WITHIN)
 
 
 # Dates
@@ -168,14 +146,3 @@ def test_among_many_a_row_has_the_same_reasons_to_the_bit_at_whatever_place(
         part = reasons(scorer, sequences[rows], probabilities[rows], 3, True)
         np.testing.assert_array_equal(part.features, whole.features[rows])
         np.testing.assert_array_equal(part.effects, whole.effects[rows])
-
-
-def test_without_a_kernel_numpy_names_the_reasons_of_many(
-    scorer: Scorer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scoring, "_processor", lambda: None)
-    monkeypatch.setattr(scoring, "CHANGED_AT_ONCE", 300)
-    sequences = sequences_of(scorer.schema, ROWS, missing=0.1)
-    few = reasons(scorer, sequences, score(scorer, sequences), 5)
-    many = reasons(scorer, sequences, score(scorer, sequences, True), 5, True)
-    np.testing.assert_array_equal(many.effects, few.effects)

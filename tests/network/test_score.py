@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 
 from tabular_lstm.network import score as score_module
-from tabular_lstm.network.build import LSTMEnsemble, build
-from tabular_lstm.network.fit import predict
+from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.forward import BLOCK
 from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import Ensemble, Network
 from tests.helpers.networks import LAYOUTS, MIXED, ensemble_of, schema_of, sequences_of, with_slot
 
 
@@ -23,8 +21,7 @@ def with_large_weights(network: LSTMEnsemble, times: float) -> LSTMEnsemble:
     return network
 
 
-@pytest.mark.parametrize("missing", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("units", [[4], [4, 3], [3, 1, 2]])
+@pytest.mark.parametrize(("missing", "units"), [(0.0, [4]), (0.3, [3, 1, 2]), (1.0, [4, 3])])
 @pytest.mark.parametrize(
     "layout",
     LAYOUTS,
@@ -47,25 +44,6 @@ def test_the_score_is_what_keras_computes(
         assert np.ptp(probabilities) > 0.005
 
 
-@pytest.mark.parametrize("members", [1, 2, 11])
-def test_any_number_of_members_is_scored(members: int) -> None:
-    schema = schema_of(**MIXED)
-    network = ensemble_of(schema, members=members, units=[4, 3])
-    sequences = sequences_of(schema, rows=30, missing=0.2)
-    expected = network(sequences).numpy()[:, 0]
-    np.testing.assert_allclose(score(Scorer.of(network), sequences), expected, atol=1e-6)
-
-
-def test_saturated_gates_are_scored_as_keras_does() -> None:
-    schema = schema_of(8, 1)
-    network = with_large_weights(ensemble_of(schema, units=[4, 3]), 20.0)
-    network.temperature = 20.0
-    sequences = sequences_of(schema, rows=60)
-    expected = network(sequences).numpy()[:, 0]
-    assert np.ptp(expected) > 0.1
-    np.testing.assert_allclose(score(Scorer.of(network), sequences), expected, atol=1e-5)
-
-
 ODD = [np.nan, 0.0, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45]
 
 
@@ -80,15 +58,6 @@ def test_odd_values_are_scored_as_keras_does(scale: float, value: float) -> None
         np.testing.assert_allclose(score(Scorer.of(network), odd), expected, atol=1e-6)
 
 
-@pytest.mark.filterwarnings("error::RuntimeWarning")
-@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
-def test_odd_values_are_scored_without_a_warning(scale: float) -> None:
-    schema = schema_of(scale=scale)
-    sequences = np.broadcast_to(np.array(ODD, np.float32)[:, None, None], (len(ODD), 2, 2))
-    probabilities = score(Scorer.of(ensemble_of(schema)), sequences)
-    assert ((probabilities > 0) & (probabilities < 1)).all()
-
-
 def test_categories_that_are_none_are_scored_as_keras_does() -> None:
     schema = schema_of(4, names=(1, 2))
     network, sequences = ensemble_of(schema), sequences_of(schema)
@@ -96,17 +65,6 @@ def test_categories_that_are_none_are_scored_as_keras_does() -> None:
         odd = with_slot(sequences, 0, 1, place)
         expected = network(odd).numpy()[:, 0]
         np.testing.assert_allclose(score(Scorer.of(network), odd), expected, atol=1e-6)
-
-
-def test_weights_are_read_anew_each_time() -> None:
-    schema = schema_of()
-    network, sequences = ensemble_of(schema), sequences_of(schema)
-    before = score(Scorer.of(network), sequences)
-    with_large_weights(network, 1.5)
-    assert (score(Scorer.of(network), sequences) != before).all()
-    np.testing.assert_allclose(
-        score(Scorer.of(network), sequences), network(sequences).numpy()[:, 0], atol=1e-6
-    )
 
 
 # Many rows, and few
@@ -125,14 +83,6 @@ def many() -> tuple[LSTMEnsemble, np.ndarray, np.ndarray]:
     return network, sequences, score(Scorer.of(network), sequences)
 
 
-def test_rows_of_more_than_one_block_come_back_in_their_order(
-    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
-) -> None:
-    network, sequences, scores = many
-    assert len(np.unique(scores)) > 0.99 * len(scores)
-    np.testing.assert_allclose(scores, network(sequences).numpy()[:, 0], atol=1e-6)
-
-
 def test_a_row_alone_has_the_same_score(
     many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
 ) -> None:
@@ -146,14 +96,11 @@ def test_a_row_alone_has_the_same_score(
     "choose",
     [
         lambda rows: np.arange(rows)[::-1],
-        lambda rows: np.random.default_rng(0).permutation(rows),
         lambda rows: np.random.default_rng(1).integers(0, rows, 2 * BLOCK - 1),
-        lambda rows: np.arange(rows)[3:],
-        lambda rows: np.arange(BLOCK),
         lambda rows: np.arange(BLOCK + 1),
         lambda rows: np.repeat(5, 2 * BLOCK),
     ],
-    ids=["reversed", "shuffled", "drawn", "without 3", "a block", "a block and 1", "one row"],
+    ids=["reversed", "drawn", "a block and 1", "one row"],
 )
 def test_a_row_has_the_same_score_among_any_rows_in_any_order(
     many: tuple[LSTMEnsemble, np.ndarray, np.ndarray], choose: Callable[[int], np.ndarray]
@@ -174,41 +121,6 @@ def test_few_rows_and_many_have_the_same_scores(
     limit = AMONG_FEW if count <= FEW else ANYWHERE
     measured = score(Scorer.of(network), sequences[repeated])
     np.testing.assert_allclose(measured, scores[repeated], rtol=0, atol=limit)
-
-
-@pytest.mark.parametrize("members", [1, 8])
-def test_with_the_default_sizes_a_row_has_the_same_score_alone_and_among_few(members: int) -> None:
-    schema = schema_of(8)
-    network = build(schema, Network(ensemble=Ensemble(members=members)), 0)
-    sequences = sequences_of(schema, rows=64, missing=0.1)
-    together = score(Scorer.of(network), sequences)
-    alone = np.concatenate([score(Scorer.of(network), row[None]) for row in sequences])
-    np.testing.assert_allclose(alone, together, rtol=0, atol=AMONG_FEW)
-    np.testing.assert_allclose(
-        score(Scorer.of(network), sequences[::-1])[::-1], together, rtol=0, atol=AMONG_FEW
-    )
-
-
-def test_odd_rows_beside_it_do_not_change_a_rows_score(
-    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
-) -> None:
-    network, sequences, scores = many
-    beside = sequences.copy()
-    beside[::2] = np.nan
-    beside[::4] = np.inf
-    measured = score(Scorer.of(network), beside)[1::2]
-    np.testing.assert_allclose(measured, scores[1::2], rtol=0, atol=AMONG_FEW)
-
-
-@pytest.mark.parametrize("cores", [1, 2, 7, None])
-def test_the_number_of_cores_does_not_change_the_bits(
-    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
-    cores: int | None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    network, sequences, scores = many
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    np.testing.assert_array_equal(score(Scorer.of(network), sequences), scores)
 
 
 @pytest.mark.parametrize(
@@ -238,31 +150,6 @@ def test_a_thread_a_core_computes_or_as_many_as_the_environment_says(
     score(scorer, sequences)
     list(score_changed(scorer, few, [(0, np.zeros((1, 40), np.float32))]))
     assert asked == [expected] * 2
-
-
-@pytest.mark.parametrize("layout", ["C", "F", "strided", "read-only"])
-def test_the_layout_in_memory_does_not_change_the_bits(
-    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray], layout: str
-) -> None:
-    network, sequences, scores = many
-    if layout == "strided":
-        laid_out = np.repeat(sequences, 2, axis=0)[::2]
-    elif layout == "read-only":
-        laid_out = sequences.copy()
-        laid_out.flags.writeable = False
-    else:
-        laid_out = np.array(sequences, order=layout)  # type: ignore[call-overload]
-    np.testing.assert_array_equal(score(Scorer.of(network), laid_out), scores)
-
-
-def test_predict_scores_an_ensemble_and_gives_nothing_for_no_rows(
-    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
-) -> None:
-    network, sequences, scores = many
-    np.testing.assert_array_equal(predict(network, sequences), scores)
-    nothing = predict(network, sequences[:0])
-    assert nothing.shape == (0,)
-    assert nothing.dtype == np.float64
 
 
 # Rows with a slot changed
@@ -295,12 +182,3 @@ def test_rows_with_a_slot_changed_are_scored_as_if_they_always_were(
             np.testing.assert_allclose(scored, score(Scorer.of(network), changed), atol=1e-6)
         assert np.ptp(measured, axis=0).max() > 1e-3
     np.testing.assert_array_equal(sequences, before)
-
-
-def test_a_slot_changed_to_what_it_was_changes_no_bit() -> None:
-    schema = schema_of(**MIXED)
-    network, sequences = ensemble_of(schema), sequences_of(schema, rows=30, missing=0.2)
-    slots = sequences.reshape(30, -1)
-    changes = [(slot, slots[None, :, slot]) for slot in range(len(schema.features))]
-    scored = np.concatenate(list(score_changed(Scorer.of(network), sequences, changes)))
-    np.testing.assert_array_equal(scored, np.broadcast_to(scored[0], scored.shape))

@@ -62,16 +62,6 @@ def test_a_common_factor_of_all_weights_changes_no_threshold(
     assert chosen[0] == chosen[1]
 
 
-def test_sums_of_weights_that_are_equal_on_paper_are_equal() -> None:
-    labels, probabilities = np.array([1, 0, 0, 1]), np.array([0.9, 0.7, 0.6, 0.48])
-    weights = np.array([3, 1, 2, 3])
-    assert 0.1 + 0.2 > 0.3
-    # Two false positives or a false negative: the threshold that is closer to 0.5 is taken.
-    for given_weights in (weights, weights / 10):
-        chosen = choose_threshold(labels, probabilities, Objective(), given_weights)
-        assert chosen == pytest.approx(0.24)
-
-
 @given(rows)
 def test_a_temperature_takes_a_weight_for_so_many_rows(given: list[tuple[int, int, int]]) -> None:
     labels, probabilities, counts = arrays(given)
@@ -116,18 +106,6 @@ def test_a_batch_has_loss_and_gradient_of_its_rows_repeated(seed: int) -> None:
     assert np.abs(gradients[0] - gradients[2]).max() > 1e-3
 
 
-def test_the_expected_loss_of_a_random_batch_is_that_of_all_rows_by_weight() -> None:
-    sequences, labels = half_told(24)
-    counts = np.random.default_rng(0).integers(1, 4, 24)
-    members = Members(network_of(), sequences, labels, training_of(), scaled(counts))
-    # Each row once, in batches of 4: their mean is the mean over random batches.
-    order = np.random.default_rng(1).permutation(24).reshape(6, 4)
-    measured = members.train_epoch(np.stack([order, order], 1), np.zeros(6, np.float32))
-    logits = members.logits([np.arange(24)] * 2)
-    expected = [np.average(log_losses(labels, z), weights=counts) for z in logits]
-    assert measured == pytest.approx(np.mean(expected), rel=1e-5)
-
-
 # Trainings
 
 
@@ -146,14 +124,6 @@ def test_weights_that_are_alike_train_to_the_bits_of_none(weight: float) -> None
     (without, history), (alike, same_history) = trained(None), trained(np.full(64, weight))
     assert history == same_history
     assert same(without.get_weights(), alike.get_weights())
-
-
-def test_a_common_factor_of_all_weights_changes_no_bit() -> None:
-    weights = np.random.default_rng(0).integers(1, 9, 64)
-    runs = [trained(weights * factor) for factor in (1, 0.25, 3.7)]
-    for candidate, history in runs[1:]:
-        assert history == runs[0][1]
-        assert same(candidate.get_weights(), runs[0][0].get_weights())
 
 
 def test_the_rows_that_count_most_are_learned() -> None:

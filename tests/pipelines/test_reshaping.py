@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tabular_lstm.datasets.raw_csv import RawCSVDataset
+from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
@@ -60,12 +60,6 @@ def test_features_keep_the_order_of_the_rows() -> None:
     assert schema.features == ["z", "a", "m"]
 
 
-def test_label_and_key_are_no_features() -> None:
-    rows = rows_of(a=[1.0, 2.0]).assign(patient=["p1", "p2"])
-    columns = COLUMNS.model_copy(update={"key": "patient"})
-    assert learn_schema(rows, columns, Reshaping()).features == ["a"]
-
-
 @pytest.mark.parametrize(
     ("features", "shape"),
     [(1, (1, 1)), (2, (1, 2)), (3, (2, 2)), (8, (4, 2)), (9, (3, 3)), (13, (4, 4)), (24, (4, 6))],
@@ -85,25 +79,6 @@ def test_declared_columns_are_categories_and_the_others_numbers() -> None:
     assert (schema.mean, schema.variance[1]) == ([2.0, 0.0], 1.0)
 
 
-def test_label_is_known_by_name_and_classes() -> None:
-    schema = learn_schema(rows_of(a=[1.0]), COLUMNS, Reshaping())
-    assert (schema.label, schema.positive_class, schema.negative_class) == (
-        "sick",
-        "yes",
-        "no",
-    )
-
-
-@pytest.mark.parametrize(
-    ("features", "features_per_step", "steps"),
-    [(8, 2, 4), (8, 3, 3), (3, 2, 2), (1, 2, 1), (24, 1, 24), (2, 5, 1)],
-)
-def test_steps_hold_every_feature(features: int, features_per_step: int, steps: int) -> None:
-    reshaping = Reshaping(features_per_step=features_per_step)
-    schema = learn_schema(numbered(features), COLUMNS, reshaping)
-    assert (schema.steps, schema.features_per_step) == (steps, features_per_step)
-
-
 @pytest.mark.parametrize(("features", "features_per_step"), [(7, 2), (1, 2), (8, 3)])
 def test_uneven_features_are_refused_without_padding(features: int, features_per_step: int) -> None:
     reshaping = Reshaping(features_per_step=features_per_step, allow_padding=False)
@@ -115,23 +90,10 @@ def test_uneven_features_are_refused_without_padding(features: int, features_per
     assert "allow_padding" in message
 
 
-def test_even_features_need_no_padding() -> None:
-    reshaping = Reshaping(features_per_step=2, allow_padding=False)
-    assert learn_schema(numbered(8), COLUMNS, reshaping).steps == 4
-
-
 def test_scale_leaves_missing_values_out() -> None:
     schema = learn_schema(rows_of(a=[1.0, NAN, 5.0], b=[2.0, 2.0, 8.0]), COLUMNS, Reshaping())
     assert schema.mean == pytest.approx([3.0, 4.0])
     assert schema.variance == pytest.approx([4.0, 8.0])
-
-
-def test_bounds_go_with_the_schema_to_whoever_scores() -> None:
-    columns = COLUMNS.model_copy(update={"bounds": {"a": (0.0, None)}})
-    schema = learn_schema(rows_of(a=[0.0, 5.0], b=[-1.0, 1.0]), columns, Reshaping())
-    assert schema.bounds == {"a": (0.0, None)}
-    with pytest.raises(DataError, match=r"Column 'a', row 2: -0\.5 is outside \[0, inf\)"):
-        reshape(pd.DataFrame({"a": [1.0, -0.5], "b": [-9.0, -9.0]}), schema)
 
 
 def test_scale_leaves_codes_for_missing_out() -> None:
@@ -143,22 +105,12 @@ def test_scale_leaves_codes_for_missing_out() -> None:
     assert schema.variance == pytest.approx([4.0, 4.0])
 
 
-def test_feature_without_any_value_has_a_harmless_scale() -> None:
-    schema = learn_schema(rows_of(a=[NAN, NAN], b=[1.0, 3.0]), COLUMNS, Reshaping())
-    assert (schema.mean, schema.variance) == ([0.0, 2.0], [1.0, 1.0])
-
-
 @pytest.mark.parametrize("value", [0.0, 5.0, -3.25, 0.1, 33.6, 1e6 + 0.1])
 @pytest.mark.parametrize("count", [1, 7, 100])
 def test_constant_feature_has_variance_one(value: float, count: int) -> None:
     schema = learn_schema(rows_of(a=[value] * count), COLUMNS, Reshaping())
     assert schema.mean == pytest.approx([value])
     assert schema.variance == [1.0]
-
-
-def test_constant_beside_missing_values_has_variance_one() -> None:
-    schema = learn_schema(rows_of(a=[NAN, 4.0, 4.0]), COLUMNS, Reshaping())
-    assert (schema.mean, schema.variance) == ([4.0], [1.0])
 
 
 def test_schema_is_plain_json() -> None:
@@ -169,11 +121,6 @@ def test_schema_is_plain_json() -> None:
     schema = learn_schema(rows, columns, Reshaping())
     known = json.loads(json.dumps(schema.model_dump(), allow_nan=False))
     assert Schema.model_validate(known) == schema
-
-
-def test_a_feature_may_be_called_self() -> None:
-    columns = COLUMNS.model_copy(update={"missing": {"self": [0]}})
-    assert learn_schema(rows_of(self=[0.0, 4.0]), columns, Reshaping()).mean == [4.0]
 
 
 # Splitting the features from the label
@@ -210,11 +157,6 @@ def test_row_numbers_stay_on_features_and_labels() -> None:
 
 
 # Reshaping
-
-
-def test_slots_are_filled_step_by_step() -> None:
-    rows = rows_of(a=[1.0], b=[2.0], c=[3.0], d=[4.0])
-    assert reshape(rows, learn_schema(rows, COLUMNS, Reshaping())).tolist() == [[[1, 2], [3, 4]]]
 
 
 def test_padded_slots_stand_last_and_hold_zero() -> None:
@@ -286,12 +228,6 @@ def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) 
     np.testing.assert_array_equal(to_sequences(text, schema), sequences)
     numbers = pd.read_csv(tmp_path / "rows.csv", **load_args, dtype={"kind": str})
     np.testing.assert_array_equal(to_sequences(numbers, schema), sequences)
-
-
-def test_missing_values_stay_nan() -> None:
-    rows = rows_of(a=[NAN, 1.0], b=[2.0, NAN])
-    sequences = reshape(rows, learn_schema(rows, COLUMNS, Reshaping()))
-    np.testing.assert_array_equal(sequences, [[[NAN, 2.0]], [[1.0, NAN]]])
 
 
 @pytest.mark.parametrize("features", [3, 4])

@@ -13,6 +13,7 @@ from tests.helpers.profiles import profile
 COUNT = 60
 LABEL = {"y": [0, 0, 1] * 20}
 SPREAD = [(x * 37) % 101 for x in range(COUNT)]
+MANY_ROWS = {"age": [20 + x % 45 for x in range(90)], "y": [0, 0, 1] * 30}
 OTHERS = {"age": [20 + x % 45 for x in range(COUNT)], **LABEL}
 
 
@@ -195,3 +196,9 @@ def test_cells_that_are_no_numbers_are_counted() -> None:
     odd = [*(x % 40 for x in range(298)), "about 7", "some"]
     found = propose(profile({"age": odd, "y": [0, 0, 1] * 100}))
     assert "cells that are no numbers: 2, such as 'about 7'; their rows go" in doubts(found, "age")
+
+
+def test_few_rows_of_a_class_are_said() -> None:
+    said = "label: a class has 20 rows; a run stops where a side gets fewer than two"
+    assert said in proposal({}).unsure
+    assert not any("a run stops" in doubt for doubt in propose(profile(MANY_ROWS)).unsure)

@@ -76,7 +76,7 @@ def test_a_weight_that_is_tiny_beside_others_is_still_above_0() -> None:
     assert 0 < measured[0] < 1e-30
 
 
-def test_rows_count_by_what_they_tell() -> None:
+def test_rows_count_weights_note() -> None:
     assert effective_rows(5, None) == 5
     assert effective_rows(5, np.full(5, 0.1)) == 5
     assert effective_rows(3, np.array([1, 1, 0])) == 2

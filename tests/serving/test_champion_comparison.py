@@ -299,7 +299,7 @@ def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison(label: int) -
     refuse_few_rows(Scored(none[:4], 0.5, none[:4]), labelled(labels[:4]), LEAST_ROWS)
 
 
-def test_new_rows_count_by_what_they_tell_with_their_weights() -> None:
+def test_new_rows_count_weights_note_with_their_weights() -> None:
     labels, none = np.tile([0, 1], LEAST_ROWS + 5), np.zeros(2 * LEAST_ROWS + 10, bool)
     known = none.copy()
     known[0] = True

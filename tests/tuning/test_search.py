@@ -128,7 +128,8 @@ def test_a_loss_that_is_not_finite_ends_a_trial_and_with_the_present_parameters_
     def fast_diverges(part: TrialPart) -> Outcome:
         return DIVERGED if part.values["training.learning_rate"] > 0.03 else ending(part)
 
-    study = searched(tmp_path, end=fast_diverges)
+    study = searched(tmp_path, end=fast_diverges, at_once=4)
+    assert len(study.trials) == 14
     assert {trial.end for trial in study.trials} >= {"complete", "diverged"}
     fast = Training(learning_rate=0.05)
     for _ in range(2):

@@ -6,7 +6,6 @@ a phone and a preview of 300 pixels: narrow, with letters that are large beside 
 
 import io
 import textwrap
-import unicodedata
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,30 +120,17 @@ def short(name: object, width: int = NAME) -> str:
         >>> short("glucose"), short("mean of the last three measurements of glucose")
         ('glucose', 'mean of the l…s of glucose')
     """
-    text = whole = shown(name, 40 * width)
-    kept = len(whole)
-    while columns(text) > width:
-        kept -= 1
-        text = f"{whole[: kept - kept // 2]}…{whole[len(whole) - kept // 2 :]}"
-    return text
+    text = shown(name, 40 * width)
+    if len(text) <= width:
+        return text
+    left = width // 2
+    return f"{text[:left]}…{text[left + 1 - width :]}"
 
 
-def columns(text: str) -> int:
-    """Count the columns of a text: a Chinese letter takes two."""
-    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)
-
-
-def name_rows(figure: "Figure", axes: "Axes", names: list[str]) -> None:
-    """Name the places 0, 1, … on the vertical axis, with room for wide letters.
-
-    matplotlib measures letters that its font has not as narrow ones.
-    """
-    labels = [short(name) for name in names]
-    axes.set_yticks(range(len(labels)), labels)
+def name_rows(axes: "Axes", names: list[str]) -> None:
+    """Name the places 0, 1, … on the vertical axis."""
+    axes.set_yticks(range(len(names)), [short(name) for name in names])
     axes.grid(visible=False, axis="y")
-    taken = max(map(columns, labels), default=0) - max(map(len, labels), default=0)
-    left = taken * 0.5 * 9 / 72 / WIDTH
-    figure.set_layout_engine("constrained", rect=(left, 0, 1 - left, 1))
 
 
 def add_legend(figure: "Figure") -> None:

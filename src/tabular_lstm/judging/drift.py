@@ -55,14 +55,14 @@ def check_drift(
         )
     now = judged.metrics[champion.run_id].roc_auc
     _, highest = judged.roc_auc_bounds(champion.run_id, promotion.confidence)
-    said = f"{METRICS['roc_auc']} {now:.3f} on these rows"
+    roc_auc = f"{METRICS['roc_auc']} {now:.3f} on these rows"
     known = "its decision is gone, which says what it was promoted with"
     if data_summary and champion.data and champion.data.weight != data_summary.weight:
         then, known = None, data_summary.other_weights(champion.data)
     if then is None:
-        compared = f"{said}; {known}, so that only whether it is worse than chance was checked"
+        compared = f"{roc_auc}; {known}, so that only whether it is worse than chance was checked"
     else:
-        compared = f"{said}, {then.roc_auc:.3f} when it was promoted"
+        compared = f"{roc_auc}, {then.roc_auc:.3f} when it was promoted"
     least = -np.inf if then is None else _least_fall(then, now, highest, promotion.confidence)
     if highest < CHANCE:
         fault = f"{name} is clearly worse than chance: {compared}. {ASK}{START_OVER}"
@@ -175,8 +175,8 @@ class FeatureChange(Frozen):
         return self.size >= MUCH or max(sizes["missing"], sizes["levels"]) >= SHARE
 
     @property
-    def said(self) -> str:
-        """Say in some words what changed most."""
+    def description(self) -> str:
+        """Name what changed most."""
         if self.then.kind != self.now.kind:
             return f"a {self.then.kind} before, a {self.now.kind} now"
         if self.size == math.inf:

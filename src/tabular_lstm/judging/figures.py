@@ -239,14 +239,14 @@ def intervals(models: dict[str, Metrics]) -> "Figure":
     # Panels one above the other: so they fit a phone, and no name needs a legend.
     figure, panels = new_figure(1.6 + 2 * BAR * (len(models) + 1), panels=2)
     better = {"roc_auc": "more is better", "log_loss": "less is better"}
-    for axes, (metric, said) in zip(panels, better.items(), strict=True):
+    for axes, (metric, direction) in zip(panels, better.items(), strict=True):
         for place, (model, measured) in enumerate(models.items()):
             color, name = COLORS[model], MODELS[model]
             axes.plot(measured.interval[metric], [place] * 2, color=color, linewidth=3, label=name)
             axes.plot([getattr(measured, metric)], [place], color=color, marker="o", markersize=8)
-        name_rows(figure, axes, [MODELS[model] for model in models])
+        name_rows(axes, [MODELS[model] for model in models])
         axes.set_ylim(len(models) - 0.4, -0.6)
-        axes.set_xlabel(f"{METRICS[metric]}, {said}")
+        axes.set_xlabel(f"{METRICS[metric]}, {direction}")
     return figure
 
 
@@ -270,7 +270,7 @@ def _bars(values: dict[str, float] | dict[str, int], x: str, color: str) -> "tup
     figure, (axes,) = new_figure(1.0 + BAR * max(3, len(values)))
     figure.supxlabel(wrapped(x), fontsize="medium")  # below all of it: names may take half of it
     axes.barh(range(len(values)), list(values.values()), color=color, height=0.7)
-    name_rows(figure, axes, list(values))
+    name_rows(axes, list(values))
     axes.set_ylim(max(3, len(values)) - 0.4, -0.6)
     return figure, axes
 

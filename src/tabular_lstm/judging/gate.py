@@ -20,7 +20,7 @@ from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.warnings import listed
-from tabular_lstm.rows.weights import by_what_they_tell, count_by_class, count_groups
+from tabular_lstm.rows.weights import count_by_class, count_groups, weights_note
 
 NONE = Tolerance(log_loss=0, roc_auc=0)
 LEAVE_OUT = "leave it out: name it in columns.ignore"
@@ -135,15 +135,16 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         )
     if not all(WORSE[m] * d.at_worst < 0 for m, d in better.items()):
         faults.append(
-            f"the candidate is not shown to be better than the {majority_class}: {_said(better)}"
+            f"the candidate is not shown to be better than the {majority_class}: {_numbers(better)}"
         )
     if lost:
         faults.append(
-            f"the candidate is clearly worse than {logistic_regression}: {_said(lost, 'at_best')}"
+            f"the candidate is clearly worse than {logistic_regression}: "
+            f"{_numbers(lost, 'at_best')}"
         )
     sentence = "; ".join(faults) or (
-        f"better than the {majority_class} ({_said(better)}) and not clearly "
-        f"worse than {logistic_regression} ({_said(beside, 'at_best')})"
+        f"better than the {majority_class} ({_numbers(better)}) and not clearly "
+        f"worse than {logistic_regression} ({_numbers(beside, 'at_best')})"
     )
     return FloorCheck(
         passed=not faults,
@@ -173,7 +174,7 @@ def _few_rows(
         else f"{fewest} of {count_groups(labels, groups)} groups of test rows have {name} ones"
     )
     return fewest, (
-        f"{few}{by_what_they_tell(weights)}, too few to tell a good candidate from a lucky one: "
+        f"{few}{weights_note(weights)}, too few to tell a good candidate from a lucky one: "
         f"expected at least {needed} of each class (promotion.min_test_rows_per_class). Wait for "
         "more rows, or raise split.test_fraction"
     )
@@ -210,7 +211,7 @@ def check_champions(
     if serving in compared:
         differences = compared[serving].by_metric()
         rivals.insert(0, (serving, f"champion {serving}", differences))
-        facts = [f"not worse than the champion {serving} ({_said(differences)})"]
+        facts = [f"not worse than the champion {serving} ({_numbers(differences)})"]
         facts += [f"not compared with {run}: {why}" for run, why in not_compared.items()]
     elif serving:
         facts = [f"not compared with the champion {serving}: {not_compared[serving]}"]
@@ -268,11 +269,11 @@ def _loss(beyond: Mapping[str, Difference], tolerance: Tolerance, other: str, ro
     allowed = ", ".join(f"{METRICS[m]} {getattr(tolerance, m):g}" for m in beyond)
     return (
         f"{few}the candidate is worse than {other} by more than the tolerance "
-        f"({allowed}): {_said(beyond)}"
+        f"({allowed}): {_numbers(beyond)}"
     )
 
 
-def _said(differences: Mapping[str, Difference], bound: str = "at_worst") -> str:
+def _numbers(differences: Mapping[str, Difference], bound: str = "at_worst") -> str:
     words = bound.replace("_", " ")
     return ", ".join(
         f"{METRICS[metric]} {numbers.difference:+.4f}, {words} {getattr(numbers, bound):+.4f}"

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import expit
 
+from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import (
     asked_for,
@@ -36,7 +37,6 @@ from tabular_lstm.network.plan import Plan, batch_size, epochs, plan_training
 from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Training
-from tabular_lstm.parts import Workers, one_by_one
 from tabular_lstm.progress import progress, progress_bar
 
 logger = logging.getLogger(__name__)
@@ -97,15 +97,16 @@ def train(
     parts = split(options.count, training.groups)
     done = dict(progress(workers(train_group, task, parts), "Groups of members", len(parts)))
     trained = merge([done[place] for place in range(len(parts))])
-    losses = trained.losses
-    _refuse_diverged(losses["loss"], training, losses["kept_loss"], trained.best_epochs)
+    losses, best = trained.losses["loss"], trained.best_epochs
+    if not (np.isfinite(losses).all() and all(best)):
+        raise DivergedError(losses, training, trained.losses["kept_loss"])
     logger.info(
         "Trained for %d epochs; each member keeps the weights of its best epoch: %s",
-        len(losses["loss"]),
-        trained.best_epochs,
+        len(losses),
+        best,
     )
     candidate, learned = _calibrated(network, trained, plan, labels, training, weights)
-    return candidate, losses | learned
+    return candidate, trained.losses | learned
 
 
 def _calibrated(
@@ -123,16 +124,17 @@ def _calibrated(
     """
     options = network.options
     seen, of_kinds = _out_of_fold(trained.logits, plan.held_out, options.members)
+    labels = labels[seen]
     of_seen = None if weights is None else weights[seen]
-    kinds = weigh(labels[seen], of_kinds, options.frequency_scale, of_seen)
+    kinds = weigh(labels, of_kinds, options.frequency_scale, of_seen)
     kept, logits, blended = blend(kinds, of_kinds, trained.weights)
-    alone = len(kept) == 1  # and calibrated already
-    temperature = (
-        kinds[kept[0]].temperature if alone else fit_temperature(labels[seen], logits, of_seen)
-    )
+    if len(kept) == 1:  # and calibrated already
+        temperature = kinds[kept[0]].temperature
+    else:
+        temperature = fit_temperature(labels, logits, of_seen)
     calibrated = logits / temperature
-    loss = np.average(log_losses(labels[seen], calibrated), weights=of_seen)
-    threshold = choose_threshold(labels[seen], expit(calibrated), training.objective, of_seen)
+    loss = np.average(log_losses(labels, calibrated), weights=of_seen)
+    threshold = choose_threshold(labels, expit(calibrated), training.objective, of_seen)
     learned = {
         "options": options.of_kinds(kept).model_dump(),
         "training": training.model_dump(),
@@ -189,29 +191,9 @@ def _train_tutorial(
             verbose=0,
         )
     losses = fit.history["loss"]
-    _refuse_diverged(losses, training)
+    if not np.isfinite(losses).all():
+        raise DivergedError(losses, training, [])
     return model, {"loss": losses, "best_epoch": limit, "decision_threshold": 0.5}
-
-
-def _refuse_diverged(
-    losses: list[float],
-    training: Training,
-    kept_losses: Sequence[float] = (),
-    best_epochs: Sequence[int] = (),
-) -> None:
-    """Refuse a training with a loss, of its steps or of a member on its fold, that is no number.
-
-    The network `tutorial`, which has no members, has no weight decay either.
-    """
-    # A member whose loss on its fold is never a number has no best epoch.
-    if np.isfinite(losses).all() and all(best_epochs):
-        return
-    decay = f" or training.weight_decay = {training.weight_decay}" if best_epochs else ""
-    raise DivergedError(
-        f"Training failed: expected a finite loss, got {losses}. Lower "
-        f"training.learning_rate = {training.learning_rate}{decay}.",
-        [*kept_losses],
-    )
 
 
 def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
@@ -259,10 +241,7 @@ def _out_of_fold(
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Average the logits of the members of each kind that did not see a row.
 
-    Args:
-        logits: Of each member.
-        held_out: The rows that they are of, alike for each kind.
-        of_kind: How many members are of a kind.
+    Of `logits` and `held_out` there is one for each member, and `of_kind` members are of a kind.
 
     Returns:
         The numbers of the rows that some member's fold has, in their order, and their logits by

@@ -77,14 +77,18 @@ class HopelessError(Exception):
 
 
 class DivergedError(DataError):
-    """A training whose loss is no longer a number.
+    """A training with a loss, of its steps or of a member on its fold, that is no number.
 
     Attributes:
         kept_losses: Of each epoch, see `fit.train`.
     """
 
-    def __init__(self, message: str, kept_losses: list[float]) -> None:
-        super().__init__(message)
+    def __init__(self, losses: list[float], training: Training, kept_losses: list[float]) -> None:
+        super().__init__(
+            f"Training failed: expected a finite loss, got {losses}. Lower "
+            f"training.learning_rate = {training.learning_rate} or "
+            f"training.weight_decay = {training.weight_decay}."
+        )
         self.kept_losses = kept_losses
 
 

@@ -104,22 +104,16 @@ class Members:
             total = self._pass(total, *map(tf.convert_to_tensor, of_steps))
         return float(total * np.float32(1 / steps))
 
-    def logits(
-        self, rows_of: Sequence[np.ndarray], best: bool = False, at_once: int | None = None
-    ) -> list[np.ndarray]:
+    def logits(self, rows_of: Sequence[np.ndarray], best: bool = False) -> list[np.ndarray]:
         """Give each member's logits of rows of its own, with its present or its best weights."""
         slots = int(np.prod(self.sequences.shape[1:]))
-        at_once = at_once or max(1, min(EVALUATED_AT_ONCE, EVALUATED_SLOTS // slots))
+        at_once = max(1, min(EVALUATED_AT_ONCE, EVALUATED_SLOTS // slots))
         longest = max(map(len, rows_of))
         rows = np.stack([np.pad(part, (0, longest - len(part)), "edge") for part in rows_of])
         weights = tf.convert_to_tensor(self.best if best else self.weights)
-        pieces = [
-            self._logits(
-                weights, tf.convert_to_tensor(self.sequences[rows[:, start : start + at_once]])
-            )
-            for start in range(0, longest, at_once)
-        ]
-        logits = np.concatenate([piece.numpy() for piece in pieces], 1)
+        blocks = (rows[:, start : start + at_once] for start in range(0, longest, at_once))
+        taken = (tf.convert_to_tensor(self.sequences[block]) for block in blocks)
+        logits = np.concatenate([self._logits(weights, one).numpy() for one in taken], 1)
         return [z[: len(part)] for z, part in zip(logits, rows_of, strict=True)]
 
     def keep(self, members: np.ndarray) -> None:

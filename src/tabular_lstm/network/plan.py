@@ -65,12 +65,14 @@ class Plan:
         """
         numbers = range(self.first, self.first + len(self.left_out))
         shuffles = [np.random.default_rng([self.seed, 1, member]) for member in numbers]
-        used = self.steps * self.batch
+        used, many = self.steps * self.batch, len(self.fold) > MANY_ROWS
         for _ in range(self.epochs):
             # int32: of many rows, the numbers of an epoch are most of the memory.
             orders = np.empty((len(numbers), used), np.int32)
             for order, rng, fold in zip(orders, shuffles, self.left_out, strict=True):
-                order[:] = rng.permutation(_numbers(self.fold != fold))[:used]
+                rows = _numbers(self.fold != fold)
+                # Of many rows, drawing some takes a fifth of the time of shuffling all.
+                order[:] = rng.choice(rows, used, False) if many else rng.permutation(rows)[:used]
             yield orders.reshape(-1, self.steps, self.batch).swapaxes(0, 1)
 
     def rates(self, epoch: int) -> np.ndarray:

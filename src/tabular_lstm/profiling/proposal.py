@@ -26,6 +26,8 @@ GROUPS, ASKED = 20, 10
 LARGEST_GROUP = 0.2
 # Share of rows in quarantine that conf/base allows.
 QUARANTINED = 0.05
+# Rows of a class from which on each side surely gets two.
+ENOUGH = 30
 
 # What may be unsure of a column.
 KEY = "key: does each row keep this value in later files? If not, ignore the column"
@@ -114,10 +116,7 @@ def propose(
     if key is not None and key not in table.names:
         raise no_column(table.file, key, table.names, "--key names the column")
     if key == found.name:
-        raise DataError(
-            f"{table.file}: column '{key}' is both key and label; name another one with --key or "
-            "--label."
-        )
+        raise DataError(f"{table.file}: column '{key}' is both key and label; name another one.")
     choices = _choices(table, found, key)
     if not {"number", "categorical", "dates"} & {choice.role for choice in choices.values()}:
         said = "; ".join(
@@ -128,6 +127,8 @@ def propose(
     for name, choice in choices.items():
         for doubt in choice.unsure:
             unsure.setdefault(doubt, []).append(name)
+    if (few := min(found.counts)) < ENOUGH:
+        unsure[f"label: a class has {few} rows; a run stops where a side gets fewer than two"] = []
     share = found.without / table.rows
     allowed = round(share + QUARANTINED, 2) if share > QUARANTINED / 2 else None
     return Proposal(found, choices, unsure, allowed)

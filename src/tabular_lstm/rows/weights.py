@@ -153,6 +153,6 @@ def count_by_class(
     return of(labels != 1), of(labels == 1)
 
 
-def by_what_they_tell(weights: np.ndarray | None) -> str:
+def weights_note(weights: np.ndarray | None) -> str:
     """Say after a count that the rows in it do not count alike."""
     return "" if weights is None else ", counted by what they tell with their weights"

@@ -145,7 +145,7 @@ class RunHooks:
         conditions = scoring.conditions(self._parameters, entries["rows_to_score"])
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
-            inputs = catalog.load("rows_to_score").hashes()
+            inputs = catalog.get("rows_to_score").hashes()
             now = generate_timestamp()
             scoring.refuse_scored_before(catalog, inputs, champion, conditions, now)
 

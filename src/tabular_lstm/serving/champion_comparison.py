@@ -22,7 +22,7 @@ from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.weights import by_what_they_tell, count_by_class
+from tabular_lstm.rows.weights import count_by_class, weights_note
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.decision import Judgement
@@ -266,6 +266,6 @@ def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int) -> None:
     )
     raise NotComparedError(
         f"it was trained on {scored.trained_on.sum()} of the {len(labels)} test rows, and of "
-        f"{others}; expected at least {least} of each class{by_what_they_tell(weights)} "
+        f"{others}; expected at least {least} of each class{weights_note(weights)} "
         "(promotion.min_test_rows_per_class)"
     )

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.code import code_sha256
+from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.drawing import TUNING_FIGURES, style, to_svg
 from tabular_lstm.parameters import TUNABLE, Range, Tuning, values_of, without
-from tabular_lstm.parts import Workers
 from tabular_lstm.tuning.trials import LOSS, Outcome, Study, Trial, TrialPart, TrialTask, run_trial
 
 try:
@@ -46,6 +46,11 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 PRESENT = -1
 # Complete trials before one is given up.
 COMPLETE_BEFORE = 5
+PLOTS: dict[str, Any] = {
+    "tuning_history": plots.plot_optimization_history,
+    "tuning_importances": plots.plot_param_importances,
+    "tuning_slices": plots.plot_slice,
+}
 
 
 def search(database: Path, task: TrialTask, tuning: Tuning, workers: Workers) -> Study:
@@ -123,18 +128,18 @@ def draw(study: Study) -> dict[str, str]:
     from matplotlib import pyplot as plt  # noqa: PLC0415  It takes a second.
 
     shown = optuna.load_study(study_name=study.name, storage=_storage(study.database))
-    ways: list[Any] = [
-        plots.plot_optimization_history,
-        plots.plot_param_importances,
-        plots.plot_slice,
-    ]
     drawn = {}
-    for way, (name, title) in zip(ways, TUNING_FIGURES.items(), strict=True):
+    for name, title in TUNING_FIGURES.items():
         with style(), warnings.catch_warnings(action="ignore"):  # "experimental"
-            axes = np.ravel(way(shown, target_name=LOSS))
-            for of_one in axes:
-                of_one.set_title("")
-            figure = axes[0].figure
+            panels = np.ravel(PLOTS[name](shown, target_name=LOSS))
+            for axes in panels:
+                axes.set_title("", loc="left")
+                axes.set_title("")
+                axes.set_xlabel(axes.get_xlabel().rpartition(".")[2])
+                if axes.get_xscale() == "log":  # our style has no formulas such as 10^-2
+                    axes.xaxis.set_major_formatter("{x:g}")
+                    axes.xaxis.set_minor_formatter("")
+            figure = panels[0].figure
             figure.set_layout_engine("constrained")
             drawn[name] = to_svg(figure, title)
             plt.close(figure)
@@ -242,11 +247,11 @@ def _distribution(name: str, where: Range) -> Distribution:
 
 def _log(ended: list[Trial], outcome: Outcome, wanted: int) -> None:
     """Log a line a trial. On workers they end in another order than they began in."""
-    best = min(trial.log_loss for trial in ended if trial.log_loss is not None)
+    losses = [trial.log_loss for trial in ended if trial.log_loss is not None]
     how = f"{outcome.end} after {len(outcome.losses)} epochs"
     if outcome.log_loss is not None:
         how = f"{LOSS} {outcome.log_loss:.4f}"
     logger.info(
         "%d of %d trials have ended; the last one: %s; the best so far: %.4f",
-        *(len(ended), wanted, how, best),
+        *(len(ended), wanted, how, min(losses, default=np.nan)),
     )

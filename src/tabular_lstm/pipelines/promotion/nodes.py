@@ -215,7 +215,9 @@ def _changes(now: dict[str, FeatureSummary], champions: Champions) -> DataChange
             then = judged_by(champions, promotion).features
     changes = changes_of(then, now)
     if changes.much:
-        listed = "; ".join(f"'{shown(one.name)}', {one.said}" for one in changes.much[:LISTED])
+        listed = "; ".join(
+            f"'{shown(one.name)}', {one.description}" for one in changes.much[:LISTED]
+        )
         logger.warning(CHANGED, len(changes.much), listed)
     return changes
 
