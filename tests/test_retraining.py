@@ -441,7 +441,7 @@ def test_too_many_quarantined_rows_are_rejected_and_shown(house: Retrainer) -> N
     decision = house.retrain()
     assert decision["action"] == "rejected"
     assert "12.5 % of 768 rows quarantined (expected at most 5.0 %). If" in decision["reason"]
-    assert decision["reason"].endswith("widen validation.max_quarantined_fraction")
+    assert decision["reason"].endswith("If that is meant, change the limit")
     assert decision["judgement"]["checks"][0]["quarantined_fraction"] == pytest.approx(0.125)
     page = house.project.versions("08_reporting/report.html")[-1].read_text()
     assert "is not a number" in page
