@@ -28,11 +28,7 @@ def check_data(
     promotion: Promotion,
     validation: Validation,
 ) -> DataCheck:
-    """Compare the data with what the champion that serves, the first, was trained on.
-
-    With no champion or with `start_over` these rows alone count: the quarantined share, repeated
-    test rows and possible leaks.
-    """
+    """Compare the data with what the champion that serves, the first, was trained on, if any."""
     now, limit = data_summary, validation.max_quarantined_fraction
     before = champions[0].data if champions and not promotion.start_over else None
     share = now.quarantined_rows / now.rows
