@@ -11,13 +11,13 @@ from tabular_lstm.judging.importance import Importance, Lost, permutation_import
 Changes = Iterable[tuple[int, np.ndarray]]
 
 
-def importance(weights: list[float], **changed: Any) -> Importance:
+def importance(worth: list[float], **changed: Any) -> Importance:
     """Importances for a model that adds up its slots by these weights."""
     rng = np.random.default_rng(0)
     sequences = rng.normal(size=(120, 2, 2)).astype(np.float32)
 
     def predict(sequences: np.ndarray) -> np.ndarray:
-        return 1 / (1 + np.exp(-sequences.reshape(len(sequences), -1) @ weights))
+        return 1 / (1 + np.exp(-sequences.reshape(len(sequences), -1) @ worth))
 
     def predict_changed(sequences: np.ndarray, changes: Changes) -> Iterator[np.ndarray]:
         for slot, values in changes:
