@@ -146,8 +146,6 @@ BOMBS = {
     "compressed_member": (compressed_member, "its members are compressed"),
     "claims": (member_that_claims_more, "and the whole file has"),
     "units": (configured(options__units=[GB]), "as config.json declares"),
-    "many_units": (configured(options__units=[1] * 10**5), "is declared and not there"),
-    "members": (configured(options__members=GB), "as config.json declares"),
     "steps": (configured(schema__steps=GB), "1000000000 steps of 2 are no shape for 4 features"),
     "unwritten": (weights(unwritten), "bytes, and 0 in the file"),
     "gzip": (weights(compressed_array), "where Keras writes an array as it is"),

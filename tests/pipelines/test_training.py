@@ -53,7 +53,7 @@ def set_of(rows: pd.DataFrame, columns: Columns = COLUMNS) -> tuple[Schema, Labe
 
 def built_for(rows: pd.DataFrame, network: Network, training: Training) -> Any:
     schema, train_set = set_of(rows)
-    return build_network(schema, network, training, train_set, HERE)
+    return build_network(schema, network, training, train_set)
 
 
 @pytest.mark.parametrize(("network", "parameters"), [(NETWORK, ENSEMBLE), (TUTORIAL, 38)])
@@ -79,7 +79,7 @@ def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
     schema, train_set = set_of(train_rows())
     labels, before = train_set.labels, train_set.labels.copy()
 
-    network = build_network(schema, NETWORK, TRAINING, train_set, HERE)
+    network = build_network(schema, NETWORK, TRAINING, train_set)
     candidate, history = train_network(network, train_set, TRAINING, HERE)
 
     pd.testing.assert_series_equal(labels, before)

@@ -20,9 +20,9 @@ from distributed import Client, KilledWorker, LocalCluster
 from distributed.client import FutureCancelledError
 
 from tabular_lstm.code import code_sha256
+from tabular_lstm.engine import Done, Part, Shared, done_alike, itself
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Engine
-from tabular_lstm.parts import Done, Part, Shared, done_alike, itself
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class Cluster:
     def work(
         self, function: Callable[[Shared, Part], Done], shared: Shared, parts: Iterable[Part]
     ) -> Generator[tuple[int, Done]]:
-        """Let the workers do the parts: see `tabular_lstm.parts.Workers`.
+        """Let the workers do the parts: see `tabular_lstm.engine.Workers`.
 
         Raises:
             DataError: The scheduler or all workers are gone, or a part ended three workers.

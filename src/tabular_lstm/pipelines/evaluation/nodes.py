@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.engine import Engine
+from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
@@ -16,7 +16,6 @@ from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.intervals import INTERVAL_METRICS
 from tabular_lstm.judging.metrics import CANDIDATE, Baselines
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
-from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import keys_of, together_of
