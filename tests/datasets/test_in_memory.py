@@ -55,12 +55,10 @@ def test_a_node_that_changes_its_rows_changes_no_others(tmp_path: Path, saved: b
         assert unchanged.attrs == {}
 
 
-@pytest.mark.parametrize("names", [False, True])
 def test_rows_in_memory_are_those_on_disk(
-    project: Project, monkeypatch: pytest.MonkeyPatch, names: bool
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if names:
-        write_people(project)
+    write_people(project)
     saved: dict[str, Any] = {}
     save = RowsDataset.save
 

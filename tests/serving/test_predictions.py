@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.errors import DataError
-from tabular_lstm.parts import Workers, one_by_one
 from tabular_lstm.rows.rows_to_score import RowsToScore
 from tabular_lstm.serving.predictions import refuse_names
 from tabular_lstm.serving.scored import one_of, same

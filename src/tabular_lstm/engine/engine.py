@@ -1,12 +1,48 @@
-"""The engine that a run is given: it has workers where the parameters say so."""
+"""Who does work in parts that know nothing of each other: this process, or a cluster's workers.
 
-from collections.abc import Callable
+What a worker calls is here, where little else comes with it.
+"""
+
+import platform
+from collections.abc import Callable, Generator, Iterable
+from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from tabular_lstm import parameters
+from tabular_lstm.code import code_sha256
 from tabular_lstm.errors import DataError
-from tabular_lstm.parts import Workers
+
+Shared = TypeVar("Shared")
+Part = TypeVar("Part")
+Done = TypeVar("Done")
+
+
+class Workers(Protocol):
+    """Who does the parts."""
+
+    def __call__(
+        self, function: Callable[[Shared, Part], Done], shared: Shared, parts: Iterable[Part]
+    ) -> Generator[tuple[int, Done]]:
+        """Call the function with each part.
+
+        Args:
+            function: Of a module, without effects, since a part may be done twice.
+            shared: What all parts need: arrays, bytes, parameters, no Keras object.
+            parts: Taken as they are needed, a few ahead.
+
+        Yields:
+            The part's place, from 0, and what the function gives, as they are done. Whoever takes
+            no more closes it.
+        """
+
+
+def one_by_one(
+    function: Callable[[Shared, Part], Done], shared: Shared, parts: Iterable[Part]
+) -> Generator[tuple[int, Done]]:
+    """Do one part after the other in this process: see `Workers`."""
+    for place, part in enumerate(parts):
+        yield place, function(shared, part)
 
 
 class Engine:
@@ -39,20 +75,34 @@ class Engine:
         workers: Workers = self._cluster.work
         return workers
 
-    def prepare(self, function: Callable[[], object], count: int) -> None:
-        """Let workers prepare for parts that come later, while this process goes on.
-
-        Does nothing where there are no workers. What is raised there, the parts will say.
-
-        Args:
-            function: What each is to call, such as an import that takes seconds.
-            count: For how many parts.
-        """
-        if self.workers is not None:
-            self._cluster.prepare(function, count)
-
     def close(self) -> None:
         """End the workers that were started, and leave those that were there."""
         if self._cluster is not None:
             self._cluster.close()
             self._cluster = None
+
+
+def itself(shared: Shared) -> Shared:
+    """Give what is given: on a worker, a task by which it can be made again."""
+    return shared
+
+
+def done_alike(
+    code: str, function: Callable[[Shared, Part], Done], shared: Shared, part: Part
+) -> Done:
+    """Do a part on a worker, whose code is the driver's: `code`, see `code_sha256`.
+
+    Raises:
+        DataError: This worker has another one.
+    """
+    if _own_code() != code:
+        raise DataError(
+            f"A worker on {platform.node()} has another version of tabular_lstm or of what it "
+            "computes with, such as NumPy or TensorFlow. Expected the driver's: install them "
+            "alike, and start the worker anew."
+        )
+    return function(shared, part)
+
+
+# Of the files that this process was started with, however they change.
+_own_code = cache(code_sha256)

@@ -19,10 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
 from tabular_lstm.parameters import Evaluation, Training
-from tabular_lstm.parts import Workers, one_by_one
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema

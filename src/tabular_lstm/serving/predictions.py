@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
-from tabular_lstm.parts import Workers
 from tabular_lstm.progress import Progress, progress_bar
 from tabular_lstm.rows.checking import CheckedRows
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest

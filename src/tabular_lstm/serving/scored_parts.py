@@ -5,8 +5,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
-from tabular_lstm.parts import Workers
 from tabular_lstm.rows.blocks import Block, Since, WronglyCutError, again_where_wrongly_cut
 from tabular_lstm.rows.checking import CheckedBlock
 from tabular_lstm.serving.scored import ScoredPart, ScoringTask

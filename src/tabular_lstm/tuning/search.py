@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.code import code_sha256
+from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.drawing import TUNING_FIGURES, style, to_svg
 from tabular_lstm.parameters import TUNABLE, Range, Tuning, values_of, without
-from tabular_lstm.parts import Workers
 from tabular_lstm.tuning.trials import LOSS, Outcome, Study, Trial, TrialPart, TrialTask, run_trial
 
 try:

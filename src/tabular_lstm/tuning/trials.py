@@ -1,6 +1,6 @@
 """A trial trains with some values of the tuned parameters; the best one has the lowest log loss.
 
-A trial is a part for an engine's workers (`tabular_lstm.parts`), and what is sent is plain.
+A trial is a part for an engine's workers (`tabular_lstm.engine`), and what is sent is plain.
 """
 
 from dataclasses import dataclass
