@@ -3,7 +3,6 @@
 Real schedulers and workers, each a process of its own.
 """
 
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from distributed import Client
 from kedro.io import DatasetError
 
 from tabular_lstm import parameters
@@ -155,35 +153,6 @@ def test_workers_write_the_same_bytes(
     assert scored["age"].tolist() == ages[ages != "old"].tolist()
 
 
-def faulty(header: str, lines: list[str]) -> dict[str, list[tuple[str, str]]]:
-    """Files in which something is wrong, late and where other parts are right, by what it is."""
-    right = "\n".join([header, *lines])
-    ragged = [*lines[:1750], "1,2", *lines[1750:]]
-    bad = [line.rpartition(",")[0] + ",old" for line in lines[1000:]]
-    return {
-        "ragged": [("1", "\n".join([header, *ragged])), ("2", "other columns")],
-        "other columns": [("1", right), ("2", right.replace("bmi", "BMI", 1))],
-        "too many": [("1", "\n".join([header, *lines[:1000], *bad])), ("2", right)],
-    }
-
-
-@pytest.mark.parametrize("fault", ["ragged", "other columns", "too many"])
-def test_what_is_wrong_with_rows_is_said_by_the_same_words(
-    many_blocks: Project, running: RealCluster, tmp_path: Path, fault: str
-) -> None:
-    (many_blocks.path / "rows").mkdir()
-    header, *lines = (many_blocks.path / "rows.csv").read_text().splitlines()
-    for name, text in faulty(header, lines)[fault]:
-        (many_blocks.path / "rows" / f"{name}.csv").write_text(text, "latin-1")
-    said = []
-    for name, engine in (("local", HERE), ("remote", running.engine())):
-        with pytest.raises(DatasetError) as refused:
-            saved(scoring_of(many_blocks, engine, rows="rows"), tmp_path / name)
-        said.append(str(refused.value).replace(name, "folder"))
-        assert not [*(tmp_path / name).glob("*/*")]
-    assert said[0] == said[1]
-
-
 def test_workers_train_the_same_weights(running: RealCluster) -> None:
     network, rows = network_of(members=4, dropout=0.3), half_told(200)
     training = training_of(groups=2)
@@ -231,6 +200,24 @@ def test_a_worker_killed_midway_costs_its_parts_alone(
     assert local == remote
 
 
+def test_what_is_wrong_with_rows_is_said_by_the_same_words(
+    many_blocks: Project, running: RealCluster, tmp_path: Path
+) -> None:
+    """A ragged row, late in the first of two files, of which the second is worse."""
+    folder = many_blocks.path / "rows"
+    folder.mkdir()
+    lines = (many_blocks.path / "rows.csv").read_text().splitlines()
+    (folder / "1.csv").write_text("\n".join([*lines[:1750], "1,2", *lines[1750:]]))
+    (folder / "2.csv").write_text("other columns")
+    said = []
+    for name, engine in (("local", HERE), ("remote", running.engine())):
+        with pytest.raises(DatasetError) as refused:
+            saved(scoring_of(many_blocks, engine, rows="rows"), tmp_path / name)
+        said.append(str(refused.value).replace(name, "folder"))
+        assert not [*(tmp_path / name).glob("*/*")]
+    assert said[0] == said[1]
+
+
 @pytest.mark.parametrize("gone", ["workers", "scheduler"])
 def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
     many_blocks: Project,
@@ -242,6 +229,8 @@ def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
     monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 3)
     engine = harmed.engine()
     predictions = scoring_of(many_blocks, engine)
+    # The champion travels with the work: a worker needs no file of the driver.
+    champion_path(many_blocks).unlink()
     add = predictions.tally.add
 
     def and_kill(block: Any) -> None:
@@ -256,17 +245,6 @@ def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
     assert said in str(refused.value)
     assert harmed.address in str(refused.value)
     assert not [*(tmp_path / "remote").iterdir()]
-
-
-def test_a_worker_needs_no_file_of_the_driver(
-    many_blocks: Project, running: RealCluster, tmp_path: Path
-) -> None:
-    """The champion and the rows travel with the work: they may be gone where the worker is."""
-    engine = running.engine()
-    predictions = scoring_of(many_blocks, engine)
-    champion_path(many_blocks).unlink()
-    remote = saved(predictions, tmp_path / "remote")
-    assert {"part-00000.parquet", "part-00014.parquet", "manifest.json"} < remote.keys()
 
 
 def test_a_worker_of_other_code_does_nothing(
@@ -312,20 +290,11 @@ def without_space(shared: None, part: int) -> int:
     raise OSError(28, "No space left on device")
 
 
-def test_what_goes_wrong_on_a_worker_is_said_and_its_log_is_not_silenced(
-    running: RealCluster,
-) -> None:
+def test_what_goes_wrong_on_a_worker_is_said(running: RealCluster) -> None:
     workers = running.engine().workers
     assert workers is not None
     with pytest.raises(DataError, match=r"on a worker: OSError: .*No space left"):
         list(workers(without_space, None, range(8)))
-    with Client(running.address) as client:
-        levels = client.run(level).values()
-    assert logging.CRITICAL not in levels
-
-
-def level() -> int:
-    return logging.getLogger("distributed").level
 
 
 @pytest.mark.parametrize(

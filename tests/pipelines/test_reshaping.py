@@ -76,15 +76,6 @@ def test_uneven_features_are_refused_without_padding(features: int, features_per
     assert "allow_padding" in message
 
 
-def test_scale_leaves_codes_for_missing_out() -> None:
-    columns = COLUMNS.model_copy(update={"missing": {"a": [0, -9.5, "unknown"]}})
-    rows = rows_of(a=[0.0, 1.0, -9.5, 5.0], b=[0.0, 0.0, 4.0, 4.0])
-    schema = learn_schema(rows, columns, Reshaping())
-    assert schema.missing == {"a": [0, -9.5, "unknown"]}
-    assert schema.mean == pytest.approx([3.0, 2.0])
-    assert schema.variance == pytest.approx([4.0, 4.0])
-
-
 @pytest.mark.parametrize("value", [0.1, 1e6 + 0.1])
 def test_constant_feature_has_variance_one(value: float) -> None:
     schema = learn_schema(rows_of(a=[value] * 100), COLUMNS, Reshaping())
@@ -93,15 +84,6 @@ def test_constant_feature_has_variance_one(value: float) -> None:
 
 
 # Splitting the features from the label
-
-
-def test_features_follow_the_schema_and_not_the_rows() -> None:
-    rows = numbered(3)
-    schema = learn_schema(rows, COLUMNS, Reshaping())
-    labelled = split_features_from_label(rows[["sick", "f2", "f0", "f1"]], schema, COLUMNS)
-    assert list(labelled.features) == ["f0", "f1", "f2"]
-    pd.testing.assert_series_equal(labelled.labels, rows["sick"])
-    assert labelled.weights is labelled.groups is None
 
 
 def test_weights_and_groups_of_the_rows_go_with_them() -> None:
@@ -130,20 +112,6 @@ def test_a_category_is_its_place_in_the_schema_on_both_sides() -> None:
         reshape(train, schema), [[[5.0, 1.0]], [[6.0, NAN]], [[7.0, 0.0]]]
     )
     np.testing.assert_array_equal(reshape(test, schema), [[[8.0, 2.0]], [[9.0, 1.0]]])
-
-
-def test_categories_are_the_same_from_rows_on_disk(tmp_path: Path) -> None:
-    columns = COLUMNS.model_copy(update={"categorical": ["a", "b"], "missing": {"a": [0]}})
-    rows = rows_of(size=[1.0, NAN, 3.0, 4.0]).assign(
-        a=pd.Series(["1", None, "0", "10"], index=range(1, 5), dtype=object),
-        b=pd.Series([None] * 4, index=range(1, 5), dtype=object),
-    )
-    rows.to_parquet(tmp_path / "rows.parquet")
-    stored = pd.read_parquet(tmp_path / "rows.parquet")
-    schema = learn_schema(rows, columns, Reshaping())
-    assert schema.categories == {"a": ["1", "10"], "b": []}
-    assert learn_schema(stored, columns, Reshaping()) == schema
-    np.testing.assert_array_equal(reshape(stored, schema), reshape(rows, schema))
 
 
 def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) -> None:
@@ -215,14 +183,6 @@ def test_flattened_sequences_are_the_features(drawn: tuple[pd.DataFrame, Schema]
     used = len(schema.features)
     np.testing.assert_array_equal(flat[:, :used], rows[schema.features].to_numpy(np.float32))
     assert (flat[:, used:] == 0).all()
-
-
-def test_a_weight_is_no_feature_and_changes_no_mean() -> None:
-    rows = numbered(3)
-    weighed = COLUMNS.model_copy(update={"weight": "w"})
-    schema = learn_schema(rows, COLUMNS, Reshaping())
-    for weights in (1.0, np.arange(1.0, len(rows) + 1)):
-        assert learn_schema(rows.assign(w=weights), weighed, Reshaping()) == schema
 
 
 @pytest.mark.parametrize(

@@ -100,13 +100,6 @@ def test_the_tutorials_network_refuses_missing_numbers_and_categories_by_row() -
     assert "network.kind: ensemble" in str(error.value)
 
 
-def test_a_training_that_diverges_asks_for_a_lower_learning_rate() -> None:
-    training = TRAINING.model_copy(update={"learning_rate": 1e38, "epochs": 5})
-    _, train_set = set_of(train_rows())
-    with pytest.raises(DataError, match=r"Lower training.learning_rate = 1e\+38"):
-        train_network(built_for(train_rows(), NETWORK, training), train_set, training, HERE)
-
-
 def test_each_row_that_is_trained_on_leaves_its_fingerprint() -> None:
     rows = train_rows().assign(id=[f"P{place}" for place in range(60)])
     columns = COLUMNS.model_copy(update={"key": "id"})

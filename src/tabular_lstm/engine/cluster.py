@@ -112,7 +112,7 @@ class Cluster:
     def work(
         self, function: Callable[[Shared, Part], Done], shared: Shared, parts: Iterable[Part]
     ) -> Generator[tuple[int, Done]]:
-        """Let the workers do the parts: see `tabular_lstm.parts.Workers`.
+        """Let the workers do the parts: see `tabular_lstm.engine.Workers`.
 
         Raises:
             DataError: The scheduler or all workers are gone, or a part ended three workers.
