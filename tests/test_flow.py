@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from tabular_lstm.datasets import raw_csv
 from tabular_lstm.network import keras_file, scorer
 from tabular_lstm.pipelines import retraining
+from tabular_lstm.rows import raw_rows
 from tabular_lstm.serving import artifact
 from tests.helpers.champions import champion_path, log_of
 from tests.helpers.commands import RETRAINING, ROLLBACK, with_modules
@@ -59,13 +59,13 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     for module in (scorer, artifact):
         monkeypatch.setattr(module, "read_keras_file", counted_read)
     monkeypatch.setattr(pd, "read_parquet", counting(pd.read_parquet))
-    parse = raw_csv.stream_cells
+    parse = raw_rows.stream_cells
 
     def counted_parse(content: Any, file: str, *rest: Any) -> Any:
         counted[Path(file).name] += 1
         return parse(content, file, *rest)
 
-    monkeypatch.setattr(raw_csv, "stream_cells", counted_parse)
+    monkeypatch.setattr(raw_rows, "stream_cells", counted_parse)
     return counted
 
 

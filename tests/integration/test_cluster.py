@@ -13,8 +13,7 @@ import pytest
 from kedro.io import DatasetError
 
 from tabular_lstm import parameters
-from tabular_lstm.datasets.predictions import PredictionsDataset
-from tabular_lstm.datasets.quarantine import QuarantineDataset
+from tabular_lstm.datasets.predictions import PredictionsDataset, QuarantineDataset
 from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
 from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
@@ -23,12 +22,11 @@ from tabular_lstm.parameters import Columns, Evaluation, Scoring, Training, Vali
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
 from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
-from tabular_lstm.rows import text as decoded_text
-from tabular_lstm.rows.rows_to_score import RowsToScore
-from tabular_lstm.serving import scored_parts
+from tabular_lstm.rows import csv_batches, csv_header, raw_rows
+from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions
-from tabular_lstm.serving.predictions import Predictions
+from tabular_lstm.serving.prediction_parts import Predictions
 from tests.helpers.champions import champion_path, log_of
 from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster
 from tests.helpers.commands import RETRAINING, here, succeeds
@@ -82,12 +80,13 @@ def saved(predictions: Predictions, folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def many_blocks(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Rows that are read in thirty blocks and scored in parts of two, some with a bad cell."""
-    blocks = RowsToScore.blocks
-    monkeypatch.setattr(RowsToScore, "blocks", lambda rows, **options: blocks(rows, 100, **options))
-    monkeypatch.setattr(scored_parts, "ROWS_OF_A_PART", 200)
-    monkeypatch.setattr(decoded_text, "PIECE", 2**12)
+def many_batches(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Rows that are read in thirty batches and scored in parts of two, some with a bad cell."""
+    monkeypatch.setattr(raw_rows, "ROWS", 100)
+    monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 200)
+    for module in (csv_header, csv_batches):
+        monkeypatch.setattr(module, "PIECE", 2**12)
+    monkeypatch.setattr(csv_batches, "OF_COLUMN", 1)
     write_rows(served, "rows.csv", ROWS)
     return served
 
@@ -97,21 +96,14 @@ def plain(rows: str, folder: Path) -> dict[str, Any]:
     return {}
 
 
-def in_latin_1(text: str, folder: Path) -> dict[str, Any]:
-    (folder / "other.csv").write_text(noted(text, '"müde, ""sehr"""'), "latin-1")
+def in_quotes(text: str, folder: Path) -> dict[str, Any]:
+    text = noted(text, '"two\nmüde lines"').replace("\n", "\r\n")
+    (folder / "other.csv").write_bytes(text.encode("latin-1"))
     return {"encoding": "latin-1"}
 
 
-def wrongly_cut(text: str, folder: Path) -> dict[str, Any]:
-    """Quotes within cells, one of which makes a line end in quotes look as if it were none."""
-    lines = noted(text, '"two\nlines"').splitlines()
-    lines[2500] += ' of 5"'
-    (folder / "other.csv").write_text("\n".join([*lines[:1700], "  ", *lines[1700:]]))
-    return {}
-
-
 def in_a_folder(text: str, folder: Path) -> dict[str, Any]:
-    """Files of one block, of several and of a few rows, of which one has blank lines at its end."""
+    """Files of one batch, of several and of a few rows, of which one has blank lines at its end."""
     header, *lines = text.splitlines()
     for name, start, end in (("1", 0, 90), ("2", 90, 1500), ("3", 1500, 1503), ("4", 1503, ROWS)):
         (folder / f"{name}.csv").write_text("\n".join([header, *lines[start:end], " ", ""]))
@@ -126,19 +118,19 @@ def noted(text: str, note: str) -> str:
 
 @pytest.mark.parametrize(
     ("written", "reasons"),
-    [(plain, 2), (in_latin_1, 0), (wrongly_cut, 0), (in_a_folder, 0)],
+    [(plain, 2), (in_quotes, 0), (in_a_folder, 0)],
 )
 def test_workers_write_the_same_bytes(
-    many_blocks: Project,
+    many_batches: Project,
     running: RealCluster,
     tmp_path: Path,
     written: Callable[[str, Path], dict[str, Any]],
     reasons: int,
 ) -> None:
-    (many_blocks.path / "rows").mkdir()
-    load_args = written((many_blocks.path / "rows.csv").read_text(), many_blocks.path / "rows")
+    (many_batches.path / "rows").mkdir()
+    load_args = written((many_batches.path / "rows.csv").read_text(), many_batches.path / "rows")
     local, remote = (
-        saved(scoring_of(many_blocks, engine, reasons, "rows", **load_args), tmp_path / name)
+        saved(scoring_of(many_batches, engine, reasons, "rows", **load_args), tmp_path / name)
         for name, engine in (("local", HERE), ("remote", running.engine()))
     )
     assert local == remote
@@ -147,7 +139,7 @@ def test_workers_write_the_same_bytes(
     scored = pd.concat([pd.read_parquet(part) for part in parts])
     assert len(scored) == ROWS - ROWS // 50
     cells = pd.concat(
-        [pd.read_csv(path, **load_args) for path in sorted((many_blocks.path / "rows").iterdir())]
+        [pd.read_csv(path, **load_args) for path in sorted((many_batches.path / "rows").iterdir())]
     )
     ages = cells["age"].dropna().astype(str)  # of a line of blanks there is none
     assert scored["age"].tolist() == ages[ages != "old"].tolist()
@@ -180,19 +172,19 @@ def test_workers_fit_the_same_baselines(
 
 
 def test_a_worker_killed_midway_costs_its_parts_alone(
-    many_blocks: Project, harmed: RealCluster, tmp_path: Path
+    many_batches: Project, harmed: RealCluster, tmp_path: Path
 ) -> None:
-    local = saved(scoring_of(many_blocks, HERE), tmp_path / "local")
+    local = saved(scoring_of(many_batches, HERE), tmp_path / "local")
     engine = harmed.engine()
-    predictions, taken = scoring_of(many_blocks, engine), 0
+    predictions, taken = scoring_of(many_batches, engine), 0
     add = predictions.tally.add
 
-    def and_kill(block: Any) -> None:
+    def and_kill(batch: Any) -> None:
         nonlocal taken
         taken += 1
         if taken == 3:
             harmed.processes[1].kill()
-        add(block)
+        add(batch)
 
     predictions.tally.add = and_kill  # type: ignore[method-assign]
     remote = saved(predictions, tmp_path / "remote")
@@ -201,18 +193,18 @@ def test_a_worker_killed_midway_costs_its_parts_alone(
 
 
 def test_what_is_wrong_with_rows_is_said_by_the_same_words(
-    many_blocks: Project, running: RealCluster, tmp_path: Path
+    many_batches: Project, running: RealCluster, tmp_path: Path
 ) -> None:
     """A ragged row, late in the first of two files, of which the second is worse."""
-    folder = many_blocks.path / "rows"
+    folder = many_batches.path / "rows"
     folder.mkdir()
-    lines = (many_blocks.path / "rows.csv").read_text().splitlines()
+    lines = (many_batches.path / "rows.csv").read_text().splitlines()
     (folder / "1.csv").write_text("\n".join([*lines[:1750], "1,2", *lines[1750:]]))
     (folder / "2.csv").write_text("other columns")
     said = []
     for name, engine in (("local", HERE), ("remote", running.engine())):
         with pytest.raises(DatasetError) as refused:
-            saved(scoring_of(many_blocks, engine, rows="rows"), tmp_path / name)
+            saved(scoring_of(many_batches, engine, rows="rows"), tmp_path / name)
         said.append(str(refused.value).replace(name, "folder"))
         assert not [*(tmp_path / name).glob("*/*")]
     assert said[0] == said[1]
@@ -220,7 +212,7 @@ def test_what_is_wrong_with_rows_is_said_by_the_same_words(
 
 @pytest.mark.parametrize("gone", ["workers", "scheduler"])
 def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
-    many_blocks: Project,
+    many_batches: Project,
     harmed: RealCluster,
     tmp_path: Path,
     gone: str,
@@ -228,15 +220,15 @@ def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 3)
     engine = harmed.engine()
-    predictions = scoring_of(many_blocks, engine)
+    predictions = scoring_of(many_batches, engine)
     # The champion travels with the work: a worker needs no file of the driver.
-    champion_path(many_blocks).unlink()
+    champion_path(many_batches).unlink()
     add = predictions.tally.add
 
-    def and_kill(block: Any) -> None:
+    def and_kill(batch: Any) -> None:
         for process in harmed.processes[1:] if gone == "workers" else harmed.processes[:1]:
             process.kill()
-        add(block)
+        add(batch)
 
     predictions.tally.add = and_kill  # type: ignore[method-assign]
     with pytest.raises(DatasetError) as refused:
@@ -248,10 +240,10 @@ def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
 
 
 def test_a_worker_of_other_code_does_nothing(
-    many_blocks: Project, harmed: RealCluster, tmp_path: Path
+    many_batches: Project, harmed: RealCluster, tmp_path: Path
 ) -> None:
     """Not even one that comes when the run has begun."""
-    predictions = scoring_of(many_blocks, harmed.engine())
+    predictions = scoring_of(many_batches, harmed.engine())
     harmed.worker("-c", OTHER)
     for process in harmed.processes[1:3]:
         process.kill()
@@ -265,7 +257,7 @@ def test_a_worker_of_other_code_does_nothing(
     ids=["without the package", "paused for want of memory"],
 )
 def test_workers_that_do_nothing_are_named(
-    many_blocks: Project,
+    many_batches: Project,
     tmp_path: Path,
     program: tuple[str, ...],
     variables: dict[str, str],
@@ -275,7 +267,7 @@ def test_workers_that_do_nothing_are_named(
     with real_cluster(tmp_path / "cluster", workers=0) as started:
         started.worker(*program, **variables)
         with pytest.raises(DatasetError, match="no worker was there that does anything"):
-            saved(scoring_of(many_blocks, started.engine()), tmp_path / "remote")
+            saved(scoring_of(many_batches, started.engine()), tmp_path / "remote")
 
 
 def test_what_is_no_scheduler_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.datasets import RawCSVDataset, raw_csv
+from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tabular_lstm.pipelines.reshaping import nodes
-from tabular_lstm.rows import fingerprints
+from tabular_lstm.rows import fingerprints, raw_rows
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import keys_of, together_of
 
@@ -109,6 +109,6 @@ def test_parts_of_the_rows_give_what_all_at_once_give(
     columns = Columns.model_validate(WAYS[way])
     expected = read(folder, columns, caplog)
     assert len(expected["quarantined"])
-    monkeypatch.setattr(raw_csv, "ROWS", 7)
+    monkeypatch.setattr(raw_rows, "ROWS", 7)
     monkeypatch.setattr(fingerprints, "PART", 7)
     assert_same(read(folder, columns, caplog), expected)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tabular_lstm.datasets.raw_csv import RawCSVDataset
+from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
