@@ -1,6 +1,5 @@
 """What is deleted of old runs, and what is kept whatever comes."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -91,44 +90,6 @@ def test_the_newest_and_the_champions_are_kept(
     assert (tmp_path / "promotions.json").is_file()
 
 
-def test_the_newest_candidates_are_kept_though_runs_without_one_are_newer(
-    tmp_path: Path, catalog: DataCatalog
-) -> None:
-    for letter in "ef":
-        shutil.rmtree(tmp_path / "candidate.json" / run(letter))
-    pruned(catalog, LOG[:2], 2, 1)
-    assert left(tmp_path, "candidate") == "bcd"
-    assert left(tmp_path, "metrics") == "bcdef"
-
-
-def test_what_cannot_be_deleted_is_warned_of_and_tried_again(
-    tmp_path: Path,
-    catalog: DataCatalog,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    delete = shutil.rmtree
-
-    def refuse(path: Path) -> None:
-        if path.parts[-2:] == ("metrics.json", run("c")):
-            raise OSError("not permitted")
-        delete(path)
-
-    with monkeypatch.context() as refused:
-        refused.setattr(shutil, "rmtree", refuse)
-        with caplog.at_level("INFO", "tabular_lstm"):
-            pruned(catalog, LOG, 1, 1)
-    assert left(tmp_path, "metrics") == "bcf"
-    assert left(tmp_path, "candidate") == "bf"
-    assert f"{tmp_path}/metrics.json/{run('c')} could not be deleted: not permitted" in caplog.text
-    assert "Deleted the outputs of 4 old runs, decisions kept" in caplog.text
-    pruned(catalog, LOG, 1, 1)
-    assert left(tmp_path, "metrics") == "bf"
-
-
-# What is not deleted
-
-
 def test_what_is_less_than_a_day_old_stays_because_its_run_may_be_at_work(
     tmp_path: Path, catalog: DataCatalog
 ) -> None:
@@ -147,9 +108,6 @@ def test_a_folder_that_no_run_wrote_is_never_deleted_and_pushes_nothing_out(
         assert versions(tmp_path, output) == ["0000", *map(run, "bef"), "keep this", "zz"]
 
 
-# A clock that is or was wrong
-
-
 def test_runs_dated_after_now_push_no_other_run_out(tmp_path: Path, catalog: DataCatalog) -> None:
     later = [f"2036-01-{day:02}T00.00.00.000Z" for day in range(1, 11)]
     for version in later:
@@ -159,10 +117,3 @@ def test_runs_dated_after_now_push_no_other_run_out(tmp_path: Path, catalog: Dat
     assert versions(tmp_path, "metrics") == [*map(run, "abcdef"), *later[-4:]]
     pruned(catalog, [], 6, 1)
     assert left(tmp_path, "metrics") == left(tmp_path, "candidate") == "abcdef"
-
-
-def test_with_a_clock_of_1970_the_last_runs_and_the_champions_are_kept(
-    tmp_path: Path, catalog: DataCatalog
-) -> None:
-    pruned(catalog, LOG, 3, 2, now="1970-01-01T00.10.00.000Z")
-    assert left(tmp_path, "metrics") == left(tmp_path, "candidate") == "abdef"

