@@ -1,4 +1,4 @@
-"""Each mistake on the command line of a real `kedro run`: one clear message, and no file touched."""
+"""Each mistake on the command line of `kedro run`: one clear message, and no file touched."""
 
 from pathlib import Path
 

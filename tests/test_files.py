@@ -21,15 +21,6 @@ def test_replace_leaves_the_new_content_and_nothing_beside_it(tmp_path: Path) ->
     assert os.listdir(path.parent) == ["champion.keras"]
 
 
-def test_who_has_the_old_file_open_keeps_reading_it(tmp_path: Path) -> None:
-    path = tmp_path / "champion.keras"
-    replace(path, b"old and long")
-    with path.open("rb") as opened:
-        assert opened.read(3) == b"old"
-        replace(path, b"new")
-        assert opened.read() == b" and long"
-
-
 def test_replace_takes_over_what_a_killed_run_left_beside(tmp_path: Path) -> None:
     (tmp_path / ".champion.keras.new").write_bytes(b"half of it, and longer than the next")
     replace(tmp_path / "champion.keras", b"whole")

@@ -129,13 +129,6 @@ def started_from(tmp_path: Path, catalog: DataCatalog, now: str, *versions: str)
     refuse_to_start_halfway(pipeline, catalog, "kedro run", now)
 
 
-def test_a_run_continues_from_the_newest_version_and_from_one_that_is_asked_for(
-    tmp_path: Path, catalog: DataCatalog
-) -> None:
-    started_from(tmp_path, catalog, NOW, run("a"), run("b"))
-    assert catalog.load("train_rows") == catalog.load("test_rows") == run("b")
-
-
 @pytest.mark.parametrize("last", [LATER, "my copy"])
 def test_a_version_dated_after_now_or_of_no_run_is_refused(
     tmp_path: Path, catalog: DataCatalog, last: str

@@ -1,54 +1,31 @@
 """Whoever must know is told once how a run ended: real programs, and a real server on loopback."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tabular_lstm.parameters import Notify
 from tabular_lstm.runs.notify import RunEnd, notify
-from tests.helpers.commands import RETRAINING, here, message_of, succeeds
+from tests.helpers.commands import here, message_of
 from tests.helpers.logs import run
 from tests.helpers.notifications import SECRET, lines, serving, to
-from tests.helpers.project import QUICK, ROOT, Project, declare
-from tests.helpers.scorings import SCORING, finished
+from tests.helpers.project import ROOT, Project, declare
+from tests.helpers.scorings import SCORING
 
 END = RunEnd(event="failed", environment="base", run_id=run("a"), message="Error: no rows.")
 
 
-def test_a_webhook_is_told_with_the_headers_of_credentials(quick: Project) -> None:
+def test_a_webhook_is_told_with_the_headers_of_credentials() -> None:
     with serving() as server:
-        declare(quick, **QUICK, notify={"webhook": "chat", "events": ["scored", "unchanged"]})
         entry = {"url": server.url, "headers": {"Authorization": f"Bearer {SECRET}"}}
-        (quick.path / "conf/local/credentials.yml").write_text(yaml.safe_dump({"chat": entry}))
-        succeeds(here(*RETRAINING))  # of which it is not told
-        succeeds(here(*SCORING))
-        succeeds(here(*SCORING))
-    (headers, scored), (_, unchanged) = server.got
+        notify(END, Notify(webhook="chat"), {"chat": entry}, ROOT)
+        unchanged = END.model_copy(update={"event": "unchanged"})
+        notify(unchanged, Notify(webhook="chat"), {"chat": entry}, ROOT)  # nobody asked for it
+    ((headers, end),) = server.got
     assert headers["Authorization"] == f"Bearer {SECRET}"
     assert headers["Content-Type"] == "application/json"
-    assert scored["event"] == "scored"
-    assert scored["manifest"] == finished(quick)[0]
-    assert unchanged["event"] == "unchanged"
-    assert unchanged["message"].startswith("Unchanged: rows, champion")
-
-
-def test_ctrl_c_ends_the_command_too(tmp_path: Path) -> None:
-    code = (
-        "import os, signal, sys; from pathlib import Path;"
-        "from tabular_lstm.parameters import Notify;"
-        "from tests.runs.test_notify import END, notify;"
-        "script = f'echo $$ > child; sleep 1; kill -INT {os.getpid()}; exec sleep 60';"
-        "command = ['sh', '-c', script];"
-        "notify(END, Notify(command=command), {}, Path(sys.argv[1]))"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode != 0
-    child = (tmp_path / "child").read_text().strip()
-    assert not Path(f"/proc/{child}").exists()
+    assert (end["event"], end["run_id"], end["message"]) == ("failed", run("a"), "Error: no rows.")
 
 
 @pytest.mark.parametrize(

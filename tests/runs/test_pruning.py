@@ -23,7 +23,7 @@ def pipeline() -> Pipeline:
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> DataCatalog:
-    """Entries with a version of each run; one more that no pipeline writes."""
+    """Entries with a version of each run, and a folder that no run wrote."""
     entries = {
         name: {
             "type": "json.JSONDataset",
@@ -32,8 +32,8 @@ def catalog(tmp_path: Path) -> DataCatalog:
         }
         for name in (*WRITTEN, "theirs")
     }
-    for letter in RUNS:
-        write(tmp_path, run(letter))
+    for version in (*map(run, RUNS), "keep this"):
+        write(tmp_path, version)
     (tmp_path / "promotions.json").touch()
     return DataCatalog.from_config(entries)
 
@@ -52,7 +52,9 @@ def file_of(name: str) -> str:
 
 
 def versions(tmp_path: Path, name: str) -> list[str]:
-    return sorted(path.name for path in (tmp_path / file_of(name)).iterdir())
+    *runs, theirs = sorted(path.name for path in (tmp_path / file_of(name)).iterdir())
+    assert theirs == "keep this"
+    return runs
 
 
 def left(tmp_path: Path, name: str) -> str:
@@ -96,16 +98,6 @@ def test_what_is_less_than_a_day_old_stays_because_its_run_may_be_at_work(
     for now in ("2026-11-26T02.00.00.000Z", "2026-11-24T03.00.00.000Z"):  # a clock set back
         pruned(catalog, LOG, 1, 1, now=now)
         assert left(tmp_path, "metrics") == left(tmp_path, "candidate") == "abcdef"
-
-
-def test_a_folder_that_no_run_wrote_is_never_deleted_and_pushes_nothing_out(
-    tmp_path: Path, catalog: DataCatalog
-) -> None:
-    for name in ("keep this", "zz", "0000"):
-        write(tmp_path, name)
-    pruned(catalog, LOG, 2, 1)
-    for output in ("candidate", "metrics"):
-        assert versions(tmp_path, output) == ["0000", *map(run, "bef"), "keep this", "zz"]
 
 
 def test_runs_dated_after_now_push_no_other_run_out(tmp_path: Path, catalog: DataCatalog) -> None:

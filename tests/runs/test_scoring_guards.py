@@ -7,27 +7,13 @@ import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 
-from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import sha256
 from tabular_lstm.parameters import BLOCKS, Parameters
-from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.runs.scoring_guards import (
-    VERSIONED,
     clear_unfinished,
     conditions,
     refuse_parts,
-    refuse_scored_before,
     scores,
-)
-from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.manifest import (
-    Conditions,
-    FileOfRows,
-    Manifest,
-    ScoredBy,
-    part_name,
-    publish,
 )
 from tests.helpers.logs import run
 from tests.helpers.project import Project
@@ -53,61 +39,11 @@ def test_a_scoring_is_run_whole_and_by_itself(project: Project) -> None:
     assert scores(whole)
     assert not scores(pipelines["retraining"])
     refuse_parts(whole, False, "kedro run")
-    for part in (
-        whole.to_nodes("scoring.score_rows"),
-        whole.from_nodes("scoring.score_rows"),
-        whole + pipelines["retraining"],
-        whole + pipelines["data_processing"],
-    ):
+    for part in (whole.to_nodes("scoring.score_rows"), whole + pipelines["retraining"]):
         with pytest.raises(DataError, match="kedro run --env a --pipelines scoring"):
             refuse_parts(part, False, "kedro run --env a")
     with pytest.raises(DataError, match="whole and by itself"):
         refuse_parts(whole, True, "kedro run")
-
-
-CHAMPION = Artifact(b"network", "champion.keras", run("a"))
-CONDITIONS = Conditions(parameters={}, code_sha256="of the code")
-
-
-def finish(catalog: Any, run_id: str, rows_sha256: str, champion: Artifact = CHAMPION) -> None:
-    """Leave what a finished scoring leaves that scored no row."""
-    folder = catalog.get("predictions").folder / run_id
-    folder.mkdir(parents=True)
-    manifest = Manifest(
-        run_id=run_id,
-        scored_at="2026-11-26T02:15:00Z",
-        champion=ScoredBy.of(champion),
-        rows=0,
-        scored_rows=0,
-        quarantined_rows=0,
-        inputs=(FileOfRows(file="rows.csv", rows=0, sha256=rows_sha256),),
-        parts=(FileOfRows(file=part_name(0), rows=0, sha256=sha256(b"")),),
-        **CONDITIONS.model_dump(),
-    )
-    (folder / part_name(0)).touch()
-    publish(folder, manifest)
-    for name in VERSIONED:
-        versions = folder_of_versions(catalog.get(name))
-        (versions / run_id).mkdir(parents=True)
-        (versions / run_id / versions.name).touch()
-
-
-def test_of_scorings_of_the_same_the_newest_counts_that_is_not_dated_after_now(
-    catalog: Any,
-) -> None:
-    finish(catalog, run("b"), "of the rows")
-    finish(catalog, run("c"), "of other rows")
-    finish(catalog, run("x"), "of the rows")
-
-    def refuse(rows: str, now: str) -> None:
-        refuse_scored_before(catalog, {"rows.csv": rows}, CHAMPION, CONDITIONS, run(now))
-
-    for rows, now, named in (("other ", "f", "c"), ("the ", "z", "x"), ("the ", "a", "x")):
-        with pytest.raises(NothingNewError, match=run(named)):
-            refuse(f"of {rows}rows", now)
-    refuse("of the rows", "f")
-    finish(catalog, run("d"), "of the rows", Artifact(b"other", "champion.keras", run("b")))
-    refuse("of the rows", "f")
 
 
 def leave(project: Project, letter: str) -> list[Path]:
@@ -127,7 +63,9 @@ def leave(project: Project, letter: str) -> list[Path]:
 def test_what_a_killed_scoring_left_is_taken_away_and_what_is_finished_stays(
     project: Project, catalog: Any
 ) -> None:
-    finish(catalog, run("b"), "of the rows")
+    finished = catalog.get("predictions").folder / run("b") / "manifest.json"
+    finished.parent.mkdir(parents=True)
+    finished.touch()
     before = project.files()
     left = leave(project, "a")
     with clear_unfinished(catalog):

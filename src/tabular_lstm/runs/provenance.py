@@ -58,10 +58,11 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
 
 def _git_commit(project: Path) -> str | None:
     """Name the commit, with + where files that git knows differ from it."""
-    name = ["describe", "--always", "--exclude=*", "--abbrev=40", "--dirty=+"]
+    name = "describe --always --exclude=* --abbrev=40 --dirty=+"
+    command = ["git", "-C", str(project), *name.split()]
     try:
         return subprocess.check_output(  # noqa: S603
-            ["git", "-C", str(project), *name], stderr=subprocess.DEVNULL, text=True, timeout=60
+            command, stderr=subprocess.DEVNULL, text=True, timeout=60
         ).strip()
     except (OSError, subprocess.SubprocessError):
         return None
