@@ -1,10 +1,12 @@
 """MLflow has each decision and the model that serves, or a warning says why not: real servers."""
 
+import contextlib
 import json
 import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +21,7 @@ from tabular_lstm.runs import tracking
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
 from tests.helpers.project import QUICK, ROOT, Project, declare
-from tests.helpers.servers import free_port, mlflow_server
+from tests.helpers.servers import answering, free_port, hanging, mlflow_server
 
 NAME = "tabular-lstm"
 SECRET = "c0ffee-s3cret"
