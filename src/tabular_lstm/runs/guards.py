@@ -138,11 +138,8 @@ def refuse_what_cannot_be_judged(split: Split, network: Network) -> None:
 def refuse_nothing_new(log: list[LogEntry], inputs: Inputs) -> None:
     """Stop where training would give a candidate that was judged already against who serves.
 
-    Same data, parameters and code give the same candidate. It was judged if it is the champion, if
-    it was rejected since that one came to serve, or if it was rolled back from.
-
-    Raises:
-        NothingNewError: Names the run that was the same, and what became of it.
+    Same data, parameters and code give the same candidate. The candidate was judged if it is the
+    champion, if it was rejected since that one came to serve, or if it was rolled back from.
     """
     stand = standing(log)
     since = log.index(changes(log)[-1]) if stand else 0

@@ -32,10 +32,7 @@ logger = logging.getLogger(__name__)
 # Where a command finds, among click's `meta`, how to notify of its run's end, and its exit code.
 NOTIFY, EXIT_CODE = "tabular_lstm.notify", "tabular_lstm.exit_code"
 # Copies of the newest run's outputs, under names that stay the same.
-LATEST = {
-    "report": ("latest.html", "Report"),
-    "metrics": ("latest_metrics.json", "Metrics, with figures beside them"),
-}
+LATEST = {"report": "latest.html", "metrics": "latest_metrics.json"}
 
 
 def _saved_by(pipeline: Pipeline) -> set[str]:
@@ -45,7 +42,7 @@ def _saved_by(pipeline: Pipeline) -> set[str]:
 
 
 class RunHooks:
-    """Registered in settings.py; Kedro calls the methods."""
+    """The project's hooks; Kedro calls the methods."""
 
     def __init__(self) -> None:
         self._run_id = ""
@@ -82,9 +79,8 @@ class RunHooks:
                 self._prepare_to_score(run_params, pipeline, catalog)
             for name in _saved_by(pipeline):
                 use_own_version(catalog.get(name), self._run_id)
-            guards.refuse_to_start_halfway(
-                pipeline, catalog, run_command(env), generate_timestamp()
-            )
+            now = generate_timestamp()
+            guards.refuse_to_start_halfway(pipeline, catalog, run_command(env), now)
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
                 prune(catalog, pipeline, log, promotion, self._run_id)
@@ -191,13 +187,12 @@ class RunHooks:
 
     def _renew_latest(self, pipeline: Pipeline, catalog: Any) -> None:
         """Put copies of what this run reports in the place of the last run's."""
-        for name in [name for name in LATEST if name in pipeline.all_outputs()]:
+        for name in sorted(LATEST.keys() & pipeline.all_outputs()):
             if folder := folder_of_versions(catalog.get(name)):
-                file, title = LATEST[name]
-                latest = folder.with_name(file)
+                latest = folder.with_name(LATEST[name])
                 try:
                     replace(latest, (folder / self._run_id / folder.name).read_bytes())
-                    logger.info("%s: %s", title, latest)
+                    logger.info("Newest %s: %s", name, latest)
                 except OSError as error:
                     logger.warning("%s: %s. It is still an earlier run's", latest, error.strerror)
 

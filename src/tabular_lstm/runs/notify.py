@@ -26,12 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class RunEnd(Frozen):
-    """The end of a run, with its `decision.json` or its `manifest.json` if it made one.
-
-    Attributes:
-        run_id: None where the run failed before it had one.
-        message: The last line of the run's log.
-    """
+    """The end of a run: the last line of its log, and its `decision.json` or `manifest.json`."""
 
     project: Literal["tabular-lstm"] = "tabular-lstm"
     event: Event

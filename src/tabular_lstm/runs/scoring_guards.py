@@ -115,25 +115,18 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
     try:
         try:
             lock_file(descriptor)
-            for path in _unfinished(catalog):
+            unfinished = [folder / run for run in unfinished_runs(folder)]
+            for versions in [folder_of_versions(catalog.get(name)) for name in VERSIONED]:
+                if versions:
+                    new = versions.glob(f"*/.{versions.name}.new")  # has not got its name yet
+                    unfinished += [path.parent for path in new]
+            for path in unfinished:
                 shutil.rmtree(path)
                 logger.info("Deleted %s, which a scoring left unfinished", path)
-        except BlockingIOError:  # another scoring may be writing what has no manifest
-            pass
-        except OSError as error:
-            logger.warning("%s: %s. What killed runs left stays", error.filename, error.strerror)
+        except OSError as error:  # another scoring may be writing what has no manifest
+            logger.info("%s. What killed runs left stays", error.strerror)
         with contextlib.suppress(OSError):
             lock_file(descriptor, shared=True, wait=True)
         yield
     finally:
         os.close(descriptor)
-
-
-def _unfinished(catalog: Any) -> list[Path]:
-    """Give the folders of runs that have no manifest, or a file that has not got its name yet."""
-    folder = folder_of(catalog)
-    found = [folder / run for run in unfinished_runs(folder)]
-    for name in VERSIONED:
-        if versions := folder_of_versions(catalog.get(name)):
-            found += [path.parent for path in versions.glob(f"*/.{versions.name}.new")]
-    return found
