@@ -1,16 +1,14 @@
 """A file is replaced, and a line appended, whole or not at all."""
 
 import os
-import resource
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tabular_lstm.files import append_line, new_file, replace
+from tests.helpers.disks import files_of_at_most
 
 
 def test_replace_leaves_the_new_content_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -18,38 +16,16 @@ def test_replace_leaves_the_new_content_and_nothing_beside_it(tmp_path: Path) ->
     for content in (b"one", b"another"):
         replace(path, content)
         assert path.read_bytes() == content
+    path.with_name(".champion.keras.new").write_bytes(b"what a killed run left")
+    replace(path, b"third")
+    assert path.read_bytes() == b"third"
     assert os.listdir(path.parent) == ["champion.keras"]
-
-
-def test_replace_takes_over_what_a_killed_run_left_beside(tmp_path: Path) -> None:
-    (tmp_path / ".champion.keras.new").write_bytes(b"half of it, and longer than the next")
-    replace(tmp_path / "champion.keras", b"whole")
-    assert (tmp_path / "champion.keras").read_bytes() == b"whole"
-    assert os.listdir(tmp_path) == ["champion.keras"]
-
-
-def limited(code: str, size: int, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run code in a process that may write files of so many bytes."""
-    return subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"from pathlib import Path\nfrom tabular_lstm.files import *\n{code}",
-        ],
-        cwd=cwd,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
 
 def test_without_space_the_old_file_stays(tmp_path: Path) -> None:
     (tmp_path / "champion.keras").write_bytes(b"old")
-    finished = limited("replace(Path('champion.keras'), bytes(2000))", 1000, tmp_path)
-    assert finished.returncode == 1
-    assert "OSError: [Errno 27]" in finished.stderr
+    with files_of_at_most(1000), pytest.raises(OSError, match="File too large"):
+        replace(tmp_path / "champion.keras", bytes(2000))
     assert (tmp_path / "champion.keras").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["champion.keras"]
 
@@ -58,9 +34,8 @@ def test_without_space_the_old_file_stays(tmp_path: Path) -> None:
 def test_without_space_no_part_of_a_line_stays(tmp_path: Path, left: int) -> None:
     log = tmp_path / "log"
     append_line(log, b"first")
-    finished = limited("append_line(Path('log'), b'second')", log.stat().st_size + left, tmp_path)
-    assert finished.returncode == 1
-    assert "OSError" in finished.stderr
+    with files_of_at_most(log.stat().st_size + left), pytest.raises(OSError):  # noqa: PT011
+        append_line(log, b"second")
     assert log.read_bytes() == b"first\n"
 
 

@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -49,13 +48,6 @@ def test_systemd_knows_all_that_the_units_say(units: Path) -> None:
         assert [line for line in about.splitlines() if instance in line] == []
 
 
-def test_systemd_rates_the_sandbox_as_tight(units: Path) -> None:
-    for name in (name for name in UNITS if name.endswith(".service")):
-        rated = said("systemd-analyze", "security", "--offline=true", units / name)
-        (level,) = re.findall(r"Overall exposure level for .*: ([0-9.]+)", rated)
-        assert float(level) <= 2.0
-
-
 def test_runs_write_below_data_alone(quick: Project) -> None:
     for pipeline in ("retraining", "scoring"):
         command = [sys.executable, "-m", "kedro", "run", "--pipelines", pipeline]
@@ -77,30 +69,3 @@ def test_the_container_has_the_versions_of_the_project() -> None:
     names = {pin.partition("==")[0] for pin in container}
     assert {"tensorflow", "kedro", "llvmlite"} <= names
     assert not names & {"pytest", "kedro-viz", "mypy"}
-
-
-def script_of(tmp_path: Path, kedro: str) -> Path:
-    """The script for cron, in a folder in which `kedro` is another program; called by a link."""
-    project = tmp_path / "project"
-    (project / "deploy/cron").mkdir(parents=True)
-    (project / ".venv/bin").mkdir(parents=True)
-    shutil.copy(DEPLOY / "cron/run", project / "deploy/cron")
-    program = project / ".venv/bin/kedro"
-    program.write_text(f"#!/bin/sh\n{kedro}\n")
-    program.chmod(0o755)
-    (tmp_path / "link").symlink_to(project / "deploy/cron/run")
-    return tmp_path / "link"
-
-
-def test_what_ends_the_script_of_cron_ends_the_run(tmp_path: Path) -> None:
-    script = script_of(tmp_path, "echo $$ > pid\nexec sleep 60")
-    with subprocess.Popen([script, "mine", "scoring"], stdout=subprocess.DEVNULL) as run:
-        told, until = tmp_path / "project/pid", time.monotonic() + 30
-        while not (told.exists() and told.read_text().strip()) and time.monotonic() < until:
-            time.sleep(0.05)
-        run.terminate()
-        assert run.wait(30) == 143
-        pid = told.read_text().strip()
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
-            time.sleep(0.05)
-        assert not Path(f"/proc/{pid}").exists()
