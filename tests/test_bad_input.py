@@ -149,7 +149,6 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
             "too few rows to split",
             "on the train side",
             "expected at least 2",
-            "test_fraction = 0.2",
         ),
     ),
 }
@@ -209,18 +208,6 @@ def test_a_bad_parameter_gets_one_message_and_changes_nothing(
         assert fact in message
 
 
-@pytest.mark.parametrize(
-    "text", ["split: {test_fraction: 1.5}", "trainig: {epochs: 5}", "training: {epochs: 0}"]
-)
-def test_no_node_runs_with_a_bad_parameter(
-    reshaped: Project, caplog: pytest.LogCaptureFixture, text: str
-) -> None:
-    (reshaped.path / "conf/local/parameters.yml").write_text(text)
-    result = CliRunner().invoke(run)
-    assert result.exit_code == 1
-    assert "Running node" not in caplog.text
-
-
 def test_features_that_do_not_fill_the_steps_are_refused(
     reshaped: Project, refused: Refused
 ) -> None:
@@ -231,44 +218,6 @@ def test_features_that_do_not_fill_the_steps_are_refused(
     message = refused("--pipelines", "data_processing,reshaping", added=before)
     for fact in ("8 features", "multiple of 3", "reshaping.features_per_step"):
         assert fact in message
-
-
-def test_a_column_of_words_is_refused_with_the_way_to_declare_it(
-    reshaped: Project, refused: Refused
-) -> None:
-    cells("glucose", "low", "high", rows=768)(reshaped.raw)
-    message = refused(*DATA_PROCESSING)
-    assert "768 of 768 rows" in message
-    assert "kedro profile FILE --env ENV" in message
-
-
-@pytest.mark.parametrize(
-    ("names", "facts"),
-    [
-        ("[bloodtype]", ("column 'bloodtype' is not in the file. It has: pregnancies",)),
-        ("[Age]", ("column 'Age' is not in the file. Did you mean 'age'?",)),
-        ("[diabetes]", ("column 'diabetes' is named under categorical and under label",)),
-    ],
-    ids=["no column", "another case", "the label"],
-)
-def test_a_categorical_name_that_is_no_feature_is_refused(
-    reshaped: Project, refused: Refused, names: str, facts: tuple[str, ...]
-) -> None:
-    (reshaped.path / "conf/local/parameters.yml").write_text(
-        f"columns: {{label: diabetes, positive_class: 1, negative_class: 0, categorical: {names}}}"
-    )
-    message = refused(*DATA_PROCESSING)
-    for fact in facts:
-        assert fact in message
-
-
-def test_a_wrong_catalog_entry_is_refused_like_a_wrong_file(
-    reshaped: Project, refused: Refused
-) -> None:
-    (reshaped.path / "conf/local/catalog.yml").write_text(
-        "raw_rows: {type: tabular_lstm.datasets.RawCSVDataset, filepath: data/01_raw/absent.csv}"
-    )
-    assert "data/01_raw/absent.csv: no such file" in refused(*DATA_PROCESSING)
 
 
 def test_a_bad_file_of_a_directory_is_refused_by_its_name(
@@ -311,12 +260,6 @@ def test_broken_yaml_is_said_with_its_file_and_line(project: Project) -> None:
     assert "conf/local/parameters.yml" in finished.stderr
     assert "unable to read line" in finished.stderr
     assert "Traceback" not in finished.stderr
-
-
-def test_an_unknown_pipeline_is_refused_with_the_closest_known(project: Project) -> None:
-    result = CliRunner().invoke(run, ["--pipelines", "evaluaton"])
-    assert result.exit_code == 1
-    assert "'evaluaton' is unknown; did you mean 'evaluation'?" in result.output
 
 
 def test_another_dataset_for_the_raw_rows_is_refused(project: Project) -> None:

@@ -46,24 +46,6 @@ def describe(
     )
 
 
-def test_data_are_described_for_a_later_run() -> None:
-    described = describe()
-    assert described.counts() == {
-        "rows": 9,
-        "train_rows": 4,
-        "test_rows": 2,
-        "quarantined_rows": 2,
-        "superseded_rows": 1,
-        "sha256": "f",
-    }
-    assert list(described.model_dump())[:6] == list(described.counts())
-    assert described.file == "rows.csv"
-    assert described.valid_rows == 6
-    assert described.label_share == pytest.approx(2 / 6)
-    assert described.features == ["id", "age", "sex"]
-    assert describe(key="id").features == ["age", "sex"]
-
-
 def test_what_decides_the_side_is_in_the_split() -> None:
     plain = describe().split
     assert describe(bounds={"age": (0, 9)}).split == plain

@@ -60,9 +60,8 @@ class DataSummary(Frozen):
         file: Name of the file or directory, without its folders.
         valid_rows: Train rows and test rows.
         label_share: Share of positive rows among the valid ones.
-        test_rows_sha256: Hash of which rows the test rows are, with their labels, whatever their
-            order, that of the columns, and their weights. A row is its key or, without one, its
-            cells.
+        test_rows_sha256: Hash of the test rows with their labels, whatever the order of rows and
+            columns and the weights. A row is its key or, without one, its cells.
         split: All that decides which side a row is on and what its label means.
         boundary: Of a split by time, from when on rows are test rows; None of another split.
         possible_leaks: ROC AUC of each feature that alone tells the classes of the train rows
@@ -172,16 +171,7 @@ def summarize(
     split: Split,
     **found: Any,
 ) -> DataSummary:
-    """Describe a run's data once its rows are split.
-
-    Args:
-        train_rows: Valid rows.
-        test_rows: Likewise.
-        source: Where they come from.
-        columns: The role of each column.
-        split: As conf has it.
-        found: Further fields of the summary, such as `boundary`.
-    """
+    """Describe a run's data once its rows are split; `found` has further fields of the summary."""
     features = [str(name) for name in train_rows if name not in columns.not_features]
     split_by: dict[str, Any] = {
         **split.model_dump(by_alias=True),
@@ -223,13 +213,7 @@ def _sha256(rows: pd.DataFrame, columns: Columns) -> str:
 def summarize_features(
     train_rows: pd.DataFrame, test_rows: pd.DataFrame, schema: Schema
 ) -> dict[str, FeatureSummary]:
-    """Summarize the first thousand features over both sides.
-
-    Args:
-        train_rows: Valid rows, read.
-        test_rows: Likewise.
-        schema: Says what each column holds.
-    """
+    """Summarize the first thousand features over the valid rows of both sides."""
     levels = min(LEVELS, max(2, ALL_LEVELS // max(1, len(schema.categories))))
     summaries = {}
     for name in schema.columns[:FEATURES]:
@@ -250,15 +234,11 @@ def _of_levels(texts: pd.Series, most: int) -> FeatureSummary:
     shares = texts.value_counts(dropna=True) / len(texts)
     # Of equally many rows the first by its name, whatever the order of the rows.
     commonest = sorted(shares.items(), key=lambda level: (-level[1], str(level[0])))[:most]
-    levels: dict[str, float] = {}
-    for level, share in commonest:
-        name = shown(level, LETTERS)
-        levels[name] = min(1.0, rounded(levels.get(name, 0.0) + share))
     return FeatureSummary(
         kind="category",
         missing=rounded(texts.isna().mean()),
-        levels=levels,
-        distinct=len(shares) - (len(commonest) - len(levels)),
+        levels={shown(level, LETTERS): rounded(share) for level, share in commonest},
+        distinct=len(shares),
     )
 
 

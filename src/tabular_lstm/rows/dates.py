@@ -33,11 +33,8 @@ def date_of(cell: Any, form: str | None = None) -> datetime | None:
     """Read a cell that holds something: text, or a date of Python or pandas.
 
     A date is the midnight that it begins with. A time with a zone is read in UTC; one without a
-    zone is as it is written.
-
-    Args:
-        cell: The cell. A number is read as its text if a format is given.
-        form: The text's format, of `datetime.strptime`. Default: ISO 8601.
+    zone is as it is written. A number is read as its text if a format, of `datetime.strptime`, is
+    given; by default text is ISO 8601.
 
     Returns:
         The time, without a zone; None where a text says "missing".
@@ -71,8 +68,8 @@ def read_dates(
     Args:
         cells: The column.
         missing: Values that mean "not measured". A cell of the very text of one that is no date is
-            read as NaT; a date stays, for the schema keeps these.
-        form: The format of dates that are text. Default: ISO 8601.
+            read as NaT; a date stays, see `dates_as_seen`.
+        form: See `date_of`.
 
     Returns:
         datetime64[us] (rows,), NaT where the cell is empty, says "missing" or cannot be read; and

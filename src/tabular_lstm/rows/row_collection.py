@@ -22,12 +22,7 @@ class RowCollection:
         self._aside: list[pd.DataFrame] = []
 
     def add(self, part: pd.DataFrame, read: Mapping[str, tuple[pd.Series, Problems]]) -> None:
-        """Take a batch.
-
-        Args:
-            part: Text cells, with the index `row`.
-            read: By column, the values and what is wrong with which cells.
-        """
+        """Take a batch of text cells, and by column the values and what is wrong with cells."""
         problems = {name: of_column for name, (_, of_column) in read.items()}
         aside, is_valid = set_aside(part, problems)
         self.kinds.add(problems, part.index)
@@ -57,11 +52,7 @@ class RowCollection:
 def repeated_rows(rows: pd.DataFrame) -> int:
     """Count the distinct rows that stand in more than one file of a folder, value by value alike.
 
-    Rows are told apart by 8 bytes of a hash: among ten million that are not alike, the odds that
-    any two have the same are 1 to 370,000.
-
-    Args:
-        rows: With the index `row`, see `RawRows.parts`.
+    Rows are told apart by 8 bytes of a hash.
     """
     hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
     again = pd.Series(hashes).duplicated(keep=False).to_numpy()

@@ -31,11 +31,10 @@ def read_rows(
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
     Args:
-        parts: Gives the rows of text cells, with the index `row`, some at a time. It is called once
-            more only where most times of the first part are not of the kind that most of all are.
+        parts: Gives the rows of text cells, with the index `row`, some at a time.
         columns: The role of each column.
         file: The rows' file, for messages.
-        number_format: What its numbers are written with.
+        number_format: What numbers are written with.
 
     Returns:
         The valid rows, with the index `row`: key and group as text and the time as
@@ -49,20 +48,10 @@ def read_rows(
         DataError: A column that conf names is not in the file or is no feature, none is left, or
             one has no name and conf does not name it.
     """
-    times = TimeReader(number_format)
-    rows = _kept(parts(), columns, file, times)
-    if columns.time is not None and times.found != times.kind:
-        rows = _kept(parts(), columns, file, TimeReader(number_format, times.found))
+    times, rows = TimeReader(number_format), RowCollection()
+    for part in parts():
+        rows.add(part, _read(part, columns, _feature_names(part, columns, file), times))
     return rows.valid(), rows.quarantined(), rows.kinds.listed()
-
-
-def _kept(
-    parts: Iterable[pd.DataFrame], columns: Columns, file: str, times: TimeReader
-) -> RowCollection:
-    kept = RowCollection()
-    for part in parts:
-        kept.add(part, _read(part, columns, _feature_names(part, columns, file), times))
-    return kept
 
 
 def _read(
@@ -105,10 +94,7 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
             who = f"Conf names the column under {where}"
             raise no_column(file, name, list(raw_rows.columns), who)
     if not features:
-        raise DataError(
-            f"{file}: no feature is left beside {' and '.join(map(repr, roles))}; expected at "
-            "least one column to learn from."
-        )
+        raise DataError(f"{file}: no feature is left beside {' and '.join(map(repr, roles))}.")
     if columns.features is None:
         _refuse_unnamed(features, columns, file)
     for block in DESCRIBED:
@@ -127,7 +113,6 @@ def _refuse_unnamed(features: list[str], columns: Columns, file: str) -> None:
     if unnamed:
         raise DataError(
             f"{file}: column '{unnamed[0]}' has no name of its own. Most likely it is the index "
-            "that pandas wrote; it numbers the rows, and their order may tell the label. Write the "
-            "file with to_csv(index=False), or leave the column out with "
-            f"columns.ignore: ['{unnamed[0]}']; if it is meant, name it in columns.features."
+            "that pandas wrote, which may tell the label. Write the file with to_csv(index=False), "
+            f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
         )
