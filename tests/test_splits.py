@@ -8,10 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.metrics import CANDIDATE
-from tabular_lstm.parameters import Columns, Evaluation
-from tabular_lstm.rows.keys import number_groups
 from tests.helpers.errors import raises_data_error
 from tests.helpers.project import QUICK, TINY, Project
 from tests.helpers.tables import LABEL
@@ -80,26 +76,6 @@ def test_all_rows_of_a_group_are_on_one_side_in_a_run(project: Project) -> None:
     assert quarantined[["row", "reason"]].to_numpy().tolist() == [[8, "patient: no group"]]
     schema = json.loads(project.versions("04_feature/schema.json")[-1].read_text())
     assert "patient" not in schema["features"]
-
-    # The intervals are those of so many groups.
-    predicted = pd.read_csv(project.versions("07_model_output/candidate_predictions.csv")[-1])
-    groups = number_groups(project.rows("test"), Columns.model_validate(BY_GROUP))
-    measured = project.metrics()["test"]
-    evaluation = Evaluation.model_validate(TINY["evaluation"])
-    by_groups, by_rows = (
-        Judged(predicted["label"].to_numpy(), groups=of)
-        .with_models(
-            {CANDIDATE: predicted[CANDIDATE].to_numpy()},
-            {CANDIDATE: measured["decision_threshold"]},
-            evaluation,
-        )
-        .metrics[CANDIDATE]
-        .interval
-        for of in (groups, None)
-    )
-    for metric, bounds in measured["interval"].items():
-        assert bounds == pytest.approx(by_groups[metric], abs=1e-4)
-        assert bounds != pytest.approx(by_rows[metric], abs=1e-4)
 
 
 def test_rows_that_were_split_before_a_group_was_named_are_not_trained_on(ran: Project) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.rows.data_summary import (
-    FEATURES,
     LETTERS,
     DataSummary,
     FeatureSummary,
@@ -144,11 +143,3 @@ def test_of_many_long_levels_the_commonest_are_kept_and_shortened() -> None:
     assert town.distinct == 40
     assert not town.knows_all_levels
     assert next(iter(town.levels)) == ("39" + "x" * 100)[: LETTERS - 1] + "…"
-
-
-def test_no_table_makes_the_record_large() -> None:
-    letters = [f"{row}" + "long " * 20 for row in range(50)]
-    rows = pd.DataFrame({f"feature {number}": letters for number in range(FEATURES + 5)})
-    summaries = summarize_features(rows, rows, schema_for(rows, categorical=list(rows)))
-    assert len(summaries) == FEATURES
-    assert sum(len(of.model_dump_json()) for of in summaries.values()) < 200_000

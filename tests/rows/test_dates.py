@@ -108,13 +108,6 @@ def test_a_text_is_read_by_the_format_that_conf_gives(form: str, text: str, date
     np.testing.assert_array_equal(dates[[0, 2]], np.array([date, "NaT"], "M8[us]"))
 
 
-@pytest.mark.parametrize("cell", [7, 1.5, True, ["2026-11-05"], datetime.timedelta(1)], ids=repr)
-def test_what_is_neither_text_nor_a_date_is_refused(cell: Any) -> None:
-    _, problems = read_dates(pd.Series([cell, "2026-11-05"], dtype=object))
-    assert problems.keys() == {0}
-    assert problems[0].endswith(" is not a date")
-
-
 # What the network sees of it
 
 
@@ -135,13 +128,6 @@ def test_another_processor_would_see_the_same_numbers() -> None:
     scaled = np.r_[np.sin(2 * np.pi * np.array(days)), np.cos(2 * np.pi * np.array(days))]
     left = np.abs(scaled * 10**DECIMALS % 1 - 0.5)
     assert left.min() > 1e-6
-
-
-def test_the_cycles_keep_their_scale_whatever_part_of_the_year_is_known() -> None:
-    schema = learn(["2026-11-05", "2026-11-06", "2026-11-06"])
-    assert schema.mean[1:] == [pytest.approx(20762 + 2 / 3), 0, 0, 0, 0]
-    assert schema.variance[1:] == [pytest.approx(2 / 9), 0.5, 0.5, 0.5, 0.5]
-    assert learn([None, "?"]).mean == [0.5, 0, 0, 0, 0, 0]
 
 
 def test_the_schema_names_the_column_and_what_it_becomes() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import EMPTY
-from tabular_lstm.rows.keys import number_groups, read_key, together_of
+from tabular_lstm.rows.keys import number_groups, read_key
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 COMMA = NumberFormat(decimal=",", thousands=".")
@@ -111,14 +111,3 @@ def test_groups_are_numbered_in_the_order_of_their_first_rows() -> None:
     assert groups.tolist() == [0, 1, 0, 2, 1]
     for rows, columns in ((ROWS[:0], GROUPED), (ROWS[:2], GROUPED), (ROWS, PLAIN)):
         assert number_groups(rows, columns) is None
-
-
-def test_what_rows_on_one_side_share_is_their_group_or_their_time() -> None:
-    assert together_of(ROWS, PLAIN) is None
-    shared = together_of(ROWS, GROUPED)
-    assert shared is not None
-    assert (shared.name, shared.tolist()) == ("patient", ROWS["patient"].tolist())
-    days = together_of(ROWS, TIMED)
-    assert days is not None
-    assert (days.name, days.nunique()) == ("day", 5)
-    assert pd.api.types.is_string_dtype(days)

@@ -200,13 +200,6 @@ def test_a_cell_of_any_kind_is_read_alike(cell: Any, dtype: Any, value: float) -
     assert number(cell, (8, None), [value], dtype=dtype) == (value, "")
 
 
-@pytest.mark.parametrize("cell", [None, math.nan, pd.NA, pd.NaT, "", " NA ", "?"])
-def test_a_cell_of_any_kind_may_be_missing(cell: Any) -> None:
-    value, problem = number(cell, (8, 9), ["?"], dtype=object)
-    assert math.isnan(value)
-    assert problem == ""
-
-
 @pytest.mark.parametrize("dtype", ["float16", "float32", "Float32", "float[pyarrow]"])
 def test_bounds_and_codes_hold_to_the_precision_of_the_column(dtype: str) -> None:
     assert number(0.3, (0, 0.3), dtype=dtype)[1] == ""

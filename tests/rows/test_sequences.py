@@ -112,17 +112,6 @@ def test_the_schema_says_what_the_rows_say() -> None:
     }
 
 
-def test_missing_codes_are_left_out_of_categories_and_scale() -> None:
-    rows = pd.DataFrame(
-        {"size": [0.0, 2.0, -9.5, 6.0], "color": ["?", "0", "1", "red"], "age": [0, 0, 4, 4]}
-    )
-    missing = {"size": [0, -9.5, "?"], "color": ["?", 0], "gone": [1], "age": []}
-    schema = learn(rows, missing=missing)
-    assert schema.missing == {"size": [0, -9.5, "?"], "color": ["?", 0]}
-    assert schema.categories == {"color": ["1", "red"]}
-    assert (schema.mean, schema.variance) == ([4.0, 0.0, 2.0], [4.0, 1.0, 4.0])
-
-
 # Which columns are categories
 
 
@@ -313,30 +302,6 @@ def test_a_category_is_its_place_and_an_unknown_one_the_place_after_the_last() -
     schema = learn(one_column(["b", "c", "a", "c"]), ["a"])
     assert slots(rows, schema)[:7, 0].tolist() == [2, 1, 0, 3, 3, 3, 0]
     assert np.isnan(slots(rows, schema)[7:, 0]).all()
-
-
-@pytest.mark.parametrize(
-    "known",
-    [["1", "2", None], [1, 2, None], [1.0, 2.0, None], ["1.0", "2.0", None]],
-    ids=["text", "int", "float", "respelt"],
-)
-@pytest.mark.parametrize(
-    ("values", "dtype"),
-    [
-        ([2, 1], "int64"),
-        ([2, 1], "category"),
-        ([2, 1, NAN], "float64"),
-        (["2", "1"], "str"),
-        (["2.0", "1.0"], "str"),
-    ],
-)
-def test_a_category_written_as_a_number_is_the_same_whatever_holds_it(
-    known: list[Any], values: list[Any], dtype: Any
-) -> None:
-    # pandas makes floats of whole numbers as soon as one of the column is missing.
-    schema = learn(pd.DataFrame({"a": pd.Series(known, dtype=object)}), ["a"])
-    assert slots(one_column(values, dtype), schema)[:2, 0].tolist() == [1, 0]
-    assert schema.categories == {"a": ["1", "2"]}
 
 
 @pytest.mark.parametrize(

@@ -73,15 +73,6 @@ def test_numbers_that_are_equal_in_float32_are_on_one_side(written: tuple[str, .
     on_one_side(*written, of="weight")
 
 
-def test_a_code_that_is_no_longer_written_moves_no_row() -> None:
-    """As where an exporter writes a blank in place of 0, and conf goes on to name the code."""
-    written = ["0" if place % 3 else "5.5" for place in range(60)]
-    ages = [str(place) for place in range(60)]
-    before = in_test(read(written, age=ages), COLUMNS, HALF)
-    after = in_test(read([cell.replace("0", "") for cell in written], age=ages), COLUMNS, HALF)
-    np.testing.assert_array_equal(before, after)
-
-
 @given(cells=ROWS, salt=st.sampled_from("abcdefgh"))
 def test_rows_that_are_equal_to_the_network_are_on_one_side(
     cells: list[tuple[str, str, str]], salt: str

@@ -12,14 +12,14 @@ from tabular_lstm.errors import DataError, shown
 from tabular_lstm.frozen import Frozen, Share
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
-from tabular_lstm.rows.dates import dates_as_seen, days
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import scale
-from tabular_lstm.rows.sequences import codes_as_missing
+from tabular_lstm.rows.sequences import amounts
 
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Kind = Literal["number", "date", "category"]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 OF_WEIGHTS = {"weight", "weightless_rows"}
 OF_COLUMNS = {"label", "positive_class", "negative_class", "key", "group", "time"}
@@ -37,10 +37,8 @@ class Source(Frozen):
     Attributes:
         file: Path of the file or directory.
         sha256: Hash of the bytes that the rows were parsed from.
-        quarantined_rows: Rows with a cell that is not as declared.
         superseded_rows: Valid rows that a later row with their key replaced.
-        reasons: Why rows were quarantined, a line for each column and kind of problem; empty if
-            none was.
+        reasons: Why rows were quarantined, a line for each kind; empty if none was.
         marks: What its numbers are written with.
     """
 
@@ -145,7 +143,7 @@ class FeatureSummary(Frozen):
         distinct: Of a category: all its levels.
     """
 
-    kind: Literal["number", "date", "category"]
+    kind: Kind
     missing: Share
     mean: float | None = None
     deviation: float | None = None
@@ -218,15 +216,12 @@ def summarize_features(
     summaries = {}
     for name in schema.columns[:FEATURES]:
         column = pd.concat([train_rows[name], test_rows[name]])
-        codes = schema.missing.get(name, [])
         if name in schema.categories:
-            summaries[name] = _of_levels(read_category(column, codes), levels)
-        elif name in schema.dates:
-            values = days(dates_as_seen(column, codes, schema.dates[name])[0])
-            summaries[name] = _of_numbers("date", values)
+            texts = read_category(column, schema.missing.get(name, []))
+            summaries[name] = _of_levels(texts, levels)
         else:
-            values = codes_as_missing(column.to_numpy(np.float64), codes)
-            summaries[name] = _of_numbers("number", values)
+            kind: Kind = "date" if name in schema.dates else "number"
+            summaries[name] = _of_numbers(kind, amounts(column, schema))
     return summaries
 
 
@@ -242,7 +237,7 @@ def _of_levels(texts: pd.Series, most: int) -> FeatureSummary:
     )
 
 
-def _of_numbers(kind: Literal["number", "date"], values: np.ndarray) -> FeatureSummary:
+def _of_numbers(kind: Kind, values: np.ndarray) -> FeatureSummary:
     known = values[~np.isnan(values)]
     missing = rounded(1 - len(known) / len(values))
     if not len(known):

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.parameters import Value
+from tabular_lstm.parameters import Columns, Value
 from tabular_lstm.rows.cells import Problems, category_codes, category_of, distinct
-from tabular_lstm.rows.dates import dates_as_seen, parts
+from tabular_lstm.rows.dates import dates_as_seen, days, parts
 from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.numbers import ANY, read_numbers
@@ -153,6 +153,15 @@ def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarra
     # One bit pattern for NaN: the fingerprint of sequences is over their bytes.
     is_code = np.isin(numbers, codes) if codes else False
     return np.where(np.isnan(numbers) | is_code, np.nan, numbers)
+
+
+def amounts(column: pd.Series, description: Columns | Schema) -> np.ndarray:
+    """Give a feature's numbers, float64, of dates the days since 1970; NaN where not measured."""
+    name = str(column.name)
+    codes = description.missing.get(name, [])
+    if name in description.dates:
+        return days(dates_as_seen(column, codes, description.dates[name])[0])
+    return codes_as_missing(column.to_numpy(np.float64), codes)
 
 
 def _places(

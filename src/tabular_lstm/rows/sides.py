@@ -12,9 +12,8 @@ from tabular_lstm.errors import DataError, shown
 from tabular_lstm.parameters import Columns, Moment, Split, Validation
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.data_summary import Source
-from tabular_lstm.rows.dates import dates_as_seen, days
 from tabular_lstm.rows.fingerprints import hash_rows
-from tabular_lstm.rows.sequences import codes_as_missing
+from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.times import has_dates, moment_of, newest, said
 from tabular_lstm.rows.weights import weights_of
 
@@ -81,11 +80,7 @@ def _features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
     numbers = [name for name in names if name not in columns.categorical]
     values = np.empty((len(rows), len(numbers)), "<f4")
     for place, name in enumerate(numbers):
-        codes = columns.missing.get(name, [])
-        if name in columns.dates:
-            values[:, place] = days(dates_as_seen(rows[name], codes, columns.dates[name])[0])
-        else:
-            values[:, place] = codes_as_missing(rows[name].to_numpy(np.float64), codes)
+        values[:, place] = amounts(rows[name], columns)
     values += 0.0  # one bit pattern for zero
     contents = [row.tobytes() for row in values]
     if words:

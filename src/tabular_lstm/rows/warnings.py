@@ -15,8 +15,7 @@ from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.parameters import Columns
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts
-from tabular_lstm.rows.dates import dates_as_seen, days
-from tabular_lstm.rows.sequences import codes_as_missing
+from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.sides import row_hashes
 
 LEAK = 0.99
@@ -45,7 +44,7 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     areas = {
         str(name): _auc_of_category(rows[name], labels)
         if name in columns.categorical
-        else _auc_of_number(_amounts(rows[name], columns), labels)
+        else _auc_of_number(amounts(rows[name], columns), labels)
         for name in progress(features, "Looking for leaks, features")
     }
     leaks = {name: auc for name, auc in areas.items() if auc >= LEAK}
@@ -57,15 +56,6 @@ def listed(leaks: Mapping[str, float]) -> str:
     names = [f"{shown(name)} ({auc:.3f})" for name, auc in leaks.items()]
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return f"{', '.join(names[:LISTED])}{more}"
-
-
-def _amounts(column: pd.Series, columns: Columns) -> np.ndarray:
-    """Give a feature's numbers, of dates the days, NaN where not measured."""
-    name = str(column.name)
-    codes = columns.missing.get(name, [])
-    if name in columns.dates:
-        return days(dates_as_seen(column, codes, columns.dates[name])[0])
-    return codes_as_missing(column.to_numpy(np.float64), codes)
 
 
 def _auc_of_number(values: np.ndarray, labels: np.ndarray) -> float:
