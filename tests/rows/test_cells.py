@@ -61,14 +61,6 @@ def test_a_code_means_a_category_that_is_written_just_so(text: str, code: Value)
     assert category(text, [code]) == text
 
 
-@pytest.mark.parametrize("dtype", ["str", "string", object, "category"])
-def test_text_means_the_same_whatever_the_dtype(dtype: Any) -> None:
-    assert category("-9.0", [-8], dtype) == "-9"
-    assert category("-9.00", [-9], dtype) == "-9.00"
-    for text in ("-9", "-9.0"):
-        assert all(category(text, [code], dtype) is None for code in (-9, -9.0, "-9", "-9.0"))
-
-
 def test_a_category_that_is_a_number_is_written_with_a_point() -> None:
     german = NumberFormat(decimal=",", thousands=".")
     cells = pd.Series(["1,5", "1.234", "x,1", "4.30", "?"], name="a", dtype="str")

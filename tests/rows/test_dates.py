@@ -130,20 +130,6 @@ def test_another_processor_would_see_the_same_numbers() -> None:
     assert left.min() > 1e-6
 
 
-def test_the_schema_names_the_column_and_what_it_becomes() -> None:
-    assert SCHEMA.features == [
-        "size",
-        "visit (days)",
-        "visit (day of year, sine)",
-        "visit (day of year, cosine)",
-        "visit (weekday, sine)",
-        "visit (weekday, cosine)",
-    ]
-    assert SCHEMA.columns == ["size", "visit"]
-    assert SCHEMA.slots == {"size": [0], "visit": [1, 2, 3, 4, 5]}
-    assert (SCHEMA.steps, SCHEMA.features_per_step) == (3, 2)
-
-
 # The same date in every form
 
 
@@ -221,7 +207,7 @@ def test_a_date_of_a_csv_and_of_parquet_gives_the_same_sequence(
 
 def read(visits: list[str], columns: Columns = COLUMNS) -> tuple[pd.DataFrame, pd.DataFrame]:
     raw = frame(visits).astype("str").assign(y="1")
-    rows, quarantined, _ = read_rows(lambda: [raw], columns, "rows.csv")
+    rows, quarantined, _ = read_rows([raw], columns, "rows.csv")
     return rows, quarantined
 
 

@@ -167,19 +167,6 @@ def test_a_number_out_of_bounds_is_a_problem(text: str, bounds: Bounds, problem:
     assert number(text, bounds)[1] == problem
 
 
-def test_a_declared_word_is_missing_and_a_declared_number_stays_exempt_from_the_bounds() -> None:
-    for text in ("?", " ? ", "unknown"):
-        assert math.isnan(number(text, (18, 120), ["?", "unknown"])[0])
-        assert number(text, (18, 120), ["?", "unknown"])[1] == ""
-    for text in ("-9", "-9.0", "-9e0"):
-        assert number(text, (18, 120), [-9]) == (-9.0, "")
-    # A word is that very text, in whatever format.
-    cells = pd.Series(["-9,5", "-9.5"], dtype="str")
-    values, problems = read_numbers(cells, ["-9,5"], number_format=COMMA)
-    assert np.isnan(values).all()
-    assert [*problems] == [1]
-
-
 # Cells that are no text
 
 

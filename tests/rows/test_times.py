@@ -45,13 +45,6 @@ def test_ways_to_write_one_date_are_one_time(ways: tuple[str, ...]) -> None:
     assert as_text(times).nunique() == 1
 
 
-def test_numbers_are_read_by_the_marks_of_the_file() -> None:
-    assert read("7", "7.50", "20260301", "-1e3").tolist() == [7, 7.5, 20260301, -1000]
-    assert read("1.234,5", number_format=NumberFormat(decimal=",", thousands=".")).tolist() == [
-        1234.5
-    ]
-
-
 def test_cells_without_a_time_say_why() -> None:
     cells = ["2026-03-01", "", "NULL", "1 March", "2026-02-30", "7", "1e999", "2026-03-02"]
     _, problems = read_time(pd.Series(cells, dtype="str"))

@@ -46,11 +46,6 @@ def test_the_row_number_of_several_files_each_sorted_by_the_label_is_a_possible_
     assert possible_leaks(numbered, columns_of()).keys() == {"record"}
 
 
-def test_equal_values_tell_nothing_by_the_order_of_the_rows() -> None:
-    rows = rows_of().assign(one=1.0, two=np.arange(ROWS) % 2.0)
-    assert possible_leaks(rows, columns_of()) == {}
-
-
 @pytest.mark.parametrize("missing_class", [0, 1])
 def test_whether_a_value_is_missing_may_tell_the_classes_apart(missing_class: int) -> None:
     rows = rows_of()
@@ -85,12 +80,6 @@ def test_a_code_tells_the_classes_apart_whatever_its_order() -> None:
     rows = rows_of()
     codes = np.random.default_rng(3).choice([0, 2, 4], ROWS) + rows["sick"]
     assert possible_leaks(rows.assign(status=codes.astype(float)), columns_of()) == {"status": 1}
-
-
-def test_a_feature_that_only_tells_much_is_no_leak() -> None:
-    rows = rows_of()
-    blurred = rows["sick"] + np.random.default_rng(4).normal(0, 0.5, ROWS)
-    assert possible_leaks(rows.assign(good=blurred), columns_of()) == {}
 
 
 def test_chance_alone_is_no_leak() -> None:

@@ -1,7 +1,7 @@
 """Raw rows become valid rows, or are set aside with the reasons in words."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -23,7 +23,7 @@ UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
 
 def read_rows(
-    parts: Callable[[], Iterable[pd.DataFrame]],
+    parts: Iterable[pd.DataFrame],
     columns: Columns,
     file: str,
     number_format: NumberFormat = POINT,
@@ -31,7 +31,7 @@ def read_rows(
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
     Args:
-        parts: Gives the rows of text cells, with the index `row`, some at a time.
+        parts: The rows of text cells, with the index `row`, some at a time.
         columns: The role of each column.
         file: The rows' file, for messages.
         number_format: What numbers are written with.
@@ -49,7 +49,7 @@ def read_rows(
             one has no name and conf does not name it.
     """
     times, rows = TimeReader(number_format), RowCollection()
-    for part in parts():
+    for part in parts:
         rows.add(part, _read(part, columns, _feature_names(part, columns, file), times))
     return rows.valid(), rows.quarantined(), rows.kinds.listed()
 
@@ -95,8 +95,13 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
             raise no_column(file, name, list(raw_rows.columns), who)
     if not features:
         raise DataError(f"{file}: no feature is left beside {' and '.join(map(repr, roles))}.")
-    if columns.features is None:
-        _refuse_unnamed(features, columns, file)
+    unnamed = [name for name in features if UNNAMED.fullmatch(name)]
+    if unnamed and columns.features is None:
+        raise DataError(
+            f"{file}: column '{unnamed[0]}' has no name of its own. Most likely it is the index "
+            "that pandas wrote, which may tell the label. Write the file with to_csv(index=False), "
+            f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
+        )
     for block in DESCRIBED:
         if unknown := sorted(set(getattr(columns, block)) - set(features)):
             raise DataError(
@@ -104,15 +109,3 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
                 f"features are: {', '.join(features)}."
             )
     return features
-
-
-def _refuse_unnamed(features: list[str], columns: Columns, file: str) -> None:
-    """Stop at a column without a name, unless conf describes it."""
-    described = {name for block in DESCRIBED for name in getattr(columns, block)}
-    unnamed = [name for name in features if UNNAMED.fullmatch(name) and name not in described]
-    if unnamed:
-        raise DataError(
-            f"{file}: column '{unnamed[0]}' has no name of its own. Most likely it is the index "
-            "that pandas wrote, which may tell the label. Write the file with to_csv(index=False), "
-            f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
-        )

@@ -60,7 +60,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             "dataset does not tell which file and bytes the rows come from."
         )
     file = raw_rows.file
-    valid, quarantined, reasons = read_rows(raw_rows.parts, columns, file, raw_rows.number_format)
+    valid, quarantined, reasons = read_rows(raw_rows.parts(), columns, file, raw_rows.number_format)
     rows, superseded = len(valid) + len(quarantined), 0
     warnings.warn_of_spellings(valid, columns, file)
     if raw_rows.names and columns.key is not None:
