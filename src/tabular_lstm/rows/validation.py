@@ -1,7 +1,7 @@
 """Raw rows become valid rows, or are set aside with the reasons in words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from tabular_lstm.rows.dates import read_dates
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, read_label, read_numbers
-from tabular_lstm.rows.row_collection import RowCollection
+from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.weights import read_weights
 
@@ -48,7 +48,7 @@ def read_rows(
         DataError: A column that conf names is not in the file or is no feature, none is left, or
             one has no name and conf does not name it.
     """
-    times, rows = TimeReader(number_format), RowCollection()
+    times, rows = TimeReader(number_format), _Rows()
     for part in parts:
         rows.add(part, _read(part, columns, _feature_names(part, columns, file), times))
     return rows.valid(), rows.quarantined(), rows.kinds.listed()
@@ -109,3 +109,44 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
                 f"features are: {', '.join(features)}."
             )
     return features
+
+
+class _Rows:
+    """Takes batches of rows one after the other, and gives the rows of them all.
+
+    Attributes:
+        kinds: What is wrong with rows.
+    """
+
+    def __init__(self) -> None:
+        self.kinds = Kinds()
+        self._names: list[pd.Index] = []
+        self._values: dict[str, list[pd.Series]] = {}
+        self._aside: list[pd.DataFrame] = []
+
+    def add(self, part: pd.DataFrame, read: Mapping[str, tuple[pd.Series, Problems]]) -> None:
+        """Take a batch of text cells, and by column the values and what is wrong with cells."""
+        problems = {name: of_column for name, (_, of_column) in read.items()}
+        aside, is_valid = set_aside(part, problems)
+        self.kinds.add(problems, part.index)
+        all_valid = is_valid.all()
+        for name, (values, _) in read.items():
+            of_column = values if all_valid else values[is_valid]
+            self._values.setdefault(name, []).append(of_column)
+        self._names.append(part.index if all_valid else part.index[is_valid])
+        self._aside.append(aside)
+
+    def valid(self) -> pd.DataFrame:
+        """Give the valid rows, once: each column's values are freed as they are joined."""
+        names = self._names[0].append(self._names[1:])
+        columns = {
+            name: pd.concat(self._values.pop(name), ignore_index=True).array
+            for name in [*self._values]
+        }
+        # Many rows stay column by column, without a copy; a wide table is one block.
+        return pd.DataFrame(columns, index=names, copy=len(self._aside) == 1)
+
+    def quarantined(self) -> pd.DataFrame:
+        """Give the rows set aside: `row`, `reason`, and the cells as they were."""
+        some = [aside for aside in self._aside if len(aside)] or self._aside[:1]
+        return pd.concat(some, ignore_index=True)

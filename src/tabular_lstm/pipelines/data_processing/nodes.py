@@ -10,17 +10,12 @@ from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.rows.row_collection import repeated_rows
 from tabular_lstm.rows.sides import refuse_many_aside, sides_of
 from tabular_lstm.rows.validation import read_rows
 from tabular_lstm.serving.champions import Champions
 
 logger = logging.getLogger(__name__)
 
-IN_SEVERAL_FILES = (
-    "%s: %d rows stand in more than one file, and each time they count; name the column that "
-    "identifies a row in columns.key, and of the rows with the same key the last one counts"
-)
 REPEATED = (
     "%s: %d of %d test rows have the features of a train row of another %s. If they are the same "
     "rows under other %ss, the models are judged on rows that they know: use a %s that stays, or "
@@ -66,9 +61,8 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
     if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
         valid, superseded = valid[~earlier], int(earlier.sum())
-    # Without a key, a row that stands in several files counts each time.
-    if len(raw_rows.names) > 1 and columns.key is None and (repeated := repeated_rows(valid)):
-        logger.warning(IN_SEVERAL_FILES, file, repeated)
+    elif len(raw_rows.names) > 1:
+        warnings.warn_of_repeated_rows(valid, file)
     logger.info(
         "%s: %d rows, %d valid, %d quarantined%s",
         file,
