@@ -773,18 +773,6 @@ def test_a_column_of_dates_tells_its_weekday(tmp_path: Path, dates: pd.Series) -
         loaded.predict(pd.DataFrame({"day": [7], "size": [1.0]}))
 
 
-def test_text_that_looks_like_dates_is_categories_with_a_warning(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    days = pd.date_range("2026-01-01", periods=20).strftime("%d.%m.%Y").astype("str")
-    rows = pd.DataFrame({"day": days, "kind": pd.Series(days).astype("category"), "size": 1.0})
-    model = LSTMClassifier(members=1, units=(2,), epochs=1).fit(rows, [0, 1] * 10)
-    assert model.network_.schema.categories.keys() == {"day", "kind"}
-    (said,) = [r.getMessage() for r in caplog.records if "looks like dates" in r.getMessage()]
-    assert said.startswith("Column 'day'")
-    assert "pandas.to_datetime" in said
-
-
 FITS = """
 import numpy as np
 from tabular_lstm import LSTMClassifier

@@ -616,7 +616,6 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
             "Only a whole run may",
         ),
         (["--pipelines", "retraining,rollback"], "Output(s) ['decision'"),
-        (["--pipelines", "retraining", "--async"], "--async: retraining saves one output after"),
     ],
 )
 def test_other_ways_to_decide_are_refused_at_once(
