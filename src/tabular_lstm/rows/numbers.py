@@ -21,8 +21,7 @@ NUMBERS = "biuf"
 LARGEST = float(np.float32(1e30))
 TOO_LARGE = f"is infinite or beyond {LARGEST:g} in size"
 ANY: Bounds = (None, None)
-# What missing cells hold: nothing or, of most others, one of these words.
-BLANK = pa.array([""], pa.large_string())
+# What most missing cells hold.
 USUAL = pa.array(["", "NA", "N/A", "nan", "NaN", "NULL", "null", "None"], pa.large_string())
 
 
@@ -118,10 +117,13 @@ def numbers_of_texts(texts: pa.Array, number_format: NumberFormat) -> tuple[np.n
         missing.
     """
     if number_format == POINT:
-        for words in (None, BLANK, USUAL):
-            left = texts if words is None else pc.if_else(pc.is_in(texts, words), None, texts)
-            if (numbers := _cast(left)) is not None:
-                return numbers, np.isnan(numbers)
+        numbers = _cast(texts)
+        if numbers is None:
+            numbers = _cast(pc.if_else(pc.equal(texts, ""), None, texts))
+        if numbers is None:
+            numbers = _cast(pc.if_else(pc.is_in(texts, USUAL), None, texts))
+        if numbers is not None:
+            return numbers, np.isnan(numbers)
     texts = pc.utf8_trim_whitespace(texts)
     missing = pc.is_in(pc.utf8_lower(texts), pa.array([*EMPTY, None], pa.large_string()))
     numbers = all_pointed(texts, number_format).cast(pa.float64()).to_numpy(zero_copy_only=False)
