@@ -21,7 +21,9 @@ NUMBERS = "biuf"
 LARGEST = float(np.float32(1e30))
 TOO_LARGE = f"is infinite or beyond {LARGEST:g} in size"
 ANY: Bounds = (None, None)
-# What most missing cells hold.
+# Of Arrow's own type: to convert Python's values takes as long as to read one row.
+BLANK, NONE = pa.scalar("", pa.large_string()), pa.scalar(None, pa.large_string())
+# What most missing cells hold that are not empty.
 USUAL = pa.array(["", "NA", "N/A", "nan", "NaN", "NULL", "null", "None"], pa.large_string())
 
 
@@ -117,11 +119,9 @@ def numbers_of_texts(texts: pa.Array, number_format: NumberFormat) -> tuple[np.n
         missing.
     """
     if number_format == POINT:
-        numbers = _cast(texts)
+        numbers = _cast(pc.if_else(pc.equal(texts, BLANK), NONE, texts))
         if numbers is None:
-            numbers = _cast(pc.if_else(pc.equal(texts, ""), None, texts))
-        if numbers is None:
-            numbers = _cast(pc.if_else(pc.is_in(texts, USUAL), None, texts))
+            numbers = _cast(pc.if_else(pc.is_in(texts, USUAL), NONE, texts))
         if numbers is not None:
             return numbers, np.isnan(numbers)
     texts = pc.utf8_trim_whitespace(texts)
