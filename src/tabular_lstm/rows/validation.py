@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import pandas as pd
 
@@ -111,6 +112,9 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
     return features
 
 
+Part = TypeVar("Part", pd.Series, pd.DataFrame)
+
+
 class _Rows:
     """Takes batches of rows one after the other, and gives the rows of them all.
 
@@ -140,7 +144,7 @@ class _Rows:
         """Give the valid rows, once: each column's values are freed as they are joined."""
         names = self._names[0].append(self._names[1:])
         columns = {
-            name: pd.concat(self._values.pop(name), ignore_index=True).array
+            name: pd.concat(_some(self._values.pop(name)), ignore_index=True).array
             for name in [*self._values]
         }
         # Many rows stay column by column, without a copy; a wide table is one block.
@@ -148,5 +152,9 @@ class _Rows:
 
     def quarantined(self) -> pd.DataFrame:
         """Give the rows set aside: `row`, `reason`, and the cells as they were."""
-        some = [aside for aside in self._aside if len(aside)] or self._aside[:1]
-        return pd.concat(some, ignore_index=True)
+        return pd.concat(_some(self._aside), ignore_index=True)
+
+
+def _some(parts: list[Part]) -> list[Part]:
+    """Leave out empty parts, whose times are taken for dates where others may be numbers."""
+    return [part for part in parts if len(part)] or parts[:1]
