@@ -252,12 +252,6 @@ def test_the_order_of_columns_does_not_count(fitted: LSTMClassifier) -> None:
     assert same_bits(fitted.predict_proba(shuffled), fitted.predict_proba(ROWS))
 
 
-def test_other_columns_are_passed_over(fitted: LSTMClassifier) -> None:
-    note = pd.Series(["text"] * len(ROWS), name="note")
-    more = pd.concat([note, ROWS.assign(other=np.inf), note], axis="columns")
-    assert same_bits(fitted.predict_proba(more), fitted.predict_proba(ROWS))
-
-
 def test_categories_that_were_not_there_in_training_are_all_alike(fitted: LSTMClassifier) -> None:
     def with_color(color: Any) -> np.ndarray:
         return fitted.predict_proba(ROWS.assign(color=color))
