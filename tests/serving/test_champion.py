@@ -101,8 +101,9 @@ def test_text_is_read_by_the_number_format_of_the_rows_that_it_learned_from(
     german.promote("a", 0)
     as_text = ROWS.astype(object).fillna("").astype(str)
     commas = as_text.apply(lambda column: column.str.replace(".", ","))
-    expected = house.champion().predict_proba(ROWS)
-    np.testing.assert_array_equal(german.champion().predict_proba(commas), expected)
+    expected = load_champion(project_of(house)).predict_proba(ROWS)
+    measured = load_champion(project_of(german)).predict_proba(commas)
+    np.testing.assert_array_equal(measured, expected)
 
 
 @pytest.mark.parametrize(
