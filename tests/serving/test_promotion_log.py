@@ -244,12 +244,11 @@ def lines_of(path: Path) -> list[Line]:
         ([0, 2, 1, 3, 4, 5, 6, 7], 2),  # swapped
         ([0, 1, 2, 3, 4, 5, 7, 6], 7),
         ([0, 1, 2, 4, 5, 6, 7], 4),  # taken out
-        ([0, 1, 2, 2, 3, 4, 5, 6, 7], 4),  # doubled
         ([1, 2, 3, 4, 5, 6, 7], 1),  # the head cut off
         ([6, 7], 1),
     ],
 )
-def test_lines_that_were_swapped_taken_out_doubled_or_cut_off_do_not_chain(
+def test_lines_that_were_swapped_taken_out_or_cut_off_do_not_chain(
     path: Path, order: list[int], number: int
 ) -> None:
     lines = path.read_text().splitlines(keepends=True)
@@ -327,11 +326,11 @@ def serving(letter: str | None) -> Line:
         (4, serving(None), f"serves_now: expected {run('b')}, by action rejected .* got null"),
         # A promotion promotes the run that decides.
         (3, serving("a"), f"serves_now: expected {run('b')}, by action promoted"),
-        (3, {"sha256": None}, "sha256: expected that of the artifact that was promoted, got null"),
+        (3, {"sha256": None}, "sha256: expected that of the artifact, .* got null"),
         # A rollback restores a run that was promoted, and its artifact.
-        (6, serving("x"), f"promoted in a line above, got {run('x')}"),
-        (6, serving("d"), f"promoted in a line above, got {run('d')}"),
-        (6, serving(None), "promoted in a line above, got null"),
+        (6, serving("x"), f"expected a run that was promoted, .* got {run('x')}"),
+        (6, serving("d"), f"expected a run that was promoted, .* got {run('d')}"),
+        (6, serving(None), "expected a run that was promoted, .* got null"),
         (6, {"sha256": hash_of("c")}, f"sha256: expected {hash_of('b')}, by action rolled_back"),
         (4, {"sha256": hash_of("a")}, f"sha256: expected {hash_of('b')}, by action rejected"),
         # A run decides once.

@@ -1,6 +1,6 @@
 """Fingerprints of rows: 8 bytes each, by which a row that was trained on is known again."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Self
@@ -94,22 +94,41 @@ class Fingerprints:
 def of_sequences(sequences: np.ndarray) -> np.ndarray:
     """Hash each row's float32 bytes: uint64 (rows,); 0 and -0 are one number, and so is each NaN.
 
-    BLAKE2b, 8 bytes of it: among a million rows that are not alike, the odds that any two have the
-    same fingerprint are 1 to 37 million.
+    Among a million rows that are not alike, the odds that any two have the same fingerprint are 1
+    to 37 million.
     """
-    hashes = np.empty(len(sequences), np.uint64)
-    for at in in_parts(len(sequences)):
-        flat = sequences[at].reshape(at.stop - at.start, -1).astype("<f4")
+
+    def contents(at: slice) -> list[bytes]:
+        flat = sequences[at].reshape(len(sequences[at]), -1).astype("<f4")
         flat = np.where(np.isnan(flat), np.float32(np.nan), flat) + np.float32(0)
-        hashes[at] = hashes_of(row.tobytes() for row in flat)
-    return hashes
+        return [row.tobytes() for row in flat]
+
+    return hash_rows(len(sequences), contents)
 
 
 def of_keys(keys: pd.Series) -> np.ndarray:
     """Hash each key's UTF-8: uint64 (rows,)."""
-    hashes = np.empty(len(keys), np.uint64)
-    for at in in_parts(len(keys)):
-        hashes[at] = hashes_of(key.encode() for key in keys.iloc[at])
+    return hash_rows(len(keys), lambda at: [key.encode() for key in keys.iloc[at]])
+
+
+def hash_rows(
+    rows: int, contents: Callable[[slice], Iterable[bytes]], salt: str = ""
+) -> np.ndarray:
+    """Hash what tells each row apart: uint64 (rows,), 8 bytes of BLAKE2b, the first one the lowest.
+
+    Args:
+        rows: How many.
+        contents: Gives the bytes of some rows, by their places.
+        salt: Keys the hash. Default: nothing does.
+    """
+    hashes, salted = np.empty(rows, np.uint64), blake2b(digest_size=8, key=salt.encode())
+    for at in in_parts(rows):
+        digests = []
+        for content in contents(at):
+            digest = salted.copy()
+            digest.update(content)
+            digests.append(digest.digest())
+        hashes[at] = np.frombuffer(b"".join(digests), "<u8")
     return hashes
 
 
@@ -117,9 +136,3 @@ def in_parts(rows: int) -> Iterator[slice]:
     """Give the places of some rows after those of others."""
     for start in range(0, rows, PART):
         yield slice(start, min(start + PART, rows))
-
-
-def hashes_of(contents: Iterable[bytes]) -> np.ndarray:
-    """Hash each of these bytes: uint64, 8 bytes of BLAKE2b."""
-    digests = b"".join(blake2b(content, digest_size=8).digest() for content in contents)
-    return np.frombuffer(digests, "<u8").astype(np.uint64)

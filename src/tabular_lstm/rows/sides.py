@@ -3,7 +3,6 @@
 A hash of its content or its time decides on a row alone, so that the row never changes sides.
 """
 
-import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from tabular_lstm.parameters import Columns, Moment, Split, Validation
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.dates import dates_as_seen, days
-from tabular_lstm.rows.fingerprints import in_parts
+from tabular_lstm.rows.fingerprints import hash_rows
 from tabular_lstm.rows.sequences import codes_as_missing
 from tabular_lstm.rows.times import has_dates, moment_of, newest, said
 from tabular_lstm.rows.weights import weights_of
@@ -66,7 +65,7 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
 def row_hashes(
     rows: pd.DataFrame, columns: Columns, salt: str, deciding: str | None = None
 ) -> np.ndarray:
-    """Hash each row: uint64 (rows,), 8 bytes of BLAKE2b, keyed with the salt.
+    """Hash each row, keyed with the salt: uint64 (rows,), see `fingerprints.hash_rows`.
 
     The hash is over the UTF-8 of one column's text or, without such a column, over the features as
     the network sees them, in the order of their names: the float32 bytes of the numbers, of a date
@@ -79,21 +78,14 @@ def row_hashes(
         salt: Another salt gives other hashes.
         deciding: The column. Default: none, the features decide.
     """
-    hashes = np.empty(len(rows), np.uint64)
-    salted = hashlib.blake2b(digest_size=8, key=salt.encode())
-    for at in in_parts(len(rows)):
-        part = rows.iloc[at]
+
+    def contents(at: slice) -> list[bytes]:
         if deciding is None:
-            contents = _features_seen(part, columns)
-        else:
-            contents = [value.encode() for value in part[deciding]]
-        digests = []
-        for content in contents:
-            digest = salted.copy()
-            digest.update(content)
-            digests.append(digest.digest())
-        hashes[at] = np.frombuffer(b"".join(digests), ">u8")
-    return hashes
+            return _features_seen(rows.iloc[at], columns)
+        return [value.encode() for value in rows[deciding].iloc[at]]
+
+    # The first byte is the highest.
+    return hash_rows(len(rows), contents, salt).byteswap()
 
 
 def _features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:

@@ -229,8 +229,7 @@ class _Chain:
                 "expected a decision as a JSON object with "
                 f"{', '.join(LogEntry.model_fields)}, got something else ({first_fault(error)})"
             ) from error
-        self._check_order(entry)
-        self._check_sense(entry)
+        self._check(entry)
         self.log.append(entry)
         self.line_before = sha256(line + b"\n")
         self.serves = entry.serves_now
@@ -238,35 +237,21 @@ class _Chain:
         if entry.action == "promoted":
             self._sha256[entry.run_id] = entry.sha256
 
-    def _check_order(self, entry: LogEntry) -> None:
-        if entry.line_before != self.line_before:
-            raise ValueError(
-                f"line_before: expected {self.line_before or 'null, as in a first line'}, the "
-                f"SHA-256 of the line above, got {entry.line_before!r}: one of the two was "
-                "changed, or a line between them is gone"
-            )
+    def _check(self, entry: LogEntry) -> None:
+        """Compare with the lines above: who serves by them, and what was promoted in them."""
         if entry.run_id in self._lines:
             raise ValueError(
                 f"run_id: expected another one than in any line above, got {entry.run_id}, which "
                 f"decided in line {self._lines[entry.run_id]}"
             )
-
-    def _check_sense(self, entry: LogEntry) -> None:
-        """Compare with who serves by the lines above, and with what was promoted in them."""
-        serves = {"promoted": entry.run_id, "rejected": self.serves}
-        if entry.action == "rolled_back" and (
-            entry.serves_now is None or entry.serves_now not in self._sha256
-        ):
-            raise ValueError(
-                "serves_now: expected a run that was promoted in a line above, got "
-                f"{entry.serves_now or 'null'}"
-            )
-        if entry.action == "promoted" and not entry.sha256:
-            raise ValueError("sha256: expected that of the artifact that was promoted, got null")
+        known = entry.serves_now is not None and entry.serves_now in self._sha256
+        restored = entry.serves_now if known else "a run that was promoted"
+        serves = {"promoted": entry.run_id, "rejected": self.serves, "rolled_back": restored}
         expected = {
+            "line_before": self.line_before,
             "served_before": self.serves,
-            "serves_now": serves.get(entry.action, entry.serves_now),
-            "sha256": self._sha256.get(entry.serves_now, entry.sha256),
+            "serves_now": serves[entry.action],
+            "sha256": self._sha256.get(entry.serves_now, entry.sha256 or "that of the artifact"),
         }
         for name, value in expected.items():
             if (got := getattr(entry, name)) != value:
