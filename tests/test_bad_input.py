@@ -110,7 +110,7 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "header only": (lines(lambda all_: all_[:1]), ("a header and no rows", "expected")),
     "wrong delimiter": (
         lines(lambda all_: [line.replace(",", ";") for line in all_]),
-        ("one column only with the delimiter ','", 'sep: ";"'),
+        ("the header is no list of names", "load_args in the catalog"),
     ),
     "not UTF-8": (latin1, ("line 3", "0xfc", "not utf-8", "encoding: latin-1")),
     "label column absent": (

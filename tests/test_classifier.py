@@ -267,13 +267,8 @@ def test_categories_that_were_not_there_in_training_are_all_alike(fitted: LSTMCl
 def test_a_column_of_numbers_with_a_word_in_it_is_told_of(caplog: Any) -> None:
     logging.disable(logging.NOTSET)
     rows = pd.DataFrame({"size": [*map(str, range(59)), "?"], "age": range(60)})
-    model = tiny(epochs=1).fit(rows, np.arange(60) % 2)
-    assert "'size'" in caplog.text
-    assert "59 of 60" in caplog.text
-    assert "'?'" in caplog.text
-    caplog.clear()
-    model.predict(rows.assign(size=[f"n{place}" for place in range(60)]))
-    assert "Column 'size': 60 of 60 rows hold a category" in caplog.text
+    tiny(epochs=1).fit(rows, np.arange(60) % 2)
+    assert "Column 'size' is taken for categories, though 59 of 60 values" in caplog.text
 
 
 def test_many_fits_in_a_process_warn_of_nothing(caplog: Any) -> None:
