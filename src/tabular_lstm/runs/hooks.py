@@ -118,6 +118,8 @@ class RunHooks:
             self._check_champion(catalog, pipeline)
             if guards.retrains(pipeline):
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
+                if not self._start_over:
+                    guards.refuse_lost_log(catalog.load("champions"), run_command(env))
                 if not (blocks["retraining"].force or self._start_over):
                     raw_rows = catalog.get("raw_rows")
                     # Another dataset than the project's is refused when its rows are validated.

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,15 +78,40 @@ class Champion:
         return np.column_stack([1 - positive, positive])
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give each row's class, the label's own value: the positive one from `threshold` on.
-
-        Raises:
-            DataError: See `predict_proba`.
-        """
+        """Give each row's class, the label's own value: the positive one from `threshold` on."""
         classes = [self.schema.negative_class, self.schema.positive_class]
         of_one_type = type(classes[0]) is type(classes[1])
         positive = self.predict_proba(rows)[:, 1] >= self.threshold
         return np.array(classes, None if of_one_type else object)[positive.astype(np.intp)]
+
+
+class MLflowModel:
+    """A candidate as `mlflow.pyfunc.load_model` wraps it: without Kedro, TensorFlow or pickle."""
+
+    def __init__(self, candidate: Champion) -> None:
+        self._candidate = candidate
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
+        """Give each row's probability and decision, as `load_champion` does.
+
+        Args:
+            model_input: A frame with the features, in any order.
+            params: Expected by MLflow; there are none.
+
+        Returns:
+            A frame with the rows' index: `probability`, of the positive class, and `decision`, the
+            label's own value that the decision threshold gives.
+        """
+        positive = self._candidate.predict_proba(model_input)[:, 1]
+        schema, threshold = self._candidate.schema, self._candidate.threshold
+        values = schema.positive_class, schema.negative_class
+        decided = [values[0] if p >= threshold else values[1] for p in positive]
+        return pd.DataFrame({"probability": positive, "decision": decided}, model_input.index)
+
+
+def _load_pyfunc(path: str) -> MLflowModel:
+    """Load the model; MLflow calls this."""
+    return MLflowModel(Champion(Artifact.read(Path(path)), "kedro run"))
 
 
 def read_champion(outputs: Path, run_command: str) -> Artifact:
@@ -147,8 +173,6 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
 
 def _refuse_what_is_not_there(project: Path, env: str | None) -> None:
     """Stop where there is no project, or no such environment, in which a champion could be."""
-    if not project.is_dir():
-        raise DataError(f"{project}: expected the folder of a project, and there is none.")
     conf = project / "conf"
     if not conf.is_dir():
         raise DataError(

@@ -110,16 +110,12 @@ def compare_champions(
 
 
 def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
-    """Read by what a champion was judged.
-
-    Args:
-        champions: All that is left of them.
-        promotion: The entry in the promotion log in which it was promoted.
+    """Read by what a champion was judged, given the log entry that promoted the champion.
 
     Raises:
         NotComparedError: Its decision is gone, unreadable, or not the one that the entry names.
     """
-    decision = _read(champions.decisions, promotion.run_id, "decision is")
+    decision = _read(champions.decisions, promotion.run_id, "decision")
     if decision.judgement is None or decision.fingerprint() != promotion.decision_sha256:
         raise NotComparedError("its decision is not the one by which it was promoted")
     return decision.judgement
@@ -132,7 +128,7 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
         NotComparedError: It is gone, unreadable or another one, or it cannot be loaded.
         DataError: It serves and cannot be loaded.
     """
-    artifact = _read(champions.artifacts, promotion.run_id, "artifact is")
+    artifact = _read(champions.artifacts, promotion.run_id, "artifact")
     if artifact.sha256 != promotion.sha256:
         raise NotComparedError("its artifact is not the one that was promoted")
     try:
@@ -150,7 +146,7 @@ def fingerprints_of(champions: Champions, run: str, judgement: Judgement) -> Fin
     Raises:
         NotComparedError: They are gone, unreadable or not those that its decision names.
     """
-    found = _read(champions.fingerprints, run, "train rows' fingerprints are")
+    found = _read(champions.fingerprints, run, "train fingerprints file")
     if found.sha256 != judgement.fingerprints_sha256:
         raise NotComparedError("its train rows' fingerprints are not those of its decision")
     return found
@@ -159,10 +155,9 @@ def fingerprints_of(champions: Champions, run: str, judgement: Judgement) -> Fin
 def _read(versions: Mapping[str, Value], run: str, what: str) -> Value:
     try:
         return versions[run]
-    except KeyError as error:
-        raise NotComparedError(f"its {what} gone") from error
-    except DataError as error:
-        raise NotComparedError(f"its {what} not readable ({error})") from error
+    except (KeyError, DataError) as error:
+        why = f"not readable ({error})" if isinstance(error, DataError) else "gone"
+        raise NotComparedError(f"its {what} is {why}") from error
 
 
 def score(
@@ -182,11 +177,11 @@ def score(
 
     Args:
         artifact: The champion's.
-        fingerprints: Of its train rows.
-        train_rows: Valid rows.
+        fingerprints: Of the champion's train rows.
+        train_rows: The candidate's, like the columns and the schema.
         test_rows: Likewise.
         columns: The role of each column.
-        schema: The candidate's.
+        schema: What the candidate learned of the columns.
 
     Raises:
         NotComparedError: The champion reads these rows otherwise than the candidate does.
@@ -223,10 +218,7 @@ def refuse_other_reading(its: Schema, schema: Schema) -> None:
             what = "the number format" if name == "marks" else name
             raise NotComparedError(f"{what} was {was!r} for it and is {now!r}")
     if gone := [name for name in its.columns if name not in schema.columns]:
-        raise NotComparedError(
-            f"features that it needs are gone: {', '.join(gone)}. If the file lacks them by "
-            "mistake, put them back"
-        )
+        raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
     for name in its.columns:
         if (was := _reading(its, name)) != (now := _reading(schema, name)):
             raise NotComparedError(f"column '{name}' was read as {was} for it, and now as {now}")
@@ -250,22 +242,15 @@ def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int) -> None:
         NotComparedError: Counts them.
     """
     labels, new = test_set.labels.to_numpy(), ~scored.trained_on
-    left = labels[new]
     weights, groups = (
         None if of is None else of[new] for of in (test_set.weights, test_set.groups)
     )
-    counted = count_by_class(left, weights, groups)
-    if not scored.trained_on.any() or min(counted) >= least:
+    fewest = int(min(count_by_class(labels[new], weights, groups)))
+    if new.all() or fewest >= least:
         return
-    negative, positive = map(int, counted)
-    others = (
-        f"the {len(left)} others {int(left.sum())} are positive"
-        if groups is None
-        else f"the groups of the {len(left)} others {positive} have positive rows and "
-        f"{negative} negative ones"
-    )
+    counted = "rows" if groups is None else "groups with rows"
     raise NotComparedError(
-        f"it was trained on {scored.trained_on.sum()} of the {len(labels)} test rows, and of "
-        f"{others}; expected at least {least} of each class{weights_note(weights)} "
-        "(promotion.min_test_rows_per_class)"
+        f"it was trained on {np.sum(~new)} of the {len(labels)} test rows, and the others have "
+        f"{fewest} {counted} of the rarer class; expected at least {least} of each class"
+        f"{weights_note(weights)} (promotion.min_test_rows_per_class)"
     )
