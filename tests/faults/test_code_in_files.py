@@ -28,15 +28,6 @@ def lambda_layer(file: Path, marker: Path) -> None:
     marker.unlink()  # where it may, it does run
 
 
-def class_of_another_module(file: Path, marker: Path) -> None:
-    """Name a class of a module that can be imported, and acts when it is."""
-    module = Path("src/intruder.py")
-    module.write_text(f"open({str(marker)!r}, 'w').close()\nclass Intruder: pass\n")
-    exec(module.read_text(), {})
-    marker.unlink()
-    rewrite(file, module="intruder", class_name="Intruder", registered_name=None)
-
-
 def lambda_in_our_network(file: Path, marker: Path) -> None:
     """Give the real network a loss that is code."""
 
@@ -65,11 +56,7 @@ def rewrite(file: Path, **names: object) -> None:
 @pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
 @pytest.mark.parametrize(
     "forge",
-    [
-        lambda_layer,
-        class_of_another_module,
-        lambda_in_our_network,
-    ],
+    [lambda_layer, lambda_in_our_network],
 )
 def test_code_in_a_champion_is_not_run_though_the_log_has_its_hash(
     served_twice: Project, tmp_path_factory: pytest.TempPathFactory, forge: Forge

@@ -1,7 +1,6 @@
 """An artifact loads to the network that was saved, and a file that brings code along is refused."""
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import pytest
