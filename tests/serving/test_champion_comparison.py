@@ -256,22 +256,32 @@ OWN = decision(True, letter="a")
 PROMOTION = LogEntry.of(OWN)
 
 
-def test_fingerprints_are_those_of_the_decision(tmp_path: Path) -> None:
-    def damaged(path: Path) -> Fingerprints:
-        raise DataError("fingerprints.npz: it is damaged")
+def test_what_is_gone_unreadable_or_another_is_not_compared(tmp_path: Path) -> None:
+    """Another run's decision, copied over it, would say by what other rows it was judged."""
 
-    judgement = OWN.judgement
-    assert judgement is not None
-    kept = Champions(fingerprints={"a": FINGERPRINTS})
-    assert fingerprints_of(kept, "a", judgement) is FINGERPRINTS
-    other = Fingerprints(FINGERPRINTS.sequences[1:], FINGERPRINTS.keys)
-    for left, why in (
-        ({"a": other}, "fingerprints are not those of its decision"),
-        ({}, "its train fingerprints file is gone"),
-        (Versions(tmp_path, damaged), r"file is not readable \(fingerprints.npz: it"),
+    def damaged(path: Path) -> Decision:
+        raise DataError("decision.json: it is damaged")
+
+    assert OWN.judgement is not None
+    # However its file is laid out.
+    whole = Decision.model_validate_json(OWN.model_dump_json(indent=2))
+    assert judged_by(Champions(decisions={run("a"): whole}), PROMOTION) == OWN.judgement
+    edited = OWN.judgement.model_copy(update={"fingerprints_sha256": "of other rows"})
+    for left in (
+        {},
+        Versions(tmp_path, damaged),
+        {run("a"): decision(True, letter="b")},
+        {run("a"): OWN.model_copy(update={"judgement": edited})},
     ):
-        with pytest.raises(NotComparedError, match=why):
-            fingerprints_of(Champions(fingerprints=left), "a", judgement)
+        with pytest.raises(NotComparedError, match="its decision is gone, damaged or not what"):
+            judged_by(Champions(decisions=left), PROMOTION)
+
+
+def test_fingerprints_are_those_of_the_decision() -> None:
+    kept = Champions(fingerprints={"a": FINGERPRINTS})
+    assert fingerprints_of(kept, "a", FINGERPRINTS.sha256) is FINGERPRINTS
+    with pytest.raises(NotComparedError, match="train rows' fingerprints are gone, damaged or not"):
+        fingerprints_of(kept, "a", "of others")
 
 
 def test_an_artifact_is_the_one_that_was_promoted_or_nothing_is_compared(tmp_path: Path) -> None:
@@ -280,7 +290,7 @@ def test_an_artifact_is_the_one_that_was_promoted_or_nothing_is_compared(tmp_pat
     entry = PROMOTION.model_copy(update={"sha256": artifact.sha256})
     left = {run("a"): artifact}
     assert promoted_artifact(Champions([entry], left), entry) is artifact
-    with pytest.raises(NotComparedError, match="its artifact is not the one that was promoted"):
+    with pytest.raises(NotComparedError, match="its artifact is gone, damaged or not what was"):
         promoted_artifact(Champions([entry], {run("a"): broken}), entry)
     entry = entry.model_copy(update={"sha256": broken.sha256})
     later = LogEntry.of(decision(True, [entry], letter="b"))
@@ -289,15 +299,3 @@ def test_an_artifact_is_the_one_that_was_promoted_or_nothing_is_compared(tmp_pat
     # Without the one that serves, no candidate can be judged.
     with pytest.raises(DataError, match=r"candidate\.keras"):
         promoted_artifact(Champions([entry], {run("a"): broken}), entry)
-
-
-def test_a_decision_is_that_of_the_run_that_was_promoted() -> None:
-    """Another run's, copied over it, would say by what other rows and numbers it was judged."""
-    assert OWN.judgement is not None
-    # However its file is laid out.
-    kept = Decision.model_validate_json(OWN.model_dump_json(indent=2))
-    assert judged_by(Champions(decisions={run("a"): kept}), PROMOTION) == OWN.judgement
-    edited = OWN.judgement.model_copy(update={"fingerprints_sha256": "of other rows"})
-    for other in (decision(True, letter="b"), OWN.model_copy(update={"judgement": edited})):
-        with pytest.raises(NotComparedError, match="not the one by which it was promoted"):
-            judged_by(Champions(decisions={run("a"): other}), PROMOTION)

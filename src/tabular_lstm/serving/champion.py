@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.environments import BASE, output_folder, refuse_no_name, run_command
+from tabular_lstm.environments import output_folder, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.network.score import score
 from tabular_lstm.rows.schema import Schema
@@ -155,33 +155,15 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
             command, or else the base one.
 
     Raises:
-        DataError: A `ValueError`: there is no project, no such environment or no champion yet, or
-            its file is not what the promotion log names; says what to do.
+        DataError: A `ValueError`: there is no champion yet, or its file is not what the promotion
+            log names; says what to do.
     """
     env = env or os.environ.get("KEDRO_ENV") or None
     refuse_no_name(env, f"{project}/conf")
     outputs, command = Path(project) / output_folder(env), run_command(env)
-    if not (outputs / LOG).exists():
-        _refuse_what_is_not_there(Path(project), env)
     artifact = read_champion(outputs, command)
     champion = Champion(artifact, command)
     # Reads the whole file, and does what only the first of all rows would wait for.
     blank = pd.DataFrame(np.nan, [0], champion.schema.columns)
     score(artifact.scorer, to_sequences(blank, champion.schema))
     return champion
-
-
-def _refuse_what_is_not_there(project: Path, env: str | None) -> None:
-    """Stop where there is no project, or no such environment, in which a champion could be."""
-    conf = project / "conf"
-    if not conf.is_dir():
-        raise DataError(
-            f"{project.absolute()}: expected the folder of a project, with conf/ and data/ in it. "
-            'Name it: load_champion("path/to/project").'
-        )
-    known = sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name not in BASE)
-    if env not in BASE and env not in known:
-        raise DataError(
-            f"Environment {env!r}: expected the name of a folder in {conf}, such as "
-            f"{', '.join(known)}; or no name, for the base environment."
-        )

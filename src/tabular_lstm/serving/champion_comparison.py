@@ -4,8 +4,9 @@ A champion is compared where its schema reads the same columns in the same way, 
 the test rows are new to it.
 """
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -25,7 +26,7 @@ from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import count_by_class, weights_note
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champions import Champions
-from tabular_lstm.serving.decision import Judgement
+from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def compare_champions(
             if promotion.start_over:
                 raise NotComparedError("promotion.start_over is set")
             artifact = promoted_artifact(champions, known[run])
-            fingerprints = fingerprints_of(champions, run, judgement)
+            fingerprints = fingerprints_of(champions, run, judgement.fingerprints_sha256)
             scored = score(artifact, fingerprints, train_rows, test_rows, columns, schema)
             left_out = int(scored.trained_on.sum())
             champion = champion.model_copy(update={"left_out_rows": left_out})
@@ -115,10 +116,14 @@ def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
     Raises:
         NotComparedError: Its decision is gone, unreadable, or not the one that the entry names.
     """
-    decision = _read(champions.decisions, promotion.run_id, "decision")
-    if decision.judgement is None or decision.fingerprint() != promotion.decision_sha256:
-        raise NotComparedError("its decision is not the one by which it was promoted")
-    return decision.judgement
+
+    def same(decision: Decision) -> bool:
+        return decision.fingerprint() == promotion.decision_sha256
+
+    judgement = _kept(champions.decisions, promotion.run_id, "decision is", same).judgement
+    if judgement is None:
+        raise NotComparedError("its decision judged no candidate")
+    return judgement
 
 
 def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
@@ -128,36 +133,30 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
         NotComparedError: It is gone, unreadable or another one, or it cannot be loaded.
         DataError: It serves and cannot be loaded.
     """
-    artifact = _read(champions.artifacts, promotion.run_id, "artifact")
-    if artifact.sha256 != promotion.sha256:
-        raise NotComparedError("its artifact is not the one that was promoted")
+    run, expected = promotion.run_id, promotion.sha256
+    artifact = _kept(champions.artifacts, run, "artifact is", lambda of: of.sha256 == expected)
     try:
         artifact.scorer  # noqa: B018
     except NoNetworkError as error:
-        if promotion.run_id == champions.log[-1].serves_now:
+        if run == champions.log[-1].serves_now:
             raise
         raise NotComparedError(f"it cannot be loaded: {error}") from error
     return artifact
 
 
-def fingerprints_of(champions: Champions, run: str, judgement: Judgement) -> Fingerprints:
-    """Read the fingerprints of a champion's train rows.
-
-    Raises:
-        NotComparedError: They are gone, unreadable or not those that its decision names.
-    """
-    found = _read(champions.fingerprints, run, "train fingerprints file")
-    if found.sha256 != judgement.fingerprints_sha256:
-        raise NotComparedError("its train rows' fingerprints are not those of its decision")
-    return found
+def fingerprints_of(champions: Champions, run: str, expected: str) -> Fingerprints:
+    """Read the fingerprints of a champion's train rows; raises as `judged_by` does."""
+    what = "train rows' fingerprints are"
+    return _kept(champions.fingerprints, run, what, lambda of: of.sha256 == expected)
 
 
-def _read(versions: Mapping[str, Value], run: str, what: str) -> Value:
-    try:
-        return versions[run]
-    except (KeyError, DataError) as error:
-        why = f"not readable ({error})" if isinstance(error, DataError) else "gone"
-        raise NotComparedError(f"its {what} is {why}") from error
+def _kept(
+    versions: Mapping[str, Value], run: str, what: str, same: Callable[[Value], bool]
+) -> Value:
+    with contextlib.suppress(KeyError, DataError):
+        if same(kept := versions[run]):
+            return kept
+    raise NotComparedError(f"its {what} gone, damaged or not what was promoted")
 
 
 def score(
