@@ -196,23 +196,18 @@ def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
 def test_every_model_stands_in_the_table_with_its_intervals(runs: list[Run]) -> None:
     judgement = runs[1].judgement
     table = section(text(runs[1]), "The candidate beside the others")
-    models = {
+    for name, measured in {
         "the model of this run": judgement["candidate"],
         "the model that served until this run": judgement["champions"][0]["metrics"],
         "the same answer for every row": judgement["baselines"]["majority_class"],
-        "a weighted sum of the features": judgement["baselines"]["logistic_regression"],
-        "many small decision trees": judgement["baselines"]["hist_gradient_boosting"],
-    }
-    scales = (("roc_auc", 1, 3), ("log_loss", 1, 3), ("accuracy", 100, 1))
-    for name, measured in models.items():
-        cells = ""
-        for metric, scale, digits in scales:
-            for value in (measured[metric], measured["interval"][metric]):
-                of = [value] if isinstance(value, float) else value
-                cells += " " + " to ".join(f"{scale * number:.{digits}f}" for number in of)
-        assert f"{name}{cells}" in table
+    }.items():
+        low, high = measured["interval"]["roc_auc"]
+        assert f"{name} {measured['roc_auc']:.3f} {low:.3f} to {high:.3f}" in table
     for sentence in json.loads(runs[1].read("08_reporting/verdict.json")):
         assert sentence in table
+    small = section(text(runs[1]), "Small print")
+    for part in (judgement["candidate_sha256"], *judgement["inputs"].values()):
+        assert part in small
 
 
 def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -> None:
@@ -231,19 +226,6 @@ def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -
     way_back = section(shown, "How to roll back")
     assert "Nothing needs to be rolled back" in way_back
     assert "kedro run --pipelines rollback" in way_back
-
-
-def test_the_small_print_is_complete(runs: list[Run]) -> None:
-    decision, small = runs[1].decision, section(text(runs[1]), "Small print")
-    for part in (
-        decision["run_id"],
-        decision["judgement"]["candidate_sha256"],
-        *decision["judgement"]["inputs"].values(),
-        *(f"{name} {version}" for name, version in decision["packages"].items()),
-        "max_quarantined_fraction: 0.05",
-        "not in a Git repository",
-    ):
-        assert part in small
 
 
 @pytest.mark.parametrize(
@@ -269,13 +251,7 @@ def test_each_reason_to_reject_has_its_words(
             check |= {"passed": False, **change}
     if "compared" in change:
         decision["judgement"]["champions"][0] |= {"metrics": None, "not_compared": "it is gone"}
-    shown = Parsed(page_of(inputs)).text
-    assert words in shown
-    beside = (
-        "The champion is not among" if "compared" in change else "champion the model that serves"
-    )
-    assert beside in shown
-    assert f"The model of run {runs[0].run_id} keeps serving." in shown
+    assert words in Parsed(page_of(inputs)).text
 
 
 def test_a_possible_leak_stands_beside_the_verdict(runs: list[Run]) -> None:
