@@ -35,7 +35,7 @@ def size(value: Any) -> int:
 def counted(
     function: Callable[[Any, Any], Any], shared: Any, parts: Iterable[Any]
 ) -> Iterator[tuple[int, Any]]:
-    """Do the parts here, and note what would travel: see `tabular_lstm.parts.Workers`."""
+    """Do the parts here, and note what would travel: see `tabular_lstm.engine.Workers`."""
     count = there = back = 0
     for place, part in enumerate(parts):
         there += size(part)
@@ -63,7 +63,6 @@ def run(project: Path, pipeline: str, env: str | None, **parameters: Any) -> Non
 def main() -> None:
     """Run, and print a table."""
     Engine.workers = property(lambda engine: counted)  # type: ignore[method-assign, assignment]
-    Engine.prepare = lambda *given: None  # type: ignore[method-assign]
     with project_copy() as project:
         bootstrap_project(project)
         declare(project, ROWS, 8)

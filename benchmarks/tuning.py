@@ -28,9 +28,9 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from tables import markdown
 
+from tabular_lstm.engine import one_by_one
 from tabular_lstm.network.plan import epochs, patience_of
 from tabular_lstm.parameters import Network, Reshaping, Training, Tuning, with_values
-from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema

@@ -145,7 +145,12 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
     ),
     "too few rows to split": (
         lines(lambda all_: all_[:6]),
-        ("too few rows to split", "on the test side", "expected at least 2", "test_fraction = 0.2"),
+        (
+            "too few rows to split",
+            "on the train side",
+            "expected at least 2",
+            "test_fraction = 0.2",
+        ),
     ),
 }
 

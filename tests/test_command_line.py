@@ -15,10 +15,6 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "a runner that is not there": (("--runner", "Nonsense"), ("--runner Nonsense",)),
     "a runner's parameter": (("--runner-params", "workers=2"), ("--runner-params", "workers")),
-    "a decision saved late": (
-        ("--pipelines", "retraining", "--runner-params", "is_async=True"),
-        ("--async", "retraining"),
-    ),
     "an unknown tag": (("--tags", "x"), ("no nodes",)),
     "unknown nodes": (("--nodes", "x,y"), ("'x'", "'y'")),
     "an unknown input": (("--from-inputs", "x"), ("'x'",)),

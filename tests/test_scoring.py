@@ -14,8 +14,8 @@ from pyarrow import parquet
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.files import sha256
 from tabular_lstm.network.kernel import Processor
-from tabular_lstm.rows.rows_to_score import ROWS
-from tabular_lstm.serving import scored_parts
+from tabular_lstm.rows.batches import ROWS
+from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.run_id import next_run_id
 from tests.helpers.champions import champion_path, log_of, on_disk
 from tests.helpers.commands import (
@@ -214,7 +214,7 @@ def test_above_the_limit_there_are_no_predictions_and_the_quarantine_is_kept(
     rows = pd.read_csv(served.raw, dtype=str)
     rows.loc[:99, "glucose"] = "high"
     message = message_of(here(*SCORING, *rows_at(write(served, "rows.csv", rows))))
-    assert "100 of the 768 rows that were read went to quarantine" in message
+    assert "100 of 768 rows went to quarantine" in message
     assert "glucose: 'high' is not a number" in message
     assert finished(served) == []
     assert list(folder_of(served).iterdir()) == []
@@ -231,7 +231,9 @@ def test_a_column_that_is_missing_is_named_with_one_that_is_like_it(served: Proj
 def test_another_delimiter_is_named(served: Project) -> None:
     path = served.path / "rows.csv"
     path.write_text(example(served).read_text().replace(",", ";"))
-    assert "It looks separated by ';'" in message_of(here(*SCORING, *rows_at(path)))
+    assert "the header is no list of names with ',' between them" in message_of(
+        here(*SCORING, *rows_at(path))
+    )
 
 
 def test_without_a_champion_it_is_said_how_to_get_one(project: Project) -> None:
@@ -244,7 +246,7 @@ def test_a_champion_that_gives_no_probability_is_named(
 ) -> None:
     """Its weights were NaN when it was judged, so that the gate would have to be wrong too."""
     nan = lambda scorer, sequences, many: np.full(len(sequences), np.nan)  # noqa: E731
-    monkeypatch.setattr("tabular_lstm.serving.scored.score", nan)
+    monkeypatch.setattr("tabular_lstm.serving.row_scoring.score", nan)
     message = message_of(here(*SCORING))
     assert f"{champion_path(served)}: the champion, run {log_of(served)[-1]['run_id']}" in message
     assert "gives no probability for rows 1, 2, 3" in message
@@ -476,7 +478,7 @@ def test_a_scoring_is_not_run_in_part(served: Project, options: tuple[str, ...])
 def test_many_rows_are_written_to_several_parts(
     served: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scored_parts, "ROWS_OF_A_PART", 7)
+    monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 7)
     folder = served.path / "days"
     folder.mkdir()
     rows = pd.read_csv(example(served))
@@ -492,9 +494,9 @@ def test_many_rows_are_written_to_several_parts(
 
 
 @pytest.mark.skipif(Processor.here() is None, reason="no kernel: no fused multiply-add")
-def test_equal_rows_among_many_have_the_same_bits_in_whatever_block(served: Project) -> None:
+def test_equal_rows_among_many_have_the_same_bits_in_whatever_batch(served: Project) -> None:
     rows = pd.read_csv(example(served))
-    copies = np.resize(np.arange(len(rows)), ROWS + 30)  # the last block is small
+    copies = np.resize(np.arange(len(rows)), ROWS + 30)  # the last batch is small
     many = write(served, "many.csv", rows.iloc[copies])
     succeeds(here(*SCORING, *rows_at(many, "scoring.reasons=2")))
     scored = predictions_of(served)

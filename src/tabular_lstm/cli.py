@@ -111,22 +111,13 @@ def _refuse_unknown_pipelines(names: list[str]) -> None:
 
 
 def _refuse_other_runners(options: dict[str, Any]) -> None:
-    """Stop at what takes nodes out of their order, or saves what a node yields later than it says.
-
-    Networks pass from node to node in memory, and the champion is saved last.
-    """
-    runner, arguments = options["runner"], dict(options["runner_params"])
-    is_async = options["is_async"] or arguments.pop("is_async", False)
-    if runner not in {None, "SequentialRunner"} or arguments:
+    """Stop at what takes nodes out of their order: networks pass between them in memory."""
+    runner, arguments = options["runner"], options["runner_params"]
+    if runner not in {None, "SequentialRunner"} or arguments.keys() - {"is_async"}:
         option = f"--runner-params {arguments}" if arguments else f"--runner {runner}"
         raise click.ClickException(
             f"{option}: expected SequentialRunner, the default, without other parameters than "
             "is_async; the nodes themselves use all cores. Leave the option out."
-        )
-    if is_async and (deciding := {"promotion", "retraining", "rollback"} & {*options["pipelines"]}):
-        raise click.ClickException(
-            f"--async: {', '.join(sorted(deciding))} saves one output after the other, and the "
-            "champion last. Leave --async out."
         )
 
 

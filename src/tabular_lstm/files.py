@@ -8,41 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-# Bytes that are read at a time.
-PIECE = 2**20
-
 
 def sha256(content: bytes) -> str:
     """Hash a file's content, as `sha256sum` does."""
     return hashlib.sha256(content).hexdigest()
-
-
-class Digest:
-    """The SHA-256 of bytes as they are read."""
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget what was read."""
-        self._digest = hashlib.sha256()
-
-    def update(self, content: bytes) -> None:
-        """Add the next bytes."""
-        self._digest.update(content)
-
-    def take(self, content: BinaryIO) -> None:
-        """Add all bytes that are left of an open file.
-
-        Raises:
-            OSError: The system does not read it.
-        """
-        while piece := content.read(PIECE):
-            self.update(piece)
-
-    def hexdigest(self) -> str:
-        """Give the hash as `sha256sum` prints it."""
-        return self._digest.hexdigest()
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError, Version
 
-from tabular_lstm.datasets.quarantine import QuarantineDataset
+from tabular_lstm.datasets.predictions import QuarantineDataset
 from tabular_lstm.rows.quarantine import Quarantine
 from tests.helpers.errors import raises_data_error
 

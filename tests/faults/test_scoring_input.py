@@ -7,10 +7,9 @@ from typing import Any, BinaryIO
 import pandas as pd
 import pytest
 
-from tabular_lstm.datasets.raw_files import RawFiles
 from tabular_lstm.files import sha256
-from tabular_lstm.rows.blocks import Block
-from tabular_lstm.rows.rows_to_score import RowsToScore
+from tabular_lstm.rows.batches import Batch
+from tabular_lstm.rows.raw_rows import RawRows
 from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.project import Project
 from tests.helpers.scorings import (
@@ -23,7 +22,7 @@ from tests.helpers.scorings import (
     write_rows,
 )
 
-# Blocks of 65,536 rows.
+# Batches of 65,536 rows.
 ROWS = 300_000
 
 
@@ -46,17 +45,17 @@ def overwritten(path: Path) -> None:
         file.write(b"7")
 
 
-def after(block: int, change: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a change come when so many blocks have been read."""
-    read_blocks = RowsToScore.blocks
+def after(batch: int, change: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a change come when so many batches have been read."""
+    read_batches = RawRows.batches
 
-    def blocks(rows: RowsToScore, **options: Any) -> Iterator[Block]:
-        for place, read in enumerate(read_blocks(rows, **options), 1):
-            if place == block:
+    def batches(rows: RawRows, *options: Any) -> Iterator[Batch]:
+        for place, read in enumerate(read_batches(rows, *options), 1):
+            if place == batch:
                 change()
             yield read
 
-    monkeypatch.setattr(RowsToScore, "blocks", blocks)
+    monkeypatch.setattr(RawRows, "batches", batches)
 
 
 class HalfRead:
@@ -72,30 +71,19 @@ class HalfRead:
             self._change()
         return content
 
-    def __enter__(self) -> "HalfRead":
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._opened.close()
-
     def __getattr__(self, name: str) -> object:
         return getattr(self._opened, name)
 
 
 def half_read(path: Path, change: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a change come when half of the bytes have been read for the rows in them."""
-    open_file, read_blocks, parsing = RawFiles.open, RowsToScore._blocks_of, []
+    read = RawRows._batches_of
 
-    def opened(files: RawFiles, name: str) -> object:
-        content = open_file(files, name)
-        return HalfRead(content, path.stat().st_size // 2, change) if parsing else content
+    def batches_of(rows: RawRows, name: str, content: BinaryIO, *options: Any) -> Iterator[Batch]:
+        half = HalfRead(content, path.stat().st_size // 2, change)
+        return read(rows, name, half, *options)  # type: ignore[arg-type]
 
-    def blocks_of(rows: RowsToScore, *arguments: Any, **options: Any) -> Iterator[Block]:
-        parsing.append(1)
-        yield from read_blocks(rows, *arguments, **options)
-
-    monkeypatch.setattr(RawFiles, "open", opened)
-    monkeypatch.setattr(RowsToScore, "_blocks_of", blocks_of)
+    monkeypatch.setattr(RawRows, "_batches_of", batches_of)
 
 
 def appended_bytes(path: Path) -> None:
@@ -115,8 +103,7 @@ def test_rows_that_change_while_they_are_read_are_not_predicted_upon(
         path, change = whole, {grown: appended_bytes}.get(change, change)
     changed = []
     with monkeypatch.context() as patched:
-        # Once, though a file that ends amid a row is read again, to say where.
-        half_read(path, lambda: changed or changed.append(change(path)), patched)
+        half_read(path, lambda: changed.append(change(path)), patched)
         message = message_of(here(*SCORING, *rows_at(path)))
     assert str(path) in message
     assert len(changed) == 1

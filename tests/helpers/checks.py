@@ -1,10 +1,10 @@
-"""Rows to score as they are checked, block by block."""
+"""Rows to score as they are checked, batch by batch."""
 
 from collections.abc import Iterator
 
-from tabular_lstm.rows.checking import CheckedBlock, CheckedRows
+from tabular_lstm.rows.row_check import CheckedBatch, CheckedRows
 
 
-def blocks_of(rows: CheckedRows) -> Iterator[CheckedBlock]:
-    """Read, check and count all blocks, as a scoring does that makes a part of each."""
-    return rows.counted(map(rows.check.of, rows.read()), lambda block: [block])
+def batches_of(rows: CheckedRows) -> Iterator[CheckedBatch]:
+    """Read, check and count all batches, as a scoring does that makes a part of each."""
+    return rows.counted(map(rows.check.of, rows.read()), lambda batch: [batch])

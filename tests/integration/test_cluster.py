@@ -3,9 +3,6 @@
 Real schedulers and workers, each a process of its own.
 """
 
-import logging
-import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from distributed import Client
 from kedro.io import DatasetError
 
 from tabular_lstm import parameters
-from tabular_lstm.datasets.predictions import PredictionsDataset
-from tabular_lstm.datasets.quarantine import QuarantineDataset
+from tabular_lstm.datasets.predictions import PredictionsDataset, QuarantineDataset
 from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
 from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
@@ -27,18 +22,16 @@ from tabular_lstm.parameters import Columns, Evaluation, Scoring, Training, Vali
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
 from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
-from tabular_lstm.rows import text as decoded_text
-from tabular_lstm.rows.rows_to_score import RowsToScore
-from tabular_lstm.serving import scored_parts
+from tabular_lstm.rows import csv_batches, csv_header, raw_rows
+from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions
-from tabular_lstm.serving.predictions import Predictions
+from tabular_lstm.serving.prediction_parts import Predictions
 from tests.helpers.champions import champion_path, log_of
-from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
+from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster
 from tests.helpers.commands import RETRAINING, here, succeeds
 from tests.helpers.judged import rows_of, schema_of, set_of
 from tests.helpers.logs import run
-from tests.helpers.processes import started
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, finished, folder_of, rows_at, write_rows
 from tests.helpers.servers import hanging
@@ -87,12 +80,13 @@ def saved(predictions: Predictions, folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def many_blocks(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Rows that are read in thirty blocks and scored in parts of two, some with a bad cell."""
-    blocks = RowsToScore.blocks
-    monkeypatch.setattr(RowsToScore, "blocks", lambda rows, **options: blocks(rows, 100, **options))
-    monkeypatch.setattr(scored_parts, "ROWS_OF_A_PART", 200)
-    monkeypatch.setattr(decoded_text, "PIECE", 2**12)
+def many_batches(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Rows that are read in thirty batches and scored in parts of two, some with a bad cell."""
+    monkeypatch.setattr(raw_rows, "ROWS", 100)
+    monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 200)
+    for module in (csv_header, csv_batches):
+        monkeypatch.setattr(module, "PIECE", 2**12)
+    monkeypatch.setattr(csv_batches, "OF_COLUMN", 1)
     write_rows(served, "rows.csv", ROWS)
     return served
 
@@ -102,26 +96,14 @@ def plain(rows: str, folder: Path) -> dict[str, Any]:
     return {}
 
 
-def in_latin_1(text: str, folder: Path) -> dict[str, Any]:
-    (folder / "other.csv").write_text(noted(text, '"müde, ""sehr"""'), "latin-1")
+def in_quotes(text: str, folder: Path) -> dict[str, Any]:
+    text = noted(text, '"two\nmüde lines"').replace("\n", "\r\n")
+    (folder / "other.csv").write_bytes(text.encode("latin-1"))
     return {"encoding": "latin-1"}
 
 
-def in_quotes(text: str, folder: Path) -> dict[str, Any]:
-    (folder / "other.csv").write_bytes(noted(text, '"two\nlines"').replace("\n", "\r\n").encode())
-    return {}
-
-
-def wrongly_cut(text: str, folder: Path) -> dict[str, Any]:
-    """Quotes within cells, one of which makes a line end in quotes look as if it were none."""
-    lines = noted(text, '"two\nlines"').splitlines()
-    lines[2500] += ' of 5"'
-    (folder / "other.csv").write_text("\n".join([*lines[:1700], "  ", *lines[1700:]]))
-    return {}
-
-
 def in_a_folder(text: str, folder: Path) -> dict[str, Any]:
-    """Files of one block, of several and of a few rows, of which one has blank lines at its end."""
+    """Files of one batch, of several and of a few rows, of which one has blank lines at its end."""
     header, *lines = text.splitlines()
     for name, start, end in (("1", 0, 90), ("2", 90, 1500), ("3", 1500, 1503), ("4", 1503, ROWS)):
         (folder / f"{name}.csv").write_text("\n".join([header, *lines[start:end], " ", ""]))
@@ -136,19 +118,19 @@ def noted(text: str, note: str) -> str:
 
 @pytest.mark.parametrize(
     ("written", "reasons"),
-    [(plain, 0), (plain, 2), (in_latin_1, 0), (in_quotes, 0), (wrongly_cut, 0), (in_a_folder, 0)],
+    [(plain, 2), (in_quotes, 0), (in_a_folder, 0)],
 )
 def test_workers_write_the_same_bytes(
-    many_blocks: Project,
+    many_batches: Project,
     running: RealCluster,
     tmp_path: Path,
     written: Callable[[str, Path], dict[str, Any]],
     reasons: int,
 ) -> None:
-    (many_blocks.path / "rows").mkdir()
-    load_args = written((many_blocks.path / "rows.csv").read_text(), many_blocks.path / "rows")
+    (many_batches.path / "rows").mkdir()
+    load_args = written((many_batches.path / "rows.csv").read_text(), many_batches.path / "rows")
     local, remote = (
-        saved(scoring_of(many_blocks, engine, reasons, "rows", **load_args), tmp_path / name)
+        saved(scoring_of(many_batches, engine, reasons, "rows", **load_args), tmp_path / name)
         for name, engine in (("local", HERE), ("remote", running.engine()))
     )
     assert local == remote
@@ -157,88 +139,20 @@ def test_workers_write_the_same_bytes(
     scored = pd.concat([pd.read_parquet(part) for part in parts])
     assert len(scored) == ROWS - ROWS // 50
     cells = pd.concat(
-        [pd.read_csv(path, **load_args) for path in sorted((many_blocks.path / "rows").iterdir())]
+        [pd.read_csv(path, **load_args) for path in sorted((many_batches.path / "rows").iterdir())]
     )
     ages = cells["age"].dropna().astype(str)  # of a line of blanks there is none
     assert scored["age"].tolist() == ages[ages != "old"].tolist()
 
 
-def test_workers_write_the_same_bytes_of_parquet(
-    many_blocks: Project, running: RealCluster, tmp_path: Path
-) -> None:
-    rows = pd.read_csv(many_blocks.path / "rows.csv", dtype=str)
-    rows.to_parquet(many_blocks.path / "rows.parquet")
-    local, remote = (
-        saved(scoring_of(many_blocks, engine, rows="rows.parquet"), tmp_path / name)
-        for name, engine in (("local", HERE), ("remote", running.engine()))
-    )
-    assert local == remote
-    assert len(local) == 17
-
-
-def faulty(header: str, lines: list[str]) -> dict[str, list[tuple[str, str]]]:
-    """Files in which something is wrong, late and where other parts are right, by what it is."""
-    right = "\n".join([header, *lines])
-    ragged = [*lines[:1750], "1,2", *lines[1750:]]
-    unclosed = [*lines[:1750], '"' + lines[1750], *lines[1751:]]
-    bad = [line.rpartition(",")[0] + ",old" for line in lines[1000:]]
-    return {
-        "ragged": [("1", "\n".join([header, *ragged])), ("2", "other columns")],
-        "unclosed": [("1", "\n".join([header, *unclosed]))],
-        "latin-1": [("1", right + "\n" + "é" * header.count(","))],
-        "other columns": [("1", right), ("2", right.replace("bmi", "BMI", 1))],
-        "too many": [("1", "\n".join([header, *lines[:1000], *bad])), ("2", right)],
-    }
-
-
-@pytest.mark.parametrize("fault", ["ragged", "unclosed", "latin-1", "other columns", "too many"])
-def test_what_is_wrong_with_rows_is_said_by_the_same_words(
-    many_blocks: Project, running: RealCluster, tmp_path: Path, fault: str
-) -> None:
-    (many_blocks.path / "rows").mkdir()
-    header, *lines = (many_blocks.path / "rows.csv").read_text().splitlines()
-    for name, text in faulty(header, lines)[fault]:
-        (many_blocks.path / "rows" / f"{name}.csv").write_text(text, "latin-1")
-    said = []
-    for name, engine in (("local", HERE), ("remote", running.engine())):
-        with pytest.raises(DatasetError) as refused:
-            saved(scoring_of(many_blocks, engine, rows="rows"), tmp_path / name)
-        said.append(str(refused.value).replace(name, "folder"))
-        assert not [*(tmp_path / name).glob("*/*")]
-    assert said[0] == said[1]
-
-
-@pytest.mark.parametrize("groups", [1, 2, 3])
-def test_workers_train_the_same_weights(running: RealCluster, groups: int) -> None:
+def test_workers_train_the_same_weights(running: RealCluster) -> None:
     network, rows = network_of(members=4, dropout=0.3), half_told(200)
-    training = training_of(groups=groups)
+    training = training_of(groups=2)
     engine = running.engine()
     local, history = train(network, *rows, training)
     remote, same_history = train(network, *rows, training, workers=engine.workers)
     assert same(local.get_weights(), remote.get_weights())
     assert history == same_history
-
-
-PREPARED: list[bool] = []
-
-
-def prepare() -> None:
-    PREPARED.append(True)
-
-
-def is_prepared(shared: None, part: int) -> tuple[int, bool]:
-    return os.getpid(), bool(PREPARED)
-
-
-def test_workers_prepare_before_their_first_part(running: RealCluster) -> None:
-    engine = running.engine()
-    engine.prepare(prepare, 2)
-    told = [found for _, found in engine.workers(is_prepared, None, range(20))]
-    assert {process for process, _ in told}.isdisjoint({os.getpid()})
-    assert all(prepared for _, prepared in told)
-    assert not PREPARED
-    HERE.prepare(prepare, 2)
-    assert not PREPARED
 
 
 def test_workers_fit_the_same_baselines(
@@ -258,19 +172,19 @@ def test_workers_fit_the_same_baselines(
 
 
 def test_a_worker_killed_midway_costs_its_parts_alone(
-    many_blocks: Project, harmed: RealCluster, tmp_path: Path
+    many_batches: Project, harmed: RealCluster, tmp_path: Path
 ) -> None:
-    local = saved(scoring_of(many_blocks, HERE), tmp_path / "local")
+    local = saved(scoring_of(many_batches, HERE), tmp_path / "local")
     engine = harmed.engine()
-    predictions, taken = scoring_of(many_blocks, engine), 0
+    predictions, taken = scoring_of(many_batches, engine), 0
     add = predictions.tally.add
 
-    def and_kill(block: Any) -> None:
+    def and_kill(batch: Any) -> None:
         nonlocal taken
         taken += 1
         if taken == 3:
             harmed.processes[1].kill()
-        add(block)
+        add(batch)
 
     predictions.tally.add = and_kill  # type: ignore[method-assign]
     remote = saved(predictions, tmp_path / "remote")
@@ -278,28 +192,27 @@ def test_a_worker_killed_midway_costs_its_parts_alone(
     assert local == remote
 
 
-def test_a_group_is_trained_again_where_its_worker_was_killed(harmed: RealCluster) -> None:
-    network, rows = network_of(members=4, dropout=0.3), half_told(200)
-    training = training_of(groups=2, epochs=300, patience=300)
-    expected, _ = train(network, *rows, training)
-    engine, trained = harmed.engine(), []
-
-    def there() -> None:
-        trained.append(train(network, *rows, training, workers=engine.workers))
-
-    thread = threading.Thread(target=there)
-    thread.start()
-    with Client(harmed.address) as client:
-        wait_until(lambda: all(client.processing().values()) and len(client.processing()) == 2)
-    harmed.processes[1].kill()
-    thread.join()
-    ((candidate, _),) = trained
-    assert same(expected.get_weights(), candidate.get_weights())
+def test_what_is_wrong_with_rows_is_said_by_the_same_words(
+    many_batches: Project, running: RealCluster, tmp_path: Path
+) -> None:
+    """A ragged row, late in the first of two files, of which the second is worse."""
+    folder = many_batches.path / "rows"
+    folder.mkdir()
+    lines = (many_batches.path / "rows.csv").read_text().splitlines()
+    (folder / "1.csv").write_text("\n".join([*lines[:1750], "1,2", *lines[1750:]]))
+    (folder / "2.csv").write_text("other columns")
+    said = []
+    for name, engine in (("local", HERE), ("remote", running.engine())):
+        with pytest.raises(DatasetError) as refused:
+            saved(scoring_of(many_batches, engine, rows="rows"), tmp_path / name)
+        said.append(str(refused.value).replace(name, "folder"))
+        assert not [*(tmp_path / name).glob("*/*")]
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("gone", ["workers", "scheduler"])
 def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
-    many_blocks: Project,
+    many_batches: Project,
     harmed: RealCluster,
     tmp_path: Path,
     gone: str,
@@ -307,13 +220,15 @@ def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 3)
     engine = harmed.engine()
-    predictions = scoring_of(many_blocks, engine)
+    predictions = scoring_of(many_batches, engine)
+    # The champion travels with the work: a worker needs no file of the driver.
+    champion_path(many_batches).unlink()
     add = predictions.tally.add
 
-    def and_kill(block: Any) -> None:
+    def and_kill(batch: Any) -> None:
         for process in harmed.processes[1:] if gone == "workers" else harmed.processes[:1]:
             process.kill()
-        add(block)
+        add(batch)
 
     predictions.tally.add = and_kill  # type: ignore[method-assign]
     with pytest.raises(DatasetError) as refused:
@@ -324,58 +239,11 @@ def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
     assert not [*(tmp_path / "remote").iterdir()]
 
 
-def test_workers_that_go_before_their_result_is_fetched_are_not_waited_for(
-    harmed: RealCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 3)
-    engine, finished = harmed.engine(), cluster.Cluster._next
-
-    def and_kill(self: Any, done: Any) -> Any:
-        future = finished(self, done)
-        with Client(harmed.address) as client:
-            for process in harmed.processes[1:]:
-                process.kill()
-            wait_until(lambda: not client.nthreads())
-        return future
-
-    monkeypatch.setattr(cluster.Cluster, "_next", and_kill)
-    with pytest.raises(DataError, match="no worker was there"):
-        list(engine.workers(divmod, 7, [1, 2, 3]))
-
-
-def test_two_drivers_share_a_scheduler(served: Project, running: RealCluster) -> None:
-    """Each ends with its own predictions, and the workers stay."""
-    write_rows(served, "rows.csv", ROWS)
-    succeeds(here(*SCORING, *rows_at("rows.csv")))
-    where = f"engine.kind=dask,engine.address={running.address},scoring.force=true"
-    drivers = [started(served, *SCORING, *rows_at("rows.csv", where)) for _ in range(2)]
-    assert [driver.wait() for driver in drivers] == [0, 0]
-    local, *remote = (
-        pd.read_parquet(part).drop(columns=["run_id", "scored_at"])
-        for part in sorted(folder_of(served).glob("*/*.parquet"))
-    )
-    assert len(remote) == 2
-    for predictions in remote:
-        pd.testing.assert_frame_equal(predictions, local)
-    assert len(running.workers()) == 2
-
-
-def test_a_worker_needs_no_file_of_the_driver(
-    many_blocks: Project, running: RealCluster, tmp_path: Path
-) -> None:
-    """The champion and the rows travel with the work: they may be gone where the worker is."""
-    engine = running.engine()
-    predictions = scoring_of(many_blocks, engine)
-    champion_path(many_blocks).unlink()
-    remote = saved(predictions, tmp_path / "remote")
-    assert {"part-00000.parquet", "part-00014.parquet", "manifest.json"} < remote.keys()
-
-
 def test_a_worker_of_other_code_does_nothing(
-    many_blocks: Project, harmed: RealCluster, tmp_path: Path
+    many_batches: Project, harmed: RealCluster, tmp_path: Path
 ) -> None:
     """Not even one that comes when the run has begun."""
-    predictions = scoring_of(many_blocks, harmed.engine())
+    predictions = scoring_of(many_batches, harmed.engine())
     harmed.worker("-c", OTHER)
     for process in harmed.processes[1:3]:
         process.kill()
@@ -389,7 +257,7 @@ def test_a_worker_of_other_code_does_nothing(
     ids=["without the package", "paused for want of memory"],
 )
 def test_workers_that_do_nothing_are_named(
-    many_blocks: Project,
+    many_batches: Project,
     tmp_path: Path,
     program: tuple[str, ...],
     variables: dict[str, str],
@@ -399,7 +267,7 @@ def test_workers_that_do_nothing_are_named(
     with real_cluster(tmp_path / "cluster", workers=0) as started:
         started.worker(*program, **variables)
         with pytest.raises(DatasetError, match="no worker was there that does anything"):
-            saved(scoring_of(many_blocks, started.engine()), tmp_path / "remote")
+            saved(scoring_of(many_batches, started.engine()), tmp_path / "remote")
 
 
 def test_what_is_no_scheduler_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,31 +278,20 @@ def test_what_is_no_scheduler_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
             _ = engine.workers
 
 
-def without_space(shared: int, part: int) -> int:
-    if part == shared:
-        raise OSError(28, "No space left on device")
-    return part
+def without_space(shared: None, part: int) -> int:
+    raise OSError(28, "No space left on device")
 
 
-def test_what_goes_wrong_on_a_worker_is_said_and_its_log_is_not_silenced(
-    running: RealCluster,
-) -> None:
+def test_what_goes_wrong_on_a_worker_is_said(running: RealCluster) -> None:
     workers = running.engine().workers
     assert workers is not None
     with pytest.raises(DataError, match=r"on a worker: OSError: .*No space left"):
-        list(workers(without_space, 3, range(8)))
-    with Client(running.address) as client:
-        levels = client.run(level).values()
-    assert logging.CRITICAL not in levels
-
-
-def level() -> int:
-    return logging.getLogger("distributed").level
+        list(workers(without_space, None, range(8)))
 
 
 @pytest.mark.parametrize(
     ("address", "said"),
-    [("tcp://127.0.0.1:1", "none answers"), ("nowhere", "none answers"), (None, "has no worker")],
+    [("nowhere", "none answers"), (None, "has no worker")],
 )
 def test_a_run_without_a_cluster_is_refused_by_one_line(
     served: Project, tmp_path: Path, address: str | None, said: str
@@ -453,9 +310,9 @@ def test_a_run_without_a_cluster_is_refused_by_one_line(
 
 
 def test_the_environment_cluster_retrains_and_scores_by_one_command_each(quick: Project) -> None:
-    """Two workers are started, and end with the run."""
+    """Two workers are started, and end with the run. Outputs may be saved asynchronously."""
     declare(quick, **QUICK, engine={"kind": "dask", "workers": 2})
-    succeeds(here(*RETRAINING))
+    succeeds(here(*RETRAINING, "--async"))
     assert log_of(quick)[-1]["action"] == "promoted"
     write_rows(quick, "rows.csv", 500)
     succeeds(here(*SCORING, *rows_at("rows.csv")))

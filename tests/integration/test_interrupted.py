@@ -21,7 +21,7 @@ def test_ctrl_c_in_a_terminal_ends_all_and_says_so_by_one_word(quick: Project) -
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with started(quick, "run", start_new_session=True, **pipes) as run:
         try:
-            while "Training 2 groups" not in (line := run.stdout.readline()):
+            while "Training 4 members" not in (line := run.stdout.readline()):
                 assert line, "the run ended before it trained"
             assert len(group_of(run.pid)) >= 3
             os.killpg(run.pid, signal.SIGINT)

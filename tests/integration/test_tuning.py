@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.engine import one_by_one
 from tabular_lstm.parameters import Network, Tuning
-from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.tuning.search import search
 from tabular_lstm.tuning.trials import TrialPart, TrialTask, run_trial

@@ -28,6 +28,7 @@ from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sides import in_test
 from tests.helpers.project import ROOT, Project
+from tests.helpers.raw_rows import of_frame
 
 NAMES = ["a", "b", "c", "y"]
 COLUMNS = Columns(label="y", positive_class=1, negative_class=0)
@@ -46,11 +47,6 @@ properties = settings(
 def cells(rows: Sequence[Row], names: Sequence[str] = NAMES) -> pd.DataFrame:
     index = pd.RangeIndex(1, len(rows) + 1, name="row")
     return pd.DataFrame(list(rows), index=index, columns=list(names), dtype="str")
-
-
-def of_frame(frame: pd.DataFrame, names: Sequence[str] = ()) -> RawRows:
-    """Make of cells what RawCSVDataset gives: of a file, or of a folder's files of these names."""
-    return RawRows("rows.csv", lambda: iter([frame]), lambda: "0" * 64, names=tuple(names))
 
 
 def raw(rows: Sequence[Row], names: Sequence[str] = NAMES) -> RawRows:

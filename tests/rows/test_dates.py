@@ -1,11 +1,10 @@
 """A date is one date in whatever form it comes, and a few numbers to the network."""
 
 import datetime
-import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -16,16 +15,17 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
-from tabular_lstm.rows.checking import Check, CheckedRows
 from tabular_lstm.rows.dates import DECIMALS, date_of, parts, read_dates
-from tabular_lstm.rows.rows_to_score import RowsToScore
+from tabular_lstm.rows.raw_files import RawFiles
+from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.row_check import Check, CheckedRows
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import lay_out, to_sequences
 from tabular_lstm.rows.sides import in_test
 from tabular_lstm.rows.validation import read_rows
 from tabular_lstm.rows.warnings import possible_leaks
-from tests.helpers.checks import blocks_of
+from tests.helpers.checks import batches_of
 
 ROLES: dict[str, Any] = {"label": "y", "positive_class": 1, "negative_class": 0}
 COLUMNS = Columns.model_validate(
@@ -239,9 +239,10 @@ def test_a_date_is_the_same_in_each_form(visits: list[datetime.datetime | None])
         np.testing.assert_array_equal(slots(frame(other)), expected, str(other.dtype))
 
 
-def rows_to_score(content: bytes, name: str) -> RowsToScore:
-    open_file: Callable[[str], Any] = lambda _: io.BytesIO(content)  # noqa: E731
-    return RowsToScore(name, [""], open_file)
+def rows_to_score(content: bytes, name: str) -> RawRows:
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file(f"/{name}", content)
+    return RawRows(RawFiles.at(memory, f"/{name}", {}))
 
 
 @pytest.mark.parametrize(
@@ -269,8 +270,8 @@ def test_a_date_of_a_csv_and_of_parquet_gives_the_same_sequence(
     sizes = pa.array(np.arange(len(visits), dtype=float))
     content = pa.BufferOutputStream()
     parquet.write_table(pa.table({"size": sizes, "visit": column}), content)
-    (of_csv,) = rows_to_score(csv, "a.csv").blocks()
-    (of_parquet,) = rows_to_score(content.getvalue().to_pybytes(), "a.parquet").blocks()
+    (of_csv,) = rows_to_score(csv, "a.csv").batches()
+    (of_parquet,) = rows_to_score(content.getvalue().to_pybytes(), "a.parquet").batches()
     found, problems = lay_out(of_parquet.cells, SCHEMA)
     assert not problems
     np.testing.assert_array_equal(found, lay_out(of_csv.cells, SCHEMA)[0])
@@ -284,8 +285,8 @@ def test_what_no_text_of_a_date_is_goes_to_quarantine_in_scoring(
     frame(visits).to_csv(tmp_path / "rows.csv", index=False)
     source = rows_to_score((tmp_path / "rows.csv").read_bytes(), "rows.csv")
     stream = CheckedRows(source, Check(SCHEMA, None, {}), 0.5)
-    (block,) = blocks_of(stream)
-    assert block.rows.tolist() == [*range(2, count + 4)]
+    (batch,) = batches_of(stream)
+    assert batch.rows.tolist() == [*range(2, count + 4)]
     assert stream.quarantine.kinds.listed() == "\n  row 1: visit: '05.11.2026' is not a date"
 
 
@@ -295,9 +296,9 @@ def test_bytes_of_a_date_are_text() -> None:
     table = pa.table({"size": [1.0, 2.0], "visit": [b"2026-11-05", b"2026-11-06"]})
     parquet.write_table(table, content)
     source = rows_to_score(content.getvalue().to_pybytes(), "rows.parquet")
-    (block,) = blocks_of(CheckedRows(source, Check(SCHEMA, None, {}), 0))
+    (batch,) = batches_of(CheckedRows(source, Check(SCHEMA, None, {}), 0))
     expected = slots(frame(["2026-11-05", "2026-11-06"]))
-    np.testing.assert_array_equal(block.sequences.reshape(2, -1)[:, 1:], expected)
+    np.testing.assert_array_equal(batch.sequences.reshape(2, -1)[:, 1:], expected)
 
 
 # In training

@@ -12,12 +12,13 @@ import pytest
 from pyarrow import csv, parquet
 
 from tabular_lstm.parameters import Reshaping
+from tabular_lstm.rows.batches import ROWS
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.rows_to_score import ROWS, RowsToScore
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import lay_out
+from tests.helpers.raw_rows import rows_at
 
 pytestmark = pytest.mark.long
 
@@ -71,7 +72,7 @@ def learn(marks: NumberFormat) -> Schema:
 
 
 def places() -> Iterator[int]:
-    """Row numbers from 1: first and last rows of all and of blocks, and any others."""
+    """Row numbers from 1: first and last rows of all and of batches, and any others."""
     borders = [1, 2, COUNT - 1, COUNT, *(n * ROWS + step for n in (1, 2, 7) for step in (0, 1))]
     others = np.random.default_rng(0).permutation(np.arange(3, COUNT - 2))
     return iter([*borders, *others[~np.isin(others, borders)].tolist()])
@@ -115,26 +116,24 @@ def test_just_the_bad_cells_of_a_million_rows_are_told_each_with_its_reason(
     planted = plant(cells, marks)
     path = tmp_path / "rows.csv"
     csv.write_csv(pa.table(cells), path, csv.WriteOptions(delimiter=";"))
-    rows = RowsToScore(str(path), [""], lambda _: path.open("rb"), {"sep": ";"})
+    rows = rows_at(path, sep=";")
     schema, found, count = learn(marks), {}, 0
-    for block in rows.blocks():
-        sequences, problems = lay_out(block.cells, schema)
-        problems["key"] = read_key(block.cells["key"], marks)[1]
+    for batch in rows.batches():
+        sequences, problems = lay_out(batch.cells, schema)
+        problems["key"] = read_key(batch.cells["key"], marks)[1]
         count += len(sequences)
         for name, of_column in problems.items():
             for place, reason in of_column.items():
-                found.setdefault(block.first + place, {})[name] = reason
+                found.setdefault(batch.first + place, {})[name] = reason
     assert count == COUNT
     assert found == planted
 
 
 READ = """
 import resource, sys
-from pathlib import Path
-from tabular_lstm.rows.rows_to_score import RowsToScore
-path = Path(sys.argv[1])
-rows = RowsToScore(str(path), [""], lambda _: path.open("rb"))
-print(sum(len(block.cells) for block in rows.blocks()))
+from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
+rows = RowsToScoreDataset(sys.argv[1]).load()
+print(sum(len(batch.cells) for batch in rows.batches()))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -9,7 +9,7 @@ import yaml
 from kedro.framework.session import KedroSession
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows import csv_text
+from tabular_lstm.rows import csv_batches
 from tabular_lstm.runs import new_environment as module
 from tabular_lstm.runs.new_environment import new_environment, profile_files
 from tests.helpers.project import Project
@@ -166,8 +166,8 @@ def test_a_folder_is_profiled_as_it_is_read(project: Project) -> None:
 def test_each_row_of_a_file_of_many_pieces_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_text, "PIECE", 1 << 10)
-    monkeypatch.setattr(csv_text, "OF_COLUMN", 1)
+    monkeypatch.setattr(csv_batches, "PIECE", 1 << 10)
+    monkeypatch.setattr(csv_batches, "OF_COLUMN", 1)
     file = tmp_path / "rows.csv"
     file.write_text("id,age,y\n" + "".join(f"{x},{x % 50},{x % 2}\n" for x in range(1000)))
     _, table = profile_files(file, "rows.csv")

@@ -1,8 +1,8 @@
 """Datasets: what the catalog reads and writes.
 
-Importing this package imports the raw CSV's dataset alone; the others are named by their modules.
+Importing this package imports those of raw rows alone; the others are named by their modules.
 """
 
-from tabular_lstm.datasets.raw_csv import RawCSVDataset
+from tabular_lstm.datasets.rows_to_score import RawCSVDataset
 
 __all__ = ["RawCSVDataset"]

@@ -1,21 +1,23 @@
-"""The predictions in the catalog: a folder of Parquet files for each run, read by its manifest."""
+"""What a scoring writes: predictions, a folder for each run, and the rows in quarantine."""
 
 import contextlib
 import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
 from kedro.io import AbstractDataset
-from kedro.io.core import generate_timestamp
+from kedro.io.core import generate_timestamp, get_filepath_str
+from kedro_datasets.pandas import CSVDataset
 from pyarrow import parquet
 
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import make_folder, new_file, settle_folder, sha256
+from tabular_lstm.rows.quarantine import Quarantine
 from tabular_lstm.serving.manifest import (
     MANIFEST,
     FileOfRows,
@@ -26,8 +28,8 @@ from tabular_lstm.serving.manifest import (
     read_manifest,
     read_part,
 )
-from tabular_lstm.serving.predictions import Predictions
-from tabular_lstm.serving.scored import ScoredPart
+from tabular_lstm.serving.prediction_parts import Predictions
+from tabular_lstm.serving.row_scoring import ScoredPart
 
 PREVIEWED = 5
 
@@ -153,3 +155,55 @@ def _write(folder: Path, parts: Iterator[ScoredPart]) -> list[FileOfRows]:
         written.append(FileOfRows(file=path.name, rows=part.rows, sha256=sha256(part.content)))
     settle_folder(folder)
     return written
+
+
+class QuarantineDataset(CSVDataset):  # type: ignore[misc]
+    """A CSV on a local disk: `save` takes the quarantine, `load` gives its rows as a frame."""
+
+    def save(self, data: Quarantine) -> None:
+        """Let the rows be written as they come."""
+        data.subscribe(_Writer(Path(get_filepath_str(self._get_save_path(), self._protocol))))
+
+
+class _Writer:
+    """Writes beside the file, and gives it its name once all rows have passed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._beside = path.with_name(f".{path.name}.new")
+        self._file: BinaryIO | None = None
+        self._opened = contextlib.ExitStack()
+
+    def keep(self, rows: pd.DataFrame) -> None:
+        """Write rows, below the names of their columns where they are the first."""
+        with self._blamed():
+            first = self._file is None
+            if self._file is None:
+                make_folder(self._path.parent)
+                self._file = self._opened.enter_context(new_file(self._beside))
+            if first or len(rows):
+                rows.to_csv(self._file, index=False, header=first, mode="wb")
+
+    def close(self, whole: bool) -> None:
+        """Give the file its name if it is whole, and take it away if not."""
+        if self._file is None:
+            return
+        if not whole:
+            with contextlib.suppress(OSError):
+                self._opened.close()
+            with contextlib.suppress(OSError):
+                self._beside.unlink()
+                self._path.parent.rmdir()
+            return
+        with self._blamed():
+            self._opened.close()
+            self._beside.rename(self._path)
+            settle_folder(self._path.parent)
+
+    @contextlib.contextmanager
+    def _blamed(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            fault = error.strerror or error
+            raise DataError(f"{error.filename or self._path}: {fault}.") from error

@@ -1,28 +1,33 @@
-"""Rows to score as the catalog reads them: a CSV or a Parquet file, or a folder of either."""
+"""Raw rows as the catalog reads them, to train on or to score: files, read batch by batch."""
 
-import json
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 import fsspec
 from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
-from tabular_lstm.datasets.kedro_private import TablePreview
-from tabular_lstm.datasets.raw_files import RawFiles
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.rows_to_score import PARQUET, RowsToScore
+from tabular_lstm.rows.load_args import refuse_other_arguments
+from tabular_lstm.rows.raw_files import RawFiles, State
+from tabular_lstm.rows.raw_rows import PARQUET, RawRows
 
-ENDINGS = {".csv": "CSV", PARQUET: "Parquet file"}
+CSV = {".csv": "CSV"}
 
 
-class RowsToScoreDataset(AbstractDataset[Any, RowsToScore]):
-    """A CSV or a Parquet file, or a directory of either, read as a stream of blocks of rows.
+class RawCSVDataset(AbstractDataset[Any, RawRows]):
+    """A CSV, or a directory of them, of which every cell stays the text it is in the file.
 
-    `load_args` are those of a CSV, see `tabular_lstm.rows.load_args.LOAD_ARGS`. A file is Parquet
-    where its name ends in `.parquet`, and a CSV otherwise. Which files of a directory count, and
-    in which order, is as with `RawCSVDataset`.
+    `load_args` are those of `pandas.read_csv` that say where cells begin and end, and which marks
+    numbers are written with, see `tabular_lstm.rows.load_args.LOAD_ARGS`.
+
+    Where `filepath` is a directory, every file directly in it that is named `*.csv`, in whatever
+    case, and is not hidden is read with the same `load_args`, in the order of the names by their
+    bytes, as `LC_ALL=C ls` has it. Each needs the same columns, in any order; the first file's
+    order is kept. What else is in the directory is named in a warning.
     """
+
+    ENDINGS: ClassVar[dict[str, str]] = CSV
 
     def __init__(
         self,
@@ -33,38 +38,68 @@ class RowsToScoreDataset(AbstractDataset[Any, RowsToScore]):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         protocol, path = get_protocol_and_path(filepath)
-        storage = fsspec.filesystem(protocol, **(credentials or {}), **(fs_args or {}))
-        self._files = RawFiles(storage, str(PurePosixPath(path)), ENDINGS)
+        self._storage = fsspec.filesystem(protocol, **(credentials or {}), **(fs_args or {}))
+        self._path = str(PurePosixPath(path))
         self._load_args = load_args or {}
+        self._hashes: dict[tuple[str, State], str] = {}
         self.metadata = metadata
 
-    def load(self) -> RowsToScore:
+    def load(self) -> RawRows:
         """List the files; their bytes are read by what is given.
 
         Raises:
-            DataError: There is no such file, it is no regular file, or a directory holds neither
-                CSV nor Parquet, both, or one whose name is not UTF-8.
+            DataError: There is no such file, it is no regular file, or a directory holds none to
+                read or one whose name is not UTF-8; or an argument would not count.
         """
-        names, others = self._files.names()
-        self._files.warn_of_others(others)
-        if len({name.lower().endswith(PARQUET) for name in names}) > 1:
-            raise DataError(
-                f"{self._files.path}: the directory holds CSV and Parquet, as if the same rows "
-                "were there twice; expected one of them. Move the others elsewhere."
-            )
-        return RowsToScore(self._files.path, tuple(names), self._files.open, self._load_args)
+        files = self._files()
+        files.warn_of_others()
+        refuse_other_arguments(files.file(files.names[0]), self._load_args)
+        return RawRows(files, self._load_args)
+
+    def hashes(self) -> dict[str, str]:
+        """Give the SHA-256 of each file, which is not made again as long as the file stays.
+
+        Raises:
+            DataError: See `load`; or a file cannot be read.
+        """
+        return self._files().hashes()
+
+    def sha256(self) -> str:
+        """Give the one hash of all files, see `RawFiles.sha256`; raise as `hashes` does."""
+        return self._files().sha256()
 
     def save(self, data: Any) -> None:
-        """Refuse: whoever wants rows scored writes them."""
-        raise DataError(f"{self._files.path} is read only here.")
+        """Refuse: rows are written by whoever has them."""
+        raise DataError(f"{self._path} is read only here.")
 
-    def preview(self, nrows: int = 5) -> TablePreview:
-        """Give the first rows of the first file."""
-        cells = self.load().head(nrows)
-        return TablePreview(json.loads(cells.to_json(orient="split", date_format="iso")))
+    def _files(self) -> RawFiles:
+        return RawFiles.at(self._storage, self._path, self.ENDINGS, hashes=self._hashes)
 
     def _exists(self) -> bool:
-        return bool(self._files.fs.exists(self._files.path))
+        return bool(self._storage.exists(self._path))
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._files.path, "load_args": self._load_args}
+        return {"filepath": self._path, "load_args": self._load_args}
+
+
+class RowsToScoreDataset(RawCSVDataset):
+    """A CSV or a Parquet file, or a directory of either, see `RawCSVDataset`.
+
+    A file is Parquet where its name ends in `.parquet`, and a CSV otherwise.
+    """
+
+    ENDINGS: ClassVar[dict[str, str]] = CSV | {PARQUET: "Parquet file"}
+
+    def load(self) -> RawRows:
+        """List the files; their bytes are read by what is given.
+
+        Raises:
+            DataError: See `RawCSVDataset`; or a directory holds both CSV and Parquet.
+        """
+        rows = super().load()
+        if len({name.lower().endswith(PARQUET) for name in rows.files.names}) > 1:
+            raise DataError(
+                f"{rows.file}: the directory holds CSV and Parquet, as if the same rows were there "
+                "twice; expected one of them. Move the others elsewhere."
+            )
+        return rows

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import expit
 
+from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import (
     asked_for,
@@ -36,7 +37,6 @@ from tabular_lstm.network.plan import Plan, batch_size, epochs, plan_training
 from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Training
-from tabular_lstm.parts import Workers, one_by_one
 from tabular_lstm.progress import progress, progress_bar
 
 logger = logging.getLogger(__name__)

@@ -14,12 +14,14 @@ from tabular_lstm.errors import DataError, shown
 from tabular_lstm.profiling.table_profile import DistinctCells
 from tabular_lstm.profiling.word_lists import PLACEHOLDERS, WORDS
 from tabular_lstm.rows.cells import is_missing
-from tabular_lstm.rows.formats import refuse_other_formats
-from tabular_lstm.rows.header import DELIMITERS
+from tabular_lstm.rows.csv_header import (
+    BYTE_ORDER_MARKS,
+    DELIMITERS,
+    refuse_other_formats,
+    rows_of,
+)
 from tabular_lstm.rows.load_args import dialect_of, marks_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, any_of
-from tabular_lstm.rows.slow_csv import rows_of
-from tabular_lstm.rows.text import BYTE_ORDER_MARKS
 
 # Bytes, and lines of them, by which the layout is told.
 BYTES, LINES = 2**22, 600

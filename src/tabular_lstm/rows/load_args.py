@@ -62,7 +62,7 @@ def _fits(name: str, value: Any) -> tuple[bool, str]:
     if name in (*CHARACTERS, *MARKS):
         fits = isinstance(value, str) and len(value) == 1 and value.isascii()
         if name in CHARACTERS:
-            # Nor those of the row that `csv_text` adds to know where the rows end.
+            # Nor those of the row that `csv_batches` adds to know where the rows end.
             fits = fits and not value.isalnum() and value not in "\r\n\0"
             return fits, "one ASCII character that is no letter, no digit and no end of a line"
         return fits and not (value.isalnum() or value in "+-\r\n"), "one ASCII mark"

@@ -1,4 +1,4 @@
-"""Parse a Parquet file into batches of rows, or raise an error that says what is wrong."""
+"""Parse a Parquet file into pieces of rows, or raise an error that says what is wrong."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -8,27 +8,20 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import PIECE, Digest
 
-# Rows of a batch.
+# Rows of a piece, and bytes that are read at a time.
 ROWS = 2**14
+PIECE = 2**20
 
 
 def stream_parquet(
-    content: BinaryIO,
-    file: str,
-    digest: Digest | None = None,
-    rows: int = ROWS,
-    texts: Collection[str] = (),
-    without: Collection[str] = (),
+    content: BinaryIO, file: str, texts: Collection[str] = (), without: Collection[str] = ()
 ) -> Iterator[pa.RecordBatch]:
-    """Give the rows in batches, with memory for a few of them whatever the file's size.
+    """Give the rows in pieces, with memory for a few of them whatever the file's size.
 
     Args:
         content: The file, open for its bytes.
         file: Its name, for messages.
-        digest: Becomes that of all bytes of the file, after the last row. Default: none.
-        rows: Of a batch, at most.
         texts: Columns whose bytes, if they are bytes, are text; older programs write it so.
         without: Columns of which no cell is read, whatever they hold.
 
@@ -39,13 +32,11 @@ def stream_parquet(
     opened, first = _open(content, file), 1
     try:
         read = [name for name in opened.schema_arrow.names if name not in without]
-        for batch in opened.iter_batches(batch_size=rows, columns=read):
+        for batch in opened.iter_batches(batch_size=ROWS, columns=read):
             yield _plain(batch, texts, file, first)
             first += batch.num_rows
-        if digest is not None:
-            digest.restart()
-            content.seek(0)
-            digest.take(content)
+    except DataError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(file, error) from error
 
@@ -103,7 +94,11 @@ def _plain(batch: pa.RecordBatch, texts: Collection[str], file: str, first: int)
             values = column.cast(kind)
             values.validate(full=True)
         except pa.ArrowInvalid as error:
-            raise _no_text(file, field.name, column, first) from error
+            raise DataError(
+                f"{file}: column '{field.name}', rows {first} to {first + len(batch) - 1}: a value "
+                "is damaged, or it is text that is not UTF-8. Write it anew, or leave the column "
+                "out: name it in columns.ignore."
+            ) from error
         columns.append(values)
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
@@ -112,22 +107,6 @@ def _are_bytes(kind: pa.DataType) -> bool:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     of_bytes = ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
     return any(getattr(pa.types, test)(kind) for test in of_bytes)
-
-
-def _no_text(file: str, name: str, column: pa.Array, first: int) -> DataError:
-    for place, value in enumerate(column):
-        try:
-            value.cast(pa.binary()).as_py().decode()
-        except UnicodeDecodeError as error:
-            byte = error.object[error.start]
-            return DataError(
-                f"{file}: column '{name}', row {first + place}: byte 0x{byte:02x} is not UTF-8; "
-                "expected text. Write it as UTF-8, or leave the column out: name it in "
-                "columns.ignore."
-            )
-        except (AttributeError, pa.ArrowException):  # missing, or nothing to do with text
-            continue
-    return DataError(f"{file}: column '{name}' is damaged. Write the file again.")
 
 
 def _damaged(file: str, error: Exception) -> DataError:

@@ -1,37 +1,222 @@
-"""Raw rows: text cells as a file has them, read one part of the rows after the other."""
+"""Raw rows: the one reader of files, for training, scoring and a profile, batch by batch."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, BinaryIO
 
 import pandas as pd
+import pyarrow as pa
 
-from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.errors import DataError, no_column
+from tabular_lstm.rows.batches import CELLS, ROWS, Batch, in_tables
+from tabular_lstm.rows.csv_batches import columns_of_csv, stream_cells
+from tabular_lstm.rows.load_args import MARKS, marks_of, refuse_other_arguments
+from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.parquet import rows_of_parquet, stream_parquet, types_of_parquet
+from tabular_lstm.rows.raw_files import RawFiles
+
+PARQUET = ".parquet"
 
 
 @dataclass(frozen=True)
 class RawRows:
-    """The rows of a file, or of the files of a folder.
+    """The rows of a file, or of the files of a folder in the order of their names.
+
+    A file is Parquet where its name ends in `.parquet`, and a CSV otherwise. Each needs the columns
+    of the first one, in any order.
 
     Attributes:
-        file: Path of the file or the folder.
-        parts: Reads them from the start each time that it is called, as frames of text, each of
-            one file. Their index `row` counts from 1 below the header; in a folder it is text,
-            file and number, as in `2026-11-01.csv:3`.
-        sha256: Gives the hash of the bytes that the parts were parsed from, once all were read.
-        marks: What numbers are written with. Default: a point before the fraction.
-        names: Of the files in the folder, in their order; none of a lone file.
+        files: Where they are.
+        load_args: Of a CSV, see `tabular_lstm.rows.load_args.LOAD_ARGS`.
     """
 
-    file: str
-    parts: Callable[[], Iterator[pd.DataFrame]]
-    sha256: Callable[[], str]
-    marks: NumberFormat = POINT
-    names: tuple[str, ...] = ()
+    files: RawFiles
+    load_args: Mapping[str, Any] = field(default_factory=dict)
 
-    def whole(self) -> pd.DataFrame:
-        """Read all rows into one frame, in memory.
+    @property
+    def file(self) -> str:
+        """Give the path of the file or the folder."""
+        return self.files.path
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name the files in the folder; none of a lone file."""
+        return () if self.files.names == ("",) else self.files.names
+
+    @property
+    def number_format(self) -> NumberFormat:
+        """Say how numbers are written. Default: with a point before the fraction."""
+        return marks_of(dict(self.load_args))
+
+    @property
+    def declared_format(self) -> NumberFormat | None:
+        """Say how numbers are written, None where `load_args` do not say it."""
+        return self.number_format if any(self.load_args.get(name) for name in MARKS) else None
+
+    def sha256(self) -> str:
+        """Give the hash of the files, see `RawFiles.sha256`."""
+        return self.files.sha256()
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """Name the columns, in the order of the first file, of which the header alone is read.
 
         Raises:
-            DataError: See `tabular_lstm.datasets.RawCSVDataset`.
+            DataError: See `batches`.
         """
+        name = self.files.names[0]
+        with self.files.open(name) as content:
+            if _is_parquet(self.files.file(name)):
+                return list(types_of_parquet(content, self.files.file(name)))
+            return columns_of_csv(content, self.files.file(name), dict(self.load_args))
+
+    def types(self, columns: Collection[str]) -> dict[str, pa.DataType]:
+        """Give the type that these columns have in all files: text in a CSV.
+
+        Raises:
+            DataError: A column is of different types, or see `batches`.
+        """
+        types: dict[str, pa.DataType] = {}
+        for name in self.files.names:
+            of_file = self._types_of(name)
+            for column in columns:
+                kind = of_file.get(column, pa.null())
+                if not pa.types.is_null(kind) and types.setdefault(column, kind) != kind:
+                    raise DataError(
+                        f"{self.files.file(name)}: column '{column}', which is copied, is of type "
+                        f"{kind}; in a file before it is of type {types[column]}. Expected one "
+                        "type in all files: write them alike."
+                    )
+        return {column: types.get(column, pa.string()) for column in columns}
+
+    def _types_of(self, name: str) -> dict[str, pa.DataType]:
+        if not _is_parquet(self.files.file(name)):
+            return dict.fromkeys(self.columns, pa.string())
+        with self.files.open(name) as content:
+            return types_of_parquet(content, self.files.file(name))
+
+    def batches(
+        self, texts: Collection[str] = (), without: Collection[str] = ()
+    ) -> Iterator[Batch]:
+        """Read all files from the start, a batch after the other, with memory for a few of them.
+
+        A batch has 65,536 rows, fewer at the end of a file, of more than 64 columns, or where rows
+        are long.
+
+        Args:
+            texts: Columns that are text, also where a Parquet file has them as bytes.
+            without: Columns that are not read of a Parquet file, and that no file needs then; of a
+                CSV, which is read as a whole, all are.
+
+        Raises:
+            DataError: A file cannot be read, has other columns than the first one, or changes until
+                it is read; or there is no row.
+        """
+        expected = 0
+        for name in self.files.names:
+            with self.files.open_hashed(name) as content:
+                for batch in self._batches_of(name, content, texts, without):
+                    expected = expected or self._expected(batch)
+                    yield replace(batch, expected=expected)
+        if not expected:
+            raise DataError(f"{self.file}: no rows; expected at least one.")
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """Read all files from the start, as frames of text with the index `row`.
+
+        The index counts from 1 below the header; in a folder it is text, file and number, as in
+        `2026-11-01.csv:3`.
+
+        Raises:
+            DataError: See `batches`.
+        """
+        for batch in self.batches():
+            yield batch.cells.set_axis(batch.names)
+
+    def whole(self) -> pd.DataFrame:
+        """Read all rows into one frame, in memory: see `parts`."""
         return pd.concat(self.parts())
+
+    def _batches_of(
+        self, name: str, content: BinaryIO, texts: Collection[str], without: Collection[str]
+    ) -> Iterator[Batch]:
+        file, columns = self.files.file(name), self.columns
+        if _is_parquet(file):
+            self._refuse_arguments_of_a_csv(file)
+            columns = [column for column in columns if column not in without]
+            pieces = stream_parquet(content, file, texts, without)
+        else:
+            pieces = stream_cells(content, file, dict(self.load_args))
+        rows = max(1, min(ROWS, CELLS // len(self.columns)))
+        for first, table in in_tables(pieces, rows):
+            refuse_other_columns(table.column_names, file, columns, self.files.names[0])
+            yield Batch(name or None, first, table.select(columns).combine_chunks(), file)
+
+    def _expected(self, first: Batch) -> int:
+        """Say about how many rows there are, where these are the first: of Parquet exactly."""
+        if not _is_parquet(first.path):
+            # A cell has 8 bytes less than Arrow keeps of it, and one for what ends it.
+            size = first.table.nbytes - 7 * first.count * first.table.num_columns
+            return max(first.count, round(first.count * self.files.size / int(size)))
+        rows = 0
+        for name in self.files.names:
+            with self.files.open(name) as content:
+                rows += rows_of_parquet(content, self.files.file(name))
+        return rows
+
+    def _refuse_arguments_of_a_csv(self, file: str) -> None:
+        given = {name: value for name, value in self.load_args.items() if value is not None}
+        refuse_other_arguments(file, given)
+        if others := [name for name in given if name not in MARKS]:
+            raise DataError(
+                f"{file}: the catalog says load_args: {', '.join(others)}, which are for a CSV; a "
+                f"Parquet file is read whole. Expected none but {' and '.join(MARKS)}, for numbers "
+                "that are text."
+            )
+
+
+def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
+    """Stop where the rows lack a column.
+
+    Args:
+        rows: Of whose first file the header is read.
+        needed: For each column that is needed, who needs it.
+
+    Raises:
+        DataError: Names the first such column, and a similar one if there is any.
+    """
+    for name, who in needed.items():
+        if name not in rows.columns:
+            raise no_column(rows.file, name, rows.columns, who)
+
+
+def refuse_other_columns(
+    columns: Collection[str], file: str, expected: Collection[str], first: str
+) -> None:
+    """Stop at a file of a directory that has not the columns of the first one.
+
+    Args:
+        columns: Of this file.
+        file: Its path, for the message.
+        expected: The columns of the first file.
+        first: Its name.
+
+    Raises:
+        DataError: One is lacking, or there is one more.
+    """
+    lacking = [name for name in expected if name not in columns]
+    added = [name for name in columns if name not in expected]
+    found = {"lacks": lacking, "has in addition": added}
+    faults = [f"{what} {', '.join(map(repr, names))}" for what, names in found.items() if names]
+    if faults:
+        raise DataError(
+            f"{file}: against {first}, the first of the directory, it "
+            f"{' and '.join(faults)}; expected the same columns in every file, in any order. "
+            "Mend its header, or move the file elsewhere; of a CSV the catalog may also name the "
+            "columns that all files have, in load_args: {usecols: [...]}."
+        )
+
+
+def _is_parquet(file: str) -> bool:
+    return file.lower().endswith(PARQUET)

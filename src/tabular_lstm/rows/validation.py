@@ -9,10 +9,10 @@ from tabular_lstm.errors import DataError, no_column
 from tabular_lstm.parameters import ROLES, Columns
 from tabular_lstm.rows.cells import Problems, read_category
 from tabular_lstm.rows.dates import read_dates
-from tabular_lstm.rows.kept_rows import KeptRows
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, read_label, read_numbers
+from tabular_lstm.rows.row_collection import RowCollection
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.weights import read_weights
 
@@ -58,8 +58,8 @@ def read_rows(
 
 def _kept(
     parts: Iterable[pd.DataFrame], columns: Columns, file: str, times: TimeReader
-) -> KeptRows:
-    kept = KeptRows()
+) -> RowCollection:
+    kept = RowCollection()
     for part in parts:
         kept.add(part, _read(part, columns, _feature_names(part, columns, file), times))
     return kept

@@ -60,6 +60,7 @@ class RunHooks:
         self._context, self._run_id = context, ""
         if command := click.get_current_context(silent=True):
             command.meta[NOTIFY] = self.notify
+            command.call_on_close(self.end)  # after Ctrl-C too, of which Kedro tells no hook
         loader = context.config_loader
         self._parameters = guards.check_parameters(loader["parameters"], loader.runtime_params)
 
@@ -68,7 +69,7 @@ class RunHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Open the log; refuse to start from what is not there, or to decide in part of a run."""
-        self.end()  # Kedro calls no hook on Ctrl-C, after which a notebook may run again
+        self.end()  # of a run in a notebook that Ctrl-C ended
         env, where = run_params["env"], output_folder(run_params["env"])
         folder = Path(run_params["project_path"]) / where
         self._run_id = claim_run_id(folder / ".runs", run_params["run_id"])
@@ -148,7 +149,7 @@ class RunHooks:
         conditions = scoring.conditions(self._parameters, entries["rows_to_score"])
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
-            inputs = catalog.load("rows_to_score").hashes()
+            inputs = catalog.get("rows_to_score").hashes()
             now = generate_timestamp()
             scoring.refuse_scored_before(catalog, inputs, champion, conditions, now)
 

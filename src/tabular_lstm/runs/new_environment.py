@@ -9,8 +9,7 @@ import fsspec
 import pyarrow as pa
 from kedro.framework.project import settings
 
-from tabular_lstm.datasets.raw_csv import CSV
-from tabular_lstm.datasets.raw_files import RawFiles
+from tabular_lstm.datasets.rows_to_score import CSV
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import make_folder, replace
@@ -20,8 +19,9 @@ from tabular_lstm.profiling.proposal import propose
 from tabular_lstm.profiling.table_profile import CellCounter, DistinctCells, TableProfile
 from tabular_lstm.profiling.type_inference import profile_column
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.blocks import refuse_other_columns
-from tabular_lstm.rows.csv_text import stream_cells
+from tabular_lstm.rows.csv_batches import stream_cells
+from tabular_lstm.rows.raw_files import RawFiles
+from tabular_lstm.rows.raw_rows import refuse_other_columns
 
 CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
 HINT = "Name a CSV, or a folder of them."
@@ -88,9 +88,9 @@ def profile_files(file: Path, called: str) -> tuple[Layout, TableProfile]:
     Raises:
         DataError: There is none, or one is no CSV, is empty or has other columns than the first.
     """
-    files = RawFiles(fsspec.filesystem("file"), os.path.abspath(file), CSV, HINT)
-    names, others = files.names()
-    files.warn_of_others(others)
+    files = RawFiles.at(fsspec.filesystem("file"), os.path.abspath(file), CSV, HINT)
+    names = [*files.names]
+    files.warn_of_others()
     with files.open(names[0]) as content:
         layout = layout_of(content, f"{called}/{names[0]}".removesuffix("/"))
     cells = _count(files, names, called, layout)

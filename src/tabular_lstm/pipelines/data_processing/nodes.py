@@ -9,8 +9,8 @@ from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
-from tabular_lstm.rows.kept_rows import repeated_rows
 from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.row_collection import repeated_rows
 from tabular_lstm.rows.sides import refuse_many_aside, sides_of
 from tabular_lstm.rows.validation import read_rows
 from tabular_lstm.serving.champions import Champions
@@ -67,7 +67,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             "dataset does not tell which file and bytes the rows come from."
         )
     file = raw_rows.file
-    valid, quarantined, reasons = read_rows(raw_rows.parts, columns, file, raw_rows.marks)
+    valid, quarantined, reasons = read_rows(raw_rows.parts, columns, file, raw_rows.number_format)
     rows, superseded = len(valid) + len(quarantined), 0
     warnings.warn_of_constant_columns(valid, columns, file)
     warnings.warn_of_spellings(valid, columns, file)
@@ -98,7 +98,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             quarantined_rows=len(quarantined),
             superseded_rows=superseded,
             reasons=reasons,
-            marks=raw_rows.marks,
+            marks=raw_rows.number_format,
         ),
     )
 

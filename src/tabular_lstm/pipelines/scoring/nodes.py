@@ -8,16 +8,16 @@ from tabular_lstm.engine import Engine
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.drawing import SCORING_FIGURES, to_svg
 from tabular_lstm.parameters import Columns, Scoring, Validation
-from tabular_lstm.rows.checking import Check, CheckedRows, refuse_missing_columns
 from tabular_lstm.rows.quarantine import Quarantine
-from tabular_lstm.rows.rows_to_score import RowsToScore
+from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
+from tabular_lstm.rows.row_check import Check, CheckedRows
 from tabular_lstm.rows.sequences import STRANGE
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions, ScoredBy
-from tabular_lstm.serving.predictions import Predictions, refuse_names
+from tabular_lstm.serving.prediction_parts import Predictions, refuse_names
+from tabular_lstm.serving.row_scoring import ScoringTask
 from tabular_lstm.serving.run_id import began
-from tabular_lstm.serving.scored import ScoringTask
-from tabular_lstm.serving.tally import ScoringSummary, Tally
+from tabular_lstm.serving.scoring_summary import ScoringSummary, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ UNKNOWN = (
 
 
 def validate_rows_to_score(
-    rows_to_score: RowsToScore,
+    rows_to_score: RawRows,
     champion: Artifact,
     columns: Columns,
     validation: Validation,
@@ -53,13 +53,13 @@ def validate_rows_to_score(
     refuse_missing_columns(rows_to_score, needed | copied)
     if schema.label in rows_to_score.columns:
         copied[schema.label] = "It is the label"
-    refuse_names(copied, rows_to_score.path)
+    refuse_names(copied, rows_to_score.file)
     types = rows_to_score.types([name for name in copied if name != columns.key])
     if columns.key is not None:
         types = {columns.key: pa.string()} | types
     checked = CheckedRows(
         source=rows_to_score,
-        check=Check(schema, columns.key, types, rows_to_score.marks),
+        check=Check(schema, columns.key, types, rows_to_score.declared_format),
         max_quarantined_fraction=validation.max_quarantined_fraction,
         without=frozenset({*columns.ignore} - {*needed, *copied}),
     )
@@ -74,7 +74,7 @@ def score_rows(
     run_id: str,
     engine: Engine,
 ) -> tuple[Predictions, Tally]:
-    """Score the rows, on the engine's workers if it has any: see `serving.predictions`.
+    """Score the rows, on the engine's workers if it has any: see `serving.prediction_parts`.
 
     Returns:
         The predictions, which are made while they are saved; and what is counted meanwhile.

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.engine import Engine
+from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Network, Training
-from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
@@ -24,11 +23,8 @@ def build_network(
     network: Network,
     training: Training,
     train_set: LabelledSet,
-    engine: Engine,
 ) -> Any:
     """Build the network, untrained, once it is known that it can take the train rows.
-
-    The engine's workers, if it has any, import TensorFlow meanwhile.
 
     Returns:
         A `keras.Model` from sequences (rows, steps, features_per_step) to probabilities
@@ -39,8 +35,6 @@ def build_network(
     """
     if network.kind == "tutorial":
         _refuse_missing_values(train_set)
-    if network.kind == "ensemble":
-        engine.prepare(import_tensorflow, min(training.groups, network.ensemble.count))
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
 

@@ -15,7 +15,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 build_network,
-                inputs=["schema", "params:network", "params:training", "train_set", "engine"],
+                inputs=["schema", "params:network", "params:training", "train_set"],
                 outputs="network",
                 name="build_network",
             ),

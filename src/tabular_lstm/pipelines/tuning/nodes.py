@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from tabular_lstm.engine import Engine
+from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Network, Training, Tuning
-from tabular_lstm.parts import one_by_one
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tuning.trials import Study, TrialTask

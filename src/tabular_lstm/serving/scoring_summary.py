@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.rows.checking import CheckedRows
+from tabular_lstm.rows.row_check import CheckedRows
 from tabular_lstm.serving.manifest import ScoredBy
-from tabular_lstm.serving.scored import BINS, Scored
+from tabular_lstm.serving.row_scoring import BINS, ScoredBatch
 
 
 class ScoringSummary(Frozen):
@@ -62,12 +62,12 @@ class Tally:
         """Rows that have a probability."""
         return int(self._histograms.sum())
 
-    def add(self, block: Scored) -> None:
-        """Count a block."""
-        self.rows_by_file[block.checked.file or ""] += block.checked.count
-        self._sum += block.total
-        self._histograms += block.histograms
-        self._unknown.update(block.unknown)
+    def add(self, batch: ScoredBatch) -> None:
+        """Count a batch."""
+        self.rows_by_file[batch.checked.file or ""] += batch.checked.count
+        self._sum += batch.total
+        self._histograms += batch.histograms
+        self._unknown.update(batch.unknown)
 
     def summary(self, run_id: str, champion: ScoredBy, threshold: float) -> ScoringSummary:
         """Give the numbers; complete once the rows have passed."""

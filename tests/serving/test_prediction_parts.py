@@ -1,9 +1,9 @@
 """Predictions as a stream: the next block is read meanwhile, and columns keep their types."""
 
-import io
 import threading
 import time
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,12 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.errors import DataError
-from tabular_lstm.parts import Workers, one_by_one
-from tabular_lstm.rows.rows_to_score import RowsToScore
-from tabular_lstm.serving.predictions import refuse_names
-from tabular_lstm.serving.scored import one_of, same
-from tabular_lstm.serving.scored_parts import ahead, in_order, scored_parts
+from tabular_lstm.serving.prediction_parts import ahead, in_order, refuse_names, scored_parts
+from tabular_lstm.serving.row_scoring import one_of, same
+from tests.helpers.raw_rows import rows_at
 
 
 def test_one_item_is_made_ahead_and_no_more() -> None:
@@ -74,13 +73,15 @@ def test_what_is_done_early_waits_for_its_turn(order: list[int]) -> None:
 
 
 @pytest.mark.parametrize("workers", [None, one_by_one], ids=["here", "there"])
-def test_of_faults_in_two_files_of_a_part_the_first_is_named(workers: Workers | None) -> None:
-    files = {"a": b"a,y\n1,2\n", "b": b"a,y\n1,2\n3\n", "c": b'a,y\n1,"2\n'}
-    source = RowsToScore("rows", [*files], lambda name: io.BytesIO(files[name]))
-    check = SimpleNamespace(of=lambda block: block.cells)
+def test_of_faults_in_two_files_of_a_part_the_first_is_named(
+    workers: Workers | None, tmp_path: Path
+) -> None:
+    for name, text in {"a": "1,2\n", "b": "1,2\n3\n", "c": '1,"2\n'}.items():
+        (tmp_path / f"{name}.csv").write_text(f"a,y\n{text}")
+    check = SimpleNamespace(of=lambda batch: batch.cells)
     scoring: Any = SimpleNamespace(check=check, part=list)
-    with pytest.raises(DataError, match=r"^rows/b: row 2: expected 2 cells"):
-        list(scored_parts(scoring, lambda since: source.blocks(since=since), workers))
+    with pytest.raises(DataError, match=r"b\.csv: row 2: expected 2 cells"):
+        list(scored_parts(scoring, rows_at(tmp_path).batches(), workers))
 
 
 def test_text_is_kept_once() -> None:

@@ -1,5 +1,6 @@
-"""Score rows: from cells to a part, a file of predictions, in whatever process."""
+"""Score rows: from batches to a part, a file of predictions, in whatever process."""
 
+import contextlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import row_list
 from tabular_lstm.network.score import are_many, reasons, score
-from tabular_lstm.rows.checking import Check, CheckedBlock
+from tabular_lstm.rows.row_check import Check, CheckedBatch
 from tabular_lstm.rows.sequences import count_unknown
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import ScoredBy
@@ -22,17 +23,17 @@ BINS = 50
 
 
 @dataclass(frozen=True)
-class Scored:
-    """What is counted of a block that is scored.
+class ScoredBatch:
+    """What is counted of a batch that is scored.
 
     Attributes:
-        checked: The block; what became the predictions is left out.
+        checked: The batch; what became the predictions is left out.
         total: Sum of the probabilities.
         histograms: int64 (2, 50), rows called negative and rows called positive by probability.
         unknown: Rows by column, where the champion was not trained with the category.
     """
 
-    checked: CheckedBlock
+    checked: CheckedBatch
     total: float
     histograms: np.ndarray
     unknown: dict[str, int]
@@ -43,19 +44,19 @@ class ScoredPart:
     """A file of predictions.
 
     Attributes:
-        content: Its bytes, Parquet with a row group for each block.
+        content: Its bytes, Parquet with a row group for each batch.
         rows: How many it has.
-        blocks: Of whose rows it is, in their order.
+        batches: Of whose rows it is, in their order.
     """
 
     content: bytes
     rows: int
-    blocks: tuple[Scored, ...]
+    batches: tuple[ScoredBatch, ...]
 
 
 @dataclass(frozen=True)
 class ScoringTask:
-    """How blocks are scored.
+    """How batches are scored.
 
     Attributes:
         check: What rows are checked by.
@@ -76,62 +77,63 @@ class ScoringTask:
         """Name the champion."""
         return ScoredBy.of(self.champion)
 
-    def part(self, blocks: Iterable[CheckedBlock]) -> ScoredPart:
-        """Score blocks that were checked, one at least, and write them to a part.
+    def part(self, batches: Iterable[CheckedBatch]) -> ScoredPart:
+        """Score batches that were checked, one at least, and write them to a part.
 
         Raises:
             DataError: The champion gives a row no probability.
         """
         file, scored = io.BytesIO(), []
-        writer: parquet.ParquetWriter | None = None
-        for block in blocks:
-            counted, batch = self._score(block)
-            if writer is None:
-                options = {"use_dictionary": _dictionaries(batch.schema)}
-                writer = parquet.ParquetWriter(file, batch.schema, **options)
-            writer.write_batch(batch)
-            scored.append(counted)
-        if writer is not None:
-            writer.close()
-        rows = sum(int(block.histograms.sum()) for block in scored)
-        return ScoredPart(file.getvalue(), rows, tuple(scored))
+        with contextlib.ExitStack() as until:
+            writer: parquet.ParquetWriter | None = None
+            for batch in batches:
+                counted, rows = self._score(batch)
+                if writer is None:
+                    options = {"use_dictionary": _dictionaries(rows.schema)}
+                    writer = until.enter_context(
+                        parquet.ParquetWriter(file, rows.schema, **options)
+                    )
+                writer.write_batch(rows)
+                scored.append(counted)
+        total = sum(int(batch.histograms.sum()) for batch in scored)
+        return ScoredPart(file.getvalue(), total, tuple(scored))
 
-    def _score(self, block: CheckedBlock) -> tuple[Scored, pa.RecordBatch]:
-        count, scorer = len(block.rows), self.champion.scorer
-        # By the rows of the whole stream, so that equal rows have the same bits in whatever block.
-        many = are_many(scorer, block.expected)
-        probabilities = score(scorer, block.sequences, many) if count else np.empty(0)
-        self._refuse_none(block, probabilities)
+    def _score(self, batch: CheckedBatch) -> tuple[ScoredBatch, pa.RecordBatch]:
+        count, scorer = len(batch.rows), self.champion.scorer
+        # By the rows of the whole stream, so that equal rows have the same bits in whatever batch.
+        many = are_many(scorer, batch.expected)
+        probabilities = score(scorer, batch.sequences, many) if count else np.empty(0)
+        self._refuse_none(batch, probabilities)
         positive = probabilities >= scorer.threshold
-        copied = dict(block.copied)
+        copied = dict(batch.copied)
         key = {name: copied.pop(name) for name in (self.check.key,) if name is not None}
         columns: dict[str, pa.Array] = {
-            **({} if block.file is None else {"file": same(block.file, count)}),
-            "row": pa.array(block.rows),
+            **({} if batch.file is None else {"file": same(batch.file, count)}),
+            "row": pa.array(batch.rows),
             **key,
             "probability": pa.array(probabilities),
             "decision": one_of(self._classes, positive.astype(np.int32)),
             **copied,
-            **self._reasons(block.sequences, probabilities, many),
+            **self._reasons(batch.sequences, probabilities, many),
             "champion": same(self.scored_by.run_id, count),
             "champion_sha256": same(self.scored_by.sha256, count),
             "run_id": same(self.run_id, count),
             "scored_at": pa.repeat(pa.scalar(self.scored_at, pa.timestamp("ms", "UTC")), count),
         }
         by_class = (probabilities[~positive], probabilities[positive])
-        scored = Scored(
-            replace(block, rows=block.rows[:0], sequences=block.sequences[:0], copied={}),
+        scored = ScoredBatch(
+            replace(batch, rows=batch.rows[:0], sequences=batch.sequences[:0], copied={}),
             float(probabilities.sum()),
             np.stack([np.histogram(of_class, BINS, (0, 1))[0] for of_class in by_class]),
-            count_unknown(block.sequences, self.check.schema),
+            count_unknown(batch.sequences, self.check.schema),
         )
         return scored, pa.RecordBatch.from_pydict(columns)
 
-    def _refuse_none(self, block: CheckedBlock, probabilities: np.ndarray) -> None:
+    def _refuse_none(self, batch: CheckedBatch, probabilities: np.ndarray) -> None:
         none = np.isnan(probabilities)
         if none.any():
-            rows = row_list(block.rows[none].tolist())
-            where = f"{rows} of {block.file}" if block.file else rows
+            rows = row_list(batch.rows[none].tolist())
+            where = f"{rows} of {batch.file}" if batch.file else rows
             raise self.champion.no_probability(where, "Restore another one: --pipelines rollback")
 
     @cached_property

@@ -1,0 +1,131 @@
+"""A batch: rows that follow each other in one file, numbered as that file has them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tabular_lstm.errors import DataError
+
+# Rows of a batch, fewer where they have many cells, or more bytes.
+ROWS = 2**16
+CELLS = 2**22
+BYTES = 2**26
+TEXT = pa.large_string()
+
+# What holds whole numbers and booleans beside missing ones; pandas' own choice is floats.
+WHOLE = {
+    pa.bool_(): pd.BooleanDtype(),
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows as they were read.
+
+    Attributes:
+        file: The file's name inside the folder; None where one file was given.
+        first: Number of the batch's first row, from 1 below the file's header.
+        table: The rows with the types of the file: text of a CSV.
+        path: Of the file, for messages.
+        expected: About how many rows there are in all. Default: 0, where nobody needs to know.
+    """
+
+    file: str | None
+    first: int
+    table: pa.Table
+    path: str
+    expected: int = 0
+
+    @property
+    def count(self) -> int:
+        """Count the rows."""
+        return int(self.table.num_rows)
+
+    @property
+    def names(self) -> pd.Index:
+        """Name the rows: by number or, in a folder, by file and number, `2026-11-01.csv:3`."""
+        numbers: pd.Index = pd.RangeIndex(self.first, self.first + self.count, name="row")
+        if self.file is None:
+            return numbers
+        # As Arrow's text, because Python's takes three times the memory.
+        texts = pa.array(numbers.to_numpy()).cast(TEXT)
+        file, mark = pa.scalar(self.file, TEXT), pa.scalar(":", TEXT)
+        joined = pc.binary_join_element_wise(file, texts, mark)
+        named: pd.Index = pd.Index(joined.to_pandas(), name="row")
+        return named
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """Give the rows as a frame with a RangeIndex from 0.
+
+        A whole number stays one where another one is missing.
+
+        Raises:
+            DataError: A column holds values that Python has not.
+        """
+        try:
+            frame: pd.DataFrame = self.table.to_pandas(types_mapper=WHOLE.get, ignore_metadata=True)
+            return frame
+        except (pa.ArrowException, ValueError) as error:
+            bad = next((f for f in self.table.schema if not _is_readable(self.table[f.name])), None)
+            where = f"column '{bad.name}' of type {bad.type}" if bad else "a column"
+            raise DataError(
+                f"{self.path}: {where} holds values that Python has not: {error}. Write them as "
+                "text, or leave the column out of the file."
+            ) from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send the batch's own rows alone: Arrow would send the whole table that they are of."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, self.table.schema) as stream:
+            stream.write_table(self.table)
+        return _sent, (sink.getvalue(), self.file, self.first, self.path, self.expected)
+
+
+def _is_readable(column: pa.ChunkedArray) -> bool:
+    try:
+        column.to_pandas()
+    except (pa.ArrowException, ValueError):
+        return False
+    return True
+
+
+def _sent(table: pa.Buffer, file: str | None, first: int, path: str, expected: int) -> Batch:
+    return Batch(file, first, pa.ipc.open_stream(table).read_all(), path, expected)
+
+
+def in_tables(
+    pieces: Iterable[pa.RecordBatch], rows: int, size: int = BYTES
+) -> Iterator[tuple[int, pa.Table]]:
+    """Put what was parsed of one file together, and apart again after so many rows.
+
+    Yields:
+        The number of the first row, from 1, and the rows; fewer at the end, or where they have
+        more bytes than `size`.
+    """
+    held: list[pa.RecordBatch] = []
+    first, count, held_bytes = 1, 0, 0
+    for piece in pieces:
+        held.append(piece)
+        count += piece.num_rows
+        held_bytes += piece.nbytes
+        while count and (count >= rows or held_bytes >= size):
+            table = pa.Table.from_batches(held)
+            taken = min(rows, count)
+            yield first, table.slice(0, taken)
+            first, count, held_bytes = first + taken, count - taken, 0
+            held = table.slice(taken).to_batches()
+    if held:
+        yield first, pa.Table.from_batches(held)

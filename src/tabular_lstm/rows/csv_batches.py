@@ -1,0 +1,175 @@
+"""Parse a CSV into batches of text cells, or raise an error that says what is wrong, and where."""
+
+import contextlib
+import io
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+from pyarrow import csv as arrow
+
+from tabular_lstm.errors import LISTED, DataError, row_list
+from tabular_lstm.rows.csv_header import Pieces, refuse_other_formats, take_header
+from tabular_lstm.rows.load_args import dialect_of, refuse_other_arguments
+
+# Bytes that Arrow parses at a time, and that a row may have: it keeps some thirty such pieces in
+# memory. They are longer where columns are many, because each costs time for each column.
+PIECE = 2**18
+OF_COLUMN = 2**12
+LONGEST_PIECE = 2**24
+END = "end"
+
+
+def stream_cells(
+    content: BinaryIO, file: str, load_args: dict[str, Any]
+) -> Iterator[pa.RecordBatch]:
+    r"""Parse a CSV into text cells, with memory for a few pieces of it whatever its size.
+
+    Args:
+        content: The file, open for its bytes.
+        file: The file's name, for messages.
+        load_args: Arguments of `pandas.read_csv`, see `load_args.LOAD_ARGS`; null is the default,
+            and for `header` says that there is none.
+
+    Yields:
+        Rows of text, some at a time: an empty cell as "", the end of a line within a cell as "\n"
+        whatever it is in the file.
+
+    Raises:
+        DataError: The file is no CSV, is empty, holds a header alone, is not in the declared
+            encoding, has another delimiter, ragged rows, a row of more than 256 kB (of more than 64
+            columns, of 4 kB a column), a quote that is never closed or a column name twice; or an
+            argument would not count.
+    """
+    given, names, text = _opened(content, file, load_args)
+    left, is_empty = given.get("nrows"), True
+    for batch in _parsed(text, file, names, _chosen(names, file, given), dialect_of(given)):
+        if rows := batch.slice(0, left):
+            is_empty = False
+            yield rows
+        left = None if left is None else left - len(rows)
+        if left == 0:
+            break
+    if is_empty:
+        raise DataError(f"{file}: a header and no rows; expected at least one row.")
+
+
+def columns_of_csv(content: BinaryIO, file: str, load_args: dict[str, Any]) -> list[str]:
+    """Name the columns; the header alone is read.
+
+    Raises:
+        DataError: See `stream_cells`.
+    """
+    given, names, _ = _opened(content, file, load_args)
+    return _chosen(names, file, given)
+
+
+def _opened(
+    content: BinaryIO, file: str, load_args: dict[str, Any]
+) -> tuple[dict[str, Any], list[str], Iterator[bytes]]:
+    """Give the arguments that are not null, and always `header`; all columns; text of the rows."""
+    refuse_other_arguments(file, load_args)
+    refuse_other_formats(content, file)
+    given = {name: value for name, value in load_args.items() if value is not None}
+    given |= {"header": load_args.get("header", "infer")}
+    return given, *take_header(content, file, given)
+
+
+def _chosen(names: list[str], file: str, given: dict[str, Any]) -> list[str]:
+    """Name the columns that the catalog asks for, in the file's order."""
+    if (usecols := given.get("usecols")) is None:
+        return names
+    by_place = dict(enumerate(names))
+    chosen = [by_place.get(column, column) for column in usecols]
+    if unknown := [name for name in chosen if name not in names]:
+        raise DataError(
+            f"{file}: the catalog says usecols: {usecols!r}; expected names or places (from 0) "
+            f"of columns, got {unknown[0]!r}. It has: {', '.join(names)}."
+        )
+    return [name for name in names if name in chosen]
+
+
+class _Ragged:
+    """Counts the rows that have more or fewer cells than there are columns, and leaves them out."""
+
+    def __init__(self, delimiter: str) -> None:
+        self.count, self.first, self.cells = 0, list[int](), 0
+        self._delimiter, self._blank = delimiter, 0
+
+    def __call__(self, row: arrow.InvalidRow) -> str:
+        """Count one; a line of blanks alone is no row."""
+        if not row.text.strip() and self._delimiter not in row.text:
+            self._blank += 1
+            return "skip"
+        self.count += 1
+        if len(self.first) < LISTED:
+            self.first.append(row.number - self._blank)
+        self.cells = self.cells or row.actual_columns
+        return "skip"
+
+
+def _parsed(
+    text: Iterable[bytes], file: str, names: list[str], chosen: list[str], dialect: dict[str, str]
+) -> Iterator[pa.RecordBatch]:
+    """Give all rows.
+
+    Raises:
+        DataError: Rows are ragged, one is too long, or a quote is never closed.
+    """
+    # A row of one's own at the end: a quote that is never closed would swallow it. And a line end
+    # at the start, because Arrow takes a U+FEFF there for no part of the first cell.
+    end = f"\n{dialect['delimiter'].join([END] * len(names))}\n".encode()
+    source = io.BufferedReader(Pieces(chain([b"\n"], text, [end])), PIECE)
+    size = min(max(PIECE, OF_COLUMN * len(names)), LONGEST_PIECE)
+    ragged, rows = _Ragged(dialect["delimiter"]), 0
+    last: pa.RecordBatch | None = None
+    # Closed at the end: Arrow reads ahead in a thread of its own.
+    with contextlib.closing(source):
+        try:
+            for batch in _arrow_batches(source, names, chosen, dialect, size, ragged):
+                if not batch.num_rows:
+                    continue
+                if last is not None and not ragged.count:
+                    yield last
+                rows, last = rows + batch.num_rows, batch
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"{file}: below row {rows}: {str(error).strip()}. Expected rows of at most {size} "
+                "bytes, in which each quote that opens a cell has one that closes it."
+            ) from error
+    if ragged.count:
+        raise DataError(
+            f"{file}: {row_list(ragged.first, ragged.count)}: expected {len(names)} cells as there "
+            f"are columns, got {ragged.cells} in row {ragged.first[0]}. Rows are counted from 1 "
+            "below the header; a cell that holds the delimiter needs quotes, and each quote that "
+            "opens a cell one that closes it."
+        )
+    if last is None or {*last[-1:].to_pylist()[0].values()} != {END}:
+        raise DataError(f"{file}: row {rows}: a quote opens a cell and is never closed.")
+    yield last[:-1]
+
+
+def _arrow_batches(
+    source: BinaryIO,
+    names: list[str],
+    chosen: list[str],
+    dialect: dict[str, str],
+    size: int,
+    ragged: _Ragged,
+) -> Iterator[pa.RecordBatch]:
+    batches: Iterator[pa.RecordBatch] = arrow.open_csv(
+        pa.PythonFile(source, "r"),
+        # In one thread Arrow knows the numbers of rows.
+        arrow.ReadOptions(column_names=names, block_size=size, use_threads=False),
+        arrow.ParseOptions(
+            delimiter=dialect["delimiter"],
+            quote_char=dialect["quotechar"],
+            newlines_in_values=True,
+            invalid_row_handler=ragged,
+        ),
+        arrow.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.large_string()), include_columns=chosen
+        ),
+    )
+    return batches

@@ -1,0 +1,270 @@
+"""The files of rows at a path: which there are, their SHA-256, and whether they stay the same."""
+
+import contextlib
+import hashlib
+import io
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tabular_lstm.errors import LISTED, DataError
+
+logger = logging.getLogger(__name__)
+
+# Inode, size, and time of the last change in nanoseconds; or whatever another storage gives.
+State = tuple[int, int, int] | str
+# Nanoseconds in which two changes may have the same time.
+TICK = 20_000_000
+CATALOG = "The catalog entry with this filepath says what is read."
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """The file at a path, or the files directly in the directory there.
+
+    A file of a directory counts if its name ends in one of the endings, in whatever case, and it is
+    not hidden.
+
+    Attributes:
+        fs: The storage, of fsspec.
+        path: In the storage.
+        names: Of the files in the directory, ordered by their bytes as `LC_ALL=C ls` has them; ""
+            alone of a lone file.
+        others: What else is in the directory, in the words of `ls -ap`.
+        endings: In lower case, each with its format, such as {".csv": "CSV"}.
+    """
+
+    fs: Any
+    path: str
+    names: tuple[str, ...]
+    others: tuple[str, ...]
+    endings: dict[str, str]
+    # By file and state, and by name the state that is the one to read.
+    _hashes: dict[tuple[str, State], str] = field(default_factory=dict, repr=False)
+    _states: dict[str, State] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def at(
+        cls,
+        fs: Any,
+        path: str,
+        endings: dict[str, str],
+        hint: str = CATALOG,
+        hashes: dict[tuple[str, State], str] | None = None,
+    ) -> "RawFiles":
+        """List the files.
+
+        Args:
+            fs: The storage, of fsspec.
+            path: In the storage.
+            endings: See `RawFiles`.
+            hint: Where to say what is read, for messages.
+            hashes: Those that are known by file and state; each that is made is put there.
+
+        Raises:
+            DataError: There is no such file, it is no regular file, or a directory holds none to
+                read, or one whose name is not UTF-8.
+        """
+        # Other storage than the disk may remember what was here yesterday.
+        fs.invalidate_cache(path)
+        kind = _kind(fs, path)
+        if kind == "nothing":
+            raise DataError(f"{path}: no such file or directory. {hint}")
+        hashes = {} if hashes is None else hashes
+        if kind != "directory":
+            _refuse_other_kinds(path, kind)
+            return cls(fs, path, ("",), (), endings, hashes)
+        names, others = _listed(fs, path, endings)
+        if not names:
+            raise DataError(
+                f"{path}: the directory holds no {' and no '.join(endings.values())}; expected at "
+                f"least one file named {_patterns(endings)} directly in it, got "
+                f"{', '.join(others[:LISTED]) or 'no file'}. {hint}"
+            )
+        names.sort(key=os.fsencode)
+        return cls(fs, path, tuple(names), tuple(sorted(others)), endings, hashes)
+
+    def warn_of_others(self) -> None:
+        """Name what is passed over."""
+        for level, hidden in ((logging.WARNING, False), (logging.INFO, True)):
+            if passed := [name for name in self.others if name.startswith(".") == hidden]:
+                logger.log(
+                    level,
+                    "%s: passed over %s; only files named %s directly in it are read, and no "
+                    "hidden ones",
+                    self.path,
+                    ", ".join(passed),
+                    _patterns(self.endings),
+                )
+
+    def file(self, name: str) -> str:
+        """Give the path of a file."""
+        return f"{self.path}/{name}" if name else self.path
+
+    @property
+    def size(self) -> int:
+        """Count the bytes of all files."""
+        return sum(int(self._asked(self.fs.info, name)["size"]) for name in self.names)
+
+    @contextlib.contextmanager
+    def open(self, name: str) -> Iterator[io.BufferedReader]:
+        """Open a file, to read its bytes.
+
+        Raises:
+            DataError: It is gone, or the system does not open or read it.
+        """
+        with self._asked(lambda file: self.fs.open(file, "rb"), name) as content:
+            try:
+                yield content
+            except OSError as error:
+                raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
+
+    @contextlib.contextmanager
+    def open_hashed(self, name: str) -> Iterator[io.BufferedReader]:
+        """Open a file whose bytes are those that were hashed, and stay so until it is read.
+
+        Who puts another file in its place, by a rename, changes nothing.
+
+        Raises:
+            DataError: See `open`; or it changed since it was hashed, or until it was read.
+        """
+        with self.open(name) as content:
+            state = self._settled(name, content)
+            key = (self.file(name), self._states.setdefault(name, state))
+            self._refuse_changed(name, state)
+            if key not in self._hashes:
+                self._hashes[key] = hashlib.file_digest(content, "sha256").hexdigest()
+                content.seek(0)
+            yield content
+            self._refuse_changed(name, self._state(name, content))
+
+    def sha256_of(self, name: str) -> str:
+        """Give the SHA-256 of a file, of which the bytes are read once for it.
+
+        Raises:
+            DataError: See `open_hashed`.
+        """
+        if name not in self._states:
+            with self.open_hashed(name):
+                pass
+        return self._hashes[self.file(name), self._states[name]]
+
+    def hashes(self) -> dict[str, str]:
+        """Give the SHA-256 of each file by its name."""
+        own = self.path.rpartition("/")[2]
+        return {name or own: self.sha256_of(name) for name in self.names}
+
+    def sha256(self) -> str:
+        """Give the SHA-256 of the file, or of a directory that of what `sha256sum` prints.
+
+        That is `cd directory && sha256sum *.[cC][sS][vV] | sha256sum` in C locale, of names without
+        backslash and line end.
+        """
+        if self.names == ("",):
+            return self.sha256_of("")
+        lines = "".join(f"{self.sha256_of(name)}  {name}\n" for name in self.names)
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    def _settled(self, name: str, content: io.BufferedReader) -> State:
+        """Give the state of a file after which any change of it makes another one.
+
+        Raises:
+            DataError: It is changed right now.
+        """
+        state = self._state(name, content)
+        if not isinstance(state, str) and abs(time.time_ns() - state[-1]) < TICK:
+            time.sleep(TICK / 1e9)
+            if self._state(name, content) != state:
+                raise self._changed(name)
+        return state
+
+    def _state(self, name: str, content: io.BufferedReader) -> State:
+        """Tell the state of an open file: inode, size and time; in a store of objects its ETag."""
+        try:
+            found = os.fstat(content.fileno())
+        except (AttributeError, OSError):
+            self.fs.invalidate_cache(self.file(name))
+            return str(self._asked(self.fs.ukey, name))
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _refuse_changed(self, name: str, state: State) -> None:
+        if state != self._states[name]:
+            raise self._changed(name)
+
+    def _changed(self, name: str) -> DataError:
+        return DataError(
+            f"{self.file(name)}: the file changed while it was read; expected the bytes that it "
+            "had at first. Run again when it stays as it is."
+        )
+
+    def _asked(self, ask: Callable[[str], Any], name: str) -> Any:
+        """Give what the storage tells of a file.
+
+        Raises:
+            DataError: It is gone, or the system does not answer.
+        """
+        try:
+            return ask(self.file(name))
+        except FileNotFoundError as error:
+            raise DataError(
+                f"{self.file(name)}: no such file, though it was there a moment ago, or a link to "
+                "nothing; expected the files to stay while they are read. Take the link away, or "
+                "run again when the files stay."
+            ) from error
+        except OSError as error:
+            raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
+
+
+def _kind(fs: Any, path: str) -> str:
+    """Tell what a path leads to, without opening it: a FIFO would wait for a writer."""
+    try:
+        return str(fs.info(path)["type"])
+    except FileNotFoundError:
+        return "nothing"
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+
+
+def _listed(fs: Any, path: str, endings: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Name the directory's files to read, and in the words of `ls -ap` all else."""
+    names, others = [], []
+    try:
+        entries = fs.ls(path, detail=True)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    for entry in entries:
+        name = entry["name"].rstrip("/").rpartition("/")[2]
+        counts = name.lower().endswith(tuple(endings)) and not name.startswith(".")
+        # Of a link, what it leads to.
+        kind = _kind(fs, f"{path}/{name}") if counts else entry["type"]
+        if counts and kind != "directory":
+            _refuse_other_kinds(f"{path}/{name}", kind)
+            names.append(name)
+        else:
+            others.append(f"{_readable(name)}{'/' if kind == 'directory' else ''}")
+    return names, others
+
+
+def _patterns(endings: Iterable[str]) -> str:
+    return " or ".join(f"*{ending}" for ending in endings)
+
+
+def _refuse_other_kinds(path: str, kind: str) -> None:
+    """Stop at what is no regular file, and at a name that is not UTF-8."""
+    if kind not in {"file", "nothing"}:
+        raise DataError(
+            f"{path}: it is a FIFO, a socket or a device; expected a regular file, which can be "
+            "read twice. Write its content to a file, and name that."
+        )
+    if _readable(path) != path:
+        raise DataError(
+            f"{_readable(path)}: the file's name is not UTF-8, and rows are named by it. Rename it."
+        )
+
+
+def _readable(name: str) -> str:
+    """Write a name with escapes for the bytes that are not UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,0 +1,197 @@
+"""Predictions: a stream of parts, the files of scored rows, from this process or from workers."""
+
+import contextlib
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from tabular_lstm.engine import Workers
+from tabular_lstm.errors import DataError
+from tabular_lstm.progress import Progress, progress_bar
+from tabular_lstm.rows.batches import Batch
+from tabular_lstm.rows.row_check import CheckedRows
+from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest
+from tabular_lstm.serving.row_scoring import EFFECT, REASON, ScoredPart, ScoringTask
+from tabular_lstm.serving.scoring_summary import Tally
+
+# A part ends with the batch with which it has so many rows that were read, or bytes of them.
+ROWS_OF_A_PART = 2**18
+BYTES_OF_A_PART = 2**26
+
+# The columns that a prediction has; no column that is copied may have such a name.
+ROW = ("file", "row")
+DECIDED = ("probability", "decision")
+SOURCE = ("champion", "champion_sha256", "run_id", "scored_at")
+
+Item = TypeVar("Item")
+Part = tuple[Batch, ...]
+
+
+def scored_parts(
+    scoring: ScoringTask, batches: Iterable[Batch], workers: Workers | None
+) -> Generator[ScoredPart]:
+    """Score batches of rows; the parts are the same wherever that is done.
+
+    Args:
+        scoring: How.
+        batches: In the order of the rows.
+        workers: Who scores. None is this process, in which a thread reads and checks the batches of
+            the next part meanwhile.
+
+    Yields:
+        The parts, in the order of the rows.
+
+    Raises:
+        DataError: What batches, or the scoring of one, end with.
+    """
+    parts = in_parts(batches)
+    if workers is not None:
+        with contextlib.closing(workers(score_part, scoring, parts)) as done:
+            yield from in_order(done)
+        return
+    checked = ([scoring.check.of(batch) for batch in part] for part in parts)
+    with contextlib.closing(ahead(checked)) as coming:
+        yield from map(scoring.part, coming)
+
+
+def in_parts(batches: Iterable[Batch]) -> Iterator[Part]:
+    """Put batches together, those of small files too."""
+    part: list[Batch] = []
+    rows = size = 0
+    for batch in batches:
+        part.append(batch)
+        rows, size = rows + batch.count, size + batch.table.nbytes
+        if rows >= ROWS_OF_A_PART or size >= BYTES_OF_A_PART:
+            yield tuple(part)
+            part, rows, size = [], 0, 0
+    if part:
+        yield tuple(part)
+
+
+def score_part(scoring: ScoringTask, part: Part) -> ScoredPart:
+    """Score a part on a worker, in one thread.
+
+    Raises:
+        DataError: See `ScoringTask.part` and `Check.of`.
+    """
+    return scoring.part(map(scoring.check.of, part))
+
+
+def ahead(items: Generator[Item]) -> Generator[Item]:
+    """Take one item after the other; while one is at work, a thread makes the next one."""
+    end: Any = object()
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            coming = thread.submit(next, items, end)
+            while (item := coming.result()) is not end:
+                coming = thread.submit(next, items, end)
+                yield item
+        finally:
+            # In the thread, after the item that is being made.
+            thread.submit(items.close).result()
+
+
+def in_order(done: Iterator[tuple[int, Item]]) -> Iterator[Item]:
+    """Give what was done in whatever order in the order of the parts; what is early waits."""
+    early: dict[int, Item] = {}
+    turn = 0
+    for place, item in done:
+        early[place] = item
+        while turn in early:
+            yield early.pop(turn)
+            turn += 1
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A scoring that is done while its parts are taken.
+
+    Attributes:
+        checked: The rows.
+        scoring: How they are scored.
+        conditions: What else the predictions rest on.
+        tally: Counts what passes.
+        workers: Who checks and scores, see `scored_parts`. Default: this process.
+    """
+
+    checked: CheckedRows
+    scoring: ScoringTask
+    conditions: Conditions
+    tally: Tally
+    workers: Workers | None = None
+
+    @property
+    def run_id(self) -> str:
+        """Give the id of the run that scores."""
+        return self.scoring.run_id
+
+    def parts(self) -> Generator[ScoredPart]:
+        """Score the rows, once, and give the parts in the order of the rows.
+
+        Raises:
+            DataError: See `scored_parts` and `CheckedRows.counted`.
+        """
+        with contextlib.ExitStack() as until:
+            # Closed here, not when the process ends, where threads can do nothing any more.
+            scored = until.enter_context(
+                contextlib.closing(scored_parts(self.scoring, self.checked.read(), self.workers))
+            )
+            parts = until.enter_context(
+                contextlib.closing(
+                    self.checked.counted(scored, lambda part: [of.checked for of in part.batches])
+                )
+            )
+            progress: Progress | None = None
+            for part in parts:
+                if progress is None:
+                    expected = part.batches[0].checked.expected
+                    progress = until.enter_context(progress_bar("Scored", expected, " rows"))
+                for batch in part.batches:
+                    self.tally.add(batch)
+                yield part
+                progress.update(sum(batch.checked.count for batch in part.batches))
+
+    def manifest(self, parts: list[FileOfRows]) -> Manifest:
+        """Say what was scored, once all parts are taken and written to these files.
+
+        Raises:
+            ValueError: Rows were lost or doubled.
+        """
+        files, rows = self.checked.source.files, self.tally.rows_by_file
+        inputs = [
+            FileOfRows(file=file, rows=rows[name], sha256=sha256)
+            for name, (file, sha256) in zip(files.names, files.hashes().items(), strict=True)
+        ]
+        return Manifest(
+            run_id=self.run_id,
+            scored_at=self.scoring.scored_at.isoformat().replace("+00:00", "Z"),
+            champion=self.scoring.scored_by,
+            rows=rows.total(),
+            scored_rows=self.tally.scored_rows,
+            quarantined_rows=self.checked.quarantine.rows,
+            inputs=tuple(inputs),
+            parts=tuple(parts),
+            parameters=self.conditions.parameters,
+            code_sha256=self.conditions.code_sha256,
+        )
+
+
+def refuse_names(copied: dict[str, str], rows: str) -> None:
+    """Stop where a column that is copied has the name of one that a prediction has.
+
+    Args:
+        copied: For each column that is copied, why.
+        rows: The path of the rows, for the message.
+
+    Raises:
+        DataError: Names it, and says what to do.
+    """
+    own = {*ROW, *DECIDED, *SOURCE}
+    for name, why in copied.items():
+        if name in own or name.startswith((REASON, EFFECT)):
+            raise DataError(
+                f"{rows}: column '{name}' would be copied to the predictions, which have a column "
+                f"of that name. {why}. Rename it in the rows, or leave it out with load_args: "
+                "{usecols: [...]} of rows_to_score in the catalog."
+            )

@@ -1,0 +1,39 @@
+"""Raw rows of files, as the catalog gives them, and of cells in memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pandas as pd
+
+from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
+from tabular_lstm.rows.raw_files import RawFiles
+from tabular_lstm.rows.raw_rows import RawRows
+
+
+def rows_at(path: Path, **load_args: Any) -> RawRows:
+    """Give the rows of a file, or of a folder's files."""
+    files = RawFiles.at(fsspec.filesystem("file"), str(path), RowsToScoreDataset.ENDINGS)
+    return RawRows(files, load_args)
+
+
+@dataclass(frozen=True)
+class InMemory(RawRows):
+    """Rows that no file has."""
+
+    frame: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """Give them at once."""
+        yield self.frame
+
+    def sha256(self) -> str:
+        """Give a hash that no file has."""
+        return "0" * 64
+
+
+def of_frame(frame: pd.DataFrame, names: Sequence[str] = ()) -> RawRows:
+    """Give cells as those of a file, or of a folder's files of these names."""
+    return InMemory(RawFiles(None, "rows.csv", tuple(names) or ("",), (), {}), {}, frame)

@@ -1,0 +1,289 @@
+"""Raw rows come in batches, and are those of the files that were hashed."""
+
+import hashlib
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.rows import csv_batches, csv_header, raw_rows
+from tabular_lstm.rows import parquet as parquet_pieces
+from tabular_lstm.rows.batches import BYTES, in_tables
+from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.raw_rows import RawRows
+from tests.helpers.raw_rows import rows_at
+
+COUNT = 5000
+ROWS = pd.DataFrame({"a": np.arange(COUNT), "b": [f"word {place}" for place in range(COUNT)]})
+
+
+def write(path: Path, rows: pd.DataFrame = ROWS) -> Path:
+    if path.suffix == ".csv":
+        rows.to_csv(path, index=False)
+    else:
+        rows.to_parquet(path)
+    return path
+
+
+@pytest.fixture(params=["rows.csv", "rows.parquet"])
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return write(tmp_path / str(request.param))
+
+
+def folder_of(path: Path, **tables: pa.Table) -> RawRows:
+    for name, table in tables.items():
+        parquet.write_table(table, path / f"{name}.parquet")
+    return rows_at(path)
+
+
+def test_a_column_has_one_type_in_all_files(tmp_path: Path) -> None:
+    days = {
+        "a": pa.table({"note": pa.nulls(2), "seen": [1, 2]}),
+        "b": pa.table({"note": pa.array(["x", None], pa.large_string()), "seen": [True, False]}),
+        "c": pa.table({"note": pa.array(["x", "y"]).dictionary_encode(), "seen": [1, 2]}),
+    }
+    rows = folder_of(tmp_path, **days)
+    assert rows.types(["note"]) == {"note": pa.string()}
+    with pytest.raises(DataError) as refused:
+        rows.types(["note", "seen"])
+    assert str(refused.value) == (
+        f"{tmp_path}/b.parquet: column 'seen', which is copied, is of type bool; in a file "
+        "before it is of type int64. Expected one type in all files: write them alike."
+    )
+
+
+@pytest.mark.long
+def test_rows_that_are_long_make_shorter_batches(tmp_path: Path) -> None:
+    long = pd.DataFrame({"a": range(3000), "note": ["x" * 100_000] * 3000})
+    batches = list(rows_at(write(tmp_path / "rows.csv", long)).batches())
+    assert max(batch.table.nbytes for batch in batches) < 2 * BYTES
+    counts = [batch.count for batch in batches]
+    assert sum(counts) == 3000
+    assert [batch.first for batch in batches] == np.cumsum([1, *counts[:-1]]).tolist()
+
+
+def test_row_groups_of_one_row_take_no_longer_each(tmp_path: Path) -> None:
+    """Each batch was counted anew for each that came after it."""
+    counted: list[int] = []
+
+    class Batch:
+        nbytes = 1
+
+        @property
+        def num_rows(self) -> int:
+            counted.append(1)
+            return 1
+
+    with pytest.raises(TypeError):  # no real batches: no table is made of them
+        list(in_tables([Batch()] * 1000, 1000))  # type: ignore[list-item]
+    assert len(counted) == 1000
+
+
+@pytest.mark.parametrize("given", [{"nrows": 5}, {"usecols": ["a"]}, {"sep": ";"}])
+def test_what_says_how_a_csv_is_read_is_refused_for_parquet(
+    tmp_path: Path, given: dict[str, Any]
+) -> None:
+    (name,) = given
+    rows = rows_at(write(tmp_path / "rows.parquet"), **given, decimal=",")
+    with pytest.raises(DataError, match=f"load_args: {name}, which are for a CSV"):
+        list(rows.batches())
+    with pytest.raises(DataError, match="decimal: 'ab'"):
+        list(rows_at(tmp_path / "rows.parquet", decimal="ab").batches())
+
+
+def test_a_value_that_python_has_not_is_named(tmp_path: Path) -> None:
+    table = pa.table({"a": [1], "seen": pa.array([0], pa.timestamp("us", "Mars/Olympus"))})
+    rows = folder_of(tmp_path, a=table)
+    with pytest.raises(DataError, match=r"a\.parquet: column 'seen' of type timestamp.us, tz=Mars"):
+        [batch.cells for batch in rows.batches()]
+
+
+@pytest.mark.parametrize("size", [1, 3, 60])
+def test_batches_have_so_many_rows_of_one_file_and_number_them(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = {"0.csv": 7, "1.csv": 1, "2.csv": 50}
+    for name, count in counts.items():
+        rows = "".join(f"{name},{row}\n" for row in range(1, count + 1))
+        (tmp_path / name).write_text(f"a,b\n{rows}")
+    monkeypatch.setattr(csv_header, "PIECE", 16)
+    monkeypatch.setattr(raw_rows, "ROWS", size)
+    batches = list(rows_at(tmp_path).batches())
+    found = [
+        (batch.file, str(batch.first + place), cells["a"], cells["b"])
+        for batch in batches
+        for place, cells in enumerate(batch.cells.to_dict("records"))
+    ]
+    expected = [
+        (name, str(row), name, str(row)) for name in counts for row in range(1, counts[name] + 1)
+    ]
+    assert found == expected
+    assert [name for batch in batches for name in batch.names] == [
+        f"{file}:{row}" for file, row, *_ in expected
+    ]
+    for name in counts:
+        lengths = [batch.count for batch in batches if batch.file == name]
+        assert set(lengths[:-1]) <= {size}
+        assert 0 < lengths[-1] <= size
+
+
+def test_a_batch_travels_with_its_own_rows_alone(file: Path) -> None:
+    (batch,) = rows_at(file).batches()
+    few = replace(batch, table=batch.table.slice(7, 3))
+    sent = pickle.dumps(few)
+    assert len(sent) < 2000
+    assert pickle.loads(sent) == few
+
+
+def test_the_hashes_are_those_of_the_bytes(file: Path) -> None:
+    rows = rows_at(file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert rows.files.hashes() == {file.name: digest}
+    assert rows.sha256() == digest
+    assert sum(batch.count for batch in rows.batches()) == COUNT
+
+
+def test_whole_numbers_and_booleans_of_parquet_stay_so_beside_missing_ones(tmp_path: Path) -> None:
+    whole = pd.array([2**60 + 1, None, 3], dtype="Int64")
+    truth = pd.array([True, None, False], dtype="boolean")
+    write(tmp_path / "1.parquet", pd.DataFrame({"whole": whole, "truth": truth}))
+    for batch in rows_at(tmp_path).batches():
+        assert batch.cells.dtypes.astype(str).tolist() == ["Int64", "boolean"]
+    assert next(rows_at(tmp_path).batches()).cells["whole"][0] == 2**60 + 1
+
+
+def test_a_number_format_is_the_one_that_is_declared(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.csv")
+    assert rows_at(path).declared_format is None
+    assert rows_at(path, sep=";", decimal=None).declared_format is None
+    assert rows_at(path, decimal=",").declared_format == NumberFormat(decimal=",")
+    assert rows_at(path).number_format == NumberFormat()
+
+
+def test_the_files_of_a_folder_may_have_their_columns_in_any_order(tmp_path: Path) -> None:
+    write(tmp_path / "1.csv")
+    write(tmp_path / "2.csv", ROWS[["b", "a"]])
+    write(tmp_path / "3.parquet", ROWS[["b", "a"]])
+    for batch in rows_at(tmp_path).batches():
+        assert batch.cells.columns.tolist() == ["a", "b"]
+        assert batch.cells.to_numpy()[7].tolist() in ([7, "word 7"], ["7", "word 7"])
+
+
+def test_a_file_of_other_columns_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "1.csv")
+    write(tmp_path / "2.csv", ROWS.rename(columns={"b": "c"}))
+    with pytest.raises(DataError, match=r"2\.csv: against 1\.csv, .* lacks 'b' and has"):
+        list(rows_at(tmp_path).batches())
+
+
+def test_no_rows_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "1.parquet", ROWS[:0])
+    with pytest.raises(DataError, match="no rows; expected at least one"):
+        list(rows_at(tmp_path).batches())
+    write(tmp_path / "2.parquet")
+    assert [batch.file for batch in rows_at(tmp_path).batches()] == ["2.parquet"]
+
+
+def test_a_block_has_fewer_rows_where_they_have_many_cells(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    for columns, size in ((2, 2**16), (2**10, 2**12)):
+        line = ",".join(f"f{column}" for column in range(columns))
+        path.write_text("\n".join([line, *[line] * (size + 1)]))
+        assert [len(batch.cells) for batch in rows_at(path).batches()] == [size, 1]
+
+
+@pytest.mark.parametrize("count", [1, 7, 1000])
+def test_how_many_rows_there_are_is_known_about(tmp_path: Path, count: int) -> None:
+    (tmp_path / "days").mkdir()
+    for name in ("rows.csv", "rows.parquet", "days/1.csv", "days/2.csv"):
+        write(tmp_path / name, ROWS[:count])
+    for name, expected in (("rows.csv", count), ("days", 2 * count)):
+        first = next(rows_at(tmp_path / name).batches())
+        assert first.expected == pytest.approx(expected, rel=0.15, abs=3)
+    assert next(rows_at(tmp_path / "rows.parquet").batches()).expected == count
+
+
+def replaced(path: Path) -> None:
+    """Put another file in its place."""
+    other = write(path.with_name(f"other{path.suffix}"), ROWS.iloc[::-1])
+    other.replace(path)
+
+
+def grown(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"1,x\n")
+
+
+def truncated(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 7)
+
+
+def overwritten(path: Path) -> None:
+    """Change bytes and leave the length."""
+    content = path.read_bytes()
+    path.write_bytes(content[:-12] + bytes(reversed(content[-12:-8])) + content[-8:])
+
+
+CHANGES = [replaced, grown, truncated, overwritten]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("when", ["before it is read", "while it is read"])
+def test_a_file_that_changes_is_refused(
+    file: Path, change: Callable[[Path], None], when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (csv_header, csv_batches, parquet_pieces):
+        monkeypatch.setattr(module, "PIECE", 100)
+    monkeypatch.setattr(csv_batches, "OF_COLUMN", 1)
+    monkeypatch.setattr(raw_rows, "ROWS", 100)
+    rows = rows_at(file)
+    rows.sha256()
+    batches = rows.batches()
+    if when == "while it is read":
+        next(batches)
+        if change is replaced:  # what was opened is read to its end
+            change(file)
+            assert 100 + sum(batch.count for batch in batches) == COUNT
+            return
+    change(file)
+    with pytest.raises(DataError) as error:
+        list(batches)
+    assert str(file) in str(error.value)
+
+
+def test_a_file_is_read_twice_and_refused_where_it_changed_between(file: Path) -> None:
+    rows = rows_at(file)
+    assert len(rows.whole()) == len(rows.whole()) == COUNT
+    overwritten(file)
+    with pytest.raises(DataError, match="the file changed while it was read"):
+        rows.whole()
+
+
+def test_reading_may_be_given_up_half_way(file: Path) -> None:
+    batches = rows_at(file).batches()
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    assert next(rows_at(file).batches()).count == COUNT
+
+
+def test_of_parquet_alone_columns_are_not_read_that_nobody_needs(tmp_path: Path) -> None:
+    for ending, kept in ((".csv", [*ROWS]), (".parquet", ["a"])):
+        (tmp_path / ending).mkdir()
+        for name in ("1", "2"):
+            write(tmp_path / ending / f"{name}{ending}")
+        rows = rows_at(tmp_path / ending)
+        for batch in rows.batches(without=[*ROWS][1:]):
+            assert list(batch.cells) == batch.table.column_names == kept
+    # So no file needs them.
+    write(tmp_path / ".parquet" / "2.parquet", ROWS[["a"]])
+    rows = rows_at(tmp_path / ".parquet")
+    assert len(list(rows.batches(without=[*ROWS][1:]))) == 2
