@@ -124,12 +124,9 @@ def test_a_promotion_changes_nothing_in_a_champion_that_is_loaded(house: House) 
     assert (newer.predict_proba(ROWS) != before).all()
 
 
-def test_a_champion_file_of_an_earlier_version_has_no_part_in_it(house: House) -> None:
-    old = house.candidates.with_name("champion.keras")
-    old.write_bytes(b"of whatever day")
-    assert load_champion(project_of(house)).file == str(house.kept("a"))
+def test_a_champion_file_of_an_earlier_version_is_not_opened(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing renews it any more\. load_champion\(\) gives"):
-        LSTMClassifier.load(old)
+        LSTMClassifier.load(tmp_path / "champion.keras")
 
 
 # Where nothing can be loaded
@@ -180,8 +177,6 @@ def test_each_environment_has_its_own_and_kedros_variable_counts(
     project = project_of(house)
     House(project / "data/nightly", schema=house.schema).promote("n", 2)
     assert load_champion(project, env="nightly").run_id == run("n")
-    for env in ("base", "local"):
-        assert load_champion(project, env=env).run_id == run("a")
     monkeypatch.setenv("KEDRO_ENV", "nightly")
     assert load_champion(project).run_id == run("n")
     assert load_champion(project, env="base").run_id == run("a")

@@ -206,19 +206,13 @@ DAYS = pd.Series(pd.date_range("1900-01-01", periods=COUNT, unit="us"))
             "numbers with codes for missing ?",
         ),
         (
-            rows_of(),
-            {"missing": {"dose": [0, -9], "color": ["?"]}},
-            "column 'dose' was read as numbers with codes for missing 0 for it, and now as "
-            "numbers with codes for missing -9, 0",
-        ),
-        (
             rows_of(day=DAYS),
             {"dates": {"day": "%d/%m/%Y"}},
             "column 'day' was read as dates of format ISO 8601 for it, and now as dates of "
             "format %d/%m/%Y",
         ),
     ],
-    ids=["classes", "label", "gone", "kind", "codes", "dates"],
+    ids=["classes", "label", "gone", "kind", "dates"],
 )
 def test_what_is_read_otherwise_is_not_compared(
     tmp_path: Path, rows: pd.DataFrame, columns: dict[str, Any], why: str
