@@ -126,7 +126,7 @@ def test_a_promotion_changes_nothing_in_a_champion_that_is_loaded(house: House) 
 
 def test_a_champion_file_of_an_earlier_version_is_not_opened(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing renews it any more\. load_champion\(\) gives"):
-        LSTMClassifier.load(tmp_path / "champion.keras")
+        LSTMClassifier.load(tmp_path / "06_models/champion.keras")
 
 
 # Where nothing can be loaded
