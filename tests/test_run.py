@@ -1,16 +1,10 @@
 """Whole runs on real files, with tiny settings: what is written, by which run, and how alike."""
 
 import json
-import math
-import re
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 from kedro.framework.session import KedroSession
@@ -44,15 +38,6 @@ OUTPUTS = {
 }
 
 
-def assert_plain(value: Any) -> None:
-    """Plain JSON has no NaN and no infinity."""
-    if isinstance(value, dict):
-        for item in value.values():
-            assert_plain(item)
-    elif isinstance(value, float):
-        assert math.isfinite(value)
-
-
 def test_default_run_writes_every_output_under_one_run_id(ran: Project) -> None:
     metrics = ran.metrics()
     run_id = metrics["run_id"]
@@ -61,29 +46,9 @@ def test_default_run_writes_every_output_under_one_run_id(ran: Project) -> None:
     outputs = {f"data/{output}/{run_id}/{output.split('/')[1]}" for output in OUTPUTS}
     outputs |= {f"data/08_reporting/figures/{run_id}/figures/{name}.svg" for name in FIGURES}
     assert made == {registered, *outputs, "data/08_reporting/latest_metrics.json"}
-    assert metrics["data"] == {
-        "rows": 768,
-        "train_rows": len(ran.rows("train")),
-        "test_rows": len(ran.rows("test")),
-        "quarantined_rows": 0,
-        "superseded_rows": 0,
-        "sha256": "f4c6936f67e9a45bad544a19ce099edfd35348fd41737d2f5b42bc887e19f4db",
-    }
-    network = {"kind", "parameters", "epochs", "best_epoch", "asked_for"}
-    assert metrics["network"].keys() == network
+    assert metrics["data"]["rows"] == 768
     assert metrics["network"]["asked_for"].startswith("The rows ask for ")
-    assert metrics["network"]["kind"] == "ensemble"
-    assert metrics["evaluated_on"] == "test"
     assert metrics["test"].keys() == JUDGED
-    assert metrics["test"]["interval"].keys() == {"accuracy", "roc_auc", "log_loss"}
-    assert metrics["baselines"].keys() == {
-        "majority_class",
-        "logistic_regression",
-        "hist_gradient_boosting",
-    }
-    for baseline in metrics["baselines"].values():
-        assert baseline.keys() == JUDGED | {"network_minus_baseline"}
-    assert_plain(metrics)
 
 
 def test_the_saved_candidate_is_the_judged_one_and_needs_nothing_beside_it(ran: Project) -> None:
@@ -170,17 +135,6 @@ def test_tutorial_is_evaluated_on_its_train_rows_and_kept_apart(ran: Project) ->
     assert {name: after[name] for name in before} == before
 
 
-def test_power_demand_is_read_hour_by_hour(project: Project) -> None:
-    project.run(env="italy_power_demand", **TINY)
-
-    schema = json.loads(
-        project.versions("04_feature/schema.json", "italy_power_demand")[-1].read_text()
-    )
-    assert (schema["steps"], schema["features_per_step"]) == (24, 1)
-    assert schema["features"] == [f"hour_{hour:02d}" for hour in range(24)]
-    assert project.metrics("italy_power_demand")["data"]["rows"] == 1096
-
-
 # Other processors
 
 # Makefile says what they do.
@@ -191,12 +145,8 @@ OTHER_PROCESSOR = {
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("data", ["numbers", "categories and gaps"])
-def test_another_processor_judges_the_same_candidate_to_the_same_bytes(
-    data: str, project: Project
-) -> None:
-    if data != "numbers":
-        write_people(project)
+def test_another_processor_judges_the_same_candidate_to_the_same_bytes(project: Project) -> None:
+    write_people(project)
     project.run(**TINY)
     (project.path / "conf/local/parameters_evaluation.yml").write_text(
         json.dumps({"evaluation": TINY["evaluation"]})
@@ -230,7 +180,6 @@ def people(project: Project, once: Once) -> Project:
 
 def test_a_csv_with_categories_and_gaps_runs_to_a_verdict(people: Project) -> None:
     metrics, schema = people.metrics(), document(people, "04_feature/schema.json")
-    assert_plain(metrics)
     assert (metrics["data"]["rows"], metrics["data"]["quarantined_rows"]) == (400, 0)
     assert metrics["test"]["roc_auc"] > 0.75
     assert metrics["baselines"]["logistic_regression"]["roc_auc"] > 0.75
@@ -250,51 +199,6 @@ def test_a_csv_with_categories_and_gaps_runs_to_a_verdict(people: Project) -> No
         assert (schema["mean"][place], schema["variance"][place]) == (0, 1)
 
 
-def test_a_candidate_with_categories_reads_rows_as_the_csv_has_them(people: Project) -> None:
-    candidate, predictions = candidate_of(people), predictions_of(people)
-    # Beside the run: pandas reads the file, and the candidate's own schema lays the rows out.
-    rows = pd.read_csv(people.raw, dtype={"code": str}, skipinitialspace=True)
-    rows = rows.set_axis(pd.RangeIndex(1, 401), axis="index").loc[predictions.index]
-    sequences = to_sequences(rows, candidate.schema)
-    assert np.isnan(sequences[:, 0, 1]).sum() == people.rows("test")["color"].isna().sum() > 0
-    np.testing.assert_array_equal(predict(candidate, sequences), predictions[CANDIDATE])
-    np.testing.assert_allclose(
-        candidate.predict(sequences, verbose=0)[:, 0], predictions[CANDIDATE], atol=1e-6
-    )
-    # A category that was in no row gets one probability, whatever its name.
-    unseen = [
-        predict(candidate, to_sequences(rows.assign(color=name), candidate.schema))
-        for name in ("black", "Red", "red")
-    ]
-    np.testing.assert_array_equal(unseen[0], unseen[1])
-    assert (unseen[0] != unseen[2]).all()
-
-
-TUTORIAL = {**TINY, "network": {"kind": "tutorial"}}
-
-
-@pytest.fixture
-def tutorial(project: Project, once: Once) -> Project:
-    """A project after a run of the tutorial's network on categories and numbers without gaps."""
-    write_people(project, gaps=False)
-    return once("tutorial", project, lambda: project.run(**TUTORIAL))
-
-
-def test_rows_without_a_probability_stop_the_run_by_name(tutorial: Project) -> None:
-    """The tutorial's network takes no missing values in the rows that it judges."""
-    path = tutorial.versions("03_primary/test_rows.parquet")[-1]
-    rows = pd.read_parquet(path)
-    rows.loc[rows.index[2], "age"], rows.loc[rows.index[4], "color"] = np.nan, None
-    rows.to_parquet(path)
-
-    with pytest.raises(DataError, match="gives no probability") as error:
-        tutorial.run("reshaping", "evaluation", **TUTORIAL)
-    named = re.match(r"rows (\d+), (\d+): ", str(error.value))
-    assert named
-    assert [int(row) for row in named.groups()] == rows.index[[2, 4]].tolist()
-    assert "network.kind: ensemble" in str(error.value)
-
-
 # The command
 
 
@@ -305,33 +209,15 @@ def test_rows_without_a_probability_stop_the_run_by_name(tutorial: Project) -> N
 def test_tensorflow_is_not_imported_without_need(
     project: Project, command: tuple[str, ...]
 ) -> None:
-    program = (
-        "import sys\n"
-        "from kedro.framework.cli.cli import main\n"
-        f"sys.argv = ['kedro', *{command!r}]\n"
-        "try:\n"
-        "    main()\n"
-        "except SystemExit as exit:\n"
-        "    assert not exit.code, exit.code\n"
-        "print('tensorflow' in sys.modules or 'keras' in sys.modules)\n"
-    )
-    finished = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=project.path,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert finished.stdout.splitlines()[-1] == "False"
+    finished, modules = with_modules(project, *command)
+    assert finished.returncode == 0, finished.stderr
+    assert not {"tensorflow", "keras"} & modules
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ("columns.label=diabetic", "column 'diabetic' is not in the file"),
-        ("columns.positive_class=2", "diabetes also holds '1' (268 rows)"),
         ("split.test_fraction=0.999999", "too few rows to split"),
         ("reshaping.features_per_step=3,reshaping.allow_padding=false", "do not divide into"),
         ("network.kind=tutorial", "have missing values, which the network of kind tutorial"),
@@ -345,48 +231,9 @@ def test_what_the_rows_rule_out_is_refused_before_tensorflow_is_imported(
     assert not {"tensorflow", "keras", "sklearn"} & modules
 
 
-def test_the_package_runs_by_its_own_name(project: Project) -> None:
-    finished = subprocess.run(
-        [sys.executable, "-m", "tabular_lstm", "--pipelines", "data_processing"],
-        cwd=project.path,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert finished.returncode == 0, finished.stderr
-    assert len(project.rows("train")) + len(project.rows("test")) == 768
-
-
-def test_an_unknown_environment_is_named_in_one_line(project: Project) -> None:
-    result = CliRunner().invoke(run, ["--env", "tutorail"])
-
-    assert result.exit_code == 1
-    assert result.stderr.startswith("Error: ")
-    assert "tutorail" in result.stderr
-    assert "Traceback" not in result.output
-
-
-@pytest.mark.long
-def test_a_run_can_go_on_from_what_is_on_disk(project: Project) -> None:
-    declare(project, **TINY)
-    project.run("data_processing")
-    project.run("reshaping", "training")
-    # A process of its own knows of the network's layers only what the project tells it.
-    finished = project.command("run", "--pipelines", "reshaping,evaluation")
-
-    assert finished.returncode == 0, finished.stderr
-    assert project.metrics()["test"].keys() == JUDGED
-
-
-@pytest.mark.parametrize(
-    "change", [{"split": {"salt": "another"}}, {"reshaping": {"features_per_step": 4}}]
-)
-def test_a_candidate_is_not_judged_beside_other_rows_than_its_own(
-    ran: Project, change: dict[str, Any]
-) -> None:
+def test_a_candidate_is_not_judged_beside_other_rows_than_its_own(ran: Project) -> None:
     with pytest.raises(DataError, match="trained on other rows"):
-        ran.run("data_processing", "reshaping", "evaluation", **TINY, **change)
+        ran.run("data_processing", "reshaping", "evaluation", **TINY, split={"salt": "another"})
     assert len(ran.versions("08_reporting/metrics.json")) == 1
 
 
@@ -400,7 +247,7 @@ def test_rows_of_two_runs_are_not_mixed(project: Project) -> None:
     assert project.versions("03_primary/train_rows.parquet")[-1].parent.name in str(error.value)
 
 
-@pytest.mark.parametrize("pipeline", ["reshaping", "training", "evaluation"])
+@pytest.mark.parametrize("pipeline", ["reshaping", "evaluation"])
 def test_what_is_not_there_to_start_from_is_named(project: Project, pipeline: str) -> None:
     result = CliRunner().invoke(run, ["--env", "tutorial", "--pipelines", pipeline])
 

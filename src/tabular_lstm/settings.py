@@ -9,7 +9,7 @@ from typing import Any
 from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 
-from tabular_lstm.datasets.kedro_private import keep_viz_apart, parameters_of_files
+from tabular_lstm.datasets.kedro_private import parameters_of_files
 from tabular_lstm.environments import output_folder, refuse_no_name, run_command
 from tabular_lstm.runs.adoption import TuningHooks
 from tabular_lstm.runs.hooks import RunHooks
@@ -29,7 +29,6 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
     def __init__(self, conf_source: str, env: str | None = None, **arguments: Any) -> None:
         refuse_no_name(env, conf_source)
         super().__init__(conf_source, env, **arguments)
-        keep_viz_apart(env)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Load one kind of configuration, with this loader's environment.

@@ -30,8 +30,6 @@ from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
-from tabular_lstm.rows.schema import fingerprint
-from tabular_lstm.rows.weights import scaled
 from tests.helpers import networks
 from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of, set_of
 from tests.helpers.outputs import JUDGED
@@ -75,11 +73,65 @@ def candidate_of(weights: list[float]) -> keras.Model:
 # Which rows judge
 
 
-def test_test_rows_judge_where_there_are_any() -> None:
-    train_set, test_set = set_of(*rows_of(9)), set_of(*rows_of(6, seed=1))
-    chosen = choose_evaluated_set(train_set, test_set)
-    assert vars(chosen) == vars(test_set)
-    assert chosen.side == "test"
+def frame_of(rows: Rows, first: str, ward: str) -> pd.DataFrame:
+    """Rows with keys that begin so, and a group."""
+    places = [f"{first}{place}" for place in range(len(rows[1]))]
+    return pd.DataFrame({"id": places, "ward": ward}, rows[1].index, dtype="str")
+
+
+def predicted(
+    train: Rows,
+    evaluated: EvaluatedSet,
+    columns: Columns = COLUMNS,
+    trained_on: str | None = None,
+    keys: tuple[str, str] = ("A", "B"),
+    wards: tuple[str, str] = ("1", "2"),
+) -> pd.DataFrame:
+    """Predict with a candidate that was trained on the train rows, unless others are named."""
+    train_set = set_of(*train)
+    train_rows = frame_of(train, keys[0], wards[0])
+    known = keys_of(train_rows, columns), together_of(train_rows, columns)
+    return predict_with_candidate(
+        candidate_of([0, 0, 3, 0]),
+        {"trained_on": trained_on or train_set.fingerprint},
+        Fingerprints.of_rows(train[0], *known),
+        train_set,
+        evaluated,
+        frame_of((evaluated.sequences, evaluated.labels), keys[1], wards[1]),
+        columns,
+    )
+
+
+def test_a_candidate_of_other_train_rows_or_weights_is_not_judged() -> None:
+    train, labels = rows_of(9)
+    weights = pd.Series(np.arange(1.0, 10), labels.index)
+    others = [
+        set_of(train[1:], labels.iloc[1:]),
+        set_of(train, 1 - labels),
+        set_of(train[:, ::-1], labels),
+        set_of(train, labels, weights),
+    ]
+    for other in others:
+        with pytest.raises(DataError, match="trained on other rows"):
+            predicted((train, labels), set_of(*rows_of(6, seed=1)), trained_on=other.fingerprint)
+
+
+def test_no_row_key_or_group_that_the_candidate_was_trained_on_judges() -> None:
+    """Which a row's side rules out; here the sides are forged."""
+    train, (test, labels) = rows_of(9), rows_of(6, seed=1)
+    keyed = COLUMNS.model_copy(update={"key": "id"})
+    grouped = keyed.model_copy(update={"group": "ward"})
+    test[2], test[4] = train[0][7], train[0][0]
+    known = f"rows {labels.index[2]}, {labels.index[4]}: the newest candidate was trained on"
+    with pytest.raises(DataError, match=f"Test {known} rows of the same features"):
+        predicted(train, set_of(test, labels))
+    # With keys, rows may look alike.
+    assert len(predicted(train, set_of(test, labels), keyed)) == 6
+    with pytest.raises(DataError, match="trained on rows of the same id; expected"):
+        predicted(train, set_of(test, labels), keyed, keys=("A", "A"))
+    assert len(predicted(train, set_of(test, labels), grouped)) == 6
+    with pytest.raises(DataError, match="trained on rows of the same id or ward; expected"):
+        predicted(train, set_of(test, labels), grouped, wards=("1", "1"))
 
 
 def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
@@ -92,123 +144,14 @@ def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
     assert "test_fraction is 0" in warning.message
 
 
-def keyed(labels: pd.Series, first: str) -> pd.Series:
-    """Keys of rows, each of which begins so."""
-    places = [f"{first}{place}" for place in range(len(labels))]
-    return pd.Series(places, labels.index, dtype="str", name="id")
-
-
-def predicted(
-    train: Rows,
-    evaluated: Rows | EvaluatedSet,
-    side: str = "test",
-    trained: Rows | None = None,
-    keys: tuple[str, str] | None = None,
-) -> pd.DataFrame:
-    """Predict with a candidate that was trained on other rows, if given; `keys` begin so."""
-    trained = trained or train
-    if not isinstance(evaluated, EvaluatedSet):
-        evaluated = set_of(*evaluated, side=side)
-    known = None if keys is None else keyed(trained[1], keys[0])
-    test_rows = pd.DataFrame() if keys is None else keyed(evaluated.labels, keys[1]).to_frame()
-    return predict_with_candidate(
-        candidate_of([0, 0, 3, 0]),
-        {"trained_on": fingerprint(trained[0], trained[1].to_numpy())},
-        Fingerprints.of_rows(trained[0], known),
-        set_of(*train),
-        evaluated,
-        test_rows,
-        COLUMNS.model_copy(update={"key": keys and "id"}),
-    )
-
-
-@pytest.mark.parametrize("change", ["fewer rows", "other labels", "other slots", "other steps"])
-def test_a_candidate_of_other_train_rows_is_not_judged(change: str) -> None:
-    train, labels = rows_of(9)
-    now = {
-        "fewer rows": (train[1:], labels.iloc[1:]),
-        "other labels": (train, 1 - labels),
-        "other slots": (train[:, ::-1], labels),
-        "other steps": (train.reshape(len(train), 1, -1), labels),
-    }
-    with pytest.raises(DataError, match="trained on other rows"):
-        predicted(now[change], rows_of(6, seed=1), trained=(train, labels))
-
-
-def test_no_row_that_the_candidate_was_trained_on_judges() -> None:
-    """Which a row's side rules out; here the sides are forged."""
-    train, (test, labels) = rows_of(9), rows_of(6, seed=1)
-    test[2], test[4] = train[0][7], train[0][0]
-    known = f"rows {labels.index[2]}, {labels.index[4]}: the newest candidate was trained on"
-    with pytest.raises(DataError, match=f"Test {known} rows of the same features"):
-        predicted(train, (test, labels))
-    # With keys, rows may look alike.
-    assert len(predicted(train, (test, labels), keys=("A", "B"))) == 6
-    with pytest.raises(DataError, match="trained on rows of the same id; expected"):
-        predicted(train, rows_of(6, seed=1), keys=("A", "A"))
-
-
-@pytest.mark.parametrize("role", ["group", "time"])
-def test_no_row_of_a_group_or_a_time_that_the_candidate_was_trained_on_judges(role: str) -> None:
-    train, evaluated = rows_of(9), rows_of(6, seed=1)
-    columns = COLUMNS.model_copy(update={role: "ward", "key": "id"})
-    values = {"group": ["A", "B", "C"], "time": [1.0, 2.0, 3.0]}[role]
-    dtype = {"group": "str", "time": "float64"}[role]
-
-    def frame(rows: Rows, wards: list[Any], first: str) -> pd.DataFrame:
-        repeated = np.resize(wards, len(rows[1]))
-        ward = pd.Series(repeated, rows[1].index, dtype=dtype, name="ward")
-        return pd.DataFrame({"ward": ward, "id": keyed(rows[1], first)})
-
-    trained = frame(train, values[:2], "A")
-    known = Fingerprints.of_rows(train[0], keys_of(trained, columns), together_of(trained, columns))
-    for wards, judges in ((values[2:], True), (values[1:], False)):
-        given = (
-            candidate_of([0, 0, 3, 0]),
-            {"trained_on": fingerprint(train[0], train[1].to_numpy())},
-            known,
-            set_of(*train),
-            set_of(*evaluated),
-            frame(evaluated, wards, "B"),
-            columns,
-        )
-        if judges:
-            assert len(predict_with_candidate(*given)) == 6
-        else:
-            with pytest.raises(DataError, match="trained on rows of the same id or ward; expected"):
-                predict_with_candidate(*given)
-
-
-# Weights
-
-
-def test_a_candidate_that_was_trained_by_other_weights_is_not_judged() -> None:
-    train, test = rows_of(9), rows_of(6, seed=1)
-    weights = pd.Series(np.arange(1.0, 10), train[1].index)
-
-    def predict_by(train_weights: pd.Series | None) -> pd.DataFrame:
-        trained_on = fingerprint(train[0], train[1].to_numpy(), scaled(weights))
-        return predict_with_candidate(
-            candidate_of([0, 0, 3, 0]),
-            {"trained_on": trained_on},
-            Fingerprints.of_rows(train[0], None),
-            set_of(*train, train_weights),
-            set_of(*test),
-            pd.DataFrame(),
-            COLUMNS,
-        )
-
-    assert len(predict_by(weights)) == len(predict_by(weights * 4)) == 6
-    for other in (None, weights[::-1].set_axis(weights.index)):
-        with pytest.raises(DataError, match="or on other features or weights of them"):
-            predict_by(other)
-
-
 def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
     train, (test, labels) = rows_of(9), rows_of(60, seed=1)
     weights = pd.Series(np.random.default_rng(0).uniform(1, 5, 60), labels.index)
-    alike = predicted(train, (test, labels))
+    alike = predicted(train, set_of(test, labels))
     assert list(alike) == ["row", "label", CANDIDATE]
+    assert list(alike["row"]) == list(labels.index)
+    expected = 1 / (1 + np.exp(-3 * test[:, 1, 0].astype(np.float64)))
+    np.testing.assert_allclose(alike[CANDIDATE], expected, rtol=1e-5)
     weighted_set = set_of(test, labels, weights)
     weighted = predicted(train, weighted_set)
     assert list(weighted) == ["row", "label", "weight", CANDIDATE]
@@ -224,37 +167,7 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
     assert expected != pytest.approx(roc_auc_score(labels, p), rel=1e-3)
 
 
-# Predictions
-
-
-def test_candidate_predictions_name_each_row() -> None:
-    sequences, labels = rows_of(12)
-    predictions = predicted((sequences, labels), (sequences, labels), side="train")
-    assert list(predictions) == ["row", "label", "candidate"]
-    assert list(predictions["row"]) == list(labels.index)
-    assert list(predictions["label"]) == list(labels)
-    expected = 1 / (1 + np.exp(-3 * sequences[:, 1, 0].astype(np.float64)))
-    np.testing.assert_allclose(predictions["candidate"], expected, rtol=1e-5)
-    assert labels.name == "state"
-
-
 # Numbers
-
-
-def test_rows_are_resampled_by_their_groups() -> None:
-    groups = np.arange(90) // 3
-    judged = judged_at(groups=groups)
-    assert judged.groups is groups
-    assert judged.metrics != judged_at().metrics
-
-
-def plain_types(value: Any) -> set[type]:
-    """The types of all values of a document."""
-    if isinstance(value, dict):
-        return {type(value)}.union(*(plain_types(v) for v in [*value, *value.values()]))
-    if isinstance(value, list):
-        return {type(value)}.union(*map(plain_types, value))
-    return {type(value)}
 
 
 def judged_at(
@@ -286,15 +199,10 @@ def metrics_of(judged: Judged | None = None) -> dict[str, Any]:
 
 def test_metrics_have_every_promised_number() -> None:
     metrics = metrics_of()
+    assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
     assert metrics["run_id"] == "2026-01-01"
     assert metrics["evaluated_on"] == "test"
-    assert set(metrics["data"]) >= {
-        "rows",
-        "train_rows",
-        "test_rows",
-        "quarantined_rows",
-        "sha256",
-    }
+    assert metrics["data"]["train_rows"] == 311
     assert metrics["network"] == {
         "kind": "ensemble",
         "parameters": 5,
@@ -313,20 +221,6 @@ def test_metrics_have_every_promised_number() -> None:
             assert judged[metric] <= high + 1e-12
 
 
-def test_metrics_are_plain_json() -> None:
-    metrics = metrics_of()
-    assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
-    # The majority class calls no row positive, so that it has no precision.
-    assert plain_types(metrics) == {dict, list, str, int, float, type(None)}
-
-
-def test_metrics_of_train_rows_say_so() -> None:
-    metrics = metrics_of(judged_at(side="train"))
-    assert metrics["evaluated_on"] == "train"
-    assert set(metrics["train"]) == JUDGED
-    assert "test" not in metrics
-
-
 def test_baselines_are_judged_on_the_same_rows_and_resamples() -> None:
     candidate, _ = predictions_of()
     thresholds = {**THRESHOLDS, "logistic_regression": HISTORY["decision_threshold"]}
@@ -339,40 +233,21 @@ def test_baselines_are_judged_on_the_same_rows_and_resamples() -> None:
         assert difference == {"difference": 0.0, "interval": [0.0, 0.0]}
 
 
-def test_each_model_is_judged_at_its_own_threshold() -> None:
-    candidate, baselines = predictions_of()
-    judged = judged_at(threshold=0.31)
-    probabilities = {"candidate": candidate["candidate"], **baselines}
-    for name, threshold in {"candidate": 0.31, **THRESHOLDS}.items():
-        called = probabilities[name] >= threshold
-        measured = judged.metrics[name]
-        matrix = measured.confusion_matrix
-        assert measured.decision_threshold == threshold
-        assert matrix.true_positives + matrix.false_positives == called.sum()
-        assert measured.accuracy == np.mean(called == candidate["label"])
-        low, high = measured.interval["accuracy"]
-        assert low < measured.accuracy < high
-
-
 # Importance
 
 
-def importance_of(
-    sequences: np.ndarray, labels: pd.Series, features: int = 4, rows: int = 1000
-) -> Importance:
-    evaluation = EVALUATION.model_copy(update={"importance_rows": rows})
-    candidate = candidate_of([0, 0, 3, 0])
-    judged = Judged(labels.to_numpy())
-    return measure_importance(
-        candidate, set_of(sequences, labels), judged, schema_of(features), evaluation
-    )
-
-
-@pytest.mark.parametrize("importance_rows", [2, 21, 1000])
+@pytest.mark.parametrize("importance_rows", [2, 1000])
 def test_importance_takes_rows_of_both_classes_from_sorted_data(importance_rows: int) -> None:
     sequences, labels = rows_of(90)
     order = np.argsort(labels.to_numpy(), kind="stable")
-    measured = importance_of(sequences[order], labels.iloc[order], rows=importance_rows)
+    sorted_set = set_of(sequences[order], labels.iloc[order])
+    measured = measure_importance(
+        candidate_of([0, 0, 3, 0]),
+        sorted_set,
+        Judged(sorted_set.labels.to_numpy()),
+        schema_of(4),
+        EVALUATION.model_copy(update={"importance_rows": importance_rows}),
+    )
     assert set(measured.features) == {"a", "b", "c", "d"}
     for feature in "abd":
         assert measured.features[feature] == Lost(mean=0.0, std=0.0)
@@ -381,17 +256,9 @@ def test_importance_takes_rows_of_both_classes_from_sorted_data(importance_rows:
         assert measured.features["c"].mean > 0.15
 
 
-def importance_of_an_ensemble(features: int, rows: int = 60) -> Importance:
-    schema = networks.schema_of(features)
-    sequences = networks.sequences_of(schema, rows=rows)
-    evaluated = set_of(sequences, pd.Series(np.arange(rows) % 2))
-    judged = Judged(evaluated.labels.to_numpy())
-    return measure_importance(networks.ensemble_of(schema), evaluated, judged, schema, EVALUATION)
-
-
 @pytest.mark.parametrize(
     ("affordable", "rows", "shuffles"),
-    [(10**6, 60, 2), (10 * 60 * 2, 60, 2), (10 * 60 * 2 - 1, 60, 1), (10 * 20, 20, 1), (1, 2, 1)],
+    [(10 * 60 * 2, 60, 2), (10 * 60 * 2 - 1, 60, 1), (10 * 20, 20, 1), (1, 2, 1)],
 )
 def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows_and_says_so(
     affordable: int,
@@ -401,14 +268,15 @@ def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows_and_sa
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(fit, "CHANGES", affordable)
-    measured = importance_of_an_ensemble(10)
+    schema = networks.schema_of(10)
+    evaluated = set_of(networks.sequences_of(schema, rows=60), pd.Series(np.arange(60) % 2))
+    judged = Judged(evaluated.labels.to_numpy())
+    measured = measure_importance(
+        networks.ensemble_of(schema), evaluated, judged, schema, EVALUATION
+    )
     assert (measured.rows, measured.shuffles) == (rows, shuffles)
-    assert len(measured.features) == 10
-    warned = [r.message for r in caplog.records if r.levelno == logging.WARNING]
-    if shuffles == 2:
-        assert not warned
-    else:
-        assert f"{rows} of 60 rows instead of 60, {shuffles} shuffles of each instead" in warned[0]
+    warned = f"on {rows} rows, {shuffles} shuffles of each" in caplog.text
+    assert warned == (shuffles < 2)
 
 
 # Figures
@@ -423,17 +291,10 @@ def test_each_figure_has_its_title_and_tells_of_which_rows(side: str) -> None:
     assert list(drawn) == list(FIGURES)
     for name, title in FIGURES.items():
         of_rows = "" if name == "learning_curves" else f", 90 {side} rows"
-        said = [
-            text for element in ElementTree.fromstring(drawn[name]).iter() if (text := element.text)
-        ]
+        said = [element.text for element in ElementTree.fromstring(drawn[name]).iter()]
         assert f"{title}{of_rows}" in said
-        shown = " ".join(said)
-        if name in {"roc_curve", "precision_recall_curve", "calibration_curve"}:
-            for model in ("candidate", "majority class", "logistic regression"):
-                assert model in shown
-        if name in {"confusion_matrix", "score_distribution"}:
-            assert "well" in shown
-            assert "sick" in shown
     area = judged_at().metrics["candidate"].roc_auc
     assert f"candidate, AUC {area:.3f}" in drawn["roc_curve"]
-    assert "rows held out from each member, calibrated" in drawn["learning_curves"]
+    for name in ("confusion_matrix", "score_distribution"):
+        assert "well" in drawn[name]
+        assert "sick" in drawn[name]

@@ -25,12 +25,8 @@ DESCRIBED = {
     "missing": {"b": [-9, "?"]},
     "bounds": {"b": (-10, 10)},
 }
-PLAIN = {**LABEL, "ignore": ["born", "kind", "visit", "person", "seen", "w"]}
 WAYS: dict[str, dict[str, Any]] = {
-    "numbers": PLAIN,
-    "nothing declared": LABEL,
     "all kinds": {**DESCRIBED, "weight": "w", "ignore": ["visit", "person", "seen"]},
-    "a key": {**DESCRIBED, "key": "visit", "ignore": ["person", "seen"]},
     "a group": {**DESCRIBED, "group": "person", "ignore": ["visit", "seen"]},
     "a time": {**DESCRIBED, "time": "seen", "key": "visit", "ignore": ["person"]},
     "no date": {**LABEL, "dates": ["kind"], "ignore": ["born", "seen", "visit"]},
@@ -102,25 +98,17 @@ def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
             assert found[name] == value, name
 
 
-@pytest.mark.parametrize("lone", [False, True], ids=["folder", "file"])
 @pytest.mark.parametrize("way", WAYS)
 def test_parts_of_the_rows_give_what_all_at_once_give(
     folder: Path,
     way: str,
-    lone: bool,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.INFO)
     columns = Columns.model_validate(WAYS[way])
-    if lone:
-        names = sorted(folder.glob("*.csv"))
-        together = pd.concat(pd.read_csv(name, dtype=str, keep_default_na=False) for name in names)
-        folder = folder / "rows.csv"
-        together.to_csv(folder, index=False)
     expected = read(folder, columns, caplog)
     assert len(expected["quarantined"])
-    for rows in (7, 64):
-        monkeypatch.setattr(raw_rows, "ROWS", rows)
-        monkeypatch.setattr(fingerprints, "PART", rows)
-        assert_same(read(folder, columns, caplog), expected)
+    monkeypatch.setattr(raw_rows, "ROWS", 7)
+    monkeypatch.setattr(fingerprints, "PART", 7)
+    assert_same(read(folder, columns, caplog), expected)

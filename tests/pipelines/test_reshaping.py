@@ -1,6 +1,5 @@
 """From rows to a schema, and from rows and schema to sequences."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +54,9 @@ def reshape(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
 # Learning the schema
 
 
-def test_features_keep_the_order_of_the_rows() -> None:
-    schema = learn_schema(rows_of(z=[1.0], a=[2.0], m=[3.0]), COLUMNS, Reshaping())
-    assert schema.features == ["z", "a", "m"]
-
-
 @pytest.mark.parametrize(
     ("features", "shape"),
-    [(1, (1, 1)), (2, (1, 2)), (3, (2, 2)), (8, (4, 2)), (9, (3, 3)), (13, (4, 4)), (24, (4, 6))],
+    [(1, (1, 1)), (3, (2, 2)), (8, (4, 2)), (13, (4, 4))],
 )
 def test_by_default_features_make_four_steps_of_at_least_two(
     features: int, shape: tuple[int, int]
@@ -71,15 +65,7 @@ def test_by_default_features_make_four_steps_of_at_least_two(
     assert (schema.steps, schema.features_per_step) == shape
 
 
-def test_declared_columns_are_categories_and_the_others_numbers() -> None:
-    rows = rows_of(size=[1.0, 2.0, 3.0]).assign(color=["red", None, "blue"])
-    columns = COLUMNS.model_copy(update={"categorical": ["color"]})
-    schema = learn_schema(rows, columns, Reshaping())
-    assert schema.categories == {"color": ["blue", "red"]}
-    assert (schema.mean, schema.variance[1]) == ([2.0, 0.0], 1.0)
-
-
-@pytest.mark.parametrize(("features", "features_per_step"), [(7, 2), (1, 2), (8, 3)])
+@pytest.mark.parametrize(("features", "features_per_step"), [(7, 2)])
 def test_uneven_features_are_refused_without_padding(features: int, features_per_step: int) -> None:
     reshaping = Reshaping(features_per_step=features_per_step, allow_padding=False)
     with pytest.raises(DataError) as error:
@@ -90,49 +76,14 @@ def test_uneven_features_are_refused_without_padding(features: int, features_per
     assert "allow_padding" in message
 
 
-def test_scale_leaves_missing_values_out() -> None:
-    schema = learn_schema(rows_of(a=[1.0, NAN, 5.0], b=[2.0, 2.0, 8.0]), COLUMNS, Reshaping())
-    assert schema.mean == pytest.approx([3.0, 4.0])
-    assert schema.variance == pytest.approx([4.0, 8.0])
-
-
-def test_scale_leaves_codes_for_missing_out() -> None:
-    columns = COLUMNS.model_copy(update={"missing": {"a": [0, -9.5, "unknown"]}})
-    rows = rows_of(a=[0.0, 1.0, -9.5, 5.0], b=[0.0, 0.0, 4.0, 4.0])
-    schema = learn_schema(rows, columns, Reshaping())
-    assert schema.missing == {"a": [0, -9.5, "unknown"]}
-    assert schema.mean == pytest.approx([3.0, 2.0])
-    assert schema.variance == pytest.approx([4.0, 4.0])
-
-
-@pytest.mark.parametrize("value", [0.0, 5.0, -3.25, 0.1, 33.6, 1e6 + 0.1])
-@pytest.mark.parametrize("count", [1, 7, 100])
-def test_constant_feature_has_variance_one(value: float, count: int) -> None:
-    schema = learn_schema(rows_of(a=[value] * count), COLUMNS, Reshaping())
+@pytest.mark.parametrize("value", [0.1, 1e6 + 0.1])
+def test_constant_feature_has_variance_one(value: float) -> None:
+    schema = learn_schema(rows_of(a=[value] * 100), COLUMNS, Reshaping())
     assert schema.mean == pytest.approx([value])
     assert schema.variance == [1.0]
 
 
-def test_schema_is_plain_json() -> None:
-    rows = rows_of(a=[NAN, 4.0], b=[NAN, NAN]).assign(c=["red", None], d=[None, None])
-    columns = COLUMNS.model_copy(
-        update={"categorical": ["c", "d"], "missing": {"a": [0, "?"], "c": ["?", 0]}}
-    )
-    schema = learn_schema(rows, columns, Reshaping())
-    known = json.loads(json.dumps(schema.model_dump(), allow_nan=False))
-    assert Schema.model_validate(known) == schema
-
-
 # Splitting the features from the label
-
-
-def test_features_follow_the_schema_and_not_the_rows() -> None:
-    rows = numbered(3)
-    schema = learn_schema(rows, COLUMNS, Reshaping())
-    labelled = split_features_from_label(rows[["sick", "f2", "f0", "f1"]], schema, COLUMNS)
-    assert list(labelled.features) == ["f0", "f1", "f2"]
-    pd.testing.assert_series_equal(labelled.labels, rows["sick"])
-    assert labelled.weights is labelled.groups is None
 
 
 def test_weights_and_groups_of_the_rows_go_with_them() -> None:
@@ -149,29 +100,7 @@ def test_weights_and_groups_of_the_rows_go_with_them() -> None:
     assert alike.weights is alike.groups is None
 
 
-def test_row_numbers_stay_on_features_and_labels() -> None:
-    rows = numbered(2).iloc[[2, 0]]
-    schema = learn_schema(rows, COLUMNS, Reshaping())
-    labelled = split_features_from_label(rows, schema, COLUMNS)
-    assert list(labelled.features.index) == list(labelled.labels.index) == [3, 1]
-
-
 # Reshaping
-
-
-def test_padded_slots_stand_last_and_hold_zero() -> None:
-    rows = rows_of(a=[1.0, 5.0], b=[2.0, 6.0], c=[3.0, 7.0], d=[4.0, 8.0])
-    sequences = reshape(rows, learn_schema(rows, COLUMNS, Reshaping(features_per_step=3)))
-    assert sequences.tolist() == [[[1, 2, 3], [4, 0, 0]], [[5, 6, 7], [8, 0, 0]]]
-
-
-def test_codes_for_missing_become_nan() -> None:
-    columns = COLUMNS.model_copy(update={"missing": {"a": [0, -9]}})
-    rows = rows_of(a=[0.0, 1.0, -9.0], b=[0.0, 1.0, -9.0])
-    schema = learn_schema(rows, columns, Reshaping())
-    np.testing.assert_array_equal(
-        reshape(rows, schema), [[[NAN, 0.0]], [[1.0, 1.0]], [[NAN, -9.0]]]
-    )
 
 
 def test_a_category_is_its_place_in_the_schema_on_both_sides() -> None:
@@ -183,20 +112,6 @@ def test_a_category_is_its_place_in_the_schema_on_both_sides() -> None:
         reshape(train, schema), [[[5.0, 1.0]], [[6.0, NAN]], [[7.0, 0.0]]]
     )
     np.testing.assert_array_equal(reshape(test, schema), [[[8.0, 2.0]], [[9.0, 1.0]]])
-
-
-def test_categories_are_the_same_from_rows_on_disk(tmp_path: Path) -> None:
-    columns = COLUMNS.model_copy(update={"categorical": ["a", "b"], "missing": {"a": [0]}})
-    rows = rows_of(size=[1.0, NAN, 3.0, 4.0]).assign(
-        a=pd.Series(["1", None, "0", "10"], index=range(1, 5), dtype=object),
-        b=pd.Series([None] * 4, index=range(1, 5), dtype=object),
-    )
-    rows.to_parquet(tmp_path / "rows.parquet")
-    stored = pd.read_parquet(tmp_path / "rows.parquet")
-    schema = learn_schema(rows, columns, Reshaping())
-    assert schema.categories == {"a": ["1", "10"], "b": []}
-    assert learn_schema(stored, columns, Reshaping()) == schema
-    np.testing.assert_array_equal(reshape(stored, schema), reshape(rows, schema))
 
 
 def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) -> None:
@@ -228,15 +143,6 @@ def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) 
     np.testing.assert_array_equal(to_sequences(text, schema), sequences)
     numbers = pd.read_csv(tmp_path / "rows.csv", **load_args, dtype={"kind": str})
     np.testing.assert_array_equal(to_sequences(numbers, schema), sequences)
-
-
-@pytest.mark.parametrize("features", [3, 4])
-def test_no_rows_give_no_sequences(features: int) -> None:
-    rows = numbered(features)
-    schema = learn_schema(rows, COLUMNS, Reshaping())
-    sequences = reshape(rows.iloc[:0], schema)
-    assert sequences.shape == (0, 2, 2)
-    assert sequences.dtype == np.float32
 
 
 def test_nodes_leave_their_inputs_alone() -> None:
@@ -277,26 +183,6 @@ def test_flattened_sequences_are_the_features(drawn: tuple[pd.DataFrame, Schema]
     used = len(schema.features)
     np.testing.assert_array_equal(flat[:, :used], rows[schema.features].to_numpy(np.float32))
     assert (flat[:, used:] == 0).all()
-
-
-@given(frames(), st.randoms())
-@settings(deadline=None)
-def test_order_and_number_of_columns_do_not_count(
-    drawn: tuple[pd.DataFrame, Schema], random: Any
-) -> None:
-    rows, schema = drawn
-    extra = rows.assign(f99=1.0, note="text")
-    names = list(extra)
-    random.shuffle(names)
-    np.testing.assert_array_equal(reshape(extra[names], schema), reshape(rows, schema))
-
-
-def test_a_weight_is_no_feature_and_changes_no_mean() -> None:
-    rows = numbered(3)
-    weighed = COLUMNS.model_copy(update={"weight": "w"})
-    schema = learn_schema(rows, COLUMNS, Reshaping())
-    for weights in (1.0, np.arange(1.0, len(rows) + 1)):
-        assert learn_schema(rows.assign(w=weights), weighed, Reshaping()) == schema
 
 
 @pytest.mark.parametrize(

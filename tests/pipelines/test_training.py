@@ -65,16 +65,6 @@ def test_the_declared_kind_is_built(network: Network, parameters: int) -> None:
     assert built(np.zeros((5, 2, 2), np.float32)).shape == (5, 1)
 
 
-def test_the_seed_of_the_training_decides_the_first_weights() -> None:
-    one, same, other = (
-        built_for(train_rows(), NETWORK, TRAINING.model_copy(update={"seed": seed})).get_weights()
-        for seed in (5, 5, 6)
-    )
-    for a, b in zip(one, same, strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert any((a != b).any() for a, b in zip(one, other, strict=True))
-
-
 def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
     schema, train_set = set_of(train_rows())
     labels, before = train_set.labels, train_set.labels.copy()
@@ -108,13 +98,6 @@ def test_the_tutorials_network_refuses_missing_numbers_and_categories_by_row() -
         built_for(rows, TUTORIAL, TRAINING)
     assert {"12", "40"} == set(re.findall(r"\b\d\d\b", str(error.value)))
     assert "network.kind: ensemble" in str(error.value)
-
-
-def test_a_training_that_diverges_asks_for_a_lower_learning_rate() -> None:
-    training = TRAINING.model_copy(update={"learning_rate": 1e38, "epochs": 5})
-    _, train_set = set_of(train_rows())
-    with pytest.raises(DataError, match=r"Lower training.learning_rate = 1e\+38"):
-        train_network(built_for(train_rows(), NETWORK, training), train_set, training, HERE)
 
 
 def test_each_row_that_is_trained_on_leaves_its_fingerprint() -> None:

@@ -2,23 +2,15 @@
 
 import base64
 import shutil
-from pathlib import Path, PurePosixPath
-from typing import Any
-
-from kedro.io import AbstractVersionedDataset, Version
+from pathlib import Path
 
 from tabular_lstm.datasets.kedro_private import HTMLPreview
+from tabular_lstm.datasets.typed_json import LocalFileDataset
 from tabular_lstm.files import replace
 
 
-class FiguresDataset(AbstractVersionedDataset[dict[str, str], dict[str, str]]):
+class FiguresDataset(LocalFileDataset):
     """Figures by name; each is an SVG file of that name. On a local disk."""
-
-    def __init__(
-        self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__(PurePosixPath(filepath), version)
-        self.metadata = metadata
 
     def load(self) -> dict[str, str]:
         """Read the figures, in the order of their names."""
@@ -45,9 +37,3 @@ class FiguresDataset(AbstractVersionedDataset[dict[str, str], dict[str, str]]):
         coded = (base64.b64encode(figure.encode()).decode() for figure in self.load().values())
         images = (f'<img alt="" width="100%" src="data:image/svg+xml;base64,{c}">' for c in coded)
         return HTMLPreview("".join(images))
-
-    def _exists(self) -> bool:
-        return Path(self._get_load_path()).is_dir()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "version": self._version}

@@ -1,13 +1,10 @@
-"""The one door to private parts of Kedro, kedro-datasets and Kedro-Viz.
+"""The one door to private parts of Kedro and kedro-datasets, which have no public way to do these.
 
-Kedro has no public way to do these; tests/datasets/test_kedro_private.py, and of Kedro-Viz
-tests/test_viz.py, fail where a new version changes them.
+tests/datasets/test_kedro_private.py fails where a new version changes them.
 """
 
 import contextlib
-import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +13,11 @@ from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import HTMLPreview, JSONPreview, TablePreview
 from omegaconf import OmegaConf
 
-from tabular_lstm.environments import BASE
-
 __all__ = [
     "HTMLPreview",
     "JSONPreview",
     "TablePreview",
     "folder_of_versions",
-    "keep_viz_apart",
     "parameters_of_files",
     "unpinned_versions",
     "use_own_version",
@@ -42,10 +36,8 @@ def use_own_version(dataset: Any, run_id: str) -> None:
 
     Kedro loads the newest version that it finds.
     """
-    if folder := folder_of_versions(dataset):
+    if folder_of_versions(dataset):
         dataset._version = Version(run_id, run_id)
-        # For Kedro-Viz, which else takes the folder's size for the file's.
-        dataset.filepath = folder / run_id / folder.name
 
 
 def unpinned_versions(dataset: Any) -> list[str]:
@@ -56,30 +48,6 @@ def unpinned_versions(dataset: Any) -> list[str]:
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
         return [] if dataset._version.load else dataset.list_versions(full_path=False)
     return []
-
-
-def keep_viz_apart(env: str | None) -> None:
-    """Let Kedro-Viz, where it is loaded, write and read what it notes of this environment's runs.
-
-    It has one folder for all, and would show the rows of one environment beside another's files. In
-    a process that runs twice, it would add the second run to the first.
-    """
-    folder = ".viz" if env in BASE else f".viz/{env}"
-    if constants := _of_viz("constants"):
-        constants.VIZ_METADATA_ARGS["path"] = folder
-    if hooks := _of_viz("integrations.kedro.hooks"):  # in a run: rows, columns and sizes
-        hooks.dataset_stats_hook._stats.clear()
-    if hooks := _of_viz("integrations.kedro.run_hooks"):  # how its nodes ended
-        hooks.pipeline_run_hook._events.clear()
-        write = _of_viz("integrations.kedro.hooks_utils").write_events
-        hooks.write_events = partial(write, events_dir=folder)
-    if responses := _of_viz("api.rest.responses.run_events"):  # in the server
-        ended = Path(folder, constants.PIPELINE_EVENTS_FILENAME)
-        responses.PIPELINE_EVENT_FULL_PATH = ended
-
-
-def _of_viz(module: str) -> Any:
-    return sys.modules.get(f"kedro_viz.{module}")
 
 
 @contextlib.contextmanager

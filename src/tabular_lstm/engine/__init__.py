@@ -91,13 +91,7 @@ def itself(shared: Shared) -> Shared:
 def done_alike(
     code: str, function: Callable[[Shared, Part], Done], shared: Shared, part: Part
 ) -> Done:
-    """Do a part on a worker that computes as the driver does.
-
-    Args:
-        code: The driver's `code_sha256`.
-        function: See `Workers`, as are the others.
-        shared: What all parts need.
-        part: The part.
+    """Do a part on a worker, whose code is the driver's: `code`, see `code_sha256`.
 
     Raises:
         DataError: This worker has another one.
@@ -105,8 +99,8 @@ def done_alike(
     if _own_code() != code:
         raise DataError(
             f"A worker on {platform.node()} has another version of tabular_lstm or of what it "
-            "computes with, such as NumPy or TensorFlow. Expected the driver's, so that results "
-            "are the same: install them alike, and start the worker anew."
+            "computes with, such as NumPy or TensorFlow. Expected the driver's: install them "
+            "alike, and start the worker anew."
         )
     return function(shared, part)
 

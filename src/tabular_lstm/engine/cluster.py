@@ -46,7 +46,6 @@ QUIET = {
 }
 # By default fifty times a second, which takes 5 % of a processor, only to tell a loop that is late.
 SELDOM = {"distributed.admin.tick.interval": "1s"}
-LOCAL = "engine.kind: local needs none"
 
 
 class Cluster:
@@ -84,10 +83,7 @@ class Cluster:
                 lambda: Client(wanted.address, timeout=SECONDS_TO_CONNECT),  # type: ignore[no-untyped-call]
             )
         except (OSError, ValueError, TypeError) as error:
-            raise DataError(
-                f"engine.address: expected a Dask scheduler at {wanted.address}, and none answers: "
-                f"{error}. Start one, dask scheduler, or name where it is; {LOCAL}."
-            ) from error
+            raise self._error(f"expected a Dask scheduler, and none answers: {error}") from error
 
     def _started(self, wanted: Engine) -> Any:
         environ = {"distributed.nanny.pre-spawn-environ": ONE_THREAD | QUIET} | SELDOM
@@ -98,9 +94,9 @@ class Cluster:
                 )
                 self._until.callback(cluster.close)
         except (OSError, RuntimeError) as error:
-            raise DataError(
-                f"engine.workers: {wanted.workers} processes could not be started: {error}. In a "
-                f"program, start the run below if __name__ == '__main__'; {LOCAL}."
+            raise self._error(
+                f"they could not be started: {error}. In a program, start the run below "
+                "if __name__ == '__main__'"
             ) from error
         return cluster
 
@@ -108,10 +104,10 @@ class Cluster:
         """Count the workers' threads, of which there is one at least."""
         if threads := sum(self._client.nthreads().values()):
             return int(threads)
-        raise DataError(
-            f"engine.address: the Dask scheduler at {self._where} has no worker. Start some, dask "
-            f"worker {self._where} --nthreads 1; {LOCAL}."
-        )
+        raise self._error("the Dask scheduler has no worker. Start some: dask worker")
+
+    def _error(self, fault: str) -> DataError:
+        return DataError(f"engine, {self._where}: {fault}. engine.kind: local needs no cluster.")
 
     def work(
         self, function: Callable[[Shared, Part], Done], shared: Shared, parts: Iterable[Part]
@@ -146,10 +142,6 @@ class Cluster:
         finally:
             client.cancel([everywhere, *at_work])
 
-    def prepare(self, function: Callable[[], object], count: int) -> None:
-        """Let so many workers call a function, and do not wait for it: see `Engine.prepare`."""
-        self._prepared = [self._client.submit(function, pure=False) for _ in range(count)]
-
     def _next(self, done: SimpleQueue[Any]) -> Any:
         """Wait for a part that is done, as long as there is anybody to do it."""
         last_seen = time.monotonic()
@@ -162,10 +154,9 @@ class Cluster:
                 raise self._nobody()
 
     def _nobody(self) -> DataError:
-        return DataError(
-            f"{self._where}: for {SECONDS_WITHOUT_WORKERS} s no worker was there that does "
-            "anything: all are gone, or Dask has paused them for want of memory, or they "
-            f"lack this package. See their log, mend it, and run again; {LOCAL}."
+        return self._error(
+            f"for {SECONDS_WITHOUT_WORKERS} s no worker was there that does anything: all are "
+            "gone, or paused for want of memory, or lack this package. See their log"
         )
 
     def _somebody_works(self) -> bool:
@@ -188,18 +179,14 @@ class Cluster:
                     if not self._somebody_works():
                         raise self._nobody() from None
         except KilledWorker as error:
-            raise DataError(
-                f"{self._where}: a part of the work ended each worker that took it on, as too "
-                f"little memory does, or a package that it lacks. See the workers' log; {LOCAL}."
+            raise self._error(
+                "a part of the work ended each worker that took it on, as too little memory does, "
+                "or a package that it lacks. See the workers' log"
             ) from error
         except (FutureCancelledError, OSError, MemoryError) as error:
             if future.status == "error":  # of the part itself
-                raise DataError(
-                    f"{self._where}: on a worker: {type(error).__name__}: {error}; {LOCAL}."
-                ) from error
-            raise DataError(
-                f"{self._where}: the scheduler is gone. See its log, and run again; {LOCAL}."
-            ) from error
+                raise self._error(f"on a worker: {type(error).__name__}: {error}") from error
+            raise self._error("the scheduler is gone. See its log") from error
 
     def close(self) -> None:
         """End what was started here."""

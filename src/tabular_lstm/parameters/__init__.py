@@ -8,7 +8,6 @@ and what it leaves out takes the default given here.
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters.columns import ROLES, Columns, Value
 from tabular_lstm.parameters.hyperparameters import (
-    Costs,
     Ensemble,
     Evaluation,
     Network,
@@ -18,7 +17,6 @@ from tabular_lstm.parameters.hyperparameters import (
     Validation,
 )
 from tabular_lstm.parameters.runs import (
-    EVENTS,
     Engine,
     Event,
     Mlflow,
@@ -35,12 +33,10 @@ from tabular_lstm.parameters.tuning import TUNABLE, Range, Tuning, values_of, wi
 
 __all__ = [
     "BLOCKS",
-    "EVENTS",
     "OF_RUNS",
     "ROLES",
     "TUNABLE",
     "Columns",
-    "Costs",
     "Engine",
     "Ensemble",
     "Evaluation",
@@ -53,9 +49,7 @@ __all__ = [
     "Parameters",
     "Promotion",
     "Range",
-    "Report",
     "Reshaping",
-    "Retraining",
     "Rollback",
     "Scoring",
     "Split",

@@ -31,7 +31,7 @@ def _with_formats(dates: Any) -> Any:
 
 Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
 
-# What a machine's time zone or language says how to read.
+# What depends on a machine's time zone or language.
 OF_THE_MACHINE = re.compile("%[ZcxX]")
 
 # Of a column that is no feature.
@@ -47,25 +47,22 @@ class Columns(Parameters):
     Attributes:
         label: Name of the column to predict.
         positive_class: The label's value whose probability the network gives.
-        key: Column that identifies a row: it decides the side of the split and, where the raw
-            rows are a directory of files, the last valid row with a key counts. In a single file
-            all rows with a key count. 7.0 is the key 7; 007 and 7.00 are others. Default: none,
-            the features identify it.
+        key: Column that identifies a row and decides its side of the split. In a folder of files
+            the last valid row with a key counts. 7.0 is the key 7; 007 and 7.00 are others.
+            Default: none, the features identify it.
         weight: Column that says how much a row counts, a number of 0 or more: a row of weight 2
             counts as two alike, one of weight 0 as if it were not there. Only the proportions
             count. Default: none, all rows count alike.
         group: Column whose rows belong together, such as a patient with several visits: they are
-            on one side of the split and in one fold, and intervals are those of so many groups.
-            Spelt as a key is; no feature. Default: none, each row stands for itself.
+            on one side of the split and in one fold. Spelt as a key is. Default: none.
         time: Column that says when a row is from, for a split by time: ISO dates, or numbers, of
-            which a later one is larger. No feature. Default: none.
+            which a later one is larger. Default: none.
         features: Columns to learn from, in this order. Default: all that have no other role.
         categorical: Features that are names and not amounts. Default: none, all are numbers.
         dates: Features that are dates or date-times: a list of names, of dates as ISO 8601 has
             them, or a dictionary from the name to the format of `datetime.strptime`, such as
             {visit: "%d.%m.%Y"}; null for ISO 8601. Default: none.
-        ignore: Columns that are left out: they are no feature, and no cell of them is read.
-            Default: none.
+        ignore: Columns that are left out, and no cell of them is read. Default: none.
         bounds: Lowest and highest value of a feature; `null` leaves an end open. Default: ±1e30.
         missing: Values that mean "not measured", for each feature; numbers without quotes. An
             empty cell and NA, N/A, NaN, null and None always do.
@@ -107,10 +104,7 @@ class Columns(Parameters):
                     "them"
                 )
         if self.group is not None and self.time is not None:
-            raise ValueError(
-                f"group is '{self.group}' and time is '{self.time}'; expected one of them: a split "
-                "by time may have rows of a group on both sides"
-            )
+            raise ValueError(f"group is '{self.group}' and time is '{self.time}'; expected one")
         return self
 
     @model_validator(mode="after")
@@ -118,9 +112,8 @@ class Columns(Parameters):
         for name, form in self.dates.items():
             if form is not None and not _says_a_day(form):
                 raise ValueError(
-                    f"dates of '{name}': the format {form!r} does not say year, month and day, or "
-                    "not on any machine, as with %Z, %c, %x and %X; expected one such as "
-                    "'%d.%m.%Y', or null for ISO 8601"
+                    f"dates of '{name}': the format {form!r} does not say year, month and day on "
+                    "any machine; expected one such as '%d.%m.%Y', or null for ISO 8601"
                 )
         for name, (low, high) in self.bounds.items():
             if low is not None and high is not None and low > high:
@@ -130,7 +123,7 @@ class Columns(Parameters):
             if quoted := [code for code in texts if _number(code) is not None]:
                 raise ValueError(
                     f"missing of '{name}', a feature of numbers, holds the text {quoted[0]!r}: "
-                    "write it without quotes; a number matches however it is written"
+                    "write it without quotes"
                 )
         return self
 

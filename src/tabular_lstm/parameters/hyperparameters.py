@@ -47,8 +47,7 @@ class Ensemble(Parameters):
         units: Size of each bidirectional LSTM, from the input on; as many LSTMs as numbers.
         dropout: Share of what the last LSTM gives dropped in training.
         feature_dropout: Share of a row's features dropped in training, other ones at each step, of
-            each kind of members; the last number is of further kinds too. Default: none of smooth
-            members, a fifth of sharp ones, since what is sharp is noise more often.
+            each kind of members; the last number is of further kinds too.
     """
 
     members: Count = 8
@@ -129,27 +128,23 @@ class Objective(Parameters):
 class Training(Parameters):
     """How the network is trained.
 
+    The kind `tutorial` takes epochs, batch size, the learning rate as it is, for Adam, and the
+    seed; its decision threshold is 0.5.
+
     Attributes:
         epochs: Passes over the train rows, at most. Default: 200, fewer where the rows are many,
             down to 5, or where they have more than 200 features, down to 8. Of more than two
-            million rows a pass is over seven eighths of two million, random ones of each member's
-            and other ones each time; a member is stopped, and calibration and decision threshold
-            are chosen, by 250,000 random rows of each fold, the same each time.
+            million rows a pass is over a part: see `tabular_lstm.network.plan`.
         batch_size: Rows to a step of the optimizer. Default: about a sixteenth of the rows, a
             power of 2 between 32 and 256, more from some 400,000 rows on.
         learning_rate: AdamW's if a step has 32 rows; it grows with the square root of the batch
-            size, and in the second half of the epochs it falls to 0 along half a cosine. Adam's,
-            as it is, for the kind `tutorial`.
-        weight_decay: Share of the kernels, times the learning rate, taken off at each step. Not
-            for the kind `tutorial`.
+            size, and in the second half of the epochs it falls to 0 along half a cosine.
+        weight_decay: Share of the kernels, times the learning rate, taken off at each step.
         patience: Epochs without a lower loss on its fold, calibrated, before a member stops; its
-            best epoch's weights are kept. Not for the kind `tutorial`, which trains to the end.
-            Default: 20.
-        objective: What the decision threshold is chosen for. Not for the kind `tutorial`, whose
-            threshold is 0.5.
+            best epoch's weights are kept. Default: 20.
+        objective: What the decision threshold is chosen for.
         groups: In how many groups the members are trained, each by itself, so that an engine with
-            several workers trains them at once. Members are stopped by their group's temperature
-            and mean too, so another number gives another candidate. Not for the kind `tutorial`.
+            several workers trains them at once. Another number gives another candidate.
         seed: Of the initial weights, the folds, the shuffling and the dropout.
     """
 
@@ -168,10 +163,9 @@ class Evaluation(Parameters):
 
     Attributes:
         bootstrap_resamples: Resamples of the evaluated rows behind each interval.
-        importance_repeats: Shuffles of each feature for the permutation importance, at most: rows
-            times shuffles times features are at most 2.5 million, first by fewer shuffles.
-        importance_rows: Rows that the permutation importance is measured on, at most, drawn
-            evenly from the two classes.
+        importance_repeats: Shuffles of each feature for the permutation importance, at most;
+            fewer where features are many.
+        importance_rows: Rows that it is measured on, at most, drawn evenly from the two classes.
         meaningful: Difference of ROC AUC below which the verdict does not call one model better.
             It decides nothing.
         seed: Of the resamples, the shuffles and the boosted trees.

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, StrictInt, model_validator
+from pydantic import Field, StrictInt, model_validator
 
 from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
 from tabular_lstm.parameters.hyperparameters import NotNegative
@@ -26,8 +26,7 @@ class Promotion(Parameters):
         max_repeated_test_rows: Share of test rows that may have the features of a train row of
             another key. More are allowed where features have so few values that rows are alike.
         min_test_rows_per_class: Test rows of each class, or groups with such, that it takes to
-            promote. By fewer a useless candidate passes for good more often than `confidence`
-            declares.
+            promote.
         max_champion_fall: By how much the champion's ROC AUC may be below that of its promotion.
             If it is clearly more, or clearly below 0.5, nothing is promoted.
         refuse_possible_leaks: Whether to promote nothing where a feature alone tells the classes of
@@ -51,34 +50,21 @@ class Promotion(Parameters):
     start_over: bool = False
 
 
-def _free(code: int) -> int:
-    if code in {1, 2, 75} or code > 125:
-        raise ValueError(
-            "expected 0, or a number from 3 to 125 but 75; others are the exit codes of a failure, "
-            "a wrong option, another run at work, a signal and a shell"
-        )
-    return code
-
-
 class Retraining(Parameters):
     """What a retraining does beside deciding.
 
     Attributes:
         force: Whether to train even where the same data, parameters and code were judged already.
-        exit_on_rejection: Exit code of a run that rejects its candidate. Default: 0, as it did
-            what it is for.
+        exit_on_rejection: Exit code of a run that rejects its candidate: 0, or one from 3 to 74,
+            which mean nothing else. Default: 0, as it did what it is for.
     """
 
     force: bool = False
-    exit_on_rejection: Annotated[StrictInt, Field(ge=0), AfterValidator(_free)] = 0
+    exit_on_rejection: Literal[0] | Annotated[StrictInt, Field(ge=3, le=74)] = 0
 
 
 class Report(Parameters):
-    """What the report is about.
-
-    Attributes:
-        title: The data and what they are for, in some words. Default: none, the file is named.
-    """
+    """The report's title: the data and what they are for. Default: none, the file is named."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
@@ -119,12 +105,11 @@ class Engine(Parameters):
     @model_validator(mode="after")
     def _one_cluster(self) -> Self:
         given = [name for name in ("workers", "address") if getattr(self, name) is not None]
-        if self.kind == "local" and given:
-            raise ValueError(f"{given[0]} is for kind: dask, and kind is local")
-        if self.kind == "dask" and len(given) != 1:
+        if len(given) != (1 if self.kind == "dask" else 0):
             raise ValueError(
-                "expected either workers, how many to start on this machine, or the address of a "
-                f"scheduler that is there; got {' and '.join(given) or 'none of them'}"
+                "expected workers, how many to start on this machine, or the address of a "
+                "scheduler, one of them, with kind: dask, and none with kind: local; got "
+                f"{' and '.join(given) or 'none'} with kind: {self.kind}"
             )
         return self
 

@@ -4,13 +4,13 @@ from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from tabular_lstm.frozen import Fraction, Parameters
 
 
-def _hash_key(salt: Any) -> Any:
-    if len(str(salt).encode()) > blake2b.MAX_KEY_SIZE:
+def _hash_key(salt: str) -> str:
+    if len(salt.encode()) > blake2b.MAX_KEY_SIZE:
         raise ValueError(f"expected at most {blake2b.MAX_KEY_SIZE} bytes")
     return salt
 
@@ -33,17 +33,15 @@ def in_utc(text: str) -> datetime:
 
 
 def _moment(value: Any) -> Any:
-    # YAML reads an unquoted date as a date.
-    text = value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, date):  # as YAML reads an unquoted one
+        return value.isoformat()
     try:
-        known = in_utc(text) if isinstance(text, str) else text
+        known = value is None or (isinstance(value, str) and in_utc(value) is not None)
     except ValueError:
-        known = None
-    if value is not None and (
-        isinstance(known, bool) or not isinstance(known, int | float | datetime)
-    ):
+        known = False
+    if not known and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise ValueError("expected an ISO date, such as 2026-03-01, a date-time or a number")
-    return text
+    return value
 
 
 class Split(Parameters):
@@ -64,7 +62,7 @@ class Split(Parameters):
 
     kind: Literal["hash", "time"] = "hash"
     test_fraction: Fraction = 0.2
-    salt: Annotated[str, Field(min_length=1), BeforeValidator(_hash_key)] = "tabular-lstm"
+    salt: Annotated[str, Field(min_length=1), AfterValidator(_hash_key)] = "tabular-lstm"
     from_: Annotated[Moment | None, BeforeValidator(_moment)] = Field(default=None, alias="from")
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """Judge the candidate beside the baselines, on the same rows, with intervals."""
 
+import json
 import logging
 from functools import partial
 from typing import Any
@@ -58,7 +59,7 @@ def predict_with_candidate(
 
     Raises:
         DataError: The candidate was trained on other rows than the train rows, or on these laid out
-            otherwise, or on a test row; or it is the tutorial's, which takes no missing values.
+            otherwise, or on a test row.
     """
     sequences, labels = evaluated_set.sequences, evaluated_set.labels
     if train_set.fingerprint != history["trained_on"]:
@@ -81,12 +82,6 @@ def predict_with_candidate(
 
     probabilities = predict(candidate, sequences)
     unknown = labels.index[np.isnan(probabilities)].tolist()
-    if unknown and np.isnan(sequences).any() and candidate.name == "tutorial":
-        raise DataError(
-            f"{row_list(unknown)}: the candidate gives no probability. The network of kind "
-            "tutorial takes no missing values: expected one in every cell. Use network.kind: "
-            "ensemble."
-        )
     if unknown:
         logger.warning(
             "%s: the candidate gives no probability; each counts as a certain wrong prediction",
@@ -153,9 +148,9 @@ def measure_importance(
     """
     from tabular_lstm.network.fit import CHANGES, predict_changed  # noqa: PLC0415
 
-    labels, features = judged.labels, len(schema.features)
+    labels = judged.labels
     # Rows times shuffles of each feature.
-    affordable = CHANGES // features
+    affordable = CHANGES // len(schema.features)
     wanted = min(evaluation.importance_rows, len(labels))
     shuffles = min(evaluation.importance_repeats, max(1, affordable // wanted))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
@@ -163,15 +158,10 @@ def measure_importance(
     rows = np.concatenate([order[labels[order] == label][:of_each] for label in (0, 1)])
     if shuffles < evaluation.importance_repeats:
         logger.warning(
-            "%s of %d features: on %d of %d rows instead of %d, %d shuffles of each instead of %d, "
-            "so that it takes no longer than with fewer features",
+            "%s of so many features: on %d rows, %d shuffles of each",
             FIGURES["importance_chart"],
-            features,
             len(rows),
-            len(labels),
-            wanted,
             shuffles,
-            evaluation.importance_repeats,
         )
     return permutation_importance(
         partial(predict_changed, candidate),
@@ -228,13 +218,11 @@ def assemble_metrics(
     }
 
 
-def _rounded(measured: Any) -> Any:
-    """Round all numbers of a JSON document."""
-    if isinstance(measured, dict):
-        return {name: _rounded(value) for name, value in measured.items()}
-    if isinstance(measured, list | tuple):
-        return [_rounded(value) for value in measured]
-    return round(measured, DECIMALS) if isinstance(measured, float) else measured
+def _rounded(measured: dict[str, Any]) -> dict[str, Any]:
+    """Round all numbers of a JSON document, through its text."""
+    text = json.dumps(measured)
+    rounded: dict[str, Any] = json.loads(text, parse_float=lambda t: round(float(t), DECIMALS))
+    return rounded
 
 
 def draw_figures(
