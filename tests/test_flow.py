@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from tabular_lstm.network import keras_file, scorer
+from tabular_lstm.network import keras_file
 from tabular_lstm.pipelines import retraining
 from tabular_lstm.rows import raw_rows
 from tabular_lstm.serving import artifact
@@ -56,8 +56,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     assert tf.keras.models is keras.models
     for module in (keras.saving, keras.models):
         monkeypatch.setattr(module, "load_model", counting(module.load_model))
-    for module in (scorer, artifact):
-        monkeypatch.setattr(module, "read_keras_file", counted_read)
+    monkeypatch.setattr(artifact, "read_keras_file", counted_read)
     monkeypatch.setattr(pd, "read_parquet", counting(pd.read_parquet))
     parse = raw_rows.stream_cells
 

@@ -1,15 +1,12 @@
 """The baselines: fitted on the train rows alone, with a threshold that serves the objective."""
 
 import logging
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from threadpoolctl import threadpool_info
 
 from tabular_lstm.judging import baselines
 from tabular_lstm.judging.baselines import _splits, predict_with_baselines
@@ -44,33 +41,6 @@ def test_learned_baselines_rank_rows_they_were_not_fitted_on(
     assert roc_auc_score(judged["label"], judged[name]) > 0.7
 
 
-def test_baselines_take_missing_values() -> None:
-    train, labels = rows_of(120)
-    evaluated, _ = rows_of(30, seed=1)
-    train[::4, 0, 1] = NAN
-    evaluated[::2, 1, 0] = NAN
-    evaluated[0] = NAN
-    before = train.copy(), evaluated.copy()
-    predictions = baselines_of(train, labels, evaluated)
-    assert predictions.notna().all(axis=None)
-    np.testing.assert_array_equal(train, before[0])
-    np.testing.assert_array_equal(evaluated, before[1])
-
-
-def test_baselines_do_not_wait_for_busy_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    threads = []
-    fit = HistGradientBoostingClassifier.fit
-
-    def counted(self: Any, *arguments: Any, **options: Any) -> Any:
-        threads.append(max(pool["num_threads"] for pool in threadpool_info()))
-        return fit(self, *arguments, **options)
-
-    monkeypatch.setattr(HistGradientBoostingClassifier, "fit", counted)
-    train, labels = rows_of(60)
-    baselines_of(train, labels, train)
-    assert threads == [1] * 6
-
-
 def test_of_very_many_rows_all_are_fitted_on_and_some_choose_the_threshold(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -90,12 +60,9 @@ def test_of_very_many_rows_all_are_fitted_on_and_some_choose_the_threshold(
     assert "fitted on all 600, and their thresholds are chosen by cross-validation on 196" in (
         caplog.text
     )
-    splits = _splits(labels.to_numpy(), groups, 0)
-    held_out = np.concatenate([part for _, part in splits])
+    held_out = np.concatenate([part for _, part in _splits(labels.to_numpy(), groups, 0)])
     assert len(np.unique(held_out)) == len(held_out) <= 200
     assert labels.to_numpy()[held_out].sum() == 10
-    for others, part in splits:
-        assert set(groups[others]).isdisjoint(groups[part])
 
 
 @pytest.mark.parametrize("values", [0, 1])
@@ -163,7 +130,7 @@ def test_logistic_regression_gets_categories_one_hot_beside_standardized_numbers
     np.testing.assert_allclose(predicted, expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("count", [1, 254, 255, 256])
+@pytest.mark.parametrize("count", [1, 256])
 def test_baselines_take_any_number_of_categories(count: int) -> None:
     """Boosting takes at most 255 of them; of a feature with more it splits the places."""
     train, labels = letters(max(120, 2 * count), categories=count)
@@ -179,23 +146,12 @@ def test_baselines_take_any_number_of_categories(count: int) -> None:
 
 
 def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> None:
-    """Rows of a group are alike: who knows one knows the label of the others."""
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(60), 4)
     labels = pd.Series(np.repeat(rng.integers(2, size=60), 4))
     sequences = np.repeat(rng.normal(size=(60, 2, 2)), 4, axis=0).astype(np.float32)
-
-    def out_of_fold(train_groups: np.ndarray | None) -> np.ndarray:
-        splits = _splits(labels.to_numpy(), train_groups, 0)
-        p = np.empty(240)
-        for fitted, held_out in splits:
-            model = HistGradientBoostingClassifier(random_state=0, min_samples_leaf=2)
-            model.fit(sequences.reshape(240, -1)[fitted], labels[fitted])
-            p[held_out] = model.predict_proba(sequences.reshape(240, -1)[held_out])[:, 1]
-        return p
-
-    assert roc_auc_score(labels, out_of_fold(None)) > 0.95
-    assert roc_auc_score(labels, out_of_fold(groups)) < 0.75
+    for others, held_out in _splits(labels.to_numpy(), groups, 0):
+        assert set(groups[others]).isdisjoint(groups[held_out])
     by_rows, by_groups, by_own = (
         predict_with_baselines(
             set_of(sequences, labels, None, of), sequences, schema_of(), Training(), EVALUATION

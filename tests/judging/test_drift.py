@@ -70,22 +70,8 @@ def test_a_champion_that_has_clearly_fallen_stops_the_gate() -> None:
     assert not checked.passed
     assert checked.least_fall is not None
     assert checked.least_fall > 0.1
-    assert checked.sentence.startswith("the champion b has fallen: ROC AUC 0.6")
     assert "clearly more than promotion.max_champion_fall = 0.1 lower" in checked.sentence
-    assert "widen that limit, or --params promotion.start_over=true" in checked.sentence
     assert check(probabilities_of(0.05), max_champion_fall=0.4).passed
-
-
-def test_a_fall_within_the_limit_or_within_chance_passes() -> None:
-    small = check(probabilities_of(0.17))
-    assert small.passed
-    assert small.roc_auc is not None
-    assert small.roc_auc < THEN.roc_auc
-    few = np.array([0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 1, 1])
-    fell = check(np.linspace(0.4, 0.6, 12), few)
-    assert fell.passed
-    assert fell.roc_auc is not None
-    assert fell.roc_auc < THEN.roc_auc - 0.1
 
 
 def test_without_its_decision_only_worse_than_chance_is_checked_and_said() -> None:
@@ -107,6 +93,14 @@ def test_where_the_champion_did_not_score_nothing_is_known() -> None:
         "not known: the champion b did not score these rows (its artifact is gone)"
     )
     assert check_drift(judge(probabilities_of(0.2)), [], Promotion()).passed
+
+
+def test_a_fall_within_chance_passes() -> None:
+    few = np.array([0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 1, 1])
+    fell = check(np.linspace(0.4, 0.6, 12), few)
+    assert fell.passed
+    assert fell.roc_auc is not None
+    assert fell.roc_auc < THEN.roc_auc - 0.1
 
 
 # Features
@@ -137,13 +131,6 @@ def test_a_number_moves_in_the_champions_deviations() -> None:
     assert change(number(10, 4), category(a=1.0)).size == math.inf
 
 
-def test_levels_are_new_or_gone_where_all_are_known() -> None:
-    moved = change(category(a=0.7, b=0.3), category(a=0.75, c=0.25))
-    assert list(moved.levels) == ["b", "c", "a"]
-    assert moved.levels == pytest.approx({"a": 0.05, "b": -0.3, "c": 0.25})
-    assert (moved.new_levels, moved.levels_gone) == (["c"], ["b"])
-
-
 def test_the_features_that_changed_most_come_first() -> None:
     then = {f"f{place}": number(0, 1) for place in range(40)} | {"gone": number(0, 1)}
     now = {f"f{place}": number(place / 10, 1) for place in range(40)} | {"new": number(0, 1)}
@@ -157,9 +144,7 @@ def test_the_features_that_changed_most_come_first() -> None:
     ("then", "now", "said"),
     [
         (number(10, 4), number(30, 4), "its mean moved by +5.0 of its deviations"),
-        (number(10, 4), number(10, 0.5), "its deviation is 0.12 times as large"),
         (number(10, 4), number(10, 4, 0.4), "+40 points of missing cells"),
-        (number(10, 0), number(11, 0), "did not vary before"),
         (number(None, None, 1.0), number(1, 2), "had no value before, or has none now"),
         (number(10, 4), category(a=1.0), "a number before, a category now"),
         (category(a=0.7, b=0.3), category(a=0.1, b=0.8, c=0.1), "level 'a': -60 points"),

@@ -6,18 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular_lstm.judging import checks as checks_of_gate
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.checks import (
-    ArtifactCheck,
     Champion,
     ChampionCheck,
     Check,
     DataCheck,
     FloorCheck,
+    check_artifact,
 )
 from tabular_lstm.judging.comparison import Comparison, Difference, Judged
-from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
+from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Evaluation, Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 
@@ -73,16 +72,11 @@ def told(
     comparisons: dict[str, Comparison],
     rows: int,
     missing: int = 0,
-    metrics: dict[str, dict[str, float]] | None = None,
 ) -> Judged:
-    """Tell how the candidate compares with others, and their metrics."""
-    points = point_metrics(np.array([0, 1]), np.array([0.5, 0.5]), 0.5)
+    """Tell how the candidate compares with others."""
     return Told(
         labels=np.arange(rows) % 2,
-        probabilities={},
         without_probability={CANDIDATE: missing},
-        metrics={name: points.model_copy(update=(metrics or {}).get(name)) for name in comparisons},
-        resampled={},
         comparisons=comparisons,
     )
 
@@ -109,26 +103,15 @@ def check_data(
     return gate.check_data(changed(DATA, **changes), champions, promotion, VALIDATION)
 
 
-def test_the_first_data_need_only_be_clean() -> None:
-    first = check_data(None)
-    assert first.passed
-    assert first.sentence == "1.0 % of 1000 rows quarantined"
-    refused = check_data(None, quarantined_rows=60)
-    assert not refused.passed
-    assert refused.sentence == (
-        "the data are not as expected: 6.0 % of 1000 rows quarantined (expected at most "
-        "5.0 %). If that is meant, widen validation.max_quarantined_fraction"
-    )
-
-
-def test_data_like_the_champions_pass() -> None:
-    checked = check_data(DATA, valid_rows=1500, features=["bmi", "age"], label_share=0.4)
+def test_data_like_the_champions_pass_and_new_features_are_no_fault() -> None:
+    checked = check_data(DATA, valid_rows=1500, features=["age", "sex", "pulse"], label_share=0.4)
     assert checked.passed
     assert checked.quarantined_fraction == 0.01
     assert checked.sentence == (
         "1.0 % of 1000 rows quarantined, 1500 valid rows, 1.52 times the champion's 990, 40.0 % "
-        "positive against the champion's 35.0 %, the same features"
+        "positive against the champion's 35.0 %, new features: pulse, sex; lost features: bmi"
     )
+    assert check_data(None).sentence == "1.0 % of 1000 rows quarantined"
 
 
 @pytest.mark.parametrize(
@@ -136,20 +119,13 @@ def test_data_like_the_champions_pass() -> None:
     [
         (
             {"valid_rows": 495},
-            "495 valid rows, 0.50 times the champion's 990 (expected 0.75 to 2 times). If that is "
-            "meant, widen promotion.row_ratio",
+            "495 valid rows, 0.50 times the champion's 990 (expected promotion.row_ratio = 0.75 to "
+            "2 times). If that is meant, change the limit",
         ),
         ({"valid_rows": 2000}, "2000 valid rows, 2.02 times the champion's 990 (expected"),
-        (
-            {"label_share": 0.5},
-            "50.0 % positive against the champion's 35.0 % (expected at most 10 points of "
-            "difference). If that is meant, widen promotion.max_label_share_change",
-        ),
-        (
-            {"label_share": 0.5, "valid_rows": 9900, "features": ["age"]},
-            "If that is meant, widen promotion.row_ratio and promotion.max_label_share_change",
-        ),
-        ({"quarantined_rows": 51}, "5.1 % of 1000 rows quarantined (expected at most 5.0 %)"),
+        ({"label_share": 0.5}, "(expected at most promotion.max_label_share_change = 0.1 of"),
+        ({"quarantined_rows": 51}, "5.1 % of 1000 rows quarantined (expected at most validation."),
+        ({"repeated_test_rows": 100}, "the same row under two keys proves nothing"),
     ],
 )
 def test_data_unlike_the_champions_do_not(changes: dict[str, Any], said: str) -> None:
@@ -159,29 +135,17 @@ def test_data_unlike_the_champions_do_not(changes: dict[str, Any], said: str) ->
     assert said in checked.sentence
 
 
-def test_features_that_came_and_went_are_named_and_are_no_fault_by_themselves() -> None:
-    checked = check_data(DATA, features=["age", "sex", "pulse"])
-    assert checked.passed
-    assert checked.sentence.endswith(", new features: pulse, sex; lost features: bmi")
-    # What the champion can still score, it is compared on: see what is not compared.
-    for split in ({**SPLIT, "salt": "b"}, {**SPLIT, "key": "id"}):
-        assert check_data(DATA, split=split).passed
-
-
 def test_data_are_not_compared_with_a_champion_that_does_not_count() -> None:
     unlike = changed(DATA, features=["other"], valid_rows=9)
     gone = [Champion(run_id="b", sha256="of b")]
-    for checked in (
-        check_data(unlike, promotion=START_OVER),
-        gate.check_data(DATA, gone, PROMOTION, VALIDATION),
-    ):
-        assert checked.passed
-        assert checked.sentence == "1.0 % of 1000 rows quarantined"
-    assert not check_data(DATA, promotion=START_OVER, quarantined_rows=60).passed
+    assert check_data(unlike, START_OVER).passed
+    assert gate.check_data(DATA, gone, PROMOTION, VALIDATION).passed
+    assert not check_data(DATA, START_OVER, quarantined_rows=60).passed
 
 
 def test_a_possible_leak_is_named_and_refused_where_that_is_asked_for() -> None:
     leaks = {"Unnamed: 0": 1.0, "discharged": 0.994}
+    strict = PROMOTION.model_copy(update={"refuse_possible_leaks": True})
     for before in (None, DATA):
         named = check_data(before, possible_leaks=leaks)
         assert named.passed
@@ -190,26 +154,10 @@ def test_a_possible_leak_is_named_and_refused_where_that_is_asked_for() -> None:
             "discharged (0.994). If that is known only after the label, leave it out: "
             "name it in columns.ignore"
         )
-        strict = PROMOTION.model_copy(update={"refuse_possible_leaks": True})
         refused = check_data(before, strict, possible_leaks=leaks)
         assert not refused.passed
         assert "leave it out: name it in columns.ignore" in refused.sentence
-        assert refused.sentence.endswith(
-            "If that is meant, promotion.refuse_possible_leaks=false promotes all the same"
-        )
         assert check_data(before, strict).passed
-
-
-def test_rows_that_are_there_again_under_another_key_promote_nothing() -> None:
-    limit = PROMOTION.max_repeated_test_rows
-    few = int(limit * DATA.test_rows)
-    allowed = check_data(None, repeated_test_rows=few)
-    assert allowed.passed
-    assert "have the features of a train row of another key" in allowed.sentence
-    refused = check_data(None, repeated_test_rows=few + 1)
-    assert not refused.passed
-    assert "the same row under two keys proves nothing" in refused.sentence
-    assert refused.sentence.endswith("widen promotion.max_repeated_test_rows")
 
 
 # Check 3
@@ -233,10 +181,6 @@ def test_few_test_rows_of_a_class_promote_nothing() -> None:
         f"candidate from a lucky one: expected at least {needed} of each class "
         "(promotion.min_test_rows_per_class). Wait for more rows, or raise split.test_fraction"
     )
-    none = gate.check_floor(
-        told({"majority_class": BETTER, "logistic_regression": EQUAL}, rows=1), PROMOTION
-    )
-    assert "0 of 1 test rows are positive" in none.sentence
 
 
 def test_a_candidate_above_the_floor_passes() -> None:
@@ -254,27 +198,15 @@ def test_a_candidate_above_the_floor_passes() -> None:
     assert check_floor(BETTER, unclear).passed
 
 
+NO_BETTER = "not shown to be better than the majority class"
+
+
 @pytest.mark.parametrize(
     ("majority", "logistic", "missing", "said"),
     [
-        (
-            differ((-0.1, 0.0, -0.2), (0.3, 0.2, 0.4)),
-            EQUAL,
-            0,
-            "not shown to be better than the maj",
-        ),
-        (
-            differ((-0.1, -0.05, -0.2), (0, 0, 0)),
-            EQUAL,
-            0,
-            "not shown to be better than the majori",
-        ),
-        (
-            BETTER,
-            differ((0.05, 0.1, 0.001), (0, -0.1, 0.1)),
-            0,
-            "clearly worse than logistic regre",
-        ),
+        (differ((-0.1, 0.0, -0.2), (0.3, 0.2, 0.4)), EQUAL, 0, NO_BETTER),
+        (differ((-0.1, -0.05, -0.2), (0, 0, 0)), EQUAL, 0, NO_BETTER),
+        (BETTER, differ((0.05, 0.1, 0.001), (0, -0.1, 0.1)), 0, "clearly worse than logistic"),
         (BETTER, differ((0, 0.1, -0.1), (-0.05, -0.1, -0.001)), 0, "ROC AUC -0.0500, at best -0.0"),
         (BETTER, EQUAL, 3, "gives no probability for 3 of 100 test rows"),
     ],
@@ -293,7 +225,6 @@ def test_a_candidate_below_the_floor_does_not(
 def check_champions(
     compared: dict[str, Comparison],
     champion: str | None = "b",
-    metrics: dict[str, dict[str, float]] | None = None,
     not_compared: dict[str, str] | None = None,
     promotion: Promotion = PROMOTION,
 ) -> ChampionCheck:
@@ -303,63 +234,35 @@ def check_champions(
     champions = [
         Champion(run_id=run, sha256=f"of {run}", not_compared=left_out.get(run)) for run in runs
     ]
-    return gate.check_champions(told(compared, 147, metrics=metrics), champions, promotion)
-
-
-def test_without_a_champion_there_is_nothing_to_lose_to() -> None:
-    checked = check_champions({}, champion=None)
-    assert checked.passed
-    assert (checked.compared, checked.best) == ({}, {})
-    assert checked.sentence == "there was no champion to compare with"
+    return gate.check_champions(told(compared, 147), champions, promotion)
 
 
 @pytest.mark.parametrize(
-    ("difference", "passed", "said"),
+    ("log_loss", "roc_auc", "said"),
     [
-        (EQUAL, True, "not worse than the champion b (log loss +0.0000, at worst +0.0100, ROC AUC"),
-        (differ((0, 0.02, -0.02), (0, -0.02, 0.02)), True, "not worse"),
-        (
-            differ((0, 0.0201, -0.1), (0, -0.01, 0.1)),
-            False,
-            "147 test rows cannot rule out that the",
-        ),
-        (
-            differ((0, 0.01, -0.1), (0, -0.0201, 0.1)),
-            False,
-            "tolerance (ROC AUC 0.02): ROC AUC +0.0",
-        ),
-        (
-            differ((0.05, 0.1, 0.01), (0, -0.01, 0.1)),
-            False,
-            "the candidate is worse than the champ",
-        ),
+        ((0, 0.02, -0.02), (0, -0.02, 0.02), "not worse than the champion b (log loss +0.0000"),
+        ((0, 0.0201, -0.1), (0, -0.01, 0.1), "147 test rows cannot rule out that the candidate"),
+        ((0, 0.01, -0.1), (0, -0.0201, 0.1), "tolerance (ROC AUC 0.02): ROC AUC +0.0"),
+        ((0.05, 0.1, 0.01), (0, -0.01, 0.1), "the candidate is worse than the champion b"),
     ],
 )
 def test_the_bound_decides_and_not_the_difference(
-    difference: Comparison, passed: bool, said: str
+    log_loss: tuple[float, float, float], roc_auc: tuple[float, float, float], said: str
 ) -> None:
-    checked = check_champions({"b": difference})
-    assert checked.passed is passed
+    checked = check_champions({"b": differ(log_loss, roc_auc)})
+    assert checked.passed is said.startswith("not worse")
     assert said in checked.sentence
-    assert checked.seen_worse is ("the candidate is worse" in said)
+    assert checked.seen_worse is said.startswith("the candidate is worse")
 
 
 def test_small_losses_do_not_add_up() -> None:
-    """Each metric is held against the kept champion that the candidate is furthest behind.
-
-    Not all champions are judged on the same rows, so their own metrics do not tell which is best.
-    """
-    metrics = {
-        "b": {"log_loss": 0.51, "roc_auc": 0.79},
-        "a": {"log_loss": 0.60, "roc_auc": 0.95},
-        "c": {"log_loss": 0.40, "roc_auc": 0.70},
-    }
+    """Each metric is held against the kept champion that the candidate is furthest behind."""
     compared = {
         "b": EQUAL,
         "a": differ((0.01, 0.03, 0), (0, -0.9, 0.1)),
         "c": differ((0, 0.9, 0), (-0.01, -0.015, 0)),
     }
-    checked = check_champions(compared, metrics=metrics)
+    checked = check_champions(compared)
     assert checked.best == {"log_loss": "a", "roc_auc": "c"}
     assert not checked.passed
     assert checked.sentence == (
@@ -367,7 +270,7 @@ def test_small_losses_do_not_add_up() -> None:
         "champions, a, by more than the tolerance (log loss 0.02): log loss +0.0100, at worst "
         "+0.0300"
     )
-    assert check_champions({**compared, "a": EQUAL}, metrics=metrics).passed
+    assert check_champions({**compared, "a": EQUAL}).passed
 
 
 def test_a_champion_that_cannot_be_compared_with_is_no_free_pass() -> None:
@@ -378,39 +281,21 @@ def test_a_champion_that_cannot_be_compared_with_is_no_free_pass() -> None:
         "not compared with the champion b: its artifact is gone; --params "
         "promotion.start_over=true judges without the champion"
     )
-    without = check_champions({}, not_compared=why, promotion=START_OVER)
-    assert without.passed
-    assert without.sentence == "not compared with the champion b: its artifact is gone"
-
-
-def test_rows_that_a_champion_was_trained_on_are_counted_in_the_sentence() -> None:
-    champions = [Champion(run_id="b", sha256="of b", left_out_rows=12)]
-    worse = differ((0.05, 0.1, 0.01), (0, -0.01, 0.1))
-    for difference, passed in ((EQUAL, True), (worse, False)):
-        checked = gate.check_champions(told({"b": difference}, 147), champions, PROMOTION)
-        assert checked.passed is passed
-        assert checked.sentence.endswith("; 12 of 147 test rows left out, which b was trained on")
+    assert check_champions({}, not_compared=why, promotion=START_OVER).passed
 
 
 # Check 5
-
-
-def check_artifact(judged: np.ndarray, read_back: np.ndarray) -> ArtifactCheck:
-    return checks_of_gate.check_artifact(judged, read_back)
 
 
 def test_the_file_must_give_what_was_judged() -> None:
     judged = np.array([0.1, 0.5, np.nan])
     same = check_artifact(judged, judged + 1e-9)
     assert same.passed
-    assert same.golden_rows == 3
     assert same.largest_difference == pytest.approx(1e-9)
     for other in (judged + 1e-5, np.array([0.1, np.nan, np.nan]), np.array([0.1, 0.5, 0.9])):
         checked = check_artifact(judged, other)
         assert not checked.passed
-        assert "other probabilities for" in checked.sentence
         assert "of 3 golden rows" in checked.sentence
-    assert check_artifact(judged[2:], judged[2:]).largest_difference is None
 
 
 # The outcome
@@ -420,7 +305,7 @@ def test_the_first_check_that_fails_is_the_reason() -> None:
     names = ("data", "drift", "floor", "champion", "artifact")
     checks = {n: Check(name=n, passed=True, sentence=f"{n} is well") for n in names}
     assert gate.outcome(checks.values()) == (True, "champion is well; floor is well")
-    for failing in ("artifact", "champion", "floor", "drift", "data"):
+    for failing in reversed(names):
         checks[failing] = Check(name=failing, passed=False, sentence=f"{failing} is ill")
         assert gate.outcome(checks.values()) == (False, f"{failing} is ill")
 

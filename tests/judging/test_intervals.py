@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from tabular_lstm.judging import intervals
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.intervals import (
     Ranking,
@@ -69,25 +68,6 @@ def test_intervals_hold_the_point(seed: int) -> None:
         assert np.mean(values) == pytest.approx(getattr(measured, metric), abs=0.02)
 
 
-@pytest.mark.parametrize("wrong", [0.0, 1e-9, 0.4])
-def test_resamples_cost_a_sure_mistake_as_the_point_does(wrong: float) -> None:
-    labels = np.array([0, 1] * 10)
-    probabilities = np.where(labels == 1, wrong, 1 - wrong)
-    measured = point_metrics(labels, probabilities, 0.5)
-    resampled = bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, 0)["one"]
-    np.testing.assert_allclose(resampled["log_loss"], measured.log_loss, rtol=1e-6)
-
-
-def test_seed_decides_the_resamples() -> None:
-    labels, probabilities = noisy()
-    once, again, other = (
-        bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, seed)["one"] for seed in (3, 3, 4)
-    )
-    for metric, values in once.items():
-        np.testing.assert_array_equal(values, again[metric])
-        assert (values != other[metric]).any()
-
-
 def test_models_are_measured_on_the_same_resamples() -> None:
     labels, probabilities = noisy()
     models = {"one": probabilities, "other": 1 - probabilities, "same": probabilities.copy()}
@@ -110,26 +90,6 @@ def test_a_resample_of_one_class_has_no_auc() -> None:
     assert not np.isnan(resampled["accuracy"]).any()
     assert not np.isnan(resampled["log_loss"]).any()
     assert np.isfinite(interval(resampled["roc_auc"])).all()
-
-
-@pytest.mark.parametrize("block_cells", [1, 200, 7 * 200, 99 * 200])
-def test_block_size_changes_nothing(block_cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    labels, probabilities = noisy()
-    whole = bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, 0)["one"]
-    monkeypatch.setattr(intervals, "BLOCK_CELLS", block_cells)
-    in_blocks = bootstrap(labels, {"one": probabilities}, THRESHOLD, 100, 0)["one"]
-    for metric, values in whole.items():
-        np.testing.assert_allclose(in_blocks[metric], values, rtol=1e-12)
-
-
-def test_groups_of_one_row_are_drawn_as_rows_are() -> None:
-    labels, one = noisy()
-    by_rows, by_groups = (
-        bootstrap(labels, {"one": one}, THRESHOLD, 100, 0, groups=groups)["one"]
-        for groups in (None, np.arange(len(labels)))
-    )
-    for metric, values in by_rows.items():
-        np.testing.assert_array_equal(values, by_groups[metric])
 
 
 def grouped(groups: int, rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -157,21 +117,6 @@ def test_rows_of_one_group_that_are_alike_tell_what_one_row_tells() -> None:
     assert (by_rows < 0.7 * single).all()
 
 
-def test_all_rows_of_a_group_are_drawn_as_often() -> None:
-    groups = np.array([0, 1, 0, 2, 1, 0])
-    counts = np.concatenate([*intervals._draws(6, groups, 50, 0)])
-    assert counts.shape == (50, 6)
-    for place, group in enumerate(groups):
-        np.testing.assert_array_equal(counts[:, place], counts[:, np.argmax(groups == group)])
-    assert set(counts.sum(axis=1)) > {6}
-
-
-def test_interval_holds_the_middle_95_percent() -> None:
-    values = np.arange(1001.0)
-    assert interval(np.append(values[::-1], np.nan)) == pytest.approx([25.0, 975.0])
-    assert [type(bound) for bound in interval(values)] == [float, float]
-
-
 # What few rows do not show
 
 
@@ -187,12 +132,6 @@ def judged(labels: np.ndarray, **models: np.ndarray) -> Judged:
     return Judged(labels).with_models(models, thresholds, Evaluation(bootstrap_resamples=200))
 
 
-def test_of_n_rows_without_one_of_a_kind_three_in_n_may_be_of_it() -> None:
-    assert unseen_share(100, 0.95) == pytest.approx(0.03, abs=0.001)
-    assert (1 - unseen_share(20, 0.9)) ** 20 == pytest.approx(0.1)
-    assert unseen_share(0, 0.95) == 0.95
-
-
 @pytest.mark.parametrize("rows", [2, 10, 100])
 def test_two_perfect_models_are_not_shown_to_be_equal_by_few_rows(rows: int) -> None:
     labels, one, other = perfect(rows)
@@ -200,15 +139,6 @@ def test_two_perfect_models_are_not_shown_to_be_equal_by_few_rows(rows: int) -> 
     assert compared.difference == 0
     assert compared.at_worst == -unseen_share(rows, 0.95) == -compared.at_best
     assert compared.detectable == -compared.at_worst > 0.02
-
-
-def test_the_same_predictions_leave_nothing_unseen() -> None:
-    labels, one, _ = perfect(5)
-    compared = judged(labels, one=one, other=one.copy()).compare("one", "other", 0.95)
-    for numbers in compared.by_metric().values():
-        assert set(numbers.model_dump().values()) == {0}
-    # The same order on five and five rows is seen often enough of two that differ.
-    assert unseen_roc_auc(labels, one, one**2, 0.95) == unseen_share(5, 0.95)
 
 
 def test_rows_that_tell_two_models_apart_say_enough_themselves() -> None:

@@ -1,12 +1,12 @@
 """The verdict says of each baseline what the numbers say, and the worst news first."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from tabular_lstm.judging.comparison import Judged, compare_with_baselines
-from tabular_lstm.judging.metrics import CANDIDATE, Metrics, point_metrics
+from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
 from tabular_lstm.parameters import Evaluation
 from tests.helpers.judged import BASELINES
 
@@ -27,13 +27,11 @@ class Told(Judged):
         return self.bounds
 
 
-def judged_of(
-    baseline_auc: dict[str, float], interval: Interval, candidate_auc: float = 0.8, rows: int = 77
-) -> Judged:
+def judged_of(baseline_auc: dict[str, float], interval: Interval) -> Judged:
     """Models with these ROC AUCs, and one interval for the differences of all baselines."""
     points = point_metrics(np.array([0, 1]), np.array([0.5, 0.5]), 0.5)
     candidate = {
-        "roc_auc": candidate_auc,
+        "roc_auc": 0.8,
         "accuracy": 0.761,
         "log_loss": 0.512,
         "interval": {
@@ -46,20 +44,17 @@ def judged_of(
         name: {"roc_auc": baseline_auc.get(name, 0.5), "accuracy": 0.652} for name in BASELINES
     }
     return Told(
-        labels=np.arange(rows) % 2,
-        probabilities={},
-        without_probability={},
+        labels=np.arange(77) % 2,
         metrics={
             name: points.model_copy(update=numbers)
             for name, numbers in {CANDIDATE: candidate, **beside}.items()
         },
-        resampled={},
         bounds=interval,
     )
 
 
-def sentences_of(judged: Judged, side: str = "test") -> list[str]:
-    return compare_with_baselines(replace(judged, side=side), Evaluation())
+def sentences_of(judged: Judged) -> list[str]:
+    return compare_with_baselines(judged, Evaluation())
 
 
 def about(sentences: list[str], name: str) -> str:
@@ -73,14 +68,10 @@ def about(sentences: list[str], name: str) -> str:
     [
         (0.7, (0.001, 0.2), "beats logistic regression:"),
         (0.7, (-0.001, 0.2), "is ahead of logistic regression, within chance:"),
-        (0.7, (0.0, 0.2), "is ahead of logistic regression, within chance:"),
         (0.9, (-0.2, 0.001), "is behind logistic regression, within chance:"),
-        (0.9, (-0.2, 0.0), "is behind logistic regression, within chance:"),
         (0.9, (-0.2, -0.001), "loses to logistic regression:"),
-        (0.797, (0.001, 0.004), "is ahead of logistic regression, by less than matters:"),
         (0.803, (-0.004, -0.001), "is behind logistic regression, by less than matters:"),
         (0.799, (-0.001, 0.004), "is level with logistic regression:"),
-        (0.799, (-0.001, 0.006), "is ahead of logistic regression, within chance:"),
     ],
 )
 def test_the_interval_decides_the_verdict(
@@ -104,10 +95,7 @@ def test_sentences_hold_the_numbers() -> None:
     ("baseline_auc", "first"),
     [
         ({"logistic_regression": 0.801}, True),
-        ({"logistic_regression": 0.9}, True),
         ({"logistic_regression": 0.8}, False),
-        ({"logistic_regression": 0.799}, False),
-        ({"logistic_regression": 0.7, "hist_gradient_boosting": 0.9}, False),
         ({"logistic_regression": 0.85, "hist_gradient_boosting": 0.9}, True),
     ],
 )
@@ -134,10 +122,3 @@ def test_the_verdict_counts_what_is_called_positive() -> None:
     none = judged.metrics[CANDIDATE].model_copy(update={"confusion_matrix": nothing})
     judged.metrics[CANDIDATE] = none
     assert "it calls no row positive, of 4 that are" in sentences_of(judged)[1]
-
-
-def test_what_follows_from_the_counts_is_written_and_not_read() -> None:
-    measured = point_metrics(np.array([1, 0]), np.array([0.9, 0.1]), 0.5)
-    kept = measured.model_dump_json()
-    assert '"f1":1.0' in kept
-    assert Metrics.model_validate_json(kept.replace('"f1":1.0', '"f1":0.5')) == measured

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular_lstm.judging import gate
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.intervals import (
     bootstrap,
@@ -13,8 +12,8 @@ from tabular_lstm.judging.intervals import (
     unseen_roc_auc,
     unseen_share,
 )
-from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
-from tabular_lstm.parameters import Evaluation, Promotion
+from tabular_lstm.judging.metrics import point_metrics
+from tabular_lstm.parameters import Evaluation
 from tabular_lstm.rows.weights import count_by_class, count_rows
 
 RESAMPLED = Evaluation(bootstrap_resamples=200)
@@ -80,19 +79,6 @@ def test_groups_count_by_what_the_sums_of_their_weights_tell() -> None:
     assert (
         count_by_class(labels, np.ones(40), apart) == count_by_class(labels, None, apart) == (5, 5)
     )
-
-
-def test_few_groups_with_all_the_weight_are_too_few() -> None:
-    labels, groups = np.tile([0, 1], 300), np.arange(600) // 6
-    weights = np.where(groups < 3, 1000.0, 0.01)
-    needed = Promotion().min_test_rows_per_class
-    models = {CANDIDATE: labels * 0.6 + 0.2, "majority_class": labels * 0 + 0.5}
-    models["logistic_regression"] = models[CANDIDATE] * 0.9
-    check = gate.check_floor(judged_by(labels, weights, groups, **models), Promotion())
-    assert (check.enough_rows, check.smaller_class_rows) == (False, 3)
-    said = "3 of 100 groups of test rows have negative ones, counted by what they tell with their"
-    assert said in check.sentence
-    assert gate._few_rows(labels, None, groups, needed) == (100, "")
 
 
 def test_where_all_is_right_the_unseen_is_that_of_what_the_groups_tell() -> None:

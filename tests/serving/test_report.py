@@ -448,7 +448,7 @@ def test_features_that_changed_are_told_the_most_changed_first(runs: list[Run]) 
     )
     assert "day, +50 points of missing cells" in caution
     assert "level 'gone': -25 points" in caution
-    assert "-25.0 points new: brandnew gone: gone gone: 0 % gone: 25.0 %" in shown
+    assert "-25.0 points gone: 0 % gone: 25.0 %" in shown
     assert "constant" not in shown
 
 

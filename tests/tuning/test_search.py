@@ -32,10 +32,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return searched(tmp_path_factory.mktemp("whole"))
 
 
-def test_the_same_seed_gives_the_same_study_and_another_one_another(
-    tmp_path: Path, whole: Study
-) -> None:
-    assert tried(searched(tmp_path)) == tried(whole)
+def test_another_seed_gives_another_study(tmp_path: Path, whole: Study) -> None:
     other = searched(tmp_path, seed=1)
     assert other.name != whole.name
     assert tried(other)[0] == tried(whole)[0]
@@ -55,12 +52,6 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
     assert len(failed) == (stop_at > 0)
 
 
-def test_more_trials_go_on_and_none_run_where_all_have_ended(tmp_path: Path, whole: Study) -> None:
-    assert len(searched(tmp_path, 5).trials) == 5
-    assert tried(searched(tmp_path, 14)) == tried(whole)
-    assert tried(searched(tmp_path, 3, stop_at=0)) == tried(whole)
-
-
 def test_a_full_disk_is_named_and_the_search_goes_on_when_there_is_space(
     tmp_path: Path, whole: Study
 ) -> None:
@@ -72,13 +63,6 @@ def test_a_full_disk_is_named_and_the_search_goes_on_when_there_is_space(
     ):
         searched(tmp_path, 2000)
     assert tried(searched(tmp_path, 3))[:3] == tried(whole)[:3]
-
-
-def test_a_file_that_is_no_database_is_named_and_stays_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "studies.db").write_bytes(b"no database\n" * 99)
-    with pytest.raises(DataError, match=r"studies.db: .*move the file away"):
-        searched(tmp_path)
-    assert (tmp_path / "studies.db").read_bytes() == b"no database\n" * 99
 
 
 def test_the_first_trial_has_the_present_parameters_whatever_the_space_has(
@@ -100,14 +84,6 @@ def test_the_first_trial_has_the_present_parameters_whatever_the_space_has(
     more = searched(tmp_path, training=Training(learning_rate=0.05))
     assert tried(more)[:-1] == tried(whole)
     assert more.trials[-1].values["training.learning_rate"] == 0.05
-
-
-def test_values_are_within_the_space(whole: Study) -> None:
-    for trial in whole.trials[1:]:
-        assert 0.001 <= trial.values["training.learning_rate"] <= 0.1
-        assert isinstance(trial.values["network.ensemble.dimensions"], int)
-        assert trial.values["network.ensemble.units"] in SPACE["network.ensemble.units"]["choices"]
-    assert len({trial.values["training.learning_rate"] for trial in whole.trials}) == 14
 
 
 def test_hopeless_trials_end_early_and_only_where_that_is_wanted(
@@ -151,20 +127,15 @@ def test_the_best_is_the_complete_trial_with_the_lowest_log_loss(whole: Study) -
     assert "None of 1 trials was better" in found.sentence()
 
 
-@pytest.mark.parametrize("trials", [1, 14])
-def test_optunas_plots_are_drawn(tmp_path: Path, trials: int) -> None:
-    drawn = draw(searched(tmp_path, trials))
+def test_optunas_plots_are_drawn_of_a_single_trial_too(tmp_path: Path) -> None:
+    drawn = draw(searched(tmp_path, 1))
     assert [*drawn] == [*TUNING_FIGURES]
     for name, svg in drawn.items():
         assert ElementTree.fromstring(svg)[0].text == TUNING_FIGURES[name]
 
 
 def test_what_a_study_belongs_to_makes_its_name(tmp_path: Path) -> None:
-    studies = [
-        searched(tmp_path, 1),
-        searched(tmp_path, 1, rows=42),
-        searched(tmp_path, 1, prune=False),
-        searched(tmp_path, 1, training=Training(epochs=7)),
-    ]
-    assert len({study.name for study in studies}) == 4
-    assert searched(tmp_path, 1, adopt=True).name == studies[0].name
+    changes = [{}, {"rows": 42}, {"prune": False}, {"training": Training(epochs=7)}]
+    names = [searched(tmp_path, 1, **change).name for change in changes]
+    assert len({*names}) == 4
+    assert searched(tmp_path, 1, adopt=True).name == names[0]

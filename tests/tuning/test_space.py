@@ -13,22 +13,14 @@ RATE = "training.learning_rate"
     ("name", "where", "said"),
     [
         ("training.learning_rat", {"low": 1, "high": 2}, f"did you mean '{RATE}'"),
-        ("learning_rate", {"low": 1, "high": 2}, f"did you mean '{RATE}'"),
         ("split.salt", {"choices": ["a", "b"]}, ", ".join(TUNABLE)),
-        ("training.seed", {"low": 1, "high": 9}, "is unknown"),
         (RATE, {"low": 0.1, "high": 0.01}, "expected low below high, got 0.1 and 0.01"),
         (RATE, {"low": 0.1}, "expected low and high, or choices"),
-        (RATE, {"low": 0.1, "high": 0.2, "choices": [0.1, 0.2]}, "or choices"),
         (RATE, {"low": 0.0, "high": 0.2}, "learning_rate = 0.0: Input should be greater than 0"),
         (RATE, {"low": 0.1, "hgh": 0.2}, "'hgh' is unknown; did you mean 'high'"),
-        (RATE, {"choices": [0.1]}, "choices"),
-        (RATE, {"choices": [0.1, "fast"]}, "learning_rate = 'fast'"),
-        (RATE, 0.1, "valid dictionary"),
-        ("training.batch_size", {"choices": [16.0, 32]}, "batch_size = 16.0"),
         ("training.weight_decay", {"low": 0.0, "high": 1.0, "log": True}, "above 0 with log"),
         ("training.batch_size", {"low": 8.5, "high": 16}, "batch_size = 8.5"),
         ("network.ensemble.units", {"low": 8, "high": 16}, "expected choices, such as"),
-        ("network.ensemble.units", {"choices": [[8], []]}, "ensemble.units"),
         ("network.ensemble.dropout", {"low": 0.0, "high": 1.0}, "ensemble.dropout = 1.0"),
     ],
 )
@@ -39,10 +31,7 @@ def test_what_cannot_be_looked_for_is_refused_by_name(name: str, where: Any, sai
     assert said in str(error.value)
 
 
-def test_every_fault_is_named_and_an_empty_space_too() -> None:
-    space = {RATE: {"low": 0.1}, "training.seed": {"low": 1, "high": 2}}
-    with pytest.raises(ValueError, match=rf"space\.{RATE}.*space\.training\.seed"):
-        Tuning.model_validate({"space": space})
+def test_an_empty_space_is_refused() -> None:
     with pytest.raises(ValueError, match=r"space = \{\}"):
         Tuning.model_validate({"space": {}})
 
@@ -55,13 +44,3 @@ def test_each_parameter_that_can_be_tuned_is_there_and_takes_other_values(name: 
     assert values_of(*blocks, [name]) == {name: value}
     others = {*TUNABLE} - {name}
     assert values_of(*blocks, others) == values_of(Network(), Training(), others)
-
-
-def test_the_defaults_are_within_the_default_space_or_left_open() -> None:
-    space = Tuning().space
-    for name, value in values_of(Network(), Training(), space).items():
-        where = space[name]
-        if where.choices is None:
-            assert where.low < value < where.high
-        else:
-            assert value is None or value in where.choices

@@ -18,11 +18,7 @@ class StudyDatabase(AbstractDataset[None, Path]):
         return self.path
 
     def save(self, data: None) -> NoReturn:
-        """Refuse: a search writes by Optuna.
-
-        Raises:
-            DatasetError: Always.
-        """
+        """Refuse: a search writes by Optuna."""
         raise DatasetError(f"{self.path}: only a tuning writes it, by Optuna.")
 
     def _exists(self) -> bool:

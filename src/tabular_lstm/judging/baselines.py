@@ -32,15 +32,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Task:
-    """What every fit needs, as plain values.
+    """What every fit needs: the train rows, their splits, and the rows to predict.
 
     Attributes:
-        fitted: float32 (rows, features), the train rows.
-        labels: (rows,).
-        weights: (rows,), or None where all rows count alike.
+        fitted, evaluated: float32 (rows, features).
         splits: The rows to fit on and the rows held out.
-        evaluated: float32 (rows, features).
-        schema: Of the rows.
         seed: Of the boosted trees.
     """
 
@@ -63,17 +59,11 @@ def predict_with_baselines(
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Fit the baselines on the train rows, choose their thresholds there, predict the others.
 
-    Library defaults, with iterations enough for the logistic regression to end. The majority class
-    predicts every row's probability to be the share of positives; the logistic regression gets
-    medians for missing numbers, standardized numbers and categories one-hot. Each decision
-    threshold serves the network's objective, on predictions of five-fold cross-validation, the
-    rows of a group in one fold. The rows count by their weights in the fits
-    and the thresholds; in medians and standardization, which only prepare the numbers, all count
-    alike. Of more than two million rows, so many at random choose the thresholds; the baselines
-    themselves are fitted on all.
-
-    From 258 features on, boosting sorts the values of each into fewer bins than its default of 255,
-    down to 32: with few values to a bin, most of its time goes into bins.
+    Library defaults, with iterations enough for the logistic regression to end. It gets medians for
+    missing numbers, standardized numbers and categories one-hot. Each decision threshold serves the
+    network's objective, on predictions of five-fold cross-validation, the rows of a group in one
+    fold. Rows count by their weights, but for medians and standardization. Of more than two million
+    rows, so many at random choose the thresholds; the baselines are fitted on all.
 
     Who does the fits, each a part, is given: by default this process, one after the other.
 
@@ -114,14 +104,9 @@ def predict_with_baselines(
 
 
 def fit_part(task: Task, part: tuple[str, int | None]) -> np.ndarray:
-    """Fit a baseline and predict.
+    """Fit a baseline, by its name, on a split, by its place, and predict the rows held out.
 
-    Args:
-        task: The rows.
-        part: Name of the baseline, and the place of the split that it is fitted on.
-
-    Returns:
-        Probabilities of the split's rows held out; where there is no split, of the evaluated rows.
+    Without a place it is fitted on all train rows and predicts the evaluated ones.
     """
     name, place = part
     rows, held_out = (slice(None), None) if place is None else task.splits[place]
@@ -129,8 +114,14 @@ def fit_part(task: Task, part: tuple[str, int | None]) -> np.ndarray:
     # A single thread, for threads of boosted trees wait for each other where the cores are busy:
     # on a few hundred rows that is most of a run.
     with threadpool_limits(1):
-        fitted = _fit(model, task.fitted, task.labels, task.weights, rows)
-        return _probabilities(fitted, task.evaluated if held_out is None else task.fitted[held_out])
+        weights = {}
+        if task.weights is not None:
+            last = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
+            weights = {f"{last}sample_weight": task.weights[rows]}
+        model.fit(task.fitted[rows], task.labels[rows], **weights)
+        predicted = model.predict_proba(task.evaluated if place is None else task.fitted[held_out])
+    # To 12 decimals: the last bits depend on the processor, even among equal rows.
+    return np.asarray(np.round(predicted[:, 1], 12))
 
 
 def _splits(
@@ -138,11 +129,17 @@ def _splits(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Choose folds for the thresholds: of each, the rows to fit on and the rows held out.
 
-    With groups, no fold is held out whose other rows are of one class. Of very many rows some are
-    chosen, and the others are in no fold.
+    No fold of groups is held out whose other rows are of one class. Of very many rows some are in
+    no fold.
     """
     if len(labels) > MANY_ROWS:
-        some = _some(labels, seed)
+        rows = np.arange(len(labels), dtype=np.int32)
+        some = draw_by_class(np.random.default_rng([seed, 4]), labels, rows, MANY_ROWS)
+        logger.info(
+            "The rows are many: the baselines are fitted on all %d, and their thresholds are "
+            "chosen by cross-validation on %d random ones",
+            *(len(labels), len(some)),
+        )
         groups = None if groups is None else np.unique(groups[some], return_inverse=True)[1]
         splits = _splits(labels[some], groups, seed)
         return [(some[others], some[held_out]) for others, held_out in splits]
@@ -157,44 +154,6 @@ def _splits(
     return [(others, held_out) for others, held_out in parts if 0 < labels[others].mean() < 1]
 
 
-def _some(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Choose as many rows as are not yet very many, of each class its share."""
-    rows = np.arange(len(labels), dtype=np.int32)
-    chosen = draw_by_class(np.random.default_rng([seed, 4]), labels, rows, MANY_ROWS)
-    logger.info(
-        "The rows are many: the baselines are fitted on all %d, and their thresholds are chosen by "
-        "cross-validation on %d random ones",
-        len(labels),
-        len(chosen),
-    )
-    return chosen
-
-
-def _fit(
-    model: Any, fitted: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, rows: Any
-) -> Any:
-    """Fit a model on some of the rows, by their weights if they have any."""
-    if weights is None:
-        return model.fit(fitted[rows], labels[rows])
-    last = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
-    return model.fit(fitted[rows], labels[rows], **{f"{last}sample_weight": weights[rows]})
-
-
-def _probabilities(model: Any, rows: np.ndarray) -> np.ndarray:
-    """Predict, to 12 decimals: the last bits depend on the processor, even among equal rows."""
-    return np.asarray(np.round(model.predict_proba(rows)[:, 1], 12))
-
-
-def _bins(features: int) -> int:
-    """Choose how many bins a feature's values are sorted into.
-
-    Examples:
-        >>> [_bins(features) for features in (8, 257, 512, 5000)]
-        [255, 255, 128, 32]
-    """
-    return int(np.clip(2**16 // features, 32, 255))
-
-
 def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     """Make the baselines, unfitted, for rows of numbers and places of categories."""
     categorical = [name in schema.categories for name in schema.features]
@@ -202,8 +161,9 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
         remainder=make_pipeline(Medians(), StandardScaler(copy=False)),
     )
+    # With few values to a bin, most of its time goes into bins: of many features there are fewer.
+    bins = int(np.clip(2**16 // len(schema.features), 32, 255))
     # Boosting takes at most as many categories as bins; of more it splits the places.
-    bins = _bins(len(schema.features))
     few = [len(schema.categories.get(name, [])) in range(1, bins) for name in schema.features]
     return {
         "majority_class": DummyClassifier(),
@@ -215,9 +175,8 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
 
 
 class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Give numbers as float64, missing ones as the median of their column; 0 where it has none.
+    """Fill missing numbers by the median of their column, in less memory than scikit-learn's.
 
-    One column after the other: scikit-learn's imputer holds several copies of all of them.
     As float64: in float32, what a logistic regression ends at depends on the processor.
     """
 

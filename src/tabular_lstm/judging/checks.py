@@ -17,8 +17,8 @@ class Champion(Frozen):
     """A champion: the run that trained it, and the hash of its artifact.
 
     Attributes:
-        data: What it was trained and judged on; None where its decision is gone.
-        promoted_with: Its metrics on the test rows of the run that promoted it; None likewise.
+        data, promoted_with: What it was trained and judged on, and its metrics on the test rows of
+            the run that promoted it; None where its decision is gone.
         not_compared: Why the candidate is not compared with it; None where it is.
         left_out_rows: Test rows of this run that it was trained on, so that they do not count.
         metrics: On the other test rows of this run; None where it is not compared.
@@ -52,8 +52,8 @@ class DriftCheck(Check):
     """Whether the champion still does on these test rows what it was promoted with.
 
     Attributes:
-        roc_auc: The champion's on these rows; None where it did not score them.
-        highest: Its upper bound.
+        roc_auc, highest: The champion's on these rows, and its upper bound; None where it did not
+            score them.
         promoted_with: The champion's when it was promoted; None where its decision is gone.
         least_fall: Lower bound of the difference.
     """
@@ -69,8 +69,7 @@ class FloorCheck(Check):
     """Whether the candidate is good enough beside simple models.
 
     Attributes:
-        smaller_class_rows: Test rows of the class that has fewer; where rows have groups, those
-            with a row of it.
+        smaller_class_rows: Test rows, or groups with one, of the class that has fewer.
         enough_rows: Whether they are as many as it takes to promote.
     """
 
@@ -88,8 +87,7 @@ class ChampionCheck(Check):
     Attributes:
         compared: The candidate compared with each champion, by run id.
         best: The run id of the best champion, by metric.
-        seen_worse: Whether a loss beyond the tolerance was seen on these rows; else it is only not
-            ruled out.
+        seen_worse: Whether a loss beyond the tolerance was seen, not only not ruled out.
     """
 
     name: Literal["champion"] = "champion"
@@ -99,12 +97,7 @@ class ChampionCheck(Check):
 
 
 class ArtifactCheck(Check):
-    """Whether the saved artifact gives the golden rows the probabilities that were judged.
-
-    Attributes:
-        golden_rows: Their number.
-        largest_difference: Of a probability; None where no row has one in both.
-    """
+    """Whether the saved artifact gives the golden rows the probabilities that were judged."""
 
     name: Literal["artifact"] = "artifact"
     golden_rows: int
@@ -114,22 +107,16 @@ class ArtifactCheck(Check):
 def check_artifact(
     golden_probabilities: np.ndarray, golden_predictions: np.ndarray
 ) -> ArtifactCheck:
-    """Ask that the saved artifact gives the probabilities that were judged.
-
-    Args:
-        golden_probabilities: Those that were judged, (rows,).
-        golden_predictions: What the artifact read back from disk gives for these rows, (rows,).
-    """
+    """Ask that the artifact read back from disk predicts the probabilities that were judged."""
     judged = golden_probabilities
     off = np.abs(judged - golden_predictions)
     same = (off <= GOLDEN_TOLERANCE) | (np.isnan(judged) & np.isnan(golden_predictions))
-    wrong = int(np.sum(~same))
-    sentence = (
-        f"the artifact read back from disk gives other probabilities for {wrong} of {len(judged)} "
-        "golden rows"
-        if wrong
-        else f"read back from disk, it gives {len(judged)} golden rows the judged probabilities"
-    )
+    wrong, rows = int(np.sum(~same)), f"{len(judged)} golden rows"
+    sentence = f"read back from disk, it gives {rows} the judged probabilities"
+    if wrong:
+        sentence = (
+            f"the artifact read back from disk gives other probabilities for {wrong} of {rows}"
+        )
     return ArtifactCheck(
         passed=not wrong,
         sentence=sentence,

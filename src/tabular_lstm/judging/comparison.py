@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
+import pandas as pd
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.intervals import (
@@ -59,17 +60,12 @@ class Judged:
     """What models say of the same rows, measured; by the models' names.
 
     Attributes:
-        labels: (rows,), 1 is the positive class.
-        weights: (rows,), above 0, of mean 1: how much each row counts. Default: all count alike.
-        groups: int (rows,), the number of each row's group, from 0 and in the order of the groups'
-            first rows; None where each row is its own. What is resampled are groups.
+        labels, weights, groups: (rows,), see `bootstrap`; weights are of mean 1.
         side: `test`, or `train` where nothing is held out. Default: `test`.
         probabilities: (rows,); a row that a model gave none has that of the wrong class.
         without_probability: How many such rows there are.
-        metrics: On the rows, with 95 % intervals.
-        resampled: On resamples of the rows, the same resamples for all models.
-        parts: For a model for which not all rows count, what it and the others say of those that
-            do.
+        metrics, resampled: On the rows, with 95 % intervals, and on resamples of them.
+        parts: Of a model for which not all rows count, what is said of those that do.
     """
 
     labels: np.ndarray
@@ -88,10 +84,9 @@ class Judged:
         thresholds: Mapping[str, float],
         evaluation: Evaluation,
     ) -> Self:
-        """Measure more models, given the probabilities and the decision threshold of each.
+        """Measure more models, on the same resamples each time, given each one's threshold.
 
-        A probability is NaN where a model gives none. The same number of resamples and seed give
-        the same resamples each time.
+        A probability is NaN where a model gives none.
         """
         # A row without a probability gets that of the wrong class: no model gains by giving none.
         known = {n: np.where(np.isnan(p), 1 - self.labels, p) for n, p in probabilities.items()}
@@ -128,18 +123,12 @@ class Judged:
         counts: np.ndarray,
         evaluation: Evaluation,
     ) -> Self:
-        """Measure one more model, and another `beside` it, on the rows that `counts` says.
+        """Measure one more model, and another `beside` it, on the rows that `counts`, bool, says.
 
-        Args:
-            beside: The model that is to be compared with it.
-            name: Of the model that is added.
-            probabilities: Its own, (rows,); of those that do not count it need give none.
-            threshold: Its decision threshold.
-            counts: Which rows count, (rows,).
-            evaluation: See `with_models`.
+        Of rows that do not count, the model need give no probabilities.
         """
         weights = None if self.weights is None else self.weights[counts]
-        groups = None if self.groups is None else renumbered(self.groups[counts])
+        groups = None if self.groups is None else pd.factorize(self.groups[counts])[0]
         part = Judged(self.labels[counts], weights, groups).with_models(
             {beside: self.probabilities[beside][counts], name: probabilities[counts]},
             {beside: self.metrics[beside].decision_threshold, name: threshold},
@@ -157,15 +146,8 @@ class Judged:
         """Say after a number of rows that they do not count alike."""
         return "" if self.weights is None else ", weighted"
 
-    def rows(self, name: str) -> int:
-        """Count the rows that count for a model."""
-        return len(self.parts.get(name, self).labels)
-
     def minus(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:
-        """Give a metric's difference, the one - the other, on the rows and on each resample.
-
-        Both on the rows that count for the other.
-        """
+        """Give the one's metric - the other's, on the other's rows and on their resamples."""
         judged = self.parts.get(other, self)
         point = getattr(judged.metrics[one], metric) - getattr(judged.metrics[other], metric)
         return point, judged.resampled[one][metric] - judged.resampled[other][metric]
@@ -173,16 +155,12 @@ class Judged:
     def interval(self, one: str, other: str, metric: str) -> tuple[float, float]:
         """Give the 95 % interval of a metric's difference."""
         point, values = self.minus(one, other, metric)
-        (low, high), unseen = interval(values), 0.0
-        if metric in UNSEEN:
-            unseen = self._unseen(one, other, metric, (1 + CENTRAL) / 2)
+        (low, high), tail = interval(values), (1 + CENTRAL) / 2
+        unseen = self._unseen(one, other, metric, tail) if metric in UNSEEN else 0.0
         return min(low, point - unseen), max(high, point + unseen)
 
     def roc_auc_bounds(self, name: str, confidence: float) -> tuple[float, float]:
-        """Bound a model's ROC AUC on the rows that count for it, below and above.
-
-        Each with that confidence.
-        """
+        """Bound a model's ROC AUC on its rows, below and above, each with that confidence."""
         judged = self.parts.get(name, self)
         values, point = judged.resampled[name]["roc_auc"], judged.metrics[name].roc_auc
         low, high = bounds(values[~np.isnan(values)], point, confidence)
@@ -215,20 +193,10 @@ class Judged:
         return UNSEEN[metric](*rows, confidence, judged.weights, judged.groups)
 
 
-def renumbered(groups: np.ndarray) -> np.ndarray:
-    """Number the groups that are left, from 0 and in the order of their first rows."""
-    _, first, places = np.unique(groups, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[places]
-
-
 def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
     """Say in one sentence for each baseline whether the candidate beats it, and by how much.
 
     A logistic regression that does better is what a reader must hear first.
-
-    Args:
-        judged: The candidate and the baselines.
-        evaluation: Says which difference of ROC AUC matters.
     """
     metrics = judged.metrics[CANDIDATE]
     baselines = [name for name in judged.metrics if name != CANDIDATE]
@@ -237,7 +205,7 @@ def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
         f"Candidate on {len(judged.labels)} {judged.side} rows{judged.weighted}: "
         f"{ROC_AUC} {metrics.roc_auc:.3f} {_brackets(metrics.interval['roc_auc'])}, "
         f"{ACCURACY} {100 * metrics.accuracy:.1f} % "
-        f"{_brackets(metrics.interval['accuracy'], 100, 1)}, "
+        f"{_brackets(metrics.interval['accuracy'], '.1f', 100)}, "
         f"{LOG_LOSS} {metrics.log_loss:.3f} {_brackets(metrics.interval['log_loss'])}"
     )
     if judged.metrics["logistic_regression"].roc_auc <= metrics.roc_auc:
@@ -266,32 +234,20 @@ def _sentence(judged: Judged, name: str, meaningful: float) -> str:
     difference, _ = judged.minus(CANDIDATE, name, "roc_auc")
     low, high = judged.interval(CANDIDATE, name, "roc_auc")
     other = f"{'the ' if name == 'majority_class' else ''}{MODELS[name]}"
-    beginning = (
-        f"The candidate is level with {other}"
-        if -meaningful < low <= 0 <= high < meaningful
-        else f"The candidate is ahead of {other}, by less than matters"
-        if low > 0 and difference < meaningful
-        else f"The candidate is behind {other}, by less than matters"
-        if high < 0 and -difference < meaningful
-        else f"The candidate beats {other}"
-        if low > 0
-        else f"The candidate loses to {other}"
-        if high < 0
-        else f"The candidate is behind {other}, within chance"
-        if difference < 0
-        else f"The candidate is ahead of {other}, within chance"
-        if difference > 0
-        else f"The candidate is level with {other}"
-    )
+    ahead, sure = difference > 0, low > 0 or high < 0
+    if difference == 0 or -meaningful < low <= 0 <= high < meaningful:
+        how = f"is level with {other}"
+    elif sure and abs(difference) >= meaningful:
+        how = f"{'beats' if ahead else 'loses to'} {other}"
+    else:
+        why = "by less than matters" if sure else "within chance"
+        how = f"is {'ahead of' if ahead else 'behind'} {other}, {why}"
     return (
-        f"{beginning}: {ROC_AUC} {candidate.roc_auc:.3f} against {baseline.roc_auc:.3f}, "
-        f"difference {difference:+.3f} {_brackets((low, high), sign='+')}; "
+        f"The candidate {how}: {ROC_AUC} {candidate.roc_auc:.3f} against {baseline.roc_auc:.3f}, "
+        f"difference {difference:+.3f} {_brackets((low, high), '+.3f')}; "
         f"{ACCURACY} {100 * candidate.accuracy:.1f} % against {100 * baseline.accuracy:.1f} %"
     )
 
 
-def _brackets(
-    bounds: tuple[float, float], scale: float = 1, digits: int = 3, sign: str = ""
-) -> str:
-    low, high = (format(scale * bound, f"{sign}.{digits}f") for bound in bounds)
-    return f"[{low}, {high}]"
+def _brackets(bounds: tuple[float, float], form: str = ".3f", scale: float = 1) -> str:
+    return "[" + ", ".join(format(scale * bound, form) for bound in bounds) + "]"

@@ -1,8 +1,4 @@
-"""How a figure is drawn and written: matplotlib, without what it keeps for a whole process.
-
-A figure is text (SVG): any browser opens it, it prints, and it needs no JavaScript. It is made for
-a phone and a preview of 300 pixels: narrow, with letters that are large beside it.
-"""
+"""How a figure is drawn by matplotlib and written as SVG, narrow enough for a phone."""
 
 import io
 import textwrap
@@ -71,8 +67,7 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.6,
     # In points: a curve of 100,000 rows becomes some hundred lines that look the same.
     "path.simplify_threshold": 0.3,
-    # Text stays text: it is small, and the browser has letters for what the font here has not, such
-    # as Chinese. As outlines these would be empty boxes.
+    # Text stays text: the browser has letters that the font here has not, such as Chinese.
     "svg.fonttype": "none",
     # Names within the file follow from what is drawn, not from chance.
     "svg.hashsalt": "tabular-lstm",
@@ -114,12 +109,7 @@ def wrapped(text: str) -> str:
 
 
 def short(name: object, width: int = NAME) -> str:
-    """Shorten a name where its beginning and its end stay, and write what is not seen as escapes.
-
-    Examples:
-        >>> short("glucose"), short("mean of the last three measurements of glucose")
-        ('glucose', 'mean of the l…s of glucose')
-    """
+    """Leave the middle of a long name out, and write what is not seen as escapes."""
     text = shown(name, 40 * width)
     if len(text) <= width:
         return text
@@ -143,14 +133,6 @@ def mark(axes: "Axes", x: float, text: str) -> None:
     axes.axvline(x, linestyle=":", color=GREY)
     low, high = axes.get_xlim()
     place = (x - low) / (high - low)
-    axes.annotate(
-        text,
-        (x, 1),
-        (0, 3),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha="left" if place < 0.3 else "right" if place > 0.7 else "center",
-        va="bottom",
-        color=GREY,
-        fontsize=9,
-    )
+    side = "left" if place < 0.3 else "right" if place > 0.7 else "center"
+    style: dict[str, Any] = {"ha": side, "va": "bottom", "color": GREY, "fontsize": 9}
+    axes.text(x, 1.01, text, transform=axes.get_xaxis_transform(), **style)

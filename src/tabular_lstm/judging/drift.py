@@ -1,7 +1,7 @@
 """Drift since the champion's run: of the champion's results, and of each feature.
 
 Where the champion is no longer what it was, labels or features may mean something else than they
-did. A candidate that is better than it is no good news then: a reason to stop and ask.
+did: a candidate that is better is no good news then.
 """
 
 import math
@@ -24,8 +24,6 @@ SHOWN = 20
 LEAST = 0.05
 MUCH = 2.0  # deviations, or doublings of them
 SHARE = 0.25  # of the rows
-NAME = 60  # letters of a level
-CHANCE = 0.5
 ASK = (
     "What the label or a feature means may have changed, such as classes swapped or another unit, "
     "or the world did. Look at the newest rows; if that is meant, "
@@ -40,19 +38,16 @@ def check_drift(
 ) -> DriftCheck:
     """Ask that the champion that serves, the first, is neither worse than chance nor has fallen.
 
-    Both by bounds at `confidence`: its ROC AUC on these rows is clearly below 0.5, or clearly more
-    than `max_champion_fall` below the one that it was promoted with. The latter is not known where
-    rows counted by other weights then.
+    By bounds at `confidence`, its ROC AUC on these rows is clearly below 0.5, or clearly more than
+    `max_champion_fall` below that of its promotion, unless rows counted by other weights then.
     """
     if not champions:
         return DriftCheck(passed=True, sentence="there was no champion whose results could change")
     champion = champions[0]
     name, then = f"the champion {champion.run_id}", champion.promoted_with
     if champion.not_compared is not None:
-        return DriftCheck(
-            passed=True,
-            sentence=f"not known: {name} did not score these rows ({champion.not_compared})",
-        )
+        unknown = f"not known: {name} did not score these rows ({champion.not_compared})"
+        return DriftCheck(passed=True, sentence=unknown)
     now = judged.metrics[champion.run_id].roc_auc
     _, highest = judged.roc_auc_bounds(champion.run_id, promotion.confidence)
     roc_auc = f"{METRICS['roc_auc']} {now:.3f} on these rows"
@@ -64,7 +59,7 @@ def check_drift(
     else:
         compared = f"{roc_auc}, {then.roc_auc:.3f} when it was promoted"
     least = -np.inf if then is None else _least_fall(then, now, highest, promotion.confidence)
-    if highest < CHANCE:
+    if highest < 0.5:
         fault = f"{name} is clearly worse than chance: {compared}. {ASK}{START_OVER}"
     elif least > promotion.max_champion_fall:
         fault = (
@@ -86,9 +81,8 @@ def check_drift(
 def _least_fall(then: Metrics, now: float, highest: float, confidence: float) -> float:
     """Bound from below by how much ROC AUC fell, as if the test rows were all others.
 
-    Of the deviations to the bounds of the two values, the root of the sum of squares. Source:
-    Newcombe, "Interval Estimation for the Difference between Independent Proportions", Statistics
-    in Medicine 17, 1998, method 10.
+    Source: Newcombe, "Interval Estimation for the Difference between Independent Proportions",
+    Statistics in Medicine 17, 1998, method 10.
     """
     two_sided = NORMAL.inv_cdf((1 + CENTRAL) / 2)
     below = (then.roc_auc - then.interval["roc_auc"][0]) * NORMAL.inv_cdf(confidence) / two_sided
@@ -120,12 +114,10 @@ class FeatureChange(Frozen):
 
     @property
     def levels(self) -> dict[str, float]:
-        """By how much the share of each level rose, the largest change first.
-
-        Of a level that is not among the recorded ones of a run, at least by how much.
-        """
-        names = dict.fromkeys([*self.then.levels, *self.now.levels])
-        rise = {name: _share(self.now, name) - _share(self.then, name) for name in names}
+        """By how much at least the share of each level rose, the largest change first."""
+        then, now = self.then.levels, self.now.levels
+        names = dict.fromkeys([*then, *now])
+        rise = {name: now.get(name, 0.0) - then.get(name, 0.0) for name in names}
         # What is below the recorded shares may have been anything up to the smallest of them.
         for run, sign in ((self.then, 1), (self.now, -1)):
             least = 0.0 if run.knows_all_levels else min(run.levels.values(), default=0.0)
@@ -133,18 +125,6 @@ class FeatureChange(Frozen):
                 if name not in run.levels:
                     rise[name] = sign * max(0.0, sign * rise[name] - least)
         return dict(sorted(rise.items(), key=lambda level: -abs(level[1])))
-
-    @property
-    def new_levels(self) -> list[str]:
-        """Levels that the champion's run surely did not have."""
-        known = self.then.kind == "category" and self.then.knows_all_levels
-        return [name for name in self.now.levels if name not in self.then.levels] if known else []
-
-    @property
-    def levels_gone(self) -> list[str]:
-        """Levels that this run surely does not have."""
-        known = self.now.kind == "category" and self.now.knows_all_levels
-        return [name for name in self.then.levels if name not in self.now.levels] if known else []
 
     @property
     def missing(self) -> float:
@@ -190,17 +170,15 @@ class FeatureChange(Frozen):
         if most == "missing":
             return f"{100 * self.missing:+.0f} points of missing cells"
         level, rise = next(iter(self.levels.items()))
-        return f"level {shown(level, NAME)!r}: {100 * rise:+.0f} points"
+        return f"level {shown(level, 60)!r}: {100 * rise:+.0f} points"
 
 
 class DataChanges(Frozen):
     """What changed since the champion's run, feature by feature.
 
     Attributes:
-        compared: Features that both runs recorded.
-        changed: Those of them that are not the same.
-        most: Of these, the ones that changed most, the most first, at most twenty; none that
-            changed by less than a twentieth of a deviation or of the rows.
+        compared, changed: Features that both runs recorded, and those that are not the same.
+        most: The at most twenty that changed most, by a twentieth of a deviation or of the rows.
     """
 
     compared: NonNegativeInt
@@ -224,7 +202,3 @@ def changes_of(then: dict[str, FeatureSummary], now: dict[str, FeatureSummary]) 
     most = sorted(changed, key=lambda change: -change.size)[:SHOWN]
     most = [change for change in most if change.size >= LEAST]
     return DataChanges(compared=len(both), changed=len(changed), most=most)
-
-
-def _share(run: FeatureSummary, level: str) -> float:
-    return run.levels.get(level, 0.0)

@@ -61,10 +61,8 @@ def learning_curves(history: dict[str, Any]) -> "Figure":
     }
     for name, (label, color) in curves.items():
         if name in history:
-            # A single epoch is a point.
-            marker = "" if len(history[name]) > 1 else "o"
             epochs = range(1, len(history[name]) + 1)
-            axes.plot(epochs, history[name], marker=marker, label=label, color=color)
+            axes.plot(epochs, history[name], label=label, color=color)
     axes.locator_params(axis="x", integer=True)
     kept = "median epoch kept" if "best_epochs" in history else "epoch kept"
     mark(axes, history["best_epoch"], f"{kept}: {history['best_epoch']}")
@@ -95,18 +93,14 @@ def precision_recall_curve(judged: Judged) -> "Figure":
         precision, recall, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
         mean = judged.metrics[name].average_precision
         # Steps, as the average counts them: a straight line would promise points nobody can reach.
-        steps = {"drawstyle": "steps-post"}
-        _add_curve(axes, name, f"average {mean:.3f}", recall, precision, **steps)
+        _add_curve(axes, name, f"average {mean:.3f}", recall, precision, "steps-post")
     add_legend(figure)
     return figure
 
 
 @styled
 def calibration_curve(judged: Judged) -> "Figure":
-    """Draw observed against predicted share of positives, in ten bins; a larger point is of more.
-
-    The area of a point grows with its rows.
-    """
+    """Draw observed against predicted share of positives; a point's area is its bin's rows."""
     axes_names = "predicted probability", "observed share of positives"
     figure, axes = _unit_square(*axes_names, judged, more_lines=1)
     axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
@@ -123,19 +117,13 @@ def calibration_curve(judged: Judged) -> "Figure":
 def confusion_matrix(judged: Judged, classes: dict[int, str]) -> "Figure":
     """Draw the candidate's four counts; `classes` are the names of 0 and 1."""
     matrix = judged.metrics[CANDIDATE].confusion_matrix
-    counts = np.array(
-        [
-            [matrix.true_negatives, matrix.false_positives],
-            [matrix.false_negatives, matrix.true_positives],
-        ]
-    )
+    counts = np.reshape([*matrix.model_dump().values()], (2, 2))
     figure, axes = _figure("predicted", "actual", height=2.8)
     axes.pcolormesh(counts, cmap="Blues", vmin=0, edgecolors="white", linewidth=3)
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if count > 0.55 * counts.max() else INK
         text = f"{round(float(count), 1):,g}" if count < 1e6 else f"{count:,.0f}"
         axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=16, color=color)
-    # Below each other, as a column has no room for a long name.
     names = [f"class\n{short(classes[label], 18)}" for label in (0, 1)]
     axes.set_xticks([0.5, 1.5], names)
     axes.set_yticks([0.5, 1.5], names)
@@ -148,22 +136,13 @@ def confusion_matrix(judged: Judged, classes: dict[int, str]) -> "Figure":
 @styled
 def importance_chart(importance: Importance) -> "Figure":
     """Draw what the features are worth, at most thirty of them, the most important on top."""
-    shown = dict(list(importance.features.items())[:SHOWN])
-    count = len(importance.features)
+    shown, count = dict([*importance.features.items()][:SHOWN]), len(importance.features)
     of_all = f"; {len(shown)} of {count} features" if count > len(shown) else ""
-    axis = (
-        f"{METRICS['roc_auc']} lost when shuffled, {importance.shuffles} times "
-        f"{importance.rows} rows{of_all}"
-    )
+    how = f"lost when shuffled, {importance.shuffles} times {importance.rows} rows{of_all}"
+    axis = f"{METRICS['roc_auc']} {how}"
     figure, axes = _bars({name: lost.mean for name, lost in shown.items()}, axis, COLORS[CANDIDATE])
-    axes.errorbar(
-        [lost.mean for lost in shown.values()],
-        range(len(shown)),
-        xerr=[lost.std for lost in shown.values()],
-        fmt="none",
-        ecolor=GREY,
-        capsize=2,
-    )
+    means, deviations = zip(*((lost.mean, lost.std) for lost in shown.values()), strict=True)
+    axes.errorbar(means, range(len(means)), xerr=deviations, fmt="none", ecolor=GREY, capsize=2)
     return figure
 
 
@@ -175,12 +154,8 @@ def score_distribution(judged: Judged, classes: dict[int, str]) -> "Figure":
     axes.set_xlim(0, 1)
     for label, color in enumerate(CLASS_COLORS):
         of_class = judged.labels == label
-        counts, edges = np.histogram(
-            probabilities[of_class],
-            bins=20,
-            range=(0, 1),
-            weights=None if judged.weights is None else judged.weights[of_class],
-        )
+        weights = None if judged.weights is None else judged.weights[of_class]
+        counts, edges = np.histogram(probabilities[of_class], 20, (0, 1), weights=weights)
         name = f"class {short(classes[label])}"
         axes.stairs(counts / counts.sum(), edges, fill=True, alpha=0.6, color=color, label=name)
     mark(axes, judged.metrics[CANDIDATE].decision_threshold, "decision threshold")
@@ -192,10 +167,8 @@ def score_distribution(judged: Judged, classes: dict[int, str]) -> "Figure":
 def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> "Figure":
     """Draw how the probabilities of new rows spread, and what the rows are called.
 
-    Args:
-        histograms: By the label's value that was decided on, the negative one first: rows in bins
-            of one width from 0 to 1. They stand on each other.
-        threshold: The decision threshold.
+    `histograms` has, by the label decided on, the rows in equal bins from 0 to 1, the negative
+    one first. They stand on each other.
     """
     figure, axes = _figure("predicted probability", "rows", lines=2)
     axes.set_xlim(0, 1)
@@ -215,13 +188,7 @@ def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> 
 
 @styled
 def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> "Figure":
-    """Draw why rows were set aside, the commonest reason on top.
-
-    Args:
-        reasons: Cells by reason, the commonest first; at most thirty are drawn.
-        quarantined: Rows that were set aside.
-        rows: All of them.
-    """
+    """Draw why `quarantined` of `rows` were set aside: cells by reason, the commonest on top."""
     axis = f"cells; {quarantined:,} of {rows:,} rows are in quarantine"
     figure, axes = _bars(dict(list(reasons.items())[:SHOWN]), axis, GREY)
     axes.set_xlim(0, 1.05 * max([1, *reasons.values()]))
@@ -231,11 +198,7 @@ def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> 
 
 @styled
 def intervals(models: dict[str, Metrics]) -> "Figure":
-    """Draw ROC AUC and log loss of each model with their 95 % intervals, the first model on top.
-
-    Args:
-        models: Metrics with intervals, by model: `candidate`, `champion`, and the baselines.
-    """
+    """Draw ROC AUC and log loss of each model with their 95 % intervals, the first model on top."""
     # Panels one above the other: so they fit a phone, and no name needs a legend.
     figure, panels = new_figure(1.6 + 2 * BAR * (len(models) + 1), panels=2)
     better = {"roc_auc": "more is better", "log_loss": "less is better"}
@@ -276,8 +239,7 @@ def _bars(values: dict[str, float] | dict[str, int], x: str, color: str) -> "tup
 
 
 def _add_curve(
-    axes: "Axes", model: str, value: str, x: np.ndarray, y: np.ndarray, **drawn: Any
+    axes: "Axes", model: str, value: str, x: np.ndarray, y: np.ndarray, steps: str = "default"
 ) -> None:
-    dash = ":" if model == "majority_class" else "-"
-    name = f"{MODELS[model]}, {value}"
-    axes.plot(x, y, label=name, color=COLORS[model], linestyle=dash, **drawn)
+    dash, name = ":" if model == "majority_class" else "-", f"{MODELS[model]}, {value}"
+    axes.plot(x, y, label=name, color=COLORS[model], linestyle=dash, drawstyle=steps)

@@ -8,15 +8,9 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from tabular_lstm.judging.checks import (
-    Champion,
-    ChampionCheck,
-    Check,
-    DataCheck,
-    FloorCheck,
-)
+from tabular_lstm.judging.checks import Champion, ChampionCheck, Check, DataCheck, FloorCheck
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.warnings import listed
@@ -25,6 +19,7 @@ from tabular_lstm.rows.weights import count_by_class, count_groups, weights_note
 NONE = Tolerance(log_loss=0, roc_auc=0)
 LEAVE_OUT = "leave it out: name it in columns.ignore"
 START_OVER = "--params promotion.start_over=true judges without the champion"
+WIDEN = "If that is meant, change the limit"
 
 
 def check_data(
@@ -33,61 +28,52 @@ def check_data(
     promotion: Promotion,
     validation: Validation,
 ) -> DataCheck:
-    """Compare the data with what the champion that serves, the first, was trained on.
-
-    With no champion or with `start_over`, what is said of these rows alone counts: the quarantined
-    share, repeated test rows and possible leaks.
-    """
+    """Compare the data with what the champion that serves, the first, was trained on, if any."""
     now, limit = data_summary, validation.max_quarantined_fraction
     before = champions[0].data if champions and not promotion.start_over else None
     share = now.quarantined_rows / now.rows
-    # What is said, what was expected where that is beyond its limit, and the limit's name.
+    # What is said, and what was expected where that is beyond its limit.
     facts = [
         (
             f"{_percent(share)} of {now.rows} rows quarantined",
-            "" if share <= limit else f"expected at most {_percent(limit)}",
-            "validation.max_quarantined_fraction",
+            ""
+            if share <= limit
+            else f"expected at most validation.max_quarantined_fraction = {_percent(limit)}",
         )
     ]
     if now.repeated_test_rows:
-        facts.append(_repeated(now, promotion))
+        facts.append(_repeated(now, promotion.max_repeated_test_rows))
     if before is not None:
         facts += _beside_champion(now, before, promotion)
-    faults = [f"{fact} ({expected})" for fact, expected, _ in facts if expected]
-    limits = " and ".join(parameter for _, expected, parameter in facts if expected)
-    ways = [f"widen {limits}"] if limits else []
+    faults = [f"{fact} ({expected})" for fact, expected in facts if expected]
     leaks = (
         f"possible leak, alone telling the classes apart ({METRICS['roc_auc']}): "
         f"{listed(now.possible_leaks)}"
     )
     if now.possible_leaks and promotion.refuse_possible_leaks:
-        faults.append(f"{leaks} (expected none; {LEAVE_OUT})")
-        ways.append("promotion.refuse_possible_leaks=false promotes all the same")
-    sentence = ", ".join(fact for fact, _, _ in facts)
+        faults.append(f"{leaks} (expected none for promotion.refuse_possible_leaks; {LEAVE_OUT})")
+    sentence = ", ".join(fact for fact, _ in facts)
     if faults:
-        sentence = (
-            f"the data are not as expected: {'; '.join(faults)}. If that is meant, "
-            f"{'; '.join(ways)}"
-        )
+        sentence = f"the data are not as expected: {'; '.join(faults)}. {WIDEN}"
     elif now.possible_leaks:
         sentence += f"; {leaks}. If that is known only after the label, {LEAVE_OUT}"
     return DataCheck(passed=not faults, sentence=sentence, quarantined_fraction=share)
 
 
-def _repeated(now: DataSummary, promotion: Promotion) -> tuple[str, str, str]:
+def _repeated(now: DataSummary, limit: float) -> tuple[str, str]:
     """Give the fact that test rows have the features of train rows of other keys."""
-    limit = promotion.max_repeated_test_rows
-    share = now.repeated_test_rows / now.test_rows
+    share, by = now.repeated_test_rows / now.test_rows, now.told_apart_by
     fact = f"{_percent(share)} of {now.test_rows} test rows have the features of a train row"
-    by = now.told_apart_by
-    why = f"expected at most {_percent(limit)}; the same row under two {by}s proves nothing"
-    expected = "" if share <= limit else why
-    return f"{fact} of another {by}", expected, "promotion.max_repeated_test_rows"
+    why = (
+        f"expected at most promotion.max_repeated_test_rows = {_percent(limit)}; the same row "
+        f"under two {by}s proves nothing"
+    )
+    return f"{fact} of another {by}", "" if share <= limit else why
 
 
 def _beside_champion(
     now: DataSummary, before: DataSummary, promotion: Promotion
-) -> list[tuple[str, str, str]]:
+) -> list[tuple[str, str]]:
     """Give the facts about rows, labels and features beside the champion's."""
     ratio, (low, high) = now.valid_rows / before.valid_rows, promotion.row_ratio
     change, limit = abs(now.label_share - before.label_share), promotion.max_label_share_change
@@ -101,17 +87,19 @@ def _beside_champion(
     return [
         (
             f"{now.valid_rows} valid rows, {ratio:.2f} times the champion's {before.valid_rows}",
-            "" if low <= ratio <= high else f"expected {low:g} to {high:g} times",
-            "promotion.row_ratio",
+            ""
+            if low <= ratio <= high
+            else f"expected promotion.row_ratio = {low:g} to {high:g} times",
         ),
         (
             f"{now_share} positive against the champion's {its_share}",
-            "" if change <= limit else f"expected at most {100 * limit:g} points of difference",
-            "promotion.max_label_share_change",
+            ""
+            if change <= limit
+            else f"expected at most promotion.max_label_share_change = {limit:g} of difference",
         ),
         # Whether the champion can do without is said where it is compared with.
-        ("; ".join(features) or "the same features", "", ""),
-        *([(now.other_weights(before), "", "")] if now.weight != before.weight else []),
+        ("; ".join(features) or "the same features", ""),
+        *([(now.other_weights(before), "")] if now.weight != before.weight else []),
     ]
 
 
@@ -123,7 +111,6 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     )
     better, beside = floor.by_metric(), linear.by_metric()
     lost = not_within(NONE, beside, "at_best")
-    majority_class, logistic_regression = MODELS["majority_class"], MODELS["logistic_regression"]
     unknown, faults = judged.without_probability[CANDIDATE], []
     least = promotion.min_test_rows_per_class
     fewest, few = _few_rows(judged.labels, judged.weights, judged.groups, least)
@@ -135,16 +122,15 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         )
     if not all(WORSE[m] * d.at_worst < 0 for m, d in better.items()):
         faults.append(
-            f"the candidate is not shown to be better than the {majority_class}: {_numbers(better)}"
+            f"the candidate is not shown to be better than the majority class: {_numbers(better)}"
         )
     if lost:
         faults.append(
-            f"the candidate is clearly worse than {logistic_regression}: "
-            f"{_numbers(lost, 'at_best')}"
+            f"the candidate is clearly worse than logistic regression: {_numbers(lost, 'at_best')}"
         )
     sentence = "; ".join(faults) or (
-        f"better than the {majority_class} ({_numbers(better)}) and not clearly "
-        f"worse than {logistic_regression} ({_numbers(beside, 'at_best')})"
+        f"better than the majority class ({_numbers(better)}) and not clearly worse than "
+        f"logistic regression ({_numbers(beside, 'at_best')})"
     )
     return FloorCheck(
         passed=not faults,
@@ -160,10 +146,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
 def _few_rows(
     labels: np.ndarray, weights: np.ndarray | None, groups: np.ndarray | None, needed: int
 ) -> tuple[int, str]:
-    """Count the rows of the class that has fewer, or groups with such, and say if it is too few.
-
-    For weights and groups see `count_rows`.
-    """
+    """Count the rows, or groups, of the class that has fewer, and say so if they are too few."""
     negatives, positives = map(int, count_by_class(labels, weights, groups))
     fewest, name = min((positives, "positive"), (negatives, "negative"))
     if fewest >= needed:
@@ -183,10 +166,10 @@ def _few_rows(
 def check_champions(
     judged: Judged, champions: list[Champion], promotion: Promotion
 ) -> ChampionCheck:
-    """Ask for no loss against the champion, nor against the best of the kept champions.
+    """Ask for no loss against the champion, nor against the best of the kept champions by metric.
 
-    The best is chosen for each metric, so that losses within the tolerance do not add up while the
-    champions are kept. With `start_over` the champion that serves, the first, need not be compared.
+    So losses within the tolerance do not add up while champions are kept. With `start_over` the
+    champion that serves, the first, need not be compared.
     """
     tolerance, serving = promotion.tolerance, champions[0].run_id if champions else None
     not_compared = {c.run_id: c.not_compared for c in champions if c.not_compared is not None}
@@ -222,11 +205,12 @@ def check_champions(
         if (beyond := not_within(tolerance, differences))
     ]
     faults += [
-        _loss(beyond, tolerance, f"the {words}", judged.rows(run)) for run, words, beyond in lost
+        _loss(beyond, tolerance, f"the {words}", len(judged.parts.get(run, judged).labels))
+        for run, words, beyond in lost
     ]
     left_out = [
-        f"{c.left_out_rows} of {len(judged.labels)} test rows left out, which {c.run_id} was "
-        "trained on"
+        f"{c.left_out_rows} of {len(judged.labels)} test rows left out, "
+        f"which {c.run_id} was trained on"
         for c in champions
         if c.run_id in compared and c.left_out_rows
     ]

@@ -22,13 +22,7 @@ class Lost(Frozen):
 
 
 class Importance(Frozen):
-    """What each feature is worth.
-
-    Attributes:
-        rows: Rows that were shuffled.
-        shuffles: How often, for each feature.
-        features: The feature with the largest mean first.
-    """
+    """What each feature is worth, the largest mean first, by so many shuffles of so many rows."""
 
     rows: int
     shuffles: int
@@ -48,16 +42,8 @@ def permutation_importance(
 
     Source: Breiman, "Random Forests", Machine Learning 45, 2001; here for any model.
 
-    Args:
-        predict_changed: Predicts the rows with one slot changed, see `PredictChanged`. A
-            probability that is NaN counts as 0.
-        sequences: (rows, steps, features_per_step).
-        labels: (rows,).
-        features: The slots of each feature; those of a date are shuffled together. Padded slots
-            are of none.
-        shuffles: Of each feature, the same for all of them.
-        seed: Of the shuffles.
-        weights: (rows,), how much each row counts. Default: all alike.
+    The rows, (rows, steps, features_per_step), are predicted with one slot changed, where NaN
+    counts as 0. `features` has the slots of each; those of a date are shuffled together.
     """
     rng = np.random.default_rng(seed)
     slots = sequences.reshape(len(sequences), -1)

@@ -15,6 +15,7 @@ from statistics import NormalDist
 from typing import Self
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.weights import count_by_class, count_rows
@@ -22,7 +23,7 @@ from tabular_lstm.rows.weights import count_by_class, count_rows
 INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
 CENTRAL = 0.95
 NORMAL = NormalDist()
-BLOCK_CELLS = 4_000_000
+BLOCK_CELLS = 1_000_000  # Counts of a block's resamples, 8 MB: larger blocks leave the cache.
 EPSILON = float(np.finfo(float).eps)
 EQUAL = 1e-12
 # Where few rows skew a difference as much as that, its bound is the outermost bootstrap value.
@@ -35,10 +36,9 @@ class Ranking:
     """The rows in the order of a model's probabilities, for ROC AUC on many resamples of them.
 
     Attributes:
-        positives: Places of the positive rows, by rising probability.
-        negatives: Likewise.
-        below: For each positive row, how many negative rows have a lower probability.
-        up_to: For each positive row, how many negative rows have no higher probability.
+        positives, negatives: Places of the rows of the class, by rising probability.
+        below, up_to: For each positive row, how many negative rows have a lower probability, and
+            how many have no higher one.
     """
 
     positives: np.ndarray
@@ -88,15 +88,9 @@ def bootstrap(
     Where rows have groups, whole groups are drawn, so that a resample may have more or fewer rows.
     Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
 
-    Args:
-        labels: (rows,), 0 or 1.
-        probabilities: Of each model, (rows,).
-        thresholds: Of each model.
-        resamples: How many.
-        seed: Of the draws.
-        weights: (rows,), above 0, how much each row counts. Default: all count alike.
-        groups: int (rows,), the number of each row's group, from 0 and in the order of the groups'
-            first rows. Default: each row is its own.
+    Labels (rows,) are 0 or 1; probabilities (rows,) and thresholds are by model; weights (rows,)
+    are above 0, by default all alike; groups, int (rows,), are numbered from 0 in the order of
+    their first rows, by default one a row.
 
     Returns:
         For each model and each of `INTERVAL_METRICS`, an array of shape (resamples,). ROC AUC is
@@ -106,14 +100,16 @@ def bootstrap(
     losses = {name: row_losses(labels, p) for name, p in probabilities.items()}
     hits = {n: ((p >= thresholds[n]) == labels).astype(float) for n, p in probabilities.items()}
     found: dict[str, list[list[np.ndarray]]] = {name: [] for name in probabilities}
-    for drawn in _draws(len(labels), groups, resamples, seed):
-        counts = drawn * (1.0 if weights is None else weights)
-        rows = counts.sum(axis=1)
-        # Small numbers are gathered faster; nothing is drawn 256 times.
-        gathered = drawn.astype(np.uint8) if weights is None else counts
-        for name, ranking in rankings.items():
-            auc = np.array([ranking.roc_auc(resample) for resample in gathered])
-            found[name].append([counts @ hits[name] / rows, auc, counts @ losses[name] / rows])
+    # One thread: several wait for each other where the cores are busy, and add up otherwise.
+    with threadpool_limits(1):
+        for drawn in _draws(len(labels), groups, resamples, seed):
+            counts = drawn * (1.0 if weights is None else weights)
+            rows = counts.sum(axis=1)
+            # Small numbers are gathered faster; nothing is drawn 256 times.
+            gathered = drawn.astype(np.uint8) if weights is None else counts
+            for name, ranking in rankings.items():
+                auc = np.array([ranking.roc_auc(resample) for resample in gathered])
+                found[name].append([counts @ hits[name] / rows, auc, counts @ losses[name] / rows])
     return {
         name: dict(zip(INTERVAL_METRICS, np.concatenate(blocks, axis=1), strict=True))
         for name, blocks in found.items()
@@ -121,10 +117,7 @@ def bootstrap(
 
 
 def _draws(rows: int, groups: np.ndarray | None, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield how often each row is drawn, (resamples of a block, rows), in bounded memory.
-
-    All rows of a group are drawn as often.
-    """
+    """Yield how often each row is drawn, all of a group as often: (resamples of a block, rows)."""
     units = rows if groups is None else int(groups.max()) + 1
     rng, block = np.random.default_rng(seed), max(1, BLOCK_CELLS // rows)
     for start in progress(range(0, resamples, block), f"{resamples:,} resamples, parts"):
@@ -145,8 +138,7 @@ def bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, 
 
     Bias-corrected and accelerated percentiles (Efron, "Better Bootstrap Confidence Intervals",
     Journal of the American Statistical Association 82, 1987), the acceleration by the skewness of
-    the bootstrap values. Plain percentiles promise too much where a few rows lose much, as they do
-    to a model that is too sure: `benchmarks/gate.py`.
+    the values. Plain percentiles promise too much where a few rows lose much: `benchmarks/gate.py`.
     """
     if not len(values):
         return np.nan, np.nan
@@ -184,10 +176,7 @@ def unseen_roc_auc(
     As many rows have to tell the models apart as would all favor the same one by chance in a
     share 1 - confidence of draws, that is log2(1 / (1 - confidence)), 4.3 at 0.95. If fewer do,
     rows of the smaller class may be ranked rightly by the one and wrongly by the other, in a share
-    up to `unseen_share`.
-
-    Returns:
-        0 where enough rows tell, both give the same probabilities, or each the same to all rows.
+    up to `unseen_share`. 0 where enough tell, or where the models rank no row otherwise.
     """
     if np.array_equal(one, other) or np.ptp(one) == np.ptp(other) == 0:
         return 0.0
@@ -207,10 +196,8 @@ def unseen_log_loss(
 ) -> float:
     """Say by how much the difference of two log losses may be off where all rows' are the same.
 
-    One model may be wrong where it, or the other, is as sure as it is anywhere on these rows.
-
-    Returns:
-        0 where the rows' differences vary, or the probabilities are the same.
+    One model may be wrong where it, or the other, is as sure as it is anywhere on these rows. 0
+    where the rows' differences vary, or the probabilities are the same.
     """
     losses, others = row_losses(labels, one), row_losses(labels, other)
     if np.array_equal(one, other) or np.ptp(losses - others) > np.sqrt(EPSILON):
@@ -252,8 +239,8 @@ def _telling_rows(
     labels: np.ndarray,
     one: np.ndarray,
     other: np.ndarray,
-    weights: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
+    weights: np.ndarray | None,
+    groups: np.ndarray | None,
 ) -> float:
     """Count the rows, or groups, that the variance of a difference of ROC AUCs comes from.
 

@@ -64,9 +64,7 @@ class Metrics(Frozen):
 
     Attributes:
         accuracy: At the decision threshold, like the confusion matrix.
-        average_precision: Area under the curve of precision against recall.
         log_loss: In nats.
-        brier_score: Mean squared error of the probabilities.
         expected_calibration_error: Average gap between predicted and observed share of positives
             over ten equal-width bins, weighted by their rows. Source: Naeini, Cooper and
             Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
@@ -74,7 +72,7 @@ class Metrics(Frozen):
         interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
             No point where all rows are right: see `tabular_lstm.judging.intervals`.
 
-    As JSON it has the confusion matrix's precision, recall and F1 too, which are not read.
+    As JSON it has precision, recall and F1 too, which are not read.
     """
 
     accuracy: float
@@ -105,10 +103,7 @@ def point_metrics(
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
 ) -> Metrics:
-    """Measure one model on one set of rows, with intervals if it was measured on resamples.
-
-    For `weights` and `groups` see `bootstrap`.
-    """
+    """Measure one model on one set of rows, with intervals if it was measured on resamples."""
     # It takes half a second to import, which a decision is read without.
     from sklearn import metrics as sk  # noqa: PLC0415
 
@@ -137,10 +132,9 @@ def point_metrics(
 def calibration_bins(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give rows, mean probability and share of positives of each of ten equal-width bins.
+    """Give rows, or their weight, mean probability and share of positives in ten equal-width bins.
 
-    With weights, their sum in place of the rows. Three arrays of shape (bins that have rows,), by
-    rising probability.
+    Three arrays of shape (bins that have rows,), by rising probability.
     """
     bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     rows = np.bincount(bins, weights, CALIBRATION_BINS)
@@ -177,12 +171,7 @@ def _share(part: float, whole: float) -> float | None:
 
 
 class Baselines(Frozen):
-    """What the baselines say of the evaluated rows.
-
-    Attributes:
-        thresholds: The decision threshold of each baseline.
-        probabilities: Of each baseline, (rows,).
-    """
+    """The baselines' decision thresholds, and their probabilities of the evaluated rows."""
 
     thresholds: dict[str, float]
     probabilities: dict[str, list[float]]

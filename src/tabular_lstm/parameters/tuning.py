@@ -28,11 +28,7 @@ TUNABLE: dict[str, type] = {
 class Range(Parameters):
     """Where values of a parameter are looked for: from `low` to `high`, or among `choices`.
 
-    Attributes:
-        low: Lowest value.
-        high: Highest value.
-        log: Whether twice as much is as far everywhere. Default: no.
-        choices: The values, two at least.
+    With `log`, twice as much is as far everywhere. Default: no.
     """
 
     low: Number | None = None
@@ -66,28 +62,26 @@ class Range(Parameters):
 def with_values(
     network: Network, training: Training, values: dict[str, Any]
 ) -> tuple[Network, Training]:
-    """Put values of tuned parameters, by their names, in the place of those in the two blocks.
-
-    Raises:
-        ValueError: A block does not take one.
-    """
+    """Put values of tuned parameters into the two blocks; a ValueError where one takes it not."""
     blocks = _blocks(network, training)
     for name, value in values.items():
-        _holder(blocks, name)[_last(name)] = value
+        block, last = _holder(blocks, name)
+        block[last] = value
     return Network.model_validate(blocks["network"]), Training.model_validate(blocks["training"])
 
 
 def values_of(network: Network, training: Training, names: Iterable[str]) -> dict[str, Any]:
     """Take the values of parameters, by their names, out of the two blocks."""
     blocks = _blocks(network, training)
-    return {name: _holder(blocks, name)[_last(name)] for name in names}
+    return {name: block[last] for name in names for block, last in [_holder(blocks, name)]}
 
 
 def without(network: Network, training: Training, names: Iterable[str]) -> dict[str, Any]:
     """Give the two blocks as plain values, without some parameters."""
     blocks = _blocks(network, training)
     for name in names:
-        del _holder(blocks, name)[_last(name)]
+        block, last = _holder(blocks, name)
+        del block[last]
     return blocks
 
 
@@ -95,15 +89,12 @@ def _blocks(network: Network, training: Training) -> dict[str, Any]:
     return {"network": network.model_dump(), "training": training.model_dump()}
 
 
-def _holder(blocks: dict[str, Any], name: str) -> dict[str, Any]:
-    """Give the block that holds a parameter, itself within others."""
-    for part in name.split(".")[:-1]:
+def _holder(blocks: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
+    """Give the innermost block that holds a parameter, and its name there."""
+    *within, last = name.split(".")
+    for part in within:
         blocks = blocks[part]
-    return blocks
-
-
-def _last(name: str) -> str:
-    return name.rpartition(".")[2]
+    return blocks, last
 
 
 # Those that accuracy depends on most: see docs/tuning.md.

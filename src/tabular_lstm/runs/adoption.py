@@ -12,14 +12,12 @@ import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import settings
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
-from tabular_lstm.parameters import without
 from tabular_lstm.runs.guards import check_parameters
 from tabular_lstm.runs.lock import Lock
 from tabular_lstm.tuning.trials import LOSS, BestParameters
@@ -103,17 +101,11 @@ class TuningHooks:
 def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
     """Write the blocks with the best parameters to the environment's file of tuned parameters.
 
-    Args:
-        found: The best parameters.
-        conf: The folder of the environments.
-        env: That the tuning ran in. What is found without one is written to `local`.
-
-    Returns:
-        The file.
+    What is found without an environment is written to `local`, in the folder `conf` too.
 
     Raises:
-        DataError: The file is not a tuning's, the environment has these blocks in another file, or
-            the tuning ran with values that are neither tuned nor in conf; nothing was written.
+        DataError: The file is not a tuning's, or the environment has these blocks in another file;
+            nothing was written.
     """
     folder, blocks = conf / (env or "local"), found.model_dump(mode="json", include=BLOCKS)
     path = folder / FILE
@@ -121,7 +113,6 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
         old = path.read_text() if path.exists() else WRITTEN_BY
         if not old.startswith(WRITTEN_BY):
             raise DataError(f"{path} was not written by a tuning; move it away")
-        _refuse_other_values(found, conf, env)
         there, own = _parameters_of(folder), yaml.safe_load(old) or {}
         if any(there.get(block) != own.get(block) for block in BLOCKS):
             raise DataError(f"{folder} has network or training in another file")
@@ -130,18 +121,6 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
     except (DataError, OSError) as error:
         raise DataError(f"Not adopted: {error}. To do it by hand:\n{_yaml(blocks)}") from error
     return path
-
-
-def _refuse_other_values(found: BestParameters, conf: Path, env: str | None) -> None:
-    loader = settings.CONFIG_LOADER_CLASS(str(conf), env=env, **settings.CONFIG_LOADER_ARGS)
-    now, tuned = check_parameters(loader["parameters"]), found.best.values
-    if without(found.network, found.training, tuned) != without(
-        now["network"], now["training"], tuned
-    ):
-        raise DataError(
-            "it was found with values of --params that are not tuned and not in conf; write them "
-            "to conf or leave them out, and run the tuning again"
-        )
 
 
 def _parameters_of(folder: Path) -> dict[str, Any]:

@@ -57,13 +57,7 @@ def search(database: Path, task: TrialTask, tuning: Tuning, workers: Workers) ->
     """Run the trials that a study does not have yet, and give all of them.
 
     With one worker, or here, the same search gives the same study. With several, what a trial tries
-    depends on which ones have ended before.
-
-    Args:
-        database: SQLite file of all studies; one search at a time writes there.
-        task: What every trial needs.
-        tuning: How many trials, in which space.
-        workers: Who trains.
+    depends on which ones have ended before. One search at a time writes to the SQLite database.
 
     Raises:
         DataError: The file is damaged or cannot be written, or the present parameters do not train.
@@ -103,10 +97,9 @@ def name_of(task: TrialTask, tuning: Tuning) -> str:
 def limit_of(task: TrialTask, tuning: Tuning, ended: Sequence[Outcome]) -> float:
     """Give the loss above which a trial is given up where it no longer falls.
 
-    The median over the complete trials, of what they ended with. Not of what they had at the same
-    epoch, as in Optuna's median pruner: a low learning rate is behind for long, and may end ahead
-    (docs/tuning.md has the numbers). None is given up whose members are trained in groups: the
-    folds of one group may be harder than all folds are.
+    The median of what the complete trials ended with. Not of what they had at the same epoch, as in
+    Optuna's median pruner: a low learning rate is behind for long, and may end ahead. None is given
+    up whose members are trained in groups: the folds of one may be harder than all are.
     """
     losses = [outcome.losses[-1] for outcome in ended if outcome.end == "complete"]
     in_one_piece = min(task.training.groups, task.network.ensemble.count) == 1
@@ -209,12 +202,10 @@ def _ask(study: optuna.Study, tuning: Tuning, place: int) -> optuna.Trial:
 
 def _tell(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
     trial.set_user_attr("outcome", outcome.model_dump(mode="json"))
-    if outcome.end == "complete":
-        study.tell(trial, outcome.log_loss)
-        return
     if outcome.end == "pruned":
         trial.report(outcome.losses[-1], len(outcome.losses))
-    study.tell(trial, state=TrialState.PRUNED)
+    state = TrialState.COMPLETE if outcome.end == "complete" else TrialState.PRUNED
+    study.tell(trial, outcome.log_loss, state)
 
 
 def _add_present(

@@ -22,14 +22,7 @@ LOSS = f"out-of-fold {METRICS['log_loss']}"
 
 @dataclass(frozen=True)
 class TrialTask:
-    """What every trial needs, as plain values.
-
-    Attributes:
-        schema: Of the sequences.
-        network: The parameters in force, of which a trial changes some.
-        training: Likewise.
-        train_set: What the members are trained on.
-    """
+    """What every trial needs; it changes some of the parameters in force."""
 
     schema: Schema
     network: Network
@@ -56,11 +49,10 @@ class Outcome(Frozen):
     """How a trial ended.
 
     Attributes:
-        end: `complete`; `pruned`, given up because it did not improve and others were better; or
-            `diverged`, the loss was not finite.
+        end: `complete`; `pruned`, given up; or `diverged`, the loss was not finite.
         log_loss: Of the calibrated out-of-fold probabilities; None if it is not complete.
-        losses: Of each epoch, the calibrated loss on the members' folds with the weights that they
-            keep so far, of the kind of members where it is lower.
+        losses: Of each epoch, the calibrated loss on the members' folds with the weights kept so
+            far, of the kind of members where it is lower.
     """
 
     end: End
@@ -69,24 +61,16 @@ class Outcome(Frozen):
 
 
 class Trial(Outcome):
-    """A trial that has ended.
-
-    Attributes:
-        number: Its place among those that have ended, from 1.
-        values: Of the tuned parameters, by name.
-    """
+    """A trial that has ended, by its place among those that have, from 1."""
 
     number: int
     values: dict[str, Any]
 
 
 class Study(Frozen):
-    """The trials of a study that have ended.
+    """The trials of a study that have ended, in the order in which they began.
 
-    Attributes:
-        database: The file that has the study.
-        name: Of the study in that file.
-        trials: In the order in which they began; one that is complete has the present parameters.
+    One that is complete has the present parameters. The study has its name in the database.
     """
 
     database: Path
@@ -95,11 +79,7 @@ class Study(Frozen):
 
 
 def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
-    """Train with the part's values.
-
-    Returns:
-        The trial's number, and how it ended.
-    """
+    """Train with the part's values, and give the trial's number and how it ended."""
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
     from tabular_lstm.network.fit import train  # noqa: PLC0415
@@ -132,13 +112,7 @@ def _outcome(end: End, losses: list[float], log_loss: float | None = None) -> Ou
 
 
 class Measured(Frozen):
-    """Values of the tuned parameters, and how good they are.
-
-    Attributes:
-        trial: Its number in the study.
-        log_loss: Out-of-fold, calibrated.
-        values: By name.
-    """
+    """Values of the tuned parameters by name, and how good they were in which trial."""
 
     trial: int
     log_loss: float
@@ -149,15 +123,10 @@ class BestParameters(Frozen):
     """What a tuning found.
 
     Attributes:
-        run_id: Of the run.
-        study: Its name.
-        trials: That have ended.
-        pruned: Of them, given up early.
-        diverged: Of them, those with a loss that was not finite.
+        trials: That have ended; `pruned` and `diverged` are those of them that ended so.
         present: With the parameters in force.
         best: With the lowest log loss; the present ones where no other are better.
-        network: The block `network` with the best values.
-        training: Likewise.
+        network, training: The blocks with the best values.
     """
 
     run_id: str
@@ -196,10 +165,14 @@ def best_of(
     study: Study, network: Network, training: Training, tuning: Tuning, run_id: str
 ) -> BestParameters:
     """Take the trial with the lowest log loss, and the one that has the parameters in force."""
-    complete = [trial for trial in study.trials if trial.log_loss is not None]
+    complete = [
+        Measured(trial=trial.number, log_loss=trial.log_loss, values=trial.values)
+        for trial in study.trials
+        if trial.log_loss is not None
+    ]
     values = values_of(network, training, tuning.space)
     present = next(trial for trial in complete if trial.values == values)
-    best = min([present, *complete], key=_log_loss)
+    best = min([present, *complete], key=lambda trial: trial.log_loss)
     blocks = with_values(network, training, best.values)
     ends = [trial.end for trial in study.trials]
     return BestParameters(
@@ -208,16 +181,8 @@ def best_of(
         trials=len(ends),
         pruned=ends.count("pruned"),
         diverged=ends.count("diverged"),
-        present=_measured(present),
-        best=_measured(best),
+        present=present,
+        best=best,
         network=blocks[0],
         training=blocks[1],
     )
-
-
-def _measured(trial: Trial) -> Measured:
-    return Measured(trial=trial.number, log_loss=_log_loss(trial), values=trial.values)
-
-
-def _log_loss(trial: Trial) -> float:
-    return float("inf") if trial.log_loss is None else trial.log_loss
