@@ -112,7 +112,7 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "header only": (lines(lambda all_: all_[:1]), ("a header and no rows", "expected")),
     "wrong delimiter": (
         lines(lambda all_: [line.replace(",", ";") for line in all_]),
-        ("one column only with the delimiter ','", 'sep: ";"'),
+        ("the header is no list", "load_args"),
     ),
     "not UTF-8": (latin1, ("line 3", "0xfc", "not utf-8", "encoding: latin-1")),
     "a long row": (
@@ -137,7 +137,7 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
     ),
     "compressed": (
         lambda csv: csv.write_bytes(gzip.compress(csv.read_bytes())),
-        ("the file is compressed with gzip", "Unpack it"),
+        ("the file is compressed", "Unpack it"),
     ),
     "one class only": (
         cells("diabetes", "0", rows=768),

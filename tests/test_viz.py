@@ -139,7 +139,7 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
     datasets = [node for node in graph["nodes"] if node["type"] == "data"]
     outside = {node["name"] for node in datasets if node["layer"] is None}
     assert outside == {*GIVEN, "provenance", "champions"}
-    gate = {"check_candidate", "predict_with_champions", "read_back", "decide", "record"}
+    gate = {"check_candidate", "predict_with_champions", "decide", "record"}
     assert gate <= nodes.keys()
     previews = {
         name: json.loads(fetch(f"{address}/api/nodes/{nodes[name]['id']}")["preview"])

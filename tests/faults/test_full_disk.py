@@ -101,9 +101,7 @@ def kibibytes(project: Project, *patterns: str) -> int:
 
 
 @pytest.mark.usefixtures("mounts")
-@pytest.mark.parametrize(
-    "file", ["", "train_rows", "candidate", "precision_recall_curve", "report", "promotions"]
-)
+@pytest.mark.parametrize("file", ["", "train_rows", "candidate", "figures", "report"])
 def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
     served: Project, file: str
 ) -> None:
@@ -117,12 +115,10 @@ def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
         "train_rows": lock + kibibytes(served, "02*/**/*"),
         "candidate": lock + predictions + kibibytes(served, "0[2-4]*/**/*", *before_it),
         # champion_predictions.csv has a column more than in the first retraining.
-        "precision_recall_curve": lock
+        "figures": lock
         + 8
         + kibibytes(served, "0[2-7]*/*/*/*", *(f"08*/{pattern}" for pattern in first)),
         "report": kibibytes(served, "0[2-8]*/*/**/*") // 2,
-        # Without the copies of the latest report and metrics.
-        "promotions": kibibytes(served, "0[2-8]*/*/**/*") + lock,
     }[file]
 
     finished = on_a_small_disk(served, free, *RETRAINING, *seed(5))

@@ -1,6 +1,7 @@
 """Guards: what stops a run before any node runs."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any, cast
 
 from kedro.pipeline import Pipeline
@@ -10,6 +11,7 @@ from tabular_lstm.datasets.kedro_private import unpinned_versions
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import BLOCKS, Columns, Network, Split
 from tabular_lstm.rows.sides import fault_of_split
+from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry, changes, standing
 from tabular_lstm.serving.run_id import is_run_id
@@ -150,6 +152,22 @@ def refuse_what_cannot_be_judged(split: Split, network: Network) -> None:
         raise DataError(
             f"network.kind = {network.kind}: its file holds no schema, so that nobody else could "
             "make sequences of rows for it; a retraining expects kind ensemble."
+        )
+
+
+def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
+    """Stop where the promotion log is gone, so that nothing says which model serves.
+
+    A single decision may be of a first run that was stopped before its entry in the log.
+
+    Raises:
+        DataError: Counts the decisions that are left.
+    """
+    if not champions.log and len(champions.decisions) > 1:
+        raise DataError(
+            f"{log} is gone or empty, although {len(champions.decisions)} runs have decided: put "
+            "the log, or a copy, back. Or, to start a new log and judge without a champion: "
+            f"{run_command} --pipelines retraining --params promotion.start_over=true."
         )
 
 

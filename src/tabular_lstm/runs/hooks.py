@@ -24,6 +24,7 @@ from tabular_lstm.runs import guards, notify, scoring
 from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
+from tabular_lstm.serving.champions import LOG
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import champion_of, closing_line
 
@@ -119,6 +120,9 @@ class RunHooks:
             self._check_champion(catalog, pipeline)
             if guards.retrains(pipeline):
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
+                if not self._start_over:
+                    champions, log = catalog.load("champions"), folder / LOG
+                    guards.refuse_lost_log(champions, log, run_command(env))
                 if not (blocks["retraining"].force or self._start_over):
                     raw_rows = catalog.get("raw_rows")
                     # Another dataset than the project's is refused when its rows are validated.

@@ -23,7 +23,8 @@ import tabular_lstm
 from tabular_lstm.environments import BASE, output_folder
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters import Mlflow
-from tabular_lstm.serving import pyfunc
+from tabular_lstm.serving import champion
+from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of
 
@@ -215,10 +216,10 @@ class Mirror:
             return
         logged = self._mlflow.pyfunc.log_model(
             name="model",
-            loader_module=pyfunc.__name__,
+            loader_module=champion.__name__,
             data_path=str(file),
             code_paths=[str(Path(tabular_lstm.__file__).parent)],
-            signature=_signature(pyfunc.read(file).schema.slots),
+            signature=_signature(Artifact.read(file).scorer.schema.slots),
             pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow-skinny", *PACKAGES)],
         )
         tags = {"run_id": decision.run_id, "sha256": candidate_sha256, "action": decision.action}

@@ -59,9 +59,7 @@ class Artifact:
 
     @cached_property
     def network(self) -> Any:
-        """Build the `LSTMEnsemble`, and give it the weights that scoring reads.
-
-        Keras' own loader has no part in it: nothing in the file is executed.
+        """Build the `LSTMEnsemble` without Keras' loader: nothing in the file is executed.
 
         Raises:
             DataError: See `scorer`.
@@ -78,11 +76,7 @@ class Artifact:
 
     @cached_property
     def scorer(self) -> Scorer:
-        """Read what scoring needs, without TensorFlow; nothing in the file is executed.
-
-        Raises:
-            DataError: See `tabular_lstm.network.keras_file.read_keras_file`.
-        """
+        """Read what scoring needs, without TensorFlow; see `read_keras_file` for its errors."""
         return read_keras_file(self.content, self.file)
 
     def sequences(self, rows: pd.DataFrame) -> np.ndarray:
@@ -98,19 +92,11 @@ class Artifact:
         return to_sequences(rows, self.scorer.schema.model_copy(update=read))
 
     def score(self, sequences: np.ndarray) -> np.ndarray:
-        """Give sequences their probabilities, (rows,).
-
-        Raises:
-            DataError: See `scorer`.
-        """
+        """Give sequences their probabilities, (rows,)."""
         return score(self.scorer, sequences)
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give valid rows their probabilities, (rows,), by the schema inside the network.
-
-        Raises:
-            DataError: See `sequences`.
-        """
+        """Give valid rows their probabilities, (rows,), by the schema inside the network."""
         return self.score(self.sequences(rows))
 
     def no_probability(self, rows: str, way: str) -> DataError:
