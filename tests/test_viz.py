@@ -125,8 +125,8 @@ def test_layers_pipelines_and_previews(address: str) -> None:
     types = {"datasets.candidate.NetworkDataset", "datasets.candidate.ArtifactDataset"}
     candidate = shown.pop("candidate")
     assert {candidate["original_type"], *candidate["transcoded_types"]} == types
-    without = {name for name, metadata in shown.items() if not metadata.get("preview")}
-    assert without == {"raw_rows"}
+    for name, metadata in shown.items():
+        assert metadata.get("preview"), name
 
 
 def test_the_gate_the_champion_and_the_decision(address: str) -> None:
@@ -167,6 +167,7 @@ def test_a_scoring_from_rows_to_figures(address: str) -> None:
     outside = {name for name, node in datasets.items() if node["layer"] is None}
     assert outside == {*GIVEN, "champion", "scoring_conditions"}
     previewed = {
+        "rows_to_score",
         "quarantined_rows_to_score",
         "predictions",
         "scoring_summary",
