@@ -29,12 +29,9 @@ TUNED: dict[str, Any] = {
 
 def tried(project: Project) -> list[list[Any]]:
     """The values and the log loss of each trial that has ended, as Optuna reads them."""
-    (study,) = optuna.storages.RDBStorage(
-        f"sqlite:///{project.path}/data/06_models/studies.db"
-    ).get_all_studies()
-    loaded = optuna.load_study(
-        study_name=study.study_name, storage=f"sqlite:///{project.path}/data/06_models/studies.db"
-    )
+    # The only study of the file.
+    database = f"sqlite:///{project.path}/data/06_models/studies.db"
+    loaded = optuna.load_study(study_name=None, storage=database)
     ended = loaded.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
     return [[trial.user_attrs["values"], trial.value] for trial in ended]
 
