@@ -5,7 +5,6 @@ import random
 import shutil
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -39,9 +38,10 @@ def tried(project: Project) -> list[list[Any]]:
 def test_a_tuning_killed_at_any_moment_goes_on_to_the_same_study(project: Project) -> None:
     declare(project, **TUNED)
     succeeds(here(*TUNING))
-    expected, found = tried(project), Path("data/06_models/best_parameters.json")
+    models = project.path / "data/06_models"
+    expected, found = tried(project), models / "best_parameters.json"
     for number in range(KILLS):
-        shutil.rmtree("data/06_models")
+        shutil.rmtree(models)
         rng, seen = random.Random(number), 0
         with start(project, *TUNING) as run:
             # After so many trials, and some way into the next.
