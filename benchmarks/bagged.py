@@ -20,7 +20,7 @@ from peers import Named
 from sklearn.metrics import log_loss
 from threads import threads
 
-from tabular_lstm.network.plan import folds_of
+from tabular_lstm.network.plan import stratified_folds
 
 MEMBERS = 8
 PATIENCE = 50
@@ -55,7 +55,7 @@ class Bagged:
 
     def fit(self, rows: pd.DataFrame, labels: np.ndarray) -> Self:
         """Fit all members on the network's folds."""
-        fold_of = folds_of(labels, MEMBERS, 0)
+        fold_of = stratified_folds(labels, MEMBERS, 0)
         out_of_fold = np.empty(len(labels))
         for number in range(MEMBERS):
             held = fold_of == number

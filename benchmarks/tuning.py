@@ -29,7 +29,7 @@ from sklearn.model_selection import StratifiedKFold
 from tables import markdown
 
 from tabular_lstm.engine import one_by_one
-from tabular_lstm.network.plan import epochs, patience_of
+from tabular_lstm.network.plan import epochs
 from tabular_lstm.parameters import Network, Reshaping, Training, Tuning, with_values
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
@@ -124,7 +124,7 @@ def replayed(task: TrialTask, trials: Sequence[Trial]) -> list[Any]:
         Of each the trials given up, the epochs of all, and the lowest log loss of the others.
     """
     rows = task.train_set
-    patience = patience_of(epochs(len(rows.labels), rows.sequences[0].size))
+    patience = min(20, epochs(len(rows.labels), rows.sequences[0].size))
     waits = max(1, patience // 3)
 
     def stalls(ended: Sequence[Outcome], losses: Sequence[float], place: int) -> bool:

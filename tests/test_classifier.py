@@ -13,7 +13,6 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from kedro.framework.session import KedroSession
 from sklearn.compose import make_column_transformer
@@ -253,12 +252,6 @@ def test_the_order_of_columns_does_not_count(fitted: LSTMClassifier) -> None:
     assert same_bits(fitted.predict_proba(shuffled), fitted.predict_proba(ROWS))
 
 
-def test_other_columns_are_passed_over(fitted: LSTMClassifier) -> None:
-    note = pd.Series(["text"] * len(ROWS), name="note")
-    more = pd.concat([note, ROWS.assign(other=np.inf), note], axis="columns")
-    assert same_bits(fitted.predict_proba(more), fitted.predict_proba(ROWS))
-
-
 def test_categories_that_were_not_there_in_training_are_all_alike(fitted: LSTMClassifier) -> None:
     def with_color(color: Any) -> np.ndarray:
         return fitted.predict_proba(ROWS.assign(color=color))
@@ -271,31 +264,11 @@ def test_categories_that_were_not_there_in_training_are_all_alike(fitted: LSTMCl
         assert not same_bits(with_color(known), unseen)
 
 
-@pytest.mark.parametrize("value", ["green", None])
-def test_a_category_that_no_row_had_scores_as_the_mean_of_those_that_did(
-    value: str | None,
-) -> None:
-    rng = np.random.default_rng(0)
-    rows = pd.DataFrame({"color": rng.choice(["blue", "red"], 200), "age": rng.normal(size=200)})
-    labels = (rng.random(200) < np.where(rows["color"] == "red", 0.9, 0.1)).astype(int)
-    model = tiny().fit(rows, labels)
-
-    def chance(color: str | None) -> float:
-        return float(model.predict_proba(pd.DataFrame({"color": [color], "age": [0.0]}))[0, 1])
-
-    assert chance("blue") + 0.15 < chance(value) < chance("red") - 0.15
-
-
 def test_a_column_of_numbers_with_a_word_in_it_is_told_of(caplog: Any) -> None:
     logging.disable(logging.NOTSET)
     rows = pd.DataFrame({"size": [*map(str, range(59)), "?"], "age": range(60)})
-    model = tiny(epochs=1).fit(rows, np.arange(60) % 2)
-    assert "'size'" in caplog.text
-    assert "59 of 60" in caplog.text
-    assert "'?'" in caplog.text
-    caplog.clear()
-    model.predict(rows.assign(size=[f"n{place}" for place in range(60)]))
-    assert "Column 'size': 60 of 60 rows hold a category" in caplog.text
+    tiny(epochs=1).fit(rows, np.arange(60) % 2)
+    assert "Column 'size' is taken for categories, though 59 of 60 values" in caplog.text
 
 
 def test_many_fits_in_a_process_warn_of_nothing(caplog: Any) -> None:
@@ -556,11 +529,6 @@ def test_an_impossible_parameter_is_refused_by_name(name: str, value: Any) -> No
         tiny(**{name: value}).fit(NUMBERS, LABELS)
 
 
-def test_a_fit_that_diverges_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"expected a finite loss.*Lower training.learning_rate"):
-        tiny(learning_rate=1e30).fit(NUMBERS, LABELS)
-
-
 # Objectives
 
 
@@ -650,19 +618,6 @@ def test_a_file_that_could_not_be_read_again_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.keras: no such file"):
-        LSTMClassifier.load(tmp_path / "nowhere.keras")
-
-
-def test_half_a_file_is_refused_by_name(fitted: LSTMClassifier, tmp_path: Path) -> None:
-    path = tmp_path / "half.keras"
-    fitted.save(path)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"half\.keras: expected a whole \.keras file"):
-        LSTMClassifier.load(path)
-
-
 def test_a_file_with_code_in_it_is_refused_and_the_code_does_not_run(tmp_path: Path) -> None:
     trace, path = tmp_path / "trace", tmp_path / "code.keras"
     code = eval(f"lambda tensor: [open({str(trace)!r}, 'a').close(), tensor][1]")
@@ -730,21 +685,6 @@ def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Proje
 
 
 @pytest.mark.parametrize(
-    "words",
-    [
-        pd.Series(["a", "b"] * 10, dtype=pd.ArrowDtype(pa.large_string())),
-        pd.Series(pd.period_range("2026-01", periods=2, freq="M").tolist() * 10),
-    ],
-    ids=["large arrow", "period"],
-)
-def test_words_of_any_dtype_are_categories(words: pd.Series) -> None:
-    rows = pd.DataFrame({"word": words, "size": np.arange(20.0)})
-    model = LSTMClassifier(members=1, units=(2,), epochs=1).fit(rows, [0, 1] * 10)
-    assert model.network_.schema.categories.keys() == {"word"}
-    assert np.isfinite(model.predict_proba(rows)).all()
-
-
-@pytest.mark.parametrize(
     "dates",
     [
         pd.Series(pd.date_range("2026-01-01", periods=60, tz="UTC")),
@@ -773,18 +713,6 @@ def test_a_column_of_dates_tells_its_weekday(tmp_path: Path, dates: pd.Series) -
         loaded.predict(pd.DataFrame({"day": [7], "size": [1.0]}))
 
 
-def test_text_that_looks_like_dates_is_categories_with_a_warning(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    days = pd.date_range("2026-01-01", periods=20).strftime("%d.%m.%Y").astype("str")
-    rows = pd.DataFrame({"day": days, "kind": pd.Series(days).astype("category"), "size": 1.0})
-    model = LSTMClassifier(members=1, units=(2,), epochs=1).fit(rows, [0, 1] * 10)
-    assert model.network_.schema.categories.keys() == {"day", "kind"}
-    (said,) = [r.getMessage() for r in caplog.records if "looks like dates" in r.getMessage()]
-    assert said.startswith("Column 'day'")
-    assert "pandas.to_datetime" in said
-
-
 FITS = """
 import numpy as np
 from tabular_lstm import LSTMClassifier
@@ -795,7 +723,7 @@ LSTMClassifier(members=2, units=[4], epochs=2).fit(np.eye(20), np.arange(20) % 2
 @pytest.mark.long
 def test_a_program_that_fits_says_nothing_of_its_own() -> None:
     """Of the absent GPU, as TensorFlow does when it is imported."""
-    done = subprocess.run(
-        [sys.executable, "-c", FITS], check=True, capture_output=True, text=True, timeout=300
-    )
+    unset = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    command = [sys.executable, "-c", FITS]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=unset)
     assert (done.stdout, done.stderr) == ("", "")

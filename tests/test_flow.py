@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from tabular_lstm.network import keras_file, scorer
+from tabular_lstm.network import keras_file
 from tabular_lstm.pipelines import retraining
 from tabular_lstm.rows import raw_rows
 from tabular_lstm.serving import artifact
@@ -56,8 +56,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     assert tf.keras.models is keras.models
     for module in (keras.saving, keras.models):
         monkeypatch.setattr(module, "load_model", counting(module.load_model))
-    for module in (scorer, artifact):
-        monkeypatch.setattr(module, "read_keras_file", counted_read)
+    monkeypatch.setattr(artifact, "read_keras_file", counted_read)
     monkeypatch.setattr(pd, "read_parquet", counting(pd.read_parquet))
     parse = raw_rows.stream_cells
 
@@ -85,8 +84,8 @@ def test_a_retraining_reads_no_file_twice(served: Project, loads: Counter[str]) 
     OPENED.clear()
     served.run("retraining", training={"seed": 5})
     assert [entry["action"] for entry in log_of(served)] == ["promoted", "promoted"]
-    # Once for its hash, and once for its rows.
-    assert OPENED[served.raw.name] == 2
+    # For its hash, its header, and its rows.
+    assert OPENED[served.raw.name] == 3
     assert loads[served.raw.name] == 1
     # The candidate, and the champion that it is compared with.
     assert networks(loads) == 2

@@ -1,7 +1,6 @@
 """Retrainings, one after the other: real data, real sessions, what is promoted and what is not."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -68,12 +67,6 @@ class Retrainer:
 
 
 @pytest.fixture
-def fresh(project: Project) -> Retrainer:
-    """A project without a champion."""
-    return Retrainer(project)
-
-
-@pytest.fixture
 def house(project: Project, once: Once) -> Retrainer:
     """A project with a first champion, trained once for all tests that start from one."""
     retrainer = Retrainer(project)
@@ -89,39 +82,23 @@ def test_a_first_candidate_is_judged_and_promoted(house: Retrainer) -> None:
     assert line.keys() == {*FIELDS}
     assert (line["run_id"], line["served_before"], line["serves_now"]) == (run, None, run)
     assert line["action"] == decision["action"] == "promoted"
-    assert line["reason"] == decision["reason"]
     assert decision["reason"].startswith("there was no champion to compare with; better than the ")
     kept = house.project.versions("06_models/candidate.keras")[-1]
     assert load_champion(house.project.path).file == str(kept)
     assert house.served() == line["sha256"] == decision["sha256"] == judgement["candidate_sha256"]
     assert kept.parent.name == run
 
-    assert [check["name"] for check in judgement["checks"]] == [
-        "data",
-        "drift",
-        "floor",
-        "champion",
-        "artifact",
-    ]
+    names = ["data", "drift", "floor", "champion", "artifact"]
+    assert [check["name"] for check in judgement["checks"]] == names
     assert all(check["passed"] for check in judgement["checks"])
-    assert (decision["served_before"], decision["serves_now"]) == (None, run)
     assert judgement["champions"] == []
-    assert judgement["candidate"]["interval"].keys() == {
-        "accuracy",
-        "roc_auc",
-        "log_loss",
-    }
     raw = sha256(house.project.raw.read_bytes())
     assert judgement["data"]["sha256"] == judgement["inputs"]["data"] == raw
     assert judgement["data"]["rows"] == judgement["data"]["valid_rows"] == 768
-    assert judgement["data"]["file"] == "diabetes.csv"
     assert line["inputs"] == judgement["inputs"]
     assert line["test_rows_sha256"] == judgement["data"]["test_rows_sha256"]
     assert decision["parameters"]["training"]["epochs"] == 15
-    assert decision["parameters"]["promotion"]["confidence"] == 0.95
     assert decision["packages"]["keras"]
-    assert decision["git_commit"] is None
-    assert [path.name for path in kept.parents[1].parent.glob("*.keras")] == ["candidate.keras"]
 
 
 def test_what_is_read_back_gives_the_probabilities_that_were_judged(house: Retrainer) -> None:
@@ -143,20 +120,16 @@ def test_both_are_scored_on_the_same_rows(house: Retrainer) -> None:
 
     assert decision["action"] == "promoted"
     assert decision["served_before"] == champion["run_id"] == first["run_id"]
-    assert champion["sha256"] == first["sha256"]
     assert champion["data"] == first["judgement"]["data"]
     # The same artifact on the same rows and resamples: the same metrics as a run before.
     judged = first["judgement"]["candidate"]
     assert champion["metrics"] == judged
-    check = judgement["checks"][3]
-    compared = check["compared"][first["run_id"]]
+    compared = judgement["checks"][3]["compared"][first["run_id"]]
     for metric in ("log_loss", "roc_auc"):
         difference = judgement["candidate"][metric] - judged[metric]
         assert compared[metric]["difference"] == pytest.approx(difference)
         assert difference != 0
-        assert compared[metric]["detectable"] > 0
     assert judgement["looks"] == {"these_test_rows": 2, "all": 2}
-    assert house.log()[-1]["served_before"] == first["run_id"]
     assert house.served() == decision["sha256"] != first["sha256"]
 
     predictions = pd.read_csv(
@@ -164,7 +137,6 @@ def test_both_are_scored_on_the_same_rows(house: Retrainer) -> None:
     )
     candidates = pd.read_csv(house.project.versions("07_model_output/candidate_predictions.csv")[0])
     np.testing.assert_array_equal(predictions["row"], candidates["row"])
-    np.testing.assert_array_equal(predictions["label"], candidates["label"])
     np.testing.assert_array_equal(predictions[first["run_id"]], candidates[CANDIDATE])
 
 
@@ -218,32 +190,6 @@ def trained_on(project: Project, run: str) -> np.ndarray:
     return np.array(
         [tuple(row) in known for row in project.rows("test")[features].fillna(-1).to_numpy()]
     )
-
-
-@pytest.mark.long
-def test_a_new_column_on_which_too_few_rows_are_new_to_the_champion_needs_starting_over(
-    house: Retrainer,
-) -> None:
-    """Without a key a row has another side for its new feature."""
-    house.write(house.rows[1:])
-    table = pd.read_csv(house.project.raw)
-    table.insert(0, "visits", range(len(table)))
-    table.to_csv(house.project.raw, index=False)
-    decision = house.retrain()
-    first = house.log()[0]["run_id"]
-    count = trained_on(house.project, first).sum()
-    assert decision["action"] == "rejected"
-    assert decision["judgement"]["checks"][0]["passed"]
-    assert "new features: visits" in decision["judgement"]["checks"][0]["sentence"]
-    assert decision["judgement"]["checks"][3]["compared"] == {}
-    said = decision["judgement"]["checks"][3]["sentence"]
-    assert said.startswith(f"not compared with the champion {first}: it was trained on {count} of")
-    assert said.endswith("; --params promotion.start_over=true judges without the champion")
-
-    decision = house.retrain(promotion={"start_over": True})
-    assert decision["action"] == "promoted"
-    assert decision["served_before"] == first
-    assert "promotion.start_over is set" in decision["reason"]
 
 
 def test_after_another_split_the_rows_that_the_champion_was_trained_on_are_left_out(
@@ -306,21 +252,6 @@ def test_candidate_and_champion_are_judged_by_the_same_weights_of_the_same_rows(
     assert decision["judgement"]["looks"] == {"these_test_rows": 2, "all": 2}
 
 
-def test_a_code_that_becomes_a_blank_moves_no_row_and_hides_none(house: Retrainer) -> None:
-    """An exporter writes nothing where it wrote 0, which conf names as a code for "missing"."""
-    first, sides = house.log()[0]["run_id"], {s: house.project.rows(s) for s in ("train", "test")}
-    table = pd.read_csv(house.project.raw, dtype=str)
-    for name in ("glucose", "blood_pressure", "skin_thickness", "insulin", "bmi"):
-        table[name] = table[name].replace("0", "")
-    table.to_csv(house.project.raw, index=False)
-    decision = house.retrain()
-    for side, rows in sides.items():
-        assert house.project.rows(side).index.tolist() == rows.index.tolist()
-    (champion,) = decision["judgement"]["champions"]
-    assert (champion["run_id"], champion["left_out_rows"]) == (first, 0)
-    assert champion["not_compared"] is None
-
-
 def test_nothing_new_trains_nothing(house: Retrainer) -> None:
     before = house.project.files()
     with pytest.raises(NothingNewError, match="data, parameters and code are those of run 20"):
@@ -343,16 +274,10 @@ def test_the_way_back_and_further_back(house: Retrainer) -> None:
         assert decision["action"] == line["action"] == "rolled_back"
         for said in (line, decision):
             assert (said["served_before"], said["serves_now"]) == (runs[back + 1], runs[back])
-        assert decision["judgement"] is None
-        assert line["reason"] == (f"asked for the champion before: run {runs[back]} serves again")
         assert house.served() == hashes[back]
-    with raises_data_error() as refused:
+    with raises_data_error(match=f"no champion before {runs[0]} to roll back to"):
         house.roll_back()
-    assert f"no champion before {runs[0]} to roll back to" in str(refused.value)
-    assert f"promoted: {', '.join(runs)}" in str(refused.value)
-
-    decision = house.roll_back(runs[2])
-    assert decision["reason"] == f"asked for that run by its id: run {runs[2]} serves again"
+    house.roll_back(runs[2])
     assert house.served() == hashes[2]
     # What was rolled back from is not trained again by the next retraining.
     house.roll_back()
@@ -360,97 +285,33 @@ def test_the_way_back_and_further_back(house: Retrainer) -> None:
         house.retrain(seed=2)
 
 
-def test_a_damaged_champion_is_mended_by_the_ways_that_the_message_names(
-    house: Retrainer,
-) -> None:
-    first, second = house.log()[0]["sha256"], house.retrain(seed=1)["sha256"]
-    newest = house.project.versions("06_models/candidate.keras")[-1]
-    whole = newest.read_bytes()
-    newest.write_bytes(whole[:1000])
-    with raises_data_error(match=r"retraining --params promotion\.start_over=true\."):
-        house.retrain(seed=2)
-    with raises_data_error(match="its artifact is not the one that was promoted"):
-        house.roll_back(house.log()[1]["run_id"])
-    newest.write_bytes(whole)
-    assert house.served() == second
-    newest.unlink()
-    house.roll_back()
-    assert house.served() == first
+def test_what_a_champion_has_lost_is_no_free_pass(house: Retrainer) -> None:
+    """Its decision is another, and later the champion before it has no file: each is named."""
+    first, code = house.log()[0]["run_id"], {"missing": {"glucose": [0, -1]}}
+    path = house.project.versions("08_reporting/decision.json")[-1]
+    whole = path.read_text()
+    path.write_text(whole.replace('"valid_rows": 768', '"valid_rows": 700'))
+    assert path.read_text() != whole
+    for blocks, why in (
+        ({}, "its decision is gone, damaged or not what was promoted"),
+        ({"columns": code}, "column 'glucose' was read as numbers with codes for missing 0"),
+    ):
+        decision = house.retrain(seed=1, **blocks)
+        assert decision["action"] == "rejected"
+        assert decision["reason"].startswith(f"not compared with the champion {first}: {why}")
+        assert decision["reason"].endswith("promotion.start_over=true judges without the champion")
+        path.write_text(whole)
+    assert house.retrain(seed=1, promotion={"start_over": True})["action"] == "promoted"
     house.project.versions("06_models/candidate.keras")[0].unlink()
-    assert house.retrain(seed=2, promotion={"start_over": True})["action"] == "promoted"
-    assert house.served() == house.log()[-1]["sha256"]
     # The one before is compared with no more, and stops nothing.
     decision = house.retrain(seed=3)
     assert decision["action"] == "promoted"
-    first = house.log()[0]["run_id"]
-    why = {c["run_id"]: c["not_compared"] for c in decision["judgement"]["champions"]}
-    assert why[first] == "its artifact is gone"
-    assert f"not compared with {first}: its artifact is gone" in decision["reason"]
-
-
-def test_a_champion_whose_decision_was_edited_is_no_free_pass(house: Retrainer) -> None:
-    served, first = house.served(), house.log()[0]["run_id"]
-    path = house.project.versions("08_reporting/decision.json")[-1]
-    edited = json.loads(path.read_text())
-    edited["judgement"]["data"]["valid_rows"] = 700
-    path.write_text(json.dumps(edited))
-    decision = house.retrain(seed=1)
-    assert decision["action"] == "rejected"
-    why = "its decision is not the one by which"
-    assert decision["reason"].startswith(f"not compared with the champion {first}: {why}")
-    assert decision["reason"].endswith("promotion.start_over=true judges without the champion")
-    assert house.served() == served
-    assert house.retrain(seed=1, promotion={"start_over": True})["action"] == "promoted"
-
-
-def test_a_column_that_is_read_otherwise_needs_starting_over(house: Retrainer) -> None:
-    first, codes = house.log()[0]["run_id"], {"missing": {"glucose": [0, -1]}}
-    decision = house.retrain(columns=codes)
-    assert decision["action"] == "rejected"
-    assert decision["reason"].startswith(
-        f"not compared with the champion {first}: column 'glucose' was read as numbers with codes "
-        "for missing 0 for it, and now as numbers with codes for missing -1, 0; --params"
-    )
-    assert house.retrain(columns=codes, promotion={"start_over": True})["action"] == "promoted"
-
-
-def test_what_an_earlier_version_left_serves_on(house: Retrainer) -> None:
-    """A copy of the champion, which is no part of anything any more."""
-    old = house.project.path / "data/06_models/champion.keras"
-    old.write_bytes(b"the champion of whatever day")
-    first = house.log()[0]
-    assert house.served() == first["sha256"]
-    assert house.retrain(seed=1)["served_before"] == first["run_id"]
-    assert house.served() == house.log()[-1]["sha256"]
-    assert old.read_bytes() == b"the champion of whatever day"
-
-
-def test_wider_bounds_do_not_stop_the_comparison_with_a_champion(house: Retrainer) -> None:
-    table = pd.read_csv(house.project.raw, dtype=str)
-    table.loc[:29, "age"] = "130"  # of so many rows some are test rows
-    table.to_csv(house.project.raw, index=False)
-    decision = house.retrain(columns={"bounds": {"age": [18, 150]}})
-    assert house.project.rows("test")["age"].max() == 130
-    assert len(decision["judgement"]["checks"][3]["compared"]) == 1
-
-
-def declare_an_entry_of_their_own(house: Retrainer) -> None:
-    """Add a versioned entry that no retraining writes, with an old version."""
-    entry = {
-        "type": "pandas.CSVDataset",
-        "filepath": "data/07_model_output/predictions.csv",
-        "versioned": True,
-    }
-    (house.project.path / "conf/local/catalog.yml").write_text(json.dumps({"predictions": entry}))
-    version = house.project.path / "data/07_model_output/predictions.csv/2020/file.csv"
-    version.parent.mkdir(parents=True)
-    version.touch()
+    assert f"not compared with {first}: its artifact is gone, damaged or" in decision["reason"]
 
 
 @pytest.mark.long
 def test_old_runs_are_pruned_and_champions_and_decisions_kept(house: Retrainer) -> None:
     keep = {"keep_candidates": 2, "keep_champions": 2}
-    declare_an_entry_of_their_own(house)
     promoted = [house.log()[0]["run_id"], house.retrain(1, promotion=keep)["run_id"]]
     strict = {**keep, "tolerance": {"log_loss": 0.0, "roc_auc": 0.0}}
     weak = {"ensemble": {"members": 1, "units": [1], "dimensions": 1, "frequencies": 1}}
@@ -460,19 +321,9 @@ def test_old_runs_are_pruned_and_champions_and_decisions_kept(house: Retrainer) 
     def runs(output: str) -> list[str]:
         return [version.parent.name for version in house.project.versions(output)]
 
-    foreign = house.project.path / "data/07_model_output/predictions.csv"
-    reporting = {path.name for path in (house.project.path / "data/08_reporting").glob("*.*")}
-    assert {"report.html", "metrics.json", "decision.json"} <= reporting
-    for output in (
-        "02_intermediate/quarantined_rows.csv",
-        "03_primary/train_rows.parquet",
-        "06_models/candidate.keras",
-        "08_reporting/report.html",
-        "08_reporting/figures",
-    ):
+    for output in ("03_primary/train_rows.parquet", "06_models/candidate.keras"):
         assert runs(output) == [*promoted, *rejected[1:]], output
     assert runs("08_reporting/decision.json") == [*promoted, *rejected]
-    assert (foreign / "2020/file.csv").exists()
     house.roll_back()
     assert house.served() == house.log()[0]["sha256"]
 
@@ -548,7 +399,7 @@ def test_a_failed_run_changes_nothing_and_lets_the_next_in(
 
     before = house.served(), house.log_file.read_bytes()
     with monkeypatch.context() as broken:
-        broken.setattr(report, "page", fail)
+        broken.setattr(report, "to_svg", fail)
         with pytest.raises(RuntimeError, match="cannot be drawn"):
             house.retrain(seed=1)
     assert (house.served(), house.log_file.read_bytes()) == before
@@ -558,13 +409,10 @@ def test_a_failed_run_changes_nothing_and_lets_the_next_in(
 def test_another_environment_has_a_champion_of_its_own(house: Retrainer) -> None:
     before, env = house.served(), "italy_power_demand"
     house.project.run("retraining", env=env, **SMALL)
-    folder = house.project.path / "data/italy_power_demand"
-    assert load_champion(house.project.path, env).sha256 != before
-    assert (folder / "retraining.lock").exists()
-    assert len((folder / "08_reporting/promotions.jsonl").read_text().splitlines()) == 1
-    assert house.served() == before
+    champion = load_champion(house.project.path, env)
+    assert champion.sha256 != before == house.served()
     # The way back is the environment's too.
-    Path(load_champion(house.project.path, env).file).write_bytes(b"cut off")
+    Path(champion.file).write_bytes(b"cut off")
     with raises_data_error(match=f"kedro run --env {env} --pipelines rollback"):
         house.project.run("retraining", env=env, **SMALL)
 
@@ -572,15 +420,10 @@ def test_another_environment_has_a_champion_of_its_own(house: Retrainer) -> None
 # From the command line
 
 
-def declare(house: Retrainer) -> None:
-    path = house.project.path / "conf/local/parameters.yml"
-    path.write_text(json.dumps(SMALL))
-
-
 @pytest.mark.long
 def test_the_log_of_a_night(house: Retrainer) -> None:
     """Unchanged, rejected, rolled back where it cannot: exit codes and last lines."""
-    declare(house)
+    (house.project.path / "conf/local/parameters.yml").write_text(json.dumps(SMALL))
     unchanged = house.project.command("run", "--pipelines", "retraining")
     assert (unchanged.returncode, unchanged.stderr) == (0, "")
     first, last = unchanged.stdout.splitlines()
@@ -588,22 +431,17 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     assert "INFO    Unchanged: data, parameters and code are those of run 20" in last
 
     house.write(house.rows[1:385])
-    rejected = house.project.command("run", "--pipelines", "retraining")
-    assert (rejected.returncode, rejected.stderr) == (0, "")
+    again = ("--params", "training.seed=5,retraining.exit_on_rejection=3")
+    rejected = house.project.command("run", "--pipelines", "retraining", *again)
+    assert (rejected.returncode, rejected.stderr) == (3, "")
     last = rejected.stdout.splitlines()[-1]
     assert "INFO    Rejected run 20" in last
     assert "384 valid rows, 0.50 times the champion's 768 (expected promotion.row_ratio" in last
     assert last.endswith(f"The champion stays run {house.log()[0]['run_id']}.")
 
-    again = ("--params", "training.seed=5,retraining.exit_on_rejection=3")
-    noticed = house.project.command("run", "--pipelines", "retraining", *again)
-    assert (noticed.returncode, noticed.stderr) == (3, "")
-    assert "INFO    Rejected run 20" in noticed.stdout.splitlines()[-1]
-
     nowhere = house.project.command("run", "--pipelines", "rollback")
     assert nowhere.returncode == 1
     assert nowhere.stderr.startswith("Error: There is no champion before")
-    assert "Traceback" not in nowhere.stderr + nowhere.stdout
 
 
 @pytest.mark.long
@@ -611,10 +449,6 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     ("arguments", "said"),
     [
         (["--pipelines", "promotion"], "Only a whole run may decide who serves"),
-        (
-            ["--pipelines", "retraining", "--to-nodes", "promotion.judge.decide"],
-            "Only a whole run may",
-        ),
         (["--pipelines", "retraining,rollback"], "Output(s) ['decision'"),
     ],
 )
@@ -625,15 +459,4 @@ def test_other_ways_to_decide_are_refused_at_once(
     refused = house.project.command("run", *arguments)
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"Error: {said}")
-    assert "Running" not in refused.stdout
     assert house.project.files() == before
-
-
-def test_what_a_retraining_cannot_judge_is_refused_at_once(fresh: Retrainer) -> None:
-    finished = fresh.project.command(
-        "run", "--pipelines", "retraining", "--params", "split.test_fraction=0"
-    )
-    assert finished.returncode == 1
-    assert "Error: split.test_fraction = 0: a retraining judges on test rows" in finished.stderr
-    assert "Running" not in finished.stdout
-    assert not os.path.exists(fresh.log_file)

@@ -125,8 +125,8 @@ def test_layers_pipelines_and_previews(address: str) -> None:
     types = {"datasets.candidate.NetworkDataset", "datasets.candidate.ArtifactDataset"}
     candidate = shown.pop("candidate")
     assert {candidate["original_type"], *candidate["transcoded_types"]} == types
-    for name, metadata in shown.items():
-        assert metadata.get("preview"), name
+    without = {name for name, metadata in shown.items() if not metadata.get("preview")}
+    assert without == {"raw_rows"}
 
 
 def test_the_gate_the_champion_and_the_decision(address: str) -> None:
@@ -139,7 +139,7 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
     datasets = [node for node in graph["nodes"] if node["type"] == "data"]
     outside = {node["name"] for node in datasets if node["layer"] is None}
     assert outside == {*GIVEN, "provenance", "champions"}
-    gate = {"check_candidate", "predict_with_champions", "read_back", "decide", "record"}
+    gate = {"check_candidate", "predict_with_champions", "decide", "record"}
     assert gate <= nodes.keys()
     previews = {
         name: json.loads(fetch(f"{address}/api/nodes/{nodes[name]['id']}")["preview"])
@@ -167,7 +167,6 @@ def test_a_scoring_from_rows_to_figures(address: str) -> None:
     outside = {name for name, node in datasets.items() if node["layer"] is None}
     assert outside == {*GIVEN, "champion", "scoring_conditions"}
     previewed = {
-        "rows_to_score",
         "quarantined_rows_to_score",
         "predictions",
         "scoring_summary",

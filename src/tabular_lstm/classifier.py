@@ -12,7 +12,6 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
 from tabular_lstm.rows.keys import number_values
 from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
@@ -196,19 +195,10 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             FileNotFoundError: There is no such file.
-            DataError: A `ValueError`: it is no whole `.keras` file, may not be read, holds another
-                kind of model, or is the `champion.keras` that an earlier version kept.
+            DataError: A `ValueError`: it is no whole `.keras` file, may not be read, or holds
+                another kind of model.
         """
-        path = Path(path)
-        if path.absolute().parts[-2:] == ("06_models", "champion.keras"):
-            raise DataError(
-                f"{path}: nothing renews it any more. load_champion() gives what serves."
-            )
-        try:
-            artifact = Artifact.read(path)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"{path}: no such file.") from error
-        return cls.from_network(artifact.network)
+        return cls.from_network(Artifact.read(Path(path)).network)
 
     @classmethod
     def from_network(cls, network: Any) -> Self:

@@ -11,7 +11,7 @@ from bagged_networks import Imputed
 from peers import Named
 from tuned import Tuned
 
-from tabular_lstm.network.plan import folds_of
+from tabular_lstm.network.plan import stratified_folds
 
 ROWS = pd.DataFrame({"number": np.arange(80.0)})
 LABELS = np.tile([0, 0, 1, 0, 1], 16)
@@ -36,7 +36,7 @@ def test_members_are_held_out_from_the_networks_folds_and_averaged() -> None:
 
     bag = Bagged(fit_member).fit(ROWS, LABELS)
 
-    fold_of = folds_of(LABELS, 8, 0)
+    fold_of = stratified_folds(LABELS, 8, 0)
     for fold in folds:
         assert fold.held_rows.index.tolist() == np.flatnonzero(fold_of == fold.number).tolist()
         assert fold.rows.index.tolist() == np.flatnonzero(fold_of != fold.number).tolist()

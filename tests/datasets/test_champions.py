@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 
 from tabular_lstm.datasets.champions import ChampionDataset, ChampionsDataset
-from tabular_lstm.datasets.typed_json import SHOWN
-from tabular_lstm.errors import DataError
-from tabular_lstm.serving.champions import CANDIDATES, DECISIONS, FINGERPRINTS, LOG
+from tabular_lstm.serving.champions import LOG
 from tabular_lstm.serving.promotion_log import read_log
 from tests.helpers.decisions import decision
 from tests.helpers.errors import raises_data_error
-from tests.helpers.logs import letters, promotion, rejection, run
+from tests.helpers.logs import promotion, rejection, run
 from tests.helpers.stores import House
 
 
@@ -48,19 +46,12 @@ def test_saving_appends_and_loading_gives_all(tmp_path: Path, champions: Champio
         champions.save(entry)
     loaded = champions.load().log
     assert loaded == read_log(tmp_path / LOG)
+    shown = json.loads(champions.preview())
+    assert [line["run_id"] for line in shown] == [run("b"), run("a"), run("0")]
     assert [entry.model_copy(update={"line_before": None}) for entry in loaded] == log
     (tmp_path / LOG).write_text("{\n")
     with raises_data_error(match=r"promotions\.jsonl, line 1: expected a decision"):
         champions.load()
-
-
-def test_the_preview_shows_the_newest_first(champions: ChampionsDataset) -> None:
-    written = "abcdefghijklmnopqrstuvwxyz"
-    for letter in written:
-        champions.save(rejection(letter, None))
-    *shown, last = json.loads(champions.preview())
-    assert letters([line["run_id"] for line in shown]) == written[: -SHOWN - 1 : -1]
-    assert last == f"… {len(written) - SHOWN} more"
 
 
 # What runs left
@@ -85,16 +76,3 @@ def test_what_each_run_left_is_read_when_it_is_asked_for(
             gone[run("b")]
     house.kept("b").write_bytes(b"another")
     assert left.artifacts[run("b")].content == b"another"
-
-
-@pytest.mark.parametrize("output", [CANDIDATES, DECISIONS, FINGERPRINTS])
-def test_what_is_no_file_is_unreadable(
-    tmp_path: Path, champions: ChampionsDataset, output: str
-) -> None:
-    path = tmp_path / output / "a" / Path(output).name
-    path.mkdir(parents=True)
-    left = champions.load()
-    versions = {CANDIDATES: left.artifacts, DECISIONS: left.decisions}
-    with pytest.raises(DataError, match="directory") as refused:
-        versions.get(output, left.fingerprints)["a"]
-    assert str(path) in str(refused.value)

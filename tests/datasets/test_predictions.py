@@ -62,34 +62,17 @@ def test_the_newest_run_that_finished_is_loaded(folder: Path) -> None:
     assert dataset.preview()["data"] == [["file 0", 1], ["file 0", 2]]
 
 
-def test_a_run_dated_after_now_is_not_the_newest_and_is_named(
-    folder: Path, caplog: pytest.LogCaptureFixture
+def test_a_run_dated_after_now_is_not_the_newest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    PredictionsDataset(str(folder)).load()
-    assert caplog.text == ""
-    later = [f"2036-01-0{day}T00.00.00.000Z" for day in (1, 2)]
-    for name in later:
-        shutil.copytree(folder / run("b"), folder / name)
-    dataset = PredictionsDataset(str(folder))
-    assert dataset.load()["row"].tolist() == [1, 2]
-    (warning,) = caplog.messages
-    assert warning.startswith(f"Loaded is {run('c')}. It is 2")
-    assert (
-        f"there are predictions of runs that began later: {', '.join(later)}. They count as the "
-        "oldest. If the clock is wrong now, set it"
-    ) in warning
-    assert dataset.preview()["data"] == [["file 0", 1], ["file 0", 2]]
-
-
-def test_where_all_runs_are_dated_after_now_the_last_is_loaded(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+    for day in (1, 2):
+        shutil.copytree(folder / run("b"), folder / f"2036-01-0{day}T00.00.00.000Z")
+    assert PredictionsDataset(str(folder)).load()["row"].tolist() == [1, 2]
+    # Where all of them are, the last one is.
+    for day in (1, 2):
+        shutil.rmtree(folder / f"2036-01-0{day}T00.00.00.000Z")
     monkeypatch.setattr(module, "generate_timestamp", lambda: run("a"))
     assert PredictionsDataset(str(folder)).load()["row"].tolist() == [1, 2]
-    assert f"Loaded is {run('c')}. It is {run('a')} by this machine's clock" in caplog.text
-    caplog.clear()
-    PredictionsDataset(str(folder), run_id=run("c")).load()
-    assert caplog.text == ""
 
 
 def test_another_run_is_loaded_by_its_id_all_parts_together(folder: Path) -> None:

@@ -405,6 +405,14 @@ def test_a_file_that_is_gone_since_is_refused_by_name(csv: Path) -> None:
             read()
 
 
+def test_kedro_viz_previews_the_first_rows(csv: Path) -> None:
+    for dataset in (RawCSVDataset, RowsToScoreDataset):
+        preview = dataset(str(csv)).preview(2)
+        assert preview["columns"] == ["a", "b", "y"]
+        assert preview["data"] == [["1", "x, y", "0"], ["2", "", "1"]]
+        assert preview["index"] == [1, 2]
+
+
 def test_they_are_read_only(csv: Path) -> None:
     assert RowsToScoreDataset(str(csv)).exists()
     with raises_data_error(match="is read only here"):

@@ -1,6 +1,5 @@
 """A promotion log that was edited: refused by whatever meets it, with the ways out, and mended."""
 
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -30,16 +29,8 @@ def chained(change: Callable[[Lines], Lines]) -> Callable[[Project], None]:
     return forge
 
 
-def circle(lines: Lines) -> Lines:
-    return [{**lines[0], "served_before": lines[1]["run_id"]}, lines[1]]
-
-
 def out_of_the_folder(lines: Lines) -> Lines:
     return [lines[0], {**lines[1], "run_id": "../../../evil", "serves_now": "../../../evil"}]
-
-
-def nobody(lines: Lines) -> Lines:
-    return [lines[0], {**lines[1], "serves_now": None}]
 
 
 def five(project: Project) -> None:
@@ -57,9 +48,7 @@ def served_without(project: Project) -> None:
     ("forge", "line"),
     [
         (swapped, 1),
-        (chained(circle), 1),
         (chained(out_of_the_folder), 2),
-        (chained(nobody), 2),
         (five, 3),
         (served_without, 1),
     ],
@@ -89,21 +78,6 @@ def test_a_log_that_was_edited_is_refused_with_the_ways_out_and_changes_nothing(
     assert_settled(served_twice)
 
 
-def test_the_lines_above_are_kept_by_the_command_of_the_message_and_the_next_goes_on(
-    served_twice: Project,
-) -> None:
-    first, second = log_of(served_twice)
-    five(served_twice)
-    message = message_of(here(*RETRAINING, *seed(5)))
-    assert f"by which run {second['run_id']} serves" in message
-    command = message.partition("serves: ")[2].partition(" (the whole")[0]
-    subprocess.run(command, shell=True, check=True)
-    assert log_of(served_twice) == [first, second]
-    succeeds(here(*RETRAINING, *seed(5)))
-    assert len(log_of(served_twice)) == 3
-    assert_settled(served_twice)
-
-
 def test_a_last_line_without_its_line_feed_is_not_forgotten(served_twice: Project) -> None:
     """As an editor leaves it: the champion that the line names serves on, and is compared with."""
     whole = log_path(served_twice).read_bytes()
@@ -111,4 +85,22 @@ def test_a_last_line_without_its_line_feed_is_not_forgotten(served_twice: Projec
     succeeds(here(*RETRAINING, *seed(5)))
     assert log_path(served_twice).read_bytes().startswith(whole)
     assert log_of(served_twice)[2]["served_before"] == log_of(served_twice)[1]["run_id"]
+    assert_settled(served_twice)
+
+
+def test_a_log_that_is_gone_stops_a_retraining_that_does_not_start_over(
+    served_twice: Project,
+) -> None:
+    whole = log_path(served_twice).read_bytes()
+    log_path(served_twice).unlink()
+    message = message_of(here(*RETRAINING, *seed(5)))
+    assert message.startswith(f"{log_path(served_twice)} is gone or empty, although 2 runs")
+    assert "Running" not in message
+    # The ways that the message names: a copy of the log, or a new log.
+    log_path(served_twice).write_bytes(whole)
+    succeeds(here(*RETRAINING, *seed(5)))
+    assert log_of(served_twice)[2]["served_before"] == log_of(served_twice)[1]["run_id"]
+    log_path(served_twice).unlink()
+    succeeds(here(*RETRAINING, *seed(6)[:-1], f"{seed(6)[-1]},promotion.start_over=true"))
+    assert [line["served_before"] for line in log_of(served_twice)] == [None]
     assert_settled(served_twice)

@@ -9,7 +9,7 @@ from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Columns, Evaluation, Promotion
-from tabular_lstm.pipelines.promotion.nodes import Checked, ReadBack, decide
+from tabular_lstm.pipelines.promotion.nodes import Checked, decide
 from tabular_lstm.rows.data_summary import OF_COLUMNS, DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.champion_comparison import ComparedChampions
@@ -95,9 +95,8 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
         ArtifactCheck(passed=True, sentence="the same", golden_rows=2, largest_difference=0),
     )
     return decide(
-        Checked(judged.metrics, checks),
+        Checked(judged.metrics, checks, sha256(CONTENT)),
         ComparedChampions(champions, {}),
-        ReadBack(labels, labels, sha256(CONTENT)),
         FINGERPRINTS,
         DATA,
         Champions(log),

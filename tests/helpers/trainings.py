@@ -1,6 +1,5 @@
 """Small trainings: networks, rows, and members that note what they are trained on."""
 
-import re
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,6 @@ SCHEMA = Schema(
     negative_class=0,
 )
 HERE = Engine(parameters.Engine())
-CONTROL_CHARACTERS = re.compile(r"[\r\x08\x1b]")
 
 
 def network_of(seed: int = 0, schema: Schema = SCHEMA, **options: Any) -> LSTMEnsemble:

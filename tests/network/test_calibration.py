@@ -11,8 +11,6 @@ from sklearn.metrics import f1_score
 
 from tabular_lstm.network.calibration import (
     TEMPERATURES,
-    Kind,
-    asked_for,
     blend,
     choose_threshold,
     fit_temperature,
@@ -36,11 +34,6 @@ objectives = st.one_of(
 
 
 # Log losses
-
-
-def test_log_losses_of_extreme_logits_are_finite() -> None:
-    losses = log_losses(np.array([0, 1, 0, 1]), np.array([800.0, -800.0, -800.0, 800.0]))
-    np.testing.assert_array_equal(losses, [800, 800, 0, 0])
 
 
 # Temperature
@@ -70,23 +63,6 @@ def test_the_temperature_has_the_lowest_log_loss_of_all_and_undoes_overconfidenc
     assert temperature == pytest.approx(grid[np.argmin(losses)], rel=2e-3)
     assert log_losses(platt(labels), logits / temperature).mean() <= min(losses) + 1e-9
     assert temperature == pytest.approx(times, rel=0.1)
-
-
-@pytest.mark.parametrize(
-    ("labels", "logits", "bound"),
-    [
-        ([0, 1] * 500, [-0.01, 0.01] * 500, TEMPERATURES[0]),
-        ([1, 1, 0, 0], [-2.0, -1.0, 1.0, 2.0], TEMPERATURES[1]),
-        ([0, 0, 0], [0.5, 1.0, 0.7], TEMPERATURES[1]),
-        ([0, 1] * 10, [3.0] * 20, TEMPERATURES[1]),
-    ],
-)
-def test_where_no_temperature_is_best_it_stays_within_bounds(
-    labels: list[int], logits: list[float], bound: float
-) -> None:
-    temperature = fit_temperature(np.array(labels), np.array(logits))
-    assert TEMPERATURES[0] <= temperature <= TEMPERATURES[1]
-    assert temperature == pytest.approx(bound, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -183,25 +159,6 @@ def test_of_thresholds_that_serve_alike_the_natural_one_or_the_middle_closest_to
         assert any(threshold == pytest.approx(middle) for middle in middles)
 
 
-@pytest.mark.parametrize(
-    ("share", "objective", "called"),
-    [
-        (0.3, ACCURACY, False),
-        (0.7, ACCURACY, True),
-        (0.3, F1, True),
-        (0.3, costs_of(1, 4), True),
-        (0.7, costs_of(4, 1), False),
-    ],
-)
-@pytest.mark.parametrize("probability", [0.05, 0.3, 0.5, 0.7, 0.95])
-def test_rows_of_one_probability_are_all_called_what_serves_best(
-    share: float, objective: Objective, called: bool, probability: float
-) -> None:
-    labels = (np.arange(10) < 10 * share).astype(int)
-    threshold = choose_threshold(labels, np.full(10, probability), objective)
-    assert (probability >= threshold) == called
-
-
 # Kinds
 
 BOTH = [0.1, 1.0]
@@ -248,24 +205,3 @@ def test_the_plain_mean_of_blended_members_is_the_blend() -> None:
     )
     np.testing.assert_allclose(blended, expected)
     np.testing.assert_allclose(((read @ kernel)[..., 0] + bias).mean(0), expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("shares", "numbers", "said"),
-    [
-        ((0.7, 0.3), True, "The rows ask for smooth relations more: "),
-        ((0.3, 0.7), True, "The rows ask for sharp relations more: "),
-        ((0.4, 0.6), True, "The rows ask for smooth and sharp relations alike: "),
-        ((0.6, 0.4), True, "The rows ask for smooth and sharp relations alike: "),
-        ((1.0, 0.0), False, "No feature is a number, so that no relation is smooth or sharp: "),
-    ],
-)
-def test_what_the_rows_ask_for_is_said_in_whatever_order_the_kinds_are(
-    shares: tuple[float, float], numbers: bool, said: str
-) -> None:
-    kinds = [Kind(scale, 0.5, 1.0, share) for scale, share in zip(BOTH, shares, strict=True)]
-    low, high = (f"weigh {100 * share:.0f} %" for share in shares)
-    weighed = f"members of frequency_scale 0.1 {low} and members of frequency_scale 1 {high}"
-    assert asked_for(kinds, numbers) == said + weighed
-    assert asked_for(kinds[::-1], numbers) == asked_for(kinds, numbers)
-    assert asked_for(kinds[:1], numbers) == ""

@@ -16,7 +16,7 @@ from tabular_lstm.network.score import MANY_VALUES, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.slots import CLIP
 from tabular_lstm.network.vector_code import Code, Lanes, cosine_and_sine, tanh
-from tests.helpers.networks import LAYOUTS, MIXED, ensemble_of, schema_of, sequences_of, with_slot
+from tests.helpers.networks import LAYOUTS, MIXED, ensemble_of, schema_of, sequences_of
 
 HERE = Processor.here()
 
@@ -50,33 +50,6 @@ def test_the_kernel_answers_as_numpy_does_in_float64(layout: dict[str, Any]) -> 
         assert missing == 1 or np.ptp(Kernel(scorer, HERE)(slots)) > 0.02
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"members": 1},
-        {"members": 11},
-        {"dimensions": 1, "frequencies": 13, "frequency_scale": 1.0},
-        {"dimensions": 9, "frequencies": 1, "units": [1]},
-        {"units": [17, 9]},
-        {"members": 8, "dimensions": 8, "frequencies": 8, "units": [16]},
-    ],
-    ids=str,
-)
-def test_any_sizes_are_computed(options: dict[str, Any]) -> None:
-    scorer = scorer_of(MIXED, **options)
-    assert_same_answers(scorer, slots_of(scorer, 200, 0.1))
-
-
-@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
-@pytest.mark.parametrize("value", [np.nan, 0.0, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45])
-def test_odd_values_are_computed(scale: float, value: float) -> None:
-    scorer = scorer_of({"features": 3, "scale": scale})
-    sequences = sequences_of(scorer.schema)
-    for slot in range(4):
-        odd = with_slot(sequences, *divmod(slot, 2), value)
-        assert_same_answers(scorer, np.ascontiguousarray(odd.reshape(len(odd), -1).T))
-
-
 # Without each feature
 
 
@@ -95,18 +68,6 @@ def test_rows_without_a_feature_are_scored_as_if_it_were_missing(layout: dict[st
         np.testing.assert_array_equal(measured[was_missing], logits[was_missing])
         assert np.abs(expected - logits)[~was_missing].max() > 1e-3
     np.testing.assert_array_equal(slots, before)
-
-
-def test_a_wide_table_and_a_long_one_are_scored_without_each_feature() -> None:
-    for features_per_step in (150, 5):
-        layout = {"features": 300, "features_per_step": features_per_step, "names": (7, 150)}
-        scorer = scorer_of(layout)
-        kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 20, 0.1)
-        without = kernel.without(slots)
-        for slot in (0, 7, 149, 150, 299):
-            changed = slots.copy()
-            changed[slot] = np.nan
-            np.testing.assert_allclose(without[slot], kernel(changed), rtol=0, atol=1e-6)
 
 
 # The functions

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tabular_lstm.network import layers
 from tabular_lstm.network.layers import Embed, ReadOut, Recur
 from tabular_lstm.parameters import Ensemble
-from tests.helpers.networks import keras_lstm, schema_of
+from tests.helpers.networks import schema_of
 
 MEMBERS = 3
 DIMENSIONS = 5
@@ -126,34 +126,6 @@ def test_embed_is_the_formula_by_hand(
     np.testing.assert_allclose(measured, expected, atol=1e-5)
 
 
-@pytest.mark.usefixtures("_as_of_features")
-@pytest.mark.parametrize("categories", [NUMBERS, MIXED, NAMES])
-@pytest.mark.parametrize("readers", [1, MEMBERS])
-def test_embed_has_the_gradient_of_the_formula(categories: list[int], readers: int) -> None:
-    layer = embed_of(categories)
-    sequences = slots_of(categories, readers=readers)
-    rng = np.random.default_rng(2)
-    weighing = rng.normal(size=layer(sequences).shape)
-    with tf.GradientTape() as tape:
-        total = tf.reduce_sum(layer(sequences) * weighing.astype(np.float32))
-    gradients = tape.gradient(total, layer.weights)
-
-    weights = [weight.astype(np.float64) for weight in layer.get_weights()]
-    for place, gradient in enumerate(gradients):
-        way = rng.normal(size=weights[place].shape)
-        if not way.size:  # of numbers alone or names alone
-            continue
-
-        def moved(far: float, place: int = place, way: np.ndarray = way) -> float:
-            there = [w + far * way if i == place else w for i, w in enumerate(weights)]
-            return (embedded(categories, there, sequences) * weighing).sum()
-
-        slope = (moved(1e-6) - moved(-1e-6)) / 2e-6
-        measured = (tf.convert_to_tensor(gradient).numpy() * way).sum()
-        assert measured == pytest.approx(slope, rel=1e-4, abs=1e-4)
-        assert slope
-
-
 @pytest.mark.parametrize("categories", [NUMBERS, NAMES])
 @pytest.mark.parametrize("value", [0.0, 7.5, -3e38, np.nan, np.inf])
 def test_a_padded_slot_gives_zeros_whatever_is_in_it(categories: list[int], value: float) -> None:
@@ -199,22 +171,6 @@ def recur_of(inputs: int, units: int, scale: float = 0.5) -> Recur:
 def steps_of(length: int, rows: int, inputs: int) -> np.ndarray:
     shape = (MEMBERS, length, rows, inputs)
     return np.random.default_rng(3).normal(size=shape).astype(np.float32)
-
-
-@pytest.mark.usefixtures("_as_of_features")
-@pytest.mark.parametrize(
-    ("length", "rows", "inputs", "units"), [(4, 7, 3, 5), (1, 2, 4, 3), (6, 1, 1, 1), (9, 3, 16, 8)]
-)
-def test_each_member_of_recur_is_two_keras_lstms(
-    length: int, rows: int, inputs: int, units: int
-) -> None:
-    recur, steps = recur_of(inputs, units), steps_of(length, rows, inputs)
-    for direction, states in enumerate(recur(steps)):
-        assert states.shape == (MEMBERS, length, rows, units)
-        for member in range(MEMBERS):
-            lstm = keras_lstm(recur, member, direction)
-            expected = lstm(steps[member].swapaxes(0, 1)).numpy().swapaxes(0, 1)
-            np.testing.assert_allclose(states[member], expected, atol=1e-6)
 
 
 def loop(weights: Sequence[Any], steps: Any, direction: int) -> tuple[list[Any], list[Any]]:
@@ -305,11 +261,3 @@ def test_dropout_takes_its_share_and_enlarges_the_rest() -> None:
         left = dropped(0.25, (3, 1), place)
         np.testing.assert_allclose(np.unique(left), [0, 1 / 0.75], rtol=1e-6)
         np.testing.assert_allclose((left == 0).mean(1), 0.25, atol=0.035)
-
-
-def test_dropout_is_drawn_by_the_seed_and_for_each_member_and_place_anew() -> None:
-    one = dropped(0.5, (3, 1))
-    np.testing.assert_array_equal(dropped(0.5, (3, 1)), one)
-    for other in (dropped(0.5, (3, 2)), dropped(0.5, (4, 1)), dropped(0.5, (3, 1), place=1)):
-        assert 0.4 < (other != one).mean() < 0.6
-    assert 0.4 < (one[0] != one[1]).mean() < 0.6

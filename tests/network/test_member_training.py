@@ -8,9 +8,8 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import log_loss
 
-from tabular_lstm.network import member_training
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.calibration import fit_temperature, log_losses
+from tabular_lstm.network.calibration import fit_temperature
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.member_training import (
     Task,
@@ -19,7 +18,6 @@ from tabular_lstm.network.member_training import (
     merge,
     split,
     train_group,
-    train_members,
 )
 from tabular_lstm.network.plan import Plan, plan_training
 from tests.helpers.trainings import (
@@ -52,18 +50,6 @@ def told(plan: Plan, noise: float, size: float = 1.0) -> list[np.ndarray]:
     ]
 
 
-def test_the_loss_is_that_of_the_logits_over_their_temperature() -> None:
-    plan = plan_of(4)
-    logits = told(plan, noise=2.0, size=3.0)
-    temperature = fit_temperature(LABELS[np.concatenate(plan.held_out)], np.concatenate(logits))
-    expected = [
-        log_losses(LABELS[rows], z / temperature).mean()
-        for rows, z in zip(plan.held_out, logits, strict=True)
-    ]
-    np.testing.assert_allclose(fold_losses(LABELS, plan, logits), expected, rtol=1e-6)
-    assert temperature > 1.5
-
-
 def test_each_kind_has_a_temperature_of_its_own() -> None:
     plan = plan_of(8, kinds=2)
     logits = told(plan, noise=2.0)
@@ -72,12 +58,6 @@ def test_each_kind_has_a_temperature_of_its_own() -> None:
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
     as_one = fold_losses(LABELS, replace(plan, kind=[0] * 8), larger)
     assert np.abs(as_one - losses[0]).max() > 0.01
-
-
-def test_logits_that_are_no_numbers_are_no_progress() -> None:
-    plan = plan_of(4)
-    logits = [np.full(len(rows), np.nan) for rows in plan.held_out]
-    assert np.isnan(fold_losses(LABELS, plan, logits)).all()
 
 
 # Stopping early
@@ -129,89 +109,7 @@ def test_each_member_keeps_the_weights_of_the_epoch_that_was_its_best() -> None:
         assert not same(weights_of(candidate, member), [w[member] for w in each_epoch[-1]])
 
 
-class Scripted:
-    """Members of which is given after each epoch what they give of their folds."""
-
-    best: Any = None
-
-    def __init__(self, of_epochs: list[Any]) -> None:
-        self.of_epochs = of_epochs
-        self.epoch, self.kept = 0, np.zeros(len(of_epochs[0]), int)
-
-    def train_epoch(self, batches: np.ndarray, rates: np.ndarray) -> float:
-        self.epoch += 1
-        return 1.0
-
-    def logits(self, rows_of: list[np.ndarray], best: bool = False) -> Any:
-        return self.of_epochs[self.epoch - 1]
-
-    def keep(self, improved: np.ndarray) -> None:
-        self.kept[improved] = self.epoch
-
-    def average_unseen_categories(self, plan: Plan) -> None: ...
-
-    def in_shape(self, matrix: Any) -> list[np.ndarray]:
-        return []
-
-
-def test_a_member_stops_by_half_its_own_loss_and_half_the_mean_and_never_starts_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(member_training, "fold_losses", lambda *given: np.array(given[2]))
-    losses = [
-        [1.0, 1.0, 1.0],  # each member's first is its best so far, at 1.0, 1.0, 1.0
-        [0.4, 1.6, 1.0],  # the first's, at 0.7
-        [1.0, 1.0, 0.7],  # the second's and the third's, at 0.95 and 0.8
-        [1.0, 1.0, 1.0],  # none; the first stops after two epochs without progress
-        [0.1, 1.4, 1.2],  # none, for the first has stopped; so do the others, and the training
-        [0.1, 0.1, 0.1],
-    ]
-    labels = np.ones(40, np.float32)
-    plan = plan_training(3, labels, 4, training_of(epochs=6, patience=2))
-    members = Scripted(losses)
-    trained = train_members(members, plan, labels)
-    assert len(trained.losses["loss"]) == members.epoch == 5
-    np.testing.assert_allclose(trained.losses["validation_loss"], np.mean(losses[:5], axis=1))
-    assert trained.best_epochs == members.kept.tolist() == [2, 3, 3]
-
-
-def test_logits_that_are_too_large_stop_no_member_that_orders_the_rows_better() -> None:
-    plan = plan_of(4)
-    # In the second epoch the rows are in a better order, by logits that are far too large.
-    of_epochs = [told(plan, noise=2.0), told(plan, noise=1.4, size=6.0)]
-    seen = np.concatenate(plan.held_out)
-    raw = [log_losses(LABELS[seen], np.concatenate(logits)).mean() for logits in of_epochs]
-    assert raw[1] > 1.5 * raw[0]
-    trained = train_members(Scripted(of_epochs), plan, LABELS)
-    assert trained.best_epochs == [2] * 4
-    assert trained.losses["validation_loss"][1] < trained.losses["validation_loss"][0]
-
-
-def test_each_kind_has_all_folds_and_is_stopped_by_itself() -> None:
-    """So a kind is trained as if the other were not there."""
-    rows, training = half_told(200), training_of(epochs=8, patience=2)
-    both, of_both = train(network_of(members=4, frequency_scale=[0.1, 1.0]), *rows, training)
-    alone, history = train(network_of(members=4, frequency_scale=0.1), *rows, training)
-    assert of_both["best_epochs"][:4] == history["best_epochs"]
-    for member in range(4):
-        *trained, _, _ = weights_of(both, member)
-        for one, other in zip(trained, weights_of(alone, member), strict=False):
-            np.testing.assert_allclose(one, other, atol=1e-4)
-    smooth = of_both["kinds"][0]
-    assert smooth["log_loss"] == pytest.approx(history["out_of_fold_log_loss"], rel=1e-4)
-
-
 # Groups of members
-
-
-@pytest.mark.parametrize("members", [1, 2, 7, 8])
-@pytest.mark.parametrize("groups", [1, 2, 3, 8, 20])
-def test_each_member_is_in_one_group_and_groups_are_even(members: int, groups: int) -> None:
-    parts = split(members, groups)
-    assert [number for part in parts for number in part] == list(range(members))
-    sizes = [len(part) for part in parts]
-    assert len(parts) == min(members, groups)
-    assert max(sizes) - min(sizes) <= 1
 
 
 def test_a_member_is_stopped_by_the_mean_over_its_group() -> None:

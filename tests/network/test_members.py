@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tabular_lstm.network import members as of_members
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.plan import Plan
 from tests.helpers.networks import schema_of, sequences_of
@@ -120,19 +119,6 @@ def test_a_member_never_learns_from_its_fold(poisoned: str, member: int) -> None
 
 
 # What is computed of them
-
-
-def test_more_rows_than_are_computed_at_once_have_the_same_logits(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    sequences, labels = rows_of(61)
-    members = Members(network_of(), sequences, labels, training_of())
-    rows = [np.arange(40), np.arange(61)]
-    at_once = members.logits(rows)
-    monkeypatch.setattr(of_members, "EVALUATED_AT_ONCE", 3)
-    in_pieces = members.logits(rows)
-    for piecewise, whole in zip(in_pieces, at_once, strict=True):
-        np.testing.assert_allclose(piecewise, whole, atol=1e-5)
 
 
 def test_a_category_that_no_row_has_is_the_mean_by_weight_of_the_others() -> None:

@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras.optimizers.schedules import CosineDecay
 
 from tabular_lstm.network import plan as module
 from tabular_lstm.network.plan import (
-    batch_size,
-    epochs,
-    folds_of,
     grouped_folds,
     plan_training,
     stratified_folds,
@@ -54,20 +50,6 @@ def test_no_group_is_in_two_folds_and_no_fold_is_empty(
     assert np.ptp(np.bincount(fold, is_rare, folds)) <= largest
 
 
-@given(st.integers(2, 80), st.floats(0, 1), st.integers(1, 8), st.integers(0, 2**32 - 1))
-def test_groups_of_one_row_make_folds_as_even_as_rows_do(
-    rows: int, share: float, folds: int, seed: int
-) -> None:
-    labels = (np.random.default_rng(seed).random(rows) < share).astype(np.float32)
-    fold = grouped_folds(labels, np.arange(rows), folds, seed)
-    assert np.ptp(np.bincount(fold, minlength=folds)) <= 1
-    for label in (0, 1):
-        assert np.ptp(np.bincount(fold[labels == label], minlength=folds)) <= 1
-    np.testing.assert_array_equal(
-        folds_of(labels, folds, seed, np.arange(rows)), stratified_folds(labels, folds, seed)
-    )
-
-
 def test_members_of_few_and_unlike_groups_pass_over_as_many_rows_as_the_smallest_part_has() -> None:
     groups = np.repeat(np.arange(3), [60, 30, 10])
     labels = (np.arange(100) % 2).astype(np.float32)
@@ -79,35 +61,6 @@ def test_members_of_few_and_unlike_groups_pass_over_as_many_rows_as_the_smallest
         assert {*groups[held_out]}.isdisjoint(groups[plan.fold != fold])
     assert plan.steps * plan.batch == 40
     assert next(plan.batches()).shape == (5, 4, 8)
-
-
-def test_the_learning_rate_falls_to_nothing_over_the_second_half_of_all_steps() -> None:
-    labels = (np.arange(100) % 2).astype(np.float32)
-    training = Training(learning_rate=0.02, batch_size=8, epochs=3)
-    plan = plan_training(2, labels, 8, training)
-    rates = np.concatenate([plan.rates(epoch) for epoch in (1, 2, 3)])
-    assert rates.dtype == np.float32
-    # A quarter of the rows of a batch that `learning_rate` is of.
-    assert len(rates) == 30
-    np.testing.assert_allclose(rates[:15], 0.01, rtol=1e-6)
-    falls = CosineDecay(0.01, 15)
-    np.testing.assert_allclose(rates[15:], [falls(step) for step in range(15)], rtol=1e-5)
-
-
-@given(st.integers(1, 10**8), st.integers(1, 10**8))
-def test_more_rows_have_larger_batches_and_fewer_epochs(one: int, other: int) -> None:
-    few, many = sorted((one, other))
-    assert 32 <= batch_size(few) <= batch_size(many)
-    assert batch_size(many) & (batch_size(many) - 1) == 0
-    assert 200 >= epochs(few, 8) >= epochs(many, 8) >= 5
-
-
-@given(st.integers(1, 10**6), st.integers(1, 10**4))
-def test_wide_rows_are_passed_over_less_often(rows: int, features: int) -> None:
-    """So that a training does not take longer for them, as long as that is at least 8 times."""
-    assert min(8, epochs(rows, 1)) <= epochs(rows, features) <= epochs(rows, 1)
-    assert epochs(rows, features) * features <= max(40_000, 8 * features)
-    assert epochs(rows, min(features, 200)) == epochs(rows, 1)
 
 
 @pytest.mark.parametrize("folds", [2, 3, 8])
@@ -148,14 +101,3 @@ def test_of_many_rows_an_epoch_is_a_part_that_is_new_each_time_and_the_folds_par
         assert labels[held_out].sum() == 10
         assert 30 < len(np.unique(held_out)) == len(held_out) <= 40
         assert np.ptp(held_out) > 1500
-
-
-def test_as_many_rows_as_are_passed_over_whole_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    labels = (np.arange(400) % 2).astype(np.float32)
-    whole = plan_training(2, labels, 4, Training(epochs=2))
-    monkeypatch.setattr(module, "MANY_ROWS", 400)
-    at_most = plan_training(2, labels, 4, Training(epochs=2))
-    for one, other in zip(whole.batches(), at_most.batches(), strict=True):
-        np.testing.assert_array_equal(one, other)
-    for one, other in zip(whole.held_out, at_most.held_out, strict=True):
-        np.testing.assert_array_equal(one, other)

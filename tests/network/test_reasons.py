@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from tabular_lstm.network import score as scoring
-from tabular_lstm.network.fit import train
 from tabular_lstm.network.kernel import Processor
 from tabular_lstm.network.score import FEW, reasons, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.schema import parts_of
 from tests.helpers.networks import ensemble_of, schema_of, sequences_of
-from tests.helpers.trainings import network_of, rows_of, training_of
 
 WITHIN = 1e-6
 # More than are computed in float64, so that the last bits differ.
@@ -22,19 +20,6 @@ ROWS = 2000
 @pytest.fixture
 def scorer() -> Scorer:
     return Scorer.of(ensemble_of(schema_of(features=5, names=(1,))))
-
-
-def test_on_a_network_with_one_informative_feature_it_is_named_for_every_row() -> None:
-    sequences, labels = rows_of(200)
-    trained, _ = train(network_of(), sequences, labels, training_of(epochs=60))
-    scorer = Scorer.of(trained)
-    probabilities = score(scorer, sequences)
-    found = reasons(scorer, sequences, probabilities, 2)
-
-    assert (found.features[:, 0] == 0).all()  # the first in the schema
-    # It speaks for the class that the row is of.
-    np.testing.assert_array_equal(found.effects[:, 0] > 0, labels == 1)
-    assert (np.abs(found.effects[:, 0]) > 2 * np.abs(found.effects[:, 1])).all()
 
 
 @pytest.mark.parametrize("rows", [1, 20, 700])
@@ -56,13 +41,6 @@ def test_an_effect_is_what_the_probability_loses_without_the_feature(
         expected = effects[np.flatnonzero(named), found.features[named, place]]
         np.testing.assert_allclose(found.effects[named, place], expected, atol=WITHIN)
         assert (found.effects[~named, place] == 0).all()
-
-
-def test_there_are_no_more_reasons_than_features(scorer: Scorer) -> None:
-    sequences = sequences_of(scorer.schema, 3)
-    found = reasons(scorer, sequences, score(scorer, sequences), 99)
-    assert found.features.shape == found.effects.shape == (3, 5)
-    assert reasons(scorer, sequences[:0], np.empty(0), 2).features.shape == (0, 2)
 
 
 # Dates
@@ -115,22 +93,6 @@ def test_a_feature_that_is_nothing_to_the_network_is_no_reason(
     sequences = sequences_of(scorer.schema, rows, missing=0.2)
     found = reasons(scorer, sequences, score(scorer, sequences, many), 5, many)
     assert {*found.features.ravel()} == {-1, 0, 1, 3, 4}
-
-
-@with_kernel
-def test_many_rows_have_the_reasons_that_they_have_among_few(
-    scorer: Scorer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sequences = sequences_of(scorer.schema, ROWS, missing=0.1)
-    few = reasons(scorer, sequences, score(scorer, sequences), 5)
-    monkeypatch.setattr(scoring, "score_changed", None)
-    many = reasons(scorer, sequences, score(scorer, sequences, True), 5, True)
-    np.testing.assert_allclose(many.effects, few.effects, rtol=0, atol=WITHIN)
-    # Two that are apart by more keep their order.
-    apart = -np.diff(np.abs(few.effects), prepend=np.inf, append=0) > 2 * WITHIN
-    clear = apart[:, :-1] & apart[:, 1:]
-    assert clear.mean() > 0.8
-    np.testing.assert_array_equal(many.features[clear], few.features[clear])
 
 
 @with_kernel

@@ -11,7 +11,7 @@ import pytest
 from tabular_lstm.network import score as score_module
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.forward import BLOCK
-from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
+from tabular_lstm.network.score import FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tests.helpers.networks import LAYOUTS, MIXED, ensemble_of, schema_of, sequences_of, with_slot
 
@@ -58,15 +58,6 @@ def test_odd_values_are_scored_as_keras_does(scale: float, value: float) -> None
         np.testing.assert_allclose(score(Scorer.of(network), odd), expected, atol=1e-6)
 
 
-def test_categories_that_are_none_are_scored_as_keras_does() -> None:
-    schema = schema_of(4, names=(1, 2))
-    network, sequences = ensemble_of(schema), sequences_of(schema)
-    for place in (-1, 0, 2, 3, 4, 1000, np.nan, np.inf):
-        odd = with_slot(sequences, 0, 1, place)
-        expected = network(odd).numpy()[:, 0]
-        np.testing.assert_allclose(score(Scorer.of(network), odd), expected, atol=1e-6)
-
-
 # Many rows, and few
 
 # What is promised of a row in any calls of few rows, and in any calls.
@@ -81,15 +72,6 @@ def many() -> tuple[LSTMEnsemble, np.ndarray, np.ndarray]:
     network = ensemble_of(schema, members=3, units=[5, 3])
     sequences = sequences_of(schema, rows=BLOCK + 77, missing=0.1)
     return network, sequences, score(Scorer.of(network), sequences)
-
-
-def test_a_row_alone_has_the_same_score(
-    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray],
-) -> None:
-    network, sequences, scores = many
-    for row in (0, 1, 7, 63, 255, BLOCK - 1, BLOCK, len(sequences) - 1):
-        alone = score(Scorer.of(network), sequences[row : row + 1])
-        np.testing.assert_allclose(alone, scores[[row]], rtol=0, atol=AMONG_FEW)
 
 
 @pytest.mark.parametrize(
@@ -110,17 +92,6 @@ def test_a_row_has_the_same_score_among_any_rows_in_any_order(
     np.testing.assert_allclose(
         score(Scorer.of(network), sequences[chosen]), scores[chosen], rtol=0, atol=AMONG_FEW
     )
-
-
-@pytest.mark.parametrize("count", [FEW, FEW + 1], ids=["few", "many"])
-def test_few_rows_and_many_have_the_same_scores(
-    many: tuple[LSTMEnsemble, np.ndarray, np.ndarray], count: int
-) -> None:
-    network, sequences, scores = many
-    repeated = np.resize(np.arange(len(sequences)), count)
-    limit = AMONG_FEW if count <= FEW else ANYWHERE
-    measured = score(Scorer.of(network), sequences[repeated])
-    np.testing.assert_allclose(measured, scores[repeated], rtol=0, atol=limit)
 
 
 @pytest.mark.parametrize(

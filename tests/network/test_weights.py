@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit
 
-from tabular_lstm.network.calibration import choose_threshold, fit_temperature, log_losses
-from tabular_lstm.network.fit import predict, train
+from tabular_lstm.network.calibration import choose_threshold
+from tabular_lstm.network.fit import train
 from tabular_lstm.network.members import Members
 from tabular_lstm.parameters import Objective
 from tabular_lstm.pipelines.training.nodes import train_network
@@ -48,34 +47,6 @@ def test_a_threshold_takes_a_weight_for_so_many_rows(
     weighted = choose_threshold(labels, probabilities, objective, counts.astype(float))
     repeated = choose_threshold(labels.repeat(counts), probabilities.repeat(counts), objective)
     assert weighted == repeated
-
-
-@given(rows, objectives, st.floats(1e-3, 1e3))
-def test_a_common_factor_of_all_weights_changes_no_threshold(
-    given: list[tuple[int, int, int]], objective: Objective, factor: float
-) -> None:
-    labels, probabilities, counts = arrays(given)
-    chosen = [
-        choose_threshold(labels, probabilities, objective, weights)
-        for weights in (counts.astype(float), counts * factor)
-    ]
-    assert chosen[0] == chosen[1]
-
-
-@given(rows)
-def test_a_temperature_takes_a_weight_for_so_many_rows(given: list[tuple[int, int, int]]) -> None:
-    labels, probabilities, counts = arrays(given)
-    logits = np.log(probabilities / (1 - probabilities))
-    weighted = fit_temperature(labels, logits, counts.astype(float))
-    repeated = fit_temperature(labels.repeat(counts), logits.repeat(counts))
-    # Where nearly all logits are 0 the loss is flat, and any temperature as good.
-    losses = [
-        log_losses(expit(logits), logits / temperature) @ counts
-        for temperature in (weighted, repeated)
-    ]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
-    if np.abs(logits[counts > 0]).min() > 0.1:
-        assert weighted == pytest.approx(repeated, rel=1e-3)
 
 
 # The loss that is trained on, and the loss on the folds
@@ -124,20 +95,6 @@ def test_weights_that_are_alike_train_to_the_bits_of_none(weight: float) -> None
     (without, history), (alike, same_history) = trained(None), trained(np.full(64, weight))
     assert history == same_history
     assert same(without.get_weights(), alike.get_weights())
-
-
-def test_the_rows_that_count_most_are_learned() -> None:
-    sequences, labels = rows_of(120)
-    heavy = np.arange(120) % 2 == 0
-    # The others say the opposite.
-    told = np.where(heavy, labels, 1 - labels).astype(np.float32)
-    network, training = network_of(), training_of(epochs=40, learning_rate=0.05)
-    for of_heavy, expected in ((20.0, labels), (0.05, 1 - labels)):
-        weights = scaled(np.where(heavy, of_heavy, 1.0))
-        candidate, _ = train(network, sequences, told, training, weights)
-        probabilities = predict(candidate, sequences)
-        sure = np.abs(probabilities - expected) < 0.5
-        assert sure.mean() > 0.9
 
 
 def test_groups_of_one_row_change_no_bit_and_others_the_folds() -> None:

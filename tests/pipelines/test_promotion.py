@@ -27,12 +27,12 @@ def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_pat
     ensemble_of(schema_of()).save(tmp_path / "candidate.keras")
     artifact = Artifact.read(tmp_path / "candidate.keras")
     judged = artifact.predict(rows)
-    found = read_back(artifact, rows, pd.DataFrame({CANDIDATE: judged}))
-    assert len(found.judged) == min(count, 32)
-    np.testing.assert_array_equal(found.judged, np.sort(found.judged))
-    assert found.judged[[0, -1]].tolist() == [judged.min(), judged.max()]
-    np.testing.assert_allclose(found.predicted, found.judged, atol=1e-7)
-    assert found.sha256 == artifact.sha256
+    check = read_back(artifact, rows, judged)
+    assert (check.passed, check.golden_rows) == (True, min(count, 32))
+    for end in (judged.argmin(), judged.argmax()):
+        other = judged.copy()
+        other[end] = 0 if end == judged.argmin() else 1
+        assert not read_back(artifact, rows, other).passed
 
 
 def test_only_what_was_judged_is_promoted() -> None:

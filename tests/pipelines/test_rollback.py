@@ -72,7 +72,7 @@ def test_the_one_before_or_the_one_asked_for_serves_again(
             f"{run('b')}.",
         ),
         ("../../evil", "", 3, "Run ../../evil never was a champion."),
-        (None, "a", 3, f"Run {run('a')} cannot serve again: its artifact is gone."),
+        (None, "a", 3, f"Run {run('a')} cannot serve again: its artifact is gone, damaged"),
     ],
 )
 def test_what_cannot_be_restored_is_named(

@@ -1,7 +1,6 @@
 """An artifact loads to the network that was saved, and a file that brings code along is refused."""
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import pytest
@@ -36,22 +35,10 @@ def with_a_lambda(path: Path, marker: Path) -> None:
     marker.unlink()  # so it does run, where it may
 
 
-def not_a_zip(path: Path, marker: Path) -> None:
-    path.write_bytes(b"\x80\x04cposix\nsystem\n")
-
-
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (with_a_lambda, "expected a network of kind ensemble (tabular_lstm>LSTMEnsemble), got 'S"),
-        (not_a_zip, "expected a whole .keras file of this project"),
-    ],
-)
-def test_code_in_a_file_is_not_run(tmp_path: Path, make: Any, said: str) -> None:
+def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
     path, marker = tmp_path / "candidate.keras", tmp_path / "code ran"
-    make(path, marker)
-    with pytest.raises(DataError) as refused:
+    with_a_lambda(path, marker)
+    said = r"candidate\.keras: .*a network of kind ensemble \(tabular_lstm>LSTMEnsemble\), got 'S"
+    with pytest.raises(DataError, match=said):
         _ = Artifact(path.read_bytes(), str(path)).network
-    assert str(path) in str(refused.value)
-    assert said in str(refused.value)
     assert not marker.exists()

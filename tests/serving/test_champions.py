@@ -1,13 +1,12 @@
 """The boundary of a split by time is that of the newest decision on rows split in the same way."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Moment, Split
-from tabular_lstm.serving.champions import Champions, Versions
+from tabular_lstm.serving.champions import Champions
 from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.decisions import DATA, decision
@@ -26,10 +25,10 @@ def decided(letter: str, boundary: Moment | None, accepted: bool = True, **split
     return made.model_copy(update={"judgement": judgement})
 
 
-def in_force(*decisions: Decision, columns: Columns = COLUMNS, split: Split = SPLIT) -> Any:
+def in_force(*decisions: Decision) -> Any:
     log = [LogEntry.of(made) for made in decisions]
     left = {made.run_id: made for made in decisions}
-    return Champions(log, decisions=left).boundary(columns, split)
+    return Champions(log, decisions=left).boundary(COLUMNS, SPLIT)
 
 
 def test_the_newest_decision_counts_whether_it_promoted_or_not() -> None:
@@ -47,35 +46,23 @@ def test_a_decision_on_rows_that_were_split_otherwise_does_not_count(other: dict
     assert in_force(decided("a", "2026-03-01"), decided("b", "2026-04-01", **other)) == "2026-03-01"
 
 
-def test_a_split_by_hash_has_no_boundary() -> None:
-    columns = COLUMNS.model_copy(update={"time": None})
-    assert in_force(decided("a", "2026-03-01"), columns=columns, split=Split()) is None
-
-
 @pytest.mark.parametrize("fault", ["gone", "edited", "unreadable"])
-def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(
-    fault: str, tmp_path: Path
-) -> None:
+def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(fault: str) -> None:
     older, newer = decided("a", "2026-03-01"), decided("b", "2026-04-01")
-    for made in (older, newer):
-        path = tmp_path / "decision.json" / made.run_id / "decision.json"
-        path.parent.mkdir(parents=True)
-        path.write_text(made.model_dump_json())
+    found = {older.run_id: older, newer.run_id: decided("b", "2026-05-01")}
     if fault == "gone":
-        path.unlink()
-    elif fault == "edited":
-        path.write_text(decided("b", "2026-05-01").model_dump_json())
+        del found[newer.run_id]
 
-    def read(path: Path) -> Decision:
-        if fault == "unreadable" and path.parent.name == newer.run_id:
-            raise DataError("damaged")
-        return Decision.model_validate_json(path.read_bytes())
+    class Left(dict[str, Decision]):
+        def __getitem__(self, run: str) -> Decision:
+            if fault == "unreadable" and run == newer.run_id:
+                raise DataError("damaged")
+            return super().__getitem__(run)
 
     log = [LogEntry.of(older), LogEntry.of(newer)]
-    decisions = Versions(tmp_path / "decision.json", read)
-    assert Champions(log, decisions=decisions).boundary(COLUMNS, SPLIT) == "2026-03-01"
+    assert Champions(log, decisions=Left(found)).boundary(COLUMNS, SPLIT) == "2026-03-01"
     # Where it may have been the only one, rows must not change sides in silence.
-    newest = Champions(log[1:], decisions=decisions)
+    newest = Champions(log[1:], decisions=Left(found))
     with pytest.raises(DataError, match=f"of run {newer.run_id} is gone, damaged or edited"):
         newest.boundary(COLUMNS, SPLIT)
     assert newest.boundary(COLUMNS, Split(kind="time", from_="2026-04-01")) is None

@@ -10,7 +10,6 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.promotion_log import (
     LogEntry,
     append,
@@ -48,14 +47,6 @@ def test_what_was_rolled_back_from_does_not_stand() -> None:
     assert letters(standing([*LOG, rollback("s", "a", "d")])) == "a"
 
 
-def test_rolling_back_twice_goes_back_twice() -> None:
-    log = LOG[:5]
-    for expected in ("b", "a"):
-        assert standing(log)[1] == run(expected)
-        log = [*log, rollback(expected.upper(), expected, letters(standing(log)[:1]))]
-    assert letters(standing(log)) == "a"
-
-
 def test_those_that_served_last_and_those_that_stand_are_kept() -> None:
     assert letters(restorable(LOG, 5)) == "dbca"
     assert letters(restorable(LOG, 1)) == "d"
@@ -68,16 +59,14 @@ def test_those_that_served_last_and_those_that_stand_are_kept() -> None:
 # A decision's entry
 
 
-@pytest.mark.parametrize("log", [LOG, LOG[:1], []])
+@pytest.mark.parametrize("log", [LOG, []])
 @pytest.mark.parametrize("accepted", [True, False])
 def test_an_entry_says_who_served_and_who_serves(log: list[LogEntry], accepted: bool) -> None:
-    judged = decision(accepted, log, "z")
-    before = champion_of(log)
+    judged, before = decision(accepted, log, "z"), champion_of(log)
     entry = LogEntry.of(judged)
     assert entry.action == judged.action == ("promoted" if accepted else "rejected")
     assert (entry.served_before, entry.serves_now) == (before, run("z") if accepted else before)
     assert entry.sha256 == (sha256(CONTENT) if accepted else before and hash_of("d"))
-    assert champion_of([*log, entry]) == entry.serves_now
     assert (entry.run_id, entry.time, entry.reason) == (run("z"), PROVENANCE.time, judged.reason)
     assert entry.inputs is not None
     assert entry.inputs.model_dump() == {
@@ -86,25 +75,11 @@ def test_an_entry_says_who_served_and_who_serves(log: list[LogEntry], accepted: 
         "code": "of the code",
     }
     assert entry.test_rows_sha256 == "of the test rows"
+    assert list(json.loads(entry.model_dump_json())) == FIELDS
 
 
-def test_the_entry_of_a_rollback_has_judged_nothing() -> None:
-    rolled_back = Decision(
-        **PROVENANCE.of_decision(),
-        run_id=run("s"),
-        action="rolled_back",
-        reason="asked for",
-        served_before=run("d"),
-        serves_now=run("b"),
-        sha256=hash_of("b"),
-        judgement=None,
-    )
-    entry = LogEntry.of(rolled_back)
-    assert (entry.served_before, entry.serves_now) == (run("d"), run("b"))
-    assert entry.sha256 == hash_of("b")
-    assert entry.inputs is None
-    assert entry.test_rows_sha256 is None
-    assert letters(standing([*LOG, entry])) == "ba"
+def test_the_last_words_of_a_rollback() -> None:
+    assert closing_line(rollback("r", "b", "c")) == "Rolled back: to see."
 
 
 @pytest.mark.parametrize(
@@ -122,10 +97,6 @@ def test_the_entry_of_a_rollback_has_judged_nothing() -> None:
 )
 def test_the_last_words_of_a_retraining(accepted: bool, log: list[LogEntry], words: str) -> None:
     assert closing_line(LogEntry.of(decision(accepted, log))).startswith(words)
-
-
-def test_the_last_words_of_a_rollback() -> None:
-    assert closing_line(rollback("r", "b", "c")) == "Rolled back: to see."
 
 
 # The file
@@ -148,22 +119,12 @@ def test_appending_keeps_what_is_there_and_reading_gives_all(tmp_path: Path) -> 
     path = tmp_path / "08_reporting/promotions.jsonl"
     assert read_log(path) == []
     log = [entry.model_copy(update={"reason": "größer"}) for entry in LOG]
-    log.append(LogEntry.of(decision(True, LOG)))
     for entry in log:
         before = path.read_bytes() if path.exists() else b""
         append(path, entry)
         assert path.read_bytes().startswith(before)
     assert without_link(read_log(path)) == log
-    assert "größer" in path.read_text()
-    assert len(path.read_text().splitlines()) == len(log)
-
-
-def test_the_names_on_disk(tmp_path: Path) -> None:
-    path = tmp_path / "promotions.jsonl"
-    append(path, LogEntry.of(decision(True)))
-    line = json.loads(path.read_text())
-    assert list(line) == FIELDS
-    assert line["inputs"].keys() == {"data", "parameters", "code"}
+    assert len(path.read_text().splitlines()) == path.read_text().count("größer") == len(log)
 
 
 def test_each_line_holds_the_hash_of_the_line_before_as_sha256sum_prints_it(path: Path) -> None:
@@ -185,12 +146,11 @@ def test_a_last_line_that_lacks_its_line_feed_is_a_line_and_gets_it(path: Path) 
     append(path, promotion("e", "d"))
     assert path.read_bytes().startswith(whole)
     assert without_link(read_log(path)) == [*LOG, promotion("e", "d")]
-    assert not path.with_name("promotions.jsonl.torn").exists()
 
 
 @pytest.mark.parametrize("left", [1, 100, -1])
 @pytest.mark.parametrize("entries", [0, 3])
-def test_what_is_left_of_a_torn_line_does_not_count_and_is_put_aside(
+def test_what_is_left_of_a_torn_line_does_not_count_and_is_taken_away(
     tmp_path: Path, entries: int, left: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, other = tmp_path / "promotions.jsonl", tmp_path / "other.jsonl"
@@ -204,14 +164,7 @@ def test_what_is_left_of_a_torn_line_does_not_count_and_is_put_aside(
 
     append(path, LOG[entries])
     assert path.read_bytes() == other.read_bytes()
-    assert path.with_name("promotions.jsonl.torn").read_bytes() == torn + b"\n"
-    assert "promotions.jsonl.torn: " + torn.decode() in caplog.text
-
-
-def test_a_torn_line_amid_the_others_is_refused(path: Path) -> None:
-    first, second, *others = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([first, second[:100] + b"\n", *others]))
-    assert "line 2: expected a decision" in refusal(path)
+    assert "did not count: " + torn.decode() in caplog.text
 
 
 # What was changed
@@ -230,7 +183,7 @@ def refusal(path: Path) -> str:
     assert message.startswith(f"{path}, line ")
     assert "\n" not in message
     assert "Put back a copy of it. " in message
-    assert message.endswith("to start anew, move it away and retrain.")
+    assert message.endswith("move it away and retrain with promotion.start_over=true.")
     return message
 
 
@@ -242,10 +195,8 @@ def lines_of(path: Path) -> list[Line]:
     ("order", "number"),
     [
         ([0, 2, 1, 3, 4, 5, 6, 7], 2),  # swapped
-        ([0, 1, 2, 3, 4, 5, 7, 6], 7),
         ([0, 1, 2, 4, 5, 6, 7], 4),  # taken out
         ([1, 2, 3, 4, 5, 6, 7], 1),  # the head cut off
-        ([6, 7], 1),
     ],
 )
 def test_lines_that_were_swapped_taken_out_or_cut_off_do_not_chain(
@@ -257,49 +208,19 @@ def test_lines_that_were_swapped_taken_out_or_cut_off_do_not_chain(
     assert f", line {number}: line_before: expected " in message
 
 
-def test_a_line_that_was_edited_is_found_by_the_next(path: Path) -> None:
-    path.write_text(path.read_text().replace("to see", "to SEE", 3).replace("to SEE", "to see", 2))
-    assert "line 4: line_before: expected " in refusal(path)
-
-
-def test_the_lines_above_can_be_kept_by_the_command_that_the_message_names(path: Path) -> None:
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join([*lines[:5], lines[6], lines[5], lines[7]]))
-    broken = path.read_text()
-    message = refusal(path)
-    assert f"which chain, and by which run {run('c')} serves: sed -i.bak" in message
-    command = message.partition("serves: ")[2].partition(" (the whole")[0]
-    subprocess.run(command, shell=True, check=True)
-    assert without_link(read_log(path)) == LOG[:5]
-    assert path.with_name("promotions.jsonl.bak").read_text() == broken
-
-
-@pytest.mark.parametrize("line", ["{", "5", "", '{"run_id": "a"}'])
+@pytest.mark.parametrize("line", ["{", "5", '{"run_id": "a"}'])
 def test_a_line_that_is_no_decision_is_named(path: Path, line: str) -> None:
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], line, *lines[1:]]) + "\n")
     message = refusal(path)
     assert f"{path}, line 2: expected a decision" in message
     assert f"The line begins {line.encode()!r}" in message
-    assert "by which no run serves" in message
-
-
-@pytest.mark.parametrize("name", ["run_id", "inputs", "line_before"])
-@pytest.mark.parametrize("last", [True, False])
-def test_what_a_line_lacks_is_named(path: Path, name: str, last: bool) -> None:
-    lines = path.read_text().splitlines()
-    line = json.loads(lines[-1])
-    del line[name]
-    path.write_text("\n".join([*lines[:-1], json.dumps(line)]) + ("\n" if last else ""))
-    message = refusal(path)
-    assert "line 8: expected a decision" in message
-    assert f"({name}: Field required)" in message
 
 
 @pytest.mark.parametrize("name", ["run_id", "served_before", "serves_now"])
 @pytest.mark.parametrize(
     "forged",
-    ["../../../evil", "a", "", "/etc", run("a") + "/..", run("a") + "\n", "٢٠٢٦" + run("a")[4:]],
+    ["../../../evil", "", run("a") + "/..", run("a") + "\n", "٢٠٢٦" + run("a")[4:]],
 )
 def test_what_is_no_run_id_is_refused_before_a_path_is_made_of_it(
     path: Path, name: str, forged: str
@@ -321,7 +242,6 @@ def serving(letter: str | None) -> Line:
         (1, {"served_before": run("a")}, f"served_before: expected null, .* got {run('a')}"),
         (1, serving("a"), f"serves_now: expected null, by action rejected .* got {run('a')}"),
         (3, {"served_before": None}, f"served_before: expected {run('a')}, .* got null"),
-        (3, {"served_before": run("b")}, f"served_before: expected {run('a')}"),
         (4, serving("a"), f"serves_now: expected {run('b')}, by action rejected"),
         (4, serving(None), f"serves_now: expected {run('b')}, by action rejected .* got null"),
         # A promotion promotes the run that decides.
@@ -329,13 +249,11 @@ def serving(letter: str | None) -> Line:
         (3, {"sha256": None}, "sha256: expected that of the artifact, .* got null"),
         # A rollback restores a run that was promoted, and its artifact.
         (6, serving("x"), f"expected a run that was promoted, .* got {run('x')}"),
-        (6, serving("d"), f"expected a run that was promoted, .* got {run('d')}"),
         (6, serving(None), "expected a run that was promoted, .* got null"),
         (6, {"sha256": hash_of("c")}, f"sha256: expected {hash_of('b')}, by action rolled_back"),
         (4, {"sha256": hash_of("a")}, f"sha256: expected {hash_of('b')}, by action rejected"),
         # A run decides once.
         (5, {"run_id": run("a"), **serving("a")}, "which decided in line 2"),
-        (8, {"run_id": run("r")}, "which decided in line 6"),
     ],
 )
 def test_what_does_not_follow_from_the_lines_above_is_refused_though_it_chains(
@@ -354,14 +272,3 @@ def test_a_decision_on_a_log_that_was_changed_meanwhile_is_not_written(path: Pat
     with pytest.raises(DataError, match=r"was changed since run .* began.*served_before: expected"):
         append(path, promotion("e", "b"))
     assert path.read_bytes() == before
-
-
-def test_a_log_that_is_a_link_is_neither_read_nor_written_through(path: Path) -> None:
-    elsewhere = path.with_name("elsewhere")
-    path.rename(elsewhere)
-    before = elsewhere.read_bytes()
-    path.symlink_to(elsewhere)
-    for use in (read_log, lambda path: append(path, promotion("e", "d"))):
-        with pytest.raises(DataError, match="a link, which is not followed"):
-            use(path)
-    assert elsewhere.read_bytes() == before

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -163,28 +162,16 @@ def section(shown: str, heading: str) -> str:
 
 def test_the_verdict_comes_first_and_all_else_in_its_order(runs: list[Run]) -> None:
     for run, word in zip(runs, ["Promoted", "Promoted", "Rejected"], strict=True):
-        parsed = Parsed(run.page)
-        verdict, *sections = parsed.text.split("§ ")
-        mark = "✓" if word == "Promoted" else "✗"
+        verdict, *sections = text(run).split("§ ")
         assert "class 1 of diabetes, environment base" in verdict
         assert verdict.startswith(f"{word}: run {run.run_id} ")
-        assert f"{mark} {word} The " in verdict
-        assert verdict.index(f"{mark} {word}") < 200
         assert run.decision["reason"] in verdict
         for shown, heading in zip(sections, HEADINGS, strict=True):
             assert shown.startswith(heading)
-        assert ("html", {"lang": "en"}) in parsed.elements
-        assert ("meta", {"charset": "utf-8"}) in parsed.elements
-
-
-def test_a_first_promotion_has_nothing_to_compare_with_or_roll_back_to(runs: list[Run]) -> None:
-    run = runs[0]
-    shown = text(run)
-    assert f"The new model, of run {run.run_id}, now serves. It is the first one" in shown
-    assert "No champion yet" in section(shown, "What changed in the data since the champion")
-    assert "the model that served until this run" not in shown
-    assert "nothing to roll back to" in section(shown, "How to roll back")
-    assert "kedro run" not in shown
+    first = text(runs[0])
+    assert f"The new model, of run {runs[0].run_id}, now serves. It is the first one" in first
+    assert "No champion yet" in section(first, "What changed in the data since the champion")
+    assert "nothing to roll back to" in section(first, "How to roll back")
 
 
 def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
@@ -197,106 +184,48 @@ def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
                 mark = "nothing to check"
             sentence = check["sentence"]
             assert f"{mark} {sentence[0].upper()}{sentence[1:]}." in checks
-    champions = runs[1].judgement["checks"][3]
     checks = section(text(runs[1]), "The five checks")
-    for metric in ("log_loss", "roc_auc"):
-        numbers = champions["compared"][runs[0].run_id][metric]
-        assert f"{numbers['difference']:+.4f}" in checks
-        assert f"{numbers['at_worst']:+.4f}" in checks
-        assert f"{numbers['detectable']:.4f}" in checks
-    assert "Tolerance: log loss 1, ROC AUC 1" in checks
-    assert "Confidence: 95 %" in checks
-    assert "Looks at these test rows: 2" in checks
-    assert "The smallest true difference that these test rows would show" in checks
-
-
-def test_a_better_log_loss_is_a_lower_one(runs: list[Run]) -> None:
-    inputs = runs[1].inputs
-    compared = inputs["decision"]["judgement"]["checks"][3]["compared"][runs[0].run_id]
-    compared["log_loss"] |= {"difference": -0.1234, "at_worst": 0.0123}
-    compared["roc_auc"] |= {"difference": 0.2345, "at_worst": -0.0234}
-    shown = Parsed(page_of(inputs)).text
-    for words in ("-0.1234 better", "+0.0123 worse", "+0.2345 better", "-0.0234 worse"):
-        assert words in shown
+    for numbers in runs[1].judgement["checks"][3]["compared"][runs[0].run_id].values():
+        if isinstance(numbers, dict) and "detectable" in numbers:
+            assert f"{numbers['difference']:+.4f}" in checks
+            assert f"{numbers['at_worst']:+.4f}" in checks
+    for words in ("Tolerance: log loss 1, ROC AUC 1", "Looks at these test rows: 2"):
+        assert words in checks
 
 
 def test_every_model_stands_in_the_table_with_its_intervals(runs: list[Run]) -> None:
-    for run in runs:
-        judgement = run.judgement
-        table = section(text(run), "The candidate beside the others")
-        models = {
-            "the model of this run": judgement["candidate"],
-            "the same answer for every row": judgement["baselines"]["majority_class"],
-            "a weighted sum of the features": judgement["baselines"]["logistic_regression"],
-            "many small decision trees": judgement["baselines"]["hist_gradient_boosting"],
-        }
-        if run is runs[1]:
-            models["the model that served until this run"] = judgement["champions"][0]["metrics"]
-        for name, measured in models.items():
-            cells = "".join(
-                f" {scale * measured[metric]:.{digits}f}"
-                f" {scale * low:.{digits}f} to {scale * high:.{digits}f}"
-                for metric, scale, digits in (
-                    ("roc_auc", 1, 3),
-                    ("log_loss", 1, 3),
-                    ("accuracy", 100, 1),
-                )
-                for low, high in [measured["interval"][metric]]
-            )
-            assert f"{name}{cells}" in table
-        for sentence in json.loads(run.read("08_reporting/verdict.json")):
-            assert sentence in table
+    judgement = runs[1].judgement
+    table = section(text(runs[1]), "The candidate beside the others")
+    for name, measured in {
+        "the model of this run": judgement["candidate"],
+        "the model that served until this run": judgement["champions"][0]["metrics"],
+        "the same answer for every row": judgement["baselines"]["majority_class"],
+    }.items():
+        low, high = measured["interval"]["roc_auc"]
+        assert f"{name} {measured['roc_auc']:.3f} {low:.3f} to {high:.3f}" in table
+    for sentence in json.loads(runs[1].read("08_reporting/verdict.json")):
+        assert sentence in table
+    small = section(text(runs[1]), "Small print")
+    for part in (judgement["candidate_sha256"], *judgement["inputs"].values()):
+        assert part in small
 
 
 def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -> None:
     _, second, rejected = runs
-    judgement = rejected.judgement
-    shown = text(rejected)
-    assert "The data are not what was expected" in shown
+    judgement, shown = rejected.judgement, text(rejected)
     assert f"The model of run {second.run_id} keeps serving." in shown
     assert "2 checks failed; the first one gave the reason" in shown
     for champion in judgement["champions"]:
         why = f"{champion['run_id']}: {champion['not_compared']}."
         assert why in section(shown, "The five checks")
-    assert "The champion is not among them: it was trained on" in shown
     changed = section(shown, "What changed in the data since the champion")
-    now, before = judgement["data"], judgement["champions"][0]["data"]
-    valid = now["valid_rows"]
-    assert (
-        f"Rows in the file 768 768 the same Quarantined rows {QUARANTINED} 0 +{QUARANTINED}"
-        in changed
-    )
+    valid = judgement["data"]["valid_rows"]
+    assert f"Quarantined rows {QUARANTINED} 0 +{QUARANTINED}" in changed
     assert f"Valid rows {valid} 768 {valid - 768}" in changed
-    points = 100 * (now["label_share"] - before["label_share"])
-    assert f"{points:+.1f} points" in changed
     assert f"New features {HOSTILE_NAME} Features gone none" in changed
-    for data in (now, before):
-        assert f"diabetes.csv, SHA-256 {data['sha256']}" in changed
     way_back = section(shown, "How to roll back")
     assert "Nothing needs to be rolled back" in way_back
-    assert "If the model that serves disappoints all the same" in way_back
     assert "kedro run --pipelines rollback" in way_back
-    assert "rollback.run_id" not in way_back
-    assert "it counts once data/08_reporting/promotions.jsonl has a line of this run" in shown
-
-
-def test_the_small_print_is_complete(runs: list[Run]) -> None:
-    for run in runs:
-        decision = run.decision
-        small = section(text(run), "Small print")
-        for part in (
-            decision["run_id"],
-            decision["time"],
-            decision["judgement"]["candidate_sha256"],
-            *decision["judgement"]["inputs"].values(),
-            *(f"{name} {version}" for name, version in decision["packages"].items()),
-            "max_quarantined_fraction: 0.05",
-        ):
-            assert part in small
-    inputs = runs[0].inputs
-    for commit, words in {None: "not in a Git repository", "a1b2+": "a1b2+, with changes"}.items():
-        inputs["decision"]["git_commit"] = commit
-        assert words in Parsed(page_of(inputs)).text
 
 
 @pytest.mark.parametrize(
@@ -322,47 +251,34 @@ def test_each_reason_to_reject_has_its_words(
             check |= {"passed": False, **change}
     if "compared" in change:
         decision["judgement"]["champions"][0] |= {"metrics": None, "not_compared": "it is gone"}
-    shown = Parsed(page_of(inputs)).text
-    assert words in shown
-    beside = (
-        "The champion is not among" if "compared" in change else "champion the model that serves"
-    )
-    assert beside in shown
-    assert f"The model of run {runs[0].run_id} keeps serving." in shown
+    assert words in Parsed(page_of(inputs)).text
 
 
 def test_a_possible_leak_stands_beside_the_verdict(runs: list[Run]) -> None:
     inputs = runs[1].inputs
     assert "Possible leak" not in Parsed(page_of(inputs)).text
-    data = inputs["decision"]["judgement"]["data"]
-    data["possible_leaks"] = {HOSTILE_NAME: 1.0}
+    inputs["decision"]["judgement"]["data"]["possible_leaks"] = {HOSTILE_NAME: 1.0}
     verdict, *_ = Parsed(page_of(inputs)).text.split("§ ")
     assert f"Possible leak: {HOSTILE_NAME[:39]}… (1.000). This feature alone tells" in verdict
-    data["possible_leaks"] = {"age": 1.0, "insulin": 0.991}
-    verdict, *_ = Parsed(page_of(inputs)).text.split("§ ")
-    assert "age (1.000), insulin (0.991). Each of these features alone tells" in verdict
 
 
-def test_what_the_file_says_stays_text(runs: list[Run]) -> None:
+def test_what_the_file_and_the_conf_say_stays_text(runs: list[Run]) -> None:
     inputs = runs[2].inputs
     inputs["decision"]["reason"] = HOSTILE_CELL
+    inputs["decision"]["parameters"]["report"] = {"title": HOSTILE_CELL}
+    inputs["decision"]["environment"] = "nightly"
     parsed = Parsed(page_of(inputs))
     assert HOSTILE_NAME in section(parsed.text, "Quarantined rows")
     assert section(parsed.text, "Quarantined rows").count(HOSTILE_CELL) == 40  # cell and reason
     assert HOSTILE_CELL in parsed.text.partition(HEADINGS[0])[0]
+    assert parsed.text.startswith("Rejected: " + HOSTILE_CELL)
     assert "<script" not in page_of(inputs)
+    # Commands and paths are those of the environment.
+    assert "kedro run --env nightly --pipelines rollback" in parsed.text
+    assert "data/nightly/02_intermediate/quarantined_rows.csv" in parsed.text
 
 
-def images_of(page: str) -> list[dict[str, str]]:
-    """The attributes of each image."""
-    return [
-        {name: str(value) for name, value in attributes.items()}
-        for tag, attributes in Parsed(page).elements
-        if tag == "img"
-    ]
-
-
-def test_the_page_is_below_a_megabyte_and_neither_fetches_nor_runs_anything(
+def test_the_page_neither_fetches_nor_runs_anything_and_its_figures_have_words(
     runs: list[Run],
 ) -> None:
     for run in runs:
@@ -377,20 +293,12 @@ def test_the_page_is_below_a_megabyte_and_neither_fetches_nor_runs_anything(
         assert not re.search(r"url\(|@import", page)
         (policy,) = [a["content"] for _, a in elements if "http-equiv" in a]
         assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-
-
-def test_each_figure_is_an_image_with_words_for_who_does_not_see_it(runs: list[Run]) -> None:
-    for run in runs:
-        images = images_of(run.page)
-        names = ["intervals", *FIGURES]
-        for name, image in zip(names, images, strict=True):
-            assert image["alt"].startswith(f"{TITLES[name]}. ")
-            kind, _, coded = image["src"].partition(",")
+        images = [attributes for tag, attributes in elements if tag == "img"]
+        for name, image in zip(["intervals", *FIGURES], images, strict=True):
+            assert str(image["alt"]).startswith(f"{TITLES[name]}. ")
+            kind, _, coded = str(image["src"]).partition(",")
             assert kind == "data:image/svg+xml;base64"
-            svg = b64decode(coded).decode()
-            assert ElementTree.fromstring(svg)[0].text.startswith(TITLES[name])
-            if name in FIGURES:
-                assert svg == run.figures[name]
+            assert name == "intervals" or b64decode(coded).decode() == run.figures[name]
 
 
 def test_a_wide_table_and_long_cells_do_not_make_the_page_large(runs: list[Run]) -> None:
@@ -406,84 +314,39 @@ def test_a_wide_table_and_long_cells_do_not_make_the_page_large(runs: list[Run])
 
 
 def test_features_that_changed_are_told_the_most_changed_first(runs: list[Run]) -> None:
-    first, second, rejected = (text(run) for run in runs)
-    assert "Feature by feature" not in first
-    assert "8 features are in both runs, and none of them changed." in second
-    changed = section(rejected, "What changed in the data")
-    assert "Of 8 features in both runs, " in changed
-
+    assert "8 features are in both runs, and none of them changed." in text(runs[1])
     inputs = runs[2].inputs
-    then, now = (
-        {
-            "amount": {"kind": "number", "missing": 0.0, "mean": mean, "deviation": deviation},
-            "day": {"kind": "date", "missing": missing, "mean": 20000.2, "deviation": 30.0},
-            "constant": {"kind": "number", "missing": 0.0, "mean": 1.0, "deviation": spread},
-            HOSTILE_NAME: {
-                "kind": "category",
-                "missing": 0.0,
-                "levels": levels,
-                "distinct": len(levels),
-            },
-        }
-        for mean, deviation, missing, spread, levels in (
-            (10.0, 4.0, 0.0, 0.0, {HOSTILE_CELL: 0.75, "gone": 0.25}),
-            (11.0, 8.0, 0.5, 0.0, {HOSTILE_CELL: 0.95, "brandnew": 0.05}),
-        )
+
+    def summaries(mean: float, missing: float, levels: dict[str, float]) -> Any:
+        number = {"kind": "number", "missing": 0.0, "mean": mean, "deviation": 4.0}
+        day = {"kind": "date", "missing": missing, "mean": 20000.2, "deviation": 30.0}
+        category = {"kind": "category", "missing": 0.0, "levels": levels, "distinct": 2}
+        of = {"amount": number, "day": day, HOSTILE_NAME: category}
+        return {name: FeatureSummary.model_validate(feature) for name, feature in of.items()}
+
+    changes = changes_of(
+        summaries(10.0, 0.0, {HOSTILE_CELL: 0.75, "gone": 0.25}),
+        summaries(11.0, 0.5, {HOSTILE_CELL: 0.95, "brandnew": 0.05}),
     )
-    summaries = [
-        {name: FeatureSummary.model_validate(of) for name, of in run.items()} for run in (then, now)
-    ]
-    changes = changes_of(*summaries)
     inputs["decision"]["judgement"]["changes"] = changes.model_dump(mode="json")
-    shown = section(Parsed(page_of(inputs)).text, "What changed in the data")
-    assert "Of 4 features in both runs, 3 changed. Of a number" in shown
-    assert "The most first." in shown
-    places = [shown.index(words) for words in ("11 ± 8 10 ± 4", "2024-10-04 ±")]
-    assert places == sorted(places)
-    assert "amount +0.25 deviations deviation \N{MULTIPLICATION SIGN} 2" in shown
+    page = page_of(inputs)
+    shown = section(Parsed(page).text, "What changed in the data")
+    assert "Of 3 features in both runs, 3 changed." in shown
+    assert shown.index("2024-10-04 ±") < shown.index("amount +0.25 deviations")
     assert "+50.0 points missing" in shown
-    assert HOSTILE_CELL not in page_of(inputs)
-    (caution,) = re.findall(
-        r"Changed much since the champion.s run:.*?newest rows", Parsed(page_of(inputs)).text
-    )
-    assert "day, +50 points of missing cells" in caution
-    assert "level 'gone': -25 points" in caution
-    assert "-25.0 points gone: 0 % gone: 25.0 %" in shown
-    assert "constant" not in shown
-
-
-def test_commands_and_paths_are_those_of_the_environment(runs: list[Run]) -> None:
-    inputs = runs[1].inputs
-    inputs["quarantined_rows"] = runs[2].inputs["quarantined_rows"]
-    inputs["decision"]["environment"] = "nightly"
-    shown = Parsed(page_of(inputs)).text
-    assert shown.count("kedro run --env nightly --pipelines rollback") == 2
-    assert "data/nightly/02_intermediate/quarantined_rows.csv" in shown
+    assert HOSTILE_CELL not in page
+    assert "day, +50 points of missing cells" in Parsed(page).text
 
 
 @pytest.mark.browser
 @needs_browser
 def test_a_browser_without_a_network_opens_the_page(runs: list[Run]) -> None:
-    for run, word in zip(runs[1:], ["Promoted", "Rejected"], strict=True):
-        (path,) = (run.folder / "08_reporting/report.html" / run.run_id).iterdir()
-        finished = in_a_browser(
-            path.as_uri(),
-            "--host-resolver-rules=MAP * ~NOTFOUND",
-            "--enable-logging=stderr",
-            "--window-size=1100,2000",
-        )
-        # What the page writes to its console, errors and refused requests among it.
-        assert "CONSOLE" not in finished.stderr
-        dom = finished.stdout
-        # As the file's names and cells would change it.
-        assert f"<title>{word}: run {run.run_id}</title>" in dom
-        assert f" {word}</h1>" in dom
-        assert dom.count("<img ") == 1 + len(FIGURES)
-
-
-def test_a_title_is_said_first_and_is_text(runs: list[Run]) -> None:
-    inputs = runs[0].inputs
-    inputs["decision"]["parameters"]["report"] = {"title": HOSTILE_CELL}
-    page = page_of(inputs)
-    assert HOSTILE_CELL not in page
-    assert Parsed(page).text.startswith("Promoted: " + HOSTILE_CELL)
+    run = runs[2]
+    (path,) = (run.folder / "08_reporting/report.html" / run.run_id).iterdir()
+    no_network = "--host-resolver-rules=MAP * ~NOTFOUND"
+    finished = in_a_browser(path.as_uri(), no_network, "--enable-logging=stderr")
+    # What the page writes to its console, errors and refused requests among it.
+    assert "CONSOLE" not in finished.stderr
+    # As the file's names and cells would change it.
+    assert f"<title>Rejected: run {run.run_id}</title>" in finished.stdout
+    assert finished.stdout.count("<img ") == 1 + len(FIGURES)

@@ -1,5 +1,6 @@
 """Raw rows as the catalog reads them, to train on or to score: files, read batch by batch."""
 
+import json
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
@@ -7,6 +8,7 @@ import fsspec
 from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
+from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.load_args import refuse_other_arguments
 from tabular_lstm.rows.raw_files import RawFiles, State
@@ -71,6 +73,11 @@ class RawCSVDataset(AbstractDataset[Any, RawRows]):
     def save(self, data: Any) -> None:
         """Refuse: rows are written by whoever has them."""
         raise DataError(f"{self._path} is read only here.")
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Give the first rows of the first file."""
+        first = next(self.load().parts())[:nrows]
+        return TablePreview(json.loads(first.to_json(orient="split", date_format="iso")))
 
     def _files(self) -> RawFiles:
         return RawFiles.at(self._storage, self._path, self.ENDINGS, hashes=self._hashes)

@@ -122,9 +122,8 @@ def _build_tutorial(schema: Schema, seed: int) -> keras.Model:
 def initialize(model: LSTMEnsemble, seed: int) -> None:
     """Set random initial weights, each member's from a generator of its own.
 
-    Uniform within 1/√inputs for the embedding, Glorot uniform for the other kernels, orthogonal
-    for what feeds an LSTM's state back, normal for frequencies and category vectors, 0 for the
-    biases and for what is added where a number is missing.
+    Normal or uniform for the embedding, orthogonal for what feeds an LSTM's state back, Glorot
+    uniform for the other kernels.
     """
     options, weights = model.options, []
     streams = [np.random.default_rng([seed, member]) for member in range(options.count)]

@@ -24,8 +24,6 @@ PULL = 1.25
 LEAST = 0.05
 # A share has so many decimals, so that it does not hang on the last bits of the logits.
 SHARE_DECIMALS = 2
-# Shares that differ by no more are said to be alike.
-EVEN = 0.2
 
 
 def log_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
@@ -124,19 +122,12 @@ def choose_threshold(
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of members, and what it is worth.
+    """A kind of members, and what it is worth."""
 
-    Attributes:
-        frequency_scale: Of its members.
-        log_loss: Of its own calibrated out-of-fold probabilities, in nats.
-        temperature: By which they are calibrated.
-        share: Of the calibrated logits' mean, from 0 to 1.
-    """
-
-    frequency_scale: float
-    log_loss: float
-    temperature: float
-    share: float
+    frequency_scale: float  # of its members
+    log_loss: float  # of its own calibrated out-of-fold probabilities, in nats
+    temperature: float  # by which they are calibrated
+    share: float  # of the calibrated logits' mean, from 0 to 1
 
 
 def weigh(
@@ -202,27 +193,12 @@ def blend(
     return kept, factors @ np.stack([logits[place] for place in kept]), before + read_out
 
 
-def asked_for(kinds: Sequence[Kind], numbers: bool) -> str:
-    """Say what the rows asked for, where there are two kinds.
-
-    Args:
-        kinds: Weighed.
-        numbers: Whether any feature is a number. If not, the kinds differ by feature dropout alone.
-
-    Returns:
-        A sentence, or nothing of one kind.
-    """
+def asked_for(kinds: Sequence[Kind]) -> str:
+    """Say in a sentence what the rows asked for of two kinds; say nothing of one."""
     if len(kinds) == 1:
         return ""
     smooth, sharp = sorted(kinds, key=lambda kind: kind.frequency_scale)
-    if not numbers:
-        asked = "No feature is a number, so that no relation is smooth or sharp"
-    elif abs(smooth.share - sharp.share) <= EVEN:
-        asked = "The rows ask for smooth and sharp relations alike"
-    else:
-        more = "smooth" if smooth.share > sharp.share else "sharp"
-        asked = f"The rows ask for {more} relations more"
-    return f"{asked}: " + " and ".join(
-        f"members of frequency_scale {kind.frequency_scale:g} weigh {100 * kind.share:.0f} %"
-        for kind in (smooth, sharp)
+    return (
+        f"The rows ask for smooth relations by {100 * smooth.share:.0f} % and for sharp ones by "
+        f"{100 * sharp.share:.0f} %"
     )

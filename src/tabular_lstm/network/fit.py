@@ -37,7 +37,7 @@ from tabular_lstm.network.plan import Plan, batch_size, epochs, plan_training
 from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Training
-from tabular_lstm.progress import progress, progress_bar
+from tabular_lstm.progress import progress
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +62,8 @@ def train(
         network: From `build`; left as it is.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
         labels: float32 (rows,), 1 for the positive class.
-        training: Epochs, batch size and the like.
-        weights: float64 (rows,), above 0, of mean 1: how much each row counts in the loss trained
-            on, in that on the folds, in calibration and decision threshold. Default: all alike.
+        training: The parameters.
+        weights: float64 (rows,), above 0, of mean 1: how much each row counts. Default: all alike.
         groups: int (rows,), the number of each row's group, from 0; its rows are in one member's
             fold. Default: each row is its own. Not for the network `tutorial`, which has no folds.
         workers: Who trains the groups of members, if `training.groups` are several. Default: this
@@ -78,10 +77,9 @@ def train(
 
         An ensemble's losses are means over its members, and there is more: `validation_loss`, of
         each member on its fold, calibrated; `kept_loss`, the same with the weights that it keeps so
-        far, of the kind of members where it is lower; `best_epochs`, one for each member that the
-        model has, whose median `best_epoch` is; `temperature`; `out_of_fold_log_loss`, with that
-        temperature; `kinds`, see `calibration.Kind`; and what the rows `asked_for`, in words, empty
-        where there is one kind.
+        far, of the better kind; `best_epochs` of the members, whose median `best_epoch` is;
+        `temperature`; `out_of_fold_log_loss`; `kinds`, see `calibration.Kind`; and what the rows
+        `asked_for`, in words.
 
     Raises:
         HopelessError: It was given up.
@@ -117,11 +115,7 @@ def _calibrated(
     training: Training,
     weights: np.ndarray | None,
 ) -> tuple[LSTMEnsemble, dict[str, Any]]:
-    """Weigh the kinds, calibrate their mean logit and choose the threshold, all out of fold.
-
-    Returns:
-        The candidate, and what its history tells of this.
-    """
+    """Weigh the kinds, calibrate their mean logit and choose the threshold, all out of fold."""
     options = network.options
     seen, of_kinds = _out_of_fold(trained.logits, plan.held_out, options.members)
     labels = labels[seen]
@@ -144,9 +138,8 @@ def _calibrated(
     candidate = LSTMEnsemble.from_config(network.get_config() | learned)
     candidate.set_weights(blended)
     best_epochs = np.reshape(trained.best_epochs, (len(kinds), -1))[kept].ravel()
-    asked = asked_for(kinds, bool(len(network.embed.slots.numeric)))
-    if asked:
-        logger.info("%s", asked)
+    # Of categories alone no relation is smooth or sharp.
+    asked = asked_for(kinds) if len(network.embed.slots.numeric) else ""
     return candidate, {
         "best_epoch": int(np.median(best_epochs)),
         "best_epochs": best_epochs.tolist(),
@@ -163,7 +156,7 @@ def _train_tutorial(
     sequences: np.ndarray,
     labels: np.ndarray,
     training: Training,
-    weights: np.ndarray | None = None,
+    weights: np.ndarray | None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train the tutorial's network by Keras' own `fit`, all epochs on all rows."""
     keras.utils.set_random_seed(training.seed)
@@ -179,17 +172,14 @@ def _train_tutorial(
         steps_per_execution=-(-len(labels) // size),
         jit_compile=False,
     )
-    logger.info("Training on %d rows, %d a step, for %d epochs", len(labels), size, limit)
-    with progress_bar("Training", limit, "epoch") as bar:
-        fit = model.fit(
-            sequences,
-            labels,
-            sample_weight=weights,
-            epochs=limit,
-            batch_size=size,
-            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: bar.update())],
-            verbose=0,
-        )
+    fit = model.fit(
+        sequences,
+        labels,
+        sample_weight=weights,
+        epochs=limit,
+        batch_size=size,
+        verbose=0,
+    )
     losses = fit.history["loss"]
     if not np.isfinite(losses).all():
         raise DivergedError(losses, training, [])
@@ -219,13 +209,7 @@ def predict_changed(
 ) -> Iterator[np.ndarray]:
     """Give the probabilities again and again, each time with one slot changed.
 
-    Args:
-        model: A candidate.
-        sequences: float32 (rows, steps, features_per_step), NaN where missing.
-        changes: The slot and its values, (repeats, rows), of each time.
-
-    Yields:
-        float64 (repeats, rows) of each time.
+    See `score.score_changed`, of any model.
     """
     if isinstance(model, LSTMEnsemble):
         yield from score_changed(Scorer.of(model), sequences, changes)
@@ -239,13 +223,10 @@ def predict_changed(
 def _out_of_fold(
     logits: Sequence[np.ndarray], held_out: Sequence[np.ndarray], of_kind: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Average the logits of the members of each kind that did not see a row.
-
-    Of `logits` and `held_out` there is one for each member, and `of_kind` members are of a kind.
+    """Average the logits of the members of each kind, `of_kind` each, that did not see a row.
 
     Returns:
-        The numbers of the rows that some member's fold has, in their order, and their logits by
-        each kind.
+        The numbers of the rows that some member's fold has, and their logits by each kind.
     """
     seen, places = np.unique(np.concatenate(held_out[:of_kind]), return_inverse=True)
     count = np.bincount(places)

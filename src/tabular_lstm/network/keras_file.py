@@ -7,9 +7,7 @@ file is never more in memory than on disk.
 
 import io
 import json
-import math
 import zipfile
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import h5py
@@ -18,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, Number, Share, first_fault
+from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer
 from tabular_lstm.parameters import Ensemble, Training
 from tabular_lstm.rows.schema import Schema
 
@@ -54,24 +53,8 @@ class Configuration(Frozen):
     build_config: Annotated[dict[str, Any], Field(max_length=0)] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class SavedNetwork:
-    """What a file holds.
-
-    Attributes:
-        arguments: Those of `LSTMEnsemble`, schema and options as plain JSON among them.
-        weights: By the name of each layer in the file, from the input on, its float32 arrays, see
-            `weight_shapes`; they cannot be written to.
-    """
-
-    arguments: dict[str, Any]
-    schema: Schema
-    options: Ensemble
-    weights: dict[str, list[np.ndarray]]
-
-
-def read_keras_file(content: bytes, file: str) -> SavedNetwork:
-    """Read the configuration and the weights of an ensemble; nothing in the file is executed.
+def read_keras_file(content: bytes, file: str) -> Scorer:
+    """Read an ensemble from the bytes of a `.keras` file; nothing in the file is executed.
 
     Args:
         content: The bytes of the file.
@@ -90,8 +73,17 @@ def read_keras_file(content: bytes, file: str) -> SavedNetwork:
                 arguments = Configuration.model_validate(config).config
                 _check_schema(arguments.layout)
                 shapes = weight_shapes(arguments.layout, arguments.options)
-                weights = _weights(archive.read(WEIGHTS), shapes)
-                return SavedNetwork(config["config"], arguments.layout, arguments.options, weights)
+                embed, *recur, read_out = _weights(archive.read(WEIGHTS), shapes)
+                return Scorer(
+                    arguments.layout,
+                    arguments.options,
+                    config["config"].get("training"),
+                    arguments.temperature,
+                    arguments.threshold,
+                    EmbedWeights(*embed),
+                    tuple(RecurWeights(*weights) for weights in recur),
+                    ReadOutWeights(*read_out),
+                )
     except Exception as error:  # zipfile and h5py raise what they like
         fault = first_fault(error) if isinstance(error, ValidationError) else error
         raise NoNetworkError(
@@ -108,8 +100,6 @@ def _check_members(archive: zipfile.ZipFile, size: int) -> None:
     members = archive.infolist()
     if sorted(member.filename for member in members) != MEMBERS:
         raise ValueError(f"expected {', '.join(MEMBERS)} in it, got {archive.namelist()}")
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise ValueError("its members are compressed, and Keras compresses none")
     if (needed := sum(member.file_size for member in members)) > size:
         raise ValueError(f"its members take {needed} bytes, and the whole file has {size}")
 
@@ -121,14 +111,13 @@ def _check_schema(schema: Schema) -> None:
         raise ValueError(
             f"{schema.steps} steps of {schema.features_per_step} are no shape for {count} features"
         )
-    if not len(schema.mean) == len(schema.variance) == count:
-        raise ValueError(f"expected a mean and a variance for each of {count} features")
-    if not np.isfinite([schema.mean, schema.variance]).all():
-        raise ValueError("expected a number as mean and variance of each feature")
+    numbers = [*schema.mean, *schema.variance]
+    if not (len(schema.mean) == len(schema.variance) == count and np.isfinite(numbers).all()):
+        raise ValueError(f"expected a number as mean and variance of each of {count} features")
 
 
-def _weights(content: bytes, shapes: Shapes) -> dict[str, list[np.ndarray]]:
-    """Read the weights, where they are those that the configuration declares.
+def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
+    """Read the weights of each layer, where they are those that the configuration declares.
 
     Raises:
         ValueError: Others are there, or an array is not in the file as it is: compressed, never
@@ -145,34 +134,26 @@ def _weights(content: bytes, shapes: Shapes) -> dict[str, list[np.ndarray]]:
         file.visititems(
             lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {})
         )
-        if more := sorted(found.keys() ^ declared.keys()):
-            there = "there and not declared" if more[0] in found else "declared and not there"
-            raise ValueError(f"{WEIGHTS}: {more[0]} is {there}")
+        if others := sorted(found.keys() ^ declared.keys()):
+            raise ValueError(f"{WEIGHTS}: {others[0]} is not both declared and there")
         for name, shape in declared.items():
-            _check_array(name, found[name], shape)
+            item = found[name]
+            if (item.dtype, item.shape) != (np.float32, shape):
+                raise ValueError(
+                    f"{name} in {WEIGHTS}: expected float32 {shape}, as config.json declares, got "
+                    f"{item.dtype} {item.shape}"
+                )
+            if item.nbytes != item.id.get_storage_size() or item.external:
+                raise ValueError(f"{name} is not in {WEIGHTS} as Keras writes an array")
         if (needed := sum(item.nbytes for item in found.values())) > len(content):
             raise ValueError(f"the weights take {needed} bytes, and their file has {len(content)}")
         arrays = {name: found[name][()] for name in declared}
     for array in arrays.values():
         array.flags.writeable = False
-    return {
-        layer: [arrays[f"{layer}/vars/{place}"] for place in range(len(of_layer))]
+    return [
+        [arrays[f"{layer}/vars/{place}"] for place in range(len(of_layer))]
         for layer, of_layer in shapes.items()
-    }
-
-
-def _check_array(name: str, item: h5py.Dataset, shape: tuple[int, ...]) -> None:
-    if (item.dtype, item.shape) != (np.float32, shape):
-        raise ValueError(
-            f"{name} in {WEIGHTS}: expected float32 {shape}, as config.json declares, got "
-            f"{item.dtype} {item.shape}"
-        )
-    size, stored = item.dtype.itemsize * math.prod(shape), item.id.get_storage_size()
-    if size != stored or item.chunks or item.external or item.is_virtual:
-        raise ValueError(
-            f"{name} in {WEIGHTS} takes {size} bytes, and {stored} in the file, where Keras "
-            "writes an array as it is"
-        )
+    ]
 
 
 def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:

@@ -14,29 +14,17 @@ SIDE_BY_SIDE = 4
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the kernel's code depends on.
+    """What the kernel's code depends on."""
 
-    Attributes:
-        members: k.
-        steps: T.
-        inputs: Size of a step's vector, F·d.
-        numbers: Numeric features, N.
-        categories: Categorical features, C.
-        table: Vectors of all categories together.
-        frequencies: f.
-        dimensions: d.
-        units: u of each LSTM, from the input on.
-    """
-
-    members: int
-    steps: int
-    inputs: int
-    numbers: int
-    categories: int
-    table: int
-    frequencies: int
-    dimensions: int
-    units: tuple[int, ...]
+    members: int  # k
+    steps: int  # T
+    inputs: int  # size of a step's vector, F·d
+    numbers: int  # numeric features, N
+    categories: int  # categorical features, C
+    table: int  # vectors of all categories together
+    frequencies: int  # f
+    dimensions: int  # d
+    units: tuple[int, ...]  # u of each LSTM, from the input on
 
     @classmethod
     def of(cls, scorer: Scorer) -> Self:

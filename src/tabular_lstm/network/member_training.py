@@ -1,10 +1,8 @@
 """Train members in groups, each group by itself and wherever there is room, and merge the groups.
 
 What couples members is what stops them: the temperature of their kind, and its mean loss, which is
-half of what stops each. Here both are those of the group's members. Everything else of a member is
-its own, the initial weights, its rows and their order, or comes from the plan, which is of all
-members. So a group's weights depend on which members are in it, and not on where or when it is
-trained.
+half of what stops each. Here both are those of the group's members. So a group's weights depend on
+which members are in it, and not on where or when it is trained.
 """
 
 from collections.abc import Sequence
@@ -24,52 +22,30 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 
 @dataclass(frozen=True)
 class Task:
-    """What every group needs, as plain values.
+    """What every group needs, as plain values; see `fit.train`."""
 
-    Attributes:
-        config: Of the network of all members.
-        initial: Its weights, (k, …) each.
-        sequences: float32 (rows, steps, features_per_step).
-        labels: float32 (rows,).
-        training: The parameters.
-        weights: float64 (rows,), or None where all rows count alike.
-        plan: Of all members.
-        limit: See `fit.train`.
-    """
-
-    config: dict[str, Any]
-    initial: list[np.ndarray]
+    config: dict[str, Any]  # of the network of all members
+    initial: list[np.ndarray]  # its weights, (k, …) each
     sequences: np.ndarray
     labels: np.ndarray
     training: Training
     weights: np.ndarray | None
-    plan: Plan
+    plan: Plan  # of all members
     limit: float
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Trained members.
+    """Trained members."""
 
-    Attributes:
-        weights: The best ones of each member, (members, …) each.
-        logits: Of each member, those of the rows that the plan holds out from it.
-        best_epochs: Of each member, counted from 1; 0 where its loss was never a number.
-        losses: Of each epoch, `loss`, `validation_loss` and `kept_loss`, see `fit.train`.
-    """
-
-    weights: list[np.ndarray]
-    logits: list[np.ndarray]
-    best_epochs: list[int]
-    losses: dict[str, list[float]]
+    weights: list[np.ndarray]  # the best ones of each member, (members, …) each
+    logits: list[np.ndarray]  # of each member, those of the rows that are held out from it
+    best_epochs: list[int]  # counted from 1; 0 where the member's loss was never a number
+    losses: dict[str, list[float]]  # of each epoch, see `fit.train`
 
 
 class HopelessError(Exception):
-    """A training was given up: its loss no longer fell, and was above a limit.
-
-    Attributes:
-        kept_losses: Of each epoch so far, see `fit.train`.
-    """
+    """A training was given up: its loss no longer fell, and was above a limit."""
 
     def __init__(self, kept_losses: list[float]) -> None:
         super().__init__(kept_losses)
@@ -77,11 +53,7 @@ class HopelessError(Exception):
 
 
 class DivergedError(DataError):
-    """A training with a loss, of its steps or of a member on its fold, that is no number.
-
-    Attributes:
-        kept_losses: Of each epoch, see `fit.train`.
-    """
+    """A training with a loss, of its steps or of a member on its fold, that is no number."""
 
     def __init__(self, losses: list[float], training: Training, kept_losses: list[float]) -> None:
         super().__init__(
@@ -152,7 +124,9 @@ def train_members(
         # The kind that is worse may weigh nothing in the end.
         kept_losses.append(min(float(of_kept[kind == k].mean()) for k in set(plan.kind)))
         members.keep(improved)
-        if kept_losses[-1] > limit and stalls(kept_losses, max(1, plan.patience // 3)):
+        since = max(1, plan.patience // 3)
+        stalls = len(kept_losses) > since and kept_losses[-1] >= kept_losses[-1 - since]
+        if stalls and kept_losses[-1] > limit:
             raise HopelessError(kept_losses)
         if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
             break
@@ -199,11 +173,6 @@ def fold_losses(
             calibrated = log_losses(labels[rows], logits[number] / temperature)
             losses[number] = np.average(calibrated, weights=weights)
     return losses
-
-
-def stalls(losses: list[float], epochs: int) -> bool:
-    """Tell whether a loss has not fallen for so many epochs."""
-    return len(losses) > epochs and losses[-1] >= losses[-1 - epochs]
 
 
 def merge(groups: list[Trained]) -> Trained:

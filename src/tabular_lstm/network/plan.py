@@ -18,34 +18,21 @@ MANY_ROWS = 2_000_000
 
 @dataclass(frozen=True)
 class Plan:
-    """Which rows each member learns from, in what batches and for how long.
+    """Which rows each member learns from, in what batches and for how long."""
 
-    Attributes:
-        fold: Of each row, uint8 (rows,).
-        kind: Of each member, its number from 0.
-        left_out: Of each member, the fold that it never learns from.
-        held_out: For each member the numbers of the rows of that fold, int32; of more than
-            `MANY_ROWS` an eighth of so many, about, drawn once.
-        batch: Rows of a batch.
-        steps: Steps of the optimizer in an epoch.
-        epochs: Passes over the rows, at most.
-        patience: Epochs without progress before a member stops.
-        rate: The highest learning rate.
-        seed: Of the order of the rows.
-        first: Number of the first of these members among all.
-    """
-
-    fold: np.ndarray
-    kind: list[int]
-    left_out: list[int]
+    fold: np.ndarray  # of each row, uint8 (rows,)
+    kind: list[int]  # of each member, its number from 0
+    left_out: list[int]  # of each member, the fold that it never learns from
+    # For each member the numbers of the rows of that fold, int32; of more than `MANY_ROWS` an
+    # eighth of so many, about, drawn once.
     held_out: list[np.ndarray]
-    batch: int
-    steps: int
-    epochs: int
-    patience: int
-    rate: float
-    seed: int
-    first: int = 0
+    batch: int  # rows of a batch
+    steps: int  # steps of the optimizer in an epoch
+    epochs: int  # passes over the rows, at most
+    patience: int  # epochs without progress before a member stops
+    rate: float  # the highest learning rate
+    seed: int  # of the order of the rows
+    first: int = 0  # number of the first of these members among all
 
     def of_members(self, numbers: range) -> "Plan":
         """Give the part of the plan that is of some members, by their numbers."""
@@ -125,13 +112,16 @@ def plan_training(
         labels: (rows,).
         features: Slots of a row.
         training: The parameters.
-        groups: int (rows,), the number of each row's group, from 0, whose rows are in one fold.
-            Default: each row is its own.
+        groups: See `fit.train`.
         kinds: How many kinds there are, each with as many members. Default: 1.
     """
     rows = len(labels)
-    folds = min(FOLDS, rows if groups is None else int(groups.max()) + 1)
-    fold = folds_of(labels, folds, training.seed, groups)
+    count = rows if groups is None else int(groups.max()) + 1
+    folds = min(FOLDS, count)
+    if groups is None or count == rows:
+        fold = stratified_folds(labels, folds, training.seed)
+    else:
+        fold = grouped_folds(labels, groups, folds, training.seed)
     # The members of each kind have the same folds, so that each kind has a logit of the same rows.
     of_kind = members // kinds
     left_out = [member % of_kind % folds for member in range(members)]
@@ -156,7 +146,7 @@ def plan_training(
         batch=batch,
         steps=passed // batch,
         epochs=limit,
-        patience=training.patience or patience_of(limit),
+        patience=training.patience or min(20, limit),
         rate=training.learning_rate * (batch / 32) ** 0.5,
         seed=training.seed,
     )
@@ -210,21 +200,7 @@ def epochs(rows: int, features: int) -> int:
     return int(min(by_rows, max(40_000 // features, 8)))
 
 
-def patience_of(epochs: int) -> int:
-    """Choose after how many epochs without progress a member stops: 20, or all that there are."""
-    return min(20, epochs)
-
-
 # Folds -------------------------------------------------------------------------------------------
-
-
-def folds_of(
-    labels: np.ndarray, folds: int, seed: int, groups: np.ndarray | None = None
-) -> np.ndarray:
-    """Assign rows to folds, groups of several rows as a whole."""
-    if groups is None or int(groups.max()) + 1 == len(labels):
-        return stratified_folds(labels, folds, seed)
-    return grouped_folds(labels, groups, folds, seed)
 
 
 def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
@@ -233,8 +209,6 @@ def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int)
     First the groups that have rows of the rarer class, those with most of them first, each to the
     fold that has fewest of them; then the others in the same way by the commoner class. Of folds
     that have as many, one with fewer rows gets the group; groups alike are in random order.
-    Source: the rule of the longest first of Graham, "Bounds on Multiprocessing Timing Anomalies",
-    SIAM Journal on Applied Mathematics 17, 1969.
 
     Args:
         labels: (rows,), 0 or 1.

@@ -44,16 +44,10 @@ EFFECTS_AT_ONCE = 2**20
 
 @dataclass(frozen=True)
 class Reasons:
-    """The features that moved each row's probability, the one that moved it most first.
+    """The features that moved each row's probability, the one that moved it most first."""
 
-    Attributes:
-        features: (rows, reasons), each the place of a feature in `schema.columns`; -1 where none
-            moved it.
-        effects: (rows, reasons), the probability less what it is without the feature.
-    """
-
-    features: np.ndarray
-    effects: np.ndarray
+    features: np.ndarray  # (rows, reasons), places in `schema.columns`; -1 where none moved it
+    effects: np.ndarray  # (rows, reasons), the probability less what it is without the feature
 
 
 def score(scorer: Scorer, sequences: np.ndarray, many: bool | None = None) -> np.ndarray:
@@ -64,7 +58,7 @@ def score(scorer: Scorer, sequences: np.ndarray, many: bool | None = None) -> np
     of threads of one processor. Where the kernel computes, a row has the same bits in any call.
 
     Args:
-        scorer: The ensemble, from `Scorer.of` or `read_scorer`.
+        scorer: The ensemble.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
         many: Whether these rows are of many, which the kernel computes if there is one: a stream's
             last block may be small. Default: whether they are many themselves, by `are_many`.
@@ -100,7 +94,7 @@ def score_changed(
     It takes as long for many slots as for few: what the others say is computed once.
 
     Args:
-        scorer: The ensemble, from `Scorer.of` or `read_scorer`.
+        scorer: The ensemble.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
         changes: The slot and its values, (repeats, rows), of each time. All are taken at once.
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from tabular_lstm.network.keras_file import read_keras_file
 from tabular_lstm.network.slots import Slots
 from tabular_lstm.parameters import Ensemble
 from tabular_lstm.rows.schema import Schema
@@ -44,6 +43,7 @@ class Scorer:
     LSTM; see `tabular_lstm.network.layers`.
 
     Attributes:
+        training: The `Training` that it went through as plain JSON, for the record.
         temperature: What the mean logit is divided by before the sigmoid.
         threshold: Probability from which a row is called positive.
         recur: The LSTMs, from the input on.
@@ -51,6 +51,7 @@ class Scorer:
 
     schema: Schema
     options: Ensemble
+    training: dict[str, Any] | None
     temperature: float
     threshold: float
     embed: EmbedWeights
@@ -63,6 +64,7 @@ class Scorer:
         return cls(
             network.schema,
             network.options,
+            network.training,
             network.temperature,
             network.threshold,
             EmbedWeights(*_copied(network.embed)),
@@ -74,29 +76,6 @@ class Scorer:
     def slots(self) -> Slots:
         """What the schema says of each slot."""
         return Slots.of(self.schema)
-
-
-def read_scorer(content: bytes, file: str) -> Scorer:
-    """Read an ensemble from the bytes of a `.keras` file; nothing in it is executed.
-
-    Args:
-        content: The bytes of the file.
-        file: Its name, for messages.
-
-    Raises:
-        NoNetworkError: See `tabular_lstm.network.keras_file.read_keras_file`.
-    """
-    saved = read_keras_file(content, file)
-    embed, *recur, read_out = saved.weights.values()
-    return Scorer(
-        saved.schema,
-        saved.options,
-        float(saved.arguments["temperature"]),
-        float(saved.arguments["threshold"]),
-        EmbedWeights(*embed),
-        tuple(RecurWeights(*of_one) for of_one in recur),
-        ReadOutWeights(*read_out),
-    )
 
 
 def _copied(layer: Any) -> list[np.ndarray]:

@@ -18,29 +18,17 @@ class Slots:
 
     A slot is a feature's place in a sequence of shape (steps, features_per_step), laid flat. Of S
     slots N hold a number and C a category; the others are padding.
-
-    Attributes:
-        numeric: The slots of numbers, (N,).
-        categorical: The slots of categories, (C,).
-        center: What is subtracted from each number, float32 (N, 1).
-        scale: What it is then multiplied by, float32 (N, 1).
-        unknown: How many categories each categorical feature has, which is the place of one that
-            is not in the schema, (C,).
-        offsets: Where each categorical feature's vectors begin among all of them, and where the
-            last one's end, (C + 1,).
-        places: Where each slot's vector lies among [numeric..., categorical..., one zero for
-            padding], (S,).
     """
 
     steps: int
     features_per_step: int
-    numeric: np.ndarray
-    categorical: np.ndarray
-    center: np.ndarray
-    scale: np.ndarray
-    unknown: np.ndarray
-    offsets: np.ndarray
-    places: np.ndarray
+    numeric: np.ndarray  # the slots of numbers, (N,)
+    categorical: np.ndarray  # the slots of categories, (C,)
+    center: np.ndarray  # what is subtracted from each number, float32 (N, 1)
+    scale: np.ndarray  # what it is then multiplied by, float32 (N, 1)
+    unknown: np.ndarray  # how many categories each has, the place of an unknown one, (C,)
+    offsets: np.ndarray  # where each one's vectors begin, and the last one's end, (C + 1,)
+    places: np.ndarray  # of each slot's vector in [numeric, categorical, a zero for padding], (S,)
 
     @classmethod
     def of(cls, schema: Schema) -> Self:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.network.keras_file import read_keras_file
 from tabular_lstm.network.score import score
-from tabular_lstm.network.scorer import Scorer, read_scorer
+from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.tensorflow_import import import_tensorflow
@@ -58,31 +59,25 @@ class Artifact:
 
     @cached_property
     def network(self) -> Any:
-        """Build the `LSTMEnsemble`, and give it the weights that scoring reads.
-
-        Keras' own loader has no part in it: nothing in the file is executed.
+        """Build the `LSTMEnsemble` without Keras' loader: nothing in the file is executed.
 
         Raises:
-            DataError: See `tabular_lstm.network.keras_file.read_keras_file`.
+            DataError: See `scorer`.
         """
-        saved = read_keras_file(self.content, self.file)
+        saved = self.scorer
         import_tensorflow()  # not before, because it takes seconds
         from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415
 
-        network = LSTMEnsemble(**saved.arguments)
-        layers: tuple[Any, ...] = (network.embed, *network.recur, network.read_out)
-        for layer, of_layer in zip(layers, saved.weights.values(), strict=True):
-            layer.set_weights(of_layer)
+        schema, options = saved.schema.model_dump(), saved.options.model_dump()
+        calibration = saved.temperature, saved.threshold
+        network = LSTMEnsemble(schema, options, saved.training, *calibration, name="ensemble")
+        network.set_weights([*saved.embed, *chain(*saved.recur), *saved.read_out])
         return network
 
     @cached_property
     def scorer(self) -> Scorer:
-        """Read what scoring needs, without TensorFlow; nothing in the file is executed.
-
-        Raises:
-            DataError: See `tabular_lstm.network.scorer.read_scorer`.
-        """
-        return read_scorer(self.content, self.file)
+        """Read what scoring needs, without TensorFlow; see `read_keras_file` for its errors."""
+        return read_keras_file(self.content, self.file)
 
     def sequences(self, rows: pd.DataFrame) -> np.ndarray:
         """Lay valid rows out by the schema inside the network.
@@ -97,19 +92,11 @@ class Artifact:
         return to_sequences(rows, self.scorer.schema.model_copy(update=read))
 
     def score(self, sequences: np.ndarray) -> np.ndarray:
-        """Give sequences their probabilities, (rows,).
-
-        Raises:
-            DataError: See `scorer`.
-        """
+        """Give sequences their probabilities, (rows,)."""
         return score(self.scorer, sequences)
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give valid rows their probabilities, (rows,), by the schema inside the network.
-
-        Raises:
-            DataError: See `sequences`.
-        """
+        """Give valid rows their probabilities, (rows,), by the schema inside the network."""
         return self.score(self.sequences(rows))
 
     def no_probability(self, rows: str, way: str) -> DataError:

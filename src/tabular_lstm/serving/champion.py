@@ -3,11 +3,12 @@
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.environments import BASE, output_folder, refuse_no_name, run_command
+from tabular_lstm.environments import output_folder, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.network.score import score
 from tabular_lstm.rows.schema import Schema
@@ -77,15 +78,40 @@ class Champion:
         return np.column_stack([1 - positive, positive])
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give each row's class, the label's own value: the positive one from `threshold` on.
-
-        Raises:
-            DataError: See `predict_proba`.
-        """
+        """Give each row's class, the label's own value: the positive one from `threshold` on."""
         classes = [self.schema.negative_class, self.schema.positive_class]
         of_one_type = type(classes[0]) is type(classes[1])
         positive = self.predict_proba(rows)[:, 1] >= self.threshold
         return np.array(classes, None if of_one_type else object)[positive.astype(np.intp)]
+
+
+class MLflowModel:
+    """A candidate as `mlflow.pyfunc.load_model` wraps it: without Kedro, TensorFlow or pickle."""
+
+    def __init__(self, candidate: Champion) -> None:
+        self._candidate = candidate
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
+        """Give each row's probability and decision, as `load_champion` does.
+
+        Args:
+            model_input: A frame with the features, in any order.
+            params: Expected by MLflow; there are none.
+
+        Returns:
+            A frame with the rows' index: `probability`, of the positive class, and `decision`, the
+            label's own value that the decision threshold gives.
+        """
+        positive = self._candidate.predict_proba(model_input)[:, 1]
+        schema, threshold = self._candidate.schema, self._candidate.threshold
+        values = schema.positive_class, schema.negative_class
+        decided = [values[0] if p >= threshold else values[1] for p in positive]
+        return pd.DataFrame({"probability": positive, "decision": decided}, model_input.index)
+
+
+def _load_pyfunc(path: str) -> MLflowModel:
+    """Load the model; MLflow calls this."""
+    return MLflowModel(Champion(Artifact.read(Path(path)), "kedro run"))
 
 
 def read_champion(outputs: Path, run_command: str) -> Artifact:
@@ -129,35 +155,15 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
             command, or else the base one.
 
     Raises:
-        DataError: A `ValueError`: there is no project, no such environment or no champion yet, or
-            its file is not what the promotion log names; says what to do.
+        DataError: A `ValueError`: there is no champion yet, or its file is not what the promotion
+            log names; says what to do.
     """
     env = env or os.environ.get("KEDRO_ENV") or None
     refuse_no_name(env, f"{project}/conf")
     outputs, command = Path(project) / output_folder(env), run_command(env)
-    if not (outputs / LOG).exists():
-        _refuse_what_is_not_there(Path(project), env)
     artifact = read_champion(outputs, command)
     champion = Champion(artifact, command)
     # Reads the whole file, and does what only the first of all rows would wait for.
     blank = pd.DataFrame(np.nan, [0], champion.schema.columns)
     score(artifact.scorer, to_sequences(blank, champion.schema))
     return champion
-
-
-def _refuse_what_is_not_there(project: Path, env: str | None) -> None:
-    """Stop where there is no project, or no such environment, in which a champion could be."""
-    if not project.is_dir():
-        raise DataError(f"{project}: expected the folder of a project, and there is none.")
-    conf = project / "conf"
-    if not conf.is_dir():
-        raise DataError(
-            f"{project.absolute()}: expected the folder of a project, with conf/ and data/ in it. "
-            'Name it: load_champion("path/to/project").'
-        )
-    known = sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name not in BASE)
-    if env not in BASE and env not in known:
-        raise DataError(
-            f"Environment {env!r}: expected the name of a folder in {conf}, such as "
-            f"{', '.join(known)}; or no name, for the base environment."
-        )

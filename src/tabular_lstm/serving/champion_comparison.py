@@ -4,8 +4,9 @@ A champion is compared where its schema reads the same columns in the same way, 
 the test rows are new to it.
 """
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -25,7 +26,7 @@ from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import count_by_class, weights_note
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champions import Champions
-from tabular_lstm.serving.decision import Judgement
+from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def compare_champions(
             if promotion.start_over:
                 raise NotComparedError("promotion.start_over is set")
             artifact = promoted_artifact(champions, known[run])
-            fingerprints = fingerprints_of(champions, run, judgement)
+            fingerprints = fingerprints_of(champions, run, judgement.fingerprints_sha256)
             scored = score(artifact, fingerprints, train_rows, test_rows, columns, schema)
             left_out = int(scored.trained_on.sum())
             champion = champion.model_copy(update={"left_out_rows": left_out})
@@ -110,19 +111,19 @@ def compare_champions(
 
 
 def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
-    """Read by what a champion was judged.
-
-    Args:
-        champions: All that is left of them.
-        promotion: The entry in the promotion log in which it was promoted.
+    """Read by what a champion was judged, given the log entry that promoted the champion.
 
     Raises:
         NotComparedError: Its decision is gone, unreadable, or not the one that the entry names.
     """
-    decision = _read(champions.decisions, promotion.run_id, "decision is")
-    if decision.judgement is None or decision.fingerprint() != promotion.decision_sha256:
-        raise NotComparedError("its decision is not the one by which it was promoted")
-    return decision.judgement
+
+    def same(decision: Decision) -> bool:
+        return decision.fingerprint() == promotion.decision_sha256
+
+    judgement = _kept(champions.decisions, promotion.run_id, "decision is", same).judgement
+    if judgement is None:
+        raise NotComparedError("its decision judged no candidate")
+    return judgement
 
 
 def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
@@ -132,37 +133,30 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
         NotComparedError: It is gone, unreadable or another one, or it cannot be loaded.
         DataError: It serves and cannot be loaded.
     """
-    artifact = _read(champions.artifacts, promotion.run_id, "artifact is")
-    if artifact.sha256 != promotion.sha256:
-        raise NotComparedError("its artifact is not the one that was promoted")
+    run, expected = promotion.run_id, promotion.sha256
+    artifact = _kept(champions.artifacts, run, "artifact is", lambda of: of.sha256 == expected)
     try:
         artifact.scorer  # noqa: B018
     except NoNetworkError as error:
-        if promotion.run_id == champions.log[-1].serves_now:
+        if run == champions.log[-1].serves_now:
             raise
         raise NotComparedError(f"it cannot be loaded: {error}") from error
     return artifact
 
 
-def fingerprints_of(champions: Champions, run: str, judgement: Judgement) -> Fingerprints:
-    """Read the fingerprints of a champion's train rows.
-
-    Raises:
-        NotComparedError: They are gone, unreadable or not those that its decision names.
-    """
-    found = _read(champions.fingerprints, run, "train rows' fingerprints are")
-    if found.sha256 != judgement.fingerprints_sha256:
-        raise NotComparedError("its train rows' fingerprints are not those of its decision")
-    return found
+def fingerprints_of(champions: Champions, run: str, expected: str) -> Fingerprints:
+    """Read the fingerprints of a champion's train rows; raises as `judged_by` does."""
+    what = "train rows' fingerprints are"
+    return _kept(champions.fingerprints, run, what, lambda of: of.sha256 == expected)
 
 
-def _read(versions: Mapping[str, Value], run: str, what: str) -> Value:
-    try:
-        return versions[run]
-    except KeyError as error:
-        raise NotComparedError(f"its {what} gone") from error
-    except DataError as error:
-        raise NotComparedError(f"its {what} not readable ({error})") from error
+def _kept(
+    versions: Mapping[str, Value], run: str, what: str, same: Callable[[Value], bool]
+) -> Value:
+    with contextlib.suppress(KeyError, DataError):
+        if same(kept := versions[run]):
+            return kept
+    raise NotComparedError(f"its {what} gone, damaged or not what was promoted")
 
 
 def score(
@@ -182,11 +176,11 @@ def score(
 
     Args:
         artifact: The champion's.
-        fingerprints: Of its train rows.
-        train_rows: Valid rows.
+        fingerprints: Of the champion's train rows.
+        train_rows: The candidate's, like the columns and the schema.
         test_rows: Likewise.
         columns: The role of each column.
-        schema: The candidate's.
+        schema: What the candidate learned of the columns.
 
     Raises:
         NotComparedError: The champion reads these rows otherwise than the candidate does.
@@ -223,10 +217,7 @@ def refuse_other_reading(its: Schema, schema: Schema) -> None:
             what = "the number format" if name == "marks" else name
             raise NotComparedError(f"{what} was {was!r} for it and is {now!r}")
     if gone := [name for name in its.columns if name not in schema.columns]:
-        raise NotComparedError(
-            f"features that it needs are gone: {', '.join(gone)}. If the file lacks them by "
-            "mistake, put them back"
-        )
+        raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
     for name in its.columns:
         if (was := _reading(its, name)) != (now := _reading(schema, name)):
             raise NotComparedError(f"column '{name}' was read as {was} for it, and now as {now}")
@@ -250,22 +241,15 @@ def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int) -> None:
         NotComparedError: Counts them.
     """
     labels, new = test_set.labels.to_numpy(), ~scored.trained_on
-    left = labels[new]
     weights, groups = (
         None if of is None else of[new] for of in (test_set.weights, test_set.groups)
     )
-    counted = count_by_class(left, weights, groups)
-    if not scored.trained_on.any() or min(counted) >= least:
+    fewest = int(min(count_by_class(labels[new], weights, groups)))
+    if new.all() or fewest >= least:
         return
-    negative, positive = map(int, counted)
-    others = (
-        f"the {len(left)} others {int(left.sum())} are positive"
-        if groups is None
-        else f"the groups of the {len(left)} others {positive} have positive rows and "
-        f"{negative} negative ones"
-    )
+    counted = "rows" if groups is None else "groups with rows"
     raise NotComparedError(
-        f"it was trained on {scored.trained_on.sum()} of the {len(labels)} test rows, and of "
-        f"{others}; expected at least {least} of each class{weights_note(weights)} "
-        "(promotion.min_test_rows_per_class)"
+        f"it was trained on {np.sum(~new)} of the {len(labels)} test rows, and the others have "
+        f"{fewest} {counted} of the rarer class; expected at least {least} of each class"
+        f"{weights_note(weights)} (promotion.min_test_rows_per_class)"
     )

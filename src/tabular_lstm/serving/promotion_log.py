@@ -8,10 +8,8 @@ Each line holds the SHA-256 of the line before it, its line feed included: what
 taken out is found, unless it is the last one, or all lines after it were written anew.
 """
 
-import errno
 import json
 import logging
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -132,7 +130,7 @@ def read_log(path: Path) -> list[LogEntry]:
 def append(path: Path, entry: LogEntry) -> None:
     """Append an entry by one write, or none of it.
 
-    What a power failure left of a last line is put aside, to `promotions.jsonl.torn`.
+    What a power failure left of a last line is taken away, with a warning that shows it.
 
     Raises:
         DataError: See `read_log`; or the entry does not follow from the log.
@@ -150,14 +148,8 @@ def append(path: Path, entry: LogEntry) -> None:
         ) from error
     whole = None
     if torn:
-        aside = path.with_name(f"{path.name}.torn")
-        append_line(aside, torn)
-        logger.warning(
-            "%s ended in a line that was cut off, which did not count. It was moved to %s: %s",
-            path,
-            aside.name,
-            torn.decode(errors="replace"),
-        )
+        shown = torn.decode(errors="replace")
+        logger.warning("%s ended in a line that was cut off, and did not count: %s", path, shown)
         whole = path.stat().st_size - len(torn)
     append_line(path, line, whole)
 
@@ -168,15 +160,12 @@ def _lines(path: Path) -> tuple[list[bytes], bytes]:
     A last line without its line feed is a line as long as it is JSON: cut off, it would not be.
     """
     try:
-        if path.is_symlink():
-            raise OSError(errno.ELOOP, "a link, which is not followed")
         content = path.read_bytes()
     except FileNotFoundError:
         content = b""
     except OSError as error:
         raise DataError(
-            f"{path}, the promotion log: {error.strerror}. Let this user read it, or put the log "
-            "itself, or a copy, there."
+            f"{path}, the promotion log: {error.strerror}. Let this user read it."
         ) from error
     *lines, last = content.split(b"\n")
     try:
@@ -192,16 +181,10 @@ def _checked(path: Path, lines: list[bytes]) -> "_Chain":
         try:
             chain.add(line)
         except ValueError as error:
-            kept = (
-                f"Or keep the lines above, which chain, and by which "
-                f"{f'run {chain.serves}' if chain.serves else 'no run'} serves: "
-                f"sed -i.bak '{number},$d' {shlex.quote(str(path))} (the whole is then in "
-                f"{path.name}.bak). "
-            )
             raise DataError(
                 f"{path}, line {number}: {error}. The line begins {line[:60]!r}. The log is only "
-                "ever appended to, so it was changed or damaged. Put back a copy of it. "
-                f"{kept if number > 1 else ''}Or, to start anew, move it away and retrain."
+                "ever appended to, so it was changed or damaged. Put back a copy of it. Or, to "
+                "start anew, move it away and retrain with promotion.start_over=true."
             ) from error
     return chain
 

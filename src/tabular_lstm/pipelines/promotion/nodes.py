@@ -3,7 +3,6 @@
 import contextlib
 import logging
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,6 @@ from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary, summariz
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.serving import report
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_comparison import (
     ComparedChampions,
@@ -54,39 +52,12 @@ class Checked:
     Attributes:
         metrics: Of the candidate, the baselines and the champions that it is compared with.
         checks: The gate's five, in their order.
+        candidate_sha256: Of the candidate's file as the last check read it.
     """
 
     metrics: dict[str, Metrics]
     checks: Checks
-
-
-@dataclass(frozen=True)
-class ReadBack:
-    """What the candidate's file says of a few test rows, beside what was judged.
-
-    Attributes:
-        judged: Their probabilities that were judged, (rows,).
-        predicted: What the file gives them, (rows,).
-        sha256: Of the file that gave them: whoever reads it again can tell whether it is the same.
-    """
-
-    judged: np.ndarray
-    predicted: np.ndarray
-    sha256: str
-
-
-def read_back(
-    candidate_artifact: Artifact, test_rows: pd.DataFrame, candidate_predictions: pd.DataFrame
-) -> ReadBack:
-    """Predict a few test rows from the file on disk and the rows alone.
-
-    They are at most 32, from the lowest to the highest of the probabilities that were judged.
-    """
-    judged = candidate_predictions[CANDIDATE].to_numpy()
-    places = np.linspace(0, len(judged) - 1, min(GOLDEN_ROWS, len(judged))).astype(int)
-    golden = np.argsort(judged, kind="stable")[places]
-    predicted = candidate_artifact.predict(test_rows.iloc[golden])
-    return ReadBack(judged[golden], predicted, candidate_artifact.sha256)
+    candidate_sha256: str
 
 
 def predict_with_champions(
@@ -103,9 +74,6 @@ def predict_with_champions(
     Returns:
         `row`, `label` and a column of probabilities for each champion, named by its run id and
         empty for the rows that it was trained on; and the champions.
-
-    Raises:
-        DataError: The champion that serves cannot be loaded.
     """
     compared = compare_champions(
         champions, train_rows, test_rows, test_set, schema, columns, promotion
@@ -141,7 +109,9 @@ def _with_champions(judged: Judged, scored: dict[str, Scored], evaluation: Evalu
 def check_candidate(
     judged: Judged,
     compared_champions: ComparedChampions,
-    read_back: ReadBack,
+    candidate_artifact: Artifact,
+    test_rows: pd.DataFrame,
+    candidate_predictions: pd.DataFrame,
     data_summary: DataSummary,
     evaluation: Evaluation,
     promotion: Promotion,
@@ -150,20 +120,33 @@ def check_candidate(
     """Measure the champions beside the candidate, and put it to the gate's five checks."""
     judged = _with_champions(judged, compared_champions.scored, evaluation)
     champions = compared_champions.champions
+    probabilities = candidate_predictions[CANDIDATE].to_numpy()
     of_the_gate = (
         gate.check_data(data_summary, champions, promotion, validation),
         drift.check_drift(judged, champions, promotion, data_summary),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
-        checks.check_artifact(read_back.judged, read_back.predicted),
+        read_back(candidate_artifact, test_rows, probabilities),
     )
-    return Checked(judged.metrics, of_the_gate)
+    return Checked(judged.metrics, of_the_gate, candidate_artifact.sha256)
+
+
+def read_back(
+    candidate_artifact: Artifact, test_rows: pd.DataFrame, judged: np.ndarray
+) -> checks.ArtifactCheck:
+    """Compare what was judged with what the file on disk gives for a few test rows.
+
+    They are at most 32, from the lowest to the highest of the probabilities that were judged.
+    """
+    places = np.linspace(0, len(judged) - 1, min(GOLDEN_ROWS, len(judged))).astype(int)
+    golden = np.argsort(judged, kind="stable")[places]
+    predicted = candidate_artifact.predict(test_rows.iloc[golden])
+    return checks.check_artifact(judged[golden], predicted)
 
 
 def decide(
     checked: Checked,
     compared_champions: ComparedChampions,
-    read_back: ReadBack,
     train_fingerprints: Fingerprints,
     data_summary: DataSummary,
     champions: Champions,
@@ -178,7 +161,7 @@ def decide(
     judgement = Judgement(
         checks=checked.checks,
         candidate=others.pop(CANDIDATE),
-        candidate_sha256=read_back.sha256,
+        candidate_sha256=checked.candidate_sha256,
         fingerprints_sha256=train_fingerprints.sha256,
         champions=[
             champion.model_copy(update={"metrics": others.pop(champion.run_id, None)})
@@ -191,6 +174,7 @@ def decide(
         features=compared_champions.features,
         changes=compared_champions.changes,
     )
+    serving = known[0].sha256 if known else None
     return Decision(
         **provenance.of_decision(),
         run_id=run_id,
@@ -198,7 +182,7 @@ def decide(
         reason=reason,
         served_before=served_before,
         serves_now=run_id if accepted else served_before,
-        sha256=read_back.sha256 if accepted else known[0].sha256 if known else None,
+        sha256=checked.candidate_sha256 if accepted else serving,
         judgement=judgement,
     )
 
@@ -220,18 +204,6 @@ def _changes(now: dict[str, FeatureSummary], champions: Champions) -> DataChange
         )
         logger.warning(CHANGED, len(changes.much), listed)
     return changes
-
-
-def write_report(
-    decision: Decision,
-    provenance: Provenance,
-    metrics: dict[str, Any],
-    verdict: list[str],
-    quarantined_rows: pd.DataFrame,
-    figures: dict[str, str],
-) -> str:
-    """Write the page for people: see `tabular_lstm.serving.report`."""
-    return report.page(decision, provenance, metrics, verdict, quarantined_rows, figures)
 
 
 def record(decision: Decision, report: str, champions: Champions) -> LogEntry:

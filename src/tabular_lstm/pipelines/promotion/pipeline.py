@@ -5,6 +5,7 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.promotion import nodes
+from tabular_lstm.serving import report
 
 REPORTED = ["decision", "provenance", "metrics", "verdict", "quarantined_rows", "figures"]
 # Datasets keep the names that the catalog has for them.
@@ -16,7 +17,7 @@ def create_pipeline() -> Pipeline:
     judge = Pipeline(_judge(), namespace="judge", **NAMES_KEPT)
     promote = Pipeline(
         [
-            Node(nodes.write_report, inputs=REPORTED, outputs="report", name="write_report"),
+            Node(report.page, inputs=REPORTED, outputs="report", name="write_report"),
             Node(
                 nodes.record,
                 inputs=["decision", "report", "champions"],
@@ -48,17 +49,13 @@ def _judge() -> list[Node]:
             name="predict_with_champions",
         ),
         Node(
-            nodes.read_back,
-            inputs=["candidate@file", "test_rows", "candidate_predictions"],
-            outputs="read_back",
-            name="read_back",
-        ),
-        Node(
             nodes.check_candidate,
             inputs=[
                 "judged",
                 "compared_champions",
-                "read_back",
+                "candidate@file",
+                "test_rows",
+                "candidate_predictions",
                 "data_summary",
                 "params:evaluation",
                 "params:promotion",
@@ -72,7 +69,6 @@ def _judge() -> list[Node]:
             inputs=[
                 "checked",
                 "compared_champions",
-                "read_back",
                 "train_fingerprints",
                 "data_summary",
                 "champions",
