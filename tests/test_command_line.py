@@ -13,6 +13,8 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--runner", "ParallelRunner"),
         ("--runner ParallelRunner", "SequentialRunner"),
     ),
+    "a runner's parameter": (("--runner-params", "workers=2"), ("--runner-params",)),
+    "an unknown tag": (("--tags", "x"), ("no nodes",)),
     "a value from the environment": (
         ("--params", "training.seed=${oc.env:HOME}"),
         ("training.seed", "oc.env"),
