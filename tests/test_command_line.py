@@ -11,7 +11,7 @@ from tests.helpers.project import Project
 MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "a runner in several processes": (
         ("--runner", "ParallelRunner"),
-        ("--runner ParallelRunner", "SequentialRunner"),
+        ("--runner ParallelRunner",),
     ),
     "a runner's parameter": (("--runner-params", "workers=2"), ("--runner-params",)),
     "an unknown tag": (("--tags", "x"), ("no nodes",)),
