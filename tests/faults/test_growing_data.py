@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tabular_lstm.runs import pruning
 from tests.helpers.champions import assert_settled, champion_of, log_of, on_disk
