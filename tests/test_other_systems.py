@@ -1,7 +1,5 @@
 """A system that lacks what only Unix has: what can work there does, and a run says why not."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -18,17 +16,6 @@ for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_DIRECTORY", "killpg", "setxattr", "g
 """
 
 
-def on_windows(project: Project, program: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", WINDOWS + program],
-        cwd=project.path,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
 def test_the_champion_scores_where_there_are_no_locks(served: Project, tmp_path: Path) -> None:
     rows = pd.read_csv(served.raw)[:5]
     program = """
@@ -37,7 +24,7 @@ from tabular_lstm import load_champion
 rows = pd.read_csv("data/01_raw/diabetes.csv")[:5]
 print(load_champion(".").predict_proba(rows)[:, 1].tolist())
 """
-    done = on_windows(served, program)
+    done = served.python("-c", WINDOWS + program)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(load_champion(served.path).predict_proba(rows)[:, 1].tolist())
 
@@ -49,7 +36,7 @@ sys.argv = ["kedro", "run", "--pipelines", "data_processing"]
 main()
 """
     before = project.files()
-    done = on_windows(project, program)
+    done = project.python("-c", WINDOWS + program)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: This system has no locks as Unix has")
     assert "WSL 2" in done.stderr

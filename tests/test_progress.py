@@ -45,17 +45,6 @@ def test_a_loop_may_count_its_own_steps_and_add_words(
     assert re.fullmatch(r"Scored: +60% 3.00k/5.00k \[00:00<00:00, .*k rows/s, loss 0.5\]", line)
 
 
-def test_what_is_quick_or_not_logged_says_nothing(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    assert [*progress(range(1000), "Counting")] == [*range(1000)]
-    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.0)
-    caplog.set_level(logging.WARNING)
-    assert [*progress(range(1000), "Counting")] == [*range(1000)]
-    assert not caplog.messages
-
-
 IN_A_TERMINAL = """
 import logging
 import time

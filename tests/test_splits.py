@@ -8,10 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.metrics import CANDIDATE
-from tabular_lstm.parameters import Columns, Evaluation
-from tabular_lstm.rows.keys import number_groups
 from tests.helpers.errors import raises_data_error
 from tests.helpers.project import QUICK, TINY, Project
 from tests.helpers.tables import LABEL
@@ -81,71 +77,6 @@ def test_all_rows_of_a_group_are_on_one_side_in_a_run(project: Project) -> None:
     schema = json.loads(project.versions("04_feature/schema.json")[-1].read_text())
     assert "patient" not in schema["features"]
 
-    # The intervals are those of so many groups.
-    predicted = pd.read_csv(project.versions("07_model_output/candidate_predictions.csv")[-1])
-    groups = number_groups(project.rows("test"), Columns.model_validate(BY_GROUP))
-    measured = project.metrics()["test"]
-    evaluation = Evaluation.model_validate(TINY["evaluation"])
-    by_groups, by_rows = (
-        Judged(predicted["label"].to_numpy(), groups=of)
-        .with_models(
-            {CANDIDATE: predicted[CANDIDATE].to_numpy()},
-            {CANDIDATE: measured["decision_threshold"]},
-            evaluation,
-        )
-        .metrics[CANDIDATE]
-        .interval
-        for of in (groups, None)
-    )
-    for metric, bounds in measured["interval"].items():
-        assert bounds == pytest.approx(by_groups[metric], abs=1e-4)
-        assert bounds != pytest.approx(by_rows[metric], abs=1e-4)
-
-
-def test_groups_keep_the_weights_of_their_rows_in_a_run(project: Project) -> None:
-    columns = {**BY_GROUP, "weight": "w"}
-    write(project, patient=visits(), w=np.arange(768) % 5)
-    project.run(columns=columns, **TINY)
-    train, test = sides(project).values()
-    assert train.isdisjoint(test)
-    assert summary(project)["weightless_rows"] == 154
-    predicted = pd.read_csv(project.versions("07_model_output/candidate_predictions.csv")[-1])
-    groups = number_groups(project.rows("test"), Columns.model_validate(columns))
-    assert len(groups) == len(predicted)
-    measured = project.metrics()["test"]
-    by_both, by_weight, by_group = (
-        Judged(predicted["label"].to_numpy(), *of)
-        .with_models(
-            {CANDIDATE: predicted[CANDIDATE].to_numpy()},
-            {CANDIDATE: measured["decision_threshold"]},
-            Evaluation.model_validate(TINY["evaluation"]),
-        )
-        .metrics[CANDIDATE]
-        .interval
-        for weights in [predicted["weight"].to_numpy()]
-        for of in ((weights, groups), (weights, None), (None, groups))
-    )
-    for metric, bounds in measured["interval"].items():
-        assert bounds == pytest.approx(by_both[metric], abs=1e-4)
-        assert bounds != pytest.approx(by_weight[metric], abs=1e-4)
-        assert bounds != pytest.approx(by_group[metric], abs=1e-4)
-
-
-def test_a_large_group_is_in_one_fold_in_a_run(
-    project: Project, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The member that has it as its fold learns from all the others alone."""
-    write(project, patient=np.where(np.arange(768) < 300, 1, np.arange(768)))
-    with caplog.at_level(logging.INFO):
-        project.run(
-            columns=BY_GROUP, **TINY | {"network": {"ensemble": {"members": 8, "units": [4]}}}
-        )
-    count = len(project.rows("train"))
-    assert sides(project)["train"] >= {"1"}
-    assert (
-        f"Training 16 members, 8 of each kind, each on {count - 300} of {count} rows" in caplog.text
-    )
-
 
 def test_rows_that_were_split_before_a_group_was_named_are_not_trained_on(ran: Project) -> None:
     with raises_data_error(match="were split before columns.group was changed"):
@@ -164,7 +95,7 @@ def test_a_run_by_time_trains_on_the_past_and_names_its_boundary(
     boundary = f"{FIRST_DAY + pd.Timedelta(days=154):%Y-%m-%d}"
     assert (len(test), str(test.min().date())) == (38 * 4, boundary)
     assert summary(project)["boundary"] == boundary
-    assert f"Conf fixes it: split: {{kind: time, from: {boundary}}}" in caplog.text
+    assert f"Test rows are those from {boundary} on" in caplog.text
     schema = json.loads(project.versions("04_feature/schema.json")[-1].read_text())
     assert "visited" not in schema["features"]
 

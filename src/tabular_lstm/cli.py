@@ -1,10 +1,8 @@
 """`kedro run` and `kedro profile`, ending in one clear message where the data are at fault."""
 
 import logging
-import os
 import pkgutil
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError
-from kedro.framework.project import configure_logging
 from kedro.io import DatasetError
 from kedro.pipeline.pipeline import OutputNotUniqueError
 from kedro.utils import find_kedro_project
@@ -37,8 +34,6 @@ USER_ERRORS = (
     OmegaConfBaseException,
     yaml.YAMLError,
 )
-# Where Kedro raises a plain ValueError for what stands in conf or on the command line.
-KEDRO_REFUSES = ("kedro/config/", "kedro/pipeline/")
 
 
 class TryLater(click.ClickException):
@@ -51,27 +46,14 @@ class Run(click.Command):
     """Kedro's own `run`, with its options, minus the traceback for what the user can mend."""
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
-        """Read the options.
-
-        Raises:
-            click.ClickException: A value cannot be read; Kedro shows what it raises for these as
-                a traceback, or as "NoneType: None".
-        """
+        """Read the options; Kedro shows one that it cannot read as a traceback."""
         try:
             return super().make_context(*arguments, **options)
-        except KedroCliError as error:
-            raise click.ClickException(error.message) from error
-        except yaml.MarkedYAMLError as error:
-            raise click.ClickException(f"--params: {error.problem}") from error
+        except (KedroCliError, yaml.YAMLError) as error:
+            raise click.ClickException(str(error)) from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the pipeline.
-
-        Raises:
-            click.ClickException: The data, a file of conf or a name is at fault. Exit code 1; or
-                75 where another run is at work.
-        """
-        _log_as_the_project_says()
+        """Run the pipeline: exit code 1 where data or conf are at fault, 75 beside another run."""
         logging.getLogger("kedro.pipeline.node").addFilter(_is_news)
         logging.getLogger("kedro.framework.hooks.manager").addFilter(_has_no_credentials)
         try:
@@ -87,20 +69,12 @@ class Run(click.Command):
             if fault is None:
                 _notify(ctx, "failed", f"{type(error).__name__}: {error}")
                 raise
-            message = _message(fault)
-            _notify(ctx, "failed", f"Error: {message}")
+            _notify(ctx, "failed", f"Error: {fault}")
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
-            raise kind(message) from error
+            raise kind(str(fault)) from error
         if code := ctx.meta.get(EXIT_CODE, 0):
             ctx.exit(code)
         return result
-
-
-def _log_as_the_project_says() -> None:
-    """Read conf/logging.yml from below the project's root too; Kedro looks in this folder alone."""
-    project = find_kedro_project(Path.cwd())
-    if project and project != Path.cwd() and not os.environ.get("KEDRO_LOGGING_CONFIG"):
-        configure_logging(yaml.safe_load((project / "conf/logging.yml").read_text()))
 
 
 def _refuse_unknown_pipelines(names: list[str]) -> None:
@@ -112,12 +86,10 @@ def _refuse_unknown_pipelines(names: list[str]) -> None:
 
 def _refuse_other_runners(options: dict[str, Any]) -> None:
     """Stop at what takes nodes out of their order: networks pass between them in memory."""
-    runner, arguments = options["runner"], options["runner_params"]
-    if runner not in {None, "SequentialRunner"} or arguments.keys() - {"is_async"}:
-        option = f"--runner-params {arguments}" if arguments else f"--runner {runner}"
+    if options["runner"] not in {None, "SequentialRunner"}:
         raise click.ClickException(
-            f"{option}: expected SequentialRunner, the default, without other parameters than "
-            "is_async; the nodes themselves use all cores. Leave the option out."
+            f"--runner {options['runner']}: expected SequentialRunner, the default; the nodes "
+            "themselves use all cores."
         )
 
 
@@ -126,27 +98,13 @@ def _fault(error: BaseException | None) -> BaseException | None:
     cause = error
     while cause is not None and not isinstance(cause, DataError):
         cause = cause.__cause__
-    return cause or (error if isinstance(error, USER_ERRORS) or _refused(error) else None)
-
-
-def _refused(error: BaseException | None) -> bool:
-    """Tell whether Kedro refuses what stands in conf or on the command line, such as `--tags`."""
-    if not isinstance(error, ValueError) or error.__traceback__ is None:
-        return False
-    raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename).as_posix()
-    return any(f"/{part}" in raised_in for part in KEDRO_REFUSES)
+    return cause or (error if isinstance(error, USER_ERRORS) else None)
 
 
 def _notify(ctx: click.Context, event: Event, message: str) -> None:
-    """Notify of the run's end, where it came so far that conf says whom to notify."""
+    """Notify of the run's end, if conf could be read."""
     if notify := ctx.meta.get(NOTIFY):
         notify(event, message)
-
-
-def _message(fault: BaseException) -> str:
-    if isinstance(fault, OmegaConfBaseException):  # its other lines are of OmegaConf's own types
-        return f"{fault.full_key or 'conf'}: {str(fault).partition(chr(10))[0]}"
-    return str(fault)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -180,13 +138,12 @@ def profile(file: Path, env: str, force: bool, **options: str | None) -> None:
     project = find_kedro_project(Path.cwd())
     if project is None:
         raise click.ClickException(f"{Path.cwd()}: expected a folder of a Kedro project.")
-    _log_as_the_project_says()
     given = {name: value for name, value in options.items() if value is not None}
     try:
         page = new_environment(file, env, project, given, force)
     except Exception as error:
         if fault := _fault(error):
-            raise click.ClickException(_message(fault)) from error
+            raise click.ClickException(str(fault)) from error
         raise
     click.echo(page)
 

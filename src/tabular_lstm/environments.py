@@ -12,18 +12,13 @@ BASE = {None, "base", "local"}
 def refuse_no_name(env: str | None, conf: str) -> None:
     """Stop where an environment has no name that a folder of outputs may have.
 
-    Args:
-        env: The environment, None for the base one.
-        conf: The folder in which environments are, for the message.
-
     Raises:
-        DataError: It is a path, or more than a name.
+        DataError: The name is a path, or more than a name.
     """
     if env and not NAME.fullmatch(env):
         raise DataError(
             f"Environment {env!r}: expected the name of a folder in {conf}, of letters, digits, "
-            "'_', '-' and '.', that is no layer of data/ such as 01_raw. The run's outputs go to "
-            "data/<name>/."
+            "'_', '-' and '.', that is no layer of data/ such as 01_raw."
         )
 
 

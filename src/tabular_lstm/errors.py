@@ -8,10 +8,7 @@ WIDTH = 40
 
 
 class DataError(ValueError):
-    """The input data cannot be used. The message is complete: no traceback is needed.
-
-    Where a dataset raises it, Kedro wraps it in a `DatasetError`, with this one as `__cause__`.
-    """
+    """The input data cannot be used. The message is complete: no traceback is needed."""
 
 
 def row_list(rows: Sequence[int | str], count: int | None = None) -> str:
@@ -24,8 +21,6 @@ def row_list(rows: Sequence[int | str], count: int | None = None) -> str:
     Examples:
         >>> row_list([7])
         'row 7'
-        >>> row_list([1, 2, 3])
-        'rows 1, 2, 3'
         >>> row_list(range(1, 14))
         'rows 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more'
     """
@@ -61,24 +56,12 @@ def no_column(file: str, name: str, columns: Sequence[str], who: str) -> DataErr
         a.csv: column 'age' is not in the file. Did you mean 'Ages'? It has: Ages, y. Conf names \
 it under columns.
     """
-    # In whatever case.
-    known = {column.casefold(): _on_a_line(column) for column in columns}
+    known = {column.casefold(): shown(column, len(column)) for column in columns}
     close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
     hint = f"Did you mean '{known[close[0]]}'? " if close else ""
-    listed = ", ".join(map(_on_a_line, columns))
-    return DataError(
-        f"{file}: column '{_on_a_line(name)}' is not in the file. {hint}It has: {listed}. {who}."
-    )
-
-
-def _on_a_line(name: str) -> str:
-    r"""Write a whole name; a line end in it as YAML has it in double quotes.
-
-    Examples:
-        >>> print(_on_a_line("weight\nin kg"))
-        weight\nin kg
-    """
-    return shown(name, len(name))
+    listed = ", ".join(shown(column, len(column)) for column in columns)
+    name = shown(name, len(name))
+    return DataError(f"{file}: column '{name}' is not in the file. {hint}It has: {listed}. {who}.")
 
 
 def unknown_name(path: str, known: Sequence[str]) -> str:

@@ -17,8 +17,8 @@ def sha256(content: bytes) -> str:
 def replace(path: Path, content: bytes) -> None:
     """Put a file in the place of another: whoever opens the path finds the old or the new one.
 
-    The new file is written beside the old one first, under one fixed name: a run that was killed
-    leaves at most one such file, and the next run takes it away. There may be one writer at a time.
+    The new file is written beside the old one first, under one fixed name, so that a killed run
+    leaves at most one such file. There may be one writer at a time.
 
     Raises:
         OSError: No space, no permission; the old file is as it was.
@@ -41,8 +41,6 @@ def replace(path: Path, content: bytes) -> None:
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file that is not there yet, and bring it to disk at the end.
 
-    Whoever may read the folder may read the file.
-
     Raises:
         FileExistsError: There is something of that name.
         OSError: No space, no permission; what was written stays.
@@ -57,12 +55,10 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
     """Append one line by a single write, or nothing. A last line without a line feed gets one.
 
-    Whoever may read the folder may read the file.
-
     Args:
         path: The file; it need not be there yet.
-        line: Without its line feed.
-        keep: Bytes of the file that stay; what comes after them goes. Default: all.
+        line: The line without its line feed.
+        keep: Number of bytes of the file that stay. Default: all.
 
     Raises:
         OSError: No space, no permission; what was to stay is as it was.

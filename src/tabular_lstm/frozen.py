@@ -28,13 +28,13 @@ def from_json(model: type[Kept], read: Callable[[], bytes], expected: str) -> Ke
     """Read a value that is kept as JSON.
 
     Args:
-        model: Its type.
+        model: The type of the value.
         read: Gives the bytes of its file.
         expected: The file, and what is expected in it, for the message.
 
     Raises:
         FileNotFoundError: There is no such file.
-        DataError: It cannot be read, or holds something else; names the first fault.
+        DataError: The file cannot be read, or holds something else.
     """
     try:
         return model.model_validate_json(read())

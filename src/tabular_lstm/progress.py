@@ -37,7 +37,7 @@ def progress(steps: Iterable[Step], what: str, count: int | None = None) -> Iter
     """Take one step after the other, and show how many are done.
 
     Args:
-        steps: What to take.
+        steps: The steps.
         what: The work, as it is named to the user.
         count: How many steps there are at most. Default: their length, if they have one.
     """
@@ -50,12 +50,6 @@ def progress_bar(
     """Give the bar of a loop that counts its own steps; where INFO is not logged, it shows nothing.
 
     Use the bar in a `with` statement; `update(n)` counts n steps, and `set_postfix_str` adds words.
-
-    Args:
-        what: The work, as it is named to the user.
-        count: How many steps there are, about; None if nobody knows.
-        unit: Of which there are so many a second.
-        steps: What to take, if not by hand.
     """
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
     seconds = SECONDS_BETWEEN_BARS if on_terminal else SECONDS_BETWEEN_LINES

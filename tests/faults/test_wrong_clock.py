@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tests.helpers.champions import assert_settled, log_of
-from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
+from tests.helpers.commands import RETRAINING, here, seed, succeeds
 from tests.helpers.project import Project
 from tests.helpers.scorings import SCORING, finished, folder_of, predictions_of
 
@@ -34,13 +34,6 @@ def test_a_retraining_after_a_clock_that_was_ahead_keeps_its_own_outputs(
         kept = [version.parent.name for version in served.versions(output)]
         assert kept == [*runs, *LATER[-9:]]
     assert_settled(served)
-
-
-def test_a_run_that_would_continue_from_files_of_the_future_is_refused(served: Project) -> None:
-    run_in_2036(served)
-    message = message_of(here("run", "--pipelines", "reshaping,evaluation"))
-    assert f"the last version by name, {LATER[-1]}, is dated after now" in message
-    assert f":{LATER[-1]}, or run all: kedro run." in message
 
 
 def test_predictions_of_a_clock_that_was_ahead_hide_no_later_ones(

@@ -1,9 +1,7 @@
 """`kedro` as a user runs it, in this process or with a fault, and what it says at its end."""
 
 import logging
-import os
 import subprocess
-import sys
 import traceback
 from pathlib import Path
 
@@ -62,15 +60,7 @@ def with_modules(
     project: Project, *arguments: str
 ) -> tuple[subprocess.CompletedProcess[str], set[str]]:
     """Run `kedro` in a process of its own, and give the modules that it imported too."""
-    finished = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        cwd=project.path,
-        env={**os.environ, "KEDRO_ENV": ""},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    finished = project.python("-c", PROGRAM, *arguments)
     return finished, {*finished.stdout.splitlines()[-1].split()}
 
 
@@ -78,15 +68,8 @@ def sabotaged(
     project: Project, output: str, fault: str, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `kedro` with a fault at an output, see `sabotage`."""
-    return subprocess.run(
-        [sys.executable, sabotage.__file__, output, fault, *arguments],
-        cwd=project.path,
-        env={**os.environ, "KEDRO_ENV": "", "TMPDIR": str(temporary(project))},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    folder = str(temporary(project))
+    return project.python(sabotage.__file__, output, fault, *arguments, TMPDIR=folder)
 
 
 def temporary(project: Project) -> Path:

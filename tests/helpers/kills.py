@@ -5,12 +5,11 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.helpers.commands import temporary
+from tests.helpers.processes import PIPED, started
 from tests.helpers.project import Project
 
 START, CHECKS, EXIT, END = "start", "checks and imports", "exit", "end"
@@ -39,19 +38,6 @@ def strata(count: int, rng: random.Random) -> Iterator[Instant]:
         yield Instant(number, share=(number + rng.random()) / count)
 
 
-def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
-    """Start `kedro` in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "kedro", *arguments],
-        cwd=project.path,
-        env={**os.environ, "KEDRO_ENV": "", "TMPDIR": str(temporary(project))},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def watch(run: subprocess.Popen[str]) -> Iterator[tuple[str, float]]:
     """Tell what a run is at, by its log, and after how many seconds it came to that."""
     began = time.monotonic()
@@ -65,7 +51,7 @@ def watch(run: subprocess.Popen[str]) -> Iterator[tuple[str, float]]:
 
 def timeline_of(project: Project, *arguments: str) -> Timeline:
     """Measure a run that nobody kills."""
-    with start(project, *arguments) as run:
+    with started(project, *arguments, **PIPED) as run:
         seen = list(watch(run))
     assert run.returncode == 0
     return seen
@@ -86,7 +72,7 @@ def killed(
         rest = second - since
     seen: Timeline = []
     seconds = 0.0
-    with start(project, *arguments) as run:
+    with started(project, *arguments, **PIPED) as run:
         for stage, came in watch(run):
             seen.append((stage, came))
             if stage == at:

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.commands import temporary
 from tests.helpers.project import Project
+
+# Options of `started`: what a run says on one pipe, in a process group of its own.
+PIPED: dict[str, Any] = {
+    "stdout": subprocess.PIPE,
+    "stderr": subprocess.STDOUT,
+    "start_new_session": True,
+}
 
 
 def started(project: Project, *arguments: str, **options: Any) -> subprocess.Popen[str]:
@@ -17,7 +25,7 @@ def started(project: Project, *arguments: str, **options: Any) -> subprocess.Pop
     return subprocess.Popen(
         [sys.executable, "-m", "kedro", *arguments],
         cwd=project.path,
-        env={**os.environ, "KEDRO_ENV": ""},
+        env={**os.environ, "KEDRO_ENV": "", "TMPDIR": str(temporary(project))},
         text=True,
         **options,
     )
@@ -28,13 +36,7 @@ def at_work(
     project: Project, *arguments: str, node: str = "Running"
 ) -> Iterator[subprocess.Popen[str]]:
     """A run that has begun a node, by default its first, and stands still until SIGCONT."""
-    with started(
-        project,
-        *arguments,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as run:
+    with started(project, *arguments, **PIPED) as run:
         try:
             said = ""
             while node not in said:

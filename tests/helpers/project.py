@@ -55,8 +55,12 @@ class Project:
 
     def command(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run `kedro` as a user would, in a process of its own with these variables."""
+        return self.python("-m", "kedro", *arguments, **variables)
+
+    def python(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in this folder, with these variables."""
         return subprocess.run(
-            [sys.executable, "-m", "kedro", *arguments],
+            [sys.executable, *arguments],
             cwd=self.path,
             env={**os.environ, "KEDRO_ENV": "", **variables},
             check=False,

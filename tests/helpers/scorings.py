@@ -38,10 +38,11 @@ def predictions_of(project: Project, env: str | None = None) -> pd.DataFrame:
         return session.load_context().catalog.load("predictions")
 
 
-def quarantine_of(project: Project, env: str = "") -> pd.DataFrame:
-    """The newest quarantine of a scoring, cells as they were."""
-    path = project.versions("02_intermediate/quarantined_rows_to_score.csv", env)[-1]
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+def quarantine_of(project: Project, run: str = "*") -> pd.DataFrame:
+    """The quarantine of a scoring, by default the newest, cells as they were."""
+    name = "quarantined_rows_to_score.csv"
+    paths = sorted((project.path / "data/02_intermediate" / name).glob(f"{run}/{name}"))
+    return pd.read_csv(paths[-1], dtype=str, keep_default_na=False)
 
 
 def summary_of(project: Project) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def assert_sound(project: Project) -> list[str]:
         for path, part in zip(parts, manifest["parts"], strict=True):
             assert sha256(path.read_bytes()) == part["sha256"]
         scored = pd.concat([pd.read_parquet(path) for path in parts])["row"]
-        aside = quarantine_at(project, run)["row"].astype(int)
+        aside = quarantine_of(project, run)["row"].astype(int)
         assert len(scored) == manifest["scored_rows"]
         assert len(aside) == manifest["quarantined_rows"]
         rows = sorted([*scored, *aside])
@@ -86,13 +87,6 @@ def assert_sound(project: Project) -> list[str]:
             json.loads(path.read_text())
             assert path.parent.name in {manifest["run_id"] for manifest in manifests}
     return [manifest["run_id"] for manifest in manifests]
-
-
-def quarantine_at(project: Project, run: str) -> pd.DataFrame:
-    """The quarantine of a run."""
-    name = "quarantined_rows_to_score.csv"
-    path = project.path / "data/02_intermediate" / name / run / name
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 def unfinished(project: Project) -> list[str]:

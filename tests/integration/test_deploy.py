@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -49,24 +48,6 @@ def test_systemd_knows_all_that_the_units_say(units: Path) -> None:
         assert [line for line in about.splitlines() if instance in line] == []
 
 
-def test_systemd_rates_the_sandbox_as_tight(units: Path) -> None:
-    for name in (name for name in UNITS if name.endswith(".service")):
-        rated = said("systemd-analyze", "security", "--offline=true", units / name)
-        (level,) = re.findall(r"Overall exposure level for .*: ([0-9.]+)", rated)
-        assert float(level) <= 2.0
-
-
-@pytest.mark.parametrize(
-    ("pipeline", "hour"), [("retraining", "02:15:00"), ("scoring", "06:00:00")]
-)
-def test_timers_mean_each_day(pipeline: str, hour: str) -> None:
-    unit = (DEPLOY / f"systemd/tabular-lstm-{pipeline}@.timer").read_text()
-    (when,) = re.findall("^OnCalendar=(.*)$", unit, re.MULTILINE)
-    elapses = said("systemd-analyze", "calendar", "--iterations=3", when)
-    assert elapses.count(f" {hour}") == 4  # the form, and three days
-    assert f"Normalized form: *-*-* {hour}" in elapses
-
-
 def test_runs_write_below_data_alone(quick: Project) -> None:
     for pipeline in ("retraining", "scoring"):
         command = [sys.executable, "-m", "kedro", "run", "--pipelines", pipeline]
@@ -80,17 +61,6 @@ def test_the_dockerfile_is_as_hadolint_wants_it() -> None:
     assert said(Path(sys.prefix) / "bin/hadolint", DEPLOY / "container/Dockerfile") == ""
 
 
-def test_what_the_dockerfile_copies_is_there_and_let_in() -> None:
-    let_in = (DEPLOY / "container/Dockerfile.dockerignore").read_text().splitlines()
-    lines = (DEPLOY / "container/Dockerfile").read_text()
-    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", lines, re.MULTILINE)
-    sources = " ".join(copied).split()
-    assert "conf" in sources
-    for source in sources:
-        assert (ROOT / source).exists()
-        assert f"!{source}" in let_in
-
-
 def test_the_container_has_the_versions_of_the_project() -> None:
     locks = (DEPLOY / "container/requirements.lock", ROOT / "requirements.lock")
     pins = (re.findall(r"^\S+==\S+", lock.read_text(), re.MULTILINE) for lock in locks)
@@ -99,42 +69,3 @@ def test_the_container_has_the_versions_of_the_project() -> None:
     names = {pin.partition("==")[0] for pin in container}
     assert {"tensorflow", "kedro", "llvmlite"} <= names
     assert not names & {"pytest", "kedro-viz", "mypy"}
-
-
-def script_of(tmp_path: Path, kedro: str) -> Path:
-    """The script for cron, in a folder in which `kedro` is another program; called by a link."""
-    project = tmp_path / "project"
-    (project / "deploy/cron").mkdir(parents=True)
-    (project / ".venv/bin").mkdir(parents=True)
-    shutil.copy(DEPLOY / "cron/run", project / "deploy/cron")
-    program = project / ".venv/bin/kedro"
-    program.write_text(f"#!/bin/sh\n{kedro}\n")
-    program.chmod(0o755)
-    (tmp_path / "link").symlink_to(project / "deploy/cron/run")
-    return tmp_path / "link"
-
-
-def test_the_mail_of_cron_has_the_whole_error(tmp_path: Path) -> None:
-    lines = "\n".join(f"  line {number}" for number in range(8))
-    script = script_of(
-        tmp_path, f"echo 'INFO begins'\necho 'Error: rows.csv:\n{lines}' >&2\nexit 1"
-    )
-    done = subprocess.run([script, "mine", "scoring"], check=False, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stdout.startswith(f"Error: rows.csv:\n{lines}\nkedro run --env mine")
-    (log,) = (tmp_path / "project/logs/mine/scoring").iterdir()
-    assert "INFO begins" in log.read_text()
-
-
-def test_what_ends_the_script_of_cron_ends_the_run(tmp_path: Path) -> None:
-    script = script_of(tmp_path, "echo $$ > pid\nexec sleep 60")
-    with subprocess.Popen([script, "mine", "scoring"], stdout=subprocess.DEVNULL) as run:
-        told, until = tmp_path / "project/pid", time.monotonic() + 30
-        while not (told.exists() and told.read_text().strip()) and time.monotonic() < until:
-            time.sleep(0.05)
-        run.terminate()
-        assert run.wait(30) == 143
-        pid = told.read_text().strip()
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
-            time.sleep(0.05)
-        assert not Path(f"/proc/{pid}").exists()

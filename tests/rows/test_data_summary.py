@@ -8,7 +8,6 @@ import pytest
 
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.rows.data_summary import (
-    FEATURES,
     LETTERS,
     DataSummary,
     FeatureSummary,
@@ -44,24 +43,6 @@ def describe(
         declared,
         split or Split(),
     )
-
-
-def test_data_are_described_for_a_later_run() -> None:
-    described = describe()
-    assert described.counts() == {
-        "rows": 9,
-        "train_rows": 4,
-        "test_rows": 2,
-        "quarantined_rows": 2,
-        "superseded_rows": 1,
-        "sha256": "f",
-    }
-    assert list(described.model_dump())[:6] == list(described.counts())
-    assert described.file == "rows.csv"
-    assert described.valid_rows == 6
-    assert described.label_share == pytest.approx(2 / 6)
-    assert described.features == ["id", "age", "sex"]
-    assert describe(key="id").features == ["age", "sex"]
 
 
 def test_what_decides_the_side_is_in_the_split() -> None:
@@ -162,11 +143,3 @@ def test_of_many_long_levels_the_commonest_are_kept_and_shortened() -> None:
     assert town.distinct == 40
     assert not town.knows_all_levels
     assert next(iter(town.levels)) == ("39" + "x" * 100)[: LETTERS - 1] + "…"
-
-
-def test_no_table_makes_the_record_large() -> None:
-    letters = [f"{row}" + "long " * 20 for row in range(50)]
-    rows = pd.DataFrame({f"feature {number}": letters for number in range(FEATURES + 5)})
-    summaries = summarize_features(rows, rows, schema_for(rows, categorical=list(rows)))
-    assert len(summaries) == FEATURES
-    assert sum(len(of.model_dump_json()) for of in summaries.values()) < 200_000

@@ -19,13 +19,6 @@ def test_rows_that_were_trained_on_are_known_and_no_others() -> None:
     np.testing.assert_array_equal(kept.hold(SEQUENCES, KEYS[::-1].rename("visit")), expected)
 
 
-def test_a_row_takes_8_bytes_and_one_that_is_there_twice_no_more() -> None:
-    for rows in (SEQUENCES, np.concatenate([SEQUENCES, SEQUENCES])):
-        kept = Fingerprints.of_rows(rows, None)
-        assert kept.sequences.nbytes == 8 * len(SEQUENCES)
-        assert (len(kept.keys), kept.key) == (0, None)
-
-
 def test_a_fingerprint_is_that_of_the_row_alone() -> None:
     order = np.random.default_rng(1).permutation(len(SEQUENCES))
     np.testing.assert_array_equal(of_sequences(SEQUENCES[order]), of_sequences(SEQUENCES)[order])
@@ -77,14 +70,3 @@ def test_rows_of_a_group_that_was_trained_on_are_known_with_those_that_were_not(
     )
     # Groups of another column are other groups.
     assert kept.hold(SEQUENCES, None, GROUPS.rename("city")).sum() == 250
-
-
-def test_groups_count_in_the_hash_and_none_leave_it_as_it_was() -> None:
-    plain, grouped = (Fingerprints.of_rows(SEQUENCES, KEYS, of) for of in (None, GROUPS))
-    hashes = {plain.sha256, grouped.sha256}
-    for groups in (GROUPS[4:], GROUPS.rename("city")):
-        hashes.add(Fingerprints.of_rows(SEQUENCES, KEYS, groups).sha256)
-    assert len(hashes) == 4
-    assert plain.sha256 == Fingerprints(plain.sequences, plain.keys, plain.key).sha256
-    with pytest.raises(ValueError, match="its key and group if any"):
-        Fingerprints(plain.sequences, plain.keys, plain.key, plain.keys)

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns, Value
-from tabular_lstm.rows.cells import EMPTY, is_missing
+from tabular_lstm.rows.cells import is_missing
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pointed
 from tabular_lstm.rows.numbers import ANY, numbers_of_texts, read_label, read_numbers
 from tabular_lstm.rows.schema import Bounds
@@ -89,12 +88,6 @@ def test_arrow_casts_just_what_is_a_number() -> None:
     assert same(cast, np.array([float(text) for text in written]))
 
 
-def test_white_space_is_the_same_to_arrow_and_to_python() -> None:
-    spaces = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
-    cells = pa.array([f"{space}7{space}" for space in spaces], pa.large_string())
-    assert set(numbers_of_texts(cells, POINT)[0]) == {7.0}
-
-
 # Of a column
 
 
@@ -117,21 +110,15 @@ def number(
     [
         ("+7", POINT, 7.0),
         (".5", POINT, 0.5),
-        ("5.", POINT, 5.0),
-        ("007", POINT, 7.0),
         ("1E-3", POINT, 0.001),
         ("1e30", POINT, 1e30),
         ("18446744073709551616", POINT, 2.0**64),
         ("243.03009062080926", POINT, 243.03009062080926),
         ("1,5", COMMA, 1.5),
         ("-2,25e3", COMMA, -2250.0),
-        ("1234567", COMMA, 1234567.0),
         ("4.309", GERMAN, 4309.0),
-        ("4309", GERMAN, 4309.0),
         ("1.234.567,89", GERMAN, 1234567.89),
-        ("12,3456", GERMAN, 12.3456),
         ("-1,234,567.5", ENGLISH, -1234567.5),
-        ("0.123", ENGLISH, 0.123),
         ("1'234.5", SWISS, 1234.5),
         ("1 234,5", SPACED, 1234.5),
     ],
@@ -146,16 +133,11 @@ def test_a_number_is_read_by_the_declared_format(
     ("text", "number_format"),
     [
         ("1,100", POINT),
-        ("1,5", POINT),
         ("4.309", COMMA),
-        ("1.234,5", COMMA),
         ("1.23", GERMAN),
-        ("0.123", GERMAN),
         ("1234.567", GERMAN),
         ("1.234.56", NumberFormat(decimal=",", thousands="'")),
         ("1,5", ENGLISH),
-        ("1234,567", ENGLISH),
-        ("1,100", SWISS),
         *((text, one) for text in ("5 %", "1_000", "0x10", "٣", "True") for one in (POINT, GERMAN)),
         *((text, POINT) for text in ("1\x00", "+9e 32", "1e", "1..5", "-", "?", "1d5", "nan(1)")),
     ],
@@ -164,26 +146,6 @@ def test_other_text_is_no_number(text: str, number_format: NumberFormat) -> None
     value, problem = number(text, number_format=number_format)
     assert math.isnan(value)
     assert problem.endswith("' is not a number")
-
-
-@given(st.decimals(-(10**9), 10**9, allow_nan=False, places=3), st.sampled_from(FORMATS[1:]))
-def test_a_number_written_in_a_format_is_that_number_and_in_others_none_or_the_same(
-    value: float, number_format: NumberFormat
-) -> None:
-    grouped = f"{value:,.3f}".replace(",", "~").replace(".", number_format.decimal)
-    written = grouped.replace("~", number_format.thousands or "")
-    assert number(written, number_format=number_format)[0] == pytest.approx(float(value), rel=1e-9)
-    for other in FORMATS:
-        if other.decimal == number_format.decimal:
-            read, problem = number(written, number_format=other)
-            assert problem or read == pytest.approx(float(value), rel=1e-9)
-
-
-@pytest.mark.parametrize("text", [*sorted(EMPTY), "NULL", " NaN ", "  "])
-def test_an_empty_cell_and_the_usual_words_are_missing(text: str) -> None:
-    value, problem = number(text)
-    assert math.isnan(value)
-    assert problem == ""
 
 
 @pytest.mark.parametrize("text", ["inf", "-inf", "Infinity", "1e400", "1.7e38", "-1.001e30"])
@@ -196,44 +158,13 @@ def test_a_number_beyond_what_float32_can_sum_is_a_problem(text: str, bounds: Bo
     ("text", "bounds", "problem"),
     [
         ("18", (18, 120), ""),
-        ("120.0", (18, 120), ""),
         ("17.9", (18, 120), "17.9 is outside [18, 120]"),
         ("-1", (0, None), "-1 is outside [0, inf)"),
         ("0.51", (None, 0.5), "0.51 is outside (-inf, 0.5]"),
-        ("9999", (18, None), ""),
-        ("-9999", (None, 120), ""),
     ],
 )
 def test_a_number_out_of_bounds_is_a_problem(text: str, bounds: Bounds, problem: str) -> None:
     assert number(text, bounds)[1] == problem
-
-
-def test_a_declared_word_is_missing_and_a_declared_number_stays_exempt_from_the_bounds() -> None:
-    for text in ("?", " ? ", "unknown"):
-        assert math.isnan(number(text, (18, 120), ["?", "unknown"])[0])
-        assert number(text, (18, 120), ["?", "unknown"])[1] == ""
-    for text in ("-9", "-9.0", "-9e0"):
-        assert number(text, (18, 120), [-9]) == (-9.0, "")
-    # A word is that very text, in whatever format.
-    cells = pd.Series(["-9,5", "-9.5"], dtype="str")
-    values, problems = read_numbers(cells, ["-9,5"], number_format=COMMA)
-    assert np.isnan(values).all()
-    assert [*problems] == [1]
-
-
-def test_each_cell_has_its_own_value_and_problem() -> None:
-    cells = pd.Series(["20", "old", "", "130"], index=[4, 7, 8, 9], name="age", dtype="str")
-    values, problems = read_numbers(cells, bounds=(18, 120))
-    np.testing.assert_array_equal(values, [20, np.nan, np.nan, 130])
-    assert problems == {1: "'old' is not a number", 3: "130 is outside [18, 120]"}
-
-
-@pytest.mark.parametrize("quote", ["", "'"])
-def test_of_a_very_long_cell_the_start_is_shown(quote: str) -> None:
-    cell, fault = ("x" * 10**6, "is not a number") if quote else ("1" * 10**6, "is infinite")
-    problem = number(cell)[1]
-    assert problem.startswith(f"{quote}{cell[:39]}…{quote} {fault}")
-    assert len(problem) < 100
 
 
 # Cells that are no text
@@ -243,12 +174,9 @@ def test_of_a_very_long_cell_the_start_is_shown(quote: str) -> None:
     ("cell", "dtype", "value"),
     [
         (7, "int64", 7.0),
-        (7.5, "float32", 7.5),
         (7, "Int64", 7.0),
         (True, "bool", 1.0),
-        (True, object, 1.0),
         (" 7 ", object, 7.0),
-        (" 7 ", "string", 7.0),
         (" 7 ", "category", 7.0),
         (7, "category", 7.0),
     ],
@@ -257,22 +185,6 @@ def test_a_cell_of_any_kind_is_read_alike(cell: Any, dtype: Any, value: float) -
     assert number(cell, dtype=dtype) == (value, "")
     assert number(cell, (8, None), dtype=dtype)[1].endswith("is outside [8, inf)")
     assert number(cell, (8, None), [value], dtype=dtype) == (value, "")
-
-
-@pytest.mark.parametrize("cell", [None, math.nan, pd.NA, pd.NaT, "", " NA ", "?"])
-def test_a_cell_of_any_kind_may_be_missing(cell: Any) -> None:
-    value, problem = number(cell, (8, 9), ["?"], dtype=object)
-    assert math.isnan(value)
-    assert problem == ""
-
-
-@pytest.mark.parametrize(
-    ("cell", "dtype"),
-    [(-9, "int64"), (-9.0, "float64"), (-9, object), ("-9.0", object), ("-9.0", "str")],
-)
-def test_a_declared_word_is_that_very_text_and_no_number(cell: Any, dtype: Any) -> None:
-    assert number(cell, missing=["-9"], dtype=dtype) == (-9.0, "")
-    assert math.isnan(number("-9", missing=["-9"], dtype="str")[0])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "Float32", "float[pyarrow]"])
@@ -304,13 +216,10 @@ def test_a_numeric_class_matches_however_it_is_written(text: str) -> None:
     ("text", "positive", "negative", "value"),
     [
         ("0", 1, 0, 0.0),
-        ("-0.0", 1, 0, 0.0),
-        ("2", 2, 1, 1.0),
         ("1", 2, 1, 0.0),
         ("0.5", 0.5, -0.5, 1.0),
         ("yes", "yes", "no", 1.0),
         (" no ", "yes", "no", 0.0),
-        ("none", "some", "none", 0.0),
         ("1", "1", "2", 1.0),
     ],
 )
@@ -325,7 +234,6 @@ def test_the_positive_class_is_1_and_the_other_0(
     [
         ("2", 1, 0, "'2' is neither 1 nor 0"),
         ("yes", 1, 0, "'yes' is neither 1 nor 0"),
-        ("inf", 1, 0, "'inf' is neither 1 nor 0"),
         ("Yes", "yes", "no", "'Yes' is neither 'yes' nor 'no'"),
         ("1.0", "1", "2", "'1.0' is neither '1' nor '2'"),
     ],
@@ -344,14 +252,3 @@ def test_a_row_without_label_says_so(text: str, positive: Value, negative: Value
     value, problem = label(text, positive, negative)
     assert math.isnan(value)
     assert problem == "no label"
-
-
-@pytest.mark.parametrize(("cell", "value"), [(1, 1.0), (1.0, 1.0), (True, 1.0), (0.0, 0.0)])
-def test_a_label_of_any_kind_is_read_alike(cell: Any, value: float) -> None:
-    assert label(cell) == (value, "")
-    assert label(cell, "1", "0")[0] == value or isinstance(cell, bool)
-
-
-@pytest.mark.parametrize("cell", [None, math.nan])
-def test_a_label_of_any_kind_may_be_missing(cell: Any) -> None:
-    assert label(cell)[1] == "no label"

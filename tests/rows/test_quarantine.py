@@ -23,13 +23,6 @@ def test_bad_rows_are_set_aside_as_they_were_with_all_reasons() -> None:
     assert is_left.tolist() == [True, False, False, False]
 
 
-def test_where_nothing_is_wrong_nothing_is_set_aside() -> None:
-    aside, is_left = set_aside(ROWS, {})
-    assert aside.columns.tolist() == ["row", "reason", "age", "row"]
-    assert len(aside) == 0
-    assert is_left.all()
-
-
 def test_kinds_are_counted_over_blocks_and_the_commonest_comes_first() -> None:
     kinds = Kinds()
     assert kinds.listed() == ""

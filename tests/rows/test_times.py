@@ -45,35 +45,6 @@ def test_ways_to_write_one_date_are_one_time(ways: tuple[str, ...]) -> None:
     assert as_text(times).nunique() == 1
 
 
-def test_times_with_an_offset_are_in_the_order_of_the_moments_not_of_the_texts() -> None:
-    times = read("2026-01-01T00:30+02:00", "2025-12-31T23:00Z", "2025-12-31T23:30-05:00")
-    assert times.argsort().tolist() == [0, 1, 2]
-
-
-def test_of_times_with_and_without_an_offset_most_are_read() -> None:
-    cells = ["2026-03-01T07:30+01:00", "2026-03-01T07:30", "2026-07-01T07:30+02:00", "2026-03-02"]
-    _, problems = read_time(pd.Series(cells, dtype="str"))
-    fault = "is not like most of the column, times with an offset from UTC"
-    assert problems == {1: f"'2026-03-01T07:30' {fault}", 3: f"'2026-03-02' {fault}"}
-    _, problems = read_time(pd.Series(cells[1:], dtype="str"))
-    fault = "is not like most of the column, times without an offset from UTC"
-    assert problems == {1: f"'2026-07-01T07:30+02:00' {fault}"}
-    # A number among them is named once, as what it is.
-    _, problems = read_time(pd.Series([*cells[1:], "7"], dtype="str"))
-    assert problems[3] == "'7' is not like most of the column, dates"
-    _, problems = read_time(pd.Series(["7", "8", "9", cells[0], cells[1]], dtype="str"))
-    assert set(problems.values()) == {
-        f"'{cell}' is not like most of the column, numbers" for cell in cells[:2]
-    }
-
-
-def test_numbers_are_read_by_the_marks_of_the_file() -> None:
-    assert read("7", "7.50", "20260301", "-1e3").tolist() == [7, 7.5, 20260301, -1000]
-    assert read("1.234,5", number_format=NumberFormat(decimal=",", thousands=".")).tolist() == [
-        1234.5
-    ]
-
-
 def test_cells_without_a_time_say_why() -> None:
     cells = ["2026-03-01", "", "NULL", "1 March", "2026-02-30", "7", "1e999", "2026-03-02"]
     _, problems = read_time(pd.Series(cells, dtype="str"))
@@ -107,11 +78,6 @@ def test_what_is_said_of_a_time_is_read_as_that_time(values: list[datetime] | li
     assert (as_text(times).nunique(), len(as_text(times))) == (times.nunique(), len(times))
     # Whatever the others are.
     assert as_text(times[:1]).tolist() == as_text(times)[:1].tolist()
-
-
-def test_a_text_that_is_no_date_is_no_boundary() -> None:
-    with pytest.raises(ValueError, match="isoformat string: '7'"):
-        moment_of("7")
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=60), st.floats(0.01, 0.99))

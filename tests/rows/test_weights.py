@@ -6,14 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.weights import (
     checked_weights,
     effective_rows,
     read_weights,
     scaled,
-    weights_of,
 )
 
 weights = st.lists(st.integers(1, 1000), min_size=2, max_size=30).map(np.array)
@@ -31,23 +28,6 @@ def test_a_weight_is_a_number_of_0_or_more_and_each_other_cell_has_its_reason() 
         8: "1e31 is infinite or beyond 1e+30 in size",
         9: "'much' is not a number",
     }
-
-
-def test_a_weight_is_written_with_the_marks_of_the_file() -> None:
-    cells = pd.Series(["1,5", "1.5"], dtype="str")
-    read, problems = read_weights(cells, NumberFormat(decimal=","))
-    assert read[0] == 1.5
-    assert problems.keys() == {1}
-
-
-def test_weights_are_those_of_the_column_or_ones() -> None:
-    rows = pd.DataFrame({"w": [0.5, 2.0], "y": [0, 1]}, index=pd.Index([3, 7], name="row"))
-    classes = {"label": "y", "positive_class": 1, "negative_class": 0}
-    given_weights = weights_of(rows, Columns(**classes, weight="w"))
-    assert given_weights.to_dict() == {3: 0.5, 7: 2.0}
-    ones = weights_of(rows, Columns(**classes))
-    assert ones.to_dict() == {3: 1.0, 7: 1.0}
-    assert given_weights.name == ones.name == "weight"
 
 
 @given(weights, st.floats(1e-6, 1e6))

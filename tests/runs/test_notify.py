@@ -1,151 +1,31 @@
 """Whoever must know is told once how a run ended: real programs, and a real server on loopback."""
 
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tabular_lstm.parameters import Notify
 from tabular_lstm.runs.notify import RunEnd, notify
-from tests.helpers.commands import RETRAINING, here, message_of, succeeds
+from tests.helpers.commands import here, message_of
 from tests.helpers.logs import run
 from tests.helpers.notifications import SECRET, lines, serving, to
-from tests.helpers.processes import at_work
-from tests.helpers.project import QUICK, ROOT, Project, declare
-from tests.helpers.scorings import SCORING, finished
+from tests.helpers.project import ROOT, Project, declare
+from tests.helpers.scorings import SCORING
 
 END = RunEnd(event="failed", environment="base", run_id=run("a"), message="Error: no rows.")
 
 
-@pytest.fixture
-def notified(tmp_path: Path) -> Path:
-    return tmp_path / "told.jsonl"
-
-
-def test_a_webhook_is_told_with_the_headers_of_credentials(quick: Project) -> None:
+def test_a_webhook_is_told_with_the_headers_of_credentials() -> None:
     with serving() as server:
-        declare(quick, **QUICK, notify={"webhook": "chat", "events": ["scored", "unchanged"]})
         entry = {"url": server.url, "headers": {"Authorization": f"Bearer {SECRET}"}}
-        (quick.path / "conf/local/credentials.yml").write_text(yaml.safe_dump({"chat": entry}))
-        succeeds(here(*RETRAINING))  # of which it is not told
-        succeeds(here(*SCORING))
-        succeeds(here(*SCORING))
-    (headers, scored), (_, unchanged) = server.got
+        notify(END, Notify(webhook="chat"), {"chat": entry}, ROOT)
+        unchanged = END.model_copy(update={"event": "unchanged"})
+        notify(unchanged, Notify(webhook="chat"), {"chat": entry}, ROOT)  # nobody asked for it
+    ((headers, end),) = server.got
     assert headers["Authorization"] == f"Bearer {SECRET}"
     assert headers["Content-Type"] == "application/json"
-    assert scored["event"] == "scored"
-    assert scored["manifest"] == finished(quick)[0]
-    assert unchanged["event"] == "unchanged"
-    assert unchanged["message"].startswith("Unchanged: rows, champion")
-
-
-def sleeps() -> list[str]:
-    return [sys.executable, "-c", "import time; time.sleep(60)"]
-
-
-@pytest.mark.parametrize(
-    ("command", "why"),
-    [
-        pytest.param(["/no/such/program"], "No such file or directory", id="not there"),
-        pytest.param(["false"], "it ended with exit code 1", id="fails"),
-        pytest.param(sleeps(), "it did not end within 1 s, and was killed", id="hangs"),
-    ],
-)
-def test_a_command_that_fails_is_one_warning(
-    caplog: pytest.LogCaptureFixture, command: list[str], why: str
-) -> None:
-    begin = time.monotonic()
-    notify(END, Notify(command=command, timeout=1.0), {}, ROOT)
-    (warning,) = caplog.messages
-    assert warning == f"notify.command, {command[0]}: {why}. The run ends as it would have ended"
-    assert time.monotonic() - begin < 30
-
-
-def test_a_command_runs_in_the_projects_folder_and_what_it_prints_is_dropped(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\ncat\necho loud >&2\npwd > where\n")
-    program.chmod(0o755)
-    notify(END, Notify(command=["./program"]), {}, tmp_path)
-    assert (tmp_path / "where").read_text() == f"{tmp_path.resolve()}\n"
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_message_that_is_not_utf8_is_told(notified: Path) -> None:
-    """As of a path that is not."""
-    end = END.model_copy(update={"message": "Error: /data/\udce9/rows.csv"})
-    notify(end, Notify(**to(notified)), {}, ROOT)
-    assert lines(notified)[0]["message"] == "Error: /data/\udce9/rows.csv"
-
-
-def test_ctrl_c_ends_the_command_too(tmp_path: Path) -> None:
-    code = (
-        "import os, signal, sys; from pathlib import Path;"
-        "from tabular_lstm.parameters import Notify;"
-        "from tests.runs.test_notify import END, notify;"
-        "script = f'echo $$ > child; sleep 1; kill -INT {os.getpid()}; exec sleep 60';"
-        "command = ['sh', '-c', script];"
-        "notify(END, Notify(command=command), {}, Path(sys.argv[1]))"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode != 0
-    child = (tmp_path / "child").read_text().strip()
-    assert not Path(f"/proc/{child}").exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        pytest.param({"status": 404}, "127.0.0.1 answered 404", id="not there"),
-        pytest.param({"status": 302}, "127.0.0.1 answered 302", id="elsewhere"),
-        pytest.param({"pause": 60.0}, "127.0.0.1 was not reached: TimeoutError", id="silent"),
-    ],
-)
-def test_a_webhook_that_fails_is_one_warning(
-    caplog: pytest.LogCaptureFixture, options: dict[str, Any], why: str
-) -> None:
-    with serving(**options) as server:
-        notify(END, Notify(webhook=server.url, timeout=1.0), {}, ROOT)
-    (warning,) = caplog.messages
-    assert warning == f"notify.webhook: {why}. The run ends as it would have ended"
-    assert [content["message"] for _, content in server.got] == ["Error: no rows."]
-
-
-@pytest.mark.parametrize(
-    ("webhook", "entry", "why"),
-    [
-        ("chat", {}, "expected a URL of http or https, or the name of an entry in credentials.yml"),
-        (f"hooks.example.org/{SECRET}", {}, "expected a URL of http or https, or the name"),
-        ("mine", {"uri": SECRET}, "entry 'mine' of credentials.yml: url: Field required"),
-        ("mine", {"url": f"ftp://{SECRET}"}, "expected a URL of http(s)"),
-        ("http://127.0.0.1:1/", {}, "127.0.0.1 was not reached: Connection refused"),
-        ("http://[::1/", {}, "ValueError"),
-    ],
-)
-def test_a_webhook_that_cannot_be_is_one_warning(
-    caplog: pytest.LogCaptureFixture, webhook: str, entry: dict[str, str], why: str
-) -> None:
-    notify(END, Notify(webhook=webhook), {"mine": entry}, ROOT)
-    (warning,) = caplog.messages
-    assert why in warning
-    assert SECRET not in warning
-
-
-def test_a_run_that_fails_before_its_first_node_tells_of_it(
-    project: Project, notified: Path
-) -> None:
-    declare(project, notify=to(notified))
-    message = message_of(here(*SCORING))
-    message_of(here("run", "--params", "training.epoch=3"))
-    no_champion, unknown = lines(notified)
-    assert no_champion["message"] == f"Error: {message}"
-    assert "'epoch' is unknown" in unknown["message"]
-    assert "run_id" not in unknown
+    assert (end["event"], end["run_id"], end["message"]) == ("failed", run("a"), "Error: no rows.")
 
 
 @pytest.mark.parametrize(
@@ -167,23 +47,75 @@ def test_a_block_of_another_shape_is_refused_without_its_secret(
     assert SECRET not in ended.stdout + ended.stderr
 
 
-def test_a_secret_that_is_not_set_is_a_warning_and_the_command_is_told(
-    quick: Project, notified: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (["/no/such/program"], "FileNotFoundError"),
+        (["false"], "it ended with exit code 1"),
+        (["sleep", "60"], "TimeoutExpired"),
+    ],
+)
+def test_a_command_that_fails_is_one_warning(
+    caplog: pytest.LogCaptureFixture, command: list[str], why: str
 ) -> None:
-    """As the documents write it; and as cron starts a run, without the variables of a shell."""
-    declare(quick, **QUICK, notify=to(notified, webhook="chat"))
-    entry = {"url": "${oc.env:NO_SUCH_VARIABLE,null}"}
-    (quick.path / "conf/local/credentials.yml").write_text(yaml.safe_dump({"chat": entry}))
-    succeeds(here(*RETRAINING))
-    assert [end["event"] for end in lines(notified)] == ["promoted"]
-    (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    assert "entry 'chat' of credentials.yml: url: Input should be a valid string" in warning
+    notify(END, Notify(command=command, timeout=1.0), {}, ROOT)
+    assert caplog.messages == [f"notify.command: {why}. The run ends as it would have ended"]
 
 
-def test_another_run_at_work_has_an_exit_code_of_its_own(quick: Project, notified: Path) -> None:
-    declare(quick, **QUICK, notify=to(notified))
-    with at_work(quick, *RETRAINING):
-        refused = here(*RETRAINING)
-    assert refused.returncode == 75
-    assert "another run is at work here" in refused.stderr
-    assert [end["event"] for end in lines(notified)] == ["failed"]
+def test_a_command_runs_in_the_projects_folder_and_what_it_prints_is_dropped(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\ncat\necho loud >&2\npwd > where\n")
+    program.chmod(0o755)
+    notify(END, Notify(command=["./program"]), {}, tmp_path)
+    assert (tmp_path / "where").read_text() == f"{tmp_path.resolve()}\n"
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"status": 404}, "127.0.0.1 answered 404"),
+        ({"status": 302}, "127.0.0.1 answered 302"),
+        ({"pause": 60.0}, "127.0.0.1 was not reached"),
+    ],
+)
+def test_a_webhook_that_fails_is_one_warning(
+    caplog: pytest.LogCaptureFixture, options: dict[str, Any], why: str
+) -> None:
+    with serving(**options) as server:
+        notify(END, Notify(webhook=server.url, timeout=1.0), {}, ROOT)
+    assert caplog.messages == [f"notify.webhook: {why}. The run ends as it would have ended"]
+    assert [content["message"] for _, content in server.got] == ["Error: no rows."]
+
+
+@pytest.mark.parametrize(
+    ("webhook", "url", "why"),
+    [
+        (f"hooks.example.org/{SECRET}", None, "expected a URL of http or https, or the name of"),
+        ("mine", None, "entry 'mine' of credentials.yml: url: Input should be a valid string"),
+        ("mine", f"ftp://{SECRET}", "url: Value error, expected a URL of http or https"),
+        ("http://[::1/", None, "ValueError"),
+    ],
+)
+def test_a_webhook_that_cannot_be_is_one_warning(
+    caplog: pytest.LogCaptureFixture, webhook: str, url: str | None, why: str
+) -> None:
+    """As of a variable that is not set: cron starts a run without those of a shell."""
+    notify(END, Notify(webhook=webhook), {"mine": {"url": url}}, ROOT)
+    (warning,) = caplog.messages
+    assert why in warning
+    assert SECRET not in warning
+
+
+def test_a_run_that_fails_before_its_first_node_tells_of_it(
+    project: Project, tmp_path: Path
+) -> None:
+    declare(project, notify=to(tmp_path / "told.jsonl"))
+    message = message_of(here(*SCORING))
+    message_of(here("run", "--params", "training.epoch=3"))
+    no_champion, unknown = lines(tmp_path / "told.jsonl")
+    assert no_champion["message"] == f"Error: {message}"
+    assert "'epoch' is unknown" in unknown["message"]
+    assert "run_id" not in unknown

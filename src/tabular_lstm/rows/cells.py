@@ -36,9 +36,7 @@ def written(cell: Any) -> str:
 def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
     """Give each cell's text, without white space around it, NaN where missing.
 
-    Args:
-        cells: The column.
-        write: Writes a cell that is no text. Default: a whole number without a fraction.
+    `write` writes a cell that is no text; by default a whole number without a fraction.
     """
     if isinstance(cells.dtype, pd.StringDtype):
         return cells.astype("str").str.strip()
@@ -107,15 +105,10 @@ def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = 
 def read_category(
     cells: pd.Series, missing: Sequence[Value] = (), number_format: NumberFormat = POINT
 ) -> pd.Series:
-    """Read a column of categories, which cannot be wrong.
-
-    Args:
-        cells: The column.
-        missing: Values that mean "not measured", see `category_codes`.
-        number_format: What numbers that are text are written with.
+    """Read a column of categories, which cannot be wrong, see `category_of` and `category_codes`.
 
     Returns:
-        str: the category of each cell, see `category_of`; NaN where there is none.
+        str: the category of each cell; NaN where there is none.
     """
     places, values = distinct(cells)
     codes = category_codes(missing, number_format)
@@ -129,11 +122,7 @@ def category_of(
 ) -> str | None:
     """Give the text of a cell as in a CSV, without white space around it, None where missing.
 
-    Args:
-        cell: A cell that holds something.
-        codes: Categories that mean "not measured", see `category_codes`.
-        number_format: What a number that is text is written with; it gets a decimal point and no
-            groups.
+    A number that is text gets a decimal point and no groups. `codes` mean "not measured".
 
     Examples:
         >>> [category_of(cell) for cell in (" red", "1.0", 1.0, "1.00", "NA")]
@@ -149,11 +138,7 @@ def category_of(
 
 
 def category_codes(missing: Sequence[Value], number_format: NumberFormat = POINT) -> set[str]:
-    """Give the categories that mean "not measured", in the spelling of `category_of`.
-
-    Args:
-        missing: The values as conf has them: -9, -9.0 and "-9.0" are all the category -9.
-        number_format: What numbers that are text are written with.
+    """Give the categories that mean "not measured": -9, -9.0 and "-9.0" are all the category -9.
 
     Examples:
         >>> sorted(category_codes([-9.0, "1,5", "?"], NumberFormat(decimal=",")))

@@ -12,14 +12,14 @@ from tabular_lstm.errors import DataError, shown
 from tabular_lstm.frozen import Frozen, Share
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
-from tabular_lstm.rows.dates import dates_as_seen, days
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import scale
-from tabular_lstm.rows.sequences import codes_as_missing
+from tabular_lstm.rows.sequences import amounts
 
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Kind = Literal["number", "date", "category"]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 OF_WEIGHTS = {"weight", "weightless_rows"}
 OF_COLUMNS = {"label", "positive_class", "negative_class", "key", "group", "time"}
@@ -37,10 +37,8 @@ class Source(Frozen):
     Attributes:
         file: Path of the file or directory.
         sha256: Hash of the bytes that the rows were parsed from.
-        quarantined_rows: Rows with a cell that is not as declared.
         superseded_rows: Valid rows that a later row with their key replaced.
-        reasons: Why rows were quarantined, a line for each column and kind of problem; empty if
-            none was.
+        reasons: Why rows were quarantined, a line for each kind; empty if none was.
         marks: What its numbers are written with.
     """
 
@@ -60,9 +58,8 @@ class DataSummary(Frozen):
         file: Name of the file or directory, without its folders.
         valid_rows: Train rows and test rows.
         label_share: Share of positive rows among the valid ones.
-        test_rows_sha256: Hash of which rows the test rows are, with their labels, whatever their
-            order, that of the columns, and their weights. A row is its key or, without one, its
-            cells.
+        test_rows_sha256: Hash of the test rows with their labels, whatever the order of rows and
+            columns and the weights. A row is its key or, without one, its cells.
         split: All that decides which side a row is on and what its label means.
         boundary: Of a split by time, from when on rows are test rows; None of another split.
         possible_leaks: ROC AUC of each feature that alone tells the classes of the train rows
@@ -146,7 +143,7 @@ class FeatureSummary(Frozen):
         distinct: Of a category: all its levels.
     """
 
-    kind: Literal["number", "date", "category"]
+    kind: Kind
     missing: Share
     mean: float | None = None
     deviation: float | None = None
@@ -172,16 +169,7 @@ def summarize(
     split: Split,
     **found: Any,
 ) -> DataSummary:
-    """Describe a run's data once its rows are split.
-
-    Args:
-        train_rows: Valid rows.
-        test_rows: Likewise.
-        source: Where they come from.
-        columns: The role of each column.
-        split: As conf has it.
-        found: Further fields of the summary, such as `boundary`.
-    """
+    """Describe a run's data once its rows are split; `found` has further fields of the summary."""
     features = [str(name) for name in train_rows if name not in columns.not_features]
     split_by: dict[str, Any] = {
         **split.model_dump(by_alias=True),
@@ -223,26 +211,17 @@ def _sha256(rows: pd.DataFrame, columns: Columns) -> str:
 def summarize_features(
     train_rows: pd.DataFrame, test_rows: pd.DataFrame, schema: Schema
 ) -> dict[str, FeatureSummary]:
-    """Summarize the first thousand features over both sides.
-
-    Args:
-        train_rows: Valid rows, read.
-        test_rows: Likewise.
-        schema: Says what each column holds.
-    """
+    """Summarize the first thousand features over the valid rows of both sides."""
     levels = min(LEVELS, max(2, ALL_LEVELS // max(1, len(schema.categories))))
     summaries = {}
     for name in schema.columns[:FEATURES]:
         column = pd.concat([train_rows[name], test_rows[name]])
-        codes = schema.missing.get(name, [])
         if name in schema.categories:
-            summaries[name] = _of_levels(read_category(column, codes), levels)
-        elif name in schema.dates:
-            values = days(dates_as_seen(column, codes, schema.dates[name])[0])
-            summaries[name] = _of_numbers("date", values)
+            texts = read_category(column, schema.missing.get(name, []))
+            summaries[name] = _of_levels(texts, levels)
         else:
-            values = codes_as_missing(column.to_numpy(np.float64), codes)
-            summaries[name] = _of_numbers("number", values)
+            kind: Kind = "date" if name in schema.dates else "number"
+            summaries[name] = _of_numbers(kind, amounts(column, schema))
     return summaries
 
 
@@ -250,19 +229,15 @@ def _of_levels(texts: pd.Series, most: int) -> FeatureSummary:
     shares = texts.value_counts(dropna=True) / len(texts)
     # Of equally many rows the first by its name, whatever the order of the rows.
     commonest = sorted(shares.items(), key=lambda level: (-level[1], str(level[0])))[:most]
-    levels: dict[str, float] = {}
-    for level, share in commonest:
-        name = shown(level, LETTERS)
-        levels[name] = min(1.0, rounded(levels.get(name, 0.0) + share))
     return FeatureSummary(
         kind="category",
         missing=rounded(texts.isna().mean()),
-        levels=levels,
-        distinct=len(shares) - (len(commonest) - len(levels)),
+        levels={shown(level, LETTERS): rounded(share) for level, share in commonest},
+        distinct=len(shares),
     )
 
 
-def _of_numbers(kind: Literal["number", "date"], values: np.ndarray) -> FeatureSummary:
+def _of_numbers(kind: Kind, values: np.ndarray) -> FeatureSummary:
     known = values[~np.isnan(values)]
     missing = rounded(1 - len(known) / len(values))
     if not len(known):

@@ -20,7 +20,6 @@ ISO = re.compile(
 # Parts of a format with nothing between them.
 TOGETHER = re.compile("%[a-zA-Z]%[a-zA-Z]")
 # To the microsecond, and for every year that a program may write for "never".
-FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 DTYPE = "datetime64[us]"
 MICROSECONDS = 24 * 60 * 60 * 10**6
 # On average; the season of a day is the same in each year but for the leap day.
@@ -33,11 +32,8 @@ def date_of(cell: Any, form: str | None = None) -> datetime | None:
     """Read a cell that holds something: text, or a date of Python or pandas.
 
     A date is the midnight that it begins with. A time with a zone is read in UTC; one without a
-    zone is as it is written.
-
-    Args:
-        cell: The cell. A number is read as its text if a format is given.
-        form: The text's format, of `datetime.strptime`. Default: ISO 8601.
+    zone is as it is written. A number is read as its text if a format, of `datetime.strptime`, is
+    given; by default text is ISO 8601.
 
     Returns:
         The time, without a zone; None where a text says "missing".
@@ -71,8 +67,8 @@ def read_dates(
     Args:
         cells: The column.
         missing: Values that mean "not measured". A cell of the very text of one that is no date is
-            read as NaT; a date stays, for the schema keeps these.
-        form: The format of dates that are text. Default: ISO 8601.
+            read as NaT; a date stays, see `dates_as_seen`.
+        form: See `date_of`.
 
     Returns:
         datetime64[us] (rows,), NaT where the cell is empty, says "missing" or cannot be read; and
@@ -83,10 +79,7 @@ def read_dates(
         # Arrow's types of a frame have the zone one level down.
         zoned = getattr(getattr(own.dtype, "pyarrow_dtype", own.dtype), "tz", None)
         own = own.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else own
-        times = own.astype("datetime64[us]").to_numpy(DTYPE)
-        beyond = (times < FIRST) | (times > LAST)  # never so of NaT
-        fault = "a year that is not 1 to 9999"
-        return times, dict.fromkeys(np.flatnonzero(beyond).tolist(), fault)
+        return own.astype("datetime64[us]").to_numpy(DTYPE), {}
     words = {str(code) for code in missing if not isinstance(_code(code, form), datetime)}
     places, values = distinct(cells)
     found = np.full(len(values) + 1, np.datetime64("NaT", "us"), DTYPE)  # the last: a missing cell

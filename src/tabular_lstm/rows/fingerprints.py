@@ -114,12 +114,9 @@ def of_keys(keys: pd.Series) -> np.ndarray:
 def hash_rows(
     rows: int, contents: Callable[[slice], Iterable[bytes]], salt: str = ""
 ) -> np.ndarray:
-    """Hash what tells each row apart: uint64 (rows,), 8 bytes of BLAKE2b, the first one the lowest.
+    """Hash each row: uint64 (rows,), 8 bytes of BLAKE2b keyed by `salt`, the first one the lowest.
 
-    Args:
-        rows: How many.
-        contents: Gives the bytes of some rows, by their places.
-        salt: Keys the hash. Default: nothing does.
+    `contents` gives the bytes of some rows, by their places.
     """
     hashes, salted = np.empty(rows, np.uint64), blake2b(digest_size=8, key=salt.encode())
     for at in in_parts(rows):

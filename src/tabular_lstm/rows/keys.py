@@ -30,14 +30,9 @@ def read_key(
     as are whole numbers of any length. A number that a program has rounded, `1.23457E+17` or one
     of 2^53 or more with a `.0`, is no key, for other keys may have become the same.
 
-    Args:
-        cells: The column, of text, numbers or a mixture.
-        number_format: What its numbers are written with.
-        word: What the column holds, for the problems. Default: keys.
-
     Returns:
-        str: the key, of any text where the cell has a problem; and the problems. An empty cell and
-        every word for "missing" are no key.
+        str: the key, of any text where the cell has a problem; and the problems, which call it
+        `word`. An empty cell and every word for "missing" are no key.
     """
     keys = texts(cells, write=str).fillna("")
     if number_format != POINT:
@@ -58,14 +53,9 @@ def read_key(
 
 
 def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray | None:
-    """Number the groups of rows, in the order of their first rows.
+    """Number the groups of rows from 0, int (rows,), in the order of their first rows.
 
-    Args:
-        rows: Valid rows.
-        columns: The role of each column.
-
-    Returns:
-        int (rows,), the number of each row's group, from 0; None where each row is its own.
+    None where each row is its own.
     """
     if columns.group is None or rows[columns.group].is_unique:
         return None

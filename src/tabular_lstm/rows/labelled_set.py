@@ -17,8 +17,8 @@ class LabelledRows:
         features: The schema's columns, in its order, (rows, features), by row number.
         labels: int64 (rows,), 1 for the positive class and 0 for the negative, by row number.
         weights: float64 (rows,), of mean 1; None where all rows count alike.
-        groups: int (rows,), the number of each row's group, from 0 and in the order of the groups'
-            first rows; None where each row is its own.
+        groups: int (rows,), see `tabular_lstm.rows.keys.number_groups`; None where each row is
+            its own.
     """
 
     features: pd.DataFrame

@@ -58,10 +58,6 @@ def any_of(formats: tuple[NumberFormat, ...]) -> re.Pattern[str]:
 def pointed(text: str, number_format: NumberFormat = POINT) -> str | None:
     """Give a number's text with a decimal point and without groups, None for any other text.
 
-    Args:
-        text: Without white space around it.
-        number_format: What the number is written with. Default: a point before the fraction.
-
     Examples:
         >>> cells = ["1.234,5", "4.309", "0.123", "7", "2024"]
         >>> [pointed(cell, NumberFormat(decimal=",", thousands=".")) for cell in cells]
@@ -90,9 +86,6 @@ def without_fraction(text: str) -> str:
 
     So pandas writes whole numbers as soon as one of their column is missing. Any other text stays:
     1.000 may be a thousand, 1.10 a version and 01 a code.
-
-    Args:
-        text: Without white space around it, with a decimal point.
 
     Examples:
         >>> [without_fraction(text) for text in ("7.0", "-0.0", "7.00", "07.0")]

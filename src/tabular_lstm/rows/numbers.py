@@ -21,6 +21,8 @@ NUMBERS = "biuf"
 LARGEST = float(np.float32(1e30))
 TOO_LARGE = f"is infinite or beyond {LARGEST:g} in size"
 ANY: Bounds = (None, None)
+# Of Arrow's own type: to convert Python's values takes as long as to read one row.
+BLANK, NONE = pa.scalar("", pa.large_string()), pa.scalar(None, pa.large_string())
 # What most missing cells hold that are not empty.
 USUAL = pa.array(["", "NA", "N/A", "nan", "NaN", "NULL", "null", "None"], pa.large_string())
 
@@ -38,7 +40,7 @@ def read_numbers(
     Args:
         cells: The column.
         missing: Values that mean "not measured". A cell of the very text of a word among them is
-            read as NaN; a number stays, exempt from the bounds, for the schema keeps these.
+            read as NaN; a number stays, exempt from the bounds.
         bounds: Lowest and highest possible value; None leaves an end open.
         number_format: What numbers that are text are written with.
 
@@ -117,9 +119,9 @@ def numbers_of_texts(texts: pa.Array, number_format: NumberFormat) -> tuple[np.n
         missing.
     """
     if number_format == POINT:
-        numbers = _cast(pc.if_else(pc.equal(texts, ""), None, texts))
+        numbers = _cast(pc.if_else(pc.equal(texts, BLANK), NONE, texts))
         if numbers is None:
-            numbers = _cast(pc.if_else(pc.is_in(texts, USUAL), None, texts))
+            numbers = _cast(pc.if_else(pc.is_in(texts, USUAL), NONE, texts))
         if numbers is not None:
             return numbers, np.isnan(numbers)
     texts = pc.utf8_trim_whitespace(texts)
@@ -193,11 +195,6 @@ def _float(cell: Any) -> float:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    """Write bounds as people do.
-
-    Examples:
-        >>> _interval(0, 17.5), _interval(None, 3)
-        ('[0, 17.5]', '(-inf, 3]')
-    """
+    """Write bounds as people do: [0, 17.5] or (-inf, 3]."""
     left = "(-inf" if low is None else f"[{low:g}"
     return f"{left}, {'inf)' if high is None else f'{high:g}]'}"

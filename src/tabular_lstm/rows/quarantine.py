@@ -21,10 +21,6 @@ def set_aside(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Take out the rows where a cell has a problem.
 
-    Args:
-        rows: Rows as they were read, with the index `row`.
-        problems: By column, what is wrong with which cells.
-
     Returns:
         The rows set aside: `row`, `reason`, and the cells as they were.
         Which rows are left, bool (rows,).
@@ -59,13 +55,7 @@ class Kinds:
     def add(
         self, problems: Mapping[str, Problems], rows: pd.Index, file: str | None = None
     ) -> None:
-        """Count the problems of some rows.
-
-        Args:
-            problems: By column, what is wrong with which cells.
-            rows: The rows' numbers or names.
-            file: The file that the numbers are of, if there are several. Default: none is named.
-        """
+        """Count the problems of some rows, by column; of several files, `file` is theirs."""
         for name, of_column in problems.items():
             named = shown(name, NAME)
             for place, problem in of_column.items():
@@ -100,7 +90,7 @@ class Keeper(Protocol):
     """Who writes down the rows that a stream sets aside."""
 
     def keep(self, rows: pd.DataFrame) -> None:
-        """Take the rows of a block: `row` after `file` if there are several, `reason`, cells."""
+        """Take the rows of a batch: `row` after `file` if there are several, `reason`, cells."""
 
     def close(self, whole: bool) -> None:
         """Take that no more rows come; `whole` tells whether these are all there are to know."""

@@ -82,13 +82,7 @@ class Schema(Frozen):
 def fingerprint(
     sequences: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
 ) -> str:
-    """Hash sequences, labels and weights, to tell whether a candidate was trained on just these.
-
-    Args:
-        sequences: float32 (rows, steps, features_per_step).
-        labels: (rows,), 0 or 1.
-        weights: (rows,), scaled. Default: all rows count alike.
-    """
+    """Hash sequences, labels and weights, to tell whether a candidate was trained on just these."""
     digest = blake2b(repr(sequences.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(sequences).reshape(-1).view(np.uint8).data)
     digest.update(labels.astype(np.uint8).tobytes())

@@ -16,7 +16,6 @@ from tabular_lstm.rows.schema import PARTS, Bounds, Schema, parts_of
 from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_problems
 
 STEPS = 4
-LIKE_DATES = r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}(?:[ T]|$)"
 # Mean and variance of a sine over its circle, whatever part of the year the train rows are of.
 CYCLE = (0.0, 0.5)
 
@@ -26,37 +25,23 @@ logger = logging.getLogger(__name__)
 def kinds_of(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Name the columns that are dates and those that are categories; the others are numbers.
 
-    Says so where a few words make categories of numbers, or where text looks like dates.
+    Warns where a few words make categories of a column that is mostly numbers.
     """
     dates = [name for name in rows.columns if is_dates(rows[name])]
     others = [name for name in rows.columns if name not in dates]
     categorical = [name for name in others if is_categorical(rows[name])]
     for name in categorical:
         if not isinstance(rows[name].dtype, pd.CategoricalDtype):
-            _warn_of_other_kinds(rows[name])
+            is_number = pd.to_numeric(rows[name].astype(object), errors="coerce").notna()
+            if is_number.mean() > 0.5:
+                logger.warning(
+                    "Column '%s' is taken for categories, though %d of %d values are numbers. If "
+                    "it is numeric, make NaN of the others; if not, give it dtype category.",
+                    name,
+                    is_number.sum(),
+                    len(is_number),
+                )
     return dates, categorical
-
-
-def _warn_of_other_kinds(column: pd.Series) -> None:
-    """Say so where a column that is taken for categories may hold numbers or dates."""
-    numbers = pd.to_numeric(column.astype(object), errors="coerce").notna()
-    words = column[~numbers & column.notna()]
-    if numbers.mean() > 0.5 and len(words):
-        logger.warning(
-            "Column '%s' is taken for categories because of values such as %r, though %d of %d are "
-            "numbers. If it is numeric, make NaN of the others; if not, give it dtype category.",
-            column.name,
-            words.iloc[0],
-            numbers.sum(),
-            len(numbers),
-        )
-    elif len(words) and words.astype(str).str.match(LIKE_DATES).mean() > 0.5:
-        logger.warning(
-            "Column '%s' is taken for categories, though it looks like dates, such as %r. If it is "
-            "of dates, pandas.to_datetime makes them; if not, give it dtype category.",
-            column.name,
-            words.iloc[0],
-        )
 
 
 def learn_schema(
@@ -74,16 +59,15 @@ def learn_schema(
     """Fix the order of the features, the shape of a sequence, and what is known of each feature.
 
     Args:
-        rows: The features alone, in the order of the slots.
+        rows: The features alone, in the order of the slots, their numbers read.
         categorical: Names of the features that are categories.
-        missing: Values that mean "not measured", for each feature that has any.
+        missing: See `Schema`.
         reshaping: See `Reshaping`.
         label: Name of the label column.
         classes: The label's negative and positive value.
-        bounds: Lowest and highest possible value of a feature. Default: any number is possible.
-        dates: The features that are dates, each with its format, see `Columns`. Default: none.
-        marks: What the file that the rows come from writes numbers with; in these rows they are
-            read. Default: a point before the fraction.
+        bounds: See `Schema`. Default: any number is possible.
+        dates: See `Schema`. Default: none.
+        marks: See `Schema`. Default: a point before the fraction.
 
     Raises:
         DataError: The features do not fill the steps evenly and padding is not allowed, a name
@@ -114,7 +98,6 @@ def learn_schema(
             refuse_problems(name, problems)
             values = codes_as_missing(read, of_column)
             known = values[~np.isnan(values)]
-            _warn_of_lost_digits(name, known)
             scales.append(scale(known))
     of_dates = {part for date in formats for part in parts_of(date)}
     if taken := of_dates.intersection(columns):
@@ -168,19 +151,3 @@ def scale(known: np.ndarray) -> tuple[float, float]:
     if inner.min() < inner.max():
         known = inner
     return float(known.mean()), float(known.var()) if known.min() < known.max() else 1.0
-
-
-def _warn_of_lost_digits(name: str, values: np.ndarray) -> None:
-    if not values.size:
-        return
-    largest, deviation = float(np.abs(values).max()), float(values.std())
-    step = largest * float(np.finfo(np.float32).eps)
-    if 0 < deviation < 100 * step:
-        logger.warning(
-            "Column '%s': float32 keeps numbers like %g in steps of %g, and their deviation is "
-            "%.3g. Subtract a constant, such as the lowest, to keep their digits.",
-            name,
-            largest,
-            step,
-            deviation,
-        )

@@ -1,6 +1,5 @@
 """From a frame of rows to sequences: columns are found by name and read as the schema says."""
 
-import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import lru_cache
@@ -10,25 +9,18 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.parameters import Value
+from tabular_lstm.parameters import Columns, Value
 from tabular_lstm.rows.cells import Problems, category_codes, category_of, distinct
-from tabular_lstm.rows.dates import dates_as_seen, parts
+from tabular_lstm.rows.dates import dates_as_seen, days, parts
 from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.numbers import ANY, read_numbers
 from tabular_lstm.rows.schema import Schema
 
-# Rows from which a column of unknown categories is worth a warning.
-ENOUGH = 10
-# Their share with an unknown category that is.
-STRANGE = 0.5
 MEND = (
-    "An unmeasured value is NaN, None or empty. What the columns hold, their bounds, formats of "
-    "dates and number format are those that the schema was learned with: names of a categorical "
-    "dtype, dates of dtype datetime64 or declared text."
+    "An unmeasured value is NaN, None or empty; bounds, formats of dates and number format are "
+    "those that the schema was learned with."
 )
-
-logger = logging.getLogger(__name__)
 
 
 def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
@@ -44,7 +36,6 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
     sequences, problems = lay_out(rows, schema)
     for name, of_column in problems.items():
         refuse_problems(name, of_column)
-    _warn_of_unknown(rows, schema, sequences)
     return sequences
 
 
@@ -54,11 +45,9 @@ def lay_out(
     """Lay each row out as a sequence, slot by slot in the schema's order.
 
     Cells may be text as in a CSV, numbers, booleans, categories or a mixture: what says the same
-    gives the same sequences; but a code for "missing" that is text is, among numbers, that text
-    alone. Text is read by the number format, a cell that is a number is not, so 1.234 is itself.
-    Columns are found by name; those that the schema does not know are passed over. A category is
-    found by its text; a number or a boolean also by its value, so that 1067 is `01067` where a
-    reader of CSVs made a number of it.
+    gives the same sequences. Columns are found by name; those that the schema does not know are
+    passed over. A category is found by its text; a number or a boolean also by its value, so that
+    1067 is `01067` where a reader of CSVs made a number of it.
 
     Args:
         rows: The rows, in any order of their columns.
@@ -119,22 +108,6 @@ def count_unknown(sequences: np.ndarray, schema: Schema) -> dict[str, int]:
     }
 
 
-def _warn_of_unknown(rows: pd.DataFrame, schema: Schema, sequences: np.ndarray) -> None:
-    """Say so where most rows of a column hold a category that training did not have."""
-    if len(rows) < ENOUGH:
-        return
-    for name, count in count_unknown(sequences, schema).items():
-        if count > STRANGE * len(rows):
-            logger.warning(
-                "Column '%s': %d of %d rows hold a category that training did not have; expected "
-                "one like %r.",
-                name,
-                count,
-                len(rows),
-                next(iter(schema.categories[name]), None),
-            )
-
-
 def chosen(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Give these columns of rows, without a copy of what they hold."""
     return pd.DataFrame({name: rows[name] for name in columns}, index=rows.index, copy=False)
@@ -146,9 +119,11 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     Raises:
         DataError: One of these features, or with None any column, is there twice.
     """
-    rows = rows.set_axis(rows.columns.map(str), axis="columns")
+    if not isinstance(rows.columns.dtype, pd.StringDtype):
+        rows = rows.set_axis(rows.columns.map(str), axis="columns")
     for place, dtype in enumerate(rows.dtypes):
         if isinstance(dtype, pd.SparseDtype):
+            rows = rows.copy(deep=False)  # the caller's frame stays as it is
             rows.isetitem(place, np.asarray(rows.iloc[:, place]))
     repeated = rows.columns[rows.columns.duplicated()].unique()
     if twice := [name for name in repeated if features is None or name in features]:
@@ -178,6 +153,15 @@ def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarra
     # One bit pattern for NaN: the fingerprint of sequences is over their bytes.
     is_code = np.isin(numbers, codes) if codes else False
     return np.where(np.isnan(numbers) | is_code, np.nan, numbers)
+
+
+def amounts(column: pd.Series, description: Columns | Schema) -> np.ndarray:
+    """Give a feature's numbers, float64, of dates the days since 1970; NaN where not measured."""
+    name = str(column.name)
+    codes = description.missing.get(name, [])
+    if name in description.dates:
+        return days(dates_as_seen(column, codes, description.dates[name])[0])
+    return codes_as_missing(column.to_numpy(np.float64), codes)
 
 
 def _places(

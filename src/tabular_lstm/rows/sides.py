@@ -8,13 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, row_list, shown
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.parameters import Columns, Moment, Split, Validation
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.data_summary import Source
-from tabular_lstm.rows.dates import dates_as_seen, days
 from tabular_lstm.rows.fingerprints import hash_rows
-from tabular_lstm.rows.sequences import codes_as_missing
+from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.times import has_dates, moment_of, newest, said
 from tabular_lstm.rows.weights import weights_of
 
@@ -39,19 +38,11 @@ class Sides(NamedTuple):
 
 
 def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
-    """Tell which rows are test rows, whatever other rows there are and in whatever order.
+    """Tell which rows are test rows, bool (rows,), whatever other rows there are.
 
-    By time, a row is held out from `split.from_` on. By hash, where the hash of its group (without
-    a group: of its key; without a key: of its features) is below `test_fraction` of the hash's
-    range. The label and the weight never count.
-
-    Args:
-        rows: Valid rows: numeric features as numbers, categories, key and group as text.
-        columns: The role of each column.
-        split: Share of test rows, and salt; by time, with `from_`, see `with_boundary`.
-
-    Returns:
-        bool (rows,).
+    By time, a row is held out from `split.from_` on, see `with_boundary`. By hash, where the hash
+    of its group (without a group: of its key; without a key: of its features) is below
+    `test_fraction` of the hash's range. The label and the weight never count.
     """
     if split.kind == "time":
         if split.from_ is None or rows.empty:
@@ -71,12 +62,6 @@ def row_hashes(
     the network sees them, in the order of their names: the float32 bytes of the numbers, of a date
     those of its days since 1970, then the categories' UTF-8. So neither the order of the columns
     counts, nor how a number, a date or a missing value is written.
-
-    Args:
-        rows: Valid rows.
-        columns: The role of each column.
-        salt: Another salt gives other hashes.
-        deciding: The column. Default: none, the features decide.
     """
 
     def contents(at: slice) -> list[bytes]:
@@ -95,11 +80,7 @@ def _features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
     numbers = [name for name in names if name not in columns.categorical]
     values = np.empty((len(rows), len(numbers)), "<f4")
     for place, name in enumerate(numbers):
-        codes = columns.missing.get(name, [])
-        if name in columns.dates:
-            values[:, place] = days(dates_as_seen(rows[name], codes, columns.dates[name])[0])
-        else:
-            values[:, place] = codes_as_missing(rows[name].to_numpy(np.float64), codes)
+        values[:, place] = amounts(rows[name], columns)
     values += 0.0  # one bit pattern for zero
     contents = [row.tobytes() for row in values]
     if words:
@@ -124,15 +105,8 @@ def with_boundary(
 ) -> Split:
     """Fix the time from which on rows are test rows, where a split by time leaves it open.
 
-    Args:
-        rows: Valid rows.
-        columns: The role of each column.
-        split: Where it names `from_`, that stays.
-        in_force: The boundary that was decided on before. Default: none; then it is where the
-            newest `test_fraction` of the rows begin.
-
-    Returns:
-        The split, by time with `from_` unless nothing is held out or there are no rows.
+    That is `split.from_`; without it `in_force`, the boundary that was decided on before; without
+    this, where the newest `test_fraction` of the rows begin.
 
     Raises:
         DataError: The boundary is a date and the column holds numbers, or the other way round; or
@@ -147,17 +121,12 @@ def with_boundary(
     if split.from_ is not None:
         if isinstance(split.from_, str) == has_dates(times):
             return split
-        raise DataError(
-            f"split.from = {split.from_!r}: {holds}, such as {said(times.iloc[0])!r} "
-            f"({row_list([times.index[0]])}); expected the same."
-        )
+        example = said(times.iloc[0])
+        raise DataError(f"split.from = {split.from_!r}: {holds}, such as {example!r}.")
     if in_force is not None and isinstance(in_force, str) == has_dates(times):
         return split.model_copy(update={"from_": in_force})
     if (boundary := newest(times, split.test_fraction)) is None:
-        raise DataError(
-            f"{holds}, and all {len(times)} rows the same one, {said(times.iloc[0])!r}; expected "
-            "older rows to train on and newer ones to judge on."
-        )
+        raise DataError(f"{holds}, and all {len(times)} rows the same one.")
     return split.model_copy(update={"from_": boundary})
 
 
@@ -175,7 +144,7 @@ def sides_of(
         source: Where they are from, for messages.
         columns: The role of each column.
         split: Which rows are test rows.
-        in_force: The boundary that was decided on before, of a split by time. Default: none.
+        in_force: See `with_boundary`. Default: none.
 
     Raises:
         DataError: A class is missing, a side would hold fewer than two rows of a class, or two
@@ -192,9 +161,12 @@ def sides_of(
     except DataError as error:
         raise DataError(f"{source.file}: {error}") from error
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
-    if fault := _too_few(sides, columns, bounded):
-        beside = f" {weightless} rows of weight 0 do not count." if weightless else ""
-        raise _refusal(f"{fault}{beside}", source)
+    if fault := _too_few(sides, columns):
+        aside = ""
+        if source.quarantined_rows:
+            aside = f" {source.quarantined_rows} of {source.rows} rows were quarantined:"
+            aside += f"{source.reasons}{MEND}"
+        raise DataError(f"{source.file}: {fault}{aside}")
     return Sides(train, test, bounded, weightless)
 
 
@@ -212,35 +184,25 @@ def refuse_many_aside(source: Source, validation: Validation) -> None:
         )
 
 
-def _too_few(sides: dict[str, pd.DataFrame], columns: Columns, split: Split) -> str | None:
+def _too_few(sides: dict[str, pd.DataFrame], columns: Columns) -> str | None:
     """Say which class is missing, or of which class a side has fewer than two rows or groups."""
     classes = {1: columns.positive_class, 0: columns.negative_class}
-    of_class = {
-        (side, name): rows[rows[columns.label] == value]
-        for side, rows in sides.items()
-        for value, name in classes.items()
-    }
-    for name in classes.values():
-        if not any(len(of_class[side, name]) for side in sides):
+    counted = "rows" if columns.group is None else "groups"
+    for value, name in classes.items():
+        if not any((rows[columns.label] == value).any() for rows in sides.values()):
             return (
                 f"column '{columns.label}': one class only; expected rows of {classes[1]!r} and "
-                f"{classes[0]!r}, none is {name!r}. Add rows of it, or name another column in "
-                "columns.label."
+                f"{classes[0]!r}, none is {name!r}."
             )
-    what = "rows" if columns.group is None else f"groups, by '{columns.group}',"
-    of = "rows" if columns.group is None else "groups"
-    way_out = (
-        f"change test_fraction = {split.test_fraction}"
-        if split.from_ is None
-        else f"move the boundary, now split.from = {split.from_}"
-    )
-    for (side, name), rows in of_class.items():
-        count = len(rows) if columns.group is None else rows[columns.group].nunique()
-        if count < 2:
-            return (
-                f"too few {of} to split: on the {side} side {count} {what} have "
-                f"{columns.label} = {name!r}; expected at least 2. Add some, or {way_out}."
-            )
+    for side, rows in sides.items():
+        for value, name in classes.items():
+            of_class = rows[rows[columns.label] == value]
+            count = len(of_class) if columns.group is None else of_class[columns.group].nunique()
+            if count < 2:
+                return (
+                    f"too few {counted} to split: on the {side} side {count} {counted} have "
+                    f"{columns.label} = {name!r}; expected at least 2. Add some, or change split."
+                )
     return None
 
 
@@ -250,22 +212,9 @@ def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: Columns
         return
     both = test.index[test[columns.key].isin(train[columns.key])]
     if len(both):
-        key = test.loc[both[0], columns.key]
-        older = train.index[train[columns.key] == key]
+        key = shown(test.loc[both[0], columns.key])
         raise DataError(
-            f"{len(both)} test rows have the key of a train row: {columns.key} '{shown(key)}' is "
-            f"in row {both[0]} and in row {older[0]}, whose '{columns.together}' puts them on two "
-            "sides. Expected a key that names one row. If it names several, name it under "
-            "columns.ignore and not under columns.key."
+            f"{len(both)} test rows have the key of a train row, such as row {both[0]} with "
+            f"{columns.key} '{key}': '{columns.together}' puts them on two sides. Expected a key "
+            "that names one row. If it names several, name it under columns.ignore."
         )
-
-
-def _refusal(fault: str, source: Source) -> DataError:
-    """Say what is wrong with the valid rows, if any, and first which were set aside before."""
-    if not source.quarantined_rows:
-        return DataError(f"{source.file}: {fault}")
-    of_others = f"\nOf the rows left: {fault}" if source.quarantined_rows < source.rows else ""
-    return DataError(
-        f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined:"
-        f"{source.reasons}{of_others}{MEND}"
-    )

@@ -17,26 +17,13 @@ class TimeReader:
     """Reads a column of dates, date-times or numbers, part by part.
 
     A date is its midnight. A date-time without an offset is in UTC, and so is what comes out.
-    Where a column holds dates and numbers, only what most of its cells are is read; dates, where
-    they are as many. So it is where some have an offset and others, dates too, have none: nobody
-    says that these are in UTC; those with an offset, where they are as many.
-
-    Attributes:
-        number_format: What numbers are written with.
-        kind: Whether most of the column are numbers, and whether most of its dates have an offset.
-            Default: None, then what most cells of the first part are decides.
+    Where a column holds dates and numbers, only what most cells of its first part are is read;
+    dates, where they are as many.
     """
 
-    def __init__(
-        self, number_format: NumberFormat = POINT, kind: tuple[bool, bool] | None = None
-    ) -> None:
-        self.number_format, self.kind = number_format, kind
-        self._numbers = self._dates = self._aware = 0
-
-    @property
-    def found(self) -> tuple[bool, bool]:
-        """Give the kind of all cells that were read."""
-        return self._numbers > self._dates, 2 * self._aware >= self._dates
+    def __init__(self, number_format: NumberFormat = POINT) -> None:
+        self.number_format = number_format
+        self._numbers: bool | None = None  # whether most are; None before the first time
 
     def read(self, cells: pd.Series) -> tuple[np.ndarray, Problems]:
         """Read the cells of a part: text, numbers or a mixture.
@@ -50,25 +37,19 @@ class TimeReader:
         read = [self._read(said) for said in distinct]
         is_number = np.array([isinstance(value, float) for value in read], bool)[places]
         is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
-        is_aware = is_date & np.array([*map(_has_offset, distinct)], bool)[places]
         absent = text.str.lower().isin(EMPTY).to_numpy()
-        self._numbers += int(is_number.sum())
-        self._dates += int(is_date.sum())
-        self._aware += int(is_aware.sum())
-        self.kind = self.kind or self.found
-        numbers, aware = self.kind
+        if self._numbers is None and (is_number.any() or is_date.any()):
+            self._numbers = bool(is_number.sum() > is_date.sum())
+        numbers = self._numbers
         others, most = (is_date, "numbers") if numbers else (is_number, "dates")
-        unlike = is_date & (is_aware != aware) & ~others
         kept = float if numbers else datetime
         values = [value if isinstance(value, kept) else None for value in read]
         times = pd.Series(values, dtype="float64" if numbers else DATES).to_numpy()[places]
         odd = ~(absent | is_number | is_date)
-        like = f"times {'with' if aware else 'without'} an offset from UTC"
         return times, {
             **dict.fromkeys(np.flatnonzero(absent).tolist(), "no time"),
             **problems_at(cells, odd, "is neither an ISO date nor a number", quoted=True),
             **problems_at(cells, others, f"is not like most of the column, {most}", quoted=True),
-            **problems_at(cells, unlike, f"is not like most of the column, {like}", quoted=True),
         }
 
     def _read(self, text: str) -> datetime | float | None:
@@ -80,14 +61,6 @@ class TimeReader:
             return in_utc(text)
         except ValueError:
             return None
-
-
-def _has_offset(text: str) -> bool:
-    """Tell whether a text that is a date says how far its clock is from UTC."""
-    try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
 
 
 def has_dates(times: pd.Series) -> bool:
@@ -127,12 +100,9 @@ def as_text(times: pd.Series) -> pd.Series:
 
 
 def newest(times: pd.Series, share: float) -> Moment | None:
-    """Choose the time from which on rows are about that share of all, rows of one time together.
+    """Choose the time from which on rows are as near to that share of all as can be.
 
-    As near to the share as can be; of two times that are equally near, the later one.
-
-    Returns:
-        None where all rows have the same time.
+    Of two times that are equally near, the later one; None where all rows have the same time.
     """
     distinct, counts = np.unique(times.to_numpy(), return_counts=True)
     if len(distinct) < 2:

@@ -1,7 +1,8 @@
 """Raw rows become valid rows, or are set aside with the reasons in words."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from tabular_lstm.rows.dates import read_dates
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, read_label, read_numbers
-from tabular_lstm.rows.row_collection import RowCollection
+from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.weights import read_weights
 
@@ -23,7 +24,7 @@ UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
 
 def read_rows(
-    parts: Callable[[], Iterable[pd.DataFrame]],
+    parts: Iterable[pd.DataFrame],
     columns: Columns,
     file: str,
     number_format: NumberFormat = POINT,
@@ -31,11 +32,10 @@ def read_rows(
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
     Args:
-        parts: Gives the rows of text cells, with the index `row`, some at a time. It is called once
-            more only where most times of the first part are not of the kind that most of all are.
+        parts: The rows of text cells, with the index `row`, some at a time.
         columns: The role of each column.
         file: The rows' file, for messages.
-        number_format: What its numbers are written with.
+        number_format: What numbers are written with.
 
     Returns:
         The valid rows, with the index `row`: key and group as text and the time as
@@ -49,20 +49,10 @@ def read_rows(
         DataError: A column that conf names is not in the file or is no feature, none is left, or
             one has no name and conf does not name it.
     """
-    times = TimeReader(number_format)
-    rows = _kept(parts(), columns, file, times)
-    if columns.time is not None and times.found != times.kind:
-        rows = _kept(parts(), columns, file, TimeReader(number_format, times.found))
-    return rows.valid(), rows.quarantined(), rows.kinds.listed()
-
-
-def _kept(
-    parts: Iterable[pd.DataFrame], columns: Columns, file: str, times: TimeReader
-) -> RowCollection:
-    kept = RowCollection()
+    times, rows = TimeReader(number_format), _Rows()
     for part in parts:
-        kept.add(part, _read(part, columns, _feature_names(part, columns, file), times))
-    return kept
+        rows.add(part, _read(part, columns, _feature_names(part, columns, file), times))
+    return rows.valid(), rows.quarantined(), rows.kinds.listed()
 
 
 def _read(
@@ -105,12 +95,14 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
             who = f"Conf names the column under {where}"
             raise no_column(file, name, list(raw_rows.columns), who)
     if not features:
+        raise DataError(f"{file}: no feature is left beside {' and '.join(map(repr, roles))}.")
+    unnamed = [name for name in features if UNNAMED.fullmatch(name)]
+    if unnamed and columns.features is None:
         raise DataError(
-            f"{file}: no feature is left beside {' and '.join(map(repr, roles))}; expected at "
-            "least one column to learn from."
+            f"{file}: column '{unnamed[0]}' has no name of its own. Most likely it is the index "
+            "that pandas wrote, which may tell the label. Write the file with to_csv(index=False), "
+            f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
         )
-    if columns.features is None:
-        _refuse_unnamed(features, columns, file)
     for block in DESCRIBED:
         if unknown := sorted(set(getattr(columns, block)) - set(features)):
             raise DataError(
@@ -120,14 +112,49 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
     return features
 
 
-def _refuse_unnamed(features: list[str], columns: Columns, file: str) -> None:
-    """Stop at a column without a name, unless conf describes it."""
-    described = {name for block in DESCRIBED for name in getattr(columns, block)}
-    unnamed = [name for name in features if UNNAMED.fullmatch(name) and name not in described]
-    if unnamed:
-        raise DataError(
-            f"{file}: column '{unnamed[0]}' has no name of its own. Most likely it is the index "
-            "that pandas wrote; it numbers the rows, and their order may tell the label. Write the "
-            "file with to_csv(index=False), or leave the column out with "
-            f"columns.ignore: ['{unnamed[0]}']; if it is meant, name it in columns.features."
-        )
+Part = TypeVar("Part", pd.Series, pd.DataFrame)
+
+
+class _Rows:
+    """Takes batches of rows one after the other, and gives the rows of them all.
+
+    Attributes:
+        kinds: What is wrong with rows.
+    """
+
+    def __init__(self) -> None:
+        self.kinds = Kinds()
+        self._names: list[pd.Index] = []
+        self._values: dict[str, list[pd.Series]] = {}
+        self._aside: list[pd.DataFrame] = []
+
+    def add(self, part: pd.DataFrame, read: Mapping[str, tuple[pd.Series, Problems]]) -> None:
+        """Take a batch of text cells, and by column the values and what is wrong with cells."""
+        problems = {name: of_column for name, (_, of_column) in read.items()}
+        aside, is_valid = set_aside(part, problems)
+        self.kinds.add(problems, part.index)
+        all_valid = is_valid.all()
+        for name, (values, _) in read.items():
+            of_column = values if all_valid else values[is_valid]
+            self._values.setdefault(name, []).append(of_column)
+        self._names.append(part.index if all_valid else part.index[is_valid])
+        self._aside.append(aside)
+
+    def valid(self) -> pd.DataFrame:
+        """Give the valid rows, once: each column's values are freed as they are joined."""
+        names = self._names[0].append(self._names[1:])
+        columns = {
+            name: pd.concat(_some(self._values.pop(name)), ignore_index=True).array
+            for name in [*self._values]
+        }
+        # Many rows stay column by column, without a copy; a wide table is one block.
+        return pd.DataFrame(columns, index=names, copy=len(self._aside) == 1)
+
+    def quarantined(self) -> pd.DataFrame:
+        """Give the rows set aside: `row`, `reason`, and the cells as they were."""
+        return pd.concat(_some(self._aside), ignore_index=True)
+
+
+def _some(parts: list[Part]) -> list[Part]:
+    """Leave out empty parts, whose times are taken for dates where others may be numbers."""
+    return [part for part in parts if len(part)] or parts[:1]

@@ -4,9 +4,7 @@ A possible leak is a feature that alone tells the classes apart. Such a feature 
 after the label: a date of discharge, a row number of rows that were sorted by the label.
 """
 
-import json
 import logging
-from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,25 +14,14 @@ import pyarrow.compute as pc
 from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.parameters import Columns
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.cells import as_texts, written
-from tabular_lstm.rows.dates import dates_as_seen, days
-from tabular_lstm.rows.sequences import codes_as_missing
+from tabular_lstm.rows.cells import as_texts
+from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.sides import row_hashes
 
 LEAK = 0.99
-# Of each class. One order of 92,378 of ten and ten rows ranks them rightly or wrongly throughout.
+# Rows of each class, below which chance too often ranks all rows rightly.
 ENOUGH_ROWS = 10
-# Rows of one value that are worth a warning: of a key that are superseded, or of a group in
-# multiples of those of most groups.
-CROWD = 10
-# Rows from which a column of one value tells that it tells nothing.
-CONSTANT = 20
 SPACES = r"[\s\p{Z}]+"
-NO_NAME = (
-    "%s: %d %s '%s'. If it is a word for 'no %s', leave these cells empty: the rows then go to "
-    "quarantine."
-)
-
 logger = logging.getLogger(__name__)
 
 
@@ -45,10 +32,6 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     the labels of the rows next to it in that order, whichever ranks best. Equal values, of
     categories and of numbers, also rank them by the share of positives among the *other* rows of
     that value: what no two rows share tells nothing.
-
-    Args:
-        rows: Valid train rows: the label as 0 or 1, numbers as float64, categories as text.
-        columns: The role of each column.
 
     Returns:
         ROC AUC of the features that reach 0.99, the highest first; none where there are fewer than
@@ -61,7 +44,7 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     areas = {
         str(name): _auc_of_category(rows[name], labels)
         if name in columns.categorical
-        else _auc_of_number(_amounts(rows[name], columns), labels)
+        else _auc_of_number(amounts(rows[name], columns), labels)
         for name in progress(features, "Looking for leaks, features")
     }
     leaks = {name: auc for name, auc in areas.items() if auc >= LEAK}
@@ -69,24 +52,10 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
 
 
 def listed(leaks: Mapping[str, float]) -> str:
-    """Name possible leaks in a sentence, each with its area: the first ten, and how many more.
-
-    Examples:
-        >>> listed({"discharged": 1.0, "ward": 0.9934})
-        'discharged (1.000), ward (0.993)'
-    """
+    """Name possible leaks in a sentence, each with its area: the first ten, and how many more."""
     names = [f"{shown(name)} ({auc:.3f})" for name, auc in leaks.items()]
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return f"{', '.join(names[:LISTED])}{more}"
-
-
-def _amounts(column: pd.Series, columns: Columns) -> np.ndarray:
-    """Give a feature's numbers, of dates the days, NaN where not measured."""
-    name = str(column.name)
-    codes = columns.missing.get(name, [])
-    if name in columns.dates:
-        return days(dates_as_seen(column, codes, columns.dates[name])[0])
-    return codes_as_missing(column.to_numpy(np.float64), codes)
 
 
 def _auc_of_number(values: np.ndarray, labels: np.ndarray) -> float:
@@ -157,98 +126,31 @@ def _roc_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
     return right / float(positives.sum() * negatives.sum())
 
 
-def warn_of_constant_columns(rows: pd.DataFrame, columns: Columns, file: str) -> None:
-    """Name the features that have one value in all rows, in one line.
-
-    Args:
-        rows: Valid rows, as they were read.
-        columns: The role of each column.
-        file: For the message.
-    """
-    if len(rows) < CONSTANT:
-        return
-    features = [str(name) for name in rows if name not in columns.not_features]
-    same = {name: value for name in features if (value := _only_value(rows[name])) is not None}
-    if same:
-        logger.warning(
-            "%s: every row has the same in %s: a column of one value tells nothing. To leave it "
-            "out: columns.ignore: %s",
-            file,
-            ", ".join(f"{shown(name)} ({value})" for name, value in same.items()),
-            json.dumps([*columns.ignore, *same], ensure_ascii=False),
-        )
-
-
-def _only_value(column: pd.Series) -> str | None:
-    """Write the one value that a column has in all rows; None where it has several."""
-    first, last = column.iloc[0], column.iloc[-1]
-    if pd.isna(first):
-        return "empty" if pd.isna(last) and column.isna().all() else None
-    return shown(written(first)) if first == last and bool((column == first).all()) else None
-
-
 def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
-    """Name keys, groups and categories that differ by case, blanks or Unicode form alone.
-
-    Of keys and groups also those that differ by zeros in front. They count as different ones.
-
-    Args:
-        rows: Valid rows, as they were read.
-        columns: The role of each column.
-        file: For the message.
-    """
-    named = [name for name in (columns.key, columns.group) if name is not None]
-    for name in [*named, *columns.categorical]:
-        if name in rows and (alike := _spelt_alike(rows[name], zeros=name in named)):
+    """Name keys and groups that differ by case, blanks, Unicode form or zeros in front alone."""
+    for name in (columns.key, columns.group):
+        if name is not None and (alike := _spelt_alike(rows[name])):
             logger.warning(
                 "%s: column '%s': texts that differ by case, blanks, Unicode form or zeros in "
-                "front alone count as different: %s, of %d. If they are the same, write them alike",
+                "front alone count as different: '%s' and '%s', of %d. If they are the same, write "
+                "them alike",
                 file,
                 name,
-                " and ".join(f"'{shown(text)}'" for text in alike[:2]),
+                *map(shown, alike[:2]),
                 len(alike),
             )
 
 
-def _spelt_alike(column: pd.Series, zeros: bool) -> list[str]:
+def _spelt_alike(column: pd.Series) -> list[str]:
     """Give the distinct texts that are one but for their spelling, those of a spelling together."""
-    texts = pd.Series(column.dropna().unique(), dtype="str")
+    texts = pd.Series(column.unique(), dtype="str")
     together = pc.replace_substring_regex(as_texts(texts), SPACES, "")
     # A letter with a mark, such as ü, is one character or two, which look alike.
     letters = pc.utf8_lower(pc.utf8_normalize(together, "NFC"))
-    if zeros:
-        letters = pc.replace_substring_regex(letters, "^0+([0-9])", r"\1")
+    letters = pc.replace_substring_regex(letters, "^0+([0-9])", r"\1")
     places = letters.dictionary_encode().indices.to_numpy(zero_copy_only=False)
     several = np.flatnonzero(np.bincount(places)[places] > 1)
     return [str(text) for text in texts.iloc[several[np.argsort(places[several], kind="stable")]]]
-
-
-def warn_of_superseded(superseded: pd.Series, file: str) -> None:
-    """Say so where one key has many superseded rows in a file: it may be a word for "no key".
-
-    Args:
-        superseded: The keys of the rows that a later row replaces, by names such as
-            2026-11-01.csv:3.
-        file: For the message.
-    """
-    files = (row.rpartition(":")[0] for row in superseded.index)
-    for (key, of_file), rows in Counter(zip(superseded, files, strict=True)).most_common(1):
-        if rows >= CROWD:
-            what = f"rows of {of_file} are superseded under the key"
-            logger.warning(NO_NAME, file, rows, what, shown(key), "key")
-
-
-def warn_of_a_large_group(groups: pd.Series, file: str) -> None:
-    """Say so where one group has ten times as many rows as most: it may be a word for "no group".
-
-    Args:
-        groups: Those of the valid rows.
-        file: For the message.
-    """
-    rows = groups.value_counts()
-    if len(rows) and rows.iloc[0] >= CROWD * rows.median():
-        what = f"of {len(groups)} rows, where most groups have {rows.median():g}, are of the group"
-        logger.warning(NO_NAME, file, rows.iloc[0], what, shown(rows.index[0]), "group")
 
 
 def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: Columns) -> int:
@@ -260,3 +162,21 @@ def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: Columns
         return 0
     seen_in_training, seen = (row_hashes(rows, columns, "") for rows in (train, test))
     return int(np.isin(seen, seen_in_training).sum())
+
+
+def warn_of_repeated_rows(rows: pd.DataFrame, file: str) -> None:
+    """Count the distinct rows that stand in more than one file of a folder, value by value alike.
+
+    Without a key they count each time. Rows are told apart by 8 bytes of a hash.
+    """
+    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+    again = pd.Series(hashes).duplicated(keep=False).to_numpy()
+    files = [str(name).rpartition(":")[0] for name in rows.index[again]]
+    times = pd.DataFrame({"row": hashes[again], "file": files}).drop_duplicates()["row"]
+    if repeated := times[times.duplicated()].nunique():
+        logger.warning(
+            "%s: %d rows stand in more than one file, and each time they count; name the column "
+            "that identifies a row in columns.key, and of rows with the same key the last counts",
+            file,
+            repeated,
+        )

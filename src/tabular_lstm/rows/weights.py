@@ -40,12 +40,6 @@ def weights_of(rows: pd.DataFrame, columns: Columns) -> pd.Series:
 def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.ndarray:
     """Give how much each row counts by its own weight and its class's, as scikit-learn has them.
 
-    Args:
-        y: Labels, (rows,).
-        sample_weight: (rows,), a number, or None.
-        class_weight: `balanced`, {class: weight}, or None. What balances counts rows by their own
-            weights.
-
     Returns:
         float64 (rows,), 0 or more.
 
@@ -80,8 +74,8 @@ def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.
 def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
     """Scale weights, all above 0, to a mean of 1; None where all rows count alike.
 
-    They are rounded to float32: what a common factor changes in the last bits of a float64 would
-    grow to another network in a training.
+    They are rounded to float32: a common factor changes the last bits of a float64, which would
+    grow to another network.
 
     Examples:
         >>> scaled(np.array([1, 1, 2])), scaled(np.array([3, 3]))
@@ -126,16 +120,12 @@ def count_rows(
 ) -> float:
     """Count rows, or groups, by what they tell, see `effective_rows`.
 
-    Args:
-        labels: (rows,).
-        weights: (rows,), how much each row counts. Default: all count alike.
-        groups: int (rows,), the number of each row's group. Default: each row is its own.
+    `weights` and `groups`, numbers, are None where all rows count alike and each is its own.
     """
-    count = count_groups(labels, groups)
-    if weights is None or groups is None:
-        return effective_rows(count, weights)
-    # Numbers that no row has are sums of 0, which tell nothing.
-    return effective_rows(count, np.bincount(groups, weights))
+    if weights is not None and groups is not None:
+        # Numbers that no row has are sums of 0, which tell nothing.
+        weights = np.bincount(groups, weights)
+    return effective_rows(count_groups(labels, groups), weights)
 
 
 def count_by_class(

@@ -53,7 +53,7 @@ class TuningHooks:
             return
         lock = Path(catalog.load("study_database")).with_name("tuning.lock")
         try:
-            self._lock = Lock.take(lock, run_params["run_id"], "Two at once would mix their trials")
+            self._lock = Lock.take(lock, run_params["run_id"])
         except OSError as error:
             raise DataError(f"{error.filename or lock}: {error.strerror}") from error
 

@@ -43,16 +43,13 @@ def _read(pipeline: Pipeline) -> set[str]:
 
 
 def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) -> dict[str, Any]:
-    """Stop at a parameter that no node would read or no run could use, whatever is to run.
+    """Give all blocks by name, typed, with their defaults; `columns` alone has none.
 
     Kedro checks only the blocks that the chosen pipelines read, and passes over others in silence.
 
     Args:
-        parameters: All of them.
+        parameters: Of all files and of the command line.
         runtime: Names of those of the command line. Default: none.
-
-    Returns:
-        All blocks by name, typed, with their defaults; `columns` alone has none.
 
     Raises:
         ParameterValidationError: Names each fault, and the closest known name of an unknown one.
@@ -62,18 +59,14 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     for name, values in parameters.items():
         if name == OF_THE_CATALOG:
             if name not in runtime or not isinstance(values, str) or not values:
-                faults.append(
-                    f"Parameter '{name}': expected a path, on the command line alone; in conf, "
-                    f"give the entry {name} of catalog.yml its filepath"
-                )
-            continue
-        if name not in BLOCKS:
+                faults.append(f"Parameter '{name}': expected a path, on the command line alone")
+        elif name not in BLOCKS:
             faults.append(f"Parameter {unknown_name(name, list(BLOCKS))}")
-            continue
-        try:
-            blocks[name] = BLOCKS[name].model_validate(values)
-        except ValueError as error:
-            faults.append(f"Parameter '{name}': {error}")
+        else:
+            try:
+                blocks[name] = BLOCKS[name].model_validate(values)
+            except ValueError as error:
+                faults.append(f"Parameter '{name}': {error}")
     if not faults and "columns" in blocks:
         fault = fault_of_split(cast("Columns", blocks["columns"]), cast("Split", blocks["split"]))
         faults += [f"Parameter {fault}"] if fault else []
@@ -86,14 +79,13 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: s
     """Stop where what an earlier pipeline should have left is not there, or not of one run.
 
     Args:
-        pipeline: To be run.
+        pipeline: What is to run.
         catalog: Has the datasets.
         whole: The command that runs all, for the message.
-        now: The run id that a run has that begins now.
+        now: The run id of a run that begins now.
 
     Raises:
-        DataError: Names what is missing, whose newest version is of a run dated after now or of no
-            run, or the runs that the rows come from.
+        DataError: Names what is missing, is not of a run up to now, or the runs of the rows.
     """
     needed = sorted(_read(pipeline) - GIVEN - GIVEN_TO_SCORING)
     # One entry may have two transcoded names, as in `candidate@file`.
@@ -101,18 +93,16 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: s
     if absent:
         raise DataError(
             f"{', '.join(sorted(absent))}: not there to start from. Add the pipeline that makes "
-            "it, as in --pipelines reshaping,training (sequences and labels are kept in memory), "
-            f"or run all: {whole}."
+            f"it, as in --pipelines reshaping,training, or run all: {whole}."
         )
     for name in needed:
         # Kedro loads the last one by name.
         for last in unpinned_versions(catalog.get(name))[:1]:
             if not is_run_id(last) or last > now:
-                why = "is dated after now" if is_run_id(last) else "is not named by a run"
                 raise DataError(
-                    f"{name}: the last version by name, {last}, {why}; it is {now} by this "
-                    "machine's clock. Set the clock if it is wrong, name the version to load, as "
-                    f"in --load-versions {name}:{last}, or run all: {whole}."
+                    f"{name}: the last version by name, {last}, is of no run up to now; it is "
+                    f"{now} by this machine's clock. Name the version to load, as in "
+                    f"--load-versions {name}:{last}, or run all: {whole}."
                 )
     rows = sorted({*needed} & SPLIT_OUTPUTS)
     runs = {name: catalog.get(name).resolve_load_version() for name in rows}
@@ -124,11 +114,7 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: s
 
 
 def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:
-    """Stop where a part of a retraining would judge or promote what another run left.
-
-    Raises:
-        DataError: Names the whole.
-    """
+    """Stop where a part of a retraining would judge or promote what another run left."""
     whole = _read(pipeline) <= GIVEN and "promotions" in pipeline.all_outputs()
     if only_missing_outputs or not whole:
         raise DataError(
@@ -139,19 +125,15 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
 
 
 def refuse_what_cannot_be_judged(split: Split, network: Network) -> None:
-    """Stop a retraining whose candidate could not be promoted.
-
-    Raises:
-        DataError: Nothing is held out, or the network does not carry its schema.
-    """
+    """Stop a retraining whose candidate could not be promoted."""
     if split.test_fraction == 0:
         raise DataError(
             "split.test_fraction = 0: a retraining judges on test rows; expected a share above 0."
         )
     if network.kind != "ensemble":
         raise DataError(
-            f"network.kind = {network.kind}: its file holds no schema, so that nobody else could "
-            "make sequences of rows for it; a retraining expects kind ensemble."
+            f"network.kind = {network.kind}: its file holds no schema; a retraining expects kind "
+            "ensemble."
         )
 
 
@@ -174,11 +156,8 @@ def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
 def refuse_nothing_new(log: list[LogEntry], inputs: Inputs) -> None:
     """Stop where training would give a candidate that was judged already against who serves.
 
-    Same data, parameters and code give the same candidate. It was judged if it is the champion, if
-    it was rejected since that one came to serve, or if it was rolled back from.
-
-    Raises:
-        NothingNewError: Names the run that was the same, and what became of it.
+    Same data, parameters and code give the same candidate. The candidate was judged if it is the
+    champion, if it was rejected since that one came to serve, or if it was rolled back from.
     """
     stand = standing(log)
     since = log.index(changes(log)[-1]) if stand else 0

@@ -20,7 +20,7 @@ from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
 from tabular_lstm.parameters import Event
-from tabular_lstm.runs import guards, notify, scoring
+from tabular_lstm.runs import guards, notify, scoring_guards
 from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
@@ -30,25 +30,20 @@ from tabular_lstm.serving.promotion_log import champion_of, closing_line
 
 logger = logging.getLogger(__name__)
 
-# Where a command finds, among click's `meta`, how to notify of the end of its run.
-NOTIFY = "tabular_lstm.notify"
-# And the exit code, where it is not 0.
-EXIT_CODE = "tabular_lstm.exit_code"
+# Where a command finds, among click's `meta`, how to notify of its run's end, and its exit code.
+NOTIFY, EXIT_CODE = "tabular_lstm.notify", "tabular_lstm.exit_code"
 # Copies of the newest run's outputs, under names that stay the same.
-LATEST = {
-    "report": ("latest.html", "Report"),
-    "metrics": ("latest_metrics.json", "Metrics, with figures beside them"),
-}
+LATEST = {"report": "latest.html", "metrics": "latest_metrics.json"}
 
 
-def _produced(pipeline: Pipeline) -> set[str]:
+def _saved_by(pipeline: Pipeline) -> set[str]:
     """Name the entries that a run saves, under each of their transcoded names (`…@file`)."""
     saved = {name.partition("@")[0] for name in pipeline.all_outputs()}
     return {name for name in pipeline.datasets() if name.partition("@")[0] in saved}
 
 
 class RunHooks:
-    """Registered in settings.py; Kedro calls the methods."""
+    """The project's hooks; Kedro calls the methods."""
 
     def __init__(self) -> None:
         self._run_id = ""
@@ -81,19 +76,16 @@ class RunHooks:
             catalog.save("engine", engine)
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
-            if scoring.scores(pipeline):
+            if scoring_guards.scores(pipeline):
                 self._prepare_to_score(run_params, pipeline, catalog)
-            for name in _produced(pipeline):
+            for name in _saved_by(pipeline):
                 use_own_version(catalog.get(name), self._run_id)
-            guards.refuse_to_start_halfway(
-                pipeline, catalog, run_command(env), generate_timestamp()
-            )
+            now = generate_timestamp()
+            guards.refuse_to_start_halfway(pipeline, catalog, run_command(env), now)
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
                 prune(catalog, pipeline, log, promotion, self._run_id)
-        except BaseException as end:
-            if isinstance(end, guards.NothingNewError) and guards.decides(pipeline):
-                self._mirror(catalog)  # what an earlier run could not bring there
+        except BaseException:
             (folder / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
             self.end()
             raise
@@ -101,12 +93,7 @@ class RunHooks:
     def _prepare_to_decide(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
     ) -> None:
-        """Take the lock, check the champion, and say what the run is made of.
-
-        Raises:
-            DataError: Another run has the lock; the champion is damaged; see `guards`.
-            NothingNewError: A retraining would repeat what was judged already.
-        """
+        """Take the lock, check the champion, and say what the run is made of."""
         env, blocks = run_params["env"], self._parameters
         guards.refuse_parts(pipeline, run_params["only_missing_outputs"], run_command(env))
         project = Path(run_params["project_path"])
@@ -120,10 +107,11 @@ class RunHooks:
             self._check_champion(catalog, pipeline)
             if guards.retrains(pipeline):
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
-                if not self._start_over:
+                start_over = blocks["promotion"].start_over
+                if not start_over:
                     champions, log = catalog.load("champions"), folder / LOG
                     guards.refuse_lost_log(champions, log, run_command(env))
-                if not (blocks["retraining"].force or self._start_over):
+                if not (blocks["retraining"].force or start_over):
                     raw_rows = catalog.get("raw_rows")
                     # Another dataset than the project's is refused when its rows are validated.
                     data = raw_rows.sha256() if isinstance(raw_rows, RawCSVDataset) else ""
@@ -135,30 +123,23 @@ class RunHooks:
     def _prepare_to_score(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
     ) -> None:
-        """Clear what a killed scoring left, pin the champion, and see whether anything is new.
-
-        Raises:
-            DataError: It is no whole scoring; or there is no champion, or no rows.
-            NothingNewError: The scoring would repeat another one.
-        """
+        """Clear what a killed scoring left, pin the champion, and see whether anything is new."""
         command = run_command(run_params["env"])
-        scoring.refuse_parts(pipeline, run_params["only_missing_outputs"], command)
-        self._until_end.enter_context(scoring.clear_unfinished(catalog))
+        scoring_guards.refuse_parts(pipeline, run_params["only_missing_outputs"], command)
+        self._until_end.enter_context(scoring_guards.clear_unfinished(catalog))
         champion = catalog.get("champion").pin()
         entries = self._context.config_loader["catalog"]
-        conditions = scoring.conditions(self._parameters, entries["rows_to_score"])
+        conditions = scoring_guards.conditions(self._parameters, entries["rows_to_score"])
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.get("rows_to_score").hashes()
             now = generate_timestamp()
-            scoring.refuse_scored_before(catalog, inputs, champion, conditions, now)
+            scoring_guards.refuse_scored_before(catalog, inputs, champion, conditions, now)
 
     def _check_champion(self, catalog: Any, pipeline: Pipeline) -> None:
         """Check the champion's file, before hours are spent on a candidate to compare with it.
 
-        Raises:
-            DataError: The promotion log does not chain; or the file is damaged. A rollback and a
-                retraining that starts over do without it, and go on.
+        A rollback and a retraining that starts over do without the file, and go on.
         """
         if champion_of(catalog.load("champions").log) is None:
             return
@@ -167,7 +148,8 @@ class RunHooks:
         except DatasetError as error:
             if not isinstance(error.__cause__, DataError):
                 raise
-            if guards.retrains(pipeline) and not self._start_over:
+            start_over = self._parameters["promotion"].start_over
+            if guards.retrains(pipeline) and not start_over:
                 raise error.__cause__ from error
             logger.warning("%s", error.__cause__)
 
@@ -190,11 +172,12 @@ class RunHooks:
                 self.notify(decided.action, closing_line(decided), decision=decision)
                 self._mirror(catalog)
                 logger.info(closing_line(decided))
-                if decided.action == "rejected":
-                    self._exit_with(self._parameters["retraining"].exit_on_rejection)
-            if scoring.scores(pipeline):
+                command = click.get_current_context(silent=True)
+                if decided.action == "rejected" and command:
+                    command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
+            if scoring_guards.scores(pipeline):
                 summary = catalog.load("scoring_summary").sentence()
-                folder = scoring.folder_of(catalog) / self._run_id
+                folder = scoring_guards.folder_of(catalog) / self._run_id
                 manifest = read_manifest(folder).model_dump(mode="json")
                 message = f"{summary} Predictions: {folder}"
                 self.notify("scored", message, manifest=manifest)
@@ -208,47 +191,25 @@ class RunHooks:
         self.end()
 
     def _renew_latest(self, pipeline: Pipeline, catalog: Any) -> None:
-        """Put copies of what this run reports in the place of the last run's.
-
-        They follow from the versions, so one that cannot be written is a warning.
-        """
-        for name in [name for name in LATEST if name in pipeline.all_outputs()]:
+        """Put copies of what this run reports in the place of the last run's."""
+        for name in sorted(LATEST.keys() & pipeline.all_outputs()):
             if folder := folder_of_versions(catalog.get(name)):
-                file, title = LATEST[name]
-                latest = folder.with_name(file)
+                latest = folder.with_name(LATEST[name])
                 try:
                     replace(latest, (folder / self._run_id / folder.name).read_bytes())
-                    logger.info("%s: %s", title, latest)
+                    logger.info("Newest %s: %s", name, latest)
                 except OSError as error:
                     logger.warning("%s: %s. It is still an earlier run's", latest, error.strerror)
 
-    def _exit_with(self, code: int) -> None:
-        if command := click.get_current_context(silent=True):
-            command.meta[EXIT_CODE] = code
-
-    def notify(
-        self,
-        event: Event,
-        message: str,
-        decision: dict[str, Any] | None = None,
-        manifest: dict[str, Any] | None = None,
-    ) -> None:
-        """Notify whoever is to know how the run ended.
-
-        Args:
-            event: What happened.
-            message: The last line of the run's log.
-            decision: As `decision.json` has it, of a run that decided.
-            manifest: As `manifest.json` has it, of a scoring.
-        """
+    def notify(self, event: Event, message: str, **document: dict[str, Any]) -> None:
+        """Notify whoever is to know how the run ended; the document is `decision` or `manifest`."""
         context = self._context
         end = notify.RunEnd(
             event=event,
             environment=context.env or "base",
             run_id=self._run_id or None,
             message=message,
-            decision=decision,
-            manifest=manifest,
+            **document,
         )
         wanted, credentials = notify.read(context.config_loader)
         notify.notify(end, wanted, credentials, context.project_path)
@@ -262,18 +223,9 @@ class RunHooks:
 
         _, credentials = notify.read(self._context.config_loader)
         folders = {name: folder_of_versions(catalog.get(name)) for name in tracking.MIRRORED}
-        tracking.mirror(
-            wanted,
-            credentials,
-            self._context.project_path,
-            self._context.env,
-            catalog.load("champions").log,
-            {name: folder for name, folder in folders.items() if folder},
-        )
-
-    @property
-    def _start_over(self) -> bool:
-        return bool(self._parameters["promotion"].start_over)
+        versions = {name: folder for name, folder in folders.items() if folder}
+        log, context = catalog.load("champions").log, self._context
+        tracking.mirror(wanted, credentials, context.project_path, context.env, log, versions)
 
     def end(self) -> None:
         """Let the next run in, and end the workers that were started."""

@@ -10,7 +10,6 @@ from tabular_lstm.errors import DataError, shown
 from tabular_lstm.files import make_folder
 from tabular_lstm.serving.run_id import far_apart, is_run_id, next_run_id
 
-BOTH_PROMOTE = "Two at once could each promote a candidate"
 HOLDER_CHARACTERS = 200
 KEPT_CLAIMS = timedelta(days=1)
 
@@ -22,43 +21,35 @@ class LockedError(DataError):
 class Lock:
     """A folder and a file in it that the system has locked for this process.
 
-    The system releases both when the process ends, however it ends, so the lock of a dead process
-    blocks nobody. The file stays, with the name of the holder; where the file is removed, the lock
-    on the folder still holds. On a disk that several machines share, they see the file's lock.
+    The system releases both when the process ends, so the lock of a dead process blocks nobody.
+    Where the file is removed, the lock on the folder still holds. On a disk that several machines
+    share, they see the file's lock. The file names the holder.
     """
 
     def __init__(self, *descriptors: int) -> None:
         self._descriptors = descriptors
 
     @classmethod
-    def take(cls, path: Path, run_id: str, why: str = BOTH_PROMOTE) -> Self:
+    def take(cls, path: Path, run_id: str) -> Self:
         """Lock the file and its folder.
-
-        Args:
-            path: Of the file.
-            run_id: Of this run, for the message to others.
-            why: Others have to wait.
 
         Raises:
             LockedError: Another process holds the lock; names its run, process, machine and start.
-            OSError: The file cannot be opened or written; names it.
+            OSError: The file cannot be opened or written.
         """
         make_folder(path.parent)
         with contextlib.ExitStack() as closed_on_failure:
             folder = os.open(path.parent, os.O_RDONLY)
             closed_on_failure.callback(os.close, folder)
             with contextlib.suppress(OSError):  # not every shared disk knows locks on folders
-                _lock(folder, path, why)
+                _lock(folder, path)
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
             closed_on_failure.callback(os.close, file)
-            _lock(file, path, why)
+            _lock(file, path)
             since = datetime.now(UTC).isoformat(timespec="seconds")
             holder = f"run {run_id}, process {os.getpid()} on {os.uname().nodename}, since {since}"
-            try:
-                os.ftruncate(file, 0)
-                os.write(file, holder.encode())
-            except OSError as error:  # which names no file
-                raise OSError(error.errno, error.strerror, str(path)) from error
+            os.ftruncate(file, 0)
+            os.write(file, holder.encode())
             closed_on_failure.pop_all()
         return cls(file, folder)
 
@@ -70,22 +61,15 @@ class Lock:
         os.close(folder)
 
 
-def _lock(descriptor: int, path: Path, why: str) -> None:
+def _lock(descriptor: int, path: Path) -> None:
     try:
         lock_file(descriptor)
     except BlockingIOError as error:
+        holder = path.read_text(errors="replace") if path.exists() else "this file is gone"
         raise LockedError(
-            f"{path}: another run is at work here: {_holder(path)}. {why}; this one ends without "
-            "having done anything. Wait for the other to end."
+            f"{path}: another run is at work here: {shown(holder, HOLDER_CHARACTERS)}. This one "
+            "has done nothing; wait for the other to end."
         ) from error
-
-
-def _holder(path: Path) -> str:
-    try:
-        text = path.read_text(errors="replace")
-    except OSError:
-        return "which one is not known, for this file was removed or replaced"
-    return shown(text, HOLDER_CHARACTERS) or "it has only just started"
 
 
 def lock_file(descriptor: int, shared: bool = False, wait: bool = False) -> None:
@@ -93,34 +77,31 @@ def lock_file(descriptor: int, shared: bool = False, wait: bool = False) -> None
 
     Args:
         descriptor: Of the file or folder.
-        shared: Whether other processes may have a shared lock too. Default: none may.
-        wait: Whether to wait for those who have it.
+        shared: Whether other processes may have a shared lock too. Default: False.
+        wait: Whether to wait for the holder. Default: False.
 
     Raises:
-        BlockingIOError: Another process has it, and this one is not to wait.
+        BlockingIOError: Another process has the lock, and this one is not to wait.
         OSError: The file system knows no locks.
-        DataError: The system knows none that end with their process.
+        DataError: The system knows none, as Windows.
     """
     try:
         import fcntl  # noqa: PLC0415  Windows has no such module
     except ImportError as error:
         raise DataError(
-            "This system has no locks as Unix has, by which runs keep out of each other's way. Run "
-            "it in WSL 2 or in a container; LSTMClassifier and load_champion work here too."
+            "This system has no locks as Unix has. Run in WSL 2 or in a container; LSTMClassifier "
+            "and load_champion work here too."
         ) from error
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
 
 
 def claim_run_id(folder: Path, run_id: str) -> str:
-    """Give a run an id that no other run has: two may begin in one millisecond.
+    """Give this run id, or the next one that is free: two runs may begin in one millisecond.
 
     Args:
         folder: Has an empty file for each run of the last day.
         run_id: The time when the run began.
-
-    Returns:
-        This run id, or the next one that is free.
 
     Raises:
         DataError: The folder cannot be written.

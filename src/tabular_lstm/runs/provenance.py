@@ -57,14 +57,12 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
 
 
 def _git_commit(project: Path) -> str | None:
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(project), *arguments]
+    """Name the commit, with + where files that git knows differ from it."""
+    name = "describe --always --exclude=* --abbrev=40 --dirty=+"
+    command = ["git", "-C", str(project), *name.split()]
+    try:
         return subprocess.check_output(  # noqa: S603
             command, stderr=subprocess.DEVNULL, text=True, timeout=60
         ).strip()
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")
-        return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return None

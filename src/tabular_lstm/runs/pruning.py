@@ -28,13 +28,7 @@ def prune(
     Kept are the newest runs, the newest that have a candidate, the champions', and whatever is less
     than a day old. A folder that cannot be deleted is a warning.
 
-    Args:
-        catalog: Has the outputs' folders.
-        pipeline: A retraining.
-        log: The promotion log.
-        promotion: How many runs are kept.
-        run_id: Of this run. Runs that seem to be later had a clock that was ahead, and count as the
-            oldest.
+    Runs dated after this one had a clock that was ahead, and count as the oldest.
     """
     versions = _versions(catalog, pipeline)
     candidates = folder_of_versions(catalog.get("candidate@network"))
@@ -46,8 +40,13 @@ def prune(
         *restorable(log, promotion.keep_champions),
     }
     old = [run for run in runs if run not in kept and far_apart(run, run_id, AT_LEAST)]
-    if pruned := [run for run in old if _delete(versions[run])]:
-        logger.info("Deleted the outputs of %d old runs, decisions kept", len(pruned))
+    for folder in [folder for run in old for folder in versions[run]]:
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            logger.warning("%s could not be deleted: %s", folder, error.strerror or error)
+    if old:
+        logger.info("Deleted the outputs of %d old runs, decisions kept", len(old))
 
 
 def _versions(catalog: Any, pipeline: Pipeline) -> dict[str, list[Path]]:
@@ -59,15 +58,3 @@ def _versions(catalog: Any, pipeline: Pipeline) -> dict[str, list[Path]]:
             if is_run_id(version.name):
                 versions[version.name].append(version)
     return versions
-
-
-def _delete(folders: list[Path]) -> bool:
-    """Delete folders, and tell whether any was deleted."""
-    deleted = False
-    for folder in folders:
-        try:
-            shutil.rmtree(folder)
-            deleted = True
-        except OSError as error:
-            logger.warning("%s could not be deleted: %s", folder, error.strerror or error)
-    return deleted

@@ -1,8 +1,4 @@
-"""Tracking: MLflow mirrors what runs decided.
-
-MLflow is told after the decision and has no part in it: whatever becomes of it is a warning, and
-what it missed follows with the next decision.
-"""
+"""Tracking: MLflow mirrors what runs decided, after the decision; its failures are warnings."""
 
 import contextlib
 import io
@@ -12,7 +8,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,13 +20,12 @@ from tabular_lstm.environments import BASE, output_folder
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters import Mlflow
 from tabular_lstm.serving import champion
-from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of
 
 logger = logging.getLogger(__name__)
 
-# By their names in the catalog: what MLflow gets of a run.
+# By their names in the catalog.
 DOCUMENTS = ("decision", "metrics", "report")
 FIGURES = "figures"  # a folder
 CANDIDATE = "candidate@file"
@@ -39,12 +34,7 @@ ALIAS = "champion"
 SQLITE = "sqlite:///"
 # So many of the newest decisions are mirrored if they are not yet, as after a night without MLflow.
 CATCH_UP = 10
-# By default MLflow tries seven times, for two minutes each, and reports what it is used for.
 REQUEST_SECONDS = 20
-SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}
 # What is imported to load and score a model.
 PACKAGES = ("h5py", "numpy", "pandas", "pyarrow", "pydantic", "threadpoolctl")
 # In MLflow's words and, after the last attempt, in those of urllib3.
@@ -63,20 +53,20 @@ def mirror(
     log: list[LogEntry],
     versions: dict[str, Path],
 ) -> None:
-    """Let MLflow mirror the newest decisions, and log what it has now.
+    """Let MLflow mirror the newest decisions, and log what MLflow has now.
 
     Args:
-        wanted: With a `tracking_uri`.
+        wanted: A block with a `tracking_uri`.
         credentials: The entries of `credentials.yml`.
         project: The project's folder.
         env: The environment of conf.
         log: The promotion log.
-        versions: The folder of each output of `MIRRORED`, with its versions.
+        versions: The folder with the versions of each output of `MIRRORED`.
     """
     uri = ""
     try:
         uri = tracking_uri(wanted, credentials, project)
-        # What MLflow prints is not for the log, and may hold a secret.
+        # What MLflow prints may hold a secret.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             state = Mirror(wanted, uri, project, env, versions).bring(log)
         logger.info("MLflow: %s", state)
@@ -89,17 +79,15 @@ def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any], project: Path) 
 
     Raises:
         NotMirroredError: There is no such entry.
-        OSError: The folder of a SQLite file cannot be made.
     """
     uri = str(wanted.tracking_uri)
+    if ":" not in uri and isinstance(entry := credentials.get(uri), Mapping):
+        uri = str(entry.get("uri", ""))
     if ":" not in uri:
-        entry = credentials.get(uri)
-        uri = str(entry.get("uri", "")) if isinstance(entry, Mapping) else ""
-        if ":" not in uri:
-            raise NotMirroredError(
-                "tracking_uri: expected http://…, https://… or sqlite:///…, or the name of an "
-                f"entry with a uri in credentials.yml, which has {', '.join(credentials) or 'none'}"
-            )
+        raise NotMirroredError(
+            "tracking_uri: expected http://…, https://… or sqlite:///…, or the name of an entry "
+            "with a uri in credentials.yml"
+        )
     if uri.startswith(SQLITE):  # by its path from the project's folder, not from this one
         file = project.absolute() / uri.removeprefix(SQLITE)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -113,38 +101,31 @@ def reason(error: Exception, uri: str) -> str:
         return str(error)
     if isinstance(error, ImportError):
         return f"the module {error.name} is not installed; docs/tracking.md says how to"
-    try:
-        host = urlsplit(uri).hostname or urlsplit(uri).scheme or "the store"
-    except ValueError:
-        host = "the store"
+    host = urlsplit(uri).hostname or "the store"
     if answered := re.search(ANSWERED, str(error)):
         return f"{host} answered {answered[1]}"
     if "failed with exception" in str(error):
         return f"{host} was not reached"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{host}: {error.strerror}"
-    return f"{host}: {getattr(error, 'error_code', type(error).__name__)}"
+    return f"{host}: {type(error).__name__}"
 
 
 class Mirror:
-    """A connection to MLflow, which brings MLflow to the state of the promotion log.
-
-    What MLflow has already is not made again.
-    """
+    """A connection to MLflow, which brings MLflow to the state of the promotion log."""
 
     def __init__(
         self, wanted: Mlflow, uri: str, project: Path, env: str | None, versions: dict[str, Path]
     ) -> None:
+        # By default MLflow tries seven times, for two minutes each, and reports its use.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         seconds = max(1, min(int(wanted.timeout), REQUEST_SECONDS))
-        limits = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds)}
-        for name, value in (SETTINGS | limits).items():  # some are read when MLflow is imported
-            os.environ.setdefault(name, value)
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(seconds))
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         import mlflow  # noqa: PLC0415  an extra, which takes seconds
 
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         name = "tabular-lstm" if env in BASE else f"tabular-lstm-{env}"
         self._experiment, self._model = wanted.experiment or name, wanted.registered_model or name
-        self._timeout, self._until = wanted.timeout, time.monotonic() + wanted.timeout
+        self._until = time.monotonic() + wanted.timeout
         self._versions, self._mlflow = versions, mlflow
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
@@ -158,21 +139,13 @@ class Mirror:
         self._experiment_id = str(self._client.create_experiment(self._experiment, location))
 
     def bring(self, log: list[LogEntry]) -> str:
-        """Mirror the newest decisions that are missing, and let the alias name who serves.
-
-        Returns:
-            What MLflow has now, in a sentence.
-
-        Raises:
-            NotMirroredError: It takes longer than the timeout.
-            Exception: Whatever MLflow raises.
-        """
+        """Mirror the newest decisions, let the alias name who serves, and say what MLflow has."""
         champion = champion_of(log)
         # A champion that is older may be missing too.
         wanted = dict.fromkeys([champion, *(entry.run_id for entry in log[-CATCH_UP:])])
         for run_id in filter(None, wanted):
             if time.monotonic() > self._until:
-                raise NotMirroredError(f"it took more than {self._timeout:g} s")
+                raise NotMirroredError("it took longer than the timeout")
             if self._file("decision", run_id).exists():
                 self._mirror_run(run_id)
         if champion and (number := self._version_of(champion)):
@@ -191,21 +164,18 @@ class Mirror:
             return
         decision = Decision.model_validate_json(self._file("decision", run_id).read_bytes())
         began = int(datetime.fromisoformat(decision.time).timestamp() * 1000)
-        tags = tags_of(decision)
         if not found:
+            tags = tags_of(decision)
             found = [self._client.create_run(self._experiment_id, began, tags, run_id)]
         with self._mlflow.start_run(found[0].info.run_id):
             self._mlflow.log_params(parameters_of(decision))
-            if decision.judgement:
-                # At one time and step, so that nothing is there twice after a second attempt.
-                pairs = metrics_of(decision.judgement).items()
-                metrics = [entities.Metric(name, value, began, 0) for name, value in pairs]
-                self._client.log_batch(found[0].info.run_id, metrics=metrics)
-            for path in (self._file(name, run_id) for name in DOCUMENTS):
+            # At one time and step, so that nothing is there twice after a second attempt.
+            pairs = metrics_of(decision.judgement).items() if decision.judgement else []
+            metrics = [entities.Metric(name, value, began, 0) for name, value in pairs]
+            self._client.log_batch(found[0].info.run_id, metrics=metrics)
+            for path in (self._file(name, run_id) for name in (*DOCUMENTS, FIGURES)):
                 if path.exists():
                     self._mlflow.log_artifact(str(path))
-            if (figures := self._file(FIGURES, run_id)).exists():
-                self._mlflow.log_artifacts(str(figures), FIGURES)
             if decision.judgement and self._version_of(run_id) is None:
                 self._register(decision, decision.judgement.candidate_sha256)
 
@@ -219,7 +189,6 @@ class Mirror:
             loader_module=champion.__name__,
             data_path=str(file),
             code_paths=[str(Path(tabular_lstm.__file__).parent)],
-            signature=_signature(Artifact.read(file).scorer.schema.slots),
             pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow-skinny", *PACKAGES)],
         )
         tags = {"run_id": decision.run_id, "sha256": candidate_sha256, "action": decision.action}
@@ -236,22 +205,8 @@ class Mirror:
         return folder / run_id / folder.name
 
 
-def _signature(features: Iterable[str]) -> Any:
-    """Describe the columns that a model takes and gives.
-
-    A feature is of any type, as the model reads cells itself. As `double` MLflow would refuse a
-    column of integers, and text that means "not measured".
-    """
-    from mlflow.models import ModelSignature  # noqa: PLC0415
-    from mlflow.types import ColSpec, Schema  # noqa: PLC0415
-    from mlflow.types.schema import AnyType  # noqa: PLC0415
-
-    given = Schema([ColSpec("double", "probability"), ColSpec(AnyType(), "decision")])
-    return ModelSignature(Schema([ColSpec(AnyType(), name) for name in features]), given)
-
-
 def tags_of(decision: Decision) -> dict[str, str]:
-    """Give what a run is found by in MLflow."""
+    """Give the tags by which a run is found in MLflow."""
     names = {"run_id", "action", "environment", "served_before", "serves_now"}
     judgement = decision.judgement
     return {
@@ -277,5 +232,4 @@ def metrics_of(judgement: Judgement) -> dict[str, float]:
     for name, (low, high) in candidate.interval.items():
         values |= {f"{name}.low": low, f"{name}.high": high}
     values |= judgement.data.counts()
-    numbers = {name: v for name, v in values.items() if isinstance(v, int | float)}
-    return {name: number for name, number in numbers.items() if math.isfinite(number)}
+    return {n: v for n, v in values.items() if isinstance(v, int | float) and math.isfinite(v)}

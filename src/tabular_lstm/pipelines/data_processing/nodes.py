@@ -10,17 +10,12 @@ from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.rows.row_collection import repeated_rows
 from tabular_lstm.rows.sides import refuse_many_aside, sides_of
 from tabular_lstm.rows.validation import read_rows
 from tabular_lstm.serving.champions import Champions
 
 logger = logging.getLogger(__name__)
 
-IN_SEVERAL_FILES = (
-    "%s: %d rows stand in more than one file, and each time they count; name the column that "
-    "identifies a row in columns.key, and of the rows with the same key the last one counts"
-)
 REPEATED = (
     "%s: %d of %d test rows have the features of a train row of another %s. If they are the same "
     "rows under other %ss, the models are judged on rows that they know: use a %s that stays, or "
@@ -28,17 +23,15 @@ REPEATED = (
 )
 LEAKS = (
     "%s: possible leak, each of these features alone tells the classes of the train rows apart "
-    f"({METRICS['roc_auc']}): %s. If it is known only after the label, leave it out: name it in "
-    "columns.ignore. To promote nothing while there is one: "
-    "--params promotion.refuse_possible_leaks=true"
+    f"({METRICS['roc_auc']}): %s. If it is known only after the label, name it in columns.ignore"
 )
-MOVED = (
+STAYS = (
     "This boundary is that of the last decision and stays in force, so that no row changes sides. "
-    "As rows are added, the share of test rows grows. To move the boundary, set split.from, now: %s"
+    "To move it, set split.from"
 )
 MOVES = (
-    "The newest rows are test rows. As rows are added, this boundary moves from run to run; only "
-    "retrainings keep one that a decision rests on. Conf fixes it: split: {kind: time, from: %s}"
+    "As rows are added, this boundary moves from run to run; only retrainings keep one that a "
+    "decision rests on. To fix it, set split.from"
 )
 
 
@@ -46,13 +39,8 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
     """Turn text cells into numbers and set aside the rows where that fails.
 
     With a directory of files and a key, of the valid rows with the same key the last one counts,
-    in the order of the files and then of their rows; the others are superseded and dropped. A
-    later version that goes to quarantine supersedes nothing: the valid one before it counts. In a
+    in the order of the files and then of their rows; the others are superseded and dropped. In a
     single file every valid row counts, and the key serves the split alone.
-
-    Args:
-        raw_rows: Text cells in file order, which are read part by part.
-        columns: The role of each column.
 
     Returns:
         The valid rows that count and the quarantined rows, see
@@ -67,19 +55,14 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             "dataset does not tell which file and bytes the rows come from."
         )
     file = raw_rows.file
-    valid, quarantined, reasons = read_rows(raw_rows.parts, columns, file, raw_rows.number_format)
+    valid, quarantined, reasons = read_rows(raw_rows.parts(), columns, file, raw_rows.number_format)
     rows, superseded = len(valid) + len(quarantined), 0
-    warnings.warn_of_constant_columns(valid, columns, file)
     warnings.warn_of_spellings(valid, columns, file)
     if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
-        warnings.warn_of_superseded(valid.loc[earlier, columns.key], file)
         valid, superseded = valid[~earlier], int(earlier.sum())
-    if columns.group is not None:
-        warnings.warn_of_a_large_group(valid[columns.group], file)
-    # Without a key, a row that stands in several files counts each time.
-    if len(raw_rows.names) > 1 and columns.key is None and (repeated := repeated_rows(valid)):
-        logger.warning(IN_SEVERAL_FILES, file, repeated)
+    elif len(raw_rows.names) > 1:
+        warnings.warn_of_repeated_rows(valid, file)
     logger.info(
         "%s: %d rows, %d valid, %d quarantined%s",
         file,
@@ -122,11 +105,9 @@ def split_rows(
     split: Split,
     champions: Champions | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
-    """Hold the test rows out: see `tabular_lstm.rows.sides.in_test`.
+    """Hold the test rows out: see `tabular_lstm.rows.sides.in_test` and `with_boundary`.
 
-    A row of weight 0 is on neither side, as if it were not there. Split by time, the boundary is
-    `split.from`, or that of the newest decision, where a retraining knows of past ones, or
-    where the newest `test_fraction` of the rows begin.
+    A row of weight 0 is on neither side, as if it were not there.
 
     Returns:
         Train rows, test rows, and the data summary.
@@ -147,7 +128,7 @@ def split_rows(
         share = len(test) / (len(train) + len(test))
         logger.info("Test rows are those from %s on: %.1f %% of all", bounded.from_, 100 * share)
         if split.from_ is None:
-            logger.info(MOVED if bounded.from_ == past else MOVES, bounded.from_)
+            logger.info(STAYS if bounded.from_ == past else MOVES)
     if source.quarantined_rows:
         logger.warning("In quarantine:%s", source.reasons)
     summary = summarize(

@@ -11,13 +11,15 @@ from tabular_lstm.parameters import Columns, Scoring, Validation
 from tabular_lstm.rows.quarantine import Quarantine
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
 from tabular_lstm.rows.row_check import Check, CheckedRows
-from tabular_lstm.rows.sequences import STRANGE
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions, ScoredBy
 from tabular_lstm.serving.prediction_parts import Predictions, refuse_names
 from tabular_lstm.serving.row_scoring import ScoringTask
 from tabular_lstm.serving.run_id import began
 from tabular_lstm.serving.scoring_summary import ScoringSummary, Tally
+
+# Share of rows with an unknown category from which a warning says so.
+STRANGE = 0.5
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What is done before a scoring: what is left unfinished goes, and what was scored is not again."""
+"""Guards of a scoring: what killed runs left goes, and the same rows are not scored again."""
 
 import contextlib
 import logging
@@ -45,11 +45,7 @@ def scores(pipeline: Pipeline) -> bool:
 
 
 def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:
-    """Stop where a scoring is run in part, or together with what it reads.
-
-    Raises:
-        DataError: Names the whole.
-    """
+    """Stop where a scoring is run in part, or together with what it reads."""
     if only_missing_outputs or {*pipeline.nodes} != {*pipelines["scoring"].nodes}:
         raise DataError(
             "A scoring is run whole and by itself, so that its predictions have one champion and "
@@ -58,25 +54,14 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
 
 
 def folder_of(catalog: Any) -> Path:
-    """Give the folder of all runs' predictions.
-
-    Raises:
-        DataError: The catalog's entry is of another type.
-    """
-    folder: Path | None = getattr(catalog.get("predictions"), "folder", None)
-    if folder is None:
-        raise DataError(
-            "predictions: expected type: tabular_lstm.datasets.predictions.PredictionsDataset in "
-            "the catalog; another dataset writes no manifest. Give an entry of your own another "
-            "name."
-        )
-    return folder
+    """Give the folder of all runs' predictions."""
+    return Path(catalog.get("predictions").folder)
 
 
 def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Conditions:
     """Say what predictions rest on, from the parameters and the catalog's entry `rows_to_score`.
 
-    Where the rows are and what Kedro-Viz shows of them is left out: their bytes count.
+    Not the path of the rows: their bytes count.
     """
     blocks: dict[str, Any] = {
         name: parameters[name].model_dump(mode="json", include=used) for name, used in USED.items()
@@ -86,23 +71,11 @@ def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Cond
 
 
 def refuse_scored_before(
-    catalog: Any,
-    inputs: dict[str, str],
-    champion: Artifact,
-    conditions: Conditions,
-    now: str,
+    catalog: Any, inputs: dict[str, str], champion: Artifact, conditions: Conditions, now: str
 ) -> None:
     """Stop where the newest predictions are those that this run would give.
 
-    An older run's would not be what `predictions` gives. A run of which an output is gone or was
-    changed does not count.
-
-    Args:
-        catalog: Has the outputs' folders.
-        inputs: SHA-256 of each file of rows.
-        champion: Who would score them.
-        conditions: What else the predictions would rest on.
-        now: The run id that a run has that begins now.
+    A run of which an output is gone or was changed does not count.
 
     Raises:
         NothingNewError: Names the run.
@@ -128,8 +101,7 @@ def refuse_scored_before(
 def clear_unfinished(catalog: Any) -> Iterator[None]:
     """Delete what killed scorings left, where no other scoring is at work.
 
-    Until the end of the context other scorings see that this one is at work. Where the disk knows
-    no locks, nothing is deleted.
+    Until the end of the context other scorings see that this one is at work.
 
     Raises:
         DataError: The folder of predictions cannot be made.
@@ -143,25 +115,18 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
     try:
         try:
             lock_file(descriptor)
-            for path in _unfinished(catalog):
+            unfinished = [folder / run for run in unfinished_runs(folder)]
+            for versions in [folder_of_versions(catalog.get(name)) for name in VERSIONED]:
+                if versions:
+                    new = versions.glob(f"*/.{versions.name}.new")  # has not got its name yet
+                    unfinished += [path.parent for path in new]
+            for path in unfinished:
                 shutil.rmtree(path)
                 logger.info("Deleted %s, which a scoring left unfinished", path)
-        except BlockingIOError:  # another scoring may be writing what has no manifest
-            pass
-        except OSError as error:
-            logger.warning("%s: %s. What killed runs left stays", error.filename, error.strerror)
+        except OSError as error:  # another scoring may be writing what has no manifest
+            logger.info("%s. What killed runs left stays", error.strerror)
         with contextlib.suppress(OSError):
             lock_file(descriptor, shared=True, wait=True)
         yield
     finally:
         os.close(descriptor)
-
-
-def _unfinished(catalog: Any) -> list[Path]:
-    """Give the folders of runs that have no manifest, or a file that has not got its name yet."""
-    folder = folder_of(catalog)
-    found = [folder / run for run in unfinished_runs(folder)]
-    for name in VERSIONED:
-        if versions := folder_of_versions(catalog.get(name)):
-            found += [path.parent for path in versions.glob(f"*/.{versions.name}.new")]
-    return found
