@@ -42,10 +42,9 @@ def test_default_run_writes_every_output_under_one_run_id(ran: Project) -> None:
     metrics = ran.metrics()
     run_id = metrics["run_id"]
     made = {name for name in ran.files() if not name.startswith("data/01_raw")}
-    registered = f"data/.runs/{run_id}"
     outputs = {f"data/{output}/{run_id}/{output.split('/')[1]}" for output in OUTPUTS}
     outputs |= {f"data/08_reporting/figures/{run_id}/figures/{name}.svg" for name in FIGURES}
-    assert made == {registered, *outputs, "data/08_reporting/latest_metrics.json"}
+    assert made == {*outputs, "data/08_reporting/latest_metrics.json"}
     assert metrics["data"]["rows"] == 768
     assert metrics["network"]["asked_for"].startswith("The rows ask for ")
     assert metrics["test"].keys() == JUDGED

@@ -63,4 +63,4 @@ def test_a_browser_can_read_it_where_a_number_is_none(tmp_path: Path) -> None:
     path = tmp_path / "value.json"
     path.write_text('{"roc_auc": NaN, "interval": [-Infinity, 1.0]}')
     shown = TypedJSONDataset(filepath=str(path)).preview()
-    assert json.loads(shown, parse_constant=pytest.fail)["roc_auc"] == "nan"
+    assert json.loads(shown, parse_constant=pytest.fail)["roc_auc"] == "NaN"

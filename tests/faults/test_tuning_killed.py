@@ -5,7 +5,6 @@ import random
 import shutil
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -29,12 +28,9 @@ TUNED: dict[str, Any] = {
 
 def tried(project: Project) -> list[list[Any]]:
     """The values and the log loss of each trial that has ended, as Optuna reads them."""
-    (study,) = optuna.storages.RDBStorage(
-        f"sqlite:///{project.path}/data/06_models/studies.db"
-    ).get_all_studies()
-    loaded = optuna.load_study(
-        study_name=study.study_name, storage=f"sqlite:///{project.path}/data/06_models/studies.db"
-    )
+    # The only study of the file.
+    database = f"sqlite:///{project.path}/data/06_models/studies.db"
+    loaded = optuna.load_study(study_name=None, storage=database)
     ended = loaded.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
     return [[trial.user_attrs["values"], trial.value] for trial in ended]
 
@@ -42,9 +38,10 @@ def tried(project: Project) -> list[list[Any]]:
 def test_a_tuning_killed_at_any_moment_goes_on_to_the_same_study(project: Project) -> None:
     declare(project, **TUNED)
     succeeds(here(*TUNING))
-    expected, found = tried(project), Path("data/06_models/best_parameters.json")
+    models = project.path / "data/06_models"
+    expected, found = tried(project), models / "best_parameters.json"
     for number in range(KILLS):
-        shutil.rmtree("data/06_models")
+        shutil.rmtree(models)
         rng, seen = random.Random(number), 0
         with start(project, *TUNING) as run:
             # After so many trials, and some way into the next.

@@ -251,21 +251,14 @@ def test_a_worker_of_other_code_does_nothing(
         saved(predictions, tmp_path / "remote")
 
 
-@pytest.mark.parametrize(
-    ("program", "variables"),
-    [(("-c", WITHOUT), {}), ((), {"DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "0.001"})],
-    ids=["without the package", "paused for want of memory"],
-)
 def test_workers_that_do_nothing_are_named(
-    many_batches: Project,
-    tmp_path: Path,
-    program: tuple[str, ...],
-    variables: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    many_batches: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """One without the package, and one that is paused for want of memory."""
     monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 3)
     with real_cluster(tmp_path / "cluster", workers=0) as started:
-        started.worker(*program, **variables)
+        started.worker("-c", WITHOUT)
+        started.worker(DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE="0.001")
         with pytest.raises(DatasetError, match="no worker was there that does anything"):
             saved(scoring_of(many_batches, started.engine()), tmp_path / "remote")
 

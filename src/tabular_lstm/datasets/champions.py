@@ -57,8 +57,8 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
             logger.info("What serves now: %s/%s", self._outputs / CANDIDATES, data.serves_now)
 
     def preview(self) -> JSONPreview:
-        """Show the newest entries, newest first."""
-        return preview([entry.model_dump(mode="json") for entry in self.load().log[::-1]])
+        """Show the twenty newest entries, newest first."""
+        return preview([entry.model_dump(mode="json") for entry in self.load().log[:-21:-1]])
 
     def _exists(self) -> bool:
         return (self._outputs / LOG).exists()
