@@ -107,12 +107,6 @@ def test_all_faults_of_a_block_are_named_at_once() -> None:
 # Unknown names
 
 
-def test_every_block_is_immutable_and_closed() -> None:
-    for block in BLOCKS.values():
-        assert block.model_config["frozen"]
-        assert block.model_config["extra"] == "forbid"
-
-
 def test_an_unknown_name_two_blocks_deep_is_refused_by_its_path() -> None:
     message = refusal("training", {"objective": {"costs": {"false_negativ": 2}}})
     assert "'objective.costs.false_negativ' is unknown" in message

@@ -78,7 +78,7 @@ def test_the_load_arguments_are_those_that_read_the_table(name: str) -> None:
             text(rows=[[f"r{x}", *row] for x, row in enumerate(ROWS)]),
             "Write a name for each column",
         ),
-        (b"\x1f\x8b\x08" + bytes(9), "gzip"),
+        (b"\x1f\x8b\x08" + bytes(9), "the file is compressed"),
     ],
 )
 def test_what_is_no_table_is_refused(content: str | bytes, said: str) -> None:
@@ -89,11 +89,9 @@ def test_what_is_no_table_is_refused(content: str | bytes, said: str) -> None:
 @pytest.mark.parametrize(
     ("columns", "delimiter", "load_args"),
     [
-        ([["1.5", "2", "7"]], ",", {}),
         ([["1,5", "2", "7,25"]], ";", {"decimal": ","}),
         ([["1,234", "2", "1,234,567"]], ";", {"thousands": ","}),
         ([["1,234", "2", "87"]], ",", {"thousands": ","}),
-        ([["1,234.5", "2", "87"], ["1.5", "2"]], ";", {"thousands": ","}),
         ([["1.234,5", "2", "87"], ["1.234", "2.000"]], ";", {"decimal": ",", "thousands": "."}),
         ([["1 234,5", "2", "87"]], ";", {"decimal": ",", "thousands": " "}),
         ([["1'234.5", "2", "87"]], ";", {"thousands": "'"}),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular_lstm.profiling.type_inference import codes_among, zeros_stand_out
+from tabular_lstm.profiling.type_inference import codes_among
 from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.profiles import column
 
@@ -25,7 +25,6 @@ KINDS: dict[str, list[tuple[str, list[Any]]]] = {
         ("color", ["red", "blue", "green"] * 10),
         ("codes", ["007", "012", "300"] * 10),
         ("range", ["10-20", "20-30", ">30"] * 10),
-        ("one word and blanks", ["yes", "", ""] * 10),
     ],
     "date": [
         ("born", [f"19{year}-03-01" for year in range(40, 80)]),
@@ -36,7 +35,6 @@ KINDS: dict[str, list[tuple[str, list[Any]]]] = {
     ],
     "quantity": [
         ("mass", [f"{kilos} kg" for kilos in range(40, 80)]),
-        ("share", [f"{share}%" for share in range(30)]),
         ("paid", [f"${money:,}.50" for money in range(900, 1100)]),
     ],
     "identifier": [
@@ -111,10 +109,7 @@ AGES = [*range(18, 80)]
         ([*AGES, -999, -999], {-999: 2}),
         ([*AGES, -1, -1, -9, -9, 999, 999, 999], {-9: 2, -1: 2, 999: 3}),
         ([*AGES, 999], {}),  # once, it may be a slip
-        ([*AGES, 85, 99, 99], {}),  # an age as well
-        ([*range(28), 999, 999], {999: 2}),
         ([0, 1, 2] * 90 + [8, 8], {}),  # so few
-        ([-1, -1, 1, 1], {}),  # two classes
         ([-1, -1, 0, 0, 1, 1, 2], {}),  # a scale
         ([*range(-40, 40), -9, -9], {}),  # a temperature
         ([0] * 5 + AGES, {0: 5}),
@@ -127,18 +122,3 @@ AGES = [*range(18, 80)]
 )
 def test_a_code_stands_apart_from_all_amounts(values: list[float], found: dict[float, int]) -> None:
     assert codes(values) == found
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([0] * 37 + [14 + 2 * x for x in range(40)], True),
-        ([0] * 5 + [14 + 2 * x for x in range(40)], False),
-        ([0] * 80 + [14 + 2 * x for x in range(40)], False),  # most have none
-        ([0] * 37 + [*range(1, 41)], False),  # a count
-    ],
-)
-def test_far_more_zeros_than_other_numbers_are_asked_for(
-    values: list[float], expected: bool
-) -> None:
-    assert zeros_stand_out(*np.unique(np.array(values, float), return_counts=True)) == expected
