@@ -57,6 +57,10 @@ def test_a_column_is_taken_for_what_it_is(kind: str, name: str, values: list[Any
     assert column(values[::-1], name).kind == kind
 
 
+def test_rounded_numbers_name_no_rows() -> None:
+    assert column([f"{number:.4e}" for number in range(300)], "id").kind == "number"
+
+
 def test_every_cell_is_looked_at() -> None:
     numbers = [number % 977 for number in range(20_000)]
     assert column(numbers).odd == 0

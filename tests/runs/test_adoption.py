@@ -40,7 +40,7 @@ def test_the_environment_gets_one_file_which_the_next_tuning_replaces(
 ) -> None:
     conf = project.path / "conf"
     (conf / folder).mkdir(exist_ok=True)
-    (conf / folder / "parameters.yml").write_text("report: {title: mine}\n")
+    (conf / folder / "parameters.yml").write_text("report: {title: \"${globals:lab}\"}\n")
     before = files(conf)
     path = adopt(found(), conf, env)
     assert path == conf / folder / FILE
@@ -57,9 +57,9 @@ def test_the_environment_gets_one_file_which_the_next_tuning_replaces(
 @pytest.mark.parametrize(
     ("env", "name", "text", "why"),
     [
-        ("mine", "parameters.yml", "training: {groups: 2}\n", "has network or training in another"),
+        ("mine", "parameters.yml", "training: {groups: 2}\n", "has network or training already"),
         ("mine", FILE, "training: {epochs: 3}\n", "was not written by a tuning; move it away"),
-        ("base", "parameters_more.yml", "{}\n", "has network or training in another file"),
+        ("base", "parameters_more.yml", "{}\n", "has network or training already"),
     ],
 )
 def test_what_a_person_wrote_is_refused_and_the_lines_are_given(

@@ -15,6 +15,7 @@ from tabular_lstm.profiling.word_lists import (
     has_word,
     names_an_identifier,
 )
+from tabular_lstm.rows.keys import ROUNDED
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed
 from tabular_lstm.rows.numbers import LARGEST
 
@@ -117,7 +118,8 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
         in_order = from_the_start and bool((np.diff(numbers) == 1).all())
         is_close = from_the_start and values[-1] < 1.1 * rows
         numbers_rows = not name.strip() or has_word(name, "row number")
-        if in_order or is_close or numbers_rows or names_an_identifier(name):
+        names_rows = in_order or is_close or numbers_rows or names_an_identifier(name)
+        if names_rows and not _are_rounded(known):
             return {"kind": "identifier", "in_order": in_order or numbers_rows}
     codes = codes_among(values, counts)
     left = values[~np.isin(values, [*codes])]
@@ -132,6 +134,11 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
         "many_zeros": 0.0 not in codes and zeros_stand_out(values, counts),
         "codes": {**said, **signs},
     }
+
+
+def _are_rounded(cells: DistinctCells) -> bool:
+    """Tell whether some numbers are written as a program rounds them: such are no keys."""
+    return bool(pc.any(pc.match_substring_regex(cells.texts, ROUNDED)).as_py())
 
 
 def _has_leading_zeros(cells: DistinctCells) -> bool:

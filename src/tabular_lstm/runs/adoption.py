@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
@@ -113,9 +112,11 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
         old = path.read_text() if path.exists() else WRITTEN_BY
         if not old.startswith(WRITTEN_BY):
             raise DataError(f"{path} was not written by a tuning; move it away")
-        there, own = _parameters_of(folder), yaml.safe_load(old) or {}
-        if any(there.get(block) != own.get(block) for block in BLOCKS):
-            raise DataError(f"{folder} has network or training in another file")
+        for file in sorted(
+            {*folder.rglob("parameters*.y*ml"), *folder.glob("parameters*/**/*.y*ml")}
+        ):
+            if file != path and _has_blocks(file):
+                raise DataError(f"{file} has network or training already")
         written = f"run {found.run_id}: {LOSS} {found.best.log_loss:.4f}"
         replace(path, f"{WRITTEN_BY}, {written}\n\n{_yaml(blocks)}".encode())
     except (DataError, OSError) as error:
@@ -123,14 +124,9 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
     return path
 
 
-def _parameters_of(folder: Path) -> dict[str, Any]:
-    """Load what the environment's files have, without those of the base."""
-    conf, env = str(folder.parent), folder.name
-    try:
-        loader = OmegaConfigLoader(conf, base_env=env, default_run_env=env)
-        return dict(loader["parameters"])
-    except MissingConfigException:
-        return {}
+def _has_blocks(file: Path) -> bool:
+    """Tell whether a file of parameters has a block that is tuned; `${...}` in it is plain text."""
+    return not BLOCKS.isdisjoint(yaml.safe_load(file.read_text()) or {})
 
 
 def _yaml(blocks: dict[str, Any]) -> str:

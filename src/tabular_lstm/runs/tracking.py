@@ -7,11 +7,13 @@ import logging
 import math
 import os
 import re
+import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +37,7 @@ SQLITE = "sqlite:///"
 # So many of the newest decisions are mirrored if they are not yet, as after a night without MLflow.
 CATCH_UP = 10
 REQUEST_SECONDS = 20
+TOOK_LONGER = "it took longer than the timeout"
 # What is imported to load and score a model.
 PACKAGES = ("h5py", "numpy", "pandas", "pyarrow", "pydantic", "threadpoolctl")
 # In MLflow's words and, after the last attempt, in those of urllib3.
@@ -66,10 +69,24 @@ def mirror(
     uri = ""
     try:
         uri = tracking_uri(wanted, credentials, project)
+        # A server that sends a byte now and then ends no request: the run does not wait for it.
+        ended: SimpleQueue[str | Exception] = SimpleQueue()
+
+        def bring() -> None:
+            try:
+                ended.put(Mirror(wanted, uri, project, env, versions).bring(log))
+            except Exception as error:
+                ended.put(error)
+
         # What MLflow prints may hold a secret.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            state = Mirror(wanted, uri, project, env, versions).bring(log)
+            threading.Thread(target=bring, daemon=True).start()
+            state = ended.get(timeout=wanted.timeout + REQUEST_SECONDS)
+        if isinstance(state, Exception):
+            raise state
         logger.info("MLflow: %s", state)
+    except Empty:
+        logger.warning("mlflow: %s. The run ends as it would have ended", TOOK_LONGER)
     except Exception as error:
         logger.warning("mlflow: %s. The run ends as it would have ended", reason(error, uri))
 
@@ -145,7 +162,7 @@ class Mirror:
         wanted = dict.fromkeys([champion, *(entry.run_id for entry in log[-CATCH_UP:])])
         for run_id in filter(None, wanted):
             if time.monotonic() > self._until:
-                raise NotMirroredError("it took longer than the timeout")
+                raise NotMirroredError(TOOK_LONGER)
             if self._file("decision", run_id).exists():
                 self._mirror_run(run_id)
         if champion and (number := self._version_of(champion)):
