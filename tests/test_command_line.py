@@ -11,8 +11,10 @@ from tests.helpers.project import Project
 MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "a runner in several processes": (
         ("--runner", "ParallelRunner"),
-        ("--runner ParallelRunner", "SequentialRunner"),
+        ("--runner ParallelRunner",),
     ),
+    "a runner's parameter": (("--runner-params", "workers=2"), ("--runner-params",)),
+    "an unknown tag": (("--tags", "x"), ("no nodes",)),
     "a value from the environment": (
         ("--params", "training.seed=${oc.env:HOME}"),
         ("training.seed", "oc.env"),

@@ -32,7 +32,7 @@ print(load_champion(".").predict_proba(rows)[:, 1].tolist())
 def test_a_run_is_refused_in_a_line_where_there_are_no_locks(project: Project) -> None:
     program = """
 from kedro.framework.cli.cli import main
-sys.argv = ["kedro", "run", "--pipelines", "data_processing"]
+sys.argv = ["kedro", "run", "--pipelines", "retraining"]
 main()
 """
     before = project.files()

@@ -3,6 +3,7 @@
 import logging
 import pkgutil
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,10 @@ def _refuse_unknown_pipelines(names: list[str]) -> None:
 
 def _refuse_other_runners(options: dict[str, Any]) -> None:
     """Stop at what takes nodes out of their order: networks pass between them in memory."""
-    if options["runner"] not in {None, "SequentialRunner"}:
+    runner, arguments = options["runner"], options["runner_params"]
+    if runner not in {None, "SequentialRunner"} or arguments:
         raise click.ClickException(
-            f"--runner {options['runner']}: expected SequentialRunner, the default; the nodes "
+            f"--runner {runner}, --runner-params {arguments}: expected neither; the nodes "
             "themselves use all cores."
         )
 
@@ -98,7 +100,15 @@ def _fault(error: BaseException | None) -> BaseException | None:
     cause = error
     while cause is not None and not isinstance(cause, DataError):
         cause = cause.__cause__
-    return cause or (error if isinstance(error, USER_ERRORS) else None)
+    return cause or (error if isinstance(error, USER_ERRORS) or _refused(error) else None)
+
+
+def _refused(error: BaseException | None) -> bool:
+    """Tell whether Kedro refuses, by a ValueError, what is in conf or on the command line."""
+    if not isinstance(error, ValueError) or error.__traceback__ is None:
+        return False
+    raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    return {"kedro"} < {*raised_in.parts} and raised_in.parent.name in {"config", "pipeline"}
 
 
 def _notify(ctx: click.Context, event: Event, message: str) -> None:

@@ -25,20 +25,12 @@ def prune(
 ) -> None:
     """Delete what a retraining writes of old runs, but for decisions.
 
-    Kept are the newest runs, the newest that have a candidate, the champions', and whatever is less
-    than a day old. A folder that cannot be deleted is a warning.
-
-    Runs dated after this one had a clock that was ahead, and count as the oldest.
+    Kept are the newest runs, the champions', and whatever is less than a day old. Runs dated after
+    this one had a clock that was ahead, and count as the oldest.
     """
     versions = _versions(catalog, pipeline)
-    candidates = folder_of_versions(catalog.get("candidate@network"))
     runs = by_age(versions, run_id)
-    trained = [run for run in runs if candidates and candidates / run in versions[run]]
-    kept = {
-        *runs[-promotion.keep_candidates :],
-        *trained[-promotion.keep_candidates :],
-        *restorable(log, promotion.keep_champions),
-    }
+    kept = {*runs[-promotion.keep_candidates :], *restorable(log, promotion.keep_champions)}
     old = [run for run in runs if run not in kept and far_apart(run, run_id, AT_LEAST)]
     for folder in [folder for run in old for folder in versions[run]]:
         try:
