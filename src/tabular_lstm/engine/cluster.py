@@ -52,11 +52,7 @@ class Cluster:
     """A connection to a cluster, and the cluster itself where this run started it."""
 
     def __init__(self, wanted: Engine) -> None:
-        """Connect, or start so many worker processes of one thread each on this machine.
-
-        Raises:
-            DataError: Nobody answers at the address, there is no worker, or none can be started.
-        """
+        """Connect, or start workers; a DataError where nobody answers or there is no worker."""
         # Here and not with this module: what they say of connections that come and go is for the
         # log of whoever runs a cluster.
         for name in ("distributed", "distributed.client"):
@@ -68,7 +64,9 @@ class Cluster:
             self._client = self._connected(wanted)
             # Not by `with`: what it sets there is of the thread that begins, and another may end.
             self._until.callback(self._client.close)
-            self._threads = self._threads_there()
+            self._threads = sum(self._client.nthreads().values())
+            if not self._threads:
+                raise self._error("the Dask scheduler has no worker. Start some: dask worker")
         except BaseException:
             self.close()
             raise
@@ -94,17 +92,8 @@ class Cluster:
                 )
                 self._until.callback(cluster.close)
         except (OSError, RuntimeError) as error:
-            raise self._error(
-                f"they could not be started: {error}. In a program, start the run below "
-                "if __name__ == '__main__'"
-            ) from error
+            raise self._error(f"they could not be started: {error}") from error
         return cluster
-
-    def _threads_there(self) -> int:
-        """Count the workers' threads, of which there is one at least."""
-        if threads := sum(self._client.nthreads().values()):
-            return int(threads)
-        raise self._error("the Dask scheduler has no worker. Start some: dask worker")
 
     def _error(self, fault: str) -> DataError:
         return DataError(f"engine, {self._where}: {fault}. engine.kind: local needs no cluster.")
@@ -212,11 +201,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 def _within(seconds: float, function: Callable[[], Any]) -> Any:
-    """Call a function, and give up on it after so many seconds.
-
-    Raises:
-        TimeoutError: It goes on, in a thread that ends with the process.
-    """
+    """Call a function; a TimeoutError after so many seconds, while it goes on in a thread."""
     ended: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 
     def call() -> None:
