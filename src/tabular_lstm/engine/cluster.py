@@ -68,7 +68,9 @@ class Cluster:
             self._client = self._connected(wanted)
             # Not by `with`: what it sets there is of the thread that begins, and another may end.
             self._until.callback(self._client.close)
-            self._threads = self._threads_there()
+            self._threads = sum(self._client.nthreads().values())
+            if not self._threads:
+                raise self._error("the Dask scheduler has no worker. Start some: dask worker")
         except BaseException:
             self.close()
             raise
@@ -99,12 +101,6 @@ class Cluster:
                 "if __name__ == '__main__'"
             ) from error
         return cluster
-
-    def _threads_there(self) -> int:
-        """Count the workers' threads, of which there is one at least."""
-        if threads := sum(self._client.nthreads().values()):
-            return int(threads)
-        raise self._error("the Dask scheduler has no worker. Start some: dask worker")
 
     def _error(self, fault: str) -> DataError:
         return DataError(f"engine, {self._where}: {fault}. engine.kind: local needs no cluster.")
@@ -212,11 +208,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 def _within(seconds: float, function: Callable[[], Any]) -> Any:
-    """Call a function, and give up on it after so many seconds.
-
-    Raises:
-        TimeoutError: It goes on, in a thread that ends with the process.
-    """
+    """Call a function, and leave it to a thread with a TimeoutError after so many seconds."""
     ended: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 
     def call() -> None:

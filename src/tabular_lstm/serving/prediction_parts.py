@@ -70,11 +70,7 @@ def in_parts(batches: Iterable[Batch]) -> Iterator[Part]:
 
 
 def score_part(scoring: ScoringTask, part: Part) -> ScoredPart:
-    """Score a part on a worker, in one thread.
-
-    Raises:
-        DataError: See `ScoringTask.part` and `Check.of`.
-    """
+    """Score a part on a worker, in one thread."""
     return scoring.part(map(scoring.check.of, part))
 
 
@@ -180,12 +176,8 @@ class Predictions:
 def refuse_names(copied: dict[str, str], rows: str) -> None:
     """Stop where a column that is copied has the name of one that a prediction has.
 
-    Args:
-        copied: For each column that is copied, why.
-        rows: The path of the rows, for the message.
-
     Raises:
-        DataError: Names it, and says what to do.
+        DataError: Names it, says why it is copied, and what to do.
     """
     own = {*ROW, *DECIDED, *SOURCE}
     for name, why in copied.items():
