@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import TrialState
 
 from tests.helpers.commands import here, note, succeeds
-from tests.helpers.kills import start
+from tests.helpers.processes import PIPED, started
 from tests.helpers.project import TINY, Project, declare
 
 TUNING = ("run", "--pipelines", "tuning")
@@ -43,7 +43,7 @@ def test_a_tuning_killed_at_any_moment_goes_on_to_the_same_study(project: Projec
     for number in range(KILLS):
         shutil.rmtree(models)
         rng, seen = random.Random(number), 0
-        with start(project, *TUNING) as run:
+        with started(project, *TUNING, **PIPED) as run:
             # After so many trials, and some way into the next.
             for line in run.stdout:
                 seen += "of 4 trials" in line
