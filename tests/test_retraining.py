@@ -1,7 +1,6 @@
 """Retrainings, one after the other: real data, real sessions, what is promoted and what is not."""
 
 import json
-import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -373,55 +372,6 @@ def test_what_was_read_back_is_what_is_decided_on(
     assert house.served() == served
 
 
-def test_a_run_reads_its_own_outputs_whatever_another_saves(
-    house: Retrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A newer candidate, as of a `kedro run` at the same time, is not judged."""
-    from tabular_lstm.pipelines.training import nodes  # noqa: PLC0415
-
-    newer = house.project.path / "data/06_models/candidate.keras/2999-01-01T00.00.00.000Z"
-    train = nodes.train_network
-
-    def meanwhile(*arguments: Any) -> Any:
-        newer.mkdir()
-        shutil.copy(load_champion(house.project.path).file, newer / "candidate.keras")
-        return train(*arguments)
-
-    monkeypatch.setattr(nodes, "train_network", meanwhile)
-    decision = house.retrain(seed=1)
-    assert decision["action"] == "promoted"
-    assert house.served() == decision["sha256"]
-    assert house.served() != house.log()[0]["sha256"]
-
-
-def test_a_failed_run_changes_nothing_and_lets_the_next_in(
-    house: Retrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tabular_lstm.serving import report  # noqa: PLC0415
-
-    def fail(*_: Any) -> str:
-        raise RuntimeError("the page cannot be drawn")
-
-    before = house.served(), house.log_file.read_bytes()
-    with monkeypatch.context() as broken:
-        broken.setattr(report, "to_svg", fail)
-        with pytest.raises(RuntimeError, match="cannot be drawn"):
-            house.retrain(seed=1)
-    assert (house.served(), house.log_file.read_bytes()) == before
-    assert house.retrain(seed=1)["action"] == "promoted"
-
-
-def test_another_environment_has_a_champion_of_its_own(house: Retrainer) -> None:
-    before, env = house.served(), "italy_power_demand"
-    house.project.run("retraining", env=env, **SMALL)
-    champion = load_champion(house.project.path, env)
-    assert champion.sha256 != before == house.served()
-    # The way back is the environment's too.
-    Path(champion.file).write_bytes(b"cut off")
-    with raises_data_error(match=f"kedro run --env {env} --pipelines rollback"):
-        house.project.run("retraining", env=env, **SMALL)
-
-
 # From the command line
 
 
@@ -447,21 +397,3 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     nowhere = house.project.command("run", "--pipelines", "rollback")
     assert nowhere.returncode == 1
     assert nowhere.stderr.startswith("Error: There is no champion before")
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--pipelines", "promotion"], "Only a whole run may decide who serves"),
-        (["--pipelines", "retraining,rollback"], "Output(s) ['decision'"),
-    ],
-)
-def test_other_ways_to_decide_are_refused_at_once(
-    house: Retrainer, arguments: list[str], said: str
-) -> None:
-    before = house.project.files()
-    refused = house.project.command("run", *arguments)
-    assert refused.returncode == 1
-    assert refused.stderr.startswith(f"Error: {said}")
-    assert house.project.files() == before

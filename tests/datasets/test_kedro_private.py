@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from kedro.io import DatasetError, MemoryDataset, Version
+from kedro.io import DatasetError, Version
 from kedro_datasets.json import JSONDataset
 
 import tabular_lstm
@@ -40,19 +40,6 @@ def test_a_run_loads_what_it_saved_though_another_saved_since(tmp_path: Path) ->
     assert newest.load() == "of b"
     use_own_version(newest, "a")
     assert newest.load() == "of a"
-
-
-def test_it_changes_nothing_of_datasets_without_versions(tmp_path: Path) -> None:
-    plain = JSONDataset(filepath=str(tmp_path / "value.json"))
-    in_memory = MemoryDataset("kept")
-    for dataset in (plain, in_memory):
-        use_own_version(dataset, "a")
-        assert folder_of_versions(dataset) is None
-        assert unpinned_versions(dataset) == []
-    plain.save("plain")
-    assert plain.load() == "plain"
-    assert (tmp_path / "value.json").is_file()
-    assert in_memory.load() == "kept"
 
 
 def test_no_other_module_touches_what_is_private() -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kedro.io import Version
 
 from tabular_lstm.datasets.typed_json import TypedJSONDataset
 from tabular_lstm.serving.decision import Decision
@@ -30,21 +29,6 @@ def test_what_is_saved_is_loaded(tmp_path: Path, value: Any) -> None:
     assert (
         json.loads(dataset(path, type(value)).preview()).keys() == type(value).model_fields.keys()
     )
-
-
-def test_a_version_holds_it_too(tmp_path: Path) -> None:
-    name = "tabular_lstm.serving.decision.Decision"
-    saving = TypedJSONDataset(
-        model=name, filepath=str(tmp_path / "decision.json"), version=Version(None, "a")
-    )
-    saving.save(decision(True))
-    reading = TypedJSONDataset(
-        model=name, filepath=str(tmp_path / "decision.json"), version=Version(None, None)
-    )
-    assert reading.load() == decision(True)
-    (tmp_path / "decision.json/a/decision.json").write_text("{}")
-    with raises_data_error(match=r"decision\.json/a/decision\.json: expected a Decision"):
-        reading.load()
 
 
 @pytest.mark.parametrize("content", ["[]", "", "{"])

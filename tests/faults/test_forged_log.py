@@ -78,16 +78,6 @@ def test_a_log_that_was_edited_is_refused_with_the_ways_out_and_changes_nothing(
     assert_settled(served_twice)
 
 
-def test_a_last_line_without_its_line_feed_is_not_forgotten(served_twice: Project) -> None:
-    """As an editor leaves it: the champion that the line names serves on, and is compared with."""
-    whole = log_path(served_twice).read_bytes()
-    log_path(served_twice).write_bytes(whole[:-1])
-    succeeds(here(*RETRAINING, *seed(5)))
-    assert log_path(served_twice).read_bytes().startswith(whole)
-    assert log_of(served_twice)[2]["served_before"] == log_of(served_twice)[1]["run_id"]
-    assert_settled(served_twice)
-
-
 def test_a_log_that_is_gone_stops_a_retraining_that_does_not_start_over(
     served_twice: Project,
 ) -> None:

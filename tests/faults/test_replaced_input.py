@@ -2,21 +2,17 @@
 
 import contextlib
 import hashlib
-import io
 import itertools
-import json
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.errors import DataError
-from tests.helpers.commands import RETRAINING, here, message_of, note, seed, succeeds
 from tests.helpers.project import Project
 
 # Places in which the two versions of a file differ, all of one byte.
@@ -122,41 +118,3 @@ def test_what_is_read_has_the_fingerprint_of_its_own_bytes(
             found.add(sha256)
     # It was replaced between reads; in place it hardly ever stays as it is for long enough.
     assert refused > READS / 2 if replace is in_place else (len(found), refused) == (2, 0)
-
-
-def numbers(content: bytes) -> pd.DataFrame:
-    """Read a CSV as numbers, without the project."""
-    rows = pd.read_csv(io.BytesIO(content))
-    return rows.set_axis(pd.RangeIndex(1, len(rows) + 1))
-
-
-def assert_of_rows_used(project: Project, contents: dict[str, pd.DataFrame]) -> None:
-    """Check each run's fingerprint against its rows, the train rows and the test rows."""
-    decisions = project.versions("08_reporting/decision.json")
-    assert len(decisions) == RUNS
-    found = set()
-    for path in decisions:
-        decision, run = json.loads(path.read_text()), path.parent.name
-        sha256 = decision["judgement"]["data"]["sha256"]
-        assert decision["judgement"]["inputs"]["data"] == sha256
-        sides = [
-            pd.read_parquet(project.path / f"data/03_primary/{side}_rows.parquet/{run}")
-            for side in ("train", "test")
-        ]
-        used, read = pd.concat(sides), contents[sha256]
-        pd.testing.assert_frame_equal(
-            used.loc[read.index], read, check_dtype=False, check_names=False
-        )
-        assert len(used) == len(read)
-        found.add(sha256)
-    note(f"{len(found)} contents of {len(contents)} in {RUNS} runs")
-
-
-def test_a_decision_has_the_fingerprint_of_the_rows_that_it_rests_on(quick: Project) -> None:
-    both = versions(quick.raw.read_bytes())
-    with replacing(by_another_file, quick.raw, both):
-        for number in range(RUNS):
-            succeeds(here(*RETRAINING, *seed(number)))
-    assert_of_rows_used(quick, {fingerprint(content): numbers(content) for content in both})
-    with replacing(in_place, quick.raw, both):
-        assert "the file changed while it was read" in message_of(here(*RETRAINING, *seed(RUNS)))

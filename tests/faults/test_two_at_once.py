@@ -10,7 +10,7 @@ import pytest
 from tabular_lstm import load_champion
 from tabular_lstm.serving.artifact import Artifact
 from tests.helpers.champions import assert_settled, champion_of, log_of, log_path, on_disk
-from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed, succeeds
+from tests.helpers.commands import RETRAINING, ROLLBACK, message_of, seed, succeeds
 from tests.helpers.processes import at_work, started
 from tests.helpers.project import Project
 
@@ -39,19 +39,6 @@ def test_a_run_beside_a_retraining_ends_at_once_and_says_who_is_at_work(
     assert on_disk(served_twice) != old
     assert_settled(served_twice)
     assert champion_of(served_twice).network.training["seed"] == 5
-
-
-def test_a_run_that_is_asked_to_end_changes_nothing_and_blocks_nobody(served: Project) -> None:
-    log, old = log_path(served).read_bytes(), on_disk(served)
-    with at_work(served, *RETRAINING, *seed(5)) as first:
-        os.kill(first.pid, signal.SIGINT)
-        os.kill(first.pid, signal.SIGCONT)
-        first.stdout.read()
-        assert first.wait() != 0
-    assert log_path(served).read_bytes() == log
-    assert on_disk(served) == champion_of(served).sha256 == old
-    succeeds(here(*RETRAINING, *seed(5)))
-    assert_settled(served)
 
 
 def test_of_six_retrainings_and_four_rollbacks_at_once_each_decides_alone_or_not_at_all(

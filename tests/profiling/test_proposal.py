@@ -13,7 +13,6 @@ from tests.helpers.profiles import profile
 COUNT = 60
 LABEL = {"y": [0, 0, 1] * 20}
 SPREAD = [(x * 37) % 101 for x in range(COUNT)]
-MANY_ROWS = {"age": [20 + x % 45 for x in range(90)], "y": [0, 0, 1] * 30}
 OTHERS = {"age": [20 + x % 45 for x in range(COUNT)], **LABEL}
 
 
@@ -30,24 +29,20 @@ def doubts(found: Proposal, name: str) -> str:
     [
         ("height", SPREAD, "number"),
         ("color", ["red", "blue", "green"] * 20, "categorical"),
-        ("smokes", ["yes", "no"] * 30, "categorical"),
         ("region", [1, 2, 4] * 20, "categorical"),
         ("children", [0, 1, 2] * 20, "number"),
         ("zip", ["01067", "04109", "10115"] * 20, "categorical"),
         ("seen", [f"2026-11-{day:02}" for day in range(1, 21)] * 3, "dates"),
         ("dose", [f"{mg} mg" for mg in range(COUNT)], "ignore"),
-        ("pack", ["10 mg", "20 mg"] * 30, "categorical"),
         ("patient", [f"P{x}" for x in range(COUNT)], "key"),
         ("customer_id", [x * x for x in range(COUNT)], "key"),
         ("id", [*range(1, COUNT + 1)], "key"),
         ("Unnamed: 0", [*range(COUNT)], "ignore"),
-        ("Unnamed: 3", SPREAD, "ignore"),
         ("subject", [x // 3 for x in range(COUNT)], "group"),
         ("subject", [x // 4 for x in range(COUNT)], "number"),
         ("family", [1] * 20 + [x % 25 for x in range(COUNT - 20)], "number"),
         ("students", [30 + x // 2 for x in range(COUNT)], "number"),
         ("PID", [7 * x + 900 for x in range(COUNT)], "key"),
-        ("studyid", [7 * x + 900 for x in range(COUNT)], "key"),
         ("uid", [900, *(7 * x + 900 for x in range(COUNT - 1))], "ignore"),
         ("paid", [900, *(7 * x + 900 for x in range(COUNT - 1))], "number"),
         ("patient_id", [f"P{x // 2}" for x in range(COUNT)], "group"),
@@ -55,7 +50,7 @@ def doubts(found: Proposal, name: str) -> str:
         ("store_id", [(x * 7919) % 40 * 113 for x in range(COUNT)], "ignore"),
         ("sample_weight", [0.5, 1, 2] * 20, "weight"),
         ("case_weight", [0.5, "", 2] * 20, "ignore"),
-        ("weight", [x + 0.5 for x in SPREAD], "number"),
+        ("body_weight", [x + 0.5 for x in SPREAD], "number"),
         ("name", [f"Mr {x % 50} Smith" for x in range(COUNT)], "ignore"),
         ("remark", [f"he said that it was {x} today" for x in range(COUNT)], "ignore"),
         ("site", ["Berlin"] * COUNT, "ignore"),
@@ -84,14 +79,12 @@ def test_what_might_be_otherwise_is_said() -> None:
     found = proposal(
         {
             "region": [1, 2, 4] * 20,
-            "steps": [10, 20, 40] * 20,
             "bmi": [0] * 5 + [20 + x / 10 for x in range(COUNT - 5)],
             "seen": ["05/11/2026", "06/11/2026", "07/11/2026"] * 20,
             "dose": [f"{mg} mg" for mg in range(COUNT)],
         }
     )
     assert "if amounts, take them away" in doubts(found, "region")
-    assert "names and not amounts" in doubts(found, "steps")
     assert "stand apart" in doubts(found, "bmi")
     assert found.choices["bmi"].missing == {0: 5}
     assert "%d/%m/%Y and %m/%d/%Y" in doubts(found, "seen")
@@ -122,24 +115,21 @@ def test_many_rows_without_a_label_are_allowed_for() -> None:
     assert proposal({}).max_quarantined_fraction is None
 
 
-def test_a_weight_is_said_to_be_unsure_and_kilograms_are_none() -> None:
+def test_a_weight_is_said_to_be_unsure() -> None:
     found = proposal({"sample_weight": [0.5, 1, 2] * 20, "case_weight": [1, 2, 3] * 20})
     assert [*found.named("weight")] == ["sample_weight"]
     assert "if it is an amount, such as kilograms" in doubts(found, "sample_weight")
-    assert "another column is the weight" in found.choices["case_weight"].why
+    assert "a second one" in found.choices["case_weight"].why
     broken = proposal({"sample_weight": [1, 2, ""] * 20, "height": SPREAD})
     assert "mend it, and name it under weight" in doubts(broken, "sample_weight")
-    for name in ("weight", "body_weight", "person_weight", "Weight (kg)"):
-        kilos = proposal({name: [*([999] * 3), *(50 + x % 60 + 0.5 for x in range(57))]})
-        assert kilos.choices[name].role == "number"
-        assert kilos.choices[name].missing == {999: 3}
-        assert "values that stand apart" in doubts(kilos, name)
 
 
 def test_many_zeros_that_may_be_amounts_are_asked_for() -> None:
     found = proposal({"insulin": [0] * 25 + [14 + 2 * x for x in range(32)] + [400, 600, 900]})
     assert found.choices["insulin"].missing == {}
     assert "0 is far more frequent than other numbers" in doubts(found, "insulin")
+    count = [0] * 25 + [*range(1, COUNT - 24)]
+    assert doubts(proposal({"visits": count}), "visits") == ""
 
 
 @pytest.mark.parametrize(
@@ -147,15 +137,11 @@ def test_many_zeros_that_may_be_amounts_are_asked_for() -> None:
     [
         ("nr", [17 + x // 3 for x in range(COUNT)], True),
         ("schoolid", [2020 + x // 4 for x in range(COUNT)], True),
-        ("pid", [f"P{x // 3}" for x in range(COUNT)], True),
-        ("School", [f"North {x // 4}" for x in range(COUNT)], True),
         ("tree", [x % 15 for x in range(COUNT)], True),
         ("subject", [x // 4 for x in range(COUNT)], True),
         ("tree", [x % 4 for x in range(COUNT)], False),
         ("nr", [*range(COUNT)], False),
-        ("no", [0] * 40 + [*range(1, 21)], False),  # of something
         ("years_at_firm", [x % 15 for x in range(COUNT)], False),
-        ("age_at_start", [x % 15 for x in range(COUNT)], False),
     ],
 )
 def test_a_column_that_may_name_things_of_several_rows_is_asked_for(
@@ -166,39 +152,6 @@ def test_a_column_that_may_name_things_of_several_rows_is_asked_for(
     assert found.named("group") == {}
 
 
-def test_things_that_hold_the_things_of_a_group_are_asked_for_too() -> None:
-    found = proposal(
-        {
-            "childid": [x // 2 for x in range(COUNT)],
-            "schoolid": [x // 5 for x in range(COUNT)],
-        }
-    )
-    assert [*found.named("group")] == ["childid"]
-    assert "if it is an amount, take the line away" in doubts(found, "childid")
-    assert "does it name a thing" in doubts(found, "schoolid")
-
-
-def test_many_codes_by_their_name_may_be_categories() -> None:
-    codes = [x * 7 % 16 for x in range(COUNT)]
-    for name in ("state", "county", "zip", "precinct"):
-        assert "add them to categorical" in doubts(proposal({name: codes}), name)
-    assert doubts(proposal({"hours": codes}), "hours") == ""
-    assert doubts(proposal({"area": SPREAD}), "area") == ""
-
-
-def test_a_column_with_as_many_rows_of_each_value_may_be_the_label_in_other_words() -> None:
-    found = proposal({"died": ["no", "no", "yes"] * 20, "male": ["no", "yes"] * 30}, label="y")
-    assert "as many rows of each value as of the label" in doubts(found, "died")
-    assert doubts(found, "male") == ""
-
-
-def test_cells_that_are_no_numbers_are_counted() -> None:
-    odd = [*(x % 40 for x in range(298)), "about 7", "some"]
-    found = propose(profile({"age": odd, "y": [0, 0, 1] * 100}))
-    assert "cells that are no numbers: 2, such as 'about 7'; their rows go" in doubts(found, "age")
-
-
 def test_few_rows_of_a_class_are_said() -> None:
     said = "label: a class has 20 rows; a run stops where a side gets fewer than two"
     assert said in proposal({}).unsure
-    assert not any("a run stops" in doubt for doubt in propose(profile(MANY_ROWS)).unsure)

@@ -20,7 +20,6 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_comparison import (
     NotComparedError,
     Scored,
-    fingerprints_of,
     judged_by,
     promoted_artifact,
     refuse_few_rows,
@@ -29,7 +28,7 @@ from tabular_lstm.serving.champion_comparison import (
 from tabular_lstm.serving.champions import Champions, Versions
 from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.promotion_log import LogEntry
-from tests.helpers.decisions import FINGERPRINTS, decision
+from tests.helpers.decisions import decision
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of
 
@@ -269,13 +268,6 @@ def test_what_is_gone_unreadable_or_another_is_not_compared(tmp_path: Path) -> N
     ):
         with pytest.raises(NotComparedError, match="its decision is gone, damaged or not what"):
             judged_by(Champions(decisions=left), PROMOTION)
-
-
-def test_fingerprints_are_those_of_the_decision() -> None:
-    kept = Champions(fingerprints={"a": FINGERPRINTS})
-    assert fingerprints_of(kept, "a", FINGERPRINTS.sha256) is FINGERPRINTS
-    with pytest.raises(NotComparedError, match="train rows' fingerprints are gone, damaged or not"):
-        fingerprints_of(kept, "a", "of others")
 
 
 def test_an_artifact_is_the_one_that_was_promoted_or_nothing_is_compared(tmp_path: Path) -> None:

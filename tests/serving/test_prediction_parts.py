@@ -7,8 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +14,6 @@ from hypothesis import strategies as st
 from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.errors import DataError
 from tabular_lstm.serving.prediction_parts import ahead, in_order, refuse_names, scored_parts
-from tabular_lstm.serving.row_scoring import one_of, same
 from tests.helpers.raw_rows import rows_at
 
 
@@ -36,17 +33,6 @@ def test_one_item_is_made_ahead_and_no_more() -> None:
         assert made == list(range(min(item + 2, 5)))
         taken.append(item)
     assert taken == list(range(5))
-
-
-def test_what_an_item_fails_with_is_raised_after_the_items_before_it() -> None:
-    def items() -> Iterator[int]:
-        yield 1
-        raise DataError("no second one")
-
-    stream = ahead(items())
-    assert next(stream) == 1
-    with pytest.raises(DataError, match="no second one"):
-        next(stream)
 
 
 def test_items_are_closed_when_nobody_takes_more() -> None:
@@ -84,24 +70,7 @@ def test_of_faults_in_two_files_of_a_part_the_first_is_named(
         list(scored_parts(scoring, rows_at(tmp_path).batches(), workers))
 
 
-def test_text_is_kept_once() -> None:
-    column = same("champion", 3)
-    assert column.to_pylist() == ["champion"] * 3
-    assert column.dictionary.to_pylist() == ["champion"]
-    assert same("champion", 0).to_pylist() == []
-
-
-@pytest.mark.parametrize(
-    ("values", "kind"),
-    [(["no", "yes"], pa.dictionary(pa.int32(), pa.string())), ([0, 1], pa.int64())],
-)
-def test_a_decision_is_the_value_itself(values: list[object], kind: pa.DataType) -> None:
-    column = one_of(pa.array(values), np.array([1, 0, 1], np.int32))
-    assert column.type == kind
-    assert column.to_pylist() == [values[1], values[0], values[1]]
-
-
-@pytest.mark.parametrize("name", ["row", "file", "decision", "champion", "reason_1", "effect_2"])
+@pytest.mark.parametrize("name", ["row", "decision", "champion", "reason_1"])
 def test_a_name_of_the_predictions_own_is_refused_with_the_reason(name: str) -> None:
     refuse_names({"age": "Conf names it", "rows": "Conf names it"}, "rows.csv")
     with pytest.raises(DataError) as refused:

@@ -1,7 +1,6 @@
 """What a training leaves: the network's file, and the fingerprints of its train rows."""
 
 import io
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 
 from tabular_lstm.datasets.in_memory import KeptInMemory
 from tabular_lstm.datasets.kedro_private import JSONPreview
-from tabular_lstm.datasets.typed_json import LocalFileDataset
+from tabular_lstm.datasets.typed_json import LocalFileDataset, preview
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
 from tabular_lstm.rows.fingerprints import Fingerprints
@@ -76,10 +75,7 @@ class FingerprintsDataset(LocalFileDataset):
     def preview(self) -> JSONPreview:
         """Count them."""
         kept = self.load()
-        counts = {"sequences": len(kept.sequences), "keys": len(kept.keys), "key": kept.key}
-        if kept.group is not None:
-            counts |= {"groups": len(kept.groups), "group": kept.group}
-        return JSONPreview(json.dumps(counts))
+        return preview({"sequences": len(kept.sequences), "keys": len(kept.keys)})
 
 
 def read_fingerprints(path: Path) -> Fingerprints:

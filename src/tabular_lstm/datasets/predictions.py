@@ -104,29 +104,21 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         return TablePreview(json.loads(rows.to_pandas().to_json(orient="split", date_format="iso")))
 
     def _manifest(self) -> tuple[Manifest, Path]:
-        run = self._run_id or self._newest()
+        finished = finished_runs(self.folder, generate_timestamp())
         scoring = f"{self._run_command} --pipelines scoring"
-        if run is None:
+        if not self._run_id and not finished:
             raise DataError(f"{self.folder}: no scoring has finished yet. {scoring} scores rows.")
+        folder = self.folder / (self._run_id or finished[-1])
         try:
-            return read_manifest(self.folder / run), self.folder / run
+            return read_manifest(folder), folder
         except FileNotFoundError as error:
-            known = ", ".join(finished_runs(self.folder, generate_timestamp())) or "none"
+            known = ", ".join(finished) or "none"
             raise DataError(
-                f"{self.folder / run}: it has no {MANIFEST}, so that it was never finished, or is "
+                f"{folder}: it has no {MANIFEST}, so that it was never finished, or is "
                 f"gone. Finished runs: {known}. {scoring} scores rows."
             ) from error
-        except DataError as error:
-            raise DataError(
-                f"{error} Put the file back, or score the rows again: {scoring}."
-            ) from error
-
-    def _newest(self) -> str | None:
-        runs = finished_runs(self.folder, generate_timestamp())
-        return runs[-1] if runs else None
 
     def _part(self, folder: Path, expected: FileOfRows, manifest: Manifest) -> pa.Table:
-        """Read a part whose bytes are those that the manifest names."""
         try:
             content = read_part(folder, expected)
         except OSError as error:

@@ -20,13 +20,9 @@ CSV = {".csv": "CSV"}
 class RawCSVDataset(AbstractDataset[Any, RawRows]):
     """A CSV, or a directory of them, of which every cell stays the text it is in the file.
 
-    `load_args` are those of `pandas.read_csv` that say where cells begin and end, and which marks
-    numbers are written with, see `tabular_lstm.rows.load_args.LOAD_ARGS`.
-
-    Where `filepath` is a directory, every file directly in it that is named `*.csv`, in whatever
-    case, and is not hidden is read with the same `load_args`, in the order of the names by their
-    bytes, as `LC_ALL=C ls` has it. Each needs the same columns, in any order; the first file's
-    order is kept. What else is in the directory is named in a warning.
+    For `load_args` see `tabular_lstm.rows.load_args.LOAD_ARGS`. Of a directory, every file directly
+    in it that is named `*.csv`, in whatever case, and is not hidden is read, in the order of the
+    names by their bytes. Each needs the same columns, in any order; the first file's is kept.
     """
 
     ENDINGS: ClassVar[dict[str, str]] = CSV
@@ -50,8 +46,7 @@ class RawCSVDataset(AbstractDataset[Any, RawRows]):
         """List the files; their bytes are read by what is given.
 
         Raises:
-            DataError: There is no such file, it is no regular file, or a directory holds none to
-                read or one whose name is not UTF-8; or an argument would not count.
+            DataError: See `RawFiles.at`; or an argument would not count.
         """
         files = self._files()
         files.warn_of_others()

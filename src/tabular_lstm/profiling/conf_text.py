@@ -26,23 +26,12 @@ WITHOUT_LABEL = """\
 # all columns in names, in the file's order."""
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
-# Widths that a cell of the page is cut to, but for the last; columns that the page shows.
-WIDTHS, MOST = (28, 10, 8, 18, 11), 60
-
-
-# The two files ------------------------------------------------------------------------------------
+# Widths that a cell of the page is cut to, but for the last.
+WIDTHS = (28, 10, 8, 18, 11)
 
 
 def catalog_text(path: str, to_score: str, layout: Layout, table: TableProfile, label: str) -> str:
-    """Write what the catalog says of the file, and of rows to score, read as the others are.
-
-    Args:
-        path: Of the file, as it is to stand there.
-        to_score: Path of new rows.
-        layout: Of the file.
-        table: Its profile.
-        label: Name of the label, which rows to score need not have.
-    """
+    """Write what the catalog says of the file, and of rows to score, read as the others are."""
     new_args = dict(layout.load_args)
     # Rows without a header have their names by their places.
     if layout.load_args.get("header", "") is None and table.names[-1] != label:
@@ -151,17 +140,8 @@ def _quoted(value: Any) -> str:
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in written)
 
 
-# The page -----------------------------------------------------------------------------------------
-
-
 def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
-    """Write the page: what each column is taken for, the label's classes, what is unsure.
-
-    Args:
-        table: The profile of the file.
-        layout: How it is read.
-        proposal: What is made of it.
-    """
+    """Write the page: what each column is taken for, the label's classes, what is unsure."""
     label, allowed = proposal.label, proposal.max_quarantined_fraction
     read = "".join(f"; {name}: {_quoted(value)}" for name, value in layout.load_args.items())
     unlabelled = f"; {label.without} rows have no label" if label.without else ""
@@ -183,14 +163,10 @@ def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
 
 def _table(table: TableProfile, proposal: Proposal) -> list[str]:
     rows: list[Sequence[str]] = [HEADER]
-    rows += [_row(c, proposal.choices[c.name]) for c in table.columns[:MOST]]
+    rows += [_row(c, proposal.choices[c.name]) for c in table.columns]
     widths = [min(most, max(len(row[n]) for row in rows)) for n, most in enumerate(WIDTHS)]
-    lines = [
-        "  ".join([*map(_cut, row, widths), row[-1]]).rstrip()  # the last has no width
-        for row in rows
-    ]
-    more = len(table.columns) - MOST
-    return [*lines, f"… and {more} more columns, as parameters.yml has them"] if more > 0 else lines
+    # The last cell has no width.
+    return ["  ".join([*map(_cut, row, widths), row[-1]]).rstrip() for row in rows]
 
 
 def _cut(cell: str, width: int) -> str:

@@ -47,12 +47,7 @@ def choose_label(
     """Choose the label among the columns of two values.
 
     That is, in this order: the one that is given; one that is called as labels are; the last
-    column; the first one; the only one.
-
-    Args:
-        table: Its profile.
-        label: Name of the column. Default: chosen.
-        positive: The positive class, as it is written in the file. Default: chosen.
+    column; the first one; the only one. `positive` is written as in the file.
 
     Raises:
         DataError: No column is the label, beyond doubt or at all; or it has not two values.
@@ -117,10 +112,8 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
     if reason == "by its name":
         return chosen, reason, []
     names = [c.name for c in fitting if c is not chosen]
-    doubts = [f"also of two values: {list_names(names)}"] if names else []
-    if chosen is not last and _has_few_classes(last):
-        doubts.append(f"the last column, {shown(last.name)}, has {len(classes_of(last))} classes")
-    doubt = "; ".join(doubts) or "is it what you want to predict?"
+    also = f"also of two values: {list_names(names)}"
+    doubt = also if names else "is it what you want to predict?"
     return chosen, reason, [f"label: {doubt} (--label names another one)"]
 
 

@@ -29,10 +29,6 @@ BYTES, LINES = 2**22, 600
 ABOVE = 20
 # Rows that have a vote on the header.
 VOTING = 100
-# Bytes that are no characters of cp1252, the encoding of Windows.
-NOT_WINDOWS = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
-
-
 # Share of a column's cells that are numbers where the column is of numbers.
 MOSTLY = 0.9
 # Distinct cells of a column that have a vote on the number format.
@@ -72,10 +68,6 @@ class Layout:
 def layout_of(content: BinaryIO, file: str) -> Layout:
     """Tell the layout of a file, all of whose bytes are looked at for the encoding.
 
-    Args:
-        content: The file, open for its bytes.
-        file: Its name, for messages.
-
     Raises:
         DataError: It is no CSV, is empty, has one column only, or a header with a name too few.
     """
@@ -107,34 +99,27 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
         reasons["header"] = f"the first line is {_few(first)}; else the columns' names: [...]"
         unsure.append("header: the first line was taken for a row, and the columns have no names")
     elif any(could_be_number(cell.strip()) for cell in first) and not _counts_up(first):
-        unsure.append(
-            f"header: the first line was taken for the columns' names, though it holds numbers: "
-            f"{_few(first)}; if it is a row, say header: null, and if neither, skiprows: "
-            f"{above + 1} too"
-        )
+        unsure.append(f"header: the first line holds numbers: {_few(first)}; are they names?")
     return Layout(load_args, reasons, unsure)
 
 
 def _encoding(content: BinaryIO) -> str:
-    """Name the encoding: by its mark, UTF-8 if all bytes are, else one that knows all bytes."""
+    """Name the encoding: by its mark, UTF-8 if all bytes are, else that of Windows."""
     content.seek(0)
     start = content.read(4)
     for mark, name in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return name
-    decoder, is_utf8, odd = codecs.getincrementaldecoder("utf-8")(), True, False
+    decoder = codecs.getincrementaldecoder("utf-8")()
     content.seek(0)
     while piece := content.read(2**20):
         if piece.isascii() and not decoder.getstate()[0]:
             continue
-        odd = odd or bool(NOT_WINDOWS & {*piece})
         try:
             decoder.decode(piece)
         except UnicodeDecodeError:
-            is_utf8 = False
-    if is_utf8 and not decoder.getstate()[0]:
-        return "utf-8"
-    return "latin-1" if odd else "cp1252"
+            return "cp1252"
+    return "cp1252" if decoder.getstate()[0] else "utf-8"
 
 
 def _first_lines(content: BinaryIO, encoding: str) -> list[str]:
@@ -170,11 +155,10 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
         if score > most and (delimiter != " " or (found > 2 and score > 0.95)):
             best, width, most = delimiter, found, score
     if not best:
-        blanks = " Several blanks between cells are not read: tr -s ' ' ',' < FILE writes commas."
         raise DataError(
             f"{file}: one column only; expected at least two, the label and a feature, with a "
-            f"comma, semicolon, tab, | or blank between cells.{blanks if has_runs else ''} The "
-            f"file begins with {shown(lines[0])!r}."
+            "comma, semicolon, tab, | or one blank between cells. The file begins with "
+            f"{shown(lines[0])!r}."
         )
     return best, width
 
@@ -208,16 +192,6 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
 
     Each column has a vote: it is for a header where it holds numbers and begins with a word, or
     holds few words and begins with another one; it is against where it begins like the rest.
-
-    Args:
-        first: The cells of the first row.
-        below: Those of rows below it; ragged ones are left out.
-
-    Examples:
-        >>> is_header(["age", "sex"], [["7", "m"], ["8", "f"], ["9", "m"]])
-        True
-        >>> is_header(["6", "f"], [["7", "m"], ["8", "f"], ["9", "m"]])
-        False
     """
     rows = [row for row in below if len(row) == len(first)][:VOTING]
     if not rows or _counts_up(first):
@@ -245,12 +219,7 @@ def _counts_up(names: Sequence[str]) -> bool:
 
 
 def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
-    """Add the number format by which the most columns are numbers, where it is not the default.
-
-    Args:
-        layout: As it is without.
-        columns: The cells of each column.
-    """
+    """Add the number format by which the most columns are numbers, where it is not the default."""
     marked = [cells.first(VOTING_CELLS) for cells in columns if _has_marks(cells)]
     read = {form: [c for c in marked if _reads(c, form)] for form in FORMATS}
     most = max(map(len, read.values()))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tabular_lstm.errors import DataError, no_column, shown
-from tabular_lstm.profiling.label_choice import Label, choose_label, classes_of
+from tabular_lstm.profiling.label_choice import Label, choose_label
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.type_inference import ISO_8601
 from tabular_lstm.profiling.word_lists import (
@@ -45,13 +45,11 @@ IN_TIME = (
     "the rows are in the order of these dates: to be judged on the newest rows, name the column as "
     "time, and nowhere else, add split: {kind: time}, and take a line of group away"
 )
-IN_OTHER_WORDS = "as many rows of each value as of the label: if it says the same, ignore it"
 TAKEN_AS_MISSING = "missing: values that stand apart were taken for 'not measured'; were they?"
 MANY_ZEROS = (
     "0 is far more frequent than other numbers: if it means 'not measured', add it to missing"
 )
 ARE_AMOUNTS = "categorical: few whole numbers, codes by their names; if amounts, take them away"
-ARE_CODES = "whole numbers: if they are names and not amounts, add them to categorical"
 HARDLY_SHARED = "words that hardly any two rows share: to learn from them, add them to categorical"
 UNITS = "numbers with a unit are text here: to learn from them as numbers, write them without it"
 
@@ -101,13 +99,7 @@ def propose(
     positive: str | None = None,
     key: str | None = None,
 ) -> Proposal:
-    """Choose what conf says of each column.
-
-    Args:
-        table: Its profile.
-        label: Name of the label. Default: chosen.
-        positive: The positive class, as the file writes it. Default: chosen.
-        key: Name of the column that identifies a row. Default: chosen, or none.
+    """Choose what conf says of each column, but for what is given.
 
     Raises:
         DataError: There is no label, see `choose_label`; no such column; or no feature is left.
@@ -148,9 +140,8 @@ def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Ch
         left.remove(group)
     for weight in [column for column in left if _is_weight(column)][:1]:
         choices[weight.name] = Choice("weight", "by its name", (WEIGHT,))
-    of_label = sorted(classes_of(table.column(label.name)).values())
     for column in table.columns:
-        choices.setdefault(column.name, _of_kind(column, of_label))
+        choices.setdefault(column.name, _of_kind(column))
     return {name: choices[name] for name in table.names}
 
 
@@ -205,25 +196,20 @@ def _is_weight(column: ColumnProfile) -> bool:
     return names_a_weight(column.name) and is_amount and column.present == column.rows
 
 
-def _of_kind(column: ColumnProfile, of_label: list[int]) -> Choice:
+def _of_kind(column: ColumnProfile) -> Choice:
     """Choose a role for a column that is not label, key, group or weight."""
     if UNNAMED.fullmatch(column.name) and not column.in_order:
         return Choice("ignore", "it has no name; to learn from it, give it one in the header")
     if names_a_weight(column.name) and column.kind not in {"empty", "constant"}:
-        why = "not a number of 0 or more in each row"
-        why = "another column is the weight" if _is_weight(column) else why
-        return Choice("ignore", f"a weight by its name, but {why}", (NO_WEIGHT,))
+        why = "a weight by its name, but a second one, or not 0 or more in each row"
+        return Choice("ignore", why, (NO_WEIGHT,))
     if names_an_identifier(column.name) and _is_discrete(column) and column.distinct > FEW:
         choice = Choice("ignore", f"an identifier by its name, of {column.distinct} values")
     elif column.kind in OF_KIND:
         choice = OF_KIND[column.kind](column)
     else:
         choice = Choice("ignore", _why_ignored(column))
-    doubts = {
-        ASK_GROUP: _may_be_group(column),
-        IN_OTHER_WORDS: sorted(classes_of(column).values()) == of_label,
-    }
-    return replace(choice, unsure=choice.unsure + _true(doubts))
+    return replace(choice, unsure=choice.unsure + _true({ASK_GROUP: _may_be_group(column)}))
 
 
 def _why_ignored(column: ColumnProfile) -> str:
@@ -237,25 +223,19 @@ def _why_ignored(column: ColumnProfile) -> str:
 
 
 def _number(column: ColumnProfile) -> Choice:
-    known = column.distinct - len(column.codes)
-    few = column.whole and 2 < known <= CODES
-    is_called_code = names_a(column.name, "code")
-    if few and is_called_code:
+    few = column.whole and 2 < column.distinct - len(column.codes) <= CODES
+    if few and names_a(column.name, "code"):
         why = f"{column.distinct} whole numbers, codes by its name"
         return Choice("categorical", why, (ARE_AMOUNTS,), column.codes)
-    # Counts and steps begin at 0, or go up without a gap.
-    low, high = column.lowest or 0, column.highest or 0
-    is_count = low == 0 or high - low + 1 == known > 4
-    shared = column.whole and column.distinct > CODES and column.present >= 2 * column.distinct
     odd = f"cells that are no numbers: {column.odd}, such as '{shown(column.odd_example)}'; their "
     odd += "rows go to quarantine: mend them, or name them under missing"
     doubts = {
         TAKEN_AS_MISSING: any(not isinstance(code, str) for code in column.codes),
         MANY_ZEROS: column.many_zeros,
         odd: column.odd > 0,
-        ARE_CODES: (few and not is_count) or (shared and is_called_code),
     }
-    return Choice("number", f"{low:g} to {high:g}", _true(doubts), column.codes)
+    why = f"{column.lowest:g} to {column.highest:g}"
+    return Choice("number", why, _true(doubts), column.codes)
 
 
 def _category(column: ColumnProfile) -> Choice:
@@ -263,10 +243,7 @@ def _category(column: ColumnProfile) -> Choice:
     if column.distinct > max(FEW, MOST_CATEGORIES * rows):
         why = f"{column.distinct} distinct values in {rows} rows"
         return Choice("ignore", why, (HARDLY_SHARED,))
-    doubts = {
-        TAKEN_AS_MISSING: bool({*column.codes} - {"?"}),
-        "categorical: many values for so many rows": column.distinct > max(FEW, column.rows / 20),
-    }
+    doubts = {TAKEN_AS_MISSING: bool({*column.codes} - {"?"})}
     return Choice("categorical", f"{column.distinct} values", _true(doubts), column.codes)
 
 

@@ -84,13 +84,7 @@ LIKE_A_DATE = re.compile(
 
 
 def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) -> ColumnProfile:
-    """Tell what a column holds.
-
-    Args:
-        name: Of the column.
-        cells: All of its cells.
-        form: How numbers are written.
-    """
+    """Tell what a column holds, from its name and all of its cells."""
     if not cells.present:
         found: dict[str, Any] = {"kind": "empty"}
     elif len(cells.texts) == 1 and not cells.missing:
@@ -182,12 +176,7 @@ def _counts(cells: DistinctCells) -> dict[str, int]:
 def date_formats(cells: DistinctCells, formats: tuple[str, ...] = FORMATS) -> list[str]:
     """Name the formats in which all cells of a column are dates: one, or two where both fit.
 
-    Args:
-        cells: At least one.
-        formats: Those that may be. Default: all that are known.
-
-    Returns:
-        Formats of `datetime.strptime`, or `ISO_8601`; nothing where the cells are no dates.
+    They are formats of `datetime.strptime`, or `ISO_8601`; none where the cells are no dates.
     """
     if not LIKE_A_DATE.match(cells.texts[0].as_py()):
         return []
@@ -212,15 +201,6 @@ def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
     Args:
         values: float64, distinct and finite, in rising order.
         counts: How often each is in the column.
-
-    Returns:
-        The codes, with their counts.
-
-    Examples:
-        >>> codes_among(np.array([-9.0, 0, 1, 2]), np.array([3, 9, 9, 9]))
-        {-9.0: 3}
-        >>> codes_among(np.array([1.0, 2, 99]), np.array([9, 9, 1]))
-        {}
     """
     found: dict[float, int] = {}
     place: int | None = 0
@@ -250,12 +230,7 @@ def _is_code(values: np.ndarray, counts: np.ndarray, place: int) -> bool:
 
 
 def zeros_stand_out(values: np.ndarray, counts: np.ndarray) -> bool:
-    """Tell whether 0 is far more frequent than any other number: an amount of nothing, or a code.
-
-    Args:
-        values: float64, distinct and finite, in rising order.
-        counts: How often each is in the column.
-    """
+    """Tell whether 0 is far more frequent than any other number, and none is close to it."""
     if len(values) <= ENOUGH or values[0] != 0:
         return False
     share = counts[0] / counts.sum()

@@ -65,24 +65,13 @@ ENDS = ("id", "no", "nr", "num")
 
 
 def words_of(name: str) -> list[str]:
-    """Give the words of a name in lower case.
-
-    Examples:
-        >>> words_of("CustomerID"), words_of("date_of.birth")
-        (['customer', 'id'], ['date', 'of', 'birth'])
-    """
+    """Give the words of a name in lower case: "CustomerID" has customer and id."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
     return [word for word in re.split(r"[^a-z0-9+]+", parted) if word]
 
 
 def names_an_identifier(name: str) -> bool:
-    """Tell whether a column is called as those are that say which thing a row is about.
-
-    Examples:
-        >>> names = ("id", "PassengerId", "customerid", "PID", "townid", "humid", "paid")
-        >>> [names_an_identifier(name) for name in names]
-        [True, True, True, True, True, False, False]
-    """
+    """Tell whether a column is called as those are that say which thing a row is about."""
     words = words_of(name)
     if _names_surely(words) or WORDS["short identifier"] & {*words[-1:]}:
         return True
@@ -103,13 +92,7 @@ def _in_one_word(word: str, role: str) -> bool:
 
 
 def names_a_thing(name: str) -> bool:
-    """Tell whether a column is called as what may be in several rows: a patient, a customer.
-
-    Examples:
-        >>> names = ("id", "subject", "patient_id", "region_id", "pid", "students")
-        >>> [names_a_thing(name) for name in names]
-        [True, True, True, False, False, False]
-    """
+    """Tell whether a column is called as what may be in several rows: a patient, a customer."""
     words = words_of(name)
     if len(words) > 1 and _names_surely(words):
         return bool({*words} & WORDS["thing"])
@@ -117,13 +100,7 @@ def names_a_thing(name: str) -> bool:
 
 
 def may_name_a_thing(name: str) -> bool:
-    """Tell whether a column is called as what also may be in several rows, if its cells are so.
-
-    Examples:
-        >>> names = ("nr", "schoolid", "School", "plot_no", "pid", "zip_code", "years_at_firm")
-        >>> [may_name_a_thing(name) for name in names]
-        [True, True, True, True, True, False, False]
-    """
+    """Tell whether a column is called as what also may be in several rows, if its cells are so."""
     words = words_of(name)
     is_numbered = words[-1:] != ["code"] and names_a(name, "numbered")
     is_thing = len(words) <= 2 and names_a(name, "perhaps a thing")

@@ -1,7 +1,6 @@
 """`kedro profile`: look at all rows of a file, and write the environment that they call for."""
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -30,17 +29,14 @@ HINT = "Name a CSV, or a folder of them."
 def new_environment(
     file: Path, env: str, project: Path, given: Mapping[str, str] = {}, force: bool = False
 ) -> str:
-    """Write an environment for a file.
+    """Write an environment for a file, and return the page to read before the first run.
 
     Args:
         file: A CSV or a folder of them, from the working directory.
         env: Name of the environment.
         project: Root of the project.
-        given: What is known of the columns: `label`, `positive`, `key`; see `propose`.
+        given: What is known of the columns: `label`, `positive`, `key`.
         force: Whether the two files are overwritten where they are there. Default: they are not.
-
-    Returns:
-        What is to be read before the first run.
 
     Raises:
         DataError: The file cannot be profiled, the environment's name cannot be one, the
@@ -50,19 +46,16 @@ def new_environment(
     _refuse_name(env, folder, force)
     path = _as_written(file, project)
     layout, table = profile_files(file, path)
-    try:
-        proposal = propose(table, **given)
-    except DataError as error:
-        if not layout.unsure:
-            raise
-        raise DataError(f"{error} Unsure is: {'; '.join(layout.unsure)}.") from error
+    proposal = propose(table, **given)
     to_score = f"data/01_raw/{env}_to_score.csv"
     contents = {
         CATALOG: catalog_text(path, to_score, layout, table, proposal.label.name),
         PARAMETERS: parameters_text(proposal),
     }
     try:
-        _write(folder, contents)
+        make_folder(folder)
+        for name, text in contents.items():
+            replace(folder / name, text.encode())
     except OSError as error:
         raise DataError(f"{error.filename or folder}: {error.strerror or error}") from error
     inside, run = folder.relative_to(project), run_command(env)
@@ -79,11 +72,7 @@ def new_environment(
 
 
 def profile_files(file: Path, called: str) -> tuple[Layout, TableProfile]:
-    """Look at all cells of all files at a path, each of which is read once.
-
-    Args:
-        file: A CSV or a folder of them.
-        called: The same as messages and conf name it.
+    """Look at all cells of all files at a path, which messages and conf call so.
 
     Raises:
         DataError: There is none, or one is no CSV, is empty or has other columns than the first.
@@ -138,21 +127,6 @@ def _refuse_name(env: str, folder: Path, force: bool) -> None:
             f"{folder}: the environment '{env}' is there already, and nothing was written. Give "
             f"another name with --env, or --force to overwrite its {CATALOG} and {PARAMETERS}."
         )
-
-
-def _write(folder: Path, contents: dict[str, str]) -> None:
-    """Write both files: of a new folder at once, in one that is there one after the other."""
-    is_new = not folder.exists()
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}") if is_new else folder
-    try:
-        make_folder(beside)
-        for name, text in contents.items():
-            replace(beside / name, text.encode())
-        if is_new:
-            beside.rename(folder)
-    finally:
-        if is_new:
-            shutil.rmtree(beside, ignore_errors=True)
 
 
 def _as_written(file: Path, project: Path) -> str:

@@ -59,11 +59,7 @@ class Artifact:
 
     @cached_property
     def network(self) -> Any:
-        """Build the `LSTMEnsemble` without Keras' loader: nothing in the file is executed.
-
-        Raises:
-            DataError: See `scorer`.
-        """
+        """Build the `LSTMEnsemble` without Keras' loader: nothing in the file is executed."""
         saved = self.scorer
         import_tensorflow()  # not before, because it takes seconds
         from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415

@@ -92,16 +92,7 @@ class MLflowModel:
         self._candidate = candidate
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
-        """Give each row's probability and decision, as `load_champion` does.
-
-        Args:
-            model_input: A frame with the features, in any order.
-            params: Expected by MLflow; there are none.
-
-        Returns:
-            A frame with the rows' index: `probability`, of the positive class, and `decision`, the
-            label's own value that the decision threshold gives.
-        """
+        """Give each row's probability and decision, with the rows' index; MLflow has no params."""
         positive = self._candidate.predict_proba(model_input)[:, 1]
         schema, threshold = self._candidate.schema, self._candidate.threshold
         values = schema.positive_class, schema.negative_class
@@ -115,11 +106,7 @@ def _load_pyfunc(path: str) -> MLflowModel:
 
 
 def read_champion(outputs: Path, run_command: str) -> Artifact:
-    """Read the artifact that the last line of the promotion log names.
-
-    Args:
-        outputs: The folder of an environment's outputs.
-        run_command: How to run in this environment, for messages.
+    """Read the artifact that the last line of the promotion log below the outputs names.
 
     Raises:
         DataError: There is no champion yet, or its file is not what was promoted or cannot be

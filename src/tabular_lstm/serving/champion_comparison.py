@@ -1,14 +1,11 @@
-"""Whether a candidate can be compared with a champion, and what the champion says of the test rows.
-
-A champion is compared where its schema reads the same columns in the same way, and where enough of
-the test rows are new to it.
-"""
+"""Whether a candidate can be compared with a champion, and what this says of the test rows."""
 
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -40,13 +37,7 @@ class NotComparedError(Exception):
 
 @dataclass(frozen=True)
 class Scored:
-    """What a champion says of the test rows.
-
-    Attributes:
-        probabilities: (rows,).
-        threshold: Its decision threshold.
-        trained_on: Which of the rows it was trained on, (rows,): they say nothing of it.
-    """
+    """What a champion says of the test rows, (rows,), and which of them it was trained on."""
 
     probabilities: np.ndarray
     threshold: float
@@ -55,13 +46,9 @@ class Scored:
 
 @dataclass(frozen=True)
 class ComparedChampions:
-    """The champions that stand, the one that serves first.
+    """The champions that stand, the one that serves first, and what the compared ones say.
 
-    Attributes:
-        champions: All of them, each with the reason if it is not compared with.
-        scored: By run id, what those that are compared with say of the test rows.
-        features: What each feature's cells are in this run.
-        changes: How they changed since the run of the champion that serves.
+    `features` are those of this run, and `changes` since the run of the champion that serves.
     """
 
     champions: list[Champion]
@@ -88,25 +75,24 @@ def compare_champions(
     compared: dict[str, Scored] = {}
     known = promoted(champions.log)
     for run in standing(champions.log)[: promotion.keep_champions]:
-        champion = Champion(run_id=run, sha256=str(known[run].sha256))
+        champion: dict[str, Any] = {"run_id": run, "sha256": known[run].sha256}
         try:
             judgement = judged_by(champions, known[run])
-            known_of = {"data": judgement.data, "promoted_with": judgement.candidate}
-            champion = champion.model_copy(update=known_of)
+            champion |= {"data": judgement.data, "promoted_with": judgement.candidate}
             if promotion.start_over:
                 raise NotComparedError("promotion.start_over is set")
             artifact = promoted_artifact(champions, known[run])
-            fingerprints = fingerprints_of(champions, run, judgement.fingerprints_sha256)
-            scored = score(artifact, fingerprints, train_rows, test_rows, columns, schema)
-            left_out = int(scored.trained_on.sum())
-            champion = champion.model_copy(update={"left_out_rows": left_out})
+            expected = judgement.fingerprints_sha256
+            kept = _kept(champions.fingerprints, run, "train rows' fingerprints are", expected)
+            scored = score(artifact, kept, train_rows, test_rows, columns, schema)
+            champion["left_out_rows"] = int(scored.trained_on.sum())
             refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class)
         except NotComparedError as why:
-            champion = champion.model_copy(update={"not_compared": str(why)})
+            champion["not_compared"] = str(why)
             logger.warning("The champion of run %s will not be compared with: %s", run, why)
         else:
             compared[run] = scored
-        found.append(champion)
+        found.append(Champion(**champion))
     return ComparedChampions(found, compared)
 
 
@@ -116,11 +102,9 @@ def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
     Raises:
         NotComparedError: Its decision is gone, unreadable, or not the one that the entry names.
     """
-
-    def same(decision: Decision) -> bool:
-        return decision.fingerprint() == promotion.decision_sha256
-
-    judgement = _kept(champions.decisions, promotion.run_id, "decision is", same).judgement
+    run, expected = promotion.run_id, promotion.decision_sha256
+    decision = _kept(champions.decisions, run, "decision is", expected, Decision.fingerprint)
+    judgement = decision.judgement
     if judgement is None:
         raise NotComparedError("its decision judged no candidate")
     return judgement
@@ -133,8 +117,8 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
         NotComparedError: It is gone, unreadable or another one, or it cannot be loaded.
         DataError: It serves and cannot be loaded.
     """
-    run, expected = promotion.run_id, promotion.sha256
-    artifact = _kept(champions.artifacts, run, "artifact is", lambda of: of.sha256 == expected)
+    run = promotion.run_id
+    artifact = _kept(champions.artifacts, run, "artifact is", promotion.sha256)
     try:
         artifact.scorer  # noqa: B018
     except NoNetworkError as error:
@@ -144,17 +128,16 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
     return artifact
 
 
-def fingerprints_of(champions: Champions, run: str, expected: str) -> Fingerprints:
-    """Read the fingerprints of a champion's train rows; raises as `judged_by` does."""
-    what = "train rows' fingerprints are"
-    return _kept(champions.fingerprints, run, what, lambda of: of.sha256 == expected)
-
-
 def _kept(
-    versions: Mapping[str, Value], run: str, what: str, same: Callable[[Value], bool]
+    versions: Mapping[str, Value],
+    run: str,
+    what: str,
+    expected: str | None,
+    hash_of: Callable[[Value], str] = attrgetter("sha256"),
 ) -> Value:
+    """Read what a run left, if its hash is the expected one."""
     with contextlib.suppress(KeyError, DataError):
-        if same(kept := versions[run]):
+        if hash_of(kept := versions[run]) == expected:
             return kept
     raise NotComparedError(f"its {what} gone, damaged or not what was promoted")
 
@@ -173,14 +156,6 @@ def score(
     features as the champion sees them. With one, rows of others may look alike, and candidate and
     champion were both trained on such; where the champion alone was, as after new keys were given
     out, it counts as trained on. Where one row of a group does, all do.
-
-    Args:
-        artifact: The champion's.
-        fingerprints: Of the champion's train rows.
-        train_rows: The candidate's, like the columns and the schema.
-        test_rows: Likewise.
-        columns: The role of each column.
-        schema: What the candidate learned of the columns.
 
     Raises:
         NotComparedError: The champion reads these rows otherwise than the candidate does.
@@ -205,13 +180,7 @@ def score(
 
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
-    """Stop where a champion's labels or columns are others for the candidate, or read otherwise.
-
-    Columns that are new to the champion do not matter.
-
-    Raises:
-        NotComparedError: Names the column, and how it was and is read.
-    """
+    """Stop where a champion's labels or columns are others for the candidate, or read otherwise."""
     for name in ("label", "positive_class", "negative_class", "marks"):
         if (was := getattr(its, name)) != (now := getattr(schema, name)):
             what = "the number format" if name == "marks" else name
@@ -233,13 +202,7 @@ def _reading(schema: Schema, name: str) -> str:
 
 
 def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int) -> None:
-    """Stop where too few of the test rows, or of their groups, are new to a champion.
-
-    They are counted by what they tell, see `tabular_lstm.rows.weights.count_rows`.
-
-    Raises:
-        NotComparedError: Counts them.
-    """
+    """Stop where too few of the test rows, or of their groups, are new to a champion."""
     labels, new = test_set.labels.to_numpy(), ~scored.trained_on
     weights, groups = (
         None if of is None else of[new] for of in (test_set.weights, test_set.groups)

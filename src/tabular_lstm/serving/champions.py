@@ -27,13 +27,9 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Versions(Mapping[str, Value], Generic[Value]):
-    """The versions of an output by run id, each read when it is asked for.
+    """The versions of an output by run id, `folder/<run id>/<name of the folder>`.
 
-    Reading one raises a KeyError where it is gone, and a DataError where it is unreadable.
-
-    Attributes:
-        folder: Where they are: `folder/<run id>/<name of the folder>`.
-        read: Reads one.
+    Each is read when it is asked for: a KeyError where it is gone, a DataError if unreadable.
     """
 
     folder: Path
@@ -69,17 +65,10 @@ class Champions:
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
 
     def boundary(self, columns: Columns, split: Split) -> Moment | None:
-        """Find the boundary of a split by time that stays in force, as a decision rests on it.
+        """Find the boundary of a split by time that stays in force.
 
         That is of the newest decision that is left and was split by the same column, with the same
-        `test_fraction`.
-
-        Args:
-            columns: The role of each column.
-            split: The present split.
-
-        Returns:
-            None where there is no such decision, or the split is none by time.
+        `test_fraction`; None where there is no such decision, or the split is none by time.
 
         Raises:
             DataError: None is left, and of a decision it cannot be told: rows would change sides.

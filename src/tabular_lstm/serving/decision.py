@@ -19,6 +19,7 @@ from tabular_lstm.judging.metrics import Metrics
 from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary
 from tabular_lstm.serving.run_id import RunId
 
+Checks = tuple[DataCheck, DriftCheck, FloorCheck, ChampionCheck, ArtifactCheck]
 Action = Literal["promoted", "rejected", "rolled_back"]
 
 
@@ -78,7 +79,7 @@ class Judgement(Frozen):
     what they are beside those of the champion; older decisions have neither.
     """
 
-    checks: tuple[DataCheck, DriftCheck, FloorCheck, ChampionCheck, ArtifactCheck]
+    checks: Checks
     candidate: Metrics
     candidate_sha256: str
     fingerprints_sha256: str
@@ -121,11 +122,7 @@ class Outcome(Frozen):
 
 
 class Decision(Outcome):
-    """What a run decided, and all that it rests on.
-
-    `judgement` is None where no candidate was judged, as in a rollback. For the rest see
-    `Provenance`.
-    """
+    """What a run decided, and all that it rests on; a rollback judges nothing."""
 
     judgement: Judgement | None
     environment: str

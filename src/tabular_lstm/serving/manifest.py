@@ -18,12 +18,7 @@ NotNegative = Annotated[int, Field(ge=0)]
 
 
 class FileOfRows(Frozen):
-    """A file by its name, and what it holds.
-
-    Attributes:
-        file: Its name, without folders.
-        sha256: Of its bytes.
-    """
+    """A file by its name, without folders, its rows, and the SHA-256 of its bytes."""
 
     file: str
     rows: NotNegative
@@ -41,7 +36,7 @@ class ScoredBy(Frozen):
         """Name the champion.
 
         Raises:
-            ValidationError: The promotion log did not say which run trained it.
+            ValidationError: The champion has no run id.
         """
         return cls.model_validate({"run_id": champion.run_id, "sha256": champion.sha256})
 
@@ -94,17 +89,15 @@ class Manifest(Frozen):
 
     @model_validator(mode="after")
     def _no_row_is_lost_or_doubled(self) -> Self:
-        sums = {
-            "scored_rows + quarantined_rows": self.scored_rows + self.quarantined_rows,
-            "the rows of inputs": sum(file.rows for file in self.inputs),
-        }
-        for what, rows in sums.items():
-            if rows != self.rows:
-                raise ValueError(f"{what} are {rows}, and rows are {self.rows}")
-        if (written := sum(file.rows for file in self.parts)) != self.scored_rows:
-            raise ValueError(
-                f"the rows of parts are {written}, and scored_rows are {self.scored_rows}"
-            )
+        both, rows = self.scored_rows + self.quarantined_rows, self.rows
+        read, written = (sum(file.rows for file in files) for files in (self.inputs, self.parts))
+        for what, sums, of, expected in (
+            ("scored_rows + quarantined_rows", both, "rows", rows),
+            ("the rows of inputs", read, "rows", rows),
+            ("the rows of parts", written, "scored_rows", self.scored_rows),
+        ):
+            if sums != expected:
+                raise ValueError(f"{what} are {sums}, and {of} are {expected}")
         return self
 
     def same_as(self, inputs: dict[str, str], champion_sha256: str, conditions: Conditions) -> bool:
@@ -120,13 +113,7 @@ class Manifest(Frozen):
 
 
 def finished_runs(folder: Path, now: str) -> list[str]:
-    """Name the runs that finished, by the manifests below a folder, the newest last.
-
-    Args:
-        folder: The folder of all runs.
-        now: The run id that a run has that begins now. A run with a later one had a clock that
-            was ahead, and counts as older than any other.
-    """
+    """Name the runs that have a manifest below a folder, sorted as by `by_age`."""
     return by_age(_finished(folder), now)
 
 

@@ -31,16 +31,9 @@ Part = tuple[Batch, ...]
 def scored_parts(
     scoring: ScoringTask, batches: Iterable[Batch], workers: Workers | None
 ) -> Generator[ScoredPart]:
-    """Score batches of rows; the parts are the same wherever that is done.
+    """Score batches of rows; the parts and their order are the same wherever that is done.
 
-    Args:
-        scoring: How.
-        batches: In the order of the rows.
-        workers: Who scores. None is this process, in which a thread reads and checks the batches of
-            the next part meanwhile.
-
-    Yields:
-        The parts, in the order of the rows.
+    Without workers it is this process, in which a thread checks the next part meanwhile.
 
     Raises:
         DataError: What batches, or the scoring of one, end with.
@@ -101,15 +94,7 @@ def in_order(done: Iterator[tuple[int, Item]]) -> Iterator[Item]:
 
 @dataclass(frozen=True)
 class Predictions:
-    """A scoring that is done while its parts are taken.
-
-    Attributes:
-        checked: The rows.
-        scoring: How they are scored.
-        conditions: What else the predictions rest on.
-        tally: Counts what passes.
-        workers: Who checks and scores, see `scored_parts`. Default: this process.
-    """
+    """A scoring that is done while its parts are taken, see `scored_parts`, and counted."""
 
     checked: CheckedRows
     scoring: ScoringTask

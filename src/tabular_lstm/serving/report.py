@@ -34,14 +34,6 @@ def page(
 ) -> str:
     """Write the page: HTML, less than 1 MB whatever the data are. It fetches nothing.
 
-    Args:
-        decision: Of a retraining.
-        provenance: Says where its outputs are and how to run.
-        metrics: The run's `metrics.json`, for what it says of the network.
-        verdict: Sentences on the candidate against the baselines.
-        quarantined_rows: `row`, `reason`, and the cells; of the first 20 the first 40 are shown.
-        figures: By name, as SVG.
-
     Raises:
         ValueError: The decision judged no candidate.
     """

@@ -41,13 +41,7 @@ class ScoredBatch:
 
 @dataclass(frozen=True)
 class ScoredPart:
-    """A file of predictions.
-
-    Attributes:
-        content: Its bytes, Parquet with a row group for each batch.
-        rows: How many it has.
-        batches: Of whose rows it is, in their order.
-    """
+    """A file of predictions: its bytes, Parquet with a row group for each of the batches."""
 
     content: bytes
     rows: int
@@ -56,15 +50,7 @@ class ScoredPart:
 
 @dataclass(frozen=True)
 class ScoringTask:
-    """How batches are scored.
-
-    Attributes:
-        check: What rows are checked by.
-        champion: Who scores them.
-        run_id: Of the run that scores.
-        scored_at: When it began.
-        reasons: How many features to name for each row.
-    """
+    """How a run scores batches, naming so many features as reasons for each row."""
 
     check: Check
     champion: Artifact

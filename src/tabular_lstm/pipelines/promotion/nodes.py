@@ -26,7 +26,7 @@ from tabular_lstm.serving.champion_comparison import (
     judged_by,
 )
 from tabular_lstm.serving.champions import CANDIDATES, Champions
-from tabular_lstm.serving.decision import Decision, Judgement, Provenance
+from tabular_lstm.serving.decision import Checks, Decision, Judgement, Provenance
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of, looks, promoted
 
 logger = logging.getLogger(__name__)
@@ -36,24 +36,11 @@ CHANGED = (
     "Since the champion's run %d features changed much, as where a unit or a source is another: "
     "%s. Look at the newest rows; the report has each"
 )
-Checks = tuple[
-    checks.DataCheck,
-    checks.DriftCheck,
-    checks.FloorCheck,
-    checks.ChampionCheck,
-    checks.ArtifactCheck,
-]
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The candidate put to the gate.
-
-    Attributes:
-        metrics: Of the candidate, the baselines and the champions that it is compared with.
-        checks: The gate's five, in their order.
-        candidate_sha256: Of the candidate's file as the last check read it.
-    """
+    """The candidate put to the gate's checks, with the metrics of all models by name."""
 
     metrics: dict[str, Metrics]
     checks: Checks
@@ -88,11 +75,7 @@ def predict_with_champions(
 
 
 def _with_champions(judged: Judged, scored: dict[str, Scored], evaluation: Evaluation) -> Judged:
-    """Measure the champions on the same resamples of the rows as candidate and baselines.
-
-    A champion that was trained on some of the rows is measured, and the candidate beside it, on the
-    others.
-    """
+    """Measure the champions on the same resamples of the rows, without those they trained on."""
     thresholds = {run: of_run.threshold for run, of_run in scored.items()}
     new = {run: s.probabilities for run, s in scored.items() if not s.trained_on.any()}
     if new:
@@ -134,10 +117,7 @@ def check_candidate(
 def read_back(
     candidate_artifact: Artifact, test_rows: pd.DataFrame, judged: np.ndarray
 ) -> checks.ArtifactCheck:
-    """Compare what was judged with what the file on disk gives for a few test rows.
-
-    They are at most 32, from the lowest to the highest of the probabilities that were judged.
-    """
+    """Compare what was judged, from the lowest to the highest, with what the file on disk gives."""
     places = np.linspace(0, len(judged) - 1, min(GOLDEN_ROWS, len(judged))).astype(int)
     golden = np.argsort(judged, kind="stable")[places]
     predicted = candidate_artifact.predict(test_rows.iloc[golden])
@@ -188,10 +168,7 @@ def decide(
 
 
 def _changes(now: dict[str, FeatureSummary], champions: Champions) -> DataChanges:
-    """Compare this run's features with those of the champion's run, and warn of large changes.
-
-    None is compared where there is no champion, or its run did not record its features.
-    """
+    """Compare this run's features with those of the champion's run, and warn of large changes."""
     then: dict[str, FeatureSummary] = {}
     if champion := champion_of(champions.log):
         with contextlib.suppress(NotComparedError):

@@ -24,7 +24,7 @@ def choose_champion(
         raise DataError(
             f"There is no champion before {now} to roll back to. {listed}"
             if now
-            else "There is no champion yet: the promotion log names none."
+            else "There is no champion yet."
         )
     run = before[0] if rollback.run_id is None else rollback.run_id
     if run not in known:

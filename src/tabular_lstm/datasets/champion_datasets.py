@@ -99,13 +99,6 @@ class ChampionDataset(AbstractDataset[None, Artifact]):
         """Refuse: the promotion log says who serves."""
         raise DataError(f"{self._outputs / LOG}: only the entry promotions adds to the log.")
 
-    def preview(self) -> JSONPreview:
-        """Name the run that trained it, and its file."""
-        champion = self.load()
-        return preview(
-            {"run_id": champion.run_id, "file": champion.file, "sha256": champion.sha256}
-        )
-
     def _exists(self) -> bool:
         return (self._outputs / LOG).exists()
 
