@@ -16,7 +16,6 @@ from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.commands import message_of, with_modules
-from tests.helpers.once import Once
 from tests.helpers.outputs import JUDGED, candidate_of, document, predictions_of
 from tests.helpers.project import TINY, Project, declare
 from tests.helpers.tables import write_people
@@ -164,38 +163,6 @@ def test_another_processor_judges_the_same_candidate_to_the_same_bytes(project: 
         # A run's own id is in its metrics.
         same = other.read_text().replace(other.parent.name, one.parent.name)
         assert same == one.read_text(), output
-
-
-# Names beside numbers
-
-
-@pytest.fixture
-def people(project: Project, once: Once) -> Project:
-    """A project after a run on categories, numbers and gaps."""
-    write_people(project)
-    training = {"epochs": 30, "batch_size": 32, "learning_rate": 0.03}
-    return once("people", project, lambda: project.run(**{**TINY, "training": training}))
-
-
-def test_a_csv_with_categories_and_gaps_runs_to_a_verdict(people: Project) -> None:
-    metrics, schema = people.metrics(), document(people, "04_feature/schema.json")
-    assert (metrics["data"]["rows"], metrics["data"]["quarantined_rows"]) == (400, 0)
-    assert metrics["test"]["roc_auc"] > 0.75
-    assert metrics["baselines"]["logistic_regression"]["roc_auc"] > 0.75
-    assert metrics["baselines"]["hist_gradient_boosting"]["roc_auc"] > 0.75
-    assert len(document(people, "08_reporting/verdict.json")) == 5
-    importance = document(people, "07_model_output/permutation_importance.json")["features"]
-    assert next(iter(importance)) == "color"
-    assert importance.keys() == {"age", "color", "code", "income"}
-
-    train, test = people.rows("train"), people.rows("test")
-    colors = {"blue", "green", "red", *({"violet"} & set(train["color"]))}
-    assert schema["categories"] == {"color": sorted(colors), "code": ["007", "1", "7"]}
-    assert train["color"].isna().sum() + test["color"].isna().sum() == 40
-    assert train["code"].isna().sum() + test["code"].isna().sum() == 20
-    assert schema["features"] == ["age", "color", "code", "income"]
-    for place in (1, 2):
-        assert (schema["mean"][place], schema["variance"][place]) == (0, 1)
 
 
 # The command

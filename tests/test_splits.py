@@ -168,7 +168,7 @@ def test_a_retraining_keeps_the_boundary_that_was_decided_on_until_conf_moves_it
     with caplog.at_level(logging.INFO):
         grown = retrain(quick, seed=1, **by_time)
     assert grown["judgement"]["data"]["boundary"] == boundary
-    assert "stays in force, so that no row changes sides" in caplog.text
+    assert "keeps the boundary of the last decision" in caplog.text
     for side, earlier in before.items():
         now = quick.rows(side)
         assert len(earlier.merge(now, how="inner")) == len(earlier)

@@ -1,4 +1,4 @@
-"""Kedro-Viz shows every node, layer and output: its page built, and opened in a real browser."""
+"""Kedro-Viz shows every node, layer and output: its page served, and built."""
 
 import contextlib
 import json
@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from kedro.framework.project import pipelines
 
-from tests.helpers.browser import in_a_browser, needs_browser
 from tests.helpers.project import TINY, Project
 
 pytestmark = pytest.mark.long
@@ -40,11 +39,10 @@ NETWORK = {"ensemble": {"members": 2, "units": [4], "frequency_scale": [0.1]}}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project that was retrained once, and scored rows."""
+    """A project that was retrained once."""
     project = Project.copied_to(tmp_path_factory.mktemp("viz"))
     with contextlib.chdir(project.path):
         project.run("retraining", **{**TINY, "network": NETWORK, "training": {"epochs": 20}})
-        project.run("scoring")
         project.run("data_processing")
     pipelines.set_requested(None)
     return project
@@ -158,53 +156,6 @@ def test_the_layers_of_every_pipeline_are_in_order(address: str) -> None:
         shown = [layer for layer in graph["layers"] if layer in used]
         assert shown == [layer for layer in LAYERS if layer in used], pipeline
         assert shown, pipeline
-
-
-def test_a_scoring_from_rows_to_figures(address: str) -> None:
-    graph = fetch(f"{address}/api/pipelines/scoring")
-
-    datasets = {node["name"]: node for node in graph["nodes"] if node["type"] == "data"}
-    outside = {name for name, node in datasets.items() if node["layer"] is None}
-    assert outside == {*GIVEN, "champion", "scoring_conditions"}
-    previewed = {
-        "rows_to_score",
-        "quarantined_rows_to_score",
-        "predictions",
-        "scoring_summary",
-        "scoring_figures",
-    }
-    for name in previewed:
-        shown = fetch(f"{address}/api/nodes/{datasets[name]['id']}")
-        assert shown.get("preview"), name
-        if name == "predictions":
-            assert len(shown["preview"]["data"]) == 5
-            assert "probability" in shown["preview"]["columns"]
-
-
-@pytest.mark.browser
-@needs_browser
-def test_a_browser_shows_every_node(address: str) -> None:
-    for pipeline in ("__default__", "retraining", "rollback", "scoring"):
-        drawn = drawn_by_a_browser(f"{address}/?pid={pipeline}&expandAllPipelines=true")
-        for node in pipelines[pipeline].nodes:
-            name = node.name.rpartition(".")[2]
-            assert f">{name}<" in drawn, name
-
-
-def drawn_by_a_browser(address: str) -> str:
-    """Open a page and give what stands in its graph.
-
-    A worker places the nodes in real time while the page's time is virtual; on a busy machine the
-    page's may run out before.
-    """
-    for virtual_seconds in (30, 120, 600):
-        page = in_a_browser(
-            address, "--window-size=2000,3000", virtual_seconds=virtual_seconds
-        ).stdout
-        graph = page.partition('id="nodes"')[2]
-        if 'class="pipeline-node ' in graph:
-            return graph
-    pytest.fail(f"nothing was drawn at {address}: {page[-2000:]}")
 
 
 def test_the_page_can_be_built(ran: Project) -> None:

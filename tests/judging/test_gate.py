@@ -17,7 +17,7 @@ from tabular_lstm.judging.checks import (
 )
 from tabular_lstm.judging.comparison import Comparison, Difference, Judged
 from tabular_lstm.judging.metrics import CANDIDATE
-from tabular_lstm.parameters import Evaluation, Promotion, Tolerance, Validation
+from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 
 TOLERANCE = Tolerance(log_loss=0.02, roc_auc=0.02)
@@ -308,18 +308,3 @@ def test_the_first_check_that_fails_is_the_reason() -> None:
     for failing in reversed(names):
         checks[failing] = Check(name=failing, passed=False, sentence=f"{failing} is ill")
         assert gate.outcome(checks.values()) == (False, f"{failing} is ill")
-
-
-def test_few_groups_are_few_however_many_rows_they_have() -> None:
-    labels = np.tile([0, 1], 300)
-    p = np.where(labels == 1, 0.8, 0.2)
-    models = {CANDIDATE: p, "majority_class": p * 0 + 0.5, "logistic_regression": p * 0.9}
-    needed = PROMOTION.min_test_rows_per_class
-    for count, enough in ((needed - 1, False), (needed, True)):
-        judged = Judged(labels, groups=np.arange(600) % (2 * count)).with_models(
-            models, dict.fromkeys(models, 0.5), Evaluation(bootstrap_resamples=100)
-        )
-        check = gate.check_floor(judged, PROMOTION)
-        assert (check.enough_rows, check.smaller_class_rows) == (enough, count)
-        said = f"{count} of {2 * count} groups of test rows have negative ones, too few to tell"
-        assert (said in check.sentence) is not enough

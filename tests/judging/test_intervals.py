@@ -92,31 +92,6 @@ def test_a_resample_of_one_class_has_no_auc() -> None:
     assert np.isfinite(interval(resampled["roc_auc"])).all()
 
 
-def grouped(groups: int, rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of groups that are all alike: as if each row were there several times."""
-    labels, one = noisy(groups, seed)
-    order = np.random.default_rng(seed).permutation(groups * rows)
-    groups_of = np.repeat(np.arange(groups), rows)[order]
-    _, first, places = np.unique(groups_of, return_index=True, return_inverse=True)
-    numbers = np.argsort(np.argsort(first))[places]
-    return labels[groups_of], one[groups_of], numbers
-
-
-def test_rows_of_one_group_that_are_alike_tell_what_one_row_tells() -> None:
-    """Drawn by rows, they would make believe that there are four times as many."""
-    rows = noisy(400, seed=3)
-    labels, one, groups = grouped(400, 4, seed=3)
-    widths = []
-    for drawn in ((*rows, None), (labels, one, groups), (labels, one, None)):
-        resampled = bootstrap(drawn[0], {"one": drawn[1]}, THRESHOLD, 2000, 0, None, drawn[2])[
-            "one"
-        ]
-        widths.append([float(np.ptp(interval(values))) for values in resampled.values()])
-    single, by_groups, by_rows = np.array(widths)
-    np.testing.assert_allclose(by_groups, single, rtol=0.25)
-    assert (by_rows < 0.7 * single).all()
-
-
 # What few rows do not show
 
 

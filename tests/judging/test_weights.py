@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -16,9 +15,6 @@ from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drift import check_drift
-from tabular_lstm.judging.intervals import (
-    bootstrap,
-)
 from tabular_lstm.judging.metrics import CANDIDATE, calibration_bins, point_metrics
 from tabular_lstm.parameters import Evaluation, Promotion, Training
 from tabular_lstm.rows.data_summary import DataSummary
@@ -81,27 +77,6 @@ def test_each_metric_takes_a_weight_for_so_many_rows(given: list[tuple[int, int,
     bins = calibration_bins(labels, probabilities, counts)
     expected = calibration_bins(labels.repeat(counts), probabilities.repeat(counts))
     np.testing.assert_allclose(bins, expected, atol=1e-12)
-
-
-# Resamples
-
-
-def test_a_resample_measures_the_drawn_rows_by_their_weights() -> None:
-    labels, one, _, weights = noisy()
-    resampled = bootstrap(labels, {"a": one}, {"a": 0.5}, 20, 5, weights)["a"]
-    drawn = np.random.default_rng(5).integers(len(labels), size=(20, len(labels)))
-    for place, rows_drawn in enumerate(drawn):
-        truth, p, w = labels[rows_drawn], one[rows_drawn], weights[rows_drawn]
-        expected = (
-            sk.accuracy_score(truth, p >= 0.5, sample_weight=w),
-            sk.roc_auc_score(truth, p, sample_weight=w),
-            sk.log_loss(truth, p, sample_weight=w),
-        )
-        measured = [resampled[name][place] for name in ("accuracy", "roc_auc", "log_loss")]
-        np.testing.assert_allclose(measured, expected)
-
-
-# Comparisons
 
 
 # The gate

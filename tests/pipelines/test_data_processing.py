@@ -1,10 +1,8 @@
 """No row disappears, no row changes sides, and the nodes leave their inputs alone."""
 
 import hashlib
-import json
 import logging
 import math
-import random
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,18 +13,14 @@ import pandas as pd
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from kedro.io import DataCatalog, DatasetError, MemoryDataset
-from kedro.runner import SequentialRunner
 
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
-from tabular_lstm.pipelines.data_processing import create_pipeline
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.raw_rows import RawRows
-from tests.helpers.project import Project
 from tests.helpers.raw_rows import of_frame
 
 NAMES = ["a", "b", "c", "y"]
@@ -73,35 +67,6 @@ def test_bad_rows_are_set_aside_with_number_reasons_and_cells() -> None:
         "c: inf is infinite or beyond 1e+30 in size; y: no label",
     ]
     assert quarantined[NAMES].to_numpy().tolist() == [list(row) for row in bad]
-
-
-def test_categories_are_text_beside_the_numbers() -> None:
-    columns = Columns(
-        label="y",
-        positive_class=1,
-        negative_class=0,
-        categorical=["b", "c"],
-        missing={"b": ["unknown", 0], "c": [-9]},
-    )
-    cells = [
-        ("1", " red ", "1", "1"),
-        ("2", "unknown", "1.0", "0"),
-        ("3", "0", "-9", "0"),
-        ("", "NA", "", "1"),
-        ("x", "blue", "inf", "1"),
-        ("5", "-9", "0", "1"),
-    ]
-    rows, quarantined, _ = validate_rows(raw(cells), columns)
-    assert rows["a"].dtype == "float64"
-    assert rows[["b", "c"]].fillna("missing").to_numpy().tolist() == [
-        ["red", "1"],
-        ["missing", "1"],
-        ["missing", "missing"],
-        ["missing", "missing"],
-        ["-9", "0"],
-    ]
-    assert rows.index.tolist() == [1, 2, 3, 4, 6]
-    assert quarantined["reason"].tolist() == ["a: 'x' is not a number"]
 
 
 @pytest.mark.parametrize(
@@ -220,23 +185,6 @@ def test_a_later_version_that_is_invalid_supersedes_nothing(tmp_path: Path) -> N
         accept_rows(rows, source, Validation())
 
 
-def test_without_a_key_rows_in_several_files_are_warned_of(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    once, twice, thrice = "1,1,1,0", "2,2,2,0", "3,3,3,1"
-    frame = days(
-        tmp_path,
-        f"{once}\n{once}\n{twice}\n{thrice}",
-        f"{thrice}\n{thrice}\n1,1,1,1",
-        f"{twice}\n{thrice}",
-    )
-    rows, _, source = validate_rows(frame, COLUMNS)
-    assert (len(rows), source.superseded_rows) == (9, 0)
-    (warning,) = messages(caplog, logging.WARNING)
-    assert warning.startswith(f"{tmp_path}: 2 rows stand in more than one file")
-    assert "columns.key" in warning
-
-
 @pytest.mark.parametrize("columns", [COLUMNS, KEYED], ids=["no key", "key"])
 def test_a_file_added_the_next_day_keeps_rows_on_their_sides(
     tmp_path: Path, columns: Columns
@@ -290,69 +238,6 @@ def test_rows_of_a_directory_are_valid_quarantined_or_superseded(
     assert dict(zip(good["a"], good.index, strict=True)) == last
 
 
-# Any file at all
-
-
-CHARACTERS = '",;\n\r\t .+-e%_0123456789aNAx\x00\ud800\u0663\uff11\xa0'
-FILES = 500
-ENCODINGS = ["utf-8", "utf-8", "utf-16", "utf-16-le", "latin-1", "utf-7", "unicode_escape"]
-
-
-def any_content(rng: random.Random) -> bytes:
-    """Make a file: a plausible one, damaged in places, or bytes at random."""
-    if rng.random() < 0.1:
-        return rng.randbytes(rng.randrange(80))
-    cells = ["1", "0", "7.0", '"1,5"', "1.234", "NA", "", '"x, y"', "+9e 32", "1.7e38", "1e400"]
-    lines = [["a", "b", "y"], *([*rng.choices(cells, k=2), rng.choice("01")] for _ in range(8))]
-    letters = list("\n".join(",".join(line) for line in lines))
-    for _ in range(rng.choice([0, 1, 1, 3, 9])):
-        letters.insert(rng.randrange(len(letters) + 1), rng.choice(CHARACTERS))
-        del letters[rng.randrange(len(letters))]
-    return "".join(letters).encode(rng.choice(ENCODINGS), "replace")
-
-
-def any_arguments(rng: random.Random) -> dict[str, Any]:
-    """Choose a few load arguments, of which most can be."""
-    choices: dict[str, list[Any]] = {
-        "sep": [",", ";", "\t", " ", '"', "", "::", "\n"],
-        "quotechar": ['"', "'", "", ",", None],
-        "decimal": [".", ",", "", "5"],
-        "thousands": [",", ".", " ", "'", ""],
-        "header": [0, 1, None, "infer", 10**30],
-        "skiprows": [0, 1, 3, 10**30],
-        "nrows": [1, 5],
-        "names": [["a", "b", "y"], ["", "b", "y"], []],
-        "usecols": [["a", "y"], [0, 2], ["z"]],
-        "encoding": ENCODINGS,
-    }
-    names = rng.sample(sorted(choices), rng.choice([0, 0, 0, 0, 1, 2]))
-    return {name: rng.choice(choices[name]) for name in names}
-
-
-def is_read(path: Path, load_args: dict[str, Any], columns: Columns) -> bool:
-    """Tell whether the file is read, and not refused in one clear message."""
-    try:
-        frame = RawCSVDataset(filepath=str(path), load_args=load_args).load()
-        rows, quarantined, source = validate_rows(frame, columns)
-    except (DataError, DatasetError) as error:
-        if isinstance(error.__cause__ if isinstance(error, DatasetError) else error, DataError):
-            return False
-        raise AssertionError(f"{path.read_bytes()!r} with {load_args}") from error
-    assert source.rows == len(rows) + len(quarantined)
-    return True
-
-
-@pytest.mark.filterwarnings("error::RuntimeWarning")
-@pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
-def test_any_file_and_arguments_give_rows_or_one_clear_message(tmp_path: Path) -> None:
-    columns = KEYED.model_copy(update={"categorical": ["b"]})
-    rng, path, read = random.Random(0), tmp_path / "rows.csv", 0
-    for _ in range(FILES):
-        path.write_bytes(any_content(rng))
-        read += is_read(path, any_arguments(rng), columns)
-    assert FILES / 10 < read < FILES / 2
-
-
 # split_rows
 
 
@@ -380,7 +265,6 @@ def background(count: int = 200) -> list[Row]:
 BACKGROUND = background()
 FINITE = st.floats(-LARGEST, LARGEST)
 NUMBERS = st.one_of(FINITE.map(str), st.integers(-9, 9).map(str), st.sampled_from(["", "NA"]))
-LISTS = st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS, LABELS), min_size=1, max_size=8)
 
 
 def sides(
@@ -398,30 +282,7 @@ def sides(
     return [side[number] for number in range(len(above) + 1, len(above) + len(rows) + 1)]
 
 
-SPELLINGS = [
-    str,
-    lambda value: f"{value:.17e}",
-    lambda value: f"{value:+.16E}",
-    lambda value: f"  {value!r} ",
-    lambda value: f"{value!r}" if "e" in repr(value) else f"{value!r}000",
-    lambda value: "-0.0" if value == 0 else repr(value),
-    lambda value: str(int(value)) if value.is_integer() else repr(value),
-]
-
-
-@given(values=st.lists(st.tuples(FINITE, FINITE, FINITE), min_size=1, max_size=8), data=st.data())
-@properties
-def test_a_row_stays_on_its_side_when_a_number_is_written_otherwise(
-    values: list[tuple[float, float, float]], data: st.DataObject
-) -> None:
-    spelling = st.sampled_from(SPELLINGS)
-    plain = [(*map(repr, row), "1") for row in values]
-    other = [(*(data.draw(spelling)(value) for value in row), "1") for row in values]
-    assert sides(other) == sides(plain)
-
-
 GROUPED = COLUMNS.model_copy(update={"group": "a"})
-TIMED = COLUMNS.model_copy(update={"time": "a"})
 
 
 @pytest.mark.parametrize("of_class", ["0", "1"])
@@ -583,74 +444,6 @@ def test_no_node_changes_its_inputs(columns: Columns) -> None:
     pd.testing.assert_frame_equal(rows, inputs[0])
     pd.testing.assert_frame_equal(quarantined, inputs[1])
     assert source == inputs[2]
-
-
-def test_the_pipeline_goes_from_raw_rows_to_both_sides() -> None:
-    inputs = {
-        "raw_rows": raw([*BACKGROUND, ("x", "1", "2", "1")]),
-        "params:columns": COLUMNS,
-        "params:validation": Validation(),
-        "params:split": Split(),
-    }
-    catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
-    outputs = SequentialRunner().run(create_pipeline(), catalog)
-    assert set(outputs) == {"quarantined_rows", "train_rows", "test_rows", "data_summary"}
-    summary = outputs["data_summary"].load()
-    assert (summary.rows, summary.quarantined_rows) == (201, 1)
-    assert summary.train_rows + summary.test_rows == 200
-
-
-def test_a_directory_works_in_place_of_the_file_in_a_run(project: Project) -> None:
-    folder = project.path / "data/01_raw/daily"
-    folder.mkdir()
-    people = pd.read_csv(project.raw, dtype=str)
-    people.insert(0, "patient", [f"P{place}" for place in range(len(people))])
-    corrected = people.iloc[:9].assign(diabetes="1", age=["old", *["50"] * 8])
-    people[:300].to_csv(folder / "2026-11-01.csv", index=False)
-    people.iloc[300:600, ::-1].to_csv(folder / "2026-11-02.csv", index=False)
-    corrected.to_csv(folder / "2026-11-03.csv", index=False)
-    (project.path / "conf/local/catalog.yml").write_text(
-        "raw_rows: {type: tabular_lstm.datasets.RawCSVDataset, filepath: data/01_raw/daily/}"
-    )
-    roles = {"label": "diabetes", "positive_class": 1, "negative_class": 0, "key": "patient"}
-    (project.path / "conf/local/parameters.yml").write_text(json.dumps({"columns": roles}))
-    project.run("data_processing")
-
-    def sides() -> dict[str, str]:
-        """Say for each key on which side it is, and check that every row is accounted for."""
-        data = json.loads(project.versions("03_primary/data_summary.json")[-1].read_text())
-        train, test = project.rows("train"), project.rows("test")
-        assert (len(train), len(test)) == (data["train_rows"], data["test_rows"])
-        assert data["rows"] == (
-            len(train) + len(test) + data["quarantined_rows"] + data["superseded_rows"]
-        )
-        by_key = dict.fromkeys(train["patient"], "train") | dict.fromkeys(test["patient"], "test")
-        assert len(by_key) == len(train) + len(test)
-        return by_key
-
-    data = json.loads(project.versions("03_primary/data_summary.json")[-1].read_text())
-    assert (data["rows"], data["quarantined_rows"], data["superseded_rows"]) == (609, 1, 8)
-    before = sides()
-    assert len(before) == 600
-    rows = pd.concat([project.rows("train"), project.rows("test")])
-    names = rows.reset_index().set_index("patient")["row"]
-    assert names[["P0", "P1", "P9", "P300"]].tolist() == [
-        "2026-11-01.csv:1",  # the later version is in quarantine
-        "2026-11-03.csv:2",
-        "2026-11-01.csv:10",
-        "2026-11-02.csv:1",
-    ]
-    assert (rows.loc["2026-11-03.csv:2", ["age", "diabetes"]] == [50, 1]).all()
-
-    quarantined = pd.read_csv(project.versions("02_intermediate/quarantined_rows.csv")[-1])
-    assert quarantined["row"].tolist() == ["2026-11-03.csv:1"]
-    assert quarantined["reason"].tolist() == ["age: 'old' is not a number"]
-
-    people[550:].to_csv(folder / "2026-11-04.csv", index=False)
-    project.run("data_processing")
-    after = sides()
-    assert len(after) == 768
-    assert before.items() <= after.items()
 
 
 # Weights

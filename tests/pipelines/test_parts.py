@@ -55,8 +55,8 @@ def folder(tmp_path: Path) -> Path:
     for place, (name, cell) in enumerate(odd.items()):
         for row in range(200 + place, ROWS, 23):
             table.loc[row, name] = cell
-    # The first times are numbers, and most are dates.
-    table.loc[:30, "seen"] = [str(n) for n in range(31)]
+    # Of the first times most are dates in any part.
+    table.loc[30:60, "seen"] = [str(n) for n in range(31)]
     table.loc[[40, 250], "y"] = "2"
     for file, (start, end) in enumerate([(0, 120), (100, 220), (210, ROWS)]):
         table[start:end].to_csv(tmp_path / f"{file}.csv", index=False)

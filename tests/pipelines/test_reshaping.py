@@ -23,7 +23,6 @@ from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.decisions import data_of
 
 COLUMNS = Columns(label="sick", positive_class="yes", negative_class="no")
-NAN = float("nan")
 
 
 def rows_of(**features: list[float]) -> pd.DataFrame:
@@ -54,28 +53,6 @@ def reshape(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
 # Learning the schema
 
 
-@pytest.mark.parametrize(
-    ("features", "shape"),
-    [(1, (1, 1)), (3, (2, 2)), (8, (4, 2)), (13, (4, 4))],
-)
-def test_by_default_features_make_four_steps_of_at_least_two(
-    features: int, shape: tuple[int, int]
-) -> None:
-    schema = learn_schema(numbered(features), COLUMNS, Reshaping())
-    assert (schema.steps, schema.features_per_step) == shape
-
-
-@pytest.mark.parametrize(("features", "features_per_step"), [(7, 2)])
-def test_uneven_features_are_refused_without_padding(features: int, features_per_step: int) -> None:
-    reshaping = Reshaping(features_per_step=features_per_step, allow_padding=False)
-    with pytest.raises(DataError) as error:
-        learn_schema(numbered(features), COLUMNS, reshaping)
-    message = str(error.value)
-    assert f"{features} features" in message
-    assert f"steps of {features_per_step}" in message
-    assert "allow_padding" in message
-
-
 @pytest.mark.parametrize("value", [0.1, 1e6 + 0.1])
 def test_constant_feature_has_variance_one(value: float) -> None:
     schema = learn_schema(rows_of(a=[value] * 100), COLUMNS, Reshaping())
@@ -101,17 +78,6 @@ def test_weights_and_groups_of_the_rows_go_with_them() -> None:
 
 
 # Reshaping
-
-
-def test_a_category_is_its_place_in_the_schema_on_both_sides() -> None:
-    columns = COLUMNS.model_copy(update={"categorical": ["color"]})
-    train = rows_of(size=[5.0, 6.0, 7.0]).assign(color=["red", None, "blue"])
-    test = rows_of(size=[8.0, 9.0]).assign(color=["green", "red"])
-    schema = learn_schema(train, columns, Reshaping())
-    np.testing.assert_array_equal(
-        reshape(train, schema), [[[5.0, 1.0]], [[6.0, NAN]], [[7.0, 0.0]]]
-    )
-    np.testing.assert_array_equal(reshape(test, schema), [[[8.0, 2.0]], [[9.0, 1.0]]])
 
 
 def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) -> None:
@@ -143,23 +109,6 @@ def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) 
     np.testing.assert_array_equal(to_sequences(text, schema), sequences)
     numbers = pd.read_csv(tmp_path / "rows.csv", **load_args, dtype={"kind": str})
     np.testing.assert_array_equal(to_sequences(numbers, schema), sequences)
-
-
-def test_nodes_leave_their_inputs_alone() -> None:
-    columns = COLUMNS.model_copy(
-        update={"missing": {"f0": [0], "color": ["?"]}, "categorical": ["color"]}
-    )
-    rows = numbered(3).assign(color=["red", "?", None])
-    before = rows.copy(deep=True)
-    schema = learn_schema(rows, columns, Reshaping())
-    known = schema.model_dump_json()
-    labelled = split_features_from_label(rows, schema, columns)
-    sequences = nodes.reshape(labelled, schema).sequences
-    assert np.isnan(sequences).sum() == 3
-    sequences[:] = -1
-    pd.testing.assert_frame_equal(rows, before)
-    pd.testing.assert_frame_equal(labelled.features, before[["f0", "f1", "f2", "color"]])
-    assert schema.model_dump_json() == known
 
 
 @st.composite

@@ -1,8 +1,6 @@
 """The training nodes: from a schema and labelled sequences to a candidate and its history."""
 
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,13 +14,11 @@ from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_
 from tabular_lstm.pipelines.training.nodes import (
     build_network,
     fingerprint_train_rows,
-    train_network,
 )
 from tabular_lstm.rows.labelled_set import LabelledSet
-from tabular_lstm.rows.schema import Schema, fingerprint
+from tabular_lstm.rows.schema import Schema
 from tests.helpers.decisions import data_of
 from tests.helpers.project import TINY
-from tests.helpers.trainings import HERE
 
 NETWORK = Network.model_validate(TINY["network"])
 TRAINING = Training.model_validate(TINY["training"])
@@ -63,32 +59,6 @@ def test_the_declared_kind_is_built(network: Network, parameters: int) -> None:
     assert built.name == network.kind
     assert built.count_params() == parameters
     assert built(np.zeros((5, 2, 2), np.float32)).shape == (5, 1)
-
-
-def test_a_candidate_is_trained_and_saves_and_loads(tmp_path: Path) -> None:
-    schema, train_set = set_of(train_rows())
-    labels, before = train_set.labels, train_set.labels.copy()
-
-    network = build_network(schema, NETWORK, TRAINING, train_set)
-    candidate, history = train_network(network, train_set, TRAINING, HERE)
-
-    pd.testing.assert_series_equal(labels, before)
-    assert len(history["loss"]) == TRAINING.epochs
-    assert json.loads(json.dumps(history, allow_nan=False)) == history
-    assert history["trained_on"] == fingerprint(train_set.sequences, labels.to_numpy())
-    assert history["decision_threshold"] == candidate.threshold
-    assert history["temperature"] == candidate.temperature
-    assert candidate.schema == schema
-    assert any(
-        (a != b).any() for a, b in zip(candidate.get_weights(), network.get_weights(), strict=True)
-    )
-
-    path = tmp_path / "candidate.keras"
-    candidate.save(path)
-    loaded = keras.saving.load_model(path, safe_mode=True)
-    expected = candidate.predict(train_set.sequences, verbose=0)
-    np.testing.assert_array_equal(loaded.predict(train_set.sequences, verbose=0), expected)
-    assert np.isfinite(expected).all()
 
 
 def test_the_tutorials_network_refuses_missing_numbers_and_categories_by_row() -> None:

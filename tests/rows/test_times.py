@@ -8,9 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.times import TimeReader, as_text, moment_of, newest, said
+from tabular_lstm.rows.validation import read_rows
 
 MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
 NUMBERS = st.floats(-1e15, 1e15) | st.integers(-(10**9), 10**9).map(float)
@@ -58,6 +60,18 @@ def test_cells_without_a_time_say_why() -> None:
     }
     _, problems = read_time(pd.Series(["7", "8", "2026-03-01"], dtype="str"))
     assert problems == {2: "'2026-03-01' is not like most of the column, numbers"}
+
+
+def test_a_mixture_of_times_with_and_without_an_offset_is_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    columns = Columns(label="y", positive_class=1, negative_class=0, time="at")
+    cells = {"at": ["2026-03-01", "2026-03-01 01:00", "2026-03-01T02:00+02:00"], "f": "1", "y": "1"}
+    parts = [pd.DataFrame(cells, dtype="str")] * 2
+    read_rows([part[part["at"].str.len() < 20] for part in parts], columns, "a.csv")
+    assert caplog.messages == []
+    read_rows(parts, columns, "a.csv")
+    assert caplog.messages == ["a.csv: 4 times without an offset are read as UTC, among 2 with one"]
 
 
 @given(MOMENTS, st.integers(-720, 720))

@@ -42,11 +42,7 @@ class Engine:
     """Where a run's work runs; its cluster, if it has one, starts when it is first used."""
 
     def __init__(self, wanted: parameters.Engine) -> None:
-        """Begin.
-
-        Raises:
-            DataError: Dask is wanted, and the extra is not installed.
-        """
+        """Begin; a DataError where Dask is wanted, and the extra is not installed."""
         if wanted.kind == "dask" and find_spec("distributed") is None:
             raise DataError(
                 "engine.kind is dask, and the package distributed is not installed. Install the "

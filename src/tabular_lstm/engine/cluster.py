@@ -52,11 +52,7 @@ class Cluster:
     """A connection to a cluster, and the cluster itself where this run started it."""
 
     def __init__(self, wanted: Engine) -> None:
-        """Connect, or start so many worker processes of one thread each on this machine.
-
-        Raises:
-            DataError: Nobody answers at the address, there is no worker, or none can be started.
-        """
+        """Connect, or start workers; a DataError where nobody answers or there is no worker."""
         # Here and not with this module: what they say of connections that come and go is for the
         # log of whoever runs a cluster.
         for name in ("distributed", "distributed.client"):
@@ -96,10 +92,7 @@ class Cluster:
                 )
                 self._until.callback(cluster.close)
         except (OSError, RuntimeError) as error:
-            raise self._error(
-                f"they could not be started: {error}. In a program, start the run below "
-                "if __name__ == '__main__'"
-            ) from error
+            raise self._error(f"they could not be started: {error}") from error
         return cluster
 
     def _error(self, fault: str) -> DataError:
@@ -208,7 +201,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 def _within(seconds: float, function: Callable[[], Any]) -> Any:
-    """Call a function, and leave it to a thread with a TimeoutError after so many seconds."""
+    """Call a function; a TimeoutError after so many seconds, while it goes on in a thread."""
     ended: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 
     def call() -> None:

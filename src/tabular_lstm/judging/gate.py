@@ -14,7 +14,7 @@ from tabular_lstm.judging.metrics import CANDIDATE, METRICS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.warnings import listed
-from tabular_lstm.rows.weights import count_by_class, count_groups, weights_note
+from tabular_lstm.rows.weights import count_by_class, weights_note
 
 NONE = Tolerance(log_loss=0, roc_auc=0)
 LEAVE_OUT = "leave it out: name it in columns.ignore"
@@ -154,7 +154,7 @@ def _few_rows(
     few = (
         f"{fewest} of {len(labels)} test rows are {name}"
         if groups is None
-        else f"{fewest} of {count_groups(labels, groups)} groups of test rows have {name} ones"
+        else f"{fewest} of {len(np.unique(groups))} groups of test rows have {name} ones"
     )
     return fewest, (
         f"{few}{weights_note(weights)}, too few to tell a good candidate from a lucky one: "

@@ -32,15 +32,7 @@ LETTERS = 30  # of a level
 
 
 class Source(Frozen):
-    """Where the rows come from, and what validation made of them.
-
-    Attributes:
-        file: Path of the file or directory.
-        sha256: Hash of the bytes that the rows were parsed from.
-        superseded_rows: Valid rows that a later row with their key replaced.
-        reasons: Why rows were quarantined, a line for each kind; empty if none was.
-        marks: What its numbers are written with.
-    """
+    """Where the rows come from: path and hash of its bytes, and what validation made of them."""
 
     file: str
     sha256: str
@@ -55,9 +47,7 @@ class DataSummary(Frozen):
     """A run's data; all rows = train + test + quarantined + superseded + weightless rows.
 
     Attributes:
-        file: Name of the file or directory, without its folders.
-        valid_rows: Train rows and test rows.
-        label_share: Share of positive rows among the valid ones.
+        label_share: Share of positive rows among the valid ones, which are on a side.
         test_rows_sha256: Hash of the test rows with their labels, whatever the order of rows and
             columns and the weights. A row is its key or, without one, its cells.
         split: All that decides which side a row is on and what its label means.
@@ -66,8 +56,6 @@ class DataSummary(Frozen):
             apart, see `tabular_lstm.rows.warnings.possible_leaks`.
         repeated_test_rows: Test rows that have the features of a train row, as the network sees
             them; there are none without a key, a group or a split by time.
-        marks: What the file writes numbers with; those of train rows and test rows are read.
-        weight: The column of the rows' weights; None where all rows count alike.
         weightless_rows: Valid rows of weight 0, which are on neither side.
     """
 
@@ -139,8 +127,7 @@ class FeatureSummary(Frozen):
         mean: Of the measured numbers, or of dates as days since 1970-01-01, winsorized at the 1st
             and the 99th percentile; None of a category and where all is missing.
         deviation: Likewise, the standard deviation; 0 where the feature never varies.
-        levels: Of a category: the share of the rows by level, of its commonest levels.
-        distinct: Of a category: all its levels.
+        levels: The share of the rows by level, of the commonest of the `distinct` ones.
     """
 
     kind: Kind

@@ -64,11 +64,8 @@ def read_dates(
 ) -> tuple[np.ndarray, Problems]:
     """Read a column of dates: of text, of dates, or a mixture.
 
-    Args:
-        cells: The column.
-        missing: Values that mean "not measured". A cell of the very text of one that is no date is
-            read as NaT; a date stays, see `dates_as_seen`.
-        form: See `date_of`.
+    Of the values `missing`, which mean "not measured", the very text of one that is no date is read
+    as NaT; a date stays, see `dates_as_seen`. For `form` see `date_of`.
 
     Returns:
         datetime64[us] (rows,), NaT where the cell is empty, says "missing" or cannot be read; and

@@ -63,11 +63,7 @@ def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray | None:
 
 
 def number_values(groups: np.ndarray) -> np.ndarray:
-    """Number groups of any values, (rows,), in the order of their first rows.
-
-    Raises:
-        ValueError: One is missing, or there is one only.
-    """
+    """Number groups of any values in the order of their first rows; there are two at least."""
     numbers, distinct = pd.factorize(groups)
     if missing := int((numbers < 0).sum()):
         raise ValueError(f"groups: {missing} of {len(groups)} are missing.")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.parameters import Columns, Moment, Split, Validation
+from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.fingerprints import hash_rows
@@ -24,12 +24,7 @@ MEND = (
 
 
 class Sides(NamedTuple):
-    """Rows that are split.
-
-    Attributes:
-        split: By time, with the boundary, see `with_boundary`.
-        weightless: How many rows are on neither side, because their weight is 0.
-    """
+    """Rows that are split, and how many are on neither side, because their weight is 0."""
 
     train: pd.DataFrame
     test: pd.DataFrame
@@ -137,14 +132,9 @@ def sides_of(
     split: Split,
     in_force: Moment | None = None,
 ) -> Sides:
-    """Hold the test rows out, or say why rows are too few for that.
+    """Hold the test rows out of the valid ones, or say why rows are too few for that.
 
-    Args:
-        rows: Valid rows.
-        source: Where they are from, for messages.
-        columns: The role of each column.
-        split: Which rows are test rows.
-        in_force: See `with_boundary`. Default: none.
+    A split by time gets its boundary, for which `in_force` counts: see `with_boundary`.
 
     Raises:
         DataError: A class is missing, a side would hold fewer than two rows of a class, or two
@@ -168,20 +158,6 @@ def sides_of(
             aside += f"{source.reasons}{MEND}"
         raise DataError(f"{source.file}: {fault}{aside}")
     return Sides(train, test, bounded, weightless)
-
-
-def refuse_many_aside(source: Source, validation: Validation) -> None:
-    """Stop where too many rows were set aside.
-
-    Raises:
-        DataError: The quarantined share is above `max_quarantined_fraction`.
-    """
-    limit = validation.max_quarantined_fraction
-    if source.quarantined_rows / source.rows > limit:
-        raise DataError(
-            f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined, "
-            f"more than max_quarantined_fraction = {limit} allows:{source.reasons}{MEND}"
-        )
 
 
 def _too_few(sides: dict[str, pd.DataFrame], columns: Columns) -> str | None:

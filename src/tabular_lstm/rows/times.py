@@ -24,6 +24,7 @@ class TimeReader:
     def __init__(self, number_format: NumberFormat = POINT) -> None:
         self.number_format = number_format
         self._numbers: bool | None = None  # whether most are; None before the first time
+        self.offsets = np.zeros(2, int)  # how many dates have none, and have one
 
     def read(self, cells: pd.Series) -> tuple[np.ndarray, Problems]:
         """Read the cells of a part: text, numbers or a mixture.
@@ -37,6 +38,7 @@ class TimeReader:
         read = [self._read(said) for said in distinct]
         is_number = np.array([isinstance(value, float) for value in read], bool)[places]
         is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
+        self.offsets += np.bincount(text[is_date].str.contains("[T ].*[Z+-]"), minlength=2)
         absent = text.str.lower().isin(EMPTY).to_numpy()
         if self._numbers is None and (is_number.any() or is_date.any()):
             self._numbers = bool(is_number.sum() > is_date.sum())

@@ -1,5 +1,6 @@
 """Raw rows become valid rows, or are set aside with the reasons in words."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
@@ -52,6 +53,9 @@ def read_rows(
     times, rows = TimeReader(number_format), _Rows()
     for part in parts:
         rows.add(part, _read(part, columns, _feature_names(part, columns, file), times))
+    if times.offsets.all():
+        message = "%s: %d times without an offset are read as UTC, among %d with one"
+        logging.getLogger(__name__).warning(message, file, *times.offsets)
     return rows.valid(), rows.quarantined(), rows.kinds.listed()
 
 

@@ -162,21 +162,3 @@ def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: Columns
         return 0
     seen_in_training, seen = (row_hashes(rows, columns, "") for rows in (train, test))
     return int(np.isin(seen, seen_in_training).sum())
-
-
-def warn_of_repeated_rows(rows: pd.DataFrame, file: str) -> None:
-    """Count the distinct rows that stand in more than one file of a folder, value by value alike.
-
-    Without a key they count each time. Rows are told apart by 8 bytes of a hash.
-    """
-    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
-    again = pd.Series(hashes).duplicated(keep=False).to_numpy()
-    files = [str(name).rpartition(":")[0] for name in rows.index[again]]
-    times = pd.DataFrame({"row": hashes[again], "file": files}).drop_duplicates()["row"]
-    if repeated := times[times.duplicated()].nunique():
-        logger.warning(
-            "%s: %d rows stand in more than one file, and each time they count; name the column "
-            "that identifies a row in columns.key, and of rows with the same key the last counts",
-            file,
-            repeated,
-        )

@@ -4,7 +4,6 @@ A row of weight 2 counts as two rows do that are alike, and a row of weight 0 as
 weights' proportions count: whoever measures or trains scales them to a mean of 1 first.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -53,11 +52,6 @@ def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.
     weights = _check_sample_weight(
         sample_weight, y, dtype=np.float64, ensure_non_negative=True, copy=True
     )
-    named = class_weight is None or isinstance(class_weight, Mapping)
-    if not (named or str(class_weight) == "balanced"):
-        raise ValueError(
-            f"class_weight = {class_weight!r}: expected None, 'balanced' or {{class: weight}}."
-        )
     counts = weights > 0
     classes, place = np.unique(y[counts], return_inverse=True)
     of_class = compute_class_weight(
@@ -110,22 +104,14 @@ def effective_rows(rows: int, weights: np.ndarray | None) -> float:
     return float(np.round(weights.sum() ** 2 / np.square(weights).sum(), 6))
 
 
-def count_groups(labels: np.ndarray, groups: np.ndarray | None) -> int:
-    """Count the groups that rows have, given by their numbers; each row is its own without."""
-    return len(labels) if groups is None else len(np.unique(groups))
-
-
 def count_rows(
     labels: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None
 ) -> float:
-    """Count rows, or groups, by what they tell, see `effective_rows`.
-
-    `weights` and `groups`, numbers, are None where all rows count alike and each is its own.
-    """
+    """Count rows, or groups, by what they tell, see `effective_rows`."""
     if weights is not None and groups is not None:
         # Numbers that no row has are sums of 0, which tell nothing.
         weights = np.bincount(groups, weights)
-    return effective_rows(count_groups(labels, groups), weights)
+    return effective_rows(len(labels if groups is None else np.unique(groups)), weights)
 
 
 def count_by_class(

@@ -10,7 +10,7 @@ from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.rows.sides import refuse_many_aside, sides_of
+from tabular_lstm.rows.sides import MEND, sides_of
 from tabular_lstm.rows.validation import read_rows
 from tabular_lstm.serving.champions import Champions
 
@@ -25,13 +25,9 @@ LEAKS = (
     "%s: possible leak, each of these features alone tells the classes of the train rows apart "
     f"({METRICS['roc_auc']}): %s. If it is known only after the label, name it in columns.ignore"
 )
-STAYS = (
-    "This boundary is that of the last decision and stays in force, so that no row changes sides. "
-    "To move it, set split.from"
-)
-MOVES = (
-    "As rows are added, this boundary moves from run to run; only retrainings keep one that a "
-    "decision rests on. To fix it, set split.from"
+BOUNDARY = (
+    "A retraining keeps the boundary of the last decision, so that no row changes sides; elsewhere "
+    "it moves as rows are added. To set it, name split.from"
 )
 
 
@@ -45,9 +41,6 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
     Returns:
         The valid rows that count and the quarantined rows, see
         `tabular_lstm.rows.validation.read_rows`; and the source.
-
-    Raises:
-        DataError: A column is not in the file, or one has no name.
     """
     if not isinstance(raw_rows, RawRows):
         raise DataError(
@@ -61,8 +54,6 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
     if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
         valid, superseded = valid[~earlier], int(earlier.sum())
-    elif len(raw_rows.names) > 1:
-        warnings.warn_of_repeated_rows(valid, file)
     logger.info(
         "%s: %d rows, %d valid, %d quarantined%s",
         file,
@@ -94,7 +85,12 @@ def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation
     Raises:
         DataError: The quarantined share is above `max_quarantined_fraction`.
     """
-    refuse_many_aside(source, validation)
+    limit = validation.max_quarantined_fraction
+    if source.quarantined_rows / source.rows > limit:
+        raise DataError(
+            f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined, "
+            f"more than max_quarantined_fraction = {limit} allows:{source.reasons}{MEND}"
+        )
     return valid_rows
 
 
@@ -105,16 +101,10 @@ def split_rows(
     split: Split,
     champions: Champions | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
-    """Hold the test rows out: see `tabular_lstm.rows.sides.in_test` and `with_boundary`.
-
-    A row of weight 0 is on neither side, as if it were not there.
+    """Hold the test rows out, see `tabular_lstm.rows.sides.sides_of`, and say what was found.
 
     Returns:
         Train rows, test rows, and the data summary.
-
-    Raises:
-        DataError: A class is missing, a side would hold fewer than two rows of a class, or two
-            groups with such, rows of a key would be on both sides, or there is no boundary.
     """
     past = champions.boundary(columns, split) if champions else None
     train, test, bounded, weightless = sides_of(accepted_rows, source, columns, split, past)
@@ -128,7 +118,7 @@ def split_rows(
         share = len(test) / (len(train) + len(test))
         logger.info("Test rows are those from %s on: %.1f %% of all", bounded.from_, 100 * share)
         if split.from_ is None:
-            logger.info(STAYS if bounded.from_ == past else MOVES)
+            logger.info(BOUNDARY)
     if source.quarantined_rows:
         logger.warning("In quarantine:%s", source.reasons)
     summary = summarize(

@@ -80,17 +80,10 @@ def predict_with_candidate(
             )
     from tabular_lstm.network.fit import predict  # noqa: PLC0415
 
-    probabilities = predict(candidate, sequences)
-    unknown = labels.index[np.isnan(probabilities)].tolist()
-    if unknown:
-        logger.warning(
-            "%s: the candidate gives no probability; each counts as a certain wrong prediction",
-            row_list(unknown),
-        )
     predictions = labels.rename("label").rename_axis("row").reset_index()
     if evaluated_set.weights is not None:
         predictions["weight"] = evaluated_set.weights
-    return predictions.assign(**{CANDIDATE: probabilities})
+    return predictions.assign(**{CANDIDATE: predict(candidate, sequences)})
 
 
 def predict_with_baselines(
@@ -156,13 +149,6 @@ def measure_importance(
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
     of_each = max(1, min(evaluation.importance_rows, affordable // shuffles) // 2)
     rows = np.concatenate([order[labels[order] == label][:of_each] for label in (0, 1)])
-    if shuffles < evaluation.importance_repeats:
-        logger.warning(
-            "%s of so many features: on %d rows, %d shuffles of each",
-            FIGURES["importance_chart"],
-            len(rows),
-            shuffles,
-        )
     return permutation_importance(
         partial(predict_changed, candidate),
         evaluated_set.sequences[rows],

@@ -24,9 +24,6 @@ def learn_schema(
 
     Each row counts once, whatever its weight: mean and variance are the unit that the network is
     given numbers in, and a few heavy rows would make it too small for the others.
-
-    Raises:
-        DataError: Columns had other roles when the rows were split, or see there.
     """
     data_summary.refuse_other_roles(columns)
     features = [name for name in map(str, train_rows) if name not in columns.not_features]

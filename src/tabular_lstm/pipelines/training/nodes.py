@@ -27,28 +27,22 @@ def build_network(
     """Build the network, untrained, once it is known that it can take the train rows.
 
     Returns:
-        A `keras.Model` from sequences (rows, steps, features_per_step) to probabilities
-        (rows, 1).
+        A `keras.Model` from sequences to probabilities (rows, 1).
 
     Raises:
         DataError: Rows have missing values, and the network is the tutorial's.
     """
-    if network.kind == "tutorial":
-        _refuse_missing_values(train_set)
+    if network.kind == "tutorial" and np.isnan(train_set.sequences).any():
+        incomplete = np.isnan(train_set.sequences).any(axis=(1, 2))
+        raise DataError(
+            f"{row_list(train_set.labels.index[incomplete].tolist())} have missing values, which "
+            "the network of kind tutorial does not take: expected a value in every cell. Use "
+            "network.kind: ensemble."
+        )
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
 
     return build(schema, network, training.seed)
-
-
-def _refuse_missing_values(train_set: LabelledSet) -> None:
-    incomplete = np.isnan(train_set.sequences).any(axis=(1, 2))
-    if incomplete.any():
-        rows = row_list(train_set.labels.index[incomplete].tolist())
-        raise DataError(
-            f"{rows} have missing values, which the network of kind tutorial does not take: "
-            "expected a value in every cell. Use network.kind: ensemble."
-        )
 
 
 def train_network(
@@ -64,9 +58,6 @@ def train_network(
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
         train set's fingerprint.
-
-    Raises:
-        DataError: The loss is not finite.
     """
     from tabular_lstm.network.fit import train  # noqa: PLC0415
 
@@ -85,10 +76,6 @@ def train_network(
 def fingerprint_train_rows(
     train_set: LabelledSet, train_rows: pd.DataFrame, columns: Columns
 ) -> Fingerprints:
-    """Take the fingerprints by which the rows that the candidate was trained on are known again.
-
-    Raises:
-        DataError: The rows were split by another key, group or time.
-    """
+    """Take the fingerprints by which the rows that the candidate was trained on are known again."""
     keys, together = keys_of(train_rows, columns), together_of(train_rows, columns)
     return Fingerprints.of_rows(train_set.sequences, keys, together)

@@ -21,11 +21,7 @@ def search_parameters(
     train_set: LabelledSet,
     study_database: Path,
 ) -> Study:
-    """Run the trials that the study of these rows and parameters does not have yet.
-
-    Raises:
-        DataError: The network has no out-of-fold predictions, or Optuna is not installed.
-    """
+    """Run the trials that the study of these rows and parameters does not have yet."""
     if network.kind != "ensemble":
         raise DataError(
             f"network.kind = {network.kind}: it has no out-of-fold predictions, by which "
