@@ -49,19 +49,13 @@ def refused(project: Project, caplog: pytest.LogCaptureFixture) -> Refused:
     It may add a version of the outputs before the node that refused, and change nothing.
     """
 
-    def run_refused(
-        *arguments: str, added: tuple[str, ...] = ("data/02_intermediate/",), fresh: bool = False
-    ) -> str:
+    def run_refused(*arguments: str) -> str:
         before = project.files()
-        if fresh:
-            finished = project.command("run", *arguments)
-            code, said, log = finished.returncode, finished.stderr, finished.stdout
-        else:
-            caplog.clear()
-            result = CliRunner().invoke(run, arguments)
-            code, said, log = result.exit_code, result.stderr, result.stdout + caplog.text
+        caplog.clear()
+        result = CliRunner().invoke(run, arguments)
+        said, log = result.stderr, result.stdout + caplog.text
         after = project.files()
-        assert code == 1, said + log
+        assert result.exit_code == 1, said + log
         assert "Traceback" not in said + log
         assert said.startswith("Error: ")
         message = said.removeprefix("Error: ").strip()
@@ -69,7 +63,7 @@ def refused(project: Project, caplog: pytest.LogCaptureFixture) -> Refused:
         assert before.items() <= after.items(), "an output was changed"
         new = set(after) - set(before)
         # A run registers before its first node.
-        assert all(path.startswith((*added, "data/.runs/")) for path in new)
+        assert all(path.startswith(("data/02_intermediate/", "data/.runs/")) for path in new)
         return message
 
     return run_refused
@@ -131,11 +125,7 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
     ),
     "too few rows to split": (
         lines(lambda all_: all_[:6]),
-        (
-            "too few rows to split",
-            "on the train side",
-            "expected at least 2",
-        ),
+        ("too few rows to split", "on the train side", "expected at least 2"),
     ),
 }
 
@@ -152,24 +142,11 @@ def test_a_bad_file_gets_one_message_and_changes_nothing(
         assert fact in message
 
 
-@pytest.mark.parametrize("name", ["file missing", "text in a numeric column"])
-def test_a_bad_file_is_refused_alike_in_a_process_of_its_own(
-    reshaped: Project, refused: Refused, name: str
-) -> None:
-    FILES[name][0](reshaped.raw)
-    assert refused(*DATA_PROCESSING, fresh=True) == refused(*DATA_PROCESSING)
-
-
 PARAMETERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "an unknown block": ("trainig: {epochs: 5}", ("'trainig' is unknown", "'training'")),
-    "an unknown name": ("training: {epoch: 5}", ("'epoch' is unknown", "'epochs'")),
     "test_fraction 1.5": (
         "split: {test_fraction: 1.5}",
         ("'split'", "test_fraction = 1.5", "less than 1"),
-    ),
-    "a boolean class": (
-        "columns: {label: diabetes, positive_class: yes, negative_class: no}",
-        ("positive_class", "True"),
     ),
 }
 
@@ -182,18 +159,6 @@ def test_a_bad_parameter_gets_one_message_and_changes_nothing(
     (reshaped.path / "conf/local/parameters.yml").write_text(text)
     message = refused()
     for fact in facts:
-        assert fact in message
-
-
-def test_features_that_do_not_fill_the_steps_are_refused(
-    reshaped: Project, refused: Refused
-) -> None:
-    (reshaped.path / "conf/local/parameters.yml").write_text(
-        "reshaping: {features_per_step: 3, allow_padding: false}\nsplit: {salt: another}"
-    )
-    before = ("data/02_intermediate/", "data/03_primary/")
-    message = refused("--pipelines", "data_processing,reshaping", added=before)
-    for fact in ("8 features", "multiple of 3", "reshaping.features_per_step"):
         assert fact in message
 
 
@@ -214,11 +179,6 @@ def test_a_bad_file_of_a_directory_is_refused_by_its_name(
     assert f"{folder}: 80 of 1536 rows" in message
     assert "rows 2026-11-02.csv:1, 2026-11-02.csv:2" in message
     assert "and 70 more: age: 130 is outside [18, 120]" in message
-
-    lines(lambda all_: [HEADER.replace("age", "years"), *all_[1:]])(folder / "2026-11-02.csv")
-    message = refused(*DATA_PROCESSING)
-    assert f"{folder}/2026-11-02.csv: against 2026-11-01.csv" in message
-    assert "lacks 'age' and has in addition 'years'" in message
 
 
 def test_an_output_that_cannot_be_written_is_said_in_one_line(project: Project) -> None:
@@ -270,18 +230,7 @@ def test_a_few_bad_rows_are_set_aside_and_the_rest_goes_on(project: Project) -> 
     for (_, fact), reason in zip(bad.values(), found["reason"], strict=True):
         assert fact in reason
     assert found["reason"][3].endswith("; age: '53, or so' is not a number")
-    assert found.iloc[3, 2:].tolist() == [
-        "2",
-        "197",
-        "70",
-        "45",
-        "543",
-        "inf",
-        "0.158",
-        "53, or so",
-        "1",
-    ]
-    assert found.iloc[2, 2:].tolist() == ["10", "115", "0", "0", "0", "35.3", "0.134", "29", ""]
+    assert found.iloc[2, 2:].tolist() == bad[8][0].split(",")
 
     sides = [project.rows("train"), project.rows("test")]
     numbers = sorted([*bad, *sides[0].index, *sides[1].index])
@@ -302,8 +251,6 @@ def test_at_the_limit_the_run_goes_on_and_above_it_stops(
     assert "6 of 100 rows" in message
     assert "rows 1, 2, 3, 4, 5, 6: glucose: 'high' is not a number" in message
     assert "max_quarantined_fraction = 0.05" in message
-    assert len(project.versions("02_intermediate/quarantined_rows.csv")) == 2
-    assert quarantined(project)["row"].tolist() == ["1", "2", "3", "4", "5", "6"]
 
 
 def test_numbers_up_to_the_limit_go_through_a_whole_run_without_a_warning(

@@ -32,12 +32,8 @@ def damaged(project: Project) -> None:
     champion_path(project).write_bytes(b"none")
 
 
-def gone(project: Project) -> None:
-    champion_path(project).unlink()
-
-
 @pytest.mark.parametrize("node", ["scoring.validate_rows_to_score", "scoring.score_rows"])
-@pytest.mark.parametrize("change", [replaced, rolled_back, damaged, gone])
+@pytest.mark.parametrize("change", [replaced, rolled_back, damaged])
 def test_what_becomes_of_the_champion_amid_a_scoring_changes_nothing_in_it(
     served_twice: Project, change: object, node: str
 ) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -58,34 +58,6 @@ def after(batch: int, change: Callable[[], None], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(RawRows, "batches", batches)
 
 
-class HalfRead:
-    """A file that changes when half of it has been read."""
-
-    def __init__(self, opened: BinaryIO, half: int, change: Callable[[], None]) -> None:
-        self._opened, self._left, self._change = opened, half, change
-
-    def read(self, size: int = -1) -> bytes:
-        content = self._opened.read(min(size, 2**16) if size > 0 else 2**16)
-        before, self._left = self._left, self._left - len(content)
-        if self._left < 0 <= before:
-            self._change()
-        return content
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._opened, name)
-
-
-def half_read(path: Path, change: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a change come when half of the bytes have been read for the rows in them."""
-    read = RawRows._batches_of
-
-    def batches_of(rows: RawRows, name: str, content: BinaryIO, *options: Any) -> Iterator[Batch]:
-        half = HalfRead(content, path.stat().st_size // 2, change)
-        return read(rows, name, half, *options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(RawRows, "_batches_of", batches_of)
-
-
 def appended_bytes(path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"more")
@@ -103,7 +75,7 @@ def test_rows_that_change_while_they_are_read_are_not_predicted_upon(
         path, change = whole, {grown: appended_bytes}.get(change, change)
     changed = []
     with monkeypatch.context() as patched:
-        half_read(path, lambda: changed.append(change(path)), patched)
+        after(2, lambda: changed.append(change(path)), patched)
         message = message_of(here(*SCORING, *rows_at(path)))
     assert str(path) in message
     assert len(changed) == 1
@@ -127,18 +99,3 @@ def test_a_file_that_is_replaced_by_another_is_read_to_its_own_end(
     succeeds(here(*SCORING, *rows_at(path)))
     assert finished(served)[-1]["rows"] == 1000
     assert len(predictions_of(served)) == 980
-
-
-def test_a_file_of_a_folder_that_goes_away_meanwhile_is_named(
-    served: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = served.path / "days"
-    folder.mkdir()
-    for day in (1, 2, 3):
-        write_rows(served, f"days/day_{day}.csv", 1000)
-    with monkeypatch.context() as patched:
-        after(1, (folder / "day_3.csv").unlink, patched)
-        message = message_of(here(*SCORING, *rows_at(folder)))
-    assert f"{folder}/day_3.csv: no such file" in message
-    assert finished(served) == []
-    assert unfinished(served) == []

@@ -20,10 +20,6 @@ def deleted(path: Path) -> None:
     path.unlink()
 
 
-def cut_off(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
 def emptied(path: Path) -> None:
     path.write_bytes(b"")
 
@@ -34,12 +30,7 @@ def flipped(path: Path) -> None:
     path.write_bytes(content)
 
 
-def a_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-@pytest.mark.parametrize("change", [deleted, cut_off, emptied, flipped, a_folder])
+@pytest.mark.parametrize("change", [deleted, emptied, flipped])
 def test_a_part_that_is_not_as_it_was_written_is_named_and_the_rows_can_be_scored_again(
     served: Project, change: Callable[[Path], None]
 ) -> None:

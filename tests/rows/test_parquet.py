@@ -3,7 +3,6 @@
 import io
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -85,9 +84,3 @@ def test_what_pandas_noted_of_the_columns_is_not_read() -> None:
 def test_a_column_name_that_stands_twice_is_refused() -> None:
     table = pa.table([[1], [2]], names=["a", "a"])
     assert "column name 'a' stands 2 times" in refusal(written(table))
-
-
-def test_what_pandas_wrote_has_its_columns_alone() -> None:
-    content = io.BytesIO()
-    pd.DataFrame({"a": [1, 2]}).to_parquet(content)
-    assert list(types_of_parquet(content, "rows.parquet")) == ["a"]

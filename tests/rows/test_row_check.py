@@ -12,7 +12,6 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import raw_rows, row_check
-from tabular_lstm.rows.raw_rows import refuse_missing_columns
 from tabular_lstm.rows.row_check import Check, CheckedBatch, CheckedRows
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
@@ -86,20 +85,10 @@ def test_in_a_folder_rows_are_numbered_by_file(tmp_path: Path) -> None:
     for day in "ab":
         written(folder / f"{day}.csv", people(5, bad=(4,)))
     stream = checked(folder)
-    asides: list[pd.DataFrame] = []
-
-    class Keeper:
-        def keep(self, rows: pd.DataFrame) -> None:
-            asides.append(rows)
-
-        def close(self, whole: bool) -> None:
-            assert whole
-
-    stream.quarantine.subscribe(Keeper())
     batches = list(batches_of(stream))
     places = [(batch.file, batch.rows.tolist()) for batch in batches]
     assert places == [(file, rows) for file in ("a.csv", "b.csv") for rows in ([1, 2, 3, 4], [])]
-    aside = pd.concat(asides)
+    aside = pd.concat([batch.aside for batch in batches])
     assert aside[["file", "row"]].to_numpy().tolist() == [["a.csv", 5], ["b.csv", 5]]
     assert "rows a.csv:5, b.csv:5: age: -1 is outside" in stream.quarantine.kinds.listed()
 
@@ -201,16 +190,3 @@ def test_a_stream_that_fails_or_is_left_leaves_no_whole_quarantine(
     _, ended, message = taken(checked(path))
     assert message == "no more"
     assert ended.whole is False
-
-
-def test_a_column_that_is_needed_is_asked_for_by_name(tmp_path: Path) -> None:
-    rows = rows_at(written(tmp_path / "rows.csv", people(2)))
-    refuse_missing_columns(rows, {"age": "It is needed"})
-    with pytest.raises(DataError) as refused:
-        refuse_missing_columns(rows, {"age": "", "Colour": "It is needed"})
-    assert str(refused.value) == (
-        f"{rows.file}: column 'Colour' is not in the file. Did you mean 'color'? It has: id, "
-        "color, age. It is needed."
-    )
-    with pytest.raises(DataError, match=r"is not in the file\. It has"):
-        refuse_missing_columns(rows, {"sex": ""})

@@ -54,11 +54,7 @@ class RawCSVDataset(AbstractDataset[Any, RawRows]):
         return RawRows(files, self._load_args)
 
     def hashes(self) -> dict[str, str]:
-        """Give the SHA-256 of each file, which is not made again as long as the file stays.
-
-        Raises:
-            DataError: See `load`; or a file cannot be read.
-        """
+        """Give the SHA-256 of each file, made once as long as the file stays; raise as `load`."""
         return self._files().hashes()
 
     def sha256(self) -> str:

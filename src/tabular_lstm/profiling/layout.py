@@ -20,7 +20,7 @@ from tabular_lstm.rows.csv_header import (
     refuse_other_formats,
     rows_of,
 )
-from tabular_lstm.rows.load_args import dialect_of, marks_of
+from tabular_lstm.rows.load_args import dialect_of, number_format_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, any_of
 
 # Bytes, and lines of them, by which the layout is told.
@@ -62,7 +62,7 @@ class Layout:
     @property
     def number_format(self) -> NumberFormat:
         """How numbers are written."""
-        return marks_of(self.load_args)
+        return number_format_of(self.load_args)
 
 
 def layout_of(content: BinaryIO, file: str) -> Layout:

@@ -79,10 +79,8 @@ class Batch:
             frame: pd.DataFrame = self.table.to_pandas(types_mapper=WHOLE.get, ignore_metadata=True)
             return frame
         except (pa.ArrowException, ValueError) as error:
-            bad = next((f for f in self.table.schema if not _is_readable(self.table[f.name])), None)
-            where = f"column '{bad.name}' of type {bad.type}" if bad else "a column"
             raise DataError(
-                f"{self.path}: {where} holds values that Python has not: {error}. Write them as "
+                f"{self.path}: a column holds values that Python has not: {error}. Write them as "
                 "text, or leave the column out of the file."
             ) from error
 
@@ -92,14 +90,6 @@ class Batch:
         with pa.ipc.new_stream(sink, self.table.schema) as stream:
             stream.write_table(self.table)
         return _sent, (sink.getvalue(), self.file, self.first, self.path, self.expected)
-
-
-def _is_readable(column: pa.ChunkedArray) -> bool:
-    try:
-        column.to_pandas()
-    except (pa.ArrowException, ValueError):
-        return False
-    return True
 
 
 def _sent(table: pa.Buffer, file: str | None, first: int, path: str, expected: int) -> Batch:

@@ -112,11 +112,7 @@ class _Ragged:
 def _parsed(
     text: Iterable[bytes], file: str, names: list[str], chosen: list[str], dialect: dict[str, str]
 ) -> Iterator[pa.RecordBatch]:
-    """Give all rows.
-
-    Raises:
-        DataError: Rows are ragged, one is too long, or a quote is never closed.
-    """
+    """Give all rows, or raise for a ragged one, a long one or a quote that is never closed."""
     # A row of one's own at the end: a quote that is never closed would swallow it. And a line end
     # at the start, because Arrow takes a U+FEFF there for no part of the first cell.
     end = f"\n{dialect['delimiter'].join([END] * len(names))}\n".encode()
@@ -127,7 +123,21 @@ def _parsed(
     # Closed at the end: Arrow reads ahead in a thread of its own.
     with contextlib.closing(source):
         try:
-            for batch in _arrow_batches(source, names, chosen, dialect, size, ragged):
+            batches: Iterator[pa.RecordBatch] = arrow.open_csv(
+                pa.PythonFile(source, "r"),
+                # In one thread Arrow knows the numbers of rows.
+                arrow.ReadOptions(column_names=names, block_size=size, use_threads=False),
+                arrow.ParseOptions(
+                    delimiter=dialect["delimiter"],
+                    quote_char=dialect["quotechar"],
+                    newlines_in_values=True,
+                    invalid_row_handler=ragged,
+                ),
+                arrow.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.large_string()), include_columns=chosen
+                ),
+            )
+            for batch in batches:
                 if not batch.num_rows:
                     continue
                 if last is not None and not ragged.count:
@@ -148,28 +158,3 @@ def _parsed(
     if last is None or {*last[-1:].to_pylist()[0].values()} != {END}:
         raise DataError(f"{file}: row {rows}: a quote opens a cell and is never closed.")
     yield last[:-1]
-
-
-def _arrow_batches(
-    source: BinaryIO,
-    names: list[str],
-    chosen: list[str],
-    dialect: dict[str, str],
-    size: int,
-    ragged: _Ragged,
-) -> Iterator[pa.RecordBatch]:
-    batches: Iterator[pa.RecordBatch] = arrow.open_csv(
-        pa.PythonFile(source, "r"),
-        # In one thread Arrow knows the numbers of rows.
-        arrow.ReadOptions(column_names=names, block_size=size, use_threads=False),
-        arrow.ParseOptions(
-            delimiter=dialect["delimiter"],
-            quote_char=dialect["quotechar"],
-            newlines_in_values=True,
-            invalid_row_handler=ragged,
-        ),
-        arrow.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.large_string()), include_columns=chosen
-        ),
-    )
-    return batches

@@ -36,11 +36,7 @@ OTHER_FORMATS = {
 
 
 def refuse_other_formats(content: BinaryIO, file: str) -> None:
-    """Stop at a file whose first bytes are those of another format.
-
-    Args:
-        content: The file, open for its bytes; it is left at its start.
-        file: Its name, for the message.
+    """Stop at a file whose first bytes are those of another format; it is left at its start.
 
     Raises:
         DataError: Names the format.
@@ -80,11 +76,6 @@ class Pieces(io.RawIOBase):
 def open_text(content: BinaryIO, file: str, encoding: str = "utf-8") -> io.BufferedReader:
     """Give the text of a file as UTF-8 from its start, without the mark of UTF-8.
 
-    Args:
-        content: The file, open for its bytes.
-        file: Its name, for messages.
-        encoding: As Python names it.
-
     Raises:
         DataError: Python knows no such encoding. And as it is read: a byte is not in the encoding,
             or the system does not read it.
@@ -103,7 +94,7 @@ def take_header(
     Args:
         content: The file, open for its bytes.
         file: Its name, for messages.
-        load_args: Of `load_args.LOAD_ARGS`, those that are not null, and `header`.
+        load_args: Those that are not null, and always `header`.
 
     Raises:
         DataError: The file is empty, has another delimiter, a quote that is never closed, or a

@@ -9,10 +9,10 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat
 # Of pandas.read_csv, those that say where cells begin and end, and how numbers are written. What
 # else a cell means is for conf.
 CHARACTERS = ("sep", "delimiter", "quotechar")
-MARKS = ("decimal", "thousands")
+NUMBER_FORMAT = ("decimal", "thousands")
 NUMBERS = ("header", "skiprows", "nrows")
 LISTS = ("names", "usecols")
-LOAD_ARGS = (*CHARACTERS, *MARKS, *NUMBERS, *LISTS, "encoding")
+LOAD_ARGS = (*CHARACTERS, *NUMBER_FORMAT, *NUMBERS, *LISTS, "encoding")
 
 
 def refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
@@ -51,15 +51,15 @@ def dialect_of(given: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def marks_of(load_args: dict[str, Any]) -> NumberFormat:
-    """Give the marks that numbers are written with, of arguments that are not refused."""
-    given = {name: load_args[name] for name in MARKS if load_args.get(name) is not None}
+def number_format_of(load_args: dict[str, Any]) -> NumberFormat:
+    """Say how numbers are written, of arguments that are not refused."""
+    given = {name: load_args[name] for name in NUMBER_FORMAT if load_args.get(name) is not None}
     return NumberFormat(**given)
 
 
 def _fits(name: str, value: Any) -> tuple[bool, str]:
     """Tell whether the argument can have this value, and what is expected."""
-    if name in (*CHARACTERS, *MARKS):
+    if name in (*CHARACTERS, *NUMBER_FORMAT):
         fits = isinstance(value, str) and len(value) == 1 and value.isascii()
         if name in CHARACTERS:
             # Nor those of the row that `csv_batches` adds to know where the rows end.

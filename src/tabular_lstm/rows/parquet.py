@@ -42,11 +42,7 @@ def stream_parquet(
 
 
 def types_of_parquet(content: BinaryIO, file: str) -> dict[str, pa.DataType]:
-    """Give the type of each column by its name, as `stream_parquet` does without `texts`.
-
-    Raises:
-        DataError: See `stream_parquet`.
-    """
+    """Give each column's type, as `stream_parquet` does without `texts`, and raise as it does."""
     return {field.name: plain(field.type) for field in _open(content, file).schema_arrow}
 
 
@@ -59,11 +55,7 @@ def plain(kind: pa.DataType) -> pa.DataType:
 
 
 def rows_of_parquet(content: BinaryIO, file: str) -> int:
-    """Count the rows, by what the file says of itself.
-
-    Raises:
-        DataError: See `stream_parquet`.
-    """
+    """Count the rows, by what the file says of itself; raise as `stream_parquet` does."""
     return int(_open(content, file).metadata.num_rows)
 
 

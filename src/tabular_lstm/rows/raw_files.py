@@ -88,17 +88,14 @@ class RawFiles:
         return cls(fs, path, tuple(names), tuple(sorted(others)), endings, hashes)
 
     def warn_of_others(self) -> None:
-        """Name what is passed over."""
-        for level, hidden in ((logging.WARNING, False), (logging.INFO, True)):
-            if passed := [name for name in self.others if name.startswith(".") == hidden]:
-                logger.log(
-                    level,
-                    "%s: passed over %s; only files named %s directly in it are read, and no "
-                    "hidden ones",
-                    self.path,
-                    ", ".join(passed),
-                    _patterns(self.endings),
-                )
+        """Name what is passed over and not hidden."""
+        if passed := [name for name in self.others if not name.startswith(".")]:
+            logger.warning(
+                "%s: passed over %s; only files named %s directly in it are read",
+                self.path,
+                ", ".join(passed),
+                _patterns(self.endings),
+            )
 
     def file(self, name: str) -> str:
         """Give the path of a file."""
@@ -111,11 +108,7 @@ class RawFiles:
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[io.BufferedReader]:
-        """Open a file, to read its bytes.
-
-        Raises:
-            DataError: It is gone, or the system does not open or read it.
-        """
+        """Open a file; raise a `DataError` where the system does not open or read it."""
         with self._asked(lambda file: self.fs.open(file, "rb"), name) as content:
             try:
                 yield content
@@ -142,11 +135,7 @@ class RawFiles:
             self._refuse_changed(name, self._state(name, content))
 
     def sha256_of(self, name: str) -> str:
-        """Give the SHA-256 of a file, of which the bytes are read once for it.
-
-        Raises:
-            DataError: See `open_hashed`.
-        """
+        """Give the SHA-256 of a file, read once for it; raise as `open_hashed` does."""
         if name not in self._states:
             with self.open_hashed(name):
                 pass
@@ -169,11 +158,7 @@ class RawFiles:
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def _settled(self, name: str, content: io.BufferedReader) -> State:
-        """Give the state of a file after which any change of it makes another one.
-
-        Raises:
-            DataError: It is changed right now.
-        """
+        """Give the state of a file after which any change of it makes another one."""
         state = self._state(name, content)
         if not isinstance(state, str) and abs(time.time_ns() - state[-1]) < TICK:
             time.sleep(TICK / 1e9)
@@ -201,18 +186,13 @@ class RawFiles:
         )
 
     def _asked(self, ask: Callable[[str], Any], name: str) -> Any:
-        """Give what the storage tells of a file.
-
-        Raises:
-            DataError: It is gone, or the system does not answer.
-        """
+        """Give what the storage tells of a file; a `DataError` where it tells nothing."""
         try:
             return ask(self.file(name))
         except FileNotFoundError as error:
             raise DataError(
                 f"{self.file(name)}: no such file, though it was there a moment ago, or a link to "
-                "nothing; expected the files to stay while they are read. Take the link away, or "
-                "run again when the files stay."
+                "nothing. Take the link away, or run again when the files stay."
             ) from error
         except OSError as error:
             raise DataError(f"{self.file(name)}: {error.strerror or error}") from error

@@ -11,7 +11,7 @@ import pyarrow as pa
 from tabular_lstm.errors import DataError, no_column
 from tabular_lstm.rows.batches import CELLS, ROWS, Batch, in_tables
 from tabular_lstm.rows.csv_batches import columns_of_csv, stream_cells
-from tabular_lstm.rows.load_args import MARKS, marks_of, refuse_other_arguments
+from tabular_lstm.rows.load_args import NUMBER_FORMAT, number_format_of, refuse_other_arguments
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.parquet import rows_of_parquet, stream_parquet, types_of_parquet
 from tabular_lstm.rows.raw_files import RawFiles
@@ -47,12 +47,13 @@ class RawRows:
     @property
     def number_format(self) -> NumberFormat:
         """Say how numbers are written. Default: with a point before the fraction."""
-        return marks_of(dict(self.load_args))
+        return number_format_of(dict(self.load_args))
 
     @property
     def declared_format(self) -> NumberFormat | None:
         """Say how numbers are written, None where `load_args` do not say it."""
-        return self.number_format if any(self.load_args.get(name) for name in MARKS) else None
+        declared = any(self.load_args.get(name) for name in NUMBER_FORMAT)
+        return self.number_format if declared else None
 
     def sha256(self) -> str:
         """Give the hash of the files, see `RawFiles.sha256`."""
@@ -168,20 +169,15 @@ class RawRows:
     def _refuse_arguments_of_a_csv(self, file: str) -> None:
         given = {name: value for name, value in self.load_args.items() if value is not None}
         refuse_other_arguments(file, given)
-        if others := [name for name in given if name not in MARKS]:
+        if others := [name for name in given if name not in NUMBER_FORMAT]:
             raise DataError(
-                f"{file}: the catalog says load_args: {', '.join(others)}, which are for a CSV; a "
-                f"Parquet file is read whole. Expected none but {' and '.join(MARKS)}, for numbers "
-                "that are text."
+                f"{file}: the catalog says load_args: {', '.join(others)}, which are for a CSV; "
+                f"of Parquet, expected none but {' and '.join(NUMBER_FORMAT)}."
             )
 
 
 def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
-    """Stop where the rows lack a column.
-
-    Args:
-        rows: Of whose first file the header is read.
-        needed: For each column that is needed, who needs it.
+    """Stop where the rows lack a column that is needed; for each it is said who needs it.
 
     Raises:
         DataError: Names the first such column, and a similar one if there is any.
@@ -194,13 +190,7 @@ def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
 def refuse_other_columns(
     columns: Collection[str], file: str, expected: Collection[str], first: str
 ) -> None:
-    """Stop at a file of a directory that has not the columns of the first one.
-
-    Args:
-        columns: Of this file.
-        file: Its path, for the message.
-        expected: The columns of the first file.
-        first: Its name.
+    """Stop at a file of a directory that has not the columns of the first one, `expected`.
 
     Raises:
         DataError: One is lacking, or there is one more.

@@ -159,10 +159,10 @@ class Predictions:
 
 
 def refuse_names(copied: dict[str, str], rows: str) -> None:
-    """Stop where a column that is copied, each with why, has the name of one of the predictions.
+    """Stop where a column that is copied has the name of one that a prediction has.
 
     Raises:
-        DataError: Names it, and says what to do.
+        DataError: Names it, says why it is copied, and what to do.
     """
     own = {*ROW, *DECIDED, *SOURCE}
     for name, why in copied.items():

@@ -64,20 +64,17 @@ class ScoringTask:
         return ScoredBy.of(self.champion)
 
     def part(self, batches: Iterable[CheckedBatch]) -> ScoredPart:
-        """Score batches that were checked, one at least, and write them to a part.
-
-        Raises:
-            DataError: The champion gives a row no probability.
-        """
+        """Score batches, one at least, to a part; a `DataError` where one has no probability."""
         file, scored = io.BytesIO(), []
         with contextlib.ExitStack() as until:
             writer: parquet.ParquetWriter | None = None
             for batch in batches:
                 counted, rows = self._score(batch)
                 if writer is None:
-                    options = {"use_dictionary": _dictionaries(rows.schema)}
+                    schema = rows.schema
+                    once = [one.name for one in schema if pa.types.is_dictionary(one.type)]
                     writer = until.enter_context(
-                        parquet.ParquetWriter(file, rows.schema, **options)
+                        parquet.ParquetWriter(file, schema, use_dictionary=once)
                     )
                 writer.write_batch(rows)
                 scored.append(counted)
@@ -144,11 +141,6 @@ class ScoringTask:
             columns[f"{REASON}{place + 1}"] = pa.DictionaryArray.from_arrays(which, names)
             columns[f"{EFFECT}{place + 1}"] = pa.array(found.effects[:, place], mask=none)
         return columns
-
-
-def _dictionaries(schema: pa.Schema) -> list[str]:
-    """Name the columns of which each value is written once."""
-    return [field.name for field in schema if pa.types.is_dictionary(field.type)]
 
 
 def one_of(values: pa.Array, places: np.ndarray) -> pa.Array:
