@@ -14,6 +14,17 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def read_regular(path: Path) -> bytes:
+    """Read a file whole; a FIFO would wait for a writer for ever.
+
+    Raises:
+        OSError: There is none, it is no regular file, or this user may not read it.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "expected a regular file, got something else", str(path))
+    return path.read_bytes()
+
+
 def replace(path: Path, content: bytes) -> None:
     """Put a file in the place of another: whoever opens the path finds the old or the new one.
 

@@ -215,6 +215,12 @@ def test_a_folder_of_parquet_files_is_read_in_the_order_of_their_names(tmp_path:
     assert [batch.file for batch in rows.batches()] == ["1.parquet", "2.parquet"]
 
 
+def test_a_training_does_not_read_parquet(tmp_path: Path) -> None:
+    ROWS.to_parquet(tmp_path / "rows.PARQUET")
+    with raises_data_error(match=r"rows.PARQUET: the file is Parquet; expected a CSV"):
+        RawCSVDataset(str(tmp_path / "rows.PARQUET")).load()
+
+
 def test_a_folder_of_both_is_refused(tmp_path: Path) -> None:
     ROWS.to_parquet(tmp_path / "1.parquet")
     ROWS.to_csv(tmp_path / "1.csv", index=False)

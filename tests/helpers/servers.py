@@ -89,6 +89,36 @@ def answering(status: int) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def dripping() -> Iterator[str]:
+    """Answer whatever is asked a byte now and then, without an end."""
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while not over.wait(1):
+                    self.wfile.write(b" ")
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK}:{server.server_port}"
+        finally:
+            over.set()
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
 def hanging() -> Iterator[str]:
     """Take each connection, and never answer."""
     with socket.create_server((LOOPBACK, 0), backlog=100) as server:

@@ -21,7 +21,7 @@ from tabular_lstm.runs import tracking
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
 from tests.helpers.project import QUICK, ROOT, Project, declare
-from tests.helpers.servers import answering, free_port, hanging, mlflow_server
+from tests.helpers.servers import answering, dripping, free_port, hanging, mlflow_server
 
 NAME = "tabular-lstm"
 SECRET = "c0ffee-s3cret"
@@ -206,10 +206,11 @@ def test_a_decision_that_mlflow_missed_follows_and_none_is_made_again(
         (contextlib.nullcontext("http://127.0.0.1:1"), "127.0.0.1 was not reached"),
         (answering(403), "127.0.0.1 answered 403"),
         (hanging(), "127.0.0.1 was not reached"),
+        (dripping(), tracking.TOOK_LONGER),
         (contextlib.nullcontext("nonsense://host/"), "host: "),
         (contextlib.nullcontext("./mlruns"), "tracking_uri: expected http"),
     ],
-    ids=["down", "refuses", "hangs", "no scheme", "no address"],
+    ids=["down", "refuses", "hangs", "drips", "no scheme", "no address"],
 )
 def test_whatever_becomes_of_mlflow_is_one_warning(
     served: Project,

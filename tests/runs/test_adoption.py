@@ -40,7 +40,7 @@ def test_the_environment_gets_one_file_which_the_next_tuning_replaces(
 ) -> None:
     conf = project.path / "conf"
     (conf / folder).mkdir(exist_ok=True)
-    (conf / folder / "parameters.yml").write_text("report: {title: \"${globals:lab}\"}\n")
+    (conf / folder / "parameters.yml").write_text('report: {title: "${globals:lab}"}\n')
     before = files(conf)
     path = adopt(found(), conf, env)
     assert path == conf / folder / FILE

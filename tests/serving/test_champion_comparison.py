@@ -23,6 +23,7 @@ from tabular_lstm.serving.champion_comparison import (
     judged_by,
     promoted_artifact,
     refuse_few_rows,
+    refuse_other_reading,
     score,
 )
 from tabular_lstm.serving.champions import Champions, Versions
@@ -219,6 +220,14 @@ def test_what_is_read_otherwise_is_not_compared(
     then = THEN.model_copy(update={"dates": {"day": None}}) if "day" in rows else THEN
     champion = champion_of(tmp_path, rows_of(day=DAYS) if "day" in rows else rows_of(), then)
     assert refused(champion, rows, then.model_copy(update=columns)).startswith(why)
+
+
+def test_a_code_is_one_number_however_it_is_written() -> None:
+    its, schema = (
+        learned(rows_of(), THEN.model_copy(update={"missing": {"dose": [code]}}))
+        for code in (0, 0.0)
+    )
+    refuse_other_reading(its, schema)
 
 
 def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison() -> None:

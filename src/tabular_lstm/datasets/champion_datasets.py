@@ -54,7 +54,8 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
         os.sync()
         append(self._outputs / LOG, data)
         if data.action != "rejected":
-            logger.info("What serves now: %s/%s", self._outputs / CANDIDATES, data.serves_now)
+            file = Versions(self._outputs / CANDIDATES, Artifact.read).path(str(data.serves_now))
+            logger.info("What serves now: %s", file)
 
     def preview(self) -> JSONPreview:
         """Show the twenty newest entries, newest first."""

@@ -50,6 +50,11 @@ class RawCSVDataset(AbstractDataset[Any, RawRows]):
         """
         files = self._files()
         files.warn_of_others()
+        if PARQUET not in self.ENDINGS and files.path.lower().endswith(PARQUET):
+            raise DataError(
+                f"{files.path}: the file is Parquet; expected a CSV. A scoring reads both, a "
+                "training a CSV: export the rows as one."
+            )
         refuse_other_arguments(files.file(files.names[0]), self._load_args)
         return RawRows(files, self._load_args)
 

@@ -145,8 +145,8 @@ def _parsed(
                 rows, last = rows + batch.num_rows, batch
         except pa.ArrowInvalid as error:
             raise DataError(
-                f"{file}: below row {rows}: {str(error).strip()}. Expected rows of at most {size} "
-                "bytes, in which each quote that opens a cell has one that closes it."
+                f"{file}: row {rows + 1} or one below it is longer than {size} bytes, or a quote "
+                "opens a cell there and is never closed."
             ) from error
     if ragged.count:
         raise DataError(

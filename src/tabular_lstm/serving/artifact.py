@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import sha256
+from tabular_lstm.files import read_regular, sha256
 from tabular_lstm.network.keras_file import read_keras_file
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer
@@ -40,7 +40,7 @@ class Artifact:
             DataError: It is a folder or a FIFO, or this user may not read it.
         """
         try:
-            return cls(path.read_bytes(), str(path))
+            return cls(read_regular(path), str(path))
         except FileNotFoundError:
             raise
         except OSError as error:

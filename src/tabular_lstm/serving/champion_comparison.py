@@ -197,7 +197,9 @@ def _reading(schema: Schema, name: str) -> str:
     kind = "categories" if name in schema.categories else "numbers"
     if name in schema.dates:
         kind = f"dates of format {schema.dates[name] or 'ISO 8601'}"
-    codes = sorted({*map(str, schema.missing.get(name, []))})
+    # A number is one code however it is written.
+    given = schema.missing.get(name, [])
+    codes = sorted({code if isinstance(code, str) else repr(float(code)) for code in given})
     return f"{kind} with codes for missing {', '.join(codes)}" if codes else kind
 
 

@@ -17,7 +17,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import append_line, sha256
+from tabular_lstm.files import append_line, read_regular, sha256
 from tabular_lstm.frozen import first_fault
 from tabular_lstm.serving.decision import Decision, Inputs, Looks, Outcome
 
@@ -160,7 +160,7 @@ def _lines(path: Path) -> tuple[list[bytes], bytes]:
     A last line without its line feed is a line as long as it is JSON: cut off, it would not be.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         content = b""
     except OSError as error:
