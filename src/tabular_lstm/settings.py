@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 
 from tabular_lstm.datasets.kedro_private import parameters_of_files
 from tabular_lstm.environments import output_folder, refuse_no_name, run_command
-from tabular_lstm.runs.adoption import TuningHooks
 from tabular_lstm.runs.hooks import RunHooks
+from tabular_lstm.runs.tuning_adoption import TuningHooks
 
 
 class EnvironmentConfigLoader(OmegaConfigLoader):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tabular_lstm.rows.row_check import CheckedBatch, CheckedRows
+from tabular_lstm.rows.scoring_validation import CheckedBatch, CheckedRows
 
 
 def batches_of(rows: CheckedRows) -> Iterator[CheckedBatch]:

@@ -27,8 +27,8 @@ from distributed.cli.dask_worker import main
 main()
 """
 OTHER = """
-import tabular_lstm.code
-tabular_lstm.code.PACKAGES += ("click",)
+import tabular_lstm.code_version
+tabular_lstm.code_version.PACKAGES += ("click",)
 from distributed.cli.dask_worker import main
 main()
 """

@@ -12,8 +12,8 @@ from tabular_lstm.parameters import Columns, Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import Checked, decide
 from tabular_lstm.rows.data_summary import OF_COLUMNS, DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.serving.champion_comparison import ComparedChampions
-from tabular_lstm.serving.champions import Champions
+from tabular_lstm.serving.champion_history import Champions
+from tabular_lstm.serving.comparable_champions import ComparedChampions
 from tabular_lstm.serving.decision import Decision, Provenance
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
 from tests.helpers.logs import run

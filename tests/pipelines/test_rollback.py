@@ -8,7 +8,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Rollback
 from tabular_lstm.pipelines.rollback.nodes import choose_champion
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champions import Champions
+from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision
 from tests.helpers.decisions import PROVENANCE
 from tests.helpers.logs import promotion, rejection, run

@@ -19,7 +19,7 @@ from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import lay_out, to_sequences
-from tabular_lstm.rows.sides import in_test
+from tabular_lstm.rows.train_test_split import in_test
 from tabular_lstm.rows.validation import read_rows
 
 ROLES: dict[str, Any] = {"label": "y", "positive_class": 1, "negative_class": 0}

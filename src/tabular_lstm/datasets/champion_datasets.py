@@ -14,7 +14,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import from_json
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import read_champion
-from tabular_lstm.serving.champions import (
+from tabular_lstm.serving.champion_history import (
     CANDIDATES,
     DECISIONS,
     FINGERPRINTS,

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol, TypeVar
 
 from tabular_lstm import parameters
-from tabular_lstm.code import code_sha256
+from tabular_lstm.code_version import code_sha256
 from tabular_lstm.errors import DataError
 
 Shared = TypeVar("Shared")

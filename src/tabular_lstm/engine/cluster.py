@@ -19,7 +19,7 @@ import dask
 from distributed import Client, KilledWorker, LocalCluster
 from distributed.client import FutureCancelledError
 
-from tabular_lstm.code import code_sha256
+from tabular_lstm.code_version import code_sha256
 from tabular_lstm.engine import Done, Part, Shared, done_alike, itself
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Engine

@@ -13,7 +13,7 @@ from tabular_lstm.judging.comparison import WORSE, Difference, Judged
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.warnings import listed
+from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.rows.weights import count_by_class, weights_note
 
 NONE = Tolerance(log_loss=0, roc_auc=0)

@@ -53,7 +53,7 @@ class DataSummary(Frozen):
         split: All that decides which side a row is on and what its label means.
         boundary: Of a split by time, from when on rows are test rows; None of another split.
         possible_leaks: ROC AUC of each feature that alone tells the classes of the train rows
-            apart, see `tabular_lstm.rows.warnings.possible_leaks`.
+            apart, see `tabular_lstm.rows.data_warnings.possible_leaks`.
         repeated_test_rows: Test rows that have the features of a train row, as the network sees
             them; there are none without a key, a group or a split by time.
         weightless_rows: Valid rows of weight 0, which are on neither side.

@@ -10,8 +10,8 @@ from kedro.validation import ParameterValidationError
 from tabular_lstm.datasets.kedro_private import unpinned_versions
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import BLOCKS, Columns, Network, Split
-from tabular_lstm.rows.sides import fault_of_split
-from tabular_lstm.serving.champions import Champions
+from tabular_lstm.rows.train_test_split import fault_of_split
+from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry, changes, standing
 from tabular_lstm.serving.run_id import is_run_id

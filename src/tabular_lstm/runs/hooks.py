@@ -24,7 +24,7 @@ from tabular_lstm.runs import guards, notify, scoring_guards
 from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
-from tabular_lstm.serving.champions import LOG
+from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import champion_of, closing_line
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tabular_lstm.code import code_sha256, packages
+from tabular_lstm.code_version import code_sha256, packages
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters import OF_RUNS

@@ -11,7 +11,7 @@ from typing import Any
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
-from tabular_lstm.code import code_sha256
+from tabular_lstm.code_version import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import make_folder

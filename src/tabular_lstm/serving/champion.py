@@ -14,7 +14,7 @@ from tabular_lstm.network.score import score
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champions import CANDIDATES, LOG, Versions
+from tabular_lstm.serving.champion_history import CANDIDATES, LOG, Versions
 from tabular_lstm.serving.promotion_log import read_log
 
 

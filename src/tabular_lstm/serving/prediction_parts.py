@@ -10,7 +10,7 @@ from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
 from tabular_lstm.progress import Progress, progress_bar
 from tabular_lstm.rows.batches import Batch
-from tabular_lstm.rows.row_check import CheckedRows
+from tabular_lstm.rows.scoring_validation import CheckedRows
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest
 from tabular_lstm.serving.row_scoring import EFFECT, REASON, ScoredPart, ScoringTask
 from tabular_lstm.serving.scoring_summary import Tally

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import row_list
 from tabular_lstm.network.score import are_many, reasons, score
-from tabular_lstm.rows.row_check import Check, CheckedBatch
+from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
 from tabular_lstm.rows.sequences import count_unknown
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import ScoredBy

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.rows.row_check import CheckedRows
+from tabular_lstm.rows.scoring_validation import CheckedRows
 from tabular_lstm.serving.manifest import ScoredBy
 from tabular_lstm.serving.row_scoring import BINS, ScoredBatch
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tabular_lstm.code import code_sha256
+from tabular_lstm.code_version import code_sha256
 from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.drawing import TUNING_FIGURES, style, to_svg

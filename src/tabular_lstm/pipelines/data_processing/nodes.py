@@ -7,12 +7,12 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
-from tabular_lstm.rows import warnings
+from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.rows.sides import MEND, sides_of
+from tabular_lstm.rows.train_test_split import MEND, sides_of
 from tabular_lstm.rows.validation import read_rows
-from tabular_lstm.serving.champions import Champions
+from tabular_lstm.serving.champion_history import Champions
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
     file = raw_rows.file
     valid, quarantined, reasons = read_rows(raw_rows.parts(), columns, file, raw_rows.number_format)
     rows, superseded = len(valid) + len(quarantined), 0
-    warnings.warn_of_spellings(valid, columns, file)
+    data_warnings.warn_of_spellings(valid, columns, file)
     if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
         valid, superseded = valid[~earlier], int(earlier.sum())
@@ -101,7 +101,7 @@ def split_rows(
     split: Split,
     champions: Champions | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
-    """Hold the test rows out, see `tabular_lstm.rows.sides.sides_of`, and say what was found.
+    """Hold the test rows out, see `rows.train_test_split.sides_of`, and say what was found.
 
     Returns:
         Train rows, test rows, and the data summary.
@@ -129,12 +129,12 @@ def split_rows(
         split,
         boundary=bounded.from_,
         weightless_rows=weightless,
-        possible_leaks=warnings.possible_leaks(train, columns),
-        repeated_test_rows=warnings.repeated_test_rows(train, test, columns),
+        possible_leaks=data_warnings.possible_leaks(train, columns),
+        repeated_test_rows=data_warnings.repeated_test_rows(train, test, columns),
     )
     if summary.repeated_test_rows:
         by = summary.told_apart_by
         logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test), by, by, by)
     if summary.possible_leaks:
-        logger.warning(LEAKS, source.file, warnings.listed(summary.possible_leaks))
+        logger.warning(LEAKS, source.file, data_warnings.listed(summary.possible_leaks))
     return train, test, summary

@@ -18,14 +18,14 @@ from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion_comparison import (
+from tabular_lstm.serving.champion_history import CANDIDATES, Champions
+from tabular_lstm.serving.comparable_champions import (
     ComparedChampions,
     NotComparedError,
     Scored,
     compare_champions,
     judged_by,
 )
-from tabular_lstm.serving.champions import CANDIDATES, Champions
 from tabular_lstm.serving.decision import Checks, Decision, Judgement, Provenance
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of, looks, promoted
 

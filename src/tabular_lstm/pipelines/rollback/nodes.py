@@ -2,8 +2,8 @@
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Rollback
-from tabular_lstm.serving.champion_comparison import NotComparedError, promoted_artifact
-from tabular_lstm.serving.champions import Champions
+from tabular_lstm.serving.champion_history import Champions
+from tabular_lstm.serving.comparable_champions import NotComparedError, promoted_artifact
 from tabular_lstm.serving.decision import Decision, Provenance
 from tabular_lstm.serving.promotion_log import champion_of, promoted, standing
 

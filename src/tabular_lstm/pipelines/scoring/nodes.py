@@ -10,7 +10,7 @@ from tabular_lstm.judging.drawing import SCORING_FIGURES, to_svg
 from tabular_lstm.parameters import Columns, Scoring, Validation
 from tabular_lstm.rows.quarantine import Quarantine
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
-from tabular_lstm.rows.row_check import Check, CheckedRows
+from tabular_lstm.rows.scoring_validation import Check, CheckedRows
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions, ScoredBy
 from tabular_lstm.serving.prediction_parts import Predictions, refuse_names

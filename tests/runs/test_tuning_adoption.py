@@ -8,7 +8,7 @@ import yaml
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import TUNABLE, Ensemble, Network, Training, values_of
-from tabular_lstm.runs.adoption import FILE, adopt
+from tabular_lstm.runs.tuning_adoption import FILE, adopt
 from tabular_lstm.tuning.trials import BestParameters, Measured
 from tests.helpers.project import Project
 

@@ -11,9 +11,9 @@ import pytest
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows import raw_rows, row_check
-from tabular_lstm.rows.row_check import Check, CheckedBatch, CheckedRows
+from tabular_lstm.rows import raw_rows
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.scoring_validation import Check, CheckedBatch, CheckedRows
 from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.checks import batches_of
 from tests.helpers.raw_rows import rows_at
@@ -186,7 +186,7 @@ def test_a_stream_that_fails_or_is_left_leaves_no_whole_quarantine(
     def fail(*arguments: object) -> None:
         raise DataError("no more")
 
-    monkeypatch.setattr(row_check, "lay_out", fail)
+    monkeypatch.setattr(scoring_validation, "lay_out", fail)
     _, ended, message = taken(checked(path))
     assert message == "no more"
     assert ended.whole is False

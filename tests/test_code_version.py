@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tabular_lstm import code
-from tabular_lstm.code import code_sha256
+from tabular_lstm.code_version import code_sha256
 
 
 def test_code_is_the_files_and_the_packages(
@@ -14,13 +13,13 @@ def test_code_is_the_files_and_the_packages(
     package = tmp_path / "package"
     (package / "network").mkdir(parents=True)
     (package / "network/fit.py").write_text("one")
-    monkeypatch.setattr(code, "__file__", str(package / "code.py"))
+    monkeypatch.setattr(code_version, "__file__", str(package / "code_version.py"))
     seen = [code_sha256()]
     assert code_sha256() == seen[0]
     (package / "network/fit.py").write_text("two")
     seen.append(code_sha256())
     (package / "network/fit.py").rename(package / "network/build.py")
     seen.append(code_sha256())
-    monkeypatch.setattr(code, "version", lambda name: "0")
+    monkeypatch.setattr(code_version, "version", lambda name: "0")
     seen.append(code_sha256())
     assert len(set(seen)) == len(seen)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.warnings import (
+from tabular_lstm.rows.data_warnings import (
     possible_leaks,
     repeated_test_rows,
     warn_of_spellings,

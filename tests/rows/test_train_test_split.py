@@ -11,7 +11,7 @@ from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
-from tabular_lstm.rows.sides import in_test, with_boundary
+from tabular_lstm.rows.train_test_split import in_test, with_boundary
 from tabular_lstm.rows.validation import read_rows
 
 COLUMNS = Columns(

@@ -6,7 +6,7 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Moment, Split
-from tabular_lstm.serving.champions import Champions
+from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.decisions import DATA, decision

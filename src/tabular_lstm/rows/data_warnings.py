@@ -16,7 +16,7 @@ from tabular_lstm.parameters import Columns
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts
 from tabular_lstm.rows.sequences import amounts
-from tabular_lstm.rows.sides import row_hashes
+from tabular_lstm.rows.train_test_split import row_hashes
 
 LEAK = 0.99
 # Rows of each class, below which chance too often ranks all rows rightly.

@@ -17,7 +17,8 @@ from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion_comparison import (
+from tabular_lstm.serving.champion_history import Champions, Versions
+from tabular_lstm.serving.comparable_champions import (
     NotComparedError,
     Scored,
     judged_by,
@@ -26,7 +27,6 @@ from tabular_lstm.serving.champion_comparison import (
     refuse_other_reading,
     score,
 )
-from tabular_lstm.serving.champions import Champions, Versions
 from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.decisions import decision

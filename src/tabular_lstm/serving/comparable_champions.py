@@ -22,7 +22,7 @@ from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import count_by_class, weights_note
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champions import Champions
+from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
 
