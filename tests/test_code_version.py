@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tabular_lstm import code_version
 from tabular_lstm.code_version import code_sha256
 
 

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows import raw_rows
+from tabular_lstm.rows import raw_rows, scoring_validation
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.scoring_validation import Check, CheckedBatch, CheckedRows
 from tabular_lstm.rows.sequences import to_sequences
