@@ -332,7 +332,7 @@ def test_weights_of_classes_are_those_of_scikit_learn() -> None:
         (np.zeros(120), None, "at least one non-zero number"),
         (None, {0: 0.0, 1: 0.0}, r"no class: \[\]. Rows of weight 0 do not count"),
         (None, {0: -1.0, 1: 1.0}, "expected finite weights of 0 or more"),
-        (None, "even", "'class_weight' parameter .* 'balanced'"),
+        (None, "even", "'class_weight' parameter .*'balanced'"),
         (None, {0: 1, 3: 2}, "The classes, .*, are not in class_weight"),
     ],
 )
