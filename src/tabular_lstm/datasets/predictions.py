@@ -117,6 +117,10 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
                 f"{folder}: it has no {MANIFEST}, so that it was never finished, or is "
                 f"gone. Finished runs: {known}. {scoring} scores rows."
             ) from error
+        except DataError as error:
+            raise DataError(
+                f"{error} Put the file back, or score the rows again: {scoring}."
+            ) from error
 
     def _part(self, folder: Path, expected: FileOfRows, manifest: Manifest) -> pa.Table:
         try:
