@@ -54,7 +54,8 @@ def find_dependent_rows(
     """Find the column that says most clearly which rows belong together, if there is one.
 
     Args:
-        rows: Valid rows: the label as 0 and 1, numbers read.
+        rows: Valid rows: the label as 0 and 1, numbers read. Columns that conf ignores may be among
+            them: they can say which rows belong together, and the quick model never sees them.
         columns: The roles of the columns. Rows of a declared group or time are on one side already,
             and nothing is looked for.
         independent: Columns of which conf says that rows of one value are independent.
@@ -108,7 +109,7 @@ def _fall(
     drawn = np.random.default_rng(0)
     alone = groups < 0
     groups = np.where(alone, np.cumsum(alone) + groups.max(), groups)
-    features = [name for name in rows if name not in columns.not_features]
+    features = [n for n in rows if n not in columns.not_features | {*columns.ignore}]
     values = np.column_stack(
         [
             pd.factorize(rows[name])[0]
