@@ -6,6 +6,7 @@ the folds and with them kept together: where the second is clearly lower, the ro
 """
 
 from collections.abc import Collection
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,10 @@ class DependentRows(Frozen):
     """Rows that belong together by the value of a column, or of several columns together.
 
     Attributes:
+        kind: A column says it, several columns together say it, or the rows are near-duplicates:
+            equal but for some columns, and numbers of many values in their first digits only.
         columns: The columns whose equal values say which rows belong together.
+        but_for: The columns in which near-duplicates differ; empty where only last digits do.
         groups: How many values several rows have.
         rows: How many rows have these values.
         alike: How far the labels of such rows agree beyond chance: 0 as by chance, 1 always.
@@ -34,7 +38,9 @@ class DependentRows(Frozen):
         fall: 95 % interval of the difference.
     """
 
+    kind: Literal["column", "columns", "near-duplicates"] = "column"
     columns: list[str]
+    but_for: list[str] = []
     groups: int
     rows: int
     alike: float
@@ -44,8 +50,12 @@ class DependentRows(Frozen):
 
     @property
     def named(self) -> str:
-        """Name the columns in a sentence."""
-        return " and ".join(f"'{name}'" for name in self.columns)
+        """Name what such rows share, to stand behind "the same": columns, or all but some."""
+        names = self.columns if self.kind != "near-duplicates" else self.but_for
+        named = " and ".join(f"'{name}'" for name in names)
+        if self.kind != "near-duplicates":
+            return named
+        return f"values but for {named or 'the last digits'}"
 
 
 def find_dependent_rows(
