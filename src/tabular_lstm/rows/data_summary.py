@@ -12,6 +12,7 @@ from tabular_lstm.errors import DataError, shown
 from tabular_lstm.frozen import Frozen, Share
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import scale
@@ -76,6 +77,8 @@ class DataSummary(FileRows):
         repeated_test_rows: Test rows that have the features of a train row, as the network sees
             them; there are none without a key, a group or a split by time.
         weightless_rows: Valid rows of weight 0, which are on neither side.
+        dependent_rows: Rows that belong together and may be on both sides; None where none were
+            found.
     """
 
     train_rows: NotNegative
@@ -95,6 +98,7 @@ class DataSummary(FileRows):
     marks: NumberFormat = POINT
     weight: str | None = None
     weightless_rows: NotNegative = 0
+    dependent_rows: DependentRows | None = None
 
     @property
     def told_apart_by(self) -> str:
@@ -130,10 +134,10 @@ class DataSummary(FileRows):
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what most runs have not, such as weights: decisions keep their hash."""
+        """Leave out what a run has not that came later: older decisions keep their hash."""
         dumped: dict[str, Any] = dump(self)
         gone = {name for name in IF_ANY if not dumped.get(name)}
-        gone |= {"boundary"} if self.boundary is None else set()
+        gone |= {name for name in ("boundary", "dependent_rows") if dumped.get(name) is None}
         return {name: value for name, value in dumped.items() if name not in gone}
 
 
@@ -177,7 +181,7 @@ def summarize(
     """Describe a run's data once its rows are split; `found` has further fields of the summary."""
     features = [str(name) for name in train_rows if name not in columns.not_features]
     split_by: dict[str, Any] = {
-        **split.model_dump(by_alias=True),
+        **split.model_dump(by_alias=True, exclude={"independent"}),
         **columns.model_dump(include=OF_COLUMNS),
         "categorical": sorted(columns.categorical),
     }
