@@ -132,8 +132,10 @@ def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> No
     assert (
         "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
     )
-    gaps = refusal({"age": AGES, "left": ["", "", "", 0, 1] * 6})
-    assert "left (0: 6, 1: 6; 18 without)" in gaps
+    few = ["", "", "", 0, 1] * 6
+    gaps = refusal({"age": AGES, "left": few, "right": few})
+    assert "left (0: 6, 1: 6; 18 without); right (0: 6, 1: 6; 18 without)" in gaps
+    assert label({"age": AGES, "left": few}).reason == "the only column of two values"
     assert "No column has two values" in refusal({"age": AGES, "kind": MANY})
 
 

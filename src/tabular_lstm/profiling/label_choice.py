@@ -113,7 +113,8 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
             c for c in others if has_word(c.name, "label")
         ],
         _place("first", ends[:1], table.columns[0]): [c for c in ends[:1] if c in likely],
-        only if len(fitting) == 1 else f"{only} that {LIKELY}": likely if len(likely) == 1 else [],
+        only: others if len(fitting) == 1 else [],
+        f"{only} that {LIKELY}": likely if len(likely) == 1 else [],
     }
     reason, found = next(((way, found) for way, found in ways.items() if found), ("", []))
     if not found:
