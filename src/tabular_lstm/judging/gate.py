@@ -34,11 +34,11 @@ def check_data(
     """
     now, limit = data_summary, validation.max_quarantined_fraction
     before = champions[0].data if champions and not promotion.start_over else None
-    share = now.quarantined_rows / now.rows
+    share = now.quarantined_rows / now.labelled_rows
     # What is said, and what was expected where that is beyond its limit.
     facts = [
         (
-            f"{_percent(share)} of {now.rows} rows quarantined",
+            f"{_percent(share)} of {now.labelled} quarantined",
             ""
             if share <= limit
             else f"expected at most validation.max_quarantined_fraction = {_percent(limit)}",

@@ -133,6 +133,11 @@ class Columns(Parameters):
         return {names} if isinstance(names, str) else {*(names or [])}
 
     @property
+    def classes(self) -> tuple[Value, Value]:
+        """Give the positive and the negative class."""
+        return self.positive_class, self.negative_class
+
+    @property
     def not_features(self) -> set[str]:
         """Name the columns of valid rows that are no features."""
         return {name for role in ROLES if (name := getattr(self, role)) is not None}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from tabular_lstm.errors import DataError, no_column, shown
+from tabular_lstm.errors import DataError, counted, no_column, shown
 from tabular_lstm.parameters import Columns
 from tabular_lstm.profiling.label_choice import Label, choose_label
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
@@ -25,8 +25,6 @@ CODES = 12
 GROUPS, ASKED = 20, 10
 # Share of the rows that one thing has at most: a count's small values have more.
 LARGEST_GROUP = 0.2
-# Share of rows in quarantine that conf/base allows.
-QUARANTINED = 0.05
 # Rows of a class from which on each side surely gets two.
 ENOUGH = 30
 
@@ -81,13 +79,11 @@ class Proposal:
     Attributes:
         choices: By the name of the column, in the file's order.
         unsure: What might be otherwise, with the names of the columns of which it is said.
-        max_quarantined_fraction: Share of bad rows to allow; None for the default.
     """
 
     label: Label
     choices: dict[str, Choice]
     unsure: dict[str, list[str]]
-    max_quarantined_fraction: float | None = None
 
     def named(self, role: str) -> dict[str, Choice]:
         """Give the columns of a role."""
@@ -135,11 +131,10 @@ def propose(
     for name, choice in choices.items():
         for doubt in choice.unsure:
             unsure.setdefault(doubt, []).append(name)
-    if (few := min(found.counts)) < ENOUGH:
-        unsure[f"label: a class has {few} rows; a run stops where a side gets fewer than two"] = []
-    share = found.without / table.rows
-    allowed = round(share + QUARANTINED, 2) if share > QUARANTINED / 2 else None
-    return Proposal(found, choices, unsure, allowed)
+    if min(found.counts) < ENOUGH:
+        few = counted(min(found.counts), "row")
+        unsure[f"label: a class has {few}; a run stops where a side gets fewer than two"] = []
+    return Proposal(found, choices, unsure)
 
 
 def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Choice]:
