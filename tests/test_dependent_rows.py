@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -97,6 +98,7 @@ def decision(project: Project) -> dict[str, Any]:
     return document(project, "08_reporting/decision.json")
 
 
+@pytest.mark.long
 def test_a_retraining_does_not_promote_until_conf_says_how_it_is(serving: Project) -> None:
     """The champion stays, is compared with, and both ways out are named."""
     first = decision(serving)
@@ -120,6 +122,7 @@ def test_a_retraining_does_not_promote_until_conf_says_how_it_is(serving: Projec
     assert decision(serving)["action"] == "promoted"
 
 
+@pytest.mark.long
 def test_the_report_shows_both_numbers_on_its_first_screen(serving: Project) -> None:
     latest = serving.path / "data/08_reporting/latest.html"
     assert "Rows that belong together" not in latest.read_text()
@@ -131,6 +134,7 @@ def test_the_report_shows_both_numbers_on_its_first_screen(serving: Project) -> 
         assert f"<strong>{number:.2f}</strong>" in headline
 
 
+@pytest.mark.long
 def test_with_a_group_the_gate_judges_the_model_and_not_the_rows(police: Project) -> None:
     declare(police, columns=KEPT_TOGETHER, **TINY)
     assert not warned(logged(*RETRAINING))
@@ -173,12 +177,12 @@ def test_a_profile_of_rows_that_are_independent_proposes_no_group(project: Proje
 
 def test_a_column_that_would_be_ignored_can_be_the_group(project: Project) -> None:
     path = project.path / "police.csv"
-    rows = write_incidents(path)
-    story = "on " + rows["response_datetime"] + " somebody called and two cars went to the place"
-    rows.assign(response_datetime=story, east=rows["officer_age"]).to_csv(path, index=False)
+    rows = write_incidents(path).rename(columns={"response_datetime": "record_id"})
+    record = "R" + pd.Series(pd.factorize(rows["record_id"])[0], rows.index).astype(str)
+    rows.assign(record_id=record, east=rows["officer_age"]).to_csv(path, index=False)
     page = succeeds(here("profile", "police.csv", "--env", "police"))
-    assert written(project)[0]["columns"]["group"] == "response_datetime"
-    assert "name the column under ignore instead" in page
+    assert written(project)[0]["columns"] == {**ROLES, "group": "record_id"}
+    assert "If they are independent, name the column under ignore instead\n" in page
 
 
 def test_a_profile_says_in_how_many_rows_it_looked(
