@@ -23,11 +23,11 @@ from tabular_lstm.rows.csv_header import (
 from tabular_lstm.rows.load_args import dialect_of, number_format_of
 from tabular_lstm.rows.number_format import (
     POINT,
-    POINT_OR_GROUPS,
     NumberFormat,
     all_pointed,
     any_of,
     groups,
+    point_or_groups,
     points_of_thousands,
 )
 
@@ -49,7 +49,6 @@ FORMATS = (
     NumberFormat(decimal=",", thousands="."),
     *(NumberFormat(decimal=point, thousands=mark) for mark in "' " for point in ".,"),
 )
-POINTS = "numbers: might {} be {}? " + POINT_OR_GROUPS
 
 
 @dataclass(frozen=True)
@@ -233,10 +232,7 @@ def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layo
     delimiter = dialect_of(layout.load_args)["delimiter"]
     if len(read[POINT]) == most:
         found = points_of_thousands(enumerate(c.texts for c in read[POINT]), delimiter)
-        doubts = [
-            POINTS.format(shown(text), shown(text.replace(".", "")))
-            for text in [*found.values()][:1]
-        ]
+        doubts = [f"numbers: {point_or_groups(text)}" for text in [*found.values()][:1]]
         return replace(layout, unsure=[*layout.unsure, *doubts])
     chosen = next(form for form in FORMATS if len(read[form]) == most)
     fraction, group = NumberFormat(decimal=","), NumberFormat(thousands=",")

@@ -16,7 +16,7 @@ from tabular_lstm.parameters import Columns
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts
 from tabular_lstm.rows.dependent_rows import DependentRows
-from tabular_lstm.rows.number_format import POINT_OR_GROUPS, points_of_thousands
+from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.train_test_split import row_hashes
@@ -25,7 +25,6 @@ LEAK = 0.99
 # Rows of each class, below which chance too often ranks all rows rightly.
 ENOUGH_ROWS = 10
 SPACES = r"[\s\p{Z}]+"
-POINTS = f"%s: numbers of %s: might %s be %s? {POINT_OR_GROUPS}"
 logger = logging.getLogger(__name__)
 
 
@@ -180,9 +179,8 @@ def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFra
             names = [name for name in columns.features or part if name in {*part} - others]
             texts = [(name, as_texts(part[name])) for name in names]
             if found := points_of_thousands(texts, raw_rows.delimiter):
-                text = next(iter(found.values()))
-                whole, where = text.replace(".", ""), ", ".join(map(shown, [*found][:LISTED]))
-                logger.warning(POINTS, raw_rows.file, where, shown(text), shown(whole))
+                where, text = ", ".join(map(shown, [*found][:LISTED])), next(iter(found.values()))
+                logger.warning("%s: numbers of %s: %s", raw_rows.file, where, point_or_groups(text))
         yield part
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
 
 Mark = Annotated[str, Field(min_length=1, max_length=1)]
@@ -31,11 +32,6 @@ class NumberFormat(Frozen):
 
 
 POINT = NumberFormat()
-POINT_OR_GROUPS = (
-    "Each point has three digits behind it, and is read as a decimal mark. If it parts thousands, "
-    "write in load_args of raw_rows and rows_to_score {decimal: ',', thousands: '.'}; if not, "
-    "{decimal: '.'}, and it is not asked again"
-)
 # Cells by which most columns are told to have fractions.
 FIRST = 1000
 Name = TypeVar("Name")
@@ -131,6 +127,16 @@ def points_of_thousands(
             ):
                 found[name] = str(numbers.filter(has_point)[0])
     return found
+
+
+def point_or_groups(text: str) -> str:
+    """Ask what the points of a column are, of which a cell is this text, and say how to answer."""
+    return (
+        f"might {shown(text)} be {shown(text.replace('.', ''))}? Each point has three digits behind "
+        "it, and is read as a decimal mark. If it parts thousands, write in load_args of raw_rows "
+        "and rows_to_score {decimal: ',', thousands: '.'}; if not, {decimal: '.'}, and it is not "
+        "asked again"
+    )
 
 
 def without_fraction(text: str) -> str:
