@@ -131,11 +131,12 @@ def points_of_thousands(
 
 def point_or_groups(text: str) -> str:
     """Ask what the points of a column are, of which a cell is this text, and say how to answer."""
+    whole = text.replace(".", "")
     return (
-        f"might {shown(text)} be {shown(text.replace('.', ''))}? Each point has three digits behind "
-        "it, and is read as a decimal mark. If it parts thousands, write in load_args of raw_rows "
-        "and rows_to_score {decimal: ',', thousands: '.'}; if not, {decimal: '.'}, and it is not "
-        "asked again"
+        f"might {shown(text)} be {shown(whole)}? Each point has three digits behind it, and is "
+        "read as a decimal mark. If it parts thousands, write in load_args of raw_rows and "
+        "rows_to_score {decimal: ',', thousands: '.'}; if not, {decimal: '.'}, and it is not asked "
+        "again"
     )
 
 
