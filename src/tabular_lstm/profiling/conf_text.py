@@ -150,7 +150,7 @@ def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
         f"{shown(label.negative)} {label.counts[1]} rows; "
         f"{label.counts[0] / sum(label.counts):.1%} positive{unlabelled}",
     ]
-    if doubts := [*layout.unsure, *_sentences(proposal)]:
+    if doubts := [*_sentences(proposal), *layout.unsure]:
         lines += ["", "Unsure:", *(f"- {shown(doubt, LONGEST)}" for doubt in doubts)]
     return "\n".join(lines)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tabular_lstm.errors import DataError, counted, no_column, shown
+from tabular_lstm.parameters import Columns
 from tabular_lstm.profiling.label_choice import Label, choose_label
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.type_inference import ISO_8601
@@ -89,6 +90,21 @@ class Proposal:
         """Give the columns of a role."""
         return {name: choice for name, choice in self.choices.items() if choice.role == role}
 
+    def columns(self) -> Columns:
+        """Give what a run reads of the conf that is proposed."""
+        return Columns(
+            label=self.label.name,
+            positive_class=self.label.positive,
+            negative_class=self.label.negative,
+            key=next(iter(self.named("key")), None),
+            group=next(iter(self.named("group")), None),
+            weight=next(iter(self.named("weight")), None),
+            categorical=[*self.named("categorical")],
+            dates={name: choice.format for name, choice in self.named("dates").items()},
+            ignore=[*self.named("ignore")],
+            missing={name: [*c.missing] for name, c in self.choices.items() if c.missing},
+        )
+
 
 def propose(
     table: TableProfile,
@@ -137,7 +153,7 @@ def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Ch
     for weight in [column for column in left if _is_weight(column)][:1]:
         choices[weight.name] = Choice("weight", "by its name", (WEIGHT,))
     for column in table.columns:
-        choices.setdefault(column.name, _of_kind(column))
+        choices.setdefault(column.name, of_kind(column))
     return {name: choices[name] for name in table.names}
 
 
@@ -192,7 +208,7 @@ def _is_weight(column: ColumnProfile) -> bool:
     return names_a_weight(column.name) and is_amount and column.present == column.rows
 
 
-def _of_kind(column: ColumnProfile) -> Choice:
+def of_kind(column: ColumnProfile) -> Choice:
     """Choose a role for a column that is not label, key, group or weight."""
     if UNNAMED.fullmatch(column.name) and not column.in_order:
         return Choice("ignore", "it has no name; to learn from it, give it one in the header")

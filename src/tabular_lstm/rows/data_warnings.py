@@ -63,16 +63,14 @@ def listed(leaks: Mapping[str, float]) -> str:
 
 def said_of(found: DependentRows) -> str:
     """Say which rows belong together, what that does to the figures, and the two ways out."""
-    names = [shown(name) for name in found.columns]
-    together = " and ".join(f"'{name}'" for name in names)
-    column = f"Name the column: columns.group: {names[0]}"
-    if len(names) > 1:
-        column = "Write a column that names what they share, and name it under columns.group"
+    return f"{facts_of(found)}: the figures of this run may be far too good. {ways_out(found)}"
+
+
+def facts_of(found: DependentRows) -> str:
+    """Say which rows belong together, and what a quick model gains from that."""
     return (
-        f"rows with the same {together} "
-        f"({found.groups:,} values, {found.rows:,} rows) mostly have the same label. "
-        f"{numbers_of(found)}: the figures of this run may be far too good. {column}. Or, if the "
-        f"rows are independent: split.independent: [{', '.join(names)}]"
+        f"rows with the same {found.named} ({found.groups:,} values, {found.rows:,} rows) mostly "
+        f"have the same label. {numbers_of(found)}"
     )
 
 
@@ -83,6 +81,19 @@ def numbers_of(found: DependentRows) -> str:
         f"A quick model's ROC AUC is {found.spread:.2f} with such rows on both sides and "
         f"{found.together:.2f} with them together (a fall of {low:.2f} to {high:.2f})"
     )
+
+
+def ways_out(found: DependentRows) -> str:
+    """Say what to write where rows belong together, and what where they are independent."""
+    names = [shown(name) for name in found.columns]
+    ways = {
+        "column": f"Name the column: columns.group: {names[0]}",
+        "columns": "Write a column that names what they share, and name it under columns.group",
+        "near-duplicates": "Keep one row of each, or write a column that names the row which the "
+        "others repeat, and name it under columns.group",
+    }
+    independent = f"split.independent: [{', '.join(names)}]"
+    return f"{ways[found.kind]}. Or, if the rows are independent: {independent}"
 
 
 def _auc_of_number(values: np.ndarray, labels: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 A hash of its content or its time decides on a row alone, so that the row never changes sides.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,13 @@ import pandas as pd
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
-from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.fingerprints import hash_rows
 from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.times import has_dates, moment_of, newest, said
 from tabular_lstm.rows.weights import weights_of
+
+if TYPE_CHECKING:
+    from tabular_lstm.rows.data_summary import Source
 
 MEND = (
     "\nRows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
@@ -127,7 +129,7 @@ def with_boundary(
 
 def sides_of(
     rows: pd.DataFrame,
-    source: Source,
+    source: "Source",
     columns: Columns,
     split: Split,
     in_force: Moment | None = None,
