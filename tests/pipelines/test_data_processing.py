@@ -155,6 +155,31 @@ def test_an_unlabelled_row_is_counted_and_no_other_cell_of_it_is_read(
     accept_rows(rows, source, Validation(max_quarantined_fraction=0.34))
 
 
+@pytest.mark.parametrize(
+    ("load_args", "asked"),
+    [
+        ({}, True),
+        ({"decimal": "."}, False),
+        ({"decimal": ",", "thousands": "."}, False),
+    ],
+)
+def test_a_run_asks_what_a_point_is_until_it_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, load_args: dict[str, str], asked: bool
+) -> None:
+    path = tmp_path / "prices.csv"
+    prices = [870, 1155, 1299, 800, 999, 1000]
+    rows = [f"{price:,};{place};{place % 2}\n" for place, price in enumerate(prices)]
+    path.write_text("a;b;y\n" + "".join(rows).replace(",", "."))
+    raw_rows = RawCSVDataset(filepath=str(path), load_args={"sep": ";", **load_args}).load()
+    read, _, _ = validate_rows(raw_rows, COLUMNS)
+    assert read["a"].tolist() == (
+        prices if "thousands" in load_args else [870, 1.155, 1.299, 800, 999, 1]
+    )
+    said = messages(caplog, logging.WARNING)
+    assert len(said) == asked
+    assert all("numbers of a: might 1.155 be 1155?" in line for line in said)
+
+
 def test_a_class_may_be_called_as_what_is_missing() -> None:
     columns = Columns(label="y", positive_class="x", negative_class="", key="a")
     rows, _, source = validate_rows(raw([("1", "1", "1", "x"), ("2", "1", "1", "")]), columns)

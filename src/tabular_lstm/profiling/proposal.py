@@ -42,7 +42,8 @@ WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the l
 NO_WEIGHT = "a weight by its name: mend it, and name it under weight; or take it from ignore"
 IN_TIME = (
     "the rows are in the order of these dates: to be judged on the newest rows, name the column as "
-    "time, and nowhere else, add split: {kind: time}, and take a line of group away"
+    "time, where its format stays under dates, add split: {kind: time}, and take a line of group "
+    "away"
 )
 TAKEN_AS_MISSING = "missing: values that stand apart were taken for 'not measured'; were they?"
 MANY_ZEROS = (
@@ -266,7 +267,8 @@ def _date(column: ColumnProfile) -> Choice:
     form = column.formats[0]
     several = f"dates: {' and '.join(column.formats)} fit all cells alike; which is it?"
     doubts = {
-        IN_TIME: column.in_order and form == ISO_8601,
+        # Of other formats the order of the texts is not that of the dates.
+        IN_TIME: column.in_order and (form == ISO_8601 or form.startswith("%Y")),
         several: len(column.formats) > 1,
     }
     written = None if form == ISO_8601 else form

@@ -5,7 +5,7 @@ after the label: a date of discharge, a row number of rows that were sorted by t
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,8 @@ from tabular_lstm.parameters import Columns
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts
 from tabular_lstm.rows.dependent_rows import DependentRows
+from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands
+from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.train_test_split import row_hashes
 
@@ -178,6 +180,22 @@ def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
                 *map(shown, alike[:2]),
                 len(alike),
             )
+
+
+def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFrame]:
+    """Give the parts of the rows; warn where points of the first may stand between thousands.
+
+    No more is asked once `load_args` say how numbers are written.
+    """
+    others = {*columns.categorical, *columns.dates, *columns.ignore, *columns.not_features}
+    for place, part in enumerate(raw_rows.parts()):
+        if not place and raw_rows.declared_format is None:
+            names = [name for name in columns.features or part if name in {*part} - others]
+            texts = [(name, as_texts(part[name])) for name in names]
+            if found := points_of_thousands(texts, raw_rows.delimiter):
+                where, text = ", ".join(map(shown, [*found][:LISTED])), next(iter(found.values()))
+                logger.warning("%s: numbers of %s: %s", raw_rows.file, where, point_or_groups(text))
+        yield part
 
 
 def _spelt_alike(column: pd.Series) -> list[str]:

@@ -64,7 +64,8 @@ def read_rows(
         DataError: A column that conf names is not in the file or is no feature, none is left, or
             one has no name and conf does not name it; or no row has a label.
     """
-    times, rows, unlabelled = TimeReader(number_format), _Rows(), 0
+    times = TimeReader(number_format, columns.dates.get(columns.time or ""))
+    rows, unlabelled = _Rows(), 0
     for part in parts:
         features = _feature_names(part, columns, file)
         without = are_unlabelled(part[columns.label], columns)
@@ -133,7 +134,8 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
             f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
         )
     for block in DESCRIBED:
-        if unknown := sorted(set(getattr(columns, block)) - set(features)):
+        described = set(getattr(columns, block)) - ({columns.time} if block == "dates" else set())
+        if unknown := sorted(described - set(features)):
             raise DataError(
                 f"{file}: columns.{block} names {', '.join(unknown)}, which is no feature. The "
                 f"features are: {', '.join(features)}."

@@ -53,7 +53,8 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             "dataset does not tell which file and bytes the rows come from."
         )
     file = raw_rows.file
-    read = read_rows(raw_rows.parts(), columns, file, raw_rows.number_format)
+    parts = data_warnings.warned_of_points(raw_rows, columns)
+    read = read_rows(parts, columns, file, raw_rows.number_format)
     valid, quarantined, unlabelled, reasons = read
     rows, superseded = len(valid) + len(quarantined) + unlabelled, 0
     data_warnings.warn_of_spellings(valid, columns, file)
