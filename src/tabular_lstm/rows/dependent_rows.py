@@ -1,8 +1,16 @@
 """Rows that belong together and do not say so: equal values that come with one label.
 
 Such rows are several reports of one incident, or visits of one patient. Spread over both sides,
-they let a model know its test rows. So a quick model is judged twice, with these rows spread over
-the folds and with them kept together: where the second is clearly lower, the rows are dependent.
+they let a model know its test rows. What `repeated_values` suspects is measured: a quick model is
+judged twice, with these rows spread over train and test rows, and with them kept together. Where
+the second is clearly lower, the rows are dependent.
+
+Found are rows that share the value of a column, such as a time, an identifier or a number; of two
+columns together; or all values but those of nearly unique columns and of one counter, and but for
+the last digits of numbers. Not found are fewer than 20 such values; labels that agree no further
+than those of a city or an occupation, a correlation below 0.2; what three columns say together;
+near-duplicates that differ in two columns whose values repeat; and rows that are near in time or
+place, without a value in common.
 """
 
 from collections.abc import Collection, Sequence
@@ -20,7 +28,8 @@ from tabular_lstm.rows.repeated_values import Kind, Repeated, repeated_values
 ROWS, OF_CLASS, MOST_ROWS = 4_000, 200, 10_000
 OF_KIND = 2
 FOLDS, TREES, LEAF = 5, 40, 5
-LEAST_FALL = 0.01
+# The least low end of the interval of a fall, and how near to the lowest one it has to come.
+LEAST_FALL, NEARLY = 0.01, 0.8
 HUGE = 1e30
 DECIMALS = 6  # of scores: last bits are not the same on every processor
 
@@ -45,9 +54,10 @@ class DependentRows(Frozen):
         groups: How many values several rows have.
         rows: How many rows have these values.
         alike: How far the labels of such rows agree beyond chance: 0 as by chance, 1 always.
-        spread: ROC AUC of a quick model, with such rows spread over train and test rows.
-        together: Likewise, with such rows on one side.
-        fall: 95 % interval of the difference.
+        spread: ROC AUC of a quick model, with such rows spread over train and test rows: a forest
+            that has not seen them, moved by how far it is off for the other rows of the value.
+        together: Of the forest alone, which such rows tell nothing where they are on one side.
+        fall: 95 % interval of the difference, corrected for how many were measured.
     """
 
     kind: Kind = "column"
@@ -76,10 +86,13 @@ def find_dependent_rows(
     """Find what says most clearly which rows belong together, if anything does.
 
     Args:
-        rows: Valid rows: the label as 0 and 1, numbers read.
+        rows: Valid rows: the label as 0 and 1, numbers read. Columns that conf ignores may be among
+            them: they can say which rows belong together, and the quick model never sees them.
         columns: The roles of the columns. Rows of a declared group or time are on one side already,
             and nothing is looked for.
-        independent: Columns of which conf says that rows of one value are independent.
+        independent: Columns of which conf says that rows of one value are independent. So are rows
+            that share more, unless their labels agree clearly further, and several columns that all
+            are named.
     """
     if columns.together is not None or not len(rows):
         return None
@@ -99,11 +112,12 @@ def find_dependent_rows(
         for suspect in [one for one in found if one.kind == kind][:OF_KIND]
     ]
     falls = [_fall_of(cells, labels, features, suspect, len(suspects)) for suspect in suspects]
-    if not falls or (fall := max(falls)).low < LEAST_FALL:
+    least = max([LEAST_FALL, *(NEARLY * fall.low for fall in falls)])
+    clear = [both for both in zip(falls, suspects, strict=True) if both[0].low >= least]
+    if not clear:
         return None
-    suspect = suspects[falls.index(fall)]
-    near = suspect.kind == "near-duplicates"
-    _, hashes = cells.taken_of(suspect.columns, len(rows), suspect.rounded, missing=near)
+    fall, suspect = clear[0]  # a column, which can be the group, before several
+    _, hashes = suspect.taken(cells, len(rows))
     sizes = np.bincount(pd.factorize(hashes[hashes != 0])[0])
     return DependentRows(
         kind=suspect.kind,
@@ -126,10 +140,9 @@ def _fall_of(
     suspects: int,
 ) -> Fall:
     """Judge a quick model on some of the rows twice: whole groups, more where a class is rare."""
-    near = suspect.kind == "near-duplicates"
     rarer = min(labels.mean(), 1 - labels.mean())
     most = int(np.clip(OF_CLASS / rarer, ROWS, MOST_ROWS))
-    places, shared = cells.taken_of(suspect.columns, most, suspect.rounded, missing=near)
+    places, shared = suspect.taken(cells, most)
     labels = labels[places]
     if min(labels.sum(), (~labels).sum()) < FOLDS:
         return Fall(0.0, 0.0, 0.5, 0.5)
@@ -143,10 +156,10 @@ def _fall_of(
 
 
 def _seen(cells: CellHashes, name: str, places: np.ndarray) -> np.ndarray:
-    """Give a feature as the quick model sees it: numbers, and names by how many rows have them."""
+    """Give a feature as the quick model sees it: a number, a name by its place."""
     numbers = cells.numbers(name, places)
     if numbers is not None:
-        return np.clip(numbers, -HUGE, HUGE)
+        return np.asarray(np.clip(numbers, -HUGE, HUGE))
     return pd.factorize(cells.rows[name].iloc[places])[0].astype(float)
 
 

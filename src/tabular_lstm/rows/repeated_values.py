@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.rows.cell_hashes import CellHashes
+from tabular_lstm.rows.cell_hashes import CellHashes, Taken
 
 ROWS = 30_000  # that the look takes
 # Columns that are looked at in pairs: of more, those whose values say most.
@@ -29,6 +29,8 @@ UNIQUE = 0.9
 SURPRISE = 2.0
 # So much further than rows of one value of one of them do rows agree that share several.
 MORE_ALIKE = 0.1
+# Values of another column that rows of one value have, on average, if they have one.
+ALMOST = 1.05
 
 Kind = Literal["column", "columns", "near-duplicates"]
 
@@ -72,12 +74,10 @@ class Repeated(NamedTuple):
     but_for: tuple[str, ...] = ()
     rounded: bool = False
 
-    def declared(self, singles: Mapping[str, Agreement], independent: Collection[str]) -> bool:
-        """Tell whether conf calls rows of one value independent: of all columns, or as alike."""
-        said = [singles[name].alike for name in self.columns if name in independent]
-        return len(said) == len(self.columns) or (
-            bool(said) and self.agreement.alike < max(said) + MORE_ALIKE
-        )
+    def taken(self, cells: CellHashes, most: int) -> Taken:
+        """Take rows by what they share, see `CellHashes.taken`; a missing value is none."""
+        near = self.kind == "near-duplicates"
+        return cells.taken_of(self.columns, most, self.rounded, missing=near)
 
 
 def agreement(hashes: np.ndarray, labels: np.ndarray) -> Agreement:
@@ -144,8 +144,30 @@ def repeated_values(
     found += _pairs(cells, labels, singles)
     for rounded in (False, True):
         found += _near_duplicates(cells, labels, {n: singles[n] for n in features}, rounded)
-    asked = [one for one in found if not one.declared(singles, independent)]
+    said = {name: singles[name] for name in independent if name in singles}
+    asked = [one for one in found if not _declared(one, said, cells)]
     return sorted(asked, key=lambda one: -one.agreement.alike * (1 - one.agreement.alone))
+
+
+def _declared(one: Repeated, independent: Mapping[str, Agreement], cells: CellHashes) -> bool:
+    """Tell whether conf says that rows of one value are independent.
+
+    That is so if it says so of all columns; or of a column of which rows of one value have one
+    value, too, unless they agree clearly further.
+    """
+    if {*one.columns} <= {*independent}:
+        return True
+    places, shared = one.taken(cells, ROWS)
+    places, shared = places[shared != 0], shared[shared != 0]
+    groups = pd.factorize(shared)[0]
+    several = np.bincount(groups)[groups] > 1
+    for name, said in independent.items():
+        others = cells.joined([name], places, missing=True)
+        both = pd.DataFrame({"one": groups, "other": others})[several].drop_duplicates()
+        within = len(both) <= ALMOST * both["one"].nunique()
+        if within and one.agreement.alike < said.alike + MORE_ALIKE:
+            return True
+    return False
 
 
 def _pairs(cells: CellHashes, labels: np.ndarray, singles: dict[str, Agreement]) -> list[Repeated]:
