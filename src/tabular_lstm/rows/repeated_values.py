@@ -144,8 +144,8 @@ def repeated_values(
     found += _pairs(cells, labels, singles)
     for rounded in (False, True):
         found += _near_duplicates(cells, labels, {n: singles[n] for n in features}, rounded)
-    said = {name: singles[name] for name in independent if name in singles}
-    asked = [one for one in found if not _declared(one, said, cells)]
+    calm = {name: singles[name] for name in independent if name in singles}
+    asked = [one for one in found if not _declared(one, calm, cells)]
     return sorted(asked, key=lambda one: -one.agreement.alike * (1 - one.agreement.alone))
 
 
