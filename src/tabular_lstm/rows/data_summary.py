@@ -39,7 +39,7 @@ class Source(Frozen):
     rows: int
     quarantined_rows: int = 0
     superseded_rows: int = 0
-    reasons: str = ""
+    reasons: tuple[str, ...] = ()
     marks: NumberFormat = POINT
 
 

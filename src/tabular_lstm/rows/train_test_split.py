@@ -18,7 +18,7 @@ from tabular_lstm.rows.times import has_dates, moment_of, newest, said
 from tabular_lstm.rows.weights import weights_of
 
 MEND = (
-    "\nRows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
+    "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
     "Mend them, or declare what the columns hold; `kedro profile FILE --env ENV` proposes it."
 )
 
@@ -152,11 +152,10 @@ def sides_of(
         raise DataError(f"{source.file}: {error}") from error
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
     if fault := _too_few(sides, columns):
-        aside = ""
-        if source.quarantined_rows:
-            aside = f" {source.quarantined_rows} of {source.rows} rows were quarantined:"
-            aside += f"{source.reasons}{MEND}"
-        raise DataError(f"{source.file}: {fault}{aside}")
+        if not source.quarantined_rows:
+            raise DataError(f"{source.file}: {fault}")
+        aside = f"{source.quarantined_rows} of {source.rows} rows were quarantined:"
+        raise DataError(f"{source.file}: {fault} {aside}", *source.reasons, MEND)
     return Sides(train, test, bounded, weightless)
 
 

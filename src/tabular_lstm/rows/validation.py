@@ -29,7 +29,7 @@ def read_rows(
     columns: Columns,
     file: str,
     number_format: NumberFormat = POINT,
-) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
     Args:
@@ -44,7 +44,7 @@ def read_rows(
         missing cell, categorical ones as text with NaN for it, dates as datetime64[us] with NaT for
         it, the label as 1 (positive) or 0, the weight as float64 if there is one.
         The quarantined rows: `row`, `reason`, and the cells as they were.
-        The reasons, a line for each column and kind of problem; empty if there is none.
+        The reasons, a line for each column and kind of problem.
 
     Raises:
         DataError: A column that conf names is not in the file or is no feature, none is left, or

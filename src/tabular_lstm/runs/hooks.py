@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.datasets.kedro_private import folder_of_versions, use_own_version
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command
-from tabular_lstm.errors import DataError
-from tabular_lstm.files import replace
+from tabular_lstm.errors import DataError, printable
+from tabular_lstm.files import FULL, not_written, replace
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs import guards, notify, scoring_guards
 from tabular_lstm.runs.lock import Lock, claim_run_id
@@ -47,12 +48,13 @@ class RunHooks:
 
     def __init__(self) -> None:
         self._run_id = ""
+        self._saving: str | None = None
         self._until_end = contextlib.ExitStack()  # locks and workers
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters; let the command know how to notify of the run's end."""
-        self._context, self._run_id = context, ""
+        self._context, self._run_id, self._saving = context, "", None
         if command := click.get_current_context(silent=True):
             command.meta[NOTIFY] = self.notify
             command.call_on_close(self.end)  # after Ctrl-C too, of which Kedro tells no hook
@@ -118,7 +120,7 @@ class RunHooks:
                     log = catalog.load("champions").log
                     guards.refuse_nothing_new(log, made_of.inputs(data))
         except OSError as error:
-            raise DataError(f"{error.filename or f'{folder}/'}: {error.strerror}") from error
+            raise not_written(error, folder) from error
 
     def _prepare_to_score(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
@@ -169,9 +171,10 @@ class RunHooks:
             if guards.decides(pipeline):
                 decided = catalog.load("champions").log[-1]
                 decision = catalog.load("decision").model_dump(mode="json")
-                self.notify(decided.action, closing_line(decided), decision=decision)
+                message = printable(closing_line(decided))
+                self.notify(decided.action, message, decision=decision)
                 self._mirror(catalog)
-                logger.info(closing_line(decided))
+                logger.info(message)
                 command = click.get_current_context(silent=True)
                 if decided.action == "rejected" and command:
                     command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
@@ -179,16 +182,41 @@ class RunHooks:
                 summary = catalog.load("scoring_summary").sentence()
                 folder = scoring_guards.folder_of(catalog) / self._run_id
                 manifest = read_manifest(folder).model_dump(mode="json")
-                message = f"{summary} Predictions: {folder}"
+                message = printable(f"{summary} Predictions: {folder}")
                 self.notify("scored", message, manifest=manifest)
                 logger.info(message)
         finally:
             self.end()
 
     @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Let the next run in."""
+    def before_dataset_saved(self, dataset_name: str) -> None:
+        """Note what is being written."""
+        self._saving = dataset_name
+
+    @hook_impl
+    def after_dataset_saved(self) -> None:
+        """Note that it is written."""
+        self._saving = None
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Let the next run in; name the file that could not be written, which Kedro does not.
+
+        Raises:
+            DataError: Names the file.
+        """
         self.end()
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, DataError | OSError):
+            cause = cause.__cause__
+        if not isinstance(cause, OSError) or not (self._saving or cause.errno in FULL):
+            return
+        # What a node writes on its way is gone with the run.
+        path = Path(tempfile.gettempdir())
+        if self._saving:
+            folder = folder_of_versions(catalog.get(self._saving))
+            path = folder / self._run_id / folder.name if folder else Path(self._saving)
+        raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
 
     def _renew_latest(self, pipeline: Pipeline, catalog: Any) -> None:
         """Put copies of what this run reports in the place of the last run's."""
