@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -64,19 +63,16 @@ def write(project: Project, number: str, category: str) -> None:
 
 def said(project: Project, *arguments: str, code: int = 0) -> str:
     """Run `kedro` in a process of its own, and check each line of what it says."""
-    ended = project.command(*arguments)
+    ended = project.command(*arguments, TF_CPP_MIN_LOG_LEVEL="3")
     assert ended.returncode == code, ended.stderr + ended.stdout
     for line in ended.stdout.splitlines(keepends=True):
         assert LINE.fullmatch(line.rstrip("\n")), line
         assert not line.startswith(FORGED)
         assert line.rstrip("\n").isprintable(), repr(line)
-    own = [line for line in ended.stderr.split("\n") if "cuda" not in line]
-    for line in own:
+    for line in ended.stderr.split("\n"):
         assert line.isprintable(), repr(line)
         assert not line.startswith("2026"), line
-    return ended.stdout + "\n".join(own)
-
-
+    return ended.stdout + ended.stderr
 
 
 def assert_printable(*texts: str) -> None:
@@ -84,13 +80,12 @@ def assert_printable(*texts: str) -> None:
         assert all(line.isprintable() for line in text.split("\n")), repr(text)
 
 
-
-
+@pytest.mark.long
 def test_text_of_others_begins_no_line_of_its_own(evil: Project) -> None:
     write(evil, EVIL, f"{EVIL}!")
     log = said(evil, *RETRAINING)
     assert f"In quarantine: row {SEEN}" in log
-    assert " Promoted run 2026" in log or " Promoted" in log, log[-600:]
+    assert " Promoted run 2026" in log
     log = said(evil, *SCORING)
     assert "In quarantine: row " in log
     # Features of other names: the champion cannot be compared with.

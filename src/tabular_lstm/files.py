@@ -64,10 +64,11 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
                 file.write(contents[path])
         for new, path in beside.items():
             new.replace(path)
-    except OSError:
+    except OSError as error:
         for new in beside:
             with contextlib.suppress(OSError):
                 new.unlink()
+        error.filename = str(beside.get(Path(error.filename), error.filename))
         raise
     for folder in {path.parent for path in contents}:
         settle_folder(folder)
@@ -81,11 +82,15 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         FileExistsError: There is something of that name.
         OSError: No space, no permission; what was written stays.
     """
-    with path.open("xb") as file:
-        _share(path)
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("xb") as file:
+            _share(path)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def append_line(path: Path, line: bytes, keep: int | None = None) -> None:

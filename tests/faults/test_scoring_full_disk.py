@@ -32,6 +32,8 @@ def assert_no_space(ended: subprocess.CompletedProcess[str], file: str) -> None:
     message = message_of(ended)
     assert file in message
     assert any(cause in message for cause in NO_SPACE), message
+    assert "Free some space there, and run it again." in message
+    assert "\n" not in message
 
 
 def assert_next_one_finishes(project: Project) -> None:

@@ -25,6 +25,14 @@ umount data
 cp -a disk/. data
 exit $code
 """
+# As TMPDIR, with so many KiB.
+FOR_TEMPORARY_FILES = """
+set -e
+mkdir -p tmp
+mount -t tmpfs -o size=$1k tmpfs tmp
+shift
+TMPDIR="$PWD/tmp" exec "$@"
+"""
 KEDRO = (sys.executable, "-m", "kedro")
 UNSHARED = ("unshare", "--mount", "--map-root-user")
 
@@ -32,8 +40,20 @@ UNSHARED = ("unshare", "--mount", "--map-root-user")
 def on_a_small_disk(
     project: Project, free: int, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
+    return _unshared(project, ON_A_SMALL_DISK, free, *arguments)
+
+
+def with_a_small_disk_for_temporary_files(
+    project: Project, free: int, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return _unshared(project, FOR_TEMPORARY_FILES, free, *arguments)
+
+
+def _unshared(
+    project: Project, program: str, free: int, *arguments: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*UNSHARED, "sh", "-c", ON_A_SMALL_DISK, "", str(free), *KEDRO, *arguments],
+        [*UNSHARED, "sh", "-c", program, "", str(free), *KEDRO, *arguments],
         cwd=project.path,
         check=False,
         capture_output=True,
