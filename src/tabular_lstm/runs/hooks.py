@@ -15,7 +15,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from tabular_lstm.datasets import RawCSVDataset
-from tabular_lstm.datasets.kedro_private import folder_of_versions, use_own_version
+from tabular_lstm.datasets.kedro_private import folder_of_versions, unsaved, use_own_version
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError, printable
@@ -48,13 +48,12 @@ class RunHooks:
 
     def __init__(self) -> None:
         self._run_id = ""
-        self._saving: str | None = None
         self._until_end = contextlib.ExitStack()  # locks and workers
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters; let the command know how to notify of the run's end."""
-        self._context, self._run_id, self._saving = context, "", None
+        self._context, self._run_id = context, ""
         if command := click.get_current_context(silent=True):
             command.meta[NOTIFY] = self.notify
             command.call_on_close(self.end)  # after Ctrl-C too, of which Kedro tells no hook
@@ -188,16 +187,6 @@ class RunHooks:
         finally:
             self.end()
 
-    @hook_impl
-    def before_dataset_saved(self, dataset_name: str) -> None:
-        """Note what is being written."""
-        self._saving = dataset_name
-
-    @hook_impl
-    def after_dataset_saved(self) -> None:
-        """Note that it is written."""
-        self._saving = None
-
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
         """Let the next run in; name the file that could not be written, which Kedro does not.
@@ -209,13 +198,13 @@ class RunHooks:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, DataError | OSError):
             cause = cause.__cause__
-        if not isinstance(cause, OSError) or not (self._saving or cause.errno in FULL):
+        name = unsaved(error)
+        if not isinstance(cause, OSError) or not (name or cause.errno in FULL):
             return
         # What a node writes on its way is gone with the run.
-        path = Path(tempfile.gettempdir())
-        if self._saving:
-            folder = folder_of_versions(catalog.get(self._saving))
-            path = folder / self._run_id / folder.name if folder else Path(self._saving)
+        path = Path(name or tempfile.gettempdir())
+        if name and (folder := folder_of_versions(catalog.get(name))):
+            path = folder / self._run_id / folder.name
         raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
 
     def _renew_latest(self, pipeline: Pipeline, catalog: Any) -> None:
