@@ -108,7 +108,10 @@ def test_a_text_that_looks_like_an_interpolation_is_one_with_parameters_too(
         "${yes}",
         "no",
     }
-    assert parameters(training={"seed": 7}) == {**files, "training": {**files["training"], "seed": 7}}
+    assert parameters(training={"seed": 7}) == {
+        **files,
+        "training": {**files["training"], "seed": 7},
+    }
     # What is given is a text, too.
     assert parameters(columns={"ignore": [feature]})["columns"]["ignore"] == [feature]
     run = ("run", "--env", "mine", "--pipelines", "data_processing")

@@ -1,6 +1,5 @@
 """No space left, for each file that counts and on a full disk: what served goes on serving."""
 
-import subprocess
 from pathlib import Path
 
 import keras
@@ -23,20 +22,12 @@ from tests.helpers.commands import (
     seed,
     succeeds,
 )
-from tests.helpers.disks import on_a_small_disk, with_a_small_disk_for_temporary_files
+from tests.helpers.disks import (
+    assert_no_space,
+    on_a_small_disk,
+    with_a_small_disk_for_temporary_files,
+)
 from tests.helpers.project import Project
-
-NO_SPACE = ("File too large", "No space left on device")
-
-
-def assert_no_space(finished: subprocess.CompletedProcess[str], file: str) -> None:
-    """Check that a run ended by one line: the file, the cause, what to do, what serves."""
-    message = message_of(finished)
-    assert file in message
-    assert any(cause in message for cause in NO_SPACE), message
-    assert "Free some space there, and run it again." in message
-    assert "\n" not in message
-    assert "dataset" not in message
 
 
 def half_written(project: Project) -> list[Path]:

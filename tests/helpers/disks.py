@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from tests.helpers.commands import message_of
 from tests.helpers.project import Project
 
 # In namespaces of its own, which end with the process: data/ on a disk in memory with so many KiB
@@ -60,6 +61,16 @@ def _unshared(
         text=True,
         timeout=300,
     )
+
+
+def assert_no_space(finished: subprocess.CompletedProcess[str], file: str) -> None:
+    """Check that a run ended by one line: the file, the cause, what to do; and none of Kedro's."""
+    message = message_of(finished)
+    assert file in message
+    assert "File too large" in message or "No space left on device" in message, message
+    assert "Free some space there, and run it again." in message
+    assert "\n" not in message
+    assert "dataset" not in message
 
 
 @contextlib.contextmanager
