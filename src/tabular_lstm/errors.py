@@ -56,6 +56,16 @@ def row_list(rows: Sequence[int | str], count: int | None = None) -> str:
     return f"{'row' if count == 1 else 'rows'} {shown}{more}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Write so many of something.
+
+    Examples:
+        >>> counted(1, "feature"), counted(0, "row"), counted(2, "labelled row")
+        ('1 feature', '0 rows', '2 labelled rows')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def shown(cell: object, width: int = WIDTH) -> str:
     """Write a cell for a sentence: so many characters at most, without white space around them.
 

@@ -164,7 +164,7 @@ def test_each_row_of_a_file_of_many_pieces_counts(
     monkeypatch.setattr(csv_batches, "OF_COLUMN", 1)
     file = tmp_path / "rows.csv"
     file.write_text("id,age,y\n" + "".join(f"{x},{x % 50},{x % 2}\n" for x in range(1000)))
-    _, table = profile_files(file, "rows.csv")
+    _, table, _ = profile_files(file, "rows.csv")
     assert {column.name: column.distinct for column in table.columns} == {
         "id": 1000,
         "age": 50,

@@ -12,6 +12,7 @@ from tabular_lstm.errors import DataError, shown
 from tabular_lstm.frozen import Frozen, Share
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import scale
@@ -21,7 +22,8 @@ NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Kind = Literal["number", "date", "category"]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
-OF_WEIGHTS = {"weight", "weightless_rows"}
+# Left out where there are none: decisions keep their hash.
+IF_ANY = {"unlabelled_rows", "weight", "weightless_rows"}
 OF_COLUMNS = {"label", "positive_class", "negative_class", "key", "group", "time"}
 # A split that is as if there were no other ones is said as it was before there were.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
@@ -31,20 +33,38 @@ LEVELS, ALL_LEVELS = 20, 2000  # of a feature, and of all features together
 LETTERS = 30  # of a level
 
 
-class Source(Frozen):
+class FileRows(Frozen):
+    """The rows of the raw files, and how many of them have no label: no other cell is read."""
+
+    rows: Positive
+    unlabelled_rows: NotNegative = 0
+
+    @property
+    def labelled_rows(self) -> int:
+        """Count the rows among which the quarantined ones are."""
+        return self.rows - self.unlabelled_rows
+
+    @property
+    def labelled(self) -> str:
+        """Say how many these are, such as "90 labelled rows", or "100 rows" where all are."""
+        return f"{self.labelled_rows} {'labelled ' if self.unlabelled_rows else ''}rows"
+
+
+class Source(FileRows):
     """Where the rows come from: path and hash of its bytes, and what validation made of them."""
 
     file: str
     sha256: str
-    rows: int
     quarantined_rows: int = 0
     superseded_rows: int = 0
     reasons: tuple[str, ...] = ()
     marks: NumberFormat = POINT
 
 
-class DataSummary(Frozen):
-    """A run's data; all rows = train + test + quarantined + superseded + weightless rows.
+class DataSummary(FileRows):
+    """A run's data.
+
+    All rows = train + test + quarantined + superseded + weightless + unlabelled rows.
 
     Attributes:
         label_share: Share of positive rows among the valid ones, which are on a side.
@@ -57,9 +77,10 @@ class DataSummary(Frozen):
         repeated_test_rows: Test rows that have the features of a train row, as the network sees
             them; there are none without a key, a group or a split by time.
         weightless_rows: Valid rows of weight 0, which are on neither side.
+        dependent_rows: Rows that belong together and may be on both sides; None where none were
+            found.
     """
 
-    rows: Positive
     train_rows: NotNegative
     test_rows: NotNegative
     quarantined_rows: NotNegative
@@ -77,6 +98,7 @@ class DataSummary(Frozen):
     marks: NumberFormat = POINT
     weight: str | None = None
     weightless_rows: NotNegative = 0
+    dependent_rows: DependentRows | None = None
 
     @property
     def told_apart_by(self) -> str:
@@ -87,7 +109,7 @@ class DataSummary(Frozen):
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
-        return self.model_dump(include=COUNTS | OF_WEIGHTS)
+        return self.model_dump(include=COUNTS | IF_ANY)
 
     def refuse_other_roles(self, columns: Columns) -> None:
         """Stop where columns have other roles now than when the rows were split.
@@ -112,10 +134,10 @@ class DataSummary(Frozen):
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what a run of no weights and no time has not: decisions keep their hash."""
+        """Leave out what a run has not that came later: older decisions keep their hash."""
         dumped: dict[str, Any] = dump(self)
-        gone = {name for name in OF_WEIGHTS if not dumped.get(name)}
-        gone |= {"boundary"} if self.boundary is None else set()
+        gone = {name for name in IF_ANY if not dumped.get(name)}
+        gone |= {name for name in ("boundary", "dependent_rows") if dumped.get(name) is None}
         return {name: value for name, value in dumped.items() if name not in gone}
 
 
@@ -159,7 +181,7 @@ def summarize(
     """Describe a run's data once its rows are split; `found` has further fields of the summary."""
     features = [str(name) for name in train_rows if name not in columns.not_features]
     split_by: dict[str, Any] = {
-        **split.model_dump(by_alias=True),
+        **split.model_dump(by_alias=True, exclude={"independent"}),
         **columns.model_dump(include=OF_COLUMNS),
         "categorical": sorted(columns.categorical),
     }
@@ -172,7 +194,7 @@ def summarize(
         split_by |= {"features": sorted(features), "missing": columns.missing}
     labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
     return DataSummary(
-        **source.model_dump(include=COUNTS),
+        **source.model_dump(include=COUNTS | {"unlabelled_rows"}),
         train_rows=len(train_rows),
         test_rows=len(test_rows),
         file=PurePath(source.file).name,

@@ -4,11 +4,12 @@ import logging
 
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
+from tabular_lstm.rows.dependent_rows import find_dependent_rows
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import MEND, sides_of
 from tabular_lstm.rows.validation import read_rows
@@ -36,11 +37,15 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
 
     With a directory of files and a key, of the valid rows with the same key the last one counts,
     in the order of the files and then of their rows; the others are superseded and dropped. In a
-    single file every valid row counts, and the key serves the split alone.
+    single file every valid row counts, and the key serves the split alone. A row without a label
+    supersedes none: it takes no label away.
 
     Returns:
         The valid rows that count and the quarantined rows, see
-        `tabular_lstm.rows.validation.read_rows`; and the source.
+        `tabular_lstm.rows.validation.ReadRows`; and the source.
+
+    Raises:
+        DataError: See `tabular_lstm.rows.validation.read_rows`.
     """
     if not isinstance(raw_rows, RawRows):
         raise DataError(
@@ -48,18 +53,21 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             "dataset does not tell which file and bytes the rows come from."
         )
     file = raw_rows.file
-    valid, quarantined, reasons = read_rows(raw_rows.parts(), columns, file, raw_rows.number_format)
-    rows, superseded = len(valid) + len(quarantined), 0
+    parts = data_warnings.warned_of_points(raw_rows, columns)
+    read = read_rows(parts, columns, file, raw_rows.number_format)
+    valid, quarantined, unlabelled, reasons = read
+    rows, superseded = len(valid) + len(quarantined) + unlabelled, 0
     data_warnings.warn_of_spellings(valid, columns, file)
     if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
         valid, superseded = valid[~earlier], int(earlier.sum())
     logger.info(
-        "%s: %d rows, %d valid, %d quarantined%s",
+        "%s: %d rows, %d valid, %d quarantined%s%s",
         file,
         rows,
         len(valid),
         len(quarantined),
+        f", {unlabelled} unlabelled" if unlabelled else "",
         f", {superseded} superseded by a later row with their key" if superseded else "",
     )
     return (
@@ -71,6 +79,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             rows=rows,
             quarantined_rows=len(quarantined),
             superseded_rows=superseded,
+            unlabelled_rows=unlabelled,
             reasons=tuple(reasons),
             marks=raw_rows.number_format,
         ),
@@ -83,12 +92,12 @@ def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation
     Its own node, so that the quarantined rows are on disk before the run stops for them.
 
     Raises:
-        DataError: The quarantined share is above `max_quarantined_fraction`.
+        DataError: The quarantined share of the labelled rows is above `max_quarantined_fraction`.
     """
     limit = validation.max_quarantined_fraction
-    if source.quarantined_rows / source.rows > limit:
+    if source.quarantined_rows / source.labelled_rows > limit:
         raise DataError(
-            f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined, "
+            f"{source.file}: {source.quarantined_rows} of {source.labelled} were quarantined, "
             f"more than max_quarantined_fraction = {limit} allows:",
             *source.reasons,
             MEND,
@@ -107,7 +116,16 @@ def split_rows(
 
     Returns:
         Train rows, test rows, and the data summary.
+
+    Raises:
+        DataError: `split.independent` names no feature; or see `sides_of`.
     """
+    features = [str(name) for name in accepted_rows if name not in columns.not_features]
+    if unknown := [name for name in split.independent if name not in features]:
+        raise DataError(
+            f"{source.file}: split.independent names {', '.join(map(shown, unknown))}, which is no "
+            f"feature. The features are: {', '.join(map(shown, features))}."
+        )
     past = champions.boundary(columns, split) if champions else None
     train, test, bounded, weightless = sides_of(accepted_rows, source, columns, split, past)
     if weightless:
@@ -133,10 +151,16 @@ def split_rows(
         weightless_rows=weightless,
         possible_leaks=data_warnings.possible_leaks(train, columns),
         repeated_test_rows=data_warnings.repeated_test_rows(train, test, columns),
+        dependent_rows=find_dependent_rows(
+            pd.concat([train, test]) if weightless else accepted_rows, columns, split.independent
+        ),
     )
     if summary.repeated_test_rows:
         by = summary.told_apart_by
         logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test), by, by, by)
     if summary.possible_leaks:
         logger.warning(LEAKS, source.file, data_warnings.listed(summary.possible_leaks))
+    if summary.dependent_rows:
+        said = data_warnings.said_of(summary.dependent_rows)
+        logger.warning("%s: %s", source.file, said)
     return train, test, summary
