@@ -137,6 +137,36 @@ def test_the_page_of_a_profile_has_no_line_of_a_file(evil: Project) -> None:
     assert_printable(ended.stderr)
 
 
+CRASH = f"""
+import sys
+from kedro.framework.cli.cli import main
+from kedro.framework.hooks import hook_impl
+from tabular_lstm import settings
+
+class Crash:
+    @hook_impl
+    def before_node_run(self):
+        try:
+            int({EVIL!r} + "1")
+        except ValueError as error:
+            raise RuntimeError("as a library would " + {EVIL!r}) from error
+
+settings.HOOKS = (*settings.HOOKS, Crash())
+sys.argv = ["kedro", "run", "--pipelines", "data_processing"]
+main()
+"""
+
+
+def test_a_traceback_has_no_line_of_a_file_either(evil: Project) -> None:
+    write(evil, "number", "category")
+    ended = evil.python("-c", CRASH)
+    assert ended.returncode == 1
+    assert f"RuntimeError: as a library would {SEEN}" in ended.stderr
+    assert_printable(ended.stdout, ended.stderr)
+    (end,) = lines(evil.path / "told.jsonl")
+    assert_printable(end["message"])
+
+
 def test_each_line_of_an_error_but_the_first_is_indented() -> None:
     error = DataError(f"file {EVIL}", "a reason")
     first, second = str(error).split("\n")

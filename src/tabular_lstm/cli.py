@@ -19,7 +19,7 @@ from kedro.validation import ParameterValidationError
 from omegaconf.errors import OmegaConfBaseException
 
 from tabular_lstm import pipelines
-from tabular_lstm.errors import DataError, unknown_name
+from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.runs.hooks import EXIT_CODE, NOTIFY
@@ -69,6 +69,7 @@ class Run(click.Command):
             fault = _fault(error)
             if fault is None:
                 _notify(ctx, "failed", f"{type(error).__name__}: {_lines(error)}")
+                _escape(error)
                 raise
             _notify(ctx, "failed", f"Error: {_lines(fault)}")
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
@@ -106,6 +107,13 @@ def _fault(error: BaseException | None) -> BaseException | None:
 def _lines(fault: BaseException) -> str:
     """Give the message; of one that is not ours, with each line but the first indented."""
     return str(fault if isinstance(fault, DataError) else DataError(*str(fault).split("\n")))
+
+
+def _escape(error: BaseException | None) -> None:
+    """Let the traceback of an error that nobody expected have no line of a file or a cell."""
+    while error is not None:
+        error.args = tuple(printable(a) if isinstance(a, str) else a for a in error.args)
+        error = error.__cause__ or error.__context__
 
 
 def _refused(error: BaseException | None) -> bool:
