@@ -68,7 +68,8 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
         for new in beside:
             with contextlib.suppress(OSError):
                 new.unlink()
-        error.filename = str(beside.get(Path(error.filename), error.filename))
+        if error.errno in FULL:  # the file's fault is not the name beside it
+            error.filename = str(beside.get(Path(error.filename), error.filename))
         raise
     for folder in {path.parent for path in contents}:
         settle_folder(folder)

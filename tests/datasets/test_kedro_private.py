@@ -44,8 +44,8 @@ def test_a_run_loads_what_it_saved_though_another_saved_since(tmp_path: Path) ->
 
 
 def test_an_error_of_saving_names_the_entry(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    entries = {"a@b": JSONDataset(filepath=str(tmp_path / "file/in/it")), "c": versioned(tmp_path)}
+    one = JSONDataset(filepath=str(tmp_path / "one.json"))
+    entries = {"a@b": one, "c": versioned(tmp_path / "none.json")}
     catalog = DataCatalog(entries)
     with pytest.raises(DatasetError) as caught:
         catalog.save("a@b", object())  # which is no JSON
