@@ -57,7 +57,7 @@ class Source(FileRows):
     sha256: str
     quarantined_rows: int = 0
     superseded_rows: int = 0
-    reasons: str = ""
+    reasons: tuple[str, ...] = ()
     marks: NumberFormat = POINT
 
 
