@@ -20,7 +20,7 @@ LEAST_GROUPS = 50
 LEAST_ALIKE = 0.2
 LEAST_FALL = 0.03
 RESAMPLES = 200
-# Pairs of values that rows have by two columns, for each value of one of them.
+# Values of another column that rows of one value have, on average.
 ALMOST = 1.05
 
 
@@ -70,20 +70,17 @@ def find_dependent_rows(
             them: they can say which rows belong together, and the quick model never sees them.
         columns: The roles of the columns. Rows of a declared group or time are on one side already,
             and nothing is looked for.
-        independent: Columns of which conf says that rows of one value are independent. Others by
-            which almost the same rows share a value are passed over, too.
+        independent: Columns of which conf says that rows of one value are independent. So are those
+            of which almost all rows of one value have one value of such a column, too.
     """
     if columns.together is not None:
         return None
     labels = rows[columns.label].to_numpy() == 1
-    told = [pd.factorize(rows[name])[0] for name in independent]
     found: list[tuple[float, str, np.ndarray]] = []
     for name in rows:
-        if name in columns.not_features:
+        if name in columns.not_features or lies_within(rows, str(name), independent):
             continue
         groups, _ = pd.factorize(rows[name])
-        if any(are_told_apart_alike(groups, others) for others in told):
-            continue
         alike, several = _alike(groups, labels)
         if several >= LEAST_GROUPS and alike >= LEAST_ALIKE:
             found.append((alike, str(name), groups))
@@ -103,11 +100,15 @@ def find_dependent_rows(
     return None
 
 
-def are_told_apart_alike(values: np.ndarray, others: np.ndarray) -> bool:
-    """Tell whether almost the same rows share a value by one numbering, (rows,), as by another."""
+def lies_within(rows: pd.DataFrame, name: str, others: Collection[str]) -> bool:
+    """Tell whether almost all rows with one value of a column have one value of another, too."""
+    values = pd.factorize(rows[name])[0]
     shared = (values >= 0) & (np.bincount(values + 1)[values + 1] > 1)
-    both = pd.DataFrame({"one": values, "other": others})[shared]
-    return bool(len(both.drop_duplicates()) <= ALMOST * both.nunique().min())
+    for other in others:
+        both = pd.DataFrame({"of": values, "other": pd.factorize(rows[other])[0]})[shared]
+        if len(both.drop_duplicates()) <= ALMOST * both["of"].nunique():
+            return True
+    return False
 
 
 def _alike(groups: np.ndarray, labels: np.ndarray) -> tuple[float, int]:
