@@ -39,7 +39,8 @@ from tests.helpers.scorings import (
 )
 from tests.helpers.tables import rows_to_learn, text_of
 
-OWN = ["row", "probability", "decision", "champion", "champion_sha256", "run_id", "scored_at"]
+OWN = ["row", "probability", "positive_class", "decision"]
+OWN += ["champion", "champion_sha256", "run_id", "scored_at"]
 
 
 def example(project: Project) -> Path:
@@ -107,12 +108,13 @@ def test_the_shipped_rows_are_scored_by_the_champion_that_is_named_beside_each(
         manifest["run_id"].rpartition(".")[0]
     ]
     assert str(scored["scored_at"].dt.tz) == "UTC"
+    assert set(scored["positive_class"]) == {1}
     for name in ("champion", "champion_sha256", "run_id"):
         assert isinstance(scored[name].dtype, pd.CategoricalDtype)
     positive = int((scored["decision"] == 1).sum())
     assert (
-        f"Scored 20 of 20 rows with the champion of run {champion['run_id']}: {positive} as 1, "
-        f"{20 - positive} as 0; 0 in quarantine. Predictions: {folder_of(served)}/"
+        f"Scored 20 of 20 rows with the champion of run {champion['run_id']}, probability of "
+        f"1: {positive} as 1, {20 - positive} as 0; 0 in quarantine. Predictions: {folder_of(served)}/"
     ) in caplog.text
 
 
@@ -124,6 +126,7 @@ def test_the_manifest_names_what_was_read_by_whom_and_what_was_written(served: P
     assert {name: manifest[name] for name in counts} == counts
     champion = log_of(served)[-1]
     assert manifest["champion"] == {"run_id": champion["run_id"], "sha256": champion["sha256"]}
+    assert (manifest["positive_class"], manifest["negative_class"]) == (1, 0)
     read = {"file": "rows_to_score.csv", "sha256": sha256(example(served).read_bytes())}
     assert manifest["inputs"] == [{**read, "rows": 20}]
     written = {"file": "part-00000.parquet", "sha256": sha256(part.read_bytes())}
@@ -142,7 +145,7 @@ def test_a_label_that_is_there_is_copied_and_not_seen(served: Project) -> None:
     rows = pd.read_csv(served.raw)
     succeeds(here(*SCORING, *rows_at(served.raw)))
     scored = predictions_of(served)
-    assert list(scored.columns) == [*OWN[:3], "diabetes", *OWN[3:]]
+    assert list(scored.columns) == [*OWN[:4], "diabetes", *OWN[4:]]
     assert scored["diabetes"].tolist() == rows["diabetes"].astype(str).tolist()
 
     other = served.path / "other.csv"
@@ -334,7 +337,7 @@ def test_each_row_has_the_features_that_moved_its_probability_most(served: Proje
     succeeds(here(*SCORING, "--params", "scoring.reasons=2"))
     scored = predictions_of(served)
     assert list(scored.columns) == [
-        *OWN[:3], "reason_1", "effect_1", "reason_2", "effect_2", *OWN[3:]
+        *OWN[:4], "reason_1", "effect_1", "reason_2", "effect_2", *OWN[4:]
     ]  # fmt: skip
     assert (scored["effect_1"].abs() >= scored["effect_2"].abs()).all()
     for place in (0, 7, 19):
