@@ -1,6 +1,7 @@
 """Tables written in place of the raw rows."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,3 +58,31 @@ def rows_to_learn(csv: Path) -> pd.DataFrame:
     rows = pd.read_csv(csv)
     noise = np.random.default_rng(0).random(len(rows)) < 0.02
     return rows.assign(**{LABEL: (rows["glucose"].between(100, 128) ^ noise).astype(int)})
+
+
+def write_incidents(
+    path: Path, incidents: int = 150, together: bool = True, **options: Any
+) -> pd.DataFrame:
+    """Write a CSV of police actions, 2 to 12 of an incident, which share its time and its place.
+
+    They share its label too, which the night tells a little; or, where they are not `together`,
+    each has a label of its own.
+    """
+    drawn = np.random.default_rng(0)
+    times = pd.Timestamp("2024-01-01") + pd.to_timedelta(drawn.integers(0, 10**6, incidents), "min")
+    night, place = drawn.random(incidents) < 0.4, drawn.normal(0, 1, (incidents, 2)).round(3)
+    of = np.repeat(np.arange(incidents), drawn.integers(2, 13, incidents))
+    chance = drawn.random(incidents)[of] if together else drawn.random(len(of))
+    rows = pd.DataFrame(
+        {
+            "response_datetime": times[of].strftime("%Y-%m-%d %H:%M:%S"),
+            "north": place[of, 0],
+            "east": place[of, 1],
+            "night": np.where(night, "yes", "no")[of],
+            "officer_age": drawn.integers(22, 60, len(of)),
+            "reason": drawn.choice(["call", "patrol", "warrant"], len(of)),
+            "force_used": np.where(chance < 0.2 + 0.5 * night[of], "Y", "N"),
+        }
+    ).sample(frac=1, random_state=0)
+    rows.to_csv(path, index=False, **options)
+    return rows

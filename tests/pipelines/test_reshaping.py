@@ -1,7 +1,6 @@
 """From rows to a schema, and from rows and schema to sequences."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tabular_lstm.datasets import RawCSVDataset
-from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tabular_lstm.pipelines.reshaping import nodes

@@ -45,7 +45,9 @@ def chosen(
     ]
     left = {name: of for name, of in artifacts.items() if not lost or name != run(lost)}
     champions = Champions(log[:entries], left)
-    return choose_champion(champions, Rollback(run_id=asked), columns or COLUMNS, run("z"), PROVENANCE)
+    return choose_champion(
+        champions, Rollback(run_id=asked), columns or COLUMNS, run("z"), PROVENANCE
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """What a run is refused before any node runs."""
 
-
 import pytest
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline

@@ -13,7 +13,7 @@ from tabular_lstm.judging.comparison import WORSE, Difference, Judged
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.data_warnings import listed
+from tabular_lstm.rows.data_warnings import listed, said_of
 from tabular_lstm.rows.weights import count_by_class, weights_note
 
 NONE = Tolerance(log_loss=0, roc_auc=0)
@@ -28,7 +28,10 @@ def check_data(
     promotion: Promotion,
     validation: Validation,
 ) -> DataCheck:
-    """Compare the data with what the champion that serves, the first, was trained on, if any."""
+    """Compare the data with what the champion that serves, the first, was trained on, if any.
+
+    Where rows that belong together may be on both sides, no figure can be trusted.
+    """
     now, limit = data_summary, validation.max_quarantined_fraction
     before = champions[0].data if champions and not promotion.start_over else None
     share = now.quarantined_rows / now.rows
@@ -53,11 +56,14 @@ def check_data(
     if now.possible_leaks and promotion.refuse_possible_leaks:
         faults.append(f"{leaks} (expected none for promotion.refuse_possible_leaks; {LEAVE_OUT})")
     sentence = ", ".join(fact for fact, _ in facts)
-    if faults:
-        sentence = f"the data are not as expected: {'; '.join(faults)}. {WIDEN}"
+    wrong = [f"the data are not as expected: {'; '.join(faults)}. {WIDEN}"] if faults else []
+    if now.dependent_rows:
+        wrong.insert(0, said_of(now.dependent_rows))
+    if wrong:
+        sentence = ". Besides, ".join(wrong)
     elif now.possible_leaks:
         sentence += f"; {leaks}. If that is known only after the label, {LEAVE_OUT}"
-    return DataCheck(passed=not faults, sentence=sentence, quarantined_fraction=share)
+    return DataCheck(passed=not wrong, sentence=sentence, quarantined_fraction=share)
 
 
 def _repeated(now: DataSummary, limit: float) -> tuple[str, str]:

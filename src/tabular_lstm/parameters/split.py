@@ -56,6 +56,8 @@ class Split(Parameters):
         from_: `from` in conf. With the kind `time`, the date or number from which on rows are test
             rows; `test_fraction` then counts for nothing. Default: so that the newest
             `test_fraction` of the rows are, as nearly as rows of one time allow.
+        independent: Features of which rows of one value are independent, though a run warns that
+            they may belong together. It changes no side. Default: none.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -64,6 +66,7 @@ class Split(Parameters):
     test_fraction: Fraction = 0.2
     salt: Annotated[str, Field(min_length=1), AfterValidator(_hash_key)] = "tabular-lstm"
     from_: Annotated[Moment | None, BeforeValidator(_moment)] = Field(default=None, alias="from")
+    independent: list[str] = []
 
     @model_validator(mode="after")
     def _from_is_used(self) -> Self:

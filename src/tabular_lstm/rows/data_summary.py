@@ -12,6 +12,7 @@ from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen, Share
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.lineage import Lineage, conf_of_rows
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
@@ -58,6 +59,8 @@ class DataSummary(Frozen):
         repeated_test_rows: Test rows that have the features of a train row, as the network sees
             them; there are none without a key, a group or a split by time.
         weightless_rows: Valid rows of weight 0, which are on neither side.
+        dependent_rows: Rows that belong together and may be on both sides; None where none were
+            found.
         lineage: What the rows of both sides were made from. Default: not known, in a decision and
             where an earlier version split the rows.
     """
@@ -80,6 +83,7 @@ class DataSummary(Frozen):
     marks: NumberFormat = POINT
     weight: str | None = None
     weightless_rows: NotNegative = 0
+    dependent_rows: DependentRows | None = None
     lineage: Lineage | None = None
 
     @property
@@ -100,10 +104,11 @@ class DataSummary(Frozen):
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what a run of no weights and no time has not: decisions keep their hash."""
+        """Leave out what a run has not that came later: older decisions keep their hash."""
         dumped: dict[str, Any] = dump(self)
         gone = {name for name in OF_WEIGHTS if not dumped.get(name)}
-        gone |= {name for name in ("boundary", "lineage") if getattr(self, name) is None}
+        late = ("boundary", "dependent_rows", "lineage")
+        gone |= {name for name in late if dumped.get(name) is None}
         return {name: value for name, value in dumped.items() if name not in gone}
 
 
@@ -147,7 +152,7 @@ def summarize(
     """Describe a run's data once its rows are split; `found` has further fields of the summary."""
     features = [str(name) for name in train_rows if name not in columns.not_features]
     split_by: dict[str, Any] = {
-        **split.model_dump(by_alias=True),
+        **split.model_dump(by_alias=True, exclude={"independent"}),
         **columns.model_dump(include=OF_COLUMNS),
         "categorical": sorted(columns.categorical),
     }

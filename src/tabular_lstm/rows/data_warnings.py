@@ -15,6 +15,7 @@ from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.parameters import Columns
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts
+from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.train_test_split import row_hashes
 
@@ -56,6 +57,30 @@ def listed(leaks: Mapping[str, float]) -> str:
     names = [f"{shown(name)} ({auc:.3f})" for name, auc in leaks.items()]
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return f"{', '.join(names[:LISTED])}{more}"
+
+
+def said_of(found: DependentRows) -> str:
+    """Say which rows belong together, what that does to the figures, and the two ways out."""
+    names = [shown(name) for name in found.columns]
+    together = " and ".join(f"'{name}'" for name in names)
+    column = f"Name the column: columns.group: {names[0]}"
+    if len(names) > 1:
+        column = "Write a column that names what they share, and name it under columns.group"
+    return (
+        f"rows with the same {together} "
+        f"({found.groups:,} values, {found.rows:,} rows) mostly have the same label. "
+        f"{numbers_of(found)}: the figures of this run may be far too good. {column}. Or, if the "
+        f"rows are independent: split.independent: [{', '.join(names)}]"
+    )
+
+
+def numbers_of(found: DependentRows) -> str:
+    """Say what a quick model gains from rows that belong together and are on both sides."""
+    low, high = found.fall
+    return (
+        f"A quick model's ROC AUC is {found.spread:.2f} with such rows on both sides and "
+        f"{found.together:.2f} with them together (a fall of {low:.2f} to {high:.2f})"
+    )
 
 
 def _auc_of_number(values: np.ndarray, labels: np.ndarray) -> float:

@@ -6,6 +6,7 @@ the folds and with them kept together: where the second is clearly lower, the ro
 """
 
 from collections.abc import Collection
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,10 @@ class DependentRows(Frozen):
     """Rows that belong together by the value of a column, or of several columns together.
 
     Attributes:
+        kind: A column says it, several columns together say it, or the rows are near-duplicates:
+            equal but for some columns, and numbers of many values in their first digits only.
         columns: The columns whose equal values say which rows belong together.
+        but_for: The columns in which near-duplicates differ; empty where only last digits do.
         groups: How many values several rows have.
         rows: How many rows have these values.
         alike: How far the labels of such rows agree beyond chance: 0 as by chance, 1 always.
@@ -34,7 +38,9 @@ class DependentRows(Frozen):
         fall: 95 % interval of the difference.
     """
 
+    kind: Literal["column", "columns", "near-duplicates"] = "column"
     columns: list[str]
+    but_for: list[str] = []
     groups: int
     rows: int
     alike: float
@@ -44,8 +50,12 @@ class DependentRows(Frozen):
 
     @property
     def named(self) -> str:
-        """Name the columns in a sentence."""
-        return " and ".join(f"'{name}'" for name in self.columns)
+        """Name what such rows share, to stand behind "the same": columns, or all but some."""
+        names = self.columns if self.kind != "near-duplicates" else self.but_for
+        named = " and ".join(f"'{name}'" for name in names)
+        if self.kind != "near-duplicates":
+            return named
+        return f"values but for {named or 'the last digits'}"
 
 
 def find_dependent_rows(
@@ -54,7 +64,8 @@ def find_dependent_rows(
     """Find the column that says most clearly which rows belong together, if there is one.
 
     Args:
-        rows: Valid rows: the label as 0 and 1, numbers read.
+        rows: Valid rows: the label as 0 and 1, numbers read. Columns that conf ignores may be among
+            them: they can say which rows belong together, and the quick model never sees them.
         columns: The roles of the columns. Rows of a declared group or time are on one side already,
             and nothing is looked for.
         independent: Columns of which conf says that rows of one value are independent.
@@ -108,7 +119,7 @@ def _fall(
     drawn = np.random.default_rng(0)
     alone = groups < 0
     groups = np.where(alone, np.cumsum(alone) + groups.max(), groups)
-    features = [name for name in rows if name not in columns.not_features]
+    features = [n for n in rows if n not in columns.not_features | {*columns.ignore}]
     values = np.column_stack(
         [
             pd.factorize(rows[name])[0]

@@ -172,8 +172,10 @@ class RunHooks:
         try:
             self._renew_latest(pipeline, catalog)
             if "verdict" in pipeline.all_outputs():
-                for sentence in catalog.load("verdict"):
-                    logger.info(sentence)
+                warned = catalog.load("data_summary").dependent_rows is not None
+                for place, sentence in enumerate(catalog.load("verdict")):
+                    level = logging.WARNING if warned and not place else logging.INFO
+                    logger.log(level, "%s", sentence)
             if guards.decides(pipeline):
                 decided = catalog.load("champions").log[-1]
                 decision = catalog.load("decision").model_dump(mode="json")

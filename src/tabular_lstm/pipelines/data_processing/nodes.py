@@ -4,11 +4,12 @@ import logging
 
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
+from tabular_lstm.rows.dependent_rows import find_dependent_rows
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import MEND, sides_of
 from tabular_lstm.rows.validation import read_rows
@@ -105,7 +106,16 @@ def split_rows(
 
     Returns:
         Train rows, test rows, and the data summary.
+
+    Raises:
+        DataError: `split.independent` names no feature; or see `sides_of`.
     """
+    features = [str(name) for name in accepted_rows if name not in columns.not_features]
+    if unknown := [name for name in split.independent if name not in features]:
+        raise DataError(
+            f"{source.file}: split.independent names {', '.join(map(shown, unknown))}, which is no "
+            f"feature. The features are: {', '.join(map(shown, features))}."
+        )
     past = champions.boundary(columns, split) if champions else None
     train, test, bounded, weightless = sides_of(accepted_rows, source, columns, split, past)
     if weightless:
@@ -131,10 +141,16 @@ def split_rows(
         weightless_rows=weightless,
         possible_leaks=data_warnings.possible_leaks(train, columns),
         repeated_test_rows=data_warnings.repeated_test_rows(train, test, columns),
+        dependent_rows=find_dependent_rows(
+            pd.concat([train, test]) if weightless else accepted_rows, columns, split.independent
+        ),
     )
     if summary.repeated_test_rows:
         by = summary.told_apart_by
         logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test), by, by, by)
     if summary.possible_leaks:
         logger.warning(LEAKS, source.file, data_warnings.listed(summary.possible_leaks))
+    if summary.dependent_rows:
+        said = data_warnings.said_of(summary.dependent_rows)
+        logger.warning("%s: %s", source.file, said)
     return train, test, summary

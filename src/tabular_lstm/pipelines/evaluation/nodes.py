@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.judging import figures
+from tabular_lstm.judging import comparison, figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
@@ -18,6 +18,7 @@ from tabular_lstm.judging.intervals import INTERVAL_METRICS
 from tabular_lstm.judging.metrics import CANDIDATE, Baselines
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.data_warnings import said_of
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
@@ -202,6 +203,15 @@ def assemble_metrics(
         | {"decision_threshold": candidate_metrics["decision_threshold"]},
         "baselines": _rounded(measured),
     }
+
+
+def compare_with_baselines(
+    judged: Judged, data_summary: DataSummary, evaluation: Evaluation
+) -> list[str]:
+    """Say the verdict; first that rows which belong together may be on both sides, if they may."""
+    found = data_summary.dependent_rows
+    warning = [said_of(found)[:1].upper() + said_of(found)[1:]] if found else []
+    return [*warning, *comparison.compare_with_baselines(judged, evaluation)]
 
 
 def _rounded(measured: dict[str, Any]) -> dict[str, Any]:

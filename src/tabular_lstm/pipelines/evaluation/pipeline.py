@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.judging.comparison import compare_with_baselines
 from tabular_lstm.pipelines.evaluation import nodes
 
 
@@ -87,8 +86,8 @@ def create_pipeline() -> Pipeline:
                 name="draw_figures",
             ),
             Node(
-                compare_with_baselines,
-                inputs=["judged", "params:evaluation"],
+                nodes.compare_with_baselines,
+                inputs=["judged", "data_summary", "params:evaluation"],
                 outputs="verdict",
                 name="compare_with_baselines",
             ),
