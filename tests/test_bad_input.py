@@ -213,7 +213,7 @@ def test_a_few_bad_rows_are_set_aside_and_the_rest_goes_on(project: Project) -> 
     bad = {
         3: ("8,high,64,0,0,23.3,0.672,32,1", "glucose: 'high' is not a number"),
         5: ("0,137,40,35,168,43.1,2.288,130,1", "age: 130 is outside [18, 120]"),
-        8: ("10,115,0,0,0,35.3,0.134,29,", "diabetes: no label"),
+        8: ("10,115,0,0,0,35.3,0.134,29,2", "diabetes: '2' is neither 1 nor 0"),
         9: ('2,197,70,45,543,inf,0.158,"53, or so",1', "bmi: inf is infinite"),
         768: ("1,93,70,31,0,30.4,0.315,23,maybe", "diabetes: 'maybe' is neither 1 nor 0"),
     }

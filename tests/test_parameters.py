@@ -86,7 +86,11 @@ ANY = {
     "bounds": {"a": [0, 1]},
 }
 KINDS = ("categorical", "dates", "bounds")
-TOGETHER = [{"features", "missing"}, *({n, k} for n in ("features", "missing") for k in KINDS)]
+TOGETHER = [
+    {"features", "missing"},
+    {"dates", "time"},
+    *({n, k} for n in ("features", "missing") for k in KINDS),
+]
 
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(ANY, 2)))

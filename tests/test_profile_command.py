@@ -68,7 +68,7 @@ def test_it_needs_no_tensorflow(project: Project) -> None:
     write_clinic(project.path / "clinic.csv")
     ended, modules = with_modules(project, "profile", "clinic.csv", "--env", "clinic")
     succeeds(ended)
-    assert not {"tensorflow", "keras", "sklearn"} & modules
+    assert not {"tensorflow", "keras"} & modules
 
 
 @pytest.mark.long

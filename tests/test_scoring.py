@@ -188,7 +188,7 @@ def test_bad_rows_go_to_quarantine_with_number_and_reason_and_the_others_are_sco
     (manifest,) = finished(served)
     assert [manifest[name] for name in ("rows", "scored_rows", "quarantined_rows")] == [768, 766, 2]
     assert summary_of(served)["quarantined_by_reason"]["bmi: not a number"] == 1
-    assert "In quarantine:\n  row 10: age: -3 is outside [18, 120]" in caplog.text
+    assert "In quarantine: row 10: age: -3 is outside [18, 120]" in caplog.text
     assert "; 2 in quarantine." in caplog.text
 
 

@@ -100,6 +100,27 @@ def test_a_run_by_time_trains_on_the_past_and_names_its_boundary(
     assert "visited" not in schema["features"]
 
 
+def test_a_split_by_time_takes_a_declared_format(project: Project) -> None:
+    """With the boundary that the same days have in ISO 8601."""
+    split = {"kind": "time"}
+    write(project, visited=days())
+    project.run("data_processing", columns=BY_TIME, split=split)
+    train, test = project.rows("train"), project.rows("test")
+    rows = pd.read_csv(project.raw)
+    written = pd.to_datetime(rows["visited"]).dt.strftime("%d.%m.%Y")
+    rows.assign(visited=written).to_csv(project.raw, index=False)
+    by_format = {**BY_TIME, "dates": {"visited": "%d.%m.%Y"}}
+    project.run("data_processing", "reshaping", columns=by_format, split=split)
+    pd.testing.assert_frame_equal(project.rows("train"), train)
+    pd.testing.assert_frame_equal(project.rows("test"), test)
+    assert summary(project)["quarantined_rows"] == 0
+    boundary = {**split, "from": summary(project)["boundary"]}
+    project.run("data_processing", columns=by_format, split=boundary)
+    pd.testing.assert_frame_equal(project.rows("test"), test)
+    schema = json.loads(project.versions("04_feature/schema.json")[-1].read_text())
+    assert "visited" not in "".join(schema["features"])
+
+
 def test_a_champion_that_knew_no_groups_is_not_compared_on_groups(quick: Project) -> None:
     """Its fingerprints do not say which groups it was trained on."""
     features = [name for name in pd.read_csv(quick.raw) if name != LABEL]

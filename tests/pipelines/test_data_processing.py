@@ -18,6 +18,7 @@ from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
+from tabular_lstm.rows.cells import is_missing
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.raw_rows import RawRows
@@ -57,14 +58,14 @@ ROWS = [("1", "2.5", "0", "1"), ("", "NA", "-3e2", "0"), ("4", "5", "6", "1.0")]
 
 def test_bad_rows_are_set_aside_with_number_reasons_and_cells() -> None:
     columns = Columns(label="y", positive_class=1, negative_class=0, bounds={"b": (0, 9)})
-    bad = [("x", "10", " 3 ", "2"), ("1", "2", "inf", "")]
+    bad = [("x", "10", " 3 ", "2"), ("1", "2", "inf", "0")]
     rows, quarantined, _ = validate_rows(raw([ROWS[0], bad[0], ROWS[2], bad[1]]), columns)
     assert rows.index.tolist() == [1, 3]
     assert quarantined.columns.tolist() == ["row", "reason", *NAMES]
     assert quarantined["row"].tolist() == [2, 4]
     assert quarantined["reason"].tolist() == [
         "a: 'x' is not a number; b: 10 is outside [0, 9]; y: '2' is neither 1 nor 0",
-        "c: inf is infinite or beyond 1e+30 in size; y: no label",
+        "c: inf is infinite or beyond 1e+30 in size",
     ]
     assert quarantined[NAMES].to_numpy().tolist() == [list(row) for row in bad]
 
@@ -107,7 +108,7 @@ CELLS = st.one_of(
 
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS), min_size=1, max_size=8))
 @properties
-def test_rows_in_are_valid_or_quarantined(rows: list[Row]) -> None:
+def test_rows_in_are_valid_quarantined_or_unlabelled(rows: list[Row]) -> None:
     columns = Columns(
         label="y",
         positive_class=1,
@@ -115,9 +116,15 @@ def test_rows_in_are_valid_or_quarantined(rows: list[Row]) -> None:
         bounds={"b": (0, 1)},
         missing={"b": [-1], "c": ["?"]},
     )
+    if all(is_missing(row[3].strip()) for row in rows):
+        with pytest.raises(DataError, match="in all"):
+            validate_rows(raw(rows), columns)
+        return
     good, quarantined, source = validate_rows(raw(rows), columns)
     numbers = [*good.index, *quarantined["row"]]
-    assert sorted(numbers) == list(range(1, len(rows) + 1))
+    none = [number for number, row in enumerate(rows, 1) if is_missing(row[3].strip())]
+    assert sorted([*numbers, *none]) == list(range(1, len(rows) + 1))
+    assert source.unlabelled_rows == len(none)
     assert (source.rows, source.quarantined_rows) == (len(rows), len(quarantined))
     assert (quarantined["reason"] != "").all()
     assert [tuple(cells) for cells in quarantined[NAMES].to_numpy()] == [
@@ -125,6 +132,70 @@ def test_rows_in_are_valid_or_quarantined(rows: list[Row]) -> None:
     ]
     assert not np.isinf(good.to_numpy()).any()
     assert set(good["y"]) <= {0, 1}
+
+
+def test_an_unlabelled_row_is_counted_and_no_other_cell_of_it_is_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """So the guard judges the quarantine among the labelled rows, however many have no label."""
+    caplog.set_level(logging.INFO)
+    none = [("", "text", "inf", label) for label in ("", " ", "NA", "n/a", "NaN", "null", "None")]
+    columns = COLUMNS.model_copy(update={"key": "a"})
+    rows, quarantined, source = validate_rows(
+        raw([*none, *ROWS[::2], ("7", "x", "1", "1")]), columns
+    )
+    assert rows.index.tolist() == [8, 9]
+    assert quarantined["row"].tolist() == [10]
+    assert (source.rows, source.quarantined_rows, source.unlabelled_rows) == (10, 1, 7)
+    assert messages(caplog, logging.INFO) == [
+        "rows.csv: 10 rows, 2 valid, 1 quarantined, 7 unlabelled"
+    ]
+    with pytest.raises(DataError, match="1 of 3 labelled rows were quarantined"):
+        accept_rows(rows, source, Validation(max_quarantined_fraction=0.33))
+    accept_rows(rows, source, Validation(max_quarantined_fraction=0.34))
+
+
+@pytest.mark.parametrize(
+    ("load_args", "asked"),
+    [
+        ({}, True),
+        ({"decimal": "."}, False),
+        ({"decimal": ",", "thousands": "."}, False),
+    ],
+)
+def test_a_run_asks_what_a_point_is_until_it_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, load_args: dict[str, str], asked: bool
+) -> None:
+    path = tmp_path / "prices.csv"
+    prices = [870, 1155, 1299, 800, 999, 1000]
+    rows = [f"{price:,};{place};{place % 2}\n" for place, price in enumerate(prices)]
+    path.write_text("a;b;y\n" + "".join(rows).replace(",", "."))
+    raw_rows = RawCSVDataset(filepath=str(path), load_args={"sep": ";", **load_args}).load()
+    read, _, _ = validate_rows(raw_rows, COLUMNS)
+    assert read["a"].tolist() == (
+        prices if "thousands" in load_args else [870, 1.155, 1.299, 800, 999, 1]
+    )
+    said = messages(caplog, logging.WARNING)
+    assert len(said) == asked
+    assert all("numbers of a: might 1.155 be 1155?" in line for line in said)
+
+
+def test_a_class_may_be_called_as_what_is_missing() -> None:
+    columns = Columns(label="y", positive_class="x", negative_class="", key="a")
+    rows, _, source = validate_rows(raw([("1", "1", "1", "x"), ("2", "1", "1", "")]), columns)
+    assert rows["y"].tolist() == [1, 0]
+    assert source.unlabelled_rows == 0
+
+
+def test_a_label_that_no_row_has_is_refused() -> None:
+    with pytest.raises(DataError) as error:
+        validate_rows(raw([("1", "2", "3", ""), ("1", "2", "3", "NA")]), COLUMNS)
+    message = str(error.value)
+    assert message.startswith(
+        "rows.csv: column 'y' is empty or says that it is missing in all 2 rows"
+    )
+    assert "expected 1 or 0" in message
+    assert "columns.label" in message
 
 
 # validate_rows, of a directory
@@ -183,6 +254,15 @@ def test_a_later_version_that_is_invalid_supersedes_nothing(tmp_path: Path) -> N
     assert (source.quarantined_rows, source.superseded_rows) == (2, 0)
     with pytest.raises(DataError, match=r"rows 2026-11-01\.csv:2, 2026-11-02\.csv:1: b: "):
         accept_rows(rows, source, Validation())
+
+
+def test_a_later_row_without_label_takes_no_label_away(tmp_path: Path) -> None:
+    rows, _, source = validate_rows(days(tmp_path, "K1,1,1,0\nK2,2,2,", "K1,9,9,\nK2,3,3,1"), KEYED)
+    assert rows.reset_index().to_numpy().tolist() == [
+        ["2026-11-01.csv:1", "K1", 1, 1, 0],
+        ["2026-11-02.csv:2", "K2", 3, 3, 1],
+    ]
+    assert (source.unlabelled_rows, source.superseded_rows) == (2, 0)
 
 
 @pytest.mark.parametrize("columns", [COLUMNS, KEYED], ids=["no key", "key"])

@@ -12,6 +12,7 @@ AGES = [*range(20, 50)]
 TWO = [0, 0, 1] * 10
 SEX = ["f", "m", "m"] * 10
 MANY = ["a", "b", "c"] * 10
+BLANKS = ["", *TWO[1:28], "NA", ""]
 
 
 def label(columns: dict[str, list[Any]], *told: str | None) -> Label:
@@ -37,12 +38,52 @@ def refusal(columns: dict[str, list[Any]], *told: str | None) -> str:
         ({"class": MANY, "survived": TWO, "age": AGES}, "survived"),
         ({"age": AGES, "left": [0, 1, "1.0"] * 10}, "left"),
         ({"deny": TWO, "age": AGES, "hschool": TWO}, "deny"),
+        ({"survived": BLANKS, "age": AGES, "left": TWO}, "survived"),
+        ({"age": AGES, "left": TWO, "new": [*TWO[:10], *[""] * 20]}, "left"),
     ],
 )
 def test_the_label_is_told_by_name_place_and_values(
     columns: dict[str, list[Any]], name: str
 ) -> None:
     assert label(columns).name == name
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"age": AGES, "left": TWO, "size": AGES}, "the only column of two values"),
+        (
+            {"age": AGES, "left": TWO, "sex": SEX, "size": AGES},
+            "the only column of two values that most rows have and that is no trait, such as sex",
+        ),
+        ({"age": AGES, "left": TWO}, "the last column, and it has two values"),
+        (
+            {"age": AGES, "left": TWO, "note": [""] * 30},
+            "the last column but for those that are empty or in the order of the rows, and it has "
+            "two values",
+        ),
+        ({"left": TWO, "age": AGES, "kind": MANY}, "the first column, and it has two values"),
+    ],
+)
+def test_the_reason_is_never_false(columns: dict[str, list[Any]], reason: str) -> None:
+    assert label(columns).reason == reason
+
+
+def test_a_label_may_have_blanks_and_all_that_may_be_the_label_are_listed() -> None:
+    """With their counts, also one of which a tenth is blank."""
+    columns = {"sick": BLANKS, "age": AGES, "left": TWO, "sex": SEX, "size": AGES}
+    found = label(columns, "sick")
+    assert (found.counts, found.unlabelled) == ((9, 18), 3)
+    found = label({"age": AGES, "sick": BLANKS, "sex": SEX, "left": TWO})
+    also = "also of two values: sick (0: 18, 1: 9; 3 without); sex (m: 20, f: 10)"
+    assert found.unsure[0] == f"label: {also} (--label names another one)"
+    message = refusal({"age": AGES, "one": BLANKS, "two": TWO, "size": AGES})
+    assert "one (0: 18, 1: 9; 3 without); two (0: 20, 1: 10)" in message
+
+
+def test_of_two_columns_that_are_called_as_labels_are_the_other_is_named() -> None:
+    found = label({"class": TWO, "age": AGES, "target": BLANKS, "size": AGES})
+    assert found.unsure[0].startswith("label: also of two values: target (0: 18, 1: 9; 3 without)")
 
 
 def test_the_label_may_be_told() -> None:
@@ -81,6 +122,7 @@ def test_more_than_two_classes_are_refused_with_their_counts() -> None:
     assert "the label 'class' has 3 classes" in message
     assert "a: 10, b: 10, c: 10" in message
     assert "one class against the others" in message
+    assert "name 'class' under columns.ignore" in message
     assert "left (0: 20, 1: 10)" in message
 
 
@@ -90,8 +132,10 @@ def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> No
     assert (
         "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
     )
-    gaps = refusal({"age": AGES, "left": ["", 0, 1] * 10})
-    assert "left (0: 10, 1: 10; 10 rows have none)" in gaps
+    few = ["", "", "", 0, 1] * 6
+    gaps = refusal({"age": AGES, "left": few, "right": few})
+    assert "left (0: 6, 1: 6; 18 without); right (0: 6, 1: 6; 18 without)" in gaps
+    assert label({"age": AGES, "left": few}).reason == "the only column of two values"
     assert "No column has two values" in refusal({"age": AGES, "kind": MANY})
 
 

@@ -116,9 +116,34 @@ def with_numbers(columns: list[list[str]], delimiter: str) -> Layout:
 
 def test_a_comma_before_three_digits_is_unsure() -> None:
     assert with_numbers([["1,234", "2,500", "87"]], ";").unsure == [
-        "thousands: might 1,234 have a fraction?"
+        "thousands: might 1,234 have a fraction? If so, write decimal: ',' instead"
     ]
     assert with_numbers([["1,234", "2,5", "87"]], ";").unsure == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "delimiter", "asked"),
+    [
+        ([["870", "1.155", "1.299", "800"]], ";", True),
+        ([["870", "1.155"], ["1", "2"]], ";", True),
+        ([["870", "1.155"]], ",", True),
+        ([["1.155", "2.250"]], ";", True),
+        ([["1.155", "2.250"]], ",", False),  # three decimals of each
+        ([["870", "1.155"], ["1.5", "2"]], ";", False),  # a fraction elsewhere in the file
+        ([["870", "1.155", "2.5"]], ";", False),
+        ([["870", "1.155", "1155"]], ";", False),
+        ([["0.870", "1.155"]], ";", False),
+        ([["870", "1155"]], ";", False),
+    ],
+)
+def test_points_with_three_digits_behind_each_are_unsure(
+    columns: list[list[str]], delimiter: str, asked: bool
+) -> None:
+    found = with_numbers(columns, delimiter)
+    assert found.load_args == {"sep": delimiter}
+    said = "".join(found.unsure)
+    assert ("numbers: might 1.155 be 1155?" in said) == asked
+    assert ("{decimal: ',', thousands: '.'}; if not, {decimal: '.'}" in said) == asked
 
 
 def test_a_header_that_holds_numbers_is_unsure() -> None:

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.profiling.conf_text import page
+from tabular_lstm.profiling.conf_text import page, parameters_text
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Proposal, propose
 from tests.helpers.profiles import profile
@@ -96,6 +97,8 @@ def test_what_might_be_otherwise_is_said() -> None:
 def test_rows_in_the_order_of_their_dates_may_be_split_by_time() -> None:
     days = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1, 11)]
     assert "add split: {kind: time}" in doubts(proposal({"seen": days}), "seen")
+    slashes = [day.replace("-", "/") for day in days]
+    assert "its format stays under dates" in doubts(proposal({"seen": slashes}), "seen")
     assert doubts(proposal({"seen": days[::-1]}), "seen") == ""
     assert doubts(proposal({"seen": days[::2] * 2}), "seen") == ""  # one patient after another
 
@@ -105,14 +108,19 @@ def test_a_column_that_is_nothing_leaves_nothing_to_learn_from() -> None:
         propose(profile({"name": [f"N{x}" for x in range(COUNT)], **LABEL}))
 
 
-def test_many_rows_without_a_label_are_allowed_for() -> None:
+def test_unlabelled_rows_are_said_and_the_guard_stays_as_it_is() -> None:
     some = [*([""] * 12), *LABEL["y"][12:]]
     table = profile({"age": OTHERS["age"], "y": some})
-    found = propose(table, label="y")
-    assert found.max_quarantined_fraction == pytest.approx(0.25)
+    found = propose(table)
     layout = Layout(load_args={}, reasons={}, unsure=[])
-    assert "so max_quarantined_fraction is set to 0.25" in page(table, layout, found)
-    assert proposal({}).max_quarantined_fraction is None
+    assert "33.3% positive; 12 unlabelled, left out" in page(table, layout, found)
+    assert "validation" not in yaml.safe_load(parameters_text(found))
+    # What no run reads as missing goes to quarantine, and is not called unlabelled.
+    odd = profile({"age": OTHERS["age"], "y": ["?", "?", *some[2:]]})
+    assert "10 unlabelled, left out" in page(odd, layout, propose(odd))
+    assert "label: 2 rows of neither class, such as '?', will go to" in page(
+        odd, layout, propose(odd)
+    )
 
 
 def test_a_weight_is_said_to_be_unsure() -> None:

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from tabular_lstm.parameters import Columns, Value
 from tabular_lstm.rows.cells import is_missing
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pointed
-from tabular_lstm.rows.numbers import ANY, numbers_of_texts, read_label, read_numbers
+from tabular_lstm.rows.numbers import (
+    ANY,
+    are_unlabelled,
+    numbers_of_texts,
+    read_label,
+    read_numbers,
+)
 from tabular_lstm.rows.schema import Bounds
 
 COMMA = NumberFormat(decimal=",")
@@ -247,8 +253,15 @@ def test_any_other_label_is_a_problem(
 
 
 @pytest.mark.parametrize("text", ["", "  ", "NA", "null"])
-@pytest.mark.parametrize(("positive", "negative"), [(1, 0), ("yes", "no")])
-def test_a_row_without_label_says_so(text: str, positive: Value, negative: Value) -> None:
-    value, problem = label(text, positive, negative)
-    assert math.isnan(value)
-    assert problem == "no label"
+@pytest.mark.parametrize(("positive", "negative"), [(1, 0), ("yes", "no"), ("yes", "Null")])
+def test_a_row_without_label_is_known(text: str, positive: Value, negative: Value) -> None:
+    roles = Columns(label="y", positive_class=positive, negative_class=negative)
+    found = are_unlabelled(pd.Series(["yes", text, 1, text.upper(), None]), roles)
+    assert found.tolist() == [False, True, False, True, True]
+
+
+def test_a_class_that_is_called_as_what_is_missing_is_a_label() -> None:
+    roles = Columns(label="y", positive_class="severe", negative_class="none")
+    cells = pd.Series(["severe", "none", "", "None"])
+    assert are_unlabelled(cells, roles).tolist() == [False, False, True, True]
+    assert read_label(cells[:2], roles)[0].tolist() == [1, 0]

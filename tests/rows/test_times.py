@@ -47,6 +47,30 @@ def test_ways_to_write_one_date_are_one_time(ways: tuple[str, ...]) -> None:
     assert as_text(times).nunique() == 1
 
 
+def test_times_of_a_declared_format_are_read_by_it_alone() -> None:
+    cells = ["01.03.2026 07:30", "2.3.2026 08:00", "2026-03-01", "7", "31.02.2026 00:00", ""]
+    raw = pd.DataFrame(
+        {"at": cells, "a": "1", "y": "1"}, pd.RangeIndex(1, 7, name="row"), dtype="str"
+    )
+    columns = Columns(
+        label="y", positive_class=1, negative_class=0, time="at", dates={"at": "%d.%m.%Y %H:%M"}
+    )
+    read = read_rows([raw], columns, "a.csv")
+    assert read.valid["at"].tolist() == [
+        pd.Timestamp("2026-03-01 07:30"),
+        pd.Timestamp("2026-03-02 08:00"),
+    ]
+    assert read.quarantined["reason"].tolist() == [
+        "at: '2026-03-01' is not a date as %d.%m.%Y %H:%M",
+        "at: '7' is not a date as %d.%m.%Y %H:%M",
+        "at: '31.02.2026 00:00' is not a date as %d.%m.%Y %H:%M",
+        "at: no time",
+    ]
+    # Null is ISO 8601, in which numbers are times too.
+    plain = columns.model_copy(update={"dates": {"at": None}})
+    assert len(read_rows([raw], plain, "a.csv").quarantined) == 5
+
+
 def test_cells_without_a_time_say_why() -> None:
     cells = ["2026-03-01", "", "NULL", "1 March", "2026-02-30", "7", "1e999", "2026-03-02"]
     _, problems = read_time(pd.Series(cells, dtype="str"))

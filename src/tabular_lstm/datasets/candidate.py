@@ -43,7 +43,11 @@ class NetworkFileDataset(LocalFileDataset):
         path = Path(self._get_save_path())
         with tempfile.TemporaryDirectory() as folder:
             whole = Path(folder) / path.name
-            data.save(whole)
+            try:
+                data.save(whole)
+            except OSError as error:  # of Keras, which names no file
+                error.filename = str(whole)
+                raise
             replace(path, whole.read_bytes())
 
 

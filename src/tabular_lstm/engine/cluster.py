@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 SECONDS_TO_CONNECT = 10
 SECONDS_WITHOUT_WORKERS = 30
+# States of a worker's tasks, by Dask's names.
+IN_HAND = {"executing", "long-running"}
+BEFORE_IT = {"ready", "waiting", "constrained", "fetch", "flight"}
 # Parts that a thread of a worker has, the one that it does included.
 AT_WORK = 2
 # And that may be done while an earlier one is not: whoever needs them in order keeps them.
@@ -149,12 +152,16 @@ class Cluster:
         )
 
     def _somebody_works(self) -> bool:
-        """Tell whether a worker takes parts, or one that is paused still has one in hand."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        return any(
-            worker["status"] == "running" or worker.get("metrics", {}).get("executing")
-            for worker in workers
-        )
+        """Tell whether a worker has a part in hand, or one that is not paused has one before it.
+
+        A worker without tasks does not count: they may all wait for what a paused one has to make.
+        """
+        for worker in self._client.scheduler_info(n_workers=-1)["workers"].values():
+            tasks = worker.get("metrics", {}).get("task_counts", {})
+            counted = IN_HAND | BEFORE_IT if worker["status"] == "running" else IN_HAND
+            if any(tasks.get(state, 0) > 0 for state in counted):
+                return True
+        return False
 
     def _result(self, future: Any) -> Any:
         """Fetch what a part gave. Where its worker is gone by now, another one does it again."""

@@ -38,7 +38,7 @@ OF_THE_MACHINE = re.compile("%[ZcxX]")
 ROLES = ("label", "key", "weight", "group", "time")
 # Where the block may name a column, and which two places may name the same one.
 PLACES = ("ignore", "features", "missing", "categorical", "dates", "bounds", *ROLES)
-TOGETHER = {("features", "missing"), *product(PLACES[1:3], PLACES[3:6])}
+TOGETHER = {("features", "missing"), ("dates", "time"), *product(PLACES[1:3], PLACES[3:6])}
 
 
 class Columns(Parameters):
@@ -55,13 +55,14 @@ class Columns(Parameters):
             count. Default: none, all rows count alike.
         group: Column whose rows belong together, such as a patient with several visits: they are
             on one side of the split and in one fold. Spelt as a key is. Default: none.
-        time: Column that says when a row is from, for a split by time: ISO dates, or numbers, of
-            which a later one is larger. Default: none.
+        time: Column that says when a row is from, for a split by time: dates, of ISO 8601 or of the
+            format that `dates` has for it, or numbers, of which a later one is larger. Default:
+            none.
         features: Columns to learn from, in this order. Default: all that have no other role.
         categorical: Features that are names and not amounts. Default: none, all are numbers.
-        dates: Features that are dates or date-times: a list of names, of dates as ISO 8601 has
-            them, or a dictionary from the name to the format of `datetime.strptime`, such as
-            {visit: "%d.%m.%Y"}; null for ISO 8601. Default: none.
+        dates: Features, or the time, that are dates or date-times: a list of names, of dates as
+            ISO 8601 has them, or a dictionary from the name to the format of `datetime.strptime`,
+            such as {visit: "%d.%m.%Y"}; null for ISO 8601. Default: none.
         ignore: Columns that are left out, and no cell of them is read. Default: none.
         bounds: Lowest and highest value of a feature; `null` leaves an end open. Default: ±1e30.
         missing: Values that mean "not measured", for each feature; numbers without quotes. An
@@ -131,6 +132,11 @@ class Columns(Parameters):
         """Name the columns that stand at a place of this block."""
         names = getattr(self, place)
         return {names} if isinstance(names, str) else {*(names or [])}
+
+    @property
+    def classes(self) -> tuple[Value, Value]:
+        """Give the positive and the negative class."""
+        return self.positive_class, self.negative_class
 
     @property
     def not_features(self) -> set[str]:

@@ -15,7 +15,7 @@ NotNegative = Annotated[Number, Field(ge=0)]
 
 
 class Validation(Parameters):
-    """The share of quarantined rows above which a run stops."""
+    """The share of quarantined rows, of those with a label, above which a run stops."""
 
     max_quarantined_fraction: Share = 0.05
 

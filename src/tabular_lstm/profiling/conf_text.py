@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import TextWrapper
 from typing import Any
 
-from tabular_lstm.errors import shown
+from tabular_lstm.errors import printable, shown
 from tabular_lstm.profiling.label_choice import list_names
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Choice, Proposal
@@ -91,10 +91,6 @@ def parameters_text(proposal: Proposal) -> str:
         why = f"in {', '.join(map(str, choice.missing.values()))} rows"
         why += f"; the others are {choice.why}" if choice.role == "number" else ""
         lines.append(_entry(f"    {_quoted(name)}", [*choice.missing], why))
-    if proposal.max_quarantined_fraction is not None:
-        lines.append("validation:")
-        why = f"{label.without} rows have no label"
-        lines.append(_entry("  max_quarantined_fraction", proposal.max_quarantined_fraction, why))
     return "\n".join([*lines, ""])
 
 
@@ -142,11 +138,9 @@ def _quoted(value: Any) -> str:
 
 def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
     """Write the page: what each column is taken for, the label's classes, what is unsure."""
-    label, allowed = proposal.label, proposal.max_quarantined_fraction
+    label = proposal.label
     read = "".join(f"; {name}: {_quoted(value)}" for name, value in layout.load_args.items())
-    unlabelled = f"; {label.without} rows have no label" if label.without else ""
-    if allowed is not None:
-        unlabelled += f", so max_quarantined_fraction is set to {allowed:g}"
+    unlabelled = f"; {label.unlabelled} unlabelled, left out" if label.unlabelled else ""
     lines = [
         f"{table.file}: {table.rows} rows, {len(table.columns)} columns{read}",
         "",
@@ -156,9 +150,9 @@ def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
         f"{shown(label.negative)} {label.counts[1]} rows; "
         f"{label.counts[0] / sum(label.counts):.1%} positive{unlabelled}",
     ]
-    if doubts := [*layout.unsure, *_sentences(proposal)]:
+    if doubts := [*_sentences(proposal), *layout.unsure]:
         lines += ["", "Unsure:", *(f"- {shown(doubt, LONGEST)}" for doubt in doubts)]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _table(table: TableProfile, proposal: Proposal) -> list[str]:

@@ -4,14 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from tabular_lstm.errors import LISTED, DataError, no_column, shown
+from tabular_lstm.errors import LISTED, DataError, counted, no_column, shown
 from tabular_lstm.parameters import Value
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 from tabular_lstm.profiling.word_lists import LETTERS, WORDS, has_word, words_of
 from tabular_lstm.rows.number_format import pointed
 
-# Rows without a label, at most, of a column that is proposed unasked.
-FEW_WITHOUT = 0.05
+# Share of the rows that have a label, where a column is proposed for its place alone.
+MOST = 0.5
+LIKELY = "most rows have and that is no trait, such as sex"
+NEITHER = (
+    "label: {} of neither class, such as '{}', will go to quarantine; where there is no label, "
+    "leave the cell empty"
+)
 # Values of a column that is a label of more than two classes.
 FEW_CLASSES = 20
 
@@ -25,7 +30,7 @@ class Label:
         positive: The value whose probability the network is to give.
         negative: The other one.
         counts: Rows of the positive and of the negative class.
-        without: Rows of neither.
+        unlabelled: Rows in which it is missing.
         reason: Why this column.
         positive_reason: Why this value.
         unsure: What might be otherwise, in sentences.
@@ -35,7 +40,7 @@ class Label:
     positive: Value
     negative: Value
     counts: tuple[int, int]
-    without: int
+    unlabelled: int
     reason: str
     positive_reason: str
     unsure: list[str]
@@ -47,7 +52,8 @@ def choose_label(
     """Choose the label among the columns of two values.
 
     That is, in this order: the one that is given; one that is called as labels are; the last
-    column; the first one; the only one. `positive` is written as in the file.
+    column; the first one; the only one. Of a column that is called so, any share of the cells may
+    be missing. `positive` is written as in the file.
 
     Raises:
         DataError: No column is the label, beyond doubt or at all; or it has not two values.
@@ -67,12 +73,16 @@ def choose_label(
             )
         one, other = (one, other) if same == [one] else (other, one)
         why, doubts = "as told", []
+    unlabelled = column.cells.missing
+    if others := table.rows - unlabelled - sum(classes.values()):
+        example = next(str(code) for code in column.codes)
+        doubts = [*doubts, NEITHER.format(counted(others, "row"), shown(example))]
     return Label(
         name=column.name,
         positive=_value(one, table),
         negative=_value(other, table),
         counts=(classes[one], classes[other]),
-        without=table.rows - sum(classes.values()),
+        unlabelled=unlabelled,
         reason=reason,
         positive_reason=why,
         unsure=[*unsure, *doubts],
@@ -85,23 +95,26 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
         if label not in table.names:
             raise no_column(table.file, label, table.names, "--label names the column")
         return table.column(label), "as told", []
-    fitting = [column for column in table.columns if _may_be_label(column)]
+    fitting = [column for column in table.columns if len(classes_of(column)) == 2]
     sure = [c for c in table.columns if c.name and {*words_of(c.name)} <= WORDS["surely a label"]]
     called = [c for c in fitting if c in sure or c.name.lower() in WORDS["label"]]
     if (several := [c for c in sure if _has_few_classes(c)]) and not called:
         raise _not_two(table, several[-1], classes_of(several[-1]))
     others = [c for c in fitting if not has_word(c.name, "trait")]
+    likely = [c for c in others if sum(classes_of(c).values()) >= MOST * c.rows]
     # Columns that number or date the rows stand at either end too.
     ends = [c for c in table.columns if c.kind != "empty" and not c.in_order]
+    only = "the only column of two values"
     ways = {
         "by its name": [c for c in sure if c in fitting],
         "by its name, and it has two values": called,
-        "the last column, and it has two values": [c for c in ends[-1:] if c in others],
+        _place("last", ends[-1:], table.columns[-1]): [c for c in ends[-1:] if c in likely],
         "a word of its name, and it has two values": [
             c for c in others if has_word(c.name, "label")
         ],
-        "the first column, and it has two values": [c for c in ends[:1] if c in others],
-        "the only column of two values": others if len(others) == 1 else [],
+        _place("first", ends[:1], table.columns[0]): [c for c in ends[:1] if c in likely],
+        only: others if len(fitting) == 1 else [],
+        f"{only} that {LIKELY}": likely if len(likely) == 1 else [],
     }
     reason, found = next(((way, found) for way, found in ways.items() if found), ("", []))
     if not found:
@@ -109,17 +122,19 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
         raise _refusal(table, f"no label was found.{more if len(fitting) > 1 else ''}")
     last = ends[-1]
     chosen = last if last in found else found[0]
-    if reason == "by its name":
+    if reason == "by its name" and len(found) == 1:
         return chosen, reason, []
-    names = [c.name for c in fitting if c is not chosen]
-    also = f"also of two values: {list_names(names)}"
-    doubt = also if names else "is it what you want to predict?"
+    also = _described([c for c in fitting if c is not chosen])
+    doubt = f"also of two values: {also}" if also else "is it what you want to predict?"
     return chosen, reason, [f"label: {doubt} (--label names another one)"]
 
 
-def _may_be_label(column: ColumnProfile) -> bool:
-    classes = classes_of(column)
-    return len(classes) == 2 and sum(classes.values()) >= (1 - FEW_WITHOUT) * column.rows
+def _place(end: str, columns: Sequence[ColumnProfile], outermost: ColumnProfile) -> str:
+    """Say that a column is the last or the first one, and what stands beyond."""
+    beyond = (
+        "" if outermost in columns else " but for those that are empty or in the order of the rows"
+    )
+    return f"the {end} column{beyond}, and it has two values"
 
 
 def _has_few_classes(column: ColumnProfile) -> bool:
@@ -198,23 +213,29 @@ def _not_two(table: TableProfile, column: ColumnProfile, classes: Mapping[str, i
     return _refusal(
         table,
         f"the label '{column.name}' has {len(classes)} classes, and this project tells two apart: "
-        f"{_listed(classes)}. Write a column with one class against the others (or leave out the "
-        "rows of the others), and name it with --label; if another column is the label, name that.",
+        f"{_listed(classes)}. Write a column with one class against the others, name it with "
+        f"--label, and name '{column.name}' under columns.ignore, because it tells the new one; or "
+        "leave out the rows of the other classes. If another column is the label, name that.",
     )
 
 
 def _refusal(table: TableProfile, fault: str) -> DataError:
     """Say what is wrong, and which columns have two values."""
-    fitting = []
-    for column in table.columns:
-        classes = classes_of(column)
-        if len(classes) == 2:
-            without = table.rows - sum(classes.values())
-            none = f"; {without} rows have none" if without else ""
-            fitting.append(f"{shown(column.name)} ({_listed(classes)}{none})")
-    named = "; ".join(fitting[:LISTED])
-    found = f"Columns of two values, one of which --label may name: {named}"
+    fitting = _described([c for c in table.columns if len(classes_of(c)) == 2])
+    found = f"Columns of two values, one of which --label may name: {fitting}"
     return DataError(f"{table.file}: {fault} {found if fitting else 'No column has two values'}.")
+
+
+def _described(columns: Sequence[ColumnProfile]) -> str:
+    """List columns of two values with their counts: the first ten, and how many more."""
+    listed = []
+    for column in columns[:LISTED]:
+        classes = classes_of(column)
+        without = column.rows - sum(classes.values())
+        none = f"; {without} without" if without else ""
+        listed.append(f"{shown(column.name)} ({_listed(classes)}{none})")
+    more = f" and {len(columns) - LISTED} more" if len(columns) > LISTED else ""
+    return f"{'; '.join(listed)}{more}"
 
 
 def _listed(classes: Mapping[str, int]) -> str:

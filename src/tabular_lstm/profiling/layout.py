@@ -21,7 +21,15 @@ from tabular_lstm.rows.csv_header import (
     rows_of,
 )
 from tabular_lstm.rows.load_args import dialect_of, number_format_of
-from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, any_of
+from tabular_lstm.rows.number_format import (
+    POINT,
+    NumberFormat,
+    all_pointed,
+    any_of,
+    groups,
+    point_or_groups,
+    points_of_thousands,
+)
 
 # Bytes, and lines of them, by which the layout is told.
 BYTES, LINES = 2**22, 600
@@ -41,8 +49,6 @@ FORMATS = (
     NumberFormat(decimal=",", thousands="."),
     *(NumberFormat(decimal=point, thousands=mark) for mark in "' " for point in ".,"),
 )
-# Where all cells are so, a comma stands between groups of digits, and before no fraction.
-GROUPS = "[+-]?(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]{1,3})"
 
 
 @dataclass(frozen=True)
@@ -220,24 +226,27 @@ def _counts_up(names: Sequence[str]) -> bool:
 
 def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
     """Add the number format by which the most columns are numbers, where it is not the default."""
-    marked = [cells.first(VOTING_CELLS) for cells in columns if _has_marks(cells)]
-    read = {form: [c for c in marked if _reads(c, form)] for form in FORMATS}
+    marked = [cells for cells in columns if _has_marks(cells)]
+    read = {form: [c for c in marked if _reads(c.first(VOTING_CELLS), form)] for form in FORMATS}
     most = max(map(len, read.values()))
+    delimiter = dialect_of(layout.load_args)["delimiter"]
     if len(read[POINT]) == most:
-        return layout
+        found = points_of_thousands(enumerate(c.texts for c in read[POINT]), delimiter)
+        doubts = [f"numbers: {point_or_groups(text)}" for text in [*found.values()][:1]]
+        return replace(layout, unsure=[*layout.unsure, *doubts])
     chosen = next(form for form in FORMATS if len(read[form]) == most)
     fraction, group = NumberFormat(decimal=","), NumberFormat(thousands=",")
     doubtful = len(read[fraction]) == len(read[group]) == most
     grouped = False
     if doubtful:  # where commas part cells, another one in a number is rare
-        between_cells = dialect_of(layout.load_args)["delimiter"] == ","
-        grouped = between_cells or all(cells.all_match(GROUPS) for cells in read[fraction])
+        grouped = delimiter == "," or all(c.all_match(groups(",")) for c in read[fraction])
         chosen = group if grouped else fraction
     given = {name: mark for name, mark in chosen if mark != getattr(POINT, name)}
-    texts = [text for cells in read[chosen] for text in cells.texts.to_pylist()]
+    some = [cells.texts.slice(0, VOTING_CELLS) for cells in read[chosen]]
+    texts = [text for of_column in some for text in of_column.to_pylist()]
     example = shown(max(texts, key=lambda text: sum(mark in text for mark in given.values())))
-    other = "a fraction" if grouped else "groups of thousands"
-    doubt = f"{', '.join(given)}: might {example} have {other}?"
+    other, mark = ("a fraction", "decimal") if grouped else ("groups of thousands", "thousands")
+    doubt = f"{', '.join(given)}: might {example} have {other}? If so, write {mark}: ',' instead"
     return replace(
         layout,
         load_args=layout.load_args | given,

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from tabular_lstm.errors import DataError, no_column, shown
+from tabular_lstm.errors import DataError, counted, no_column, shown
+from tabular_lstm.parameters import Columns
 from tabular_lstm.profiling.label_choice import Label, choose_label
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.type_inference import ISO_8601
@@ -24,8 +25,6 @@ CODES = 12
 GROUPS, ASKED = 20, 10
 # Share of the rows that one thing has at most: a count's small values have more.
 LARGEST_GROUP = 0.2
-# Share of rows in quarantine that conf/base allows.
-QUARANTINED = 0.05
 # Rows of a class from which on each side surely gets two.
 ENOUGH = 30
 
@@ -43,7 +42,8 @@ WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the l
 NO_WEIGHT = "a weight by its name: mend it, and name it under weight; or take it from ignore"
 IN_TIME = (
     "the rows are in the order of these dates: to be judged on the newest rows, name the column as "
-    "time, and nowhere else, add split: {kind: time}, and take a line of group away"
+    "time, where its format stays under dates, add split: {kind: time}, and take a line of group "
+    "away"
 )
 TAKEN_AS_MISSING = "missing: values that stand apart were taken for 'not measured'; were they?"
 MANY_ZEROS = (
@@ -80,17 +80,30 @@ class Proposal:
     Attributes:
         choices: By the name of the column, in the file's order.
         unsure: What might be otherwise, with the names of the columns of which it is said.
-        max_quarantined_fraction: Share of bad rows to allow; None for the default.
     """
 
     label: Label
     choices: dict[str, Choice]
     unsure: dict[str, list[str]]
-    max_quarantined_fraction: float | None = None
 
     def named(self, role: str) -> dict[str, Choice]:
         """Give the columns of a role."""
         return {name: choice for name, choice in self.choices.items() if choice.role == role}
+
+    def columns(self) -> Columns:
+        """Give what a run reads of the conf that is proposed."""
+        return Columns(
+            label=self.label.name,
+            positive_class=self.label.positive,
+            negative_class=self.label.negative,
+            key=next(iter(self.named("key")), None),
+            group=next(iter(self.named("group")), None),
+            weight=next(iter(self.named("weight")), None),
+            categorical=[*self.named("categorical")],
+            dates={name: choice.format for name, choice in self.named("dates").items()},
+            ignore=[*self.named("ignore")],
+            missing={name: [*c.missing] for name, c in self.choices.items() if c.missing},
+        )
 
 
 def propose(
@@ -119,11 +132,10 @@ def propose(
     for name, choice in choices.items():
         for doubt in choice.unsure:
             unsure.setdefault(doubt, []).append(name)
-    if (few := min(found.counts)) < ENOUGH:
-        unsure[f"label: a class has {few} rows; a run stops where a side gets fewer than two"] = []
-    share = found.without / table.rows
-    allowed = round(share + QUARANTINED, 2) if share > QUARANTINED / 2 else None
-    return Proposal(found, choices, unsure, allowed)
+    if min(found.counts) < ENOUGH:
+        few = counted(min(found.counts), "row")
+        unsure[f"label: a class has {few}; a run stops where a side gets fewer than two"] = []
+    return Proposal(found, choices, unsure)
 
 
 def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Choice]:
@@ -141,7 +153,7 @@ def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Ch
     for weight in [column for column in left if _is_weight(column)][:1]:
         choices[weight.name] = Choice("weight", "by its name", (WEIGHT,))
     for column in table.columns:
-        choices.setdefault(column.name, _of_kind(column))
+        choices.setdefault(column.name, of_kind(column))
     return {name: choices[name] for name in table.names}
 
 
@@ -196,7 +208,7 @@ def _is_weight(column: ColumnProfile) -> bool:
     return names_a_weight(column.name) and is_amount and column.present == column.rows
 
 
-def _of_kind(column: ColumnProfile) -> Choice:
+def of_kind(column: ColumnProfile) -> Choice:
     """Choose a role for a column that is not label, key, group or weight."""
     if UNNAMED.fullmatch(column.name) and not column.in_order:
         return Choice("ignore", "it has no name; to learn from it, give it one in the header")
@@ -255,7 +267,8 @@ def _date(column: ColumnProfile) -> Choice:
     form = column.formats[0]
     several = f"dates: {' and '.join(column.formats)} fit all cells alike; which is it?"
     doubts = {
-        IN_TIME: column.in_order and form == ISO_8601,
+        # Of other formats the order of the texts is not that of the dates.
+        IN_TIME: column.in_order and (form == ISO_8601 or form.startswith("%Y")),
         several: len(column.formats) > 1,
     }
     written = None if form == ISO_8601 else form

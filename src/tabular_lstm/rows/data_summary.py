@@ -23,7 +23,8 @@ NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Kind = Literal["number", "date", "category"]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
-OF_WEIGHTS = {"weight", "weightless_rows"}
+# Left out where there are none: decisions keep their hash.
+IF_ANY = {"unlabelled_rows", "weight", "weightless_rows"}
 OF_COLUMNS = {"label", "positive_class", "negative_class", "key", "group", "time"}
 # A split that is as if there were no other ones is said as it was before there were.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
@@ -33,20 +34,38 @@ LEVELS, ALL_LEVELS = 20, 2000  # of a feature, and of all features together
 LETTERS = 30  # of a level
 
 
-class Source(Frozen):
+class FileRows(Frozen):
+    """The rows of the raw files, and how many of them have no label: no other cell is read."""
+
+    rows: Positive
+    unlabelled_rows: NotNegative = 0
+
+    @property
+    def labelled_rows(self) -> int:
+        """Count the rows among which the quarantined ones are."""
+        return self.rows - self.unlabelled_rows
+
+    @property
+    def labelled(self) -> str:
+        """Say how many these are, such as "90 labelled rows", or "100 rows" where all are."""
+        return f"{self.labelled_rows} {'labelled ' if self.unlabelled_rows else ''}rows"
+
+
+class Source(FileRows):
     """Where the rows come from: path and hash of its bytes, and what validation made of them."""
 
     file: str
     sha256: str
-    rows: int
     quarantined_rows: int = 0
     superseded_rows: int = 0
-    reasons: str = ""
+    reasons: tuple[str, ...] = ()
     marks: NumberFormat = POINT
 
 
-class DataSummary(Frozen):
-    """A run's data; all rows = train + test + quarantined + superseded + weightless rows.
+class DataSummary(FileRows):
+    """A run's data.
+
+    All rows = train + test + quarantined + superseded + weightless + unlabelled rows.
 
     Attributes:
         label_share: Share of positive rows among the valid ones, which are on a side.
@@ -65,7 +84,6 @@ class DataSummary(Frozen):
             where an earlier version split the rows.
     """
 
-    rows: Positive
     train_rows: NotNegative
     test_rows: NotNegative
     quarantined_rows: NotNegative
@@ -95,7 +113,7 @@ class DataSummary(Frozen):
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
-        return self.model_dump(include=COUNTS | OF_WEIGHTS)
+        return self.model_dump(include=COUNTS | IF_ANY)
 
     def other_weights(self, before: "DataSummary") -> str:
         """Say by what the rows count, where they counted otherwise for a champion."""
@@ -106,7 +124,7 @@ class DataSummary(Frozen):
     def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what a run has not that came later: older decisions keep their hash."""
         dumped: dict[str, Any] = dump(self)
-        gone = {name for name in OF_WEIGHTS if not dumped.get(name)}
+        gone = {name for name in IF_ANY if not dumped.get(name)}
         late = ("boundary", "dependent_rows", "lineage")
         gone |= {name for name in late if dumped.get(name) is None}
         return {name: value for name, value in dumped.items() if name not in gone}
@@ -165,7 +183,7 @@ def summarize(
         split_by |= {"features": sorted(features), "missing": columns.missing}
     labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
     return DataSummary(
-        **source.model_dump(include=COUNTS),
+        **source.model_dump(include=COUNTS | {"unlabelled_rows"}),
         train_rows=len(train_rows),
         test_rows=len(test_rows),
         file=PurePath(source.file).name,

@@ -5,7 +5,7 @@ after the label: a date of discharge, a row number of rows that were sorted by t
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,8 @@ from tabular_lstm.parameters import Columns
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts
 from tabular_lstm.rows.dependent_rows import DependentRows
+from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands
+from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.train_test_split import row_hashes
 
@@ -32,12 +34,15 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     A number ranks the rows in its order or in the opposite one, missing values first or last, or by
     the labels of the rows next to it in that order, whichever ranks best. Equal values, of
     categories and of numbers, also rank them by the share of positives among the *other* rows of
-    that value: what no two rows share tells nothing.
+    that value: what no two rows share tells nothing. Of a group the first row counts alone, because
+    the others share its label.
 
     Returns:
         ROC AUC of the features that reach 0.99, the highest first; none where there are fewer than
         ten rows of a class, which chance orders rightly too often.
     """
+    if columns.group is not None:
+        rows = rows.drop_duplicates(columns.group)
     labels = rows[columns.label].to_numpy() == 1
     if min(labels.sum(), (~labels).sum()) < ENOUGH_ROWS:
         return {}
@@ -61,16 +66,14 @@ def listed(leaks: Mapping[str, float]) -> str:
 
 def said_of(found: DependentRows) -> str:
     """Say which rows belong together, what that does to the figures, and the two ways out."""
-    names = [shown(name) for name in found.columns]
-    together = " and ".join(f"'{name}'" for name in names)
-    column = f"Name the column: columns.group: {names[0]}"
-    if len(names) > 1:
-        column = "Write a column that names what they share, and name it under columns.group"
+    return f"{facts_of(found)}: the figures of this run may be far too good. {ways_out(found)}"
+
+
+def facts_of(found: DependentRows) -> str:
+    """Say which rows belong together, and what a quick model gains from that."""
     return (
-        f"rows with the same {together} "
-        f"({found.groups:,} values, {found.rows:,} rows) mostly have the same label. "
-        f"{numbers_of(found)}: the figures of this run may be far too good. {column}. Or, if the "
-        f"rows are independent: split.independent: [{', '.join(names)}]"
+        f"rows with the same {found.named} ({found.groups:,} values, {found.rows:,} rows) mostly "
+        f"have the same label. {numbers_of(found)}"
     )
 
 
@@ -81,6 +84,19 @@ def numbers_of(found: DependentRows) -> str:
         f"A quick model's ROC AUC is {found.spread:.2f} with such rows on both sides and "
         f"{found.together:.2f} with them together (a fall of {low:.2f} to {high:.2f})"
     )
+
+
+def ways_out(found: DependentRows) -> str:
+    """Say what to write where rows belong together, and what where they are independent."""
+    names = [shown(name) for name in found.columns]
+    ways = {
+        "column": f"Name the column: columns.group: {names[0]}",
+        "columns": "Write a column that names what they share, and name it under columns.group",
+        "near-duplicates": "Keep one row of each, or write a column that names the row which the "
+        "others repeat, and name it under columns.group",
+    }
+    independent = f"split.independent: [{', '.join(names)}]"
+    return f"{ways[found.kind]}. Or, if the rows are independent: {independent}"
 
 
 def _auc_of_number(values: np.ndarray, labels: np.ndarray) -> float:
@@ -164,6 +180,22 @@ def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
                 *map(shown, alike[:2]),
                 len(alike),
             )
+
+
+def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFrame]:
+    """Give the parts of the rows; warn where points of the first may stand between thousands.
+
+    No more is asked once `load_args` say how numbers are written.
+    """
+    others = {*columns.categorical, *columns.dates, *columns.ignore, *columns.not_features}
+    for place, part in enumerate(raw_rows.parts()):
+        if not place and raw_rows.declared_format is None:
+            names = [name for name in columns.features or part if name in {*part} - others]
+            texts = [(name, as_texts(part[name])) for name in names]
+            if found := points_of_thousands(texts, raw_rows.delimiter):
+                where, text = ", ".join(map(shown, [*found][:LISTED])), next(iter(found.values()))
+                logger.warning("%s: numbers of %s: %s", raw_rows.file, where, point_or_groups(text))
+        yield part
 
 
 def _spelt_alike(column: pd.Series) -> list[str]:

@@ -1,13 +1,15 @@
 """The number format of a file: what it writes numbers with, and which texts are numbers by that."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
 
 Mark = Annotated[str, Field(min_length=1, max_length=1)]
@@ -30,6 +32,9 @@ class NumberFormat(Frozen):
 
 
 POINT = NumberFormat()
+# Cells by which most columns are told to have fractions.
+FIRST = 1000
+Name = TypeVar("Name")
 # A whole number as pandas writes it in a column of floats.
 AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"
 
@@ -79,6 +84,60 @@ def all_pointed(texts: pa.Array, number_format: NumberFormat = POINT) -> pa.Arra
     if number_format.decimal != POINT.decimal:
         numbers = pc.replace_substring(numbers, number_format.decimal, POINT.decimal)
     return numbers
+
+
+def groups(mark: str) -> str:
+    """Give the pattern of whole numbers in groups of three digits, or of up to three digits."""
+    return f"[+-]?(?:[1-9][0-9]{{0,2}}(?:{re.escape(mark)}[0-9]{{3}})+|[0-9]{{1,3}})"
+
+
+def points_of_thousands(
+    columns: Iterable[tuple[Name, pa.Array]], between_cells: str
+) -> dict[Name, str]:
+    """Find columns of numbers where each point may stand between thousands, as in 870 and 1.155.
+
+    There are none where a column has a point that surely stands before a fraction. Where commas
+    part cells, numbers that all have three digits behind a point are fractions.
+
+    Args:
+        columns: Names, and texts of which some are numbers.
+        between_cells: The character between the file's cells.
+
+    Returns:
+        An example by the column's name.
+
+    Examples:
+        >>> points_of_thousands([("a", pa.array(["870", "1.155", "NA"]))], ";")
+        {'a': '1.155'}
+        >>> points_of_thousands([("a", pa.array(["1.155"])), ("b", pa.array(["1.5"]))], ";")
+        {}
+    """
+    found = {}
+    for name, whole in columns:
+        for texts in (whole.slice(0, FIRST), whole):
+            if not pc.any(pc.match_substring(texts, ".")).as_py():
+                continue
+            trimmed = pc.utf8_trim_whitespace(texts)
+            numbers = trimmed.filter(pc.match_substring_regex(trimmed, f"^{pattern(POINT)}$"))
+            if not pc.all(pc.match_substring_regex(numbers, f"^{groups('.')}$")).as_py():
+                return {}
+            has_point = pc.match_substring(numbers, ".")
+            if pc.any(has_point).as_py() and (
+                between_cells != "," or not pc.all(has_point).as_py()
+            ):
+                found[name] = str(numbers.filter(has_point)[0])
+    return found
+
+
+def point_or_groups(text: str) -> str:
+    """Ask what the points of a column are, of which a cell is this text, and say how to answer."""
+    whole = text.replace(".", "")
+    return (
+        f"might {shown(text)} be {shown(whole)}? Each point has three digits behind it, and is "
+        "read as a decimal mark. If it parts thousands, write in load_args of raw_rows and "
+        "rows_to_score {decimal: ',', thousands: '.'}; if not, {decimal: '.'}, and it is not asked "
+        "again"
+    )
 
 
 def without_fraction(text: str) -> str:

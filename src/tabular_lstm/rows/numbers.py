@@ -71,7 +71,7 @@ def read_label(
 ) -> tuple[np.ndarray, Problems]:
     """Read the label as 1 (positive) or 0, NaN for others; a number matches however written."""
     text = texts(cells).fillna("")
-    classes = (columns.positive_class, columns.negative_class)
+    classes = columns.classes
     if not all(isinstance(value, str) for value in classes):
         numbers, _ = numbers_of(cells, number_format)
     positive, negative = (
@@ -79,12 +79,15 @@ def read_label(
         for value in classes
     )
     other = ~(positive | negative)
-    none = other & text.str.lower().isin(EMPTY).to_numpy()
     expected = f"is neither {classes[0]!r} nor {classes[1]!r}"
-    return np.where(other, np.nan, positive), {
-        **problems_at(cells, other, expected, quoted=True),
-        **dict.fromkeys(np.flatnonzero(none).tolist(), "no label"),
-    }
+    return np.where(other, np.nan, positive), problems_at(cells, other, expected, quoted=True)
+
+
+def are_unlabelled(cells: pd.Series, columns: Columns) -> np.ndarray:
+    """Tell which cells of the label are missing, bool (rows,): a class that is so called is not."""
+    text = texts(cells).fillna("")
+    missing = text.str.lower().isin(EMPTY) & ~text.isin(columns.classes)
+    return np.asarray(missing, bool)
 
 
 def numbers_of(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, np.ndarray]:

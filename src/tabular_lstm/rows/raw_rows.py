@@ -11,7 +11,12 @@ import pyarrow as pa
 from tabular_lstm.errors import DataError, no_column
 from tabular_lstm.rows.batches import CELLS, ROWS, Batch, in_tables
 from tabular_lstm.rows.csv_batches import columns_of_csv, stream_cells
-from tabular_lstm.rows.load_args import NUMBER_FORMAT, number_format_of, refuse_other_arguments
+from tabular_lstm.rows.load_args import (
+    NUMBER_FORMAT,
+    dialect_of,
+    number_format_of,
+    refuse_other_arguments,
+)
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.parquet import rows_of_parquet, stream_parquet, types_of_parquet
 from tabular_lstm.rows.raw_files import RawFiles
@@ -54,6 +59,11 @@ class RawRows:
         """Say how numbers are written, None where `load_args` do not say it."""
         declared = any(self.load_args.get(name) for name in NUMBER_FORMAT)
         return self.number_format if declared else None
+
+    @property
+    def delimiter(self) -> str:
+        """Give the character between the cells of a CSV."""
+        return dialect_of(dict(self.load_args))["delimiter"]
 
     def sha256(self) -> str:
         """Give the hash of the files, see `RawFiles.sha256`."""

@@ -1,4 +1,4 @@
-"""When a row is from: a column of ISO dates or of numbers, for a split by time."""
+"""When a row is from: a column of dates or of numbers, for a split by time."""
 
 import math
 from datetime import datetime
@@ -8,6 +8,7 @@ import pandas as pd
 
 from tabular_lstm.parameters import Moment, in_utc
 from tabular_lstm.rows.cells import EMPTY, Problems, problems_at, texts
+from tabular_lstm.rows.dates import date_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
 
 DATES = "datetime64[us]"
@@ -17,12 +18,13 @@ class TimeReader:
     """Reads a column of dates, date-times or numbers, part by part.
 
     A date is its midnight. A date-time without an offset is in UTC, and so is what comes out.
-    Where a column holds dates and numbers, only what most cells of its first part are is read;
-    dates, where they are as many.
+    With a format, of `datetime.strptime`, all else is no time. Without one, where a column holds
+    dates and numbers, only what most cells of its first part are is read; dates, where they are
+    as many.
     """
 
-    def __init__(self, number_format: NumberFormat = POINT) -> None:
-        self.number_format = number_format
+    def __init__(self, number_format: NumberFormat = POINT, form: str | None = None) -> None:
+        self.number_format, self._form = number_format, form
         self._numbers: bool | None = None  # whether most are; None before the first time
         self.offsets = np.zeros(2, int)  # how many dates have none, and have one
 
@@ -38,7 +40,8 @@ class TimeReader:
         read = [self._read(said) for said in distinct]
         is_number = np.array([isinstance(value, float) for value in read], bool)[places]
         is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
-        self.offsets += np.bincount(text[is_date].str.contains("[T ].*[Z+-]"), minlength=2)
+        if self._form is None:
+            self.offsets += np.bincount(text[is_date].str.contains("[T ].*[Z+-]"), minlength=2)
         absent = text.str.lower().isin(EMPTY).to_numpy()
         if self._numbers is None and (is_number.any() or is_date.any()):
             self._numbers = bool(is_number.sum() > is_date.sum())
@@ -48,14 +51,24 @@ class TimeReader:
         values = [value if isinstance(value, kept) else None for value in read]
         times = pd.Series(values, dtype="float64" if numbers else DATES).to_numpy()[places]
         odd = ~(absent | is_number | is_date)
+        expected = (
+            f"is not a date as {self._form}"
+            if self._form
+            else "is neither an ISO date nor a number"
+        )
         return times, {
             **dict.fromkeys(np.flatnonzero(absent).tolist(), "no time"),
-            **problems_at(cells, odd, "is neither an ISO date nor a number", quoted=True),
+            **problems_at(cells, odd, expected, quoted=True),
             **problems_at(cells, others, f"is not like most of the column, {most}", quoted=True),
         }
 
     def _read(self, text: str) -> datetime | float | None:
         """Read one cell's text; None where it is neither date nor number."""
+        if self._form is not None:
+            try:
+                return date_of(text, self._form)
+            except (OverflowError, ValueError):
+                return None
         number = pointed(text, self.number_format)
         if number is not None:
             return float(number) if math.isfinite(float(number)) else None

@@ -3,7 +3,7 @@
 A hash of its content or its time decides on a row alone, so that the row never changes sides.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,16 @@ import pandas as pd
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
-from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.fingerprints import hash_rows
 from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.times import has_dates, moment_of, newest, said
 from tabular_lstm.rows.weights import weights_of
 
+if TYPE_CHECKING:
+    from tabular_lstm.rows.data_summary import Source
+
 MEND = (
-    "\nRows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
+    "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
     "Mend them, or declare what the columns hold; `kedro profile FILE --env ENV` proposes it."
 )
 
@@ -127,7 +129,7 @@ def with_boundary(
 
 def sides_of(
     rows: pd.DataFrame,
-    source: Source,
+    source: "Source",
     columns: Columns,
     split: Split,
     in_force: Moment | None = None,
@@ -152,11 +154,12 @@ def sides_of(
         raise DataError(f"{source.file}: {error}") from error
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
     if fault := _too_few(sides, columns):
-        aside = ""
         if source.quarantined_rows:
-            aside = f" {source.quarantined_rows} of {source.rows} rows were quarantined:"
-            aside += f"{source.reasons}{MEND}"
-        raise DataError(f"{source.file}: {fault}{aside}")
+            fault += f" {source.quarantined_rows} of {source.labelled} were quarantined:"
+            raise DataError(f"{source.file}: {fault}", *source.reasons, MEND)
+        if source.unlabelled_rows:
+            fault += f" {source.unlabelled_rows} of {source.rows} rows are unlabelled."
+        raise DataError(f"{source.file}: {fault}")
     return Sides(train, test, bounded, weightless)
 
 
@@ -164,12 +167,17 @@ def _too_few(sides: dict[str, pd.DataFrame], columns: Columns) -> str | None:
     """Say which class is missing, or of which class a side has fewer than two rows or groups."""
     classes = {1: columns.positive_class, 0: columns.negative_class}
     counted = "rows" if columns.group is None else "groups"
-    for value, name in classes.items():
-        if not any((rows[columns.label] == value).any() for rows in sides.values()):
-            return (
-                f"column '{columns.label}': one class only; expected rows of {classes[1]!r} and "
-                f"{classes[0]!r}, none is {name!r}."
-            )
+    absent = [
+        repr(name)
+        for value, name in classes.items()
+        if not any((rows[columns.label] == value).any() for rows in sides.values())
+    ]
+    if absent:
+        found = "one class only" if len(absent) == 1 else "no row that can be used"
+        return (
+            f"column '{columns.label}': {found}; expected rows of {classes[1]!r} and "
+            f"{classes[0]!r}, none is {' or '.join(absent)}."
+        )
     for side, rows in sides.items():
         for value, name in classes.items():
             of_class = rows[rows[columns.label] == value]

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from tabular_lstm.rows.cells import Problems, read_category
 from tabular_lstm.rows.dates import read_dates
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import ANY, read_label, read_numbers
+from tabular_lstm.rows.numbers import ANY, are_unlabelled, read_label, read_numbers
 from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.weights import read_weights
@@ -24,13 +24,34 @@ DESCRIBED = ("bounds", "missing", "categorical", "dates")
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
 
+class ReadRows(NamedTuple):
+    """What became of the rows; all rows = valid + quarantined + unlabelled.
+
+    Attributes:
+        valid: With the index `row`: key and group as text and the time as datetime64[us] or
+            float64, if there are any; numeric features as float64 with NaN for a missing cell,
+            categorical ones as text with NaN for it, dates as datetime64[us] with NaT for it, the
+            label as 1 (positive) or 0, the weight as float64 if there is one.
+        quarantined: `row`, `reason`, and the cells as they were.
+        unlabelled: How many rows have no label. No other cell of them is read.
+        reasons: Of the quarantine, a line for each column and kind of problem.
+    """
+
+    valid: pd.DataFrame
+    quarantined: pd.DataFrame
+    unlabelled: int
+    reasons: list[str]
+
+
 def read_rows(
     parts: Iterable[pd.DataFrame],
     columns: Columns,
     file: str,
     number_format: NumberFormat = POINT,
-) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+) -> ReadRows:
     """Read each column by its role, and set aside the rows where a cell has a problem.
+
+    A row without a label is counted, and is as if it were not there.
 
     Args:
         parts: The rows of text cells, with the index `row`, some at a time.
@@ -38,25 +59,29 @@ def read_rows(
         file: The rows' file, for messages.
         number_format: What numbers are written with.
 
-    Returns:
-        The valid rows, with the index `row`: key and group as text and the time as
-        datetime64[us] or float64, if there are any; numeric features as float64 with NaN for a
-        missing cell, categorical ones as text with NaN for it, dates as datetime64[us] with NaT for
-        it, the label as 1 (positive) or 0, the weight as float64 if there is one.
-        The quarantined rows: `row`, `reason`, and the cells as they were.
-        The reasons, a line for each column and kind of problem; empty if there is none.
-
     Raises:
         DataError: A column that conf names is not in the file or is no feature, none is left, or
-            one has no name and conf does not name it.
+            one has no name and conf does not name it; or no row has a label.
     """
-    times, rows = TimeReader(number_format), _Rows()
+    times = TimeReader(number_format, columns.dates.get(columns.time or ""))
+    rows, unlabelled = _Rows(), 0
     for part in parts:
-        rows.add(part, _read(part, columns, _feature_names(part, columns, file), times))
+        features = _feature_names(part, columns, file)
+        without = are_unlabelled(part[columns.label], columns)
+        unlabelled += int(without.sum())
+        labelled = part[~without] if without.any() else part  # without a copy
+        rows.add(labelled, _read(labelled, columns, features, times))
+    if not rows.count:
+        one, other = columns.classes
+        raise DataError(
+            f"{file}: column '{columns.label}' is empty or says that it is missing in all "
+            f"{unlabelled} rows; expected {one!r} or {other!r} in some. Write the labels into it, "
+            "or name another column under columns.label."
+        )
     if times.offsets.all():
         message = "%s: %d times without an offset are read as UTC, among %d with one"
         logging.getLogger(__name__).warning(message, file, *times.offsets)
-    return rows.valid(), rows.quarantined(), rows.kinds.listed()
+    return ReadRows(rows.valid(), rows.quarantined(), unlabelled, rows.kinds.listed())
 
 
 def _read(
@@ -108,7 +133,8 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
             f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
         )
     for block in DESCRIBED:
-        if unknown := sorted(set(getattr(columns, block)) - set(features)):
+        described = set(getattr(columns, block)) - ({columns.time} if block == "dates" else set())
+        if unknown := sorted(described - set(features)):
             raise DataError(
                 f"{file}: columns.{block} names {', '.join(unknown)}, which is no feature. The "
                 f"features are: {', '.join(features)}."
@@ -123,11 +149,12 @@ class _Rows:
     """Takes batches of rows one after the other, and gives the rows of them all.
 
     Attributes:
+        count: How many rows there are.
         kinds: What is wrong with rows.
     """
 
     def __init__(self) -> None:
-        self.kinds = Kinds()
+        self.count, self.kinds = 0, Kinds()
         self._names: list[pd.Index] = []
         self._values: dict[str, list[pd.Series]] = {}
         self._aside: list[pd.DataFrame] = []
@@ -136,6 +163,7 @@ class _Rows:
         """Take a batch of text cells, and by column the values and what is wrong with cells."""
         problems = {name: of_column for name, (_, of_column) in read.items()}
         aside, is_valid = set_aside(part, problems)
+        self.count += len(part)
         self.kinds.add(problems, part.index)
         all_valid = is_valid.all()
         for name, (values, _) in read.items():

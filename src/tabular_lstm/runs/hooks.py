@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from tabular_lstm.datasets import RawCSVDataset
-from tabular_lstm.datasets.kedro_private import folder_of_versions, use_own_version
+from tabular_lstm.datasets.kedro_private import folder_of_versions, unsaved, use_own_version
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command
-from tabular_lstm.errors import DataError
-from tabular_lstm.files import replace
+from tabular_lstm.errors import DataError, printable
+from tabular_lstm.files import FULL, not_written, replace
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs import guards, notify, partial_runs, scoring_guards
 from tabular_lstm.runs.lock import Lock, claim_run_id
@@ -126,7 +127,7 @@ class RunHooks:
                     log = catalog.load("champions").log
                     guards.refuse_nothing_new(log, made_of.inputs(data))
         except OSError as error:
-            raise DataError(f"{error.filename or f'{folder}/'}: {error.strerror}") from error
+            raise not_written(error, folder) from error
 
     def _prepare_to_score(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
@@ -179,9 +180,10 @@ class RunHooks:
             if guards.decides(pipeline):
                 decided = catalog.load("champions").log[-1]
                 decision = catalog.load("decision").model_dump(mode="json")
-                self.notify(decided.action, closing_line(decided), decision=decision)
+                message = printable(closing_line(decided))
+                self.notify(decided.action, message, decision=decision)
                 self._mirror(catalog)
-                logger.info(closing_line(decided))
+                logger.info(message)
                 command = click.get_current_context(silent=True)
                 if decided.action == "rejected" and command:
                     command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
@@ -189,16 +191,31 @@ class RunHooks:
                 summary = catalog.load("scoring_summary").sentence()
                 folder = scoring_guards.folder_of(catalog) / self._run_id
                 manifest = read_manifest(folder).model_dump(mode="json")
-                message = f"{summary} Predictions: {folder}"
+                message = printable(f"{summary} Predictions: {folder}")
                 self.notify("scored", message, manifest=manifest)
                 logger.info(message)
         finally:
             self.end()
 
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Let the next run in."""
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Let the next run in; name the file that could not be written, which Kedro does not.
+
+        Raises:
+            DataError: Names the file.
+        """
         self.end()
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, DataError | OSError):
+            cause = cause.__cause__
+        name = unsaved(error)
+        if not isinstance(cause, OSError) or not (name or cause.errno in FULL):
+            return
+        # What a node writes on its way is gone with the run.
+        path = Path(name or tempfile.gettempdir())
+        if name and (folder := folder_of_versions(catalog.get(name))):
+            path = folder / self._run_id / folder.name
+        raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
 
     def _renew_latest(self, pipeline: Pipeline, catalog: Any) -> None:
         """Put copies of what this run reports in the place of the last run's."""

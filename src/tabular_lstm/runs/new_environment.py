@@ -1,18 +1,21 @@
 """`kedro profile`: look at all rows of a file, and write the environment that they call for."""
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import fsspec
+import pandas as pd
 import pyarrow as pa
 from kedro.framework.project import settings
 
 from tabular_lstm.datasets.rows_to_score import CSV
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import make_folder, replace
+from tabular_lstm.files import not_written, replace_all
 from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
+from tabular_lstm.profiling.group_search import search_group, with_group
 from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
 from tabular_lstm.profiling.proposal import propose
 from tabular_lstm.profiling.table_profile import CellCounter, DistinctCells, TableProfile
@@ -24,6 +27,9 @@ from tabular_lstm.rows.raw_rows import refuse_other_columns
 
 CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
 HINT = "Name a CSV, or a folder of them."
+# Rows, and bytes of them, in which rows that belong together are looked for.
+FIRST_ROWS, FIRST_BYTES = 100_000, 2**26
+LOOKED_AT = "Rows that belong together were looked for in the first {}; a run looks in all."
 
 
 def new_environment(
@@ -45,23 +51,26 @@ def new_environment(
     folder = project / settings.CONF_SOURCE / env
     _refuse_name(env, folder, force)
     path = _as_written(file, project)
-    layout, table = profile_files(file, path)
+    layout, table, first_rows = profile_files(file, path)
     proposal = propose(table, **given)
+    if found := search_group(table, proposal, first_rows):
+        proposal = with_group(table, proposal, found)
     to_score = f"data/01_raw/{env}_to_score.csv"
     contents = {
         CATALOG: catalog_text(path, to_score, layout, table, proposal.label.name),
         PARAMETERS: parameters_text(proposal),
     }
     try:
-        make_folder(folder)
-        for name, text in contents.items():
-            replace(folder / name, text.encode())
+        replace_all({folder / name: text.encode() for name, text in contents.items()})
     except OSError as error:
-        raise DataError(f"{error.filename or folder}: {error.strerror or error}") from error
+        with contextlib.suppress(OSError):  # it was there before, and has other files
+            folder.rmdir()
+        raise not_written(error, folder) from error
     inside, run = folder.relative_to(project), run_command(env)
     return "\n".join(
         [
             page(table, layout, proposal),
+            *([LOOKED_AT.format(len(first_rows))] if len(first_rows) < table.rows else []),
             "",
             f"Written: {inside / CATALOG}, {inside / PARAMETERS}",
             f"Read them, then: {run}",
@@ -71,8 +80,12 @@ def new_environment(
     )
 
 
-def profile_files(file: Path, called: str) -> tuple[Layout, TableProfile]:
+def profile_files(file: Path, called: str) -> tuple[Layout, TableProfile, pd.DataFrame]:
     """Look at all cells of all files at a path, which messages and conf call so.
+
+    Returns:
+        How the rows are laid out, what their cells tell, and as text the first `FIRST_ROWS`, fewer
+        where they are long.
 
     Raises:
         DataError: There is none, or one is no CSV, is empty or has other columns than the first.
@@ -82,17 +95,19 @@ def profile_files(file: Path, called: str) -> tuple[Layout, TableProfile]:
     files.warn_of_others()
     with files.open(names[0]) as content:
         layout = layout_of(content, f"{called}/{names[0]}".removesuffix("/"))
-    cells = _count(files, names, called, layout)
+    first: list[pa.RecordBatch] = []
+    cells = _count(files, names, called, layout, first)
     layout = with_number_format(layout, cells.values())
     form = layout.number_format
     columns = [profile_column(name, of_column, form) for name, of_column in cells.items()]
-    return layout, TableProfile(called, columns, form)
+    rows = pa.Table.from_batches(first).slice(0, FIRST_ROWS).to_pandas()
+    return layout, TableProfile(called, columns, form), rows.rename_axis("row")
 
 
 def _count(
-    files: RawFiles, names: list[str], called: str, layout: Layout
+    files: RawFiles, names: list[str], called: str, layout: Layout, first: list[pa.RecordBatch]
 ) -> dict[str, DistinctCells]:
-    """Count the cells of each column."""
+    """Count the cells of each column, and add the first rows to `first`."""
     counters: dict[str, CellCounter] = {}
     for name in names:
         path = f"{called}/{name}".removesuffix("/")
@@ -104,6 +119,8 @@ def _count(
                 refuse_other_columns(columns, path, [*counters], names[0])
             for column, counter in counters.items():
                 counter.add(batch.column(column))
+            if sum(map(len, first)) < FIRST_ROWS and sum(b.nbytes for b in first) < FIRST_BYTES:
+                first.append(batch.select([*counters]))
     # What was counted goes, column after column.
     return {column: counters.pop(column).cells() for column in [*counters]}
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, printable
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.drift import DataChanges
 from tabular_lstm.network.keras_file import NoNetworkError
@@ -34,6 +34,9 @@ Value = TypeVar("Value")
 
 class NotComparedError(Exception):
     """Why a candidate is not compared with a champion, in words."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(printable(why))
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,15 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
 
     With a directory of files and a key, of the valid rows with the same key the last one counts,
     in the order of the files and then of their rows; the others are superseded and dropped. In a
-    single file every valid row counts, and the key serves the split alone.
+    single file every valid row counts, and the key serves the split alone. A row without a label
+    supersedes none: it takes no label away.
 
     Returns:
         The valid rows that count and the quarantined rows, see
-        `tabular_lstm.rows.validation.read_rows`; and the source.
+        `tabular_lstm.rows.validation.ReadRows`; and the source.
+
+    Raises:
+        DataError: See `tabular_lstm.rows.validation.read_rows`.
     """
     if not isinstance(raw_rows, RawRows):
         raise DataError(
@@ -49,18 +53,21 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             "dataset does not tell which file and bytes the rows come from."
         )
     file = raw_rows.file
-    valid, quarantined, reasons = read_rows(raw_rows.parts(), columns, file, raw_rows.number_format)
-    rows, superseded = len(valid) + len(quarantined), 0
+    parts = data_warnings.warned_of_points(raw_rows, columns)
+    read = read_rows(parts, columns, file, raw_rows.number_format)
+    valid, quarantined, unlabelled, reasons = read
+    rows, superseded = len(valid) + len(quarantined) + unlabelled, 0
     data_warnings.warn_of_spellings(valid, columns, file)
     if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
         valid, superseded = valid[~earlier], int(earlier.sum())
     logger.info(
-        "%s: %d rows, %d valid, %d quarantined%s",
+        "%s: %d rows, %d valid, %d quarantined%s%s",
         file,
         rows,
         len(valid),
         len(quarantined),
+        f", {unlabelled} unlabelled" if unlabelled else "",
         f", {superseded} superseded by a later row with their key" if superseded else "",
     )
     return (
@@ -72,7 +79,8 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             rows=rows,
             quarantined_rows=len(quarantined),
             superseded_rows=superseded,
-            reasons=reasons,
+            unlabelled_rows=unlabelled,
+            reasons=tuple(reasons),
             marks=raw_rows.number_format,
         ),
     )
@@ -84,13 +92,15 @@ def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation
     Its own node, so that the quarantined rows are on disk before the run stops for them.
 
     Raises:
-        DataError: The quarantined share is above `max_quarantined_fraction`.
+        DataError: The quarantined share of the labelled rows is above `max_quarantined_fraction`.
     """
     limit = validation.max_quarantined_fraction
-    if source.quarantined_rows / source.rows > limit:
+    if source.quarantined_rows / source.labelled_rows > limit:
         raise DataError(
-            f"{source.file}: {source.quarantined_rows} of {source.rows} rows were quarantined, "
-            f"more than max_quarantined_fraction = {limit} allows:{source.reasons}{MEND}"
+            f"{source.file}: {source.quarantined_rows} of {source.labelled} were quarantined, "
+            f"more than max_quarantined_fraction = {limit} allows:",
+            *source.reasons,
+            MEND,
         )
     return valid_rows
 
@@ -129,8 +139,8 @@ def split_rows(
         logger.info("Test rows are those from %s on: %.1f %% of all", bounded.from_, 100 * share)
         if split.from_ is None:
             logger.info(BOUNDARY)
-    if source.quarantined_rows:
-        logger.warning("In quarantine:%s", source.reasons)
+    for reason in source.reasons:
+        logger.warning("In quarantine: %s", reason)
     summary = summarize(
         train,
         test,

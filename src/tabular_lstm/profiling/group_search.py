@@ -1,0 +1,96 @@
+"""Rows that belong together, looked for in a table before anybody has said what its columns are."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from tabular_lstm.errors import shown
+from tabular_lstm.profiling.proposal import Choice, Proposal, of_kind
+from tabular_lstm.profiling.table_profile import TableProfile
+from tabular_lstm.rows.data_warnings import facts_of, numbers_of, ways_out
+from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
+from tabular_lstm.rows.validation import read_rows
+
+# Share of the rows, at most, that may go to quarantine because they have no group.
+FEW_WITHOUT = 0.025
+
+
+def search_group(
+    table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame
+) -> DependentRows | None:
+    """Find the column by whose values rows belong together, whatever is proposed for it.
+
+    A column that is to be ignored, such as an identifier, may be it, and so may one that is to be
+    the group for its name alone.
+
+    Args:
+        table: What its cells tell.
+        proposal: What conf is to say of its columns.
+        first_rows: As text; all rows, or the first ones.
+    """
+    columns = proposal.columns()
+    if first_rows[columns.label].str.strip().nunique() < 2:
+        return None
+    guessed = [columns.group] if columns.group else []
+    ignored = [name for name in columns.ignore if _repeats(table, name)] + guessed
+    read = {
+        "group": None,
+        "categorical": [*columns.categorical, *ignored],
+        "ignore": [name for name in columns.ignore if name not in ignored],
+    }
+    valid = read_rows(
+        [first_rows], columns.model_copy(update=read), table.file, table.number_format
+    )[0]
+    looked_at = {"group": None, "ignore": [*columns.ignore, *guessed]}
+    return find_dependent_rows(valid, columns.model_copy(update=looked_at))
+
+
+def _repeats(table: TableProfile, name: str) -> bool:
+    """Tell whether a column has several values, one of them in several rows."""
+    column = table.column(name)
+    return 1 < column.distinct < column.cells.present
+
+
+def with_group(table: TableProfile, proposal: Proposal, found: DependentRows) -> Proposal:
+    """Propose the group by which dependent rows are kept together, and say how to take it back.
+
+    There is none where several columns say which rows belong together, or where too many rows
+    would go to quarantine because they have no group: then it is said what to do.
+    """
+    name, facts = found.columns[0], facts_of(found)
+    if found.kind != "column":
+        return replace(proposal, unsure={f"{facts}. {ways_out(found)}": [], **proposal.unsure})
+    column, called = table.column(name), shown(name)
+    if column.rows - column.present > FEW_WITHOUT * column.rows:
+        sentence = (
+            f"{facts}. {column.rows - column.present} rows have no {called}: give each of them a "
+            "value of its own, and name the column under group, and nowhere else"
+        )
+        return replace(proposal, unsure={sentence: [], **proposal.unsure})
+    # A column that was to be the group for its name is what its cells say.
+    guessed = {other: of_kind(table.column(other)) for other in proposal.named("group")}
+    before = (proposal.choices | guessed)[name]
+    group = Choice("group", f"rows of one value mostly have one label. {numbers_of(found)}")
+    sentence = f"group: {facts}: such rows are kept together. {_way_back(before, called)}"
+    choices = proposal.choices | guessed | {name: group}
+    unsure = {sentence: list[str]()}
+    for doubt, names in proposal.unsure.items():
+        if left := [other for other in names if other not in {name, *guessed}]:
+            unsure[doubt] = left
+        elif not names:
+            unsure[doubt] = []
+    for other in guessed.keys() - {name}:
+        for doubt in guessed[other].unsure:
+            unsure.setdefault(doubt, []).append(other)
+    return replace(proposal, choices=choices, unsure=unsure)
+
+
+def _way_back(before: Choice, called: str) -> str:
+    """Say what to write where the rows of a group are independent."""
+    instead = f"name the column under {before.role} instead"
+    if before.role == "number":
+        instead = "take the line away"
+    if before.format:
+        instead += f", with the format {before.format}"
+    declared = f", and add split: {{independent: [{called}]}}"
+    return f"If they are independent, {instead}{'' if before.role == 'ignore' else declared}"
