@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, StrictUndefined
 
-from tabular_lstm.errors import shown
+from tabular_lstm.errors import printable, shown
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.comparison import WORSE
 from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
@@ -49,7 +49,11 @@ def page(
     drawn |= {name: figures[name] for name in FIGURES}
     # Cells come from the user's file, so that everything is escaped but what `safe` lets through.
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_written,
     )
     environment.filters["shown"] = shown
     template = resources.files(__package__).joinpath("report.html.jinja").read_text("utf-8")
@@ -77,6 +81,11 @@ def page(
         # As images: nothing in one of them can run, or be taken for a part of another.
         images={name: b64encode(svg.encode()).decode() for name, svg in drawn.items()},
     )
+
+
+def _written(value: object) -> object:
+    """Write text so that it is seen; a line end is white space in HTML."""
+    return "\n".join(map(printable, value.split("\n"))) if type(value) is str else value
 
 
 def _day(mean: float) -> str:
