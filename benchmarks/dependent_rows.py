@@ -18,6 +18,7 @@ Default: all, some 20 minutes on two cores.
 import sys
 import time
 from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
 import numpy as np
@@ -34,6 +35,8 @@ NOISE = (0.0, 0.1, 0.2)
 POSITIVE = (0.5, 0.2)
 SINGLE = ("time", "name", "number")
 NEAR = ("counter", "minutes", "last digits")
+Case = tuple[str, int, int, float, float]
+PROCESSES = 2
 TOLD = (*SINGLE, "pair", *NEAR)
 SECOND = np.timedelta64(1, "s")
 START = np.datetime64("2024-01-01", "s")
@@ -149,35 +152,46 @@ def said(found: DependentRows | None) -> str:
     return f"{found.named}: {found.rows} rows in {found.groups}, alike {found.alike:.2f}; {areas}"
 
 
+def measure(number: int, case: Case) -> tuple[Case, int, bool, DependentRows | None, float]:
+    """Look for rows that belong together where some do, and where none do.
+
+    Returns:
+        The case, how many incidents there are, whether they were found, what was found in the
+        independent rows, and the seconds that this took.
+    """
+    told, rows, size, noise, positive = case
+    rng = np.random.default_rng(number)
+    sizes = sizes_of(rng, rows, size)
+    table = plant(rng, told, sizes, noise, positive)
+    found = find_dependent_rows(table, columns_of(table)) is not None
+    table = independent(rng, sizes, positive)
+    start = time.perf_counter()
+    asked = find_dependent_rows(table, columns_of(table))
+    return case, len(sizes), found, asked, time.perf_counter() - start
+
+
 def planted() -> None:
     """Plant tables, and count what is found."""
-    found: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     seconds: dict[int, list[float]] = defaultdict(list)
-    for number, case in enumerate(product(TOLD, ROWS, SIZES, NOISE, POSITIVE)):
-        told, rows, size, noise, positive = case
-        rng = np.random.default_rng(number)
-        sizes = sizes_of(rng, rows, size)
-        many = "50 groups or more" if len(sizes) >= 50 else "fewer groups"
-        table = plant(rng, told, sizes, noise, positive)
-        is_found = find_dependent_rows(table, columns_of(table)) is not None
-        for of in (told, f"{rows} rows", f"noise {noise}", f"{positive} positive", "all"):
-            found[of, many].append(is_found)
-        if not is_found:
-            print("not found:", *case, f"{len(sizes)} groups", flush=True)
-        table = independent(rng, sizes, positive)
-        start = time.perf_counter()
-        asked = find_dependent_rows(table, columns_of(table))
-        seconds[rows].append(time.perf_counter() - start)
-        found["independent: asked", many].append(asked is not None)
-        if asked is not None:
-            print("asked falsely:", *case, said(asked), flush=True)
-    lines: dict[str, dict[str, str]] = defaultdict(dict)
-    for (of, many), values in found.items():
-        lines[of][many] = f"{sum(values)} of {len(values)}"
-    manies = ("50 groups or more", "fewer groups")
-    print(
-        markdown([{"": of, **{m: line.get(m, "") for m in manies}} for of, line in lines.items()])
-    )
+    cases = [*product(TOLD, ROWS, SIZES, NOISE, POSITIVE)]
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        for case, count, is_found, asked, took in pool.map(measure, range(len(cases)), cases):
+            told, rows, _, noise, positive = case
+            many = "50 groups or more" if count >= 50 else "fewer groups"
+            for of in (told, f"{rows} rows", f"noise {noise}", f"{positive} positive", "all"):
+                found[of][many].append(is_found)
+            found["independent: asked"][many].append(asked is not None)
+            seconds[rows].append(took)
+            if not is_found:
+                print("not found:", *case, f"{count} groups", flush=True)
+            if asked is not None:
+                print("asked falsely:", *case, said(asked), flush=True)
+    lines = [
+        {"": of, **{many: f"{sum(line[many])} of {len(line[many])}" for many in found["all"]}}
+        for of, line in found.items()
+    ]
+    print(markdown(lines))
     for rows, of_rows in seconds.items():
         print(f"{rows} independent rows: {np.median(of_rows):.2f} s, at most {max(of_rows):.2f} s")
 

@@ -19,8 +19,9 @@ ROWS = 30_000  # that the look takes
 PAIRED = 16
 # Near-duplicates are equal in so many columns at least.
 LEAST_EQUAL = 3
-# Several rows have each of so many values; their labels agree so far, of 1, and so surely.
-LEAST_GROUPS, LEAST_ALIKE, LEAST_SURE = 20, 0.2, 3.5
+# Several rows have each of so many values; their labels agree so far, of 1, of rare labels at
+# least half as far, and so surely.
+LEAST_GROUPS, LEAST_ALIKE, OF_RARE, LEAST_SURE = 20, 0.2, 0.5, 3.5
 # A number or date has a smooth effect if neighbours agree nearly as far as rows of one value.
 SMOOTH = 0.6
 # The share of rows that are alone with their value in a nearly unique column.
@@ -40,6 +41,7 @@ class Agreement(NamedTuple):
 
     Attributes:
         alike: Beyond chance; 1 is always.
+        least: What that has to be. An effect of the same odds makes rarer labels less alike.
         sure: In standard deviations of chance.
         groups: How many values several rows have.
         pairs: Of rows with one value.
@@ -47,6 +49,7 @@ class Agreement(NamedTuple):
     """
 
     alike: float
+    least: float
     sure: float
     groups: int
     pairs: float
@@ -55,7 +58,7 @@ class Agreement(NamedTuple):
     @property
     def clear(self) -> bool:
         """Tell whether the labels agree so that it is worth a model."""
-        enough = self.groups >= LEAST_GROUPS and self.alike >= LEAST_ALIKE
+        enough = self.groups >= LEAST_GROUPS and self.alike >= self.least
         return enough and self.sure >= LEAST_SURE
 
 
@@ -96,13 +99,14 @@ def agreement(hashes: np.ndarray, labels: np.ndarray) -> Agreement:
     alone = float(1 - sizes.sum() / max(len(hashes), 1))
     pairs = float((sizes * (sizes - 1) / 2).sum())
     if not 0 < share < 1:
-        return Agreement(0.0, 0.0, len(sizes), pairs, alone)
+        return Agreement(0.0, LEAST_ALIKE, 0.0, len(sizes), pairs, alone)
     sums = positives - sizes * share
     squares = positives * (1 - share) ** 2 + (sizes - positives) * share**2
     agreeing = ((sums**2 - squares) / (sizes - 1)).sum() / (share * (1 - share))
     chance = np.sqrt((2 * sizes / (sizes - 1)).sum())
     alike, sure = float(agreeing / sizes.sum()), float(agreeing / chance)
-    return Agreement(alike, sure, len(sizes), pairs, alone)
+    least = LEAST_ALIKE * max(float(4 * share * (1 - share)), OF_RARE)
+    return Agreement(alike, least, sure, len(sizes), pairs, alone)
 
 
 def neighbours_agree(numbers: np.ndarray, labels: np.ndarray) -> float:
