@@ -4,6 +4,7 @@ import logging
 
 import pandas as pd
 
+from tabular_lstm.errors import counted
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
@@ -39,11 +40,11 @@ def learn_schema(
         classes=(columns.negative_class, columns.positive_class),
     )
     logger.info(
-        "%d features a row, %d of them categorical%s: %d steps of %d, %d padded",
-        len(features),
+        "%s a row, %d of them categorical%s: %s of %d, %d padded",
+        counted(len(features), "feature"),
         len(schema.categories),
-        f", {len(schema.dates)} dates of {len(PARTS)} slots each" if schema.dates else "",
-        schema.steps,
+        f", {counted(len(schema.dates), 'date')} of {len(PARTS)} slots" if schema.dates else "",
+        counted(schema.steps, "step"),
         schema.features_per_step,
         schema.padded_slots,
     )
