@@ -12,11 +12,11 @@ from tests.helpers.tables import write_people
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("categories", [False, True], ids=["numbers alone", "names too"])
-def test_explore_runs_on_the_last_run(project: Project, once: Once, categories: bool) -> None:
-    if categories:
-        write_people(project)
-    once("people tiny" if categories else "ran", project, lambda: project.run(**TINY))
+@pytest.mark.parametrize("mixed", [False, True], ids=["numbers alone", "categories and dates too"])
+def test_explore_runs_on_the_last_run(project: Project, once: Once, mixed: bool) -> None:
+    if mixed:
+        write_people(project, dates=True)
+    once("people with dates" if mixed else "ran", project, lambda: project.run(**TINY))
     shutil.copytree(ROOT / "notebooks", project.path / "notebooks")
     notebook = nbformat.read(project.path / "notebooks/explore.ipynb", as_version=4)
 

@@ -4,10 +4,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from kedro.framework.session import KedroSession
 
 from tabular_lstm.settings import EnvironmentConfigLoader
+from tests.helpers.commands import here, succeeds
 from tests.helpers.project import ROOT, Project
 
 ENVIRONMENTS = sorted(
@@ -82,3 +85,36 @@ def test_a_parameter_of_the_command_line_changes_itself_alone(project: Project) 
     found = parameters(scoring={"force": True})
     assert found == {**files, "scoring": {**files["scoring"], "force": True}}
     assert parameters(split={"test_fraction": 0.1})["split"]["salt"] == "local"
+
+
+def test_a_text_that_looks_like_an_interpolation_is_one_with_parameters_too(
+    project: Project,
+) -> None:
+    """As `kedro profile` writes it, with backslashes before it too."""
+    label, feature = "${oc.env:HOME}", "a\\${columns.label}"
+    table = pd.DataFrame({feature: np.arange(200) / 7, "${": [1, 2, 5, 9] * 50})
+    table[label] = ["${yes}", "no"] * 100
+    file = project.path / "data/mine.csv"
+    table.to_csv(file, index=False)
+    succeeds(here("profile", str(file), "--env", "mine", "--label", label))
+
+    def parameters(**given: Any) -> Any:
+        with KedroSession.create(project.path, env="mine", runtime_params=given) as session:
+            return session.load_context().config_loader["parameters"]
+
+    files = parameters()
+    assert files["columns"]["label"] == label
+    assert {files["columns"][f"{sign}_class"] for sign in ("positive", "negative")} == {
+        "${yes}",
+        "no",
+    }
+    assert parameters(training={"seed": 7}) == {
+        **files,
+        "training": {**files["training"], "seed": 7},
+    }
+    # What is given is a text, too.
+    assert parameters(columns={"ignore": [feature]})["columns"]["ignore"] == [feature]
+    run = ("run", "--env", "mine", "--pipelines", "data_processing")
+    succeeds(here(*run, "--params", "split.salt=other"))
+    path = project.versions("03_primary/train_rows.parquet", "mine")[-1]
+    assert {*pd.read_parquet(path).columns} == {*table.columns}

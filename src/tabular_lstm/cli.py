@@ -19,7 +19,7 @@ from kedro.validation import ParameterValidationError
 from omegaconf.errors import OmegaConfBaseException
 
 from tabular_lstm import pipelines
-from tabular_lstm.errors import DataError, unknown_name
+from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.runs.hooks import EXIT_CODE, NOTIFY
@@ -51,7 +51,7 @@ class Run(click.Command):
         try:
             return super().make_context(*arguments, **options)
         except (KedroCliError, yaml.YAMLError) as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_lines(error)) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the pipeline: exit code 1 where data or conf are at fault, 75 beside another run."""
@@ -62,17 +62,18 @@ class Run(click.Command):
             _refuse_other_runners(ctx.params)
             result = super().invoke(ctx)
         except NothingNewError as end:
-            _notify(ctx, "unchanged", f"Unchanged: {end}")
+            _notify(ctx, "unchanged", f"Unchanged: {_lines(end)}")
             logger.info("Unchanged: %s", end)
             return None
         except Exception as error:
             fault = _fault(error)
             if fault is None:
-                _notify(ctx, "failed", f"{type(error).__name__}: {error}")
+                _notify(ctx, "failed", f"{type(error).__name__}: {_lines(error)}")
+                _escape(error)
                 raise
-            _notify(ctx, "failed", f"Error: {fault}")
+            _notify(ctx, "failed", f"Error: {_lines(fault)}")
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
-            raise kind(str(fault)) from error
+            raise kind(_lines(fault)) from error
         if code := ctx.meta.get(EXIT_CODE, 0):
             ctx.exit(code)
         return result
@@ -101,6 +102,18 @@ def _fault(error: BaseException | None) -> BaseException | None:
     while cause is not None and not isinstance(cause, DataError):
         cause = cause.__cause__
     return cause or (error if isinstance(error, USER_ERRORS) or _refused(error) else None)
+
+
+def _lines(fault: BaseException) -> str:
+    """Give the message; of one that is not ours, with each line but the first indented."""
+    return str(fault if isinstance(fault, DataError) else DataError(*str(fault).split("\n")))
+
+
+def _escape(error: BaseException | None) -> None:
+    """Let the traceback of an error that nobody expected have no line of a file or a cell."""
+    while error is not None:
+        error.args = tuple(printable(a) if isinstance(a, str) else a for a in error.args)
+        error = error.__cause__ or error.__context__
 
 
 def _refused(error: BaseException | None) -> bool:
@@ -153,7 +166,7 @@ def profile(file: str, env: str, force: bool, **options: str | None) -> None:
         page = new_environment(file, env, project, given, force)
     except Exception as error:
         if fault := _fault(error):
-            raise click.ClickException(str(fault)) from error
+            raise click.ClickException(_lines(fault)) from error
         raise
     click.echo(page)
 

@@ -8,7 +8,33 @@ WIDTH = 40
 
 
 class DataError(ValueError):
-    """The input data cannot be used. The message is complete: no traceback is needed."""
+    """The input data cannot be used. The message is complete: no traceback is needed.
+
+    Args:
+        lines: The message, and each further line, which is indented. What files and libraries put
+            into a line begins no other one, see `printable`.
+    """
+
+    def __init__(self, *lines: object) -> None:
+        super().__init__(*map(printable, lines))
+
+    def __str__(self) -> str:
+        return "\n  ".join(self.args)
+
+
+def printable(text: object) -> str:
+    r"""Write text on one line; a character that is not seen or moves the cursor, as its escape.
+
+    All text of others passes here on its way to log, error, report and quarantine.
+
+    Examples:
+        >>> print(printable("two\nlines"), printable("1\xa0000"))
+        two\nlines 1\xa0000
+    """
+    line = str(text)
+    if line.isprintable():
+        return line
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 def row_list(rows: Sequence[int | str], count: int | None = None) -> str:
@@ -41,21 +67,14 @@ def counted(count: int, noun: str) -> str:
 
 
 def shown(cell: object, width: int = WIDTH) -> str:
-    r"""Write a cell for a sentence: so many characters at most, without white space around them.
-
-    A character that is not seen, or that moves the cursor of a terminal, is written as its escape.
+    """Write a cell for a sentence: so many characters at most, without white space around them.
 
     Examples:
         >>> shown(" high "), len(shown("x" * 1000))
         ('high', 40)
-        >>> print(shown("two\nlines"), shown("1\xa0000"))
-        two\nlines 1\xa0000
     """
     text = str(cell).strip()
-    text = text if len(text) <= width else f"{text[: width - 1]}…"
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return printable(text if len(text) <= width else f"{text[: width - 1]}…")
 
 
 def no_column(file: str, name: str, columns: Sequence[str], who: str) -> DataError:

@@ -4,14 +4,30 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+from tabular_lstm.errors import DataError
+
+FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
 def sha256(content: bytes) -> str:
     """Hash a file's content, as `sha256sum` does."""
     return hashlib.sha256(content).hexdigest()
+
+
+def not_written(error: OSError, path: Path | str) -> DataError:
+    """Say which file the system did not let be written, why, and what to do.
+
+    Args:
+        error: The system's.
+        path: The file, or a folder above it, where the error names none.
+    """
+    todo = "Free some space there" if error.errno in FULL else "Mend that"
+    why = error.strerror or error
+    return DataError(f"{error.filename or path}: {why}. {todo}, and run it again.")
 
 
 def read_regular(path: Path) -> bytes:
@@ -34,18 +50,29 @@ def replace(path: Path, content: bytes) -> None:
     Raises:
         OSError: No space, no permission; the old file is as it was.
     """
-    make_folder(path.parent)
-    beside = path.with_name(f".{path.name}.new")
+    replace_all({path: content})
+
+
+def replace_all(contents: Mapping[Path, bytes]) -> None:
+    """Put files in the place of others, see `replace`: none before all new ones are on disk."""
+    beside = {path.with_name(f".{path.name}.new"): path for path in contents}
     try:
-        beside.unlink(missing_ok=True)
-        with new_file(beside) as file:
-            file.write(content)
-        beside.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+        for new, path in beside.items():
+            make_folder(path.parent)
+            new.unlink(missing_ok=True)
+            with new_file(new) as file:
+                file.write(contents[path])
+        for new, path in beside.items():
+            new.replace(path)
+    except OSError as error:
+        for new in beside:
+            with contextlib.suppress(OSError):
+                new.unlink()
+        if error.errno in FULL:  # the file's fault is not the name beside it
+            error.filename = str(beside.get(Path(error.filename), error.filename))
         raise
-    settle_folder(path.parent)
+    for folder in {path.parent for path in contents}:
+        settle_folder(folder)
 
 
 @contextlib.contextmanager
@@ -56,11 +83,15 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         FileExistsError: There is something of that name.
         OSError: No space, no permission; what was written stays.
     """
-    with path.open("xb") as file:
-        _share(path)
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("xb") as file:
+            _share(path)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
@@ -89,8 +120,9 @@ def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             os.fsync(file.fileno())
             settle_folder(path.parent)
-        except OSError:
+        except OSError as error:
             file.truncate(size)
+            error.filename = str(path)
             raise
 
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from tabular_lstm.errors import printable
+
 Step = TypeVar("Step")
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -55,7 +57,7 @@ def progress_bar(
     seconds = SECONDS_BETWEEN_BARS if on_terminal else SECONDS_BETWEEN_LINES
     return Progress(
         steps,
-        what,
+        printable(what),
         count,
         leave=False,
         ncols=None if on_terminal else 0,

@@ -1,8 +1,9 @@
 """Kedro's settings: the project's hooks, and how conf is loaded.
 
-Each environment keeps its outputs in a folder of its own.
+Each environment keeps its outputs in a folder of its own. An event is one line of log.
 """
 
+import logging
 import warnings
 from typing import Any
 
@@ -11,6 +12,7 @@ from omegaconf import OmegaConf
 
 from tabular_lstm.datasets.kedro_private import parameters_of_files
 from tabular_lstm.environments import output_folder, refuse_no_name, run_command
+from tabular_lstm.errors import printable
 from tabular_lstm.runs.hooks import RunHooks
 from tabular_lstm.runs.tuning_adoption import TuningHooks
 
@@ -43,9 +45,31 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
             return config
         with parameters_of_files(self) as given:
             config = super().__getitem__(key)
-        merged: Any = OmegaConf.to_container(OmegaConf.merge(config, given), resolve=True)
-        return dict(merged)
+        return _merged(config, given)
 
+
+def _merged(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Put what is given in the place of conf's; a `${` that is left in conf is one of a text."""
+    both = {**config}
+    for name, value in given.items():
+        old = config.get(name)
+        within = isinstance(old, dict) and isinstance(value, dict)
+        both[name] = _merged(old or {}, value) if within else value
+    return both
+
+
+class LineRecord(logging.LogRecord):
+    """An event of any logger: a text of others in its message begins no line of log.
+
+    Not a formatter in conf/logging.yml, where Kedro takes none but Python's.
+    """
+
+    def getMessage(self) -> str:  # noqa: N802
+        """Give the message on one line."""
+        return printable(super().getMessage())
+
+
+logging.setLogRecordFactory(LineRecord)
 
 # Kedro 1.7 calls omegaconf 2.4, and Kedro-Viz 12.5 FastAPI, by names that warn each time.
 warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")

@@ -4,13 +4,14 @@ import ast
 from pathlib import Path
 
 import pytest
-from kedro.io import DatasetError, Version
+from kedro.io import DataCatalog, DatasetError, Version
 from kedro_datasets.json import JSONDataset
 
 import tabular_lstm
 from tabular_lstm.datasets.kedro_private import (
     folder_of_versions,
     unpinned_versions,
+    unsaved,
     use_own_version,
 )
 
@@ -40,6 +41,18 @@ def test_a_run_loads_what_it_saved_though_another_saved_since(tmp_path: Path) ->
     assert newest.load() == "of b"
     use_own_version(newest, "a")
     assert newest.load() == "of a"
+
+
+def test_an_error_of_saving_names_the_entry(tmp_path: Path) -> None:
+    one = JSONDataset(filepath=str(tmp_path / "one.json"))
+    entries = {"a@b": one, "c": versioned(tmp_path / "none.json")}
+    catalog = DataCatalog(entries)
+    with pytest.raises(DatasetError) as caught:
+        catalog.save("a@b", object())  # which is no JSON
+    assert unsaved(caught.value) == "a@b"
+    with pytest.raises(DatasetError) as caught:
+        catalog.load("c")
+    assert unsaved(caught.value) is None
 
 
 def test_no_other_module_touches_what_is_private() -> None:

@@ -1,6 +1,5 @@
 """No space left, for each file that counts and on a full disk: what served goes on serving."""
 
-import subprocess
 from pathlib import Path
 
 import keras
@@ -23,17 +22,12 @@ from tests.helpers.commands import (
     seed,
     succeeds,
 )
-from tests.helpers.disks import on_a_small_disk
+from tests.helpers.disks import (
+    assert_no_space,
+    on_a_small_disk,
+    with_a_small_disk_for_temporary_files,
+)
 from tests.helpers.project import Project
-
-NO_SPACE = ("File too large", "No space left on device")
-
-
-def assert_no_space(finished: subprocess.CompletedProcess[str], file: str) -> None:
-    """Check that a run ended by naming the file and the cause, once."""
-    message = message_of(finished)
-    assert file in message
-    assert any(cause in message for cause in NO_SPACE), message
 
 
 def half_written(project: Project) -> list[Path]:
@@ -75,6 +69,30 @@ def test_no_space_for_a_file_leaves_no_half_of_it(
     assert [line["action"] for line in log_of(served)] == ["promoted", "promoted"]
     assert_settled(served)
     assert champion_of(served).network.training["seed"] == 5
+
+
+@pytest.mark.parametrize(
+    ("output", "file"),
+    [
+        ("train_rows", "03_primary/train_rows.parquet"),
+        ("candidate_predictions", "07_model_output/candidate_predictions.csv"),
+        ("figures", "08_reporting/figures"),
+    ],
+)
+def test_a_training_names_the_file_without_kedros_words(
+    quick: Project, output: str, file: str
+) -> None:
+    """Datasets of this project and of Kedro, whose errors of writing name no file."""
+    finished = sabotaged(quick, output, "size=10", "run")
+    assert_no_space(finished, f"{quick.path}/data/{file}/")
+    assert message_of(finished).endswith("What serves is as it was.")
+
+
+@pytest.mark.usefixtures("mounts")
+def test_a_full_temporary_folder_is_named(quick: Project) -> None:
+    """Keras writes the candidate there first."""
+    finished = with_a_small_disk_for_temporary_files(quick, 40, "run")
+    assert_no_space(finished, f"{quick.path}/tmp/")
 
 
 def kibibytes(project: Project, pattern: str) -> int:

@@ -1,11 +1,9 @@
 """No space left in a scoring: one line names the file, and nothing half-written is read."""
 
-import subprocess
-
 import pytest
 
 from tests.helpers.commands import here, message_of, note, sabotaged, succeeds
-from tests.helpers.disks import on_a_small_disk
+from tests.helpers.disks import assert_no_space, on_a_small_disk
 from tests.helpers.project import Project
 from tests.helpers.scorings import (
     SCORING,
@@ -16,7 +14,6 @@ from tests.helpers.scorings import (
     write_rows,
 )
 
-NO_SPACE = ("File too large", "No space left on device")
 ROWS = 150_000
 
 
@@ -26,12 +23,6 @@ def scored(served: Project) -> Project:
     succeeds(here(*SCORING))
     write_rows(served, "rows.csv", ROWS)
     return served
-
-
-def assert_no_space(ended: subprocess.CompletedProcess[str], file: str) -> None:
-    message = message_of(ended)
-    assert file in message
-    assert any(cause in message for cause in NO_SPACE), message
 
 
 def assert_next_one_finishes(project: Project) -> None:

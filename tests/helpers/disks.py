@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from tests.helpers.commands import message_of
 from tests.helpers.project import Project
 
 # In namespaces of its own, which end with the process: data/ on a disk in memory with so many KiB
@@ -25,6 +26,14 @@ umount data
 cp -a disk/. data
 exit $code
 """
+# As TMPDIR, with so many KiB.
+FOR_TEMPORARY_FILES = """
+set -e
+mkdir -p tmp
+mount -t tmpfs -o size=$1k tmpfs tmp
+shift
+TMPDIR="$PWD/tmp" exec "$@"
+"""
 KEDRO = (sys.executable, "-m", "kedro")
 UNSHARED = ("unshare", "--mount", "--map-root-user")
 
@@ -32,14 +41,36 @@ UNSHARED = ("unshare", "--mount", "--map-root-user")
 def on_a_small_disk(
     project: Project, free: int, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
+    return _unshared(project, ON_A_SMALL_DISK, free, *arguments)
+
+
+def with_a_small_disk_for_temporary_files(
+    project: Project, free: int, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return _unshared(project, FOR_TEMPORARY_FILES, free, *arguments)
+
+
+def _unshared(
+    project: Project, program: str, free: int, *arguments: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*UNSHARED, "sh", "-c", ON_A_SMALL_DISK, "", str(free), *KEDRO, *arguments],
+        [*UNSHARED, "sh", "-c", program, "", str(free), *KEDRO, *arguments],
         cwd=project.path,
         check=False,
         capture_output=True,
         text=True,
         timeout=300,
     )
+
+
+def assert_no_space(finished: subprocess.CompletedProcess[str], file: str) -> None:
+    """Check that a run ended by one line: the file, the cause, what to do; and none of Kedro's."""
+    message = message_of(finished)
+    assert file in message
+    assert "File too large" in message or "No space left on device" in message, message
+    assert "Free some space there, and run it again." in message
+    assert "\n" not in message
+    assert "dataset" not in message
 
 
 @contextlib.contextmanager

@@ -6,9 +6,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests.helpers.servers import Quiet
 
 # Part of the server's address, as of a webhook's.
 SECRET = "c0ffee-s3cret"
@@ -23,17 +25,19 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.status, self.pause = status, pause
         self.got: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self.paths: list[str] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/{SECRET}"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Quiet):
     server: Server
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.paths.append(self.path)
         self.server.got.append((dict(self.headers), json.loads(content)))
         self.send_response(self.server.status)
         if 300 <= self.server.status < 400:
@@ -47,9 +51,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         raise AssertionError("a post was turned into a get")
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
 
 
 @contextlib.contextmanager

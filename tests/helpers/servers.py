@@ -11,6 +11,9 @@ import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.helpers.project import ROOT
 
@@ -64,22 +67,16 @@ def _answers(address: str) -> bool:
         return False
 
 
+class Quiet(BaseHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @contextlib.contextmanager
-def answering(status: int) -> Iterator[str]:
-    """Answer whatever is asked with a status."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_error(status)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+def serving(handler: type[Quiet]) -> Iterator[str]:
+    """Serve on loopback, and give the address."""
+    with ThreadingHTTPServer((LOOPBACK, 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
             yield f"http://{LOOPBACK}:{server.server_port}"
@@ -89,11 +86,28 @@ def answering(status: int) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def answering(status: int, asked: list[str | None] | None = None) -> Iterator[str]:
+    """Answer whatever is asked with a status, and keep each Authorization."""
+
+    class Handler(Quiet):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if asked is not None:
+                asked.append(self.headers["Authorization"])
+            self.send_error(status)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
+
+    with serving(Handler) as address:
+        yield address
+
+
+@contextlib.contextmanager
 def dripping() -> Iterator[str]:
     """Answer whatever is asked a byte now and then, without an end."""
     over = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Length", "1000000")
@@ -104,18 +118,26 @@ def dripping() -> Iterator[str]:
 
         do_POST = do_GET
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving(Handler) as address:
         try:
-            yield f"http://{LOOPBACK}:{server.server_port}"
+            yield address
         finally:
             over.set()
-            server.shutdown()
-            thread.join()
+
+
+@contextlib.contextmanager
+def resolving(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Keep what this process asks its resolver for, which answers as ever."""
+    hosts: list[str] = []
+    resolve = socket.getaddrinfo
+
+    def asked(host: Any, *arguments: Any, **options: Any) -> Any:
+        hosts.append(str(host))
+        return resolve(host, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", asked)
+        yield hosts
 
 
 @contextlib.contextmanager

@@ -12,8 +12,11 @@ from tests.helpers.project import Project, declare
 LABEL = "diabetes"
 
 
-def write_people(project: Project, gaps: bool = True) -> None:
-    """Write a CSV with categories, of which the color tells the label, and with gaps in each."""
+def write_people(project: Project, gaps: bool = True, dates: bool = False) -> None:
+    """Write a CSV with categories, of which the color tells the label, and with gaps in each.
+
+    With `dates` it has a column of them too, `seen`, with a gap and a code for "not measured".
+    """
     rng = np.random.default_rng(5)
     count = 400
     color = rng.choice(["red", "blue", "green"], count)
@@ -35,17 +38,21 @@ def write_people(project: Project, gaps: bool = True) -> None:
         rows.loc[3::9, "income"] = ""
     # A single row has this color: it is on one side of the split.
     rows.loc[1, "color"] = "violet"
+    columns = {
+        "label": "warm",
+        "positive_class": "yes",
+        "negative_class": "no",
+        "categorical": ["color", "code"],
+        "missing": {"color": ["unknown"]},
+    }
+    if dates:
+        seen = pd.Timestamp("2026-01-01") + pd.to_timedelta(rng.integers(0, 300, count), "D")
+        rows["seen"] = seen.strftime("%Y-%m-%d")
+        rows.loc[0, "seen"], rows.loc[2, "seen"] = "", "1900-01-01"
+        columns |= {"dates": ["seen"]}
+        columns["missing"] |= {"seen": ["1900-01-01"]}
     rows.to_csv(project.raw, index=False)
-    declare(
-        project,
-        columns={
-            "label": "warm",
-            "positive_class": "yes",
-            "negative_class": "no",
-            "categorical": ["color", "code"],
-            "missing": {"color": ["unknown"]},
-        },
-    )
+    declare(project, columns=columns)
 
 
 def text_of(cells: list[bytes | None]) -> pa.Array:

@@ -5,6 +5,7 @@ import json
 import logging
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,11 +18,19 @@ import pytest
 
 from tabular_lstm import load_champion
 from tabular_lstm.judging.drawing import FIGURES
+from tabular_lstm.parameters import Mlflow
 from tabular_lstm.runs import tracking
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
 from tests.helpers.project import QUICK, ROOT, Project, declare
-from tests.helpers.servers import answering, dripping, free_port, hanging, mlflow_server
+from tests.helpers.servers import (
+    answering,
+    dripping,
+    free_port,
+    hanging,
+    mlflow_server,
+    resolving,
+)
 
 NAME = "tabular-lstm"
 SECRET = "c0ffee-s3cret"
@@ -86,6 +95,14 @@ class Mirror:
     def champion(self) -> str:
         """The run id of the version that the alias names."""
         return self.client.get_model_version_by_alias(self.name, "champion").tags["run_id"]
+
+    def download(self, uri: str, folder: Path) -> str:
+        import mlflow  # noqa: PLC0415
+
+        folder.mkdir()
+        return mlflow.artifacts.download_artifacts(
+            uri, dst_path=str(folder), tracking_uri=self.address
+        )
 
     def files(self, run: Any, folder: str | None = None) -> set[str]:
         return {file.path for file in self.client.list_artifacts(run.info.run_id, folder)}
@@ -209,8 +226,9 @@ def test_a_decision_that_mlflow_missed_follows_and_none_is_made_again(
         (dripping(), tracking.TOOK_LONGER),
         (contextlib.nullcontext("nonsense://host/"), "host: "),
         (contextlib.nullcontext("./mlruns"), "tracking_uri: expected http"),
+        (contextlib.nullcontext("http://[::1/"), "the store: ValueError"),
     ],
-    ids=["down", "refuses", "hangs", "drips", "no scheme", "no address"],
+    ids=["down", "refuses", "hangs", "drips", "no scheme", "no address", "no URI"],
 )
 def test_whatever_becomes_of_mlflow_is_one_warning(
     served: Project,
@@ -246,14 +264,35 @@ def test_whatever_becomes_of_mlflow_is_one_warning(
     assert warning.startswith(f"mlflow: {expected}")
 
 
+@pytest.mark.parametrize(
+    ("user", "pair"),
+    [(f"m%40e:%3A{SECRET}", f"m@e::{SECRET}"), ("me", "me:"), (f"{SECRET}:", f"{SECRET}:")],
+)
+def test_a_user_in_the_uri_is_sent_as_authorization_alone(
+    user: str, pair: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+    with answering(403, asked) as address, resolving(monkeypatch) as hosts:
+        uri = f"http://{user}@localhost:{urlsplit(address).port}/a@b"
+        tracking.mirror(Mlflow(tracking_uri=uri), {}, tmp_path, None, [], {})
+    assert {*asked} == {f"Basic {b64encode(pair.encode()).decode()}"}
+    assert {*hosts} == {"localhost"}
+
+
 def test_a_uri_in_the_credentials(
-    served: Project, mirror: Mirror, caplog: pytest.LogCaptureFixture
+    quick: Project, mirror: Mirror, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     uri = f"http://me:{SECRET}@{urlsplit(mirror.address).netloc}"
-    (served.path / "conf/local/credentials.yml").write_text(json.dumps({"runs": {"uri": uri}}))
-    declare(served, **QUICK, mlflow=mirror.block(tracking_uri="runs"))
-    succeeds(here(*ROLLBACK, "--params", f"rollback.run_id={log_of(served)[0]['run_id']}"))
+    (quick.path / "conf/local/credentials.yml").write_text(json.dumps({"runs": {"uri": uri}}))
+    declare(quick, **QUICK, mlflow=mirror.block(tracking_uri="runs"))
+    succeeds(here(*RETRAINING))
     assert not warnings_of(caplog)
     assert SECRET not in caplog.text
-    assert SECRET.encode() not in b"".join(served.files().values())
-    assert SECRET not in json.dumps([run.to_dictionary() for run in mirror.runs()])
+    assert SECRET.encode() not in b"".join(quick.files().values())
+    (run,), (version,) = mirror.runs(), mirror.versions()
+    assert SECRET not in json.dumps(run.to_dictionary()) + str(version)
+    for kept, name in ((run.info.artifact_uri, "decision.json"), (version.source, "MLmodel")):
+        folder = Path(mirror.download(kept, tmp_path / name))
+        assert list(folder.rglob(name))
+        for file in filter(Path.is_file, folder.rglob("*")):
+            assert SECRET.encode() not in file.read_bytes(), file

@@ -25,7 +25,7 @@ def test_bad_rows_are_set_aside_as_they_were_with_all_reasons() -> None:
 
 def test_kinds_are_counted_over_blocks_and_the_commonest_comes_first() -> None:
     kinds = Kinds()
-    assert kinds.listed() == ""
+    assert kinds.listed() == []
     kinds.add(PROBLEMS, ROWS.index)
     kinds.add({"age": dict.fromkeys(range(4), "'?' is not a number")}, ROWS.index, "b.csv")
     assert kinds.counts() == {
@@ -33,21 +33,21 @@ def test_kinds_are_counted_over_blocks_and_the_commonest_comes_first() -> None:
         "age: outside [0, 120]": 1,
         "id: no key": 1,
     }
-    assert kinds.listed() == (
-        "\n  rows 12, 14, b.csv:11, b.csv:12, b.csv:13, b.csv:14: age: 'old' is not a number, and "
-        "the like"
-        "\n  row 13: age: -3 is outside [0, 120]"
-        "\n  row 13: id: no key"
-    )
+    assert kinds.listed() == [
+        "rows 12, 14, b.csv:11, b.csv:12, b.csv:13, b.csv:14: age: 'old' is not a number, and "
+        "the like",
+        "row 13: age: -3 is outside [0, 120]",
+        "row 13: id: no key",
+    ]
 
 
 def test_of_many_rows_the_first_are_named_and_the_others_counted() -> None:
     kinds = Kinds()
     for _ in range(3):
         kinds.add({"age": dict.fromkeys(range(4), "'?' is not a number")}, ROWS.index)
-    assert "rows 11, 12, 13, 14, 11, 12, 13, 14, 11, 12 and 2 more: age" in kinds.listed()
+    assert "rows 11, 12, 13, 14, 11, 12, 13, 14, 11, 12 and 2 more: age" in kinds.listed()[0]
     kinds.add({f"column {n}": {0: "no key"} for n in range(6)}, ROWS.index)
-    assert kinds.listed().endswith("\n  and 2 more reasons")
+    assert kinds.listed()[-1] == "and 2 more reasons"
 
 
 class Noted:

@@ -14,6 +14,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.rows import csv_batches
 from tabular_lstm.runs.new_environment import new_environment, profile_files
 from tests.helpers.commands import here, message_of, succeeds
+from tests.helpers.disks import files_of_at_most
 from tests.helpers.project import Project
 
 ROWS = pd.DataFrame(
@@ -102,6 +103,24 @@ def test_what_is_there_stays_unless_it_is_forced(project: Project, csv: Path) ->
     new_environment(csv, "mine", project.path, {"positive": "no"}, force=True)
     assert conf(project, "parameters.yml")["columns"]["positive_class"] == "no"
     assert conf(project, "parameters_training.yml") == {"training": {"seed": 1}}
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_full_disk_leaves_both_files_as_they_were(project: Project, force: bool) -> None:
+    """With space for the catalog, which is shorter and written first, and not for the other."""
+    file = project.path / "data/mine.csv"
+    words = {f"color {n}": ["red", "blue", "green"] * 20 for n in range(40)}
+    ROWS.assign(**words).to_csv(file, index=False)
+    if force:
+        new_environment(file, "mine", project.path)
+        (project.path / "conf/mine/catalog.yml").write_text("raw_rows: {}\n")
+    with files_of_at_most(1200):
+        said = refusal(project, file, force=force)
+    assert "conf/mine/parameters.yml: File too large." in said
+    assert "Free some space there, and run it again." in said
+    new_environment(file, "mine", project.path, force=force)
+    assert len((project.path / "conf/mine/catalog.yml").read_bytes()) < 1200
+    assert len((project.path / "conf/mine/parameters.yml").read_bytes()) > 1200
 
 
 def test_an_odd_or_reserved_name_is_refused(project: Project, csv: Path) -> None:

@@ -1,5 +1,6 @@
 """Whoever must know is told once how a run ended: real programs, and a real server on loopback."""
 
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.helpers.logs import run
 from tests.helpers.notifications import SECRET, lines, serving, to
 from tests.helpers.project import ROOT, Project, declare
 from tests.helpers.scorings import SCORING
+from tests.helpers.servers import resolving
 
 END = RunEnd(event="failed", environment="base", run_id=run("a"), message="Error: no rows.")
 
@@ -29,11 +31,55 @@ def test_a_webhook_is_told_with_the_headers_of_credentials() -> None:
 
 
 @pytest.mark.parametrize(
+    ("user", "pair"),
+    [
+        (f"me:{SECRET}", f"me:{SECRET}"),
+        ("me", "me:"),
+        (f":{SECRET}", f":{SECRET}"),
+        (f"m%40e%3A:%3A{SECRET}%2F%C3%A9", f"m@e:::{SECRET}/é"),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_user_in_the_url_is_sent_as_authorization_alone(
+    user: str,
+    pair: str,
+    status: int,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The resolver gets the host alone; `@` and `:` in the path are of the path."""
+    with serving(status=status) as server, resolving(monkeypatch) as hosts:
+        place = f"localhost:{server.server_port}"
+        notify(END, Notify(webhook=f"http://{user}@{place}/a@b:c?d=@e"), {}, ROOT)
+    ((headers, _),) = server.got
+    assert headers["Authorization"] == f"Basic {b64encode(pair.encode()).decode()}"
+    assert headers["Host"] == place
+    assert server.paths == ["/a@b:c?d=@e"]
+    assert {*hosts} == {"localhost"}
+    why = "notify.webhook: localhost answered 500. The run ends as it would have ended"
+    assert caplog.messages == ([why] if status == 500 else [])
+
+
+def test_a_user_and_a_header_of_authorization_are_one_too_many(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with serving() as server:
+        url = server.url.replace("//", f"//me:{SECRET}@")
+        entry = {"url": url, "headers": {"authorization": f"Bearer {SECRET}"}}
+        notify(END, Notify(webhook="chat"), {"chat": entry}, ROOT)
+    assert server.got == []
+    (warning,) = caplog.messages
+    assert "expected a user in the URL or an Authorization header, got both" in warning
+    assert SECRET not in warning
+
+
+@pytest.mark.parametrize(
     "block",
     [
         {"notify": {"command": f"curl -H {SECRET} https://example.org"}},
         {"notify": {"webhook": [f"https://example.org/{SECRET}"]}},
         {"mlflow": {"tracking_uri": {"uri": f"https://me:{SECRET}@example.org"}}},
+        {"engine": {"address": f"tcp://{SECRET}@example.org:8786", "kind": "dask"}},
     ],
 )
 def test_a_block_of_another_shape_is_refused_without_its_secret(

@@ -13,6 +13,7 @@ from tabular_lstm.datasets.typed_json import LocalFileDataset, preview
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -33,12 +34,20 @@ class NetworkFileDataset(LocalFileDataset):
 
         return keras.models.load_model(Path(self._get_load_path()))
 
+    def artifact(self) -> Artifact:
+        """Read the file as it is, without TensorFlow."""
+        return Artifact.read(Path(self._get_load_path()))
+
     def save(self, data: Any) -> None:
         """Write the file."""
         path = Path(self._get_save_path())
         with tempfile.TemporaryDirectory() as folder:
             whole = Path(folder) / path.name
-            data.save(whole)
+            try:
+                data.save(whole)
+            except OSError as error:  # of Keras, which names no file
+                error.filename = str(whole)
+                raise
             replace(path, whole.read_bytes())
 
 
@@ -68,6 +77,8 @@ class FingerprintsDataset(LocalFileDataset):
     def save(self, data: Fingerprints) -> None:
         """Write the file: an array of each part, and none of what the rows do not have."""
         parts = {name: value for name, value in vars(data).items() if value is not None}
+        if data.lineage is not None:
+            parts["lineage"] = data.lineage.model_dump_json()
         content = io.BytesIO()
         np.savez(content, **parts)
         replace(Path(self._get_save_path()), content.getvalue())
@@ -91,6 +102,8 @@ def read_fingerprints(path: Path) -> Fingerprints:
         # A name stands alone; one of an earlier version, in a list of at most one.
         for name in parts.keys() & {"key", "group"}:
             parts[name] = str(parts[name].item()) if parts[name].size else None
+        if "lineage" in parts:
+            parts["lineage"] = Lineage.model_validate_json(parts["lineage"].item())
         return Fingerprints(**parts)
     except FileNotFoundError:
         raise

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
-from kedro.io import AbstractVersionedDataset, Version
+from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import HTMLPreview, JSONPreview, TablePreview
 from omegaconf import OmegaConf
 
@@ -20,6 +20,7 @@ __all__ = [
     "folder_of_versions",
     "parameters_of_files",
     "unpinned_versions",
+    "unsaved",
     "use_own_version",
 ]
 
@@ -48,6 +49,13 @@ def unpinned_versions(dataset: Any) -> list[str]:
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
         return [] if dataset._version.load else dataset.list_versions(full_path=False)
     return []
+
+
+def unsaved(error: BaseException) -> str | None:
+    """Name the entry of the catalog that could not be saved, of which Kedro's error is."""
+    name, _, fault = str(error).partition(": ")
+    is_it = isinstance(error, DatasetError) and fault.startswith("Failed while saving data")
+    return name if is_it else None
 
 
 @contextlib.contextmanager

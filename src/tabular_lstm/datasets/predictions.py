@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import make_folder, new_file, settle_folder, sha256
+from tabular_lstm.files import make_folder, new_file, not_written, settle_folder, sha256
 from tabular_lstm.rows.quarantine import Quarantine
 from tabular_lstm.serving.manifest import (
     MANIFEST,
@@ -82,7 +82,7 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
                 "runs. Move what is there elsewhere."
             ) from error
         except OSError as error:
-            raise DataError(f"{error.filename or folder}: {error.strerror}.") from error
+            raise not_written(error, folder) from error
         try:
             with contextlib.closing(data.parts()) as parts:
                 written = _write(folder, parts)
@@ -90,9 +90,7 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
-                raise DataError(
-                    f"{error.filename or folder}: {error.strerror or error}."
-                ) from error
+                raise not_written(error, folder) from error
             raise
         self._run_id = data.run_id
 
@@ -201,5 +199,4 @@ class _Writer:
         try:
             yield
         except OSError as error:
-            fault = error.strerror or error
-            raise DataError(f"{error.filename or self._path}: {fault}.") from error
+            raise not_written(error, self._path) from error

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from tabular_lstm.errors import printable
 from tabular_lstm.judging.checks import Champion, ChampionCheck, Check, DataCheck, FloorCheck
 from tabular_lstm.judging.comparison import WORSE, Difference, Judged
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS
@@ -63,7 +64,7 @@ def check_data(
         sentence = ". Besides, ".join(wrong)
     elif now.possible_leaks:
         sentence += f"; {leaks}. If that is known only after the label, {LEAVE_OUT}"
-    return DataCheck(passed=not wrong, sentence=sentence, quarantined_fraction=share)
+    return DataCheck(passed=not wrong, sentence=printable(sentence), quarantined_fraction=share)
 
 
 def _repeated(now: DataSummary, limit: float) -> tuple[str, str]:

@@ -111,6 +111,8 @@ class Engine(Parameters):
                 "scheduler, one of them, with kind: dask, and none with kind: local; got "
                 f"{' and '.join(given) or 'none'} with kind: {self.kind}"
             )
+        if "@" in (self.address or ""):
+            raise ValueError("address: expected no user or password, which Dask does not take")
         return self
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import TextWrapper
 from typing import Any
 
-from tabular_lstm.errors import counted, shown
+from tabular_lstm.errors import counted, printable, shown
 from tabular_lstm.profiling.label_choice import list_names
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Choice, Proposal
@@ -155,7 +155,7 @@ def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
     ]
     if doubts := [*_sentences(proposal), *layout.unsure]:
         lines += ["", "Unsure:", *(f"- {shown(doubt, LONGEST)}" for doubt in doubts)]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _table(table: TableProfile, proposal: Proposal) -> list[str]:

@@ -20,6 +20,8 @@ LEAST_GROUPS = 50
 LEAST_ALIKE = 0.2
 LEAST_FALL = 0.03
 RESAMPLES = 200
+# Values of another column that rows of one value have, on average.
+ALMOST = 1.05
 
 
 class DependentRows(Frozen):
@@ -68,14 +70,15 @@ def find_dependent_rows(
             them: they can say which rows belong together, and the quick model never sees them.
         columns: The roles of the columns. Rows of a declared group or time are on one side already,
             and nothing is looked for.
-        independent: Columns of which conf says that rows of one value are independent.
+        independent: Columns of which conf says that rows of one value are independent. So are those
+            of which almost all rows of one value have one value of such a column, too.
     """
     if columns.together is not None:
         return None
     labels = rows[columns.label].to_numpy() == 1
     found: list[tuple[float, str, np.ndarray]] = []
     for name in rows:
-        if name in columns.not_features or name in independent:
+        if name in columns.not_features or lies_within(rows, str(name), independent):
             continue
         groups, _ = pd.factorize(rows[name])
         alike, several = _alike(groups, labels)
@@ -95,6 +98,17 @@ def find_dependent_rows(
                 fall=fall,
             )
     return None
+
+
+def lies_within(rows: pd.DataFrame, name: str, others: Collection[str]) -> bool:
+    """Tell whether almost all rows with one value of a column have one value of another, too."""
+    values = pd.factorize(rows[name])[0]
+    shared = (values >= 0) & (np.bincount(values + 1)[values + 1] > 1)
+    for other in others:
+        both = pd.DataFrame({"of": values, "other": pd.factorize(rows[other])[0]})[shared]
+        if len(both.drop_duplicates()) <= ALMOST * both["of"].nunique():
+            return True
+    return False
 
 
 def _alike(groups: np.ndarray, labels: np.ndarray) -> tuple[float, int]:

@@ -71,15 +71,14 @@ class Kinds:
         """Give how many cells have each kind of problem, the commonest first."""
         return {kind: found.count for kind, found in self._by_count()}
 
-    def listed(self) -> str:
+    def listed(self) -> list[str]:
         """List the kinds, a line for each with its first example, commonest first."""
-        by_count = self._by_count()
-        listed = ""
+        by_count, listed = self._by_count(), []
         for _, found in by_count[:SHOWN]:
             alike = ", and the like" if found.count > 1 else ""
-            listed += f"\n  {row_list(found.rows, found.count)}: {found.example}{alike}"
+            listed.append(f"{row_list(found.rows, found.count)}: {found.example}{alike}")
         hidden = len(by_count) - SHOWN
-        return listed + (f"\n  and {counted(hidden, 'more reason')}" if hidden > 0 else "")
+        return [*listed, *([f"and {counted(hidden, 'more reason')}"] if hidden > 0 else [])]
 
     def _by_count(self) -> list[tuple[str, _Kind]]:
         found = self._found.items()

@@ -21,7 +21,7 @@ from tabular_lstm.rows.sequences import lay_out
 Result = TypeVar("Result")
 
 MEND = (
-    "\nRows are counted from 1 below the header; this run's quarantined_rows_to_score.csv holds "
+    "Rows are counted from 1 below the header; this run's quarantined_rows_to_score.csv holds "
     "them all. Mend them. Bounds, codes for no value, formats of dates and marks of numbers are "
     "those that the champion was trained with; if these files write numbers otherwise, say how in "
     "load_args of rows_to_score in the catalog, by decimal and thousands."
@@ -157,5 +157,7 @@ class CheckedRows:
             raise DataError(
                 f"{self.source.file}: {bad} of {counted(count, 'row')} went to quarantine, and "
                 f"max_quarantined_fraction = {self.max_quarantined_fraction} allows fewer. There "
-                f"are no predictions:{self.quarantine.kinds.listed()}{MEND}"
+                "are no predictions:",
+                *self.quarantine.kinds.listed(),
+                MEND,
             )

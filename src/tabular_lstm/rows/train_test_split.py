@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tabular_lstm.rows.data_summary import Source
 
 MEND = (
-    "\nRows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
+    "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
     "Mend them, or declare what the columns hold; `kedro profile FILE --env ENV` proposes it."
 )
 
@@ -154,13 +154,12 @@ def sides_of(
         raise DataError(f"{source.file}: {error}") from error
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
     if fault := _too_few(sides, columns):
-        aside = ""
         if source.quarantined_rows:
-            aside = f" {source.quarantined_rows} of {source.labelled} were quarantined:"
-            aside += f"{source.reasons}{MEND}"
-        elif source.unlabelled_rows:
-            aside = f" {source.unlabelled_rows} of {source.rows} rows are unlabelled."
-        raise DataError(f"{source.file}: {fault}{aside}")
+            fault += f" {source.quarantined_rows} of {source.labelled} were quarantined:"
+            raise DataError(f"{source.file}: {fault}", *source.reasons, MEND)
+        if source.unlabelled_rows:
+            fault += f" {source.unlabelled_rows} of {source.rows} rows are unlabelled."
+        raise DataError(f"{source.file}: {fault}")
     return Sides(train, test, bounded, weightless)
 
 

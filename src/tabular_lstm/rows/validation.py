@@ -34,14 +34,13 @@ class ReadRows(NamedTuple):
             label as 1 (positive) or 0, the weight as float64 if there is one.
         quarantined: `row`, `reason`, and the cells as they were.
         unlabelled: How many rows have no label. No other cell of them is read.
-        reasons: Of the quarantine, a line for each column and kind of problem; empty if there is
-            none.
+        reasons: Of the quarantine, a line for each column and kind of problem.
     """
 
     valid: pd.DataFrame
     quarantined: pd.DataFrame
     unlabelled: int
-    reasons: str
+    reasons: list[str]
 
 
 def read_rows(

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,17 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from tabular_lstm.datasets import RawCSVDataset
-from tabular_lstm.datasets.kedro_private import folder_of_versions, use_own_version
+from tabular_lstm.datasets.kedro_private import folder_of_versions, unsaved, use_own_version
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command
-from tabular_lstm.errors import DataError
-from tabular_lstm.files import replace
+from tabular_lstm.errors import DataError, printable
+from tabular_lstm.files import FULL, not_written, replace
 from tabular_lstm.parameters import Event
-from tabular_lstm.runs import guards, notify, scoring_guards
+from tabular_lstm.runs import guards, notify, partial_runs, scoring_guards
 from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
+from tabular_lstm.serving.champion import refuse_other_classes
 from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import champion_of, closing_line
@@ -81,7 +83,10 @@ class RunHooks:
             for name in _saved_by(pipeline):
                 use_own_version(catalog.get(name), self._run_id)
             now = generate_timestamp()
-            guards.refuse_to_start_halfway(pipeline, catalog, run_command(env), now)
+            partial_runs.refuse_to_start_halfway(pipeline, catalog, run_command(env), now)
+            partial_runs.refuse_other_lineage(
+                pipeline, catalog, self._parameters, self._entry("raw_rows"), run_command(env)
+            )
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
                 prune(catalog, pipeline, log, promotion, self._run_id)
@@ -89,6 +94,11 @@ class RunHooks:
             (folder / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
             self.end()
             raise
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        """Give an entry of the catalog as conf has it."""
+        entry: dict[str, Any] = self._context.config_loader["catalog"][name]
+        return entry
 
     def _prepare_to_decide(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
@@ -101,8 +111,7 @@ class RunHooks:
         try:
             lock = Lock.take(folder / "retraining.lock", self._run_id)
             self._until_end.callback(lock.release)
-            raw_entry = self._context.config_loader["catalog"]["raw_rows"]
-            made_of = provenance(project, env, blocks, raw_entry)
+            made_of = provenance(project, env, blocks, self._entry("raw_rows"))
             catalog.save("provenance", made_of)
             self._check_champion(catalog, pipeline)
             if guards.retrains(pipeline):
@@ -118,7 +127,7 @@ class RunHooks:
                     log = catalog.load("champions").log
                     guards.refuse_nothing_new(log, made_of.inputs(data))
         except OSError as error:
-            raise DataError(f"{error.filename or f'{folder}/'}: {error.strerror}") from error
+            raise not_written(error, folder) from error
 
     def _prepare_to_score(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
@@ -128,8 +137,8 @@ class RunHooks:
         scoring_guards.refuse_parts(pipeline, run_params["only_missing_outputs"], command)
         self._until_end.enter_context(scoring_guards.clear_unfinished(catalog))
         champion = catalog.get("champion").pin()
-        entries = self._context.config_loader["catalog"]
-        conditions = scoring_guards.conditions(self._parameters, entries["rows_to_score"])
+        refuse_other_classes(champion, self._parameters["columns"], command)
+        conditions = scoring_guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.get("rows_to_score").hashes()
@@ -171,9 +180,10 @@ class RunHooks:
             if guards.decides(pipeline):
                 decided = catalog.load("champions").log[-1]
                 decision = catalog.load("decision").model_dump(mode="json")
-                self.notify(decided.action, closing_line(decided), decision=decision)
+                message = printable(closing_line(decided))
+                self.notify(decided.action, message, decision=decision)
                 self._mirror(catalog)
-                logger.info(closing_line(decided))
+                logger.info(message)
                 command = click.get_current_context(silent=True)
                 if decided.action == "rejected" and command:
                     command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
@@ -181,16 +191,31 @@ class RunHooks:
                 summary = catalog.load("scoring_summary").sentence()
                 folder = scoring_guards.folder_of(catalog) / self._run_id
                 manifest = read_manifest(folder).model_dump(mode="json")
-                message = f"{summary} Predictions: {folder}"
+                message = printable(f"{summary} Predictions: {folder}")
                 self.notify("scored", message, manifest=manifest)
                 logger.info(message)
         finally:
             self.end()
 
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Let the next run in."""
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Let the next run in; name the file that could not be written, which Kedro does not.
+
+        Raises:
+            DataError: Names the file.
+        """
         self.end()
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, DataError | OSError):
+            cause = cause.__cause__
+        name = unsaved(error)
+        if not isinstance(cause, OSError) or not (name or cause.errno in FULL):
+            return
+        # What a node writes on its way is gone with the run.
+        path = Path(name or tempfile.gettempdir())
+        if name and (folder := folder_of_versions(catalog.get(name))):
+            path = folder / self._run_id / folder.name
+        raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
 
     def _renew_latest(self, pipeline: Pipeline, catalog: Any) -> None:
         """Put copies of what this run reports in the place of the last run's."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.files import make_folder
+from tabular_lstm.files import make_folder, not_written
 from tabular_lstm.serving.run_id import far_apart, is_run_id, next_run_id
 
 HOLDER_CHARACTERS = 200
@@ -118,5 +118,5 @@ def claim_run_id(folder: Path, run_id: str) -> str:
             if far_apart(other, run_id, KEPT_CLAIMS):
                 (folder / other).unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(f"{error.filename or folder}: {error.strerror}.") from error
+        raise not_written(error, folder) from error
     return run_id

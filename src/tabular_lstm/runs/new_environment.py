@@ -1,5 +1,6 @@
 """`kedro profile`: look at all rows of a file, and write the environment that they call for."""
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from kedro.framework.project import settings
 from tabular_lstm.datasets.rows_to_score import CSV, refuse_parquet, storage_of
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import make_folder, replace
+from tabular_lstm.files import not_written, replace_all
 from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
 from tabular_lstm.profiling.group_search import search_group, with_group
 from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
@@ -60,11 +61,11 @@ def new_environment(
         PARAMETERS: parameters_text(proposal),
     }
     try:
-        make_folder(folder)
-        for name, text in contents.items():
-            replace(folder / name, text.encode())
+        replace_all({folder / name: text.encode() for name, text in contents.items()})
     except OSError as error:
-        raise DataError(f"{error.filename or folder}: {error.strerror or error}") from error
+        with contextlib.suppress(OSError):  # it was there before, and has other files
+            folder.rmdir()
+        raise not_written(error, folder) from error
     inside, run = folder.relative_to(project), run_command(env)
     return "\n".join(
         [

@@ -11,10 +11,11 @@ import signal
 import subprocess
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from kedro.config import AbstractConfigLoader
 from pydantic import AfterValidator, SecretStr, ValidationError
@@ -129,11 +130,25 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+def _without_user(url: str) -> tuple[str, dict[str, str]]:
+    """Take user and password out of a URL, and give the header that sends them (RFC 7617)."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, {}
+    name, _, password = user.partition(":")
+    pair = unquote_to_bytes(name) + b":" + unquote_to_bytes(password)
+    basic = f"Basic {b64encode(pair).decode()}"
+    return parts._replace(netloc=host).geturl(), {"Authorization": basic}
+
+
 def _post(webhook: Webhook, content: bytes, timeout: float) -> None:
+    url, of_user = _without_user(webhook.url.get_secret_value())
     headers = {name: value.get_secret_value() for name, value in webhook.headers.items()}
-    url = webhook.url.get_secret_value()
+    if of_user and "authorization" in map(str.lower, headers):
+        raise NotNotifiedError("expected a user in the URL or an Authorization header, got both")
     request = urllib.request.Request(  # noqa: S310  of http or https
-        url, content, {"Content-Type": "application/json", **headers}
+        url, content, {"Content-Type": "application/json", **headers, **of_user}
     )
     host = urlsplit(url).hostname or "the host"
     try:

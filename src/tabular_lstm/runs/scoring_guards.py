@@ -14,7 +14,7 @@ from kedro.pipeline import Pipeline
 from tabular_lstm.code_version import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import make_folder
+from tabular_lstm.files import make_folder, not_written
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.runs.lock import lock_file
@@ -111,7 +111,7 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
         make_folder(folder)
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise DataError(f"{error.filename or folder}: {error.strerror}.") from error
+        raise not_written(error, folder) from error
     try:
         try:
             lock_file(descriptor)

@@ -109,6 +109,9 @@ def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any], project: Path) 
         file = project.absolute() / uri.removeprefix(SQLITE)
         file.parent.mkdir(parents=True, exist_ok=True)
         return f"{SQLITE}{file}"
+    user, at, _ = urlsplit(uri).netloc.rpartition("@")
+    if at and ":" not in user:  # without a password, MLflow sends no user
+        return uri.replace(f"//{user}@", f"//{user}:@", 1)
     return uri
 
 
@@ -118,7 +121,9 @@ def reason(error: Exception, uri: str) -> str:
         return str(error)
     if isinstance(error, ImportError):
         return f"the module {error.name} is not installed; docs/tracking.md says how to"
-    host = urlsplit(uri).hostname or "the store"
+    host = "the store"
+    with contextlib.suppress(ValueError):  # which is what MLflow says of such a URI
+        host = urlsplit(uri).hostname or host
     if answered := re.search(ANSWERED, str(error)):
         return f"{host} answered {answered[1]}"
     if "failed with exception" in str(error):

@@ -4,6 +4,7 @@ Adopted parameters are one file of the environment, `parameters_tuned.yml`, whic
 writes. Kedro merges the file with the environment's others, of which none may have these blocks.
 """
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from kedro.pipeline import Pipeline
 
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import replace
+from tabular_lstm.files import not_written, replace
 from tabular_lstm.runs.guards import check_parameters
 from tabular_lstm.runs.lock import Lock
 from tabular_lstm.tuning.trials import LOSS, BestParameters
@@ -54,7 +55,7 @@ class TuningHooks:
         try:
             self._lock = Lock.take(lock, run_params["run_id"])
         except OSError as error:
-            raise DataError(f"{error.filename or lock}: {error.strerror}") from error
+            raise not_written(error, lock) from error
 
     @hook_impl
     def after_pipeline_run(
@@ -86,8 +87,8 @@ class TuningHooks:
         else:
             logger.info(
                 "To adopt it in %s, which trains nothing anew: run this command again with "
-                "--params tuning.adopt=true. The parameters:\n%s",
-                *(FILE, _yaml(found.model_dump(mode="json", include=BLOCKS))),
+                "--params tuning.adopt=true. The parameters: %s",
+                *(FILE, json.dumps(found.model_dump(mode="json", include=BLOCKS))),
             )
 
     def end(self) -> None:
@@ -120,7 +121,8 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
         written = f"run {found.run_id}: {LOSS} {found.best.log_loss:.4f}"
         replace(path, f"{WRITTEN_BY}, {written}\n\n{_yaml(blocks)}".encode())
     except (DataError, OSError) as error:
-        raise DataError(f"Not adopted: {error}. To do it by hand:\n{_yaml(blocks)}") from error
+        by_hand = f"Not adopted: {error}. To do it by hand:", *_yaml(blocks).splitlines()
+        raise DataError(*by_hand) from error
     return path
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, printable
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.drift import DataChanges
 from tabular_lstm.network.keras_file import NoNetworkError
@@ -22,6 +22,7 @@ from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import count_by_class, weights_note
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champion import CLASSES
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
@@ -33,6 +34,9 @@ Value = TypeVar("Value")
 
 class NotComparedError(Exception):
     """Why a candidate is not compared with a champion, in words."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(printable(why))
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,7 @@ def score(
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
     """Stop where a champion's labels or columns are others for the candidate, or read otherwise."""
-    for name in ("label", "positive_class", "negative_class", "marks"):
+    for name in (*CLASSES, "marks"):
         if (was := getattr(its, name)) != (now := getattr(schema, name)):
             what = "the number format" if name == "marks" else name
             raise NotComparedError(f"{what} was {was!r} for it and is {now!r}")

@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from tabular_lstm.errors import counted, shown
+from tabular_lstm.errors import counted, printable, shown
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.comparison import WORSE
 from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
@@ -86,9 +86,15 @@ def _template(name: str) -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_written,
     )
     environment.filters |= {"counted": counted, "shown": shown}
     return environment.get_template(name)
+
+
+def _written(value: object) -> object:
+    """Write text so that it is seen; a line end is white space in HTML."""
+    return "\n".join(map(printable, value.split("\n"))) if type(value) is str else value
 
 
 def _day(mean: float) -> str:

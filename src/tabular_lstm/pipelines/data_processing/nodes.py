@@ -80,7 +80,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             quarantined_rows=len(quarantined),
             superseded_rows=superseded,
             unlabelled_rows=unlabelled,
-            reasons=reasons,
+            reasons=tuple(reasons),
             marks=raw_rows.number_format,
         ),
     )
@@ -98,7 +98,9 @@ def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation
     if source.quarantined_rows / source.labelled_rows > limit:
         raise DataError(
             f"{source.file}: {source.quarantined_rows} of {source.labelled} were quarantined, "
-            f"more than max_quarantined_fraction = {limit} allows:{source.reasons}{MEND}"
+            f"more than max_quarantined_fraction = {limit} allows:",
+            *source.reasons,
+            MEND,
         )
     return valid_rows
 
@@ -137,8 +139,8 @@ def split_rows(
         logger.info("Test rows are those from %s on: %.1f %% of all", bounded.from_, 100 * share)
         if split.from_ is None:
             logger.info(BOUNDARY)
-    if source.quarantined_rows:
-        logger.warning("In quarantine:%s", source.reasons)
+    for reason in source.reasons:
+        logger.warning("In quarantine: %s", reason)
     summary = summarize(
         train,
         test,

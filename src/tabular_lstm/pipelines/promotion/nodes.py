@@ -148,7 +148,7 @@ def decide(
             for champion in known
         ],
         baselines=others,
-        data=data_summary,
+        data=data_summary.model_copy(update={"lineage": None}),
         inputs=provenance.inputs(data_summary.sha256),
         looks=looks(champions.log, data_summary.test_rows_sha256),
         features=compared_champions.features,

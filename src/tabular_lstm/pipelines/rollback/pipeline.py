@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.choose_champion,
-                inputs=["champions", "params:rollback", "run_id", "provenance"],
+                inputs=["champions", "params:rollback", "params:columns", "run_id", "provenance"],
                 outputs="decision",
                 name="choose_champion",
             ),

@@ -96,8 +96,8 @@ def summarize_scoring(
     tally: Tally, checked_rows: CheckedRows, champion: Artifact, run_id: str
 ) -> ScoringSummary:
     """Give the scoring in numbers, and say in the log what was set aside or is strange."""
-    if checked_rows.quarantine.rows:
-        logger.warning("In quarantine:%s", checked_rows.quarantine.kinds.listed())
+    for reason in checked_rows.quarantine.kinds.listed():
+        logger.warning("In quarantine: %s", reason)
     summary = tally.summary(run_id, ScoredBy.of(champion), champion.scorer.threshold)
     for name, rows in summary.unknown_categories.items():
         if rows > STRANGE * summary.scored_rows:

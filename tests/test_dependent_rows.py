@@ -1,0 +1,205 @@
+"""Rows that belong together and do not say so: what each command says, and what does not serve."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.helpers.commands import RETRAINING, here, logged, message_of, succeeds
+from tests.helpers.once import Once
+from tests.helpers.outputs import document
+from tests.helpers.project import QUICK, TINY, Project, declare
+from tests.helpers.tables import write_incidents
+
+ROLES: dict[str, Any] = {
+    "label": "force_used",
+    "positive_class": "Y",
+    "negative_class": "N",
+    "categorical": ["night", "reason"],
+}
+COLUMNS = {**ROLES, "dates": ["response_datetime"]}
+KEPT_TOGETHER = {**ROLES, "group": "response_datetime"}
+INDEPENDENT = ("--params", "split.independent=[response_datetime]")
+ROWS = ("run", "--pipelines", "data_processing")
+BOTH_WAYS = (
+    "columns.group: response_datetime",
+    "if the rows are independent: split.independent: [response_datetime]",
+)
+
+
+@pytest.fixture
+def police(project: Project) -> Project:
+    """A project whose raw rows are several of each incident, and whose conf does not say so."""
+    write_incidents(project.raw)
+    declare(project, columns=COLUMNS, **TINY)
+    return project
+
+
+@pytest.fixture
+def serving(police: Project, once: Once) -> Project:
+    """The same, with a champion of whose rows it was said that they are independent."""
+    declare(police, columns=COLUMNS, **QUICK)
+    return once("police", police, lambda: succeeds(here(*RETRAINING, *INDEPENDENT)))
+
+
+def summary(project: Project) -> dict[str, Any]:
+    return document(project, "03_primary/data_summary.json")
+
+
+def warned(said: str) -> bool:
+    return "mostly have the same label" in said
+
+
+def test_a_run_warns_at_the_verdict_with_both_numbers_and_both_ways_out(police: Project) -> None:
+    last = logged("run").splitlines()[-10:]
+    (warning,) = [line for line in last if warned(line)]
+    found = summary(police)["dependent_rows"]
+    assert warning.startswith("Rows with the same 'response_datetime' (150 values, 1,038 rows)")
+    assert found["spread"] - found["together"] > 0.2
+    low, high = found["fall"]
+    assert (
+        f"{found['spread']:.2f} with such rows on both sides and {found['together']:.2f} with them "
+        f"together (a fall of {low:.2f} to {high:.2f}): the figures of this run may be far too good"
+    ) in warning
+    assert all(way in warning for way in BOTH_WAYS)
+    assert document(police, "08_reporting/verdict.json")[0] == warning
+
+
+def test_what_conf_says_of_the_rows_ends_the_warning_and_changes_no_side(police: Project) -> None:
+    assert warned(logged(*ROWS))
+    undeclared, train = summary(police), police.rows("train")
+    assert not warned(logged(*ROWS, *INDEPENDENT))
+    declared = summary(police)
+    assert undeclared.pop("dependent_rows")
+    assert declared == undeclared
+    assert police.rows("train").equals(train)
+    declare(police, columns=KEPT_TOGETHER, **TINY)
+    assert not warned(logged(*ROWS))
+    both = [{*police.rows(side)["response_datetime"]} for side in ("train", "test")]
+    assert both[0].isdisjoint(both[1])
+
+
+def test_a_table_whose_rows_are_independent_gets_no_warning(police: Project) -> None:
+    write_incidents(police.raw, together=False)
+    assert not warned(logged(*ROWS))
+    assert "dependent_rows" not in summary(police)
+
+
+def test_a_declared_column_that_is_no_feature_is_refused(police: Project) -> None:
+    message = message_of(here(*ROWS, "--params", "split.independent=[response_date]"))
+    assert "split.independent names response_date, which is no feature" in message
+    assert "The features are: response_datetime, north" in message
+
+
+def decision(project: Project) -> dict[str, Any]:
+    return document(project, "08_reporting/decision.json")
+
+
+@pytest.mark.long
+def test_a_retraining_does_not_promote_until_conf_says_how_it_is(serving: Project) -> None:
+    """The champion stays, is compared with, and both ways out are named."""
+    first = decision(serving)
+    assert first["action"] == "promoted"
+    assert not warned(json.dumps(first))
+    said = logged(*RETRAINING)
+    assert said.splitlines()[-1].startswith("Rejected run ")
+    rejected = decision(serving)
+    assert rejected["serves_now"] == first["run_id"]
+    for way in BOTH_WAYS:
+        assert way in rejected["reason"]
+        assert way in said.splitlines()[-1]
+    judgement = rejected["judgement"]
+    assert [check["name"] for check in judgement["checks"] if not check["passed"]] == ["data"]
+    # The same split as the champion's, which is compared with.
+    (champion,) = judgement["champions"]
+    assert champion["not_compared"] is None
+    assert champion["data"]["split"] == judgement["data"]["split"]
+    # Nothing else changed, and it is promoted once more.
+    succeeds(here(*RETRAINING, "--params", f"{INDEPENDENT[1]},training.seed=1"))
+    assert decision(serving)["action"] == "promoted"
+
+
+@pytest.mark.long
+def test_the_report_shows_both_numbers_on_its_first_screen(serving: Project) -> None:
+    latest = serving.path / "data/08_reporting/latest.html"
+    assert "Rows that belong together" not in latest.read_text()
+    succeeds(here(*RETRAINING))
+    headline = latest.read_text().partition("</section>")[0].partition("<body>")[2]
+    found = summary(serving)["dependent_rows"]
+    assert "Rows of this file seem to belong together" in headline
+    for number in (found["spread"], found["together"]):
+        assert f"<strong>{number:.2f}</strong>" in headline
+
+
+@pytest.mark.long
+def test_with_a_group_the_gate_judges_the_model_and_not_the_rows(police: Project) -> None:
+    declare(police, columns=KEPT_TOGETHER, **TINY)
+    assert not warned(logged(*RETRAINING))
+    data, *_ = decision(police)["judgement"]["checks"]
+    assert data["passed"]
+    # A feature that rows of an incident share tells no label but theirs.
+    assert "possible leak" not in data["sentence"]
+
+
+def written(project: Project) -> tuple[dict[str, Any], str]:
+    """The parameters that a profile wrote, as YAML reads them and as people do."""
+    text = (project.path / "conf/police/parameters.yml").read_text()
+    return yaml.safe_load(text), text
+
+
+def test_a_profile_proposes_the_group_first_and_a_run_needs_no_edit(project: Project) -> None:
+    write_incidents(project.path / "police.csv")
+    page = succeeds(here("profile", "police.csv", "--env", "police"))
+    first = page.partition("Unsure:\n- ")[2].splitlines()[0]
+    assert first.startswith(
+        "group: rows with the same 'response_datetime' (150 values, 1,038 rows)"
+    )
+    assert first.endswith(
+        "If they are independent, name the column under dates instead, and add split: "
+        "{independent: [response_datetime]}"
+    )
+    parameters, text = written(project)
+    assert parameters["columns"] == KEPT_TOGETHER
+    (line,) = [line for line in text.splitlines() if line.startswith("  group:")]
+    for number in first.partition("ROC AUC is ")[2].split(" with ")[0:1]:
+        assert f"ROC AUC is {number} with such rows on both sides" in line
+    assert not warned(logged(*ROWS, "--env", "police"))
+
+
+def test_a_profile_of_rows_that_are_independent_proposes_no_group(project: Project) -> None:
+    write_incidents(project.path / "police.csv", together=False)
+    assert not warned(succeeds(here("profile", "police.csv", "--env", "police")))
+    assert written(project)[0]["columns"] == COLUMNS
+
+
+def test_a_column_that_would_be_ignored_can_be_the_group(project: Project) -> None:
+    path = project.path / "police.csv"
+    rows = write_incidents(path).rename(columns={"response_datetime": "record_id"})
+    record = "R" + pd.Series(pd.factorize(rows["record_id"])[0], rows.index).astype(str)
+    rows.assign(record_id=record, east=rows["officer_age"]).to_csv(path, index=False)
+    page = succeeds(here("profile", "police.csv", "--env", "police"))
+    assert written(project)[0]["columns"] == {**ROLES, "group": "record_id"}
+    assert "If they are independent, name the column under ignore instead\n" in page
+
+
+def test_a_profile_says_in_how_many_rows_it_looked(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_incidents(project.path / "police.csv")
+    monkeypatch.setattr("tabular_lstm.runs.new_environment.FIRST_ROWS", 700)
+    page = succeeds(here("profile", "police.csv", "--env", "police"))
+    assert "Rows that belong together were looked for in the first 700; a run looks in all" in page
+    assert written(project)[0]["columns"]["group"] == "response_datetime"
+
+
+def test_where_many_rows_have_no_value_the_profile_says_what_to_do(project: Project) -> None:
+    path: Path = project.path / "police.csv"
+    rows = write_incidents(path)
+    rows.loc[rows.index[::10], "response_datetime"] = ""
+    rows.drop(columns=["north", "east"]).to_csv(path, index=False)
+    page = succeeds(here("profile", "police.csv", "--env", "police"))
+    assert "104 rows have no response_datetime: give each of them a value of its own" in page
+    assert "group" not in written(project)[0]["columns"]
