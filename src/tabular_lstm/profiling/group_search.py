@@ -9,6 +9,7 @@ from tabular_lstm.profiling.proposal import Choice, Proposal, of_kind
 from tabular_lstm.profiling.table_profile import TableProfile
 from tabular_lstm.rows.data_warnings import facts_of, numbers_of, ways_out
 from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
+from tabular_lstm.rows.numbers import are_unlabelled
 from tabular_lstm.rows.validation import UNNAMED, read_rows
 
 # Share of the rows, at most, that may go to quarantine because they have no group.
@@ -30,7 +31,8 @@ def search_group(
         first_rows: As text; all rows, or the first ones.
     """
     columns = proposal.columns()
-    if first_rows[columns.label].str.strip().nunique() < 2:
+    labels = first_rows[columns.label]
+    if labels[~are_unlabelled(labels, columns)].str.strip().nunique() < 2:
         return None
     guessed = [columns.group] if columns.group else []
     ignored = [name for name in columns.ignore if _repeats(table, name)] + guessed
