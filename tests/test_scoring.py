@@ -1,11 +1,13 @@
 """New rows are scored by the champion: what goes in comes out, scored or in quarantine."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import yaml
 from kedro.framework.session import session
 from kedro.io.core import generate_timestamp
 from pyarrow import parquet
@@ -19,6 +21,7 @@ from tabular_lstm.serving.run_id import next_run_id
 from tests.helpers.champions import champion_path, log_of, on_disk
 from tests.helpers.commands import (
     RETRAINING,
+    ROLLBACK,
     here,
     message_of,
     seed,
@@ -39,7 +42,8 @@ from tests.helpers.scorings import (
 )
 from tests.helpers.tables import rows_to_learn, text_of
 
-OWN = ["row", "probability", "decision", "champion", "champion_sha256", "run_id", "scored_at"]
+OWN = ["row", "probability", "positive_class", "decision"]
+OWN += ["champion", "champion_sha256", "run_id", "scored_at"]
 
 
 def example(project: Project) -> Path:
@@ -107,12 +111,14 @@ def test_the_shipped_rows_are_scored_by_the_champion_that_is_named_beside_each(
         manifest["run_id"].rpartition(".")[0]
     ]
     assert str(scored["scored_at"].dt.tz) == "UTC"
+    assert set(scored["positive_class"]) == {1}
     for name in ("champion", "champion_sha256", "run_id"):
         assert isinstance(scored[name].dtype, pd.CategoricalDtype)
     positive = int((scored["decision"] == 1).sum())
     assert (
-        f"Scored 20 of 20 rows with the champion of run {champion['run_id']}: {positive} as 1, "
-        f"{20 - positive} as 0; 0 in quarantine. Predictions: {folder_of(served)}/"
+        f"Scored 20 of 20 rows with the champion of run {champion['run_id']}, probability of "
+        f"1: {positive} as 1, {20 - positive} as 0; 0 in quarantine. Predictions: "
+        f"{folder_of(served)}/"
     ) in caplog.text
 
 
@@ -124,6 +130,7 @@ def test_the_manifest_names_what_was_read_by_whom_and_what_was_written(served: P
     assert {name: manifest[name] for name in counts} == counts
     champion = log_of(served)[-1]
     assert manifest["champion"] == {"run_id": champion["run_id"], "sha256": champion["sha256"]}
+    assert (manifest["positive_class"], manifest["negative_class"]) == (1, 0)
     read = {"file": "rows_to_score.csv", "sha256": sha256(example(served).read_bytes())}
     assert manifest["inputs"] == [{**read, "rows": 20}]
     written = {"file": "part-00000.parquet", "sha256": sha256(part.read_bytes())}
@@ -142,7 +149,7 @@ def test_a_label_that_is_there_is_copied_and_not_seen(served: Project) -> None:
     rows = pd.read_csv(served.raw)
     succeeds(here(*SCORING, *rows_at(served.raw)))
     scored = predictions_of(served)
-    assert list(scored.columns) == [*OWN[:3], "diabetes", *OWN[3:]]
+    assert list(scored.columns) == [*OWN[:4], "diabetes", *OWN[4:]]
     assert scored["diabetes"].tolist() == rows["diabetes"].astype(str).tolist()
 
     other = served.path / "other.csv"
@@ -183,6 +190,18 @@ def test_bad_rows_go_to_quarantine_with_number_and_reason_and_the_others_are_sco
     assert summary_of(served)["quarantined_by_reason"]["bmi: not a number"] == 1
     assert "In quarantine: row 10: age: -3 is outside [18, 120]" in caplog.text
     assert "; 2 in quarantine." in caplog.text
+    assert drawn(served) == ["quarantine_reasons", "scored_probabilities"]
+
+
+def drawn(project: Project) -> list[str]:
+    """The names of the newest scoring's figures."""
+    newest = sorted((project.path / "data/08_reporting/scoring_figures").iterdir())[-1]
+    return sorted(path.stem for path in newest.rglob("*.svg"))
+
+
+def test_where_no_row_is_set_aside_no_empty_figure_says_why(served: Project) -> None:
+    succeeds(here(*SCORING))
+    assert drawn(served) == ["scored_probabilities"]
 
 
 def test_above_the_limit_there_are_no_predictions_and_the_quarantine_is_kept(
@@ -256,6 +275,56 @@ def test_another_champion_is_something_new(served: Project) -> None:
     first, second = finished(served)
     assert first["champion"] != second["champion"]
     assert set(predictions_of(served)["champion"]) == {log_of(served)[-1]["run_id"]}
+
+
+SWAPPED = {"positive_class": 0, "negative_class": 1}
+
+
+def declare_columns(project: Project, **changed: Any) -> None:
+    """Declare the columns of the base environment anew, with some values changed."""
+    conf = project.path / "conf/base/parameters_data_processing.yml"
+    columns = yaml.safe_load(conf.read_text())["columns"]
+    declare(project, **QUICK, columns={**columns, **changed})
+
+
+def test_after_a_swap_of_the_classes_the_champion_does_not_score(served: Project) -> None:
+    """Or `probability` would be that of the other class than conf says, and nobody be told."""
+    succeeds(here(*SCORING))
+    before = served.files()
+    declare_columns(served, **SWAPPED)
+    for arguments in (SCORING, (*SCORING, "--params", "scoring.force=true")):
+        said = message_of(here(*arguments))
+        assert said.startswith(f"{champion_path(served)}: the champion gives the probability of")
+        assert "columns.positive_class was 1 and is 0, columns.negative_class was 0 and is" in said
+        assert "Set conf back. Or, to promote one with today's conf" in said
+        assert served.files() == before
+    declare_columns(served, label="sick")
+    said = message_of(here(*SCORING))
+    assert "of diabetes = 1; since it was trained, columns.label was 'diabetes' and is" in said
+
+
+@pytest.mark.long
+def test_after_a_swap_of_the_classes_the_two_ways_out_lead_on(served: Project) -> None:
+    first = log_of(served)[-1]["run_id"]
+    declare_columns(served, **SWAPPED)
+    # The command that the message names; without it a rejected candidate changes nothing.
+    succeeds(here(*RETRAINING))
+    assert log_of(served)[-1]["action"] == "rejected"
+    assert "the probability of diabetes = 1" in message_of(here(*SCORING))
+    succeeds(here(*RETRAINING, "--params", "promotion.start_over=true"))
+    succeeds(here(*SCORING))
+    assert set(predictions_of(served)["positive_class"]) == {0}
+    before = served.files()
+    assert "the probability of diabetes = 1" in message_of(here(*ROLLBACK))
+    assert served.files() == before
+
+    # Conf as it was.
+    declare_columns(served)
+    assert "the probability of diabetes = 0" in message_of(here(*SCORING))
+    succeeds(here(*ROLLBACK))
+    assert log_of(served)[-1]["serves_now"] == first
+    succeeds(here(*SCORING))
+    assert set(predictions_of(served)["positive_class"]) == {1}
 
 
 def test_scorings_that_begin_in_one_millisecond_have_a_folder_each(
@@ -334,7 +403,7 @@ def test_each_row_has_the_features_that_moved_its_probability_most(served: Proje
     succeeds(here(*SCORING, "--params", "scoring.reasons=2"))
     scored = predictions_of(served)
     assert list(scored.columns) == [
-        *OWN[:3], "reason_1", "effect_1", "reason_2", "effect_2", *OWN[3:]
+        *OWN[:4], "reason_1", "effect_1", "reason_2", "effect_2", *OWN[4:]
     ]  # fmt: skip
     assert (scored["effect_1"].abs() >= scored["effect_2"].abs()).all()
     for place in (0, 7, 19):

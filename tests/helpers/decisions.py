@@ -1,16 +1,15 @@
 """Decisions as the node `decide` makes them, of a few rows."""
 
 import numpy as np
-import pandas as pd
 
 from tabular_lstm.files import sha256
 from tabular_lstm.judging import drift, gate
 from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.metrics import CANDIDATE
-from tabular_lstm.parameters import Columns, Evaluation, Promotion
+from tabular_lstm.parameters import Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import Checked, decide
-from tabular_lstm.rows.data_summary import OF_COLUMNS, DataSummary
+from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.comparable_champions import ComparedChampions
@@ -46,17 +45,6 @@ DATA = DataSummary(
     test_rows_sha256="of the test rows",
     split={"salt": "a"},
 )
-
-
-def data_of(rows: pd.DataFrame, columns: Columns) -> DataSummary:
-    """Say of rows that they were split with these columns."""
-    return DATA.model_copy(
-        update={
-            "features": [str(name) for name in rows if name not in columns.not_features],
-            "split": columns.model_dump(include=OF_COLUMNS),
-            "weight": columns.weight,
-        }
-    )
 
 
 def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z") -> Decision:

@@ -75,7 +75,7 @@ class Mirror:
         import mlflow  # noqa: PLC0415
 
         self.address, self.name = address, name
-        self.client = mlflow.MlflowClient(address)
+        self.client = mlflow.MlflowClient(address, address)
 
     def block(self, **more: Any) -> dict[str, Any]:
         names = {"experiment": self.name, "registered_model": self.name}

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.members import Members
-from tabular_lstm.parameters import Objective
+from tabular_lstm.parameters import Network, Objective
 from tabular_lstm.pipelines.training.nodes import train_network
 from tabular_lstm.rows.weights import scaled
 from tests.helpers.judged import set_of
-from tests.helpers.trainings import HERE, half_told, network_of, rows_of, same, training_of
+from tests.helpers.trainings import HERE, SCHEMA, half_told, network_of, rows_of, same, training_of
 
 objectives = st.sampled_from(
     [
@@ -86,7 +86,12 @@ def trained(weights: Any, network: Any = None, **changed: Any) -> tuple[Any, dic
     series = None if weights is None else pd.Series(np.asarray(weights, float))
     train_set = set_of(sequences, pd.Series(labels), series)
     return train_network(
-        network or network_of(dropout=0.2), train_set, training_of(**changed), HERE
+        network or network_of(dropout=0.2),
+        train_set,
+        SCHEMA,
+        Network(),
+        training_of(**changed),
+        HERE,
     )
 
 

@@ -1,7 +1,6 @@
 """From rows to a schema, and from rows and schema to sequences."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tabular_lstm.datasets import RawCSVDataset
-from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tabular_lstm.pipelines.reshaping import nodes
@@ -20,7 +18,7 @@ from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
-from tests.helpers.decisions import data_of
+from tests.helpers.decisions import DATA
 
 COLUMNS = Columns(label="sick", positive_class="yes", negative_class="no")
 
@@ -37,11 +35,9 @@ def numbered(count: int) -> pd.DataFrame:
     return rows_of(**{f"f{i}": [10.0 * i, 10.0 * i + 1, 10.0 * i + 2] for i in range(count)})
 
 
-def learn_schema(
-    rows: pd.DataFrame, columns: Columns, reshaping: Reshaping, before: Columns | None = None
-) -> Schema:
-    """Learn from rows that were split with the same columns, or those before."""
-    return nodes.learn_schema(rows, data_of(rows, before or columns), columns, reshaping)
+def learn_schema(rows: pd.DataFrame, columns: Columns, reshaping: Reshaping) -> Schema:
+    """Learn from rows as the node does."""
+    return nodes.learn_schema(rows, DATA, columns, reshaping)
 
 
 def reshape(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
@@ -51,6 +47,18 @@ def reshape(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
 
 
 # Learning the schema
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "1 feature a row, 0 of them"), (3, "3 features a row, 0 of them")]
+)
+def test_one_feature_is_said_in_the_singular(
+    count: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        learn_schema(numbered(count), COLUMNS, Reshaping())
+    assert caplog.messages[0].startswith(said)
+    assert ("1 step of 1, 0 padded" in caplog.text) == (count == 1)
 
 
 @pytest.mark.parametrize("value", [0.1, 1e6 + 0.1])
@@ -132,25 +140,3 @@ def test_flattened_sequences_are_the_features(drawn: tuple[pd.DataFrame, Schema]
     used = len(schema.features)
     np.testing.assert_array_equal(flat[:, :used], rows[schema.features].to_numpy(np.float32))
     assert (flat[:, used:] == 0).all()
-
-
-@pytest.mark.parametrize(
-    ("other", "said"),
-    [
-        ({"ignore": ["a"]}, "the feature 'a'"),
-        ({"features": ["z"]}, "the feature 'a'"),
-        ({"weight": "a"}, r"columns\.weight"),
-        ({"group": "a"}, r"columns\.group"),
-        ({"positive_class": "maybe"}, r"columns\.positive_class"),
-    ],
-    ids=str,
-)
-def test_rows_that_were_split_with_other_roles_are_refused(
-    other: dict[str, Any], said: str
-) -> None:
-    rows, changed = rows_of(z=[1.0], a=[2.0]), COLUMNS.model_copy(update=other)
-    with pytest.raises(DataError, match=f"split before {said} was changed. .*: kedro run"):
-        learn_schema(rows, changed, Reshaping(), before=COLUMNS)
-    if "features" not in other and "ignore" not in other:
-        with pytest.raises(DataError, match=f"split before {said} was changed"):
-            learn_schema(rows, COLUMNS, Reshaping(), before=changed)

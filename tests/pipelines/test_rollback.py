@@ -1,20 +1,25 @@
 """Which champion a rollback chooses, and that its decision is typed and whole."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Rollback
+from tabular_lstm.parameters import Columns, Rollback
 from tabular_lstm.pipelines.rollback.nodes import choose_champion
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
 from tests.helpers.decisions import PROVENANCE
 from tests.helpers.logs import promotion, rejection, run
 from tests.helpers.networks import ensemble_of, schema_of
+from tests.helpers.project import Project
 
 Artifacts = dict[str, Artifact]
+COLUMNS = Columns(label="sick", positive_class=1, negative_class=0)
 
 
 @pytest.fixture
@@ -29,7 +34,13 @@ def artifacts(tmp_path: Path) -> Artifacts:
     return {run(letter): saved(letter, seed) for seed, letter in enumerate("abx")}
 
 
-def chosen(artifacts: Artifacts, asked: str | None, entries: int = 3, lost: str = "") -> Decision:
+def chosen(
+    artifacts: Artifacts,
+    asked: str | None,
+    entries: int = 3,
+    lost: str = "",
+    columns: Columns | None = None,
+) -> Decision:
     """Choose after promotions of a and b, of which b serves, and a rejection of x."""
     log = [
         entry.model_copy(update={"sha256": artifacts[str(entry.serves_now)].sha256})
@@ -37,7 +48,9 @@ def chosen(artifacts: Artifacts, asked: str | None, entries: int = 3, lost: str 
     ]
     left = {name: of for name, of in artifacts.items() if not lost or name != run(lost)}
     champions = Champions(log[:entries], left)
-    return choose_champion(champions, Rollback(run_id=asked), run("z"), PROVENANCE)
+    return choose_champion(
+        champions, Rollback(run_id=asked), columns or COLUMNS, run("z"), PROVENANCE
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,3 +100,52 @@ def test_a_champion_that_cannot_be_loaded_does_not_serve_again(artifacts: Artifa
     broken = Artifact(b"no network", "a.keras")
     with pytest.raises(DataError, match=r"a\.keras: expected a whole \.keras file"):
         chosen({**artifacts, run("a"): broken}, None)
+
+
+def test_the_latest_report_says_who_serves_after_a_rollback(served: Project) -> None:
+    """Not that the model serves that was dismissed; and where the report of the champion is."""
+    reporting = served.path / "data/08_reporting"
+    succeeds(here(*RETRAINING, *seed(1)))
+    log = [json.loads(line) for line in (reporting / "promotions.jsonl").open()]
+    first, second = (line["run_id"] for line in log)
+    latest = reporting / "latest.html"
+    assert (
+        f'The new model, of run <span class="id">{second}</span>, now serves.' in latest.read_text()
+    )
+
+    succeeds(here(*ROLLBACK))
+    page = latest.read_text()
+    assert "<h1>✓ Rolled back</h1>" in page
+    assert f'The model of run <span class="id">{first}</span> now serves again.' in page
+    assert (
+        f'That of run <span class="id">{second}</span>, which served until now, no longer' in page
+    )
+    assert "now serves." not in page
+    assert f"--pipelines rollback --params rollback.run_id={second}" in page
+    report = f"data/08_reporting/report.html/{first}/report.html"
+    assert report in page
+    assert (served.path / report).exists()
+    assert "default-src 'none'" in page
+    succeeds(here(*ROLLBACK, "--params", f"rollback.run_id={first}"))
+    assert f'The model of run <span class="id">{first}</span> serves on.' in latest.read_text()
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (
+            {"positive_class": 0, "negative_class": 1},
+            "columns.positive_class was 1 and is 0, columns.negative_class was 0 and is 1",
+        ),
+        ({"label": "healthy"}, "columns.label was 'sick' and is 'healthy'"),
+    ],
+)
+def test_a_champion_of_other_classes_than_conf_names_does_not_serve_again(
+    artifacts: Artifacts, other: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(DataError) as refused:
+        chosen(artifacts, None, columns=COLUMNS.model_copy(update=other))
+    assert f"the probability of sick = 1; since it was trained, {said}. Set" in str(refused.value)
+    assert "kedro run --pipelines retraining --params promotion.start_over=true" in str(
+        refused.value
+    )

@@ -17,7 +17,7 @@ from tabular_lstm.pipelines.training.nodes import (
 )
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
-from tests.helpers.decisions import data_of
+from tests.helpers.decisions import DATA
 from tests.helpers.project import TINY
 
 NETWORK = Network.model_validate(TINY["network"])
@@ -43,7 +43,7 @@ ENSEMBLE = 4 * (2 * (8 + 18 * 8 + 8) + 4 * 8 + 2 * 16 * (16 + 4 + 1) + 16 + 1)
 
 
 def set_of(rows: pd.DataFrame, columns: Columns = COLUMNS) -> tuple[Schema, LabelledSet]:
-    schema = learn_schema(rows, data_of(rows, columns), columns, Reshaping())
+    schema = learn_schema(rows, DATA, columns, Reshaping())
     return schema, reshape(split_features_from_label(rows, schema, columns), schema)
 
 
@@ -73,10 +73,10 @@ def test_the_tutorials_network_refuses_missing_numbers_and_categories_by_row() -
 def test_each_row_that_is_trained_on_leaves_its_fingerprint() -> None:
     rows = train_rows().assign(id=[f"P{place}" for place in range(60)])
     columns = COLUMNS.model_copy(update={"key": "id"})
-    _, train_set = set_of(rows, columns)
+    schema, train_set = set_of(rows, columns)
     sequences = train_set.sequences
-    kept = fingerprint_train_rows(train_set, rows, columns)
+    kept = fingerprint_train_rows(train_set, rows, schema, columns)
     assert kept.hold(sequences).all()
     assert kept.hold(sequences[:0], rows["id"]).all()
     assert not kept.hold(sequences + 1).any()
-    assert fingerprint_train_rows(train_set, rows, COLUMNS).key is None
+    assert fingerprint_train_rows(train_set, rows, schema, COLUMNS).key is None

@@ -1,12 +1,8 @@
 """What a run is refused before any node runs."""
 
-import json
-from pathlib import Path
-
 import pytest
 from kedro.framework.project import pipelines
-from kedro.io import DataCatalog
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Network, Split
@@ -15,7 +11,6 @@ from tabular_lstm.runs.guards import (
     decides,
     refuse_nothing_new,
     refuse_parts,
-    refuse_to_start_halfway,
     refuse_what_cannot_be_judged,
     retrains,
 )
@@ -101,46 +96,3 @@ def test_what_cannot_be_judged_is_not_trained() -> None:
         refuse_what_cannot_be_judged(Split(test_fraction=0), Network())
     with pytest.raises(DataError, match=r"network\.kind = tutorial"):
         refuse_what_cannot_be_judged(Split(), Network(kind="tutorial"))
-
-
-# Which version a run continues from
-
-LATER = "2036-01-01T00.00.00.000Z"
-NOW = run("m")
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> DataCatalog:
-    """Rows of two sides, of which no version is there."""
-    names = {"train_rows": "train.json", "test_rows": "test.json"}
-    entry = {"type": "json.JSONDataset", "versioned": True}
-    entries = {name: {**entry, "filepath": str(tmp_path / file)} for name, file in names.items()}
-    return DataCatalog.from_config(entries, load_versions={"test_rows": run("b")})
-
-
-def started_from(tmp_path: Path, catalog: DataCatalog, now: str, *versions: str) -> None:
-    """Write versions of both sides, and start a pipeline from them."""
-    for file in ("train.json", "test.json"):
-        for version in versions:
-            path = tmp_path / file / version / file
-            path.parent.mkdir(parents=True)
-            path.write_text(json.dumps(version))
-    pipeline = Pipeline([Node(lambda *rows: None, ["train_rows", "test_rows"], None, name="start")])
-    refuse_to_start_halfway(pipeline, catalog, "kedro run", now)
-
-
-@pytest.mark.parametrize("last", [LATER, "my copy"])
-def test_a_version_dated_after_now_or_of_no_run_is_refused(
-    tmp_path: Path, catalog: DataCatalog, last: str
-) -> None:
-    with pytest.raises(DataError) as refused:
-        started_from(tmp_path, catalog, NOW, run("b"), last)
-    assert f"train_rows: the last version by name, {last}, is of no run up to now" in str(
-        refused.value
-    )
-    assert f"--load-versions train_rows:{last}" in str(refused.value)
-
-
-def test_rows_of_different_runs_are_refused(tmp_path: Path, catalog: DataCatalog) -> None:
-    with pytest.raises(DataError, match="newest rows come from different runs"):
-        started_from(tmp_path, catalog, NOW, run("a"), run("b"), run("c"))

@@ -23,6 +23,8 @@ WHOLE: dict[str, Any] = {
     "run_id": run("s"),
     "scored_at": "2026-11-26T02:15:00Z",
     "champion": {"run_id": run("a"), "sha256": "of the champion"},
+    "positive_class": "yes",
+    "negative_class": "no",
     "rows": 10,
     "scored_rows": 7,
     "quarantined_rows": 3,
@@ -61,6 +63,10 @@ def test_what_is_published_is_read(folder: Path) -> None:
     assert read_manifest(folder) == manifest
     assert json.loads((folder / "manifest.json").read_text()) == WHOLE
     assert [path.name for path in folder.iterdir()] == ["manifest.json"]
+    # An earlier version's names no class.
+    older = {name: of for name, of in WHOLE.items() if not name.endswith("_class")}
+    (folder / "manifest.json").write_text(json.dumps(older))
+    assert read_manifest(folder).positive_class is None
 
 
 @pytest.mark.parametrize(

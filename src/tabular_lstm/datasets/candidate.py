@@ -13,6 +13,7 @@ from tabular_lstm.datasets.typed_json import LocalFileDataset, preview
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -32,6 +33,10 @@ class NetworkFileDataset(LocalFileDataset):
         import tabular_lstm.network.build  # noqa: F401, PLC0415  Keras then finds its classes
 
         return keras.models.load_model(Path(self._get_load_path()))
+
+    def artifact(self) -> Artifact:
+        """Read the file as it is, without TensorFlow."""
+        return Artifact.read(Path(self._get_load_path()))
 
     def save(self, data: Any) -> None:
         """Write the file."""
@@ -72,6 +77,8 @@ class FingerprintsDataset(LocalFileDataset):
     def save(self, data: Fingerprints) -> None:
         """Write the file: an array of each part, and none of what the rows do not have."""
         parts = {name: value for name, value in vars(data).items() if value is not None}
+        if data.lineage is not None:
+            parts["lineage"] = data.lineage.model_dump_json()
         content = io.BytesIO()
         np.savez(content, **parts)
         replace(Path(self._get_save_path()), content.getvalue())
@@ -95,6 +102,8 @@ def read_fingerprints(path: Path) -> Fingerprints:
         # A name stands alone; one of an earlier version, in a list of at most one.
         for name in parts.keys() & {"key", "group"}:
             parts[name] = str(parts[name].item()) if parts[name].size else None
+        if "lineage" in parts:
+            parts["lineage"] = Lineage.model_validate_json(parts["lineage"].item())
         return Fingerprints(**parts)
     except FileNotFoundError:
         raise

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from tabular_lstm.errors import DataError, shown
+from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen, Share
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dependent_rows import DependentRows
+from tabular_lstm.rows.lineage import Lineage, conf_of_rows
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import scale
@@ -47,7 +48,7 @@ class FileRows(Frozen):
     @property
     def labelled(self) -> str:
         """Say how many these are, such as "90 labelled rows", or "100 rows" where all are."""
-        return f"{self.labelled_rows} {'labelled ' if self.unlabelled_rows else ''}rows"
+        return counted(self.labelled_rows, "labelled row" if self.unlabelled_rows else "row")
 
 
 class Source(FileRows):
@@ -79,6 +80,8 @@ class DataSummary(FileRows):
         weightless_rows: Valid rows of weight 0, which are on neither side.
         dependent_rows: Rows that belong together and may be on both sides; None where none were
             found.
+        lineage: What the rows of both sides were made from. Default: not known, in a decision and
+            where an earlier version split the rows.
     """
 
     train_rows: NotNegative
@@ -99,6 +102,7 @@ class DataSummary(FileRows):
     weight: str | None = None
     weightless_rows: NotNegative = 0
     dependent_rows: DependentRows | None = None
+    lineage: Lineage | None = None
 
     @property
     def told_apart_by(self) -> str:
@@ -111,22 +115,6 @@ class DataSummary(FileRows):
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
         return self.model_dump(include=COUNTS | IF_ANY)
 
-    def refuse_other_roles(self, columns: Columns) -> None:
-        """Stop where columns have other roles now than when the rows were split.
-
-        Raises:
-            DataError: Names one.
-        """
-        before = {name: self.split.get(name) for name in OF_COLUMNS} | {"weight": self.weight}
-        changed = [f"columns.{name}" for name in before if getattr(columns, name) != before[name]]
-        features = {*(columns.features or self.features)} - {*columns.ignore}
-        changed += [f"the feature '{name}'" for name in sorted(features ^ {*self.features})]
-        if changed:
-            raise DataError(
-                f"The newest train and test rows were split before {changed[0]} was changed. Split "
-                "them again: kedro run."
-            )
-
     def other_weights(self, before: "DataSummary") -> str:
         """Say by what the rows count, where they counted otherwise for a champion."""
         now, then = (f"by '{d.weight}'" if d.weight else "all alike" for d in (self, before))
@@ -137,7 +125,8 @@ class DataSummary(FileRows):
         """Leave out what a run has not that came later: older decisions keep their hash."""
         dumped: dict[str, Any] = dump(self)
         gone = {name for name in IF_ANY if not dumped.get(name)}
-        gone |= {name for name in ("boundary", "dependent_rows") if dumped.get(name) is None}
+        late = ("boundary", "dependent_rows", "lineage")
+        gone |= {name for name in late if dumped.get(name) is None}
         return {name: value for name, value in dumped.items() if name not in gone}
 
 
@@ -205,6 +194,11 @@ def summarize(
         split=split_by,
         marks=source.marks,
         weight=columns.weight,
+        lineage=Lineage(
+            conf=conf_of_rows(columns, split, source.file, source.marks),
+            train_rows=hash_of(train_rows),
+            test_rows=hash_of(test_rows),
+        ),
         **found,
     )
 
@@ -215,6 +209,17 @@ def _sha256(rows: pd.DataFrame, columns: Columns) -> str:
     known_by = by_key if columns.key else {*rows.columns} - {columns.weight}
     hashes = pd.util.hash_pandas_object(rows[sorted(known_by)], index=False).to_numpy()
     return hashlib.sha256(np.sort(hashes).tobytes()).hexdigest()
+
+
+def hash_of(rows: pd.DataFrame) -> str:
+    """Hash all cells of valid rows, with the columns' names, whatever the order of the rows.
+
+    The hash of rows that were written as Parquet and read again is the same.
+    """
+    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+    digest = hashlib.sha256(repr([str(name) for name in rows]).encode())
+    digest.update(np.sort(hashes).astype("<u8").tobytes())
+    return digest.hexdigest()
 
 
 def summarize_features(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.files import sha256
+from tabular_lstm.rows.lineage import Lineage
 
 # Rows that are hashed together: their bytes, in Python, are never of all rows.
 PART = 2**16
@@ -28,6 +29,7 @@ class Fingerprints:
         key: Name of the keys' column; None where the rows have no key.
         groups: Like `keys`, of what rows on one side share: their groups or, split by time, times.
         group: Name of that column; None where there is none.
+        lineage: What the network was made from. Default: not known.
     """
 
     sequences: np.ndarray
@@ -35,6 +37,7 @@ class Fingerprints:
     key: str | None = None
     groups: np.ndarray = field(default_factory=_none)
     group: str | None = None
+    lineage: Lineage | None = None
 
     def __post_init__(self) -> None:
         """Refuse what proves nothing.
@@ -53,14 +56,20 @@ class Fingerprints:
 
     @classmethod
     def of_rows(
-        cls, sequences: np.ndarray, keys: pd.Series | None, groups: pd.Series | None = None
+        cls,
+        sequences: np.ndarray,
+        keys: pd.Series | None,
+        groups: pd.Series | None = None,
+        lineage: Lineage | None = None,
     ) -> Self:
         """Take those of rows: of sequences (rows, steps, features_per_step), keys and groups."""
         named = [
             (_none(), None) if of is None else (np.unique(of_keys(of)), str(of.name))
             for of in (keys, groups)
         ]
-        return cls(np.unique(of_sequences(sequences)), *named[0], *named[1])
+        (kept_keys, key), (kept_groups, group) = named
+        known = np.unique(of_sequences(sequences))
+        return cls(known, kept_keys, key, kept_groups, group, lineage)
 
     @property
     def sha256(self) -> str:

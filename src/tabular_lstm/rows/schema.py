@@ -1,15 +1,18 @@
 """The schema: all that turns a row into a sequence, learned from the train rows once."""
 
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
-from pydantic import StrictBool
+from pydantic import SerializerFunctionWrapHandler, StrictBool, model_serializer
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Value
+from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 Bounds = tuple[float | None, float | None]
+Class = StrictBool | Value
 
 # Of a date, see `tabular_lstm.rows.dates.parts`.
 PARTS = (
@@ -43,6 +46,8 @@ class Schema(Frozen):
             winsorized at the 1st and the 99th percentile; 0 for a category.
         variance: Likewise; 1 for a category and where the feature never varies.
         positive_class: The label's value whose probability the network gives.
+        lineage: What the schema was learned from. Default: not known, as for rows that come from no
+            run.
     """
 
     features: list[str]
@@ -56,8 +61,16 @@ class Schema(Frozen):
     mean: list[float]
     variance: list[float]
     label: str
-    positive_class: StrictBool | Value
-    negative_class: StrictBool | Value
+    positive_class: Class
+    negative_class: Class
+    lineage: Lineage | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        if self.lineage is None:
+            dumped.pop("lineage", None)
+        return dumped
 
     @property
     def padded_slots(self) -> int:

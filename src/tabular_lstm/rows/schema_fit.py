@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, counted
 from tabular_lstm.parameters import Reshaping, Value
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
+from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers
 from tabular_lstm.rows.schema import PARTS, Bounds, Schema, parts_of
@@ -55,6 +56,7 @@ def learn_schema(
     bounds: Mapping[str, Bounds] | None = None,
     dates: Mapping[str, str | None] | None = None,
     marks: NumberFormat = POINT,
+    lineage: Lineage | None = None,
 ) -> Schema:
     """Fix the order of the features, the shape of a sequence, and what is known of each feature.
 
@@ -68,6 +70,7 @@ def learn_schema(
         bounds: See `Schema`. Default: any number is possible.
         dates: See `Schema`. Default: none.
         marks: See `Schema`. Default: a point before the fraction.
+        lineage: See `Schema`. Default: not known.
 
     Raises:
         DataError: The features do not fill the steps evenly and padding is not allowed, a name
@@ -121,6 +124,7 @@ def learn_schema(
         label=label,
         negative_class=classes[0],
         positive_class=classes[1],
+        lineage=lineage,
     )
 
 
@@ -130,9 +134,9 @@ def _shape(features: int, reshaping: Reshaping) -> tuple[int, int]:
     steps = -(-features // per_step)
     if steps * per_step != features and not reshaping.allow_padding:
         raise DataError(
-            f"{features} features do not divide into steps of {per_step}: expected a multiple of "
-            f"{per_step}. Change reshaping.features_per_step, leave out a feature, or set "
-            "reshaping.allow_padding: true."
+            f"{counted(features, 'feature')} cannot be divided into steps of {per_step}: expected "
+            f"a multiple of {per_step}. Change reshaping.features_per_step, leave out a feature, "
+            "or set reshaping.allow_padding: true."
         )
     return steps, per_step
 

@@ -7,19 +7,14 @@ from typing import Any, cast
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
-from tabular_lstm.datasets.kedro_private import unpinned_versions
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.parameters import BLOCKS, Columns, Network, Split
 from tabular_lstm.rows.train_test_split import fault_of_split
+from tabular_lstm.runs.partial_runs import GIVEN, read_by
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry, changes, standing
-from tabular_lstm.serving.run_id import is_run_id
 
-SPLIT_OUTPUTS = {"train_rows", "test_rows", "data_summary"}
-# What no pipeline makes: read from outside, found by looking, or given by the hooks.
-GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance"}
-GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
 # A path that the command line may name, which the catalog reads.
 OF_THE_CATALOG = "rows_to_score"
 
@@ -36,10 +31,6 @@ def decides(pipeline: Pipeline) -> bool:
 def retrains(pipeline: Pipeline) -> bool:
     """Tell whether a run trains a candidate of its own."""
     return "candidate@network" in pipeline.all_outputs()
-
-
-def _read(pipeline: Pipeline) -> set[str]:
-    return {name for name in pipeline.inputs() if not name.startswith("params:")}
 
 
 def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) -> dict[str, Any]:
@@ -75,47 +66,9 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     return blocks
 
 
-def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: str) -> None:
-    """Stop where what an earlier pipeline should have left is not there, or not of one run.
-
-    Args:
-        pipeline: What is to run.
-        catalog: Has the datasets.
-        whole: The command that runs all, for the message.
-        now: The run id of a run that begins now.
-
-    Raises:
-        DataError: Names what is missing, is not of a run up to now, or the runs of the rows.
-    """
-    needed = sorted(_read(pipeline) - GIVEN - GIVEN_TO_SCORING)
-    # One entry may have two transcoded names, as in `candidate@file`.
-    absent = {name.partition("@")[0] for name in needed if not catalog.get(name).exists()}
-    if absent:
-        raise DataError(
-            f"{', '.join(sorted(absent))}: not there to start from. Add the pipeline that makes "
-            f"it, as in --pipelines reshaping,training, or run all: {whole}."
-        )
-    for name in needed:
-        # Kedro loads the last one by name.
-        for last in unpinned_versions(catalog.get(name))[:1]:
-            if not is_run_id(last) or last > now:
-                raise DataError(
-                    f"{name}: the last version by name, {last}, is of no run up to now; it is "
-                    f"{now} by this machine's clock. Name the version to load, as in "
-                    f"--load-versions {name}:{last}, or run all: {whole}."
-                )
-    rows = sorted({*needed} & SPLIT_OUTPUTS)
-    runs = {name: catalog.get(name).resolve_load_version() for name in rows}
-    if len(set(runs.values())) > 1:
-        listed = ", ".join(f"{name} of {run}" for name, run in runs.items())
-        raise DataError(
-            f"The newest rows come from different runs: {listed}. Split them again: {whole}."
-        )
-
-
 def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:
     """Stop where a part of a retraining would judge or promote what another run left."""
-    whole = _read(pipeline) <= GIVEN and "promotions" in pipeline.all_outputs()
+    whole = read_by(pipeline) <= GIVEN and "promotions" in pipeline.all_outputs()
     if only_missing_outputs or not whole:
         raise DataError(
             "Only a whole run may decide who serves, from the raw rows to the promotion log: "

@@ -21,10 +21,11 @@ from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError, printable
 from tabular_lstm.files import FULL, not_written, replace
 from tabular_lstm.parameters import Event
-from tabular_lstm.runs import guards, notify, scoring_guards
+from tabular_lstm.runs import guards, notify, partial_runs, scoring_guards
 from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
+from tabular_lstm.serving.champion import refuse_other_classes
 from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import champion_of, closing_line
@@ -82,7 +83,10 @@ class RunHooks:
             for name in _saved_by(pipeline):
                 use_own_version(catalog.get(name), self._run_id)
             now = generate_timestamp()
-            guards.refuse_to_start_halfway(pipeline, catalog, run_command(env), now)
+            partial_runs.refuse_to_start_halfway(pipeline, catalog, run_command(env), now)
+            partial_runs.refuse_other_lineage(
+                pipeline, catalog, self._parameters, self._entry("raw_rows"), run_command(env)
+            )
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
                 prune(catalog, pipeline, log, promotion, self._run_id)
@@ -90,6 +94,11 @@ class RunHooks:
             (folder / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
             self.end()
             raise
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        """Give an entry of the catalog as conf has it."""
+        entry: dict[str, Any] = self._context.config_loader["catalog"][name]
+        return entry
 
     def _prepare_to_decide(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
@@ -102,8 +111,7 @@ class RunHooks:
         try:
             lock = Lock.take(folder / "retraining.lock", self._run_id)
             self._until_end.callback(lock.release)
-            raw_entry = self._context.config_loader["catalog"]["raw_rows"]
-            made_of = provenance(project, env, blocks, raw_entry)
+            made_of = provenance(project, env, blocks, self._entry("raw_rows"))
             catalog.save("provenance", made_of)
             self._check_champion(catalog, pipeline)
             if guards.retrains(pipeline):
@@ -129,8 +137,8 @@ class RunHooks:
         scoring_guards.refuse_parts(pipeline, run_params["only_missing_outputs"], command)
         self._until_end.enter_context(scoring_guards.clear_unfinished(catalog))
         champion = catalog.get("champion").pin()
-        entries = self._context.config_loader["catalog"]
-        conditions = scoring_guards.conditions(self._parameters, entries["rows_to_score"])
+        refuse_other_classes(champion, self._parameters["columns"], command)
+        conditions = scoring_guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.get("rows_to_score").hashes()

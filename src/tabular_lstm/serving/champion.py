@@ -11,18 +11,23 @@ import pandas as pd
 from tabular_lstm.environments import output_folder, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.network.score import score
+from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import CANDIDATES, LOG, Versions
 from tabular_lstm.serving.promotion_log import read_log
 
+# Which probability a champion gives, by the names that schema and conf have for it.
+CLASSES = ("label", "positive_class", "negative_class")
+
 
 @dataclass(frozen=True)
 class Champion:
     """The model that served when it was loaded; a promotion meanwhile changes nothing in it.
 
-    Made by `load_champion`.
+    Made by `load_champion`. Its probabilities are those of the value `schema.positive_class` of the
+    label `schema.label`, whatever conf says by now.
     """
 
     artifact: Artifact
@@ -86,7 +91,11 @@ class Champion:
 
 
 class MLflowModel:
-    """A candidate as `mlflow.pyfunc.load_model` wraps it: without Kedro, TensorFlow or pickle."""
+    """A candidate as `mlflow.pyfunc.load_model` wraps it: without Kedro, TensorFlow or pickle.
+
+    Its `probability` is that of the label's positive class when it was trained, and its `decision`
+    one of the label's values.
+    """
 
     def __init__(self, candidate: Champion) -> None:
         self._candidate = candidate
@@ -103,6 +112,26 @@ class MLflowModel:
 def _load_pyfunc(path: str) -> MLflowModel:
     """Load the model; MLflow calls this."""
     return MLflowModel(Champion(Artifact.read(Path(path)), "kedro run"))
+
+
+def refuse_other_classes(artifact: Artifact, columns: Columns, run_command: str) -> None:
+    """Stop where a champion gives the probability of another class than the one that conf names.
+
+    Raises:
+        DataError: Names label and classes, the champion's and conf's, and the two ways out.
+    """
+    schema = artifact.scorer.schema
+    its, now = ({name: getattr(of, name) for name in CLASSES} for of in (schema, columns))
+    if its == now:
+        return
+    changed = [name for name in CLASSES if its[name] != now[name]]
+    listed = ", ".join(f"columns.{name} was {its[name]!r} and is {now[name]!r}" for name in changed)
+    raise DataError(
+        f"{artifact.file}: the champion gives the probability of {its['label']} = "
+        f"{its['positive_class']!r}; since it was trained, {listed}. Set conf back. Or, to promote "
+        f"one with today's conf, judged without it: {run_command} --pipelines retraining --params "
+        "promotion.start_over=true."
+    )
 
 
 def read_champion(outputs: Path, run_command: str) -> Artifact:

@@ -22,6 +22,7 @@ from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import count_by_class, weights_note
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champion import CLASSES
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
@@ -184,7 +185,7 @@ def score(
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
     """Stop where a champion's labels or columns are others for the candidate, or read otherwise."""
-    for name in ("label", "positive_class", "negative_class", "marks"):
+    for name in (*CLASSES, "marks"):
         if (was := getattr(its, name)) != (now := getattr(schema, name)):
             what = "the number format" if name == "marks" else name
             raise NotComparedError(f"{what} was {was!r} for it and is {now!r}")

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
 from tabular_lstm.frozen import Frozen, from_json
+from tabular_lstm.rows.schema import Class
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.run_id import RunId, by_age, is_run_id
 
@@ -63,6 +64,8 @@ class Manifest(Frozen):
 
     Attributes:
         scored_at: When the run began, UTC.
+        positive_class: The label's value whose probability was given; None in an earlier version's,
+            as is `negative_class`.
         inputs: The files that were read.
         parts: The files of predictions, in the order of their rows.
         parameters: See `Conditions`, as is `code_sha256`.
@@ -71,6 +74,8 @@ class Manifest(Frozen):
     run_id: RunId
     scored_at: str
     champion: ScoredBy
+    positive_class: Class | None = None
+    negative_class: Class | None = None
     rows: NotNegative
     scored_rows: NotNegative
     quarantined_rows: NotNegative

@@ -21,7 +21,7 @@ BYTES_OF_A_PART = 2**26
 
 # The columns that a prediction has; no column that is copied may have such a name.
 ROW = ("file", "row")
-DECIDED = ("probability", "decision")
+DECIDED = ("probability", "positive_class", "decision")
 SOURCE = ("champion", "champion_sha256", "run_id", "scored_at")
 
 Item = TypeVar("Item")
@@ -144,10 +144,13 @@ class Predictions:
             FileOfRows(file=file, rows=rows[name], sha256=sha256)
             for name, (file, sha256) in zip(files.names, files.hashes().items(), strict=True)
         ]
+        schema = self.checked.check.schema
         return Manifest(
             run_id=self.run_id,
             scored_at=self.scoring.scored_at.isoformat().replace("+00:00", "Z"),
             champion=self.scoring.scored_by,
+            positive_class=schema.positive_class,
+            negative_class=schema.negative_class,
             rows=rows.total(),
             scored_rows=self.tally.scored_rows,
             quarantined_rows=self.checked.quarantine.rows,

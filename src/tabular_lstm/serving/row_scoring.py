@@ -73,6 +73,7 @@ class ScoringTask:
                 if writer is None:
                     schema = rows.schema
                     once = [one.name for one in schema if pa.types.is_dictionary(one.type)]
+                    once.append("positive_class")
                     writer = until.enter_context(
                         parquet.ParquetWriter(file, schema, use_dictionary=once)
                     )
@@ -95,6 +96,7 @@ class ScoringTask:
             "row": pa.array(batch.rows),
             **key,
             "probability": pa.array(probabilities),
+            "positive_class": one_of(self._classes, np.ones(count, np.int32)),
             "decision": one_of(self._classes, positive.astype(np.int32)),
             **copied,
             **self._reasons(batch.sequences, probabilities, many),

@@ -4,7 +4,9 @@ from collections import Counter
 
 import numpy as np
 
+from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.rows.schema import Class
 from tabular_lstm.rows.scoring_validation import CheckedRows
 from tabular_lstm.serving.manifest import ScoredBy
 from tabular_lstm.serving.row_scoring import BINS, ScoredBatch
@@ -14,6 +16,7 @@ class ScoringSummary(Frozen):
     """A scoring in numbers.
 
     Attributes:
+        positive_class: The label's value whose probability was given.
         decisions: Rows by the label's value that was decided on, the negative one first.
         mean_probability: None where no row was scored.
         histograms: Likewise, rows by probability, in 50 bins from 0 to 1.
@@ -23,6 +26,7 @@ class ScoringSummary(Frozen):
 
     run_id: str
     champion: ScoredBy
+    positive_class: Class | None = None  # of an earlier version's
     rows: int
     scored_rows: int
     quarantined_rows: int
@@ -38,8 +42,9 @@ class ScoringSummary(Frozen):
         counts = reversed(self.decisions.items())
         decided = ", ".join(f"{rows} as {label}" for label, rows in counts)
         return (
-            f"Scored {self.scored_rows} of {self.rows} rows with the champion of run "
-            f"{self.champion.run_id}: {decided}; {self.quarantined_rows} in quarantine."
+            f"Scored {self.scored_rows} of {counted(self.rows, 'row')} with the champion of run "
+            f"{self.champion.run_id}, probability of {self.positive_class}: {decided}; "
+            f"{self.quarantined_rows} in quarantine."
         )
 
 
@@ -77,6 +82,7 @@ class Tally:
         return ScoringSummary(
             run_id=run_id,
             champion=champion,
+            positive_class=schema.positive_class,
             rows=self.rows_by_file.total(),
             scored_rows=self.scored_rows,
             quarantined_rows=quarantine.rows,

@@ -4,11 +4,13 @@ import logging
 
 import pandas as pd
 
+from tabular_lstm.errors import counted
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.keys import number_groups
 from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet
+from tabular_lstm.rows.lineage import plain
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen, to_sequences
@@ -25,7 +27,7 @@ def learn_schema(
     Each row counts once, whatever its weight: mean and variance are the unit that the network is
     given numbers in, and a few heavy rows would make it too small for the others.
     """
-    data_summary.refuse_other_roles(columns)
+    of_rows = data_summary.lineage
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
     schema = schema_fit.learn_schema(
         chosen(train_rows, features),
@@ -37,13 +39,14 @@ def learn_schema(
         reshaping=reshaping,
         label=columns.label,
         classes=(columns.negative_class, columns.positive_class),
+        lineage=of_rows and of_rows.with_conf(reshaping=plain(reshaping)),
     )
     logger.info(
-        "%d features a row, %d of them categorical%s: %d steps of %d, %d padded",
-        len(features),
+        "%s a row, %d of them categorical%s: %s of %d, %d padded",
+        counted(len(features), "feature"),
         len(schema.categories),
-        f", {len(schema.dates)} dates of {len(PARTS)} slots each" if schema.dates else "",
-        schema.steps,
+        f", {counted(len(schema.dates), 'date')} of {len(PARTS)} slots" if schema.dates else "",
+        counted(schema.steps, "step"),
         schema.features_per_step,
         schema.padded_slots,
     )

@@ -1,21 +1,27 @@
 """Choose an earlier champion, which then serves again."""
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Rollback
+from tabular_lstm.parameters import Columns, Rollback
+from tabular_lstm.serving.champion import refuse_other_classes
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.comparable_champions import NotComparedError, promoted_artifact
 from tabular_lstm.serving.decision import Decision, Provenance
-from tabular_lstm.serving.promotion_log import champion_of, promoted, standing
+from tabular_lstm.serving.promotion_log import LogEntry, champion_of, promoted, standing
 
 
 def choose_champion(
-    champions: Champions, rollback: Rollback, run_id: str, provenance: Provenance
+    champions: Champions,
+    rollback: Rollback,
+    columns: Columns,
+    run_id: str,
+    provenance: Provenance,
 ) -> Decision:
     """Decide which champion is to serve again: the run that is named, or the one before.
 
     Raises:
         DataError: There is none before, none of that run id, or its artifact is gone, not the one
-            that was promoted, or cannot be loaded. Lists the runs that were promoted.
+            that was promoted, or cannot be loaded. Lists the runs that were promoted. Or the one
+            that would serve gives the probability of another class than conf names.
     """
     known, now = promoted(champions.log), champion_of(champions.log)
     listed = f"Runs that were promoted: {', '.join(known) or 'none'}."
@@ -30,9 +36,10 @@ def choose_champion(
     if run not in known:
         raise DataError(f"Run {run} never was a champion. {listed}")
     try:
-        promoted_artifact(champions, known[run])
+        artifact = promoted_artifact(champions, known[run])
     except NotComparedError as why:
         raise DataError(f"Run {run} cannot serve again: {why}. {listed}") from why
+    refuse_other_classes(artifact, columns, provenance.run_command)
     asked = "the champion before" if rollback.run_id is None else "that run by its id"
     again = "serves on" if run == now else "serves again"
     return Decision(
@@ -45,3 +52,8 @@ def choose_champion(
         sha256=known[run].sha256,
         judgement=None,
     )
+
+
+def record(decision: Decision, report: str) -> LogEntry:
+    """Give the line for the log, once the report is written: with it the champion serves again."""
+    return LogEntry.of(decision)

@@ -11,6 +11,7 @@ from tabular_lstm.parameters import Columns, Network, Training
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.lineage import plain
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -46,8 +47,10 @@ def build_network(
 
 
 def train_network(
-    network: Any,
+    built_network: Any,
     train_set: LabelledSet,
+    schema: Schema,
+    network: Network,
     training: Training,
     engine: Engine,
 ) -> tuple[Any, dict[str, Any]]:
@@ -57,12 +60,13 @@ def train_network(
 
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
-        train set's fingerprint.
+        train set's fingerprint, `lineage` the schema's and what an evaluation reads of the blocks
+        `network` and `training`.
     """
     from tabular_lstm.network.fit import train  # noqa: PLC0415
 
     candidate, history = train(
-        network,
+        built_network,
         train_set.sequences,
         train_set.labels.to_numpy(np.float32),
         training,
@@ -70,12 +74,17 @@ def train_network(
         train_set.groups,
         engine.workers or one_by_one,
     )
-    return candidate, {**history, "trained_on": train_set.fingerprint}
+    history["trained_on"] = train_set.fingerprint
+    if schema.lineage is not None:
+        read = {"network": {"kind": network.kind}}
+        read["training"] = {"objective": plain(training)["objective"]}
+        history["lineage"] = schema.lineage.with_conf(**read).model_dump(mode="json")
+    return candidate, history
 
 
 def fingerprint_train_rows(
-    train_set: LabelledSet, train_rows: pd.DataFrame, columns: Columns
+    train_set: LabelledSet, train_rows: pd.DataFrame, schema: Schema, columns: Columns
 ) -> Fingerprints:
     """Take the fingerprints by which the rows that the candidate was trained on are known again."""
     keys, together = keys_of(train_rows, columns), together_of(train_rows, columns)
-    return Fingerprints.of_rows(train_set.sequences, keys, together)
+    return Fingerprints.of_rows(train_set.sequences, keys, together, schema.lineage)

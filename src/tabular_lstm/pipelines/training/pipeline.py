@@ -21,13 +21,20 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 train_network,
-                inputs=["network", "train_set", "params:training", "engine"],
+                inputs=[
+                    "network",
+                    "train_set",
+                    "schema",
+                    "params:network",
+                    "params:training",
+                    "engine",
+                ],
                 outputs=["candidate@network", "history"],
                 name="train_network",
             ),
             Node(
                 fingerprint_train_rows,
-                inputs=["train_set", "train_rows", "params:columns"],
+                inputs=["train_set", "train_rows", "schema", "params:columns"],
                 outputs="train_fingerprints",
                 name="fingerprint_train_rows",
             ),

@@ -1,0 +1,188 @@
+"""Guards of a part of a run: what it starts from is there, and is what the part takes it for.
+
+Saved outputs carry their lineage. Here alone it is compared, with conf as it is now and with the
+rows on disk, before any node runs.
+"""
+
+from typing import Any, cast
+
+from kedro.pipeline import Pipeline
+from pydantic import ValidationError
+
+from tabular_lstm.datasets.kedro_private import unpinned_versions
+from tabular_lstm.errors import DataError
+from tabular_lstm.frozen import Parameters, first_fault
+from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.rows.data_summary import DataSummary, hash_of
+from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.lineage import Conf, Lineage, conf_of_rows, plain
+from tabular_lstm.rows.load_args import number_format_of, refuse_other_arguments
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.serving.run_id import is_run_id
+
+# What no pipeline makes: read from outside, found by looking, or given by the hooks.
+GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance", "study_database"}
+GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
+SIDES = ("train_rows", "test_rows")
+# What carries its lineage, in the order in which a run makes it.
+CARRIERS = ("data_summary", "schema", "candidate", "history", "train_fingerprints")
+OF_ONE_RUN = ({*SIDES, "data_summary"}, {"candidate", "history", "train_fingerprints"})
+# What one node of an evaluation leaves for another; it has no lineage.
+OF_EVALUATION = {"candidate_predictions", "baseline_predictions", "permutation_importance"}
+
+
+def read_by(pipeline: Pipeline) -> set[str]:
+    """Name what a pipeline reads and does not make, without parameters."""
+    return {name for name in pipeline.inputs() if not name.startswith("params:")}
+
+
+def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: str) -> None:
+    """Stop where what an earlier pipeline should have left is not there, or not of one run.
+
+    Args:
+        pipeline: What is to run.
+        catalog: Has the datasets.
+        whole: The command that runs all, for the message.
+        now: The run id of a run that begins now.
+
+    Raises:
+        DataError: Names what is missing, is not of a run up to now, or is of several runs.
+    """
+    needed = _needed(pipeline)
+    absent = [stem for stem, name in needed.items() if not catalog.get(name).exists()]
+    if absent:
+        raise DataError(
+            f"{', '.join(absent)}: not there to start from. Add the pipeline that makes "
+            f"it, as in --pipelines reshaping,training, or run all: {whole}."
+        )
+    for name in needed.values():
+        # Kedro loads the last one by name.
+        for last in unpinned_versions(catalog.get(name))[:1]:
+            if not is_run_id(last) or last > now:
+                raise DataError(
+                    f"{name}: the last version by name, {last}, is of no run up to now; it is "
+                    f"{now} by this machine's clock. Name the version to load, as in "
+                    f"--load-versions {name}:{last}, or run all: {whole}."
+                )
+    for together in OF_ONE_RUN:
+        runs = {name: _run(catalog, name) for stem, name in needed.items() if stem in together}
+        if len({*runs.values()}) > 1:
+            listed = ", ".join(f"{name} of {run}" for name, run in runs.items())
+            pinned = ",".join(f"{name}:RUN" for name in runs)
+            raise DataError(
+                f"What would be loaded comes from different runs: {listed}. Name the versions of "
+                f"one run, as in --load-versions {pinned}, or run all: {whole}."
+            )
+
+
+def refuse_other_lineage(
+    pipeline: Pipeline,
+    catalog: Any,
+    blocks: dict[str, Parameters],
+    raw_entry: dict[str, Any],
+    whole: str,
+) -> None:
+    """Stop where a saved output was made from other conf or other rows than the run takes it for.
+
+    Args:
+        pipeline: What is to run; what it needs is there, see `refuse_to_start_halfway`.
+        catalog: Has the datasets.
+        blocks: All parameters by block, as conf has them now.
+        raw_entry: The catalog's entry `raw_rows`, as conf has it now.
+        whole: The command that runs all, for the message.
+
+    Raises:
+        DataError: Names the output, and the value of conf or the rows that are others.
+    """
+    needed = _needed(pipeline)
+    if inner := OF_EVALUATION & needed.keys():
+        raise DataError(
+            f"{', '.join(sorted(inner))}: no run starts within an evaluation. Run it whole, as in "
+            f"--pipelines reshaping,evaluation, or run all: {whole}."
+        )
+    carriers = [stem for stem in CARRIERS if stem in needed]
+    if not carriers:
+        return
+    if SIDES[0] in pipeline.all_outputs():
+        raise DataError(
+            f"{', '.join(carriers)}: made from rows that were split before, and this run would "
+            f"split them anew. Start with reshaping, or run all: {whole}."
+        )
+    now, lineages = _conf_now(blocks, raw_entry), {}
+    for stem in carriers:
+        lineage = _lineage(catalog, needed[stem], now)
+        made = f"{stem} of run {_run(catalog, needed[stem])}"
+        if lineage is None:
+            raise DataError(
+                f"{made}: expected what it was made from, which earlier versions did not write "
+                f"down. Run all once: {whole}."
+            )
+        if change := lineage.change(now):
+            raise DataError(
+                f"{made} was made from other conf: {change}. Set it back, or run all: {whole}."
+            )
+        lineages[made] = lineage
+    _refuse_other_rows(lineages, needed, catalog, whole)
+
+
+def _refuse_other_rows(
+    lineages: dict[str, Lineage], needed: dict[str, str], catalog: Any, whole: str
+) -> None:
+    """Compare what outputs were made from with the rows on disk, or with each other."""
+    for side in SIDES:
+        found = {made: getattr(lineage, side) for made, lineage in lineages.items()}
+        if side in needed:
+            found = {f"{side} of run {_run(catalog, side)}": hash_of(catalog.load(side))} | found
+        first = next(iter(found))
+        for made, rows in found.items():
+            if rows != found[first]:
+                raise DataError(
+                    f"{made} was made from other {side.replace('_', ' ')} than "
+                    f"{first} (SHA-256 {rows[:8]}… "
+                    f"and {found[first][:8]}…). Rows were added between the runs, or a file was "
+                    "edited or is a copy from elsewhere: put it back, name versions that belong "
+                    f"together with --load-versions, or run all: {whole}."
+                )
+
+
+def _conf_now(blocks: dict[str, Parameters], raw_entry: dict[str, Any]) -> Conf:
+    """Give what conf says now, as lineages have it."""
+    conf: dict[str, dict[str, Any]] = {name: plain(block) for name, block in blocks.items()}
+    if (file := raw_entry.get("filepath")) is None:  # of another dataset than this project's
+        return conf
+    load_args = raw_entry.get("load_args") or {}
+    refuse_other_arguments(file, load_args)
+    columns, split = cast("Columns", blocks["columns"]), cast("Split", blocks["split"])
+    return conf | conf_of_rows(columns, split, file, number_format_of(load_args))
+
+
+def _needed(pipeline: Pipeline) -> dict[str, str]:
+    """Name what must be on disk by the catalog's names; of `candidate@file` by `candidate`."""
+    names = sorted(read_by(pipeline) - GIVEN - GIVEN_TO_SCORING)
+    return {name.partition("@")[0]: name for name in names}
+
+
+def _run(catalog: Any, name: str) -> Any:
+    """Name the run whose version of an entry would be loaded."""
+    return catalog.get(name).resolve_load_version()
+
+
+def _lineage(catalog: Any, name: str, now: Conf) -> Lineage | None:
+    """Read what an output was made from; None where it does not say so."""
+    if name == "candidate@network":
+        if now["network"]["kind"] != "ensemble":
+            # Its file holds no schema. The history, which is of the same run, has the lineage.
+            return _lineage(catalog, "history", now)
+        lineage: Lineage | None = catalog.get(name).artifact().scorer.schema.lineage
+        return lineage
+    if name != "history":
+        value: DataSummary | Schema | Fingerprints = catalog.load(name)
+        return value.lineage
+    try:
+        kept = catalog.load(name).get("lineage")
+        return kept and Lineage.model_validate(kept)
+    except ValidationError as error:
+        raise DataError(
+            f"history of run {_run(catalog, name)}: expected what it was made from; "
+            f"{first_fault(error)}."
+        ) from error
