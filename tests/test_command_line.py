@@ -17,7 +17,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "an unknown tag": (("--tags", "x"), ("no nodes",)),
     "a value from the environment": (
         ("--params", "training.seed=${oc.env:HOME}"),
-        ("training.seed", "oc.env"),
+        ("seed = '${oc.env:HOME}'", "valid integer"),
     ),
     "half a value": (("--params", "training={seed"), ("expected ',' or '}'",)),
 }

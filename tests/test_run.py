@@ -185,7 +185,7 @@ def test_tensorflow_is_not_imported_without_need(
     ("parameters", "said"),
     [
         ("split.test_fraction=0.999999", "too few rows to split"),
-        ("reshaping.features_per_step=3,reshaping.allow_padding=false", "do not divide into"),
+        ("reshaping.features_per_step=3,reshaping.allow_padding=false", "cannot be divided into"),
         ("network.kind=tutorial", "have missing values, which the network of kind tutorial"),
     ],
 )

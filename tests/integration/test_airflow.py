@@ -231,6 +231,13 @@ def test_a_failure_is_told_once_and_not_repeated(
     message = f"{quick.path}/.venv/bin/kedro: No such file or directory"
     assert webhook.got[1][1]["message"] == message
 
+    connection = {"conn_type": "http", "host": webhook.url.replace("//", f"//me:{SECRET}@")}
+    airflow.variables["AIRFLOW_CONN_TABULAR_LSTM_WEBHOOK"] = json.dumps(connection)
+    said = airflow.test("scoring")
+    assert "tabular_lstm_webhook: expected a password of its own, not in the URL" in said
+    assert SECRET not in said
+    assert len(webhook.got) == 2
+
 
 @pytest.mark.usefixtures("ended")
 def test_a_task_that_takes_too_long_ends_the_run_and_all_that_it_started(

@@ -19,6 +19,7 @@ from tabular_lstm.judging.comparison import Comparison, Difference, Judged
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.dependent_rows import DependentRows
 
 TOLERANCE = Tolerance(log_loss=0.02, roc_auc=0.02)
 PROMOTION = Promotion(tolerance=TOLERANCE, row_ratio=(0.75, 2.0), max_label_share_change=0.1)
@@ -158,6 +159,26 @@ def test_a_possible_leak_is_named_and_refused_where_that_is_asked_for() -> None:
         assert not refused.passed
         assert "leave it out: name it in columns.ignore" in refused.sentence
         assert check_data(before, strict).passed
+
+
+def test_rows_that_belong_together_are_refused_with_both_ways_out() -> None:
+    """With a champion and without one; other faults are said after them."""
+    found = DependentRows(
+        columns=["day"], groups=90, rows=900, alike=1, spread=0.93, together=0.69, fall=(0.2, 0.3)
+    )
+    for before in (None, DATA):
+        for promotion in (PROMOTION, START_OVER):
+            checked = check_data(before, promotion, dependent_rows=found)
+            assert not checked.passed
+            assert checked.sentence == (
+                "rows with the same 'day' (90 values, 900 rows) mostly have the same label. A "
+                "quick model's ROC AUC is 0.93 with such rows on both sides and 0.69 with them "
+                "together (a fall of 0.20 to 0.30): the figures of this run may be far too good. "
+                "Name the column: columns.group: day. Or, if the rows are independent: "
+                "split.independent: [day]"
+            )
+    both = check_data(DATA, dependent_rows=found, label_share=0.9).sentence
+    assert "[day]. Besides, the data are not as expected: 90.0 % positive" in both
 
 
 # Check 3

@@ -48,6 +48,7 @@ def describe(
 def test_what_decides_the_side_is_in_the_split() -> None:
     plain = describe().split
     assert describe(bounds={"age": (0, 9)}).split == plain
+    assert describe(split=Split(independent=["age"])).split == plain
     for other in (
         describe(split=Split(salt="b")),
         describe(split=Split(test_fraction=0.3)),
@@ -93,7 +94,7 @@ def test_test_rows_with_a_key_are_known_by_it_and_by_their_labels() -> None:
 
 def test_what_is_not_there_is_not_written_so_that_older_decisions_keep_their_hash() -> None:
     plain = describe().model_dump()
-    assert {"boundary", "weight", "weightless_rows"}.isdisjoint(plain)
+    assert {"boundary", "weight", "weightless_rows", "dependent_rows"}.isdisjoint(plain)
     for boundary in (0, "2026-03-01"):
         timed = describe().model_copy(update={"boundary": boundary})
         assert timed.model_dump()["boundary"] == boundary

@@ -1,27 +1,47 @@
 """Rows that belong together and do not say so: equal values that come with one label.
 
 Such rows are several reports of one incident, or visits of one patient. Spread over both sides,
-they let a model know its test rows. So a quick model is judged twice, with these rows spread over
-the folds and with them kept together: where the second is clearly lower, the rows are dependent.
+they let a model know its test rows. What `repeated_values` suspects is measured: a quick model is
+judged twice, with these rows spread over train and test rows, and with them kept together. Where
+the second is clearly lower, the rows are dependent.
+
+Found are rows that share the value of a column, such as a time, an identifier or a number; of two
+columns together; or all values but those of nearly unique columns and of one counter, and but for
+the last digits of numbers. Not found are fewer than 20 such values; labels that agree no further
+than those of a city or an occupation, a correlation below 0.2; what three columns say together;
+near-duplicates that differ in two columns whose values repeat; and rows that are near in time or
+place, without a value in common.
 """
 
-from collections.abc import Collection
-from typing import Literal
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.sequences import amounts
+from tabular_lstm.rows.cell_hashes import CellHashes
+from tabular_lstm.rows.repeated_values import Kind, Repeated, repeated_values
 
-FOLDS = 5
-LEAST_GROUPS = 50
-LEAST_ALIKE = 0.2
-LEAST_FALL = 0.03
-RESAMPLES = 200
-# Values of another column that rows of one value have, on average.
-ALMOST = 1.05
+# A quick model of so many rows is fitted for each of so many suspects.
+ROWS, OF_CLASS, MOST_ROWS = 4_000, 200, 10_000
+OF_KIND = 2
+FOLDS, TREES, LEAF = 5, 40, 5
+# The least low end of the interval of a fall, and how near to the lowest one it has to come.
+LEAST_FALL, NEARLY = 0.01, 0.8
+HUGE = 1e30
+DECIMALS = 6  # of scores: last bits are not the same on every processor
+
+
+class Fall(NamedTuple):
+    """What a quick model loses where rows of one value are kept together: interval, and areas."""
+
+    low: float
+    high: float
+    spread: float
+    together: float
 
 
 class DependentRows(Frozen):
@@ -35,12 +55,13 @@ class DependentRows(Frozen):
         groups: How many values several rows have.
         rows: How many rows have these values.
         alike: How far the labels of such rows agree beyond chance: 0 as by chance, 1 always.
-        spread: ROC AUC of a quick model, with such rows spread over train and test rows.
-        together: Likewise, with such rows on one side.
-        fall: 95 % interval of the difference.
+        spread: ROC AUC of a quick model, with such rows spread over train and test rows: a forest
+            that has not seen them, moved by how far it is off for the other rows of the value.
+        together: Of the forest alone, which such rows tell nothing where they are on one side.
+        fall: 95 % interval of the difference, corrected for how many were measured.
     """
 
-    kind: Literal["column", "columns", "near-duplicates"] = "column"
+    kind: Kind = "column"
     columns: list[str]
     but_for: list[str] = []
     groups: int
@@ -54,7 +75,7 @@ class DependentRows(Frozen):
     def named(self) -> str:
         """Name what such rows share, to stand behind "the same": columns, or all but some."""
         names = self.columns if self.kind != "near-duplicates" else self.but_for
-        named = " and ".join(f"'{name}'" for name in names)
+        named = " and ".join(f"'{shown(name)}'" for name in names)
         if self.kind != "near-duplicates":
             return named
         return f"values but for {named or 'the last digits'}"
@@ -63,109 +84,145 @@ class DependentRows(Frozen):
 def find_dependent_rows(
     rows: pd.DataFrame, columns: Columns, independent: Collection[str] = ()
 ) -> DependentRows | None:
-    """Find the column that says most clearly which rows belong together, if there is one.
+    """Find what says most clearly which rows belong together, if anything does.
 
     Args:
         rows: Valid rows: the label as 0 and 1, numbers read. Columns that conf ignores may be among
             them: they can say which rows belong together, and the quick model never sees them.
         columns: The roles of the columns. Rows of a declared group or time are on one side already,
             and nothing is looked for.
-        independent: Columns of which conf says that rows of one value are independent. So are those
-            of which almost all rows of one value have one value of such a column, too.
+        independent: Columns of which conf says that rows of one value are independent. So are rows
+            that share more, unless their labels agree clearly further, and several columns that all
+            are named.
     """
-    if columns.together is not None:
+    if columns.together is not None or not len(rows):
         return None
     labels = rows[columns.label].to_numpy() == 1
-    found: list[tuple[float, str, np.ndarray]] = []
-    for name in rows:
-        if name in columns.not_features or lies_within(rows, str(name), independent):
-            continue
-        groups, _ = pd.factorize(rows[name])
-        alike, several = _alike(groups, labels)
-        if several >= LEAST_GROUPS and alike >= LEAST_ALIKE:
-            found.append((alike, str(name), groups))
-    for alike, name, groups in sorted(found, key=lambda one: -one[0]):
-        spread, together, fall = _fall(rows, columns, labels, groups)
-        if fall[0] >= LEAST_FALL:
-            sizes = np.bincount(groups[groups >= 0])
-            return DependentRows(
-                columns=[name],
-                groups=int((sizes > 1).sum()),
-                rows=int(sizes[sizes > 1].sum()),
-                alike=alike,
-                spread=spread,
-                together=together,
-                fall=fall,
-            )
-    return None
-
-
-def lies_within(rows: pd.DataFrame, name: str, others: Collection[str]) -> bool:
-    """Tell whether almost all rows with one value of a column have one value of another, too."""
-    values = pd.factorize(rows[name])[0]
-    shared = (values >= 0) & (np.bincount(values + 1)[values + 1] > 1)
-    for other in others:
-        both = pd.DataFrame({"of": values, "other": pd.factorize(rows[other])[0]})[shared]
-        if len(both.drop_duplicates()) <= ALMOST * both["of"].nunique():
-            return True
-    return False
-
-
-def _alike(groups: np.ndarray, labels: np.ndarray) -> tuple[float, int]:
-    known = groups >= 0
-    rows = np.bincount(groups[known])
-    positives = np.bincount(groups[known], labels[known], len(rows))
-    pairs = rows * (rows - 1) / 2
-    if not pairs.sum():
-        return 0.0, 0
-    negatives = rows - positives
-    same = (positives * (positives - 1) + negatives * (negatives - 1)) / 2
-    share = labels.mean()
-    chance = share**2 + (1 - share) ** 2
-    return float((same.sum() / pairs.sum() - chance) / (1 - chance)), int((rows > 1).sum())
-
-
-def _fall(
-    rows: pd.DataFrame, columns: Columns, labels: np.ndarray, groups: np.ndarray
-) -> tuple[float, float, tuple[float, float]]:
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415  scikit-learn takes a second
-
-    drawn = np.random.default_rng(0)
-    alone = groups < 0
-    groups = np.where(alone, np.cumsum(alone) + groups.max(), groups)
-    features = [n for n in rows if n not in columns.not_features | {*columns.ignore}]
-    values = np.column_stack(
-        [
-            pd.factorize(rows[name])[0]
-            if name in columns.categorical
-            else amounts(rows[name], columns)
-            for name in features
-        ]
-    )
-    scores = [
-        _out_of_fold(values, labels, folds)
-        for folds in (
-            drawn.permutation(len(rows)) % FOLDS,
-            drawn.permutation(groups.max() + 1)[groups] % FOLDS,
-        )
+    if labels.all() or not labels.any():
+        return None
+    cells = CellHashes(rows, columns)
+    candidates = [str(name) for name in rows if name not in columns.not_features]
+    of_model = columns.features or [name for name in candidates if name not in columns.ignore]
+    features = [name for name in of_model if name in candidates]
+    if not features:
+        return None
+    found = repeated_values(cells, labels, candidates, features, independent)
+    suspects = [
+        suspect
+        for kind in get_args(Kind)
+        for suspect in [one for one in found if one.kind == kind][:OF_KIND]
     ]
-    spread, together = (float(roc_auc_score(labels, score)) for score in scores)
-    falls = []
-    for _ in range(RESAMPLES):
-        weights = drawn.poisson(1, groups.max() + 1)[groups]
-        one, other = (roc_auc_score(labels, score, sample_weight=weights) for score in scores)
-        falls.append(one - other)
-    low, high = np.quantile(falls, [0.025, 0.975])
-    return spread, together, (float(low), float(high))
+    falls = [_fall_of(cells, labels, features, suspect, len(suspects)) for suspect in suspects]
+    least = max([LEAST_FALL, *(NEARLY * fall.low for fall in falls)])
+    clear = [both for both in zip(falls, suspects, strict=True) if both[0].low >= least]
+    if not clear:
+        return None
+    fall, suspect = clear[0]  # a column, which can be the group, before several
+    _, hashes = suspect.taken(cells, len(rows))
+    sizes = np.bincount(pd.factorize(hashes[hashes != 0])[0])
+    return DependentRows(
+        kind=suspect.kind,
+        columns=list(suspect.columns),
+        but_for=list(suspect.but_for),
+        groups=int((sizes > 1).sum()),
+        rows=int(sizes[sizes > 1].sum()),
+        alike=suspect.agreement.alike,
+        spread=fall.spread,
+        together=fall.together,
+        fall=(fall.low, fall.high),
+    )
 
 
-def _out_of_fold(values: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    from sklearn.ensemble import ExtraTreesClassifier  # noqa: PLC0415
+def _fall_of(
+    cells: CellHashes,
+    labels: np.ndarray,
+    features: Sequence[str],
+    suspect: Repeated,
+    suspects: int,
+) -> Fall:
+    """Judge a quick model on some of the rows twice: whole groups, more where a class is rare."""
+    rarer = min(labels.mean(), 1 - labels.mean())
+    most = int(np.clip(OF_CLASS / rarer, ROWS, MOST_ROWS))
+    places, shared = suspect.taken(cells, most)
+    labels = labels[places]
+    if min(labels.sum(), (~labels).sum()) < FOLDS:
+        return Fall(0.0, 0.0, 0.5, 0.5)
+    key = cells.columns.key
+    side = cells.joined([key] if key else features, places, missing=True)
+    groups = pd.factorize(np.where(shared == 0, side, shared))[0]
+    seen = np.column_stack([_seen(cells, name, places) for name in features])
+    together = _out_of_fold(seen, labels, _folds(labels, groups))
+    spread = together + _known_again(labels - together, groups, pd.factorize(side)[0])
+    return _fall(labels, spread, together, groups, suspects)
+
+
+def _seen(cells: CellHashes, name: str, places: np.ndarray) -> np.ndarray:
+    """Give a feature as the quick model sees it: a number, a name by its place."""
+    numbers = cells.numbers(name, places)
+    if numbers is not None:
+        return np.asarray(np.clip(numbers, -HUGE, HUGE))
+    return pd.factorize(cells.rows[name].iloc[places])[0].astype(float)
+
+
+def _folds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Deal the groups out to folds, so that each has about as many positive rows."""
+    sizes, positives = np.bincount(groups), np.bincount(groups, labels)
+    drawn = np.random.default_rng(0).permutation(len(sizes))
+    order = drawn[np.lexsort((sizes[drawn], positives[drawn] / sizes[drawn]))]
+    folds = np.empty(len(sizes), int)
+    folds[order] = np.arange(len(sizes)) % FOLDS
+    return np.asarray(folds[groups])
+
+
+def _out_of_fold(seen: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Give each row its probability, by a forest that saw none of its fold."""
+    from sklearn.ensemble import ExtraTreesClassifier  # noqa: PLC0415  it takes a second
 
     scores = np.empty(len(labels))
     for fold in range(FOLDS):
-        model = ExtraTreesClassifier(50, min_samples_leaf=2, random_state=0, n_jobs=-1)
+        model = ExtraTreesClassifier(TREES, min_samples_leaf=LEAF, random_state=0)
         out = folds == fold
-        model.fit(values[~out], labels[~out])
-        scores[out] = model.predict_proba(values[out])[:, 1]
-    return scores
+        model.fit(seen[~out], labels[~out])
+        scores[out] = model.predict_proba(seen[out])[:, -1]
+    return np.asarray(scores.round(DECIMALS))
+
+
+def _known_again(errors: np.ndarray, groups: np.ndarray, side: np.ndarray) -> np.ndarray:
+    """Give each row what the others of its group, whose labels a model knows, say of its own.
+
+    That is the sum of their errors by their number and 1. Rows on its own side are not known.
+    """
+    own = pd.factorize(groups * (side.max() + 1) + side)[0]
+
+    def of_others(counted: np.ndarray) -> np.ndarray:
+        return np.asarray(np.bincount(groups, counted)[groups] - np.bincount(own, counted)[own])
+
+    known: np.ndarray = of_others(np.ones(len(errors)))
+    return np.asarray(of_others(errors) / (known + 1))
+
+
+def _fall(
+    labels: np.ndarray, spread: np.ndarray, together: np.ndarray, groups: np.ndarray, suspects: int
+) -> Fall:
+    """Compare two areas under the ROC curve of rows that come in groups.
+
+    Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 1997: the variance
+    of the sums, by group, of each row's share of an area.
+
+    The interval of 95 % is corrected for so many suspects.
+    """
+    from scipy.stats import norm, rankdata  # noqa: PLC0415
+
+    areas, shares = [], []
+    for score in (spread, together):
+        among = rankdata(score)
+        among[labels] -= rankdata(score[labels])
+        among[~labels] -= rankdata(score[~labels])
+        positives, negatives = labels.sum(), (~labels).sum()
+        won = np.where(labels, among / negatives, 1 - among / positives)
+        areas.append(float(won[labels].mean()))
+        shares.append((won - areas[-1]) / np.where(labels, positives, negatives))
+    of_groups = np.bincount(groups, shares[0] - shares[1])
+    error = np.sqrt((of_groups**2).sum())
+    fall, wide = areas[0] - areas[1], norm.ppf(1 - 0.025 / suspects) * error
+    return Fall(float(fall - wide), float(fall + wide), *areas)

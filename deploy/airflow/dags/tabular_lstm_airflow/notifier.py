@@ -88,6 +88,8 @@ def post(url: str, authorization: str | None, content: bytes) -> None:
     where = urlsplit(url)
     if where.scheme not in {"http", "https"}:
         raise RuntimeError("tabular_lstm_webhook: expected a URL of http or https as its host")
+    if "@" in where.netloc:  # the resolver would be asked for it
+        raise RuntimeError("tabular_lstm_webhook: expected a password of its own, not in the URL")
     headers = {"Content-Type": "application/json"}
     if authorization:
         headers["Authorization"] = authorization

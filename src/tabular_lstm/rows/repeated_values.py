@@ -1,0 +1,214 @@
+"""Values that repeat and have one label more often than chance: a cheap look, before any model.
+
+Looked at are single columns, pairs of columns, and near-duplicates: rows that are equal but for
+columns that are nearly unique, and for one more at most, with numbers of many values as they are or
+rounded. Of many rows the look takes some by a hash of the value, so that it has all rows of each.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.rows.cell_hashes import CellHashes, Taken
+
+ROWS = 30_000  # that the look takes
+# Columns that are looked at in pairs: of more, those whose values say most.
+PAIRED = 16
+# Near-duplicates are equal in so many columns at least.
+LEAST_EQUAL = 3
+# Several rows have each of so many values; their labels agree so far, of 1, and so surely.
+LEAST_GROUPS, LEAST_ALIKE, LEAST_SURE = 20, 0.2, 3.5
+# A number or date has a smooth effect if neighbours agree nearly as far as rows of one value.
+SMOOTH = 0.6
+# The share of rows that are alone with their value in a nearly unique column.
+UNIQUE = 0.9
+# So many times as often as independent columns would do several columns have one value together.
+SURPRISE = 2.0
+# So much further than rows of one value of one of them do rows agree that share several.
+MORE_ALIKE = 0.1
+# Values of another column that rows of one value have, on average, if they have one.
+ALMOST = 1.05
+
+Kind = Literal["column", "columns", "near-duplicates"]
+
+
+class Agreement(NamedTuple):
+    """How the labels of rows of one value agree.
+
+    Attributes:
+        alike: Beyond chance; 1 is always.
+        sure: In standard deviations of chance.
+        groups: How many values several rows have.
+        pairs: Of rows with one value.
+        alone: Share of the rows that are alone with their value.
+    """
+
+    alike: float
+    sure: float
+    groups: int
+    pairs: float
+    alone: float
+
+    @property
+    def clear(self) -> bool:
+        """Tell whether the labels agree so that it is worth a model."""
+        enough = self.groups >= LEAST_GROUPS and self.alike >= LEAST_ALIKE
+        return enough and self.sure >= LEAST_SURE
+
+
+class Repeated(NamedTuple):
+    """What may say that rows belong together.
+
+    Attributes:
+        agreement: Of the rows with one value.
+        rounded: Whether numbers of many values are rounded.
+        For the others see `tabular_lstm.rows.dependent_rows.DependentRows`.
+    """
+
+    kind: Kind
+    columns: tuple[str, ...]
+    agreement: Agreement
+    but_for: tuple[str, ...] = ()
+    rounded: bool = False
+
+    def taken(self, cells: CellHashes, most: int) -> Taken:
+        """Take rows by what they share, see `CellHashes.taken`; a missing value is none."""
+        near = self.kind == "near-duplicates"
+        return cells.taken_of(self.columns, most, self.rounded, missing=near)
+
+
+def agreement(hashes: np.ndarray, labels: np.ndarray) -> Agreement:
+    """Measure how rows of one value agree: the intraclass correlation, each row counting once.
+
+    Args:
+        hashes: Of the rows' values; 0 is none.
+        labels: bool, of the rows.
+    """
+    groups, distinct = pd.factorize(hashes)
+    sizes = np.bincount(groups, minlength=len(distinct)).astype(float)
+    positives = np.bincount(groups, labels, len(distinct))
+    several = (sizes > 1) & (distinct != 0)
+    sizes, positives = sizes[several], positives[several]
+    share = positives.sum() / max(sizes.sum(), 1)
+    alone = float(1 - sizes.sum() / max(len(hashes), 1))
+    pairs = float((sizes * (sizes - 1) / 2).sum())
+    if not 0 < share < 1:
+        return Agreement(0.0, 0.0, len(sizes), pairs, alone)
+    sums = positives - sizes * share
+    squares = positives * (1 - share) ** 2 + (sizes - positives) * share**2
+    agreeing = ((sums**2 - squares) / (sizes - 1)).sum() / (share * (1 - share))
+    chance = np.sqrt((2 * sizes / (sizes - 1)).sum())
+    alike, sure = float(agreeing / sizes.sum()), float(agreeing / chance)
+    return Agreement(alike, sure, len(sizes), pairs, alone)
+
+
+def neighbours_agree(numbers: np.ndarray, labels: np.ndarray) -> float:
+    """Measure how far rows of neighbouring values agree beyond chance, likewise."""
+    known, share = ~np.isnan(numbers), labels.mean()
+    _, groups, sizes = np.unique(numbers[known], return_inverse=True, return_counts=True)
+    means = np.bincount(groups, labels[known] - share) / sizes
+    weights = np.minimum(sizes[1:], sizes[:-1])
+    agreeing = (weights * means[1:] * means[:-1]).sum()
+    return float(agreeing / (max(weights.sum(), 1) * share * (1 - share)))
+
+
+def repeated_values(
+    cells: CellHashes,
+    labels: np.ndarray,
+    candidates: Sequence[str],
+    features: Sequence[str],
+    independent: Collection[str],
+) -> list[Repeated]:
+    """Find what may say that rows belong together, that of most rows and labels first.
+
+    Args:
+        cells: The rows.
+        labels: bool (rows,).
+        candidates: Columns whose values are looked at, alone and in pairs; all features are there.
+        features: Columns in which near-duplicates are equal.
+        independent: Columns of which conf says that rows of one value are independent.
+    """
+    singles: dict[str, Agreement] = {}
+    found: list[Repeated] = []
+    for name in candidates:
+        places, hashes = cells.taken_of([name], ROWS)
+        singles[name] = said = agreement(hashes, labels[places])
+        if not said.clear:
+            continue
+        numbers = cells.numbers(name, places)
+        if numbers is None or neighbours_agree(numbers, labels[places]) < SMOOTH * said.alike:
+            found.append(Repeated("column", (name,), said))
+    found += _pairs(cells, labels, singles)
+    for rounded in (False, True):
+        found += _near_duplicates(cells, labels, {n: singles[n] for n in features}, rounded)
+    calm = {name: singles[name] for name in independent if name in singles}
+    asked = [one for one in found if not _declared(one, calm, cells)]
+    return sorted(asked, key=lambda one: -one.agreement.alike * (1 - one.agreement.alone))
+
+
+def _declared(one: Repeated, independent: Mapping[str, Agreement], cells: CellHashes) -> bool:
+    """Tell whether conf says that rows of one value are independent.
+
+    That is so if it says so of all columns; or of a column of which rows of one value have one
+    value, too, unless they agree clearly further.
+    """
+    if {*one.columns} <= {*independent}:
+        return True
+    places, shared = one.taken(cells, ROWS)
+    places, shared = places[shared != 0], shared[shared != 0]
+    groups = pd.factorize(shared)[0]
+    several = np.bincount(groups)[groups] > 1
+    for name, said in independent.items():
+        others = cells.joined([name], places, missing=True)
+        both = pd.DataFrame({"one": groups, "other": others})[several].drop_duplicates()
+        within = len(both) <= ALMOST * both["one"].nunique()
+        if within and one.agreement.alike < said.alike + MORE_ALIKE:
+            return True
+    return False
+
+
+def _pairs(cells: CellHashes, labels: np.ndarray, singles: dict[str, Agreement]) -> list[Repeated]:
+    repeating = {name: one for name, one in singles.items() if one.alone < UNIQUE and one.groups}
+    most = sorted(repeating, key=lambda name: -repeating[name].sure)[:PAIRED]
+    most.sort(key=lambda name: -repeating[name].groups)  # its rows hold all of each pair's value
+    chances = cells.chances(most)
+    found = []
+    for place, one in enumerate(most[:-1]):
+        places, hashes = cells.taken_of([one], ROWS)
+        pairs = agreement(hashes, labels[places]).pairs
+        for other in most[place + 1 :]:
+            said = agreement(cells.joined([one, other], places), labels[places])
+            alone = max(singles[one].alike, singles[other].alike)
+            surprising = said.pairs >= SURPRISE * pairs * chances[other]
+            if said.clear and said.alike >= alone + MORE_ALIKE and surprising:
+                found.append(Repeated("columns", (one, other), said))
+    return found
+
+
+def _near_duplicates(
+    cells: CellHashes, labels: np.ndarray, singles: dict[str, Agreement], rounded: bool
+) -> list[Repeated]:
+    unique = [name for name, one in singles.items() if one.alone >= UNIQUE]
+    if rounded:
+        unique = [name for name in unique if not (cells.step(name) and cells.has_fractions(name))]
+    equal = [name for name in singles if name not in unique]
+    if len(equal) < LEAST_EQUAL or (rounded and not any(map(cells.step, equal))):
+        return []
+    hashes = partial(cells.all_but_one, equal, rounded=rounded)
+    chances = cells.chances(equal, rounded)
+    by_chance = np.prod(list(chances.values())) * len(labels) * min(ROWS, len(labels)) / 2
+    said = [agreement(of_rows, labels[places]) for places, of_rows in cells.taken(hashes, ROWS)]
+    found = []
+    if said[0].clear and said[0].pairs >= SURPRISE * by_chance and (unique or rounded):
+        found.append(Repeated("near-duplicates", tuple(equal), said[0], tuple(unique), rounded))
+    for left_out, one in zip(equal, said[1:], strict=False):
+        # Rows that are equal elsewhere differ in a counter more often than by chance.
+        counted = one.pairs * chances[left_out] >= SURPRISE * said[0].pairs
+        if one.clear and one.pairs >= SURPRISE * by_chance / chances[left_out] and counted:
+            names = tuple(name for name in equal if name != left_out)
+            but_for = (*unique, left_out)
+            found.append(Repeated("near-duplicates", names, one, but_for, rounded))
+    return found

@@ -1,0 +1,95 @@
+"""Rows that belong together where nobody has described a table: what is proposed and said."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tabular_lstm.profiling.group_search import search_group, with_group
+from tabular_lstm.profiling.proposal import Proposal, propose
+from tabular_lstm.rows.dependent_rows import DependentRows
+from tests.helpers.profiles import profile
+
+COUNT = 60
+TABLE: dict[str, list[Any]] = {
+    "patient": [f"P{x // 2}" for x in range(COUNT)],
+    "seen": [f"{1 + x // 3:02}.11.2026" for x in range(COUNT)],
+    "size": [x // 3 + 0.5 for x in range(COUNT)],
+    "ward": ["north", "south", "west"] * 20,
+    "age": [20 + x % 45 for x in range(COUNT)],
+}
+SICK: dict[str, list[Any]] = {"sick": [0, 0, 1] * 20}
+
+
+def found(*columns: str, **kind: Any) -> DependentRows:
+    """What the search finds, by these columns."""
+    numbers: dict[str, Any] = {"spread": 0.93, "together": 0.69, "fall": (0.18, 0.29)}
+    return DependentRows(columns=[*columns], groups=20, rows=60, alike=1, **numbers, **kind)
+
+
+def proposed(of: DependentRows) -> Proposal:
+    table = profile({**TABLE, **SICK})
+    return with_group(table, propose(table, "sick"), of)
+
+
+@pytest.mark.parametrize(
+    ("name", "back"),
+    [
+        ("size", "take the line away, and add split: {independent: [size]}"),
+        ("ward", "name the column under categorical instead, and add split: {independent: [ward]}"),
+        (
+            "seen",
+            "name the column under dates instead, with the format %d.%m.%Y, and add split: "
+            "{independent: [seen]}",
+        ),
+    ],
+)
+def test_the_column_is_the_group_and_the_first_doubt_says_the_way_back(
+    name: str, back: str
+) -> None:
+    proposal = proposed(found(name))
+    assert [*proposal.named("group")] == [name]
+    assert proposal.columns().group == name
+    # What was a group for its name alone is what its cells say.
+    assert proposal.choices["patient"].role == "ignore"
+    first = next(iter(proposal.unsure))
+    assert first.startswith(f"group: rows with the same '{name}' (20 values, 60 rows) mostly have ")
+    assert "ROC AUC is 0.93 with such rows on both sides and 0.69 with them together" in first
+    assert first.endswith(f"If they are independent, {back}")
+    assert not any(name in names for names in proposal.unsure.values())
+
+
+@pytest.mark.parametrize(
+    ("of", "named", "what_to_do"),
+    [
+        (
+            found("seen", "ward", kind="columns"),
+            "rows with the same 'seen' and 'ward'",
+            "Write a column that names what they share, and name it under columns.group. Or, if "
+            "the rows are independent: split.independent: [seen, ward]",
+        ),
+        (
+            found("seen", "ward", kind="near-duplicates", but_for=["age"]),
+            "rows with the same values but for 'age'",
+            "Keep one row of each, or write a column that names the row which the others repeat, "
+            "and name it under columns.group",
+        ),
+        (found("age"), "rows with the same 'age'", "Name the column: columns.group: age"),
+    ],
+)
+def test_what_no_column_tells_is_said_first_and_changes_no_role(
+    of: DependentRows, named: str, what_to_do: str
+) -> None:
+    # Of one feature alone, nothing would be left to learn from.
+    table = profile({n: TABLE[n] for n in (of.columns if len(of.columns) < 2 else TABLE)} | SICK)
+    proposal = with_group(table, propose(table, "sick"), of)
+    assert proposal.choices == propose(table, "sick").choices
+    first = next(iter(proposal.unsure))
+    assert first.startswith(named)
+    assert what_to_do in first
+
+
+def test_a_column_without_a_name_is_passed_over() -> None:
+    table = profile({"Unnamed: 0": [x // 2 for x in range(COUNT)], **TABLE, **SICK})
+    rows = pd.DataFrame({"Unnamed: 0": [x // 2 for x in range(COUNT)], **TABLE, **SICK}).astype(str)
+    assert search_group(table, propose(table, "sick"), rows) is None

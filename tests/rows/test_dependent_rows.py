@@ -1,0 +1,204 @@
+"""Rows that belong together are found by what they share, and independent rows are left alone."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
+
+DAY = np.datetime64("2024-01-01", "s")
+NEAR = {
+    "a counter within the incident": ["report"],
+    "a nearly unique column": ["id"],
+    "a time some minutes apart": ["time"],
+    "noise in the last digits": [],
+}
+
+
+def columns_of(rows: pd.DataFrame, **roles: Any) -> Columns:
+    named = [role for role in roles.values() if isinstance(role, str)]
+    features = rows.drop(columns=["label", *named, *roles.get("ignore", [])])
+    dates = [name for name in features if features[name].dtype.kind == "M"]
+    words = [n for n in features if not pd.api.types.is_numeric_dtype(features[n])]
+    return Columns.model_validate(
+        {
+            "label": "label",
+            "positive_class": 1,
+            "negative_class": 0,
+            "dates": dates,
+            "categorical": [name for name in words if name not in dates],
+            **roles,
+        }
+    )
+
+
+def found_in(
+    rows: pd.DataFrame, independent: tuple[str, ...] = (), **roles: Any
+) -> DependentRows | None:
+    return find_dependent_rows(rows, columns_of(rows, **roles), independent)
+
+
+def shuffled(rng: np.random.Generator, rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.iloc[rng.permutation(len(rows))].reset_index(drop=True)
+
+
+def incidents(count: int, noise: float = 0.1, seed: int = 0) -> pd.DataFrame:
+    """Rows of a table of police actions: several of an incident, which share its time and label."""
+    rng = np.random.default_rng(seed)
+    groups = max(count // 5, 1)
+    of = np.arange(count) % groups
+    label = (rng.random(groups) < 0.5)[of] ^ (rng.random(count) < noise)
+    rows = pd.DataFrame(
+        {
+            "age": rng.normal(35 + 4 * label, 10).round(),
+            "force": rng.choice(["hand", "spray", "other"], count),
+            "time": DAY + rng.integers(0, 10**8, groups)[of].astype("timedelta64[s]"),
+            "label": label.astype(int),
+        }
+    )
+    return shuffled(rng, rows)
+
+
+def near_duplicates(of_kind: str, seed: int = 0) -> pd.DataFrame:
+    """Rows that are equal to others of their incident but for what is said."""
+    rng = np.random.default_rng(seed)
+    groups, each = 120, 5
+    of = np.repeat(np.arange(groups), each)
+    rows = pd.DataFrame(
+        {
+            "height": rng.normal(50, 10, groups).round(1)[of],
+            "count": rng.poisson(3, groups)[of].astype(float),
+            "kind": rng.choice([*"abcde"], groups)[of],
+            "code": rng.integers(0, 9, groups)[of].astype(float),
+        }
+    )
+    if of_kind == "a counter within the incident":
+        rows["report"] = np.tile(np.arange(each), groups).astype(float)
+    elif of_kind == "a nearly unique column":
+        rows["id"] = [f"R{number}" for number in rng.permutation(len(of))]
+    elif of_kind == "a time some minutes apart":
+        seconds = rng.integers(0, 10**7, groups)[of] + rng.integers(0, 600, len(of))
+        rows["time"] = DAY + seconds.astype("timedelta64[s]")
+    else:
+        rows["height"] = rows["height"] + rng.normal(0, 0.01, len(of)).round(4)
+    # The height alone says it, too, unless it is one of few.
+    if of_kind != "noise in the last digits":
+        rows["height"] = rows["height"] // 5
+    noise = rng.random(len(of)) < 0.1
+    return shuffled(rng, rows.assign(label=((rng.random(groups) < 0.5)[of] ^ noise).astype(int)))
+
+
+def independent_rows(count: int, seed: int = 0) -> pd.DataFrame:
+    """Rows that share values, of which a city, an age and a day tell something of each label."""
+    rng = np.random.default_rng(seed)
+    city, age, day = (
+        rng.integers(0, 150, count),
+        rng.integers(18, 90, count),
+        rng.integers(0, 700, count),
+    )
+    logit = 0.7 * rng.normal(size=150)[city] + (age - 54) / 12 + np.sin(day / 58)
+    return pd.DataFrame(
+        {
+            "age": age.astype(float),
+            "city": np.char.add("city ", city.astype(str)),
+            "day": DAY + day.astype("timedelta64[D]").astype("timedelta64[s]"),
+            "time": DAY + rng.integers(0, count // 4, count).astype("timedelta64[s]") * 4999,
+            "place": rng.choice([*"ABCDEFGHIJKL"], count),
+            "income": rng.lognormal(8, 1, count).round(2),
+            "label": (rng.random(count) < 1 / (1 + np.exp(-logit))).astype(int),
+        }
+    )
+
+
+@pytest.mark.parametrize("count", [500, 3_000, 20_000])
+def test_rows_of_one_time_and_one_label_are_found_and_what_that_does(count: int) -> None:
+    rows = incidents(count)
+    found = found_in(rows)
+    assert found is not None
+    assert (found.kind, found.columns) == ("column", ["time"])
+    assert abs(found.groups - count // 5) <= count // 500
+    assert found.rows == pytest.approx(count, rel=0.01)
+    assert found.alike == pytest.approx(0.64, abs=0.1)  # (1 - 2 * 0.1)^2
+    assert found.spread > found.together + 0.1
+    assert 0.5 < found.together < 0.68
+    low, high = found.fall
+    assert 0.05 < low < found.spread - found.together < high
+    assert found == found_in(rows)
+
+
+@pytest.mark.parametrize("kind", ["name", "number", "ignored"])
+def test_any_kind_of_column_may_tell_it_and_one_that_is_no_feature(kind: str) -> None:
+    rows = incidents(1_000)
+    numbers = pd.factorize(rows.pop("time"))[0]
+    case = np.random.default_rng(1).permutation(10**4)[numbers]
+    rows["case"] = case * 0.37 if kind == "number" else np.char.add("c", case.astype(str))
+    found = found_in(rows, ignore=["case"]) if kind == "ignored" else found_in(rows)
+    assert found is not None
+    assert found.columns == ["case"]
+
+
+def test_two_columns_may_tell_together_what_none_tells_alone() -> None:
+    rows = incidents(3_000)
+    incident = pd.factorize(rows.pop("time"))[0]
+    rng = np.random.default_rng(2)
+    rows["day"] = DAY + rng.integers(0, 100, 600)[incident] * np.timedelta64(86_400, "s")
+    rows["place"] = rng.choice([*"ABCDEFGHIJKLMNOPQRST"], 600)[incident]
+    found = found_in(rows)
+    assert found is not None
+    assert (found.kind, sorted(found.columns)) == ("columns", ["day", "place"])
+    assert found.named in {"'day' and 'place'", "'place' and 'day'"}
+    assert found_in(rows, independent=("day",)) is not None
+    assert found_in(rows, independent=("day", "place")) is None
+
+
+@pytest.mark.parametrize(("of_kind", "but_for"), NEAR.items())
+def test_near_duplicates_are_found(of_kind: str, but_for: list[str]) -> None:
+    found = found_in(near_duplicates(of_kind))
+    assert found is not None
+    assert found.kind == "near-duplicates"
+    assert found.but_for == but_for
+    assert {"count", "kind", "code"} <= {*found.columns}
+    assert not {*but_for} & {*found.columns}
+
+
+@pytest.mark.parametrize("count", [500, 3_000, 20_000])
+def test_of_independent_rows_nothing_is_said(count: int) -> None:
+    for seed in range(3):
+        assert found_in(independent_rows(count, seed)) is None
+
+
+def test_a_label_that_jumps_with_a_number_makes_no_rows_dependent() -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"age": rng.integers(18, 90, 3_000).astype(float), "x": rng.random(3_000)})
+    assert found_in(rows.assign(label=(rows["age"] > 50).astype(int))) is None
+
+
+def test_equal_rows_are_on_one_side_and_nothing_is_said() -> None:
+    rows = incidents(600).drop_duplicates("time")
+    assert found_in(pd.concat([rows] * 4, ignore_index=True)) is None
+
+
+def test_nothing_is_looked_for_where_conf_says_how_it_is() -> None:
+    rows = incidents(1_000)
+    assert found_in(rows) is not None
+    assert found_in(rows, independent=("time",)) is None
+    assert found_in(rows, group="time") is None
+    assert found_in(rows, time="time") is None
+
+
+def test_a_declared_column_does_not_hide_what_rows_share_beyond_it() -> None:
+    rows = incidents(1_000)
+    incident = pd.factorize(rows["time"])[0]
+    rows["city"] = np.char.add("city ", (incident % 40).astype(str))
+    rows["north"] = rows["time"].astype("int64") / 1e9  # as the time does
+    assert found_in(rows, independent=("city",)) is not None
+    assert found_in(rows, independent=("time",)) is None
+
+
+@pytest.mark.parametrize("labels", [[0, 0], [], [0, 1]])
+def test_rows_of_which_nothing_can_be_said(labels: list[int]) -> None:
+    rows = pd.DataFrame({"x": np.zeros(len(labels)), "label": np.array(labels, int)})
+    assert found_in(rows) is None
