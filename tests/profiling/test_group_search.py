@@ -71,8 +71,8 @@ def test_the_column_is_the_group_and_the_first_doubt_says_the_way_back(
         (
             found("seen", "ward", kind="near-duplicates", but_for=["age"]),
             "rows with the same values but for 'age'",
-            "Keep one row of each, or write a column that names the row which the others repeat, "
-            "and name it under columns.group",
+            "Keep one row of each, name age under columns.ignore and nowhere else, or write a "
+            "column that names the row which the others repeat, and name it under columns.group",
         ),
         (found("age"), "rows with the same 'age'", "Name the column: columns.group: age"),
     ],
