@@ -320,6 +320,7 @@ def test_an_evaluation_alone_takes_another_seed_and_other_training_parameters(ra
     assert after["test"]["interval"] != before["test"]["interval"]
 
 
+@pytest.mark.long
 def test_rows_in_another_order_on_disk_are_the_same_rows(ran: Project) -> None:
     declare(ran, **TINY)
     path = newest(ran, ROWS[0])
