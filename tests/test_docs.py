@@ -139,7 +139,7 @@ def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
     log = (patients / "08_reporting/promotions.jsonl").read_text().splitlines()
     actions = [json.loads(line)["action"] for line in log]
     assert actions == ["promoted", "promoted", "rolled_back", "rejected"]
-    assert len(list((patients / "08_reporting/report.html").iterdir())) == 3
+    assert len(list((patients / "08_reporting/report.html").iterdir())) == 4
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.helpers.errors import raises_data_error
-from tests.helpers.project import QUICK, TINY, Project
+from tests.helpers.project import QUICK, TINY, Project, declare
 from tests.helpers.tables import LABEL
 
 ROLES = {"label": LABEL, "positive_class": 1, "negative_class": 0}
@@ -110,12 +110,12 @@ def test_a_split_by_time_takes_a_declared_format(project: Project) -> None:
     written = pd.to_datetime(rows["visited"]).dt.strftime("%d.%m.%Y")
     rows.assign(visited=written).to_csv(project.raw, index=False)
     by_format = {**BY_TIME, "dates": {"visited": "%d.%m.%Y"}}
-    project.run("data_processing", "reshaping", columns=by_format, split=split)
+    declare(project, columns=by_format, split=split)
+    project.run("data_processing", "reshaping")
     pd.testing.assert_frame_equal(project.rows("train"), train)
     pd.testing.assert_frame_equal(project.rows("test"), test)
     assert summary(project)["quarantined_rows"] == 0
-    boundary = {**split, "from": summary(project)["boundary"]}
-    project.run("data_processing", columns=by_format, split=boundary)
+    project.run("data_processing", split={"from": summary(project)["boundary"]})
     pd.testing.assert_frame_equal(project.rows("test"), test)
     schema = json.loads(project.versions("04_feature/schema.json")[-1].read_text())
     assert "visited" not in "".join(schema["features"])

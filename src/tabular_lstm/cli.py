@@ -144,13 +144,13 @@ run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedr
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--env", required=True, help="Name of the new environment.")
 @click.option("--label", help="Column to predict. Default: told by its name, place and values.")
 @click.option("--positive", help="Value of the label whose probability is predicted.")
 @click.option("--key", help="Column that identifies a row.")
 @click.option("--force", is_flag=True, help="Overwrite the environment's two files.")
-def profile(file: Path, env: str, force: bool, **options: str | None) -> None:
+def profile(file: str, env: str, force: bool, **options: str | None) -> None:
     """Look at a CSV, or a folder of them, and write conf for it: `kedro run --env ENV` then runs.
 
     Prints what each column is taken for, and what is unsure.

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import os
 import subprocess
 import sys
 from base64 import b64encode
@@ -277,11 +278,19 @@ def test_a_user_in_the_uri_is_sent_as_authorization_alone(
         tracking.mirror(Mlflow(tracking_uri=uri), {}, tmp_path, None, [], {})
     assert {*asked} == {f"Basic {b64encode(pair.encode()).decode()}"}
     assert {*hosts} == {"localhost"}
+    # Not inherited by what is started later.
+    assert not {*tracking.URIS} & {*os.environ}
 
 
 def test_a_uri_in_the_credentials(
-    quick: Project, mirror: Mirror, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    quick: Project,
+    mirror: Mirror,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name in tracking.URIS:  # where the downloads below look for models
+        monkeypatch.setenv(name, mirror.address)
     uri = f"http://me:{SECRET}@{urlsplit(mirror.address).netloc}"
     (quick.path / "conf/local/credentials.yml").write_text(json.dumps({"runs": {"uri": uri}}))
     declare(quick, **QUICK, mlflow=mirror.block(tracking_uri="runs"))

@@ -110,7 +110,7 @@ def test_data_like_the_champions_pass_and_new_features_are_no_fault() -> None:
     assert checked.quarantined_fraction == 0.01
     assert checked.sentence == (
         "1.0 % of 1000 rows quarantined, 1500 valid rows, 1.52 times the champion's 990, 40.0 % "
-        "positive against the champion's 35.0 %, new features: pulse, sex; lost features: bmi"
+        "positive against the champion's 35.0 %, new features: pulse, sex; lost feature: bmi"
     )
     assert check_data(None).sentence == "1.0 % of 1000 rows quarantined"
 

@@ -374,7 +374,7 @@ def test_a_side_with_one_group_of_a_class_is_refused(of_class: str) -> None:
         DataError, match=r"too few groups to split: on the .* side . groups"
     ) as error:
         split_rows(valid(rows, GROUPED), SOURCE, GROUPED, Split(test_fraction=0.5))
-    assert f"have y = {of_class}; expected at least 2" in str(error.value)
+    assert f"with y = {of_class}; expected at least 2" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_rows_of_one_key_on_two_sides_are_refused(columns: dict[str, str], split
     second = test.index[0]
     key = train["b"].iloc[0]
     rows[second - 1] = (rows[second - 1][0], key, *rows[second - 1][2:])
-    said = f"1 test rows have the key of a train row, such as row {second} with b '{key}'"
+    said = f"1 test row with the key of a train row, such as row {second} with b '{key}'"
     with pytest.raises(DataError, match=said):
         split_rows(valid(rows, declared), SOURCE, declared, split)
 

@@ -49,6 +49,18 @@ def reshape(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
 # Learning the schema
 
 
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "1 feature a row, 0 of them"), (3, "3 features a row, 0 of them")]
+)
+def test_one_feature_is_said_in_the_singular(
+    count: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        learn_schema(numbered(count), COLUMNS, Reshaping())
+    assert caplog.messages[0].startswith(said)
+    assert ("1 step of 1, 0 padded" in caplog.text) == (count == 1)
+
+
 @pytest.mark.parametrize("value", [0.1, 1e6 + 0.1])
 def test_constant_feature_has_variance_one(value: float) -> None:
     schema = learn_schema(rows_of(a=[value] * 100), COLUMNS, Reshaping())

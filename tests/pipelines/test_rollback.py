@@ -1,5 +1,6 @@
 """Which champion a rollback chooses, and that its decision is typed and whole."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from tabular_lstm.pipelines.rollback.nodes import choose_champion
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
 from tests.helpers.decisions import PROVENANCE
 from tests.helpers.logs import promotion, rejection, run
 from tests.helpers.networks import ensemble_of, schema_of
+from tests.helpers.project import Project
 
 Artifacts = dict[str, Artifact]
 COLUMNS = Columns(label="sick", positive_class=1, negative_class=0)
@@ -97,6 +100,34 @@ def test_a_champion_that_cannot_be_loaded_does_not_serve_again(artifacts: Artifa
     broken = Artifact(b"no network", "a.keras")
     with pytest.raises(DataError, match=r"a\.keras: expected a whole \.keras file"):
         chosen({**artifacts, run("a"): broken}, None)
+
+
+def test_the_latest_report_says_who_serves_after_a_rollback(served: Project) -> None:
+    """Not that the model serves that was dismissed; and where the report of the champion is."""
+    reporting = served.path / "data/08_reporting"
+    succeeds(here(*RETRAINING, *seed(1)))
+    log = [json.loads(line) for line in (reporting / "promotions.jsonl").open()]
+    first, second = (line["run_id"] for line in log)
+    latest = reporting / "latest.html"
+    assert (
+        f'The new model, of run <span class="id">{second}</span>, now serves.' in latest.read_text()
+    )
+
+    succeeds(here(*ROLLBACK))
+    page = latest.read_text()
+    assert "<h1>✓ Rolled back</h1>" in page
+    assert f'The model of run <span class="id">{first}</span> now serves again.' in page
+    assert (
+        f'That of run <span class="id">{second}</span>, which served until now, no longer' in page
+    )
+    assert "now serves." not in page
+    assert f"--pipelines rollback --params rollback.run_id={second}" in page
+    report = f"data/08_reporting/report.html/{first}/report.html"
+    assert report in page
+    assert (served.path / report).exists()
+    assert "default-src 'none'" in page
+    succeeds(here(*ROLLBACK, "--params", f"rollback.run_id={first}"))
+    assert f'The model of run <span class="id">{first}</span> serves on.' in latest.read_text()
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from tabular_lstm.profiling.group_search import with_group
+from tabular_lstm.profiling.group_search import search_group, with_group
 from tabular_lstm.profiling.proposal import Proposal, propose
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tests.helpers.profiles import profile
@@ -16,8 +17,8 @@ TABLE: dict[str, list[Any]] = {
     "size": [x // 3 + 0.5 for x in range(COUNT)],
     "ward": ["north", "south", "west"] * 20,
     "age": [20 + x % 45 for x in range(COUNT)],
-    "sick": [0, 0, 1] * 20,
 }
+SICK: dict[str, list[Any]] = {"sick": [0, 0, 1] * 20}
 
 
 def found(*columns: str, **kind: Any) -> DependentRows:
@@ -26,8 +27,8 @@ def found(*columns: str, **kind: Any) -> DependentRows:
     return DependentRows(columns=[*columns], groups=20, rows=60, alike=1, **numbers, **kind)
 
 
-def proposed(of: DependentRows, **columns: list[Any]) -> Proposal:
-    table = profile({**TABLE, **columns})
+def proposed(of: DependentRows) -> Proposal:
+    table = profile({**TABLE, **SICK})
     return with_group(table, propose(table, "sick"), of)
 
 
@@ -70,16 +71,25 @@ def test_the_column_is_the_group_and_the_first_doubt_says_the_way_back(
         (
             found("seen", "ward", kind="near-duplicates", but_for=["age"]),
             "rows with the same values but for 'age'",
-            "Keep one row of each, or write a column that names the row which the others repeat, "
-            "and name it under columns.group",
+            "Keep one row of each, name age under columns.ignore and nowhere else, or write a "
+            "column that names the row which the others repeat, and name it under columns.group",
         ),
+        (found("age"), "rows with the same 'age'", "Name the column: columns.group: age"),
     ],
 )
 def test_what_no_column_tells_is_said_first_and_changes_no_role(
     of: DependentRows, named: str, what_to_do: str
 ) -> None:
-    proposal = proposed(of)
-    assert proposal.choices == propose(profile(TABLE), "sick").choices
+    # Of one feature alone, nothing would be left to learn from.
+    table = profile({n: TABLE[n] for n in (of.columns if len(of.columns) < 2 else TABLE)} | SICK)
+    proposal = with_group(table, propose(table, "sick"), of)
+    assert proposal.choices == propose(table, "sick").choices
     first = next(iter(proposal.unsure))
     assert first.startswith(named)
     assert what_to_do in first
+
+
+def test_a_column_without_a_name_is_passed_over() -> None:
+    table = profile({"Unnamed: 0": [x // 2 for x in range(COUNT)], **TABLE, **SICK})
+    rows = pd.DataFrame({"Unnamed: 0": [x // 2 for x in range(COUNT)], **TABLE, **SICK}).astype(str)
+    assert search_group(table, propose(table, "sick"), rows) is None

@@ -1,8 +1,10 @@
 """An environment that is written for a file: from all its rows, at once, and where it belongs."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pandas as pd
 import pytest
 import yaml
@@ -11,6 +13,7 @@ from kedro.framework.session import KedroSession
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import csv_batches
 from tabular_lstm.runs.new_environment import new_environment, profile_files
+from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.disks import files_of_at_most
 from tests.helpers.project import Project
 
@@ -137,6 +140,29 @@ def test_a_path_is_from_the_working_directory_and_stands_in_conf_from_the_root(
         catalog = session.load_context().config_loader["catalog"]
     assert catalog["raw_rows"]["filepath"] == str(outside)
     assert catalog["rows_to_score"]["filepath"] == "data/01_raw/año_to_score.csv"
+
+
+def test_rows_in_another_storage_are_profiled_where_the_catalog_reads_them(
+    project: Project, csv: Path
+) -> None:
+    """A bucket's, too; where a storage cannot be read, both say so in the same words."""
+    rows = csv.read_bytes()
+    fsspec.filesystem("memory").pipe("/bucket/rows.csv", rows)
+    there = "memory:///bucket/rows.csv"
+    succeeds(here("profile", there, "--env", "there"))
+    assert conf(project, "catalog.yml", "there")["raw_rows"]["filepath"] == there
+    succeeds(here("run", "--env", "there", "--pipelines", "data_processing"))
+    local = f"file://{csv}"
+    succeeds(here("profile", local, "--env", "local_file"))
+    assert conf(project, "catalog.yml", "local_file")["raw_rows"]["filepath"] == local
+
+    (project.path / "rows.parquet").write_bytes(b"PAR1")
+    for path in ("s3://bucket/rows.csv", "nowhere://rows.csv", f"{project.path}/rows.parquet"):
+        entry = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": path}
+        (project.path / "conf/local/catalog.yml").write_text(json.dumps({"raw_rows": entry}))
+        said = message_of(here("run", "--pipelines", "data_processing"))
+        assert said == message_of(here("profile", path, "--env", "mine"))
+        assert said.startswith(f"{path}: ")
 
 
 def test_a_folder_is_profiled_as_it_is_read(project: Project) -> None:

@@ -297,7 +297,7 @@ def test_a_wide_table_and_long_cells_do_not_make_the_page_large(runs: list[Run])
 
 
 def test_features_that_changed_are_told_the_most_changed_first(runs: list[Run]) -> None:
-    assert "8 features are in both runs, and none of them changed." in text(runs[1])
+    assert "In both runs: 8 features, of which none changed." in text(runs[1])
     inputs = runs[2].inputs
 
     def summaries(mean: float, missing: float, levels: dict[str, float]) -> Any:

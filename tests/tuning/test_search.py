@@ -124,7 +124,7 @@ def test_the_best_is_the_complete_trial_with_the_lowest_log_loss(whole: Study) -
     assert "partly luck" in found.sentence()
     alone = whole.model_copy(update={"trials": whole.trials[:1]})
     found = best_of(alone, Network(), Training(), tuning, "2026-11-26T22.18.45.038Z")
-    assert "None of 1 trials was better" in found.sentence()
+    assert "None of 1 trial was better" in found.sentence()
 
 
 def test_optunas_plots_are_drawn_of_a_single_trial_too(tmp_path: Path) -> None:

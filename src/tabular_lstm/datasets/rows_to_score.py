@@ -17,6 +17,36 @@ from tabular_lstm.rows.raw_rows import PARQUET, RawRows
 CSV = {".csv": "CSV"}
 
 
+def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
+    """Give the storage of fsspec that holds a file or a folder, and the path in it.
+
+    Args:
+        filepath: On this machine or, as `s3://bucket/rows.csv`, in a storage whose package is
+            installed.
+        options: What the storage is opened with, such as credentials.
+
+    Raises:
+        DataError: There is no such storage, or its package is not installed.
+    """
+    protocol, path = get_protocol_and_path(filepath)
+    try:
+        return fsspec.filesystem(protocol, **options), str(PurePosixPath(path))
+    except (ImportError, ValueError) as error:
+        raise DataError(
+            f"{filepath}: {error}. Expected a path on this machine, or of a storage whose package "
+            "is installed; or copy the rows here."
+        ) from error
+
+
+def refuse_parquet(path: str) -> None:
+    """Stop at a file of rows to train on that is no CSV by its name."""
+    if path.lower().endswith(PARQUET):
+        raise DataError(
+            f"{path}: the file is Parquet; expected a CSV. A scoring reads both, a training a CSV: "
+            "export the rows as one."
+        )
+
+
 class RawCSVDataset(AbstractDataset[Any, RawRows]):
     """A CSV, or a directory of them, of which every cell stays the text it is in the file.
 
@@ -35,9 +65,8 @@ class RawCSVDataset(AbstractDataset[Any, RawRows]):
         fs_args: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        protocol, path = get_protocol_and_path(filepath)
-        self._storage = fsspec.filesystem(protocol, **(credentials or {}), **(fs_args or {}))
-        self._path = str(PurePosixPath(path))
+        options = {**(credentials or {}), **(fs_args or {})}
+        self._storage, self._path = storage_of(filepath, **options)
         self._load_args = load_args or {}
         self._hashes: dict[tuple[str, State], str] = {}
         self.metadata = metadata
@@ -50,11 +79,8 @@ class RawCSVDataset(AbstractDataset[Any, RawRows]):
         """
         files = self._files()
         files.warn_of_others()
-        if PARQUET not in self.ENDINGS and files.path.lower().endswith(PARQUET):
-            raise DataError(
-                f"{files.path}: the file is Parquet; expected a CSV. A scoring reads both, a "
-                "training a CSV: export the rows as one."
-            )
+        if PARQUET not in self.ENDINGS:
+            refuse_parquet(files.path)
         refuse_other_arguments(files.file(files.names[0]), self._load_args)
         return RawRows(files, self._load_args)
 

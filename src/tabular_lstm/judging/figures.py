@@ -175,7 +175,7 @@ def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> 
     below = np.zeros(len(next(iter(histograms.values()))))
     edges = np.linspace(0, 1, len(below) + 1)
     for (label, rows), color in zip(histograms.items(), CLASS_COLORS, strict=True):
-        name = f"called {short(label)}: {sum(rows):,} rows"
+        name = f"called {short(label)}: {sum(rows):,} {'row' if sum(rows) == 1 else 'rows'}"
         top = below + rows
         axes.stairs(top, edges, baseline=below, fill=True, color=color, label=name)
         below = top

@@ -87,7 +87,7 @@ def _beside_champion(
     now_share, its_share = _percent(now.label_share), _percent(before.label_share)
     new, gone = {*now.features} - {*before.features}, {*before.features} - {*now.features}
     features = [
-        f"{kind} features: {', '.join(sorted(names))}"
+        f"{kind} {'feature' if len(names) == 1 else 'features'}: {', '.join(sorted(names))}"
         for kind, names in (("new", new), ("lost", gone))
         if names
     ]

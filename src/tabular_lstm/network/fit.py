@@ -16,6 +16,7 @@ import tensorflow as tf
 from scipy.special import expit
 
 from tabular_lstm.engine import Workers, one_by_one
+from tabular_lstm.errors import counted
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import (
     asked_for,
@@ -99,8 +100,8 @@ def train(
     if not (np.isfinite(losses).all() and all(best)):
         raise DivergedError(losses, training, trained.losses["kept_loss"])
     logger.info(
-        "Trained for %d epochs; each member keeps the weights of its best epoch: %s",
-        len(losses),
+        "Trained for %s; each member keeps the weights of its best epoch: %s",
+        counted(len(losses), "epoch"),
         best,
     )
     candidate, learned = _calibrated(network, trained, plan, labels, training, weights)

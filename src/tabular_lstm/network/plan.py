@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tabular_lstm.errors import counted
 from tabular_lstm.parameters import Training
 
 logger = logging.getLogger(__name__)
@@ -151,14 +152,14 @@ def plan_training(
         seed=training.seed,
     )
     logger.info(
-        "Training %d members, each on %d of %d rows; %d rows a step, %d steps an epoch, "
-        "%d epochs at most, %d without progress",
-        members,
+        "Training %s, each on %d of %d rows; %s a step, %s an epoch, "
+        "%s at most, %d without progress",
+        counted(members, "member"),
         smallest,
         rows,
-        plan.batch,
-        plan.steps,
-        plan.epochs,
+        counted(plan.batch, "row"),
+        counted(plan.steps, "step"),
+        counted(plan.epochs, "epoch"),
         plan.patience,
     )
     return plan

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import TextWrapper
 from typing import Any
 
-from tabular_lstm.errors import printable, shown
+from tabular_lstm.errors import counted, printable, shown
 from tabular_lstm.profiling.label_choice import list_names
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Choice, Proposal
@@ -64,15 +64,16 @@ def _load_args(load_args: Mapping[str, Any], reasons: Mapping[str, str]) -> list
 
 def parameters_text(proposal: Proposal) -> str:
     """Write what the parameters say of the columns; all that is left out is a number."""
-    label, (positive, negative) = proposal.label, proposal.label.counts
+    label = proposal.label
+    positive, negative = (counted(rows, "row") for rows in label.counts)
     lines = [
         "# What the columns mean, proposed by kedro profile: read it.",
         "# What is not named here is a feature of numbers.",
         *_doubts(_sentences(proposal)),
         "columns:",
         _entry("  label", label.name, label.reason),
-        _entry("  positive_class", label.positive, f"{label.positive_reason}; {positive} rows"),
-        _entry("  negative_class", label.negative, f"{negative} rows"),
+        _entry("  positive_class", label.positive, f"{label.positive_reason}; {positive}"),
+        _entry("  negative_class", label.negative, negative),
     ]
     for role in ("key", "group", "weight"):
         lines += [_entry(f"  {role}", n, choice.why) for n, choice in proposal.named(role).items()]
@@ -88,7 +89,8 @@ def parameters_text(proposal: Proposal) -> str:
     missing = {name: choice for name, choice in proposal.choices.items() if choice.missing}
     lines += ['  missing: # values that mean "not measured"'] if missing else []
     for name, choice in missing.items():
-        why = f"in {', '.join(map(str, choice.missing.values()))} rows"
+        why = f"in {', '.join(map(str, choice.missing.values()))} "
+        why += "row" if [*choice.missing.values()] == [1] else "rows"
         why += f"; the others are {choice.why}" if choice.role == "number" else ""
         lines.append(_entry(f"    {_quoted(name)}", [*choice.missing], why))
     return "\n".join([*lines, ""])
@@ -139,15 +141,16 @@ def _quoted(value: Any) -> str:
 def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
     """Write the page: what each column is taken for, the label's classes, what is unsure."""
     label = proposal.label
+    positive, negative = (counted(rows, "row") for rows in label.counts)
     read = "".join(f"; {name}: {_quoted(value)}" for name, value in layout.load_args.items())
     unlabelled = f"; {label.unlabelled} unlabelled, left out" if label.unlabelled else ""
     lines = [
-        f"{table.file}: {table.rows} rows, {len(table.columns)} columns{read}",
+        f"{table.file}: {counted(table.rows, 'row')}, {len(table.columns)} columns{read}",
         "",
         *_table(table, proposal),
         "",
-        f"Label {shown(label.name)}: {shown(label.positive)} (positive) {label.counts[0]} rows, "
-        f"{shown(label.negative)} {label.counts[1]} rows; "
+        f"Label {shown(label.name)}: {shown(label.positive)} (positive) {positive}, "
+        f"{shown(label.negative)} {negative}; "
         f"{label.counts[0] / sum(label.counts):.1%} positive{unlabelled}",
     ]
     if doubts := [*_sentences(proposal), *layout.unsure]:

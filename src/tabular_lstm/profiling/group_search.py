@@ -9,10 +9,12 @@ from tabular_lstm.profiling.proposal import Choice, Proposal, of_kind
 from tabular_lstm.profiling.table_profile import TableProfile
 from tabular_lstm.rows.data_warnings import facts_of, numbers_of, ways_out
 from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
-from tabular_lstm.rows.validation import read_rows
+from tabular_lstm.rows.numbers import are_unlabelled
+from tabular_lstm.rows.validation import UNNAMED, read_rows
 
 # Share of the rows, at most, that may go to quarantine because they have no group.
 FEW_WITHOUT = 0.025
+FEATURES = ("number", "categorical", "dates")
 
 
 def search_group(
@@ -29,7 +31,8 @@ def search_group(
         first_rows: As text; all rows, or the first ones.
     """
     columns = proposal.columns()
-    if first_rows[columns.label].str.strip().nunique() < 2:
+    labels = first_rows[columns.label]
+    if labels[~are_unlabelled(labels, columns)].str.strip().nunique() < 2:
         return None
     guessed = [columns.group] if columns.group else []
     ignored = [name for name in columns.ignore if _repeats(table, name)] + guessed
@@ -46,19 +49,21 @@ def search_group(
 
 
 def _repeats(table: TableProfile, name: str) -> bool:
-    """Tell whether a column has several values, one of them in several rows."""
+    """Tell whether a column has a name and several values, one of them in several rows."""
     column = table.column(name)
-    return 1 < column.distinct < column.cells.present
+    return 1 < column.distinct < column.cells.present and not UNNAMED.fullmatch(name)
 
 
 def with_group(table: TableProfile, proposal: Proposal, found: DependentRows) -> Proposal:
     """Propose the group by which dependent rows are kept together, and say how to take it back.
 
-    There is none where several columns say which rows belong together, or where too many rows
-    would go to quarantine because they have no group: then it is said what to do.
+    There is none where several columns say which rows belong together, where no other feature is
+    left, or where too many rows would go to quarantine because they have no group: then it is said
+    what to do.
     """
     name, facts = found.columns[0], facts_of(found)
-    if found.kind != "column":
+    left = [other for role in FEATURES for other in proposal.named(role) if other != name]
+    if found.kind != "column" or not left:
         return replace(proposal, unsure={f"{facts}. {ways_out(found)}": [], **proposal.unsure})
     column, called = table.column(name), shown(name)
     if column.rows - column.present > FEW_WITHOUT * column.rows:
@@ -75,10 +80,9 @@ def with_group(table: TableProfile, proposal: Proposal, found: DependentRows) ->
     choices = proposal.choices | guessed | {name: group}
     unsure = {sentence: list[str]()}
     for doubt, names in proposal.unsure.items():
-        if left := [other for other in names if other not in {name, *guessed}]:
-            unsure[doubt] = left
-        elif not names:
-            unsure[doubt] = []
+        others = [other for other in names if other not in {name, *guessed}]
+        if others or not names:
+            unsure[doubt] = others
     for other in guessed.keys() - {name}:
         for doubt in guessed[other].unsure:
             unsure.setdefault(doubt, []).append(other)

@@ -222,7 +222,7 @@ def _not_two(table: TableProfile, column: ColumnProfile, classes: Mapping[str, i
 def _refusal(table: TableProfile, fault: str) -> DataError:
     """Say what is wrong, and which columns have two values."""
     fitting = _described([c for c in table.columns if len(classes_of(c)) == 2])
-    found = f"Columns of two values, one of which --label may name: {fitting}"
+    found = f"Of two values, such as --label may name: {fitting}"
     return DataError(f"{table.file}: {fault} {found if fitting else 'No column has two values'}.")
 
 

@@ -253,10 +253,10 @@ def _number(column: ColumnProfile) -> Choice:
 def _category(column: ColumnProfile) -> Choice:
     rows = column.rows - column.cells.missing
     if column.distinct > max(FEW, MOST_CATEGORIES * rows):
-        why = f"{column.distinct} distinct values in {rows} rows"
+        why = f"{column.distinct} distinct values in {counted(rows, 'row')}"
         return Choice("ignore", why, (HARDLY_SHARED,))
     doubts = {TAKEN_AS_MISSING: bool({*column.codes} - {"?"})}
-    return Choice("categorical", f"{column.distinct} values", _true(doubts), column.codes)
+    return Choice("categorical", counted(column.distinct, "value"), _true(doubts), column.codes)
 
 
 def _quantity(column: ColumnProfile) -> Choice:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from tabular_lstm.errors import shown
+from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen, Share
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
@@ -48,7 +48,7 @@ class FileRows(Frozen):
     @property
     def labelled(self) -> str:
         """Say how many these are, such as "90 labelled rows", or "100 rows" where all are."""
-        return f"{self.labelled_rows} {'labelled ' if self.unlabelled_rows else ''}rows"
+        return counted(self.labelled_rows, "labelled row" if self.unlabelled_rows else "row")
 
 
 class Source(FileRows):

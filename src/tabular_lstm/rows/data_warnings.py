@@ -89,11 +89,13 @@ def numbers_of(found: DependentRows) -> str:
 def ways_out(found: DependentRows) -> str:
     """Say what to write where rows belong together, and what where they are independent."""
     names = [shown(name) for name in found.columns]
+    but_for = ", ".join(map(shown, found.but_for))
+    alike = f"name {but_for} under columns.ignore and nowhere else, or" if but_for else "or"
     ways = {
         "column": f"Name the column: columns.group: {names[0]}",
         "columns": "Write a column that names what they share, and name it under columns.group",
-        "near-duplicates": "Keep one row of each, or write a column that names the row which the "
-        "others repeat, and name it under columns.group",
+        "near-duplicates": f"Keep one row of each, {alike} write a column that names the row "
+        "which the others repeat, and name it under columns.group",
     }
     independent = f"split.independent: [{', '.join(names)}]"
     return f"{ways[found.kind]}. Or, if the rows are independent: {independent}"

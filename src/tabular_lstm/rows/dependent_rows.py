@@ -19,6 +19,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cell_hashes import CellHashes
@@ -74,7 +75,7 @@ class DependentRows(Frozen):
     def named(self) -> str:
         """Name what such rows share, to stand behind "the same": columns, or all but some."""
         names = self.columns if self.kind != "near-duplicates" else self.but_for
-        named = " and ".join(f"'{name}'" for name in names)
+        named = " and ".join(f"'{shown(name)}'" for name in names)
         if self.kind != "near-duplicates":
             return named
         return f"values but for {named or 'the last digits'}"

@@ -37,12 +37,13 @@ class Lineage(Frozen):
     def change(self, now: Conf) -> str | None:
         """Say which value of conf was another one, and what it is now; None where all are alike.
 
-        A name that a later version has added is no change.
+        A name that the other does not have is no change: a later version added it, or took it away.
         """
         for block, before in self.conf.items():
+            known = now.get(block, {})
             for name, was in before.items():
-                if name in now[block] and now[block][name] != was:
-                    return _difference(f"{block}.{name}", was, now[block][name])
+                if name in known and known[name] != was:
+                    return _difference(f"{block}.{name}", was, known[name])
         return None
 
 

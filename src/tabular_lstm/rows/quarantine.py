@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import LISTED, row_list, shown
+from tabular_lstm.errors import LISTED, counted, row_list, shown
 from tabular_lstm.rows.cells import Problems
 
 SHOWN = 5
@@ -78,7 +78,7 @@ class Kinds:
             alike = ", and the like" if found.count > 1 else ""
             listed.append(f"{row_list(found.rows, found.count)}: {found.example}{alike}")
         hidden = len(by_count) - SHOWN
-        return [*listed, *([f"and {hidden} more reasons"] if hidden > 0 else [])]
+        return [*listed, *([f"and {counted(hidden, 'more reason')}"] if hidden > 0 else [])]
 
     def _by_count(self) -> list[tuple[str, _Kind]]:
         found = self._found.items()

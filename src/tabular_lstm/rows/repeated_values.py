@@ -199,6 +199,8 @@ def _near_duplicates(
     if rounded:
         unique = [name for name in unique if not (cells.step(name) and cells.has_fractions(name))]
     equal = [name for name in singles if name not in unique]
+    if cells.columns.key is not None and not unique and not rounded:
+        unique = [cells.columns.key]  # by which equal rows may be on two sides
     if len(equal) < LEAST_EQUAL or (rounded and not any(map(cells.step, equal))):
         return []
     hashes = partial(cells.all_but_one, equal, rounded=rounded)

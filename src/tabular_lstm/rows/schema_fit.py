@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, counted
 from tabular_lstm.parameters import Reshaping, Value
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
@@ -134,9 +134,9 @@ def _shape(features: int, reshaping: Reshaping) -> tuple[int, int]:
     steps = -(-features // per_step)
     if steps * per_step != features and not reshaping.allow_padding:
         raise DataError(
-            f"{features} features do not divide into steps of {per_step}: expected a multiple of "
-            f"{per_step}. Change reshaping.features_per_step, leave out a feature, or set "
-            "reshaping.allow_padding: true."
+            f"{counted(features, 'feature')} cannot be divided into steps of {per_step}: expected "
+            f"a multiple of {per_step}. Change reshaping.features_per_step, leave out a feature, "
+            "or set reshaping.allow_padding: true."
         )
     return steps, per_step
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, counted
 from tabular_lstm.rows.batches import Batch
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.keys import read_key
@@ -155,7 +155,7 @@ class CheckedRows:
             self.quarantine.close(is_whole)
         if (bad := self.quarantine.rows) > self.max_quarantined_fraction * count:
             raise DataError(
-                f"{self.source.file}: {bad} of {count} rows went to quarantine, and "
+                f"{self.source.file}: {bad} of {counted(count, 'row')} went to quarantine, and "
                 f"max_quarantined_fraction = {self.max_quarantined_fraction} allows fewer. There "
                 "are no predictions:",
                 *self.quarantine.kinds.listed(),

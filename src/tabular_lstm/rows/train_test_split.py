@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, shown
+from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.fingerprints import hash_rows
@@ -166,7 +166,7 @@ def sides_of(
 def _too_few(sides: dict[str, pd.DataFrame], columns: Columns) -> str | None:
     """Say which class is missing, or of which class a side has fewer than two rows or groups."""
     classes = {1: columns.positive_class, 0: columns.negative_class}
-    counted = "rows" if columns.group is None else "groups"
+    noun = "row" if columns.group is None else "group"
     absent = [
         repr(name)
         for value, name in classes.items()
@@ -184,7 +184,7 @@ def _too_few(sides: dict[str, pd.DataFrame], columns: Columns) -> str | None:
             count = len(of_class) if columns.group is None else of_class[columns.group].nunique()
             if count < 2:
                 return (
-                    f"too few {counted} to split: on the {side} side {count} {counted} have "
+                    f"too few {noun}s to split: on the {side} side {counted(count, noun)} with "
                     f"{columns.label} = {name!r}; expected at least 2. Add some, or change split."
                 )
     return None
@@ -198,7 +198,7 @@ def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: Columns
     if len(both):
         key = shown(test.loc[both[0], columns.key])
         raise DataError(
-            f"{len(both)} test rows have the key of a train row, such as row {both[0]} with "
-            f"{columns.key} '{key}': '{columns.together}' puts them on two sides. Expected a key "
-            "that names one row. If it names several, name it under columns.ignore."
+            f"{counted(len(both), 'test row')} with the key of a train row, such as row {both[0]} "
+            f"with {columns.key} '{key}': '{columns.together}' puts them on two sides. Expected a "
+            "key that names one row. If it names several, name it under columns.ignore."
         )

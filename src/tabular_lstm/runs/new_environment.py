@@ -5,12 +5,11 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import fsspec
 import pandas as pd
 import pyarrow as pa
 from kedro.framework.project import settings
 
-from tabular_lstm.datasets.rows_to_score import CSV
+from tabular_lstm.datasets.rows_to_score import CSV, refuse_parquet, storage_of
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import not_written, replace_all
@@ -33,12 +32,13 @@ LOOKED_AT = "Rows that belong together were looked for in the first {}; a run lo
 
 
 def new_environment(
-    file: Path, env: str, project: Path, given: Mapping[str, str] = {}, force: bool = False
+    file: Path | str, env: str, project: Path, given: Mapping[str, str] = {}, force: bool = False
 ) -> str:
     """Write an environment for a file, and return the page to read before the first run.
 
     Args:
-        file: A CSV or a folder of them, from the working directory.
+        file: A CSV or a folder of them, from the working directory, or in another storage as the
+            catalog names it: `s3://bucket/rows.csv`.
         env: Name of the environment.
         project: Root of the project.
         given: What is known of the columns: `label`, `positive`, `key`.
@@ -80,7 +80,7 @@ def new_environment(
     )
 
 
-def profile_files(file: Path, called: str) -> tuple[Layout, TableProfile, pd.DataFrame]:
+def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, pd.DataFrame]:
     """Look at all cells of all files at a path, which messages and conf call so.
 
     Returns:
@@ -90,7 +90,9 @@ def profile_files(file: Path, called: str) -> tuple[Layout, TableProfile, pd.Dat
     Raises:
         DataError: There is none, or one is no CSV, is empty or has other columns than the first.
     """
-    files = RawFiles.at(fsspec.filesystem("file"), os.path.abspath(file), CSV, HINT)
+    storage, path = storage_of(str(file))
+    files = RawFiles.at(storage, path if _is_elsewhere(file) else os.path.abspath(path), CSV, HINT)
+    refuse_parquet(files.path)
     names = [*files.names]
     files.warn_of_others()
     with files.open(names[0]) as content:
@@ -146,8 +148,15 @@ def _refuse_name(env: str, folder: Path, force: bool) -> None:
         )
 
 
-def _as_written(file: Path, project: Path) -> str:
+def _is_elsewhere(file: Path | str) -> bool:
+    """Tell whether a path names its storage."""
+    return "://" in str(file)
+
+
+def _as_written(file: Path | str, project: Path) -> str:
     """Give the path for the catalog: from the project's root if it is inside, else absolute."""
+    if _is_elsewhere(file):
+        return str(file)
     absolute = Path(os.path.abspath(file))
     inside = absolute.is_relative_to(project) and absolute != project
     return (absolute.relative_to(project) if inside else absolute).as_posix()

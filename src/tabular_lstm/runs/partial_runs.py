@@ -110,7 +110,7 @@ def refuse_other_lineage(
         )
     now, lineages = _conf_now(blocks, raw_entry), {}
     for stem in carriers:
-        lineage = _lineage(catalog, needed[stem], now)
+        lineage = _lineage(catalog, needed[stem])
         made = f"{stem} of run {_run(catalog, needed[stem])}"
         if lineage is None:
             raise DataError(
@@ -128,20 +128,16 @@ def refuse_other_lineage(
 def _refuse_other_rows(
     lineages: dict[str, Lineage], needed: dict[str, str], catalog: Any, whole: str
 ) -> None:
-    """Compare what outputs were made from with the rows on disk, or with each other."""
-    for side in SIDES:
-        found = {made: getattr(lineage, side) for made, lineage in lineages.items()}
-        if side in needed:
-            found = {f"{side} of run {_run(catalog, side)}": hash_of(catalog.load(side))} | found
-        first = next(iter(found))
-        for made, rows in found.items():
-            if rows != found[first]:
+    """Compare the rows on disk with those that outputs were made from."""
+    for side in [side for side in SIDES if side in needed]:
+        found = hash_of(catalog.load(side))
+        for made, lineage in lineages.items():
+            if (expected := getattr(lineage, side)) != found:
                 raise DataError(
-                    f"{made} was made from other {side.replace('_', ' ')} than "
-                    f"{first} (SHA-256 {rows[:8]}… "
-                    f"and {found[first][:8]}…). Rows were added between the runs, or a file was "
-                    "edited or is a copy from elsewhere: put it back, name versions that belong "
-                    f"together with --load-versions, or run all: {whole}."
+                    f"{side} of run {_run(catalog, side)}: not the rows that {made} was made from "
+                    f"(SHA-256 {found[:8]}…, expected {expected[:8]}…). Rows were added between "
+                    "the runs, or a file was edited or is a copy from elsewhere: put it back, name "
+                    f"versions that belong together with --load-versions, or run all: {whole}."
                 )
 
 
@@ -167,19 +163,20 @@ def _run(catalog: Any, name: str) -> Any:
     return catalog.get(name).resolve_load_version()
 
 
-def _lineage(catalog: Any, name: str, now: Conf) -> Lineage | None:
+def _lineage(catalog: Any, name: str) -> Lineage | None:
     """Read what an output was made from; None where it does not say so."""
     if name == "candidate@network":
-        if now["network"]["kind"] != "ensemble":
-            # Its file holds no schema. The history, which is of the same run, has the lineage.
-            return _lineage(catalog, "history", now)
+        of_history = _lineage(catalog, "history")  # of the same run
+        if of_history and of_history.conf["network"]["kind"] != "ensemble":
+            return of_history  # the file holds no schema
         lineage: Lineage | None = catalog.get(name).artifact().scorer.schema.lineage
         return lineage
     if name != "history":
         value: DataSummary | Schema | Fingerprints = catalog.load(name)
         return value.lineage
     try:
-        kept = catalog.load(name).get("lineage")
+        history = catalog.load(name)
+        kept = history.get("lineage") if isinstance(history, dict) else history
         return kept and Lineage.model_validate(kept)
     except ValidationError as error:
         raise DataError(

@@ -10,6 +10,7 @@ from typing import Any
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.datasets.kedro_private import folder_of_versions
+from tabular_lstm.errors import counted
 from tabular_lstm.parameters import Promotion
 from tabular_lstm.serving.promotion_log import LogEntry, restorable
 from tabular_lstm.serving.run_id import by_age, far_apart, is_run_id
@@ -38,7 +39,7 @@ def prune(
         except OSError as error:
             logger.warning("%s could not be deleted: %s", folder, error.strerror or error)
     if old:
-        logger.info("Deleted the outputs of %d old runs, decisions kept", len(old))
+        logger.info("Deleted the outputs of %s, decisions kept", counted(len(old), "old run"))
 
 
 def _versions(catalog: Any, pipeline: Pipeline) -> dict[str, list[Path]]:

@@ -7,9 +7,10 @@ import logging
 import math
 import os
 import re
+import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +38,8 @@ SQLITE = "sqlite:///"
 # So many of the newest decisions are mirrored if they are not yet, as after a night without MLflow.
 CATCH_UP = 10
 REQUEST_SECONDS = 20
+# Variables in which MLflow has where it keeps runs, and where registered models.
+URIS = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 TOOK_LONGER = "it took longer than the timeout"
 # What is imported to load and score a model.
 PACKAGES = ("h5py", "numpy", "pandas", "pyarrow", "pydantic", "threadpoolctl")
@@ -74,7 +77,8 @@ def mirror(
 
         def bring() -> None:
             try:
-                ended.put(Mirror(wanted, uri, project, env, versions).bring(log))
+                with _settings_kept():
+                    ended.put(Mirror(wanted, uri, project, env, versions).bring(log))
             except Exception as error:
                 ended.put(error)
 
@@ -89,6 +93,23 @@ def mirror(
         logger.warning("mlflow: %s. The run ends as it would have ended", TOOK_LONGER)
     except Exception as error:
         logger.warning("mlflow: %s. The run ends as it would have ended", reason(error, uri))
+
+
+@contextlib.contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Give a notebook its own URIs of MLflow back, and keep these from commands that it starts.
+
+    MLflow sets them for the whole process, and in its environment, with their passwords.
+    """
+    before = {name: os.environ.get(name) for name in URIS}
+    try:
+        yield
+    finally:
+        if mlflow := sys.modules.get("mlflow"):
+            mlflow.set_tracking_uri(before[URIS[0]])
+            mlflow.set_registry_uri(before[URIS[1]])
+        if before[URIS[1]] is None:  # MLflow leaves the variable as it is
+            os.environ.pop(URIS[1], None)
 
 
 def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any], project: Path) -> str:

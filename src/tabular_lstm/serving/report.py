@@ -1,18 +1,18 @@
 """The report for people: one HTML page that needs neither an internet connection nor JavaScript.
 
-The words and the layout are in `report.html.jinja`; here is what they are filled with.
+The words and the layout are in `report.html.jinja` and, of a rollback, `rollback.html.jinja`; here
+is what they are filled with.
 """
 
 from base64 import b64encode
-from importlib import resources
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from tabular_lstm.errors import printable, shown
+from tabular_lstm.errors import counted, printable, shown
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.comparison import WORSE
 from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
@@ -47,17 +47,7 @@ def page(
     models |= judgement.baselines
     drawn = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
     drawn |= {name: figures[name] for name in FIGURES}
-    # Cells come from the user's file, so that everything is escaped but what `safe` lets through.
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_written,
-    )
-    environment.filters["shown"] = shown
-    template = resources.files(__package__).joinpath("report.html.jinja").read_text("utf-8")
-    return environment.from_string(template).render(
+    return _template("report.html.jinja").render(
         decision=decision,
         judgement=judgement,
         champion=champion,
@@ -81,6 +71,25 @@ def page(
         # As images: nothing in one of them can run, or be taken for a part of another.
         images={name: b64encode(svg.encode()).decode() for name, svg in drawn.items()},
     )
+
+
+def page_of_rollback(decision: Decision, provenance: Provenance) -> str:
+    """Write the page of a rollback, which says who serves now."""
+    return _template("rollback.html.jinja").render(decision=decision, provenance=provenance)
+
+
+def _template(name: str) -> Template:
+    # Cells come from the user's file, so that everything is escaped but what `safe` lets through.
+    environment = Environment(
+        loader=PackageLoader("tabular_lstm", "serving"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_written,
+    )
+    environment.filters |= {"counted": counted, "shown": shown}
+    return environment.get_template(name)
 
 
 def _written(value: object) -> object:

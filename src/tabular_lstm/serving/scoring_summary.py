@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 
+from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.rows.schema import Class
 from tabular_lstm.rows.scoring_validation import CheckedRows
@@ -41,7 +42,7 @@ class ScoringSummary(Frozen):
         counts = reversed(self.decisions.items())
         decided = ", ".join(f"{rows} as {label}" for label, rows in counts)
         return (
-            f"Scored {self.scored_rows} of {self.rows} rows with the champion of run "
+            f"Scored {self.scored_rows} of {counted(self.rows, 'row')} with the champion of run "
             f"{self.champion.run_id}, probability of {self.positive_class}: {decided}; "
             f"{self.quarantined_rows} in quarantine."
         )

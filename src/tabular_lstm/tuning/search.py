@@ -17,7 +17,7 @@ import numpy as np
 
 from tabular_lstm.code_version import code_sha256
 from tabular_lstm.engine import Workers
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, counted
 from tabular_lstm.judging.drawing import TUNING_FIGURES, style, to_svg
 from tabular_lstm.parameters import TUNABLE, Range, Tuning, values_of, without
 from tabular_lstm.tuning.trials import LOSS, Outcome, Study, Trial, TrialPart, TrialTask, run_trial
@@ -239,7 +239,7 @@ def _distribution(name: str, where: Range) -> Distribution:
 def _log(ended: list[Trial], outcome: Outcome, wanted: int) -> None:
     """Log a line a trial. On workers they end in another order than they began in."""
     losses = [trial.log_loss for trial in ended if trial.log_loss is not None]
-    how = f"{outcome.end} after {len(outcome.losses)} epochs"
+    how = f"{outcome.end} after {counted(len(outcome.losses), 'epoch')}"
     if outcome.log_loss is not None:
         how = f"{LOSS} {outcome.log_loss:.4f}"
     logger.info(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.parameters import Network, Training, Tuning, values_of, with_values
@@ -149,12 +150,12 @@ class BestParameters(Frozen):
         early = f", {self.pruned} of them given up early," if self.pruned else ""
         if not self.better:
             return (
-                f"None of {self.trials} trials{early} was better than the present parameters: "
-                f"{LOSS} {self.present.log_loss:.4f}"
+                f"None of {counted(self.trials, 'trial')}{early} was better than the present "
+                f"parameters: {LOSS} {self.present.log_loss:.4f}"
             )
         gain = round(self.present.log_loss, 4) - round(self.best.log_loss, 4)
         return (
-            f"The best of {self.trials} trials{early} is number {self.best.trial}: "
+            f"The best of {counted(self.trials, 'trial')}{early} is number {self.best.trial}: "
             f"{LOSS} {self.best.log_loss:.4f}, with the present parameters "
             f"{self.present.log_loss:.4f}, {gain:.4f} more. The best of many is partly luck on "
             "these rows; how good it is, a retraining measures on test rows"

@@ -4,7 +4,7 @@ import logging
 
 import pandas as pd
 
-from tabular_lstm.errors import DataError, shown
+from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import data_warnings
@@ -62,9 +62,9 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
         earlier = valid.duplicated(columns.key, keep="last")
         valid, superseded = valid[~earlier], int(earlier.sum())
     logger.info(
-        "%s: %d rows, %d valid, %d quarantined%s%s",
+        "%s: %s, %d valid, %d quarantined%s%s",
         file,
-        rows,
+        counted(rows, "row"),
         len(valid),
         len(quarantined),
         f", {unlabelled} unlabelled" if unlabelled else "",
@@ -129,7 +129,7 @@ def split_rows(
     past = champions.boundary(columns, split) if champions else None
     train, test, bounded, weightless = sides_of(accepted_rows, source, columns, split, past)
     if weightless:
-        logger.info("%s: %d rows of weight 0 are left out", source.file, weightless)
+        logger.info("%s: left out %s of weight 0", source.file, counted(weightless, "row"))
     for side, rows in {"train": train, "test": test}.items():
         if len(rows):
             share = rows[columns.label].mean()

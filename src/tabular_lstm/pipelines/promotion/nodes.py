@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import LISTED, DataError, shown
+from tabular_lstm.errors import LISTED, DataError, counted, shown
 from tabular_lstm.judging import checks, drift, gate
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drift import DataChanges, changes_of
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 GOLDEN_ROWS = 32
 CHANGED = (
-    "Since the champion's run %d features changed much, as where a unit or a source is another: "
+    "Since the champion's run %s changed much, as where a unit or a source is another: "
     "%s. Look at the newest rows; the report has each"
 )
 
@@ -179,7 +179,7 @@ def _changes(now: dict[str, FeatureSummary], champions: Champions) -> DataChange
         listed = "; ".join(
             f"'{shown(one.name)}', {one.description}" for one in changes.much[:LISTED]
         )
-        logger.warning(CHANGED, len(changes.much), listed)
+        logger.warning(CHANGED, counted(len(changes.much), "feature"), listed)
     return changes
 
 

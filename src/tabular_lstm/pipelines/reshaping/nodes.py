@@ -4,6 +4,7 @@ import logging
 
 import pandas as pd
 
+from tabular_lstm.errors import counted
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
@@ -41,11 +42,11 @@ def learn_schema(
         lineage=of_rows and of_rows.with_conf(reshaping=plain(reshaping)),
     )
     logger.info(
-        "%d features a row, %d of them categorical%s: %d steps of %d, %d padded",
-        len(features),
+        "%s a row, %d of them categorical%s: %s of %d, %d padded",
+        counted(len(features), "feature"),
         len(schema.categories),
-        f", {len(schema.dates)} dates of {len(PARTS)} slots each" if schema.dates else "",
-        schema.steps,
+        f", {counted(len(schema.dates), 'date')} of {len(PARTS)} slots" if schema.dates else "",
+        counted(schema.steps, "step"),
         schema.features_per_step,
         schema.padded_slots,
     )

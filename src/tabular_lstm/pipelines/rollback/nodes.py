@@ -6,7 +6,7 @@ from tabular_lstm.serving.champion import refuse_other_classes
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.comparable_champions import NotComparedError, promoted_artifact
 from tabular_lstm.serving.decision import Decision, Provenance
-from tabular_lstm.serving.promotion_log import champion_of, promoted, standing
+from tabular_lstm.serving.promotion_log import LogEntry, champion_of, promoted, standing
 
 
 def choose_champion(
@@ -52,3 +52,8 @@ def choose_champion(
         sha256=known[run].sha256,
         judgement=None,
     )
+
+
+def record(decision: Decision, report: str) -> LogEntry:
+    """Give the line for the log, once the report is written: with it the champion serves again."""
+    return LogEntry.of(decision)

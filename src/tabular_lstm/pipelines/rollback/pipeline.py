@@ -1,9 +1,9 @@
-"""Wiring: what is left of the champions → decision → promotion log."""
+"""Wiring: what is left of the champions → decision → report → promotion log."""
 
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.rollback import nodes
-from tabular_lstm.serving.promotion_log import LogEntry
+from tabular_lstm.serving.report import page_of_rollback
 
 
 def create_pipeline() -> Pipeline:
@@ -16,7 +16,18 @@ def create_pipeline() -> Pipeline:
                 outputs="decision",
                 name="choose_champion",
             ),
-            Node(LogEntry.of, inputs="decision", outputs="promotions", name="record"),
+            Node(
+                page_of_rollback,
+                inputs=["decision", "provenance"],
+                outputs="report",
+                name="write_report",
+            ),
+            Node(
+                nodes.record,
+                inputs=["decision", "report"],
+                outputs="promotions",
+                name="record",
+            ),
         ],
         namespace="rollback",
         prefix_datasets_with_namespace=False,

@@ -106,12 +106,13 @@ def summarize_scoring(
 
 
 def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
-    """Draw as SVG how the probabilities spread, and why rows were set aside."""
+    """Draw as SVG how the probabilities spread and, if any rows were set aside, why."""
     histograms, threshold = scoring_summary.histograms, scoring_summary.decision_threshold
     reasons = scoring_summary.quarantined_by_reason
     aside, rows = scoring_summary.quarantined_rows, scoring_summary.rows
     drawn = {
         "scored_probabilities": figures.scored_probabilities(histograms, threshold),
-        "quarantine_reasons": figures.quarantine_reasons(reasons, aside, rows),
     }
+    if reasons:
+        drawn["quarantine_reasons"] = figures.quarantine_reasons(reasons, aside, rows)
     return {name: to_svg(figure, SCORING_FIGURES[name]) for name, figure in drawn.items()}
