@@ -248,7 +248,9 @@ def judged(project: Project, env: str | None) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("env", ["base", "italy_power_demand"])
+@pytest.mark.parametrize(
+    "env", ["base", pytest.param("italy_power_demand", marks=pytest.mark.long)]
+)
 def test_the_metrics_of_a_run_are_as_they_were(env: str, project: Project) -> None:
     came = judged(project, None if env == "base" else env)
     assert came == pytest.approx(KNOWN["metrics"][env], abs=0.01)

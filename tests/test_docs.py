@@ -24,7 +24,7 @@ BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 RUN = {"bash", "python", "yaml"}
 # What takes root, another system or somebody's secrets; tests/integration has these.
 LEFT = {"sh", "yaml example"}
-RUN_OR_SHOWN = RUN | LEFT | {"text", "text error", "text tree", "cron"}
+RUN_OR_SHOWN = RUN | LEFT | {"text", "text example", "text error", "text tree", "cron"}
 # They go on with the environment of the first.
 GOES_ON = [
     "README.md",

@@ -43,6 +43,7 @@ def test_neither_does_importing_the_estimator_from_the_package() -> None:
     assert loaded_by("from tabular_lstm import LSTMClassifier") == set()
 
 
+@pytest.mark.long
 def test_the_network_needs_no_kedro() -> None:
     # Keras imports matplotlib where it is installed.
     loaded = loaded_by("import " + ", ".join(modules_of("network")))

@@ -198,7 +198,7 @@ def test_what_the_rows_rule_out_is_refused_before_tensorflow_is_imported(
 
 
 def test_a_candidate_is_not_judged_beside_other_rows_than_its_own(ran: Project) -> None:
-    with pytest.raises(DataError, match="trained on other rows"):
+    with pytest.raises(DataError, match="would split them anew"):
         ran.run("data_processing", "reshaping", "evaluation", **TINY, split={"salt": "another"})
     assert len(ran.versions("08_reporting/metrics.json")) == 1
 

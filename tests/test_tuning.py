@@ -63,7 +63,7 @@ def test_a_tuning_leaves_a_study_its_best_parameters_and_figures(tuned: Project)
     assert "3 of 3 trials have ended; the last one: out-of-fold log loss " in log
     assert "The best of many is partly luck" in log
     # What is printed can be pasted.
-    printed = yaml.safe_load(log.partition("The parameters:\n")[2])
+    printed = yaml.safe_load(log.partition("The parameters: ")[2].splitlines()[0])
     assert printed == {"network": found["network"], "training": found["training"]}
     # A tuning is nothing to a candidate or a decision.
     assert not [*(tuned.path / "data").rglob("candidate*")]

@@ -267,6 +267,7 @@ def test_a_training_is_given_up_where_its_loss_is_above_a_limit_and_no_longer_fa
 TUTORIAL = {"epochs": 4, "patience": 1, "objective": {"kind": "f1"}}
 
 
+@pytest.mark.long
 def test_the_tutorial_trains_all_its_epochs_to_the_same_bits_and_leaves_no_trace() -> None:
     rows, network = rows_of(40), build(SCHEMA, Network(kind="tutorial"), 0)
     before, _ = train(network_of(dropout=0.3), *rows, training_of())
