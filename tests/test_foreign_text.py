@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tabular_lstm.errors import DataError
-from tests.helpers.commands import RETRAINING
+from tests.helpers.commands import RETRAINING, here
 from tests.helpers.notifications import lines, to
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING
@@ -135,6 +135,32 @@ def test_the_page_of_a_profile_has_no_line_of_a_file(evil: Project) -> None:
     ended = evil.command("profile", f"{file}2", "--env", "other")
     assert ended.returncode == 1
     assert_printable(ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (1, ("run", "--pipelines", EVIL)),
+        (1, ("run", "--runner", EVIL)),
+        (1, ("run", "--runner-params", f"{EVIL}=1")),
+        (1, ("run", "--tags", EVIL)),
+        (2, ("run", "--params", EVIL)),
+        (2, ("run", "--conf-source", EVIL)),
+        (2, ("run", EVIL)),
+        (2, ("run", f"--{EVIL}")),
+        (1, ("profile", EVIL, "--env", EVIL)),
+        (2, ("profile", "a.csv", EVIL)),
+        (2, ("profile", EVIL)),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_a_mistake_on_the_command_line_has_no_line_of_its_own(
+    code: int, arguments: tuple[str, ...]
+) -> None:
+    ended = here(*arguments)
+    assert ended.returncode == code, ended.stderr
+    assert_printable(ended.stdout, ended.stderr)
+    assert not re.search(f"^{FORGED}", ended.stderr, re.MULTILINE)
 
 
 CRASH = f"""

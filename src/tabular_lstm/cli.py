@@ -43,7 +43,18 @@ class TryLater(click.ClickException):
     exit_code = 75
 
 
-class Run(click.Command):
+class Command(click.Command):
+    """A command that repeats what was typed on one line, see `printable`."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Read the options and arguments."""
+        try:
+            return super().make_context(*arguments, **options)
+        except click.UsageError as error:
+            raise click.UsageError(printable(error.format_message()), error.ctx) from error
+
+
+class Run(Command):
     """Kedro's own `run`, with its options, minus the traceback for what the user can mend."""
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
@@ -83,14 +94,14 @@ def _refuse_unknown_pipelines(names: list[str]) -> None:
     known = [module.name for module in pkgutil.iter_modules(pipelines.__path__)]
     for name in names:
         if name not in {*known, "__default__"}:
-            raise click.ClickException(f"Pipeline {unknown_name(name, known)}")
+            raise DataError(f"Pipeline {unknown_name(name, known)}")
 
 
 def _refuse_other_runners(options: dict[str, Any]) -> None:
     """Stop at what takes nodes out of their order: networks pass between them in memory."""
     runner, arguments = options["runner"], options["runner_params"]
     if runner not in {None, "SequentialRunner"} or arguments:
-        raise click.ClickException(
+        raise DataError(
             f"--runner {runner}, --runner-params {arguments}: expected neither; the nodes "
             "themselves use all cores."
         )
@@ -143,7 +154,7 @@ def _has_no_credentials(record: logging.LogRecord) -> bool:
 run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file")
 @click.option("--env", required=True, help="Name of the new environment.")
 @click.option("--label", help="Column to predict. Default: told by its name, place and values.")
@@ -160,13 +171,16 @@ def profile(file: str, env: str, force: bool, **options: str | None) -> None:
 
     project = find_kedro_project(Path.cwd())
     if project is None:
-        raise click.ClickException(f"{Path.cwd()}: expected a folder of a Kedro project.")
+        raise click.ClickException(
+            f"{printable(Path.cwd())}: expected a folder of a Kedro project."
+        )
     given = {name: value for name, value in options.items() if value is not None}
     try:
         page = new_environment(file, env, project, given, force)
     except Exception as error:
         if fault := _fault(error):
             raise click.ClickException(_lines(fault)) from error
+        _escape(error)
         raise
     click.echo(page)
 

@@ -54,7 +54,15 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def replace_all(contents: Mapping[Path, bytes]) -> None:
-    """Put files in the place of others, see `replace`: none before all new ones are on disk."""
+    """Put files in the place of others, see `replace`: none before all new ones are on disk.
+
+    Raises:
+        OSError: See `replace`, or a folder stands in a file's place: the old files are as they
+            were.
+    """
+    for path in contents:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     beside = {path.with_name(f".{path.name}.new"): path for path in contents}
     try:
         for new, path in beside.items():
@@ -70,6 +78,7 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
                 new.unlink()
         if error.errno in FULL:  # the file's fault is not the name beside it
             error.filename = str(beside.get(Path(error.filename), error.filename))
+        error.filename = error.filename2 or error.filename
         raise
     for folder in {path.parent for path in contents}:
         settle_folder(folder)

@@ -14,6 +14,17 @@ from tests.helpers.servers import Quiet
 
 # Part of the server's address, as of a webhook's.
 SECRET = "c0ffee-s3cret"
+# URLs of whose host a part may be of a user or password.
+DOUBTFUL = [
+    f"http://tok:{SECRET}%40HOST/ok",
+    f"http://tok%2F{SECRET}%40HOST/",
+    f"http://tok/{SECRET}@HOST/",
+    f"http://me:tok@evil/{SECRET}@HOST/",
+    f"http://tok?{SECRET}@HOST",
+    f"http://tok:80/{SECRET}@HOST",
+    "http://HOST\\@evil/",
+    "http://me@HOST\\evil/",
+]
 
 
 class Server(ThreadingHTTPServer):

@@ -17,6 +17,19 @@ from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.disks import files_of_at_most
 from tests.helpers.project import Project
 
+SECRET = "c0ffee/s3cret"
+# What fsspec makes nothing of without more than a path, or what names nothing in it.
+NO_STORAGES = [
+    "ftp://host/rows.csv",
+    "github://rows.csv",
+    "dir://rows.csv",
+    "reference://rows.csv",
+    "zip://rows.csv::rows.zip",
+    "memory://rows.csv",
+    f"https://me:{SECRET}@host/rows.csv",
+    f"memory://me:{SECRET}@host/rows.csv",
+]
+
 ROWS = pd.DataFrame(
     {
         "id": range(1, 61),
@@ -123,6 +136,16 @@ def test_a_full_disk_leaves_both_files_as_they_were(project: Project, force: boo
     assert len((project.path / "conf/mine/parameters.yml").read_bytes()) > 1200
 
 
+def test_a_folder_in_a_files_place_leaves_the_other_file_as_it_was(
+    project: Project, csv: Path
+) -> None:
+    folder = project.path / "conf/mine"
+    (folder / "parameters.yml").mkdir(parents=True)
+    (folder / "catalog.yml").write_text("raw_rows: {}\n")
+    said = refusal(project, csv, force=True)
+    assert said == f"{folder}/parameters.yml: Is a directory. Mend that, and run it again."
+
+
 def test_an_odd_or_reserved_name_is_refused(project: Project, csv: Path) -> None:
     assert "expected a name of its own" in refusal(project, csv, "base", force=True)
     assert "expected the name of a folder" in refusal(project, csv, "../mine", force=True)
@@ -157,12 +180,15 @@ def test_rows_in_another_storage_are_profiled_where_the_catalog_reads_them(
     assert conf(project, "catalog.yml", "local_file")["raw_rows"]["filepath"] == local
 
     (project.path / "rows.parquet").write_bytes(b"PAR1")
-    for path in ("s3://bucket/rows.csv", "nowhere://rows.csv", f"{project.path}/rows.parquet"):
+    here_too = [f"{project.path}/rows.parquet"]
+    for path in ("s3://bucket/rows.csv", "nowhere://rows.csv", *NO_STORAGES, *here_too):
         entry = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": path}
         (project.path / "conf/local/catalog.yml").write_text(json.dumps({"raw_rows": entry}))
         said = message_of(here("run", "--pipelines", "data_processing"))
         assert said == message_of(here("profile", path, "--env", "mine"))
-        assert said.startswith(f"{path}: ")
+        assert said.startswith(f"{path.replace(f'me:{SECRET}@', '')}: ")
+        assert SECRET not in said
+        assert "\n" not in said
 
 
 def test_a_folder_is_profiled_as_it_is_read(project: Project) -> None:

@@ -10,7 +10,7 @@ from tabular_lstm.parameters import Notify
 from tabular_lstm.runs.notify import RunEnd, notify
 from tests.helpers.commands import here, message_of
 from tests.helpers.logs import run
-from tests.helpers.notifications import SECRET, lines, serving, to
+from tests.helpers.notifications import DOUBTFUL, SECRET, lines, serving, to
 from tests.helpers.project import ROOT, Project, declare
 from tests.helpers.scorings import SCORING
 from tests.helpers.servers import resolving
@@ -47,14 +47,14 @@ def test_a_user_in_the_url_is_sent_as_authorization_alone(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The resolver gets the host alone; `@` and `:` in the path are of the path."""
+    """The resolver gets the host alone; `:` in the path is of the path."""
     with serving(status=status) as server, resolving(monkeypatch) as hosts:
         place = f"localhost:{server.server_port}"
-        notify(END, Notify(webhook=f"http://{user}@{place}/a@b:c?d=@e"), {}, ROOT)
+        notify(END, Notify(webhook=f"http://{user}@{place}/a%40b:c?d=%40e"), {}, ROOT)
     ((headers, _),) = server.got
     assert headers["Authorization"] == f"Basic {b64encode(pair.encode()).decode()}"
     assert headers["Host"] == place
-    assert server.paths == ["/a@b:c?d=@e"]
+    assert server.paths == ["/a%40b:c?d=%40e"]
     assert {*hosts} == {"localhost"}
     why = "notify.webhook: localhost answered 500. The run ends as it would have ended"
     assert caplog.messages == ([why] if status == 500 else [])
@@ -142,7 +142,7 @@ def test_a_webhook_that_fails_is_one_warning(
         (f"hooks.example.org/{SECRET}", None, "expected a URL of http or https, or the name of"),
         ("mine", None, "entry 'mine' of credentials.yml: url: Input should be a valid string"),
         ("mine", f"ftp://{SECRET}", "url: Value error, expected a URL of http or https"),
-        ("http://[::1/", None, "ValueError"),
+        ("http://[::1/", None, "its URL has a host that is none"),
     ],
 )
 def test_a_webhook_that_cannot_be_is_one_warning(
@@ -153,6 +153,20 @@ def test_a_webhook_that_cannot_be_is_one_warning(
     (warning,) = caplog.messages
     assert why in warning
     assert SECRET not in warning
+
+
+@pytest.mark.parametrize("url", DOUBTFUL)
+@pytest.mark.parametrize("entry", [False, True])
+def test_nothing_is_asked_of_the_resolver_where_the_host_may_be_a_secret(
+    url: str, entry: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as server, resolving(monkeypatch) as hosts:
+        url = url.replace("HOST", f"127.0.0.1:{server.server_port}")
+        notify(END, Notify(webhook="mine" if entry else url), {"mine": {"url": url}}, ROOT)
+    assert (hosts, server.got) == ([], [])
+    (warning,) = caplog.messages
+    assert warning.startswith("notify.webhook: its URL has a host that is none, or an @ behind it")
+    assert not [part for part in (SECRET, "tok", "evil", "127") if part in warning]
 
 
 def test_a_run_that_fails_before_its_first_node_tells_of_it(

@@ -12,6 +12,7 @@ from tabular_lstm.parameters import Mlflow
 from tabular_lstm.runs import tracking
 from tests.helpers.champions import log_of
 from tests.helpers.commands import ROLLBACK, here, succeeds, with_modules
+from tests.helpers.notifications import DOUBTFUL
 from tests.helpers.project import QUICK, Project, declare
 
 SECRET = "c0ffee-s3cret"
@@ -54,3 +55,13 @@ def test_an_entry_without_a_uri_is_a_warning(
     warning = warning_of(caplog)
     assert "entry with a uri in credentials.yml" in warning
     assert SECRET not in warning
+
+
+@pytest.mark.parametrize("uri", DOUBTFUL)
+def test_a_server_whose_host_may_be_a_secret_is_not_asked(
+    uri: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracking.mirror(Mlflow(tracking_uri=uri), {}, tmp_path, None, [], {})
+    warning = warning_of(caplog)
+    assert "mlflow: tracking_uri: its URL has a host that is none, or an @ behind it" in warning
+    assert not [part for part in ("tok", "evil", "HOST") if part in warning]

@@ -1,12 +1,14 @@
 """Raw rows as the catalog reads them, to train on or to score: files, read batch by batch."""
 
+import inspect
 import json
+import re
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 import fsspec
 from kedro.io import AbstractDataset
-from kedro.io.core import get_protocol_and_path
+from kedro.io.core import HTTP_PROTOCOLS, get_protocol_and_path
 
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
@@ -15,6 +17,8 @@ from tabular_lstm.rows.raw_files import RawFiles, State
 from tabular_lstm.rows.raw_rows import PARQUET, RawRows
 
 CSV = {".csv": "CSV"}
+# User and password of a URL; a bare slash may be of the password.
+USER = r"(?<=://)(?:[^/?#]*:.*|[^/?#]*)@"
 
 
 def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
@@ -26,14 +30,27 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
         options: What the storage is opened with, such as credentials.
 
     Raises:
-        DataError: There is no such storage, or its package is not installed.
+        DataError: There is no such storage, its package is not installed, it needs other options,
+            or the path holds a password or names nothing in the storage.
     """
-    protocol, path = get_protocol_and_path(filepath)
+    named = re.sub(USER, "", filepath)  # for the message
     try:
-        return fsspec.filesystem(protocol, **options), str(PurePosixPath(path))
-    except (ImportError, ValueError) as error:
+        if any(":" in user for user in re.findall(USER, filepath)):
+            raise ValueError("a path with a password; put that into credentials.yml")
+        if "://" in filepath and "::" in filepath:
+            raise ValueError("a storage within another")
+        protocol, path = get_protocol_and_path(filepath)
+        if protocol in HTTP_PROTOCOLS:
+            raise ValueError("a web page")
+        # Before it is made: one that is half made leaves a traceback of its own.
+        maker = fsspec.get_filesystem_class(protocol)
+        inspect.signature(maker.__init__).bind(None, **options)
+        if "://" in filepath and path in {"", "/"}:
+            raise ValueError(f"no path in the storage, as in {protocol}:///folder/rows.csv")
+        return maker(**options), str(PurePosixPath(path))
+    except (ImportError, ValueError, OSError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{filepath}: {error}. Expected a path on this machine, or of a storage whose package "
+            f"{named}: {error}. Expected a path on this machine, or of a storage whose package "
             "is installed; or copy the rows here."
         ) from error
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import urllib.error
@@ -24,6 +25,17 @@ from tabular_lstm.frozen import Frozen, first_fault
 from tabular_lstm.parameters import Event, Notify
 
 logger = logging.getLogger(__name__)
+
+# Its resolver is asked for the host alone. A password with a bare `/` ends in an `@` behind it.
+HTTP_URL = re.compile(
+    r"https?://([^/?#\\]*@)?([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]*)?([/?#][^@\\]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+NO_HOST = (
+    "its URL has a host that is none, or an @ behind it; expected letters, digits, dots and "
+    "hyphens. Write each @ but the one before the host as %40, and / and \\ of a user or password "
+    "as %2F and %5C"
+)
 
 
 class RunEnd(Frozen):
@@ -132,6 +144,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def _without_user(url: str) -> tuple[str, dict[str, str]]:
     """Take user and password out of a URL, and give the header that sends them (RFC 7617)."""
+    if not HTTP_URL.fullmatch(url):
+        raise NotNotifiedError(NO_HOST)
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     if not at:

@@ -22,6 +22,7 @@ import tabular_lstm
 from tabular_lstm.environments import BASE, output_folder
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters import Mlflow
+from tabular_lstm.runs.notify import HTTP_URL, NO_HOST
 from tabular_lstm.serving import champion
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of
@@ -116,7 +117,7 @@ def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any], project: Path) 
     """Give the URI, or that of the entry in `credentials.yml` that is named in its place.
 
     Raises:
-        NotMirroredError: There is no such entry.
+        NotMirroredError: There is no such entry, or a server's URL has no clear host.
     """
     uri = str(wanted.tracking_uri)
     if ":" not in uri and isinstance(entry := credentials.get(uri), Mapping):
@@ -130,6 +131,8 @@ def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any], project: Path) 
         file = project.absolute() / uri.removeprefix(SQLITE)
         file.parent.mkdir(parents=True, exist_ok=True)
         return f"{SQLITE}{file}"
+    if uri.lower().startswith("http") and not HTTP_URL.fullmatch(uri):
+        raise NotMirroredError(f"tracking_uri: {NO_HOST}")
     user, at, _ = urlsplit(uri).netloc.rpartition("@")
     if at and ":" not in user:  # without a password, MLflow sends no user
         return uri.replace(f"//{user}@", f"//{user}:@", 1)

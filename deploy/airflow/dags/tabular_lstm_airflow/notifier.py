@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -13,6 +14,10 @@ from airflow.sdk import BaseNotifier, Connection, Context, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 TIMEOUT = 10.0  # seconds
+# As in tabular_lstm.runs.notify, and without a user.
+HTTP_URL = re.compile(
+    r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]*)?([/?#][^@\\]*)?", re.ASCII | re.IGNORECASE
+)
 
 
 class FailureNotifier(BaseNotifier):
@@ -85,11 +90,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def post(url: str, authorization: str | None, content: bytes) -> None:
     """Send it; what is raised names the host alone, since a URL can be a secret."""
-    where = urlsplit(url)
-    if where.scheme not in {"http", "https"}:
+    if not url.lower().startswith(("http://", "https://")):
         raise RuntimeError("tabular_lstm_webhook: expected a URL of http or https as its host")
-    if "@" in where.netloc:  # the resolver would be asked for it
-        raise RuntimeError("tabular_lstm_webhook: expected a password of its own, not in the URL")
+    if not HTTP_URL.fullmatch(url):  # the resolver would be asked for a password
+        raise RuntimeError(
+            "tabular_lstm_webhook: expected a password of its own, not in the URL, a host of "
+            "letters, digits, dots and hyphens, and %40 for an @ behind it"
+        )
+    host = urlsplit(url).hostname
     headers = {"Content-Type": "application/json"}
     if authorization:
         headers["Authorization"] = authorization
@@ -99,6 +107,6 @@ def post(url: str, authorization: str | None, content: bytes) -> None:
             pass
     except urllib.error.HTTPError as error:
         with error:
-            raise RuntimeError(f"{where.hostname} answered {error.code}") from None
+            raise RuntimeError(f"{host} answered {error.code}") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise RuntimeError(f"{where.hostname} was not reached: {type(error).__name__}") from None
+        raise RuntimeError(f"{host} was not reached: {type(error).__name__}") from None
