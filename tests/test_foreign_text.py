@@ -149,7 +149,7 @@ def test_the_page_of_a_profile_has_no_line_of_a_file(evil: Project) -> None:
         (2, ("run", EVIL)),
         (2, ("run", f"--{EVIL}")),
         (1, ("profile", EVIL, "--env", EVIL)),
-        (2, ("profile", "a.csv", EVIL)),
+        (2, ("profile", "a.csv", EVIL, "--env", "mine")),
         (2, ("profile", EVIL)),
     ],
 )
