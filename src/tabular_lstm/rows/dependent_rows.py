@@ -23,6 +23,7 @@ from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cell_hashes import CellHashes
+from tabular_lstm.rows.dates import DTYPE, MICROSECONDS, parts
 from tabular_lstm.rows.repeated_values import Kind, Repeated, repeated_values
 
 # A quick model of so many rows is fitted for each of so many suspects.
@@ -157,8 +158,11 @@ def _fall_of(
 
 
 def _seen(cells: CellHashes, name: str, places: np.ndarray) -> np.ndarray:
-    """Give a feature as the quick model sees it: a number, a name by its place."""
+    """Give a feature as the quick model sees it: a number, a date's parts, a name by its place."""
     numbers = cells.numbers(name, places)
+    if numbers is not None and cells.holds_dates(name):
+        since = np.where(np.isnan(numbers), 0, numbers * MICROSECONDS).astype(np.int64)
+        return parts(np.where(np.isnan(numbers), np.datetime64("NaT"), since.astype(DTYPE)))
     if numbers is not None:
         return np.asarray(np.clip(numbers, -HUGE, HUGE))
     return pd.factorize(cells.rows[name].iloc[places])[0].astype(float)

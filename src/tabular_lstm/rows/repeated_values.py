@@ -178,16 +178,13 @@ def _pairs(cells: CellHashes, labels: np.ndarray, singles: dict[str, Agreement])
     repeating = {name: one for name, one in singles.items() if one.alone < UNIQUE and one.groups}
     most = sorted(repeating, key=lambda name: -repeating[name].sure)[:PAIRED]
     most.sort(key=lambda name: -repeating[name].groups)  # its rows hold all of each pair's value
-    chances = cells.chances(most)
     found = []
     for place, one in enumerate(most[:-1]):
-        places, hashes = cells.taken_of([one], ROWS)
-        pairs = agreement(hashes, labels[places]).pairs
+        places, _ = cells.taken_of([one], ROWS)
         for other in most[place + 1 :]:
             said = agreement(cells.joined([one, other], places), labels[places])
             alone = max(singles[one].alike, singles[other].alike)
-            surprising = said.pairs >= SURPRISE * pairs * chances[other]
-            if said.clear and said.alike >= alone + MORE_ALIKE and surprising:
+            if said.clear and said.alike >= alone + MORE_ALIKE:
                 found.append(Repeated("columns", (one, other), said))
     return found
 
