@@ -82,7 +82,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             superseded_rows=superseded,
             unlabelled_rows=unlabelled,
             reasons=tuple(reasons),
-            marks=raw_rows.number_format,
+            load_args=dict(raw_rows.load_args),
         ),
     )
 
