@@ -172,5 +172,6 @@ def test_the_only_feature_is_no_group_by_its_name_alone() -> None:
 
 
 def test_cells_that_are_no_numbers_cost_only_labelled_rows() -> None:
-    ages = ["Total", *(x % 45 for x in range(COUNT - 1))]
-    assert "their labelled rows go to quarantine" in doubts(proposal({"size": ages}), "size")
+    sizes = ["Total", *(x % 45 + 0.5 for x in range(299))]
+    found = propose(profile({"size": sizes, "y": ["", *[0, 1] * 149, 1]}))
+    assert "their labelled rows go to quarantine" in doubts(found, "size")
