@@ -197,6 +197,22 @@ def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
             )
 
 
+def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> None:
+    """Say that rows of one key count as independent; those of a group or time are another's."""
+    if columns.key is None or columns.together is not None:
+        return
+    if (values := rows[columns.key].nunique()) < len(rows):
+        logger.warning(
+            "%s: column '%s', the key, has %d rows of %d values: rows of one key are on one side, "
+            "but count as independent rows in intervals and folds. If they belong together, name "
+            "the column under columns.group instead",
+            file,
+            shown(columns.key),
+            len(rows),
+            values,
+        )
+
+
 def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFrame]:
     """Give the parts of the rows; warn where points of the first may stand between thousands.
 
