@@ -94,6 +94,20 @@ def test_a_declared_column_that_is_no_feature_is_refused(police: Project) -> Non
     assert "The features are: response_datetime, north" in message
 
 
+def test_of_a_key_that_repeats_it_is_said_that_its_rows_count_as_independent(
+    police: Project,
+) -> None:
+    said = (
+        "column 'response_datetime', the key, has 1038 rows of 150 values: rows of one key are on "
+        "one side, but count as independent rows in intervals and folds. If they belong together, "
+        "name the column under columns.group instead"
+    )
+    declare(police, columns={**ROLES, "key": "response_datetime"}, **TINY)
+    assert logged(*ROWS).count(said) == 1
+    declare(police, columns=KEPT_TOGETHER, **TINY)
+    assert "the key, has" not in logged(*ROWS)
+
+
 def decision(project: Project) -> dict[str, Any]:
     return document(project, "08_reporting/decision.json")
 

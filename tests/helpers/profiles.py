@@ -29,6 +29,7 @@ def column(
     return profile_column(name, cells(values), number_format)
 
 
-def profile(columns: dict[str, Sequence[Any]]) -> TableProfile:
+def profile(columns: dict[str, Sequence[Any]], number_format: NumberFormat = POINT) -> TableProfile:
     """The profile of a table."""
-    return TableProfile("rows.csv", [column(values, name) for name, values in columns.items()])
+    profiles = [column(values, name, number_format) for name, values in columns.items()]
+    return TableProfile("rows.csv", profiles, number_format)

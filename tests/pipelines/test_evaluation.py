@@ -85,6 +85,7 @@ def predicted(
     trained_on: str | None = None,
     keys: tuple[str, str] = ("A", "B"),
     wards: tuple[str, str] = ("1", "2"),
+    learned: str | None = fit.fingerprint(candidate_of([0, 0, 3, 0])),
 ) -> pd.DataFrame:
     """Predict with a candidate that was trained on the train rows, unless others are named."""
     train_set = set_of(*train)
@@ -92,7 +93,7 @@ def predicted(
     known = keys_of(train_rows, columns), together_of(train_rows, columns)
     return predict_with_candidate(
         candidate_of([0, 0, 3, 0]),
-        {"trained_on": trained_on or train_set.fingerprint},
+        {"trained_on": trained_on or train_set.fingerprint, "learned": learned},
         Fingerprints.of_rows(train[0], *known),
         train_set,
         evaluated,
@@ -113,6 +114,14 @@ def test_a_candidate_of_other_train_rows_or_weights_is_not_judged() -> None:
     for other in others:
         with pytest.raises(DataError, match="trained on other rows"):
             predicted((train, labels), set_of(*rows_of(6, seed=1)), trained_on=other.fingerprint)
+
+
+def test_a_candidate_is_judged_with_its_own_history_alone() -> None:
+    train, test = rows_of(9), set_of(*rows_of(6, seed=1))
+    with pytest.raises(DataError, match="candidate: not the network whose training the history"):
+        predicted(train, test, learned=fit.fingerprint(candidate_of([0, 3, 0, 0])))
+    with pytest.raises(DataError, match="which earlier versions did not write down"):
+        predicted(train, test, learned=None)
 
 
 def test_no_row_key_or_group_that_the_candidate_was_trained_on_judges() -> None:

@@ -51,6 +51,7 @@ def test_the_parameters_say_each_role() -> None:
 def test_each_choice_has_its_reason_and_what_is_unsure_stands_above() -> None:
     proposal = propose(profile(TABLE))
     text = parameters_text(proposal)
+    assert "    born: null # written as ISO 8601" in text, "where a format may be put in"
     for entry in ("label: sick", "key: id", "- site", "- color", "age: [-9]", "positive_class"):
         (line,) = [line for line in text.splitlines() if entry in line]
         assert " # " in line, line

@@ -6,6 +6,7 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.profiling.label_choice import Label, choose_label
+from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.profiles import profile
 
 AGES = [*range(20, 50)]
@@ -152,3 +153,38 @@ def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
         f"--positive '{other}' makes it the other one"
     ]
     assert label({"age": AGES, "y": ["y", "n"] * 15}).unsure == []
+
+
+@pytest.mark.parametrize("positive", [None, "1", "1,0"])
+def test_a_label_of_numbers_is_read_as_the_file_writes_numbers(positive: str | None) -> None:
+    cells = ["1,0", "1,0", "0,0", ""] * 10
+    table = profile({"age": range(40), "y": cells}, NumberFormat(decimal=","))
+    found = choose_label(table, "y", positive)
+    assert (found.positive, found.negative, found.counts) == (1, 0, (20, 10))
+    assert found.unsure == []
+    assert label({"age": AGES, "y": ["0.0", "1.0", "1.0"] * 10}, "y").unsure == []
+
+
+def test_values_of_neither_class_that_will_stop_the_run_are_said_to() -> None:
+    for count, stops in ((5, False), (6, True)):
+        cells = [*([9] * count), *([0, 1] * 60)[count:100], *([""] * 20)]
+        (said,) = label({"age": range(120), "y": cells}, "y").unsure
+        assert f"label: {count} rows of neither class, such as '9', will go to" in said
+        assert ("the run will stop" in said) == stops
+        assert "leave the cell empty" in said
+
+
+@pytest.mark.parametrize("word", ["NA", "None", "n/a", ""])
+def test_a_class_that_counts_as_missing_is_named(word: str) -> None:
+    message = refusal({"age": AGES, "y": [word, "yes", "yes"] * 10}, "y")
+    assert "'y' has one value only, beside 10 cells that are empty or hold a word" in message
+    assert "write it in conf, such as columns.negative_class: 'NA'" in message
+
+
+def test_each_class_keeps_its_count_however_long_it_is() -> None:
+    long = "x" * 60
+    message = refusal({"age": AGES, "y": [long, "no", "no"] * 10}, "y", "married")
+    assert (
+        f"--positive married: the label 'y' has no such value; expected one of its two values "
+        f"(no: 20, {long[:39]}…: 10)." in message
+    )

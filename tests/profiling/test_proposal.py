@@ -163,3 +163,15 @@ def test_a_column_that_may_name_things_of_several_rows_is_asked_for(
 def test_few_rows_of_a_class_are_said() -> None:
     said = "label: a class has 20 rows; a run stops where a side gets fewer than two"
     assert said in proposal({}).unsure
+
+
+def test_the_only_feature_is_no_group_by_its_name_alone() -> None:
+    cases = [x % 25 for x in range(COUNT)]
+    assert propose(profile({"case": cases, **LABEL})).choices["case"].role == "number"
+    assert proposal({"case": cases}).choices["case"].role == "group"
+
+
+def test_cells_that_are_no_numbers_cost_only_labelled_rows() -> None:
+    sizes = ["Total", *(x % 45 + 0.5 for x in range(299))]
+    found = propose(profile({"size": sizes, "y": ["", *[0, 1] * 149, 1]}))
+    assert "their labelled rows go to quarantine" in doubts(found, "size")

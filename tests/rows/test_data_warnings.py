@@ -131,3 +131,16 @@ def test_texts_that_people_take_for_one_are_named(
     rows = pd.DataFrame({"id": texts, "town": texts})
     warn_of_spellings(rows, columns_of(key="id", categorical=["town"]), "rows.csv")
     assert ["of 2. If they are the same" in said for said in caplog.messages] == [True] * warned
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_copies_of_rows_are_no_leak(drawn: bool) -> None:
+    """And what is one stays one."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(300, 4)), columns=[*"abcd"])
+    rows["sick"] = rng.permutation(300) % 2
+    places = rng.integers(0, 300, 900) if drawn else np.repeat(np.arange(300), 2)
+    copies = rows.iloc[places].reset_index(drop=True)
+    assert possible_leaks(copies, columns_of()) == {}
+    told = copies.assign(after=copies["sick"] * 9 + copies["a"], code=copies["sick"] * 1.0)
+    assert possible_leaks(told, columns_of()) == {"after": 1, "code": 1}

@@ -15,14 +15,15 @@ from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tabular_lstm.rows.data_summary import hash_of
 from tabular_lstm.rows.lineage import Lineage, conf_of_rows
-from tabular_lstm.rows.number_format import NumberFormat
 
 ROLES: dict[str, Any] = {"label": "sick", "positive_class": "yes", "negative_class": "no"}
 
 
-def conf_of(split: Split | None = None, **columns: Any) -> dict[str, dict[str, Any]]:
+def conf_of(
+    split: Split | None = None, load_args: dict[str, Any] | None = None, **columns: Any
+) -> dict[str, dict[str, Any]]:
     declared = Columns.model_validate({**ROLES, **columns})
-    return conf_of_rows(declared, split or Split(), "/data/rows.csv", NumberFormat())
+    return conf_of_rows(declared, split or Split(), "/data/rows.csv", load_args or {})
 
 
 def lineage_of(**columns: Any) -> Lineage:
@@ -45,6 +46,16 @@ def test_a_list_of_independent_columns_and_what_a_later_version_adds_are_no_chan
     assert lineage_of().change(conf_of(Split(independent=["age"]))) is None
     now = conf_of()
     assert lineage_of().change({**now, "columns": {**now["columns"], "new": 7}}) is None
+
+
+def test_of_load_arguments_all_that_can_change_a_cell_count() -> None:
+    then = Lineage(conf=conf_of(load_args={"names": ["a", "b"]}), train_rows="a", test_rows="b")
+    changed = then.change(conf_of(load_args={"names": ["b", "a"]}))
+    assert changed == "raw_rows.load_args.names was ['a', 'b'] and is ['b', 'a']"
+    same = {"names": ["a", "b"], "decimal": ".", "sep": None, "nrows": 9}
+    assert then.change(conf_of(load_args=same)) is None
+    for more in ({"sep": ";"}, {"skiprows": 1}, {"encoding": "latin-1"}, {"usecols": [0, 1]}):
+        assert then.change(conf_of(load_args={**more, "names": ["a", "b"]})) is not None
 
 
 def test_it_is_the_same_once_written_and_read() -> None:

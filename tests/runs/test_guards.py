@@ -1,4 +1,10 @@
-"""What a run is refused before any node runs."""
+"""What a run is refused, or warned of, before any node runs."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 from kedro.framework.project import pipelines
@@ -8,16 +14,21 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Network, Split
 from tabular_lstm.runs.guards import (
     NothingNewError,
+    check_newest,
     decides,
     refuse_nothing_new,
     refuse_parts,
     refuse_what_cannot_be_judged,
     retrains,
 )
+from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry
+from tests.helpers.champions import log_of, log_path
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, message_of, seed, succeeds
 from tests.helpers.logs import promotion, rejection, rollback, run
-from tests.helpers.project import Project
+from tests.helpers.project import QUICK, Project
+from tests.helpers.scorings import SCORING
 
 NEW = Inputs(data="new", parameters="p", code="c")
 
@@ -96,3 +107,87 @@ def test_what_cannot_be_judged_is_not_trained() -> None:
         refuse_what_cannot_be_judged(Split(test_fraction=0), Network())
     with pytest.raises(DataError, match=r"network\.kind = tutorial"):
         refuse_what_cannot_be_judged(Split(), Network(kind="tutorial"))
+
+
+# A promotion log, or an environment, that is a copy
+
+LOG = Path("data/08_reporting/promotions.jsonl")
+AHEAD = "2036-01-01T00.00.00.000Z"
+
+
+def champions_of(log: list[LogEntry], *decided: str) -> Champions:
+    decisions: dict[str, Any] = dict.fromkeys([*(entry.run_id for entry in log), *decided])
+    return Champions(log, decisions=decisions)
+
+
+@pytest.mark.parametrize("log", [[A], [A, B], [A, B, rollback("c", "a", "b")]])
+def test_decisions_after_the_log_ends_warn_and_two_stop_a_run_that_decides(
+    log: list[LogEntry], caplog: pytest.LogCaptureFixture
+) -> None:
+    check_newest(champions_of(log, run("A"), "of no run", AHEAD), LOG, run("z"), True)
+    assert not caplog.records
+    last = log[-1].run_id
+    check_newest(champions_of(log, run("u")), LOG, run("z"), True)
+    found = f"{LOG} ends with run {last}, and 1 run decided after it, the last one {run('u')}: "
+    (record,) = caplog.records
+    assert record.message.startswith(found)
+    assert record.levelno == logging.WARNING
+    two = champions_of(log, run("u"), run("v"))
+    with pytest.raises(DataError, match=f"2 runs decided after it, the last one {run('v')}: the"):
+        check_newest(two, LOG, run("z"), True)
+    caplog.clear()
+    check_newest(two, LOG, run("z"), False)
+    assert len(caplog.records) == 1
+
+
+def test_a_clock_that_was_ahead_makes_no_log_an_older_copy(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ahead = A.model_copy(update={"run_id": AHEAD})
+    check_newest(champions_of([ahead, B]), LOG, run("z"), True)
+    check_newest(champions_of([ahead]), LOG, run("z"), True)
+    check_newest(champions_of([A, B]), LOG, "2020-01-01T00.00.00.000Z", True)
+    assert not caplog.records
+
+
+@pytest.mark.long
+def test_a_log_of_an_earlier_day_is_found_out(served: Project) -> None:
+    """By which a model that was replaced or dismissed would serve again without a word."""
+    earlier = log_path(served).read_bytes()
+    succeeds(here(*RETRAINING, *seed(5)))
+    newest = log_path(served).read_bytes()
+    log_path(served).write_bytes(earlier)
+    assert "the log may be an older copy" in logged(*SCORING)
+    log_path(served).write_bytes(newest)
+    succeeds(here(*ROLLBACK))
+    newest = log_path(served).read_bytes()
+    log_path(served).write_bytes(earlier)
+    for command in (RETRAINING, ROLLBACK):
+        said = message_of(here(*command))
+        assert "and 2 runs decided after it, the last one " in said
+        assert "Put the newest one back." in said
+    said = logged(*SCORING, "--params", "scoring.force=true")
+    assert "and 2 runs decided after it, the last one " in said
+    # The ways that the message names.
+    log_path(served).write_bytes(newest)
+    assert "older copy" not in logged(*RETRAINING)
+    log_path(served).write_bytes(earlier)
+    numbered = f"{seed(6)[-1]},promotion.start_over=true"
+    assert "older copy" in logged(*RETRAINING, "--params", numbered)
+    assert "older copy" not in logged(*RETRAINING)
+
+
+def test_a_copied_environment_names_the_one_that_its_champion_was_promoted_in(
+    served: Project,
+) -> None:
+    for name in ("06_models", "08_reporting"):
+        shutil.copytree(served.path / "data" / name, served.path / "data/copy" / name)
+    (served.path / "conf/copy").mkdir()
+    (served.path / "conf/copy/parameters.yml").write_text(json.dumps(QUICK))
+    for command in (SCORING, RETRAINING):
+        said = logged(*command, "--env", "copy")
+        assert f"The champion, run {log_of(served)[0]['run_id']}, was promoted in" in said
+        assert "promoted in environment base, and this one is copy" in said
+        assert "was promoted in" not in logged(*command)
+    shutil.rmtree(served.path / "data/copy/08_reporting/decision.json")
+    assert "was promoted in" not in logged(*SCORING, "--env", "copy")

@@ -116,10 +116,25 @@ def test_rows_of_another_file_or_number_format_are_refused(ran: Project) -> None
         ({"filepath": "data/clinic.csv"}, ".filepath was 'diabetes.csv' and is 'clinic.csv'"),
         ({"load_args": {"decimal": ","}}, ".load_args.decimal was '.' and is ','"),
         ({"load_args": {"thousands": "_"}}, ".load_args.thousands was null and is '_'"),
+        ({"load_args": {"encoding": "latin-1"}}, ".load_args.encoding was null and is 'latin-1'"),
     ]
     for entry, said in others:
         (ran.path / "conf/local/catalog.yml").write_text(json.dumps({"raw_rows": {**raw, **entry}}))
         assert f"raw_rows{said}" in unchanged_and_refused(ran, *TRAINING)
+
+
+def test_columns_whose_names_were_exchanged_since_are_refused(ran: Project) -> None:
+    declare(ran, **TINY)
+    names = [*pd.read_csv(ran.raw, nrows=0)]
+    entry = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": "data/01_raw/diabetes.csv"}
+    catalog = ran.path / "conf/local/catalog.yml"
+    for listed, command in ((names, PROCESSING), ([*names[1::-1], *names[2:]], TRAINING)):
+        given = {**entry, "load_args": {"header": 0, "names": listed}}
+        catalog.write_text(json.dumps({"raw_rows": given}))
+        if command is PROCESSING:
+            succeeds(here(*command))
+    said = unchanged_and_refused(ran, *TRAINING)
+    assert f"raw_rows.load_args.names was ['{names[0]}', '{names[1]}'," in said
 
 
 def test_a_candidate_that_was_made_otherwise_is_not_judged(ran: Project) -> None:
@@ -237,6 +252,42 @@ def test_a_file_in_the_place_of_another_runs_is_known_by_what_it_carries(twice: 
         assert f"{stem} of run {second.parent.name} was made from other conf: {SALT}" in said
         second.write_bytes(kept)
     succeeds(here(*EVALUATION))
+
+
+@pytest.mark.parametrize("env", ["", pytest.param("tutorial", marks=pytest.mark.long)])
+def test_a_candidate_of_another_training_on_the_same_rows_is_known_by_its_weights(
+    ran: Project, env: str
+) -> None:
+    """Also of the tutorial's network, whose file says nothing."""
+    declare(ran, **TINY)
+    of_env = ("--env", env) if env else ()
+    few = "training.epochs=2,evaluation.bootstrap_resamples=100"
+    for seed in range(2 if env else 1):
+        succeeds(here("run", *of_env, "--params", f"training.seed={seed + 3},{few}"))
+    first, second = ran.versions(MODEL[0], env)
+    kept = second.read_bytes()
+    shutil.copy(first, second)
+    said = message_of(here(*EVALUATION, *of_env))
+    assert said.startswith("candidate: not the network whose training the history is of (SHA-256")
+    second.write_bytes(kept)
+    succeeds(here(*EVALUATION, *of_env))
+
+
+def test_a_version_that_the_run_would_not_load_is_refused(ran: Project) -> None:
+    """Which Kedro passes over in silence, also where there is no such version."""
+    first, gone = started(ran, SUMMARY), "2020-01-01T00.00.00.000Z"
+    declare(ran, **TINY)
+    for version in (first, gone):
+        said = unchanged_and_refused(ran, "run", "--load-versions", f"train_rows:{version}")
+        assert said.startswith(f"--load-versions train_rows:{version}: expected an entry that the")
+        assert "this run makes it itself. From earlier runs it reads none." in said
+        pinned = f"train_rows:{version},candidate@file:{version}"
+        said = unchanged_and_refused(ran, *TRAINING, "--load-versions", pinned)
+        assert f"candidate@file:{version}: expected" in said
+        assert "makes it itself. From earlier runs it reads data_summary, test_rows, tr" in said
+        pin = f"candidate@network:{version}"
+        said = unchanged_and_refused(ran, "run", "--pipelines", "scoring", "--load-versions", pin)
+        assert "this run does not read it. From earlier runs it reads none." in said
 
 
 @pytest.mark.long

@@ -17,6 +17,7 @@ from scipy.special import expit
 
 from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.errors import counted
+from tabular_lstm.files import sha256
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import (
     asked_for,
@@ -185,6 +186,14 @@ def _train_tutorial(
     if not np.isfinite(losses).all():
         raise DivergedError(losses, training, [])
     return model, {"loss": losses, "best_epoch": limit, "decision_threshold": 0.5}
+
+
+def fingerprint(model: keras.Model) -> str:
+    """Hash what a candidate has learned: weights and, of an ensemble, calibration and threshold."""
+    learned = list(model.get_weights())
+    if isinstance(model, LSTMEnsemble):
+        learned.append(np.array([model.temperature, model.threshold], np.float64))
+    return sha256(b"".join(array.tobytes() for array in learned))
 
 
 def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:

@@ -77,15 +77,13 @@ def parameters_text(proposal: Proposal) -> str:
     ]
     for role in ("key", "group", "weight"):
         lines += [_entry(f"  {role}", n, choice.why) for n, choice in proposal.named(role).items()]
-    dates = proposal.named("dates")
-    has_formats = any(choice.format for choice in dates.values())
-    for role in ("ignore", "categorical", *([] if has_formats else ["dates"])):
+    for role in ("ignore", "categorical"):
         named = proposal.named(role)
         lines += [f"  {role}:"] if named else []
         lines += [_commented(f"    - {_value(name)}", choice.why) for name, choice in named.items()]
-    if has_formats:
-        lines.append("  dates:")
-        lines += [_entry(f"    {_quoted(n)}", choice.format, None) for n, choice in dates.items()]
+    dates = proposal.named("dates")
+    lines += ["  dates:"] if dates else []
+    lines += [_entry(f"    {_quoted(n)}", choice.format, choice.why) for n, choice in dates.items()]
     missing = {name: choice for name, choice in proposal.choices.items() if choice.missing}
     lines += ['  missing: # values that mean "not measured"'] if missing else []
     for name, choice in missing.items():

@@ -10,15 +10,44 @@ from tabular_lstm.profiling.table_profile import TableProfile
 from tabular_lstm.rows.data_warnings import facts_of, numbers_of, ways_out
 from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
 from tabular_lstm.rows.numbers import are_unlabelled
+from tabular_lstm.rows.repeated_values import ALMOST
 from tabular_lstm.rows.validation import UNNAMED, read_rows
 
 # Share of the rows, at most, that may go to quarantine because they have no group.
 FEW_WITHOUT = 0.025
 FEATURES = ("number", "categorical", "dates")
+SEARCHES = 3  # at most, as of visits of a patient in a town
+
+
+def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
+    """Propose the group by which dependent rows are kept together, of several within each other.
+
+    Groups that belong together themselves, such as the visits of a patient, are looked for once
+    more: the outer column becomes the group, and the inner one is ignored.
+
+    For the arguments see `search_group`.
+    """
+    said, inner = proposal, list[str]()
+    for _ in range(SEARCHES):
+        group = inner[-1] if inner else None
+        if not (found := search_group(table, said, first_rows, group)):
+            break
+        name = found.columns[0]
+        is_within = group is None or _is_within(group, name, first_rows)
+        if found.kind != "column" or not is_within:
+            return _with_sentence(said, f"{facts_of(found)}. {ways_out(found)}")
+        ignored = Choice("ignore", f"rows of one value have one {shown(name)}")
+        without = _with(proposal, dict.fromkeys(inner, ignored))
+        proposed = with_group(table, without, found, group)
+        if proposed.columns().group != name:
+            return with_group(table, said, found)
+        said = proposed
+        inner.append(name)
+    return said
 
 
 def search_group(
-    table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame
+    table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame, group: str | None = None
 ) -> DependentRows | None:
     """Find the column by whose values rows belong together, whatever is proposed for it.
 
@@ -29,22 +58,23 @@ def search_group(
         table: What its cells tell.
         proposal: What conf is to say of its columns.
         first_rows: As text; all rows, or the first ones.
+        group: The group that was found, beside which another is looked for. Default: none was.
     """
     columns = proposal.columns()
     labels = first_rows[columns.label]
     if labels[~are_unlabelled(labels, columns)].str.strip().nunique() < 2:
         return None
-    guessed = [columns.group] if columns.group else []
+    guessed = [columns.group] if columns.group and group is None else []
     ignored = [name for name in columns.ignore if _repeats(table, name)] + guessed
     read = {
-        "group": None,
+        "group": group,
         "categorical": [*columns.categorical, *ignored],
         "ignore": [name for name in columns.ignore if name not in ignored],
     }
     valid = read_rows(
         [first_rows], columns.model_copy(update=read), table.file, table.number_format
     )[0]
-    looked_at = {"group": None, "ignore": [*columns.ignore, *guessed]}
+    looked_at = {"group": group, "ignore": [*columns.ignore, *guessed]}
     return find_dependent_rows(valid, columns.model_copy(update=looked_at))
 
 
@@ -54,47 +84,73 @@ def _repeats(table: TableProfile, name: str) -> bool:
     return 1 < column.distinct < column.cells.present and not UNNAMED.fullmatch(name)
 
 
-def with_group(table: TableProfile, proposal: Proposal, found: DependentRows) -> Proposal:
+def _is_within(inner: str, outer: str, rows: pd.DataFrame) -> bool:
+    """Tell whether rows of one inner value have one outer value, but for a few."""
+    both = rows[[inner, outer]].drop_duplicates()
+    return len(both) <= ALMOST * both[inner].nunique()
+
+
+def with_group(
+    table: TableProfile, proposal: Proposal, found: DependentRows, inner: str | None = None
+) -> Proposal:
     """Propose the group by which dependent rows are kept together, and say how to take it back.
 
     There is none where several columns say which rows belong together, where no other feature is
     left, or where too many rows would go to quarantine because they have no group: then it is said
     what to do.
+
+    Args:
+        table: What its cells tell.
+        proposal: What conf is to say of its columns.
+        found: The rows.
+        inner: The column within it that is the group if it is none. Default: none is.
     """
     name, facts = found.columns[0], facts_of(found)
     left = [other for role in FEATURES for other in proposal.named(role) if other != name]
     if found.kind != "column" or not left:
-        return replace(proposal, unsure={f"{facts}. {ways_out(found)}": [], **proposal.unsure})
+        return _with_sentence(proposal, f"{facts}. {ways_out(found)}")
     column, called = table.column(name), shown(name)
     if column.rows - column.present > FEW_WITHOUT * column.rows:
         sentence = (
             f"{facts}. {column.rows - column.present} rows have no {called}: give each of them a "
             "value of its own, and name the column under group, and nowhere else"
         )
-        return replace(proposal, unsure={sentence: [], **proposal.unsure})
+        return _with_sentence(proposal, sentence)
     # A column that was to be the group for its name is what its cells say.
     guessed = {other: of_kind(table.column(other)) for other in proposal.named("group")}
     before = (proposal.choices | guessed)[name]
     group = Choice("group", f"rows of one value mostly have one label. {numbers_of(found)}")
-    sentence = f"group: {facts}: such rows are kept together. {_way_back(before, called)}"
-    choices = proposal.choices | guessed | {name: group}
-    unsure = {sentence: list[str]()}
-    for doubt, names in proposal.unsure.items():
-        others = [other for other in names if other not in {name, *guessed}]
-        if others or not names:
-            unsure[doubt] = others
+    sentence = f"group: {facts}: such rows are kept together. {_way_back(before, called, inner)}"
+    proposed = _with_sentence(_with(proposal, guessed | {name: group}), sentence)
     for other in guessed.keys() - {name}:
         for doubt in guessed[other].unsure:
-            unsure.setdefault(doubt, []).append(other)
-    return replace(proposal, choices=choices, unsure=unsure)
+            proposed.unsure.setdefault(doubt, []).append(other)
+    return proposed
 
 
-def _way_back(before: Choice, called: str) -> str:
+def _with(proposal: Proposal, choices: dict[str, Choice]) -> Proposal:
+    """Choose otherwise for some columns, and forget what was unsure of them."""
+    unsure: dict[str, list[str]] = {}
+    for doubt, names in proposal.unsure.items():
+        others = [name for name in names if name not in choices]
+        if others or not names:
+            unsure[doubt] = others
+    return replace(proposal, choices=proposal.choices | choices, unsure=unsure)
+
+
+def _with_sentence(proposal: Proposal, sentence: str) -> Proposal:
+    """Say a sentence before all that is unsure."""
+    return replace(proposal, unsure={sentence: [], **proposal.unsure})
+
+
+def _way_back(before: Choice, called: str, inner: str | None) -> str:
     """Say what to write where the rows of a group are independent."""
     instead = f"name the column under {before.role} instead"
     if before.role == "number":
         instead = "take the line away"
     if before.format:
         instead += f", with the format {before.format}"
+    if inner is not None:
+        instead += f", name {shown(inner)} under group"
     declared = f", and add split: {{independent: [{called}]}}"
     return f"If they are independent, {instead}{'' if before.role == 'ignore' else declared}"

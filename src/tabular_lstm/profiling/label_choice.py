@@ -5,17 +5,26 @@ from dataclasses import dataclass
 from math import isfinite
 
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, shown
-from tabular_lstm.parameters import Value
+from tabular_lstm.parameters import Validation, Value
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 from tabular_lstm.profiling.word_lists import LETTERS, WORDS, has_word, words_of
-from tabular_lstm.rows.number_format import pointed
+from tabular_lstm.rows.number_format import NumberFormat, pointed
 
+LIMIT = Validation().max_quarantined_fraction
 # Share of the rows that have a label, where a column is proposed for its place alone.
 MOST = 0.5
 LIKELY = "most rows have and that is no trait, such as sex"
 NEITHER = (
-    "label: {} of neither class, such as '{}', will go to quarantine; where there is no label, "
+    "label: {} of neither class, such as '{}', will go to quarantine{}; where there is no label, "
     "leave the cell empty"
+)
+TOO_MANY = (
+    f", and the run will stop: more than validation.max_quarantined_fraction = {LIMIT} of the "
+    "labelled rows"
+)
+ALL_MISSING = (
+    "one value only, beside {} that are empty or hold a word such as NA or None, which count as "
+    "missing; to make such a word a class, write it in conf, such as columns.negative_class: 'NA'"
 )
 # Values of a column that is a label of more than two classes.
 FEW_CLASSES = 20
@@ -62,21 +71,23 @@ def choose_label(
     classes = classes_of(column)
     if len(classes) != 2:
         raise _not_two(table, column, classes)
-    one, other = sorted(classes, key=lambda value: _rank(value, classes))
-    why, doubts = _why_positive(one, other, classes)
+    form = table.number_format
+    one, other = sorted(classes, key=lambda value: _rank(value, classes, form))
+    why, doubts = _why_positive(one, other, classes, form)
     if positive is not None:
-        same = [value for value in classes if _same(value) == _same(positive)]
+        same = [value for value in classes if _same(value, form) == _same(positive, form)]
         if not same:
             raise DataError(
-                f"{table.file}: --positive {positive}: expected a value of the label "
-                f"'{column.name}', which are {_listed(classes)}."
+                f"{table.file}: --positive {positive}: the label '{column.name}' has no such "
+                f"value; expected one of its two values ({_listed(classes)})."
             )
         one, other = (one, other) if same == [one] else (other, one)
         why, doubts = "as told", []
     unlabelled = column.cells.missing
     if others := table.rows - unlabelled - sum(classes.values()):
         example = next(str(code) for code in column.codes)
-        doubts = [*doubts, NEITHER.format(counted(others, "row"), shown(example))]
+        stops = TOO_MANY if others > LIMIT * (table.rows - unlabelled) else ""
+        doubts = [*doubts, NEITHER.format(counted(others, "row"), shown(example), stops)]
     return Label(
         name=column.name,
         positive=_value(one, table),
@@ -148,36 +159,41 @@ def classes_of(column: ColumnProfile) -> dict[str, int]:
     """
     if column.distinct > FEW_CLASSES:
         return {}
-    codes = {*map(str, column.codes)}
+    codes = {code if isinstance(code, str) else float(code) for code in column.codes}
     classes: dict[str | float, tuple[str, int]] = {}
     for value, count in column.cells.top(FEW_CLASSES).items():
-        if value not in codes:
-            first, so_far = classes.get(_same(value), (value, 0))
-            classes[_same(value)] = first, so_far + count
+        if (same := _same(value, column.number_format)) not in codes:
+            first, so_far = classes.get(same, (value, 0))
+            classes[same] = first, so_far + count
     return dict(classes.values())
 
 
-def _same(value: str) -> str | float:
+def _same(value: str, form: NumberFormat) -> str | float:
     """Give what is the same of all ways to write a number."""
-    number = pointed(value)
+    number = pointed(value, form)
     return value if number is None else float(number)
 
 
-def _rank(value: str, classes: Mapping[str, int]) -> tuple[int, float, int, str]:
+def _rank(
+    value: str, classes: Mapping[str, int], form: NumberFormat
+) -> tuple[int, float, int, str]:
     """Give what sorts the positive class before the other one, whatever the order of the rows."""
     words = 0 if _says_yes(value, classes) else 2 if _means(value, "negative", classes) else 1
-    number = pointed(value)
-    return (words, -float(number) if number else 0.0, classes[value], value)
+    number = _same(value, form)
+    return (words, 0.0 if isinstance(number, str) else -number, classes[value], value)
 
 
-def _why_positive(one: str, other: str, classes: Mapping[str, int]) -> tuple[str, list[str]]:
+def _why_positive(
+    one: str, other: str, classes: Mapping[str, int], form: NumberFormat
+) -> tuple[str, list[str]]:
     """Say why a value is the positive class, and what speaks against it."""
     swap = f"--positive {shown(other)!r} makes it the other one"
     if _says_yes(one, classes) or _means(other, "negative", classes):
         return "by the word", []
-    if pointed(one) is not None and pointed(other) is not None:
+    numbers = {_same(one, form), _same(other, form)}
+    if not any(isinstance(number, str) for number in numbers):
         doubt = f"positive class: {one} is the greater number; {swap}"
-        return "the greater number", [doubt] if {one, other} != {"0", "1"} else []
+        return "the greater number", [doubt] if numbers != {0, 1} else []
     if classes[one] == classes[other]:
         return "the first by the alphabet, for want of a better reason", [
             f"positive class: nothing speaks for '{shown(one)}' but the alphabet; {swap}"
@@ -209,6 +225,8 @@ def _value(text: str, table: TableProfile) -> Value:
 def _not_two(table: TableProfile, column: ColumnProfile, classes: Mapping[str, int]) -> DataError:
     if len(classes) < 2:
         found = "one value only" if classes else f"{column.distinct} distinct values"
+        if classes and column.cells.missing:
+            found = ALL_MISSING.format(counted(column.cells.missing, "cell"))
         return _refusal(table, f"column '{column.name}' has {found}; expected two classes.")
     return _refusal(
         table,
@@ -239,10 +257,14 @@ def _described(columns: Sequence[ColumnProfile]) -> str:
 
 
 def _listed(classes: Mapping[str, int]) -> str:
-    return list_names([f"{value}: {count}" for value, count in classes.items()])
+    return _first_ten([f"{shown(value)}: {count}" for value, count in classes.items()])
 
 
 def list_names(names: Sequence[str]) -> str:
     """Name some things in a sentence: the first ten, and how many more."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{', '.join(map(shown, names[:LISTED]))}{more}"
+    return _first_ten([*map(shown, names)])
+
+
+def _first_ten(said: Sequence[str]) -> str:
+    more = f" and {len(said) - LISTED} more" if len(said) > LISTED else ""
+    return f"{', '.join(said[:LISTED])}{more}"

@@ -104,8 +104,8 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
         load_args["header"] = None
         reasons["header"] = f"the first line is {_few(first)}; else the columns' names: [...]"
         unsure.append("header: the first line was taken for a row, and the columns have no names")
-    elif any(could_be_number(cell.strip()) for cell in first) and not _counts_up(first):
-        unsure.append(f"header: the first line holds numbers: {_few(first)}; are they names?")
+    elif (numbers := [c for c in first if could_be_number(c.strip())]) and not _counts_up(first):
+        unsure.append(f"header: the first line holds numbers: {_few(numbers)}; are they names?")
     return Layout(load_args, reasons, unsure)
 
 

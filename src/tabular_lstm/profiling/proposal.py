@@ -28,6 +28,8 @@ LARGEST_GROUP = 0.2
 # Rows of a class from which on each side surely gets two.
 ENOUGH = 30
 
+FEATURES = {"number", "categorical", "dates"}  # roles
+
 # What may be unsure of a column.
 KEY = "key: does each row keep this value in later files? If not, ignore the column"
 GROUP = (
@@ -123,7 +125,7 @@ def propose(
     if key == found.name:
         raise DataError(f"{table.file}: column '{key}' is both key and label; name another one.")
     choices = _choices(table, found, key)
-    if not {"number", "categorical", "dates"} & {choice.role for choice in choices.values()}:
+    if not FEATURES & {choice.role for choice in choices.values()}:
         said = "; ".join(
             f"{shown(n)}: {choice.role}, {choice.why}" for n, choice in choices.items()
         )
@@ -146,7 +148,8 @@ def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Ch
     elif chosen := _key_of(table, label.name):
         choices[chosen] = Choice("key", "a value of its own in each row", (KEY,))
     left = [column for column in table.columns if column.name not in choices]
-    for group in [column for column in left if _is_group(column)][:1]:
+    features = {column.name for column in left if of_kind(column).role in FEATURES}
+    for group in [c for c in left if _is_group(c) and features - {c.name}][:1]:
         why = f"{group.distinct} values, which several rows share"
         choices[group.name] = Choice("group", why, (GROUP,))
         left.remove(group)
@@ -240,7 +243,7 @@ def _number(column: ColumnProfile) -> Choice:
         why = f"{column.distinct} whole numbers, codes by its name"
         return Choice("categorical", why, (ARE_AMOUNTS,), column.codes)
     odd = f"cells that are no numbers: {column.odd}, such as '{shown(column.odd_example)}'; their "
-    odd += "rows go to quarantine: mend them, or name them under missing"
+    odd += "labelled rows go to quarantine: mend them, or name them under missing"
     doubts = {
         TAKEN_AS_MISSING: any(not isinstance(code, str) for code in column.codes),
         MANY_ZEROS: column.many_zeros,

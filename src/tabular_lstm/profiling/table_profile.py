@@ -94,6 +94,7 @@ class ColumnProfile:
             are earlier.
         odd: How many cells among numbers are none; `odd_example` is the first of them.
         formats: Of dates: those of `datetime.strptime` that fit all cells, two at most.
+        number_format: How its numbers are written.
     """
 
     name: str
@@ -108,6 +109,7 @@ class ColumnProfile:
     odd: int = 0
     odd_example: str = ""
     formats: Sequence[str] = ()
+    number_format: NumberFormat = POINT
 
     @property
     def rows(self) -> int:

@@ -92,7 +92,7 @@ def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) 
         found = {"kind": "constant"}
     else:
         found = _numbers(name, cells, form) or _dates(cells) or _words(cells)
-    return ColumnProfile(name=name, cells=cells, **found)
+    return ColumnProfile(name=name, cells=cells, number_format=form, **found)
 
 
 def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, Any] | None:

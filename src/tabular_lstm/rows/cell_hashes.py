@@ -118,9 +118,13 @@ class CellHashes:
             self._steps[name] = float(high - low) / STEPS
         return self._steps[name]
 
+    def holds_dates(self, name: str) -> bool:
+        """Tell whether a column holds dates."""
+        return name in self.columns.dates or is_dates(self.rows[name])
+
     def has_fractions(self, name: str) -> bool:
         """Tell whether a column holds numbers that are not whole, and no dates."""
-        if name in self.columns.dates or is_dates(self.rows[name]):
+        if self.holds_dates(name):
             return False
         numbers = self.numbers(name, self._thinned)
         return numbers is not None and bool((numbers % 1 > 0).any())

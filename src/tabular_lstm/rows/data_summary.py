@@ -14,6 +14,7 @@ from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.lineage import Lineage, conf_of_rows
+from tabular_lstm.rows.load_args import number_format_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import scale
@@ -52,14 +53,14 @@ class FileRows(Frozen):
 
 
 class Source(FileRows):
-    """Where the rows come from: path and hash of its bytes, and what validation made of them."""
+    """Where the rows come from, how they are read, and what validation made of them."""
 
     file: str
     sha256: str
     quarantined_rows: int = 0
     superseded_rows: int = 0
     reasons: tuple[str, ...] = ()
-    marks: NumberFormat = POINT
+    load_args: dict[str, Any] = {}
 
 
 class DataSummary(FileRows):
@@ -192,10 +193,10 @@ def summarize(
         label_share=float(labels.mean()),
         test_rows_sha256=_sha256(test_rows, columns),
         split=split_by,
-        marks=source.marks,
+        marks=number_format_of(source.load_args),
         weight=columns.weight,
         lineage=Lineage(
-            conf=conf_of_rows(columns, split, source.file, source.marks),
+            conf=conf_of_rows(columns, split, source.file, source.load_args),
             train_rows=hash_of(train_rows),
             test_rows=hash_of(test_rows),
         ),

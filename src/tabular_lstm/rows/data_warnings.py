@@ -5,7 +5,7 @@ after the label: a date of discharge, a row number of rows that were sorted by t
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -37,24 +37,37 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     that value: what no two rows share tells nothing. Of a group the first row counts alone, because
     the others share its label.
 
+    Where nearly each row but for its copies has a value of its own, copies share it: of equal rows
+    one counts.
+
     Returns:
         ROC AUC of the features that reach 0.99, the highest first; none where there are fewer than
         ten rows of a class, which chance orders rightly too often.
     """
     if columns.group is not None:
         rows = rows.drop_duplicates(columns.group)
+    features = [str(name) for name in rows if name not in columns.not_features]
+    leaks = _leaks(rows, features, columns)
+    if leaks:
+        equal = pd.DataFrame({"row": row_hashes(rows, columns, ""), "label": rows[columns.label]})
+        once = rows[~equal.duplicated().to_numpy()]
+        own = [name for name in leaks if once[name].nunique() > len(once) / 2]
+        others = {name: auc for name, auc in leaks.items() if name not in own}
+        leaks = others | _leaks(once, own, columns)
+    return dict(sorted(leaks.items(), key=lambda item: -item[1]))
+
+
+def _leaks(rows: pd.DataFrame, features: Sequence[str], columns: Columns) -> dict[str, float]:
     labels = rows[columns.label].to_numpy() == 1
     if min(labels.sum(), (~labels).sum()) < ENOUGH_ROWS:
         return {}
-    features = [name for name in rows if name not in columns.not_features]
     areas = {
-        str(name): _auc_of_category(rows[name], labels)
+        name: _auc_of_category(rows[name], labels)
         if name in columns.categorical
         else _auc_of_number(amounts(rows[name], columns), labels)
         for name in progress(features, "Looking for leaks, features")
     }
-    leaks = {name: auc for name, auc in areas.items() if auc >= LEAK}
-    return dict(sorted(leaks.items(), key=lambda item: -item[1]))
+    return {name: auc for name, auc in areas.items() if auc >= LEAK}
 
 
 def listed(leaks: Mapping[str, float]) -> str:
@@ -182,6 +195,22 @@ def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
                 *map(shown, alike[:2]),
                 len(alike),
             )
+
+
+def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> None:
+    """Say that rows of one key count as independent; those of a group or time are another's."""
+    if columns.key is None or columns.together is not None:
+        return
+    if (values := rows[columns.key].nunique()) < len(rows):
+        logger.warning(
+            "%s: column '%s', the key, has %d rows of %d values: rows of one key are on one side, "
+            "but count as independent rows in intervals and folds. If they belong together, name "
+            "the column under columns.group instead",
+            file,
+            shown(columns.key),
+            len(rows),
+            values,
+        )
 
 
 def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFrame]:

@@ -7,13 +7,15 @@ the second is clearly lower, the rows are dependent.
 
 Found are rows that share the value of a column, such as a time, an identifier or a number; of two
 columns together; or all values but those of nearly unique columns and of one counter, and but for
-the last digits of numbers. Not found are fewer than 20 such values; labels that agree no further
-than those of a city or an occupation, a correlation below 0.2; what three columns say together;
-near-duplicates that differ in two columns whose values repeat; and rows that are near in time or
-place, without a value in common.
+the last digits of numbers. Of a declared group one row is looked at, so that found is what groups
+share. Not found are fewer than 20 such values; labels that agree no further than those of a city or
+an occupation, a correlation below 0.2; a number or date whose neighbours agree nearly as far, where
+the fall is below 0.05; what three columns say together; near-duplicates that differ in two columns
+whose values repeat; and rows that are near in time or place, without a value in common.
 """
 
 from collections.abc import Collection, Sequence
+from itertools import product
 from typing import NamedTuple, get_args
 
 import numpy as np
@@ -23,6 +25,7 @@ from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cell_hashes import CellHashes
+from tabular_lstm.rows.dates import DTYPE, MICROSECONDS, parts
 from tabular_lstm.rows.repeated_values import Kind, Repeated, repeated_values
 
 # A quick model of so many rows is fitted for each of so many suspects.
@@ -31,6 +34,7 @@ OF_KIND = 2
 FOLDS, TREES, LEAF = 5, 40, 5
 # The least low end of the interval of a fall, and how near to the lowest one it has to come.
 LEAST_FALL, NEARLY = 0.01, 0.8
+OF_SMOOTH = 0.05  # the least where the column may just have a smooth effect
 HUGE = 1e30
 DECIMALS = 6  # of scores: last bits are not the same on every processor
 
@@ -89,14 +93,17 @@ def find_dependent_rows(
     Args:
         rows: Valid rows: the label as 0 and 1, numbers read. Columns that conf ignores may be among
             them: they can say which rows belong together, and the quick model never sees them.
-        columns: The roles of the columns. Rows of a declared group or time are on one side already,
-            and nothing is looked for.
+        columns: The roles of the columns. Rows of a declared group are on one side already: its
+            first row is looked at. With a declared time nothing is looked for.
         independent: Columns of which conf says that rows of one value are independent. So are rows
             that share more, unless their labels agree clearly further, and several columns that all
             are named.
     """
-    if columns.together is not None or not len(rows):
+    if columns.time is not None or not len(rows):
         return None
+    all_rows = rows
+    if columns.group is not None:
+        rows = rows.drop_duplicates(columns.group)
     labels = rows[columns.label].to_numpy() == 1
     if labels.all() or not labels.any():
         return None
@@ -109,16 +116,21 @@ def find_dependent_rows(
     found = repeated_values(cells, labels, candidates, features, independent)
     suspects = [
         suspect
-        for kind in get_args(Kind)
-        for suspect in [one for one in found if one.kind == kind][:OF_KIND]
+        for kind, smooth in product(get_args(Kind), (False, True))
+        for suspect in [one for one in found if (one.kind, one.smooth) == (kind, smooth)][:OF_KIND]
     ]
     falls = [_fall_of(cells, labels, features, suspect, len(suspects)) for suspect in suspects]
-    least = max([LEAST_FALL, *(NEARLY * fall.low for fall in falls)])
-    clear = [both for both in zip(falls, suspects, strict=True) if both[0].low >= least]
+    clear = [
+        (fall, suspect)
+        for fall, suspect in zip(falls, suspects, strict=True)
+        if fall.low >= (OF_SMOOTH if suspect.smooth else LEAST_FALL)
+    ]
     if not clear:
         return None
-    fall, suspect = clear[0]  # a column, which can be the group, before several
-    _, hashes = suspect.taken(cells, len(rows))
+    least = NEARLY * max(fall.low for fall, _ in clear)
+    # A column, which can be the group, comes before several.
+    fall, suspect = next(both for both in clear if both[0].low >= least)
+    _, hashes = suspect.taken(CellHashes(all_rows, columns), len(all_rows))
     sizes = np.bincount(pd.factorize(hashes[hashes != 0])[0])
     return DependentRows(
         kind=suspect.kind,
@@ -147,8 +159,8 @@ def _fall_of(
     labels = labels[places]
     if min(labels.sum(), (~labels).sum()) < FOLDS:
         return Fall(0.0, 0.0, 0.5, 0.5)
-    key = cells.columns.key
-    side = cells.joined([key] if key else features, places, missing=True)
+    apart = cells.columns.group or cells.columns.key
+    side = cells.joined([apart] if apart else features, places, missing=True)
     groups = pd.factorize(np.where(shared == 0, side, shared))[0]
     seen = np.column_stack([_seen(cells, name, places) for name in features])
     together = _out_of_fold(seen, labels, _folds(labels, groups))
@@ -157,8 +169,11 @@ def _fall_of(
 
 
 def _seen(cells: CellHashes, name: str, places: np.ndarray) -> np.ndarray:
-    """Give a feature as the quick model sees it: a number, a name by its place."""
+    """Give a feature as the quick model sees it: a number, a date's parts, a name by its place."""
     numbers = cells.numbers(name, places)
+    if numbers is not None and cells.holds_dates(name):
+        since = np.where(np.isnan(numbers), 0, numbers * MICROSECONDS).astype(np.int64)
+        return parts(np.where(np.isnan(numbers), np.datetime64("NaT"), since.astype(DTYPE)))
     if numbers is not None:
         return np.asarray(np.clip(numbers, -HUGE, HUGE))
     return pd.factorize(cells.rows[name].iloc[places])[0].astype(float)

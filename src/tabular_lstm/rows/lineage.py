@@ -7,12 +7,14 @@ from typing import Any, Self
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns, Parameters, Split
-from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.load_args import number_format_of
 
 # By block, the values of conf by name; as JSON has them.
 Conf = Mapping[str, Mapping[str, Any]]
 # Of `split`, what declares something and decides no side.
 DECLARED = {"independent"}
+# Of the load arguments, what says how many rows are read, and of none what it is.
+AMOUNTS = {"nrows"}
 LETTERS = 60  # of a value
 
 
@@ -59,19 +61,21 @@ def _difference(name: str, was: Any, value: Any) -> str:
 
 
 def conf_of_rows(
-    columns: Columns, split: Split, raw_rows: str, number_format: NumberFormat
+    columns: Columns, split: Split, raw_rows: str, load_args: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """Give what conf says that train rows and test rows rest on.
 
     Of the catalog's entry `raw_rows`, whose file or folder is named here, the name without folders
-    and the number format count: rows may be added to the file.
+    counts, and of the load arguments all that can change what a cell is: rows may be added to the
+    file.
     """
+    cells = {n: value for n, value in load_args.items() if value is not None and n not in AMOUNTS}
     return {
         "columns": plain(columns),
         "split": {name: value for name, value in plain(split).items() if name not in DECLARED},
         "raw_rows": {
             "filepath": PurePath(raw_rows).name,
-            "load_args": number_format.model_dump(mode="json"),
+            "load_args": cells | number_format_of(dict(load_args)).model_dump(mode="json"),
         },
     }
 

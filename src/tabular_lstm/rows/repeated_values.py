@@ -22,7 +22,7 @@ LEAST_EQUAL = 3
 # Several rows have each of so many values; their labels agree so far, of 1, of rare labels at
 # least half as far, and so surely.
 LEAST_GROUPS, LEAST_ALIKE, OF_RARE, LEAST_SURE = 20, 0.2, 0.5, 3.5
-# A number or date has a smooth effect if neighbours agree nearly as far as rows of one value.
+# A number or date may have a smooth effect if neighbours agree nearly as far as rows of one value.
 SMOOTH = 0.6
 # The share of rows that are alone with their value in a nearly unique column.
 UNIQUE = 0.9
@@ -68,6 +68,8 @@ class Repeated(NamedTuple):
     Attributes:
         agreement: Of the rows with one value.
         rounded: Whether numbers of many values are rounded.
+        smooth: Whether rows of neighbouring values agree nearly as far, so that the column may just
+            have a smooth effect.
         For the others see `tabular_lstm.rows.dependent_rows.DependentRows`.
     """
 
@@ -76,6 +78,7 @@ class Repeated(NamedTuple):
     agreement: Agreement
     but_for: tuple[str, ...] = ()
     rounded: bool = False
+    smooth: bool = False
 
     def taken(self, cells: CellHashes, most: int) -> Taken:
         """Take rows by what they share, see `CellHashes.taken`; a missing value is none."""
@@ -143,8 +146,9 @@ def repeated_values(
         if not said.clear:
             continue
         numbers = cells.numbers(name, places)
-        if numbers is None or neighbours_agree(numbers, labels[places]) < SMOOTH * said.alike:
-            found.append(Repeated("column", (name,), said))
+        near = 0.0 if numbers is None else neighbours_agree(numbers, labels[places])
+        smooth = near >= SMOOTH * said.alike
+        found.append(Repeated("column", (name,), said, smooth=smooth))
     found += _pairs(cells, labels, singles)
     for rounded in (False, True):
         found += _near_duplicates(cells, labels, {n: singles[n] for n in features}, rounded)
@@ -178,16 +182,13 @@ def _pairs(cells: CellHashes, labels: np.ndarray, singles: dict[str, Agreement])
     repeating = {name: one for name, one in singles.items() if one.alone < UNIQUE and one.groups}
     most = sorted(repeating, key=lambda name: -repeating[name].sure)[:PAIRED]
     most.sort(key=lambda name: -repeating[name].groups)  # its rows hold all of each pair's value
-    chances = cells.chances(most)
     found = []
     for place, one in enumerate(most[:-1]):
-        places, hashes = cells.taken_of([one], ROWS)
-        pairs = agreement(hashes, labels[places]).pairs
+        places, _ = cells.taken_of([one], ROWS)
         for other in most[place + 1 :]:
             said = agreement(cells.joined([one, other], places), labels[places])
             alone = max(singles[one].alike, singles[other].alike)
-            surprising = said.pairs >= SURPRISE * pairs * chances[other]
-            if said.clear and said.alike >= alone + MORE_ALIKE and surprising:
+            if said.clear and said.alike >= alone + MORE_ALIKE:
                 found.append(Repeated("columns", (one, other), said))
     return found
 

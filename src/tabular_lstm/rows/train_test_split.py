@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 MEND = (
     "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
-    "Mend them, or declare what the columns hold; `kedro profile FILE --env ENV` proposes it."
+    "Mend them; or declare what the columns hold: words under columns.categorical, dates under "
+    "columns.dates, what means 'not measured' under columns.missing. A row without a label has an "
+    "empty cell there."
 )
 
 
@@ -185,9 +187,20 @@ def _too_few(sides: dict[str, pd.DataFrame], columns: Columns) -> str | None:
             if count < 2:
                 return (
                     f"too few {noun}s to split: on the {side} side {counted(count, noun)} with "
-                    f"{columns.label} = {name!r}; expected at least 2. Add some, or change split."
+                    f"{columns.label} = {name!r}; expected at least 2. "
+                    f"{_equal_rows(sides, columns)}Add some, or change split."
                 )
     return None
+
+
+def _equal_rows(sides: dict[str, pd.DataFrame], columns: Columns) -> str:
+    """Say how many distinct rows there are, where the features decide and some are equal."""
+    if columns.key is not None or columns.together is not None:
+        return ""
+    count = sum(map(len, sides.values()))
+    distinct = sum(len(np.unique(row_hashes(rows, columns, ""))) for rows in sides.values())
+    said = f"The features of {counted(count, 'row')} have {counted(distinct, 'distinct value')}, "
+    return f"{said}and equal rows go to one side. " if distinct < count else ""
 
 
 def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: Columns) -> None:

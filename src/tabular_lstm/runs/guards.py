@@ -1,22 +1,29 @@
-"""Guards: what stops a run before any node runs."""
+"""Guards: what stops a run before any node runs, or warns there."""
 
+import contextlib
+import logging
 from collections.abc import Collection
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
-from tabular_lstm.errors import DataError, unknown_name
+from tabular_lstm.environments import output_folder
+from tabular_lstm.errors import DataError, counted, unknown_name
 from tabular_lstm.parameters import BLOCKS, Columns, Network, Split
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.partial_runs import GIVEN, read_by
-from tabular_lstm.serving.champion_history import Champions
+from tabular_lstm.serving.champion_history import DECISIONS, Champions
 from tabular_lstm.serving.decision import Inputs
-from tabular_lstm.serving.promotion_log import LogEntry, changes, standing
+from tabular_lstm.serving.promotion_log import LogEntry, champion_of, changes, standing
+from tabular_lstm.serving.run_id import by_age, is_run_id
 
 # A path that the command line may name, which the catalog reads.
 OF_THE_CATALOG = "rows_to_score"
+
+logger = logging.getLogger(__name__)
 
 
 class NothingNewError(Exception):
@@ -104,6 +111,53 @@ def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
             "the log, or a copy, back. Or, to start a new log and judge without a champion: "
             f"{run_command} --pipelines retraining --params promotion.start_over=true."
         )
+
+
+def check_newest(champions: Champions, log: Path, now: str, refused: bool) -> None:
+    """Warn, or stop, where runs have decided after the promotion log ends: it may be an old copy.
+
+    One may have been stopped before its entry in the log. Only the names of decisions are read.
+
+    Args:
+        champions: What the log says, and the decisions that are left.
+        log: Its file.
+        now: The run id of a run that begins now.
+        refused: Whether two or more decisions stop the run.
+
+    Raises:
+        DataError: Names the runs, and the ways out.
+    """
+    logged = {entry.run_id for entry in champions.log}
+    runs = by_age({*logged, *filter(is_run_id, champions.decisions)}, now)
+    later = [*takewhile(lambda run: run not in logged, reversed(runs))]
+    if not (logged and later):
+        return
+    found = (
+        f"{log} ends with run {champions.log[-1].run_id}, and {counted(len(later), 'run')} decided "
+        f"after it, the last one {later[0]}"
+    )
+    if refused and len(later) > 1:
+        raise DataError(
+            f"{found}: the log may be an older copy. Put the newest one back. Or, if these runs "
+            f"were stopped before their entries, move their folders out of "
+            f"{log.with_name(Path(DECISIONS).name)}. Or, to judge without a champion: "
+            "--pipelines retraining --params promotion.start_over=true."
+        )
+    logger.warning("%s: the log may be an older copy, or a run was stopped before its entry", found)
+
+
+def warn_of_another_environment(champions: Champions, env: str | None) -> None:
+    """Say where the champion was promoted in another environment, of which this one is a copy."""
+    champion = champion_of(champions.log)
+    with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
+        promoted_in = champions.decisions[str(champion)].environment
+        if output_folder(promoted_in) != output_folder(env):
+            logger.warning(
+                "The champion, run %s, was promoted in environment %s, and this one is %s",
+                champion,
+                promoted_in,
+                env or "base",
+            )
 
 
 def refuse_nothing_new(log: list[LogEntry], inputs: Inputs) -> None:

@@ -73,6 +73,9 @@ class RunHooks:
         catalog.save("run_id", self._run_id)
         logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
         try:
+            partial_runs.refuse_pins_that_do_not_count(
+                pipeline, catalog, run_params["load_versions"] or {}
+            )
             engine = Engine(self._parameters["engine"])
             self._until_end.callback(engine.close)
             catalog.save("engine", engine)
@@ -114,18 +117,20 @@ class RunHooks:
             made_of = provenance(project, env, blocks, self._entry("raw_rows"))
             catalog.save("provenance", made_of)
             self._check_champion(catalog, pipeline)
+            champions, start_over = catalog.load("champions"), blocks["promotion"].start_over
+            guards.check_newest(
+                champions, folder / LOG, generate_timestamp(), refused=not start_over
+            )
             if guards.retrains(pipeline):
+                guards.warn_of_another_environment(champions, env)
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
-                start_over = blocks["promotion"].start_over
                 if not start_over:
-                    champions, log = catalog.load("champions"), folder / LOG
-                    guards.refuse_lost_log(champions, log, run_command(env))
+                    guards.refuse_lost_log(champions, folder / LOG, run_command(env))
                 if not (blocks["retraining"].force or start_over):
                     raw_rows = catalog.get("raw_rows")
                     # Another dataset than the project's is refused when its rows are validated.
                     data = raw_rows.sha256() if isinstance(raw_rows, RawCSVDataset) else ""
-                    log = catalog.load("champions").log
-                    guards.refuse_nothing_new(log, made_of.inputs(data))
+                    guards.refuse_nothing_new(champions.log, made_of.inputs(data))
         except OSError as error:
             raise not_written(error, folder) from error
 
@@ -138,11 +143,14 @@ class RunHooks:
         self._until_end.enter_context(scoring_guards.clear_unfinished(catalog))
         champion = catalog.get("champion").pin()
         refuse_other_classes(champion, self._parameters["columns"], command)
+        champions, now = catalog.load("champions"), generate_timestamp()
+        log = Path(run_params["project_path"]) / output_folder(run_params["env"]) / LOG
+        guards.check_newest(champions, log, now, refused=False)
+        guards.warn_of_another_environment(champions, run_params["env"])
         conditions = scoring_guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.get("rows_to_score").hashes()
-            now = generate_timestamp()
             scoring_guards.refuse_scored_before(catalog, inputs, champion, conditions, now)
 
     def _check_champion(self, catalog: Any, pipeline: Pipeline) -> None:

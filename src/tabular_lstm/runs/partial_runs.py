@@ -4,19 +4,20 @@ Saved outputs carry their lineage. Here alone it is compared, with conf as it is
 rows on disk, before any node runs.
 """
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from kedro.pipeline import Pipeline
 from pydantic import ValidationError
 
-from tabular_lstm.datasets.kedro_private import unpinned_versions
+from tabular_lstm.datasets.kedro_private import folder_of_versions, unpinned_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Parameters, first_fault
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.data_summary import DataSummary, hash_of
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.lineage import Conf, Lineage, conf_of_rows, plain
-from tabular_lstm.rows.load_args import number_format_of, refuse_other_arguments
+from tabular_lstm.rows.load_args import refuse_other_arguments
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.run_id import is_run_id
 
@@ -34,6 +35,26 @@ OF_EVALUATION = {"candidate_predictions", "baseline_predictions", "permutation_i
 def read_by(pipeline: Pipeline) -> set[str]:
     """Name what a pipeline reads and does not make, without parameters."""
     return {name for name in pipeline.inputs() if not name.startswith("params:")}
+
+
+def refuse_pins_that_do_not_count(
+    pipeline: Pipeline, catalog: Any, load_versions: Mapping[str, str]
+) -> None:
+    """Stop where `--load-versions` names an entry that the run makes itself or does not read.
+
+    Raises:
+        DataError: Names it, and what the run reads of earlier runs.
+    """
+    made = {name.partition("@")[0] for name in pipeline.all_outputs()}
+    for name, version in load_versions.items():
+        if name not in read_by(pipeline) or not folder_of_versions(catalog.get(name)):
+            why = "makes it itself" if name.partition("@")[0] in made else "does not read it"
+            raise DataError(
+                f"--load-versions {name}:{version}: expected an entry that the run reads from an "
+                f"earlier run, and this run {why}. From earlier runs it reads "
+                f"{', '.join(_needed(pipeline).values()) or 'none'}. Leave the version out, or run "
+                "other pipelines."
+            )
 
 
 def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: str) -> None:
@@ -149,7 +170,7 @@ def _conf_now(blocks: dict[str, Parameters], raw_entry: dict[str, Any]) -> Conf:
     load_args = raw_entry.get("load_args") or {}
     refuse_other_arguments(file, load_args)
     columns, split = cast("Columns", blocks["columns"]), cast("Split", blocks["split"])
-    return conf | conf_of_rows(columns, split, file, number_format_of(load_args))
+    return conf | conf_of_rows(columns, split, file, load_args)
 
 
 def _needed(pipeline: Pipeline) -> dict[str, str]:

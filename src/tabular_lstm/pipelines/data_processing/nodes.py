@@ -61,6 +61,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
     if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
         valid, superseded = valid[~earlier], int(earlier.sum())
+    data_warnings.warn_of_repeated_keys(valid, columns, file)
     logger.info(
         "%s: %s, %d valid, %d quarantined%s%s",
         file,
@@ -81,7 +82,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
             superseded_rows=superseded,
             unlabelled_rows=unlabelled,
             reasons=tuple(reasons),
-            marks=raw_rows.number_format,
+            load_args=dict(raw_rows.load_args),
         ),
     )
 

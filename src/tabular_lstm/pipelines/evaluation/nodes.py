@@ -59,10 +59,24 @@ def predict_with_candidate(
         alike, and `candidate`, the probability; NaN where the candidate gives none.
 
     Raises:
-        DataError: The candidate was trained on other rows than the train rows, or on these laid out
-            otherwise, or on a test row.
+        DataError: The candidate is not the network that the history is of; or it was trained on
+            other rows than the train rows, or on these laid out otherwise, or on a test row.
     """
+    from tabular_lstm.network.fit import fingerprint, predict  # noqa: PLC0415
+
     sequences, labels = evaluated_set.sequences, evaluated_set.labels
+    expected, found = history.get("learned"), fingerprint(candidate)
+    if expected is None:
+        raise DataError(
+            "history: expected the hash of what the candidate learned, which earlier versions did "
+            "not write down. Run all once: kedro run."
+        )
+    if expected != found:
+        raise DataError(
+            "candidate: not the network whose training the history is of (SHA-256 of what it "
+            f"learned {found[:8]}…, expected {expected[:8]}…). A file was edited or is a copy from "
+            "elsewhere: put it back, or run all: kedro run."
+        )
     if train_set.fingerprint != history["trained_on"]:
         raise DataError(
             "The newest candidate was trained on other rows, or on other features or weights of "
@@ -79,8 +93,6 @@ def predict_with_candidate(
                 f"on rows of the same {named}; expected test rows that are new to it. Split and "
                 "train again: kedro run."
             )
-    from tabular_lstm.network.fit import predict  # noqa: PLC0415
-
     predictions = labels.rename("label").rename_axis("row").reset_index()
     if evaluated_set.weights is not None:
         predictions["weight"] = evaluated_set.weights

@@ -60,10 +60,10 @@ def train_network(
 
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
-        train set's fingerprint, `lineage` the schema's and what an evaluation reads of the blocks
-        `network` and `training`.
+        train set's fingerprint, `learned` that of what the candidate learned, `lineage` the
+        schema's and what an evaluation reads of the blocks `network` and `training`.
     """
-    from tabular_lstm.network.fit import train  # noqa: PLC0415
+    from tabular_lstm.network.fit import fingerprint, train  # noqa: PLC0415
 
     candidate, history = train(
         built_network,
@@ -75,6 +75,7 @@ def train_network(
         engine.workers or one_by_one,
     )
     history["trained_on"] = train_set.fingerprint
+    history["learned"] = fingerprint(candidate)
     if schema.lineage is not None:
         read = {"network": {"kind": network.kind}}
         read["training"] = {"objective": plain(training)["objective"]}
