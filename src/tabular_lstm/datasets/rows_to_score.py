@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import fsspec
 from kedro.io import AbstractDataset
-from kedro.io.core import HTTP_PROTOCOLS, get_protocol_and_path
+from kedro.io.core import get_protocol_and_path
 
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
@@ -40,7 +40,7 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
         if "://" in filepath and "::" in filepath:
             raise ValueError("a storage within another")
         protocol, path = get_protocol_and_path(filepath)
-        if protocol in HTTP_PROTOCOLS:
+        if protocol in {"http", "https"}:
             raise ValueError("a web page")
         # Before it is made: one that is half made leaves a traceback of its own.
         maker = fsspec.get_filesystem_class(protocol)
