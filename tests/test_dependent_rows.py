@@ -20,7 +20,7 @@ ROLES: dict[str, Any] = {
     "negative_class": "N",
     "categorical": ["night", "reason"],
 }
-COLUMNS = {**ROLES, "dates": ["response_datetime"]}
+COLUMNS = {**ROLES, "dates": {"response_datetime": None}}
 KEPT_TOGETHER = {**ROLES, "group": "response_datetime"}
 INDEPENDENT = ("--params", "split.independent=[response_datetime]")
 ROWS = ("run", "--pipelines", "data_processing")
