@@ -26,7 +26,7 @@ from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.champions import log_of, log_path
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, message_of, seed, succeeds
-from tests.helpers.logs import promotion, rejection, rollback, run
+from tests.helpers.logs import letters, promotion, rejection, rollback, run
 from tests.helpers.project import QUICK, Project
 from tests.helpers.scorings import SCORING
 
@@ -115,28 +115,33 @@ LOG = Path("data/08_reporting/promotions.jsonl")
 AHEAD = "2036-01-01T00.00.00.000Z"
 
 
-def champions_of(log: list[LogEntry], *decided: str) -> Champions:
-    decisions: dict[str, Any] = dict.fromkeys([*(entry.run_id for entry in log), *decided])
+def champions_of(log: list[LogEntry], *decided: LogEntry) -> Champions:
+    decisions: dict[str, Any] = {entry.run_id: entry for entry in (*log, *decided)}
     return Champions(log, decisions=decisions)
 
 
 @pytest.mark.parametrize("log", [[A], [A, B], [A, B, rollback("c", "a", "b")]])
-def test_decisions_after_the_log_ends_warn_and_two_stop_a_run_that_decides(
+def test_decisions_after_the_log_ends_warn_and_another_champion_stops_a_run_that_decides(
     log: list[LogEntry], caplog: pytest.LogCaptureFixture
 ) -> None:
-    check_newest(champions_of(log, run("A"), "of no run", AHEAD), LOG, run("z"), True)
+    serves = letters([str(log[-1].serves_now)])
+    check_newest(champions_of(log, rejection("A", None)), LOG, run("z"), True)
     assert not caplog.records
     last = log[-1].run_id
-    check_newest(champions_of(log, run("u")), LOG, run("z"), True)
-    found = f"{LOG} ends with run {last}, and 1 run decided after it, the last one {run('u')}: "
-    (record,) = caplog.records
-    assert record.message.startswith(found)
-    assert record.levelno == logging.WARNING
-    two = champions_of(log, run("u"), run("v"))
-    with pytest.raises(DataError, match=f"2 runs decided after it, the last one {run('v')}: the"):
-        check_newest(two, LOG, run("z"), True)
+    # Stopped before their entries, or the log is older by one.
+    for stopped in ([promotion("u", serves)], [promotion("u", serves), rejection("v", serves)]):
+        caplog.clear()
+        check_newest(champions_of(log, *stopped), LOG, run("z"), True)
+        runs = "1 run" if len(stopped) == 1 else "2 runs"
+        found = f"{LOG} ends with run {last}, and {runs} decided after it, the last one "
+        (record,) = caplog.records
+        assert record.message.startswith(f"{found}{stopped[-1].run_id}: ")
+        assert record.levelno == logging.WARNING
+    older = champions_of(log, promotion("u", serves), rejection("v", "u"))
+    with pytest.raises(DataError, match=f"2 runs decided after it, the last one {run('v')}, after"):
+        check_newest(older, LOG, run("z"), True)
     caplog.clear()
-    check_newest(two, LOG, run("z"), False)
+    check_newest(older, LOG, run("z"), False)
     assert len(caplog.records) == 1
 
 

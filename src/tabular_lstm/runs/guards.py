@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Collection
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +16,7 @@ from tabular_lstm.errors import DataError, counted, unknown_name
 from tabular_lstm.parameters import BLOCKS, Columns, Network, Split
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.partial_runs import GIVEN, read_by
-from tabular_lstm.serving.champion_history import DECISIONS, Champions
+from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of, changes, standing
 from tabular_lstm.serving.run_id import by_age, is_run_id
@@ -116,13 +117,14 @@ def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
 def check_newest(champions: Champions, log: Path, now: str, refused: bool) -> None:
     """Warn, or stop, where runs have decided after the promotion log ends: it may be an old copy.
 
-    One may have been stopped before its entry in the log. Only the names of decisions are read.
+    It is one if a later run found another champion than the log ends with. If none did, such runs
+    may have been stopped before their entry in the log.
 
     Args:
         champions: What the log says, and the decisions that are left.
         log: Its file.
         now: The run id of a run that begins now.
-        refused: Whether two or more decisions stop the run.
+        refused: Whether an old copy stops the run.
 
     Raises:
         DataError: Names the runs, and the ways out.
@@ -136,14 +138,20 @@ def check_newest(champions: Champions, log: Path, now: str, refused: bool) -> No
         f"{log} ends with run {champions.log[-1].run_id}, and {counted(len(later), 'run')} decided "
         f"after it, the last one {later[0]}"
     )
-    if refused and len(later) > 1:
+    if refused and not all(map(partial(_found_champion, champions), later)):
         raise DataError(
-            f"{found}: the log may be an older copy. Put the newest one back. Or, if these runs "
-            f"were stopped before their entries, move their folders out of "
-            f"{log.with_name(Path(DECISIONS).name)}. Or, to judge without a champion: "
-            "--pipelines retraining --params promotion.start_over=true."
+            f"{found}, after another champion: the log is an older copy. Put the newest one back. "
+            "Or, to judge without a champion: --pipelines retraining --params "
+            "promotion.start_over=true."
         )
     logger.warning("%s: the log may be an older copy, or a run was stopped before its entry", found)
+
+
+def _found_champion(champions: Champions, run: str) -> bool:
+    """Tell whether the champion that the log ends with served when a run began to decide."""
+    with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
+        return champions.decisions[run].served_before == champion_of(champions.log)
+    return True
 
 
 def warn_of_another_environment(champions: Champions, env: str | None) -> None:
