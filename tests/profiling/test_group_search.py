@@ -90,6 +90,16 @@ def test_what_no_column_tells_is_said_first_and_changes_no_role(
     assert what_to_do in first
 
 
+def test_no_way_out_names_a_column_that_is_ignored() -> None:
+    """`split.independent` names features alone."""
+    of = found("record", "ward", kind="columns")
+    table = profile({"record": [f"R{x}" for x in range(COUNT)], **TABLE, **SICK})
+    proposal = propose(table, "sick")
+    assert proposal.choices["record"].role == "ignore"
+    first = next(iter(with_group(table, proposal, of).unsure))
+    assert first.endswith("Or, if the rows are independent: split.independent: [ward]")
+
+
 def test_a_column_without_a_name_is_passed_over() -> None:
     table = profile({"Unnamed: 0": [x // 2 for x in range(COUNT)], **TABLE, **SICK})
     rows = pd.DataFrame({"Unnamed: 0": [x // 2 for x in range(COUNT)], **TABLE, **SICK}).astype(str)

@@ -35,7 +35,8 @@ def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.Dat
         name = found.columns[0]
         is_within = group is None or _is_within(group, name, first_rows)
         if found.kind != "column" or not is_within:
-            return _with_sentence(said, f"{facts_of(found)}. {ways_out(found)}")
+            ways = ways_out(found, said.columns().ignore)
+            return _with_sentence(said, f"{facts_of(found)}. {ways}")
         ignored = Choice("ignore", f"rows of one value have one {shown(name)}")
         without = _with(proposal, dict.fromkeys(inner, ignored))
         proposed = with_group(table, without, found, group)
@@ -108,7 +109,8 @@ def with_group(
     name, facts = found.columns[0], facts_of(found)
     left = [other for role in FEATURES for other in proposal.named(role) if other != name]
     if found.kind != "column" or not left:
-        return _with_sentence(proposal, f"{facts}. {ways_out(found)}")
+        ways = ways_out(found, proposal.columns().ignore)
+        return _with_sentence(proposal, f"{facts}. {ways}")
     column, called = table.column(name), shown(name)
     if column.rows - column.present > FEW_WITHOUT * column.rows:
         sentence = (

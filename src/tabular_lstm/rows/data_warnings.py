@@ -5,7 +5,7 @@ after the label: a date of discharge, a row number of rows that were sorted by t
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -99,8 +99,11 @@ def numbers_of(found: DependentRows) -> str:
     )
 
 
-def ways_out(found: DependentRows) -> str:
-    """Say what to write where rows belong together, and what where they are independent."""
+def ways_out(found: DependentRows, ignored: Collection[str] = ()) -> str:
+    """Say what to write where rows belong together, and what where they are independent.
+
+    Columns that conf ignores are no features, of which alone conf says that.
+    """
     names = [shown(name) for name in found.columns]
     but_for = ", ".join(map(shown, found.but_for))
     alike = f"name {but_for} under columns.ignore and nowhere else, or" if but_for else "or"
@@ -110,7 +113,8 @@ def ways_out(found: DependentRows) -> str:
         "near-duplicates": f"Keep one row of each, {alike} write a column that names the row "
         "which the others repeat, and name it under columns.group",
     }
-    independent = f"split.independent: [{', '.join(names)}]"
+    features = [shown(name) for name in found.columns if name not in ignored]
+    independent = f"split.independent: [{', '.join(features)}]" if features else "leave it so"
     return f"{ways[found.kind]}. Or, if the rows are independent: {independent}"
 
 
