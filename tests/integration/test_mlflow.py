@@ -175,8 +175,8 @@ def test_mlflow_tells_the_same_story_as_the_log(
     figures = {f"figures/{name}.svg" for name in FIGURES}
     assert mirror.files(rejected, "figures") == figures
     kept = mirror.client.download_artifacts(rejected.info.run_id, "report.html", str(tmp_path))
-    assert Path(kept).read_bytes() == quick.versions("08_reporting/report.html")[-1].read_bytes()
-    assert mirror.files(runs[3]) == {"decision.json"}
+    assert Path(kept).read_bytes() == quick.versions("08_reporting/report.html")[2].read_bytes()
+    assert mirror.files(runs[3]) == {"decision.json", "report.html"}
 
     versions = mirror.versions()
     assert [version.tags["run_id"] for version in versions] == [e["run_id"] for e in log[:3]]
