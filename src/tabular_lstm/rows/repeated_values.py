@@ -26,7 +26,7 @@ LEAST_GROUPS, LEAST_ALIKE, OF_RARE, LEAST_SURE = 20, 0.2, 0.5, 3.5
 SMOOTH = 0.6
 # The share of rows that are alone with their value in a nearly unique column.
 UNIQUE = 0.9
-# So many times as often as independent columns would do several columns have one value together.
+# So many times as often as in independent columns do near-duplicates come.
 SURPRISE = 2.0
 # So much further than rows of one value of one of them do rows agree that share several.
 MORE_ALIKE = 0.1
