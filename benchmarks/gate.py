@@ -177,7 +177,7 @@ def learn_and_predict(
         missing=columns.missing,
         reshaping=Reshaping(),
         label=columns.label,
-        classes=(columns.negative_class, columns.positive_class),
+        task=columns.task,
     )
     network, _ = train(
         build(schema, Network(), seed),

@@ -22,7 +22,7 @@ from tables import markdown
 
 from tabular_lstm.network.build import build
 from tabular_lstm.network.fit import predict, train
-from tabular_lstm.parameters import Network, Reshaping, Training
+from tabular_lstm.parameters import Network, Reshaping, Task, Training
 from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 
@@ -55,7 +55,7 @@ def measure(name: str) -> dict[str, np.ndarray]:
             dates=dict.fromkeys(dates),
             reshaping=Reshaping(),
             label="label",
-            classes=(0, 1),
+            task=Task.of_classes((0, 1)),
         )
         sequences = to_sequences(rows, schema)
         for way, training in enumerate(WAYS.values()):

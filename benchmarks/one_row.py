@@ -31,7 +31,7 @@ def schema_of(features: int, named: int, categories: int) -> "Schema":
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
-    from tabular_lstm.parameters import Reshaping  # noqa: PLC0415
+    from tabular_lstm.parameters import Reshaping, Task  # noqa: PLC0415, Task
     from tabular_lstm.rows.schema_fit import learn_schema  # noqa: PLC0415
 
     rng = np.random.default_rng(0)
@@ -46,7 +46,7 @@ def schema_of(features: int, named: int, categories: int) -> "Schema":
         missing={},
         reshaping=Reshaping(),
         label="label",
-        classes=("no", "yes"),
+        task=Task.of_classes(("no", "yes")),
     )
 
 

@@ -26,7 +26,7 @@ from speed import seconds
 
 from tabular_lstm import load_champion
 from tabular_lstm.network.score import score
-from tabular_lstm.parameters import Reshaping
+from tabular_lstm.parameters import Reshaping, Task
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
@@ -77,7 +77,7 @@ def numbers() -> Table:
         bounds={name: tuple(ends) for name, ends in declared["bounds"].items()},
         reshaping=Reshaping(),
         label=declared["label"],
-        classes=(declared["negative_class"], declared["positive_class"]),
+        task=Task.of_classes((declared["negative_class"], declared["positive_class"])),
     )
     block = rows.iloc[np.arange(BLOCK) % len(rows)].reset_index(drop=True)
     return Table(block, schema, labels)
@@ -98,7 +98,7 @@ def mixed() -> Table:
         missing={},
         reshaping=Reshaping(),
         label="label",
-        classes=("no", "yes"),
+        task=Task.of_classes(("no", "yes")),
     )
     return Table(rows, schema, rng.integers(2, size=BLOCK), ("columns.key=customer",))
 

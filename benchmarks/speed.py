@@ -36,7 +36,7 @@ from tabular_lstm import LSTMClassifier
 from tabular_lstm.network.build import build
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.plan import batch_size
-from tabular_lstm.parameters import Network, Reshaping, Training
+from tabular_lstm.parameters import Network, Reshaping, Task, Training
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
@@ -58,7 +58,12 @@ def pima() -> tuple[pd.DataFrame, np.ndarray]:
 def schema_of(rows: pd.DataFrame) -> Schema:
     """Learn the default schema of numeric rows."""
     return learn_schema(
-        rows, categorical=[], missing={}, reshaping=Reshaping(), label="label", classes=(0, 1)
+        rows,
+        categorical=[],
+        missing={},
+        reshaping=Reshaping(),
+        label="label",
+        task=Task.of_classes((0, 1)),
     )
 
 

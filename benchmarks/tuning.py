@@ -30,7 +30,7 @@ from tables import markdown
 
 from tabular_lstm.engine import one_by_one
 from tabular_lstm.network.plan import epochs
-from tabular_lstm.parameters import Network, Reshaping, Training, Tuning, with_values
+from tabular_lstm.parameters import Network, Reshaping, Task, Training, Tuning, with_values
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
@@ -68,7 +68,7 @@ def measure(data: str, fold: int, studies: Path) -> list[Any]:
         missing={},
         reshaping=Reshaping(),
         label="label",
-        classes=(0, 1),
+        task=Task.of_classes((0, 1)),
     )
     task = TrialTask(
         schema,

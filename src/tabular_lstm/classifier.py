@@ -12,7 +12,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from tabular_lstm.parameters import Ensemble, Network, Reshaping, Training
+from tabular_lstm.parameters import Ensemble, Network, Reshaping, Task, Training
 from tabular_lstm.rows.keys import number_values
 from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
@@ -139,7 +139,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             dates=dict.fromkeys(dates),
             reshaping=reshaping,
             label="label",
-            classes=tuple(self.classes_.tolist()),
+            task=Task.of_classes(self.classes_.tolist()),
         )
         import_tensorflow()  # not before, because it takes seconds
         from tabular_lstm.network.build import build  # noqa: PLC0415

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.parameters import Columns, Reshaping, Split
+from tabular_lstm.parameters import Columns, Reshaping, Split, Task
 from tabular_lstm.rows.data_summary import (
     LETTERS,
     DataSummary,
@@ -106,7 +106,7 @@ def test_what_is_not_there_is_not_written_so_that_older_decisions_keep_their_has
 
 def schema_for(rows: pd.DataFrame, **roles: object) -> Schema:
     given = {"categorical": [], "missing": {}, "reshaping": Reshaping(allow_padding=True)}
-    return learn_schema(rows, label="y", classes=(0, 1), **(given | roles))
+    return learn_schema(rows, label="y", task=Task.of_classes((0, 1)), **(given | roles))
 
 
 def test_numbers_dates_and_categories_of_both_sides() -> None:

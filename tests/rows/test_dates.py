@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from tabular_lstm.parameters import Columns, Reshaping, Split
+from tabular_lstm.parameters import Columns, Reshaping, Split, Task
 from tabular_lstm.rows.dates import DECIMALS, date_of, parts, read_dates
 from tabular_lstm.rows.raw_files import RawFiles
 from tabular_lstm.rows.raw_rows import RawRows
@@ -44,7 +44,7 @@ def learn(visits: Any, columns: Columns = COLUMNS) -> Schema:
         dates=columns.dates,
         reshaping=Reshaping(),
         label="y",
-        classes=(0, 1),
+        task=Task.of_classes((0, 1)),
     )
 
 

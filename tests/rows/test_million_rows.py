@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from tabular_lstm.parameters import Reshaping
+from tabular_lstm.parameters import Reshaping, Task
 from tabular_lstm.rows.batches import ROWS
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.number_format import POINT, NumberFormat
@@ -66,7 +66,7 @@ def learn(marks: NumberFormat) -> Schema:
         bounds={"bounded": (0, 100), "coded": (0, None)},
         reshaping=Reshaping(),
         label="y",
-        classes=(0, 1),
+        task=Task.of_classes((0, 1)),
         marks=marks,
     )
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Reshaping
+from tabular_lstm.parameters import Reshaping, Task
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.numbers import is_categorical
 from tabular_lstm.rows.schema import Schema
@@ -43,7 +43,7 @@ def learn(
         bounds=bounds,
         reshaping=Reshaping(**reshaping),
         label="y",
-        classes=("no", "yes"),
+        task=Task.of_classes(("no", "yes")),
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Reshaping, Split
+from tabular_lstm.parameters import Columns, Reshaping, Split, Task
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.schema_fit import learn_schema
@@ -61,7 +61,7 @@ def test_rows_that_are_equal_to_the_network_are_on_one_side(
         missing=COLUMNS.missing,
         reshaping=Reshaping(),
         label="y",
-        classes=(0, 1),
+        task=Task.of_classes((0, 1)),
     )
     # The network cannot tell -0.0 from 0.
     seen = [row.tobytes() for row in to_sequences(features, schema) + np.float32(0)]

@@ -71,7 +71,7 @@ def learned(rows: pd.DataFrame, columns: Columns) -> Schema:
         dates=columns.dates,
         reshaping=Reshaping(),
         label=columns.label,
-        classes=(columns.negative_class, columns.positive_class),
+        task=columns.task,
         marks=POINT,
     )
 

@@ -6,7 +6,7 @@ and what it leaves out takes the default given here.
 """
 
 from tabular_lstm.frozen import Parameters
-from tabular_lstm.parameters.columns import ROLES, Columns, Value
+from tabular_lstm.parameters.columns import ROLES, Columns
 from tabular_lstm.parameters.hyperparameters import (
     Ensemble,
     Evaluation,
@@ -29,13 +29,18 @@ from tabular_lstm.parameters.runs import (
     Tolerance,
 )
 from tabular_lstm.parameters.split import Moment, Split, in_utc
+from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Class, Task, Value
 from tabular_lstm.parameters.tuning import TUNABLE, Range, Tuning, values_of, with_values, without
 
 __all__ = [
     "BLOCKS",
+    "CLASSES",
+    "NUMBER",
     "OF_RUNS",
     "ROLES",
     "TUNABLE",
+    "TWO_CLASSES",
+    "Class",
     "Columns",
     "Engine",
     "Ensemble",
@@ -53,6 +58,7 @@ __all__ = [
     "Rollback",
     "Scoring",
     "Split",
+    "Task",
     "Tolerance",
     "Training",
     "Tuning",

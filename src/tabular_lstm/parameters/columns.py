@@ -4,21 +4,18 @@ import re
 from datetime import UTC, datetime
 from itertools import combinations, product
 from math import isfinite
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from tabular_lstm.frozen import Number, Parameters
-
-
-# YAML reads an unquoted yes or no as a boolean; strict types refuse it for a text or a number.
-def _quoted(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
-    return value
-
-
-Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
+from tabular_lstm.parameters.task import NUMBER, Task, Value
 
 
 def _with_formats(dates: Any) -> Any:
@@ -34,11 +31,16 @@ Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
 # What depends on a machine's time zone or language.
 OF_THE_MACHINE = re.compile("%[ZcxX]")
 
+# What says which task it is.
+PAIR = ("positive_class", "negative_class")
+TASKS = {*PAIR, "classes", "declared_task", "task"}
 # Of a column that is no feature.
 ROLES = ("label", "key", "weight", "group", "time")
 # Where the block may name a column, and which two places may name the same one.
 PLACES = ("ignore", "features", "missing", "categorical", "dates", "bounds", *ROLES)
 TOGETHER = {("features", "missing"), ("dates", "time"), *product(PLACES[1:3], PLACES[3:6])}
+# Of more classes the network has too many outputs, and each has too few rows.
+MOST_CLASSES = 100
 
 
 class Columns(Parameters):
@@ -46,7 +48,12 @@ class Columns(Parameters):
 
     Attributes:
         label: Name of the column to predict.
-        positive_class: The label's value whose probability the network gives.
+        positive_class: Of two classes, the label's value whose probability the network gives.
+        negative_class: The other one.
+        classes: Of three to a hundred classes, the label's values, in the order in which
+            probabilities are given.
+        declared_task: `number`, in conf as `task`, where the label is a number. Default: the
+            classes say what is predicted.
         key: Column that identifies a row and decides its side of the split. In a folder of files
             the last valid row with a key counts. 7.0 is the key 7; 007 and 7.00 are others.
             Default: none, the features identify it.
@@ -64,14 +71,17 @@ class Columns(Parameters):
             ISO 8601 has them, or a dictionary from the name to the format of `datetime.strptime`,
             such as {visit: "%d.%m.%Y"}; null for ISO 8601. Default: none.
         ignore: Columns that are left out, and no cell of them is read. Default: none.
-        bounds: Lowest and highest value of a feature; `null` leaves an end open. Default: ±1e30.
+        bounds: Lowest and highest value of a feature, or of a label that is a number; `null`
+            leaves an end open. Default: ±1e30.
         missing: Values that mean "not measured", for each feature; numbers without quotes. An
             empty cell and NA, N/A, NaN, null and None always do.
     """
 
     label: str
-    positive_class: Value
-    negative_class: Value
+    positive_class: Value | None = None
+    negative_class: Value | None = None
+    classes: list[Value] | None = None
+    declared_task: Annotated[Literal["number"] | None, Field(alias="task")] = None
     key: str | None = None
     weight: str | None = None
     group: str | None = None
@@ -84,12 +94,40 @@ class Columns(Parameters):
     missing: dict[str, list[Value]] = {}
 
     @model_validator(mode="after")
+    def _one_task(self) -> Self:
+        pair = [name for name in PAIR if getattr(self, name) is not None]
+        ways = [
+            *([" and ".join(pair)] if pair else []),
+            *(["classes"] if self.classes is not None else []),
+            *(["task: number"] if self.declared_task else []),
+        ]
+        if len(ways) != 1 or len(pair) == 1:
+            got = ", ".join(ways) or "none"
+            raise ValueError(
+                "expected positive_class and negative_class of a label of two classes, or classes "
+                f"of a label of more, or task: number, one of them; got {got}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _classes_differ(self) -> Self:
         one, other = self.positive_class, self.negative_class
-        texts = isinstance(one, str) and isinstance(other, str)
-        # 1, 1.0 and "1" match the same cells.
-        if one == other or (not texts and _number(one) == _number(other) is not None):
+        if one is not None and other is not None and _alike(one, other):
             raise ValueError(f"positive_class and negative_class are both {one!r}")
+        for one, other in combinations(self.classes or [], 2):
+            if _alike(one, other):
+                raise ValueError(f"classes has {one!r} and {other!r}, which match the same cells")
+        count = len(self.classes or [])
+        if self.classes is not None and count < 3:
+            raise ValueError(
+                f"classes has {count}; expected three or more, or of two classes positive_class "
+                "and negative_class"
+            )
+        if count > MOST_CLASSES:
+            raise ValueError(
+                f"classes has {count}; expected at most {MOST_CLASSES}. Put rare ones together in "
+                "the label's column, or, where the label is an amount, write task: number"
+            )
         return self
 
     @model_validator(mode="after")
@@ -99,7 +137,8 @@ class Columns(Parameters):
             raise ValueError(f"features names a column twice: {features}")
         for one, other in combinations(PLACES, 2):
             both = sorted(self._named(one) & self._named(other))
-            if both and (one, other) not in TOGETHER:
+            bounded = self.declared_task is not None and (one, other) == ("bounds", "label")
+            if both and (one, other) not in TOGETHER and not bounded:
                 raise ValueError(
                     f"column '{both[0]}' is named under {one} and under {other}; expected one of "
                     "them"
@@ -134,9 +173,20 @@ class Columns(Parameters):
         return {names} if isinstance(names, str) else {*(names or [])}
 
     @property
-    def classes(self) -> tuple[Value, Value]:
-        """Give the positive and the negative class."""
-        return self.positive_class, self.negative_class
+    def task(self) -> Task:
+        """Say what is predicted."""
+        if self.declared_task:
+            return Task(kind=NUMBER)
+        # One of both is there, and whole: see `_one_task`.
+        return Task.of_classes(self.classes or [self.negative_class, self.positive_class])  # type: ignore[list-item]
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the other tasks, so that what was written before there were any is the same."""
+        dumped: dict[str, Any] = dump(self)
+        return {
+            name: value for name, value in dumped.items() if value is not None or name not in TASKS
+        }
 
     @property
     def not_features(self) -> set[str]:
@@ -157,6 +207,12 @@ def _says_a_day(form: str) -> bool:
     except (ValueError, re.error):
         return False
     return read.date() == day.date() and not OF_THE_MACHINE.search(form)
+
+
+def _alike(one: Value, other: Value) -> bool:
+    """Tell whether two classes match the same cells."""
+    texts = isinstance(one, str) and isinstance(other, str)
+    return one == other or (not texts and _number(one) == _number(other) is not None)
 
 
 def _number(value: Value) -> float | None:

@@ -9,7 +9,7 @@ from tabular_lstm.profiling.proposal import Choice, Proposal, of_kind
 from tabular_lstm.profiling.table_profile import TableProfile
 from tabular_lstm.rows.data_warnings import facts_of, numbers_of, ways_out
 from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
-from tabular_lstm.rows.numbers import are_unlabelled
+from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.repeated_values import ALMOST
 from tabular_lstm.rows.validation import UNNAMED, read_rows
 

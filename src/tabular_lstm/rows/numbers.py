@@ -1,4 +1,4 @@
-"""Read a column of numbers, or of labels: the values, and what is wrong with unusable cells."""
+"""Read a column of numbers: the values, and what is wrong with cells that cannot be used."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.parameters import Columns, Value
+from tabular_lstm.parameters import Value
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pointed
 from tabular_lstm.rows.schema import Bounds
@@ -64,30 +64,6 @@ def read_numbers(
         **problems_at(cells, infinite, TOO_LARGE),
         **problems_at(cells, unread, "is not a number", quoted=True),
     }
-
-
-def read_label(
-    cells: pd.Series, columns: Columns, number_format: NumberFormat = POINT
-) -> tuple[np.ndarray, Problems]:
-    """Read the label as 1 (positive) or 0, NaN for others; a number matches however written."""
-    text = texts(cells).fillna("")
-    classes = columns.classes
-    if not all(isinstance(value, str) for value in classes):
-        numbers, _ = numbers_of(cells, number_format)
-    positive, negative = (
-        (text == value).to_numpy() if isinstance(value, str) else numbers == value
-        for value in classes
-    )
-    other = ~(positive | negative)
-    expected = f"is neither {classes[0]!r} nor {classes[1]!r}"
-    return np.where(other, np.nan, positive), problems_at(cells, other, expected, quoted=True)
-
-
-def are_unlabelled(cells: pd.Series, columns: Columns) -> np.ndarray:
-    """Tell which cells of the label are missing, bool (rows,): a class that is so called is not."""
-    text = texts(cells).fillna("")
-    missing = text.str.lower().isin(EMPTY) & ~text.isin(columns.classes)
-    return np.asarray(missing, bool)
 
 
 def numbers_of(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, np.ndarray]:

@@ -4,15 +4,14 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-from pydantic import SerializerFunctionWrapHandler, StrictBool, model_serializer
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from tabular_lstm.frozen import Frozen
-from tabular_lstm.parameters import Value
+from tabular_lstm.frozen import Frozen, Positive
+from tabular_lstm.parameters import NUMBER, Class, Task, Value
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 Bounds = tuple[float | None, float | None]
-Class = StrictBool | Value
 
 # Of a date, see `tabular_lstm.rows.dates.parts`.
 PARTS = (
@@ -27,6 +26,18 @@ PARTS = (
 def parts_of(date: str) -> list[str]:
     """Name the features that a column of dates becomes."""
     return [f"{date} ({part})" for part in PARTS]
+
+
+class Target(Frozen):
+    """The unit in which the network learns a label that is a number.
+
+    Attributes:
+        mean: Of the label over the train rows, winsorized at the 1st and the 99th percentile.
+        deviation: Likewise, the standard deviation, above 0.
+    """
+
+    mean: float
+    deviation: Positive
 
 
 class Schema(Frozen):
@@ -45,7 +56,10 @@ class Schema(Frozen):
         mean: Of each feature over the train rows, missing values left out and the others
             winsorized at the 1st and the 99th percentile; 0 for a category.
         variance: Likewise; 1 for a category and where the feature never varies.
-        positive_class: The label's value whose probability the network gives.
+        positive_class: Of two classes, the label's value whose probability the network gives.
+        negative_class: The other one.
+        classes: Of more classes, the label's values, in the order of their probabilities.
+        target: Of a label that is a number.
         lineage: What the schema was learned from. Default: not known, as for rows that come from no
             run.
     """
@@ -61,16 +75,25 @@ class Schema(Frozen):
     mean: list[float]
     variance: list[float]
     label: str
-    positive_class: Class
-    negative_class: Class
+    positive_class: Class | None = None
+    negative_class: Class | None = None
+    classes: tuple[Class, ...] | None = None
+    target: Target | None = None
     lineage: Lineage | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         dumped: dict[str, Any] = dump(self)
-        if self.lineage is None:
-            dumped.pop("lineage", None)
-        return dumped
+        late = ("lineage", "classes", "target", "positive_class", "negative_class")
+        gone = {name for name in late if dumped.get(name, 0) is None}
+        return {name: value for name, value in dumped.items() if name not in gone}
+
+    @property
+    def task(self) -> Task:
+        """Say what is predicted."""
+        if self.target is not None:
+            return Task(kind=NUMBER)
+        return Task.of_classes(self.classes or [self.negative_class, self.positive_class])  # type: ignore[list-item]
 
     @property
     def padded_slots(self) -> int:
@@ -98,7 +121,9 @@ def fingerprint(
     """Hash sequences, labels and weights, to tell whether a candidate was trained on just these."""
     digest = blake2b(repr(sequences.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(sequences).reshape(-1).view(np.uint8).data)
-    digest.update(labels.astype(np.uint8).tobytes())
+    # The number of a class takes a byte.
+    whole = labels.astype(np.uint8, casting="unsafe")
+    digest.update((whole if (whole == labels).all() else labels.astype("<f8")).tobytes())
     if weights is not None:
         digest.update(weights.astype("<f8").tobytes())
     return digest.hexdigest()

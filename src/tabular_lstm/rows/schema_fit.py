@@ -2,18 +2,19 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted
-from tabular_lstm.parameters import Reshaping, Value
+from tabular_lstm.parameters import CLASSES, TWO_CLASSES, Reshaping, Task, Value
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers
-from tabular_lstm.rows.schema import PARTS, Bounds, Schema, parts_of
+from tabular_lstm.rows.schema import PARTS, Bounds, Schema, Target, parts_of
 from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_problems
 
 STEPS = 4
@@ -52,7 +53,8 @@ def learn_schema(
     missing: Mapping[str, Sequence[Value]],
     reshaping: Reshaping,
     label: str,
-    classes: tuple[Value, Value],
+    task: Task,
+    labels: np.ndarray | None = None,
     bounds: Mapping[str, Bounds] | None = None,
     dates: Mapping[str, str | None] | None = None,
     marks: NumberFormat = POINT,
@@ -66,7 +68,8 @@ def learn_schema(
         missing: See `Schema`.
         reshaping: See `Reshaping`.
         label: Name of the label column.
-        classes: The label's negative and positive value.
+        task: What is predicted.
+        labels: Of a number the rows' labels, float64 (rows,). Default: none are needed of classes.
         bounds: See `Schema`. Default: any number is possible.
         dates: See `Schema`. Default: none.
         marks: See `Schema`. Default: a point before the fraction.
@@ -122,10 +125,21 @@ def learn_schema(
         mean=mean,
         variance=variance,
         label=label,
-        negative_class=classes[0],
-        positive_class=classes[1],
+        **_of_label(task, labels),
         lineage=lineage,
     )
+
+
+def _of_label(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
+    """Give what a schema says of the label."""
+    if task.kind == TWO_CLASSES:
+        return dict(zip(("negative_class", "positive_class"), task.classes, strict=True))
+    if task.kind == CLASSES:
+        return {"classes": task.classes}
+    if labels is None:
+        raise ValueError("expected the labels of a number")
+    mean, variance = scale(labels)
+    return {"target": Target(mean=mean, deviation=variance**0.5)}
 
 
 def _shape(features: int, reshaping: Reshaping) -> tuple[int, int]:

@@ -167,7 +167,7 @@ def sides_of(
 
 def _too_few(sides: dict[str, pd.DataFrame], columns: Columns) -> str | None:
     """Say which class is missing, or of which class a side has fewer than two rows or groups."""
-    classes = {1: columns.positive_class, 0: columns.negative_class}
+    classes = dict(reversed([*enumerate(columns.task.classes)]))
     noun = "row" if columns.group is None else "group"
     absent = [
         repr(name)

@@ -12,8 +12,9 @@ from tabular_lstm.parameters import ROLES, Columns
 from tabular_lstm.rows.cells import Problems, read_category
 from tabular_lstm.rows.dates import read_dates
 from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.labels import are_unlabelled, expected_labels, read_label
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import ANY, are_unlabelled, read_label, read_numbers
+from tabular_lstm.rows.numbers import ANY, read_numbers
 from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.weights import read_weights
@@ -31,7 +32,7 @@ class ReadRows(NamedTuple):
         valid: With the index `row`: key and group as text and the time as datetime64[us] or
             float64, if there are any; numeric features as float64 with NaN for a missing cell,
             categorical ones as text with NaN for it, dates as datetime64[us] with NaT for it, the
-            label as 1 (positive) or 0, the weight as float64 if there is one.
+            label as `read_label` has it, the weight as float64 if there is one.
         quarantined: `row`, `reason`, and the cells as they were.
         unlabelled: How many rows have no label. No other cell of them is read.
         reasons: Of the quarantine, a line for each column and kind of problem.
@@ -72,11 +73,10 @@ def read_rows(
         labelled = part[~without] if without.any() else part  # without a copy
         rows.add(labelled, _read(labelled, columns, features, times))
     if not rows.count:
-        one, other = columns.classes
         raise DataError(
             f"{file}: column '{columns.label}' is empty or says that it is missing in all "
-            f"{unlabelled} rows; expected {one!r} or {other!r} in some. Write the labels into it, "
-            "or name another column under columns.label."
+            f"{unlabelled} rows; expected {expected_labels(columns.task)} in some. Write the "
+            "labels into it, or name another column under columns.label."
         )
     if times.offsets.all():
         message = "%s: %d times without an offset are read as UTC, among %d with one"
@@ -104,8 +104,7 @@ def _read(
         else:
             bounds = columns.bounds.get(name, ANY)
             read[name] = read_numbers(part[name], codes, bounds, number_format)
-    labels, problems = read_label(part[columns.label], columns, number_format)
-    read[columns.label] = (labels == 1).astype("int64"), problems
+    read[columns.label] = read_label(part[columns.label], columns, number_format)
     if columns.weight is not None:
         read[columns.weight] = read_weights(part[columns.weight], number_format)
     return {name: (pd.Series(values), found) for name, (values, found) in read.items()}

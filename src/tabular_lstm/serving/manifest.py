@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
 from tabular_lstm.frozen import Frozen, from_json
-from tabular_lstm.rows.schema import Class
+from tabular_lstm.parameters import Class
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.run_id import RunId, by_age, is_run_id
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.rows.schema import Class
+from tabular_lstm.parameters import Class
 from tabular_lstm.rows.scoring_validation import CheckedRows
 from tabular_lstm.serving.manifest import ScoredBy
 from tabular_lstm.serving.row_scoring import BINS, ScoredBatch

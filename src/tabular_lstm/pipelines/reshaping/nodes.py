@@ -38,7 +38,8 @@ def learn_schema(
         marks=data_summary.marks,
         reshaping=reshaping,
         label=columns.label,
-        classes=(columns.negative_class, columns.positive_class),
+        task=columns.task,
+        labels=train_rows[columns.label].to_numpy(),
         lineage=of_rows and of_rows.with_conf(reshaping=plain(reshaping)),
     )
     logger.info(

@@ -1,0 +1,49 @@
+"""The task: what is predicted of a row, and what its label's values are.
+
+A room that does one thing for one task and another for another has one table by `kind` for that:
+`rows.labels`, `network.objectives`, `judging.measures`, `serving.answers`.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, get_args
+
+from pydantic import BeforeValidator, StrictBool, StrictFloat, StrictInt, StrictStr
+
+from tabular_lstm.frozen import Frozen
+
+Kind = Literal["two classes", "classes", "number"]
+TWO_CLASSES, CLASSES, NUMBER = get_args(Kind)
+
+
+# YAML reads an unquoted yes or no as a boolean; strict types refuse it for a text or a number.
+def _quoted(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
+    return value
+
+
+Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
+Class = StrictBool | Value
+
+
+class Task(Frozen):
+    """What is predicted.
+
+    Attributes:
+        kind: `two classes`, `classes`, three or more, or `number`.
+        classes: The label's values in the order of their numbers, by which valid rows name them: of
+            two classes the negative one, 0, and then the positive one, 1. None of a number.
+    """
+
+    kind: Kind
+    classes: tuple[Class, ...] = ()
+
+    @classmethod
+    def of_classes(cls, classes: Sequence[Class]) -> "Task":
+        """Make the task of telling these classes apart, two or more."""
+        return cls(kind=TWO_CLASSES if len(classes) == 2 else CLASSES, classes=tuple(classes))
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the network gives for a row: see `network.objectives`."""
+        return {TWO_CLASSES: 1, CLASSES: len(self.classes), NUMBER: 2}[self.kind]
