@@ -21,8 +21,9 @@ from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import count_by_class, weights_note
+from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion import CLASSES
+from tabular_lstm.serving.champion import declared_task
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
@@ -41,10 +42,14 @@ class NotComparedError(Exception):
 
 @dataclass(frozen=True)
 class Scored:
-    """What a champion says of the test rows, (rows,), and which of them it was trained on."""
+    """What a champion says of the test rows, and which of them it was trained on, bool (rows,).
 
-    probabilities: np.ndarray
-    threshold: float
+    `predictions` are as `network.score.score` gives them; `rule` is what decides, see
+    `serving.answers.Answers.rule`.
+    """
+
+    predictions: np.ndarray
+    rule: float | tuple[tuple[float, ...], ...] | None
     trained_on: np.ndarray
 
 
@@ -180,15 +185,17 @@ def score(
     if columns.group is not None:
         groups = test_rows[columns.group]
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
-    return Scored(artifact.score(sequences), artifact.scorer.threshold, trained_on)
+    return Scored(artifact.score(sequences), answers_of(artifact.scorer).rule, trained_on)
 
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
     """Stop where a champion's labels or columns are others for the candidate, or read otherwise."""
-    for name in (*CLASSES, "marks"):
-        if (was := getattr(its, name)) != (now := getattr(schema, name)):
-            what = "the number format" if name == "marks" else name
-            raise NotComparedError(f"{what} was {was!r} for it and is {now!r}")
+    before, now = (
+        {**declared_task(of), "the number format": repr(of.marks)} for of in (its, schema)
+    )
+    for name, was in before.items():
+        if was != now[name]:
+            raise NotComparedError(f"{name} was {was} for it and is {now[name]}")
     if gone := [name for name in its.columns if name not in schema.columns]:
         raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
     for name in its.columns:
