@@ -200,7 +200,7 @@ class Classes(Answers):
     @cached_property
     def _values(self) -> pa.Array:
         mixed = any(isinstance(value, str) for value in self.classes)
-        return pa.array(map(str, self.classes) if mixed else self.classes)
+        return pa.array([str(value) for value in self.classes] if mixed else self.classes)
 
 
 class TwoClasses(Classes):

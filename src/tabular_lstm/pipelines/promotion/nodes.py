@@ -68,7 +68,7 @@ def predict_with_champions(
     labels = test_set.labels.rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
     for run, scored in compared.scored.items():
-        predictions[run] = np.where(scored.trained_on, np.nan, scored.probabilities)
+        predictions[run] = np.where(scored.trained_on, np.nan, scored.predictions)
     features = summarize_features(train_rows, test_rows, schema)
     changes = _changes(features, champions)
     return predictions, replace(compared, features=features, changes=changes)
@@ -76,15 +76,15 @@ def predict_with_champions(
 
 def _with_champions(judged: Judged, scored: dict[str, Scored], evaluation: Evaluation) -> Judged:
     """Measure the champions on the same resamples of the rows, without those they trained on."""
-    thresholds = {run: of_run.threshold for run, of_run in scored.items()}
-    new = {run: s.probabilities for run, s in scored.items() if not s.trained_on.any()}
+    thresholds = {run: of_run.rule for run, of_run in scored.items()}
+    new = {run: s.predictions for run, s in scored.items() if not s.trained_on.any()}
     if new:
         judged = judged.with_models(new, thresholds, evaluation)
     for run, of_run in scored.items():
         if run not in new:
             counts = ~of_run.trained_on
             judged = judged.with_part(
-                CANDIDATE, run, of_run.probabilities, of_run.threshold, counts, evaluation
+                CANDIDATE, run, of_run.predictions, of_run.rule, counts, evaluation
             )
     return judged
 
