@@ -1,6 +1,5 @@
 """Answers: how predictions are written, counted and called, by the task; `answers_of` chooses."""
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 BINS = 50
 REACH = 4.0  # standard deviations of the label from its mean to the ends of a histogram
 NAMED = 5  # classes in a sentence
+# The columns of a number's predictions.
+OF_A_NUMBER = ("prediction", "lower", "upper")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Counts:
     Attributes:
         histograms: int64 (classes, 50), rows by the class that was decided on and, from 0 to 1, by
             its probability, of two classes by that of the positive one; or (1, 50), rows by the
-            number that was predicted, see `Number.range`.
+            number that was predicted, the first and the last bin with all that is beyond.
         sums: float64 (columns,), of the predictions.
         lowest: Of the first column; `highest` likewise.
     """
@@ -64,13 +65,23 @@ class Counts:
         return (self.sums / self.rows).tolist() if self.rows else None
 
 
-class Answers(ABC):
-    """What a network's predictions say. Its methods take predictions as `score` gives them."""
+class Answers:
+    """What predictions of more than two classes say; those of other tasks say otherwise.
 
-    nothing: np.ndarray  # the predictions of no rows
+    A probability of each class, and the class that is decided on. The methods take predictions as
+    `network.score.score` gives them.
+
+    Args:
+        scorer: The network.
+    """
 
     def __init__(self, scorer: Scorer) -> None:
-        self.scorer, self.schema = scorer, scorer.schema
+        self.scorer, self.schema, self.task = scorer, scorer.schema, scorer.schema.task
+
+    @property
+    def nothing(self) -> np.ndarray:
+        """The predictions of no rows."""
+        return np.empty((0, len(self.task.classes)))
 
     @property
     def names(self) -> list[str]:
@@ -78,165 +89,114 @@ class Answers(ABC):
         return list(self.arrow(self.nothing))
 
     @property
+    def gives(self) -> str:
+        """Say what the network gives."""
+        listed = ", ".join(map(repr, self.task.classes))
+        return f"the probabilities of {self.schema.label} = {listed}"
+
+    @property
     def rule(self) -> float | tuple[tuple[float, ...], ...] | None:
         """Give what decides: the threshold of two classes; of more the costs, if they differ."""
         return self.scorer.calibration.costs
 
-    @property
-    @abstractmethod
-    def gives(self) -> str:
-        """Say what the network gives."""
-
-    @abstractmethod
     def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
         """Name the columns of predictions, each float64 (rows,)."""
-
-    @abstractmethod
-    def values(self, predictions: np.ndarray) -> np.ndarray:
-        """Give the label's value that is decided on, or the number, (rows,)."""
-
-    def frame(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        """Give the columns that a program gets, by name."""
-        return self.columns(predictions)
-
-    def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
-        """Give the columns that predictions are written to, by name."""
-        return {name: pa.array(column) for name, column in self.columns(predictions).items()}
-
-    @abstractmethod
-    def count(self, predictions: np.ndarray) -> Counts:
-        """Count predictions."""
-
-    @abstractmethod
-    def of_manifest(self) -> dict[str, Any]:
-        """Give what a manifest says of the task."""
-
-    @abstractmethod
-    def of_summary(self, counts: Counts) -> dict[str, Any]:
-        """Give what a summary says of the task, and of predictions that were counted."""
-
-    @staticmethod
-    @abstractmethod
-    def outcome(summary: "ScoringSummary") -> str:
-        """Say what the rows of a scoring were called."""
-
-
-class Classes(Answers):
-    """A probability of each class, and the class that is decided on."""
-
-    def __init__(self, scorer: Scorer) -> None:
-        super().__init__(scorer)
-        self.classes = self.schema.task.classes
-        self.nothing = np.empty((0, len(self.classes)))
-
-    @property
-    def gives(self) -> str:
-        """Name the classes."""
-        listed = ", ".join(map(repr, self.classes))
-        return f"the probabilities of {self.schema.label} = {listed}"
-
-    def decided(self, predictions: np.ndarray) -> np.ndarray:
-        """Give the number of the class that is decided on, int32 (rows,)."""
-        return decisions(predictions, self.scorer.calibration).astype(np.int32)
-
-    def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        """Give `probability_<class>` of each class."""
-        names = [f"probability_{value}" for value in self.classes]
+        names = [f"probability_{value}" for value in self.task.classes]
         return dict(zip(names, np.ascontiguousarray(predictions.T), strict=True))
 
     def values(self, predictions: np.ndarray) -> np.ndarray:
-        """Give the label's own values, of their own type."""
-        of_one_type = len({*map(type, self.classes)}) == 1
-        values = np.array(self.classes, None if of_one_type else object)
-        return np.asarray(values[self.decided(predictions)])
+        """Give the label's own value that is decided on, or the number, (rows,)."""
+        classes = self.task.classes
+        of_one_type = len({*map(type, classes)}) == 1
+        values = np.array(classes, None if of_one_type else object)
+        return np.asarray(values[self._decided(predictions)])
 
     def frame(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        """Add the decision."""
+        """Give the columns that a program gets, by name."""
         return self.columns(predictions) | {"decision": self.values(predictions)}
 
     def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
-        """Add the decision."""
-        return super().arrow(predictions) | {"decision": self._called(self.decided(predictions))}
+        """Give the columns that predictions are written to, by name."""
+        columns = {name: pa.array(column) for name, column in self.columns(predictions).items()}
+        return columns | {"decision": self._called(self._decided(predictions))}
 
     def count(self, predictions: np.ndarray) -> Counts:
-        """Count rows by decision and probability."""
-        decided = self.decided(predictions)
-        by = self._counted_by(predictions, decided)
-        by_class = [by[decided == number] for number in range(len(self.classes))]
+        """Count predictions."""
+        decided = self._decided(predictions)
+        probabilities = self._counted_by(predictions, decided)
+        by_class = [probabilities[decided == number] for number in range(len(self.task.classes))]
         histograms = [np.histogram(of_class, BINS, (0, 1))[0] for of_class in by_class]
         return Counts.of(predictions, np.stack(histograms))
 
     def of_manifest(self) -> dict[str, Any]:
-        """Name the classes, in the order of their numbers."""
-        return {"task": CLASSES, "classes": self.classes}
+        """Give what a manifest says of the task."""
+        return {"task": CLASSES, "classes": self.task.classes}
 
     def of_summary(self, counts: Counts) -> dict[str, Any]:
-        """Give rows and mean probability of each class."""
-        means = counts.means and dict(zip(map(str, self.classes), counts.means, strict=True))
+        """Give what a summary says of the task, and of predictions that were counted."""
+        names = map(str, self.task.classes)
+        means = counts.means and dict(zip(names, counts.means, strict=True))
         return {**self.of_manifest(), **self._by_class(counts), "means": means}
 
     @staticmethod
     def outcome(summary: "ScoringSummary") -> str:
-        """Count the commonest decisions, and the others together."""
+        """Say what the rows of a scoring were called, the commonest class first."""
         by_rows = sorted(summary.decisions.items(), key=lambda decision: -decision[1])
         said = [f"{rows} as {label}" for label, rows in by_rows[:NAMED]]
         if others := by_rows[NAMED:]:
             said.append(f"{sum(rows for _, rows in others)} as one of {len(others)} others")
         return f": {', '.join(said)}"
 
+    def _decided(self, predictions: np.ndarray) -> np.ndarray:
+        return decisions(predictions, self.scorer.calibration).astype(np.int32)
+
     def _counted_by(self, predictions: np.ndarray, decided: np.ndarray) -> np.ndarray:
         return np.asarray(np.take_along_axis(predictions, decided[:, None], 1)[:, 0])
 
     def _by_class(self, counts: Counts) -> dict[str, Any]:
-        by_class = dict(zip(map(str, self.classes), counts.histograms.tolist(), strict=True))
+        names = map(str, self.task.classes)
+        by_class = dict(zip(names, counts.histograms.tolist(), strict=True))
         decisions = {label: sum(rows) for label, rows in by_class.items()}
         return {"decisions": decisions, "histograms": by_class}
 
     def _called(self, numbers: np.ndarray) -> pa.Array:
+        """Give the classes of these numbers: text is kept once, anything else as it is."""
         column = pa.DictionaryArray.from_arrays(numbers, self._values)
-        # Text is kept once, anything else as it is.
         return column if pa.types.is_string(self._values.type) else column.dictionary_decode()
 
     @cached_property
     def _values(self) -> pa.Array:
-        mixed = any(isinstance(value, str) for value in self.classes)
-        return pa.array([str(value) for value in self.classes] if mixed else self.classes)
+        classes = self.task.classes
+        mixed = any(isinstance(value, str) for value in classes)
+        return pa.array([str(value) for value in classes] if mixed else classes)
 
 
-class TwoClasses(Classes):
+class _TwoClasses(Answers):
     """The probability of the positive class, and the class that is decided on."""
 
-    def __init__(self, scorer: Scorer) -> None:
-        super().__init__(scorer)
-        self.nothing = np.empty(0)
+    nothing = np.empty(0)
 
     @property
     def gives(self) -> str:
-        """Name the positive class."""
         return f"the probability of {self.schema.label} = {self.schema.positive_class!r}"
 
     @property
     def rule(self) -> float:
-        """Give the probability from which a row is called positive."""
         return self.scorer.calibration.threshold
 
     def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        """Give the one probability."""
         return {"probability": predictions}
 
     def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
-        """Say whose probability it is, too."""
         positive = self._called(np.ones(len(predictions), np.int32))
-        columns = super().arrow(predictions)
-        return {"probability": columns["probability"], "positive_class": positive, **columns}
+        probability, decision = super().arrow(predictions).values()
+        return {"probability": probability, "positive_class": positive, "decision": decision}
 
     def of_manifest(self) -> dict[str, Any]:
-        """Name the classes."""
         schema = self.schema
         return {"positive_class": schema.positive_class, "negative_class": schema.negative_class}
 
     def of_summary(self, counts: Counts) -> dict[str, Any]:
-        """Give the rows of each class, and the mean probability."""
         return {
             "positive_class": self.schema.positive_class,
             **self._by_class(counts),
@@ -246,7 +206,6 @@ class TwoClasses(Classes):
 
     @staticmethod
     def outcome(summary: "ScoringSummary") -> str:
-        """Count the decisions, the positive one first."""
         counts = reversed(summary.decisions.items())
         decided = ", ".join(f"{rows} as {label}" for label, rows in counts)
         return f", probability of {summary.positive_class}: {decided}"
@@ -255,60 +214,52 @@ class TwoClasses(Classes):
         return predictions
 
 
-class Number(Answers):
+class _Number(Answers):
     """A number, and the ends of its interval."""
 
-    nothing = np.empty((0, 3))
+    nothing = np.empty((0, len(OF_A_NUMBER)))
 
     @property
     def gives(self) -> str:
-        """Name the label."""
         return f"the number {self.schema.label}"
 
-    @property
-    def range(self) -> tuple[float, float]:
-        """Give the ends of the histogram; what lies beyond is in its first or its last bin."""
-        mean, reach = self._target.mean, REACH * self._target.deviation
-        return mean - reach, mean + reach
-
     def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        """Give the number, and the ends."""
-        names = ("prediction", "lower", "upper")
-        return dict(zip(names, np.ascontiguousarray(predictions.T), strict=True))
+        return dict(zip(OF_A_NUMBER, np.ascontiguousarray(predictions.T), strict=True))
+
+    frame = columns
 
     def values(self, predictions: np.ndarray) -> np.ndarray:
-        """Give the number alone."""
         return np.asarray(predictions[:, 0])
 
+    def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
+        return {name: pa.array(column) for name, column in self.columns(predictions).items()}
+
     def count(self, predictions: np.ndarray) -> Counts:
-        """Count rows by the number, in deviations: far from 0 the bins would be no numbers."""
+        # In deviations: far from 0 the bins would have no width.
         away = (predictions[:, 0] - self._target.mean) / self._target.deviation
         rows, _ = np.histogram(away.clip(-REACH, REACH), BINS, (-REACH, REACH))
         return Counts.of(predictions, rows[None])
 
     def of_manifest(self) -> dict[str, Any]:
-        """Give the declared rate of the intervals."""
         return {"task": NUMBER, "coverage": self.scorer.calibration.coverage}
 
     def of_summary(self, counts: Counts) -> dict[str, Any]:
-        """Give the means, the lowest and the highest number, and the histogram with its ends."""
-        means = counts.means and dict(zip(self.names, counts.means, strict=True))
+        mean, reach = self._target.mean, REACH * self._target.deviation
         return {
             **self.of_manifest(),
-            "histograms": {"prediction": counts.histograms[0].tolist()},
-            "histogram_range": self.range,
-            "means": means,
+            "means": counts.means and dict(zip(OF_A_NUMBER, counts.means, strict=True)),
+            "histograms": {OF_A_NUMBER[0]: counts.histograms[0].tolist()},
+            "histogram_range": (mean - reach, mean + reach),
             "prediction_range": (counts.lowest, counts.highest) if counts.rows else None,
         }
 
     @staticmethod
     def outcome(summary: "ScoringSummary") -> str:
-        """Say where the numbers lie."""
         if summary.prediction_range is None or summary.means is None:
             return ": no predictions"
         low, high = (f"{end:.4g}" for end in summary.prediction_range)
         return (
-            f": predictions from {low} to {high}, mean {summary.means['prediction']:.4g}, "
+            f": predictions from {low} to {high}, mean {summary.means[OF_A_NUMBER[0]]:.4g}, "
             f"intervals at {100 * (summary.coverage or 0):.4g} %"
         )
 
@@ -320,17 +271,17 @@ class Number(Answers):
 
 
 ANSWERS: dict[Kind, type[Answers]] = {
-    TWO_CLASSES: TwoClasses,
-    CLASSES: Classes,
-    NUMBER: Number,
+    TWO_CLASSES: _TwoClasses,
+    CLASSES: Answers,
+    NUMBER: _Number,
 }
-
-
-def have_none(predictions: np.ndarray) -> np.ndarray:
-    """Tell which rows a network gives no prediction, bool (rows,)."""
-    return np.isnan(predictions.reshape(len(predictions), -1)[:, 0])
 
 
 def answers_of(scorer: Scorer) -> Answers:
     """Tell what a network's predictions say, by its task."""
     return ANSWERS[scorer.schema.task.kind](scorer)
+
+
+def have_none(predictions: np.ndarray) -> np.ndarray:
+    """Tell which rows a network gives no prediction, bool (rows,)."""
+    return np.asarray(np.isnan(predictions if predictions.ndim == 1 else predictions[:, 0]))

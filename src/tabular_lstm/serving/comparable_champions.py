@@ -49,7 +49,7 @@ class Scored:
     """
 
     predictions: np.ndarray
-    rule: float | tuple[tuple[float, ...], ...] | None
+    rule: Any
     trained_on: np.ndarray
 
 
@@ -190,12 +190,12 @@ def score(
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
     """Stop where a champion's labels or columns are others for the candidate, or read otherwise."""
-    before, now = (
+    before, today = (
         {**declared_task(of), "the number format": repr(of.marks)} for of in (its, schema)
     )
-    for name, was in before.items():
-        if was != now[name]:
-            raise NotComparedError(f"{name} was {was} for it and is {now[name]}")
+    for what, said in before.items():
+        if said != today[what]:
+            raise NotComparedError(f"{what} was {said} for it and is {today[what]}")
     if gone := [name for name in its.columns if name not in schema.columns]:
         raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
     for name in its.columns:
