@@ -12,7 +12,7 @@ from tabular_lstm.parameters import ROLES, Columns
 from tabular_lstm.rows.cells import Problems, read_category
 from tabular_lstm.rows.dates import read_dates
 from tabular_lstm.rows.keys import read_key
-from tabular_lstm.rows.labels import are_unlabelled, expected_labels, read_label
+from tabular_lstm.rows.labels import are_unlabelled, label_of, read_label
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, read_numbers
 from tabular_lstm.rows.quarantine import Kinds, set_aside
@@ -35,7 +35,8 @@ class ReadRows(NamedTuple):
             label as `read_label` has it, the weight as float64 if there is one.
         quarantined: `row`, `reason`, and the cells as they were.
         unlabelled: How many rows have no label. No other cell of them is read.
-        reasons: Of the quarantine, a line for each column and kind of problem.
+        reasons: Of the quarantine, a line for each column and kind of problem, and for each value
+            of the label that is so common that it may be a class.
     """
 
     valid: pd.DataFrame
@@ -75,13 +76,15 @@ def read_rows(
     if not rows.count:
         raise DataError(
             f"{file}: column '{columns.label}' is empty or says that it is missing in all "
-            f"{unlabelled} rows; expected {expected_labels(columns.task)} in some. Write the "
+            f"{unlabelled} rows; expected {label_of(columns).expected} in some. Write the "
             "labels into it, or name another column under columns.label."
         )
     if times.offsets.all():
         message = "%s: %d times without an offset are read as UTC, among %d with one"
         logging.getLogger(__name__).warning(message, file, *times.offsets)
-    return ReadRows(rows.valid(), rows.quarantined(), unlabelled, rows.kinds.listed())
+    aside = rows.quarantined()
+    hints = label_of(columns).hints(aside[columns.label], rows.count)
+    return ReadRows(rows.valid(), aside, unlabelled, [*rows.kinds.listed(), *hints])
 
 
 def _read(
