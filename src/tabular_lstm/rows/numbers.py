@@ -153,11 +153,6 @@ def scale(known: np.ndarray) -> tuple[float, float]:
     return float(known.mean()), float(known.var()) if known.min() < known.max() else 1.0
 
 
-def rounded(value: float, digits: int = 4) -> float:
-    """Keep so many digits: fewer bytes, and equal data have equal numbers on any processor."""
-    return float(f"{value:.{digits}g}")
-
-
 def _are_outside(
     cells: pd.Series, numbers: np.ndarray, missing: Sequence[Value], bounds: Bounds
 ) -> np.ndarray:

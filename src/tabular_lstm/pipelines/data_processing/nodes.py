@@ -134,7 +134,7 @@ def split_rows(
         logger.info("%s: left out %s of weight 0", source.file, counted(weightless, "row"))
     for side, rows in {"train": train, "test": test}.items():
         if len(rows):
-            labels = label_of(columns).share(rows[columns.label])
+            labels = label_of(columns).described(rows[columns.label])
             logger.info("%d %s rows, %s", len(rows), side, labels)
     if bounded.from_ is not None:
         share = len(test) / (len(train) + len(test))
