@@ -72,12 +72,12 @@ def realmlp(categories: list[str], number: bool = False) -> Imputed:
 
 def _common(number: bool) -> dict[str, Any]:
     """Give the arguments of both; pytabkit takes all cores where no number of threads is given."""
-    number = threads()
+    cores = threads()
     return {
         "device": "cpu",
         "random_state": 0,
         "n_cv": MEMBERS,
-        "n_threads": number if number > 0 else None,
+        "n_threads": cores if cores > 0 else None,
         "val_metric_name": "rmse" if number else "cross_entropy",
     }
 

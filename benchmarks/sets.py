@@ -180,9 +180,8 @@ NUMBERS_REPORTED = sorted({*sets_files.NUMBERS} - {*NUMBERS_CHOSEN}, key=str.low
 
 def kind_of(name: str) -> Kind:
     """Tell a set's task."""
-    if name in sets_files.NUMBERS:
-        return NUMBER
-    return CLASSES if name in sets_files.CLASSES else TWO_CLASSES
+    kind: Kind = NUMBER if name in sets_files.NUMBERS else TWO_CLASSES
+    return CLASSES if name in sets_files.CLASSES else kind
 
 
 def load(name: str) -> Labelled:
