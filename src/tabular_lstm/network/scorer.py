@@ -45,7 +45,7 @@ class Scorer:
 
     Attributes:
         training: The `Training` that it went through as plain JSON, for the record.
-        calibration: What turns the mean outputs into predictions and decisions.
+        calibration: What turns its outputs into predictions and decisions.
         recur: The LSTMs, from the input on.
     """
 

@@ -8,6 +8,8 @@ and what it leaves out takes the default given here.
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters.columns import ROLES, Columns
 from tabular_lstm.parameters.hyperparameters import (
+    CostMatrix,
+    Coverage,
     Ensemble,
     Evaluation,
     Network,
@@ -42,6 +44,8 @@ __all__ = [
     "TWO_CLASSES",
     "Class",
     "Columns",
+    "CostMatrix",
+    "Coverage",
     "Engine",
     "Ensemble",
     "Evaluation",
