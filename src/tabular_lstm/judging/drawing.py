@@ -25,6 +25,8 @@ FIGURES = {
 }
 SCORING_FIGURES = {
     "scored_probabilities": "Probabilities of the scored rows",
+    "scored_decisions": "What the scored rows are called",
+    "scored_numbers": "Predictions of the scored rows",
     "quarantine_reasons": "Why rows are in quarantine",
 }
 TUNING_FIGURES = {

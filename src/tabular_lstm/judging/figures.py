@@ -187,6 +187,24 @@ def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> 
 
 
 @styled
+def scored_decisions(decisions: dict[str, int]) -> "Figure":
+    """Draw how many new rows are called what, the commonest class on top, thirty at most."""
+    commonest = sorted(decisions.items(), key=lambda called: -called[1])[:SHOWN]
+    figure, axes = _bars(dict(commonest), "rows called so", COLORS[CANDIDATE])
+    axes.locator_params(axis="x", integer=True)
+    return figure
+
+
+@styled
+def scored_numbers(bins: list[int], ends: tuple[float, float]) -> "Figure":
+    """Draw how the numbers predicted of new rows spread, in equal bins between the ends."""
+    figure, axes = _figure("predicted; the outermost bars have all that is beyond", "rows")
+    axes.stairs(bins, np.linspace(*ends, len(bins) + 1), fill=True, color=COLORS[CANDIDATE])
+    axes.locator_params(axis="y", integer=True)
+    return figure
+
+
+@styled
 def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> "Figure":
     """Draw why `quarantined` of `rows` were set aside: cells by reason, the commonest on top."""
     axis = f"cells; {quarantined:,} of {rows:,} rows are in quarantine"

@@ -42,7 +42,7 @@ class Counts:
     @classmethod
     def of(cls, predictions: np.ndarray, histograms: np.ndarray) -> "Counts":
         """Add the sums and the ends of predictions to their histograms."""
-        first = predictions.reshape(len(predictions), -1)[:, :1]
+        first = _first(predictions)
         lowest, highest = float(first.min(initial=np.inf)), float(first.max(initial=-np.inf))
         return cls(histograms, np.atleast_1d(predictions.sum(0)), lowest, highest)
 
@@ -284,4 +284,8 @@ def answers_of(scorer: Scorer) -> Answers:
 
 def have_none(predictions: np.ndarray) -> np.ndarray:
     """Tell which rows a network gives no prediction, bool (rows,)."""
-    return np.asarray(np.isnan(predictions if predictions.ndim == 1 else predictions[:, 0]))
+    return np.isnan(_first(predictions))
+
+
+def _first(predictions: np.ndarray) -> np.ndarray:
+    return predictions if predictions.ndim == 1 else predictions[:, 0]

@@ -127,7 +127,7 @@ class Champion:
         if not isinstance(rows, pd.DataFrame):
             raise DataError(f"Expected the rows as a pandas DataFrame, got {type(rows).__name__}.")
         sequences = to_sequences(rows, self.schema)
-        predictions = score(self.artifact.scorer, sequences)
+        predictions = score(self.artifact.scorer, sequences, coverage=coverage)
         if (none := np.flatnonzero(have_none(predictions)) + 1).size:
             way = f"To restore the champion before it: {self.run_command} --pipelines rollback"
             raise self.artifact.no_probability(row_list(none.tolist()), way)

@@ -108,13 +108,20 @@ def summarize_scoring(
 
 
 def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
-    """Draw as SVG how the probabilities spread and, if any rows were set aside, why."""
-    histograms, threshold = scoring_summary.histograms, scoring_summary.decision_threshold
-    reasons = scoring_summary.quarantined_by_reason
-    aside, rows = scoring_summary.quarantined_rows, scoring_summary.rows
-    drawn = {
-        "scored_probabilities": figures.scored_probabilities(histograms, threshold),
-    }
+    """Draw as SVG how the predictions spread and, if any rows were set aside, why."""
+    summary, reasons = scoring_summary, scoring_summary.quarantined_by_reason
+    drawn = {}
+    if summary.decision_threshold is not None:
+        drawn["scored_probabilities"] = figures.scored_probabilities(
+            summary.histograms, summary.decision_threshold
+        )
+    elif summary.decisions:
+        drawn["scored_decisions"] = figures.scored_decisions(summary.decisions)
+    else:
+        (bins,) = summary.histograms.values()
+        drawn["scored_numbers"] = figures.scored_numbers(bins, summary.histogram_range)
     if reasons:
-        drawn["quarantine_reasons"] = figures.quarantine_reasons(reasons, aside, rows)
+        drawn["quarantine_reasons"] = figures.quarantine_reasons(
+            reasons, summary.quarantined_rows, summary.rows
+        )
     return {name: to_svg(figure, SCORING_FIGURES[name]) for name, figure in drawn.items()}
