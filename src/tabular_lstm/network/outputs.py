@@ -109,8 +109,8 @@ def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
     if predicted.ndim == 1:
         return (predicted >= calibration.threshold).astype(np.int64)
     if calibration.costs is None:
-        return np.argmax(predicted, 1)
-    return np.argmin(predicted @ np.array(calibration.costs), 1)
+        return np.asarray(np.argmax(predicted, 1))
+    return np.asarray(np.argmin(predicted @ np.array(calibration.costs), 1))
 
 
 def decision_of(
@@ -198,7 +198,7 @@ class Outputs:
         return np.asarray(softmax(outputs / calibration.temperature, 1), np.float64)
 
 
-class OfTwoClasses(Outputs):
+class _OfTwoClasses(Outputs):
     """The same of two classes, of whose logits that of the negative one is 0."""
 
     def tensor_losses(self, targets: Any, outputs: Any) -> Any:
@@ -243,7 +243,7 @@ class OfTwoClasses(Outputs):
         return np.asarray(expit(outputs[:, 0] / calibration.temperature), np.float64)
 
 
-class OfNumber(Outputs):
+class _OfNumber(Outputs):
     """The same of a number, of which the mean and the logarithm of the spread are learned.
 
     Source: Seitzer, Tavakoli, Antic and Martius, "On the Pitfalls of Heteroscedastic Uncertainty
@@ -340,7 +340,7 @@ def _spread(outputs: np.ndarray) -> np.ndarray:
 
 
 OUTPUTS: dict[str, Outputs] = {
-    TWO_CLASSES: OfTwoClasses(),
+    TWO_CLASSES: _OfTwoClasses(),
     CLASSES: Outputs(),
-    NUMBER: OfNumber(),
+    NUMBER: _OfNumber(),
 }
