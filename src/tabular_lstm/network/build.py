@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
-from tabular_lstm.network.outputs import Calibration, outputs_of
+from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.schema import Schema
 
@@ -70,7 +71,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
     def call(self, sequences: Any, training: bool = False) -> Any:
         """Average the members' outputs of the same rows, (n, T, F), see the class."""
         outputs = tf.reduce_mean(self.member_outputs(sequences[None]), 0)
-        return outputs_of(self.schema.task).activated(outputs / self.calibration.temperature)
+        return outputs_of(self.schema.task).activated(tf, outputs / self.calibration.temperature)
 
     def get_config(self) -> dict[str, Any]:
         """Give back the arguments."""
@@ -92,8 +93,8 @@ def build(schema: Schema, network: Network, seed: int) -> keras.Model:
         seed: Of the initial weights.
 
     Returns:
-        An uncompiled model, see `LSTMEnsemble`; the tutorial's gives the probability of the positive
-        class of two.
+        An uncompiled model, see `LSTMEnsemble`; the tutorial's gives the probability of the
+        positive class of two.
     """
     if network.kind == "tutorial":
         return _build_tutorial(schema, seed)

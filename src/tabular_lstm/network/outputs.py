@@ -1,39 +1,35 @@
 """What the outputs of a network mean, of each task: loss, calibration, predictions, decisions.
 
-Outputs are float, (rows, o); of a member in training (k, n, o). Of two classes there is one, the
+Outputs are float, (rows, o); of members in training (k, n, o). Of two classes there is one, the
 logit of the positive class; of more classes one logit each; of a number the mean of the label and
-the logarithm of its spread, both in the unit of the schema's target. No TensorFlow but for the loss
-in training.
+the logarithm of its spread, both in the unit of the schema's target. Scoring does without
+TensorFlow, so the functions of tensors are given its module.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from scipy.special import expit, logsumexp, softmax
-from scipy.stats import norm
 
-from tabular_lstm.frozen import Frozen, Number, Share
 from tabular_lstm.network.calibration import (
+    NORMAL,
+    RATES,
+    Calibration,
     choose_threshold,
     fit_temperature,
     log_losses,
+    residual_quantiles,
     search_temperature,
 )
 from tabular_lstm.parameters import (
     CLASSES,
     NUMBER,
     TWO_CLASSES,
-    CostMatrix,
-    Coverage,
-    Objective,
     Task,
     Training,
 )
 from tabular_lstm.rows.schema import Schema
 
-# Rates of intervals that the residuals are kept for.
-RATES = np.linspace(0.5, 0.99, 50)
 # Standardized labels beyond that count as if they were there: an outlier of 10^9 among tens would
 # be all that is learned.
 FARTHEST = 10.0
@@ -41,37 +37,6 @@ FARTHEST = 10.0
 NARROWEST, WIDEST = -5.0, 3.0
 # Strata of a number's folds.
 STRATA = 16
-
-
-class Calibration(Frozen):
-    """What turns the outputs of an ensemble into predictions and decisions.
-
-    Attributes:
-        temperature: What the logits of classes are divided by before the sigmoid or the softmax
-            (Guo et al., "On Calibration of Modern Neural Networks", 2017). Default: 1.
-        threshold: Of two classes, the probability from which a row is called positive.
-        costs: Of more classes, the cost of each decision (column) for each actual class (row).
-            Default: each error costs the same.
-        residuals: Of a number, the share of its spread within which so many labels lie, for each
-            of `RATES`. Default: of a normal distribution.
-        coverage: Of a number, the declared rate of its intervals. Default: 0.9.
-    """
-
-    temperature: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 1.0
-    threshold: Share = 0.5
-    costs: CostMatrix | None = None
-    residuals: tuple[Number, ...] | None = None
-    coverage: Coverage | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        dumped: dict[str, Any] = dump(self)
-        return {name: value for name, value in dumped.items() if value is not None}
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """All of them in their order, float64, for a fingerprint."""
-        return np.concatenate([np.ravel(value) for value in self.model_dump().values()])
 
 
 def outputs_of(task: Task) -> "Outputs":
@@ -98,34 +63,6 @@ def predictions(
     return outputs_of(schema.task).predictions(outputs, schema, calibration, coverage)
 
 
-def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Decide for a class of each row by its probabilities: int64 (rows,), the class's number.
-
-    Args:
-        predicted: See `predictions`, of two classes or of more.
-        calibration: Of two classes its threshold counts; of more the decision of the lowest
-            expected cost is taken, of equal ones the first.
-    """
-    if predicted.ndim == 1:
-        return (predicted >= calibration.threshold).astype(np.int64)
-    if calibration.costs is None:
-        return np.argmax(predicted, 1)
-    return np.argmin(predicted @ np.array(calibration.costs), 1)
-
-
-def decision_of(
-    task: Task,
-    labels: np.ndarray,
-    predicted: np.ndarray,
-    objective: Objective,
-    weights: np.ndarray | None = None,
-) -> Calibration:
-    """Learn how to decide from out-of-fold predictions of classes, of any model."""
-    if task.kind == TWO_CLASSES:
-        return Calibration(threshold=choose_threshold(labels, predicted, objective, weights))
-    return Calibration(costs=objective.matrix)
-
-
 # The table ---------------------------------------------------------------------------------------
 
 
@@ -142,16 +79,12 @@ class Outputs:
         """Give whole numbers of each of which a fold has its share: uint8 (rows,)."""
         return targets.astype(np.uint8)
 
-    def tensor_losses(self, targets: Any, outputs: Any) -> Any:
+    def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
         """Give the losses in training of tensors (k, n) and (k, n, o): (k, n)."""
-        import tensorflow as tf  # noqa: PLC0415
-
         return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(targets, tf.int32), outputs)
 
-    def activated(self, outputs: Any) -> Any:
+    def activated(self, tf: Any, outputs: Any) -> Any:
         """Give what the network gives of its calibrated outputs: tensors (n, o)."""
-        import tensorflow as tf  # noqa: PLC0415
-
         return tf.nn.softmax(outputs)
 
     def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -198,17 +131,13 @@ class Outputs:
         return np.asarray(softmax(outputs / calibration.temperature, 1), np.float64)
 
 
-class OfTwoClasses(Outputs):
+class _OfTwoClasses(Outputs):
     """The same of two classes, of whose logits that of the negative one is 0."""
 
-    def tensor_losses(self, targets: Any, outputs: Any) -> Any:
-        import tensorflow as tf  # noqa: PLC0415
-
+    def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
         return tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs[..., 0])
 
-    def activated(self, outputs: Any) -> Any:
-        import tensorflow as tf  # noqa: PLC0415
-
+    def activated(self, tf: Any, outputs: Any) -> Any:
         return tf.sigmoid(outputs)
 
     def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -243,7 +172,7 @@ class OfTwoClasses(Outputs):
         return np.asarray(expit(outputs[:, 0] / calibration.temperature), np.float64)
 
 
-class OfNumber(Outputs):
+class _OfNumber(Outputs):
     """The same of a number, of which the mean and the logarithm of the spread are learned.
 
     Source: Seitzer, Tavakoli, Antic and Martius, "On the Pitfalls of Heteroscedastic Uncertainty
@@ -260,16 +189,14 @@ class OfNumber(Outputs):
         ends = np.quantile(targets, np.arange(1, STRATA) / STRATA)
         return np.searchsorted(ends, targets).astype(np.uint8)
 
-    def tensor_losses(self, targets: Any, outputs: Any) -> Any:
-        import tensorflow as tf  # noqa: PLC0415
-
+    def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
         mean, spread = tf.unstack(outputs, axis=-1)
         spread = tf.clip_by_value(spread, NARROWEST, WIDEST)
         error = tf.clip_by_value(targets, -FARTHEST, FARTHEST) - mean
         losses = error * error * tf.exp(-2 * spread) / 2 + spread
         return losses * tf.stop_gradient(tf.exp(spread))
 
-    def activated(self, outputs: Any) -> Any:
+    def activated(self, tf: Any, outputs: Any) -> Any:
         return outputs
 
     def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -301,31 +228,10 @@ class OfNumber(Outputs):
     ) -> np.ndarray:
         mean, deviation = _unit(schema)
         rate = coverage or calibration.coverage or Training().coverage
-        normal = norm.ppf((1 + RATES) / 2)
-        residuals = normal if calibration.residuals is None else calibration.residuals
+        residuals = NORMAL if calibration.residuals is None else calibration.residuals
         half = _spread(outputs) * np.interp(rate, RATES, residuals)
         center = outputs[:, 0].astype(np.float64)
         return mean + deviation * np.stack([center, center - half, center + half], 1)
-
-
-def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
-    """Give what so many residuals of a new row are within, for each of `RATES`.
-
-    Of n residuals and the new row's, the rate is that of n + 1. Where n are too few for a rate, the
-    largest one is enlarged as a normal distribution's quantiles are.
-
-    Source: Papadopoulos, Gammerman and Vovk, "Normalized Nonconformity Measures for Regression
-    Conformal Prediction", 2008; out of fold: Barber, Candès, Ramdas and Tibshirani, "Predictive
-    Inference with the Jackknife+", 2021.
-    """
-    order = np.argsort(ratios, kind="stable")
-    counts = np.ones(len(ratios)) if weights is None else weights[order]
-    rates = np.cumsum(counts) / (counts.sum() + 1)
-    place = np.searchsorted(rates, RATES - 1e-9)
-    beyond = place == len(rates)
-    ranked = ratios[order][np.minimum(place, len(rates) - 1)].astype(np.float64)
-    ranked[beyond] *= (norm.ppf((1 + RATES) / 2) / norm.ppf((1 + rates[-1]) / 2))[beyond]
-    return tuple(ranked.tolist())
 
 
 def _unit(schema: Schema) -> tuple[float, float]:
@@ -340,7 +246,7 @@ def _spread(outputs: np.ndarray) -> np.ndarray:
 
 
 OUTPUTS: dict[str, Outputs] = {
-    TWO_CLASSES: OfTwoClasses(),
+    TWO_CLASSES: _OfTwoClasses(),
     CLASSES: Outputs(),
-    NUMBER: OfNumber(),
+    NUMBER: _OfNumber(),
 }
