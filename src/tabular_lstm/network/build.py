@@ -92,8 +92,8 @@ def build(schema: Schema, network: Network, seed: int) -> keras.Model:
         seed: Of the initial weights.
 
     Returns:
-        An uncompiled model, see `LSTMEnsemble`; the tutorial's gives the probability of the positive
-        class of two.
+        An uncompiled model, see `LSTMEnsemble`; the tutorial's gives the probability of the
+        positive class of two.
     """
     if network.kind == "tutorial":
         return _build_tutorial(schema, seed)

@@ -164,7 +164,7 @@ def fold_losses(
     Returns:
         float64 (members,), of classes in nats.
     """
-    losses = np.empty(len(logits))
+    losses = np.empty(len(outputs))
     for kind in set(plan.kind):
         numbers = [number for number, other in enumerate(plan.kind) if other == kind]
         held_out = [plan.held_out[number] for number in numbers]

@@ -109,8 +109,9 @@ def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
     if predicted.ndim == 1:
         return (predicted >= calibration.threshold).astype(np.int64)
     if calibration.costs is None:
-        return np.argmax(predicted, 1)
-    return np.argmin(predicted @ np.array(calibration.costs), 1)
+        return np.asarray(np.argmax(predicted, 1))
+    # Not by a matrix product, which may give rows other last bits by where they stand.
+    return np.asarray(np.argmin(np.einsum("nc,cd->nd", predicted, calibration.costs), 1))
 
 
 def decision_of(
@@ -133,6 +134,7 @@ class Outputs:
     """What is done with labels, outputs and weights of rows, (rows,): of three or more classes."""
 
     loss = "log_loss"  # by which epochs and kinds are told apart
+    predicted = "probability"  # what a row gets
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         """Give the labels as they are learned: float32 (rows,)."""
@@ -197,8 +199,12 @@ class Outputs:
         """See `predictions`."""
         return np.asarray(softmax(outputs / calibration.temperature, 1), np.float64)
 
+    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Say which column of each row's predictions its reasons are of: int (rows,)."""
+        return decisions(predicted, calibration)
 
-class OfTwoClasses(Outputs):
+
+class _OfTwoClasses(Outputs):
     """The same of two classes, of whose logits that of the negative one is 0."""
 
     def tensor_losses(self, targets: Any, outputs: Any) -> Any:
@@ -242,15 +248,18 @@ class OfTwoClasses(Outputs):
     ) -> np.ndarray:
         return np.asarray(expit(outputs[:, 0] / calibration.temperature), np.float64)
 
+    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
+        return np.zeros(len(predicted), int)
 
-class OfNumber(Outputs):
+
+class _OfNumber(Outputs):
     """The same of a number, of which the mean and the logarithm of the spread are learned.
 
     Source: Seitzer, Tavakoli, Antic and Martius, "On the Pitfalls of Heteroscedastic Uncertainty
     Estimation with Probabilistic Neural Networks", ICLR 2022 (the loss).
     """
 
-    loss = "squared_error"
+    loss, predicted = "squared_error", "prediction"
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         mean, deviation = _unit(schema)
@@ -307,6 +316,9 @@ class OfNumber(Outputs):
         center = outputs[:, 0].astype(np.float64)
         return mean + deviation * np.stack([center, center - half, center + half], 1)
 
+    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
+        return np.zeros(len(predicted), int)
+
 
 def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
     """Give what so many residuals of a new row are within, for each of `RATES`.
@@ -340,7 +352,7 @@ def _spread(outputs: np.ndarray) -> np.ndarray:
 
 
 OUTPUTS: dict[str, Outputs] = {
-    TWO_CLASSES: OfTwoClasses(),
+    TWO_CLASSES: _OfTwoClasses(),
     CLASSES: Outputs(),
-    NUMBER: OfNumber(),
+    NUMBER: _OfNumber(),
 }

@@ -27,7 +27,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from tabular_lstm.network.forward import cut, forward_of
-from tabular_lstm.network.outputs import explained_column, predictions
+from tabular_lstm.network.outputs import outputs_of, predictions
 from tabular_lstm.network.scorer import Scorer
 
 FEW = 1024
@@ -164,7 +164,7 @@ def _effects(
 
     All slots of a date are put to "missing" together.
     """
-    column = explained_column(predicted, scorer.schema, scorer.calibration)
+    column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
     effects = _effects_of_slots(scorer, sequences, predicted, column, many)
     if not scorer.schema.dates:
         return effects
