@@ -70,7 +70,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
     def call(self, sequences: Any, training: bool = False) -> Any:
         """Average the members' outputs of the same rows, (n, T, F), see the class."""
         outputs = tf.reduce_mean(self.member_outputs(sequences[None]), 0)
-        return outputs_of(self.schema.task).activated(outputs / self.calibration.temperature)
+        return outputs_of(self.schema.task).activated(tf, outputs / self.calibration.temperature)
 
     def get_config(self) -> dict[str, Any]:
         """Give back the arguments."""

@@ -172,7 +172,7 @@ class Members:
         seed = tf.stack([self.dropout_seed, self.step])
         with tf.GradientTape() as tape:
             outputs = self._member_outputs(self.weights, sequences, seed)
-            losses = self.of.tensor_losses(targets, outputs)
+            losses = self.of.tensor_losses(tf, targets, outputs)
             if of_rows is not None:
                 losses *= of_rows
             loss = tf.reduce_mean(losses, 1)

@@ -1,9 +1,9 @@
 """What the outputs of a network mean, of each task: loss, calibration, predictions, decisions.
 
-Outputs are float, (rows, o); of a member in training (k, n, o). Of two classes there is one, the
+Outputs are float, (rows, o); of members in training (k, n, o). Of two classes there is one, the
 logit of the positive class; of more classes one logit each; of a number the mean of the label and
-the logarithm of its spread, both in the unit of the schema's target. No TensorFlow but for the loss
-in training.
+the logarithm of its spread, both in the unit of the schema's target. Scoring does without
+TensorFlow, so the functions of tensors are given its module.
 """
 
 from typing import Annotated, Any
@@ -144,16 +144,12 @@ class Outputs:
         """Give whole numbers of each of which a fold has its share: uint8 (rows,)."""
         return targets.astype(np.uint8)
 
-    def tensor_losses(self, targets: Any, outputs: Any) -> Any:
+    def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
         """Give the losses in training of tensors (k, n) and (k, n, o): (k, n)."""
-        import tensorflow as tf  # noqa: PLC0415
-
         return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(targets, tf.int32), outputs)
 
-    def activated(self, outputs: Any) -> Any:
+    def activated(self, tf: Any, outputs: Any) -> Any:
         """Give what the network gives of its calibrated outputs: tensors (n, o)."""
-        import tensorflow as tf  # noqa: PLC0415
-
         return tf.nn.softmax(outputs)
 
     def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -207,14 +203,10 @@ class Outputs:
 class _OfTwoClasses(Outputs):
     """The same of two classes, of whose logits that of the negative one is 0."""
 
-    def tensor_losses(self, targets: Any, outputs: Any) -> Any:
-        import tensorflow as tf  # noqa: PLC0415
-
+    def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
         return tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs[..., 0])
 
-    def activated(self, outputs: Any) -> Any:
-        import tensorflow as tf  # noqa: PLC0415
-
+    def activated(self, tf: Any, outputs: Any) -> Any:
         return tf.sigmoid(outputs)
 
     def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -269,16 +261,14 @@ class _OfNumber(Outputs):
         ends = np.quantile(targets, np.arange(1, STRATA) / STRATA)
         return np.searchsorted(ends, targets).astype(np.uint8)
 
-    def tensor_losses(self, targets: Any, outputs: Any) -> Any:
-        import tensorflow as tf  # noqa: PLC0415
-
+    def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
         mean, spread = tf.unstack(outputs, axis=-1)
         spread = tf.clip_by_value(spread, NARROWEST, WIDEST)
         error = tf.clip_by_value(targets, -FARTHEST, FARTHEST) - mean
         losses = error * error * tf.exp(-2 * spread) / 2 + spread
         return losses * tf.stop_gradient(tf.exp(spread))
 
-    def activated(self, outputs: Any) -> Any:
+    def activated(self, tf: Any, outputs: Any) -> Any:
         return outputs
 
     def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
