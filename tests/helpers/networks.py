@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from tabular_lstm.network.build import LSTMEnsemble, build
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Recur
-from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Ensemble, Network
 from tabular_lstm.rows.schema import Schema, Target
 

@@ -25,7 +25,7 @@ from tests.helpers.stores import House
 COSTS = ((0, 1, 1), (1, 0, 1), (9, 9, 0))
 CALIBRATED: dict[str, dict[str, Any]] = {
     TWO_CLASSES: {"threshold": 0.4},
-    CLASSES: {"temperature": 0.3, "costs": COSTS},
+    CLASSES: {"temperature": 0.03, "costs": COSTS},
     NUMBER: {"coverage": 0.8},
 }
 CONF = {

@@ -16,10 +16,10 @@ from pydantic import Field, ValidationError
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, first_fault
-from tabular_lstm.network.calibration import Calibration
+from tabular_lstm.network.calibration import RATES, Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer
-from tabular_lstm.parameters import Ensemble, Training
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.parameters import CLASSES, NUMBER, Ensemble, Training
+from tabular_lstm.rows.schema import Schema, Target
 
 NETWORK = "tabular_lstm>LSTMEnsemble"
 WEIGHTS = "model.weights.h5"
@@ -76,6 +76,7 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
             if found == NETWORK:
                 arguments = Configuration.model_validate(config).config
                 _check_schema(arguments.layout)
+                _check_calibration(arguments)
                 shapes = weight_shapes(arguments.layout, arguments.options)
                 embed, *recur, read_out = _weights(archive.read(WEIGHTS), shapes)
                 return Scorer(
@@ -117,6 +118,32 @@ def _check_schema(schema: Schema) -> None:
     numbers = [*schema.mean, *schema.variance]
     if not (len(schema.mean) == len(schema.variance) == count and np.isfinite(numbers).all()):
         raise ValueError(f"expected a number as mean and variance of each of {count} features")
+    two = [schema.positive_class, schema.negative_class]
+    tasks = two.count(None) == 0, schema.classes is not None, schema.target is not None
+    if sum(tasks) != 1 or (None in two and two != [None, None]):
+        raise ValueError("expected of the label either two classes, or classes, or a target")
+    classes, target = schema.classes or (0, 1, 2), schema.target or Target(mean=0, deviation=1)
+    if len(classes) < 3 or len({*classes}) < len(classes):
+        raise ValueError(f"expected three or more classes, all different, got {classes}")
+    if not np.isfinite([target.mean, target.deviation]).all():
+        raise ValueError(f"expected numbers as the unit of the label, got {target}")
+
+
+def _check_calibration(found: Arguments) -> None:
+    """Refuse what is no calibration of the schema's task."""
+    task, count = found.layout.task, len(found.layout.task.classes)
+    if missing := {"temperature", "threshold"} - found.model_fields_set:
+        raise ValueError(f"config.{min(missing)}: Field required")
+    for name, kind in (("costs", CLASSES), ("residuals", NUMBER), ("coverage", NUMBER)):
+        if getattr(found, name) is not None and task.kind != kind:
+            raise ValueError(f"config.{name}: expected none where the task is {task.kind}")
+    if found.costs is not None and [len(row) for row in found.costs] != [count] * count:
+        raise ValueError(f"config.costs: expected a row of {count} costs for each of the classes")
+    if found.residuals is not None and len(found.residuals) != len(RATES):
+        raise ValueError(f"config.residuals: expected {len(RATES)}, got {len(found.residuals)}")
+    steps = np.diff([0, *(found.residuals or ())])
+    if not np.isfinite(found.calibration.numbers).all() or (steps < 0).any():
+        raise ValueError("config: expected numbers as costs, and residuals that do not fall")
 
 
 def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:

@@ -103,9 +103,7 @@ class Kernel:
         # One more vector of rows: in the last one everything is missing.
         numbers = _zeros((sizes.numbers, (vectors + 1) * lanes), np.float32)
         index = _zeros((sizes.categories, (vectors + 1) * lanes), np.int64)
-        of_members = _zeros(
-            (sizes.members, *shape, sizes.outputs, vectors * lanes), np.float32
-        )
+        of_members = _zeros((sizes.members, *shape, sizes.outputs, vectors * lanes), np.float32)
         numbers[:, :rows] = of.standardize(values[of.numeric])
         numbers[:, vectors * lanes :] = np.nan
         index[:, :rows] = of.category_index(values[of.categorical])

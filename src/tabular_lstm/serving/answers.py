@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from tabular_lstm.network.outputs import decisions
+from tabular_lstm.network.calibration import decisions
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind
 from tabular_lstm.rows.schema import Target
@@ -284,7 +284,7 @@ def answers_of(scorer: Scorer) -> Answers:
 
 def have_none(predictions: np.ndarray) -> np.ndarray:
     """Tell which rows a network gives no prediction, bool (rows,)."""
-    return np.isnan(_first(predictions))
+    return np.asarray(np.isnan(_first(predictions)))
 
 
 def _first(predictions: np.ndarray) -> np.ndarray:

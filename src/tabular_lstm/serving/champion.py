@@ -11,7 +11,7 @@ import pandas as pd
 
 from tabular_lstm.environments import output_folder, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.network.outputs import RATES
+from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.score import score
 from tabular_lstm.parameters import NUMBER, Columns
 from tabular_lstm.rows.schema import Schema
