@@ -6,11 +6,14 @@ and what it leaves out takes the default given here.
 """
 
 from tabular_lstm.frozen import Parameters
-from tabular_lstm.parameters.columns import ROLES, Columns
+from tabular_lstm.parameters.columns import ROLES, TASKS, Columns
 from tabular_lstm.parameters.hyperparameters import (
+    CostMatrix,
+    Coverage,
     Ensemble,
     Evaluation,
     Network,
+    NotNegative,
     Objective,
     Reshaping,
     Training,
@@ -38,10 +41,13 @@ __all__ = [
     "NUMBER",
     "OF_RUNS",
     "ROLES",
+    "TASKS",
     "TUNABLE",
     "TWO_CLASSES",
     "Class",
     "Columns",
+    "CostMatrix",
+    "Coverage",
     "Engine",
     "Ensemble",
     "Evaluation",
@@ -49,6 +55,7 @@ __all__ = [
     "Mlflow",
     "Moment",
     "Network",
+    "NotNegative",
     "Notify",
     "Objective",
     "Parameters",

@@ -16,7 +16,7 @@ from tabular_lstm.judging.drift import DataChanges
 from tabular_lstm.judging.measures import Rows, Rule, measure_of
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns, Promotion, Task
-from tabular_lstm.rows.data_summary import FeatureSummary
+from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
@@ -181,7 +181,7 @@ def score(
     if columns.group is not None:
         groups = test_rows[columns.group]
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
-    return Scored(artifact.score(sequences), artifact.scorer.threshold, trained_on)
+    return Scored(artifact.score(sequences), artifact.scorer.calibration.threshold, trained_on)
 
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
