@@ -35,7 +35,6 @@ from tabular_lstm.judging.metrics import (
     number_metrics,
     point_metrics,
 )
-from tabular_lstm.network.calibration import Calibration, decisions
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.rows.weights import count_rows
 
@@ -68,14 +67,12 @@ class Measure:
     def settled(
         self, labels: np.ndarray, predictions: np.ndarray, rule: Rule
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Give the predictions without gaps, and the decisions, int (rows,).
+        """Give predictions without gaps, and decisions as of `network.calibration`, int (rows,).
 
-        A row that a model gives no prediction, NaN, gets one that is wrong, so that no model gains
-        by giving none.
+        A row that a model gives no prediction, NaN, gets a wrong one: no model gains by giving none.
         """
-        # That of the wrong class.
         known = np.where(np.isnan(predictions), 1 - labels, predictions)
-        return known, decisions(known, Calibration(threshold=rule))
+        return known, (known >= rule).astype(int)
 
     def point(
         self, rows: Rows, predictions: np.ndarray, decided: np.ndarray, rule: Rule
@@ -190,7 +187,7 @@ class _Classes(Measure):
         none = np.isnan(predictions).any(axis=1)
         wrong = 1.0 - np.eye(predictions.shape[1])[labels]
         known = np.where(none[:, None], wrong, predictions)
-        decided = decisions(known, Calibration(costs=rule))
+        decided = known.argmax(1) if rule is None else (known @ np.array(rule)).argmin(1)
         return known, np.where(none, wrong.argmax(1), decided)
 
     def point(
