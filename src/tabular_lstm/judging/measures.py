@@ -69,7 +69,7 @@ class Measure:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give predictions without gaps, and decisions as of `network.calibration`, int (rows,).
 
-        A row that a model gives no prediction, NaN, gets a wrong one: no model gains by giving none.
+        A row that a model gives none, NaN, gets a wrong one, so that no model gains by that.
         """
         known = np.where(np.isnan(predictions), 1 - labels, predictions)
         return known, (known >= rule).astype(int)
