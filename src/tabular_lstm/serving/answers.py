@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from tabular_lstm.judging.measures import Rule
 from tabular_lstm.network.calibration import decisions
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind
@@ -95,7 +96,7 @@ class Answers:
         return f"the probabilities of {self.schema.label} = {listed}"
 
     @property
-    def rule(self) -> float | tuple[tuple[float, ...], ...] | None:
+    def rule(self) -> Rule:
         """Give what decides: the threshold of two classes; of more the costs, if they differ."""
         return self.scorer.calibration.costs
 
