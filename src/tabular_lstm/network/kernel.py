@@ -1,9 +1,9 @@
 """The ensemble's forward pass for many rows, compiled for this processor by this process.
 
 It takes a fraction of a second to compile and is kept as long as the process runs, by the sizes of
-the network: there is no file to write, to share or to grow old. A row's outputs have the same bits at
-any place of any block, and the same on every processor with fused multiply-add, because they come of
-the same operations in the same order.
+the network: there is no file to write, to share or to grow old. A row's outputs have the same bits
+at any place of any block, and the same on every processor with fused multiply-add, because they
+come of the same operations in the same order.
 """
 
 import ctypes
