@@ -3,7 +3,7 @@
 import io
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from tabular_lstm.judging.metrics import CANDIDATE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
 
 # By the name of the figure's file, in the order in which they are shown; a task has some of them.
 FIGURES = {
@@ -32,7 +33,7 @@ FIGURES = {
     "confusion_matrix": "Confusion matrix of the candidate",
     "importance_chart": "Permutation importance",
     "score_distribution": "Probabilities by class",
-    "class_probabilities": "Probabilities of the right class",
+    "certainty": "Certainty of right and wrong decisions",
 }
 SCORING_FIGURES = {
     "scored_probabilities": "Probabilities of the scored rows",
@@ -61,9 +62,11 @@ COLORS = {
     "hist_gradient_boosting": "#009E73",
     "majority_class": GREY,
 }
+CLASS_COLORS = (ORANGE, PINK)  # the negative one's, the positive one's
 COLORS |= {"linear_regression": COLORS["logistic_regression"], "mean": GREY}
 # Characters of a name from the user's file; a longer one loses its middle.
 NAME = 26
+SHOWN = 30  # bars
 LINE = 52  # characters of a line across the figure
 STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
@@ -155,15 +158,22 @@ def new_rows(names: list[str], x: str, lines: int = 0) -> "tuple[Figure, Axes]":
     return figure, axes
 
 
+def new_bars(values: Mapping[str, float], x: str, color: str) -> "tuple[Figure, Axes]":
+    """Draw a horizontal bar for each value, the first on top."""
+    figure, axes = new_rows(list(values), x)
+    axes.barh(range(len(values)), list(values.values()), color=color, height=0.7)
+    return figure, axes
+
+
 def draw_cells(
-    axes: "Axes", values: np.ndarray, most: float, size: float, texts: list[list[str]]
+    axes: "Axes", values: np.ndarray, most: float, size: float, texts: Iterable[str]
 ) -> None:
     """Draw a matrix, the first row on top: the nearer a value to the most, the darker its cell."""
     axes.pcolormesh(values, cmap="Blues", vmin=0, vmax=most, edgecolors="white", linewidth=3)
-    for (row, column), value in np.ndenumerate(values):
+    for ((row, column), value), text in zip(np.ndenumerate(values), texts, strict=True):
         place = {"x": column + 0.5, "y": row + 0.5, "ha": "center", "va": "center"}
         color = "white" if value > 0.55 * most else INK
-        axes.text(s=texts[row][column], fontsize=size, color=color, **place)
+        axes.text(s=text, fontsize=size, color=color, **place)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.invert_yaxis()
@@ -174,20 +184,16 @@ def in_full(count: float) -> str:
     return f"{round(float(count), 1):,g}" if count < 1e6 else f"{count:,.0f}"
 
 
-def amount(value: float, _: int = 0) -> str:
-    """Write a number of some unit for a tick.
+def amounts() -> "EngFormatter":
+    """Write numbers of some unit: 10 k and 1.5 M are thousands and millions."""
+    from matplotlib.ticker import EngFormatter  # noqa: PLC0415
 
-    Examples:
-        >>> amount(0.25), amount(1500), amount(-25000), amount(1.5e6)
-        ('0.25', '1,500', '-25 k', '1.5 M')
-    """
-    for unit, letter in ((1e6, " M"), (1e3, " k")):
-        if abs(value) >= 10 * unit or abs(value) >= unit == 1e6:
-            return f"{value / unit:,.6g}{letter}"
-    return f"{value:,.6g}"
+    formatter = EngFormatter()
+    formatter.ENG_PREFIXES = {0: "", 3: "k", 6: "M"}
+    return formatter
 
 
-def quantiles(values: np.ndarray, at: float | Sequence[float], weights: np.ndarray | None) -> np.ndarray:
+def quantiles(values: np.ndarray, at: Any, weights: np.ndarray | None) -> np.ndarray:
     """Give the values below which such shares of the rows, or of their weight, are."""
     how: Any = {} if weights is None else {"weights": weights, "method": "inverted_cdf"}
     return np.asarray(np.quantile(values, at, **how))

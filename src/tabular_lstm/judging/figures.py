@@ -9,33 +9,38 @@ from tabular_lstm.judging import class_figures, number_figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import (
     BAR,
+    CLASS_COLORS,
     COLORS,
     GREY,
-    ORANGE,
-    PINK,
+    SHOWN,
     SKY,
     add_legend,
-    amount,
     draw_cells,
     in_full,
     mark,
     name_rows,
     new_axes,
+    new_bars,
     new_figure,
-    new_rows,
     new_unit_square,
     short,
     styled,
 )
 from tabular_lstm.judging.importance import Importance
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, Metrics, calibration_bins
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
+from tabular_lstm.judging.metrics import (
+    CANDIDATE,
+    METRICS,
+    MODELS,
+    WORSE,
+    Metrics,
+    calibration_bins,
+)
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN = 30
 COMPARED = ("roc_auc", "log_loss", "rmse", "mae")
 LOSSES = {
     TWO_CLASSES: "binary cross-entropy",
@@ -46,10 +51,6 @@ AXES_OF_CALIBRATION = {
     TWO_CLASSES: ("predicted probability", "observed share of positives"),
     CLASSES: ("probability of the likeliest class", "share of rows that have it"),
 }
-# How sure a decision is, by the probability of its class.
-SURE = {"probability above 0.8": (0.8, 1), "0.5 to 0.8": (0.5, 0.8), "0.5 or less": (0, 0.5)}
-BLUES = (COLORS[CANDIDATE], SKY, "#BFDDEF")
-CLASS_COLORS = (ORANGE, PINK)  # the negative one's, the positive one's
 
 
 @styled
@@ -125,7 +126,7 @@ def confusion_matrix(judged: Judged) -> "Figure":
     matrix = judged.metrics[CANDIDATE].confusion_matrix
     counts = np.reshape([*matrix.model_dump().values()], (2, 2))
     figure, axes = new_axes("predicted", "actual", height=2.8)
-    draw_cells(axes, counts, counts.max(), 16, [[in_full(c) for c in row] for row in counts])
+    draw_cells(axes, counts, counts.max(), 16, map(in_full, counts.flat))
     names = [f"class\n{short(label, 18)}" for label in judged.task.classes]
     axes.set_xticks([0.5, 1.5], names)
     axes.set_yticks([0.5, 1.5], names)
@@ -139,7 +140,9 @@ def importance_chart(importance: Importance) -> "Figure":
     of_all = f"; {len(shown)} of {count} features" if count > len(shown) else ""
     how = f"lost when shuffled, {importance.shuffles} times {importance.rows} rows{of_all}"
     axis = f"{METRICS['roc_auc']} {how}"
-    figure, axes = _bars({name: lost.mean for name, lost in shown.items()}, axis, COLORS[CANDIDATE])
+    figure, axes = new_bars(
+        {name: lost.mean for name, lost in shown.items()}, axis, COLORS[CANDIDATE]
+    )
     means, deviations = zip(*((lost.mean, lost.std) for lost in shown.values()), strict=True)
     axes.errorbar(means, range(len(means)), xerr=deviations, fmt="none", ecolor=GREY, capsize=2)
     return figure
@@ -148,91 +151,23 @@ def importance_chart(importance: Importance) -> "Figure":
 @styled
 def score_distribution(judged: Judged) -> "Figure":
     """Draw how the candidate's probabilities spread in each class."""
-    probabilities = judged.predictions[CANDIDATE]
-    figure, axes = new_axes("predicted probability", "share of the class's rows", lines=2)
-    axes.set_xlim(0, 1)
-    for label, color in enumerate(CLASS_COLORS):
-        of_class = judged.labels == label
-        weights = None if judged.weights is None else judged.weights[of_class]
-        counts, edges = np.histogram(probabilities[of_class], 20, (0, 1), weights=weights)
-        name = f"class {short(judged.task.classes[label])}"
-        axes.stairs(counts / counts.sum(), edges, fill=True, alpha=0.6, color=color, label=name)
+    names = [f"class {short(name)}" for name in judged.task.classes]
+    axis = "predicted probability", "share of the class's rows"
+    figure, axes = _histograms(judged, judged.predictions[CANDIDATE], judged.labels, names, axis)
     mark(axes, judged.metrics[CANDIDATE].decision_threshold, "decision threshold")
     add_legend(figure)
     return figure
 
 
 @styled
-def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> "Figure":
-    """Draw how the probabilities of new rows spread, and what the rows are called.
-
-    `histograms` has, by the label decided on, the rows in equal bins from 0 to 1, the negative
-    one first. They stand on each other.
-    """
-    figure, axes = new_axes("predicted probability", "rows", lines=2)
-    axes.set_xlim(0, 1)
-    below = np.zeros(len(next(iter(histograms.values()))))
-    edges = np.linspace(0, 1, len(below) + 1)
-    for (label, rows), color in zip(histograms.items(), CLASS_COLORS, strict=True):
-        name = f"called {short(label)}: {sum(rows):,} {'row' if sum(rows) == 1 else 'rows'}"
-        top = below + rows
-        axes.stairs(top, edges, baseline=below, fill=True, color=color, label=name)
-        below = top
-    axes.locator_params(axis="y", integer=True)
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    mark(axes, threshold, "decision threshold")
+def certainty(judged: Judged) -> "Figure":
+    """Draw how the largest probabilities spread where their class is the right one, or not."""
+    p = judged.predictions[CANDIDATE]
+    right = p.argmax(axis=1) == judged.labels
+    names = [f"it is wrong: {np.sum(~right):,} rows", f"it is right: {np.sum(right):,} rows"]
+    axis = "probability of the likeliest class", "share of these rows"
+    figure, _ = _histograms(judged, p.max(axis=1), right, names, axis)
     add_legend(figure)
-    return figure
-
-
-@styled
-def scored_decisions(histograms: dict[str, list[int]]) -> "Figure":
-    """Draw how many new rows are called what, and how sure that is, the commonest class on top.
-
-    `histograms` has, by the class decided on, the rows by its probability in bins from 0 to 1.
-    """
-    commonest = sorted(histograms, key=lambda name: -sum(histograms[name]))[:SHOWN]
-    of_all = f"; the commonest of {len(histograms)} classes" if len(histograms) > SHOWN else ""
-    figure, axes = new_rows(commonest, f"rows{of_all}", 3)
-    bins = np.array([histograms[name] for name in commonest])
-    ends = np.linspace(0, 1, bins.shape[1] + 1)[1:]
-    left = np.zeros(len(bins))
-    for (text, below), color in zip(SURE.items(), BLUES, strict=True):
-        rows = bins[:, (ends > below[0]) & (ends <= below[1])].sum(axis=1)
-        axes.barh(range(len(bins)), rows, left=left, color=color, height=0.7, label=text)
-        left += rows
-    axes.bar_label(axes.containers[-1], [f"{rows:,.0f}" for rows in left], padding=3, fontsize=9)
-    axes.margins(x=0.15)
-    axes.locator_params(axis="x", integer=True, nbins=5)
-    axes.xaxis.set_major_formatter(amount)
-    add_legend(figure)
-    return figure
-
-
-@styled
-def scored_numbers(bins: list[int], ends: tuple[float, float]) -> "Figure":
-    """Draw how the numbers predicted of new rows spread.
-
-    `bins` has rows in equal bins between the ends; the first and the last have all beyond, too.
-    """
-    figure, axes = new_axes("predicted; the outermost bars have all that is beyond", "rows")
-    filled = np.flatnonzero(bins)
-    first, last = (filled[0], filled[-1] + 1) if len(filled) else (0, len(bins))
-    edges = np.linspace(*ends, len(bins) + 1)[first : last + 1]
-    axes.stairs(bins[first:last], edges, fill=True, color=COLORS[CANDIDATE])
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(amount)
-    axes.locator_params(axis="y", integer=True)
-    return figure
-
-
-@styled
-def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> "Figure":
-    """Draw why `quarantined` of `rows` were set aside: cells by reason, the commonest on top."""
-    axis = f"cells; {quarantined:,} of {rows:,} rows are in quarantine"
-    figure, axes = _bars(dict(list(reasons.items())[:SHOWN]), axis, GREY)
-    axes.set_xlim(0, 1.05 * max([1, *reasons.values()]))
-    axes.locator_params(axis="x", integer=True)
     return figure
 
 
@@ -254,27 +189,27 @@ def intervals(models: dict[str, Metrics]) -> "Figure":
     return figure
 
 
-# Those that need nothing but what is judged, by the names of `drawing.FIGURES`.
-DRAWINGS: "dict[Kind, dict[str, Callable[[Judged], Figure]]]" = {
-    TWO_CLASSES: {
-        "roc_curve": roc_curve,
-        "precision_recall_curve": precision_recall_curve,
-        "calibration_curve": calibration_curve,
-        "confusion_matrix": confusion_matrix,
-        "score_distribution": score_distribution,
-    },
-    CLASSES: {
-        "class_roc_curves": class_figures.roc_curves,
-        "class_rates": class_figures.rates,
-        "calibration_curve": calibration_curve,
-        "confusion_matrix": class_figures.confusion_matrix,
-        "class_probabilities": class_figures.probabilities,
-    },
-    NUMBER: {
-        "predicted_and_true": number_figures.predicted_and_true,
-        "errors_by_prediction": number_figures.errors_by_prediction,
-        "absolute_errors": number_figures.absolute_errors,
-    },
+# A task's own, by the functions' names, which are those of `drawing.FIGURES`.
+DRAWINGS: "dict[str, list[Callable[[Judged], Figure]]]" = {
+    TWO_CLASSES: [
+        roc_curve,
+        precision_recall_curve,
+        calibration_curve,
+        confusion_matrix,
+        score_distribution,
+    ],
+    CLASSES: [
+        class_figures.class_roc_curves,
+        class_figures.class_rates,
+        calibration_curve,
+        class_figures.confusion_matrix,
+        certainty,
+    ],
+    NUMBER: [
+        number_figures.predicted_and_true,
+        number_figures.errors_by_prediction,
+        number_figures.absolute_errors,
+    ],
 }
 
 
@@ -282,19 +217,27 @@ def figures_of(
     history: dict[str, Any], judged: Judged, importance: Importance
 ) -> "dict[str, Figure]":
     """Draw all that is to be seen of a candidate, by the names of `drawing.FIGURES`."""
-    drawn = {
-        "learning_curves": learning_curves(history, judged.task),
-        "importance_chart": importance_chart(importance),
-    } | {name: draw(judged) for name, draw in DRAWINGS[judged.task.kind].items()}
+    drawn = {draw.__name__: draw(judged) for draw in DRAWINGS[judged.task.kind]}
     if "coverage" in history:  # of a number
         drawn["interval_coverage"] = number_figures.interval_coverage(judged, history["coverage"])
-    return drawn
+    return drawn | {
+        "learning_curves": learning_curves(history, judged.task),
+        "importance_chart": importance_chart(importance),
+    }
 
 
-def _bars(values: dict[str, float] | dict[str, int], x: str, color: str) -> "tuple[Figure, Axes]":
-    """Draw a horizontal bar for each value, the first on top."""
-    figure, axes = new_rows(list(values), x)
-    axes.barh(range(len(values)), list(values.values()), color=color, height=0.7)
+def _histograms(
+    judged: Judged, p: np.ndarray, kinds: np.ndarray, names: list[str], axes_names: tuple[str, str]
+) -> "tuple[Figure, Axes]":
+    """Draw how probabilities spread over the rows of kind 0, and over those of kind 1."""
+    figure, axes = new_axes(*axes_names, lines=2)
+    axes.set_xlim(0, 1)
+    for kind, (name, color) in enumerate(zip(names, CLASS_COLORS, strict=True)):
+        of_kind = kinds == kind
+        weights = None if judged.weights is None else judged.weights[of_kind]
+        counts, edges = np.histogram(p[of_kind], 20, (0, 1), weights=weights)
+        shares = counts / (counts.sum() or 1)
+        axes.stairs(shares, edges, fill=True, alpha=0.6, color=color, label=name)
     return figure, axes
 
 

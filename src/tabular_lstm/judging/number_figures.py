@@ -10,9 +10,8 @@ from tabular_lstm.judging.drawing import (
     GREY,
     ORANGE,
     add_legend,
-    amount,
+    amounts,
     new_axes,
-    new_figure,
     quantiles,
     styled,
     wrapped,
@@ -68,33 +67,21 @@ def errors_by_prediction(judged: Judged) -> "Figure":
 
 @styled
 def interval_coverage(judged: Judged, declared: float) -> "Figure":
-    """Draw by tenths of the predictions how often the intervals hold, and how wide they are.
-
-    `declared` is how often they shall."""
+    """Draw by tenths of the predictions how often the intervals hold; `declared` is how often."""
     predicted, low, high = judged.predictions[CANDIDATE].T
     holds, tenths = (low <= judged.labels) & (judged.labels <= high), _tenths(predicted)
-    figure, (above, below) = new_figure(4.6, panels=2)
-    places = np.arange(1, len(tenths) + 1)
-    shares, ends = zip(*(_share(judged, holds, rows) for rows in tenths), strict=True)
-    above.axhline(declared, linestyle=":", color=GREY)
-    above.vlines(places, *np.transpose(ends), color=COLORS[CANDIDATE])
-    above.plot(places, shares, "o", color=COLORS[CANDIDATE])
-    above.set_ylabel("rows within\ntheir interval")
-    above.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
+    axes_names = "predicted, median of each tenth of the rows", "rows within their interval"
+    figure, axes = new_axes(*axes_names)
+    axes.axhline(declared, linestyle=":", color=GREY)
     said = f"dotted: declared, {100 * declared:g} %"
-    above.text(0, 1.02, said, transform=above.transAxes, color=GREY, fontsize=9)
-    middle, widths = (
-        [quantiles(values[rows], 0.5, _of(judged.weights, rows)) for rows in tenths]
-        for values in (predicted, high - low)
-    )
-    below.bar(places, widths, color=COLORS[CANDIDATE], width=0.7)
-    below.set_ylabel("width of\nthe interval")
-    below.yaxis.set_major_formatter(amount)
-    above.set_xticks(places, [])
-    below.set_xticks(places, map(_short, middle), rotation=45)
-    for axes in (above, below):
-        axes.set_xlim(0.4, len(tenths) + 0.6)
-    below.set_xlabel("predicted, median of each tenth of the rows")
+    axes.text(0, 1.02, said, transform=axes.transAxes, color=GREY, fontsize=9)
+    shares, ends = zip(*(_share(judged, holds, rows) for rows in tenths), strict=True)
+    axes.vlines(range(len(tenths)), *np.transpose(ends), color=COLORS[CANDIDATE])
+    axes.plot(shares, "o", color=COLORS[CANDIDATE])
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
+    names = [_short(np.median(predicted[rows])) for rows in tenths]
+    axes.set_xticks(range(len(tenths)), names, rotation=45)
+    axes.set_xlim(-0.6, len(tenths) - 0.4)
     return figure
 
 
@@ -110,7 +97,7 @@ def absolute_errors(judged: Judged) -> "Figure":
         axes.plot(errors, steps, label=named, color=COLORS[name])
         if name == CANDIDATE:
             axes.set(xlim=(0, 2 * errors[180] or None), ylim=(0, 1.02))
-    axes.xaxis.set_major_formatter(amount)
+    axes.xaxis.set_major_formatter(amounts())
     add_legend(figure)
     return figure
 
@@ -149,7 +136,7 @@ def _fit(
         ends = float(np.exp(ends[0])), float(np.exp(ends[1]))
         axes.set(**{f"{which}scale": "log"})
     axes.set(**{f"{which}lim": ends})
-    getattr(axes, f"{which}axis").set_major_formatter(amount)
+    getattr(axes, f"{which}axis").set_major_formatter(amounts())
     return ends
 
 
@@ -177,4 +164,4 @@ def _of(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
 
 
 def _short(value: float) -> str:
-    return amount(float(f"{value:.3g}"))
+    return amounts()(float(f"{value:.3g}"))
