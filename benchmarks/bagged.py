@@ -1,8 +1,8 @@
 """Boosted trees as equals of the network: eight members on the network's folds, averaged.
 
 Each member is trained on seven eighths of the train rows and stopped early by the log loss on its
-own eighth, as each member of the network is; eight bagged folds are also what AutoGluon and
-TabArena (Erickson et al., 2020 and 2025) give every model.
+own eighth, of numbers by the squared error, as each member of the network is; eight bagged folds
+are also what AutoGluon and TabArena (Erickson et al., 2020 and 2025) give every model.
 
 - CatBoost has its defaults: 1,000 iterations at most, and the learning rate that it chooses itself.
 - LightGBM has a learning rate of 0.05, AutoGluon's default, and at most 2,000 rounds.
@@ -16,9 +16,9 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from peers import Named
-from sklearn.metrics import log_loss
-from threads import threads
+from peers import catboost, lightgbm
+from sklearn.metrics import log_loss, mean_squared_error
+from sklearn.model_selection import KFold, StratifiedKFold
 
 from tabular_lstm.network.plan import stratified_folds
 
@@ -39,82 +39,94 @@ class Fold:
 
 @dataclass
 class Bagged:
-    """Members that average their probabilities.
+    """Members that average their probabilities, or the numbers that they predict.
 
     Attributes:
         fit_member: Gives a fitted estimator.
+        number: Whether the label is a number.
         members: One a fold.
-        out_of_fold: The out-of-fold probabilities of the positive class.
-        loss: Their log loss.
+        out_of_fold: The out-of-fold probabilities, of two classes those of the positive one; or
+            numbers.
+        loss: Their log loss, or mean squared error.
     """
 
     fit_member: Callable[[Fold], Any]
+    number: bool = False
     members: list[Any] = field(default_factory=list)
     out_of_fold: np.ndarray = field(default_factory=lambda: np.empty(0))
     loss: float = np.inf
 
     def fit(self, rows: pd.DataFrame, labels: np.ndarray) -> Self:
         """Fit all members on the network's folds."""
-        fold_of = stratified_folds(labels, MEMBERS, 0)
-        out_of_fold = np.empty(len(labels))
+        fold_of = folds_of(labels, self.number)
+        predicted: list[np.ndarray] = []
         for number in range(MEMBERS):
             held = fold_of == number
             member = self.fit_member(
                 Fold(number, rows[~held], labels[~held], rows[held], labels[held])
             )
-            out_of_fold[held] = member.predict_proba(rows[held])[:, 1]
+            predicted.append(self._predicted(member, rows[held]))
             self.members.append(member)
-        self.out_of_fold = out_of_fold
-        self.loss = float(log_loss(labels, out_of_fold))
+        in_order = np.argsort(fold_of, kind="stable").argsort()
+        out_of_fold = np.concatenate(predicted)[in_order]
+        two = out_of_fold.ndim == 2 and out_of_fold.shape[1] == 2
+        self.out_of_fold = out_of_fold[:, 1] if two else out_of_fold
+        measure = mean_squared_error if self.number else log_loss
+        self.loss = float(measure(labels, self.out_of_fold))
         return self
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give the means, (rows, 2)."""
-        return np.asarray(np.mean([member.predict_proba(rows) for member in self.members], axis=0))
+        """Give the means, (rows, classes)."""
+        return np.asarray(np.mean([self._predicted(one, rows) for one in self.members], axis=0))
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Decide at 0.5."""
-        return (self.predict_proba(rows)[:, 1] >= 0.5).astype(int)
+        """Give the likeliest classes, or the means of numbers, (rows,)."""
+        means = self.predict_proba(rows)
+        return means if self.number else means.argmax(axis=1)
+
+    def _predicted(self, member: Any, rows: pd.DataFrame) -> np.ndarray:
+        predicted = member.predict(rows) if self.number else member.predict_proba(rows)
+        return np.asarray(predicted)
 
 
-def fit_catboost(categories: list[str], fold: Fold, **parameters: Any) -> Any:
+def folds_of(labels: np.ndarray, number: bool) -> np.ndarray:
+    """Give the fold of each row: of two classes the network's own, else made as those are."""
+    if not number and labels.max() <= 1:
+        return stratified_folds(labels, MEMBERS, 0)
+    folds = (KFold if number else StratifiedKFold)(MEMBERS, shuffle=True, random_state=0)
+    fold_of = np.empty(len(labels), np.uint8)
+    for place, (_, held) in enumerate(folds.split(labels, labels)):
+        fold_of[held] = place
+    return fold_of
+
+
+def fit_catboost(categories: list[str], fold: Fold, number: bool = False, **parameters: Any) -> Any:
     """Fit one member; `parameters` beside the defaults."""
-    from catboost import CatBoostClassifier  # noqa: PLC0415
-
-    model = CatBoostClassifier(
-        cat_features=categories,
-        random_seed=fold.number,
-        verbose=False,
-        allow_writing_files=False,
-        thread_count=threads(),
-        early_stopping_rounds=PATIENCE,
-        **parameters,
-    )
-    return Named(model, categories).fit(fold.rows, fold.labels, (fold.held_rows, fold.held_labels))
+    model = catboost(categories, number, fold.number, early_stopping_rounds=PATIENCE, **parameters)
+    return model.fit(fold.rows, fold.labels, (fold.held_rows, fold.held_labels))
 
 
-def fit_lightgbm(fold: Fold, **parameters: Any) -> Any:
+def fit_lightgbm(fold: Fold, number: bool = False, **parameters: Any) -> Any:
     """Fit one member; `parameters` beside the defaults."""
-    from lightgbm import LGBMClassifier, early_stopping  # noqa: PLC0415
+    from lightgbm import early_stopping  # noqa: PLC0415
 
-    model = LGBMClassifier(random_state=fold.number, verbose=-1, n_jobs=threads(), **parameters)
-    return model.fit(
+    return lightgbm([], number, fold.number, **parameters).fit(
         fold.rows,
         fold.labels,
         eval_set=[(fold.held_rows, fold.held_labels)],
-        eval_metric="binary_logloss",
         callbacks=[early_stopping(PATIENCE, verbose=False)],
     )
 
 
-def catboost_bagged(categories: list[str]) -> Bagged:
+def catboost_bagged(categories: list[str], number: bool = False) -> Bagged:
     """Bag CatBoost."""
-    return Bagged(lambda fold: fit_catboost(categories, fold))
+    return Bagged(lambda fold: fit_catboost(categories, fold, number), number)
 
 
-def lightgbm_bagged(categories: list[str]) -> Bagged:
+def lightgbm_bagged(categories: list[str], number: bool = False) -> Bagged:
     """Bag LightGBM."""
-    return Bagged(lambda fold: fit_lightgbm(fold, learning_rate=0.05, n_estimators=2000))
+    rounds = {"learning_rate": 0.05, "n_estimators": 2000}
+    return Bagged(lambda fold: fit_lightgbm(fold, number, **rounds), number)
 
 
 BAGGED = {method.__name__: method for method in (catboost_bagged, lightgbm_bagged)}

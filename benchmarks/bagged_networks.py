@@ -2,8 +2,9 @@
 
 TabM: Gorishniy et al., "TabM", ICLR 2025. RealMLP: Holzmüller et al., "Better by Default", NeurIPS
 2024. Their defaults in pytabkit 1.7.3, but for what its documentation advises where log loss and
-AUC count: the best epoch is that of the least cross-entropy, and labels are not smoothed. The folds
-are pytabkit's own, eight stratified ones, and the members' probabilities are averaged.
+AUC count: the best epoch is that of the least cross-entropy, and labels are not smoothed; of
+numbers that of the least squared error. The folds are pytabkit's own, eight stratified ones, and
+the members' probabilities or numbers are averaged.
 
 PyTorch is heavy, so they are measured in an environment of their own: `make benchmark-torch`.
 """
@@ -45,37 +46,39 @@ class Imputed:
         return pd.concat([imputed, rows.select_dtypes("category")], axis="columns")
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give the means of the members, (rows, 2)."""
+        """Give the means of the members, (rows, classes)."""
         return np.asarray(self.model.predict_proba(self.filled(rows)))
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Decide at 0.5."""
-        return (self.predict_proba(rows)[:, 1] >= 0.5).astype(int)
+        """Give the likeliest classes, or the means of numbers, (rows,)."""
+        return np.asarray(self.model.predict(self.filled(rows))).ravel()
 
 
-def tabm(categories: list[str]) -> Imputed:
+def tabm(categories: list[str], number: bool = False) -> Imputed:
     """Bag TabM."""
-    from pytabkit import TabM_D_Classifier  # noqa: PLC0415
+    from pytabkit import TabM_D_Classifier, TabM_D_Regressor  # noqa: PLC0415
 
-    return Imputed(TabM_D_Classifier(**_common()))
+    return Imputed((TabM_D_Regressor if number else TabM_D_Classifier)(**_common(number)))
 
 
-def realmlp(categories: list[str]) -> Imputed:
+def realmlp(categories: list[str], number: bool = False) -> Imputed:
     """Bag RealMLP."""
-    from pytabkit import RealMLP_TD_Classifier  # noqa: PLC0415
+    from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor  # noqa: PLC0415
 
-    return Imputed(RealMLP_TD_Classifier(**_common(), use_ls=False))
+    if number:
+        return Imputed(RealMLP_TD_Regressor(**_common(number)))
+    return Imputed(RealMLP_TD_Classifier(**_common(number), use_ls=False))
 
 
-def _common() -> dict[str, Any]:
+def _common(number: bool) -> dict[str, Any]:
     """Give the arguments of both; pytabkit takes all cores where no number of threads is given."""
-    number = threads()
+    cores = threads()
     return {
         "device": "cpu",
         "random_state": 0,
         "n_cv": MEMBERS,
-        "n_threads": number if number > 0 else None,
-        "val_metric_name": "cross_entropy",
+        "n_threads": cores if cores > 0 else None,
+        "val_metric_name": "rmse" if number else "cross_entropy",
     }
 
 

@@ -1,6 +1,7 @@
-"""The peers: eight methods of one model each, with their defaults.
+"""The peers: methods of one model each, with their defaults.
 
-Each is a function from the names of the columns that hold categories to an estimator.
+Each is a function from the names of the columns that hold categories, and whether the label is a
+number, to an estimator.
 """
 
 from collections.abc import Callable
@@ -11,16 +12,21 @@ import numpy as np
 import pandas as pd
 from sets import Labelled
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from threads import threads
 
-Method = Callable[[list[str]], Any]
+Method = Callable[[list[str], bool], Any]
 
 
 def one_hot(model: Any, scaled: bool) -> Any:
@@ -71,65 +77,76 @@ class Named:
         )
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give the probabilities, (rows, 2)."""
+        """Give the probabilities, (rows, classes)."""
         return np.asarray(self.model.predict_proba(self.named(rows)))
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give the likelier classes."""
-        return np.asarray(self.model.predict(self.named(rows)))
+        """Give the likeliest classes, or the numbers, (rows,)."""
+        return np.asarray(self.model.predict(self.named(rows))).ravel()
 
 
-def logistic_regression(categories: list[str]) -> Any:
+def linear(categories: list[str], number: bool = False) -> Any:
+    """Ridge regression, its penalty by cross-validation; or logistic regression that converges."""
+    if number:
+        return one_hot(RidgeCV(np.logspace(-3, 3, 13)), scaled=True)
+    return logistic_regression(categories, number)
+
+
+def logistic_regression(categories: list[str], number: bool = False) -> Any:
     """Iterations enough to converge."""
     return one_hot(LogisticRegression(max_iter=5000), scaled=True)
 
 
-def random_forest(categories: list[str]) -> Any:
+def random_forest(categories: list[str], number: bool = False) -> Any:
     """300 trees."""
-    return one_hot(RandomForestClassifier(n_estimators=300, random_state=0), scaled=False)
+    forest = RandomForestRegressor if number else RandomForestClassifier
+    return one_hot(forest(n_estimators=300, random_state=0), scaled=False)
 
 
-def hist_gradient_boosting(categories: list[str]) -> Any:
+def hist_gradient_boosting(categories: list[str], number: bool = False) -> Any:
     """With its own treatment of categories."""
-    return HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0)
+    boosting = HistGradientBoostingRegressor if number else HistGradientBoostingClassifier
+    return boosting(categorical_features="from_dtype", random_state=0)
 
 
-def xgboost(categories: list[str]) -> Any:
+def xgboost(categories: list[str], number: bool = False) -> Any:
     """With its own treatment of categories."""
-    from xgboost import XGBClassifier  # noqa: PLC0415
+    from xgboost import XGBClassifier, XGBRegressor  # noqa: PLC0415
 
-    return XGBClassifier(enable_categorical=True, random_state=0)
+    boosting = XGBRegressor if number else XGBClassifier
+    return boosting(enable_categorical=True, random_state=0)
 
 
-def lightgbm(categories: list[str]) -> Any:
+def lightgbm(categories: list[str], number: bool = False, seed: int = 0, **parameters: Any) -> Any:
     """With its own treatment of categories."""
-    from lightgbm import LGBMClassifier  # noqa: PLC0415
+    from lightgbm import LGBMClassifier, LGBMRegressor  # noqa: PLC0415
 
-    return LGBMClassifier(random_state=0, verbose=-1, n_jobs=threads())
+    boosting = LGBMRegressor if number else LGBMClassifier
+    return boosting(random_state=seed, verbose=-1, n_jobs=threads(), **parameters)
 
 
-def catboost(categories: list[str]) -> Any:
+def catboost(categories: list[str], number: bool = False, seed: int = 0, **parameters: Any) -> Any:
     """With its own treatment of categories."""
-    from catboost import CatBoostClassifier  # noqa: PLC0415
+    from catboost import CatBoostClassifier, CatBoostRegressor  # noqa: PLC0415
 
-    return Named(
-        CatBoostClassifier(
-            cat_features=categories,
-            random_seed=0,
-            verbose=False,
-            allow_writing_files=False,
-            thread_count=threads(),
-        ),
-        categories,
+    boosting = CatBoostRegressor if number else CatBoostClassifier
+    model = boosting(
+        cat_features=categories,
+        random_seed=seed,
+        verbose=False,
+        allow_writing_files=False,
+        thread_count=threads(),
+        **parameters,
     )
+    return Named(model, categories)
 
 
-def mlp(categories: list[str]) -> Any:
+def mlp(categories: list[str], number: bool = False) -> Any:
     """Standardized, categories one-hot."""
     return one_hot(MLPClassifier(random_state=0), scaled=True)
 
 
-def svm(categories: list[str]) -> Any:
+def svm(categories: list[str], number: bool = False) -> Any:
     """Standardized, categories one-hot, probabilities by Platt's scaling."""
     return one_hot(SVC(probability=True, random_state=0), scaled=True)
 
@@ -146,4 +163,8 @@ PEERS: dict[str, Method] = {
         mlp,
         svm,
     )
+}
+# Of three or more classes and of numbers.
+FEWER_PEERS: dict[str, Method] = {
+    method.__name__: method for method in (linear, random_forest, lightgbm, catboost)
 }

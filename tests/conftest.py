@@ -19,13 +19,14 @@ from kedro.framework.project import pipelines
 
 # Before any test imports TensorFlow, so that it computes as in a run.
 import tabular_lstm  # noqa: F401
+from tabular_lstm.parameters import CLASSES, NUMBER
 
 pytest.register_assert_rewrite("tests.helpers")
 
 from tests.helpers.commands import RETRAINING, here, succeeds  # noqa: E402
 from tests.helpers.once import Once  # noqa: E402
 from tests.helpers.project import QUICK, TINY, Project, declare  # noqa: E402
-from tests.helpers.tables import rows_to_learn  # noqa: E402
+from tests.helpers.tables import rows_to_learn, write_task  # noqa: E402
 
 # No property of the code is a matter of milliseconds, and a failure says how to repeat it.
 hypothesis.settings.register_profile("untimed", deadline=None, print_blob=True)
@@ -67,3 +68,21 @@ def quick(project: Project) -> Project:
 def served(quick: Project, once: Once) -> Project:
     """A project after a first retraining."""
     return once("served", quick, lambda: succeeds(here(*RETRAINING)))
+
+
+@pytest.fixture
+def served_classes(project: Project, once: Once) -> Project:
+    """A project of a label of three classes after a first retraining."""
+    return once("classes", project, lambda: retrained(project, CLASSES))
+
+
+@pytest.fixture
+def served_number(project: Project, once: Once) -> Project:
+    """A project of a label that is a number after a first retraining."""
+    return once("number", project, lambda: retrained(project, NUMBER))
+
+
+def retrained(project: Project, task: str) -> None:
+    """Let a first candidate learn a label of that task and be promoted."""
+    write_task(project, task, **QUICK)
+    succeeds(here(*RETRAINING))

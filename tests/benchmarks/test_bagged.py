@@ -49,6 +49,44 @@ def test_members_are_held_out_from_the_networks_folds_and_averaged() -> None:
     assert bag.loss == pytest.approx(expected)
 
 
+class Mean:
+    """Gives each row the mean of the labels of the rows that it saw, or the shares of classes."""
+
+    def __init__(self, fold: Fold) -> None:
+        self.held = set(fold.held_rows.index)
+        self.mean = fold.labels.mean()
+        self.shares = np.bincount(fold.labels.astype(int), minlength=3) / len(fold.labels)
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        return np.full(len(rows), self.mean)
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        return np.tile(self.shares, (len(rows), 1))
+
+
+@pytest.mark.parametrize("number", [True, False], ids=["numbers", "three classes"])
+def test_out_of_fold_numbers_and_classes_are_of_members_that_did_not_see_the_row(
+    number: bool,
+) -> None:
+    labels = np.arange(80.0) if number else np.repeat([0, 1, 2], [10, 20, 50])
+    bag = Bagged(Mean, number).fit(ROWS, labels)
+
+    held = [member.held for member in bag.members]
+    assert sorted(row for rows in held for row in rows) == list(range(80))
+    assert {len(rows) for rows in held} == {10}
+    own = [next(member for member in bag.members if row in member.held) for row in range(80)]
+    if number:
+        assert bag.out_of_fold == pytest.approx([member.mean for member in own])
+        assert bag.loss == pytest.approx(np.mean((bag.out_of_fold - labels) ** 2))
+        assert bag.predict(ROWS) == pytest.approx(np.mean([m.mean for m in bag.members]))
+        return
+    # The rarest class is in each fold.
+    assert all(any(row < 10 for row in rows) for rows in held)
+    assert bag.out_of_fold == pytest.approx(np.array([member.shares for member in own]))
+    assert bag.predict_proba(ROWS).shape == (80, 3)
+    assert set(bag.predict(ROWS)) == {2}
+
+
 def test_the_best_trial_is_kept_and_the_search_repeats_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -7,11 +7,17 @@ import numpy as np
 
 from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.layers import Recur
-from tabular_lstm.parameters import Ensemble, Network
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Ensemble, Network
+from tabular_lstm.rows.schema import Schema, Target
 
 MEAN = [1.0, 2.0, 3.0, 4.0]
 VARIANCE = [4.0, 1.0, 0.25, 16.0]
+# What a schema says of its label, by the task.
+LABELS: dict[str, dict[str, Any]] = {
+    TWO_CLASSES: {"positive_class": 1, "negative_class": 0},
+    CLASSES: {"classes": ("bus", "car", "van")},
+    NUMBER: {"target": Target(mean=20.0, deviation=4.0)},
+}
 # Arguments of `schema_of`.
 MIXED: dict[str, Any] = {"features": 7, "features_per_step": 2, "names": (1, 4)}
 LAYOUTS: list[dict[str, Any]] = [
@@ -33,7 +39,11 @@ NETWORKS: list[tuple[int, int, tuple[int, ...], dict[str, Any]]] = [
 
 
 def schema_of(
-    features: int = 4, features_per_step: int = 2, scale: float = 1.0, names: tuple[int, ...] = ()
+    features: int = 4,
+    features_per_step: int = 2,
+    scale: float = 1.0,
+    names: tuple[int, ...] = (),
+    task: str = TWO_CLASSES,
 ) -> Schema:
     """A schema; `names` are the places of the features that hold one of three categories."""
     repeats = -(-features // 4)
@@ -50,8 +60,7 @@ def schema_of(
             scale**2 * v if number else 1.0 for v, number in zip(variance, numeric, strict=True)
         ],
         label="sick",
-        positive_class=1,
-        negative_class=0,
+        **LABELS[task],
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tabular_lstm.parameters import NUMBER
 from tests.helpers.project import Project, declare
 
 LABEL = "diabetes"
@@ -65,6 +66,25 @@ def rows_to_learn(csv: Path) -> pd.DataFrame:
     rows = pd.read_csv(csv)
     noise = np.random.default_rng(0).random(len(rows)) < 0.02
     return rows.assign(**{LABEL: (rows["glucose"].between(100, 128) ^ noise).astype(int)})
+
+
+def write_task(project: Project, task: str, **blocks: Any) -> pd.DataFrame:
+    """Write the rows with a label of that task, which a tiny network learns, and declare it.
+
+    Of classes `size` is small, middle or large, a third of the rows each; of a number `price` is
+    about 70 to 320.
+    """
+    rows = pd.read_csv(project.raw).drop(columns=LABEL)
+    price = rows["glucose"] + 2 * rows["age"] + np.random.default_rng(0).normal(0, 5, len(rows))
+    if task == NUMBER:
+        rows["price"], columns = price.round(2), {"label": "price", "task": "number"}
+    else:
+        sizes = ["small", "middle", "large"]
+        rows["size"] = pd.qcut(price, 3, labels=sizes).astype(str)
+        columns = {"label": "size", "classes": sizes}
+    rows.to_csv(project.raw, index=False)
+    declare(project, **{"columns": columns, **blocks})
+    return rows
 
 
 def write_incidents(
