@@ -25,7 +25,7 @@ RATES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 MOST_ROWS, MOST_CELLS, MOST_PAIRS = 40, 12, 20
-TILTED = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+TILTED: Any = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
 
 
 @styled

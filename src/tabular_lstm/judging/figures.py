@@ -15,6 +15,7 @@ from tabular_lstm.judging.drawing import (
     SHOWN,
     SKY,
     add_legend,
+    amounts,
     draw_cells,
     in_full,
     mark,
@@ -29,10 +30,12 @@ from tabular_lstm.judging.drawing import (
 from tabular_lstm.judging.importance import Importance
 from tabular_lstm.judging.metrics import (
     CANDIDATE,
+    IN_UNITS,
     METRICS,
     MODELS,
     WORSE,
     Metrics,
+    TwoClassesMetrics,
     calibration_bins,
 )
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
@@ -81,7 +84,7 @@ def roc_curve(judged: Judged) -> "Figure":
     figure, axes = new_unit_square(*axes_names, len(judged.predictions))
     for name, p in judged.predictions.items():
         x, y, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
-        _add_curve(axes, name, f"AUC {judged.metrics[name].roc_auc:.3f}", x, y)
+        _add_curve(axes, name, f"AUC {_metrics(judged, name).roc_auc:.3f}", x, y)
     add_legend(figure)
     return figure
 
@@ -94,7 +97,7 @@ def precision_recall_curve(judged: Judged) -> "Figure":
     figure, axes = new_unit_square("recall", "precision", len(judged.predictions))
     for name, p in judged.predictions.items():
         precision, recall, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
-        mean = judged.metrics[name].average_precision
+        mean = _metrics(judged, name).average_precision
         # Steps, as the average counts them: a straight line would promise points nobody can reach.
         _add_curve(axes, name, f"average {mean:.3f}", recall, precision, "steps-post")
     add_legend(figure)
@@ -110,9 +113,8 @@ def calibration_curve(judged: Judged) -> "Figure":
     axes_names = AXES_OF_CALIBRATION[judged.task.kind]
     figure, axes = new_unit_square(*axes_names, 1 + len(judged.predictions))
     axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
-    for name, p in judged.predictions.items():
-        whether = (judged.labels, p) if p.ndim == 1 else (p.argmax(1) == judged.labels, p.max(1))
-        rows, predicted, observed = calibration_bins(*whether, judged.weights)
+    for name in judged.predictions:
+        rows, predicted, observed = calibration_bins(*_of_likeliest(judged, name), judged.weights)
         axes.plot(predicted, observed, label=MODELS[name], color=COLORS[name])
         sizes = (3 + 9 * np.sqrt(rows / rows.max())) ** 2
         axes.scatter(predicted, observed, sizes, color=COLORS[name], linewidths=0, zorder=3)
@@ -123,7 +125,7 @@ def calibration_curve(judged: Judged) -> "Figure":
 @styled
 def confusion_matrix(judged: Judged) -> "Figure":
     """Draw the candidate's four counts."""
-    matrix = judged.metrics[CANDIDATE].confusion_matrix
+    matrix = _metrics(judged, CANDIDATE).confusion_matrix
     counts = np.reshape([*matrix.model_dump().values()], (2, 2))
     figure, axes = new_axes("predicted", "actual", height=2.8)
     draw_cells(axes, counts, counts.max(), 16, map(in_full, counts.flat))
@@ -139,7 +141,7 @@ def importance_chart(importance: Importance) -> "Figure":
     shown, count = dict([*importance.features.items()][:SHOWN]), len(importance.features)
     of_all = f"; {len(shown)} of {count} features" if count > len(shown) else ""
     how = f"lost when shuffled, {importance.shuffles} times {importance.rows} rows{of_all}"
-    axis = f"{METRICS['roc_auc']} {how}"
+    axis = f"{METRICS[importance.measure]} {how}"
     figure, axes = new_bars(
         {name: lost.mean for name, lost in shown.items()}, axis, COLORS[CANDIDATE]
     )
@@ -154,7 +156,7 @@ def score_distribution(judged: Judged) -> "Figure":
     names = [f"class {short(name)}" for name in judged.task.classes]
     axis = "predicted probability", "share of the class's rows"
     figure, axes = _histograms(judged, judged.predictions[CANDIDATE], judged.labels, names, axis)
-    mark(axes, judged.metrics[CANDIDATE].decision_threshold, "decision threshold")
+    mark(axes, _metrics(judged, CANDIDATE).decision_threshold, "decision threshold")
     add_legend(figure)
     return figure
 
@@ -162,11 +164,10 @@ def score_distribution(judged: Judged) -> "Figure":
 @styled
 def certainty(judged: Judged) -> "Figure":
     """Draw how the largest probabilities spread where their class is the right one, or not."""
-    p = judged.predictions[CANDIDATE]
-    right = p.argmax(axis=1) == judged.labels
+    right, p = _of_likeliest(judged, CANDIDATE)
     names = [f"it is wrong: {np.sum(~right):,} rows", f"it is right: {np.sum(right):,} rows"]
     axis = "probability of the likeliest class", "share of these rows"
-    figure, _ = _histograms(judged, p.max(axis=1), right, names, axis)
+    figure, _ = _histograms(judged, p, right, names, axis)
     add_legend(figure)
     return figure
 
@@ -186,6 +187,8 @@ def intervals(models: dict[str, Metrics]) -> "Figure":
         name_rows(axes, [MODELS[model] for model in models])
         axes.set_ylim(len(models) - 0.4, -0.6)
         axes.set_xlabel(f"{METRICS[metric]}, {direction}")
+        if metric in IN_UNITS:
+            axes.xaxis.set_major_formatter(amounts())
     return figure
 
 
@@ -224,6 +227,19 @@ def figures_of(
         "learning_curves": learning_curves(history, judged.task),
         "importance_chart": importance_chart(importance),
     }
+
+
+def _metrics(judged: Judged, name: str) -> TwoClassesMetrics:
+    metrics = judged.metrics[name]
+    if not isinstance(metrics, TwoClassesMetrics):
+        raise TypeError(f"expected metrics of two classes, got {type(metrics).__name__}")
+    return metrics
+
+
+def _of_likeliest(judged: Judged, model: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give whether each row has its likeliest class, of two the positive one, and how likely."""
+    p = judged.predictions[model]
+    return (judged.labels, p) if p.ndim == 1 else (p.argmax(axis=1) == judged.labels, p.max(axis=1))
 
 
 def _histograms(

@@ -1,6 +1,6 @@
 """The figures of a number: how far predictions are off, and how often intervals hold the truth."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def errors_by_prediction(judged: Judged) -> "Figure":
         [quantiles(values[rows], 0.5, _of(judged.weights, rows)) for rows in tenths]
         for values in (predicted, error, low - predicted, high - predicted)
     )
-    band = {"color": COLORS[CANDIDATE], "alpha": 0.15, "linewidth": 0}
+    band: Any = {"color": COLORS[CANDIDATE], "alpha": 0.15, "linewidth": 0}
     axes.fill_between(middle, below, above, label="interval, median of each tenth", **band)
     axes.plot(middle, off, "o-", color=ORANGE, label="error, median of each tenth of the rows")
     add_legend(figure)
@@ -113,7 +113,7 @@ def _add_points(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
     if beyond:
         said += f"; {beyond:,} of {len(x):,} rows are beyond the edges"
     axes.set_xlabel(wrapped(said))
-    dot = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": COLORS[CANDIDATE]}
+    dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": COLORS[CANDIDATE]}
     axes.scatter(x[chosen], y[chosen], label="a row", **dot)
 
 
