@@ -45,7 +45,7 @@ def page(
         models["champion"] = champion.metrics
     models |= judgement.baselines
     drawn = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
-    drawn |= {name: figures[name] for name in FIGURES}
+    drawn |= {name: figures[name] for name in FIGURES if name in figures}
     return _template("report.html.jinja").render(
         decision=decision,
         judgement=judgement,
