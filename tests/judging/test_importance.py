@@ -8,7 +8,7 @@ import pytest
 
 from tabular_lstm.judging.comparison import ZERO_AND_ONE
 from tabular_lstm.judging.importance import Importance, Lost, permutation_importance
-from tabular_lstm.judging.measures import Rows
+from tabular_lstm.judging.intervals import Rows
 
 Changes = Iterable[tuple[int, np.ndarray]]
 

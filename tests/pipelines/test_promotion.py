@@ -33,7 +33,7 @@ def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_pat
     for end in (judged.argmin(), judged.argmax()):
         other = judged.copy()
         other[end] = 0 if end == judged.argmin() else 1
-        assert not read_back(artifact, rows, other).passed
+        assert not read_back(artifact, rows, other, Judged(np.zeros(count))).passed
 
 
 def test_only_what_was_judged_is_promoted() -> None:

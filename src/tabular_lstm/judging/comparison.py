@@ -8,8 +8,16 @@ import numpy as np
 
 from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.intervals import CENTRAL, NORMAL, Resampled, bootstrap, bounds, interval
-from tabular_lstm.judging.measures import Measure, Rows, Rule, measure_of
+from tabular_lstm.judging.intervals import (
+    CENTRAL,
+    NORMAL,
+    Resampled,
+    Rows,
+    bootstrap,
+    bounds,
+    interval,
+)
+from tabular_lstm.judging.measures import Measure, Rule, measure_of
 from tabular_lstm.judging.metrics import (
     CANDIDATE,
     METRICS,

@@ -9,7 +9,8 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.drawing import FIGURES
-from tabular_lstm.judging.measures import Rows, measure_of
+from tabular_lstm.judging.intervals import Rows
+from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.parameters import Task
 from tabular_lstm.progress import progress
 

@@ -15,6 +15,7 @@ from statistics import NormalDist
 from typing import Self
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.progress import progress
@@ -31,6 +32,23 @@ Resampled = dict[str, np.ndarray]
 # Gives each metric, (resamples,), of how much each row counts in each, (resamples, rows): as float,
 # and in the form that is gathered fastest.
 Statistics = Callable[[np.ndarray, np.ndarray], Resampled]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that models are measured on: labels, weights of mean 1, groups; (rows,) each."""
+
+    labels: np.ndarray
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+    def part(self, counts: np.ndarray) -> "Rows":
+        """Take the rows that `counts`, bool (rows,), says."""
+        return Rows(
+            self.labels[counts],
+            None if self.weights is None else self.weights[counts],
+            None if self.groups is None else pd.factorize(self.groups[counts])[0],
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ others, and averaged over those that have rows. Of a number no bound is widened 
 that the test rows do not hold, as how far off such a row may be has no limit.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ from tabular_lstm.judging.intervals import (
     EQUAL,
     Ranking,
     Resampled,
+    Rows,
     Statistics,
     interval,
     mean_of_known,
@@ -40,24 +40,7 @@ from tabular_lstm.rows.weights import count_rows
 
 # What decides: of two classes the threshold; of more classes what each decision (column) costs for
 # each actual class (row), None where each error costs the same; None of a number.
-Rule = float | Sequence[Sequence[float]] | None
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows that models are measured on: labels, weights of mean 1, groups; (rows,) each."""
-
-    labels: np.ndarray
-    weights: np.ndarray | None = None
-    groups: np.ndarray | None = None
-
-    def part(self, counts: np.ndarray) -> "Rows":
-        """Take the rows that `counts`, bool (rows,), says."""
-        return Rows(
-            self.labels[counts],
-            None if self.weights is None else self.weights[counts],
-            None if self.groups is None else pd.factorize(self.groups[counts])[0],
-        )
+Rule = float | tuple[tuple[float, ...], ...] | None
 
 
 @dataclass(frozen=True)
@@ -84,12 +67,10 @@ class Measure:
     def settled(
         self, labels: np.ndarray, predictions: np.ndarray, rule: Rule
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Give the predictions without gaps, and the decisions, int (rows,).
+        """Give predictions without gaps, and decisions as of `network.calibration`, int (rows,).
 
-        A row that a model gives no prediction, NaN, gets one that is wrong, so that no model gains
-        by giving none.
+        A row that a model gives none, NaN, gets a wrong one, so that no model gains by that.
         """
-        # That of the wrong class.
         known = np.where(np.isnan(predictions), 1 - labels, predictions)
         return known, (known >= rule).astype(int)
 
@@ -206,8 +187,8 @@ class _Classes(Measure):
         none = np.isnan(predictions).any(axis=1)
         wrong = 1.0 - np.eye(predictions.shape[1])[labels]
         known = np.where(none[:, None], wrong, predictions)
-        cheapest = known.argmax(1) if rule is None else (known @ np.array(rule)).argmin(1)
-        return known, np.where(none, wrong.argmax(1), cheapest)
+        decided = known.argmax(1) if rule is None else (known @ np.array(rule)).argmin(1)
+        return known, np.where(none, wrong.argmax(1), decided)
 
     def point(
         self, rows: Rows, predictions: np.ndarray, decided: np.ndarray, rule: Rule

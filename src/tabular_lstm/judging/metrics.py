@@ -218,16 +218,12 @@ def class_metrics(
     actual, called = matrix.sum(axis=1), matrix.sum(axis=0)
     counts = np.ones(len(labels)) if weights is None else weights
     areas = [Ranking.of(labels == c, probabilities[:, c]).roc_auc(counts) for c in range(count)]
-    right = decided == labels
+    right, off = decided == labels, probabilities - np.eye(count)[labels]
     return ClassesMetrics(
         accuracy=float(np.average(right, weights=weights)),
         roc_auc=float(mean_of_known(np.array(areas))),
         log_loss=float(np.average(row_losses(labels, probabilities), weights=weights)),
-        brier_score=float(
-            np.average(
-                np.square(probabilities - np.eye(count)[labels]).sum(axis=1), weights=weights
-            )
-        ),
+        brier_score=float(np.average((off**2).sum(axis=1), weights=weights)),
         expected_calibration_error=_calibration_error(right, probabilities[rows, decided], weights),
         confusion_matrix=matrix.tolist(),
         by_class={

@@ -13,7 +13,8 @@ import pandas as pd
 from tabular_lstm.errors import DataError, printable
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.drift import DataChanges
-from tabular_lstm.judging.measures import Rows, Rule, measure_of
+from tabular_lstm.judging.intervals import Rows
+from tabular_lstm.judging.measures import Rule, measure_of
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns, Promotion, Task
 from tabular_lstm.rows.feature_summary import FeatureSummary

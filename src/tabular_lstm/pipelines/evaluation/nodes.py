@@ -13,7 +13,8 @@ from tabular_lstm.judging import comparison, figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
-from tabular_lstm.judging.measures import Rows, from_columns, to_columns
+from tabular_lstm.judging.intervals import Rows
+from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.rows.data_summary import DataSummary
