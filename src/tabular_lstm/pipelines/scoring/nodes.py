@@ -5,7 +5,7 @@ import logging
 import pyarrow as pa
 
 from tabular_lstm.engine import Engine
-from tabular_lstm.judging import figures
+from tabular_lstm.judging import scoring_figures
 from tabular_lstm.judging.drawing import SCORING_FIGURES, to_svg
 from tabular_lstm.parameters import Columns, Scoring, Validation
 from tabular_lstm.rows.quarantine import Quarantine
@@ -112,16 +112,16 @@ def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
     summary, reasons = scoring_summary, scoring_summary.quarantined_by_reason
     drawn = {}
     if summary.decision_threshold is not None:
-        drawn["scored_probabilities"] = figures.scored_probabilities(
+        drawn["scored_probabilities"] = scoring_figures.scored_probabilities(
             summary.histograms, summary.decision_threshold
         )
     elif summary.decisions:
-        drawn["scored_decisions"] = figures.scored_decisions(summary.decisions)
+        drawn["scored_decisions"] = scoring_figures.scored_decisions(summary.decisions)
     else:
         (bins,) = summary.histograms.values()
-        drawn["scored_numbers"] = figures.scored_numbers(bins, summary.histogram_range)
+        drawn["scored_numbers"] = scoring_figures.scored_numbers(bins, summary.histogram_range)
     if reasons:
-        drawn["quarantine_reasons"] = figures.quarantine_reasons(
+        drawn["quarantine_reasons"] = scoring_figures.quarantine_reasons(
             reasons, summary.quarantined_rows, summary.rows
         )
     return {name: to_svg(figure, SCORING_FIGURES[name]) for name, figure in drawn.items()}
