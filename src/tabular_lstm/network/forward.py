@@ -1,4 +1,4 @@
-"""The ensemble's forward pass in NumPy, from slots to the mean outputs, a block of rows at a time."""
+"""The ensemble's forward pass in NumPy, from slots to mean outputs, a block of rows at a time."""
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache

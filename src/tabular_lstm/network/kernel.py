@@ -1,9 +1,9 @@
 """The ensemble's forward pass for many rows, compiled for this processor by this process.
 
 It takes a fraction of a second to compile and is kept as long as the process runs, by the sizes of
-the network: there is no file to write, to share or to grow old. A row's outputs have the same bits at
-any place of any block, and the same on every processor with fused multiply-add, because they come of
-the same operations in the same order.
+the network: there is no file to write, to share or to grow old. A row's outputs have the same bits
+at any place of any block, and the same on every processor with fused multiply-add, because they
+come of the same operations in the same order.
 """
 
 import ctypes
@@ -103,9 +103,7 @@ class Kernel:
         # One more vector of rows: in the last one everything is missing.
         numbers = _zeros((sizes.numbers, (vectors + 1) * lanes), np.float32)
         index = _zeros((sizes.categories, (vectors + 1) * lanes), np.int64)
-        of_members = _zeros(
-            (sizes.members, *shape, sizes.outputs, vectors * lanes), np.float32
-        )
+        of_members = _zeros((sizes.members, *shape, sizes.outputs, vectors * lanes), np.float32)
         numbers[:, :rows] = of.standardize(values[of.numeric])
         numbers[:, vectors * lanes :] = np.nan
         index[:, :rows] = of.category_index(values[of.categorical])

@@ -238,7 +238,7 @@ class _OfTwoClasses(Outputs):
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
     ) -> np.ndarray:
-        return np.asarray(expit(outputs[:, 0] / calibration.temperature), np.float64)
+        return np.asarray(expit(outputs[:, 0] / calibration.temperature))
 
     def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
         return np.zeros(len(predicted), int)

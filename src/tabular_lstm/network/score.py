@@ -253,9 +253,7 @@ def _processor() -> Any:
     return Processor.here()
 
 
-def _predictions(
-    scorer: Scorer, outputs: np.ndarray, coverage: float | None = None
-) -> np.ndarray:
+def _predictions(scorer: Scorer, outputs: np.ndarray, coverage: float | None = None) -> np.ndarray:
     """Mean outputs (…, rows, o) to predictions (…, rows, …)."""
     rounded = np.round(np.ascontiguousarray(outputs) / OUTPUT_STEP) * OUTPUT_STEP
     found = predictions(

@@ -73,7 +73,7 @@ class Scorer:
     @property
     def outputs(self) -> int:
         """How many numbers a member gives for a row, o."""
-        return self.read_out.kernel.shape[2]
+        return self.schema.task.outputs
 
     @cached_property
     def slots(self) -> Slots:
