@@ -10,8 +10,8 @@ import pytest
 
 from tabular_lstm.network import score as score_module
 from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.forward import BLOCK
-from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.score import FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tests.helpers.networks import LAYOUTS, MIXED, ensemble_of, schema_of, sequences_of, with_slot

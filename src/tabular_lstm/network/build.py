@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
-from tabular_lstm.network.outputs import Calibration, outputs_of
+from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.schema import Schema
 

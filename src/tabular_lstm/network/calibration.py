@@ -1,23 +1,60 @@
-"""Learn from out-of-fold logits of two classes: a temperature, a decision threshold.
+"""What is learned out of fold: a temperature, how to decide, how wide an interval is.
 
-Labels are 0 or 1, of shape (rows,), and so are the rows' weights where they do not count alike: a
-row of weight 2 counts as two rows. No TensorFlow: the baselines' thresholds are chosen by the same
-function.
+The functions of two classes take labels 0 or 1, of shape (rows,), and so are the rows' weights
+where they do not count alike: a row of weight 2 counts as two rows. No TensorFlow: how the
+baselines decide is learned by the same functions.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from scipy.optimize import minimize_scalar
+from scipy.stats import norm
 
-from tabular_lstm.parameters import Objective
+from tabular_lstm.frozen import Frozen, Number, Share
+from tabular_lstm.parameters import TWO_CLASSES, CostMatrix, Coverage, NotNegative, Objective, Task
 
+# Rates of intervals that the residuals are kept for.
+RATES = np.linspace(0.5, 0.99, 50)
+NORMAL = norm.ppf((1 + RATES) / 2)
 # A temperature beyond these comes of too few rows, or of classes that are perfectly separated.
 TEMPERATURES = (0.2, 5.0)
 # Sums of weights are equal that differ by less than a millionth: rows that hardly count, as by a
 # class weight of 0.0001, do not choose a threshold.
 DECIMALS = 6
+
+
+class Calibration(Frozen):
+    """What turns the outputs of an ensemble into predictions and decisions.
+
+    Attributes:
+        temperature: What the logits of classes are divided by before the sigmoid or the softmax
+            (Guo et al., "On Calibration of Modern Neural Networks", 2017). Default: 1.
+        threshold: Of two classes, the probability from which a row is called positive.
+        costs: Of more classes, the cost of each decision (column) for each actual class (row).
+            Default: each error costs the same.
+        residuals: Of a number, the share of its spread within which so many labels lie, for each
+            of `RATES`. Default: of a normal distribution.
+        coverage: Of a number, the declared rate of its intervals. Default: 0.9.
+    """
+
+    temperature: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 1.0
+    threshold: Share = 0.5
+    costs: CostMatrix | None = None
+    residuals: Annotated[tuple[NotNegative, ...], Field(min_length=50, max_length=50)] | None = None
+    coverage: Coverage | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        return {name: value for name, value in dumped.items() if value is not None}
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """All of them in their order, float64, for a fingerprint."""
+        return np.concatenate([np.ravel(value) for value in self.model_dump().values()])
 
 
 def log_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
@@ -111,3 +148,51 @@ def choose_threshold(
     distance = np.where(inside, 0, np.abs(middle - natural))
     best = np.lexsort((distance, -served))[0]
     return float(natural if inside[best] else middle[best])
+
+
+def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Decide for a class of each row by its probabilities: int64 (rows,), the class's number.
+
+    Args:
+        predicted: See `predictions`, of two classes or of more.
+        calibration: Of two classes its threshold counts; of more the decision of the lowest
+            expected cost is taken, of equal ones the first.
+    """
+    if predicted.ndim == 1:
+        return (predicted >= calibration.threshold).astype(np.int64)
+    if calibration.costs is None:
+        return np.asarray(np.argmax(predicted, 1))
+    return np.asarray(np.argmin(predicted @ np.array(calibration.costs), 1))
+
+
+def decision_of(
+    task: Task,
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    objective: Objective,
+    weights: np.ndarray | None = None,
+) -> Calibration:
+    """Learn how to decide from out-of-fold predictions of classes, of any model."""
+    if task.kind == TWO_CLASSES:
+        return Calibration(threshold=choose_threshold(labels, predicted, objective, weights))
+    return Calibration(costs=objective.matrix)
+
+
+def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
+    """Give what so many residuals of a new row are within, for each of `RATES`.
+
+    Of n residuals and the new row's, the rate is that of n + 1. Where n are too few for a rate, the
+    largest one is enlarged as a normal distribution's quantiles are.
+
+    Source: Papadopoulos, Gammerman and Vovk, "Normalized Nonconformity Measures for Regression
+    Conformal Prediction", 2008; out of fold: Barber, Candès, Ramdas and Tibshirani, "Predictive
+    Inference with the Jackknife+", 2021.
+    """
+    order = np.argsort(ratios, kind="stable")
+    counts = np.ones(len(ratios)) if weights is None else weights[order]
+    rates = np.cumsum(counts) / (counts.sum() + 1)
+    place = np.searchsorted(rates, RATES - 1e-9)
+    beyond = place == len(rates)
+    ranked = ratios[order][np.minimum(place, len(rates) - 1)].astype(np.float64)
+    ranked[beyond] *= (NORMAL / norm.ppf((1 + rates[-1]) / 2))[beyond]
+    return tuple(ranked.tolist())

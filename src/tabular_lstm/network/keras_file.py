@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, first_fault
-from tabular_lstm.network.outputs import RATES, Calibration
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER, Ensemble, Training
 from tabular_lstm.rows.schema import Schema, Target
@@ -139,8 +139,6 @@ def _check_calibration(found: Arguments) -> None:
             raise ValueError(f"config.{name}: expected none where the task is {task.kind}")
     if found.costs is not None and [len(row) for row in found.costs] != [count] * count:
         raise ValueError(f"config.costs: expected a row of {count} costs for each of the classes")
-    if found.residuals is not None and len(found.residuals) != len(RATES):
-        raise ValueError(f"config.residuals: expected {len(RATES)}, got {len(found.residuals)}")
     steps = np.diff([0, *(found.residuals or ())])
     if not np.isfinite(found.calibration.numbers).all() or (steps < 0).any():
         raise ValueError("config: expected numbers as costs, and residuals that do not fall")

@@ -6,34 +6,30 @@ the logarithm of its spread, both in the unit of the schema's target. Scoring do
 TensorFlow, so the functions of tensors are given its module.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from scipy.special import expit, logsumexp, softmax
-from scipy.stats import norm
 
-from tabular_lstm.frozen import Frozen, Number, Share
 from tabular_lstm.network.calibration import (
+    NORMAL,
+    RATES,
+    Calibration,
     choose_threshold,
     fit_temperature,
     log_losses,
+    residual_quantiles,
     search_temperature,
 )
 from tabular_lstm.parameters import (
     CLASSES,
     NUMBER,
     TWO_CLASSES,
-    CostMatrix,
-    Coverage,
-    Objective,
     Task,
     Training,
 )
 from tabular_lstm.rows.schema import Schema
 
-# Rates of intervals that the residuals are kept for.
-RATES = np.linspace(0.5, 0.99, 50)
 # Standardized labels beyond that count as if they were there: an outlier of 10^9 among tens would
 # be all that is learned.
 FARTHEST = 10.0
@@ -41,37 +37,6 @@ FARTHEST = 10.0
 NARROWEST, WIDEST = -5.0, 3.0
 # Strata of a number's folds.
 STRATA = 16
-
-
-class Calibration(Frozen):
-    """What turns the outputs of an ensemble into predictions and decisions.
-
-    Attributes:
-        temperature: What the logits of classes are divided by before the sigmoid or the softmax
-            (Guo et al., "On Calibration of Modern Neural Networks", 2017). Default: 1.
-        threshold: Of two classes, the probability from which a row is called positive.
-        costs: Of more classes, the cost of each decision (column) for each actual class (row).
-            Default: each error costs the same.
-        residuals: Of a number, the share of its spread within which so many labels lie, for each
-            of `RATES`. Default: of a normal distribution.
-        coverage: Of a number, the declared rate of its intervals. Default: 0.9.
-    """
-
-    temperature: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 1.0
-    threshold: Share = 0.5
-    costs: CostMatrix | None = None
-    residuals: tuple[Number, ...] | None = None
-    coverage: Coverage | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        dumped: dict[str, Any] = dump(self)
-        return {name: value for name, value in dumped.items() if value is not None}
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """All of them in their order, float64, for a fingerprint."""
-        return np.concatenate([np.ravel(value) for value in self.model_dump().values()])
 
 
 def outputs_of(task: Task) -> "Outputs":
@@ -98,35 +63,6 @@ def predictions(
     return outputs_of(schema.task).predictions(outputs, schema, calibration, coverage)
 
 
-def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Decide for a class of each row by its probabilities: int64 (rows,), the class's number.
-
-    Args:
-        predicted: See `predictions`, of two classes or of more.
-        calibration: Of two classes its threshold counts; of more the decision of the lowest
-            expected cost is taken, of equal ones the first.
-    """
-    if predicted.ndim == 1:
-        return (predicted >= calibration.threshold).astype(np.int64)
-    if calibration.costs is None:
-        return np.asarray(np.argmax(predicted, 1))
-    # Not by a matrix product, which may give rows other last bits by where they stand.
-    return np.asarray(np.argmin(np.einsum("nc,cd->nd", predicted, calibration.costs), 1))
-
-
-def decision_of(
-    task: Task,
-    labels: np.ndarray,
-    predicted: np.ndarray,
-    objective: Objective,
-    weights: np.ndarray | None = None,
-) -> Calibration:
-    """Learn how to decide from out-of-fold predictions of classes, of any model."""
-    if task.kind == TWO_CLASSES:
-        return Calibration(threshold=choose_threshold(labels, predicted, objective, weights))
-    return Calibration(costs=objective.matrix)
-
-
 # The table ---------------------------------------------------------------------------------------
 
 
@@ -134,7 +70,6 @@ class Outputs:
     """What is done with labels, outputs and weights of rows, (rows,): of three or more classes."""
 
     loss = "log_loss"  # by which epochs and kinds are told apart
-    predicted = "probability"  # what a row gets
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         """Give the labels as they are learned: float32 (rows,)."""
@@ -195,10 +130,6 @@ class Outputs:
         """See `predictions`."""
         return np.asarray(softmax(outputs / calibration.temperature, 1), np.float64)
 
-    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Say which column of each row's predictions its reasons are of: int (rows,)."""
-        return decisions(predicted, calibration)
-
 
 class _OfTwoClasses(Outputs):
     """The same of two classes, of whose logits that of the negative one is 0."""
@@ -238,10 +169,7 @@ class _OfTwoClasses(Outputs):
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
     ) -> np.ndarray:
-        return np.asarray(expit(outputs[:, 0] / calibration.temperature))
-
-    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
-        return np.zeros(len(predicted), int)
+        return np.asarray(expit(outputs[:, 0] / calibration.temperature), np.float64)
 
 
 class _OfNumber(Outputs):
@@ -251,7 +179,7 @@ class _OfNumber(Outputs):
     Estimation with Probabilistic Neural Networks", ICLR 2022 (the loss).
     """
 
-    loss, predicted = "squared_error", "prediction"
+    loss = "squared_error"
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         mean, deviation = _unit(schema)
@@ -300,34 +228,10 @@ class _OfNumber(Outputs):
     ) -> np.ndarray:
         mean, deviation = _unit(schema)
         rate = coverage or calibration.coverage or Training().coverage
-        normal = norm.ppf((1 + RATES) / 2)
-        residuals = normal if calibration.residuals is None else calibration.residuals
+        residuals = NORMAL if calibration.residuals is None else calibration.residuals
         half = _spread(outputs) * np.interp(rate, RATES, residuals)
         center = outputs[:, 0].astype(np.float64)
         return mean + deviation * np.stack([center, center - half, center + half], 1)
-
-    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
-        return np.zeros(len(predicted), int)
-
-
-def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
-    """Give what so many residuals of a new row are within, for each of `RATES`.
-
-    Of n residuals and the new row's, the rate is that of n + 1. Where n are too few for a rate, the
-    largest one is enlarged as a normal distribution's quantiles are.
-
-    Source: Papadopoulos, Gammerman and Vovk, "Normalized Nonconformity Measures for Regression
-    Conformal Prediction", 2008; out of fold: Barber, Candès, Ramdas and Tibshirani, "Predictive
-    Inference with the Jackknife+", 2021.
-    """
-    order = np.argsort(ratios, kind="stable")
-    counts = np.ones(len(ratios)) if weights is None else weights[order]
-    rates = np.cumsum(counts) / (counts.sum() + 1)
-    place = np.searchsorted(rates, RATES - 1e-9)
-    beyond = place == len(rates)
-    ranked = ratios[order][np.minimum(place, len(rates) - 1)].astype(np.float64)
-    ranked[beyond] *= (norm.ppf((1 + RATES) / 2) / norm.ppf((1 + rates[-1]) / 2))[beyond]
-    return tuple(ranked.tolist())
 
 
 def _unit(schema: Schema) -> tuple[float, float]:

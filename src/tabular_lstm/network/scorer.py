@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from tabular_lstm.network.outputs import Calibration
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.slots import Slots
 from tabular_lstm.parameters import Ensemble
 from tabular_lstm.rows.schema import Schema
