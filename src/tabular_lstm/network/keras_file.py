@@ -16,14 +16,16 @@ from pydantic import Field, ValidationError
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, first_fault
-from tabular_lstm.network.calibration import RATES, Calibration
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER, Ensemble, Training
-from tabular_lstm.rows.schema import Schema, Target
+from tabular_lstm.rows.schema import Schema
 
 NETWORK = "tabular_lstm>LSTMEnsemble"
 WEIGHTS = "model.weights.h5"
 MEMBERS = ["config.json", "metadata.json", WEIGHTS]
+# What a schema says of the label: of two classes both, of more classes or of a number one.
+OF_LABEL = ("positive_class", "negative_class", "classes", "target")
 # By the layer's name in the file, the shapes of its weights in the order in which it makes them.
 Shapes = dict[str, list[tuple[int, ...]]]
 
@@ -118,15 +120,13 @@ def _check_schema(schema: Schema) -> None:
     numbers = [*schema.mean, *schema.variance]
     if not (len(schema.mean) == len(schema.variance) == count and np.isfinite(numbers).all()):
         raise ValueError(f"expected a number as mean and variance of each of {count} features")
-    two = [schema.positive_class, schema.negative_class]
-    tasks = two.count(None) == 0, schema.classes is not None, schema.target is not None
-    if sum(tasks) != 1 or (None in two and two != [None, None]):
-        raise ValueError("expected of the label either two classes, or classes, or a target")
-    classes, target = schema.classes or (0, 1, 2), schema.target or Target(mean=0, deviation=1)
-    if len(classes) < 3 or len({*classes}) < len(classes):
-        raise ValueError(f"expected three or more classes, all different, got {classes}")
-    if not np.isfinite([target.mean, target.deviation]).all():
-        raise ValueError(f"expected numbers as the unit of the label, got {target}")
+    given = {name for name in OF_LABEL if getattr(schema, name) is not None}
+    if given not in ({*OF_LABEL[:2]}, {OF_LABEL[2]}, {OF_LABEL[3]}):
+        raise ValueError(f"expected of the label two classes, classes, or a target, got {given}")
+    if schema.classes is not None and len({*schema.classes}) < max(3, len(schema.classes)):
+        raise ValueError(f"expected three or more different classes, got {schema.classes}")
+    if schema.target and not np.isfinite([schema.target.mean, schema.target.deviation]).all():
+        raise ValueError(f"expected numbers of the label, got {schema.target}")
 
 
 def _check_calibration(found: Arguments) -> None:
@@ -139,8 +139,6 @@ def _check_calibration(found: Arguments) -> None:
             raise ValueError(f"config.{name}: expected none where the task is {task.kind}")
     if found.costs is not None and [len(row) for row in found.costs] != [count] * count:
         raise ValueError(f"config.costs: expected a row of {count} costs for each of the classes")
-    if found.residuals is not None and len(found.residuals) != len(RATES):
-        raise ValueError(f"config.residuals: expected {len(RATES)}, got {len(found.residuals)}")
     steps = np.diff([0, *(found.residuals or ())])
     if not np.isfinite(found.calibration.numbers).all() or (steps < 0).any():
         raise ValueError("config: expected numbers as costs, and residuals that do not fall")

@@ -71,7 +71,7 @@ class Outputs:
     """What is done with labels, outputs and weights of rows, (rows,): of three or more classes."""
 
     loss = "log_loss"  # by which epochs and kinds are told apart
-    predicted = "probability"  # what a row gets
+    predicted = "probability"  # what a row is given
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         """Give the labels as they are learned: float32 (rows,)."""
@@ -175,7 +175,7 @@ class _OfTwoClasses(Outputs):
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
     ) -> np.ndarray:
-        return np.asarray(expit(outputs[:, 0] / calibration.temperature), np.float64)
+        return np.asarray(expit(outputs[:, 0] / calibration.temperature))
 
     def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
         return np.zeros(len(predicted), int)
