@@ -235,9 +235,9 @@ class Evaluation(Parameters):
         bootstrap_resamples: Resamples of the evaluated rows behind each interval.
         importance_repeats: Shuffles of each feature for the permutation importance, at most;
             fewer where features are many.
-        importance_rows: Rows that it is measured on, at most, drawn evenly from the two classes.
-        meaningful: Difference of ROC AUC below which the verdict does not call one model better.
-            It decides nothing.
+        importance_rows: Rows that it is measured on, at most, drawn evenly from the classes.
+        meaningful: Difference of ROC AUC, or of RMSE in standard deviations of the label, below
+            which the verdict does not call one model better. It decides nothing.
         seed: Of the resamples, the shuffles and the boosted trees.
     """
 

@@ -67,7 +67,7 @@ AS_NUMBER = "label: taken for an amount; if these numbers are classes, --task cl
 ZEROS = "label: {} 0, far from all others; if it means 'no label', leave these cells empty"
 OUTLIERS = (
     "label: {} far outside the others, such as {:.12g}; if that is a fault, set bounds, and "
-    "such rows go to quarantine: bounds: {{{}: [{:.12g}, {:.12g}]}}"
+    "such rows go to quarantine: bounds: {{{}: [{}, {}]}}"
 )
 
 
@@ -233,8 +233,8 @@ def _far_outside(column: ColumnProfile) -> list[str]:
     left = np.isfinite(numbers) & ~np.isin(numbers, codes)
     values, places = np.unique(numbers[left], return_inverse=True)
     rows = np.cumsum(np.bincount(places, column.cells.counts[left]))
-    low, middle, high = np.searchsorted(rows, rows[-1] * np.array([0.25, 0.5, 0.75]))
-    gaps, up, down = np.diff(values), values[:-1] - values[low], values[high] - values[1:]
+    lower, middle, upper = np.searchsorted(rows, rows[-1] * np.array([0.25, 0.5, 0.75]))
+    gaps, up, down = np.diff(values), values[:-1] - values[lower], values[upper] - values[1:]
     above = np.flatnonzero((gaps > FAR * up) & (up > 0))
     below = np.flatnonzero((gaps > FAR * down) & (down > 0))
     last = min(above[above >= middle], default=len(values) - 1)
@@ -242,9 +242,12 @@ def _far_outside(column: ColumnProfile) -> list[str]:
     count = int(rows[-1] - rows[last] + (rows[first - 1] if first else 0))
     if not 0 < count <= LIMIT * rows[-1]:
         return []
-    example = values[-1] if last < len(values) - 1 else values[0]
+    low, high = (f"{values[first]:.12g}" if first else "null"), "null"
+    if last < len(values) - 1:
+        high = f"{values[last]:.12g}"
     said = f"{counted(count, 'row')} {'lies' if count == 1 else 'lie'}"
-    return [OUTLIERS.format(said, example, shown(column.name), values[first], values[last])]
+    example = values[0] if high == "null" else values[-1]
+    return [OUTLIERS.format(said, example, shown(column.name), low, high)]
 
 
 def _set_aside(count: int, kind: Kind, example: Code, labelled: int) -> str:
