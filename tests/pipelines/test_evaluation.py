@@ -17,7 +17,7 @@ from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.judging.importance import Importance, Lost
 from tabular_lstm.judging.metrics import CANDIDATE, Baselines
 from tabular_lstm.network import fit
-from tabular_lstm.parameters import Columns, Evaluation, Network
+from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.pipelines.evaluation.nodes import (
     assemble_metrics,
     choose_evaluated_set,
@@ -191,7 +191,7 @@ def judged_at(
     judging = set_of(np.empty((90, 0)), candidate["label"], None, groups, side)
     predictions = others.assign(**baselines).to_dict("list")
     given = Baselines(thresholds=thresholds, predictions=predictions)
-    return evaluate(candidate, history, given, judging, schema_of(), EVALUATION)
+    return evaluate(candidate, history, given, judging, schema_of(), Training(), EVALUATION)
 
 
 def metrics_of(judged: Judged | None = None) -> dict[str, Any]:
