@@ -166,9 +166,8 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
     np.testing.assert_allclose(weighted["weight"], weights / weights.mean(), rtol=1e-6)
 
     flat = Baselines(thresholds={"majority_class": 0.5}, predictions={"majority_class": [0.4] * 60})
-    judged = evaluate(
-        weighted, {"decision_threshold": 0.5}, flat, weighted_set, schema_of(), EVALUATION
-    )
+    of_models = weighted, {"decision_threshold": 0.5}, flat
+    judged = evaluate(*of_models, weighted_set, schema_of(), Training(), EVALUATION)
     p = weighted[CANDIDATE].to_numpy()
     expected = roc_auc_score(labels, p, sample_weight=weights)
     assert judged.metrics[CANDIDATE].roc_auc == pytest.approx(expected, rel=1e-5)
