@@ -121,7 +121,7 @@ class Outputs:
         weights: np.ndarray | None,
     ) -> Calibration:
         """Learn from out-of-fold outputs, and from the temperature that they have the best with."""
-        return Calibration(temperature=temperature, costs=training.objective.matrix)
+        return Calibration(temperature=temperature, costs=training.objective.cost_matrix)
 
     def history(self, calibration: Calibration) -> dict[str, float]:
         """Say what the calibration is, for the history."""
@@ -231,7 +231,7 @@ class _OfNumber(Outputs):
         return Calibration(residuals=residuals, coverage=training.coverage)
 
     def history(self, calibration: Calibration) -> dict[str, float]:
-        return {}
+        return {} if calibration.coverage is None else {"coverage": calibration.coverage}
 
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
