@@ -124,7 +124,7 @@ def test_from_a_table_to_predictions_with_no_hand_edit(project: Project, task: s
     # A run and its verdict.
     house.kedro("run", "--env", task)
     metrics = project.metrics(task)
-    assert (metrics["data"]["valid_rows"], metrics["data"]["quarantined_rows"]) == (COUNT, 0)
+    assert (metrics["data"]["rows"], metrics["data"]["quarantined_rows"]) == (COUNT, 0)
 
     # A first candidate is promoted; the same once more is none.
     house.run("retraining")
@@ -158,7 +158,7 @@ def test_from_a_table_to_predictions_with_no_hand_edit(project: Project, task: s
     scored = predictions_of(project, task)
     (manifest,) = finished(project, task)
     assert (manifest["scored_rows"], manifest["quarantined_rows"]) == (NEW - 1, 1)
-    assert {*scored["champion_run_id"]} == {first["run_id"]}
+    assert {*scored["champion"]} == {first["run_id"]}
     truth = rows[task][1:NEW].to_numpy()
     by_hand = load_champion(project.path, task).predict(new[1:])
     if task == VOTE:
