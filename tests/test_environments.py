@@ -56,7 +56,7 @@ def test_the_shipped_environments_serve_a_model_after_a_first_retraining(
     assert metrics["data"]["quarantined_rows"] == 0
     loss = {"vehicles": "log_loss", "concrete": "rmse"}[env]
     linear = {"vehicles": "logistic_regression", "concrete": "linear_regression"}[env]
-    assert metrics["metrics"]["candidate"][loss] < metrics["metrics"][linear][loss]
+    assert metrics["test"][loss] < metrics["baselines"][linear][loss]
     project.run("scoring", env=env)
     (manifest,) = finished(project, env)
     assert manifest["rows"] == manifest["scored_rows"] == metrics["data"]["rows"]
