@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.keras_file import (
     WEIGHTS,
     NoNetworkError,
@@ -77,6 +78,30 @@ def test_a_file_holds_what_keras_itself_loads_and_scores_as_it_does(
         for rows in (40, FEW + 1):
             measured = score(scorer, sequences[:rows])
             np.testing.assert_allclose(measured, expected[:rows, 0], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("task", "calibration"),
+    [
+        (CLASSES, {"temperature": 0.6, "costs": ((0.0, 1.0, 2.0), (1.0, 0.0, 1.0), (3, 1.0, 0.0))}),
+        (NUMBER, {"coverage": 0.8, "residuals": tuple(0.1 * place for place in range(50))}),
+    ],
+)
+def test_a_file_holds_the_calibration_of_its_task(
+    task: str, calibration: dict[str, Any], tmp_path: Path
+) -> None:
+    schema, path = schema_of(task=task), tmp_path / "network.keras"
+    made = ensemble_of(schema)
+    network = LSTMEnsemble.from_config(made.get_config() | calibration)
+    network.set_weights(made.get_weights())
+    network.save(path)
+    saved, by_keras = Artifact.read(path), keras.saving.load_model(path)
+    assert saved.scorer.calibration == network.calibration == Calibration(**calibration)
+    assert saved.network.get_config() == by_keras.get_config() == network.get_config()
+    sequences = sequences_of(schema, 40)
+    expected = score(Scorer.of(network), sequences)
+    assert expected.shape == (40, 3)
+    np.testing.assert_array_equal(saved.score(sequences), expected)
 
 
 SCORE = """
@@ -261,7 +286,10 @@ NOT_AS_KERAS = "is not in model.weights.h5 as Keras writes an array"
         (configured(CLASSES, costs=COSTS[:2]), "config.costs: expected a row of 3 costs for each"),
         (configured(CLASSES, costs=[[0, 1], [1, 0], [1, 1]]), "expected a row of 3 costs for each"),
         (configured(CLASSES, costs=[[0, 1, float("nan")], *COSTS[1:]]), "config.costs.0.2: Input"),
-        (configured(CLASSES, costs=[[0, 1, float("inf")], *COSTS[1:]]), "costs.0.2: Input should"),
+        (
+            configured(CLASSES, costs=[[0, 1, float("inf")], *COSTS[1:]]),
+            "expected numbers as costs",
+        ),
         (configured(CLASSES, residuals=RISING), "expected none where the task is classes"),
         (configured(CLASSES, schema__classes=["bus", "car", "car"]), "three or more different"),
         (configured(CLASSES, schema__classes=list(range(10**4))), "as config.json declares"),
