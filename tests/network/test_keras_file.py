@@ -288,7 +288,7 @@ NOT_AS_KERAS = "is not in model.weights.h5 as Keras writes an array"
         (configured(CLASSES, costs=[[0, 1, float("nan")], *COSTS[1:]]), "config.costs.0.2: Input"),
         (
             configured(CLASSES, costs=[[0, 1, float("inf")], *COSTS[1:]]),
-            "expected numbers as costs",
+            "expected numbers as cost",
         ),
         (configured(CLASSES, residuals=RISING), "expected none where the task is classes"),
         (configured(CLASSES, schema__classes=["bus", "car", "car"]), "three or more different"),

@@ -69,10 +69,8 @@ def test_classes_and_numbers_are_scored_as_keras_computes_them(layout: dict[str,
             continue
         # Of a number what Keras gives is in standard deviations, and the logarithm of some.
         mean, deviation = schema.target.mean, schema.target.deviation
-        center, spread = (
-            mean + deviation * computed[:rows, 0],
-            deviation * np.exp(computed[:rows, 1]),
-        )
+        center, spread = computed[:rows].T
+        center, spread = mean + deviation * center, deviation * np.exp(spread)
         np.testing.assert_allclose(predicted[:, 0], center, atol=1e-5)
         for coverage in (0.9, 0.6):
             ends = score(Scorer.of(network), sequences[:rows], many, coverage)[:, 1:]
