@@ -11,7 +11,7 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drift import SHOWN, FeatureChange, changes_of, check_drift
 from tabular_lstm.judging.metrics import Metrics
 from tabular_lstm.parameters import Evaluation, Promotion
-from tabular_lstm.rows.data_summary import FeatureSummary
+from tabular_lstm.rows.feature_summary import FeatureSummary
 
 RESAMPLED = Evaluation(bootstrap_resamples=200)
 LABELS = np.arange(300) % 2

@@ -7,14 +7,8 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.parameters import Columns, Reshaping, Split, Task
-from tabular_lstm.rows.data_summary import (
-    LETTERS,
-    DataSummary,
-    FeatureSummary,
-    Source,
-    summarize,
-    summarize_features,
-)
+from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
+from tabular_lstm.rows.feature_summary import LETTERS, FeatureSummary, summarize_features
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns, Value
 from tabular_lstm.rows.cells import is_missing
-from tabular_lstm.rows.labels import are_unlabelled, read_label
+from tabular_lstm.rows.labels import are_unlabelled, label_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pointed
 from tabular_lstm.rows.numbers import (
     ANY,
@@ -208,7 +208,7 @@ def test_bounds_and_codes_hold_to_the_precision_of_the_column(dtype: str) -> Non
 def label(cell: Any, positive: Value = 1, negative: Value = 0) -> tuple[float, str]:
     """Read one cell of the label `y`: its value, and its problem."""
     roles = Columns(label="y", positive_class=positive, negative_class=negative)
-    values, problems = read_label(pd.Series([cell], name="y"), roles)
+    values, problems = label_of(roles).read(pd.Series([cell], name="y"), POINT)
     return values[0], problems.get(0, "")
 
 
@@ -262,4 +262,4 @@ def test_a_class_that_is_called_as_what_is_missing_is_a_label() -> None:
     roles = Columns(label="y", positive_class="severe", negative_class="none")
     cells = pd.Series(["severe", "none", "", "None"])
     assert are_unlabelled(cells, roles).tolist() == [False, False, True, True]
-    assert read_label(cells[:2], roles)[0].tolist() == [1, 0]
+    assert label_of(roles).read(cells[:2], POINT)[0].tolist() == [1, 0]

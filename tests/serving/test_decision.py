@@ -4,7 +4,7 @@ import json
 
 from tabular_lstm.files import sha256
 from tabular_lstm.judging.drift import changes_of
-from tabular_lstm.rows.data_summary import FeatureSummary
+from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.serving.decision import Decision
 from tests.helpers.decisions import decision
 

@@ -14,7 +14,7 @@ import pytest
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.judging.drawing import FIGURES, TITLES
 from tabular_lstm.judging.drift import changes_of
-from tabular_lstm.rows.data_summary import FeatureSummary
+from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
 from tests.helpers.browser import in_a_browser, needs_browser

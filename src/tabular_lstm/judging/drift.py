@@ -17,7 +17,8 @@ from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL
 from tabular_lstm.judging.metrics import METRICS, Metrics
 from tabular_lstm.parameters import Promotion
-from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary
+from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.feature_summary import FeatureSummary
 
 SHOWN = 20
 # What each night's rows do by themselves is smaller.

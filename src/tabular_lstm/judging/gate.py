@@ -83,8 +83,9 @@ def _beside_champion(
 ) -> list[tuple[str, str]]:
     """Give the facts about rows, labels and features beside the champion's."""
     ratio, (low, high) = now.valid_rows / before.valid_rows, promotion.row_ratio
-    change, limit = abs(now.label_share - before.label_share), promotion.max_label_share_change
-    now_share, its_share = _percent(now.label_share), _percent(before.label_share)
+    share, its = (data.label_share or 0.0 for data in (now, before))
+    change, limit = abs(share - its), promotion.max_label_share_change
+    now_share, its_share = _percent(share), _percent(its)
     new, gone = {*now.features} - {*before.features}, {*before.features} - {*now.features}
     features = [
         f"{kind} {'feature' if len(names) == 1 else 'features'}: {', '.join(sorted(names))}"

@@ -6,7 +6,7 @@ and what it leaves out takes the default given here.
 """
 
 from tabular_lstm.frozen import Parameters
-from tabular_lstm.parameters.columns import ROLES, Columns
+from tabular_lstm.parameters.columns import ROLES, TASKS, Columns
 from tabular_lstm.parameters.hyperparameters import (
     Ensemble,
     Evaluation,
@@ -38,6 +38,7 @@ __all__ = [
     "NUMBER",
     "OF_RUNS",
     "ROLES",
+    "TASKS",
     "TUNABLE",
     "TWO_CLASSES",
     "Class",

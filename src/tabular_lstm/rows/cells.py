@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Value
@@ -17,6 +18,7 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed, withou
 
 # Words for a missing cell, in whatever case.
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
+SPACES = r"[\s\p{Z}]+"
 # By the cell's place in its column, from 0: what is wrong with it, in words.
 Problems = dict[int, str]
 
@@ -88,6 +90,17 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
     places: dict[tuple[type, Any], int] = {}
     found = [places.setdefault(key, len(places)) for key in keys]
     return np.where(pd.isna(values), -1, found).astype(np.intp), [value for _, value in places]
+
+
+def spelling(texts: pa.Array) -> pa.Array:
+    """Give texts so that those are equal which differ in their spelling alone.
+
+    That is by case, blanks, Unicode form or zeros in front.
+    """
+    together = pc.replace_substring_regex(texts, SPACES, "")
+    # A letter with a mark, such as ü, is one character or two, which look alike.
+    letters = pc.utf8_lower(pc.utf8_normalize(together, "NFC"))
+    return pc.replace_substring_regex(letters, "^0+([0-9])", r"\1")
 
 
 def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = False) -> Problems:

@@ -2,37 +2,30 @@
 
 import hashlib
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from tabular_lstm.errors import counted, shown
+from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen, Share
-from tabular_lstm.parameters import Columns, Moment, Split
-from tabular_lstm.rows.cells import read_category
+from tabular_lstm.parameters import TASKS, Columns, Moment, Split, Task
 from tabular_lstm.rows.dependent_rows import DependentRows
+from tabular_lstm.rows.feature_summary import FeatureSummary
+from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.lineage import Lineage, conf_of_rows
 from tabular_lstm.rows.load_args import number_format_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.schema_fit import scale
-from tabular_lstm.rows.sequences import amounts
 
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
-Kind = Literal["number", "date", "category"]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 # Left out where there are none: decisions keep their hash.
 IF_ANY = {"unlabelled_rows", "weight", "weightless_rows"}
-OF_COLUMNS = {"label", "positive_class", "negative_class", "key", "group", "time"}
+OF_COLUMNS = {"label", *TASKS, "key", "group", "time"}
 # A split that is as if there were no other ones is said as it was before there were.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
-# A decision is kept for ever, so that what is recorded in it has a limit.
-FEATURES = 1000
-LEVELS, ALL_LEVELS = 20, 2000  # of a feature, and of all features together
-LETTERS = 30  # of a level
 
 
 class FileRows(Frozen):
@@ -69,7 +62,10 @@ class DataSummary(FileRows):
     All rows = train + test + quarantined + superseded + weightless + unlabelled rows.
 
     Attributes:
-        label_share: Share of positive rows among the valid ones, which are on a side.
+        label_share: Of two classes the share of positive rows among the valid ones, which are on a
+            side; None of another task.
+        label: Of another task what these rows' labels are: the share of each class, in their
+            order, or mean and standard deviation of a number; None of two classes.
         test_rows_sha256: Hash of the test rows with their labels, whatever the order of rows and
             columns and the weights. A row is its key or, without one, its cells.
         split: All that decides which side a row is on and what its label means.
@@ -93,7 +89,8 @@ class DataSummary(FileRows):
     file: str
     valid_rows: Positive
     features: list[str]
-    label_share: Annotated[float, Field(ge=0, le=1)]
+    label_share: Share | None = None
+    label: FeatureSummary | None = None
     test_rows_sha256: str
     split: dict[str, Any]
     boundary: Moment | None = None
@@ -104,6 +101,12 @@ class DataSummary(FileRows):
     weightless_rows: NotNegative = 0
     dependent_rows: DependentRows | None = None
     lineage: Lineage | None = None
+
+    @property
+    def task(self) -> Task:
+        """Say what is predicted."""
+        said = {name: self.split[name] for name in ("label", *TASKS) if name in self.split}
+        return Columns.model_validate(said).task
 
     @property
     def told_apart_by(self) -> str:
@@ -126,38 +129,9 @@ class DataSummary(FileRows):
         """Leave out what a run has not that came later: older decisions keep their hash."""
         dumped: dict[str, Any] = dump(self)
         gone = {name for name in IF_ANY if not dumped.get(name)}
-        late = ("boundary", "dependent_rows", "lineage")
+        late = ("boundary", "dependent_rows", "lineage", "label_share", "label")
         gone |= {name for name in late if dumped.get(name) is None}
         return {name: value for name, value in dumped.items() if name not in gone}
-
-
-class FeatureSummary(Frozen):
-    """What the valid rows, each counted once, say of a feature.
-
-    Attributes:
-        missing: Share of the rows without a value.
-        mean: Of the measured numbers, or of dates as days since 1970-01-01, winsorized at the 1st
-            and the 99th percentile; None of a category and where all is missing.
-        deviation: Likewise, the standard deviation; 0 where the feature never varies.
-        levels: The share of the rows by level, of the commonest of the `distinct` ones.
-    """
-
-    kind: Kind
-    missing: Share
-    mean: float | None = None
-    deviation: float | None = None
-    levels: dict[str, Share] = {}
-    distinct: int | None = None
-
-    @property
-    def knows_all_levels(self) -> bool:
-        """Tell whether a level that is not among these was not there at all."""
-        return len(self.levels) == self.distinct
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        dumped: dict[str, Any] = dump(self)
-        return {name: value for name, value in dumped.items() if value not in (None, {})}
 
 
 def summarize(
@@ -172,7 +146,7 @@ def summarize(
     features = [str(name) for name in train_rows if name not in columns.not_features]
     split_by: dict[str, Any] = {
         **split.model_dump(by_alias=True, exclude={"independent"}),
-        **columns.model_dump(include=OF_COLUMNS),
+        **columns.model_dump(by_alias=True, include=OF_COLUMNS),
         "categorical": sorted(columns.categorical),
     }
     for name, default in BY_HASH_OF_ROWS.items():
@@ -190,7 +164,7 @@ def summarize(
         file=PurePath(source.file).name,
         valid_rows=len(labels),
         features=features,
-        label_share=float(labels.mean()),
+        **label_of(columns).summary(labels),
         test_rows_sha256=_sha256(test_rows, columns),
         split=split_by,
         marks=number_format_of(source.load_args),
@@ -221,53 +195,3 @@ def hash_of(rows: pd.DataFrame) -> str:
     digest = hashlib.sha256(repr([str(name) for name in rows]).encode())
     digest.update(np.sort(hashes).astype("<u8").tobytes())
     return digest.hexdigest()
-
-
-def summarize_features(
-    train_rows: pd.DataFrame, test_rows: pd.DataFrame, schema: Schema
-) -> dict[str, FeatureSummary]:
-    """Summarize the first thousand features over the valid rows of both sides."""
-    levels = min(LEVELS, max(2, ALL_LEVELS // max(1, len(schema.categories))))
-    summaries = {}
-    for name in schema.columns[:FEATURES]:
-        column = pd.concat([train_rows[name], test_rows[name]])
-        if name in schema.categories:
-            texts = read_category(column, schema.missing.get(name, []))
-            summaries[name] = _of_levels(texts, levels)
-        else:
-            kind: Kind = "date" if name in schema.dates else "number"
-            summaries[name] = _of_numbers(kind, amounts(column, schema))
-    return summaries
-
-
-def _of_levels(texts: pd.Series, most: int) -> FeatureSummary:
-    shares = texts.value_counts(dropna=True) / len(texts)
-    # Of equally many rows the first by its name, whatever the order of the rows.
-    commonest = sorted(shares.items(), key=lambda level: (-level[1], str(level[0])))[:most]
-    return FeatureSummary(
-        kind="category",
-        missing=rounded(texts.isna().mean()),
-        levels={shown(level, LETTERS): rounded(share) for level, share in commonest},
-        distinct=len(shares),
-    )
-
-
-def _of_numbers(kind: Kind, values: np.ndarray) -> FeatureSummary:
-    known = values[~np.isnan(values)]
-    missing = rounded(1 - len(known) / len(values))
-    if not len(known):
-        return FeatureSummary(kind=kind, missing=missing)
-    mean, variance = scale(known)
-    varies = known.min() < known.max()
-    return FeatureSummary(
-        kind=kind,
-        missing=missing,
-        # A date of today has five digits before the point.
-        mean=rounded(mean, 7),
-        deviation=rounded(variance**0.5) if varies else 0.0,
-    )
-
-
-def rounded(value: float, digits: int = 4) -> float:
-    """Keep so many digits: fewer bytes, and equal data have equal numbers on any processor."""
-    return float(f"{value:.{digits}g}")

@@ -9,12 +9,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
 from tabular_lstm.errors import LISTED, shown
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters import TWO_CLASSES, Columns
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.cells import as_texts
+from tabular_lstm.rows.cells import as_texts, spelling
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands
 from tabular_lstm.rows.raw_rows import RawRows
@@ -24,7 +23,6 @@ from tabular_lstm.rows.train_test_split import row_hashes
 LEAK = 0.99
 # Rows of each class, below which chance too often ranks all rows rightly.
 ENOUGH_ROWS = 10
-SPACES = r"[\s\p{Z}]+"
 logger = logging.getLogger(__name__)
 
 
@@ -44,6 +42,8 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
         ROC AUC of the features that reach 0.99, the highest first; none where there are fewer than
         ten rows of a class, which chance orders rightly too often.
     """
+    if columns.task.kind != TWO_CLASSES:
+        return {}
     if columns.group is not None:
         rows = rows.drop_duplicates(columns.group)
     features = [str(name) for name in rows if name not in columns.not_features]
@@ -236,11 +236,7 @@ def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFra
 def _spelt_alike(column: pd.Series) -> list[str]:
     """Give the distinct texts that are one but for their spelling, those of a spelling together."""
     texts = pd.Series(column.unique(), dtype="str")
-    together = pc.replace_substring_regex(as_texts(texts), SPACES, "")
-    # A letter with a mark, such as ü, is one character or two, which look alike.
-    letters = pc.utf8_lower(pc.utf8_normalize(together, "NFC"))
-    letters = pc.replace_substring_regex(letters, "^0+([0-9])", r"\1")
-    places = letters.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    places = spelling(as_texts(texts)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
     several = np.flatnonzero(np.bincount(places)[places] > 1)
     return [str(text) for text in texts.iloc[several[np.argsort(places[several], kind="stable")]]]
 

@@ -23,7 +23,7 @@ import pandas as pd
 
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters import TWO_CLASSES, Columns
 from tabular_lstm.rows.cell_hashes import CellHashes
 from tabular_lstm.rows.dates import DTYPE, MICROSECONDS, parts
 from tabular_lstm.rows.repeated_values import Kind, Repeated, repeated_values
@@ -99,7 +99,7 @@ def find_dependent_rows(
             that share more, unless their labels agree clearly further, and several columns that all
             are named.
     """
-    if columns.time is not None or not len(rows):
+    if columns.time is not None or not len(rows) or columns.task.kind != TWO_CLASSES:
         return None
     all_rows = rows
     if columns.group is not None:

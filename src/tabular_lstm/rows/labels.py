@@ -1,45 +1,32 @@
-"""Read the label: the class or the number of each row, and what is wrong with other cells."""
+"""The label of each task: how its cells are read, what is said of it, and whether rows suffice.
+
+What rows do with a label of one task and not of another stands in the table at the end.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from tabular_lstm.errors import shown
-from tabular_lstm.parameters import NUMBER, Class, Columns, Task
-from tabular_lstm.rows.cells import EMPTY, Problems, problems_at, texts
+from tabular_lstm.errors import LISTED, counted, shown
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns, Task
+from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, spelling, texts
+from tabular_lstm.rows.feature_summary import of_levels, of_numbers
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers
+from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers, scale
 
-NAMED = 5  # classes in a message
+# Classes, rarer than those listed, that a message counts.
+NAMED = 5
+# Rows or groups of a class on a side.
+LEAST = 2
+# The share of the labelled rows from which on a value may be a class that conf lacks.
+OFTEN = 0.05
+SPELT = "but for case, blanks, Unicode form or zeros in front"
 
-
-def read_label(
-    cells: pd.Series, columns: Columns, number_format: NumberFormat = POINT
-) -> tuple[np.ndarray, Problems]:
-    """Read the labels that are there.
-
-    A class that is a number matches however written.
-
-    Returns:
-        int64 (rows,), the number of each one's class in `task.classes`, 0 where there is none; or
-        float64 (rows,) of a label that is a number, NaN where there is none; and the problems.
-    """
-    task = columns.task
-    if task.kind == NUMBER:
-        bounds = columns.bounds.get(columns.label, ANY)
-        return read_numbers(cells, (), bounds, number_format)
-    text = texts(cells).fillna("")
-    numbers = None
-    labels = np.full(len(cells), -1, np.int64)
-    for place, value in enumerate(task.classes):
-        if isinstance(value, str):
-            labels[(text == value).to_numpy()] = place
-        else:
-            numbers = numbers_of(cells, number_format)[0] if numbers is None else numbers
-            labels[numbers == value] = place
-    problems = problems_at(
-        cells, labels < 0, f"is neither {_listed(_in_order(task), 'nor')}", quoted=True
-    )
-    return np.maximum(labels, 0), problems
+Sides = Mapping[str, pd.DataFrame]
 
 
 def are_unlabelled(cells: pd.Series, columns: Columns) -> np.ndarray:
@@ -49,19 +36,265 @@ def are_unlabelled(cells: pd.Series, columns: Columns) -> np.ndarray:
     return np.asarray(missing, bool)
 
 
-def expected_labels(task: Task) -> str:
-    """Say what a label may be."""
-    return "a number" if task.kind == NUMBER else _listed(_in_order(task), "or")
+class _Label:
+    """What the tasks have in common."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns, self.name = columns, columns.label
+        self.classes: tuple[Class, ...] = columns.task.classes
+        self.noun = "row" if columns.group is None else "group"
+
+    def hints(self, quarantined: pd.Series, labelled: int) -> list[str]:
+        """Say which values of quarantined cells are so common that they may be classes."""
+        return []
+
+    def few(self, test: pd.DataFrame) -> str | None:
+        """Say of which classes the test side has too few rows to judge them; None where enough."""
+        return None
 
 
-def _in_order(task: Task) -> tuple[Class, ...]:
-    """Give the classes as people name them, the positive one of two first."""
-    return task.classes[::-1] if len(task.classes) == 2 else task.classes
+class _TwoClasses(_Label):
+    """A label of two classes."""
+
+    @property
+    def in_order(self) -> dict[int, Class]:
+        """The classes by their numbers as people name them, the positive one first."""
+        return dict(reversed([*enumerate(self.classes)]))
+
+    @property
+    def expected(self) -> str:
+        """What a label may be."""
+        return _listed(self._named([*self.in_order.values()]), "or")
+
+    def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
+        """Read the labels that are there; a class that is a number matches however written.
+
+        Returns:
+            int64 (rows,), the number of each one's class in `task.classes`, 0 where there is none;
+            and the problems.
+        """
+        labels = self._places(cells, number_format)
+        return np.maximum(labels, 0), self._problems(cells, labels < 0)
+
+    def _named(self, classes: list[Class]) -> list[str]:
+        return [*map(repr, classes)]
+
+    def _places(self, cells: pd.Series, number_format: NumberFormat) -> np.ndarray:
+        """Give the number of each cell's class, -1 of none."""
+        words = {name: place for place, name in enumerate(self.classes) if isinstance(name, str)}
+        labels = np.full(len(cells), -1, np.int64)
+        if words:
+            known = pa.array([*words], pa.large_string())
+            found = pc.index_in(as_texts(texts(cells)), known).fill_null(len(words))
+            labels = np.array([*words.values(), -1])[found.to_numpy(zero_copy_only=False)]
+        if len(words) < len(self.classes):
+            numbers, _ = numbers_of(cells, number_format)
+            for place, name in enumerate(self.classes):
+                if not isinstance(name, str):
+                    labels[numbers == name] = place
+        return labels
+
+    def _problems(self, cells: pd.Series, unknown: np.ndarray) -> Problems:
+        fault = f"is neither {_listed(self._named([*self.in_order.values()]), 'nor')}"
+        return problems_at(cells, unknown, fault, quoted=True)
+
+    def hints(self, quarantined: pd.Series, labelled: int) -> list[str]:
+        """Say which values of quarantined cells are so common that they may be classes."""
+        counts = texts(quarantined).value_counts()
+        common = pd.Series(counts.index[counts > OFTEN * labelled], dtype="str")
+        common = common[(self._places(common, POINT) < 0) & self._meant(common).isna()]
+        return [
+            f"column '{self.name}': {counts[value]} of {labelled} labelled rows have "
+            f"{shown(repr(value))}; if that is a class, {self._add(value)}"
+            for value in common
+        ]
+
+    def _meant(self, cells: pd.Series) -> pd.Series:
+        """Give for each cell the class of text that it is but for its spelling, or None."""
+        words = [name for name in self.classes if isinstance(name, str)]
+        spelt = zip(_spelt(pd.Series(words, dtype="str")), words, strict=True)
+        return pd.Series(map(dict(spelt).get, _spelt(cells)), cells.index, dtype=object)
+
+    def _add(self, value: str) -> str:
+        return f"write columns.classes: {[*self.classes, value]} in place of the two"
+
+    def summary(self, labels: pd.Series) -> dict[str, Any]:
+        """Give what a data summary holds of the labels of both sides."""
+        return {"label_share": float(labels.mean())}
+
+    def described(self, labels: pd.Series) -> str:
+        """Say what the labels of a side are, to stand behind how many rows these are."""
+        return f"{100 * labels.mean():.1f} % of them positive"
+
+    @staticmethod
+    def of_schema(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
+        """See `of_schema`."""
+        return dict(zip(("negative_class", "positive_class"), task.classes, strict=True))
+
+    def too_few(self, sides: Sides) -> tuple[str, bool] | None:
+        """Say why rows do not suffice, and whether others, or another split, might; or None.
+
+        Expected are two rows, or groups, of each class on the train side, and on the test side two
+        of two classes.
+        """
+        counts = {side: self._counts(rows) for side, rows in sides.items()}
+        everywhere = [*counts.values()]
+        absent = [name for name in everywhere[0] if not any(count[name] for count in everywhere)]
+        if absent:
+            return self._absent(self._named(absent)), False
+        for side, of_side in counts.items():
+            few = [name for name, count in of_side.items() if count < LEAST]
+            if few and (side == "train" or len(self.classes) - len(few) < 2):
+                count = counted(of_side[few[0]], self.noun)
+                return (
+                    f"too few {self.noun}s to split: on the {side} side {count} with "
+                    f"{self.name} = {few[0]!r}; expected at least {LEAST}.",
+                    True,
+                )
+        return None
+
+    def few(self, test: pd.DataFrame) -> str | None:
+        """Say of which classes the test side has too few rows to judge them; None where enough."""
+        few = [name for name, count in self._counts(test).items() if count < LEAST]
+        said = f"the test side has fewer than {LEAST} {self.noun}s of {_first(self._named(few))}"
+        return f"{said}: too few to judge a model by" if few else None
+
+    def _absent(self, absent: list[str]) -> str:
+        found = "one class only" if len(absent) == 1 else "no row that can be used"
+        return (
+            f"column '{self.name}': {found}; expected rows of "
+            f"{' and '.join(map(repr, self.in_order.values()))}, none is {' or '.join(absent)}."
+        )
+
+    def _counts(self, rows: pd.DataFrame) -> dict[Class, int]:
+        """Count the rows, or groups, of each class."""
+        if self.columns.group is not None:
+            rows = rows.drop_duplicates([self.columns.group, self.name])
+        counts = np.bincount(rows[self.name], minlength=len(self.classes))
+        return {name: int(counts[place]) for place, name in self.in_order.items()}
 
 
-def _listed(classes: tuple[Class, ...], word: str) -> str:
-    """Name the classes, the first few of many."""
-    names = [repr(value) if len(classes) == 2 else shown(repr(value)) for value in classes[:NAMED]]
-    if (more := len(classes) - NAMED) > 0:
-        names.append(f"one of {more} others")
+class _Classes(_TwoClasses):
+    """A label of three classes or more."""
+
+    @property
+    def in_order(self) -> dict[int, Class]:
+        """The classes by their numbers, in their order."""
+        return dict(enumerate(self.classes))
+
+    def _named(self, classes: list[Class]) -> list[str]:
+        return [shown(repr(name)) for name in classes]
+
+    def _problems(self, cells: pd.Series, unknown: np.ndarray) -> Problems:
+        problems = super()._problems(cells, unknown)
+        for place, name in zip(problems, self._meant(cells[unknown]), strict=True):
+            if name is not None:
+                problems[place] = f"'{shown(cells.iloc[place])}' is {name!r} {SPELT}"
+        return problems
+
+    def _add(self, value: str) -> str:
+        return f"add {value!r} to columns.classes"
+
+    def summary(self, labels: pd.Series) -> dict[str, Any]:
+        """Give the share of each class."""
+        names = labels.map({place: str(name) for place, name in self.in_order.items()})
+        return {"label": of_levels(names, len(self.classes))}
+
+    def described(self, labels: pd.Series) -> str:
+        """Say the share of each class, the commonest first."""
+        counts = labels.map(self.in_order).value_counts(normalize=True)
+        named = zip(counts, self._named([*counts.index]), strict=True)
+        return f"of them {_first([f'{100 * share:.1f} % {name}' for share, name in named])}"
+
+    @staticmethod
+    def of_schema(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
+        """See `of_schema`."""
+        return {"classes": task.classes}
+
+    def _absent(self, absent: list[str]) -> str:
+        return (
+            f"column '{self.name}': no row that can be used is {_first(absent)}; expected some of "
+            "each of columns.classes. Add some, or, if there will be none, take it out of "
+            "columns.classes: a model of the other classes is then trained."
+        )
+
+
+class _Number(_Label):
+    """A label that is a number."""
+
+    expected = "a number"
+
+    def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
+        """Read the labels that are there: float64 (rows,), NaN where there is none; problems."""
+        return read_numbers(cells, (), self.columns.bounds.get(self.name, ANY), number_format)
+
+    def summary(self, labels: pd.Series) -> dict[str, Any]:
+        """Give mean and standard deviation."""
+        return {"label": of_numbers("number", labels.to_numpy())}
+
+    def described(self, labels: pd.Series) -> str:
+        """Say their mean and their standard deviation."""
+        mean, deviation = labels.mean(), labels.std(ddof=0)
+        return f"{self.name} {mean:.4g} on average, with a standard deviation of {deviation:.4g}"
+
+    @staticmethod
+    def of_schema(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
+        """See `of_schema`."""
+        if labels is None:
+            raise ValueError("expected the labels of a number")
+        mean, variance = scale(labels)
+        return {"target": {"mean": mean, "deviation": variance**0.5}}
+
+    def too_few(self, sides: Sides) -> tuple[str, bool] | None:
+        """Say why rows do not suffice, and whether others, or another split, might; or None."""
+        by = self.columns.group
+        for side, rows in sides.items():
+            count = len(rows) if by is None else rows[by].nunique()
+            if count < LEAST:
+                return (
+                    f"too few {self.noun}s to split: {counted(count, self.noun)} on the {side} "
+                    f"side; expected at least {LEAST}.",
+                    True,
+                )
+        labels = sides["train"][self.name]
+        if labels.min() < labels.max():
+            return None
+        return (
+            f"column '{self.name}': all {len(labels)} labels of the train side are "
+            f"{labels.iloc[0]:g}; expected different ones, of which something can be learned.",
+            False,
+        )
+
+
+def _spelt(cells: pd.Series) -> list[str | None]:
+    return list(spelling(as_texts(texts(cells))).to_pylist())
+
+
+def _first(names: list[str]) -> str:
+    """Name the first ten, and how many more."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(names[:LISTED])}{more}"
+
+
+def _listed(names: list[str], word: str) -> str:
+    """Name all, or the first few of many."""
+    if (more := len(names) - NAMED) > 1:
+        names = [*names[:NAMED], f"one of {more} others"]
     return f"{', '.join(names[:-1])} {word} {names[-1]}"
+
+
+_BY_KIND: dict[str, type[_TwoClasses] | type[_Number]] = {
+    TWO_CLASSES: _TwoClasses,
+    CLASSES: _Classes,
+    NUMBER: _Number,
+}
+
+
+def label_of(columns: Columns) -> _TwoClasses | _Number:
+    """Give what rows do with the label that conf declares."""
+    return _BY_KIND[columns.task.kind](columns)
+
+
+def of_schema(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
+    """Give what a schema says of the label, by the labels of the train rows."""
+    return _BY_KIND[task.kind].of_schema(task, labels)

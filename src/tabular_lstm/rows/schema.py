@@ -122,8 +122,8 @@ def fingerprint(
     digest = blake2b(repr(sequences.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(sequences).reshape(-1).view(np.uint8).data)
     # The number of a class takes a byte.
-    whole = labels.astype(np.uint8, casting="unsafe")
-    digest.update((whole if (whole == labels).all() else labels.astype("<f8")).tobytes())
+    whole = labels.size and labels.min() >= 0 and labels.max() < 256 and not (labels % 1).any()
+    digest.update(labels.astype(np.uint8 if whole else "<f8").tobytes())
     if weights is not None:
         digest.update(weights.astype("<f8").tobytes())
     return digest.hexdigest()

@@ -2,19 +2,19 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted
-from tabular_lstm.parameters import CLASSES, TWO_CLASSES, Reshaping, Task, Value
+from tabular_lstm.parameters import Reshaping, Task, Value
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
+from tabular_lstm.rows.labels import of_schema
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers
-from tabular_lstm.rows.schema import PARTS, Bounds, Schema, Target, parts_of
+from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers, scale
+from tabular_lstm.rows.schema import PARTS, Bounds, Schema, parts_of
 from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_problems
 
 STEPS = 4
@@ -125,21 +125,9 @@ def learn_schema(
         mean=mean,
         variance=variance,
         label=label,
-        **_of_label(task, labels),
+        **of_schema(task, labels),
         lineage=lineage,
     )
-
-
-def _of_label(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
-    """Give what a schema says of the label."""
-    if task.kind == TWO_CLASSES:
-        return dict(zip(("negative_class", "positive_class"), task.classes, strict=True))
-    if task.kind == CLASSES:
-        return {"classes": task.classes}
-    if labels is None:
-        raise ValueError("expected the labels of a number")
-    mean, variance = scale(labels)
-    return {"target": Target(mean=mean, deviation=variance**0.5)}
 
 
 def _shape(features: int, reshaping: Reshaping) -> tuple[int, int]:
@@ -153,19 +141,3 @@ def _shape(features: int, reshaping: Reshaping) -> tuple[int, int]:
             "or set reshaping.allow_padding: true."
         )
     return steps, per_step
-
-
-def scale(known: np.ndarray) -> tuple[float, float]:
-    """Give mean and variance of the measured values, winsorized; 0 and 1 where there are none.
-
-    At the 1st and the 99th percentile, unless that leaves a single value: a single wrong number,
-    9999 among ages, would otherwise be most of the variance.
-    """
-    if not known.size:
-        return 0.0, 1.0
-    low = np.quantile(known, 0.01, method="higher")
-    high = np.quantile(known, 0.99, method="lower")
-    inner = known.clip(low, max(low, high))
-    if inner.min() < inner.max():
-        known = inner
-    return float(known.mean()), float(known.var()) if known.min() < known.max() else 1.0

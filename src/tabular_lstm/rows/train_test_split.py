@@ -3,6 +3,7 @@
 A hash of its content or its time decides on a row alone, so that the row never changes sides.
 """
 
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,12 +13,15 @@ from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.fingerprints import hash_rows
+from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.times import has_dates, moment_of, newest, said
 from tabular_lstm.rows.weights import weights_of
 
 if TYPE_CHECKING:
     from tabular_lstm.rows.data_summary import Source
+
+logger = logging.getLogger(__name__)
 
 MEND = (
     "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
@@ -141,8 +145,10 @@ def sides_of(
     A split by time gets its boundary, for which `in_force` counts: see `with_boundary`.
 
     Raises:
-        DataError: A class is missing, a side would hold fewer than two rows of a class, or two
-            groups with such, rows of a key would be on both sides, or there is no boundary.
+        DataError: A class is missing, the train side would hold fewer than two rows of a class, or
+            two groups with such, the test side as few of all classes but one, or all labels of the
+            train side are one number; rows of a key would be on both sides, or there is no
+            boundary.
     """
     counts = weights_of(rows, columns).to_numpy() > 0
     weightless = int((~counts).sum())
@@ -155,42 +161,20 @@ def sides_of(
     except DataError as error:
         raise DataError(f"{source.file}: {error}") from error
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
-    if fault := _too_few(sides, columns):
+    label = label_of(columns)
+    if found := label.too_few(sides):
+        fault, may_change = found
+        if may_change:
+            fault += f" {_equal_rows(sides, columns)}Add some, or change split."
         if source.quarantined_rows:
             fault += f" {source.quarantined_rows} of {source.labelled} were quarantined:"
             raise DataError(f"{source.file}: {fault}", *source.reasons, MEND)
         if source.unlabelled_rows:
             fault += f" {source.unlabelled_rows} of {source.rows} rows are unlabelled."
         raise DataError(f"{source.file}: {fault}")
+    if split.test_fraction and (few := label.few(test)):
+        logger.warning("%s: %s", source.file, few)
     return Sides(train, test, bounded, weightless)
-
-
-def _too_few(sides: dict[str, pd.DataFrame], columns: Columns) -> str | None:
-    """Say which class is missing, or of which class a side has fewer than two rows or groups."""
-    classes = dict(reversed([*enumerate(columns.task.classes)]))
-    noun = "row" if columns.group is None else "group"
-    absent = [
-        repr(name)
-        for value, name in classes.items()
-        if not any((rows[columns.label] == value).any() for rows in sides.values())
-    ]
-    if absent:
-        found = "one class only" if len(absent) == 1 else "no row that can be used"
-        return (
-            f"column '{columns.label}': {found}; expected rows of {classes[1]!r} and "
-            f"{classes[0]!r}, none is {' or '.join(absent)}."
-        )
-    for side, rows in sides.items():
-        for value, name in classes.items():
-            of_class = rows[rows[columns.label] == value]
-            count = len(of_class) if columns.group is None else of_class[columns.group].nunique()
-            if count < 2:
-                return (
-                    f"too few {noun}s to split: on the {side} side {counted(count, noun)} with "
-                    f"{columns.label} = {name!r}; expected at least 2. "
-                    f"{_equal_rows(sides, columns)}Add some, or change split."
-                )
-    return None
 
 
 def _equal_rows(sides: dict[str, pd.DataFrame], columns: Columns) -> str:

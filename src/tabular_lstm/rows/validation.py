@@ -12,7 +12,7 @@ from tabular_lstm.parameters import ROLES, Columns
 from tabular_lstm.rows.cells import Problems, read_category
 from tabular_lstm.rows.dates import read_dates
 from tabular_lstm.rows.keys import read_key
-from tabular_lstm.rows.labels import are_unlabelled, expected_labels, read_label
+from tabular_lstm.rows.labels import are_unlabelled, label_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, read_numbers
 from tabular_lstm.rows.quarantine import Kinds, set_aside
@@ -32,10 +32,11 @@ class ReadRows(NamedTuple):
         valid: With the index `row`: key and group as text and the time as datetime64[us] or
             float64, if there are any; numeric features as float64 with NaN for a missing cell,
             categorical ones as text with NaN for it, dates as datetime64[us] with NaT for it, the
-            label as `read_label` has it, the weight as float64 if there is one.
+            label as a class's number or a number, the weight as float64 if there is one.
         quarantined: `row`, `reason`, and the cells as they were.
         unlabelled: How many rows have no label. No other cell of them is read.
-        reasons: Of the quarantine, a line for each column and kind of problem.
+        reasons: Of the quarantine, a line for each column and kind of problem, and for each value
+            of the label that is so common that it may be a class.
     """
 
     valid: pd.DataFrame
@@ -75,13 +76,15 @@ def read_rows(
     if not rows.count:
         raise DataError(
             f"{file}: column '{columns.label}' is empty or says that it is missing in all "
-            f"{unlabelled} rows; expected {expected_labels(columns.task)} in some. Write the "
+            f"{unlabelled} rows; expected {label_of(columns).expected} in some. Write the "
             "labels into it, or name another column under columns.label."
         )
     if times.offsets.all():
         message = "%s: %d times without an offset are read as UTC, among %d with one"
         logging.getLogger(__name__).warning(message, file, *times.offsets)
-    return ReadRows(rows.valid(), rows.quarantined(), unlabelled, rows.kinds.listed())
+    aside = rows.quarantined()
+    hints = label_of(columns).hints(aside[columns.label], rows.count)
+    return ReadRows(rows.valid(), aside, unlabelled, [*rows.kinds.listed(), *hints])
 
 
 def _read(
@@ -104,7 +107,7 @@ def _read(
         else:
             bounds = columns.bounds.get(name, ANY)
             read[name] = read_numbers(part[name], codes, bounds, number_format)
-    read[columns.label] = read_label(part[columns.label], columns, number_format)
+    read[columns.label] = label_of(columns).read(part[columns.label], number_format)
     if columns.weight is not None:
         read[columns.weight] = read_weights(part[columns.weight], number_format)
     return {name: (pd.Series(values), found) for name, (values, found) in read.items()}
@@ -132,7 +135,8 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
             f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
         )
     for block in DESCRIBED:
-        described = set(getattr(columns, block)) - ({columns.time} if block == "dates" else set())
+        others = {"dates": columns.time, "bounds": columns.label}
+        described = {*getattr(columns, block)} - {others.get(block)}
         if unknown := sorted(described - set(features)):
             raise DataError(
                 f"{file}: columns.{block} names {', '.join(unknown)}, which is no feature. The "

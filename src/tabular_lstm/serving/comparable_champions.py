@@ -15,7 +15,7 @@ from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.drift import DataChanges
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns, Promotion
-from tabular_lstm.rows.data_summary import FeatureSummary
+from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet

@@ -16,7 +16,8 @@ from tabular_lstm.judging.checks import (
 )
 from tabular_lstm.judging.drift import DataChanges
 from tabular_lstm.judging.metrics import Metrics
-from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary
+from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.serving.run_id import RunId
 
 Checks = tuple[DataCheck, DriftCheck, FloorCheck, ChampionCheck, ArtifactCheck]

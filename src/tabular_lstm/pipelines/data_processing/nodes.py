@@ -10,6 +10,7 @@ from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
+from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import MEND, sides_of
 from tabular_lstm.rows.validation import read_rows
@@ -133,8 +134,8 @@ def split_rows(
         logger.info("%s: left out %s of weight 0", source.file, counted(weightless, "row"))
     for side, rows in {"train": train, "test": test}.items():
         if len(rows):
-            share = rows[columns.label].mean()
-            logger.info("%d %s rows, %.1f %% of them positive", len(rows), side, 100 * share)
+            labels = label_of(columns).described(rows[columns.label])
+            logger.info("%d %s rows, %s", len(rows), side, labels)
     if bounded.from_ is not None:
         share = len(test) / (len(train) + len(test))
         logger.info("Test rows are those from %s on: %.1f %% of all", bounded.from_, 100 * share)

@@ -13,7 +13,8 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drift import DataChanges, changes_of
 from tabular_lstm.judging.metrics import CANDIDATE, Metrics
 from tabular_lstm.parameters import Columns, Evaluation, Promotion, Validation
-from tabular_lstm.rows.data_summary import DataSummary, FeatureSummary, summarize_features
+from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.feature_summary import FeatureSummary, summarize_features
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
