@@ -185,7 +185,7 @@ def learn_and_predict(
         train_rows[columns.label].to_numpy(np.float32),
         Training(seed=seed),
     )
-    return predict(network, to_sequences(test_rows, schema)), network.threshold
+    return predict(network, to_sequences(test_rows, schema)), network.calibration.threshold
 
 
 def measure_trainings() -> str:

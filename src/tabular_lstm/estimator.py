@@ -1,6 +1,7 @@
 """What both estimators of scikit-learn share, over the same functions that the nodes call."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -220,8 +221,11 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         from tabular_lstm.network.score import score  # noqa: PLC0415
 
-        sequences = to_sequences(self._rows(X), self.network_.schema)
-        return score(Scorer.of(self.network_), sequences, coverage=coverage)
+        scorer = Scorer.of(self.network_)
+        if coverage is not None:
+            declared = scorer.calibration.model_copy(update={"coverage": coverage})
+            scorer = replace(scorer, calibration=declared)
+        return score(scorer, to_sequences(self._rows(X), scorer.schema))
 
     def _rows(self, X: Any) -> pd.DataFrame:  # noqa: N803
         """Give what is to be predicted as a frame with the schema's names."""

@@ -180,7 +180,7 @@ def score(
     if columns.group is not None:
         groups = test_rows[columns.group]
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
-    return Scored(artifact.score(sequences), artifact.scorer.threshold, trained_on)
+    return Scored(artifact.score(sequences), artifact.scorer.calibration.threshold, trained_on)
 
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
