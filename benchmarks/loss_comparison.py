@@ -52,7 +52,7 @@ def means_of(results: pd.DataFrame, measure: str) -> pd.DataFrame:
     return means["mean"].where(means["count"] == FOLDS).unstack("method")
 
 
-def complete(results: pd.DataFrame, names: Sequence[str], needed: Sequence[str]) -> pd.DataFrame:
+def complete(results: pd.DataFrame, names: Sequence[str], needed: list[str]) -> pd.DataFrame:
     """Give the folds of the sets that all of these methods have in full."""
     folds = results[results["data"].isin(names) & results["method"].isin(needed)]
     whole = folds.groupby(["data", "method"]).size().unstack("method").reindex(columns=needed)
@@ -66,9 +66,9 @@ def table(results: pd.DataFrame, names: Sequence[str], measures: Measures) -> st
     sets are counted that all have.
     """
     whole = means_of(results[results["data"].isin(names)], measures.loss)
-    own = whole.index[whole[FIRST].notna()]
+    own = whole[whole[FIRST].notna()].dropna(axis="columns", how="all")
     # RealMLP is compared by itself, because it was measured on fewer sets.
-    methods = [name for name in whole if whole.loc[own, name].notna().any() and name != "realmlp"]
+    methods = [name for name in NAMES if name in own and name != "realmlp"]
     folds = complete(results, names, methods)
     columns: dict[str, pd.Series] = {}
     for measure, words in zip((measures.loss, *measures.others), measures.words, strict=True):
@@ -112,7 +112,7 @@ def pairs(results: pd.DataFrame, names: Sequence[str], loss: str) -> str:
 def compared(means: pd.DataFrame, other: str) -> dict[str, str]:
     """Fill a row from the mean losses of both on each set."""
     differences = family_means(means[FIRST] - means[other], FAMILIES).to_numpy()
-    logs = family_means(np.log(means[FIRST] / means[other]), FAMILIES).to_numpy()
+    logs = family_means((means[FIRST] / means[other]).map(np.log), FAMILIES).to_numpy()
     # Of both functions more is better.
     won, likely = counts(-logs, LEVEL), signed_rank(-logs, LEVEL)
     ratio = bootstrap(logs)
@@ -137,14 +137,12 @@ def behind(by_fold: pd.DataFrame, other: str) -> str:
     difference = differences.mean(axis="columns")
     far = ratio.index[(ratio > 1 + FAR) & (difference > 2 * error)]
 
-    def listed(sets: Sequence[str]) -> str:
-        return ", ".join(
-            f"`{name}` {means.loc[name, FIRST]:.3f} and {means.loc[name, other]:.3f}"
-            for name in sets
-        )
+    def listed(sets: pd.Series) -> str:
+        both = means.loc[sets.index, [FIRST, other]].itertuples()
+        return ", ".join(f"`{name}` {own:.3f} and {its:.3f}" for name, own, its in both)
 
-    worst = listed(ratio.nlargest(3).index.tolist())
-    named = listed(ratio[far].sort_values(ascending=False).index.tolist())
+    worst = listed(ratio.nlargest(3))
+    named = listed(ratio[far].sort_values(ascending=False))
     beyond = f"{100 * FAR:.0f} % and two corrected standard errors"
     said = f"behind by more than {beyond} on {named}" if named else f"on none by more than {beyond}"
     return f"the worst three are {worst}; {said}."
@@ -156,10 +154,10 @@ def intervals(results: pd.DataFrame, names: Sequence[str]) -> str:
     covered, width = (means_of(own, measure)[FIRST].dropna() for measure in ("coverage", "width"))
     few = covered[covered < LEAST_COVERED].sort_values()
     below = ", ".join(f"`{name}` {share:.3f}" for name, share in few.items()) or "none"
-    lowest, highest = covered.idxmin(), covered.idxmax()
+    ends = covered.sort_values()
+    lowest, highest = (f"{ends.iloc[end]:.3f} on `{ends.index[end]!s}`" for end in (0, -1))
     return (
         f"The 90 % intervals cover {covered.mean():.3f} of the test rows on average over "
-        f"{len(covered)} sets, from {covered.min():.3f} on `{lowest}` to {covered.max():.3f} on "
-        f"`{highest}`; below {LEAST_COVERED}: {below}. They are {width.mean():.2f} deviations of "
-        "the label wide.\n"
+        f"{len(covered)} sets, from {lowest} to {highest}; below {LEAST_COVERED}: {below}. They "
+        f"are {width.mean():.2f} deviations of the label wide.\n"
     )

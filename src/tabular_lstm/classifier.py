@@ -8,7 +8,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
 from tabular_lstm.estimator import LSTMEstimator
-from tabular_lstm.network.outputs import decisions
+from tabular_lstm.network.calibration import decisions
 from tabular_lstm.parameters import CLASSES, TWO_CLASSES, Task, Training
 
 
@@ -128,6 +128,7 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
 
     def _objective(self, task: Task) -> dict[str, Any]:
         count, costs = len(task.classes), np.asarray(self.costs, dtype=object)
+        shape: tuple[int, ...]
         if count == 2:
             shape, expected = (2,), "what a false positive and what a false negative cost"
         elif self.objective == "costs":

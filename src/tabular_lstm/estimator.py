@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import Ensemble, Kind, Network, Reshaping, Task, Training
+from tabular_lstm.parameters import Ensemble, Network, Reshaping, Task, Training
 from tabular_lstm.rows.keys import number_values
 from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
@@ -29,7 +29,7 @@ CHECKED: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
 class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
     """An ensemble of LSTMs for tabular rows: what `LSTMClassifier` and `LSTMRegressor` share."""
 
-    kinds: tuple[Kind, ...] = ()  # the tasks that it is for
+    kinds: tuple[str, ...] = ()  # the tasks that it is for
     label_type: type | None = None  # what y is converted to
     class_weight: Any = None
 

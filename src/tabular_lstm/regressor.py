@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from tabular_lstm.estimator import LSTMEstimator
-from tabular_lstm.network.outputs import RATES
+from tabular_lstm.network.calibration import RATES
 from tabular_lstm.parameters import NUMBER, Task
 
 
