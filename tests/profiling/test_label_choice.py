@@ -51,6 +51,49 @@ def test_the_label_is_told_by_name_place_and_values(
     assert label(columns).name == name
 
 
+PRICES = [x * 7 % 31 + 0.5 for x in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "name", "reason"),
+    [
+        ({"age": AGES, "kind": MANY, "size": PRICES}, "size", "the last column"),
+        ({"age": AGES, "kind": MANY}, "kind", "the last column"),
+        ({"kind": MANY, "age": AGES, "sex": SEX}, "kind", "the first column, and it has classes"),
+        (
+            {"kind": MANY, "age": AGES, "year": [*range(2000, 2003)] * 10},
+            "kind",
+            "the first column",
+        ),
+        ({"age": AGES, "price": PRICES, "a": AGES}, "price", "called as what is predicted"),
+        ({"x": PRICES, "y": PRICES, "z": PRICES}, "z", "the last column"),
+        ({"x1": PRICES, "y": PRICES, "x2": PRICES}, "y", "by its name"),
+        ({"smoker": TWO, "age": AGES, "charges": PRICES}, "charges", "the last column, and called"),
+        ({"class": MANY, "age": AGES, "left": TWO}, "class", "by its name"),
+        (
+            {"smoker": TWO, "age": AGES, "size": PRICES},
+            "smoker",
+            "the first column, and it has two",
+        ),
+    ],
+)
+def test_a_label_of_another_task_is_told_too(
+    columns: dict[str, list[Any]], name: str, reason: str
+) -> None:
+    """Where columns have two values, one of these is rather the label."""
+    found = label(columns)
+    assert found.name == name
+    assert found.reason.startswith(reason)
+    if reason != "by its name":
+        assert "--label names another one" in found.unsure[0]
+
+
+def test_beside_the_only_column_of_two_values_the_last_one_is_named() -> None:
+    found = label({"age": AGES, "by_river": TWO, "rooms": PRICES})
+    assert found.name == "by_river"
+    assert found.unsure[0].startswith("label: or is it the last column, rooms?")
+
+
 @pytest.mark.parametrize(
     ("columns", "reason"),
     [
@@ -122,7 +165,7 @@ def test_the_positive_class_is_the_word_the_number_or_the_rarer_one(
 
 def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> None:
     message = refusal({"age": AGES, "left": TWO, "sex": SEX, "new": TWO, "size": AGES})
-    assert "none is surely the label" in message
+    assert "none is surely the label. The last column is size, such as --label may" in message
     assert (
         "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
     )

@@ -90,7 +90,10 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
     reason, found = next(((way, found) for way, found in ways if found), ("", []))
     if not found:
         more = " Several columns have two values, and none is surely the label."
-        raise refusal(table, f"no label was found.{more if len(fitting) > 1 else ''}")
+        said = f"no label was found.{more if len(fitting) > 1 else ''}"
+        if ends and kind_of(ends[-1]):
+            said += f" The last column is {shown(ends[-1].name)}, such as --label may name."
+        raise refusal(table, said)
     last = ends[-1]
     chosen = last if last in found else found[0]
     if reason == "by its name" and len(found) == 1:

@@ -49,6 +49,7 @@ def create_pipeline() -> Pipeline:
                     "history",
                     "baseline_predictions",
                     "evaluated_set",
+                    "schema",
                     "params:evaluation",
                 ],
                 outputs="judged",
@@ -81,7 +82,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.draw_figures,
-                inputs=["history", "judged", "permutation_importance", "schema"],
+                inputs=["history", "judged", "permutation_importance"],
                 outputs="figures",
                 name="draw_figures",
             ),
