@@ -18,6 +18,8 @@ LABELS: dict[str, dict[str, Any]] = {
     CLASSES: {"classes": ("bus", "car", "van")},
     NUMBER: {"target": Target(mean=20.0, deviation=4.0)},
 }
+SEVEN = "seven classes"
+LABELS[SEVEN] = {"classes": tuple("abcdefg")}
 # Arguments of `schema_of`.
 MIXED: dict[str, Any] = {"features": 7, "features_per_step": 2, "names": (1, 4)}
 LAYOUTS: list[dict[str, Any]] = [
@@ -29,6 +31,7 @@ LAYOUTS: list[dict[str, Any]] = [
     {"features": 1, "features_per_step": 1},
     {"features": 6, "features_per_step": 1, "names": (0,)},
 ]
+TASKS = [{**MIXED, "task": task} for task in (CLASSES, SEVEN, NUMBER)]
 # Features, features per step, places of names, and options of an ensemble.
 NETWORKS: list[tuple[int, int, tuple[int, ...], dict[str, Any]]] = [
     (4, 2, (), {}),
@@ -36,6 +39,11 @@ NETWORKS: list[tuple[int, int, tuple[int, ...], dict[str, Any]]] = [
     (3, 3, (0, 1, 2), {"frequencies": 5, "dimensions": 7}),
     (1, 4, (), {"units": [1], "members": 1}),
 ]
+
+
+def id_of(layout: dict[str, Any]) -> str:
+    """Name a layout in a test's id."""
+    return "-".join(map(str, layout.values()))
 
 
 def schema_of(
