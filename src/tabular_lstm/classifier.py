@@ -148,6 +148,6 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
 
     @classmethod
     def _arguments(cls, training: Training) -> dict[str, Any]:
-        objective, errors = training.objective, training.objective.of_errors
+        objective, errors = training.objective, training.objective.costs
         of_two = (errors.false_positive, errors.false_negative)
-        return {"objective": objective.kind, "costs": objective.matrix or of_two}
+        return {"objective": objective.kind, "costs": objective.cost_matrix or of_two}

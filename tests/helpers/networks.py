@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from tabular_lstm.network.build import LSTMEnsemble, build
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Recur
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Ensemble, Network
 from tabular_lstm.rows.schema import Schema, Target
@@ -72,11 +73,14 @@ def schema_of(
     )
 
 
-def ensemble_of(schema: Schema, seed: int = 0, **options: Any) -> LSTMEnsemble:
+def ensemble_of(
+    schema: Schema, seed: int = 0, calibration: dict[str, Any] | None = None, **options: Any
+) -> LSTMEnsemble:
     """An ensemble whose biases are not the 0 that they start as."""
     small = {"members": 2, "units": [4], "dimensions": 3, "frequencies": 2}
     options = {**small, "frequency_scale": [0.1], **options}
     network = build(schema, Network(ensemble=Ensemble.model_validate(options)), seed)
+    network.calibration = Calibration.model_validate(calibration or {})
     rng = np.random.default_rng(seed)
     network.set_weights([w + rng.normal(0, 0.1, w.shape) for w in network.get_weights()])
     return network

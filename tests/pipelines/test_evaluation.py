@@ -17,7 +17,7 @@ from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Importance, Lost
 from tabular_lstm.judging.metrics import CANDIDATE, Baselines
 from tabular_lstm.network import fit
-from tabular_lstm.parameters import Columns, Evaluation, Network
+from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.pipelines.evaluation.nodes import (
     assemble_metrics,
     choose_evaluated_set,
@@ -166,9 +166,8 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
     np.testing.assert_allclose(weighted["weight"], weights / weights.mean(), rtol=1e-6)
 
     flat = Baselines(thresholds={"majority_class": 0.5}, predictions={"majority_class": [0.4] * 60})
-    judged = evaluate(
-        weighted, {"decision_threshold": 0.5}, flat, weighted_set, schema_of(), EVALUATION
-    )
+    of_models = weighted, {"decision_threshold": 0.5}, flat
+    judged = evaluate(*of_models, weighted_set, schema_of(), Training(), EVALUATION)
     p = weighted[CANDIDATE].to_numpy()
     expected = roc_auc_score(labels, p, sample_weight=weights)
     assert judged.metrics[CANDIDATE].roc_auc == pytest.approx(expected, rel=1e-5)
@@ -191,7 +190,7 @@ def judged_at(
     judging = set_of(np.empty((90, 0)), candidate["label"], None, groups, side)
     predictions = others.assign(**baselines).to_dict("list")
     given = Baselines(thresholds=thresholds, predictions=predictions)
-    return evaluate(candidate, history, given, judging, schema_of(), EVALUATION)
+    return evaluate(candidate, history, given, judging, schema_of(), Training(), EVALUATION)
 
 
 def metrics_of(judged: Judged | None = None) -> dict[str, Any]:

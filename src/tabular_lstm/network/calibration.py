@@ -126,7 +126,7 @@ def choose_threshold(
     true_positives = np.concatenate([[0], np.cumsum(counts * hits)])[called]
     false_positives = np.concatenate([[0], np.cumsum(counts * ~hits)])[called]
     false_negatives = np.sum(counts * hits) - true_positives
-    costs = objective.of_errors
+    costs = objective.costs
     if objective.kind == "f1":
         errors = false_positives + false_negatives
         all_of_f1 = 2 * true_positives + errors
@@ -176,7 +176,7 @@ def decision_of(
     """Learn how to decide from out-of-fold predictions of classes, of any model."""
     if task.kind == TWO_CLASSES:
         return Calibration(threshold=choose_threshold(labels, predicted, objective, weights))
-    return Calibration(costs=objective.matrix)
+    return Calibration(costs=objective.cost_matrix)
 
 
 def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from tabular_lstm.network.kernel_weights import SIDE_BY_SIDE, Sizes, unit_weights
-from tabular_lstm.network.vector_code import Code, Lanes, Place, Whole, cosine_and_sine, tanh
+from tabular_lstm.network.vector_code import Code, Lanes, Place, Whole, cosine_and_sine, sums, tanh
 
-# How many numbers are added to these sums in one turn of a loop.
-UNROLLED = 4
 # Gives the sums for a unit's gates before its state counts, of a step and the unit: those of the
 # forward LSTM come first, then those of the backward one.
 Read = Callable[[Whole, Whole], Sequence[Lanes]]
@@ -293,25 +291,3 @@ def _output(length: int, u: int, weights: Place, states: Place) -> Lanes:
     bias = [weights.every(4 * u)]
     output = code.fold(u, bias, lambda j, sums: read(j, j + end, j, sums))
     return code.fold(u, output, lambda j, sums: read(j + u, j + u, j + (end + u), sums))[0]
-
-
-# Sums --------------------------------------------------------------------------------------------
-
-
-def sums(start: Sequence[Lanes], values: Place, count: int, weights: Place) -> list[Lanes]:
-    """Add each of the values (count,), in their order, by its weights (count, sums) to sums."""
-
-    def add(before: Sequence[Lanes], i: int | Whole) -> list[Lanes]:
-        value, own = values[i], weights.after(values.code.whole(i) * len(before))
-        return [value.fma(own.every(side), one) for side, one in enumerate(before)]
-
-    def turn(turns: Whole, found: list[Lanes]) -> list[Lanes]:
-        for i in range(UNROLLED):
-            found = add(found, turns * UNROLLED + i)
-        return found
-
-    turns, left = divmod(count, UNROLLED)
-    found = values.code.fold(turns, start, turn) if turns else list(start)
-    for i in range(count - left, count):
-        found = add(found, i)
-    return found

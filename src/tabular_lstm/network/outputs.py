@@ -121,7 +121,7 @@ class Outputs:
         weights: np.ndarray | None,
     ) -> Calibration:
         """Learn from out-of-fold outputs, and from the temperature that they have the best with."""
-        return Calibration(temperature=temperature, costs=training.objective.matrix)
+        return Calibration(temperature=temperature, costs=training.objective.cost_matrix)
 
     def history(self, calibration: Calibration) -> dict[str, float]:
         """Say what the calibration is, for the history."""

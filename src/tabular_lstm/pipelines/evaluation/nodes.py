@@ -128,10 +128,12 @@ def evaluate(
     baseline_predictions: Baselines,
     evaluated_set: EvaluatedSet,
     schema: Schema,
+    training: Training,
     evaluation: Evaluation,
 ) -> Judged:
     """Measure the candidate and the baselines on the same rows and the same resamples of them."""
     others = {name: np.array(p) for name, p in baseline_predictions.predictions.items()}
+    costs = training.objective.cost_matrix
     return Judged(
         evaluated_set.labels.to_numpy(),
         evaluated_set.weights,
@@ -141,8 +143,8 @@ def evaluate(
     ).with_models(
         {CANDIDATE: from_columns(candidate_predictions, CANDIDATE, schema.task), **others},
         {
-            CANDIDATE: history.get("decision_threshold"),
-            **dict.fromkeys(others),
+            CANDIDATE: history.get("decision_threshold", costs),
+            **dict.fromkeys(others, costs),
             **baseline_predictions.thresholds,
         },
         evaluation,

@@ -50,6 +50,7 @@ def create_pipeline() -> Pipeline:
                     "baseline_predictions",
                     "evaluated_set",
                     "schema",
+                    "params:training",
                     "params:evaluation",
                 ],
                 outputs="judged",
