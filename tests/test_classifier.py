@@ -529,7 +529,7 @@ def test_a_matrix_of_costs_moves_what_is_decided(tmp_path: Path) -> None:
         ({"objective": "f1"}, "objective = 'f1': expected 'accuracy' or 'costs' of 3 classes"),
         ({"objective": "costs"}, "of 3 classes as many rows of as many numbers"),
         ({"objective": "costs", "costs": [[0, 1], [1, 0]]}, "of 3 classes as many rows"),
-        ({"objective": "costs", "costs": [[0, -1, 1]] * 3}, "costs"),
+        ({"objective": "costs", "costs": [[0, -1, 1]] * 3}, r"matrix.0.1 = -1: Input should be"),
     ],
 )
 def test_what_does_not_suit_three_classes_is_refused(given: Any, fault: str) -> None:
