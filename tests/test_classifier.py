@@ -22,13 +22,13 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import (
     check_methods_sample_order_invariance,
     check_methods_subset_invariance,
-    parametrize_with_checks,
 )
 
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network import fit, plan
+from tests.helpers.estimators import same_bits, with_all_checks
 from tests.helpers.project import TINY, Project
 
 NAN = float("nan")
@@ -81,25 +81,7 @@ def of_array() -> LSTMClassifier:
     return tiny(epochs=2).fit(NUMBERS.to_numpy(), LABELS)
 
 
-def same_bits(one: Any, other: Any) -> bool:
-    return np.asarray(one).tobytes() == np.asarray(other).tobytes()
-
-
 # In scikit-learn's hands
-
-UNCHECKED = {
-    "check_array_api_input": "skips itself: SCIPY_ARRAY_API has to be set before SciPy's import",
-}
-# What holds instead, and to which bits, is tested in tests/network/test_weights.py.
-NOT_TO_THE_BIT = {
-    "check_sample_weight_equivalence_on_dense_data": "a row twice is in another place of another "
-    "shuffle, and in two folds, so only the loss and its expected gradient are those of weight 2",
-}
-
-
-def with_all_checks(estimator: LSTMClassifier) -> pytest.MarkDecorator:
-    failing = NOT_TO_THE_BIT | ({} if "SCIPY_ARRAY_API" in os.environ else UNCHECKED)
-    return parametrize_with_checks([estimator], expected_failed_checks=lambda _: failing)
 
 
 @pytest.mark.no_cover  # a hundred trainings, which take half as long so

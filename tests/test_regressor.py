@@ -1,7 +1,6 @@
 """The estimator of numbers: scikit-learn's own checks, intervals, and one file to keep."""
 
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.model_selection import cross_val_score
-from sklearn.utils.estimator_checks import (
-    check_methods_subset_invariance,
-    parametrize_with_checks,
-)
+from sklearn.utils.estimator_checks import check_methods_subset_invariance
 
 from tabular_lstm import LSTMClassifier, LSTMRegressor
-from tests.test_classifier import NOT_TO_THE_BIT, UNCHECKED, same_bits
+from tests.helpers.estimators import same_bits, with_all_checks
 
 
 def tiny(**changed: Any) -> LSTMRegressor:
@@ -57,12 +53,7 @@ def fitted() -> LSTMRegressor:
 
 @pytest.mark.long  # some sixty trainings; the checks that a regressor has of its own are below
 @pytest.mark.no_cover
-@parametrize_with_checks(
-    [tiny(members=2, epochs=30)],
-    expected_failed_checks=lambda _: (
-        NOT_TO_THE_BIT | ({} if "SCIPY_ARRAY_API" in os.environ else UNCHECKED)
-    ),
-)
+@with_all_checks(tiny(epochs=30))
 def test_scikit_learn_finds_nothing_amiss(
     estimator: LSTMRegressor, check: Callable[[Any], None]
 ) -> None:
