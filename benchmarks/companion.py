@@ -25,8 +25,10 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from threads import threads
 
-from tabular_lstm.network import fit
-from tabular_lstm.network.calibration import choose_threshold, weigh
+from tabular_lstm.network import outputs
+from tabular_lstm.network.calibration import choose_threshold
+from tabular_lstm.network.kinds import weigh
+from tabular_lstm.parameters import Task
 
 TREES = 500
 ROWS = 1500
@@ -36,7 +38,7 @@ Logits = tuple[np.ndarray, np.ndarray]
 
 def of_network(rows: pd.DataFrame, labels: np.ndarray, test: pd.DataFrame) -> Logits:
     """Train the network; its out-of-fold logits are seen where it is calibrated."""
-    with mock.patch.object(fit, "choose_threshold", wraps=choose_threshold) as chosen:
+    with mock.patch.object(outputs, "choose_threshold", wraps=choose_threshold) as chosen:
         model = lstm([]).fit(rows, labels)
     _, out_of_fold, *_ = chosen.call_args.args
     return logits(out_of_fold), logits(model.predict_proba(test)[:, 1])
@@ -65,7 +67,8 @@ def logits(probabilities: np.ndarray, least: float = 1e-9) -> np.ndarray:
 
 def blended(labels: np.ndarray, models: Sequence[Logits]) -> np.ndarray:
     """Give the probabilities of the test rows by the models' blend."""
-    kinds = weigh(labels.astype(float), [model[0] for model in models], [0.0] * len(models))
+    of, seen = outputs.outputs_of(Task.of_classes([0, 1])), [model[0][:, None] for model in models]
+    kinds = weigh(of, labels.astype(float), seen, [0.0] * len(models))
     shares = (kind.share / kind.temperature * z for kind, (_, z) in zip(kinds, models, strict=True))
     return np.asarray(expit(sum(shares)))
 

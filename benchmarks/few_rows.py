@@ -15,6 +15,7 @@ Three simulations, some seven minutes on two cores:
 import multiprocessing
 from collections.abc import Callable, Collection
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -56,11 +57,10 @@ USELESS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 def judge(labels: np.ndarray, logits: dict[str, np.ndarray], seed: int) -> Judged:
     """Measure what the gate compares, as a run does but with fewer resamples."""
     probabilities = {name: expit(values) for name, values in logits.items()}
-    thresholds = dict.fromkeys(probabilities, 0.5)
-    return Judged(
+    judged = Judged(
         labels=labels,
-        probabilities=probabilities,
-        without_probability=dict.fromkeys(probabilities, 0),
+        predictions=probabilities,
+        without_prediction=dict.fromkeys(probabilities, 0),
         metrics={
             name: UNMEASURED.model_copy(
                 update={
@@ -70,8 +70,11 @@ def judge(labels: np.ndarray, logits: dict[str, np.ndarray], seed: int) -> Judge
             )
             for name, p in probabilities.items()
         },
-        resampled=bootstrap(labels, probabilities, thresholds, RESAMPLES, seed),
     )
+    statistics = {
+        name: judged.measure.statistics(judged, p, p >= 0.5) for name, p in probabilities.items()
+    }
+    return replace(judged, resampled=bootstrap(statistics, len(labels), RESAMPLES, seed))
 
 
 def labels_of(rows: int, balance: int) -> np.ndarray:
@@ -127,7 +130,7 @@ def rival_passes(number: int, rows: int, balance: int, rivals: str) -> bool:
     logits = {CANDIDATE: candidate, "champion": scores(champion_auc, its)}
     judged = judge(labels, logits, number)
     compared = judged.compare(CANDIDATE, "champion", PROMOTION.confidence)
-    return not gate.not_within(PROMOTION.tolerance, {"roc_auc": compared.roc_auc})
+    return not gate.not_within(PROMOTION.tolerance, {"roc_auc": compared["roc_auc"]})
 
 
 def drift_is_seen(number: int, rows: int, share: float) -> bool:

@@ -45,8 +45,8 @@ from threadpoolctl import threadpool_limits
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.checks import Champion
-from tabular_lstm.judging.comparison import WORSE, Judged
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, Metrics, point_metrics
+from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, TwoClassesMetrics, point_metrics
 from tabular_lstm.parameters import (
     Columns,
     Evaluation,
@@ -112,13 +112,14 @@ def judge(
 
 def promoted(judged: Judged, champion: str) -> dict[str, dict[str, bool]]:
     """Decide on every other network as the candidate, by each of `RULES`."""
-    old = judged.metrics[champion]
+    metrics: dict[str, Any] = judged.metrics
+    old = metrics[champion]
     decided = {}
-    for name, new in judged.metrics.items():
+    for name, new in metrics.items():
         if name == champion:
             continue
         compared = judged.compare(name, champion, PROMOTION.confidence)
-        beyond = gate.not_within(PROMOTION.tolerance, compared.by_metric())
+        beyond = gate.not_within(PROMOTION.tolerance, compared)
         decided[name] = {
             "gate": not beyond,
             "log_loss": "log_loss" not in beyond,
@@ -140,8 +141,8 @@ def promoted_beside(judged: Judged) -> list[float]:
             champions = [Champion(run_id=run, sha256="") for run in runs]
             metrics = judged.metrics | {CANDIDATE: judged.metrics[candidate]}
             resampled = judged.resampled | {CANDIDATE: judged.resampled[candidate]}
-            known = judged.probabilities | {CANDIDATE: judged.probabilities[candidate]}
-            beside = replace(judged, probabilities=known, metrics=metrics, resampled=resampled)
+            known = judged.predictions | {CANDIDATE: judged.predictions[candidate]}
+            beside = replace(judged, predictions=known, metrics=metrics, resampled=resampled)
             passed += gate.check_champions(beside, champions, PROMOTION).passed
         shares.append(passed / DRAWS)
     return shares
@@ -185,7 +186,7 @@ def learn_and_predict(
         train_rows[columns.label].to_numpy(np.float32),
         Training(seed=seed),
     )
-    return predict(network, to_sequences(test_rows, schema)), network.threshold
+    return predict(network, to_sequences(test_rows, schema)), network.calibration.threshold
 
 
 def measure_trainings() -> str:
@@ -284,7 +285,7 @@ def population() -> tuple[np.ndarray, np.ndarray, dict[Case, np.ndarray]]:
     return labels, champion, candidates
 
 
-def truth(labels: np.ndarray, logits: np.ndarray) -> Metrics:
+def truth(labels: np.ndarray, logits: np.ndarray) -> TwoClassesMetrics:
     """Measure on the whole population; 0.5 decides."""
     return point_metrics(labels, expit(logits), 0.5)
 
@@ -292,7 +293,7 @@ def truth(labels: np.ndarray, logits: np.ndarray) -> Metrics:
 def worse_by(labels: np.ndarray, logits: np.ndarray, champion: np.ndarray) -> dict[str, float]:
     """Say by how much a candidate is truly worse than the champion, in each metric."""
     new, old = truth(labels, logits), truth(labels, champion)
-    signs = {**WORSE, "accuracy": -1}
+    signs = {"log_loss": 1, "roc_auc": -1, "accuracy": -1}
     return {
         metric: sign * (getattr(new, metric) - getattr(old, metric))
         for metric, sign in signs.items()

@@ -472,7 +472,7 @@ def test_the_objective_moves_the_threshold_of_predict_the_right_way() -> None:
     models = {name: tiny(**values).fit(rows, labels) for name, values in objectives.items()}
     assert len({model.predict_proba(rows).tobytes() for model in models.values()}) == 1
 
-    threshold = {name: model.network_.threshold for name, model in models.items()}
+    threshold = {name: model.network_.calibration.threshold for name, model in models.items()}
     assert threshold["dear false negatives"] < threshold["accuracy"]
     assert threshold["accuracy"] < threshold["dear false positives"]
     called = {name: model.predict(rows).sum() for name, model in models.items()}
@@ -510,7 +510,7 @@ def test_a_file_gives_all_back_to_the_bit(tmp_path: Path) -> None:
         assert same_bits(loaded.predict(rows), model.predict(rows))
     assert loaded.get_params() == model.get_params()
     assert loaded.network_.schema == model.network_.schema
-    assert loaded.network_.threshold == model.network_.threshold
+    assert loaded.network_.calibration.threshold == model.network_.calibration.threshold
     assert loaded.n_features_in_ == 4
     assert loaded.feature_names_in_.tolist() == list(ROWS)
     assert not hasattr(loaded, "history_")
@@ -575,10 +575,10 @@ def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Proje
     assert 100 < len(rows) < 200
     np.testing.assert_array_equal(model.predict_proba(rows)[:, 1], predictions[CANDIDATE])
     assert (model.predict(rows) == 1).tolist() == (
-        predictions[CANDIDATE] >= model.network_.threshold
+        predictions[CANDIDATE] >= model.network_.calibration.threshold
     ).tolist()
     history = json.loads(project.versions("06_models/history.json")[-1].read_text())
-    assert model.network_.threshold == history["decision_threshold"]
+    assert model.network_.calibration.threshold == history["decision_threshold"]
 
 
 @pytest.mark.parametrize(

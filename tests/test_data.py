@@ -13,6 +13,8 @@ SHA256 = {
     "diabetes.csv": "f4c6936f67e9a45bad544a19ce099edfd35348fd41737d2f5b42bc887e19f4db",
     "rows_to_score.csv": "fefe33f1bf4b9642556789ca0e0641bcb648963986c4ea97431654f849237821",
     "italy_power_demand.csv": "29f86f9c2742e0597c29df24c4704abf98ddec0b08f34552077a95b99bd62993",
+    "vehicles.csv": "bff8d840d6817f179d007de3d2afedfba2ddd5f3b2ae92179051ed0fed9ee791",
+    "concrete.csv": "ad408ac62be1864b74b2174b1b2b4d3e5e2202bbeca52572047705ac3cbed77c",
 }
 
 
@@ -70,3 +72,18 @@ def test_italy_power_demand_is_a_day_of_24_hours_a_row() -> None:
     assert len(rows) == 1096
     assert {len(row) for row in rows} == {25}
     assert {row[-1] for row in rows} == {"1", "2"}
+
+
+def test_vehicles_are_four_classes_of_some_200_rows() -> None:
+    header, rows = read("vehicles.csv")
+    assert len(header) == 19
+    assert {len(row) for row in rows} == {19}
+    assert Counter(row[-1] for row in rows) == {"bus": 218, "saab": 217, "opel": 212, "van": 199}
+
+
+def test_concrete_has_a_number_for_each_of_1030_rows() -> None:
+    header, rows = read("concrete.csv")
+    assert header[-2:] == ["age", "strength"]
+    assert len(rows) == 1030
+    strengths = [float(row[-1]) for row in rows]
+    assert (min(strengths), max(strengths)) == (2.33, 82.6)

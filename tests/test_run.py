@@ -54,9 +54,9 @@ def test_the_saved_candidate_is_the_judged_one_and_needs_nothing_beside_it(ran: 
     history = document(ran, "06_models/history.json")
     schema = candidate.schema.model_dump(mode="json")
     assert schema == document(ran, "04_feature/schema.json")
-    assert candidate.threshold == history["decision_threshold"]
-    assert candidate.threshold == metrics["test"]["decision_threshold"] != 0.5
-    assert candidate.temperature == history["temperature"] != 1
+    assert candidate.calibration.threshold == history["decision_threshold"]
+    assert candidate.calibration.threshold == metrics["test"]["decision_threshold"] != 0.5
+    assert candidate.calibration.temperature == history["temperature"] != 1
     assert candidate.training["epochs"] == 2
     assert candidate.count_params() == metrics["network"]["parameters"]
 
@@ -69,7 +69,7 @@ def test_the_saved_candidate_is_the_judged_one_and_needs_nothing_beside_it(ran: 
         candidate.predict(sequences, verbose=0)[:, 0], predictions[CANDIDATE], atol=1e-6
     )
     np.testing.assert_array_equal(predict(candidate, sequences), predictions[CANDIDATE])
-    called = predictions[CANDIDATE] >= candidate.threshold
+    called = predictions[CANDIDATE] >= candidate.calibration.threshold
     accuracy = np.mean(called == rows["diabetes"])
     assert metrics["test"]["accuracy"] == pytest.approx(accuracy, abs=1e-5)
 

@@ -175,7 +175,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Give each row's class: the positive one from the learned decision threshold on."""
-        positive = self.predict_proba(X)[:, 1] >= self.network_.threshold
+        positive = self.predict_proba(X)[:, 1] >= self.network_.calibration.threshold
         return np.asarray(self.classes_[positive.astype(int)])
 
     def save(self, path: str | Path) -> None:
@@ -204,7 +204,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def from_network(cls, network: Any) -> Self:
         """Make a fitted estimator of a trained `LSTMEnsemble`, such as the candidate of a run."""
         training = Training.model_validate(network.training or {})
-        options, costs = network.options, training.objective.costs
+        options, costs = network.options, training.objective.of_errors
         scales, dropped = zip(*options.kinds, strict=True)
         model = cls(
             units=tuple(options.units),

@@ -158,6 +158,11 @@ run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedr
 @click.argument("file")
 @click.option("--env", required=True, help="Name of the new environment.")
 @click.option("--label", help="Column to predict. Default: told by its name, place and values.")
+@click.option(
+    "--task",
+    type=click.Choice(["classes", "number"]),
+    help="What is predicted of the label. Default: told by its values.",
+)
 @click.option("--positive", help="Value of the label whose probability is predicted.")
 @click.option("--key", help="Column that identifies a row.")
 @click.option("--force", is_flag=True, help="Overwrite the environment's two files.")

@@ -97,6 +97,6 @@ def test_retrainings_in_a_row_keep_rows_on_their_sides_all_decisions_and_few_fil
     assert on_disk(quick) == last["sha256"]
     succeeds(here(*ROLLBACK))
     assert on_disk(quick) == before["sha256"]
-    assert champion_of(quick).network.threshold > 0
+    assert champion_of(quick).network.calibration.threshold > 0
     assert log_of(quick)[-1]["serves_now"] == before["run_id"]
     assert_settled(quick)

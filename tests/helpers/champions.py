@@ -53,7 +53,7 @@ def assert_sound(project: Project, before: bytes) -> str:
     assert after[len(before) :].count(b"\n") <= 1
     champion = champion_of(project)
     assert champion.sha256 == on_disk(project) == log_of(project)[-1]["sha256"]
-    assert 0 < champion.network.threshold < 1
+    assert 0 < champion.network.calibration.threshold < 1
     return champion.sha256
 
 

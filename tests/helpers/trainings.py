@@ -72,8 +72,8 @@ def folds_of(labels: np.ndarray, members: int, seed: int = 0) -> list[np.ndarray
 
 
 def member_logits(network: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
-    """Each member's logit of each row, (k, rows)."""
-    return network.member_logits(sequences[None]).numpy().astype(np.float64)
+    """Each member's logit of each row, of two classes, (k, rows)."""
+    return network.member_outputs(sequences[None]).numpy().astype(np.float64)[..., 0]
 
 
 def weights_of(network: LSTMEnsemble, member: int) -> list[np.ndarray]:

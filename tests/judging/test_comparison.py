@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tabular_lstm.judging.comparison import WORSE, Difference, Judged
+from tabular_lstm.judging.comparison import Difference, Judged
 from tabular_lstm.judging.gate import not_within
 from tabular_lstm.judging.intervals import bounds
 from tabular_lstm.parameters import Evaluation, Tolerance
@@ -23,7 +23,7 @@ def beside(judged: Judged, champion: np.ndarray, seed: int = 0) -> Judged:
 def compare(
     labels: np.ndarray, one: np.ndarray, other: np.ndarray, confidence: float = 0.95
 ) -> dict[str, Difference]:
-    return judge(labels, one=one, other=other).compare("one", "other", confidence).by_metric()
+    return judge(labels, one=one, other=other).compare("one", "other", confidence)
 
 
 def rows(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +45,10 @@ def test_a_worse_model_is_worse_on_both_sides_of_thebounds() -> None:
     loss, auc = compared["log_loss"], compared["roc_auc"]
     assert 0 < loss.at_best < loss.difference < loss.at_worst
     assert auc.at_worst < auc.difference < auc.at_best < 0
-    assert not_within(Tolerance(log_loss=0.02, roc_auc=0.02), compared).keys() == WORSE.keys()
+    assert not_within(Tolerance(log_loss=0.02, roc_auc=0.02), compared).keys() == {
+        "log_loss",
+        "roc_auc",
+    }
 
 
 def test_what_few_rows_decide_is_bounded_further_out() -> None:
@@ -71,10 +74,10 @@ def test_models_judged_later_have_the_numbers_of_models_judged_together() -> Non
     one_by_one = beside(first, models["champion"])
 
     assert one_by_one.metrics == together.metrics
-    assert one_by_one.without_probability == together.without_probability
-    assert list(one_by_one.probabilities) == list(models)
+    assert one_by_one.without_prediction == together.without_prediction
+    assert list(one_by_one.predictions) == list(models)
     for name in models:
-        np.testing.assert_array_equal(one_by_one.probabilities[name], together.probabilities[name])
+        np.testing.assert_array_equal(one_by_one.predictions[name], together.predictions[name])
         assert one_by_one.metrics[name] == together.metrics[name]
         for other in models:
             assert one_by_one.compare(name, other, 0.9) == together.compare(name, other, 0.9)
@@ -87,9 +90,9 @@ def test_models_judged_later_have_the_numbers_of_models_judged_together() -> Non
 def test_a_row_without_a_probability_counts_as_wrong_for_that_model_alone() -> None:
     labels, p = np.array([0, 1, 0, 1]), np.array([0.2, 0.9, 0.4, 0.7])
     judged = judge(labels, whole=p, gaps=np.array([np.nan, np.nan, 0.4, 0.7]))
-    assert judged.without_probability == {"whole": 0, "gaps": 2}
-    assert judged.probabilities["whole"].tolist() == p.tolist()
-    assert judged.probabilities["gaps"].tolist() == [1, 0, 0.4, 0.7]
+    assert judged.without_prediction == {"whole": 0, "gaps": 2}
+    assert judged.predictions["whole"].tolist() == p.tolist()
+    assert judged.predictions["gaps"].tolist() == [1, 0, 0.4, 0.7]
     assert judged.metrics["whole"].accuracy == 1
     assert judged.metrics["gaps"].accuracy == 0.5
 
@@ -110,7 +113,7 @@ def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others() ->
     expected = alone.compare("candidate", "champion", 0.95)
     assert with_part.compare("candidate", "champion", 0.95) == expected
     assert with_part.metrics["champion"] == alone.metrics["champion"]
-    assert with_part.without_probability["champion"] == 0
+    assert with_part.without_prediction["champion"] == 0
     # The others stay as they were.
     assert with_part.metrics["candidate"] == judged.metrics["candidate"]
     for other in (judged, with_part):

@@ -15,7 +15,8 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
     check_artifact,
 )
-from tabular_lstm.judging.comparison import Comparison, Difference, Judged
+from tabular_lstm.judging.comparison import ZERO_AND_ONE, Comparison, Difference, Judged
+from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
@@ -50,7 +51,7 @@ def differ(log_loss: tuple[float, float, float], roc_auc: tuple[float, float, fl
         )
         for metric, numbers in {"log_loss": log_loss, "roc_auc": roc_auc}.items()
     }
-    return Comparison(**both)
+    return both
 
 
 EQUAL = differ((0, 0.01, -0.01), (0, -0.01, 0.01))
@@ -77,13 +78,13 @@ def told(
     """Tell how the candidate compares with others."""
     return Told(
         labels=np.arange(rows) % 2,
-        without_probability={CANDIDATE: missing},
+        without_prediction={CANDIDATE: missing},
         comparisons=comparisons,
     )
 
 
 def test_a_bound_that_is_no_number_rules_nothing_out() -> None:
-    assert gate.not_within(TOLERANCE, UNKNOWN.by_metric()) == UNKNOWN.by_metric()
+    assert gate.not_within(TOLERANCE, UNKNOWN) == UNKNOWN
     assert not check_floor(UNKNOWN, EQUAL).passed
     assert not check_floor(BETTER, UNKNOWN).passed
     assert not check_champions({"b": UNKNOWN}).passed
@@ -310,11 +311,11 @@ def test_a_champion_that_cannot_be_compared_with_is_no_free_pass() -> None:
 
 def test_the_file_must_give_what_was_judged() -> None:
     judged = np.array([0.1, 0.5, np.nan])
-    same = check_artifact(judged, judged + 1e-9)
+    same = check_artifact(judged, judged + 1e-9, measure_of(ZERO_AND_ONE))
     assert same.passed
     assert same.largest_difference == pytest.approx(1e-9)
     for other in (judged + 1e-5, np.array([0.1, np.nan, np.nan]), np.array([0.1, 0.5, 0.9])):
-        checked = check_artifact(judged, other)
+        checked = check_artifact(judged, other, measure_of(ZERO_AND_ONE))
         assert not checked.passed
         assert "of 3 golden rows" in checked.sentence
 

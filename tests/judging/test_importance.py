@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tabular_lstm.judging.comparison import ZERO_AND_ONE
 from tabular_lstm.judging.importance import Importance, Lost, permutation_importance
+from tabular_lstm.judging.intervals import Rows
 
 Changes = Iterable[tuple[int, np.ndarray]]
 
 
-def importance(worth: list[float], **changed: Any) -> Importance:
+def importance(worth: list[float], weights: np.ndarray | None = None, **changed: Any) -> Importance:
     """Importances for a model that adds up its slots by these weights."""
     rng = np.random.default_rng(0)
     sequences = rng.normal(size=(120, 2, 2)).astype(np.float32)
@@ -28,7 +30,8 @@ def importance(worth: list[float], **changed: Any) -> Importance:
     arguments: dict[str, Any] = {
         "predict_changed": predict_changed,
         "sequences": sequences,
-        "labels": (predict(sequences) > 0.5).astype(int),
+        "measured_on": Rows((predict(sequences) > 0.5).astype(int), weights),
+        "task": ZERO_AND_ONE,
         "features": {"a": [0], "b": [1], "c": [2], "d": [3]},
         "shuffles": 5,
         "seed": 0,
@@ -59,11 +62,11 @@ def test_slots_of_one_feature_are_shuffled_together() -> None:
     sequences[:, 0, 1] = sequences[:, 0, 0]  # their difference is 0 in every row
     weights = [5.0, -5.0, 1.0, 0.0]
     alone = {"a": [0], "b": [1], "c": [2], "d": [3]}
-    labels = (sequences[:, 1, 0] > 0).astype(int)
-    apart = importance(weights, sequences=sequences, labels=labels, features=alone)
+    of = Rows((sequences[:, 1, 0] > 0).astype(int))
+    apart = importance(weights, sequences=sequences, measured_on=of, features=alone)
     assert apart.features["a"].mean > 0.1
     together = {"date": [0, 1], "c": [2], "d": [3]}
-    measured = importance(weights, sequences=sequences, labels=labels, features=together)
+    measured = importance(weights, sequences=sequences, measured_on=of, features=together)
     assert [*measured.features] == ["c", "date", "d"]
     assert measured.features["date"] == Lost(mean=0.0, std=0.0)
     assert measured.features["c"].mean == pytest.approx(0.5, abs=0.1)

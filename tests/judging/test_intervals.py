@@ -9,7 +9,6 @@ from sklearn import metrics as sk
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.intervals import (
     Ranking,
-    bootstrap,
     interval,
     unseen_log_loss,
     unseen_roc_auc,
@@ -18,14 +17,17 @@ from tabular_lstm.judging.intervals import (
 from tabular_lstm.judging.metrics import point_metrics
 from tabular_lstm.parameters import Evaluation
 
-THRESHOLD = {"one": 0.5}
-
 
 def noisy(rows: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Labels, and probabilities that say something about them."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(2, size=rows)
     return labels, np.clip(0.3 + 0.4 * labels + rng.normal(0, 0.25, rows), 0.01, 0.99)
+
+
+def judged(labels: np.ndarray, resamples: int = 200, **models: np.ndarray) -> Judged:
+    thresholds, evaluation = dict.fromkeys(models, 0.5), Evaluation(bootstrap_resamples=resamples)
+    return Judged(labels).with_models(models, thresholds, evaluation)
 
 
 # Bootstrap
@@ -58,7 +60,7 @@ def test_weighted_auc_is_that_of_scikit_learn(
 @pytest.mark.parametrize("seed", range(3))
 def test_intervals_hold_the_point(seed: int) -> None:
     labels, probabilities = noisy(seed=seed)
-    resampled = bootstrap(labels, {"one": probabilities}, THRESHOLD, 500, 0)["one"]
+    resampled = judged(labels, 500, one=probabilities).resampled["one"]
     measured = point_metrics(labels, probabilities, 0.5)
     assert set(resampled) == {"accuracy", "roc_auc", "log_loss"}
     for metric, values in resampled.items():
@@ -71,7 +73,7 @@ def test_intervals_hold_the_point(seed: int) -> None:
 def test_models_are_measured_on_the_same_resamples() -> None:
     labels, probabilities = noisy()
     models = {"one": probabilities, "other": 1 - probabilities, "same": probabilities.copy()}
-    resampled = bootstrap(labels, models, dict.fromkeys(models, 0.5), 100, 0)
+    resampled = judged(labels, 100, **models).resampled
     assert set(resampled) == set(models)
     for metric, values in resampled["one"].items():
         assert interval(values - resampled["same"][metric]) == (0.0, 0.0)
@@ -83,7 +85,7 @@ def test_models_are_measured_on_the_same_resamples() -> None:
 
 def test_a_resample_of_one_class_has_no_auc() -> None:
     labels, probabilities = np.array([0, 0, 0, 1]), np.array([0.2, 0.6, 0.3, 0.5])
-    resampled = bootstrap(labels, {"one": probabilities}, THRESHOLD, 300, 0)["one"]
+    resampled = judged(labels, 300, one=probabilities).resampled["one"]
     without = np.isnan(resampled["roc_auc"])
     # A resample lacks the one positive row with probability (3 / 4) ** 4 = 0.32.
     assert 0.2 < without.mean() < 0.45
@@ -102,15 +104,10 @@ def perfect(rows: int, seed: int = 0, zeros: int | None = None) -> tuple[np.ndar
     return labels, one, other
 
 
-def judged(labels: np.ndarray, **models: np.ndarray) -> Judged:
-    thresholds = dict.fromkeys(models, 0.5)
-    return Judged(labels).with_models(models, thresholds, Evaluation(bootstrap_resamples=200))
-
-
 @pytest.mark.parametrize("rows", [2, 10, 100])
 def test_two_perfect_models_are_not_shown_to_be_equal_by_few_rows(rows: int) -> None:
     labels, one, other = perfect(rows)
-    compared = judged(labels, one=one, other=other).compare("one", "other", 0.95).roc_auc
+    compared = judged(labels, one=one, other=other).compare("one", "other", 0.95)["roc_auc"]
     assert compared.difference == 0
     assert compared.at_worst == -unseen_share(rows, 0.95) == -compared.at_best
     assert compared.detectable == -compared.at_worst > 0.02
@@ -129,7 +126,7 @@ def test_rows_that_tell_two_models_apart_say_enough_themselves() -> None:
 def test_a_log_loss_that_is_alike_in_all_rows_is_not_sure_for_that() -> None:
     labels = np.arange(40) % 2
     sure, half = np.where(labels == 1, 0.999, 0.001), np.full(40, 0.5)
-    compared = judged(labels, one=sure, other=half).compare("one", "other", 0.95).log_loss
+    compared = judged(labels, one=sure, other=half).compare("one", "other", 0.95)["log_loss"]
     assert compared.at_worst == pytest.approx(
         compared.difference + unseen_share(40, 0.95) * -np.log(0.001)
     )
@@ -160,8 +157,8 @@ def test_useless_candidates_pass_for_good_no_more_often_than_declared(rows: int)
     labels, rng = np.repeat([1, 0], rows), np.random.default_rng(rows)
     shown = [
         judged(labels, one=rng.uniform(0.3, 0.7, 2 * rows), half=np.full(2 * rows, 0.5))
-        .compare("one", "half", 0.95)
-        .roc_auc.at_worst
+        .compare("one", "half", 0.95)["roc_auc"]
+        .at_worst
         > 0
         for _ in range(150)
     ]

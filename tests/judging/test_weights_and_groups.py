@@ -7,12 +7,10 @@ import pytest
 
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.intervals import (
-    bootstrap,
     unseen_log_loss,
     unseen_roc_auc,
     unseen_share,
 )
-from tabular_lstm.judging.metrics import point_metrics
 from tabular_lstm.parameters import Evaluation
 from tabular_lstm.rows.weights import count_by_class, count_rows
 
@@ -51,9 +49,8 @@ def test_rows_of_weight_2_in_a_group_are_these_rows_twice_in_it() -> None:
     groups = np.arange(240) // 4
     measured = []
     for of, probabilities, weights, numbers in twice(labels, p, groups, groups % 3 == 0):
-        resampled = bootstrap(of, {"one": probabilities}, {"one": 0.5}, 60, 3, weights, numbers)
-        points = point_metrics(of, probabilities, 0.5, None, weights, numbers)
-        measured.append((resampled["one"], points))
+        judged = judged_by(of, weights, numbers, one=probabilities)
+        measured.append((judged.resampled["one"], judged.metrics["one"]))
     (by_weight, points), (repeated, same) = measured
     for metric, values in by_weight.items():
         np.testing.assert_allclose(values, repeated[metric], rtol=1e-9)
@@ -92,11 +89,12 @@ def test_where_all_is_right_the_unseen_is_that_of_what_the_groups_tell() -> None
     )
     lost = unseen_log_loss(labels, one, other, 0.95, weights, groups)
     assert lost == pytest.approx(unseen_share(telling, 0.95) * -np.log(0.1))
-    resampled = bootstrap(labels, {"one": one}, {"one": 0.5}, 50, 0, weights, groups)["one"]
-    low, high = point_metrics(labels, one, 0.5, resampled, weights, groups).interval["accuracy"]
-    assert (low, high) == (1 - unseen_share(telling, 0.975), 1)
     judged = judged_by(labels, weights, groups, one=one, other=other)
-    assert judged.roc_auc_bounds("one", 0.95)[0] == pytest.approx(1 - unseen_share(telling, 0.95))
+    low, high = judged.metrics["one"].interval["accuracy"]
+    assert (low, high) == (1 - unseen_share(telling, 0.975), 1)
+    assert judged.bounds("one", "roc_auc", 0.95)[0] == pytest.approx(
+        1 - unseen_share(telling, 0.95)
+    )
     compared = judged.compare("one", "other", 0.95)
-    assert compared.roc_auc.at_best == pytest.approx(unseen_share(telling, 0.95))
-    assert compared.log_loss.at_worst == pytest.approx(compared.log_loss.difference + lost)
+    assert compared["roc_auc"].at_best == pytest.approx(unseen_share(telling, 0.95))
+    assert compared["log_loss"].at_worst == pytest.approx(compared["log_loss"].difference + lost)

@@ -50,7 +50,7 @@ def test_tutorial_is_the_tutorials_network_to_the_letter() -> None:
 def test_lstms_are_stacked_as_kerass_bidirectional_ones(units: list[int]) -> None:
     schema = schema_of(6)
     network, sequences = ensemble_of(schema, units=units), sequences_of(schema)
-    for member, logits in enumerate(network.member_logits(sequences[None])):
+    for member, outputs in enumerate(network.member_outputs(sequences[None])):
         steps = tf.transpose(network.embed(sequences[None])[member], [1, 0, 2])
         for recur in network.recur:
             forward = keras_lstm(recur, member, 0)(steps)
@@ -59,7 +59,7 @@ def test_lstms_are_stacked_as_kerass_bidirectional_ones(units: list[int]) -> Non
         last = tf.concat([forward[:, -1], backward[:, -1]], -1)
         read = tf.concat([last, tf.reduce_mean(steps, 1)], -1)
         kernel, bias = network.read_out.get_weights()
-        np.testing.assert_allclose(logits, (read @ kernel[member])[:, 0] + bias[member], atol=1e-6)
+        np.testing.assert_allclose(outputs, read @ kernel[member] + bias[member], atol=1e-6)
 
 
 # Members

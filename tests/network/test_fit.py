@@ -45,7 +45,7 @@ def test_separable_classes_are_learned_and_the_given_network_is_left_alone() -> 
 
     fresh, fresh_labels = rows_of(161)
     assert roc_auc_score(fresh_labels, predict(candidate, fresh)) > 0.99
-    called = predict(candidate, fresh) >= candidate.threshold
+    called = predict(candidate, fresh) >= candidate.calibration.threshold
     assert (called == fresh_labels).mean() > 0.97
     assert history["loss"][-1] < 0.4 < history["loss"][0]
 
@@ -101,8 +101,8 @@ def test_history_has_numbers_for_each_epoch_and_the_candidate_tells_the_same() -
         "asked_for",
     }
     assert len(history["loss"]) == len(history["validation_loss"]) == 3
-    assert history["temperature"] == candidate.temperature
-    assert history["decision_threshold"] == candidate.threshold
+    assert history["temperature"] == candidate.calibration.temperature
+    assert history["decision_threshold"] == candidate.calibration.threshold
     assert Training.model_validate(candidate.training) == training
 
 
@@ -146,16 +146,16 @@ def test_temperature_and_threshold_come_from_the_out_of_fold_logits(
     positives = known.sum()
     sure = np.where(known, (positives + 1) / (positives + 2), 1 / (told.sum() - positives + 2))
     losses = [(np.logaddexp(0, z) - sure * z).mean() for z in (out_of_fold / t for t in grid)]
-    assert candidate.temperature == pytest.approx(grid[np.argmin(losses)], rel=2e-3)
+    assert candidate.calibration.temperature == pytest.approx(grid[np.argmin(losses)], rel=2e-3)
     expected = choose_threshold(
-        known, expit(out_of_fold / candidate.temperature), training.objective
+        known, expit(out_of_fold / candidate.calibration.temperature), training.objective
     )
-    assert candidate.threshold == pytest.approx(expected, abs=1e-5)
+    assert candidate.calibration.threshold == pytest.approx(expected, abs=1e-5)
 
-    probabilities = expit(logits.mean(0) / candidate.temperature)
+    probabilities = expit(logits.mean(0) / candidate.calibration.temperature)
     np.testing.assert_allclose(predict(candidate, sequences), probabilities, atol=1e-6)
     in_sample = choose_threshold(labels, probabilities, training.objective)
-    assert candidate.threshold != pytest.approx(in_sample, abs=1e-5)
+    assert candidate.calibration.threshold != pytest.approx(in_sample, abs=1e-5)
 
 
 # The log

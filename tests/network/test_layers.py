@@ -233,7 +233,7 @@ def states_of(rows: int, length: int = 3, units: int = 4) -> np.ndarray:
 def test_read_out_weighs_the_last_and_the_mean_states_of_both_directions(
     length: int, units: int
 ) -> None:
-    layer = with_random_weights(ReadOut(MEMBERS, units, 0.5))
+    layer = with_random_weights(ReadOut(MEMBERS, units, 1, 0.5))
     states = states_of(7, length, units)
     kernel, bias = layer.get_weights()
     expected = np.zeros((MEMBERS, 7))
@@ -242,18 +242,18 @@ def test_read_out_weighs_the_last_and_the_mean_states_of_both_directions(
         read = [forward[-1], backward[-1], forward.mean(0), backward.mean(0)]
         expected[member] = np.concatenate(read, 1) @ kernel[member, :, 0] + bias[member]
     measured = layer(tuple(states)).numpy()
-    assert measured.shape == (MEMBERS, 7)
-    np.testing.assert_allclose(measured, expected, atol=1e-5)
+    assert measured.shape == (MEMBERS, 7, 1)
+    np.testing.assert_allclose(measured[..., 0], expected, atol=1e-5)
 
 
 def dropped(dropout: float, seed: tuple[int, int], place: int = 0, rows: int = 4000) -> np.ndarray:
     """What is left in training of states of 1, seen at one of the 4u places: (k, rows)."""
-    layer = ReadOut(MEMBERS, 2, dropout)
+    layer = ReadOut(MEMBERS, 2, 1, dropout)
     kernel, bias = np.zeros((MEMBERS, 8, 1)), np.zeros((MEMBERS, 1))
     kernel[:, place] = 1
     layer.set_weights([kernel, bias])
     states = np.ones((2, MEMBERS, 3, rows, 2), np.float32)
-    return layer(tuple(states), tf.constant(seed)).numpy()
+    return layer(tuple(states), tf.constant(seed)).numpy()[..., 0]
 
 
 def test_dropout_takes_its_share_and_enlarges_the_rest() -> None:

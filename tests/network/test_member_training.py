@@ -19,8 +19,10 @@ from tabular_lstm.network.member_training import (
     split,
     train_group,
 )
+from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan, plan_training
 from tests.helpers.trainings import (
+    SCHEMA,
     folds_of,
     half_told,
     member_logits,
@@ -32,6 +34,7 @@ from tests.helpers.trainings import (
     weights_of,
 )
 
+TWO = outputs_of(SCHEMA.task)
 LABELS = (np.random.default_rng(0).random(80) < 0.4).astype(np.float32)
 
 
@@ -46,7 +49,8 @@ def told(plan: Plan, noise: float, size: float = 1.0) -> list[np.ndarray]:
     """Logits of each member's fold that tell the labels, but for noise, and are of some size."""
     rng = np.random.default_rng(1)
     return [
-        size * (2 * LABELS[rows] - 1 + noise * rng.normal(size=len(rows))) for rows in plan.held_out
+        size * (2 * LABELS[rows] - 1 + noise * rng.normal(size=len(rows)))[:, None]
+        for rows in plan.held_out
     ]
 
 
@@ -54,9 +58,9 @@ def test_each_kind_has_a_temperature_of_its_own() -> None:
     plan = plan_of(8, kinds=2)
     logits = told(plan, noise=2.0)
     larger = [z * (0.5 if kind else 1.0) for z, kind in zip(logits, plan.kind, strict=True)]
-    losses = [fold_losses(LABELS, plan, each) for each in (logits, larger)]
+    losses = [fold_losses(TWO, LABELS, plan, each) for each in (logits, larger)]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
-    as_one = fold_losses(LABELS, replace(plan, kind=[0] * 8), larger)
+    as_one = fold_losses(TWO, LABELS, replace(plan, kind=[0] * 8), larger)
     assert np.abs(as_one - losses[0]).max() > 0.01
 
 
@@ -128,7 +132,9 @@ def test_a_member_is_stopped_by_the_mean_over_its_group() -> None:
     plan = plan_training(4, labels, sequences[0].size, training_of(epochs=1))
     for parts, trained in (([range(4)], history), ([range(2), range(2, 4)], of_halves)):
         losses = [
-            fold_losses(labels, few, [logits[n][few.held_out[n - part.start]] for n in part])
+            fold_losses(
+                TWO, labels, few, [logits[n][few.held_out[n - part.start], None] for n in part]
+            )
             for part, few in ((part, plan.of_members(part)) for part in parts)
         ]
         assert trained["validation_loss"] == [pytest.approx(np.mean(losses), rel=1e-5)]
@@ -174,4 +180,4 @@ def test_a_group_that_has_stopped_keeps_its_last_losses_in_the_means() -> None:
     assert merged.losses["loss"] == pytest.approx([1.75, 1.625, 1.55])
     assert merged.best_epochs == [3, 1, 1, 1]
     assert merged.weights[0].tolist() == [[1, 1], [2, 2], [2, 2], [2, 2]]
-    assert len(merged.logits) == 4
+    assert len(merged.outputs) == 4

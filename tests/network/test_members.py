@@ -45,7 +45,7 @@ def test_the_steps_are_those_of_adamw_on_each_members_rows() -> None:
     for epoch, after in enumerate(members.each_epoch):
         optimizer.learning_rate = highest if epoch < 3 else float(falls(epoch - 3))
         with tf.GradientTape() as tape:
-            logits = network.member_logits(rows)
+            logits = network.member_outputs(rows)[..., 0]
             entropy = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
             loss = tf.reduce_sum(tf.reduce_mean(entropy, 1))
         values = [weight.value for weight in network.weights]

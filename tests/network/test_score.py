@@ -10,6 +10,7 @@ import pytest
 
 from tabular_lstm.network import score as score_module
 from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.forward import BLOCK
 from tabular_lstm.network.score import FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import Scorer
@@ -32,7 +33,7 @@ def test_the_score_is_what_keras_computes(
 ) -> None:
     schema = schema_of(**layout)
     network = with_large_weights(ensemble_of(schema, units=units, members=3), 2.0)
-    network.temperature = 0.6
+    network.calibration = Calibration(temperature=0.6)
     sequences = sequences_of(schema, rows=40, missing=missing)
     before = sequences.copy()
     probabilities = score(Scorer.of(network), sequences)

@@ -165,10 +165,10 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
     assert list(weighted) == ["row", "label", "weight", CANDIDATE]
     np.testing.assert_allclose(weighted["weight"], weights / weights.mean(), rtol=1e-6)
 
-    flat = Baselines(
-        thresholds={"majority_class": 0.5}, probabilities={"majority_class": [0.4] * 60}
+    flat = Baselines(thresholds={"majority_class": 0.5}, predictions={"majority_class": [0.4] * 60})
+    judged = evaluate(
+        weighted, {"decision_threshold": 0.5}, flat, weighted_set, schema_of(), EVALUATION
     )
-    judged = evaluate(weighted, {"decision_threshold": 0.5}, flat, weighted_set, EVALUATION)
     p = weighted[CANDIDATE].to_numpy()
     expected = roc_auc_score(labels, p, sample_weight=weights)
     assert judged.metrics[CANDIDATE].roc_auc == pytest.approx(expected, rel=1e-5)
@@ -189,9 +189,9 @@ def judged_at(
     candidate, others = predictions_of()
     history = {**HISTORY, "decision_threshold": threshold}
     judging = set_of(np.empty((90, 0)), candidate["label"], None, groups, side)
-    probabilities = others.assign(**baselines).to_dict("list")
-    given = Baselines(thresholds=thresholds, probabilities=probabilities)
-    return evaluate(candidate, history, given, judging, EVALUATION)
+    predictions = others.assign(**baselines).to_dict("list")
+    given = Baselines(thresholds=thresholds, predictions=predictions)
+    return evaluate(candidate, history, given, judging, schema_of(), EVALUATION)
 
 
 def metrics_of(judged: Judged | None = None) -> dict[str, Any]:

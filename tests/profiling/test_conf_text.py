@@ -6,7 +6,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from tabular_lstm.profiling.conf_text import catalog_text, parameters_text
+from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Proposal, propose
 from tests.helpers.profiles import profile
@@ -88,3 +88,17 @@ def test_the_catalog_says_how_the_file_is_read() -> None:
     assert "# it parts each line" in text
     assert "# Unsure: header: is it one?" in text
     assert "# They have no header and no label" in text
+
+
+def test_classes_have_their_counts_and_a_number_what_it_spans() -> None:
+    three = parameters_text(propose(profile({**TABLE, "sick": ["yes", "no", "1"] * 20}), "sick"))
+    assert '  classes:\n    - 1 # 20 rows\n    - "no" # 20 rows\n' in three
+    prices = [*([-999] * 3), *(10 + x % 45 / 2 for x in range(COUNT - 3))]
+    proposal = propose(profile({**TABLE, "sick": prices}), "sick")
+    text = parameters_text(proposal)
+    assert (
+        "  task: number # 46 distinct values, 10 to 32\n  bounds:\n    sick: [10.0, null]" in text
+    )
+    assert parameters(proposal)["columns"]["bounds"] == {"sick": [10, None]}
+    last = page(profile(TABLE), Layout({}, {}, []), proposal).splitlines()
+    assert "Label sick: a number, 46 distinct values, 10 to 32" in last

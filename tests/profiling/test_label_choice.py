@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import NUMBER
 from tabular_lstm.profiling.label_choice import Label, choose_label
 from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.profiles import profile
@@ -14,6 +15,7 @@ TWO = [0, 0, 1] * 10
 SEX = ["f", "m", "m"] * 10
 MANY = ["a", "b", "c"] * 10
 BLANKS = ["", *TWO[1:28], "NA", ""]
+FEW = "label: a class has {} rows; a run stops where a side gets fewer than two"
 
 
 def label(columns: dict[str, list[Any]], *told: str | None) -> Label:
@@ -49,6 +51,49 @@ def test_the_label_is_told_by_name_place_and_values(
     assert label(columns).name == name
 
 
+PRICES = [x * 7 % 31 + 0.5 for x in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "name", "reason"),
+    [
+        ({"age": AGES, "kind": MANY, "size": PRICES}, "size", "the last column"),
+        ({"age": AGES, "kind": MANY}, "kind", "the last column"),
+        ({"kind": MANY, "age": AGES, "sex": SEX}, "kind", "the first column, and it has classes"),
+        (
+            {"kind": MANY, "age": AGES, "year": [*range(2000, 2003)] * 10},
+            "kind",
+            "the first column",
+        ),
+        ({"age": AGES, "price": PRICES, "a": AGES}, "price", "called as what is predicted"),
+        ({"x": PRICES, "y": PRICES, "z": PRICES}, "z", "the last column"),
+        ({"x1": PRICES, "y": PRICES, "x2": PRICES}, "y", "by its name"),
+        ({"smoker": TWO, "age": AGES, "charges": PRICES}, "charges", "the last column, and called"),
+        ({"class": MANY, "age": AGES, "left": TWO}, "class", "by its name"),
+        (
+            {"smoker": TWO, "age": AGES, "size": PRICES},
+            "smoker",
+            "the first column, and it has two",
+        ),
+    ],
+)
+def test_a_label_of_another_task_is_told_too(
+    columns: dict[str, list[Any]], name: str, reason: str
+) -> None:
+    """Where columns have two values, one of these is rather the label."""
+    found = label(columns)
+    assert found.name == name
+    assert found.reason.startswith(reason)
+    if reason != "by its name":
+        assert "--label names another one" in found.unsure[0]
+
+
+def test_beside_the_only_column_of_two_values_the_last_one_is_named() -> None:
+    found = label({"age": AGES, "by_river": TWO, "rooms": PRICES})
+    assert found.name == "by_river"
+    assert found.unsure[0].startswith("label: or is it the last column, rooms?")
+
+
 @pytest.mark.parametrize(
     ("columns", "reason"),
     [
@@ -74,7 +119,7 @@ def test_a_label_may_have_blanks_and_all_that_may_be_the_label_are_listed() -> N
     """With their counts, also one of which a tenth is blank."""
     columns = {"sick": BLANKS, "age": AGES, "left": TWO, "sex": SEX, "size": AGES}
     found = label(columns, "sick")
-    assert (found.counts, found.unlabelled) == ((9, 18), 3)
+    assert (found.proposed.counts, found.unlabelled) == ((18, 9), 3)
     found = label({"age": AGES, "sick": BLANKS, "sex": SEX, "left": TWO})
     also = "also of two values: sick (0: 18, 1: 9; 3 without); sex (m: 20, f: 10)"
     assert found.unsure[0] == f"label: {also} (--label names another one)"
@@ -91,7 +136,7 @@ def test_the_label_may_be_told() -> None:
     columns = {"left": TWO, "age": AGES, "sex": SEX}
     assert label(columns, "sex").name == "sex"
     assert "Did you mean 'sex'?" in refusal(columns, "Sexe")
-    assert "'age' has 30 distinct values; expected two classes" in refusal(columns, "age")
+    assert label(columns, "age").proposed.task.kind == NUMBER
 
 
 @pytest.mark.parametrize(
@@ -111,25 +156,16 @@ def test_the_label_may_be_told() -> None:
 def test_the_positive_class_is_the_word_the_number_or_the_rarer_one(
     values: list[Any], positive: str | int
 ) -> None:
-    found = label({"age": AGES, "y": (values * 30)[:30]})
-    assert found.positive == positive
-    assert type(found.positive) is type(positive)
-    other = label({"age": AGES, "y": (values * 30)[:30]}, None, str(values[0]))
-    assert str(other.positive) == str(values[0]).removesuffix(".0")
-
-
-def test_more_than_two_classes_are_refused_with_their_counts() -> None:
-    message = refusal({"class": MANY, "age": AGES, "left": TWO})
-    assert "the label 'class' has 3 classes" in message
-    assert "a: 10, b: 10, c: 10" in message
-    assert "one class against the others" in message
-    assert "name 'class' under columns.ignore" in message
-    assert "left (0: 20, 1: 10)" in message
+    found = label({"age": AGES, "y": (values * 30)[:30]}).proposed.task.classes[1]
+    assert found == positive
+    assert type(found) is type(positive)
+    other = label({"age": AGES, "y": (values * 30)[:30]}, None, str(values[0])).proposed
+    assert str(other.task.classes[1]) == str(values[0]).removesuffix(".0")
 
 
 def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> None:
     message = refusal({"age": AGES, "left": TWO, "sex": SEX, "new": TWO, "size": AGES})
-    assert "none is surely the label" in message
+    assert "none is surely the label. The last column is size, such as --label may" in message
     assert (
         "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
     )
@@ -137,7 +173,8 @@ def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> No
     gaps = refusal({"age": AGES, "left": few, "right": few})
     assert "left (0: 6, 1: 6; 18 without); right (0: 6, 1: 6; 18 without)" in gaps
     assert label({"age": AGES, "left": few}).reason == "the only column of two values"
-    assert "No column has two values" in refusal({"age": AGES, "kind": MANY})
+    dates = [f"2026-11-{7 * day % 30 + 1:02}" for day in range(30)]
+    assert "No column has two values" in refusal({"age": AGES, "seen": dates})
 
 
 @pytest.mark.parametrize("values", [["a", "b"], ["m", "f"]])
@@ -146,13 +183,14 @@ def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
 ) -> None:
     """Whatever the order of the rows; and a letter is no word for yes or no."""
     found = label({"age": AGES, "y": values * 15})
-    assert found.positive == min(values)
+    assert found.proposed.task.classes[1] == min(values)
     other = max(values)
     assert found.unsure == [
         f"positive class: nothing speaks for '{min(values)}' but the alphabet; "
-        f"--positive '{other}' makes it the other one"
+        f"--positive '{other}' makes it the other one",
+        FEW.format(15),
     ]
-    assert label({"age": AGES, "y": ["y", "n"] * 15}).unsure == []
+    assert label({"age": AGES, "y": ["y", "n"] * 15}).unsure == [FEW.format(15)]
 
 
 @pytest.mark.parametrize("positive", [None, "1", "1,0"])
@@ -160,9 +198,10 @@ def test_a_label_of_numbers_is_read_as_the_file_writes_numbers(positive: str | N
     cells = ["1,0", "1,0", "0,0", ""] * 10
     table = profile({"age": range(40), "y": cells}, NumberFormat(decimal=","))
     found = choose_label(table, "y", positive)
-    assert (found.positive, found.negative, found.counts) == (1, 0, (20, 10))
-    assert found.unsure == []
-    assert label({"age": AGES, "y": ["0.0", "1.0", "1.0"] * 10}, "y").unsure == []
+    proposed = found.proposed
+    assert (proposed.task.classes, proposed.counts) == ((0, 1), (10, 20))
+    assert found.unsure == [FEW.format(10)]
+    assert label({"age": AGES, "y": ["0.0", "1.0", "1.0"] * 10}, "y").unsure == [FEW.format(10)]
 
 
 def test_values_of_neither_class_that_will_stop_the_run_are_said_to() -> None:

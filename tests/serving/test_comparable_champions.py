@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.judging.comparison import ZERO_AND_ONE
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import together_of
@@ -35,6 +36,7 @@ from tests.helpers.networks import ensemble_of
 
 COUNT = 60
 LEAST_ROWS = 20
+LEAST = LEAST_ROWS, ZERO_AND_ONE
 ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}
 THEN = Columns.model_validate(
     {**ROLES, "categorical": ["color"], "missing": {"dose": [0], "color": ["?"]}}
@@ -234,21 +236,21 @@ def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison() -> None:
     labels, none = np.tile([0, 1], LEAST_ROWS + 5), np.zeros(2 * LEAST_ROWS + 10, bool)
     known = none.copy()
     known[:10:2] = True
-    refuse_few_rows(Scored(none, 0.5, known), labelled(labels), LEAST_ROWS)
+    refuse_few_rows(Scored(none, 0.5, known), labelled(labels), *LEAST)
     known[10] = True
     with pytest.raises(NotComparedError) as refused:
-        refuse_few_rows(Scored(none, 0.5, known), labelled(labels), LEAST_ROWS)
+        refuse_few_rows(Scored(none, 0.5, known), labelled(labels), *LEAST)
     assert str(refused.value) == (
         "it was trained on 6 of the 50 test rows, and the others have 19 rows of the rarer class; "
         f"expected at least {LEAST_ROWS} of each class (promotion.min_test_rows_per_class)"
     )
     # Where nothing is left out, the rows are those that judge everything else.
-    refuse_few_rows(Scored(none[:4], 0.5, none[:4]), labelled(labels[:4]), LEAST_ROWS)
+    refuse_few_rows(Scored(none[:4], 0.5, none[:4]), labelled(labels[:4]), *LEAST)
     heavy = np.where(np.arange(len(labels)) < 10, 1000.0, 1.0)
     known[:] = np.arange(len(labels)) == 0
     for of in ({"weights": heavy}, {"groups": np.arange(len(labels)) // 4}):
         with pytest.raises(NotComparedError, match=r"counted by what they|groups with rows"):
-            refuse_few_rows(Scored(none, 0.5, known), labelled(labels, **of), LEAST_ROWS)
+            refuse_few_rows(Scored(none, 0.5, known), labelled(labels, **of), *LEAST)
 
 
 # What is left of a champion

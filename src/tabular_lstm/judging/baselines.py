@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
@@ -31,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Task:
+class Fits:
     """What every fit needs: the train rows, their splits, and the rows to predict.
 
     Attributes:
@@ -56,7 +55,7 @@ def predict_with_baselines(
     training: Training,
     evaluation: Evaluation,
     workers: Workers = one_by_one,
-) -> tuple[pd.DataFrame, dict[str, float]]:
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Fit the baselines on the train rows, choose their thresholds there, predict the others.
 
     Library defaults, with iterations enough for the logistic regression to end. It gets medians for
@@ -68,7 +67,7 @@ def predict_with_baselines(
     Who does the fits, each a part, is given: by default this process, one after the other.
 
     Returns:
-        A column of probabilities for each baseline; the decision threshold of each.
+        The predictions of each baseline; of two classes the decision threshold of each.
     """
     used = len(schema.features)
     # Views: each baseline makes the copies that it needs.
@@ -84,13 +83,13 @@ def predict_with_baselines(
     known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
     if not known.all():
         fitted, evaluated = (np.where(known, rows, np.float32(0)) for rows in (fitted, evaluated))
-    task = Task(fitted, labels, weights, splits, evaluated, schema, evaluation.seed)
+    fits = Fits(fitted, labels, weights, splits, evaluated, schema, evaluation.seed)
     # Those that take longest come first; None is the fit on all rows.
     names, places = list(_baselines(schema, 0)), [None, *range(len(splits))]
     parts = [(name, place) for name in reversed(names) for place in places]
     predicted: dict[tuple[str, int | None], np.ndarray] = {}
     what = f"Fitting the baselines on {len(labels):,} rows and on folds"
-    for part, found in progress(workers(fit_part, task, parts), what, len(parts)):
+    for part, found in progress(workers(fit_part, fits, parts), what, len(parts)):
         predicted[parts[part]] = found
     thresholds = {}
     for name in names:
@@ -100,26 +99,26 @@ def predict_with_baselines(
         thresholds[name] = choose_threshold(
             labels[seen], out_of_fold[seen], training.objective, of_seen
         )
-    return pd.DataFrame({name: predicted[name, None] for name in names}), thresholds
+    return {name: predicted[name, None] for name in names}, thresholds
 
 
-def fit_part(task: Task, part: tuple[str, int | None]) -> np.ndarray:
+def fit_part(fits: Fits, part: tuple[str, int | None]) -> np.ndarray:
     """Fit a baseline, by its name, on a split, by its place, and predict the rows held out.
 
     Without a place it is fitted on all train rows and predicts the evaluated ones.
     """
     name, place = part
-    rows, held_out = (slice(None), None) if place is None else task.splits[place]
-    model = _baselines(task.schema, task.seed)[name]
+    rows, held_out = (slice(None), None) if place is None else fits.splits[place]
+    model = _baselines(fits.schema, fits.seed)[name]
     # A single thread, for threads of boosted trees wait for each other where the cores are busy:
     # on a few hundred rows that is most of a run.
     with threadpool_limits(1):
         weights = {}
-        if task.weights is not None:
+        if fits.weights is not None:
             last = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
-            weights = {f"{last}sample_weight": task.weights[rows]}
-        model.fit(task.fitted[rows], task.labels[rows], **weights)
-        predicted = model.predict_proba(task.evaluated if place is None else task.fitted[held_out])
+            weights = {f"{last}sample_weight": fits.weights[rows]}
+        model.fit(fits.fitted[rows], fits.labels[rows], **weights)
+        predicted = model.predict_proba(fits.evaluated if place is None else fits.fitted[held_out])
     # To 12 decimals: the last bits depend on the processor, even among equal rows.
     return np.asarray(np.round(predicted[:, 1], 12))
 

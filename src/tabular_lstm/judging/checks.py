@@ -1,12 +1,13 @@
 """What the gate knows of a champion, the results of its checks, and the check of the artifact."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.comparison import Comparison
+from tabular_lstm.judging.measures import Measure
 from tabular_lstm.judging.metrics import Metrics
 from tabular_lstm.rows.data_summary import DataSummary
 
@@ -54,8 +55,9 @@ class DriftCheck(Check):
     Attributes:
         roc_auc, highest: The champion's on these rows, and its upper bound; None where it did not
             score them.
+        rmse, lowest: Of a number, the same in place of these.
         promoted_with: The champion's when it was promoted; None where its decision is gone.
-        least_fall: Lower bound of the difference.
+        least_fall: By how much it is worse now, at least.
     """
 
     name: Literal["drift"] = "drift"
@@ -63,22 +65,40 @@ class DriftCheck(Check):
     highest: float | None = None
     promoted_with: float | None = None
     least_fall: float | None = None
+    rmse: float | None = None
+    lowest: float | None = None
+
+    @property
+    def now(self) -> float | None:
+        """Give what was measured on these rows, if the champion scored them."""
+        return self.roc_auc if self.rmse is None else self.rmse
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        gone = {name for name in ("rmse", "lowest") if dumped.get(name, 0) is None}
+        return {name: value for name, value in dumped.items() if name not in gone}
 
 
 class FloorCheck(Check):
     """Whether the candidate is good enough beside simple models.
 
+    It has two further fields, of the names of the simplest baseline and of the linear one: the
+    candidate compared with each.
+
     Attributes:
-        smaller_class_rows: Test rows, or groups with one, of the class that has fewer.
+        smaller_class_rows: Test rows, or groups with one, of the class that has fewest; of a number
+            all of them.
         enough_rows: Whether they are as many as it takes to promote.
     """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Comparison] = Field(init=False)
 
     name: Literal["floor"] = "floor"
     smaller_class_rows: int
     enough_rows: bool
     rows_without_probability: int
-    majority_class: Comparison
-    logistic_regression: Comparison
 
 
 class ChampionCheck(Check):
@@ -97,7 +117,7 @@ class ChampionCheck(Check):
 
 
 class ArtifactCheck(Check):
-    """Whether the saved artifact gives the golden rows the probabilities that were judged."""
+    """Whether the saved artifact gives the golden rows the predictions that were judged."""
 
     name: Literal["artifact"] = "artifact"
     golden_rows: int
@@ -105,21 +125,24 @@ class ArtifactCheck(Check):
 
 
 def check_artifact(
-    golden_probabilities: np.ndarray, golden_predictions: np.ndarray
+    golden_judged: np.ndarray, golden_predictions: np.ndarray, measure: Measure, unit: float = 1.0
 ) -> ArtifactCheck:
-    """Ask that the artifact read back from disk predicts the probabilities that were judged."""
-    judged = golden_probabilities
-    off = np.abs(judged - golden_predictions)
-    same = (off <= GOLDEN_TOLERANCE) | (np.isnan(judged) & np.isnan(golden_predictions))
-    wrong, rows = int(np.sum(~same)), f"{len(judged)} golden rows"
-    sentence = f"read back from disk, it gives {rows} the judged probabilities"
+    """Ask that the artifact read back from disk predicts what was judged, within 1e-6 of `unit`."""
+    rows = len(golden_judged)
+    both = golden_judged, golden_predictions
+    judged, predictions = (given.reshape(rows, -1) for given in both)
+    off = np.abs(judged - predictions)
+    same = (off <= GOLDEN_TOLERANCE * unit) | (np.isnan(judged) & np.isnan(predictions))
+    wrong, named = int(np.sum(~same.all(axis=1))), f"{rows} golden rows"
+    sentence = f"read back from disk, it gives {named} the judged {measure.many_predicted}"
     if wrong:
         sentence = (
-            f"the artifact read back from disk gives other probabilities for {wrong} of {rows}"
+            f"the artifact read back from disk gives other {measure.many_predicted} for {wrong} of "
+            f"{named}"
         )
     return ArtifactCheck(
         passed=not wrong,
         sentence=sentence,
-        golden_rows=len(judged),
+        golden_rows=rows,
         largest_difference=float(np.nanmax(off)) if np.isfinite(off).any() else None,
     )

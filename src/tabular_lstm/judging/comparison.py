@@ -1,31 +1,38 @@
 """Compare any two models on the same rows and the same bootstrap resamples, and say it in words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-import pandas as pd
 
+from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.intervals import (
     CENTRAL,
     NORMAL,
     Resampled,
+    Rows,
     bootstrap,
     bounds,
     interval,
-    unseen_log_loss,
-    unseen_roc_auc,
 )
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, Metrics, point_metrics
-from tabular_lstm.parameters import Evaluation
+from tabular_lstm.judging.measures import Measure, Rule, measure_of
+from tabular_lstm.judging.metrics import (
+    CANDIDATE,
+    METRICS,
+    MODELS,
+    WORSE,
+    ClassesMetrics,
+    Metrics,
+    NumberMetrics,
+    TwoClassesMetrics,
+    written,
+)
+from tabular_lstm.parameters import Evaluation, Task
 
-# What is compared, and the sign that makes more of it worse.
-WORSE = {"log_loss": 1, "roc_auc": -1}
-UNSEEN = {"log_loss": unseen_log_loss, "roc_auc": unseen_roc_auc}
 POWER = 0.8
-ROC_AUC, ACCURACY, LOG_LOSS = METRICS["roc_auc"], METRICS["accuracy"], METRICS["log_loss"]
+ZERO_AND_ONE = Task.of_classes([0, 1])
 
 
 class Difference(Frozen):
@@ -44,72 +51,72 @@ class Difference(Frozen):
     detectable: float
 
 
-class Comparison(Frozen):
-    """One model compared with another, metric by metric."""
-
-    log_loss: Difference
-    roc_auc: Difference
-
-    def by_metric(self) -> dict[str, Difference]:
-        """Give the differences by the metric's name."""
-        return dict(self)
+Comparison = dict[str, Difference]  # of one model and another, by metric
 
 
 @dataclass(frozen=True)
-class Judged:
+class Judged(Rows):
     """What models say of the same rows, measured; by the models' names.
 
     Attributes:
-        labels, weights, groups: (rows,), see `bootstrap`; weights are of mean 1.
         side: `test`, or `train` where nothing is held out. Default: `test`.
-        probabilities: (rows,); a row that a model gave none has that of the wrong class.
-        without_probability: How many such rows there are.
+        task: What is predicted. Default: two classes, 0 and 1.
+        predictions: See `judging.measures`; of a row that a model gave none, wrong ones.
+        rules: What each model decides by.
+        without_prediction: How many rows a model gave none.
         metrics, resampled: On the rows, with 95 % intervals, and on resamples of them.
         parts: Of a model for which not all rows count, what is said of those that do.
     """
 
-    labels: np.ndarray
-    weights: np.ndarray | None = None
-    groups: np.ndarray | None = None
     side: str = "test"
-    probabilities: dict[str, np.ndarray] = field(default_factory=dict)
-    without_probability: dict[str, int] = field(default_factory=dict)
+    task: Task = ZERO_AND_ONE
+    predictions: dict[str, np.ndarray] = field(default_factory=dict)
+    rules: dict[str, Rule] = field(default_factory=dict)
+    without_prediction: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, Metrics] = field(default_factory=dict)
     resampled: dict[str, Resampled] = field(default_factory=dict)
     parts: dict[str, "Judged"] = field(default_factory=dict)
 
+    @property
+    def measure(self) -> Measure:
+        """Give how predictions of the task are measured."""
+        return measure_of(self.task)
+
     def with_models(
         self,
-        probabilities: Mapping[str, np.ndarray],
-        thresholds: Mapping[str, float],
+        predictions: Mapping[str, np.ndarray],
+        rules: Mapping[str, Rule],
         evaluation: Evaluation,
     ) -> Self:
-        """Measure more models, on the same resamples each time, given each one's threshold.
+        """Measure more models, on the same resamples each time, given what each decides by.
 
-        A probability is NaN where a model gives none.
+        A prediction is NaN where a model gives none.
         """
-        # A row without a probability gets that of the wrong class: no model gains by giving none.
-        known = {n: np.where(np.isnan(p), 1 - self.labels, p) for n, p in probabilities.items()}
-        unknown = {name: int(np.isnan(p).sum()) for name, p in probabilities.items()}
+        measure = self.measure
+        settled = {n: measure.settled(self.labels, p, rules[n]) for n, p in predictions.items()}
         resampled = bootstrap(
-            self.labels,
-            known,
-            thresholds,
+            {name: measure.statistics(self, *of_model) for name, of_model in settled.items()},
+            len(self.labels),
             evaluation.bootstrap_resamples,
             evaluation.seed,
             self.weights,
             self.groups,
         )
         metrics = {
-            name: point_metrics(
-                self.labels, p, thresholds[name], resampled[name], self.weights, self.groups
+            name: measure.with_intervals(
+                measure.point(self, known, decided, rules[name]), self, known, resampled[name]
             )
-            for name, p in known.items()
+            for name, (known, decided) in settled.items()
+        }
+        unknown = {
+            name: int(np.isnan(p).reshape(len(p), -1).any(axis=1).sum())
+            for name, p in predictions.items()
         }
         return replace(
             self,
-            probabilities=self.probabilities | known,
-            without_probability=self.without_probability | unknown,
+            predictions=self.predictions | {name: known for name, (known, _) in settled.items()},
+            rules=self.rules | {name: rules[name] for name in settled},
+            without_prediction=self.without_prediction | unknown,
             metrics=self.metrics | metrics,
             resampled=self.resampled | resampled,
         )
@@ -118,26 +125,24 @@ class Judged:
         self,
         beside: str,
         name: str,
-        probabilities: np.ndarray,
-        threshold: float,
+        predictions: np.ndarray,
+        rule: Rule,
         counts: np.ndarray,
         evaluation: Evaluation,
     ) -> Self:
         """Measure one more model, and another `beside` it, on the rows that `counts`, bool, says.
 
-        Of rows that do not count, the model need give no probabilities.
+        Of rows that do not count, the model need give no predictions.
         """
-        weights = None if self.weights is None else self.weights[counts]
-        groups = None if self.groups is None else pd.factorize(self.groups[counts])[0]
-        part = Judged(self.labels[counts], weights, groups).with_models(
-            {beside: self.probabilities[beside][counts], name: probabilities[counts]},
-            {beside: self.metrics[beside].decision_threshold, name: threshold},
+        part = Judged(**vars(self.part(counts)), task=self.task).with_models(
+            {beside: self.predictions[beside][counts], name: predictions[counts]},
+            {beside: self.rules[beside], name: rule},
             evaluation,
         )
         return replace(
             self,
             metrics=self.metrics | {name: part.metrics[name]},
-            without_probability=self.without_probability | {name: part.without_probability[name]},
+            without_prediction=self.without_prediction | {name: part.without_prediction[name]},
             parts=self.parts | {name: part},
         )
 
@@ -156,65 +161,70 @@ class Judged:
         """Give the 95 % interval of a metric's difference."""
         point, values = self.minus(one, other, metric)
         (low, high), tail = interval(values), (1 + CENTRAL) / 2
-        unseen = self._unseen(one, other, metric, tail) if metric in UNSEEN else 0.0
+        unseen = self._unseen(one, other, metric, tail)
         return min(low, point - unseen), max(high, point + unseen)
 
-    def roc_auc_bounds(self, name: str, confidence: float) -> tuple[float, float]:
-        """Bound a model's ROC AUC on its rows, below and above, each with that confidence."""
-        judged = self.parts.get(name, self)
-        values, point = judged.resampled[name]["roc_auc"], judged.metrics[name].roc_auc
+    def bounds(self, name: str, metric: str, confidence: float) -> tuple[float, float]:
+        """Bound a model's metric on its rows, below and above, each with that confidence."""
+        judged, measure = self.parts.get(name, self), self.measure
+        values, point = judged.resampled[name][metric], getattr(judged.metrics[name], metric)
         low, high = bounds(values[~np.isnan(values)], point, confidence)
-        chance = np.full(len(judged.labels), 0.5)
-        rows = judged.labels, judged.probabilities[name], chance
-        unseen = unseen_roc_auc(*rows, confidence, judged.weights, judged.groups)
+        models = judged.predictions[name], measure.knows_nothing(judged)
+        unseen = measure.unseen(metric, judged, *models, confidence)
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:
         """Compare one model with another; `confidence` is one-sided, of each bound."""
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
-        compared = {}
-        for metric, sign in WORSE.items():
+        compared, unit = {}, self.unit(other) or 1.0
+        for metric in self.measure.compared:
+            sign = WORSE[metric]
             point, values = self.minus(one, other, metric)
             worse = sign * values[~np.isnan(values)]
-            best, worst = bounds(worse, sign * point, confidence)
+            best, worst = bounds(worse / unit, sign * point / unit, confidence)
             unseen = self._unseen(one, other, metric, confidence)
             compared[metric] = Difference(
                 difference=point,
-                at_worst=sign * np.maximum(worst, sign * point + unseen),
-                at_best=sign * np.minimum(best, sign * point - unseen),
+                at_worst=sign * np.maximum(worst * unit, sign * point + unseen),
+                at_best=sign * np.minimum(best * unit, sign * point - unseen),
                 detectable=np.maximum(deviations * worse.std(), unseen),
             )
-        return Comparison(**compared)
+        return compared
+
+    def unit(self, other: str) -> float:
+        """Give what tolerances are shares of, on the rows on which a model is compared."""
+        return self.measure.unit(self.parts.get(other, self))
 
     def _unseen(self, one: str, other: str, metric: str, confidence: float) -> float:
         """Say by how much a difference may be off for rows of a kind that none here is of."""
         judged = self.parts.get(other, self)
-        rows = judged.labels, judged.probabilities[one], judged.probabilities[other]
-        return UNSEEN[metric](*rows, confidence, judged.weights, judged.groups)
+        models = judged.predictions[one], judged.predictions[other]
+        return self.measure.unseen(metric, judged, *models, confidence)
 
 
 def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
     """Say in one sentence for each baseline whether the candidate beats it, and by how much.
 
-    A logistic regression that does better is what a reader must hear first.
+    A linear model that does better is what a reader must hear first.
     """
-    metrics = judged.metrics[CANDIDATE]
+    metrics, measure = judged.metrics[CANDIDATE], judged.measure
     baselines = [name for name in judged.metrics if name != CANDIDATE]
     sentences = {name: _sentence(judged, name, evaluation.meaningful) for name in baselines}
     summary = (
         f"Candidate on {len(judged.labels)} {judged.side} rows{judged.weighted}: "
-        f"{ROC_AUC} {metrics.roc_auc:.3f} {_brackets(metrics.interval['roc_auc'])}, "
-        f"{ACCURACY} {100 * metrics.accuracy:.1f} % "
-        f"{_brackets(metrics.interval['accuracy'], '.1f', 100)}, "
-        f"{LOG_LOSS} {metrics.log_loss:.3f} {_brackets(metrics.interval['log_loss'])}"
+        + ", ".join(
+            f"{METRICS[metric]} {written(metric, getattr(metrics, metric))} "
+            f"{_brackets(metrics.interval[metric], metric)}"
+            for metric in measure.spoken
+        )
     )
-    if judged.metrics["logistic_regression"].roc_auc <= metrics.roc_auc:
-        return [summary, _threshold_sentence(metrics), *sentences.values()]
-    worst = sentences.pop("logistic_regression")
-    return [worst, summary, _threshold_sentence(metrics), *sentences.values()]
+    linear, main = measure.baselines[1], measure.spoken[0]
+    difference, _ = judged.minus(CANDIDATE, linear, main)
+    first = [sentences.pop(linear)] if WORSE[main] * difference > 0 else []
+    return [*first, summary, SAID[type(metrics)](metrics), *sentences.values()]
 
 
-def _threshold_sentence(metrics: Metrics) -> str:
+def _of_threshold(metrics: TwoClassesMetrics) -> str:
     """Say what the decision threshold does."""
     matrix = metrics.confusion_matrix
     rightly, wrongly = matrix.true_positives, matrix.false_positives
@@ -229,25 +239,59 @@ def _threshold_sentence(metrics: Metrics) -> str:
     )
 
 
+def _of_classes(metrics: ClassesMetrics) -> str:
+    """Say how many rows of each class are found, the first ten."""
+    found = [
+        f"{shown(name)} {'no row' if of.recall is None else f'{100 * of.recall:.1f} %'}"
+        f"{'' if of.precision is None else f' (precision {100 * of.precision:.1f} %)'}"
+        for name, of in metrics.by_class.items()
+    ]
+    more = f" and {len(found) - LISTED} more classes" if len(found) > LISTED else ""
+    return f"Of the rows of each class it finds: {', '.join(found[:LISTED])}{more}"
+
+
+def _of_intervals(metrics: NumberMetrics) -> str:
+    """Say what the intervals hold, and how wide they are."""
+    return (
+        f"{100 * metrics.coverage:.1f} % of the labels are within its intervals, which are "
+        f"{written('width', metrics.width)} wide on average"
+    )
+
+
+SAID: dict[type, Callable[..., str]] = {
+    TwoClassesMetrics: _of_threshold,
+    ClassesMetrics: _of_classes,
+    NumberMetrics: _of_intervals,
+}
+
+
 def _sentence(judged: Judged, name: str, meaningful: float) -> str:
+    main, second, _ = judged.measure.spoken
     candidate, baseline = judged.metrics[CANDIDATE], judged.metrics[name]
-    difference, _ = judged.minus(CANDIDATE, name, "roc_auc")
-    low, high = judged.interval(CANDIDATE, name, "roc_auc")
-    other = f"{'the ' if name == 'majority_class' else ''}{MODELS[name]}"
-    ahead, sure = difference > 0, low > 0 or high < 0
-    if difference == 0 or -meaningful < low <= 0 <= high < meaningful:
+    difference, _ = judged.minus(CANDIDATE, name, main)
+    low, high = judged.interval(CANDIDATE, name, main)
+    other = f"{'the ' if name == judged.measure.baselines[0] else ''}{MODELS[name]}"
+    least = meaningful * judged.unit(name)
+    ahead, sure = WORSE[main] * difference < 0, low > 0 or high < 0
+    if difference == 0 or -least < low <= 0 <= high < least:
         how = f"is level with {other}"
-    elif sure and abs(difference) >= meaningful:
+    elif sure and abs(difference) >= least:
         how = f"{'beats' if ahead else 'loses to'} {other}"
     else:
         why = "by less than matters" if sure else "within chance"
         how = f"is {'ahead of' if ahead else 'behind'} {other}, {why}"
+    of_main, of_second = (
+        f"{METRICS[metric]} {written(metric, getattr(candidate, metric))} against "
+        f"{written(metric, getattr(baseline, metric))}"
+        for metric in (main, second)
+    )
     return (
-        f"The candidate {how}: {ROC_AUC} {candidate.roc_auc:.3f} against {baseline.roc_auc:.3f}, "
-        f"difference {difference:+.3f} {_brackets((low, high), '+.3f')}; "
-        f"{ACCURACY} {100 * candidate.accuracy:.1f} % against {100 * baseline.accuracy:.1f} %"
+        f"The candidate {how}: {of_main}, difference {written(main, difference, '+.3f')} "
+        f"{_brackets((low, high), main, '+.3f')}; {of_second}"
     )
 
 
-def _brackets(bounds: tuple[float, float], form: str = ".3f", scale: float = 1) -> str:
-    return "[" + ", ".join(format(scale * bound, form) for bound in bounds) + "]"
+def _brackets(bounds: tuple[float, float], metric: str, form: str = ".3f") -> str:
+    """Write an interval, whose unit stands before it."""
+    both = ", ".join(written(metric, bound, form).removesuffix(" %") for bound in bounds)
+    return f"[{both}]"

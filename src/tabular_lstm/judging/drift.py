@@ -15,7 +15,7 @@ from tabular_lstm.judging.checks import Champion, DriftCheck
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL
-from tabular_lstm.judging.metrics import METRICS, Metrics
+from tabular_lstm.judging.metrics import IN_UNITS, METRICS, WORSE, Metrics, written
 from tabular_lstm.parameters import Promotion
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.feature_summary import FeatureSummary
@@ -40,7 +40,8 @@ def check_drift(
     """Ask that the champion that serves, the first, is neither worse than chance nor has fallen.
 
     By bounds at `confidence`, its ROC AUC on these rows is clearly below 0.5, or clearly more than
-    `max_champion_fall` below that of its promotion, unless rows counted by other weights then.
+    `max_champion_fall` below that of its promotion, unless rows counted by other weights then. Of a
+    number, its R² is clearly below 0, or its RMSE clearly above, in deviations of the label then.
     """
     if not champions:
         return DriftCheck(passed=True, sentence="there was no champion whose results could change")
@@ -49,45 +50,56 @@ def check_drift(
     if champion.not_compared is not None:
         unknown = f"not known: {name} did not score these rows ({champion.not_compared})"
         return DriftCheck(passed=True, sentence=unknown)
-    now = judged.metrics[champion.run_id].roc_auc
-    _, highest = judged.roc_auc_bounds(champion.run_id, promotion.confidence)
-    roc_auc = f"{METRICS['roc_auc']} {now:.3f} on these rows"
+    measure, measured = judged.measure, judged.metrics[champion.run_id]
+    metric = measure.spoken[0]
+    sign, now = WORSE[metric], getattr(measured, metric)
+    bounds = judged.bounds(champion.run_id, metric, promotion.confidence)
+    best = min(bounds, key=lambda bound: sign * bound)
+    said = f"{METRICS[metric]} {written(metric, now)} on these rows"
     known = "its decision is gone, which says what it was promoted with"
     if data_summary and champion.data and champion.data.weight != data_summary.weight:
         then, known = None, data_summary.other_weights(champion.data)
+    floor, least_of_floor, nothing = measure.nothing
     if then is None:
-        compared = f"{roc_auc}; {known}, so that only whether it is worse than chance was checked"
+        compared = f"{said}; {known}, so that only whether it is worse than {nothing} was checked"
+        least, before, unit = -np.inf, None, 1.0
     else:
-        compared = f"{roc_auc}, {then.roc_auc:.3f} when it was promoted"
-    least = -np.inf if then is None else _least_fall(then, now, highest, promotion.confidence)
-    if highest < 0.5:
-        fault = f"{name} is clearly worse than chance: {compared}. {ASK}{START_OVER}"
-    elif least > promotion.max_champion_fall:
+        before, unit = getattr(then, metric), getattr(then, "label_deviation", 1.0)
+        compared = f"{said}, {written(metric, before)} when it was promoted"
+        least = _least_fall(then, metric, now, best, promotion.confidence)
+    _, highest = judged.bounds(champion.run_id, floor, promotion.confidence)
+    if highest < least_of_floor:
+        fault = f"{name} is clearly worse than {nothing}: {compared}. {ASK}{START_OVER}"
+    elif least > promotion.max_champion_fall * unit:
+        limit, higher = promotion.max_champion_fall, metric in IN_UNITS
         fault = (
-            f"{name} has fallen: {compared}, clearly more than promotion.max_champion_fall = "
-            f"{promotion.max_champion_fall:g} lower. {ASK}widen that limit, or {START_OVER}"
+            f"{name} has {'become worse' if higher else 'fallen'}: {compared}, clearly more than "
+            f"promotion.max_champion_fall = {limit:g} "
+            f"{'of the deviations of its labels higher' if higher else 'lower'}. {ASK}widen that "
+            f"limit, or {START_OVER}"
         )
     else:
         fault = ""
     return DriftCheck(
         passed=not fault,
         sentence=fault or f"{name} has {compared}",
-        roc_auc=now,
-        highest=highest,
-        promoted_with=then and then.roc_auc,
+        promoted_with=before,
         least_fall=None if then is None else least,
+        **dict(zip(measure.drifting, (now, best), strict=True)),
     )
 
 
-def _least_fall(then: Metrics, now: float, highest: float, confidence: float) -> float:
-    """Bound from below by how much ROC AUC fell, as if the test rows were all others.
+def _least_fall(then: Metrics, metric: str, now: float, best: float, confidence: float) -> float:
+    """Bound from below by how much a metric became worse, as if the test rows were all others.
 
     Source: Newcombe, "Interval Estimation for the Difference between Independent Proportions",
     Statistics in Medicine 17, 1998, method 10.
     """
+    sign, before = WORSE[metric], getattr(then, metric)
     two_sided = NORMAL.inv_cdf((1 + CENTRAL) / 2)
-    below = (then.roc_auc - then.interval["roc_auc"][0]) * NORMAL.inv_cdf(confidence) / two_sided
-    return float(then.roc_auc - now - np.hypot(below, highest - now))
+    worst = max(sign * bound for bound in then.interval[metric])
+    below = (worst - sign * before) * NORMAL.inv_cdf(confidence) / two_sided
+    return float(sign * now - sign * before - np.hypot(below, best - now))
 
 
 class FeatureChange(Frozen):

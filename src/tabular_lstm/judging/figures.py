@@ -19,7 +19,14 @@ from tabular_lstm.judging.drawing import (
     wrapped,
 )
 from tabular_lstm.judging.importance import Importance
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, Metrics, calibration_bins
+from tabular_lstm.judging.metrics import (
+    CANDIDATE,
+    METRICS,
+    MODELS,
+    Metrics,
+    TwoClassesMetrics,
+    calibration_bins,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,9 +83,9 @@ def roc_curve(judged: Judged) -> "Figure":
     from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
 
     figure, axes = _unit_square("false positive rate", "true positive rate", judged)
-    for name, p in judged.probabilities.items():
+    for name, p in judged.predictions.items():
         x, y, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
-        _add_curve(axes, name, f"AUC {judged.metrics[name].roc_auc:.3f}", x, y)
+        _add_curve(axes, name, f"AUC {_metrics(judged, name).roc_auc:.3f}", x, y)
     add_legend(figure)
     return figure
 
@@ -89,9 +96,9 @@ def precision_recall_curve(judged: Judged) -> "Figure":
     from sklearn.metrics import precision_recall_curve as curve_of  # noqa: PLC0415
 
     figure, axes = _unit_square("recall", "precision", judged)
-    for name, p in judged.probabilities.items():
+    for name, p in judged.predictions.items():
         precision, recall, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
-        mean = judged.metrics[name].average_precision
+        mean = _metrics(judged, name).average_precision
         # Steps, as the average counts them: a straight line would promise points nobody can reach.
         _add_curve(axes, name, f"average {mean:.3f}", recall, precision, "steps-post")
     add_legend(figure)
@@ -104,7 +111,7 @@ def calibration_curve(judged: Judged) -> "Figure":
     axes_names = "predicted probability", "observed share of positives"
     figure, axes = _unit_square(*axes_names, judged, more_lines=1)
     axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
-    for name, p in judged.probabilities.items():
+    for name, p in judged.predictions.items():
         rows, predicted, observed = calibration_bins(judged.labels, p, judged.weights)
         axes.plot(predicted, observed, label=MODELS[name], color=COLORS[name])
         sizes = (3 + 9 * np.sqrt(rows / rows.max())) ** 2
@@ -116,7 +123,7 @@ def calibration_curve(judged: Judged) -> "Figure":
 @styled
 def confusion_matrix(judged: Judged, classes: dict[int, str]) -> "Figure":
     """Draw the candidate's four counts; `classes` are the names of 0 and 1."""
-    matrix = judged.metrics[CANDIDATE].confusion_matrix
+    matrix = _metrics(judged, CANDIDATE).confusion_matrix
     counts = np.reshape([*matrix.model_dump().values()], (2, 2))
     figure, axes = _figure("predicted", "actual", height=2.8)
     axes.pcolormesh(counts, cmap="Blues", vmin=0, edgecolors="white", linewidth=3)
@@ -149,7 +156,7 @@ def importance_chart(importance: Importance) -> "Figure":
 @styled
 def score_distribution(judged: Judged, classes: dict[int, str]) -> "Figure":
     """Draw how the candidate's probabilities spread in each class."""
-    probabilities = judged.probabilities[CANDIDATE]
+    probabilities = judged.predictions[CANDIDATE]
     figure, axes = _figure("predicted probability", "share of the class's rows", lines=2)
     axes.set_xlim(0, 1)
     for label, color in enumerate(CLASS_COLORS):
@@ -158,7 +165,7 @@ def score_distribution(judged: Judged, classes: dict[int, str]) -> "Figure":
         counts, edges = np.histogram(probabilities[of_class], 20, (0, 1), weights=weights)
         name = f"class {short(classes[label])}"
         axes.stairs(counts / counts.sum(), edges, fill=True, alpha=0.6, color=color, label=name)
-    mark(axes, judged.metrics[CANDIDATE].decision_threshold, "decision threshold")
+    mark(axes, _metrics(judged, CANDIDATE).decision_threshold, "decision threshold")
     add_legend(figure)
     return figure
 
@@ -213,6 +220,13 @@ def intervals(models: dict[str, Metrics]) -> "Figure":
     return figure
 
 
+def _metrics(judged: Judged, name: str) -> TwoClassesMetrics:
+    metrics = judged.metrics[name]
+    if not isinstance(metrics, TwoClassesMetrics):
+        raise TypeError(f"expected metrics of two classes, got {type(metrics).__name__}")
+    return metrics
+
+
 def _figure(x: str, y: str, height: float = HEIGHT, lines: int = 0) -> "tuple[Figure, Axes]":
     """Make a figure with a legend of so many lines, which take nothing from the plot."""
     figure, (axes,) = new_figure(height + LEGEND_LINE * lines)
@@ -223,7 +237,7 @@ def _figure(x: str, y: str, height: float = HEIGHT, lines: int = 0) -> "tuple[Fi
 
 def _unit_square(x: str, y: str, judged: Judged, more_lines: int = 0) -> "tuple[Figure, Axes]":
     """Make a figure whose axes both go from 0 to 1, with a line of the legend for each model."""
-    figure, axes = _figure(x, y, lines=len(judged.probabilities) + more_lines)
+    figure, axes = _figure(x, y, lines=len(judged.predictions) + more_lines)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
     return figure, axes
 

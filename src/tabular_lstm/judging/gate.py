@@ -4,20 +4,20 @@ A candidate is promoted when it is shown not to be worse than a champion by more
 non-inferiority test: few rows make it hard to be promoted, never easy.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import numpy as np
 
 from tabular_lstm.errors import printable
 from tabular_lstm.judging.checks import Champion, ChampionCheck, Check, DataCheck, FloorCheck
-from tabular_lstm.judging.comparison import WORSE, Difference, Judged
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS
+from tabular_lstm.judging.comparison import Comparison, Judged
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, written
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import listed, said_of
-from tabular_lstm.rows.weights import count_by_class, weights_note
+from tabular_lstm.rows.weights import weights_note
 
-NONE = Tolerance(log_loss=0, roc_auc=0)
+NONE = Tolerance(log_loss=0, roc_auc=0, rmse=0, mae=0)
 LEAVE_OUT = "leave it out: name it in columns.ignore"
 START_OVER = "--params promotion.start_over=true judges without the champion"
 WIDEN = "If that is meant, change the limit"
@@ -112,33 +112,34 @@ def _beside_champion(
 
 
 def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
-    """Ask for more than the majority class gives, and no clear loss to logistic regression."""
-    floor, linear = (
-        judged.compare(CANDIDATE, baseline, promotion.confidence)
-        for baseline in ("majority_class", "logistic_regression")
-    )
-    better, beside = floor.by_metric(), linear.by_metric()
+    """Ask for more than the simplest baseline gives, and no clear loss to the linear one."""
+    simplest, linear, _ = judged.measure.baselines
+    compared = {
+        name: judged.compare(CANDIDATE, name, promotion.confidence) for name in (simplest, linear)
+    }
+    better, beside = compared[simplest], compared[linear]
     lost = not_within(NONE, beside, "at_best")
-    unknown, faults = judged.without_probability[CANDIDATE], []
-    least = promotion.min_test_rows_per_class
-    fewest, few = _few_rows(judged.labels, judged.weights, judged.groups, least)
+    unknown, faults = judged.without_prediction[CANDIDATE], []
+    fewest, few = _few_rows(judged, promotion.min_test_rows_per_class)
     if few:
         faults.append(few)
     if unknown:
         faults.append(
-            f"the candidate gives no probability for {unknown} of {len(judged.labels)} test rows"
+            f"the candidate gives no {judged.measure.predicted} for {unknown} of "
+            f"{len(judged.labels)} test rows"
         )
     if not all(WORSE[m] * d.at_worst < 0 for m, d in better.items()):
         faults.append(
-            f"the candidate is not shown to be better than the majority class: {_numbers(better)}"
+            f"the candidate is not shown to be better than the {MODELS[simplest]}: "
+            f"{_numbers(better)}"
         )
     if lost:
         faults.append(
-            f"the candidate is clearly worse than logistic regression: {_numbers(lost, 'at_best')}"
+            f"the candidate is clearly worse than {MODELS[linear]}: {_numbers(lost, 'at_best')}"
         )
     sentence = "; ".join(faults) or (
-        f"better than the majority class ({_numbers(better)}) and not clearly worse than "
-        f"logistic regression ({_numbers(beside, 'at_best')})"
+        f"better than the {MODELS[simplest]} ({_numbers(better)}) and not clearly worse than "
+        f"{MODELS[linear]} ({_numbers(beside, 'at_best')})"
     )
     return FloorCheck(
         passed=not faults,
@@ -146,28 +147,26 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         smaller_class_rows=fewest,
         enough_rows=not few,
         rows_without_probability=unknown,
-        majority_class=floor,
-        logistic_regression=linear,
+        **compared,
     )
 
 
-def _few_rows(
-    labels: np.ndarray, weights: np.ndarray | None, groups: np.ndarray | None, needed: int
-) -> tuple[int, str]:
-    """Count the rows, or groups, of the class that has fewer, and say so if they are too few."""
-    negatives, positives = map(int, count_by_class(labels, weights, groups))
-    fewest, name = min((positives, "positive"), (negatives, "negative"))
+def _few_rows(judged: Judged, needed: int) -> tuple[int, str]:
+    """Count the rows, or groups, of the class that has fewest, and say so if they are too few."""
+    fewest, named = judged.measure.fewest(judged)
     if fewest >= needed:
         return fewest, ""
-    few = (
-        f"{fewest} of {len(labels)} test rows are {name}"
-        if groups is None
-        else f"{fewest} of {len(np.unique(groups))} groups of test rows have {name} ones"
-    )
+    what = "test rows" if judged.groups is None else "groups of test rows"
+    if named is None:
+        few = f"there are {fewest} {what}"
+    elif judged.groups is None:
+        few = f"{fewest} of {len(judged.labels)} {what} are {named[0]}"
+    else:
+        few = f"{fewest} of {len(np.unique(judged.groups))} {what} have {named[1]}"
     return fewest, (
-        f"{few}{weights_note(weights)}, too few to tell a good candidate from a lucky one: "
-        f"expected at least {needed} of each class (promotion.min_test_rows_per_class). Wait for "
-        "more rows, or raise split.test_fraction"
+        f"{few}{weights_note(judged.weights)}, too few to tell a good candidate from a lucky one: "
+        f"expected at least {needed}{' of each class' if named else ''} "
+        "(promotion.min_test_rows_per_class). Wait for more rows, or raise split.test_fraction"
     )
 
 
@@ -188,19 +187,19 @@ def check_champions(
     }
     # From which the candidate is furthest behind: not all need be judged on the same rows.
     best = {
-        metric: max(compared, key=lambda run: sign * compared[run].by_metric()[metric].difference)
-        for metric, sign in WORSE.items()
+        metric: max(compared, key=lambda run: WORSE[metric] * compared[run][metric].difference)
+        for metric in judged.measure.compared
         if compared
     }
     # Each model that the candidate must not lose to, and the differences from it that count.
     rivals = [
-        (run, f"best of the kept champions, {run},", {metric: compared[run].by_metric()[metric]})
+        (run, f"best of the kept champions, {run},", {metric: compared[run][metric]})
         for metric, run in best.items()
         if run != serving
     ]
     faults, facts = [], ["there was no champion to compare with"]
     if serving in compared:
-        differences = compared[serving].by_metric()
+        differences = compared[serving]
         rivals.insert(0, (serving, f"champion {serving}", differences))
         facts = [f"not worse than the champion {serving} ({_numbers(differences)})"]
         facts += [f"not compared with {run}: {why}" for run, why in not_compared.items()]
@@ -210,12 +209,9 @@ def check_champions(
     lost = [
         (run, words, beyond)
         for run, words, differences in rivals
-        if (beyond := not_within(tolerance, differences))
+        if (beyond := not_within(tolerance, differences, unit=judged.unit(run)))
     ]
-    faults += [
-        _loss(beyond, tolerance, f"the {words}", len(judged.parts.get(run, judged).labels))
-        for run, words, beyond in lost
-    ]
+    faults += [_loss(judged, run, beyond, tolerance, f"the {words}") for run, words, beyond in lost]
     left_out = [
         f"{c.left_out_rows} of {len(judged.labels)} test rows left out, "
         f"which {c.run_id} was trained on"
@@ -227,7 +223,9 @@ def check_champions(
         sentence="; ".join([*(faults or facts), *left_out]),
         compared=compared,
         best=best,
-        seen_worse=any(not_within(tolerance, beyond, "difference") for _, _, beyond in lost),
+        seen_worse=any(
+            not_within(tolerance, beyond, "difference", judged.unit(run)) for run, _, beyond in lost
+        ),
     )
 
 
@@ -241,34 +239,38 @@ def outcome(checks: Collection[Check]) -> tuple[bool, str]:
 
 
 def not_within(
-    tolerance: Tolerance, differences: Mapping[str, Difference], bound: str = "at_worst"
-) -> dict[str, Difference]:
+    tolerance: Tolerance, differences: Comparison, bound: str = "at_worst", unit: float = 1.0
+) -> Comparison:
     """Take the metrics whose difference, at that bound, is worse by more than the tolerance.
 
-    A bound that is NaN rules nothing out.
+    The tolerance is in `unit`, see `Judged.unit`. A bound that is NaN rules nothing out.
     """
     return {
         metric: difference
         for metric, difference in differences.items()
-        if not WORSE[metric] * getattr(difference, bound) <= getattr(tolerance, metric)
+        if not WORSE[metric] * getattr(difference, bound) <= getattr(tolerance, metric) * unit
     }
 
 
-def _loss(beyond: Mapping[str, Difference], tolerance: Tolerance, other: str, rows: int) -> str:
+def _loss(judged: Judged, run: str, beyond: Comparison, tolerance: Tolerance, other: str) -> str:
     """Say of which kind a loss is: seen on these rows, or only not ruled out by so few."""
-    seen = not_within(tolerance, beyond, "difference")
+    unit, rows = judged.unit(run), len(judged.parts.get(run, judged).labels)
+    seen = not_within(tolerance, beyond, "difference", unit)
     few = "" if seen else f"{rows} test rows cannot rule out that "
-    allowed = ", ".join(f"{METRICS[m]} {getattr(tolerance, m):g}" for m in beyond)
+    allowed = ", ".join(
+        f"{METRICS[m]} {written(m, getattr(tolerance, m) * unit, 'g')}" for m in beyond
+    )
     return (
         f"{few}the candidate is worse than {other} by more than the tolerance "
         f"({allowed}): {_numbers(beyond)}"
     )
 
 
-def _numbers(differences: Mapping[str, Difference], bound: str = "at_worst") -> str:
+def _numbers(differences: Comparison, bound: str = "at_worst") -> str:
     words = bound.replace("_", " ")
     return ", ".join(
-        f"{METRICS[metric]} {numbers.difference:+.4f}, {words} {getattr(numbers, bound):+.4f}"
+        f"{METRICS[metric]} {written(metric, numbers.difference, '+.4f')}, {words} "
+        f"{written(metric, getattr(numbers, bound), '+.4f')}"
         for metric, numbers in differences.items()
     )
 

@@ -2,49 +2,64 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.drawing import FIGURES
-from tabular_lstm.judging.intervals import Ranking
+from tabular_lstm.judging.intervals import Rows
+from tabular_lstm.judging.measures import measure_of
+from tabular_lstm.parameters import Task
 from tabular_lstm.progress import progress
 
-# Gives, for each slot and its values (repeats, rows), the probabilities (repeats, rows).
+# Gives, for each slot and its values (repeats, rows), the predictions (repeats, rows, …).
 PredictChanged = Callable[[np.ndarray, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]
 
 
 class Lost(Frozen):
-    """ROC AUC that is lost without a feature: mean and standard deviation over the shuffles."""
+    """What is lost without a feature: mean and standard deviation over the shuffles."""
 
     mean: float
     std: float
 
 
 class Importance(Frozen):
-    """What each feature is worth, the largest mean first, by so many shuffles of so many rows."""
+    """What each feature is worth, the largest mean first, by so many shuffles of so many rows.
+
+    Attributes:
+        measure: What is lost, `roc_auc` or, of a number, `r2`. Default: `roc_auc`.
+    """
 
     rows: int
     shuffles: int
     features: dict[str, Lost]
+    measure: str = "roc_auc"
+
+    @model_serializer(mode="wrap")
+    def _without_the_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        return {n: v for n, v in dumped.items() if (n, v) != ("measure", "roc_auc")}
 
 
 def permutation_importance(
     predict_changed: PredictChanged,
     sequences: np.ndarray,
-    labels: np.ndarray,
+    measured_on: Rows,
+    task: Task,
     features: Mapping[str, Sequence[int]],
     shuffles: int,
     seed: int,
-    weights: np.ndarray | None = None,
 ) -> Importance:
-    """Measure how much ROC AUC is lost when one feature's values are shuffled among the rows.
+    """Measure how much ROC AUC, or R², is lost when one feature's values are shuffled.
 
     Source: Breiman, "Random Forests", Machine Learning 45, 2001; here for any model.
 
     The rows, (rows, steps, features_per_step), are predicted with one slot changed, where NaN
     counts as 0. `features` has the slots of each; those of a date are shuffled together.
     """
+    metric, _, _ = measure_of(task).nothing
     rng = np.random.default_rng(seed)
     slots = sequences.reshape(len(sequences), -1)
     orders = np.array([rng.permutation(len(slots)) for _ in range(shuffles)])
@@ -52,7 +67,11 @@ def permutation_importance(
     alone = (slot for slot, *others in features.values() if not others)
     shuffled = ((slot, slots[orders, slot]) for slot in alone)
     predicted = predict_changed(sequences, chain([unchanged], shuffled))
-    whole = _roc_auc(labels, next(predicted), weights)[0]
+
+    def worth(predictions: np.ndarray) -> np.ndarray:
+        return np.array([measure_of(task).worth(measured_on, p) for p in predictions])
+
+    whole = worth(next(predicted))[0]
 
     def shuffled_together(of_date: list[int]) -> np.ndarray:
         found = []
@@ -68,16 +87,7 @@ def permutation_importance(
     for feature in progress(list(features), FIGURES["importance_chart"]):
         of_feature = list(features[feature])
         p = next(predicted) if len(of_feature) == 1 else shuffled_together(of_feature)
-        lost = whole - _roc_auc(labels, p, weights)
+        lost = whole - worth(p)
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
-    by_mean = sorted(measured.items(), key=lambda item: -item[1].mean)
-    return Importance(rows=len(slots), shuffles=shuffles, features=dict(by_mean))
-
-
-def _roc_auc(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
-) -> np.ndarray:
-    """Give ROC AUC of each row of probabilities, (repeats, rows)."""
-    counts = np.ones(len(labels)) if weights is None else weights
-    rankings = [Ranking.of(labels, p) for p in np.nan_to_num(probabilities)]
-    return np.array([ranking.roc_auc(counts) for ranking in rankings])
+    by_mean = dict(sorted(measured.items(), key=lambda item: -item[1].mean))
+    return Importance(rows=len(slots), shuffles=shuffles, features=by_mean, measure=metric)

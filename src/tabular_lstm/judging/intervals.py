@@ -9,18 +9,18 @@ rule of three. Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Every
 JAMA 249, 1983. Where rows have weights or groups, n is what they tell, see `count_rows`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Self
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.weights import count_by_class, count_rows
 
-INTERVAL_METRICS = ("accuracy", "roc_auc", "log_loss")
 CENTRAL = 0.95
 NORMAL = NormalDist()
 BLOCK_CELLS = 1_000_000  # Counts of a block's resamples, 8 MB: larger blocks leave the cache.
@@ -29,6 +29,26 @@ EQUAL = 1e-12
 # Where few rows skew a difference as much as that, its bound is the outermost bootstrap value.
 MOST_SHIFTED = 0.1
 Resampled = dict[str, np.ndarray]
+# Gives each metric, (resamples,), of how much each row counts in each, (resamples, rows): as float,
+# and in the form that is gathered fastest.
+Statistics = Callable[[np.ndarray, np.ndarray], Resampled]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that models are measured on: labels, weights of mean 1, groups; (rows,) each."""
+
+    labels: np.ndarray
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+    def part(self, counts: np.ndarray) -> "Rows":
+        """Take the rows that `counts`, bool (rows,), says."""
+        return Rows(
+            self.labels[counts],
+            None if self.weights is None else self.weights[counts],
+            None if self.groups is None else pd.factorize(self.groups[counts])[0],
+        )
 
 
 @dataclass(frozen=True)
@@ -72,9 +92,8 @@ class Ranking:
 
 
 def bootstrap(
-    labels: np.ndarray,
-    probabilities: Mapping[str, np.ndarray],
-    thresholds: Mapping[str, float],
+    statistics: Mapping[str, Statistics],
+    rows: int,
     resamples: int,
     seed: int,
     weights: np.ndarray | None = None,
@@ -88,30 +107,23 @@ def bootstrap(
     Where rows have groups, whole groups are drawn, so that a resample may have more or fewer rows.
     Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
 
-    Labels (rows,) are 0 or 1; probabilities (rows,) and thresholds are by model; weights (rows,)
-    are above 0, by default all alike; groups, int (rows,), are numbered from 0 in the order of
-    their first rows, by default one a row.
+    Weights (rows,) are above 0, by default all alike; groups, int (rows,), are numbered from 0 in
+    the order of their first rows, by default one a row.
 
     Returns:
-        For each model and each of `INTERVAL_METRICS`, an array of shape (resamples,). ROC AUC is
-        NaN where a resample holds one class only.
+        For each model and each metric that its statistics give, an array of shape (resamples,).
     """
-    rankings = {name: Ranking.of(labels, p) for name, p in probabilities.items()}
-    losses = {name: row_losses(labels, p) for name, p in probabilities.items()}
-    hits = {n: ((p >= thresholds[n]) == labels).astype(float) for n, p in probabilities.items()}
-    found: dict[str, list[list[np.ndarray]]] = {name: [] for name in probabilities}
+    found: dict[str, list[Resampled]] = {name: [] for name in statistics}
     # One thread: several wait for each other where the cores are busy, and add up otherwise.
     with threadpool_limits(1):
-        for drawn in _draws(len(labels), groups, resamples, seed):
+        for drawn in _draws(rows, groups, resamples, seed):
             counts = drawn * (1.0 if weights is None else weights)
-            rows = counts.sum(axis=1)
             # Small numbers are gathered faster; nothing is drawn 256 times.
             gathered = drawn.astype(np.uint8) if weights is None else counts
-            for name, ranking in rankings.items():
-                auc = np.array([ranking.roc_auc(resample) for resample in gathered])
-                found[name].append([counts @ hits[name] / rows, auc, counts @ losses[name] / rows])
+            for name, measure in statistics.items():
+                found[name].append(measure(counts, gathered))
     return {
-        name: dict(zip(INTERVAL_METRICS, np.concatenate(blocks, axis=1), strict=True))
+        name: {metric: np.concatenate([b[metric] for b in blocks]) for metric in blocks[0]}
         for name, blocks in found.items()
     }
 
@@ -131,6 +143,13 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     """Bound the middle 95 % of bootstrap values (the percentile interval)."""
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return float(low), float(high)
+
+
+def mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Average over the first axis what is not NaN; NaN where nothing is known."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    return np.where(count, np.where(known, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
 def bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:
@@ -202,7 +221,7 @@ def unseen_log_loss(
     losses, others = row_losses(labels, one), row_losses(labels, other)
     if np.array_equal(one, other) or np.ptp(losses - others) > np.sqrt(EPSILON):
         return 0.0
-    surest = min(float(np.minimum(p, 1 - p).min()) for p in (one, other))
+    surest = min(float(p.min() if p.ndim > 1 else np.minimum(p, 1 - p).min()) for p in (one, other))
     rows = count_rows(labels, weights, groups)
     return unseen_share(rows, confidence) * float(-np.log(max(surest, EPSILON)))
 
@@ -229,8 +248,12 @@ def placements(
 
 
 def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Give the log loss of each row, in nats."""
-    of_class = np.where(labels == 1, probabilities, 1 - probabilities)
+    """Give the log loss of each row, in nats; probabilities are those of 1, or of each class."""
+    of_class = (
+        probabilities[np.arange(len(labels)), labels]
+        if probabilities.ndim > 1
+        else np.where(labels == 1, probabilities, 1 - probabilities)
+    )
     losses: np.ndarray = -np.log(np.clip(of_class, EPSILON, None))
     return losses
 

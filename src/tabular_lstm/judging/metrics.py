@@ -1,24 +1,17 @@
-"""Metrics of probabilities against labels, and the names of models and metrics that people see.
+"""Metrics of predictions against labels, and the names of models and metrics that people see.
 
-Labels are 0 or 1 and probabilities those of class 1, both of shape (rows,). So are the rows'
-weights where the rows do not count alike: a row of weight 2 counts as two rows.
+Labels and predictions are as `tabular_lstm.judging.measures` has them. The rows' weights, (rows,),
+are given where the rows do not count alike: a row of weight 2 counts as two rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from pydantic import model_serializer, model_validator
+from pydantic import AliasChoices, Field, model_serializer, model_validator
 
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.intervals import (
-    CENTRAL,
-    Resampled,
-    interval,
-    unseen_roc_auc,
-    unseen_share,
-)
-from tabular_lstm.rows.weights import count_rows
+from tabular_lstm.judging.intervals import Ranking, mean_of_known, row_losses
 
 CANDIDATE = "candidate"
 # By the name that predictions have for it; a champion's is its run id there.
@@ -26,12 +19,41 @@ MODELS = {
     CANDIDATE: "candidate",
     "champion": "champion",
     "logistic_regression": "logistic regression",
+    "linear_regression": "linear regression",
     "hist_gradient_boosting": "gradient boosting",
     "majority_class": "majority class",
+    "mean": "mean",
 }
-METRICS = {"log_loss": "log loss", "roc_auc": "ROC AUC", "accuracy": "accuracy"}
+METRICS = {
+    "log_loss": "log loss",
+    "roc_auc": "ROC AUC",
+    "accuracy": "accuracy",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "R²",
+}
+# The sign that makes more of it worse.
+WORSE = {"log_loss": 1, "roc_auc": -1, "rmse": 1, "mae": 1}
+# In the label's unit, of which there may be 10^-9 or 10^9.
+IN_UNITS = {"rmse", "mae", "width", "label_deviation"}
 RATES = ("precision", "recall", "f1")
 CALIBRATION_BINS = 10
+
+
+def written(metric: str, value: float, form: str = ".3f") -> str:
+    """Write a metric, or a difference of two, for people.
+
+    Examples:
+        >>> written("roc_auc", 0.84161), written("accuracy", 0.84161)
+        ('0.842', '84.2 %')
+        >>> written("rmse", 1234567.8), written("rmse", -0.000123456, "+.4f")
+        ('1,235,000', '-0.0001235')
+    """
+    if metric == "accuracy":
+        return f"{100 * value:.1f} %"
+    if metric in IN_UNITS:
+        return f"{float(f'{value:.4g}'):{'+' if form[0] == '+' else ''},.10g}"
+    return format(value, form)
 
 
 class ConfusionMatrix(Frozen):
@@ -59,8 +81,8 @@ class ConfusionMatrix(Frozen):
         return _share(2 * self.true_positives, 2 * self.true_positives + wrong)
 
 
-class Metrics(Frozen):
-    """One model measured on one set of rows.
+class TwoClassesMetrics(Frozen):
+    """One model of two classes measured on one set of rows.
 
     Attributes:
         accuracy: At the decision threshold, like the confusion matrix.
@@ -95,38 +117,157 @@ class Metrics(Frozen):
         return write(self) | {name: getattr(self.confusion_matrix, name) for name in RATES}
 
 
+class ClassRates(Frozen):
+    """Precision, recall and F1 of one of several classes, and its ROC AUC against all others.
+
+    None where there is nothing to divide by.
+    """
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    roc_auc: float | None
+
+
+class ClassesMetrics(Frozen):
+    """One model of several classes measured on one set of rows.
+
+    Attributes:
+        accuracy: Of the decisions, like the confusion matrix.
+        roc_auc: Mean over the classes that have rows, each against all others.
+        log_loss: In nats.
+        brier_score: Sum over the classes of the squared differences, from 0 to 2. Source: Brier,
+            "Verification of Forecasts Expressed in Terms of Probability", 1950.
+        expected_calibration_error: Of the probability of the class that is decided on.
+        confusion_matrix: Rows by class (outer) and by the class decided on; sums of weights where
+            these differ.
+        by_class: By the class's value as text, in the order of the classes.
+        interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
+    """
+
+    accuracy: float
+    roc_auc: float
+    log_loss: float
+    brier_score: float
+    expected_calibration_error: float
+    confusion_matrix: list[list[int | float]]
+    by_class: dict[str, ClassRates]
+    interval: dict[str, tuple[float, float]] = {}
+
+
+class NumberMetrics(Frozen):
+    """One model of a number measured on one set of rows.
+
+    Attributes:
+        rmse, mae, width: In the label's unit; `width` is the mean width of the intervals.
+        r2: 1 - the mean squared error / the label's variance; where that is 0, 1 or 0.
+        coverage: Share of the labels within their interval.
+        label_deviation: Standard deviation of the label.
+        interval: 95 % interval of rmse, mae and r2; empty where none was computed.
+    """
+
+    rmse: float
+    mae: float
+    r2: float
+    coverage: float
+    width: float
+    label_deviation: float
+    interval: dict[str, tuple[float, float]] = {}
+
+
+Metrics = TwoClassesMetrics | ClassesMetrics | NumberMetrics
+
+
 def point_metrics(
     labels: np.ndarray,
     probabilities: np.ndarray,
     decision_threshold: float,
-    resampled: Resampled | None = None,
     weights: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
-) -> Metrics:
-    """Measure one model on one set of rows, with intervals if it was measured on resamples."""
+) -> TwoClassesMetrics:
+    """Measure one model of two classes on one set of rows, without intervals."""
     # It takes half a second to import, which a decision is read without.
     from sklearn import metrics as sk  # noqa: PLC0415
 
     decided = probabilities >= decision_threshold
-    rows, predicted, observed = calibration_bins(labels, probabilities, weights)
     counts = {"sample_weight": weights}
     (tn, fp), (fn, tp) = sk.confusion_matrix(labels, decided, labels=[0, 1], **counts).tolist()
-    measured = Metrics(
+    return TwoClassesMetrics(
         accuracy=float(np.average(decided == labels, weights=weights)),
         roc_auc=float(sk.roc_auc_score(labels, probabilities, **counts)),
         average_precision=float(sk.average_precision_score(labels, probabilities, **counts)),
         log_loss=float(sk.log_loss(labels, probabilities, labels=[0, 1], **counts)),
         brier_score=float(np.average((probabilities - labels) ** 2, weights=weights)),
-        expected_calibration_error=float(np.sum(rows * np.abs(predicted - observed)) / rows.sum()),
+        expected_calibration_error=_calibration_error(labels, probabilities, weights),
         confusion_matrix=ConfusionMatrix(
             true_negatives=tn, false_positives=fp, false_negatives=fn, true_positives=tp
         ),
         decision_threshold=decision_threshold,
     )
-    if not resampled:
-        return measured
-    intervals = _intervals(measured, labels, probabilities, resampled, weights, groups)
-    return measured.model_copy(update={"interval": intervals})
+
+
+def class_metrics(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    decided: np.ndarray,
+    classes: Sequence[object],
+    weights: np.ndarray | None = None,
+) -> ClassesMetrics:
+    """Measure one model of several classes, (rows, classes), and its decisions, int (rows,)."""
+    rows, count = np.arange(len(labels)), len(classes)
+    matrix = np.bincount(labels * count + decided, weights, count**2).reshape(count, count)
+    actual, called = matrix.sum(axis=1), matrix.sum(axis=0)
+    counts = np.ones(len(labels)) if weights is None else weights
+    areas = [Ranking.of(labels == c, probabilities[:, c]).roc_auc(counts) for c in range(count)]
+    right, off = decided == labels, probabilities - np.eye(count)[labels]
+    return ClassesMetrics(
+        accuracy=float(np.average(right, weights=weights)),
+        roc_auc=float(mean_of_known(np.array(areas))),
+        log_loss=float(np.average(row_losses(labels, probabilities), weights=weights)),
+        brier_score=float(np.average((off**2).sum(axis=1), weights=weights)),
+        expected_calibration_error=_calibration_error(right, probabilities[rows, decided], weights),
+        confusion_matrix=matrix.tolist(),
+        by_class={
+            str(name): ClassRates(
+                precision=_share(float(matrix[c, c]), float(called[c])),
+                recall=_share(float(matrix[c, c]), float(actual[c])),
+                f1=_share(2 * float(matrix[c, c]), float(called[c] + actual[c])),
+                roc_auc=None if np.isnan(areas[c]) else areas[c],
+            )
+            for c, name in enumerate(classes)
+        },
+    )
+
+
+def number_metrics(
+    labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
+) -> NumberMetrics:
+    """Measure one model of a number, (rows, 3): prediction, lower and upper end of its interval."""
+    predicted, lower, upper = predictions.T
+    error = float(np.average((predicted - labels) ** 2, weights=weights))
+    deviation = deviation_of(labels, weights)
+    return NumberMetrics(
+        rmse=error**0.5,
+        mae=float(np.average(np.abs(predicted - labels), weights=weights)),
+        r2=1 - error / deviation**2 if deviation else float(error == 0),
+        coverage=float(np.average((lower <= labels) & (labels <= upper), weights=weights)),
+        width=float(np.average(upper - lower, weights=weights)),
+        label_deviation=deviation,
+    )
+
+
+def deviation_of(labels: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Give the standard deviation of labels; exactly 0 where they are all the same."""
+    if np.ptp(labels) == 0:
+        return 0.0
+    mean = np.average(labels, weights=weights)
+    return float(np.average((labels - mean) ** 2, weights=weights) ** 0.5)
+
+
+def _calibration_error(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
+) -> float:
+    rows, predicted, observed = calibration_bins(labels, probabilities, weights)
+    return float(np.sum(rows * np.abs(predicted - observed)) / rows.sum())
 
 
 def calibration_bins(
@@ -145,33 +286,14 @@ def calibration_bins(
     return rows[filled], predicted, observed
 
 
-def _intervals(
-    measured: Metrics,
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    resampled: Resampled,
-    weights: np.ndarray | None,
-    groups: np.ndarray | None,
-) -> dict[str, tuple[float, float]]:
-    """Bound each metric, and not by a point where all rows are right, or ranked rightly."""
-    tail = (1 + CENTRAL) / 2
-    intervals = {metric: interval(values) for metric, values in resampled.items()}
-    constant = np.full(len(labels), 0.5)
-    unseen = {"roc_auc": unseen_roc_auc(labels, probabilities, constant, tail, weights, groups)}
-    if measured.accuracy in {0, 1}:
-        unseen["accuracy"] = unseen_share(count_rows(labels, weights, groups), tail)
-    for metric, off in unseen.items():
-        (low, high), point = intervals[metric], getattr(measured, metric)
-        intervals[metric] = max(min(low, point - off), 0.0), min(max(high, point + off), 1.0)
-    return intervals
-
-
 def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
 class Baselines(Frozen):
-    """The baselines' decision thresholds, and their probabilities of the evaluated rows."""
+    """The baselines' decision thresholds, of two classes, and predictions of the evaluated rows."""
 
-    thresholds: dict[str, float]
-    probabilities: dict[str, list[float]]
+    thresholds: dict[str, float] = {}
+    predictions: dict[str, list[float] | list[list[float]]] = Field(
+        validation_alias=AliasChoices("predictions", "probabilities")  # as earlier versions wrote
+    )

@@ -11,25 +11,28 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
+from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.schema import Schema
 
 
 @keras.saving.register_keras_serializable("tabular_lstm")
 class LSTMEnsemble(keras.Model):  # type: ignore[misc]
-    """k networks of embed, recur and read out, whose logits are averaged and calibrated.
+    """k networks of embed, recur and read out, whose outputs are averaged and calibrated.
 
     Args:
         schema: A `Schema` as plain JSON.
         options: An `Ensemble` as plain JSON.
         training: The `Training` that it went through as plain JSON, for the record.
-        temperature: What the mean logit is divided by before the sigmoid (Guo et al., "On
-            Calibration of Modern Neural Networks", 2017). Default: 1, uncalibrated.
-        threshold: Probability from which a row is called positive. Default: 0.5.
+        temperature, threshold, costs, residuals, coverage: See `Calibration`. Default:
+            uncalibrated.
 
     Shape:
-        (n, T, F) to (n, 1): raw values in, the probability of the positive class out.
+        (n, T, F) to (n, o): raw values in; out comes the probability of the positive class of two,
+        the probabilities of more classes, or the mean and the logarithm of the spread of a number
+        in the unit of the schema's target.
     """
 
     def __init__(
@@ -37,15 +40,15 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         schema: dict[str, Any],
         options: dict[str, Any],
         training: dict[str, Any] | None = None,
-        temperature: float = 1.0,
-        threshold: float = 0.5,
-        **kwargs: Any,
+        *,
+        name: str = "ensemble",
+        **calibration: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name)
         self.schema = Schema.model_validate(schema)
         self.options = Ensemble.model_validate(options)
         self.training = training
-        self.temperature, self.threshold = temperature, threshold
+        self.calibration = Calibration.model_validate(calibration)
         k, units = self.options.count, self.options.units
         self.embed = Embed(self.schema, self.options, name="embed")
         sizes = [self.schema.features_per_step * self.options.dimensions, *(2 * u for u in units)]
@@ -53,11 +56,12 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             Recur(k, inputs, u, name=f"recur_{place}")
             for place, (inputs, u) in enumerate(zip(sizes[:-1], units, strict=True), 1)
         ]
-        self.read_out = ReadOut(k, units[-1], self.options.dropout, name="read_out")
+        outputs, dropout = self.schema.task.outputs, self.options.dropout
+        self.read_out = ReadOut(k, units[-1], outputs, dropout, name="read_out")
         self.built = True
 
-    def member_logits(self, sequences: Any, dropout_seed: Any = None) -> Any:
-        """Let each member read its own rows: (k or 1, n, T, F) to logits (k, n)."""
+    def member_outputs(self, sequences: Any, dropout_seed: Any = None) -> Any:
+        """Let each member read its own rows: (k or 1, n, T, F) to outputs (k, n, o)."""
         states = self.recur[0](self.embed(sequences, dropout_seed))
         for recur in self.recur[1:]:
             forward, backward = states
@@ -65,9 +69,9 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         return self.read_out(states, dropout_seed)
 
     def call(self, sequences: Any, training: bool = False) -> Any:
-        """Average the members' logits of the same rows: (n, T, F) to probabilities (n, 1)."""
-        logits = self.member_logits(sequences[None])
-        return tf.sigmoid(tf.reduce_mean(logits, 0) / self.temperature)[:, None]
+        """Average the members' outputs of the same rows, (n, T, F), see the class."""
+        outputs = tf.reduce_mean(self.member_outputs(sequences[None]), 0)
+        return outputs_of(self.schema.task).activated(tf, outputs / self.calibration.temperature)
 
     def get_config(self) -> dict[str, Any]:
         """Give back the arguments."""
@@ -76,8 +80,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             "schema": self.schema.model_dump(),
             "options": self.options.model_dump(),
             "training": self.training,
-            "temperature": self.temperature,
-            "threshold": self.threshold,
+            **self.calibration.model_dump(mode="json"),
         }
 
 
@@ -90,8 +93,8 @@ def build(schema: Schema, network: Network, seed: int) -> keras.Model:
         seed: Of the initial weights.
 
     Returns:
-        An uncompiled model, (rows, steps, features_per_step) to (rows, 1): raw values in, the
-        probability of the positive class out.
+        An uncompiled model, see `LSTMEnsemble`; the tutorial's gives the probability of the
+        positive class of two.
     """
     if network.kind == "tutorial":
         return _build_tutorial(schema, seed)

@@ -1,29 +1,60 @@
-"""Learn from out-of-fold logits: a temperature, the weights of both kinds, a decision threshold.
+"""What is learned out of fold: a temperature, how to decide, how wide an interval is.
 
-Labels are 0 or 1, of shape (rows,), and so are the rows' weights where they do not count alike: a
-row of weight 2 counts as two rows. No TensorFlow: the baselines' thresholds are chosen by the same
-function.
+The functions of two classes take labels 0 or 1, of shape (rows,), and so are the rows' weights
+where they do not count alike: a row of weight 2 counts as two rows. No TensorFlow: how the
+baselines decide is learned by the same functions.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from scipy.optimize import minimize_scalar
+from scipy.stats import norm
 
-from tabular_lstm.parameters import Objective
+from tabular_lstm.frozen import Frozen, Number, Share
+from tabular_lstm.parameters import TWO_CLASSES, CostMatrix, Coverage, NotNegative, Objective, Task
 
+# Rates of intervals that the residuals are kept for.
+RATES = np.linspace(0.5, 0.99, 50)
+NORMAL = norm.ppf((1 + RATES) / 2)
 # A temperature beyond these comes of too few rows, or of classes that are perfectly separated.
 TEMPERATURES = (0.2, 5.0)
 # Sums of weights are equal that differ by less than a millionth: rows that hardly count, as by a
 # class weight of 0.0001, do not choose a threshold.
 DECIMALS = 6
-# How many rows' log loss, in nats, it costs to leave one kind out.
-PULL = 1.25
-# Below that share a kind is left out: scoring would take as long for it as for the other.
-LEAST = 0.05
-# A share has so many decimals, so that it does not hang on the last bits of the logits.
-SHARE_DECIMALS = 2
+
+
+class Calibration(Frozen):
+    """What turns the outputs of an ensemble into predictions and decisions.
+
+    Attributes:
+        temperature: What the logits of classes are divided by before the sigmoid or the softmax
+            (Guo et al., "On Calibration of Modern Neural Networks", 2017). Default: 1.
+        threshold: Of two classes, the probability from which a row is called positive.
+        costs: Of more classes, the cost of each decision (column) for each actual class (row).
+            Default: each error costs the same.
+        residuals: Of a number, the share of its spread within which so many labels lie, for each
+            of `RATES`. Default: of a normal distribution.
+        coverage: Of a number, the declared rate of its intervals. Default: 0.9.
+    """
+
+    temperature: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 1.0
+    threshold: Share = 0.5
+    costs: CostMatrix | None = None
+    residuals: Annotated[tuple[NotNegative, ...], Field(min_length=50, max_length=50)] | None = None
+    coverage: Coverage | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        return {name: value for name, value in dumped.items() if value is not None}
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """All of them in their order, float64, for a fingerprint."""
+        return np.concatenate([np.ravel(value) for value in self.model_dump().values()])
 
 
 def log_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
@@ -55,10 +86,15 @@ def fit_temperature(
     )
     negatives = rows - positives
     targets = np.where(labels, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    return search_temperature(
+        lambda t: np.average(log_losses(targets, logits / t), weights=weights)
+    )
+
+
+def search_temperature(mean_loss: Callable[[float], Any]) -> float:
+    """Find the temperature, within `TEMPERATURES`, whose mean loss is lowest."""
     found = minimize_scalar(
-        lambda log_t: np.average(log_losses(targets, logits / np.exp(log_t)), weights=weights),
-        bounds=np.log(TEMPERATURES),
-        method="bounded",
+        lambda log_t: mean_loss(np.exp(log_t)), bounds=np.log(TEMPERATURES), method="bounded"
     )
     return float(np.exp(found.x))
 
@@ -90,7 +126,7 @@ def choose_threshold(
     true_positives = np.concatenate([[0], np.cumsum(counts * hits)])[called]
     false_positives = np.concatenate([[0], np.cumsum(counts * ~hits)])[called]
     false_negatives = np.sum(counts * hits) - true_positives
-    costs = objective.costs
+    costs = objective.of_errors
     if objective.kind == "f1":
         errors = false_positives + false_negatives
         all_of_f1 = 2 * true_positives + errors
@@ -114,91 +150,49 @@ def choose_threshold(
     return float(natural if inside[best] else middle[best])
 
 
-# Kinds -------------------------------------------------------------------------------------------
-#
-# Members whose frequencies start low see smooth relations, and those whose frequencies start high
-# see sharp ones too, and noise. Which of them a table asks for, its train rows tell.
+def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Decide for a class of each row by its probabilities: int64 (rows,), the class's number.
+
+    Args:
+        predicted: See `predictions`, of two classes or of more.
+        calibration: Of two classes its threshold counts; of more the decision of the lowest
+            expected cost is taken, of equal ones the first.
+    """
+    if predicted.ndim == 1:
+        return (predicted >= calibration.threshold).astype(np.int64)
+    if calibration.costs is None:
+        return np.asarray(np.argmax(predicted, 1))
+    return np.asarray(np.argmin(predicted @ np.array(calibration.costs), 1))
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of members, and what it is worth."""
-
-    frequency_scale: float  # of its members
-    log_loss: float  # of its own calibrated out-of-fold probabilities, in nats
-    temperature: float  # by which they are calibrated
-    share: float  # of the calibrated logits' mean, from 0 to 1
-
-
-def weigh(
+def decision_of(
+    task: Task,
     labels: np.ndarray,
-    logits: Sequence[np.ndarray],
-    scales: Sequence[float],
+    predicted: np.ndarray,
+    objective: Objective,
     weights: np.ndarray | None = None,
-) -> list[Kind]:
-    """Weigh one or two kinds so that the log loss of their mean calibrated logit is lowest.
+) -> Calibration:
+    """Learn how to decide from out-of-fold predictions of classes, of any model."""
+    if task.kind == TWO_CLASSES:
+        return Calibration(threshold=choose_threshold(labels, predicted, objective, weights))
+    return Calibration(costs=objective.matrix)
 
-    The share of the first is pulled toward one half, as few rows tell little of it.
 
-    Args:
-        labels: 0 or 1, (rows,).
-        logits: Of each kind, out of fold, (rows,).
-        scales: Of each kind.
-        weights: How much each row counts, (rows,). Default: all alike.
+def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
+    """Give what so many residuals of a new row are within, for each of `RATES`.
+
+    Of n residuals and the new row's, the rate is that of n + 1. Where n are too few for a rate, the
+    largest one is enlarged as a normal distribution's quantiles are.
+
+    Source: Papadopoulos, Gammerman and Vovk, "Normalized Nonconformity Measures for Regression
+    Conformal Prediction", 2008; out of fold: Barber, Candès, Ramdas and Tibshirani, "Predictive
+    Inference with the Jackknife+", 2021.
     """
-    temperatures = [fit_temperature(labels, z, weights) for z in logits]
-    calibrated = [z / t for z, t in zip(logits, temperatures, strict=True)]
-    shares = [1.0]
-    if len(calibrated) > 1:
-        first, second = calibrated
-        pull = PULL / len(labels)
-
-        def loss(share: float) -> float:
-            blended = share * first + (1 - share) * second
-            mean = np.average(log_losses(labels, blended), weights=weights)
-            return float(mean + pull * (2 * share - 1) ** 2)
-
-        found = minimize_scalar(loss, bounds=(0, 1), method="bounded")
-        share = round(float(found.x), SHARE_DECIMALS)
-        share = 0.0 if share < LEAST else 1.0 if share > 1 - LEAST else share
-        shares = [share, round(1 - share, SHARE_DECIMALS)]
-    losses = [float(np.average(log_losses(labels, z), weights=weights)) for z in calibrated]
-    return [Kind(*kind) for kind in zip(scales, losses, temperatures, shares, strict=True)]
-
-
-def blend(
-    kinds: Sequence[Kind], logits: Sequence[np.ndarray], weights: Sequence[np.ndarray]
-) -> tuple[list[int], np.ndarray, list[np.ndarray]]:
-    """Put the shares into the members, so that their plain mean is the blend.
-
-    Args:
-        kinds: In the order of the members.
-        logits: Of each kind, out of fold, (rows,).
-        weights: All members' in the network's order, (k, …) each; the last two are the kernel and
-            the bias of what gives a member's logit.
-
-    Returns:
-        The places of the kinds whose share is not 0, the mean logits of their members, (rows,),
-        and their weights.
-    """
-    kept = [place for place, kind in enumerate(kinds) if kind.share]
-    of_kind = len(weights[0]) // len(kinds)
-    members = np.concatenate([np.arange(p * of_kind, (p + 1) * of_kind) for p in kept])
-    if len(kept) == 1:  # as if there were no other
-        return kept, logits[kept[0]], [weight[members] for weight in weights]
-    factors = np.array([kinds[place].share / kinds[place].temperature for place in kept])
-    *before, kernel, bias = (weight[members] for weight in weights)
-    of_members = np.repeat(factors * len(kept), of_kind).astype(np.float32)
-    read_out = [kernel * of_members[:, None, None], bias * of_members[:, None]]
-    return kept, factors @ np.stack([logits[place] for place in kept]), before + read_out
-
-
-def asked_for(kinds: Sequence[Kind]) -> str:
-    """Say in a sentence what the rows asked for of two kinds; say nothing of one."""
-    if len(kinds) == 1:
-        return ""
-    smooth, sharp = sorted(kinds, key=lambda kind: kind.frequency_scale)
-    return (
-        f"The rows ask for smooth relations by {100 * smooth.share:.0f} % and for sharp ones by "
-        f"{100 * sharp.share:.0f} %"
-    )
+    order = np.argsort(ratios, kind="stable")
+    counts = np.ones(len(ratios)) if weights is None else weights[order]
+    rates = np.cumsum(counts) / (counts.sum() + 1)
+    place = np.searchsorted(rates, RATES - 1e-9)
+    beyond = place == len(rates)
+    ranked = ratios[order][np.minimum(place, len(rates) - 1)].astype(np.float64)
+    ranked[beyond] *= (NORMAL / norm.ppf((1 + rates[-1]) / 2))[beyond]
+    return tuple(ranked.tolist())

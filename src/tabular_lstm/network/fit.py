@@ -2,31 +2,22 @@
 
 All members of an ensemble train at once, or those of a group. Each has an eighth of the train rows,
 its fold, that it never learns from. The loss there says when the member stops and which epoch's
-weights it keeps, and from the logits there come the calibration and the decision threshold.
+weights it keeps, and from the outputs there come the calibration and how to decide.
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.special import expit
 
 from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.errors import counted
 from tabular_lstm.files import sha256
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.calibration import (
-    asked_for,
-    blend,
-    choose_threshold,
-    fit_temperature,
-    log_losses,
-    weigh,
-)
+from tabular_lstm.network.kinds import asked_for, blend, weigh
 from tabular_lstm.network.member_training import (
     DivergedError,
     Task,
@@ -35,6 +26,7 @@ from tabular_lstm.network.member_training import (
     split,
     train_group,
 )
+from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan, batch_size, epochs, plan_training
 from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
@@ -58,12 +50,12 @@ def train(
     workers: Workers = one_by_one,
     limit: float = np.inf,
 ) -> tuple[keras.Model, dict[str, Any]]:
-    """Train a copy of the network on the binary cross-entropy.
+    """Train a copy of the network on its task's loss, see `tabular_lstm.network.outputs`.
 
     Args:
         network: From `build`; left as it is.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
-        labels: float32 (rows,), 1 for the positive class.
+        labels: (rows,), the number of the class or the label that is a number itself.
         training: The parameters.
         weights: float64 (rows,), above 0, of mean 1: how much each row counts. Default: all alike.
         groups: int (rows,), the number of each row's group, from 0; its rows are in one member's
@@ -75,13 +67,13 @@ def train(
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
-        counted from 1, whose weights the model has, and `decision_threshold`.
+        counted from 1, whose weights the model has, and, of two classes, `decision_threshold`.
 
         An ensemble's losses are means over its members, and there is more: `validation_loss`, of
         each member on its fold, calibrated; `kept_loss`, the same with the weights that it keeps so
         far, of the better kind; `best_epochs` of the members, whose median `best_epoch` is;
-        `temperature`; `out_of_fold_log_loss`; `kinds`, see `calibration.Kind`; and what the rows
-        `asked_for`, in words.
+        `temperature` of classes; `out_of_fold_log_loss` or, of a number, `out_of_fold_…`; `kinds`,
+        see `kinds.Kind`; and what the rows `asked_for`, in words.
 
     Raises:
         HopelessError: It was given up.
@@ -90,9 +82,11 @@ def train(
     if not isinstance(network, LSTMEnsemble):
         return _train_tutorial(network, sequences, labels, training, weights)
     config, options = network.get_config(), network.options
+    of = outputs_of(network.schema.task)
+    targets = of.targets(labels, network.schema)
     features, kinds = sequences[0].size, len(options.frequency_scale)
-    plan = plan_training(options.count, labels, features, training, groups, kinds)
-    rows = sequences, labels, training, weights
+    plan = plan_training(options.count, of.strata(targets), features, training, groups, kinds)
+    rows = sequences, targets, training, weights
     task = Task(config, network.get_weights(), *rows, plan, limit)
     parts = split(options.count, training.groups)
     done = dict(progress(workers(train_group, task, parts), "Groups of members", len(parts)))
@@ -105,7 +99,7 @@ def train(
         counted(len(losses), "epoch"),
         best,
     )
-    candidate, learned = _calibrated(network, trained, plan, labels, training, weights)
+    candidate, learned = _calibrated(network, trained, plan, targets, training, weights)
     return candidate, trained.losses | learned
 
 
@@ -113,29 +107,27 @@ def _calibrated(
     network: LSTMEnsemble,
     trained: Trained,
     plan: Plan,
-    labels: np.ndarray,
+    targets: np.ndarray,
     training: Training,
     weights: np.ndarray | None,
 ) -> tuple[LSTMEnsemble, dict[str, Any]]:
-    """Weigh the kinds, calibrate their mean logit and choose the threshold, all out of fold."""
-    options = network.options
-    seen, of_kinds = _out_of_fold(trained.logits, plan.held_out, options.members)
-    labels = labels[seen]
+    """Weigh the kinds, calibrate their mean outputs and learn to decide, all out of fold."""
+    of, options = outputs_of(network.schema.task), network.options
+    seen, of_kinds = _out_of_fold(trained.outputs, plan.held_out, options.members)
+    targets = targets[seen]
     of_seen = None if weights is None else weights[seen]
-    kinds = weigh(labels, of_kinds, options.frequency_scale, of_seen)
-    kept, logits, blended = blend(kinds, of_kinds, trained.weights)
+    kinds = weigh(of, targets, of_kinds, options.frequency_scale, of_seen)
+    kept, outputs, blended = blend(kinds, of_kinds, trained.weights)
     if len(kept) == 1:  # and calibrated already
         temperature = kinds[kept[0]].temperature
     else:
-        temperature = fit_temperature(labels, logits, of_seen)
-    calibrated = logits / temperature
-    loss = np.average(log_losses(labels, calibrated), weights=of_seen)
-    threshold = choose_threshold(labels, expit(calibrated), training.objective, of_seen)
+        temperature = of.fit_temperature(targets, outputs, of_seen)
+    loss = np.average(of.losses(targets, outputs / temperature), weights=of_seen)
+    calibration = of.calibration(targets, outputs, temperature, training, of_seen)
     learned = {
         "options": options.of_kinds(kept).model_dump(),
         "training": training.model_dump(),
-        "temperature": temperature,
-        "threshold": threshold,
+        **calibration.model_dump(mode="json"),
     }
     candidate = LSTMEnsemble.from_config(network.get_config() | learned)
     candidate.set_weights(blended)
@@ -145,10 +137,9 @@ def _calibrated(
     return candidate, {
         "best_epoch": int(np.median(best_epochs)),
         "best_epochs": best_epochs.tolist(),
-        "temperature": temperature,
-        "decision_threshold": threshold,
-        "out_of_fold_log_loss": float(loss),
-        "kinds": [asdict(kind) for kind in kinds],
+        **of.history(calibration),
+        f"out_of_fold_{of.loss}": float(loss),
+        "kinds": [kind.as_history(of) for kind in kinds],
         "asked_for": asked,
     }
 
@@ -189,27 +180,24 @@ def _train_tutorial(
 
 
 def fingerprint(model: keras.Model) -> str:
-    """Hash what a candidate has learned: weights and, of an ensemble, calibration and threshold."""
+    """Hash what a candidate has learned: weights and, of an ensemble, its calibration."""
     learned = list(model.get_weights())
     if isinstance(model, LSTMEnsemble):
-        learned.append(np.array([model.temperature, model.threshold], np.float64))
+        learned.append(model.calibration.numbers)
     return sha256(b"".join(array.tobytes() for array in learned))
 
 
 def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
-    """Give the probability of the positive class.
+    """Give the predictions, see `outputs.predictions`.
 
     Args:
         model: A candidate.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
-
-    Returns:
-        float64 (rows,).
     """
-    if not len(sequences):
-        return np.empty(0)
     if isinstance(model, LSTMEnsemble):
         return score(Scorer.of(model), sequences)
+    if not len(sequences):
+        return np.empty(0)
     probabilities = model.predict(sequences, batch_size=4096, verbose=0)
     return np.asarray(probabilities, np.float64)[:, 0]
 
@@ -217,7 +205,7 @@ def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
 def predict_changed(
     model: keras.Model, sequences: np.ndarray, changes: Iterable[tuple[int, np.ndarray]]
 ) -> Iterator[np.ndarray]:
-    """Give the probabilities again and again, each time with one slot changed.
+    """Give the predictions again and again, each time with one slot changed.
 
     See `score.score_changed`, of any model.
     """
@@ -231,15 +219,18 @@ def predict_changed(
 
 
 def _out_of_fold(
-    logits: Sequence[np.ndarray], held_out: Sequence[np.ndarray], of_kind: int
+    outputs: Sequence[np.ndarray], held_out: Sequence[np.ndarray], of_kind: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Average the logits of the members of each kind, `of_kind` each, that did not see a row.
+    """Average the outputs of the members of each kind, `of_kind` each, that did not see a row.
 
     Returns:
-        The numbers of the rows that some member's fold has, and their logits by each kind.
+        The numbers of the rows that some member's fold has, and their outputs by each kind,
+        (rows, o).
     """
     seen, places = np.unique(np.concatenate(held_out[:of_kind]), return_inverse=True)
     count = np.bincount(places)
-    starts = range(0, len(logits), of_kind)
-    totals = [np.bincount(places, np.concatenate(logits[s : s + of_kind])) for s in starts]
-    return seen, [total / count for total in totals]
+    of_kinds = []
+    for start in range(0, len(outputs), of_kind):
+        columns = np.concatenate(outputs[start : start + of_kind]).T
+        of_kinds.append(np.stack([np.bincount(places, one) / count for one in columns], 1))
+    return seen, of_kinds

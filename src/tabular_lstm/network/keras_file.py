@@ -15,7 +15,8 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.frozen import Frozen, Number, Share, first_fault
+from tabular_lstm.frozen import Frozen, first_fault
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer
 from tabular_lstm.parameters import Ensemble, Training
 from tabular_lstm.rows.schema import Schema
@@ -31,15 +32,18 @@ class NoNetworkError(DataError):
     """A file that holds no network of this project which can be loaded."""
 
 
-class Arguments(Frozen):
+class Arguments(Calibration):
     """The arguments of `LSTMEnsemble`, as the file has them; no other ones are known."""
 
     name: str = "ensemble"
     layout: Schema = Field(alias="schema")
     options: Ensemble
     training: Training | None = None  # of a network as it was built
-    temperature: Annotated[Number, Field(gt=0, allow_inf_nan=False)]
-    threshold: Share
+
+    @property
+    def calibration(self) -> Calibration:
+        """Give those of them that are the calibration."""
+        return Calibration(**{name: getattr(self, name) for name in Calibration.model_fields})
 
 
 class Configuration(Frozen):
@@ -78,8 +82,7 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
                     arguments.layout,
                     arguments.options,
                     config["config"].get("training"),
-                    arguments.temperature,
-                    arguments.threshold,
+                    arguments.calibration,
                     EmbedWeights(*embed),
                     tuple(RecurWeights(*weights) for weights in recur),
                     ReadOutWeights(*read_out),
@@ -174,5 +177,6 @@ def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:
         name = f"layers/recur_{place}" if place else "layers/recur"
         shapes[name] = [(k, 2, inputs, 4 * u), (k, 2, u, 4 * u), (k, 2, 4 * u)]
         inputs = 2 * u
-    shapes["layers/read_out"] = [(k, 2 * inputs, 1), (k, 1)]
+    outputs = schema.task.outputs
+    shapes["layers/read_out"] = [(k, 2 * inputs, outputs), (k, outputs)]
     return shapes

@@ -214,22 +214,25 @@ def backwards(steps: Any) -> Any:
 
 
 class ReadOut(keras.layers.Layer):  # type: ignore[misc]
-    """One logit from both directions' last states and mean states, after dropout.
+    """The outputs from both directions' last states and mean states, after dropout.
 
     Args:
         members: k.
         units: u.
+        outputs: o, see `tabular_lstm.network.outputs`.
         dropout: Share of the 4u inputs dropped in training.
 
     Shape:
-        Two (k, T, n, u), from `Recur`, to (k, n).
+        Two (k, T, n, u), from `Recur`, to (k, n, o).
     """
 
-    def __init__(self, members: int, units: int, dropout: float, **kwargs: Any) -> None:
+    def __init__(
+        self, members: int, units: int, outputs: int, dropout: float, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.units, self.dropout = units, dropout
-        self.kernel = self.add_weight((members, 4 * units, 1), name="kernel")
-        self.bias = self.add_weight((members, 1), name="bias")
+        self.kernel = self.add_weight((members, 4 * units, outputs), name="kernel")
+        self.bias = self.add_weight((members, outputs), name="bias")
         self.built = True
 
     def call(self, states: Any, dropout_seed: Any = None) -> Any:
@@ -239,4 +242,4 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         read = tf.concat([*last, *mean], -1)
         if dropout_seed is not None and self.dropout:
             read = tf.nn.experimental.stateless_dropout(read, self.dropout, dropout_seed)
-        return tf.matmul(read, self.kernel)[..., 0] + self.bias
+        return tf.matmul(read, self.kernel) + self.bias[:, None]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.calibration import fit_temperature, log_losses
+from tabular_lstm.network.outputs import Outputs
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.parameters import Ensemble, Training
 from tabular_lstm.progress import progress
@@ -27,7 +27,7 @@ class Task:
     config: dict[str, Any]  # of the network of all members
     initial: list[np.ndarray]  # its weights, (k, …) each
     sequences: np.ndarray
-    labels: np.ndarray
+    targets: np.ndarray
     training: Training
     weights: np.ndarray | None
     plan: Plan  # of all members
@@ -39,7 +39,7 @@ class Trained:
     """Trained members."""
 
     weights: list[np.ndarray]  # the best ones of each member, (members, …) each
-    logits: list[np.ndarray]  # of each member, those of the rows that are held out from it
+    outputs: list[np.ndarray]  # of each member, (rows, o), of the rows that are held out from it
     best_epochs: list[int]  # counted from 1; 0 where the member's loss was never a number
     losses: dict[str, list[float]]  # of each epoch, see `fit.train`
 
@@ -93,16 +93,16 @@ def train_group(task: Task, numbers: range) -> Trained:
     few = LSTMEnsemble.from_config(task.config | {"options": some.model_dump()})
     few.set_weights([weight[chosen] for weight in task.initial])
     few.embed.dropped = np.array([dropped for _, dropped in options.each[chosen]], np.float32)
-    rows = task.sequences, task.labels, task.training, task.weights
+    rows = task.sequences, task.targets, task.training, task.weights
     members = Members(few, *rows, numbers.start)
     plan = task.plan.of_members(numbers)
-    return train_members(members, plan, task.labels, task.weights, task.limit)
+    return train_members(members, plan, task.targets, task.weights, task.limit)
 
 
 def train_members(
     members: Any,
     plan: Plan,
-    labels: np.ndarray,
+    targets: np.ndarray,
     of_rows: np.ndarray | None = None,
     limit: float = np.inf,
 ) -> Trained:
@@ -113,7 +113,7 @@ def train_members(
     of_kept = np.full(len(kind), np.inf)
     for epoch, batches in enumerate(progress(plan.batches(), "Epochs", plan.epochs), 1):
         losses.append(members.train_epoch(batches, plan.rates(epoch)))
-        loss = fold_losses(labels, plan, members.logits(plan.held_out), of_rows)
+        loss = fold_losses(members.of, targets, plan, members.outputs(plan.held_out), of_rows)
         validation_losses.append(float(loss.mean()))
         # A fold has few rows: half of what stops a member is its kind's mean over all.
         means = [loss[kind == other].mean() for other in kind]
@@ -133,14 +133,18 @@ def train_members(
     members.average_unseen_categories(plan)
     return Trained(
         members.in_shape(members.best),
-        members.logits(plan.held_out, best=True),
+        members.outputs(plan.held_out, best=True),
         best_epoch.tolist(),
         {"loss": losses, "validation_loss": validation_losses, "kept_loss": kept_losses},
     )
 
 
 def fold_losses(
-    labels: np.ndarray, plan: Plan, logits: Sequence[np.ndarray], of_rows: np.ndarray | None = None
+    of: Outputs,
+    targets: np.ndarray,
+    plan: Plan,
+    outputs: Sequence[np.ndarray],
+    of_rows: np.ndarray | None = None,
 ) -> np.ndarray:
     """Give each member's mean loss on its fold, calibrated by one temperature of its kind.
 
@@ -151,26 +155,27 @@ def fold_losses(
     2025.
 
     Args:
-        labels: (rows,).
+        of: The task's.
+        targets: (rows,).
         plan: Of the members.
-        logits: Of each member, those of the rows of its fold.
+        outputs: Of each member, those of the rows of its fold, (rows, o).
         of_rows: The rows' weights, (rows,), above 0. Default: all rows count alike.
 
     Returns:
-        float64 (members,), in nats.
+        float64 (members,), of classes in nats.
     """
-    losses = np.empty(len(logits))
+    losses = np.empty(len(outputs))
     for kind in set(plan.kind):
         numbers = [number for number, other in enumerate(plan.kind) if other == kind]
         held_out = [plan.held_out[number] for number in numbers]
-        temperature = fit_temperature(
-            labels[np.concatenate(held_out)],
-            np.concatenate([logits[number] for number in numbers]),
+        temperature = of.fit_temperature(
+            targets[np.concatenate(held_out)],
+            np.concatenate([outputs[number] for number in numbers]),
             None if of_rows is None else of_rows[np.concatenate(held_out)],
         )
         for number, rows in zip(numbers, held_out, strict=True):
             weights = None if of_rows is None else of_rows[rows]
-            calibrated = log_losses(labels[rows], logits[number] / temperature)
+            calibrated = of.losses(targets[rows], outputs[number] / temperature)
             losses[number] = np.average(calibrated, weights=weights)
     return losses
 
@@ -193,7 +198,7 @@ def merge(groups: list[Trained]) -> Trained:
 
     return Trained(
         [np.concatenate(pieces) for pieces in zip(*(g.weights for g in groups), strict=True)],
-        [logits for group in groups for logits in group.logits],
+        [outputs for group in groups for outputs in group.outputs],
         [epoch for group in groups for epoch in group.best_epochs],
         {name: mean(name) for name in groups[0].losses},
     )

@@ -1,4 +1,4 @@
-"""The members as one matrix of weights: a step of their training, and their logits.
+"""The members as one matrix of weights: a step of their training, and their outputs.
 
 All members are in one graph, and so their training is one.
 """
@@ -11,12 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.parameters import Training
 
 GRADIENT_NORM = 1.0
 DECAYED = {"kernel", "recurrent"}
-# Rows and slots that logits are computed of at once: 4,096 rows of up to 256 slots.
+# Rows and slots that outputs are computed of at once: 4,096 rows of up to 256 slots.
 EVALUATED_AT_ONCE = 4096
 EVALUATED_SLOTS = 2**20
 # Values of the steps that are taken from the table, and given to TensorFlow, at once.
@@ -52,17 +53,17 @@ class Members:
         self,
         network: LSTMEnsemble,
         sequences: np.ndarray,
-        labels: np.ndarray,
+        targets: np.ndarray,
         training: Training,
         of_rows: np.ndarray | None = None,
         first: int = 0,
     ) -> None:
-        # The network's own variables stay as they are: `_member_logits` gives its layers pieces of
+        # The network's own variables stay as they are: `_member_outputs` gives its layers pieces of
         # the matrix in their place.
-        self.network = network
+        self.network, self.of = network, outputs_of(network.schema.task)
         self.sequences = sequences
         counts = [] if of_rows is None else [of_rows]
-        self.of_each = [np.asarray(values, np.float32) for values in (labels, *counts)]
+        self.of_each = [np.asarray(values, np.float32) for values in (targets, *counts)]
         # Each group of members has dropout of its own.
         seeds = np.random.default_rng([training.seed, 2, first])
         self.dropout_seed = int(seeds.integers(2**31)) if first else training.seed % 2**31
@@ -76,8 +77,8 @@ class Members:
         self.step = tf.Variable(0)
         members = len(matrix)
         self._pass: Any = None
-        self._logits = _graph(
-            self._member_logits,
+        self._outputs = _graph(
+            self._member_outputs,
             tf.TensorSpec(matrix.shape),
             tf.TensorSpec((members, None, *sequences.shape[1:])),
         )
@@ -104,8 +105,8 @@ class Members:
             total = self._pass(total, *map(tf.convert_to_tensor, of_steps))
         return float(total * np.float32(1 / steps))
 
-    def logits(self, rows_of: Sequence[np.ndarray], best: bool = False) -> list[np.ndarray]:
-        """Give each member's logits of rows of its own, with its present or its best weights."""
+    def outputs(self, rows_of: Sequence[np.ndarray], best: bool = False) -> list[np.ndarray]:
+        """Give each member's outputs of rows of its own, with its present or its best weights."""
         slots = int(np.prod(self.sequences.shape[1:]))
         at_once = max(1, min(EVALUATED_AT_ONCE, EVALUATED_SLOTS // slots))
         longest = max(map(len, rows_of))
@@ -113,8 +114,8 @@ class Members:
         weights = tf.convert_to_tensor(self.best if best else self.weights)
         blocks = (rows[:, start : start + at_once] for start in range(0, longest, at_once))
         taken = (tf.convert_to_tensor(self.sequences[block]) for block in blocks)
-        logits = np.concatenate([self._logits(weights, one).numpy() for one in taken], 1)
-        return [z[: len(part)] for z, part in zip(logits, rows_of, strict=True)]
+        outputs = np.concatenate([self._outputs(weights, one).numpy() for one in taken], 1)
+        return [z[: len(part)] for z, part in zip(outputs, rows_of, strict=True)]
 
     def keep(self, members: np.ndarray) -> None:
         """Keep the present weights of some members, bool (k,), as their best."""
@@ -145,14 +146,14 @@ class Members:
                 of_feature[seen == 0] = np.average(of_feature, axis=0, weights=seen)
         self.best.assign(_matrix(weights))
 
-    def _member_logits(self, weights: Any, sequences: Any, dropout_seed: Any = None) -> Any:
+    def _member_outputs(self, weights: Any, sequences: Any, dropout_seed: Any = None) -> Any:
         pieces = tf.split(weights, self.sizes, 1)
         given = [
             (variable, tf.reshape(piece, variable.shape))
             for variable, piece in zip(self.network.weights, pieces, strict=True)
         ]
         with keras.StatelessScope(state_mapping=given):
-            return self.network.member_logits(sequences, dropout_seed)
+            return self.network.member_outputs(sequences, dropout_seed)
 
     def _train_on(self, total: Any, *of_steps: Any) -> Any:
         """Take the steps that rows are given of, and add their losses to the total."""
@@ -167,14 +168,14 @@ class Members:
         )
         return total
 
-    def _train_step(self, rate: Any, sequences: Any, labels: Any, of_rows: Any = None) -> Any:
+    def _train_step(self, rate: Any, sequences: Any, targets: Any, of_rows: Any = None) -> Any:
         seed = tf.stack([self.dropout_seed, self.step])
         with tf.GradientTape() as tape:
-            logits = self._member_logits(self.weights, sequences, seed)
-            entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels, logits)
+            outputs = self._member_outputs(self.weights, sequences, seed)
+            losses = self.of.tensor_losses(tf, targets, outputs)
             if of_rows is not None:
-                entropy *= of_rows
-            loss = tf.reduce_mean(entropy, 1)
+                losses *= of_rows
+            loss = tf.reduce_mean(losses, 1)
         self._update(tape.gradient(loss, self.weights), rate)
         return tf.reduce_mean(loss)
 

@@ -84,16 +84,18 @@ def draw_by_class(
 
     Args:
         rng: What draws them.
-        labels: 1 for the positive class, (all rows,).
+        labels: Whole numbers of the classes, (all rows,).
         rows: The numbers of the rows to draw from, int32.
-        count: How many to draw at most, 2 or more.
+        count: How many to draw at most, as many as classes or more.
 
     Returns:
         Their numbers in their order.
     """
-    least, positive = min(10, count // 2), labels[rows] == 1
-    by_class = (rows[positive], rows[~positive])
-    counts = [max(least, (count - least) * len(one) // len(rows)) for one in by_class]
+    of_rows = labels[rows]
+    by_class = [rows[of_rows == value] for value in np.unique(of_rows)[::-1]]
+    least = min(10, count // len(by_class))
+    left = count - least * (len(by_class) - 1)
+    counts = [max(least, left * len(one) // len(rows)) for one in by_class]
     drawn = [rng.permutation(one)[:some] for one, some in zip(by_class, counts, strict=True)]
     return np.sort(np.concatenate(drawn))
 
@@ -110,7 +112,7 @@ def plan_training(
 
     Args:
         members: How many, of all kinds.
-        labels: (rows,).
+        labels: Whole numbers of the classes, or of the strata of a number, (rows,).
         features: Slots of a row.
         training: The parameters.
         groups: See `fit.train`.
@@ -207,12 +209,12 @@ def epochs(rows: int, features: int) -> int:
 def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Assign whole groups of rows to folds, each class as evenly as that goes.
 
-    First the groups that have rows of the rarer class, those with most of them first, each to the
-    fold that has fewest of them; then the others in the same way by the commoner class. Of folds
-    that have as many, one with fewer rows gets the group; groups alike are in random order.
+    First the groups that have rows of the rarest class, those with most of them first, each to the
+    fold that has fewest of them; then the others in the same way by the next class. Of folds that
+    have as many, one with fewer rows gets the group; groups alike are in random order.
 
     Args:
-        labels: (rows,), 0 or 1.
+        labels: Whole numbers of the classes, (rows,).
         groups: int (rows,), from 0.
         folds: At most as many as there are groups; then none is empty.
         seed: Of the order.
@@ -220,28 +222,24 @@ def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int)
     Returns:
         The fold of each row, uint8 (rows,).
     """
-    rare = float(2 * np.sum(labels) <= len(labels))
+    values, counts = np.unique(labels, return_counts=True)
     sizes = np.bincount(groups)
-    of_rare = np.bincount(groups, labels == rare).astype(int)
-    counts = {True: of_rare, False: sizes - of_rare}
     fold = np.empty(len(sizes), np.uint8)
-    shuffled = np.random.default_rng([seed, folds]).permutation(len(sizes))
-    # Of each class the rows in each fold so far.
-    filled = {is_rare: [0] * folds for is_rare in counts}
-    for is_rare, count in counts.items():
-        placed = shuffled[(of_rare[shuffled] > 0) == is_rare]
-        order = placed[np.lexsort((-sizes[placed], -count[placed]))]
-        of_class, other = filled[is_rare], filled[not is_rare]
-        heap = [(of_class[f], of_class[f] + other[f], f) for f in range(folds)]
+    left = np.random.default_rng([seed, folds]).permutation(len(sizes))
+    for value in values[np.lexsort((-values.astype(float), counts))]:
+        count = np.bincount(groups, labels == value).astype(int)
+        placed, has = np.setdiff1d(np.arange(len(sizes)), left), count[left] > 0
+        of_class, rows = (np.bincount(fold[placed], of[placed], folds) for of in (count, sizes))
+        order, left = left[has], left[~has]
+        order = order[np.lexsort((-sizes[order], -count[order]))]
+        heap = [*zip(of_class.tolist(), rows.tolist(), range(folds), strict=True)]
         heapq.heapify(heap)
         for group, more, size in zip(
             order.tolist(), count[order].tolist(), sizes[order].tolist(), strict=True
         ):
-            have, rows, chosen = heap[0]
-            heapq.heapreplace(heap, (have + more, rows + size, chosen))
+            have, filled, chosen = heap[0]
+            heapq.heapreplace(heap, (have + more, filled + size, chosen))
             fold[group] = chosen
-            of_class[chosen] += more
-            other[chosen] += size - more
     return np.asarray(fold[groups])
 
 
@@ -255,9 +253,8 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     # int32 and, below, no argsort: of ten million rows 110 MB less are held for a moment.
     numbers = np.arange(len(labels), dtype=np.int32)
     shuffled = np.random.default_rng([seed, folds]).permutation(numbers)
-    of_shuffled = labels[shuffled] > 0
+    of_shuffled = labels[shuffled]
+    by_class = [shuffled[of_shuffled == value] for value in np.unique(labels)]
     fold = np.empty(len(labels), np.uint8)
-    fold[np.concatenate([shuffled[~of_shuffled], shuffled[of_shuffled]])] = np.resize(
-        np.arange(folds, dtype=np.uint8), len(labels)
-    )
+    fold[np.concatenate(by_class)] = np.resize(np.arange(folds, dtype=np.uint8), len(labels))
     return fold

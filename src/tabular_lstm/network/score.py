@@ -24,10 +24,10 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 from threadpoolctl import ThreadpoolController
 
 from tabular_lstm.network.forward import cut, forward_of
+from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.scorer import Scorer
 
 FEW = 1024
@@ -231,4 +231,5 @@ def _processor() -> Any:
 
 def _probabilities(scorer: Scorer, logits: np.ndarray) -> np.ndarray:
     rounded = np.round(logits / LOGIT_STEP) * LOGIT_STEP
-    return np.asarray(expit(rounded / scorer.temperature))
+    flat = predictions(rounded.reshape(-1, 1), scorer.schema, scorer.calibration)
+    return flat.reshape(logits.shape)

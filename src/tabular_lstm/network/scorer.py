@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.slots import Slots
 from tabular_lstm.parameters import Ensemble
 from tabular_lstm.rows.schema import Schema
@@ -29,7 +30,7 @@ class RecurWeights(NamedTuple):
 
 
 class ReadOutWeights(NamedTuple):
-    """float32: (k, 4u, 1), (k, 1)."""
+    """float32: (k, 4u, o), (k, o)."""
 
     kernel: np.ndarray
     bias: np.ndarray
@@ -44,16 +45,14 @@ class Scorer:
 
     Attributes:
         training: The `Training` that it went through as plain JSON, for the record.
-        temperature: What the mean logit is divided by before the sigmoid.
-        threshold: Probability from which a row is called positive.
+        calibration: What turns its outputs into predictions and decisions.
         recur: The LSTMs, from the input on.
     """
 
     schema: Schema
     options: Ensemble
     training: dict[str, Any] | None
-    temperature: float
-    threshold: float
+    calibration: Calibration
     embed: EmbedWeights
     recur: tuple[RecurWeights, ...]
     read_out: ReadOutWeights
@@ -65,8 +64,7 @@ class Scorer:
             network.schema,
             network.options,
             network.training,
-            network.temperature,
-            network.threshold,
+            network.calibration,
             EmbedWeights(*_copied(network.embed)),
             tuple(RecurWeights(*_copied(recur)) for recur in network.recur),
             ReadOutWeights(*_copied(network.read_out)),

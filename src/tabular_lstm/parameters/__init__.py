@@ -8,9 +8,12 @@ and what it leaves out takes the default given here.
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters.columns import ROLES, TASKS, Columns
 from tabular_lstm.parameters.hyperparameters import (
+    CostMatrix,
+    Coverage,
     Ensemble,
     Evaluation,
     Network,
+    NotNegative,
     Objective,
     Reshaping,
     Training,
@@ -43,6 +46,8 @@ __all__ = [
     "TWO_CLASSES",
     "Class",
     "Columns",
+    "CostMatrix",
+    "Coverage",
     "Engine",
     "Ensemble",
     "Evaluation",
@@ -50,6 +55,7 @@ __all__ = [
     "Mlflow",
     "Moment",
     "Network",
+    "NotNegative",
     "Notify",
     "Objective",
     "Parameters",

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictInt, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    StrictInt,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share
 
@@ -12,6 +19,11 @@ Scale = Annotated[Number, Field(gt=0, le=1000)]
 Dropped = Annotated[Number, Field(ge=0, le=0.99)]
 
 NotNegative = Annotated[Number, Field(ge=0)]
+# The cost of each decision (column) for each actual class (row), in the order of the classes.
+CostMatrix = tuple[tuple[NotNegative, ...], ...]
+# The rate of a number's intervals.
+Coverage = Annotated[Number, Field(ge=0.5, le=0.99)]
+DECLARED = 0.9
 
 
 class Validation(Parameters):
@@ -109,20 +121,32 @@ class Costs(Parameters):
 
 
 class Objective(Parameters):
-    """What the decision threshold is chosen for, on out-of-fold predictions of the train rows.
+    """What decisions are for, as learned from out-of-fold predictions of the train rows.
 
     Attributes:
-        kind: `accuracy`, `f1` (of the positive class), or `costs`, the lowest total cost.
+        kind: `accuracy`, `f1` (of the positive class of two), or `costs`, the lowest total cost.
+        costs: Of two classes, of both errors; of more, a row for each actual class, in the order of
+            `classes`, with the cost of deciding for each class.
     """
 
     kind: Literal["accuracy", "f1", "costs"] = "accuracy"
-    costs: Costs = Costs()
+    costs: Costs | CostMatrix = Costs()
 
     @model_validator(mode="after")
     def _costs_are_used(self) -> Self:
         if self.kind != "costs" and self.costs != Costs():
             raise ValueError(f"costs are given, but kind is {self.kind}; expected kind: costs")
         return self
+
+    @property
+    def of_errors(self) -> Costs:
+        """What both errors of two classes cost."""
+        return self.costs if isinstance(self.costs, Costs) else Costs()
+
+    @property
+    def matrix(self) -> CostMatrix | None:
+        """The costs of more classes, where they are not all alike."""
+        return None if isinstance(self.costs, Costs) else self.costs
 
 
 class Training(Parameters):
@@ -143,6 +167,7 @@ class Training(Parameters):
         patience: Epochs without a lower loss on its fold, calibrated, before a member stops; its
             best epoch's weights are kept. Default: 20.
         objective: What the decision threshold is chosen for.
+        coverage: Share of the labels that a number's intervals shall hold, from 0.5 to 0.99.
         groups: In how many groups the members are trained, each by itself, so that an engine with
             several workers trains them at once. Another number gives another candidate.
         seed: Of the initial weights, the folds, the shuffling and the dropout.
@@ -154,8 +179,15 @@ class Training(Parameters):
     weight_decay: NotNegative = 0.01
     patience: Count | None = None
     objective: Objective = Objective()
+    coverage: Coverage = DECLARED
     groups: Count = 1
     seed: Seed = 0
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what other tasks do not have, as what was written before there were any."""
+        dumped: dict[str, Any] = dump(self)
+        return {k: v for k, v in dumped.items() if (k, v) != ("coverage", DECLARED)}
 
 
 class Evaluation(Parameters):
@@ -165,9 +197,9 @@ class Evaluation(Parameters):
         bootstrap_resamples: Resamples of the evaluated rows behind each interval.
         importance_repeats: Shuffles of each feature for the permutation importance, at most;
             fewer where features are many.
-        importance_rows: Rows that it is measured on, at most, drawn evenly from the two classes.
-        meaningful: Difference of ROC AUC below which the verdict does not call one model better.
-            It decides nothing.
+        importance_rows: Rows that it is measured on, at most, drawn evenly from the classes.
+        meaningful: Difference of ROC AUC, or of RMSE in standard deviations of the label, below
+            which the verdict does not call one model better. It decides nothing.
         seed: Of the resamples, the shuffles and the boosted trees.
     """
 

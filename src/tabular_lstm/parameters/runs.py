@@ -9,10 +9,18 @@ from tabular_lstm.parameters.hyperparameters import NotNegative
 
 
 class Tolerance(Parameters):
-    """By how much a candidate may be worse than a champion: log loss in nats, ROC AUC of 1."""
+    """By how much a candidate may be worse than a champion.
+
+    Attributes:
+        log_loss: In nats, of classes.
+        roc_auc: Of 1, of classes.
+        rmse, mae: Of a number, in standard deviations of the label on the test rows.
+    """
 
     log_loss: NotNegative = 0.02
     roc_auc: NotNegative = 0.02
+    rmse: NotNegative = 0.02
+    mae: NotNegative = 0.02
 
 
 class Promotion(Parameters):
@@ -22,15 +30,20 @@ class Promotion(Parameters):
         confidence: One-sided, of every comparison on the test rows: a candidate that is worse by
             more than the tolerance is promoted in about 1 - confidence of cases at most.
         row_ratio: Lowest and highest number of valid rows, in multiples of the champion's.
-        max_label_share_change: How far the share of positive rows may be from the champion's.
+        max_label_share_change: How far the share of a class, of two the positive one, may be from
+            the champion's.
+        max_label_shift: How far the mean of a number may be from the champion's, in the standard
+            deviations that the label had for it.
         max_repeated_test_rows: Share of test rows that may have the features of a train row of
             another key. More are allowed where features have so few values that rows are alike.
         min_test_rows_per_class: Test rows of each class, or groups with such, that it takes to
-            promote.
-        max_champion_fall: By how much the champion's ROC AUC may be below that of its promotion.
-            If it is clearly more, or clearly below 0.5, nothing is promoted.
-        refuse_possible_leaks: Whether to promote nothing where a feature alone tells the classes of
-            the train rows apart (ROC AUC 0.99). Default: no, it is only named.
+            promote; of a number, test rows or groups in all.
+        max_champion_fall: By how much the champion's ROC AUC may be below that of its promotion; of
+            a number, its RMSE above, in the standard deviations that the label had then. If it is
+            clearly more, or the champion clearly worse than one that knows nothing, nothing is
+            promoted.
+        refuse_possible_leaks: Whether to promote nothing where a feature alone gives the label of
+            the train rows away. Default: no, it is only named.
         keep_champions: Champions that can be rolled back to, the one that serves included; a
             candidate is compared with each of them that stands.
         keep_candidates: Newest runs whose outputs are kept beside the champions'; decisions always.
@@ -41,6 +54,7 @@ class Promotion(Parameters):
     tolerance: Tolerance = Tolerance()
     row_ratio: tuple[Share, Annotated[Number, Field(ge=1)]] = (0.75, 2.0)
     max_label_share_change: Share = 0.1
+    max_label_shift: NotNegative = 0.5
     max_repeated_test_rows: Share = 0.1
     min_test_rows_per_class: Count = 20
     max_champion_fall: Share = 0.1

@@ -7,7 +7,8 @@ from textwrap import TextWrapper
 from typing import Any
 
 from tabular_lstm.errors import counted, printable, shown
-from tabular_lstm.profiling.label_choice import list_names
+from tabular_lstm.profiling.label_choice import Label
+from tabular_lstm.profiling.label_classes import first_ten
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Choice, Proposal
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
@@ -65,15 +66,13 @@ def _load_args(load_args: Mapping[str, Any], reasons: Mapping[str, str]) -> list
 def parameters_text(proposal: Proposal) -> str:
     """Write what the parameters say of the columns; all that is left out is a number."""
     label = proposal.label
-    positive, negative = (counted(rows, "row") for rows in label.counts)
     lines = [
         "# What the columns mean, proposed by kedro profile: read it.",
         "# What is not named here is a feature of numbers.",
         *_doubts(_sentences(proposal)),
         "columns:",
         _entry("  label", label.name, label.reason),
-        _entry("  positive_class", label.positive, f"{label.positive_reason}; {positive}"),
-        _entry("  negative_class", label.negative, negative),
+        *_task_lines(label),
     ]
     for role in ("key", "group", "weight"):
         lines += [_entry(f"  {role}", n, choice.why) for n, choice in proposal.named(role).items()]
@@ -94,10 +93,43 @@ def parameters_text(proposal: Proposal) -> str:
     return "\n".join([*lines, ""])
 
 
+def _task_lines(label: Label) -> list[str]:
+    """Write what is predicted, each class with its rows."""
+    found = label.proposed
+    rows = [counted(count, "row") for count in found.counts]
+    if "classes" in found.entries:
+        classes = zip(found.task.classes, rows, strict=True)
+        return [
+            "  classes:",
+            *(_commented(f"    - {_value(name)}", said) for name, said in classes),
+        ]
+    why = [found.why] if not rows else [rows[0], f"{found.why}; {rows[1]}"]
+    said = zip(found.entries.items(), why, strict=True)
+    lines = [_entry(f"  {entry}", value, why) for (entry, value), why in said][::-1]
+    if found.bounds:
+        lines += ["  bounds:", f"    {_quoted(label.name)}: {_value([*found.bounds])}"]
+    return lines
+
+
+def _page_line(label: Label) -> str:
+    """Say what is predicted, and how many rows have which label."""
+    found = label.proposed
+    rows = [counted(count, "row") for count in found.counts]
+    names = [*map(shown, found.task.classes)]
+    said = first_ten([f"{name}: {count}" for name, count in zip(names, rows, strict=True)])
+    if len(names) == 2:
+        share = found.counts[1] / sum(found.counts)
+        said = f"{names[1]} (positive) {rows[1]}, {names[0]} {rows[0]}; {share:.1%} positive"
+    unlabelled = f"; {label.unlabelled} unlabelled, left out" if label.unlabelled else ""
+    return f"Label {shown(label.name)}: {said or f'a number, {found.why}'}{unlabelled}"
+
+
 def _sentences(proposal: Proposal) -> list[str]:
     """Say what is unsure, each with the columns of which it is said."""
     unsure = proposal.unsure.items()
-    return [f"{list_names(names)}: {doubt}" if names else doubt for doubt, names in unsure]
+    return [
+        f"{first_ten([*map(shown, names)])}: {doubt}" if names else doubt for doubt, names in unsure
+    ]
 
 
 def _doubts(sentences: Iterable[str]) -> list[str]:
@@ -138,18 +170,13 @@ def _quoted(value: Any) -> str:
 
 def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
     """Write the page: what each column is taken for, the label's classes, what is unsure."""
-    label = proposal.label
-    positive, negative = (counted(rows, "row") for rows in label.counts)
     read = "".join(f"; {name}: {_quoted(value)}" for name, value in layout.load_args.items())
-    unlabelled = f"; {label.unlabelled} unlabelled, left out" if label.unlabelled else ""
     lines = [
         f"{table.file}: {counted(table.rows, 'row')}, {len(table.columns)} columns{read}",
         "",
         *_table(table, proposal),
         "",
-        f"Label {shown(label.name)}: {shown(label.positive)} (positive) {positive}, "
-        f"{shown(label.negative)} {negative}; "
-        f"{label.counts[0] / sum(label.counts):.1%} positive{unlabelled}",
+        _page_line(proposal.label),
     ]
     if doubts := [*_sentences(proposal), *layout.unsure]:
         lines += ["", "Unsure:", *(f"- {shown(doubt, LONGEST)}" for doubt in doubts)]

@@ -25,8 +25,6 @@ CODES = 12
 GROUPS, ASKED = 20, 10
 # Share of the rows that one thing has at most: a count's small values have more.
 LARGEST_GROUP = 0.2
-# Rows of a class from which on each side surely gets two.
-ENOUGH = 30
 
 FEATURES = {"number", "categorical", "dates"}  # roles
 
@@ -96,8 +94,7 @@ class Proposal:
         """Give what a run reads of the conf that is proposed."""
         return Columns(
             label=self.label.name,
-            positive_class=self.label.positive,
-            negative_class=self.label.negative,
+            **self.label.proposed.entries,
             key=next(iter(self.named("key")), None),
             group=next(iter(self.named("group")), None),
             weight=next(iter(self.named("weight")), None),
@@ -105,6 +102,7 @@ class Proposal:
             dates={name: choice.format for name, choice in self.named("dates").items()},
             ignore=[*self.named("ignore")],
             missing={name: [*c.missing] for name, c in self.choices.items() if c.missing},
+            bounds={self.label.name: bounds} if (bounds := self.label.proposed.bounds) else {},
         )
 
 
@@ -113,13 +111,14 @@ def propose(
     label: str | None = None,
     positive: str | None = None,
     key: str | None = None,
+    task: str | None = None,
 ) -> Proposal:
     """Choose what conf says of each column, but for what is given.
 
     Raises:
         DataError: There is no label, see `choose_label`; no such column; or no feature is left.
     """
-    found = choose_label(table, label, positive)
+    found = choose_label(table, label, positive, task)
     if key is not None and key not in table.names:
         raise no_column(table.file, key, table.names, "--key names the column")
     if key == found.name:
@@ -134,9 +133,6 @@ def propose(
     for name, choice in choices.items():
         for doubt in choice.unsure:
             unsure.setdefault(doubt, []).append(name)
-    if min(found.counts) < ENOUGH:
-        few = counted(min(found.counts), "row")
-        unsure[f"label: a class has {few}; a run stops where a side gets fewer than two"] = []
     return Proposal(found, choices, unsure)
 
 

@@ -36,6 +36,12 @@ WORDS = {
             stroke subscribed success survived target y""",
         # A label whatever the table is about.
         "surely a label": "class label labels outcome target y",
+        # Called so, a column of classes or of numbers is predicted more often than not.
+        "predicted": """
+            category charges cost costs demand diagnosis genre grade medv mpg price prices quality
+            rating rent revenue salary sales score severity species stage strength vote wage
+            yield""",
+        "date": "date day month time timestamp week year",
         # Said of a person more often than predicted.
         "trait": "female gender male race sex sexcode",
         "positive": """

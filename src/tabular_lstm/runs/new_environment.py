@@ -41,7 +41,7 @@ def new_environment(
             catalog names it: `s3://bucket/rows.csv`.
         env: Name of the environment.
         project: Root of the project.
-        given: What is known of the columns: `label`, `positive`, `key`.
+        given: What is known of the columns: `label`, `task`, `positive`, `key`.
         force: Whether the two files are overwritten where they are there. Default: they are not.
 
     Raises:

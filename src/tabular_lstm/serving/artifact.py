@@ -65,8 +65,8 @@ class Artifact:
         from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415
 
         schema, options = saved.schema.model_dump(), saved.options.model_dump()
-        calibration = saved.temperature, saved.threshold
-        network = LSTMEnsemble(schema, options, saved.training, *calibration, name="ensemble")
+        calibration = saved.calibration.model_dump(mode="json")
+        network = LSTMEnsemble(schema, options, saved.training, **calibration)
         network.set_weights([*saved.embed, *chain(*saved.recur), *saved.read_out])
         return network
 

@@ -56,7 +56,7 @@ class Champion:
     @property
     def threshold(self) -> float:
         """Give the probability from which a row is called positive."""
-        return self.artifact.scorer.threshold
+        return self.artifact.scorer.calibration.threshold
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
         """Give each row's probabilities.

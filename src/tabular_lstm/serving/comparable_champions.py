@@ -13,14 +13,16 @@ import pandas as pd
 from tabular_lstm.errors import DataError, printable
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.drift import DataChanges
+from tabular_lstm.judging.intervals import Rows
+from tabular_lstm.judging.measures import Rule, measure_of
 from tabular_lstm.network.keras_file import NoNetworkError
-from tabular_lstm.parameters import Columns, Promotion
+from tabular_lstm.parameters import Columns, Promotion, Task
 from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.weights import count_by_class, weights_note
+from tabular_lstm.rows.weights import weights_note
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import CLASSES
 from tabular_lstm.serving.champion_history import Champions
@@ -41,10 +43,10 @@ class NotComparedError(Exception):
 
 @dataclass(frozen=True)
 class Scored:
-    """What a champion says of the test rows, (rows,), and which of them it was trained on."""
+    """What a champion predicts of the test rows, by what it decides, and where it was trained."""
 
-    probabilities: np.ndarray
-    threshold: float
+    predictions: np.ndarray
+    rule: Rule
     trained_on: np.ndarray
 
 
@@ -90,7 +92,7 @@ def compare_champions(
             kept = _kept(champions.fingerprints, run, "train rows' fingerprints are", expected)
             scored = score(artifact, kept, train_rows, test_rows, columns, schema)
             champion["left_out_rows"] = int(scored.trained_on.sum())
-            refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class)
+            refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class, schema.task)
         except NotComparedError as why:
             champion["not_compared"] = str(why)
             logger.warning("The champion of run %s will not be compared with: %s", run, why)
@@ -180,7 +182,7 @@ def score(
     if columns.group is not None:
         groups = test_rows[columns.group]
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
-    return Scored(artifact.score(sequences), artifact.scorer.threshold, trained_on)
+    return Scored(artifact.score(sequences), artifact.scorer.calibration.threshold, trained_on)
 
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
@@ -207,18 +209,17 @@ def _reading(schema: Schema, name: str) -> str:
     return f"{kind} with codes for missing {', '.join(codes)}" if codes else kind
 
 
-def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int) -> None:
+def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int, task: Task) -> None:
     """Stop where too few of the test rows, or of their groups, are new to a champion."""
-    labels, new = test_set.labels.to_numpy(), ~scored.trained_on
-    weights, groups = (
-        None if of is None else of[new] for of in (test_set.weights, test_set.groups)
-    )
-    fewest = int(min(count_by_class(labels[new], weights, groups)))
+    new = ~scored.trained_on
+    of = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(new)
+    fewest, named = measure_of(task).fewest(of)
     if new.all() or fewest >= least:
         return
-    counted = "rows" if groups is None else "groups with rows"
+    counted = "rows" if of.groups is None else "groups with rows"
+    rarer, each = (" of the rarer class", " of each class") if named else ("", "")
     raise NotComparedError(
-        f"it was trained on {np.sum(~new)} of the {len(labels)} test rows, and the others have "
-        f"{fewest} {counted} of the rarer class; expected at least {least} of each class"
-        f"{weights_note(weights)} (promotion.min_test_rows_per_class)"
+        f"it was trained on {np.sum(~new)} of the {len(new)} test rows, and the others have "
+        f"{fewest} {counted}{rarer}; expected at least {least}{each}"
+        f"{weights_note(of.weights)} (promotion.min_test_rows_per_class)"
     )

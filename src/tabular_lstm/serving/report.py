@@ -14,9 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from tabular_lstm.errors import counted, printable, shown
 from tabular_lstm.judging import figures as draw
-from tabular_lstm.judging.comparison import WORSE
 from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE
 from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.serving.decision import Decision, Provenance
 

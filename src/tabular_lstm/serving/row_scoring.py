@@ -88,7 +88,7 @@ class ScoringTask:
         many = are_many(scorer, batch.expected)
         probabilities = score(scorer, batch.sequences, many) if count else np.empty(0)
         self._refuse_none(batch, probabilities)
-        positive = probabilities >= scorer.threshold
+        positive = probabilities >= scorer.calibration.threshold
         copied = dict(batch.copied)
         key = {name: copied.pop(name) for name in (self.check.key,) if name is not None}
         columns: dict[str, pa.Array] = {

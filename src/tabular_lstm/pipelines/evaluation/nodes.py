@@ -1,6 +1,5 @@
 """Judge the candidate beside the baselines, on the same rows, with intervals."""
 
-import json
 import logging
 from functools import partial
 from typing import Any
@@ -14,8 +13,9 @@ from tabular_lstm.judging import comparison, figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
-from tabular_lstm.judging.intervals import INTERVAL_METRICS
-from tabular_lstm.judging.metrics import CANDIDATE, Baselines
+from tabular_lstm.judging.intervals import Rows
+from tabular_lstm.judging.measures import from_columns, to_columns
+from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import said_of
@@ -26,6 +26,7 @@ from tabular_lstm.rows.schema import Schema
 
 # The last bits differ with the processor.
 DECIMALS = 5
+THRESHOLD = {"decision_threshold"}
 # Numbers of the train rows from which fitting baselines takes longer than a worker takes to import
 # scikit-learn and to get the rows.
 WORTH_WORKERS = 1_000_000
@@ -50,13 +51,14 @@ def predict_with_candidate(
     test_rows: pd.DataFrame,
     columns: Columns,
 ) -> pd.DataFrame:
-    """Give each evaluated row its probability, once it is proved that test rows are new to it.
+    """Give each evaluated row its prediction, once it is proved that test rows are new to it.
 
     The baselines are fitted on the same train rows as the candidate, so the proof is theirs too.
 
     Returns:
-        `row`, `label` (1 is the positive class), `weight`, of mean 1, where the rows do not count
-        alike, and `candidate`, the probability; NaN where the candidate gives none.
+        `row`, `label` (of classes the number of it, of two 1 is the positive one), `weight`, of
+        mean 1, where the rows do not count alike, and what `judging.measures.to_columns` gives for
+        `candidate`; NaN where the candidate gives none.
 
     Raises:
         DataError: The candidate is not the network that the history is of; or it was trained on
@@ -96,7 +98,7 @@ def predict_with_candidate(
     predictions = labels.rename("label").rename_axis("row").reset_index()
     if evaluated_set.weights is not None:
         predictions["weight"] = evaluated_set.weights
-    return predictions.assign(**{CANDIDATE: predict(candidate, sequences)})
+    return predictions.assign(**to_columns(CANDIDATE, predict(candidate, sequences), columns.task))
 
 
 def predict_with_baselines(
@@ -115,8 +117,9 @@ def predict_with_baselines(
     predictions, thresholds = baselines.predict_with_baselines(
         train_set, evaluated_set.sequences, schema, training, evaluation, workers
     )
-    probabilities = {str(name): p.to_list() for name, p in predictions.items()}
-    return Baselines(thresholds=thresholds, probabilities=probabilities)
+    return Baselines(
+        thresholds=thresholds, predictions={name: p.tolist() for name, p in predictions.items()}
+    )
 
 
 def evaluate(
@@ -124,18 +127,24 @@ def evaluate(
     history: dict[str, Any],
     baseline_predictions: Baselines,
     evaluated_set: EvaluatedSet,
+    schema: Schema,
     evaluation: Evaluation,
 ) -> Judged:
     """Measure the candidate and the baselines on the same rows and the same resamples of them."""
-    others = {name: np.array(p) for name, p in baseline_predictions.probabilities.items()}
+    others = {name: np.array(p) for name, p in baseline_predictions.predictions.items()}
     return Judged(
         evaluated_set.labels.to_numpy(),
         evaluated_set.weights,
         evaluated_set.groups,
         evaluated_set.side,
+        schema.task,
     ).with_models(
-        {CANDIDATE: candidate_predictions[CANDIDATE].to_numpy(), **others},
-        {CANDIDATE: history["decision_threshold"], **baseline_predictions.thresholds},
+        {CANDIDATE: from_columns(candidate_predictions, CANDIDATE, schema.task), **others},
+        {
+            CANDIDATE: history.get("decision_threshold"),
+            **dict.fromkeys(others),
+            **baseline_predictions.thresholds,
+        },
         evaluation,
     )
 
@@ -149,7 +158,7 @@ def measure_importance(
 ) -> Importance:
     """Measure each feature's permutation importance, on at most `importance_rows` rows.
 
-    Half of them from each class where there are enough: ROC AUC does not depend on the shares.
+    As many of them from each class where there are enough: ROC AUC does not depend on the shares.
     With many features there are fewer shuffles, and then fewer rows.
     """
     from tabular_lstm.network.fit import CHANGES, predict_changed  # noqa: PLC0415
@@ -160,16 +169,18 @@ def measure_importance(
     wanted = min(evaluation.importance_rows, len(labels))
     shuffles = min(evaluation.importance_repeats, max(1, affordable // wanted))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
-    of_each = max(1, min(evaluation.importance_rows, affordable // shuffles) // 2)
-    rows = np.concatenate([order[labels[order] == label][:of_each] for label in (0, 1)])
+    strata = judged.measure.strata(labels)
+    classes = range(strata.max() + 1)
+    of_each = max(1, min(evaluation.importance_rows, affordable // shuffles) // len(classes))
+    rows = np.concatenate([order[strata[order] == place][:of_each] for place in classes])
     return permutation_importance(
         partial(predict_changed, candidate),
         evaluated_set.sequences[rows],
-        labels[rows],
+        Rows(labels[rows], None if judged.weights is None else judged.weights[rows]),
+        judged.task,
         schema.slots,
         shuffles,
         evaluation.seed,
-        None if judged.weights is None else judged.weights[rows],
     )
 
 
@@ -186,8 +197,8 @@ def assemble_metrics(
     Returns:
         `run_id`, counts of the `data`, facts of the `network`; `evaluated_on`, and under its value
         the candidate's metrics with 95 % intervals; under `baselines` the same for each baseline,
-        with the paired difference `network_minus_baseline`. What is measured has five decimals,
-        so that another processor gives the same.
+        with the paired difference `network_minus_baseline`. What is measured has five decimals, in
+        the label's unit as many digits, so that another processor gives the same.
     """
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)
@@ -197,7 +208,7 @@ def assemble_metrics(
                 "difference": judged.minus(CANDIDATE, name, metric)[0],
                 "interval": list(judged.interval(CANDIDATE, name, metric)),
             }
-            for metric in INTERVAL_METRICS
+            for metric in judged.measure.sampled
         }
     return {
         "run_id": run_id,
@@ -212,7 +223,7 @@ def assemble_metrics(
         "evaluated_on": judged.side,
         # The candidate's threshold is a part of it.
         judged.side: _rounded(candidate_metrics)
-        | {"decision_threshold": candidate_metrics["decision_threshold"]},
+        | {name: candidate_metrics[name] for name in THRESHOLD & candidate_metrics.keys()},
         "baselines": _rounded(measured),
     }
 
@@ -226,11 +237,16 @@ def compare_with_baselines(
     return [*warning, *comparison.compare_with_baselines(judged, evaluation)]
 
 
-def _rounded(measured: dict[str, Any]) -> dict[str, Any]:
-    """Round all numbers of a JSON document, through its text."""
-    text = json.dumps(measured)
-    rounded: dict[str, Any] = json.loads(text, parse_float=lambda t: round(float(t), DECIMALS))
-    return rounded
+def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
+    """Round all numbers of a JSON document."""
+    digits |= name in IN_UNITS
+    if isinstance(measured, dict):
+        return {name: _rounded(of, name, digits) for name, of in measured.items()}
+    if isinstance(measured, list):
+        return [_rounded(of, name, digits) for of in measured]
+    if not isinstance(measured, float):
+        return measured
+    return float(f"{measured:.{DECIMALS}g}") if digits else round(measured, DECIMALS)
 
 
 def draw_figures(

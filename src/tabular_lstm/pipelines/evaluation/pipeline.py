@@ -49,6 +49,7 @@ def create_pipeline() -> Pipeline:
                     "history",
                     "baseline_predictions",
                     "evaluated_set",
+                    "schema",
                     "params:evaluation",
                 ],
                 outputs="judged",

@@ -11,6 +11,7 @@ from tabular_lstm.errors import LISTED, DataError, counted, shown
 from tabular_lstm.judging import checks, drift, gate
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drift import DataChanges, changes_of
+from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, Metrics
 from tabular_lstm.parameters import Columns, Evaluation, Promotion, Validation
 from tabular_lstm.rows.data_summary import DataSummary
@@ -60,7 +61,7 @@ def predict_with_champions(
     """Let the champions that stand score the same test rows, and compare the features with theirs.
 
     Returns:
-        `row`, `label` and a column of probabilities for each champion, named by its run id and
+        `row`, `label` and what `judging.measures.to_columns` gives for each champion's run id,
         empty for the rows that it was trained on; and the champions.
     """
     compared = compare_champions(
@@ -69,7 +70,8 @@ def predict_with_champions(
     labels = test_set.labels.rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
     for run, scored in compared.scored.items():
-        predictions[run] = np.where(scored.trained_on, np.nan, scored.probabilities)
+        known = np.where(scored.trained_on, np.nan, scored.predictions.T).T
+        predictions = predictions.assign(**to_columns(run, known, schema.task))
     features = summarize_features(train_rows, test_rows, schema)
     changes = _changes(features, champions)
     return predictions, replace(compared, features=features, changes=changes)
@@ -77,15 +79,18 @@ def predict_with_champions(
 
 def _with_champions(judged: Judged, scored: dict[str, Scored], evaluation: Evaluation) -> Judged:
     """Measure the champions on the same resamples of the rows, without those they trained on."""
-    thresholds = {run: of_run.threshold for run, of_run in scored.items()}
-    new = {run: s.probabilities for run, s in scored.items() if not s.trained_on.any()}
+    new = {run: of for run, of in scored.items() if not of.trained_on.any()}
     if new:
-        judged = judged.with_models(new, thresholds, evaluation)
+        judged = judged.with_models(
+            {run: of.predictions for run, of in new.items()},
+            {run: of.rule for run, of in new.items()},
+            evaluation,
+        )
     for run, of_run in scored.items():
         if run not in new:
             counts = ~of_run.trained_on
             judged = judged.with_part(
-                CANDIDATE, run, of_run.probabilities, of_run.threshold, counts, evaluation
+                CANDIDATE, run, of_run.predictions, of_run.rule, counts, evaluation
             )
     return judged
 
@@ -104,25 +109,28 @@ def check_candidate(
     """Measure the champions beside the candidate, and put it to the gate's five checks."""
     judged = _with_champions(judged, compared_champions.scored, evaluation)
     champions = compared_champions.champions
-    probabilities = candidate_predictions[CANDIDATE].to_numpy()
+    predictions = from_columns(candidate_predictions, CANDIDATE, judged.task)
     of_the_gate = (
         gate.check_data(data_summary, champions, promotion, validation),
         drift.check_drift(judged, champions, promotion, data_summary),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
-        read_back(candidate_artifact, test_rows, probabilities),
+        read_back(candidate_artifact, test_rows, predictions, judged),
     )
     return Checked(judged.metrics, of_the_gate, candidate_artifact.sha256)
 
 
 def read_back(
-    candidate_artifact: Artifact, test_rows: pd.DataFrame, judged: np.ndarray
+    candidate_artifact: Artifact, test_rows: pd.DataFrame, predictions: np.ndarray, judged: Judged
 ) -> checks.ArtifactCheck:
     """Compare what was judged, from the lowest to the highest, with what the file on disk gives."""
-    places = np.linspace(0, len(judged) - 1, min(GOLDEN_ROWS, len(judged))).astype(int)
-    golden = np.argsort(judged, kind="stable")[places]
-    predicted = candidate_artifact.predict(test_rows.iloc[golden])
-    return checks.check_artifact(judged[golden], predicted)
+    places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
+    by = predictions.reshape(len(predictions), -1)[:, 0]
+    golden = np.argsort(by, kind="stable")[places]
+    found = candidate_artifact.predict(test_rows.iloc[golden])
+    return checks.check_artifact(
+        predictions[golden], found, judged.measure, judged.measure.unit(judged)
+    )
 
 
 def decide(

@@ -98,7 +98,7 @@ def summarize_scoring(
     """Give the scoring in numbers, and say in the log what was set aside or is strange."""
     for reason in checked_rows.quarantine.kinds.listed():
         logger.warning("In quarantine: %s", reason)
-    summary = tally.summary(run_id, ScoredBy.of(champion), champion.scorer.threshold)
+    summary = tally.summary(run_id, ScoredBy.of(champion), champion.scorer.calibration.threshold)
     for name, rows in summary.unknown_categories.items():
         if rows > STRANGE * summary.scored_rows:
             logger.warning(UNKNOWN, name, 100 * rows / summary.scored_rows, summary.scored_rows)

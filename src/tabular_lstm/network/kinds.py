@@ -1,0 +1,113 @@
+"""Weigh the two kinds of members by their out-of-fold outputs, and put the weights into them.
+
+Members whose frequencies start low see smooth relations, and those whose frequencies start high see
+sharp ones too, and noise. Which of them a table asks for, its train rows tell.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from tabular_lstm.network.outputs import Outputs
+
+# How many rows' loss it costs to leave one kind out.
+PULL = 1.25
+# Below that share a kind is left out: scoring would take as long for it as for the other.
+LEAST = 0.05
+# A share has so many decimals, so that it does not hang on the last bits of the outputs.
+SHARE_DECIMALS = 2
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of members, and what it is worth."""
+
+    frequency_scale: float  # of its members
+    loss: float  # of its own calibrated out-of-fold outputs, see `Outputs.losses`
+    temperature: float  # by which they are calibrated
+    share: float  # of the calibrated outputs' mean, from 0 to 1
+
+    def as_history(self, of: Outputs) -> dict[str, float]:
+        """Give it with the name of its loss."""
+        named = vars(self).items()
+        return {of.loss if name == "loss" else name: value for name, value in named}
+
+
+def weigh(
+    of: Outputs,
+    targets: np.ndarray,
+    outputs: Sequence[np.ndarray],
+    scales: Sequence[float],
+    weights: np.ndarray | None = None,
+) -> list[Kind]:
+    """Weigh one or two kinds so that the loss of their mean calibrated outputs is lowest.
+
+    The share of the first is pulled toward one half, as few rows tell little of it.
+
+    Args:
+        of: The task's.
+        targets: (rows,).
+        outputs: Of each kind, out of fold, (rows, o).
+        scales: Of each kind.
+        weights: How much each row counts, (rows,). Default: all alike.
+    """
+    temperatures = [of.fit_temperature(targets, z, weights) for z in outputs]
+    calibrated = [z / t for z, t in zip(outputs, temperatures, strict=True)]
+    shares = [1.0]
+    if len(calibrated) > 1:
+        first, second = calibrated
+        pull = PULL / len(targets)
+
+        def loss(share: float) -> float:
+            blended = share * first + (1 - share) * second
+            mean = np.average(of.losses(targets, blended), weights=weights)
+            return float(mean + pull * (2 * share - 1) ** 2)
+
+        found = minimize_scalar(loss, bounds=(0, 1), method="bounded")
+        share = round(float(found.x), SHARE_DECIMALS)
+        share = 0.0 if share < LEAST else 1.0 if share > 1 - LEAST else share
+        shares = [share, round(1 - share, SHARE_DECIMALS)]
+    losses = [float(np.average(of.losses(targets, z), weights=weights)) for z in calibrated]
+    return [Kind(*kind) for kind in zip(scales, losses, temperatures, shares, strict=True)]
+
+
+def blend(
+    kinds: Sequence[Kind], outputs: Sequence[np.ndarray], weights: Sequence[np.ndarray]
+) -> tuple[list[int], np.ndarray, list[np.ndarray]]:
+    """Put the shares into the members, so that their plain mean is the blend.
+
+    Args:
+        kinds: In the order of the members.
+        outputs: Of each kind, out of fold, (rows, o).
+        weights: All members' in the network's order, (k, …) each; the last two are the kernel and
+            the bias of what gives a member's outputs.
+
+    Returns:
+        The places of the kinds whose share is not 0, the mean outputs of their members,
+        (rows, o), and their weights.
+    """
+    kept = [place for place, kind in enumerate(kinds) if kind.share]
+    of_kind = len(weights[0]) // len(kinds)
+    members = np.concatenate([np.arange(p * of_kind, (p + 1) * of_kind) for p in kept])
+    if len(kept) == 1:  # as if there were no other
+        return kept, outputs[kept[0]], [weight[members] for weight in weights]
+    factors = np.array([kinds[place].share / kinds[place].temperature for place in kept])
+    *before, kernel, bias = (weight[members] for weight in weights)
+    of_members = np.repeat(factors * len(kept), of_kind).astype(np.float32)
+    read_out = [kernel * of_members[:, None, None], bias * of_members[:, None]]
+    stacked = np.stack([outputs[place] for place in kept])
+    blended = (factors @ stacked.reshape(len(kept), -1)).reshape(stacked.shape[1:])
+    return kept, blended, before + read_out
+
+
+def asked_for(kinds: Sequence[Kind]) -> str:
+    """Say in a sentence what the rows asked for of two kinds; say nothing of one."""
+    if len(kinds) == 1:
+        return ""
+    smooth, sharp = sorted(kinds, key=lambda kind: kind.frequency_scale)
+    return (
+        f"The rows ask for smooth relations by {100 * smooth.share:.0f} % and for sharp ones by "
+        f"{100 * sharp.share:.0f} %"
+    )

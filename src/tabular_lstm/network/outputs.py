@@ -1,0 +1,252 @@
+"""What the outputs of a network mean, of each task: loss, calibration, predictions, decisions.
+
+Outputs are float, (rows, o); of members in training (k, n, o). Of two classes there is one, the
+logit of the positive class; of more classes one logit each; of a number the mean of the label and
+the logarithm of its spread, both in the unit of the schema's target. Scoring does without
+TensorFlow, so the functions of tensors are given its module.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logsumexp, softmax
+
+from tabular_lstm.network.calibration import (
+    NORMAL,
+    RATES,
+    Calibration,
+    choose_threshold,
+    fit_temperature,
+    log_losses,
+    residual_quantiles,
+    search_temperature,
+)
+from tabular_lstm.parameters import (
+    CLASSES,
+    NUMBER,
+    TWO_CLASSES,
+    Task,
+    Training,
+)
+from tabular_lstm.rows.schema import Schema
+
+# Standardized labels beyond that count as if they were there: an outlier of 10^9 among tens would
+# be all that is learned.
+FARTHEST = 10.0
+# Logarithms of the spread beyond these come of rows that are learned by heart, or of no number.
+NARROWEST, WIDEST = -5.0, 3.0
+# Strata of a number's folds.
+STRATA = 16
+
+
+def outputs_of(task: Task) -> "Outputs":
+    """Give what is done with the outputs of a task."""
+    return OUTPUTS[task.kind]
+
+
+def predictions(
+    outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None = None
+) -> np.ndarray:
+    """Turn outputs into predictions.
+
+    Args:
+        outputs: Of the ensemble, the mean over its members, (rows, o).
+        schema: Of the rows.
+        calibration: Of the ensemble.
+        coverage: The rate of a number's intervals, from 0.5 to 0.99. Default: the declared one.
+
+    Returns:
+        Of two classes the probability of the positive one, float64 (rows,); of more classes the
+        probability of each, (rows, classes); of a number its prediction and both ends of its
+        interval, (rows, 3).
+    """
+    return outputs_of(schema.task).predictions(outputs, schema, calibration, coverage)
+
+
+# The table ---------------------------------------------------------------------------------------
+
+
+class Outputs:
+    """What is done with labels, outputs and weights of rows, (rows,): of three or more classes."""
+
+    loss = "log_loss"  # by which epochs and kinds are told apart
+
+    def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
+        """Give the labels as they are learned: float32 (rows,)."""
+        return labels.astype(np.float32)
+
+    def strata(self, targets: np.ndarray) -> np.ndarray:
+        """Give whole numbers of each of which a fold has its share: uint8 (rows,)."""
+        return targets.astype(np.uint8)
+
+    def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
+        """Give the losses in training of tensors (k, n) and (k, n, o): (k, n)."""
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(targets, tf.int32), outputs)
+
+    def activated(self, tf: Any, outputs: Any) -> Any:
+        """Give what the network gives of its calibrated outputs: tensors (n, o)."""
+        return tf.nn.softmax(outputs)
+
+    def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Give the loss of each row: float64 (rows,)."""
+        own = np.take_along_axis(outputs, targets.astype(int)[:, None], 1)[:, 0]
+        return np.asarray(logsumexp(outputs, 1) - own)
+
+    def fit_temperature(
+        self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
+    ) -> float:
+        """Find what outputs are divided by for the lowest loss; see `fit_temperature` of two.
+
+        Of n rows of a class and K classes the target is (n + 1) / (n + K) of their own, and
+        1 / (n + K) of each other one.
+        """
+        rows, classes = outputs.shape
+        own = targets.astype(int)
+        count = np.bincount(own, weights, classes)[own]
+        hit = count * outputs[np.arange(rows), own] + outputs.sum(1)
+        hit /= count + classes
+        return search_temperature(
+            lambda t: np.average(logsumexp(outputs / t, 1) - hit / t, weights=weights)
+        )
+
+    def calibration(
+        self,
+        targets: np.ndarray,
+        outputs: np.ndarray,
+        temperature: float,
+        training: Training,
+        weights: np.ndarray | None,
+    ) -> Calibration:
+        """Learn from out-of-fold outputs, and from the temperature that they have the best with."""
+        return Calibration(temperature=temperature, costs=training.objective.matrix)
+
+    def history(self, calibration: Calibration) -> dict[str, float]:
+        """Say what the calibration is, for the history."""
+        return {"temperature": calibration.temperature}
+
+    def predictions(
+        self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
+    ) -> np.ndarray:
+        """See `predictions`."""
+        return np.asarray(softmax(outputs / calibration.temperature, 1), np.float64)
+
+
+class _OfTwoClasses(Outputs):
+    """The same of two classes, of whose logits that of the negative one is 0."""
+
+    def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
+        return tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs[..., 0])
+
+    def activated(self, tf: Any, outputs: Any) -> Any:
+        return tf.sigmoid(outputs)
+
+    def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        return log_losses(targets, outputs[:, 0])
+
+    def fit_temperature(
+        self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
+    ) -> float:
+        return fit_temperature(targets, outputs[:, 0], weights)
+
+    def calibration(
+        self,
+        targets: np.ndarray,
+        outputs: np.ndarray,
+        temperature: float,
+        training: Training,
+        weights: np.ndarray | None,
+    ) -> Calibration:
+        probabilities = expit(outputs[:, 0] / temperature)
+        threshold = choose_threshold(targets, probabilities, training.objective, weights)
+        return Calibration(temperature=temperature, threshold=threshold)
+
+    def history(self, calibration: Calibration) -> dict[str, float]:
+        return {
+            "temperature": calibration.temperature,
+            "decision_threshold": calibration.threshold,
+        }
+
+    def predictions(
+        self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
+    ) -> np.ndarray:
+        return np.asarray(expit(outputs[:, 0] / calibration.temperature), np.float64)
+
+
+class _OfNumber(Outputs):
+    """The same of a number, of which the mean and the logarithm of the spread are learned.
+
+    Source: Seitzer, Tavakoli, Antic and Martius, "On the Pitfalls of Heteroscedastic Uncertainty
+    Estimation with Probabilistic Neural Networks", ICLR 2022 (the loss).
+    """
+
+    loss = "squared_error"
+
+    def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
+        mean, deviation = _unit(schema)
+        return ((labels - mean) / deviation).astype(np.float32)
+
+    def strata(self, targets: np.ndarray) -> np.ndarray:
+        ends = np.quantile(targets, np.arange(1, STRATA) / STRATA)
+        return np.searchsorted(ends, targets).astype(np.uint8)
+
+    def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
+        mean, spread = tf.unstack(outputs, axis=-1)
+        spread = tf.clip_by_value(spread, NARROWEST, WIDEST)
+        error = tf.clip_by_value(targets, -FARTHEST, FARTHEST) - mean
+        losses = error * error * tf.exp(-2 * spread) / 2 + spread
+        return losses * tf.stop_gradient(tf.exp(spread))
+
+    def activated(self, tf: Any, outputs: Any) -> Any:
+        return outputs
+
+    def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        error = np.clip(targets, -FARTHEST, FARTHEST) - outputs[:, 0]
+        return np.asarray(error * error, np.float64)
+
+    def fit_temperature(
+        self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
+    ) -> float:
+        return 1.0
+
+    def calibration(
+        self,
+        targets: np.ndarray,
+        outputs: np.ndarray,
+        temperature: float,
+        training: Training,
+        weights: np.ndarray | None,
+    ) -> Calibration:
+        ratios = np.abs(targets - outputs[:, 0]) / _spread(outputs)
+        residuals = residual_quantiles(ratios, weights)
+        return Calibration(residuals=residuals, coverage=training.coverage)
+
+    def history(self, calibration: Calibration) -> dict[str, float]:
+        return {}
+
+    def predictions(
+        self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
+    ) -> np.ndarray:
+        mean, deviation = _unit(schema)
+        rate = coverage or calibration.coverage or Training().coverage
+        residuals = NORMAL if calibration.residuals is None else calibration.residuals
+        half = _spread(outputs) * np.interp(rate, RATES, residuals)
+        center = outputs[:, 0].astype(np.float64)
+        return mean + deviation * np.stack([center, center - half, center + half], 1)
+
+
+def _unit(schema: Schema) -> tuple[float, float]:
+    """Give the mean and the standard deviation that a number is standardized by."""
+    if schema.target is None:
+        raise ValueError(f"expected a schema of a number, got one of {schema.task.kind}")
+    return schema.target.mean, schema.target.deviation
+
+
+def _spread(outputs: np.ndarray) -> np.ndarray:
+    return np.exp(np.clip(outputs[:, 1].astype(np.float64), NARROWEST, WIDEST))
+
+
+OUTPUTS: dict[str, Outputs] = {
+    TWO_CLASSES: _OfTwoClasses(),
+    CLASSES: Outputs(),
+    NUMBER: _OfNumber(),
+}

@@ -1,0 +1,273 @@
+"""What is predicted of a label: two classes, classes or a number, and what conf says of that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tabular_lstm.errors import DataError, counted, shown
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Promotion, Split, Validation
+from tabular_lstm.parameters.columns import MOST_CLASSES
+from tabular_lstm.parameters.task import Kind, Task
+from tabular_lstm.profiling.label_classes import (
+    alike,
+    class_rank,
+    class_value,
+    classes_of,
+    described,
+    listed,
+    positive_rank,
+    same_value,
+    why_positive,
+)
+from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
+from tabular_lstm.profiling.word_lists import names_a
+from tabular_lstm.rows.number_format import all_pointed
+
+LIMIT = Validation().max_quarantined_fraction
+LEAST = Promotion().min_test_rows_per_class
+# Rows of a class from which on each side surely gets two, and as many test rows as promotion asks.
+ENOUGH, JUDGED = 30, round(LEAST / Split().test_fraction)
+# Distinct whole numbers that may be classes; and of these, those that rather are none.
+FEW_CLASSES, AMOUNT = 20, 6
+# How far from the others a label is, in multiples of what they span, that may be a fault.
+FAR = 10
+SET_ASIDE = (
+    "label: {} {}, such as '{}', will go to quarantine{}; where there is no label, leave the cell "
+    "empty"
+)
+OF_WHAT = {
+    TWO_CLASSES: "of neither class",
+    CLASSES: "of no class",
+    NUMBER: "that are no number within bounds",
+}
+TOO_MANY = (
+    f", and the run will stop: more than validation.max_quarantined_fraction = {LIMIT} of the "
+    "labelled rows"
+)
+ALL_MISSING = (
+    "one value only, beside {} that are empty or hold a word such as NA or None, which count as "
+    "missing; to make such a word a class, write it in conf, such as columns.negative_class: 'NA'"
+)
+LEFT_OUT = (
+    "label: too few rows to learn a class from: {}. These rows go to quarantine; collect more, and "
+    "name the class under classes, or put rare classes together in the column"
+)
+TOO_FEW = "label: a class has {}; a run stops where a side gets fewer than two"
+NOT_JUDGED = (
+    f"label: classes of fewer than {JUDGED} rows: {{}}. A candidate is promoted with "
+    f"{LEAST} test rows of each class (promotion.min_test_rows_per_class): collect more, put rare "
+    "classes together in the column, or take such a class from classes, and its rows go to "
+    "quarantine"
+)
+AS_CLASSES = "label: taken for classes; if these numbers are an amount, --task number"
+AS_NUMBER = "label: taken for an amount; if these numbers are classes, --task classes"
+ZEROS = "label: {} 0, far from all others; if it means 'no label', leave these cells empty"
+OUTLIERS = (
+    "label: {} far outside the others, such as {:.12g}; if that is a fault, set bounds, and "
+    "such rows go to quarantine: bounds: {{{}: [{}, {}]}}"
+)
+
+
+@dataclass(frozen=True)
+class ProposedTask:
+    """What is predicted, as it is proposed.
+
+    Attributes:
+        task: With the classes in the order of conf.
+        why: In a few words: why this task or, of two classes, why this positive class.
+        counts: Rows of each class, in the order of the classes; none of a number.
+        bounds: Of a number: the lowest and the highest one, where codes stand beyond.
+        unsure: What might be otherwise, in sentences.
+    """
+
+    task: Task
+    why: str
+    counts: tuple[int, ...] = ()
+    bounds: tuple[float | None, float | None] | None = None
+    unsure: tuple[str, ...] = ()
+
+    @property
+    def entries(self) -> dict[str, Any]:
+        """What `columns` says of the task, but for bounds."""
+        classes = self.task.classes
+        said: dict[str, dict[str, Any]] = {
+            TWO_CLASSES: dict(zip(("negative_class", "positive_class"), classes, strict=False)),
+            CLASSES: {"classes": [*classes]},
+            NUMBER: {"task": NUMBER},
+        }
+        return said[self.task.kind]
+
+
+def kind_of(column: ColumnProfile) -> Kind | None:
+    """Give the task that a label of such cells most likely has; None where they are no label's."""
+    count = len(classes_of(column))
+    may_be_classes = column.whole and 2 < count <= FEW_CLASSES
+    are_classes = may_be_classes and (count < AMOUNT or names_a(column.name, "code"))
+    kind: Kind | None = None
+    if count == 2:
+        kind = TWO_CLASSES
+    elif are_classes or (count and column.kind == "category"):
+        kind = CLASSES
+    elif column.kind == "number" and column.distinct > 2:
+        kind = NUMBER
+    return kind
+
+
+def propose_task(
+    table: TableProfile, column: ColumnProfile, told: str | None, positive: str | None
+) -> ProposedTask:
+    """Propose the task of a label.
+
+    Args:
+        table: What its cells tell.
+        column: The label.
+        told: `classes` or `number`. Default: the cells tell it.
+        positive: Of two classes, the positive one as it is written in the file. Default: the words
+            and numbers tell it.
+
+    Raises:
+        DataError: The cells are of no such task, or `positive` is none of two classes.
+    """
+    classes = classes_of(column)
+    if told == NUMBER and column.kind != "number":
+        example = f"such as '{shown(column.example)}'"
+        raise refusal(table, f"column '{column.name}' holds no numbers, {example}; --task classes?")
+    kind = NUMBER if told == NUMBER else kind_of(column) if told is None else CLASSES
+    if kind is None or (kind != NUMBER and len(classes) < 2):
+        raise refusal(table, _no_label(column, classes))
+    if kind == NUMBER:
+        found = _number(table, column, classes, told)
+    else:
+        found = _classes(table, column, classes, told, positive)
+    if positive is not None and found.task.kind != TWO_CLASSES:
+        raise DataError(
+            f"{table.file}: --positive {positive}: the label '{column.name}' has not two classes, "
+            f"so none is the positive one: {found.why}."
+        )
+    return found
+
+
+def _classes(
+    table: TableProfile,
+    column: ColumnProfile,
+    classes: dict[str, int],
+    told: str | None,
+    positive: str | None,
+) -> ProposedTask:
+    """Propose two classes or more; of several those that have too few rows are left out."""
+    form, labelled = table.number_format, table.rows - column.cells.missing
+    rare = {value: count for value, count in classes.items() if count < ENOUGH}
+    coded = labelled - sum(classes.values())
+    may_go = sum(rare.values()) + coded <= LIMIT * labelled and len(classes) - len(rare) >= 2
+    rare = rare if may_go and len(classes) > 2 else {}
+    kept = {value: count for value, count in classes.items() if value not in rare}
+    doubts = [LEFT_OUT.format(listed(rare))] if rare else []
+    if len(kept) == 2:
+        one, other = sorted(kept, key=lambda value: positive_rank(value, kept, form))
+        why, unsure = why_positive(one, other, kept, form)
+        if positive is not None:
+            same = [
+                value for value in kept if same_value(value, form) == same_value(positive, form)
+            ]
+            if not same:
+                raise DataError(
+                    f"{table.file}: --positive {positive}: the label '{column.name}' has no such "
+                    f"value; expected one of its two values ({listed(kept)})."
+                )
+            one, other = (one, other) if same == [one] else (other, one)
+            why, unsure = "as told", []
+        order = [other, one]
+    else:
+        order = sorted(kept, key=lambda value: class_rank(value, form))
+        why = f"{len(kept)} values"
+        amounts = column.kind == "number" and told is None and not names_a(column.name, "code")
+        unsure = [AS_CLASSES] if amounts else []
+        if few := {value: n for value, n in kept.items() if n < JUDGED}:
+            unsure.append(NOT_JUDGED.format(listed(few)))
+    doubts = [*unsure, *doubts, *alike(classes)]
+    task = Task.of_classes([class_value(value, form) for value in order])
+    if coded:
+        doubts.append(_set_aside(coded, task.kind, next(iter(column.codes)), labelled))
+    if (fewest := min(kept.values())) < ENOUGH:
+        doubts.append(TOO_FEW.format(counted(fewest, "row")))
+    counts = tuple(kept[value] for value in order)
+    return ProposedTask(task, why, counts, unsure=tuple(doubts))
+
+
+def _number(
+    table: TableProfile, column: ColumnProfile, classes: Mapping[str, int], told: str | None
+) -> ProposedTask:
+    """Propose a number; codes for "no label" stand beyond its bounds."""
+    low, high = column.lowest or 0.0, column.highest or 0.0
+    numbers = [code for code in column.codes if not isinstance(code, str) and code]
+    below, above = any(code < low for code in numbers), any(code > high for code in numbers)
+    bounds = (low if below else None, high if above else None)
+    doubts = [AS_NUMBER] if told is None and 2 < len(classes) <= FEW_CLASSES else []
+    if count := column.odd + sum(n for code, n in column.codes.items() if code != 0):
+        example = column.odd_example or next(code for code in column.codes if code != 0)
+        labelled = table.rows - column.cells.missing
+        doubts.append(_set_aside(count, NUMBER, example, labelled))
+    if zeros := column.codes.get(0, 0):
+        doubts.append(ZEROS.format(f"{counted(zeros, 'row')} {'is' if zeros == 1 else 'are'}"))
+    doubts += _far_outside(column)
+    return ProposedTask(
+        Task(kind=NUMBER),
+        f"{column.distinct} distinct values, {low:g} to {high:g}",
+        bounds=bounds if below or above else None,
+        unsure=tuple(doubts),
+    )
+
+
+def _far_outside(column: ColumnProfile) -> list[str]:
+    """Say which labels stand so far outside the others that they may be faults.
+
+    On either side these are the ones beyond a gap of `FAR` times what lies between the gap and the
+    quarter of the rows that is farthest from it.
+    """
+    read = all_pointed(column.cells.texts, column.number_format).cast(pa.float64())
+    numbers = read.to_numpy(zero_copy_only=False)
+    codes = [code for code in column.codes if not isinstance(code, str) and code]
+    left = np.isfinite(numbers) & ~np.isin(numbers, codes)
+    values, places = np.unique(numbers[left], return_inverse=True)
+    rows = np.cumsum(np.bincount(places, column.cells.counts[left]))
+    lower, middle, upper = np.searchsorted(rows, rows[-1] * np.array([0.25, 0.5, 0.75]))
+    gaps, up, down = np.diff(values), values[:-1] - values[lower], values[upper] - values[1:]
+    above = np.flatnonzero((gaps > FAR * up) & (up > 0))
+    below = np.flatnonzero((gaps > FAR * down) & (down > 0))
+    last = min(above[above >= middle], default=len(values) - 1)
+    first = max(below[below < middle], default=-1) + 1
+    count = int(rows[-1] - rows[last] + (rows[first - 1] if first else 0))
+    if not 0 < count <= LIMIT * rows[-1]:
+        return []
+    low, high = (f"{values[first]:.12g}" if first else "null"), "null"
+    if last < len(values) - 1:
+        high = f"{values[last]:.12g}"
+    said = f"{counted(count, 'row')} {'lies' if count == 1 else 'lie'}"
+    example = values[0] if high == "null" else values[-1]
+    return [OUTLIERS.format(said, example, shown(column.name), low, high)]
+
+
+def _set_aside(count: int, kind: Kind, example: Code, labelled: int) -> str:
+    stops = TOO_MANY if count > LIMIT * labelled else ""
+    return SET_ASIDE.format(counted(count, "row"), OF_WHAT[kind], shown(example), stops)
+
+
+def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
+    """Say why a column is no label."""
+    found = "one value only" if column.distinct == 1 else f"{column.distinct} distinct values"
+    if len(classes) == 1 and column.cells.missing:
+        found = ALL_MISSING.format(counted(column.cells.missing, "cell"))
+    units = " Write numbers without a unit." if column.kind == "quantity" else ""
+    most = f"expected numbers, or two to {MOST_CLASSES} classes that several rows share."
+    return f"column '{column.name}' has {found}, such as '{shown(column.example)}'; {most}{units}"
+
+
+def refusal(table: TableProfile, fault: str) -> DataError:
+    """Say what is wrong, and which columns have two values."""
+    fitting = described([c for c in table.columns if len(classes_of(c)) == 2])
+    found = f"Of two values, such as --label may name: {fitting}"
+    none = "No column has two values; --label may name one of classes or of a number"
+    return DataError(f"{table.file}: {fault} {found if fitting else none}.")
