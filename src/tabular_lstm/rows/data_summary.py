@@ -10,7 +10,16 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen, Share
-from tabular_lstm.parameters import TASKS, Columns, Moment, Split, Task
+from tabular_lstm.parameters import (
+    CLASSES,
+    NUMBER,
+    TASKS,
+    TWO_CLASSES,
+    Columns,
+    Kind,
+    Moment,
+    Split,
+)
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.rows.labels import label_of
@@ -103,10 +112,10 @@ class DataSummary(FileRows):
     lineage: Lineage | None = None
 
     @property
-    def task(self) -> Task:
-        """Say what is predicted."""
-        said = {name: self.split[name] for name in ("label", *TASKS) if name in self.split}
-        return Columns.model_validate(said).task
+    def kind(self) -> Kind:
+        """Say of which kind the task is."""
+        kinds: dict[str, Kind] = {"task": NUMBER, "classes": CLASSES}
+        return next((kind for name, kind in kinds.items() if name in self.split), TWO_CLASSES)
 
     @property
     def told_apart_by(self) -> str:

@@ -17,6 +17,7 @@ from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE
 from tabular_lstm.rows.data_warnings import listed
+from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.serving.decision import Decision, Provenance
 
 LISTED = 20  # rows, features
@@ -51,6 +52,7 @@ def page(
         judgement=judgement,
         champion=champion,
         leaks=listed(judgement.data.possible_leaks),
+        told=MEASURES[judgement.data.kind],
         checks={check.name: check for check in judgement.checks},
         failed=[check for check in judgement.checks if not check.passed],
         worse=WORSE,
