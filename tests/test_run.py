@@ -11,12 +11,11 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.cli import run
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.commands import message_of, with_modules
-from tests.helpers.outputs import JUDGED, candidate_of, document, predictions_of
+from tests.helpers.outputs import FIGURES, JUDGED, candidate_of, document, predictions_of
 from tests.helpers.project import TINY, Project, declare
 from tests.helpers.tables import write_people
 

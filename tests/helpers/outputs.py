@@ -23,6 +23,16 @@ JUDGED = {
     "f1",
     "interval",
 }
+# The figures of a run of two classes, in the order in which they are shown.
+FIGURES = [
+    "learning_curves",
+    "roc_curve",
+    "precision_recall_curve",
+    "calibration_curve",
+    "confusion_matrix",
+    "importance_chart",
+    "score_distribution",
+]
 
 
 def document(project: Project, output: str) -> Any:

@@ -18,11 +18,11 @@ import pandas as pd
 import pytest
 
 from tabular_lstm import load_champion
-from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.parameters import Mlflow
 from tabular_lstm.runs import tracking
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
+from tests.helpers.outputs import FIGURES
 from tests.helpers.project import QUICK, ROOT, Project, declare
 from tests.helpers.servers import (
     answering,

@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.metrics import MODELS, ConfusionMatrix
-from tabular_lstm.parameters import Evaluation
+from tabular_lstm.parameters import Evaluation, Task
 
 LABELS = np.array([0, 0, 1, 1, 0, 1])
 PREDICTIONS = {
@@ -21,7 +21,7 @@ PREDICTIONS = {
     "logistic_regression": np.array([0.2, 0.3, 0.8, 0.7, 0.4, 0.6]),
     "hist_gradient_boosting": np.array([0.9, 0.1, 0.2, 0.8, 0.5, 0.5]),
 }
-JUDGED = Judged(LABELS).with_models(
+JUDGED = Judged(LABELS, task=Task.of_classes(["well", "sick"])).with_models(
     PREDICTIONS, dict.fromkeys(PREDICTIONS, 0.35), Evaluation(bootstrap_resamples=100)
 )
 
@@ -59,7 +59,7 @@ def test_learning_curves_show_both_losses_and_the_kept_epoch() -> None:
         "best_epoch": 2,
         "best_epochs": [3, 2, 2],
     }
-    figure = figures.learning_curves(history)
+    figure = figures.learning_curves(history, JUDGED.task)
     names = {
         "rows trained on, with dropout": "loss",
         "rows held out from each member, calibrated": "validation_loss",
@@ -101,7 +101,7 @@ def test_confusion_matrix_has_actual_classes_in_rows_and_predicted_in_columns() 
     )
     metrics = JUDGED.metrics["candidate"].model_copy(update={"confusion_matrix": counts})
     judged = replace(JUDGED, metrics={"candidate": metrics})
-    axes = axes_of(figures.confusion_matrix(judged, {0: "well", 1: "sick"}))
+    axes = axes_of(figures.confusion_matrix(judged))
     names = ["class\nwell", "class\nsick"]
     for axis, name in ((axes.xaxis, "predicted"), (axes.yaxis, "actual")):
         assert [label.get_text() for label in axis.get_ticklabels()] == names

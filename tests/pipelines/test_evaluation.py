@@ -13,11 +13,11 @@ from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.drawing import FIGURES
+from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Importance, Lost
 from tabular_lstm.judging.metrics import CANDIDATE, Baselines
 from tabular_lstm.network import fit
-from tabular_lstm.parameters import Columns, Evaluation, Network
+from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.pipelines.evaluation.nodes import (
     assemble_metrics,
     choose_evaluated_set,
@@ -32,7 +32,7 @@ from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tests.helpers import networks
 from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of, set_of
-from tests.helpers.outputs import JUDGED
+from tests.helpers.outputs import FIGURES, JUDGED
 
 EVALUATION = Evaluation(bootstrap_resamples=100, importance_repeats=2)
 SUMMARY = DataSummary(
@@ -166,9 +166,8 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
     np.testing.assert_allclose(weighted["weight"], weights / weights.mean(), rtol=1e-6)
 
     flat = Baselines(thresholds={"majority_class": 0.5}, predictions={"majority_class": [0.4] * 60})
-    judged = evaluate(
-        weighted, {"decision_threshold": 0.5}, flat, weighted_set, schema_of(), EVALUATION
-    )
+    of_models = weighted, {"decision_threshold": 0.5}, flat
+    judged = evaluate(*of_models, weighted_set, schema_of(), Training(), EVALUATION)
     p = weighted[CANDIDATE].to_numpy()
     expected = roc_auc_score(labels, p, sample_weight=weights)
     assert judged.metrics[CANDIDATE].roc_auc == pytest.approx(expected, rel=1e-5)
@@ -191,7 +190,7 @@ def judged_at(
     judging = set_of(np.empty((90, 0)), candidate["label"], None, groups, side)
     predictions = others.assign(**baselines).to_dict("list")
     given = Baselines(thresholds=thresholds, predictions=predictions)
-    return evaluate(candidate, history, given, judging, schema_of(), EVALUATION)
+    return evaluate(candidate, history, given, judging, schema_of(), Training(), EVALUATION)
 
 
 def metrics_of(judged: Judged | None = None) -> dict[str, Any]:
@@ -280,9 +279,10 @@ def test_each_figure_has_its_title_and_tells_of_which_rows(side: str) -> None:
     history = {"loss": [0.7, 0.6], "validation_loss": [0.65, 0.66], "best_epoch": 1}
     lost = {"c": Lost(mean=0.2, std=0.01), "a": Lost(mean=0.0, std=0.0)}
     importance = Importance(rows=90, shuffles=2, features=lost)
-    drawn = draw_figures(history, judged_at(side=side), importance, schema_of())
-    assert list(drawn) == list(FIGURES)
-    for name, title in FIGURES.items():
+    drawn = draw_figures(history, judged_at(side=side), importance)
+    assert list(drawn) == FIGURES
+    for name in drawn:
+        title = TITLES[name]
         of_rows = "" if name == "learning_curves" else f", 90 {side} rows"
         said = [element.text for element in ElementTree.fromstring(drawn[name]).iter()]
         assert f"{title}{of_rows}" in said

@@ -104,14 +104,14 @@ def test_classes_that_differ_by_case_or_blanks_are_pointed_out(two: tuple[str, s
     assert f"'{two[0]}', '{two[1]}' differ by case or blanks alone" in said
 
 
-def test_a_label_far_outside_the_others_is_named_with_the_bounds_to_write() -> None:
+def test_a_label_far_outside_the_others_is_named_with_what_to_do() -> None:
     said = doubts([*MANY[1:], 1e9])
-    assert "1 row lies far outside the others, such as 1000000000; if that is a fault" in said
-    assert "bounds: {target: [null, 105.71]}" in said
+    assert "1 row lies far outside the others, such as 1000000000: these are 20.14 to" in said
+    assert "set bounds of the label, and such rows go to quarantine" in said
     assert found([*MANY[1:], 1e9]).columns().bounds == {}
     low = doubts([*MANY[:597], -1e7, -1e7, 1e9])
     assert "3 rows lie far outside" in low
-    assert "bounds: {target: [20, 105.71]}" in low
+    assert "these are 20 to 105.71" in low
     skewed = np.random.default_rng(0).lognormal(3, 1.5, COUNT).round(2).tolist()
     assert "far outside" not in doubts(skewed)
     assert "far outside" not in doubts([*([0] * 400), *skewed[:200]])

@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.environments import output_folder, run_command
-from tabular_lstm.judging.drawing import FIGURES, TITLES
+from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.drift import changes_of
 from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
 from tests.helpers.browser import in_a_browser, needs_browser
 from tests.helpers.once import Once
+from tests.helpers.outputs import FIGURES
 from tests.helpers.project import TINY, Project
 
 HOSTILE_NAME = "</script><script>document.title='mine'</script>"

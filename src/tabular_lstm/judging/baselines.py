@@ -5,23 +5,27 @@ Whoever imports this module waits for scikit-learn.
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.engine import Workers, one_by_one
+from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.network.calibration import choose_threshold
+from tabular_lstm.network.outputs import outputs_of
+from tabular_lstm.network.outputs import predictions as predictions_of
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
-from tabular_lstm.parameters import Evaluation, Training
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Evaluation, Training
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
@@ -35,6 +39,7 @@ class Fits:
 
     Attributes:
         fitted, evaluated: float32 (rows, features).
+        labels: What the baselines learn: see `_OfTwoClasses.targets`.
         splits: The rows to fit on and the rows held out.
         seed: Of the boosted trees.
     """
@@ -58,11 +63,13 @@ def predict_with_baselines(
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Fit the baselines on the train rows, choose their thresholds there, predict the others.
 
-    Library defaults, with iterations enough for the logistic regression to end. It gets medians for
-    missing numbers, standardized numbers and categories one-hot. Each decision threshold serves the
-    network's objective, on predictions of five-fold cross-validation, the rows of a group in one
-    fold. Rows count by their weights, but for medians and standardization. Of more than two million
-    rows, so many at random choose the thresholds; the baselines are fitted on all.
+    Library defaults, with iterations enough for the logistic regression to end; the linear model of
+    a number is a ridge regression, which takes columns that say the same. A linear model gets
+    medians for missing numbers, standardized numbers and categories one-hot. Each decision
+    threshold serves the network's objective, on predictions of five-fold cross-validation, the rows
+    of a group in one fold; so does each interval of a number, which is as wide for all rows. Rows
+    count by their weights, but for medians and standardization. Of more than two million rows, so
+    many at random choose the thresholds; the baselines are fitted on all.
 
     Who does the fits, each a part, is given: by default this process, one after the other.
 
@@ -75,15 +82,18 @@ def predict_with_baselines(
         sequences.reshape(len(sequences), -1)[:, :used]
         for sequences in (train_set.sequences, evaluated_sequences)
     )
-    labels, weights = train_set.labels.to_numpy(), train_set.weights
-    splits = _splits(labels, train_set.groups, evaluation.seed)
+    labels, weights, of_task = train_set.labels.to_numpy(), train_set.weights, _of(schema)
+    strata = measure_of(schema.task).strata(labels)
+    splits = _splits(strata, train_set.groups, evaluation.seed) if of_task.has_folds else []
     seen = np.sort(np.concatenate([np.array([], int), *(held_out for _, held_out in splits)]))
     of_seen = None if weights is None else weights[seen]
     # Gradient boosting fails where no row that it is fitted on has a feature's value.
-    known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
+    parts_of_rows = [rows for rows, _ in splits] or [np.arange(len(labels))]
+    known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows in parts_of_rows], axis=0)
     if not known.all():
         fitted, evaluated = (np.where(known, rows, np.float32(0)) for rows in (fitted, evaluated))
-    fits = Fits(fitted, labels, weights, splits, evaluated, schema, evaluation.seed)
+    targets = of_task.targets(labels, schema)
+    fits = Fits(fitted, targets, weights, splits, evaluated, schema, evaluation.seed)
     # Those that take longest come first; None is the fit on all rows.
     names, places = list(_baselines(schema, 0)), [None, *range(len(splits))]
     parts = [(name, place) for name in reversed(names) for place in places]
@@ -91,15 +101,17 @@ def predict_with_baselines(
     what = f"Fitting the baselines on {len(labels):,} rows and on folds"
     for part, found in progress(workers(fit_part, fits, parts), what, len(parts)):
         predicted[parts[part]] = found
-    thresholds = {}
+    predictions, thresholds = {}, {}
     for name in names:
         out_of_fold = np.empty(len(labels))
         for place, (_, held_out) in enumerate(splits):
             out_of_fold[held_out] = predicted[name, place]
-        thresholds[name] = choose_threshold(
-            labels[seen], out_of_fold[seen], training.objective, of_seen
+        predictions[name], threshold = of_task.finished(
+            predicted[name, None], targets[seen], out_of_fold[seen], of_seen, schema, training
         )
-    return {name: predicted[name, None] for name in names}, thresholds
+        if threshold is not None:
+            thresholds[name] = threshold
+    return predictions, thresholds
 
 
 def fit_part(fits: Fits, part: tuple[str, int | None]) -> np.ndarray:
@@ -118,9 +130,10 @@ def fit_part(fits: Fits, part: tuple[str, int | None]) -> np.ndarray:
             last = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
             weights = {f"{last}sample_weight": fits.weights[rows]}
         model.fit(fits.fitted[rows], fits.labels[rows], **weights)
-        predicted = model.predict_proba(fits.evaluated if place is None else fits.fitted[held_out])
+        rows = fits.evaluated if place is None else fits.fitted[held_out]
+        predicted = _of(fits.schema).predicted(model, rows, fits.schema)
     # To 12 decimals: the last bits depend on the processor, even among equal rows.
-    return np.asarray(np.round(predicted[:, 1], 12))
+    return np.asarray(np.round(predicted, 12))
 
 
 def _splits(
@@ -128,8 +141,8 @@ def _splits(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Choose folds for the thresholds: of each, the rows to fit on and the rows held out.
 
-    No fold of groups is held out whose other rows are of one class. Of very many rows some are in
-    no fold.
+    No fold of groups is held out whose other rows lack a class. Of very many rows some are in no
+    fold.
     """
     if len(labels) > MANY_ROWS:
         rows = np.arange(len(labels), dtype=np.int32)
@@ -142,15 +155,14 @@ def _splits(
         groups = None if groups is None else np.unique(groups[some], return_inverse=True)[1]
         splits = _splits(labels[some], groups, seed)
         return [(some[others], some[held_out]) for others, held_out in splits]
-    positives = labels == 1
+    classes, counts = np.unique(labels, return_counts=True)
     if groups is None or int(groups.max()) + 1 == len(labels):
-        smallest_class = int(min(positives.sum(), (~positives).sum()))
-        folds = StratifiedKFold(min(5, smallest_class), shuffle=True, random_state=seed)
+        folds = StratifiedKFold(min(5, int(counts.min())), shuffle=True, random_state=seed)
         return list(folds.split(labels, labels))
-    count = min(5, *(len(np.unique(groups[of])) for of in (positives, ~positives)))
+    count = min(5, *(len(np.unique(groups[labels == of])) for of in classes))
     fold = grouped_folds(labels, groups, max(count, 2), seed)
     parts = [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in np.unique(fold)]
-    return [(others, held_out) for others, held_out in parts if 0 < labels[others].mean() < 1]
+    return [part for part in parts if len(np.unique(labels[part[0]])) == len(classes)]
 
 
 def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
@@ -164,13 +176,88 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     bins = int(np.clip(2**16 // len(schema.features), 32, 255))
     # Boosting takes at most as many categories as bins; of more it splits the places.
     few = [len(schema.categories.get(name, [])) in range(1, bins) for name in schema.features]
-    return {
-        "majority_class": DummyClassifier(),
-        "logistic_regression": make_pipeline(encoded, LogisticRegression(max_iter=1000)),
-        "hist_gradient_boosting": HistGradientBoostingClassifier(
-            categorical_features=np.array(few), max_bins=bins, random_state=seed
-        ),
-    }
+    simplest, linear, boosted = _of(schema).estimators
+    models = (
+        simplest(),
+        make_pipeline(encoded, linear()),
+        boosted(categorical_features=np.array(few), max_bins=bins, random_state=seed),
+    )
+    return dict(zip(measure_of(schema.task).baselines, models, strict=True))
+
+
+class _OfTwoClasses:
+    """What the baselines of two classes are, and what is made of what they say."""
+
+    estimators: ClassVar[tuple[Any, ...]] = (
+        DummyClassifier,
+        partial(LogisticRegression, max_iter=1000),
+        HistGradientBoostingClassifier,
+    )
+    has_folds = True
+
+    def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
+        """Give what is learned, (rows,)."""
+        return labels
+
+    def predicted(self, model: Any, rows: np.ndarray, schema: Schema) -> np.ndarray:
+        """Let a fitted model predict."""
+        return np.asarray(model.predict_proba(rows)[:, 1])
+
+    def finished(
+        self,
+        predicted: np.ndarray,
+        targets: np.ndarray,
+        out_of_fold: np.ndarray,
+        weights: np.ndarray | None,
+        schema: Schema,
+        training: Training,
+    ) -> tuple[np.ndarray, float | None]:
+        """Give the predictions, and the decision threshold."""
+        return predicted, choose_threshold(targets, out_of_fold, training.objective, weights)
+
+
+class _OfClasses(_OfTwoClasses):
+    has_folds = False
+
+    def predicted(self, model: Any, rows: np.ndarray, schema: Schema) -> np.ndarray:
+        # Of a class without train rows the model knows nothing.
+        probabilities = np.zeros((len(rows), len(schema.task.classes)))
+        probabilities[:, model.classes_] = model.predict_proba(rows)
+        return probabilities
+
+    def finished(self, predicted: np.ndarray, *_: Any) -> tuple[np.ndarray, float | None]:
+        return predicted, None
+
+
+class _OfNumber(_OfTwoClasses):
+    estimators = DummyRegressor, Ridge, HistGradientBoostingRegressor
+
+    def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
+        return outputs_of(schema.task).targets(labels, schema).astype(np.float64)
+
+    def predicted(self, model: Any, rows: np.ndarray, schema: Schema) -> np.ndarray:
+        return np.asarray(model.predict(rows))
+
+    def finished(
+        self,
+        predicted: np.ndarray,
+        targets: np.ndarray,
+        out_of_fold: np.ndarray,
+        weights: np.ndarray | None,
+        schema: Schema,
+        training: Training,
+    ) -> tuple[np.ndarray, float | None]:
+        # As of a network whose spread is 1, of which the logarithm is 0.
+        new, known = (np.stack([p, np.zeros(len(p))], axis=1) for p in (predicted, out_of_fold))
+        calibration = outputs_of(schema.task).calibration(targets, known, 1.0, training, weights)
+        return predictions_of(new, schema, calibration), None
+
+
+OF_TASKS = {TWO_CLASSES: _OfTwoClasses(), CLASSES: _OfClasses(), NUMBER: _OfNumber()}
+
+
+def _of(schema: Schema) -> _OfTwoClasses:
+    return OF_TASKS[schema.task.kind]
 
 
 class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]

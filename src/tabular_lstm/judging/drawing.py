@@ -3,28 +3,42 @@
 import io
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tabular_lstm.errors import shown
+from tabular_lstm.judging.metrics import CANDIDATE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
 
-# By the name of the figure's entry in the catalog, in the order in which they are shown.
+# By the name of the figure's file, in the order in which they are shown; a task has some of them.
 FIGURES = {
     "learning_curves": "Learning curves",
     "roc_curve": "ROC curve",
     "precision_recall_curve": "Precision and recall",
+    "class_roc_curves": "ROC curve of each class",
+    "class_rates": "Precision and recall of each class",
+    "predicted_and_true": "Predicted and true",
+    "errors_by_prediction": "Errors by prediction",
+    "interval_coverage": "Coverage of the intervals",
+    "absolute_errors": "Errors by size",
     "calibration_curve": "Calibration",
     "confusion_matrix": "Confusion matrix of the candidate",
     "importance_chart": "Permutation importance",
     "score_distribution": "Probabilities by class",
+    "certainty": "Certainty, right and wrong",
 }
 SCORING_FIGURES = {
     "scored_probabilities": "Probabilities of the scored rows",
+    "scored_decisions": "What the scored rows are called",
+    "scored_numbers": "Predictions of the scored rows",
     "quarantine_reasons": "Why rows are in quarantine",
 }
 TUNING_FIGURES = {
@@ -37,9 +51,22 @@ TITLES = (
     FIGURES | SCORING_FIGURES | TUNING_FIGURES | {"intervals": "The candidate beside the others"}
 )
 WIDTH = 5.0  # inches, each 96 pixels of a browser
+HEIGHT, LEGEND_LINE, BAR = 3.5, 0.18, 0.21
 INK, GREY, LIGHT = "#1f2328", "#777777", "#e3e6ea"
+# One color to a model throughout: Okabe and Ito's, told apart by color-blind readers too.
+ORANGE, SKY, PINK = "#E69F00", "#56B4E9", "#CC79A7"
+COLORS = {
+    CANDIDATE: "#0072B2",
+    "champion": "#000000",
+    "logistic_regression": "#D55E00",
+    "hist_gradient_boosting": "#009E73",
+    "majority_class": GREY,
+}
+CLASS_COLORS = (ORANGE, PINK)  # the negative one's, the positive one's
+COLORS |= {"linear_regression": COLORS["logistic_regression"], "mean": GREY}
 # Characters of a name from the user's file; a longer one loses its middle.
 NAME = 26
+SHOWN = 30  # bars
 LINE = 52  # characters of a line across the figure
 STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
@@ -85,12 +112,91 @@ def style() -> Iterator[None]:
         yield
 
 
+def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
+    """Draw in the style of all figures: matplotlib looks it up where something is added."""
+
+    @wraps(draw)
+    def drawn(*arguments: Any) -> "Figure":
+        with style():
+            return draw(*arguments)
+
+    return drawn
+
+
 def new_figure(height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":
     """Make a figure of so many inches with panels one above the other."""
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(WIDTH, height))
     return figure, list(figure.subplots(panels, 1, squeeze=False)[:, 0])
+
+
+def new_axes(x: str, y: str, height: float = HEIGHT, lines: int = 0) -> "tuple[Figure, Axes]":
+    """Make a figure with a legend of so many lines, which take nothing from the plot."""
+    figure, (axes,) = new_figure(height + LEGEND_LINE * lines)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    return figure, axes
+
+
+def new_unit_square(x: str, y: str, lines: int) -> "tuple[Figure, Axes]":
+    """Make a figure whose axes both go from 0 to 1, with a legend of so many lines."""
+    figure, axes = new_axes(x, y, lines=lines)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
+    return figure, axes
+
+
+def new_rows(names: list[str], x: str, lines: int = 0) -> "tuple[Figure, Axes]":
+    """Make a figure with a row for each name, the first on top; `x` says what the rows show."""
+    figure, (axes,) = new_figure(1.0 + BAR * max(3, len(names)) + LEGEND_LINE * lines)
+    if lines:
+        axes.set_xlabel(x)
+    else:
+        figure.supxlabel(wrapped(x), fontsize="medium")  # below it all: names may take half of it
+    name_rows(axes, names)
+    axes.set_ylim(max(3, len(names)) - 0.4, -0.6)
+    return figure, axes
+
+
+def new_bars(values: Mapping[str, float], x: str, color: str) -> "tuple[Figure, Axes]":
+    """Draw a horizontal bar for each value, the first on top."""
+    figure, axes = new_rows(list(values), x)
+    axes.barh(range(len(values)), list(values.values()), color=color, height=0.7)
+    return figure, axes
+
+
+def draw_cells(
+    axes: "Axes", values: np.ndarray, most: float, size: float, texts: Iterable[str]
+) -> None:
+    """Draw a matrix, the first row on top: the nearer a value to the most, the darker its cell."""
+    axes.pcolormesh(values, cmap="Blues", vmin=0, vmax=most, edgecolors="white", linewidth=3)
+    for ((row, column), value), text in zip(np.ndenumerate(values), texts, strict=True):
+        place = {"x": column + 0.5, "y": row + 0.5, "ha": "center", "va": "center"}
+        color = "white" if value > 0.55 * most else INK
+        axes.text(s=text, fontsize=size, color=color, **place)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.invert_yaxis()
+
+
+def in_full(count: float) -> str:
+    """Write a number of rows, or a sum of weights."""
+    return f"{round(float(count), 1):,g}" if count < 1e6 else f"{count:,.0f}"
+
+
+def amounts() -> "EngFormatter":
+    """Write numbers of some unit: 10 k and 1.5 M are thousands and millions."""
+    from matplotlib.ticker import EngFormatter  # noqa: PLC0415
+
+    formatter = EngFormatter()
+    formatter.ENG_PREFIXES = {0: "", 3: "k", 6: "M"}
+    return formatter
+
+
+def quantiles(values: np.ndarray, at: Any, weights: np.ndarray | None) -> np.ndarray:
+    """Give the values below which such shares of the rows, or of their weight, are."""
+    how: Any = {} if weights is None else {"weights": weights, "method": "inverted_cdf"}
+    return np.asarray(np.quantile(values, at, **how))
 
 
 def to_svg(figure: "Figure", title: str) -> str:
@@ -123,9 +229,10 @@ def name_rows(axes: "Axes", names: list[str]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def add_legend(figure: "Figure") -> None:
+def add_legend(figure: "Figure", above: str | None = None) -> None:
     """Name what was drawn, below the plot, where it covers nothing; one line each, for a phone."""
-    figure.legend(loc="outside lower left", ncols=1)
+    style: dict[str, Any] = {"title": above, "alignment": "left", "title_fontsize": 9}
+    figure.legend(loc="outside lower left", ncols=1, **(style if above else {}))
 
 
 def mark(axes: "Axes", x: float, text: str) -> None:

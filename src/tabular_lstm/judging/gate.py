@@ -82,9 +82,6 @@ def _beside_champion(
 ) -> list[tuple[str, str]]:
     """Give the facts about rows, labels and features beside the champion's."""
     ratio, (low, high) = now.valid_rows / before.valid_rows, promotion.row_ratio
-    share, its = (data.label_share or 0.0 for data in (now, before))
-    change, limit = abs(share - its), promotion.max_label_share_change
-    now_share, its_share = _percent(share), _percent(its)
     new, gone = {*now.features} - {*before.features}, {*before.features} - {*now.features}
     features = [
         f"{kind} {'feature' if len(names) == 1 else 'features'}: {', '.join(sorted(names))}"
@@ -98,16 +95,40 @@ def _beside_champion(
             if low <= ratio <= high
             else f"expected promotion.row_ratio = {low:g} to {high:g} times",
         ),
-        (
-            f"{now_share} positive against the champion's {its_share}",
-            ""
-            if change <= limit
-            else f"expected at most promotion.max_label_share_change = {limit:g} of difference",
-        ),
+        *_label_beside(now, before, promotion),
         # Whether the champion can do without is said where it is compared with.
         ("; ".join(features) or "the same features", ""),
         *([(now.other_weights(before), "")] if now.weight != before.weight else []),
     ]
+
+
+def _label_beside(
+    now: DataSummary, before: DataSummary, promotion: Promotion
+) -> list[tuple[str, str]]:
+    """Give the fact about labels beside the champion's; none where the task was another one."""
+    limit = promotion.max_label_share_change
+    expected = f"expected at most promotion.max_label_share_change = {limit:g} of difference"
+    both = now.label, before.label
+    if now.label_share is not None and before.label_share is not None:
+        share, its, named = now.label_share, before.label_share, "positive"
+    elif both[0] is None or both[1] is None or both[0].kind != both[1].kind:
+        return []
+    elif both[0].mean is None or both[1].mean is None:
+        names = sorted({*both[0].levels, *both[1].levels})
+        shares = {name: [label.levels.get(name, 0.0) for label in both if label] for name in names}
+        most = max(names, key=lambda name: abs(shares[name][0] - shares[name][1]))
+        (share, its), named = shares[most], f"of class {most}"
+    else:
+        mean, its, deviation = both[0].mean, both[1].mean, both[1].deviation or 0.0
+        limit = promotion.max_label_shift
+        expected = (
+            f"expected at most promotion.max_label_shift = {limit:g} of its standard deviation, "
+            f"{deviation:.4g}, of difference"
+        )
+        fact = f"labels of {mean:.4g} on average against the champion's {its:.4g}"
+        return [(fact, "" if abs(mean - its) <= limit * deviation else expected)]
+    fact = f"{_percent(share)} {named} against the champion's {_percent(its)}"
+    return [(fact, "" if abs(share - its) <= limit else expected)]
 
 
 def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:

@@ -97,14 +97,15 @@ class Outputs:
     ) -> float:
         """Find what outputs are divided by for the lowest loss; see `fit_temperature` of two.
 
-        Of n rows of a class and K classes the target is (n + 1) / (n + K) of their own, and
-        1 / (n + K) of each other one.
+        Of a class of n rows the target is (n + 1) / (n + 2) of their own; the other classes share
+        the rest evenly.
         """
         rows, classes = outputs.shape
         own = targets.astype(int)
         count = np.bincount(own, weights, classes)[own]
-        hit = count * outputs[np.arange(rows), own] + outputs.sum(1)
-        hit /= count + classes
+        of_own = outputs[np.arange(rows), own]
+        hit = (count + 1) * of_own + (outputs.sum(1) - of_own) / (classes - 1)
+        hit /= count + 2
         return search_temperature(
             lambda t: np.average(logsumexp(outputs / t, 1) - hit / t, weights=weights)
         )

@@ -18,6 +18,7 @@ from tabular_lstm.parameters.hyperparameters import (
     Reshaping,
     Training,
     Validation,
+    fault_of_task,
 )
 from tabular_lstm.parameters.runs import (
     Engine,
@@ -72,6 +73,7 @@ __all__ = [
     "Tuning",
     "Validation",
     "Value",
+    "fault_of_task",
     "in_utc",
     "values_of",
     "with_values",

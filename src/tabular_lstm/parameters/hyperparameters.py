@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share
+from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Task
 
 # Beyond them a network does not train.
 Scale = Annotated[Number, Field(gt=0, le=1000)]
@@ -24,6 +25,12 @@ CostMatrix = tuple[tuple[NotNegative, ...], ...]
 # The rate of a number's intervals.
 Coverage = Annotated[Number, Field(ge=0.5, le=0.99)]
 DECLARED = 0.9
+# What decisions may be for, of each task.
+OBJECTIVES = {
+    TWO_CLASSES: ("accuracy", "f1", "costs"),
+    CLASSES: ("accuracy", "costs"),
+    NUMBER: ("accuracy",),
+}
 
 
 class Validation(Parameters):
@@ -188,6 +195,37 @@ class Training(Parameters):
         """Leave out what other tasks do not have, as what was written before there were any."""
         dumped: dict[str, Any] = dump(self)
         return {k: v for k, v in dumped.items() if (k, v) != ("coverage", DECLARED)}
+
+
+def fault_of_task(task: Task, network: Network, training: Training) -> str | None:
+    """Say what of the blocks `network` and `training` does not go with the task, if anything."""
+    objective, count = training.objective, len(task.classes)
+    if network.kind == "tutorial" and task.kind != TWO_CLASSES:
+        return (
+            "network.kind = tutorial: the tutorial's network tells two classes apart; for "
+            f"{task.in_words} expected kind: ensemble"
+        )
+    if objective.kind not in OBJECTIVES[task.kind]:
+        expected = " or ".join(OBJECTIVES[task.kind])
+        return (
+            f"training.objective.kind = {objective.kind}: for {task.in_words} expected {expected}"
+        )
+    if task.kind == TWO_CLASSES and objective.matrix is not None:
+        return (
+            "training.objective.costs is a matrix: for two classes expected false_positive and "
+            "false_negative"
+        )
+    if task.kind == CLASSES and objective.kind == "costs":
+        sizes = {len(objective.matrix or ()), *map(len, objective.matrix or ())}
+        if sizes != {count}:
+            return (
+                f"training.objective.costs: for {task.in_words} expected {count} rows of {count} "
+                "costs, a row for each actual class and in it the cost of deciding for each class, "
+                "in the order of columns.classes"
+            )
+    if task.kind != NUMBER and training.coverage != DECLARED:
+        return f"training.coverage is of a number's intervals; {task.in_words} have none"
+    return None
 
 
 class Evaluation(Parameters):

@@ -1,7 +1,7 @@
 """The task: what is predicted of a row, and what its label's values are.
 
 A room that does one thing for one task and another for another has one table by `kind` for that:
-`rows.labels`, `network.objectives`, `judging.measures`, `serving.answers`.
+`rows.labels`, `network.outputs`, `judging.measures`, `serving.answers`.
 """
 
 from collections.abc import Sequence
@@ -44,6 +44,13 @@ class Task(Frozen):
         return cls(kind=TWO_CLASSES if len(classes) == 2 else CLASSES, classes=tuple(classes))
 
     @property
+    def in_words(self) -> str:
+        """Say in words what is predicted."""
+        return {CLASSES: f"{len(self.classes)} classes", NUMBER: "a number"}.get(
+            self.kind, self.kind
+        )
+
+    @property
     def outputs(self) -> int:
-        """How many numbers the network gives for a row: see `network.objectives`."""
+        """How many numbers the network gives for a row: see `network.outputs`."""
         return {TWO_CLASSES: 1, CLASSES: len(self.classes), NUMBER: 2}[self.kind]

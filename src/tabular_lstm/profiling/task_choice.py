@@ -32,8 +32,9 @@ LEAST = Promotion().min_test_rows_per_class
 ENOUGH, JUDGED = 30, round(LEAST / Split().test_fraction)
 # Distinct whole numbers that may be classes; and of these, those that rather are none.
 FEW_CLASSES, AMOUNT = 20, 6
-# How far from the others a label is, in multiples of what they span, that may be a fault.
-FAR = 10
+# How far outside nine tenths of the labels one is, in multiples of what these span, that may be a
+# fault.
+FAR = 30
 SET_ASIDE = (
     "label: {} {}, such as '{}', will go to quarantine{}; where there is no label, leave the cell "
     "empty"
@@ -66,8 +67,8 @@ AS_CLASSES = "label: taken for classes; if these numbers are an amount, --task n
 AS_NUMBER = "label: taken for an amount; if these numbers are classes, --task classes"
 ZEROS = "label: {} 0, far from all others; if it means 'no label', leave these cells empty"
 OUTLIERS = (
-    "label: {} far outside the others, such as {:.12g}; if that is a fault, set bounds, and "
-    "such rows go to quarantine: bounds: {{{}: [{}, {}]}}"
+    "label: {} far outside the others, such as {:.12g}: these are {:.12g} to {:.12g}; if that is a "
+    "fault, set bounds of the label, and such rows go to quarantine"
 )
 
 
@@ -222,32 +223,22 @@ def _number(
 
 
 def _far_outside(column: ColumnProfile) -> list[str]:
-    """Say which labels stand so far outside the others that they may be faults.
-
-    On either side these are the ones beyond a gap of `FAR` times what lies between the gap and the
-    quarter of the rows that is farthest from it.
-    """
+    """Say which labels stand so far outside the others that they may be faults."""
     read = all_pointed(column.cells.texts, column.number_format).cast(pa.float64())
     numbers = read.to_numpy(zero_copy_only=False)
     codes = [code for code in column.codes if not isinstance(code, str) and code]
     left = np.isfinite(numbers) & ~np.isin(numbers, codes)
-    values, places = np.unique(numbers[left], return_inverse=True)
-    rows = np.cumsum(np.bincount(places, column.cells.counts[left]))
-    lower, middle, upper = np.searchsorted(rows, rows[-1] * np.array([0.25, 0.5, 0.75]))
-    gaps, up, down = np.diff(values), values[:-1] - values[lower], values[upper] - values[1:]
-    above = np.flatnonzero((gaps > FAR * up) & (up > 0))
-    below = np.flatnonzero((gaps > FAR * down) & (down > 0))
-    last = min(above[above >= middle], default=len(values) - 1)
-    first = max(below[below < middle], default=-1) + 1
-    count = int(rows[-1] - rows[last] + (rows[first - 1] if first else 0))
-    if not 0 < count <= LIMIT * rows[-1]:
+    numbers = np.repeat(numbers[left], column.cells.counts[left])
+    low = np.quantile(numbers, LIMIT, method="higher")
+    high = np.quantile(numbers, 1 - LIMIT, method="lower")
+    reach = FAR * (high - low)
+    others = (numbers >= low - reach) & (numbers <= high + reach)
+    if reach == 0 or others.all():
         return []
-    low, high = (f"{values[first]:.12g}" if first else "null"), "null"
-    if last < len(values) - 1:
-        high = f"{values[last]:.12g}"
+    count = int((~others).sum())
     said = f"{counted(count, 'row')} {'lies' if count == 1 else 'lie'}"
-    example = values[0] if high == "null" else values[-1]
-    return [OUTLIERS.format(said, example, shown(column.name), low, high)]
+    spanned = numbers[others].min(), numbers[others].max()
+    return [OUTLIERS.format(said, numbers[~others][0], *spanned)]
 
 
 def _set_aside(count: int, kind: Kind, example: Code, labelled: int) -> str:

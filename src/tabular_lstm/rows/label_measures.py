@@ -113,8 +113,8 @@ class _Variance:
     """
 
     name: ClassVar[Name] = VARIANCE
-    tells: ClassVar[str] = "tells the label of the train rows"
-    telling: ClassVar[str] = "telling the label"
+    tells: ClassVar[str] = "gives the label of the train rows away"
+    telling: ClassVar[str] = "giving the label away"
     same: ClassVar[str] = "nearly the same label"
     leak: ClassVar[float] = 0.998
     # Of many a table a city or a model tells most of a price, and its rows are independent.

@@ -13,7 +13,7 @@ from kedro.validation import ParameterValidationError
 
 from tabular_lstm.environments import output_folder
 from tabular_lstm.errors import DataError, counted, unknown_name
-from tabular_lstm.parameters import BLOCKS, Columns, Network, Split
+from tabular_lstm.parameters import BLOCKS, Columns, Network, Split, Training, fault_of_task
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.partial_runs import GIVEN, read_by
 from tabular_lstm.serving.champion_history import Champions
@@ -67,8 +67,14 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
             except ValueError as error:
                 faults.append(f"Parameter '{name}': {error}")
     if not faults and "columns" in blocks:
-        fault = fault_of_split(cast("Columns", blocks["columns"]), cast("Split", blocks["split"]))
-        faults += [f"Parameter {fault}"] if fault else []
+        columns = cast("Columns", blocks["columns"])
+        of_task = (
+            columns.task,
+            cast("Network", blocks["network"]),
+            cast("Training", blocks["training"]),
+        )
+        wrong = fault_of_split(columns, cast("Split", blocks["split"])), fault_of_task(*of_task)
+        faults += [f"Parameter {fault}" for fault in wrong if fault]
     if faults:
         raise ParameterValidationError("\n".join(faults))
     return blocks

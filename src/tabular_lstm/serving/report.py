@@ -15,7 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from tabular_lstm.errors import counted, printable, shown
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, written
+from tabular_lstm.parameters import Training
 from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.serving.decision import Decision, Provenance
@@ -46,7 +47,7 @@ def page(
         models["champion"] = champion.metrics
     models |= judgement.baselines
     drawn = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
-    drawn |= {name: figures[name] for name in FIGURES}
+    drawn |= {name: figures[name] for name in FIGURES if name in figures}
     return _template("report.html.jinja").render(
         decision=decision,
         judgement=judgement,
@@ -56,6 +57,7 @@ def page(
         checks={check.name: check for check in judgement.checks},
         failed=[check for check in judgement.checks if not check.passed],
         worse=WORSE,
+        coverage=decision.parameters.get("training", {}).get("coverage", Training().coverage),
         model_names=MODELS,
         metric_names=METRICS,
         models=models,
@@ -89,8 +91,12 @@ def _template(name: str) -> Template:
         lstrip_blocks=True,
         finalize=_written,
     )
-    environment.filters |= {"counted": counted, "shown": shown}
+    environment.filters |= {"counted": counted, "shown": shown, "written": _measured}
     return environment.get_template(name)
+
+
+def _measured(value: float, metric: str, form: str = ".3f") -> str:
+    return written(metric, value, form)
 
 
 def _written(value: object) -> object:

@@ -128,10 +128,12 @@ def evaluate(
     baseline_predictions: Baselines,
     evaluated_set: EvaluatedSet,
     schema: Schema,
+    training: Training,
     evaluation: Evaluation,
 ) -> Judged:
     """Measure the candidate and the baselines on the same rows and the same resamples of them."""
     others = {name: np.array(p) for name, p in baseline_predictions.predictions.items()}
+    costs = training.objective.matrix
     return Judged(
         evaluated_set.labels.to_numpy(),
         evaluated_set.weights,
@@ -141,8 +143,8 @@ def evaluate(
     ).with_models(
         {CANDIDATE: from_columns(candidate_predictions, CANDIDATE, schema.task), **others},
         {
-            CANDIDATE: history.get("decision_threshold"),
-            **dict.fromkeys(others),
+            CANDIDATE: history.get("decision_threshold", costs),
+            **dict.fromkeys(others, costs),
             **baseline_predictions.thresholds,
         },
         evaluation,
@@ -250,23 +252,11 @@ def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
 
 
 def draw_figures(
-    history: dict[str, Any],
-    judged: Judged,
-    permutation_importance: Importance,
-    schema: Schema,
+    history: dict[str, Any], judged: Judged, permutation_importance: Importance
 ) -> dict[str, str]:
     """Draw the figures as SVG, by the names of `judging.drawing.FIGURES`."""
-    classes = {0: str(schema.negative_class), 1: str(schema.positive_class)}
-    drawn = {
-        "roc_curve": figures.roc_curve(judged),
-        "precision_recall_curve": figures.precision_recall_curve(judged),
-        "calibration_curve": figures.calibration_curve(judged),
-        "confusion_matrix": figures.confusion_matrix(judged, classes),
-        "importance_chart": figures.importance_chart(permutation_importance),
-        "score_distribution": figures.score_distribution(judged, classes),
-    }
     of_rows = f", {len(judged.labels)} {judged.side} rows{judged.weighted}"
-    of_training = to_svg(figures.learning_curves(history), FIGURES["learning_curves"])
-    return {"learning_curves": of_training} | {
-        name: to_svg(figure, FIGURES[name] + of_rows) for name, figure in drawn.items()
-    }
+    titles = {name: title + of_rows for name, title in FIGURES.items()}
+    titles["learning_curves"] = FIGURES["learning_curves"]
+    drawn = figures.figures_of(history, judged, permutation_importance)
+    return {name: to_svg(drawn[name], title) for name, title in titles.items() if name in drawn}

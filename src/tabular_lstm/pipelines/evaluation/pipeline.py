@@ -50,6 +50,7 @@ def create_pipeline() -> Pipeline:
                     "baseline_predictions",
                     "evaluated_set",
                     "schema",
+                    "params:training",
                     "params:evaluation",
                 ],
                 outputs="judged",
@@ -82,7 +83,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.draw_figures,
-                inputs=["history", "judged", "permutation_importance", "schema"],
+                inputs=["history", "judged", "permutation_importance"],
                 outputs="figures",
                 name="draw_figures",
             ),

@@ -5,7 +5,7 @@ import logging
 import pyarrow as pa
 
 from tabular_lstm.engine import Engine
-from tabular_lstm.judging import figures
+from tabular_lstm.judging import scoring_figures
 from tabular_lstm.judging.drawing import SCORING_FIGURES, to_svg
 from tabular_lstm.parameters import Columns, Scoring, Validation
 from tabular_lstm.rows.quarantine import Quarantine
@@ -111,8 +111,8 @@ def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
     reasons = scoring_summary.quarantined_by_reason
     aside, rows = scoring_summary.quarantined_rows, scoring_summary.rows
     drawn = {
-        "scored_probabilities": figures.scored_probabilities(histograms, threshold),
+        "scored_probabilities": scoring_figures.scored_probabilities(histograms, threshold),
     }
     if reasons:
-        drawn["quarantine_reasons"] = figures.quarantine_reasons(reasons, aside, rows)
+        drawn["quarantine_reasons"] = scoring_figures.quarantine_reasons(reasons, aside, rows)
     return {name: to_svg(figure, SCORING_FIGURES[name]) for name, figure in drawn.items()}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.parameters import Columns, Network, Training
+from tabular_lstm.parameters import Columns, Network, Training, fault_of_task
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
@@ -28,11 +28,14 @@ def build_network(
     """Build the network, untrained, once it is known that it can take the train rows.
 
     Returns:
-        A `keras.Model` from sequences to probabilities (rows, 1).
+        A `keras.Model`, see `tabular_lstm.network.build`.
 
     Raises:
-        DataError: Rows have missing values, and the network is the tutorial's.
+        DataError: The blocks do not go with the task, or rows have missing values and the network
+            is the tutorial's.
     """
+    if fault := fault_of_task(schema.task, network, training):
+        raise DataError(f"{fault}.")
     if network.kind == "tutorial" and np.isnan(train_set.sequences).any():
         incomplete = np.isnan(train_set.sequences).any(axis=(1, 2))
         raise DataError(
@@ -68,7 +71,7 @@ def train_network(
     candidate, history = train(
         built_network,
         train_set.sequences,
-        train_set.labels.to_numpy(np.float32),
+        train_set.labels.to_numpy(),
         training,
         train_set.weights,
         train_set.groups,

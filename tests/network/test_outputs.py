@@ -1,0 +1,176 @@
+"""What outputs mean, of each task: losses, calibration, predictions, decisions."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.special import log_softmax, softmax
+from sklearn.metrics import log_loss
+
+from tabular_lstm.network.calibration import (
+    RATES,
+    Calibration,
+    decision_of,
+    decisions,
+    residual_quantiles,
+)
+from tabular_lstm.network.fit import fingerprint, train
+from tabular_lstm.network.outputs import outputs_of, predictions
+from tabular_lstm.parameters import CLASSES, NUMBER, Objective, Task, Training
+from tests.helpers.networks import schema_of, sequences_of
+from tests.helpers.trainings import network_of, same, training_of
+
+THREE, NUMBERS = schema_of(task=CLASSES), schema_of(task=NUMBER)
+OF_THREE, OF_NUMBER = outputs_of(THREE.task), outputs_of(NUMBERS.task)
+
+
+def logits_of(rows: int, classes: int, times: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels drawn by logits, and those logits so many times too large."""
+    rng = np.random.default_rng(2)
+    logits = rng.normal(0, 2, (rows, classes))
+    drawn = (softmax(logits, 1).cumsum(1) < rng.random((rows, 1))).sum(1)
+    return np.minimum(drawn, classes - 1), times * logits
+
+
+# Classes
+
+
+def test_the_loss_of_classes_is_their_cross_entropy_in_training_and_out_of_fold() -> None:
+    labels, logits = logits_of(50, 3)
+    expected = -log_softmax(logits, 1)[np.arange(50), labels]
+    np.testing.assert_allclose(OF_THREE.losses(labels.astype(np.float32), logits), expected)
+    given = tf.constant(labels[None], tf.float32), tf.constant(logits[None], tf.float32)
+    in_training = OF_THREE.tensor_losses(tf, *given)
+    np.testing.assert_allclose(in_training, expected[None], rtol=1e-4)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 40])
+@pytest.mark.parametrize("times", [0.5, 3.0])
+def test_the_temperature_of_classes_undoes_overconfidence(classes: int, times: float) -> None:
+    labels, logits = logits_of(6000, classes, times)
+    assert OF_THREE.fit_temperature(labels, logits) == pytest.approx(times, rel=0.1)
+    counts = np.random.default_rng(0).integers(1, 3, 6000)
+    weighted = OF_THREE.fit_temperature(labels, logits, counts.astype(float))
+    repeated = OF_THREE.fit_temperature(labels.repeat(counts), logits.repeat(counts, 0))
+    assert weighted == pytest.approx(repeated, rel=1e-4)
+
+
+def test_few_rows_that_are_told_apart_do_not_make_a_class_sure() -> None:
+    logits = 20 * np.eye(3)[[0, 1, 2, 0]]
+    temperature = OF_THREE.fit_temperature(np.array([0, 1, 2, 0]), logits)
+    assert softmax(logits / temperature, 1).max() < 0.99
+
+
+COSTS = ((0, 1, 1), (1, 0, 1), (20, 20, 0))
+
+
+def test_the_decision_is_that_of_the_lowest_expected_cost() -> None:
+    labels, logits = logits_of(400, 3)
+    objective = Objective.model_validate({"kind": "costs", "costs": COSTS})
+    probabilities = softmax(logits, 1)
+    cheap = decisions(probabilities, decision_of(THREE.task, labels, probabilities, objective))
+    plain = decisions(probabilities, decision_of(THREE.task, labels, probabilities, Objective()))
+    np.testing.assert_array_equal(plain, probabilities.argmax(1))
+    for row, decided in zip(probabilities[:50], cheap[:50], strict=True):
+        expected = [sum(row[a] * COSTS[a][d] for a in range(3)) for d in range(3)]
+        assert decided == np.argmin(expected)
+    costs = np.array(COSTS)
+    assert costs[labels, cheap].sum() < costs[labels, plain].sum()
+
+
+# A number
+
+
+def skewed(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Standardized labels whose spread is known by the outputs, but for its unit."""
+    rng = np.random.default_rng(seed)
+    mean, spread = rng.normal(size=rows), rng.normal(-1, 0.5, rows)
+    error = (rng.exponential(size=rows) - 1) * np.exp(spread)
+    return (mean + error).astype(np.float32), np.stack([mean, spread + 0.7], 1)
+
+
+@pytest.mark.parametrize("rows", [20, 200])
+def test_intervals_hold_their_rate_of_new_labels_or_more_where_rows_are_few(rows: int) -> None:
+    for rate in (0.5, 0.8, 0.9, 0.99):
+        held = []
+        for seed in range(60):
+            targets, outputs = skewed(rows + 300, seed)
+            calibration = OF_NUMBER.calibration(
+                targets[:rows], outputs[:rows], 1.0, Training(), None
+            )
+            predicted = predictions(outputs[rows:], NUMBERS, calibration, rate)
+            mean, deviation = NUMBERS.target.mean, NUMBERS.target.deviation  # type: ignore[union-attr]
+            labels = mean + deviation * targets[rows:]
+            held.append(((predicted[:, 1] <= labels) & (labels <= predicted[:, 2])).mean())
+        assert np.mean(held) > rate - 0.015
+        if rate < 0.99:
+            assert np.mean(held) < rate + (0.06 if rows == 20 else 0.03)
+
+
+def test_a_residual_of_weight_two_counts_as_two_and_wider_rates_are_wider() -> None:
+    ratios = np.random.default_rng(0).exponential(size=30)
+    counts = np.random.default_rng(1).integers(1, 4, 30)
+    weighted = residual_quantiles(ratios, counts.astype(float))
+    assert weighted == residual_quantiles(ratios.repeat(counts))
+    assert (np.diff(weighted) >= 0).all()
+    alone = np.array(residual_quantiles(np.array([1.0])))
+    assert alone[RATES <= 0.5] == 1
+    assert alone[-1] > 3
+
+
+def test_an_outlier_counts_in_training_as_if_it_were_ten_deviations_away() -> None:
+    outputs = np.zeros((3, 2))
+    near, far = (OF_NUMBER.losses(np.array([0, 1, y], np.float32), outputs) for y in (10, 1e8))
+    np.testing.assert_array_equal(near, far)
+
+
+# All tasks
+
+
+def rows_of_task(task: Task, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows, some cells of which are missing, whose first feature tells the label."""
+    schema = schema_of(task=task.kind, names=(3,))
+    sequences = sequences_of(schema, rows, missing=0.1)
+    told = np.nan_to_num(sequences[:, 0, 0], nan=1.0)
+    rank = told.argsort(kind="stable").argsort(kind="stable")
+    return sequences, 18 + 2 * told if task.kind == NUMBER else rank * len(task.classes) // rows
+
+
+@pytest.mark.parametrize("task", [THREE.task, NUMBERS.task], ids=[CLASSES, NUMBER])
+def test_a_training_has_the_same_bits_twice_and_learns(task: Task) -> None:
+    sequences, labels = rows_of_task(task, 240)
+    schema = schema_of(task=task.kind, names=(3,))
+    options: dict[str, Any] = {"frequency_scale": [0.1, 1.0], "dropout": 0.2}
+    network, training = network_of(schema=schema, **options), training_of(epochs=25)
+    weights = np.linspace(0.5, 1.5, 240)
+    groups = np.arange(240) // 3
+    first, history = train(network, sequences, labels, training, weights, groups)
+    again, same_history = train(network, sequences, labels, training, weights, groups)
+    assert same(first.get_weights(), again.get_weights())
+    assert history == same_history
+    assert fingerprint(first) == fingerprint(again)
+    given = predictions(np.asarray(first(sequences)), schema, Calibration())
+    if task.kind == NUMBER:
+        assert "temperature" not in history
+        assert history["out_of_fold_squared_error"] < 0.3
+        assert first.calibration.coverage == 0.9
+        assert np.corrcoef(given[:, 0], labels)[0, 1] > 0.9
+    else:
+        assert history["out_of_fold_log_loss"] < 0.6
+        np.testing.assert_allclose(np.asarray(first(sequences)).sum(1), 1, rtol=1e-5)
+
+
+def test_forty_classes_are_learned_each_with_its_share_in_each_fold() -> None:
+    task = Task.of_classes(list(range(40)))
+    schema = schema_of(task=CLASSES).model_copy(update={"classes": task.classes})
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(40), 16)
+    sequences = rng.normal(size=(640, 2, 2)).astype(np.float32)
+    sequences[:, 0, 0] += labels / 10
+    network = network_of(schema=schema)
+    candidate, history = train(network, sequences, labels, training_of(epochs=8, learning_rate=0.1))
+    assert history["out_of_fold_log_loss"] < np.log(40) - 0.1
+    probabilities = np.asarray(candidate(sequences))
+    assert probabilities.shape == (640, 40)
+    assert log_loss(labels, probabilities) < np.log(40)
