@@ -9,11 +9,14 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.validation import ParameterValidationError
 
-from tabular_lstm.parameters import BLOCKS, Columns, Split
+from tabular_lstm.parameters import BLOCKS, Columns, Split, Training
 from tabular_lstm.parameters import ROLES as ROLES_OF_A_COLUMN
 from tabular_lstm.runs.guards import check_parameters
 from tests.helpers.project import ROOT
 
+PAIR = {"positive_class": 1, "negative_class": 0}
+CLASSES = {"classes": ["a", "b", "c"]}
+NUMBER = {"task": "number"}
 ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}
 ENVIRONMENTS = sorted(
     path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local"
@@ -24,6 +27,10 @@ def conf(env: str = "base") -> dict[str, Any]:
     """Load an environment's parameters as a run does, without the machine's own in conf/local."""
     loader = OmegaConfigLoader(ROOT / "conf", env, base_env="base", default_run_env="base")
     return loader["parameters"]
+
+
+def costs_of(costs: Any) -> dict[str, Any]:
+    return {"objective": {"kind": "costs", "costs": costs}}
 
 
 def refusal(block: str, values: Any) -> str:
@@ -54,6 +61,39 @@ def test_an_impossible_value_is_refused_by_name(block: str, name: str, value: An
 def test_costs_that_no_objective_would_use_are_refused_by_their_path() -> None:
     message = refusal("training", {"objective": {"kind": "f1", "costs": {"false_negative": 5}}})
     assert all(fact in message for fact in ("objective = ", "kind is f1", "kind: costs"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "block", "facts"),
+    [
+        (CLASSES, {"network": {"kind": "tutorial"}}, ("two classes apart", "for 3 classes", "ens")),
+        (NUMBER, {"network": {"kind": "tutorial"}}, ("for a number expected kind: ensemble",)),
+        (CLASSES, {"training": {"objective": {"kind": "f1"}}}, ("= f1", "accuracy or costs")),
+        (NUMBER, {"training": {"objective": {"kind": "costs"}}}, ("for a number", "accuracy")),
+        (CLASSES, {"training": costs_of({"false_negative": 2})}, ("3 rows of 3 costs",)),
+        (CLASSES, {"training": costs_of([[0, 1], [1, 0]])}, ("3 rows of 3 costs",)),
+        (PAIR, {"training": costs_of([[0, 1], [1, 0]])}, ("false_positive and false_negative",)),
+        (PAIR, {"training": {"coverage": 0.8}}, ("training.coverage", "two classes have none")),
+    ],
+)
+def test_what_does_not_go_with_the_task_is_refused_before_a_run(
+    columns: dict[str, Any], block: dict[str, Any], facts: tuple[str, ...]
+) -> None:
+    with pytest.raises(ParameterValidationError) as refused:
+        check_parameters({"columns": {"label": "y", **columns}, **block})
+    assert all(fact in str(refused.value) for fact in facts), str(refused.value)
+
+
+def test_a_cost_matrix_is_written_in_the_place_of_both_costs() -> None:
+    given = costs_of([[0, 1, 5], [1, 0, 1], [1, 1, 0]])
+    training = Training.model_validate(given)
+    written = training.model_dump(mode="json")
+    assert written["objective"] == given["objective"]
+    assert Training.model_validate(written) == training
+    assert "coverage" not in written
+    whole = {"columns": {"label": "y", **CLASSES}, "training": given}
+    assert check_parameters(whole)["training"] == training
+    assert "objective.cost_matrix.0.1 = -1" in refusal("training", costs_of([[0, -1], [1, 0]]))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +217,10 @@ def test_base_spells_out_the_defaults(block: str) -> None:
     assert model.model_validate(written) == model()
     # A range says only what it has.
     written.pop("space", None)
-    assert written == model().model_dump(mode="json", by_alias=True, exclude={"space"})
+    dumped = model().model_dump(mode="json", by_alias=True, exclude={"space"})
+    if block == "training":
+        assert written.pop("coverage") == Training().coverage  # not dumped: see `Training`
+    assert written == dumped
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

@@ -158,9 +158,9 @@ def test_from_a_table_to_predictions_with_no_hand_edit(project: Project, task: s
     scored = predictions_of(project, task)
     (manifest,) = finished(project, task)
     assert (manifest["scored_rows"], manifest["quarantined_rows"]) == (NEW - 1, 1)
-    assert {*scored["champion_run_id"]} == {first["run_id"]}
+    assert {*scored["champion"]} == {first["run_id"]}
     truth = rows[task][1:NEW].to_numpy()
-    by_hand = load_champion(project.path, task).predict(new[1:])
+    by_hand = load_champion(project.path, task).frame(new[1:])
     if task == VOTE:
         names = [f"probability_{party}" for party in PARTIES]
         np.testing.assert_allclose(scored[names].sum(axis=1), 1, atol=1e-6)

@@ -204,7 +204,7 @@ class LSTMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def from_network(cls, network: Any) -> Self:
         """Make a fitted estimator of a trained `LSTMEnsemble`, such as the candidate of a run."""
         training = Training.model_validate(network.training or {})
-        options, costs = network.options, training.objective.of_errors
+        options, costs = network.options, training.objective.costs
         scales, dropped = zip(*options.kinds, strict=True)
         model = cls(
             units=tuple(options.units),

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from tabular_lstm.network.build import LSTMEnsemble, build
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Recur
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Ensemble, Network
 from tabular_lstm.rows.schema import Schema, Target
@@ -18,6 +19,8 @@ LABELS: dict[str, dict[str, Any]] = {
     CLASSES: {"classes": ("bus", "car", "van")},
     NUMBER: {"target": Target(mean=20.0, deviation=4.0)},
 }
+SEVEN = "seven classes"
+LABELS[SEVEN] = {"classes": tuple("abcdefg")}
 # Arguments of `schema_of`.
 MIXED: dict[str, Any] = {"features": 7, "features_per_step": 2, "names": (1, 4)}
 LAYOUTS: list[dict[str, Any]] = [
@@ -29,6 +32,7 @@ LAYOUTS: list[dict[str, Any]] = [
     {"features": 1, "features_per_step": 1},
     {"features": 6, "features_per_step": 1, "names": (0,)},
 ]
+TASKS = [{**MIXED, "task": task} for task in (CLASSES, SEVEN, NUMBER)]
 # Features, features per step, places of names, and options of an ensemble.
 NETWORKS: list[tuple[int, int, tuple[int, ...], dict[str, Any]]] = [
     (4, 2, (), {}),
@@ -36,6 +40,11 @@ NETWORKS: list[tuple[int, int, tuple[int, ...], dict[str, Any]]] = [
     (3, 3, (0, 1, 2), {"frequencies": 5, "dimensions": 7}),
     (1, 4, (), {"units": [1], "members": 1}),
 ]
+
+
+def id_of(layout: dict[str, Any]) -> str:
+    """Name a layout in a test's id."""
+    return "-".join(map(str, layout.values()))
 
 
 def schema_of(
@@ -64,11 +73,14 @@ def schema_of(
     )
 
 
-def ensemble_of(schema: Schema, seed: int = 0, **options: Any) -> LSTMEnsemble:
+def ensemble_of(
+    schema: Schema, seed: int = 0, calibration: dict[str, Any] | None = None, **options: Any
+) -> LSTMEnsemble:
     """An ensemble whose biases are not the 0 that they start as."""
     small = {"members": 2, "units": [4], "dimensions": 3, "frequencies": 2}
     options = {**small, "frequency_scale": [0.1], **options}
     network = build(schema, Network(ensemble=Ensemble.model_validate(options)), seed)
+    network.calibration = Calibration.model_validate(calibration or {})
     rng = np.random.default_rng(seed)
     network.set_weights([w + rng.normal(0, 0.1, w.shape) for w in network.get_weights()])
     return network

@@ -1,6 +1,7 @@
 """A folder in which something serves, made of real networks and a real log, without any run."""
 
 from pathlib import Path
+from typing import Any
 
 from tabular_lstm.files import sha256
 from tabular_lstm.rows.schema import Schema
@@ -32,11 +33,13 @@ class House:
     def kept(self, letter: str) -> Path:
         return self.candidates / run(letter) / "candidate.keras"
 
-    def promote(self, letter: str, seed: int, before: str | None = None) -> bytes:
+    def promote(
+        self, letter: str, seed: int, before: str | None = None, **calibration: Any
+    ) -> bytes:
         """Let a run promote a real network."""
         path = self.kept(letter)
         path.parent.mkdir(parents=True)
-        ensemble_of(self.schema, seed).save(path)
+        ensemble_of(self.schema, seed, calibration).save(path)
         return self.record(letter, path.read_bytes(), before)
 
     def record(self, letter: str, content: bytes, before: str | None = None) -> bytes:

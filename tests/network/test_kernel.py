@@ -16,7 +16,17 @@ from tabular_lstm.network.score import MANY_VALUES, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.slots import CLIP
 from tabular_lstm.network.vector_code import Code, Lanes, cosine_and_sine, tanh
-from tests.helpers.networks import LAYOUTS, MIXED, ensemble_of, schema_of, sequences_of
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
+from tests.helpers.networks import (
+    LAYOUTS,
+    MIXED,
+    SEVEN,
+    TASKS,
+    ensemble_of,
+    id_of,
+    schema_of,
+    sequences_of,
+)
 
 HERE = Processor.here()
 
@@ -33,32 +43,28 @@ def slots_of(scorer: Scorer, rows: int, missing: float = 0.0) -> np.ndarray:
     return np.ascontiguousarray(sequences_of(scorer.schema, rows, missing).reshape(rows, -1).T)
 
 
-def assert_same_answers(scorer: Scorer, slots: np.ndarray, limit: float = 1e-6) -> None:
-    expected = scoring._probabilities(scorer, Forward(scorer, np.float64)(slots))
-    measured = scoring._probabilities(scorer, Kernel(scorer, HERE)(slots))
-    np.testing.assert_allclose(measured, expected, rtol=0, atol=limit)
-
-
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: "-".join(map(str, one.values())))
+@pytest.mark.parametrize("layout", LAYOUTS + TASKS, ids=id_of)
 def test_the_kernel_answers_as_numpy_does_in_float64(layout: dict[str, Any]) -> None:
     scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
     for missing in (0.0, 0.3, 1.0):
         slots = slots_of(scorer, 40, missing)
         before = slots.copy()
-        assert_same_answers(scorer, slots)
+        measured = Kernel(scorer, HERE)(slots)
+        assert measured.shape == (40, scorer.schema.task.outputs)
+        np.testing.assert_allclose(measured, Forward(scorer, np.float64)(slots), rtol=0, atol=1e-6)
         np.testing.assert_array_equal(slots, before)
-        assert missing == 1 or np.ptp(Kernel(scorer, HERE)(slots)) > 0.02
+        assert missing == 1 or np.ptp(measured, 0).min() > 0.02
 
 
 # Without each feature
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: "-".join(map(str, one.values())))
+@pytest.mark.parametrize("layout", LAYOUTS + TASKS, ids=id_of)
 def test_rows_without_a_feature_are_scored_as_if_it_were_missing(layout: dict[str, Any]) -> None:
     scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
     kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 70, 0.3)
     before, logits, without = slots.copy(), kernel(slots), kernel.without(slots)
-    assert without.shape == (len(scorer.schema.features), 70)
+    assert without.shape == (len(scorer.schema.features), 70, scorer.schema.task.outputs)
     for slot, measured in enumerate(without):
         changed = slots.copy()
         changed[slot] = np.nan
@@ -106,8 +112,11 @@ def test_cosine_and_sine_are_near(largest: float) -> None:
 # The same bits for the same row
 
 
-def test_a_row_has_the_same_bits_alone_and_at_any_place_of_any_block() -> None:
-    scorer = scorer_of(MIXED, members=3, units=[5, 3])
+@pytest.mark.parametrize("layout", [MIXED, *TASKS], ids=id_of)
+def test_a_row_has_the_same_bits_alone_and_at_any_place_of_any_block(
+    layout: dict[str, Any],
+) -> None:
+    scorer = scorer_of(layout, members=3, units=[5, 3])
     kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 200, 0.1)
     logits = kernel(slots)
     assert len(np.unique(logits)) > 190
@@ -135,7 +144,7 @@ OTHERS = (
 
 @pytest.mark.parametrize("other", OTHERS, ids=lambda one: f"{one.name}-{one.lanes}")
 def test_code_for_another_processor_gives_the_same_bits(other: Processor) -> None:
-    scorer = scorer_of(MIXED, members=8, dimensions=8, frequencies=8, units=[16, 5])
+    scorer = scorer_of(TASKS[0], members=8, dimensions=8, frequencies=8, units=[16, 5])
     slots = slots_of(scorer, 300, 0.1)
     there, here = Kernel(scorer, other), Kernel(scorer, HERE)
     np.testing.assert_array_equal(there(slots), here(slots))
@@ -188,8 +197,11 @@ def test_many_rows_are_computed_by_the_kernel_and_few_by_numpy(kernels: list[int
     np.testing.assert_allclose(many[:-1], score(scorer, sequences[:-1]), rtol=0, atol=1e-6)
 
 
-def test_a_streams_last_rows_have_the_bits_that_they_have_among_many(kernels: list[int]) -> None:
-    scorer = scorer_of({"features": 5})
+@pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, SEVEN, NUMBER])
+def test_a_streams_last_rows_have_the_bits_that_they_have_among_many(
+    task: str, kernels: list[int]
+) -> None:
+    scorer = scorer_of({"features": 5, "task": task})
     sequences = np.resize(sequences_of(scorer.schema, 3001, 0.1), (MANY + 5, 3, 2))
     together = score(scorer, sequences)
     parts = [score(scorer, part, many=True) for part in np.split(sequences, [7, 5000, MANY - 1])]

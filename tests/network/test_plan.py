@@ -14,38 +14,52 @@ from tabular_lstm.network.plan import (
 from tabular_lstm.parameters import Training
 
 
-@given(st.integers(1, 60), st.floats(0, 1), st.integers(1, 8), st.integers(0, 2**32 - 1))
+def classes_of(drawn: np.ndarray, share: np.ndarray | float, classes: int) -> np.ndarray:
+    """Classes of drawn numbers, of which the last class has this share, the others alike."""
+    others = np.floor((classes - 1) * (drawn - share) / np.maximum(1 - share, 1e-9))
+    return np.where(drawn < share, classes - 1, np.clip(others, 0, classes - 2)).astype(np.uint8)
+
+
+@given(
+    st.integers(1, 60),
+    st.floats(0, 1),
+    st.integers(2, 5),
+    st.integers(1, 8),
+    st.integers(0, 2**32 - 1),
+)
 @settings(deadline=None)
 def test_folds_are_of_one_size_and_have_one_share_of_each_class(
-    rows: int, share: float, folds: int, seed: int
+    rows: int, share: float, classes: int, folds: int, seed: int
 ) -> None:
-    labels = (np.random.default_rng(seed).random(rows) < share).astype(np.float32)
+    labels = classes_of(np.random.default_rng(seed).random(rows), share, classes)
     fold = stratified_folds(labels, folds, seed)
     assert fold.shape == (rows,)
     assert np.ptp(np.bincount(fold, minlength=folds)) <= 1
-    for label in (0, 1):
+    for label in range(classes):
         assert np.ptp(np.bincount(fold[labels == label], minlength=folds)) <= 1
     np.testing.assert_array_equal(stratified_folds(labels, folds, seed), fold)
 
 
 @given(
     st.lists(st.tuples(st.integers(1, 9), st.floats(0, 1)), min_size=1, max_size=40),
+    st.integers(2, 5),
     st.integers(1, 8),
     st.integers(0, 2**32 - 1),
 )
 def test_no_group_is_in_two_folds_and_no_fold_is_empty(
-    sizes: list[tuple[int, float]], folds: int, seed: int
+    sizes: list[tuple[int, float]], classes: int, folds: int, seed: int
 ) -> None:
     folds, rng = min(folds, len(sizes)), np.random.default_rng(seed)
     groups = rng.permutation(np.repeat(np.arange(len(sizes)), [size for size, _ in sizes]))
     share = np.array([share for _, share in sizes])
-    labels = (rng.random(len(groups)) < share[groups]).astype(np.float32)
+    labels = classes_of(rng.random(len(groups)), share[groups], classes)
     fold = grouped_folds(labels, groups, folds, seed)
     assert len({*zip(groups.tolist(), fold.tolist(), strict=True)}) == len(sizes)
     assert set(fold) == set(range(folds))
     np.testing.assert_array_equal(grouped_folds(labels, groups, folds, seed), fold)
-    # Of the rarer class, no fold has more than another one by more than the largest group.
-    is_rare = labels == (2 * labels.sum() <= len(labels))
+    # Of the rarest class, no fold has more than another one by more than the largest group.
+    values, counts = np.unique(labels, return_counts=True)
+    is_rare = labels == values[::-1][counts[::-1].argmin()]
     largest = np.bincount(groups, is_rare).max()
     assert np.ptp(np.bincount(fold, is_rare, folds)) <= largest
 

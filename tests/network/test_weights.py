@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.members import Members
-from tabular_lstm.parameters import Network, Objective
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Network, Objective
 from tabular_lstm.pipelines.training.nodes import train_network
 from tabular_lstm.rows.weights import scaled
 from tests.helpers.judged import set_of
+from tests.helpers.networks import schema_of
 from tests.helpers.trainings import HERE, SCHEMA, half_told, network_of, rows_of, same, training_of
 
 objectives = st.sampled_from(
@@ -52,11 +53,12 @@ def test_a_threshold_takes_a_weight_for_so_many_rows(
 # The loss that is trained on, and the loss on the folds
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_batch_has_loss_and_gradient_of_its_rows_repeated(seed: int) -> None:
+@pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])
+def test_a_batch_has_loss_and_gradient_of_its_rows_repeated(task: str) -> None:
     sequences, labels = half_told(24)
-    counts = np.random.default_rng(seed).integers(1, 4, 24)
-    network, places = network_of(seed), np.arange(24)
+    counts = np.random.default_rng(1).integers(1, 4, 24)
+    schema = SCHEMA if task == TWO_CLASSES else schema_of(task=task)
+    network, places = network_of(schema=schema), np.arange(24)
     weighted = Members(network, sequences, labels, training_of(), scaled(counts))
     repeated = Members(network, sequences, labels, training_of())
     alike = Members(network, sequences, labels, training_of())

@@ -78,6 +78,7 @@ def test_classes_that_were_swapped_since_rows_were_split_train_nothing(ran: Proj
     )
 
 
+NO_PAIR = {"positive_class": None, "negative_class": None}
 OTHERS: list[tuple[dict[str, Any], str]] = [
     ({"label": "age", "bounds": {}}, "columns.label was 'diabetes' and is 'age'"),
     ({"key": "glucose", "bounds": {}, "missing": {}}, "columns.key was null and is 'glucose'"),
@@ -89,6 +90,8 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
     ({"bounds": {"age": [0, 99]}}, "columns.bounds.pregnancies was [0.0, 20.0] and is null"),
     ({"missing": {}}, "columns.missing.glucose was [0] and is null"),
     ({"ignore": ["age"], "bounds": {}}, "columns.ignore was [] and is ['age']"),
+    ({**NO_PAIR, "classes": [0, 1, 2]}, "columns.positive_class was 1 and is null"),
+    ({**NO_PAIR, "task": "number"}, "columns.positive_class was 1 and is null"),
 ]
 
 

@@ -41,6 +41,7 @@ ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}
 THEN = Columns.model_validate(
     {**ROLES, "categorical": ["color"], "missing": {"dose": [0], "color": ["?"]}}
 )
+NO_PAIR = {"positive_class": None, "negative_class": None}
 KEYED = THEN.model_copy(update={"key": "id"})
 # What the champion was trained on: two rows of three.
 TRAIN = np.arange(COUNT) % 3 > 0
@@ -74,6 +75,7 @@ def learned(rows: pd.DataFrame, columns: Columns) -> Schema:
         reshaping=Reshaping(),
         label=columns.label,
         task=columns.task,
+        labels=rows[columns.label].to_numpy(float),
         marks=POINT,
     )
 
@@ -199,6 +201,8 @@ DAYS = pd.Series(pd.date_range("1900-01-01", periods=COUNT, unit="us"))
             {"positive_class": 0, "negative_class": 1},
             "positive_class was 1 for it and is 0",
         ),
+        (rows_of(), {**NO_PAIR, "classes": [0, 1, 2]}, "positive_class was 1 for it and is not"),
+        (rows_of(), {**NO_PAIR, "declared_task": "number"}, "positive_class was 1 for it and is"),
         (rows_of().rename(columns={"y": "z"}), {"label": "z"}, "label was 'y' for it and is 'z'"),
         (rows_of().drop(columns=["age", "dose"]), {}, "features that it needs are gone: dose, age"),
         (
@@ -214,7 +218,7 @@ DAYS = pd.Series(pd.date_range("1900-01-01", periods=COUNT, unit="us"))
             "format %d/%m/%Y",
         ),
     ],
-    ids=["classes", "label", "gone", "kind", "dates"],
+    ids=["classes", "a third class", "a number", "label", "gone", "kind", "dates"],
 )
 def test_what_is_read_otherwise_is_not_compared(
     tmp_path: Path, rows: pd.DataFrame, columns: dict[str, Any], why: str

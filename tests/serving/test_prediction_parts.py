@@ -13,8 +13,13 @@ from hypothesis import strategies as st
 
 from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.errors import DataError
+from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.prediction_parts import ahead, in_order, refuse_names, scored_parts
+from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.raw_rows import rows_at
+
+ANSWERS = answers_of(Scorer.of(ensemble_of(schema_of())))
 
 
 def test_one_item_is_made_ahead_and_no_more() -> None:
@@ -72,8 +77,8 @@ def test_of_faults_in_two_files_of_a_part_the_first_is_named(
 
 @pytest.mark.parametrize("name", ["row", "decision", "champion", "reason_1"])
 def test_a_name_of_the_predictions_own_is_refused_with_the_reason(name: str) -> None:
-    refuse_names({"age": "Conf names it", "rows": "Conf names it"}, "rows.csv")
+    refuse_names({"age": "Conf names it", "rows": "Conf names it"}, "rows.csv", ANSWERS)
     with pytest.raises(DataError) as refused:
-        refuse_names({"age": "Conf names it", name: "It is the label"}, "rows.csv")
+        refuse_names({"age": "Conf names it", name: "It is the label"}, "rows.csv", ANSWERS)
     assert f"rows.csv: column '{name}' would be copied" in str(refused.value)
     assert "It is the label. Rename it" in str(refused.value)

@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from scipy.optimize import minimize_scalar
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from tabular_lstm.frozen import Frozen, Number, Share
 from tabular_lstm.parameters import TWO_CLASSES, CostMatrix, Coverage, NotNegative, Objective, Task
 
 # Rates of intervals that the residuals are kept for.
 RATES = np.linspace(0.5, 0.99, 50)
-NORMAL = norm.ppf((1 + RATES) / 2)
+NORMAL = ndtri((1 + RATES) / 2)
 # A temperature beyond these comes of too few rows, or of classes that are perfectly separated.
 TEMPERATURES = (0.2, 5.0)
 # Sums of weights are equal that differ by less than a millionth: rows that hardly count, as by a
@@ -126,7 +126,7 @@ def choose_threshold(
     true_positives = np.concatenate([[0], np.cumsum(counts * hits)])[called]
     false_positives = np.concatenate([[0], np.cumsum(counts * ~hits)])[called]
     false_negatives = np.sum(counts * hits) - true_positives
-    costs = objective.of_errors
+    costs = objective.costs
     if objective.kind == "f1":
         errors = false_positives + false_negatives
         all_of_f1 = 2 * true_positives + errors
@@ -162,7 +162,8 @@ def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
         return (predicted >= calibration.threshold).astype(np.int64)
     if calibration.costs is None:
         return np.asarray(np.argmax(predicted, 1))
-    return np.asarray(np.argmin(predicted @ np.array(calibration.costs), 1))
+    # A matrix product may give some rows other last bits than the rest.
+    return np.asarray(np.argmin(np.einsum("nc,cd->nd", predicted, calibration.costs), 1))
 
 
 def decision_of(
@@ -175,7 +176,7 @@ def decision_of(
     """Learn how to decide from out-of-fold predictions of classes, of any model."""
     if task.kind == TWO_CLASSES:
         return Calibration(threshold=choose_threshold(labels, predicted, objective, weights))
-    return Calibration(costs=objective.matrix)
+    return Calibration(costs=objective.cost_matrix)
 
 
 def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
@@ -194,5 +195,5 @@ def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) ->
     place = np.searchsorted(rates, RATES - 1e-9)
     beyond = place == len(rates)
     ranked = ratios[order][np.minimum(place, len(rates) - 1)].astype(np.float64)
-    ranked[beyond] *= (NORMAL / norm.ppf((1 + rates[-1]) / 2))[beyond]
+    ranked[beyond] *= (NORMAL / ndtri((1 + rates[-1]) / 2))[beyond]
     return tuple(ranked.tolist())

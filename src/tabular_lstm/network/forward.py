@@ -1,4 +1,4 @@
-"""The ensemble's forward pass in NumPy, from slots to the mean logit, a block of rows at a time."""
+"""The ensemble's forward pass in NumPy, from slots to mean outputs, a block of rows at a time."""
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -28,7 +28,7 @@ def cut(slots: int, rows: int, most: int = BLOCK, least: int = LEAST_BLOCK) -> l
 
 
 class Forward:
-    """The mean logit of a block of rows, by weights laid out for it, in float64 or float32.
+    """The mean outputs of a block of rows, by weights laid out for it, in float64 or float32.
 
     Rows are the last axis of every array here, so that a gate or a feature is one contiguous piece.
     """
@@ -45,17 +45,17 @@ class Forward:
         self.recur = [halved(recur, dtype) for recur in scorer.recur]
         # The mean over steps and over members is a sum with smaller weights.
         kernel, bias = (weight.astype(dtype) for weight in scorer.read_out)
-        kernel = kernel.reshape(self.members, 2, 2, -1)
-        last, mean = kernel.transpose(1, 2, 0, 3)[..., None, :] / self.members
+        kernel = kernel.reshape(self.members, 2, 2, -1, scorer.outputs)
+        last, mean = kernel.transpose(1, 2, 0, 4, 3) / self.members
         self.last, self.mean_state = last, mean / self.slots.steps
-        self.read_out_bias = float(bias.mean())
+        self.read_out_bias = bias.mean(0)[:, None]
 
     def __call__(self, slots: np.ndarray) -> np.ndarray:
-        """(slots, n) to logits (n,)."""
+        """(slots, n) to outputs (n, o)."""
         return self._read(_states(self._embed(slots), self.recur[0]))
 
     def _read(self, states: Iterator[np.ndarray]) -> np.ndarray:
-        """The first LSTM's states to logits (n,)."""
+        """The first LSTM's states to outputs (n, o)."""
         for weights in self.recur[1:]:
             forward, backward = np.stack([state.copy() for state in states], 2)
             steps = np.concatenate([forward, backward[:, ::-1]], 2)
@@ -65,10 +65,10 @@ class Forward:
         for state in states:
             total += state
         read = self.last @ state + self.mean_state @ total
-        return np.asarray(read.sum((0, 1, 2)) + self.read_out_bias)
+        return np.asarray((read.sum((0, 1)) + self.read_out_bias).T)
 
     def changed(self, slots: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
-        """Give the logits of (slots, n) where one slot has other values: (r, n) to (r, n).
+        """Give the outputs of (slots, n) where one slot has other values: (r, n) to (r, n, o).
 
         What the first LSTM reads of the other slots is computed once.
         """
@@ -80,19 +80,19 @@ class Forward:
         read = np.concatenate([kernel[:, :, None] @ block for block in blocks], -1)
         read += weights[:, :, None, :, -1:]
 
-        def logits(slot: int, values: np.ndarray, rows: slice) -> np.ndarray:
+        def outputs(slot: int, values: np.ndarray, rows: slice) -> np.ndarray:
             step, place = divmod(slot, self.slots.features_per_step)
             of_slot = slice(place * self.dimensions, (place + 1) * self.dimensions)
             was, now = self._vectors(slot, slots[slot, rows]), self._vectors(slot, values.ravel())
             now = now.reshape(*now.shape[:2], *values.shape) - was[:, :, None]
             change = kernel[..., of_slot] @ now.reshape(*now.shape[:2], -1)
             states = _states_of_changed(read[..., rows], step, change, state_kernel)
-            return self._read(states).reshape(values.shape)
+            return self._read(states).reshape(*values.shape, -1)
 
         def in_blocks(slot: int, values: np.ndarray) -> np.ndarray:
             size = max(1, BLOCK // len(values))
             blocks = [slice(start, start + size) for start in range(0, values.shape[1], size)]
-            return np.concatenate([logits(slot, values[:, rows], rows) for rows in blocks], 1)
+            return np.concatenate([outputs(slot, values[:, rows], rows) for rows in blocks], 1)
 
         return in_blocks
 

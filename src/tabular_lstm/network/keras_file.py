@@ -18,12 +18,14 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, first_fault
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer
-from tabular_lstm.parameters import Ensemble, Training
+from tabular_lstm.parameters import CLASSES, NUMBER, Ensemble, Training
 from tabular_lstm.rows.schema import Schema
 
 NETWORK = "tabular_lstm>LSTMEnsemble"
 WEIGHTS = "model.weights.h5"
 MEMBERS = ["config.json", "metadata.json", WEIGHTS]
+# What a schema says of the label: of two classes both, of more classes or of a number one.
+OF_LABEL = ("positive_class", "negative_class", "classes", "target")
 # By the layer's name in the file, the shapes of its weights in the order in which it makes them.
 Shapes = dict[str, list[tuple[int, ...]]]
 
@@ -76,6 +78,7 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
             if found == NETWORK:
                 arguments = Configuration.model_validate(config).config
                 _check_schema(arguments.layout)
+                _check_calibration(arguments)
                 shapes = weight_shapes(arguments.layout, arguments.options)
                 embed, *recur, read_out = _weights(archive.read(WEIGHTS), shapes)
                 return Scorer(
@@ -117,6 +120,28 @@ def _check_schema(schema: Schema) -> None:
     numbers = [*schema.mean, *schema.variance]
     if not (len(schema.mean) == len(schema.variance) == count and np.isfinite(numbers).all()):
         raise ValueError(f"expected a number as mean and variance of each of {count} features")
+    given = {name for name in OF_LABEL if getattr(schema, name) is not None}
+    if given not in ({*OF_LABEL[:2]}, {OF_LABEL[2]}, {OF_LABEL[3]}):
+        raise ValueError(f"expected of the label two classes, classes, or a target, got {given}")
+    if schema.classes is not None and len({*schema.classes}) < max(3, len(schema.classes)):
+        raise ValueError(f"expected three or more different classes, got {schema.classes}")
+    if schema.target and not np.isfinite([schema.target.mean, schema.target.deviation]).all():
+        raise ValueError(f"expected numbers of the label, got {schema.target}")
+
+
+def _check_calibration(found: Arguments) -> None:
+    """Refuse what is no calibration of the schema's task."""
+    task, count = found.layout.task, len(found.layout.task.classes)
+    if missing := {"temperature", "threshold"} - found.model_fields_set:
+        raise ValueError(f"config.{min(missing)}: Field required")
+    for name, kind in (("costs", CLASSES), ("residuals", NUMBER), ("coverage", NUMBER)):
+        if getattr(found, name) is not None and task.kind != kind:
+            raise ValueError(f"config.{name}: expected none where the task is {task.kind}")
+    if found.costs is not None and [len(row) for row in found.costs] != [count] * count:
+        raise ValueError(f"config.costs: expected a row of {count} costs for each of the classes")
+    steps = np.diff([0, *(found.residuals or ())])
+    if not np.isfinite(found.calibration.numbers).all() or (steps < 0).any():
+        raise ValueError("config: expected numbers as costs, and residuals that do not fall")
 
 
 def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:

@@ -1,9 +1,9 @@
 """The ensemble's forward pass for many rows, compiled for this processor by this process.
 
 It takes a fraction of a second to compile and is kept as long as the process runs, by the sizes of
-the network: there is no file to write, to share or to grow old. A row's logit has the same bits at
-any place of any block, and the same on every processor with fused multiply-add, because it comes of
-the same operations in the same order.
+the network: there is no file to write, to share or to grow old. A row's outputs have the same bits
+at any place of any block, and the same on every processor with fused multiply-add, because they
+come of the same operations in the same order.
 """
 
 import ctypes
@@ -67,7 +67,7 @@ def kernel_of(scorer: Scorer, processor: Processor) -> "Kernel":
 
 
 class Kernel:
-    """The mean logit of a block of rows, by compiled code.
+    """The mean outputs of a block of rows, by compiled code.
 
     Args:
         scorer: The ensemble.
@@ -84,12 +84,12 @@ class Kernel:
         self.places = np.stack([places, places // self.slots.features_per_step]).astype(np.int64)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Slots (S, n) to logits (n,), float64."""
+        """Slots (S, n) to outputs (n, o), float64."""
         return self._run(self.run, (), self.sizes.scratch, values)
 
     @property
     def without(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Slots (S, n) to logits without each feature, (features, n), float64: compiled by now."""
+        """Slots (S, n) to outputs without each feature, (features, n, o), float64."""
         run = _compiled(without_code, self.sizes, self.processor)
         scratch = self.sizes.scratch + self.sizes.scratch_without
         return partial(self._run, run, (self.places.shape[1],), scratch)
@@ -97,24 +97,24 @@ class Kernel:
     def _run(
         self, run: Callable[..., None], shape: tuple[int, ...], scratch: int, values: np.ndarray
     ) -> np.ndarray:
-        """Run code that keeps so many vectors, and give the logits, (*shape, n)."""
+        """Run code that keeps so many vectors, and give the outputs, (*shape, n, o)."""
         sizes, of, lanes, rows = self.sizes, self.slots, self.processor.lanes, values.shape[1]
         vectors = -(-rows // lanes)
         # One more vector of rows: in the last one everything is missing.
         numbers = _zeros((sizes.numbers, (vectors + 1) * lanes), np.float32)
         index = _zeros((sizes.categories, (vectors + 1) * lanes), np.int64)
-        logits = _zeros((sizes.members, *shape, vectors * lanes), np.float32)
+        of_members = _zeros((sizes.members, *shape, sizes.outputs, vectors * lanes), np.float32)
         numbers[:, :rows] = of.standardize(values[of.numeric])
         numbers[:, vectors * lanes :] = np.nan
         index[:, :rows] = of.category_index(values[of.categorical])
         index[:, vectors * lanes :] = of.category_index(np.full((sizes.categories, 1), np.nan))
         kept = _zeros((scratch, lanes), np.float32)
-        arrays = (numbers, index, self.places, self.weights, self.table, kept, logits)
+        arrays = (numbers, index, self.places, self.weights, self.table, kept, of_members)
         run(*(array.ctypes.data for array in arrays), vectors)
-        total = np.zeros((*shape, rows))
-        for of_member in logits:
+        total = np.zeros((*shape, sizes.outputs, rows))
+        for of_member in of_members:
             total += of_member[..., :rows]
-        return total
+        return total.swapaxes(-1, -2)
 
 
 @cache

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from tabular_lstm.network.kernel_weights import SIDE_BY_SIDE, Sizes, unit_weights
-from tabular_lstm.network.vector_code import Code, Lanes, Place, Whole, cosine_and_sine, tanh
+from tabular_lstm.network.vector_code import Code, Lanes, Place, Whole, cosine_and_sine, sums, tanh
 
-# How many numbers are added to these sums in one turn of a loop.
-UNROLLED = 4
 # Gives the sums for a unit's gates before its state counts, of a step and the unit: those of the
 # forward LSTM come first, then those of the backward one.
 Read = Callable[[Whole, Whole], Sequence[Lanes]]
@@ -31,7 +29,7 @@ class Arrays:
     weights: Place  # float32 (k, Sizes.weights), see `lay_out`
     table: Place  # float32 (k, all categories' vectors, d)
     scratch: Place  # float32 (vectors that are kept · L,), zeros at first
-    logits: Place  # float32 (k, V·L), whose sum over the members is the mean logit
+    outputs: Place  # float32 (k, o, V·L), whose sum over the members is the mean output
     vectors: Whole  # V, at least 1
 
 
@@ -46,7 +44,7 @@ def forward_code(sizes: Sizes, lanes: int) -> Code:
 
         def vector(v: Whole) -> None:
             own.embed(v, steps)
-            arrays.logits[k * arrays.vectors + v] = own.logit(own.first_reads(steps))
+            own.read_out(own.first_reads(steps), k, v)
 
         code.repeat(arrays.vectors, vector)
 
@@ -57,7 +55,7 @@ def forward_code(sizes: Sizes, lanes: int) -> Code:
 def without_code(sizes: Sizes, lanes: int) -> Code:
     """Write the forward pass of rows without each feature in turn, a function of `Arrays`.
 
-    Its logits are float32 (k, N + C, V·L), without each slot's feature.
+    Its outputs are float32 (k, N + C, o, V·L), without each slot's feature.
 
     What the first LSTM reads of the rows is summed up once. Without a feature only its part of one
     step's sums is another: its vector for "missing" less its own, by its weights. So a feature of a
@@ -100,8 +98,7 @@ def without_code(sizes: Sizes, lanes: int) -> Code:
 
                 code.repeat(d, subtract)
                 code.repeat(2 * sizes.units[0], add)
-                logit = own.logit(summed_up)
-                arrays.logits[(k * features + slot) * arrays.vectors + v] = logit
+                own.read_out(summed_up, k * features + slot, v)
                 code.repeat(2 * sizes.units[0], lambda u: sums_here.put(u, before.four(u)))
 
             own.embed(v, steps)
@@ -181,8 +178,11 @@ class Member:
         """Give how the first LSTM reads the steps."""
         return _reads(*self.sizes.layers[0], self.recur, steps)
 
-    def logit(self, read: Read) -> Lanes:
-        """Let the LSTMs read, the first one by `read`, and read their states out."""
+    def read_out(self, read: Read, place: Whole, v: Whole) -> None:
+        """Let the LSTMs read, the first one by `read`, and read the outputs out of their states.
+
+        They become the vectors v of this place among the outputs (…, o, V·L).
+        """
         sizes, weights, scratch = self.sizes, self.recur, self.arrays.scratch
         states = scratch.after_vectors(sizes.waves + sizes.steps * sizes.inputs)
         cells = scratch.after_vectors(sizes.scratch - max(sizes.units))
@@ -192,7 +192,14 @@ class Member:
                 states = states.after_vectors(sizes.steps * inputs)
             _recur(sizes.steps, inputs, u, weights, read, states, cells)
             weights = weights.after(2 * u * unit_weights(inputs, u))
-        return _read_out(sizes.steps, sizes.units[-1], weights, states)
+        outputs = self.arrays.outputs.after_vectors(place * sizes.outputs * self.arrays.vectors + v)
+        _sum_up(sizes.steps, sizes.units[-1], states)
+
+        def output(o: Whole) -> None:
+            own = weights.after(o * sizes.output_weights)
+            outputs[o * self.arrays.vectors] = _output(sizes.steps, sizes.units[-1], own, states)
+
+        weights.code.repeat(sizes.outputs, output)
 
 
 # Recur -------------------------------------------------------------------------------------------
@@ -259,40 +266,28 @@ def _cell_and_state(gates: Sequence[Lanes], before: Lanes | None) -> tuple[Lanes
 # Read out ----------------------------------------------------------------------------------------
 
 
-def _read_out(length: int, u: int, weights: Place, states: Place) -> Lanes:
-    """The bias, the last states by their weights, and the sums over the steps by theirs."""
-    code = weights.code
+def _sum_up(length: int, u: int, states: Place) -> None:
+    """Put the sum of a unit's states over the steps where its first one was."""
+    code = states.code
 
-    def summed(unit: Whole) -> Lanes:
+    def of_unit(unit: Whole, first: Whole) -> None:
         zero = [code.constant(0.0)]
-        return code.fold(length, zero, lambda t, sums: [sums[0] + states[t * (2 * u) + unit]])[0]
+        states[first] = code.fold(
+            length, zero, lambda t, sums: [sums[0] + states[t * (2 * u) + unit]]
+        )[0]
 
-    def read(unit: Whole, last: Whole, sums: list[Lanes]) -> list[Lanes]:
-        logit = states[last].fma(weights.every(unit), sums[0])
-        return [summed(unit).fma(weights.every(unit + 2 * u), logit)]
-
-    bias, last = [weights.every(4 * u)], (length - 1) * 2 * u
-    logit = code.fold(u, bias, lambda j, sums: read(j, j + last, sums))
-    return code.fold(u, logit, lambda j, sums: read(j + u, j + u, sums))[0]
+    code.repeat(u, lambda j: of_unit(j, j))
+    code.repeat(u, lambda j: of_unit(j + u, j + ((length - 1) * 2 * u + u)))
 
 
-# Sums --------------------------------------------------------------------------------------------
+def _output(length: int, u: int, weights: Place, states: Place) -> Lanes:
+    """The bias, the last states by their weights, and the sums over the steps by theirs."""
+    code, end = weights.code, (length - 1) * 2 * u
 
+    def read(unit: Whole, last: Whole, first: Whole, sums: list[Lanes]) -> list[Lanes]:
+        output = states[last].fma(weights.every(unit), sums[0])
+        return [states[first].fma(weights.every(unit + 2 * u), output)]
 
-def sums(start: Sequence[Lanes], values: Place, count: int, weights: Place) -> list[Lanes]:
-    """Add each of the values (count,), in their order, by its weights (count, sums) to sums."""
-
-    def add(before: Sequence[Lanes], i: int | Whole) -> list[Lanes]:
-        value, own = values[i], weights.after(values.code.whole(i) * len(before))
-        return [value.fma(own.every(side), one) for side, one in enumerate(before)]
-
-    def turn(turns: Whole, found: list[Lanes]) -> list[Lanes]:
-        for i in range(UNROLLED):
-            found = add(found, turns * UNROLLED + i)
-        return found
-
-    turns, left = divmod(count, UNROLLED)
-    found = values.code.fold(turns, start, turn) if turns else list(start)
-    for i in range(count - left, count):
-        found = add(found, i)
-    return found
+    bias = [weights.every(4 * u)]
+    output = code.fold(u, bias, lambda j, sums: read(j, j + end, j, sums))
+    return code.fold(u, output, lambda j, sums: read(j + u, j + u, j + (end + u), sums))[0]

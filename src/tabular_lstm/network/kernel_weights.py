@@ -25,6 +25,7 @@ class Sizes:
     frequencies: int  # f
     dimensions: int  # d
     units: tuple[int, ...]  # u of each LSTM, from the input on
+    outputs: int  # o
 
     @classmethod
     def of(cls, scorer: Scorer) -> Self:
@@ -41,6 +42,7 @@ class Sizes:
             frequencies=waves // 2 - 1,
             dimensions=dimensions,
             units=tuple(recur.recurrent.shape[2] for recur in scorer.recur),
+            outputs=scorer.outputs,
         )
 
     @property
@@ -69,7 +71,12 @@ class Sizes:
     def weights(self) -> int:
         """Weights of a member."""
         recur = sum(2 * u * unit_weights(inputs, u) for inputs, u in self.layers)
-        return self.numbers * self.number_weights + recur + 4 * self.units[-1] + 1
+        return self.numbers * self.number_weights + recur + self.outputs * self.output_weights
+
+    @property
+    def output_weights(self) -> int:
+        """Weights of an output."""
+        return 4 * self.units[-1] + 1
 
     @property
     def scratch(self) -> int:
@@ -98,8 +105,8 @@ def lay_out(scorer: Scorer, sizes: Sizes) -> np.ndarray:
 
     For each number come its frequencies, times 2π, and for each group of dimensions the kernel,
     then the bias. For each LSTM, direction and unit come what the four gates give to each input,
-    each state and the bias. Then come the read-out of the last states, of the sums over the steps,
-    and the bias.
+    each state and the bias. Then come, for each output, the read-out of the last states, of the
+    sums over the steps, and the bias.
     """
     embed, k, n = scorer.embed, sizes.members, sizes.numbers
     joint = np.concatenate([embed.kernel, embed.bias], 2)
@@ -108,13 +115,12 @@ def lay_out(scorer: Scorer, sizes: Sizes) -> np.ndarray:
     recur = [halved(recur, np.float32) for recur in scorer.recur]
     by_unit = [w.reshape(2, k, SIDE_BY_SIDE, w.shape[2] // SIDE_BY_SIDE, -1) for w in recur]
     # The mean over members and over steps is a sum with smaller weights.
-    last, mean = np.split(scorer.read_out.kernel[..., 0] / k, 2, 1)
+    last, mean = np.split(scorer.read_out.kernel / k, 2, 1)
+    read_out = np.concatenate([last, mean / sizes.steps, scorer.read_out.bias[:, None] / k], 1)
     parts = [
         np.concatenate([np.reshape(w, (k, n, w.shape[2] * w.shape[3])) for w in of_numbers], 2),
         *(weights.transpose(1, 0, 3, 4, 2) for weights in by_unit),
-        last,
-        mean / sizes.steps,
-        scorer.read_out.bias / k,
+        read_out.swapaxes(1, 2),
     ]
     laid_out = np.concatenate([part.reshape(k, -1) for part in parts], 1)
     return np.ascontiguousarray(laid_out, np.float32)

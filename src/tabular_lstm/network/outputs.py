@@ -16,6 +16,7 @@ from tabular_lstm.network.calibration import (
     RATES,
     Calibration,
     choose_threshold,
+    decisions,
     fit_temperature,
     log_losses,
     residual_quantiles,
@@ -70,6 +71,7 @@ class Outputs:
     """What is done with labels, outputs and weights of rows, (rows,): of three or more classes."""
 
     loss = "log_loss"  # by which epochs and kinds are told apart
+    predicted = "probability"  # what a row is given
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         """Give the labels as they are learned: float32 (rows,)."""
@@ -119,7 +121,7 @@ class Outputs:
         weights: np.ndarray | None,
     ) -> Calibration:
         """Learn from out-of-fold outputs, and from the temperature that they have the best with."""
-        return Calibration(temperature=temperature, costs=training.objective.matrix)
+        return Calibration(temperature=temperature, costs=training.objective.cost_matrix)
 
     def history(self, calibration: Calibration) -> dict[str, float]:
         """Say what the calibration is, for the history."""
@@ -130,6 +132,10 @@ class Outputs:
     ) -> np.ndarray:
         """See `predictions`."""
         return np.asarray(softmax(outputs / calibration.temperature, 1), np.float64)
+
+    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Say which column of each row's predictions its reasons are of: int (rows,)."""
+        return decisions(predicted, calibration)
 
 
 class _OfTwoClasses(Outputs):
@@ -170,7 +176,10 @@ class _OfTwoClasses(Outputs):
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
     ) -> np.ndarray:
-        return np.asarray(expit(outputs[:, 0] / calibration.temperature), np.float64)
+        return np.asarray(expit(outputs[:, 0] / calibration.temperature))
+
+    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
+        return np.zeros(len(predicted), int)
 
 
 class _OfNumber(Outputs):
@@ -180,7 +189,7 @@ class _OfNumber(Outputs):
     Estimation with Probabilistic Neural Networks", ICLR 2022 (the loss).
     """
 
-    loss = "squared_error"
+    loss, predicted = "squared_error", "prediction"
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         mean, deviation = _unit(schema)
@@ -233,6 +242,9 @@ class _OfNumber(Outputs):
         half = _spread(outputs) * np.interp(rate, RATES, residuals)
         center = outputs[:, 0].astype(np.float64)
         return mean + deviation * np.stack([center, center - half, center + half], 1)
+
+    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
+        return np.zeros(len(predicted), int)
 
 
 def _unit(schema: Schema) -> tuple[float, float]:

@@ -1,13 +1,13 @@
 """Score rows: the ensemble's forward pass, blocks of rows on all cores; by NumPy or compiled.
 
-And say why a row's probability is what it is: which features move it most, put to "missing".
+And say why a row's prediction is what it is: which features move it most, put to "missing".
 
 The same arithmetic as the Keras layers. In NumPy a matrix product may give some columns other last
 bits than the rest, depending on the processor and on the number of rows. Up to `FEW` rows are
-therefore computed in float64, where this is about 1e-15, and the mean logit is then rounded to a
+therefore computed in float64, where this is about 1e-15, and a mean output is then rounded to a
 multiple of 2^-24. So a row has the same bits wherever it stands, whatever is beside it and whatever
-the processor, unless its logit lies within 1e-15 of the middle between two multiples, which is so
-for about one row in 10^8. More rows are computed in float32, which takes a quarter of the time.
+the processor, unless an output lies within 1e-15 of the middle between two multiples, which is so
+for about one in 10^8. More rows are computed in float32, which takes a quarter of the time.
 
 Where more rows than `FEW` have `MANY_VALUES` or more, a compiled kernel is worth the fraction of a
 second that it takes to compile. It gives a row the same bits wherever it stands and whatever is
@@ -27,7 +27,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from tabular_lstm.network.forward import cut, forward_of
-from tabular_lstm.network.outputs import predictions
+from tabular_lstm.network.outputs import outputs_of, predictions
 from tabular_lstm.network.scorer import Scorer
 
 FEW = 1024
@@ -37,48 +37,59 @@ MANY_VALUES = 2**17
 FEW_VALUES = 4096
 # Rows that NumPy changes at a time: what it keeps of each takes tens of kilobytes.
 CHANGED_AT_ONCE = 2**10
-LOGIT_STEP = 2.0**-24
+OUTPUT_STEP = 2.0**-24
 # Effects of features that are computed at a time.
 EFFECTS_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """The features that moved each row's probability, the one that moved it most first."""
+    """The features that moved each row's prediction, the one that moved it most first.
+
+    It is the probability of the positive class, of more classes that of the class which the row's
+    prediction decides on, or the number.
+    """
 
     features: np.ndarray  # (rows, reasons), places in `schema.columns`; -1 where none moved it
-    effects: np.ndarray  # (rows, reasons), the probability less what it is without the feature
+    effects: np.ndarray  # (rows, reasons), the prediction less what it is without the feature
 
 
-def score(scorer: Scorer, sequences: np.ndarray, many: bool | None = None) -> np.ndarray:
-    """Give the probability of the positive class.
+def score(
+    scorer: Scorer,
+    sequences: np.ndarray,
+    many: bool | None = None,
+    coverage: float | None = None,
+) -> np.ndarray:
+    """Give the predictions.
 
     A row's probability is the same within 1e-7 in every call of at most 1,024 rows, and within 1e-6
-    in any call, on any processor. The same rows in the same order give the same bits on any number
-    of threads of one processor. Where the kernel computes, a row has the same bits in any call.
+    in any call, on any processor; so is a number, in standard deviations of the label. The same
+    rows in the same order give the same bits on any number of threads of one processor. Where the
+    kernel computes, a row has the same bits in any call.
 
     Args:
         scorer: The ensemble.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
         many: Whether these rows are of many, which the kernel computes if there is one: a stream's
             last block may be small. Default: whether they are many themselves, by `are_many`.
+        coverage: Share of rows whose number the interval holds. Default: as was declared.
 
     Returns:
-        float64 (rows,).
+        float64: see `outputs.predictions`.
     """
     rows = len(sequences)
     slots = sequences.reshape(rows, len(scorer.slots.places))
     many = are_many(scorer, rows) if many is None else many
     forward, blocks = _forward(scorer, *slots.shape, many)
-    logits = np.empty(rows)
+    outputs = np.empty((rows, scorer.outputs))
 
     def fill(block: slice) -> None:
-        logits[block] = forward(np.ascontiguousarray(slots[block].T))
+        outputs[block] = forward(np.ascontiguousarray(slots[block].T))
 
     # The blocks are the threads' work; BLAS' own threads would get in their way.
     with _blas().limit(limits=1), ThreadPoolExecutor(_threads()) as threads:
         list(threads.map(fill, blocks))
-    return _probabilities(scorer, logits)
+    return _predictions(scorer, outputs, coverage)
 
 
 def are_many(scorer: Scorer, rows: int) -> bool:
@@ -99,25 +110,25 @@ def score_changed(
         changes: The slot and its values, (repeats, rows), of each time. All are taken at once.
 
     Yields:
-        The probabilities of each time, float64 (repeats, rows).
+        The predictions of each time, float64 (repeats, rows, …), see `score`.
     """
     rows = len(sequences)
     slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
     dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
     with _blas().limit(limits=1), ThreadPoolExecutor(_threads()) as threads:
-        logits = forward_of(scorer, dtype).changed(slots)
-        for changed in threads.map(lambda change: logits(*change), changes):
-            yield _probabilities(scorer, changed)
+        outputs = forward_of(scorer, dtype).changed(slots)
+        for changed in threads.map(lambda change: outputs(*change), changes):
+            yield _predictions(scorer, changed)
 
 
 def reasons(
     scorer: Scorer,
     sequences: np.ndarray,
-    probabilities: np.ndarray,
+    predicted: np.ndarray,
     count: int,
     many: bool = False,
 ) -> Reasons:
-    """Put each feature to "missing", one at a time, and see by how much the probability moves.
+    """Put each feature to "missing", one at a time, and see by how much the prediction moves.
 
     A feature that is missing already has no effect, nor has one that is nothing to the network.
     Effects are of one feature at a time, all others being as they are: they need not add up, and
@@ -127,7 +138,7 @@ def reasons(
     Args:
         scorer: The ensemble.
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
-        probabilities: float64 (rows,), the rows' own, by `score` with the same `many`.
+        predicted: The rows' own, by `score` with the same `many`.
         count: How many to give, at most all features.
         many: Whether these rows are of many, see `score`.
     """
@@ -138,7 +149,7 @@ def reasons(
     at_once = max(1, EFFECTS_AT_ONCE // features)
     for start in range(0, len(sequences), at_once):
         rows = slice(start, start + at_once)
-        moved = _effects(scorer, sequences[rows], probabilities[rows], many).T
+        moved = _effects(scorer, sequences[rows], predicted[rows], many).T
         # Of equal ones the first in the schema.
         order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]
         effects[rows] = np.take_along_axis(moved, order, 1)
@@ -147,13 +158,14 @@ def reasons(
 
 
 def _effects(
-    scorer: Scorer, sequences: np.ndarray, probabilities: np.ndarray, many: bool
+    scorer: Scorer, sequences: np.ndarray, predicted: np.ndarray, many: bool
 ) -> np.ndarray:
-    """Give what each row's probability loses without each of `schema.columns`: (columns, rows).
+    """Give what each row's prediction loses without each of `schema.columns`: (columns, rows).
 
     All slots of a date are put to "missing" together.
     """
-    effects = _effects_of_slots(scorer, sequences, probabilities, many)
+    column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
+    effects = _effects_of_slots(scorer, sequences, predicted, column, many)
     if not scorer.schema.dates:
         return effects
     together, own = [], score(scorer, sequences, many)
@@ -163,15 +175,19 @@ def _effects(
         together.append(
             effects[slots[0]]
             if len(slots) == 1
-            else own - score(scorer, without.reshape(sequences.shape), many)
+            else _of(column, (own - score(scorer, without.reshape(sequences.shape), many))[None])[0]
         )
     return np.stack(together)
 
 
 def _effects_of_slots(
-    scorer: Scorer, sequences: np.ndarray, probabilities: np.ndarray, many: bool
+    scorer: Scorer,
+    sequences: np.ndarray,
+    predicted: np.ndarray,
+    column: np.ndarray,
+    many: bool,
 ) -> np.ndarray:
-    """Give what each row's probability loses without each slot's feature: (features, rows)."""
+    """Give what each row's prediction loses without each slot's feature: (features, rows)."""
     rows, features = len(sequences), len(scorer.schema.features)
     effects = np.empty((features, rows))
     slots = sequences.reshape(rows, len(scorer.slots.places))
@@ -181,19 +197,27 @@ def _effects_of_slots(
         without_each = kernel_of(scorer, processor).without
 
         def fill(block: slice) -> None:
-            logits = without_each(np.ascontiguousarray(slots[block].T))
-            effects[:, block] = probabilities[block] - _probabilities(scorer, logits)
+            without = _predictions(scorer, without_each(np.ascontiguousarray(slots[block].T)))
+            effects[:, block] = _of(column[block], predicted[block] - without)
 
         with ThreadPoolExecutor(_threads()) as threads:
-            list(threads.map(fill, cut(slots.shape[1], rows, BLOCK, LEAST_BLOCK)))
+            values = scorer.outputs * slots.shape[1]
+            list(threads.map(fill, cut(values, rows, BLOCK, LEAST_BLOCK)))
         return effects
-    for block in cut(1, rows, CHANGED_AT_ONCE):
+    for block in cut(scorer.outputs, rows, CHANGED_AT_ONCE):
         own = slots[block, :features].T[:, None]
         changes = [(0, own[0]), *enumerate(np.full_like(own, np.nan))]
-        # Both probabilities are computed in the same way, so that nothing has no effect.
+        # Both predictions are computed in the same way, so that nothing has no effect.
         before, *without = score_changed(scorer, sequences[block], changes)
-        effects[:, block] = np.where(np.isnan(own), 0, before - without)[:, 0]
+        moved = _of(column[block], before - np.concatenate(without))
+        effects[:, block] = np.where(np.isnan(own[:, 0]), 0, moved)
     return effects
+
+
+def _of(column: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """Take each row's column of what moved, (m, rows) or (m, rows, columns): (m, rows)."""
+    rows = np.arange(len(column))
+    return np.asarray(moved.reshape(len(moved), len(rows), -1)[:, rows, column])
 
 
 def _threads() -> int:
@@ -229,7 +253,10 @@ def _processor() -> Any:
     return Processor.here()
 
 
-def _probabilities(scorer: Scorer, logits: np.ndarray) -> np.ndarray:
-    rounded = np.round(logits / LOGIT_STEP) * LOGIT_STEP
-    flat = predictions(rounded.reshape(-1, 1), scorer.schema, scorer.calibration)
-    return flat.reshape(logits.shape)
+def _predictions(scorer: Scorer, outputs: np.ndarray, coverage: float | None = None) -> np.ndarray:
+    """Mean outputs (…, rows, o) to predictions (…, rows, …)."""
+    rounded = np.round(np.ascontiguousarray(outputs) / OUTPUT_STEP) * OUTPUT_STEP
+    found = predictions(
+        rounded.reshape(-1, scorer.outputs), scorer.schema, scorer.calibration, coverage
+    )
+    return found.reshape(*outputs.shape[:-1], *found.shape[1:])

@@ -41,7 +41,7 @@ class Scorer:
     """An ensemble of k members as numbers; its arrays cannot be written to.
 
     Sizes: N numeric features, f frequencies, d dimensions of a feature's vector, u units of an
-    LSTM; see `tabular_lstm.network.layers`.
+    LSTM, o outputs; see `tabular_lstm.network.layers`.
 
     Attributes:
         training: The `Training` that it went through as plain JSON, for the record.
@@ -69,6 +69,11 @@ class Scorer:
             tuple(RecurWeights(*_copied(recur)) for recur in network.recur),
             ReadOutWeights(*_copied(network.read_out)),
         )
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a member gives for a row, o."""
+        return self.schema.task.outputs
 
     @cached_property
     def slots(self) -> Slots:

@@ -20,6 +20,8 @@ from llvmlite import ir
 FLOAT, WHOLE = ir.FloatType(), ir.IntType(64)
 POINTER = ir.PointerType()
 FLOAT_BYTES = 4
+# How many numbers are added to sums in one turn of a loop.
+UNROLLED = 4
 
 
 class Code:
@@ -206,6 +208,28 @@ class Place:
     def _address(self, index: "int | Whole", kind: Any) -> Any:
         places = [self.code.whole(index).value]
         return self.code.builder.gep(self.value, places, source_etype=kind)
+
+
+# Sums --------------------------------------------------------------------------------------------
+
+
+def sums(start: Sequence[Lanes], values: Place, count: int, weights: Place) -> list[Lanes]:
+    """Add each of the values (count,), in their order, by its weights (count, sums) to sums."""
+
+    def add(before: Sequence[Lanes], i: int | Whole) -> list[Lanes]:
+        value, own = values[i], weights.after(values.code.whole(i) * len(before))
+        return [value.fma(own.every(side), one) for side, one in enumerate(before)]
+
+    def turn(turns: Whole, found: list[Lanes]) -> list[Lanes]:
+        for i in range(UNROLLED):
+            found = add(found, turns * UNROLLED + i)
+        return found
+
+    turns, left = divmod(count, UNROLLED)
+    found = values.code.fold(turns, start, turn) if turns else list(start)
+    for i in range(count - left, count):
+        found = add(found, i)
+    return found
 
 
 # Functions without a branch or a table -----------------------------------------------------------

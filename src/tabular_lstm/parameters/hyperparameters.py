@@ -132,28 +132,34 @@ class Objective(Parameters):
 
     Attributes:
         kind: `accuracy`, `f1` (of the positive class of two), or `costs`, the lowest total cost.
-        costs: Of two classes, of both errors; of more, a row for each actual class, in the order of
-            `classes`, with the cost of deciding for each class.
+        costs: Of two classes, of both errors.
+        cost_matrix: `costs` in conf, where they are a list: of more classes, a row for each actual
+            class, in the order of `classes`, with the cost of deciding for each class.
     """
 
     kind: Literal["accuracy", "f1", "costs"] = "accuracy"
-    costs: Costs | CostMatrix = Costs()
+    costs: Costs = Costs()
+    cost_matrix: CostMatrix | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_is_a_matrix(cls, given: Any) -> Any:
+        if isinstance(given, dict) and isinstance(given.get("costs"), list | tuple):
+            others = {name: value for name, value in given.items() if name != "costs"}
+            return others | {"cost_matrix": given["costs"]}
+        return given
+
+    @model_serializer(mode="wrap")
+    def _matrix_is_a_list(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        matrix = dumped.pop("cost_matrix")
+        return dumped if matrix is None else dumped | {"costs": matrix}
 
     @model_validator(mode="after")
     def _costs_are_used(self) -> Self:
-        if self.kind != "costs" and self.costs != Costs():
+        if self.kind != "costs" and (self.costs != Costs() or self.cost_matrix is not None):
             raise ValueError(f"costs are given, but kind is {self.kind}; expected kind: costs")
         return self
-
-    @property
-    def of_errors(self) -> Costs:
-        """What both errors of two classes cost."""
-        return self.costs if isinstance(self.costs, Costs) else Costs()
-
-    @property
-    def matrix(self) -> CostMatrix | None:
-        """The costs of more classes, where they are not all alike."""
-        return None if isinstance(self.costs, Costs) else self.costs
 
 
 class Training(Parameters):
@@ -210,13 +216,13 @@ def fault_of_task(task: Task, network: Network, training: Training) -> str | Non
         return (
             f"training.objective.kind = {objective.kind}: for {task.in_words} expected {expected}"
         )
-    if task.kind == TWO_CLASSES and objective.matrix is not None:
+    if task.kind == TWO_CLASSES and objective.cost_matrix is not None:
         return (
             "training.objective.costs is a matrix: for two classes expected false_positive and "
             "false_negative"
         )
     if task.kind == CLASSES and objective.kind == "costs":
-        sizes = {len(objective.matrix or ()), *map(len, objective.matrix or ())}
+        sizes = {len(objective.cost_matrix or ()), *map(len, objective.cost_matrix or ())}
         if sizes != {count}:
             return (
                 f"training.objective.costs: for {task.in_words} expected {count} rows of {count} "

@@ -25,7 +25,7 @@ from tabular_lstm.runs import guards, notify, partial_runs, scoring_guards
 from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
-from tabular_lstm.serving.champion import refuse_other_classes
+from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import champion_of, closing_line
@@ -142,7 +142,7 @@ class RunHooks:
         scoring_guards.refuse_parts(pipeline, run_params["only_missing_outputs"], command)
         self._until_end.enter_context(scoring_guards.clear_unfinished(catalog))
         champion = catalog.get("champion").pin()
-        refuse_other_classes(champion, self._parameters["columns"], command)
+        refuse_other_task(champion, self._parameters["columns"], command)
         champions, now = catalog.load("champions"), generate_timestamp()
         log = Path(run_params["project_path"]) / output_folder(run_params["env"]) / LOG
         guards.check_newest(champions, log, now, refused=False)

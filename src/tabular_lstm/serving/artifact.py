@@ -12,6 +12,7 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, sha256
 from tabular_lstm.network.keras_file import read_keras_file
+from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.number_format import POINT
@@ -88,16 +89,17 @@ class Artifact:
         return to_sequences(rows, self.scorer.schema.model_copy(update=read))
 
     def score(self, sequences: np.ndarray) -> np.ndarray:
-        """Give sequences their probabilities, (rows,)."""
+        """Give sequences their predictions, see `tabular_lstm.network.outputs.predictions`."""
         return score(self.scorer, sequences)
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give valid rows their probabilities, (rows,), by the schema inside the network."""
+        """Give valid rows their predictions, by the schema inside the network."""
         return self.score(self.sequences(rows))
 
     def no_probability(self, rows: str, way: str) -> DataError:
-        """Say that the champion gives these rows no number, and the way out."""
+        """Say that the champion gives these rows no prediction, and the way out."""
+        what = outputs_of(self.scorer.schema.task).predicted
         return DataError(
-            f"{self.file}: the champion, run {self.run_id}, gives no probability for {rows}: not "
+            f"{self.file}: the champion, run {self.run_id}, gives no {what} for {rows}: not "
             f"all its weights are numbers. {way}."
         )

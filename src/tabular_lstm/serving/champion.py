@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,23 @@ import pandas as pd
 
 from tabular_lstm.environments import output_folder, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.score import score
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters import NUMBER, Columns
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.serving.answers import Answers, answers_of, have_none
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import CANDIDATES, LOG, Versions
 from tabular_lstm.serving.promotion_log import read_log
-
-# Which probability a champion gives, by the names that schema and conf have for it.
-CLASSES = ("label", "positive_class", "negative_class")
 
 
 @dataclass(frozen=True)
 class Champion:
     """The model that served when it was loaded; a promotion meanwhile changes nothing in it.
 
-    Made by `load_champion`. Its probabilities are those of the value `schema.positive_class` of the
-    label `schema.label`, whatever conf says by now.
+    Made by `load_champion`. What it gives is of the label `schema.label` and of the classes
+    `schema.task.classes` in this order, or a number, whatever conf says by now.
     """
 
     artifact: Artifact
@@ -54,12 +54,32 @@ class Champion:
         return self.artifact.scorer.schema
 
     @property
-    def threshold(self) -> float:
-        """Give the probability from which a row is called positive."""
-        return self.artifact.scorer.calibration.threshold
+    def threshold(self) -> float | None:
+        """Give the probability from which a row is called positive; None but of two classes."""
+        rule = self._answers.rule
+        return rule if isinstance(rule, float) else None
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
         """Give each row's probabilities.
+
+        Args:
+            rows: See `predict`.
+
+        Returns:
+            float64 (rows, classes), in the order of `schema.task.classes`: of two, of the negative
+            class, of the positive class.
+
+        Raises:
+            DataError: See `predict`; or the label is a number.
+        """
+        self._refuse(self.schema.task.kind == NUMBER, "no probabilities")
+        predictions = self._predictions(rows)
+        if predictions.ndim == 1:
+            return np.column_stack([1 - predictions, predictions])
+        return predictions
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give each row's class, the label's own value, as was decided in training; or the number.
 
         Cells are read as in training: numbers or text, NaN, None and the declared codes where
         missing; see `tabular_lstm.rows.sequences.lay_out`.
@@ -67,46 +87,67 @@ class Champion:
         Args:
             rows: A frame with the columns `schema.columns`, in any order and among others.
 
-        Returns:
-            float64 (rows, 2): of the negative class, of the positive class.
-
         Raises:
             DataError: A column is missing or there twice, or a value is not a number or outside
                 its bounds; names the column and the rows, counted from 1.
         """
+        return self._answers.values(self._predictions(rows))
+
+    def predict_interval(self, rows: pd.DataFrame, coverage: float | None = None) -> np.ndarray:
+        """Give the ends between which each row's number lies in about such a share of rows.
+
+        Args:
+            rows: See `predict`.
+            coverage: The share, from 0.5 to 0.99. Default: the declared one, `training.coverage`.
+
+        Returns:
+            float64 (rows, 2): the lower end, the upper end.
+
+        Raises:
+            DataError: See `predict`; or the label is no number, or there is no such coverage.
+        """
+        self._refuse(self.schema.task.kind != NUMBER, "no intervals")
+        if coverage is not None and not RATES[0] <= coverage <= RATES[-1]:
+            raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage}.")
+        return self._predictions(rows, coverage)[:, 1:]
+
+    def frame(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Give each row's columns as scored rows have them, with the rows' index; see `predict`."""
+        return pd.DataFrame(self._answers.frame(self._predictions(rows)), rows.index)
+
+    def _refuse(self, others: bool, what: str) -> None:
+        if others:
+            raise DataError(f"{self.file}: the champion gives {self._answers.gives}, and {what}.")
+
+    @cached_property
+    def _answers(self) -> Answers:
+        return answers_of(self.artifact.scorer)
+
+    def _predictions(self, rows: pd.DataFrame, coverage: float | None = None) -> np.ndarray:
         if not isinstance(rows, pd.DataFrame):
             raise DataError(f"Expected the rows as a pandas DataFrame, got {type(rows).__name__}.")
-        positive = score(self.artifact.scorer, to_sequences(rows, self.schema))
-        if (none := np.flatnonzero(np.isnan(positive)) + 1).size:
+        sequences = to_sequences(rows, self.schema)
+        predictions = score(self.artifact.scorer, sequences, coverage=coverage)
+        if (none := np.flatnonzero(have_none(predictions)) + 1).size:
             way = f"To restore the champion before it: {self.run_command} --pipelines rollback"
             raise self.artifact.no_probability(row_list(none.tolist()), way)
-        return np.column_stack([1 - positive, positive])
-
-    def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give each row's class, the label's own value: the positive one from `threshold` on."""
-        classes = [self.schema.negative_class, self.schema.positive_class]
-        of_one_type = type(classes[0]) is type(classes[1])
-        positive = self.predict_proba(rows)[:, 1] >= self.threshold
-        return np.array(classes, None if of_one_type else object)[positive.astype(np.intp)]
+        return predictions
 
 
 class MLflowModel:
     """A candidate as `mlflow.pyfunc.load_model` wraps it: without Kedro, TensorFlow or pickle.
 
-    Its `probability` is that of the label's positive class when it was trained, and its `decision`
-    one of the label's values.
+    Its columns are those of scored rows, with the values of the label when it was trained: the
+    `probability` of the positive class, or of each class, and `decision`; or `prediction`, `lower`
+    and `upper`.
     """
 
     def __init__(self, candidate: Champion) -> None:
         self._candidate = candidate
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
-        """Give each row's probability and decision, with the rows' index; MLflow has no params."""
-        positive = self._candidate.predict_proba(model_input)[:, 1]
-        schema, threshold = self._candidate.schema, self._candidate.threshold
-        values = schema.positive_class, schema.negative_class
-        decided = [values[0] if p >= threshold else values[1] for p in positive]
-        return pd.DataFrame({"probability": positive, "decision": decided}, model_input.index)
+        """Give each row's prediction, with the rows' index; MLflow has no params."""
+        return self._candidate.frame(model_input)
 
 
 def _load_pyfunc(path: str) -> MLflowModel:
@@ -114,24 +155,34 @@ def _load_pyfunc(path: str) -> MLflowModel:
     return MLflowModel(Champion(Artifact.read(Path(path)), "kedro run"))
 
 
-def refuse_other_classes(artifact: Artifact, columns: Columns, run_command: str) -> None:
-    """Stop where a champion gives the probability of another class than the one that conf names.
+def declared_task(of: Schema | Columns) -> dict[str, str]:
+    """Say by the names of conf what a schema or conf has as label and task, each as it is shown."""
+    classes = None if of.classes is None else [*of.classes]
+    declared = {
+        "label": of.label,
+        "positive_class": of.positive_class,
+        "negative_class": of.negative_class,
+        "classes": classes,
+        "task": NUMBER if of.task.kind == NUMBER else None,
+    }
+    return {name: "not set" if value is None else repr(value) for name, value in declared.items()}
+
+
+def refuse_other_task(artifact: Artifact, columns: Columns, run_command: str) -> None:
+    """Stop where a champion gives something else than conf names: another class, or a number.
 
     Raises:
         DataError: Names label and classes, the champion's and conf's, and the two ways out.
     """
-    schema = artifact.scorer.schema
-    its, now = ({name: getattr(of, name) for name in CLASSES} for of in (schema, columns))
-    if its == now:
-        return
-    changed = [name for name in CLASSES if its[name] != now[name]]
-    listed = ", ".join(f"columns.{name} was {its[name]!r} and is {now[name]!r}" for name in changed)
-    raise DataError(
-        f"{artifact.file}: the champion gives the probability of {its['label']} = "
-        f"{its['positive_class']!r}; since it was trained, {listed}. Set conf back. Or, to promote "
-        f"one with today's conf, judged without it: {run_command} --pipelines retraining --params "
-        "promotion.start_over=true."
-    )
+    its, now = declared_task(artifact.scorer.schema), declared_task(columns)
+    changed = [f"columns.{n} was {its[n]} and is {now[n]}" for n in its if its[n] != now[n]]
+    if changed:
+        raise DataError(
+            f"{artifact.file}: the champion gives {answers_of(artifact.scorer).gives}; since it "
+            f"was trained, {', '.join(changed)}. Set conf back. Or, to promote one with today's "
+            f"conf, judged without it: {run_command} --pipelines retraining --params "
+            "promotion.start_over=true."
+        )
 
 
 def read_champion(outputs: Path, run_command: str) -> Artifact:

@@ -23,8 +23,9 @@ from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import weights_note
+from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion import CLASSES
+from tabular_lstm.serving.champion import declared_task
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
@@ -43,7 +44,11 @@ class NotComparedError(Exception):
 
 @dataclass(frozen=True)
 class Scored:
-    """What a champion predicts of the test rows, by what it decides, and where it was trained."""
+    """What a champion says of the test rows, and which of them it was trained on, bool (rows,).
+
+    `predictions` are as `network.score.score` gives them; `rule` is what decides, see
+    `serving.answers.Answers.rule`.
+    """
 
     predictions: np.ndarray
     rule: Rule
@@ -182,15 +187,17 @@ def score(
     if columns.group is not None:
         groups = test_rows[columns.group]
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
-    return Scored(artifact.score(sequences), artifact.scorer.calibration.threshold, trained_on)
+    return Scored(artifact.score(sequences), answers_of(artifact.scorer).rule, trained_on)
 
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
     """Stop where a champion's labels or columns are others for the candidate, or read otherwise."""
-    for name in (*CLASSES, "marks"):
-        if (was := getattr(its, name)) != (now := getattr(schema, name)):
-            what = "the number format" if name == "marks" else name
-            raise NotComparedError(f"{what} was {was!r} for it and is {now!r}")
+    before, today = (
+        {**declared_task(of), "the number format": repr(of.marks)} for of in (its, schema)
+    )
+    for what, said in before.items():
+        if said != today[what]:
+            raise NotComparedError(f"{what} was {said} for it and is {today[what]}")
     if gone := [name for name in its.columns if name not in schema.columns]:
         raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
     for name in its.columns:

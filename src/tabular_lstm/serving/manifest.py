@@ -4,12 +4,18 @@ import errno
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
 from tabular_lstm.frozen import Frozen, from_json
-from tabular_lstm.parameters import Class
+from tabular_lstm.parameters import TWO_CLASSES, Class, Kind
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.run_id import RunId, by_age, is_run_id
 
@@ -24,6 +30,14 @@ class FileOfRows(Frozen):
     file: str
     rows: NotNegative
     sha256: str
+
+
+class AsGiven(Frozen):
+    """A value of which only what was given is written: what another task has is left out."""
+
+    @model_serializer(mode="wrap")
+    def _what_was_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {n: value for n, value in dump(self).items() if n in self.model_fields_set}
 
 
 class ScoredBy(Frozen):
@@ -59,13 +73,16 @@ def part_name(place: int) -> str:
     return f"part-{place:05}.parquet"
 
 
-class Manifest(Frozen):
+class Manifest(AsGiven):
     """A finished scoring; rows = scored rows + quarantined rows.
 
     Attributes:
         scored_at: When the run began, UTC.
-        positive_class: The label's value whose probability was given; None in an earlier version's,
-            as is `negative_class`.
+        task: What was predicted; two classes where it is not said.
+        positive_class: Of two classes, the label's value whose probability was given; None in an
+            earlier version's, as is `negative_class`.
+        classes: Of more classes, the label's values; each has its column `probability_<class>`.
+        coverage: Of a number, the declared rate of the intervals from `lower` to `upper`.
         inputs: The files that were read.
         parts: The files of predictions, in the order of their rows.
         parameters: See `Conditions`, as is `code_sha256`.
@@ -74,8 +91,11 @@ class Manifest(Frozen):
     run_id: RunId
     scored_at: str
     champion: ScoredBy
+    task: Kind = TWO_CLASSES
     positive_class: Class | None = None
     negative_class: Class | None = None
+    classes: tuple[Class, ...] | None = None
+    coverage: float | None = None
     rows: NotNegative
     scored_rows: NotNegative
     quarantined_rows: NotNegative

@@ -11,6 +11,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.progress import Progress, progress_bar
 from tabular_lstm.rows.batches import Batch
 from tabular_lstm.rows.scoring_validation import CheckedRows
+from tabular_lstm.serving.answers import Answers
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest
 from tabular_lstm.serving.row_scoring import EFFECT, REASON, ScoredPart, ScoringTask
 from tabular_lstm.serving.scoring_summary import Tally
@@ -21,7 +22,6 @@ BYTES_OF_A_PART = 2**26
 
 # The columns that a prediction has; no column that is copied may have such a name.
 ROW = ("file", "row")
-DECIDED = ("probability", "positive_class", "decision")
 SOURCE = ("champion", "champion_sha256", "run_id", "scored_at")
 
 Item = TypeVar("Item")
@@ -144,13 +144,11 @@ class Predictions:
             FileOfRows(file=file, rows=rows[name], sha256=sha256)
             for name, (file, sha256) in zip(files.names, files.hashes().items(), strict=True)
         ]
-        schema = self.checked.check.schema
         return Manifest(
             run_id=self.run_id,
             scored_at=self.scoring.scored_at.isoformat().replace("+00:00", "Z"),
             champion=self.scoring.scored_by,
-            positive_class=schema.positive_class,
-            negative_class=schema.negative_class,
+            **self.scoring.answers.of_manifest(),
             rows=rows.total(),
             scored_rows=self.tally.scored_rows,
             quarantined_rows=self.checked.quarantine.rows,
@@ -161,13 +159,13 @@ class Predictions:
         )
 
 
-def refuse_names(copied: dict[str, str], rows: str) -> None:
+def refuse_names(copied: dict[str, str], rows: str, answers: Answers) -> None:
     """Stop where a column that is copied has the name of one that a prediction has.
 
     Raises:
         DataError: Names it, says why it is copied, and what to do.
     """
-    own = {*ROW, *DECIDED, *SOURCE}
+    own = {*ROW, *answers.names, *SOURCE}
     for name, why in copied.items():
         if name in own or name.startswith((REASON, EFFECT)):
             raise DataError(

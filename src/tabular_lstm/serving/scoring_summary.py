@@ -2,48 +2,58 @@
 
 from collections import Counter
 
-import numpy as np
-
 from tabular_lstm.errors import counted
-from tabular_lstm.frozen import Frozen
-from tabular_lstm.parameters import Class
+from tabular_lstm.parameters import TWO_CLASSES, Class, Kind
 from tabular_lstm.rows.scoring_validation import CheckedRows
-from tabular_lstm.serving.manifest import ScoredBy
-from tabular_lstm.serving.row_scoring import BINS, ScoredBatch
+from tabular_lstm.serving.answers import ANSWERS, Answers
+from tabular_lstm.serving.manifest import AsGiven, ScoredBy
+from tabular_lstm.serving.row_scoring import ScoredBatch
 
 
-class ScoringSummary(Frozen):
-    """A scoring in numbers.
+class ScoringSummary(AsGiven):
+    """A scoring in numbers; see `tabular_lstm.serving.answers` for what each task has of them.
 
     Attributes:
-        positive_class: The label's value whose probability was given.
-        decisions: Rows by the label's value that was decided on, the negative one first.
-        mean_probability: None where no row was scored.
-        histograms: Likewise, rows by probability, in 50 bins from 0 to 1.
+        positive_class: Of two classes, the label's value whose probability was given.
+        classes: Of more classes, the label's values.
+        coverage: Of a number, the declared rate of its intervals.
+        decisions: Rows by the label's value that was decided on, of two the negative one first.
+        mean_probability: Of the positive class; None where no row was scored.
+        means: The mean probability of each class, or of `prediction`, `lower` and `upper`; None
+            where no row was scored.
+        histograms: Rows by the label's value that was decided on and by probability, of more
+            classes that of the value, in 50 bins from 0 to 1; of a number by `prediction`.
+        histogram_range: Where a number's bins begin and end; the first and the last one hold all
+            that is beyond.
+        prediction_range: The lowest and the highest number; None where no row was scored.
         quarantined_by_reason: Cells by column and kind of problem, the commonest first.
         unknown_categories: Rows by column, where the champion was not trained with the category.
     """
 
     run_id: str
     champion: ScoredBy
+    task: Kind = TWO_CLASSES
     positive_class: Class | None = None  # of an earlier version's
+    classes: tuple[Class, ...] | None = None
+    coverage: float | None = None
     rows: int
     scored_rows: int
     quarantined_rows: int
-    decisions: dict[str, int]
-    decision_threshold: float
-    mean_probability: float | None
+    decisions: dict[str, int] = {}
+    decision_threshold: float | None = None
+    mean_probability: float | None = None
+    means: dict[str, float] | None = None
     histograms: dict[str, list[int]]
+    histogram_range: tuple[float, float] = (0.0, 1.0)
+    prediction_range: tuple[float, float] | None = None
     quarantined_by_reason: dict[str, int]
     unknown_categories: dict[str, int]
 
     def sentence(self) -> str:
         """Say what was scored, and by whom."""
-        counts = reversed(self.decisions.items())
-        decided = ", ".join(f"{rows} as {label}" for label, rows in counts)
         return (
             f"Scored {self.scored_rows} of {counted(self.rows, 'row')} with the champion of run "
-            f"{self.champion.run_id}, probability of {self.positive_class}: {decided}; "
+            f"{self.champion.run_id}{ANSWERS[self.task].outcome(self)}; "
             f"{self.quarantined_rows} in quarantine."
         )
 
@@ -55,41 +65,33 @@ class Tally:
         rows_by_file: Rows that were read, by file; "" is a lone one.
     """
 
-    def __init__(self, checked: CheckedRows) -> None:
+    def __init__(self, checked: CheckedRows, answers: Answers) -> None:
         self.rows_by_file: Counter[str] = Counter()
-        self._checked = checked
-        self._sum = 0.0
-        self._histograms = np.zeros((2, BINS), np.int64)  # called negative, called positive
+        self._checked, self._answers = checked, answers
+        self._counts = answers.count(answers.nothing)
         self._unknown: Counter[str] = Counter()
 
     @property
     def scored_rows(self) -> int:
-        """Rows that have a probability."""
-        return int(self._histograms.sum())
+        """Rows that have a prediction."""
+        return self._counts.rows
 
     def add(self, batch: ScoredBatch) -> None:
         """Count a batch."""
         self.rows_by_file[batch.checked.file or ""] += batch.checked.count
-        self._sum += batch.total
-        self._histograms += batch.histograms
+        self._counts += batch.counts
         self._unknown.update(batch.unknown)
 
-    def summary(self, run_id: str, champion: ScoredBy, threshold: float) -> ScoringSummary:
+    def summary(self, run_id: str, champion: ScoredBy) -> ScoringSummary:
         """Give the numbers; complete once the rows have passed."""
-        schema, quarantine = self._checked.check.schema, self._checked.quarantine
-        classes = (str(schema.negative_class), str(schema.positive_class))
-        by_class = dict(zip(classes, self._histograms.tolist(), strict=True))
+        quarantine = self._checked.quarantine
         return ScoringSummary(
             run_id=run_id,
             champion=champion,
-            positive_class=schema.positive_class,
             rows=self.rows_by_file.total(),
             scored_rows=self.scored_rows,
             quarantined_rows=quarantine.rows,
-            decisions={label: sum(rows) for label, rows in by_class.items()},
-            decision_threshold=threshold,
-            mean_probability=self._sum / self.scored_rows if self.scored_rows else None,
-            histograms=by_class,
+            **self._answers.of_summary(self._counts),
             quarantined_by_reason=quarantine.kinds.counts(),
             unknown_categories={name: rows for name, rows in self._unknown.items() if rows},
         )

@@ -133,7 +133,7 @@ def evaluate(
 ) -> Judged:
     """Measure the candidate and the baselines on the same rows and the same resamples of them."""
     others = {name: np.array(p) for name, p in baseline_predictions.predictions.items()}
-    costs = training.objective.matrix
+    costs = training.objective.cost_matrix
     return Judged(
         evaluated_set.labels.to_numpy(),
         evaluated_set.weights,

@@ -2,7 +2,7 @@
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Rollback
-from tabular_lstm.serving.champion import refuse_other_classes
+from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.comparable_champions import NotComparedError, promoted_artifact
 from tabular_lstm.serving.decision import Decision, Provenance
@@ -39,7 +39,7 @@ def choose_champion(
         artifact = promoted_artifact(champions, known[run])
     except NotComparedError as why:
         raise DataError(f"Run {run} cannot serve again: {why}. {listed}") from why
-    refuse_other_classes(artifact, columns, provenance.run_command)
+    refuse_other_task(artifact, columns, provenance.run_command)
     asked = "the champion before" if rollback.run_id is None else "that run by its id"
     again = "serves on" if run == now else "serves again"
     return Decision(

@@ -11,6 +11,7 @@ from tabular_lstm.parameters import Columns, Scoring, Validation
 from tabular_lstm.rows.quarantine import Quarantine
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
 from tabular_lstm.rows.scoring_validation import Check, CheckedRows
+from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions, ScoredBy
 from tabular_lstm.serving.prediction_parts import Predictions, refuse_names
@@ -55,7 +56,7 @@ def validate_rows_to_score(
     refuse_missing_columns(rows_to_score, needed | copied)
     if schema.label in rows_to_score.columns:
         copied[schema.label] = "It is the label"
-    refuse_names(copied, rows_to_score.file)
+    refuse_names(copied, rows_to_score.file, answers_of(champion.scorer))
     types = rows_to_score.types([name for name in copied if name != columns.key])
     if columns.key is not None:
         types = {columns.key: pa.string()} | types
@@ -81,10 +82,11 @@ def score_rows(
     Returns:
         The predictions, which are made while they are saved; and what is counted meanwhile.
     """
-    tally = Tally(checked_rows)
+    task = ScoringTask(checked_rows.check, champion, run_id, began(run_id), scoring.reasons)
+    tally = Tally(checked_rows, task.answers)
     predictions = Predictions(
         checked=checked_rows,
-        scoring=ScoringTask(checked_rows.check, champion, run_id, began(run_id), scoring.reasons),
+        scoring=task,
         conditions=scoring_conditions,
         tally=tally,
         workers=engine.workers,
@@ -98,7 +100,7 @@ def summarize_scoring(
     """Give the scoring in numbers, and say in the log what was set aside or is strange."""
     for reason in checked_rows.quarantine.kinds.listed():
         logger.warning("In quarantine: %s", reason)
-    summary = tally.summary(run_id, ScoredBy.of(champion), champion.scorer.calibration.threshold)
+    summary = tally.summary(run_id, ScoredBy.of(champion))
     for name, rows in summary.unknown_categories.items():
         if rows > STRANGE * summary.scored_rows:
             logger.warning(UNKNOWN, name, 100 * rows / summary.scored_rows, summary.scored_rows)
@@ -106,13 +108,20 @@ def summarize_scoring(
 
 
 def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
-    """Draw as SVG how the probabilities spread and, if any rows were set aside, why."""
-    histograms, threshold = scoring_summary.histograms, scoring_summary.decision_threshold
-    reasons = scoring_summary.quarantined_by_reason
-    aside, rows = scoring_summary.quarantined_rows, scoring_summary.rows
-    drawn = {
-        "scored_probabilities": scoring_figures.scored_probabilities(histograms, threshold),
-    }
+    """Draw as SVG how the predictions spread and, if any rows were set aside, why."""
+    summary, reasons = scoring_summary, scoring_summary.quarantined_by_reason
+    drawn = {}
+    if summary.decision_threshold is not None:
+        drawn["scored_probabilities"] = scoring_figures.scored_probabilities(
+            summary.histograms, summary.decision_threshold
+        )
+    elif summary.decisions:
+        drawn["scored_decisions"] = scoring_figures.scored_decisions(summary.decisions)
+    else:
+        (bins,) = summary.histograms.values()
+        drawn["scored_numbers"] = scoring_figures.scored_numbers(bins, summary.histogram_range)
     if reasons:
-        drawn["quarantine_reasons"] = scoring_figures.quarantine_reasons(reasons, aside, rows)
+        drawn["quarantine_reasons"] = scoring_figures.quarantine_reasons(
+            reasons, summary.quarantined_rows, summary.rows
+        )
     return {name: to_svg(figure, SCORING_FIGURES[name]) for name, figure in drawn.items()}

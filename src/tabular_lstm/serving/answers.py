@@ -1,0 +1,292 @@
+"""Answers: how predictions are written, counted and called, by the task; `answers_of` chooses."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from tabular_lstm.judging.measures import Rule
+from tabular_lstm.network.calibration import decisions
+from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.rows.schema import Target
+
+if TYPE_CHECKING:
+    from tabular_lstm.serving.scoring_summary import ScoringSummary
+
+BINS = 50
+REACH = 4.0  # standard deviations of the label from its mean to the ends of a histogram
+NAMED = 5  # classes in a sentence
+# The columns of a number's predictions.
+OF_A_NUMBER = ("prediction", "lower", "upper")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What is counted of predictions; the counts of batches add up.
+
+    Attributes:
+        histograms: int64 (classes, 50), rows by the class that was decided on and, from 0 to 1, by
+            its probability, of two classes by that of the positive one; or (1, 50), rows by the
+            number that was predicted, the first and the last bin with all that is beyond.
+        sums: float64 (columns,), of the predictions.
+        lowest: Of the first column; `highest` likewise.
+    """
+
+    histograms: np.ndarray
+    sums: np.ndarray
+    lowest: float
+    highest: float
+
+    @classmethod
+    def of(cls, predictions: np.ndarray, histograms: np.ndarray) -> "Counts":
+        """Add the sums and the ends of predictions to their histograms."""
+        first = _first(predictions)
+        lowest, highest = float(first.min(initial=np.inf)), float(first.max(initial=-np.inf))
+        return cls(histograms, np.atleast_1d(predictions.sum(0)), lowest, highest)
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.histograms + other.histograms,
+            self.sums + other.sums,
+            min(self.lowest, other.lowest),
+            max(self.highest, other.highest),
+        )
+
+    @property
+    def rows(self) -> int:
+        """Rows that are counted."""
+        return int(self.histograms.sum())
+
+    @property
+    def means(self) -> list[float] | None:
+        """The mean of each column; None where no row is counted."""
+        return (self.sums / self.rows).tolist() if self.rows else None
+
+
+class Answers:
+    """What predictions of more than two classes say; those of other tasks say otherwise.
+
+    A probability of each class, and the class that is decided on. The methods take predictions as
+    `network.score.score` gives them.
+
+    Args:
+        scorer: The network.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer, self.schema, self.task = scorer, scorer.schema, scorer.schema.task
+
+    @property
+    def nothing(self) -> np.ndarray:
+        """The predictions of no rows."""
+        return np.empty((0, len(self.task.classes)))
+
+    @property
+    def names(self) -> list[str]:
+        """Name the columns that predictions are written to."""
+        return list(self.arrow(self.nothing))
+
+    @property
+    def gives(self) -> str:
+        """Say what the network gives."""
+        listed = ", ".join(map(repr, self.task.classes))
+        return f"the probabilities of {self.schema.label} = {listed}"
+
+    @property
+    def rule(self) -> Rule:
+        """Give what decides: the threshold of two classes; of more the costs, if they differ."""
+        return self.scorer.calibration.costs
+
+    def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        """Name the columns of predictions, each float64 (rows,)."""
+        names = [f"probability_{value}" for value in self.task.classes]
+        return dict(zip(names, np.ascontiguousarray(predictions.T), strict=True))
+
+    def values(self, predictions: np.ndarray) -> np.ndarray:
+        """Give the label's own value that is decided on, or the number, (rows,)."""
+        classes = self.task.classes
+        of_one_type = len({*map(type, classes)}) == 1
+        values = np.array(classes, None if of_one_type else object)
+        return np.asarray(values[self._decided(predictions)])
+
+    def frame(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        """Give the columns that a program gets, by name."""
+        return self.columns(predictions) | {"decision": self.values(predictions)}
+
+    def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
+        """Give the columns that predictions are written to, by name."""
+        columns = {name: pa.array(column) for name, column in self.columns(predictions).items()}
+        return columns | {"decision": self._called(self._decided(predictions))}
+
+    def count(self, predictions: np.ndarray) -> Counts:
+        """Count predictions."""
+        decided = self._decided(predictions)
+        probabilities = self._counted_by(predictions, decided)
+        by_class = [probabilities[decided == number] for number in range(len(self.task.classes))]
+        histograms = [np.histogram(of_class, BINS, (0, 1))[0] for of_class in by_class]
+        return Counts.of(predictions, np.stack(histograms))
+
+    def of_manifest(self) -> dict[str, Any]:
+        """Give what a manifest says of the task."""
+        return {"task": CLASSES, "classes": self.task.classes}
+
+    def of_summary(self, counts: Counts) -> dict[str, Any]:
+        """Give what a summary says of the task, and of predictions that were counted."""
+        names = map(str, self.task.classes)
+        means = counts.means and dict(zip(names, counts.means, strict=True))
+        return {**self.of_manifest(), **self._by_class(counts), "means": means}
+
+    @staticmethod
+    def outcome(summary: "ScoringSummary") -> str:
+        """Say what the rows of a scoring were called, the commonest class first."""
+        by_rows = sorted(summary.decisions.items(), key=lambda decision: -decision[1])
+        said = [f"{rows} as {label}" for label, rows in by_rows[:NAMED]]
+        if others := by_rows[NAMED:]:
+            said.append(f"{sum(rows for _, rows in others)} as one of {len(others)} others")
+        return f": {', '.join(said)}"
+
+    def _decided(self, predictions: np.ndarray) -> np.ndarray:
+        return decisions(predictions, self.scorer.calibration).astype(np.int32)
+
+    def _counted_by(self, predictions: np.ndarray, decided: np.ndarray) -> np.ndarray:
+        return np.asarray(np.take_along_axis(predictions, decided[:, None], 1)[:, 0])
+
+    def _by_class(self, counts: Counts) -> dict[str, Any]:
+        names = map(str, self.task.classes)
+        by_class = dict(zip(names, counts.histograms.tolist(), strict=True))
+        decisions = {label: sum(rows) for label, rows in by_class.items()}
+        return {"decisions": decisions, "histograms": by_class}
+
+    def _called(self, numbers: np.ndarray) -> pa.Array:
+        """Give the classes of these numbers: text is kept once, anything else as it is."""
+        column = pa.DictionaryArray.from_arrays(numbers, self._values)
+        return column if pa.types.is_string(self._values.type) else column.dictionary_decode()
+
+    @cached_property
+    def _values(self) -> pa.Array:
+        classes = self.task.classes
+        mixed = any(isinstance(value, str) for value in classes)
+        return pa.array([str(value) for value in classes] if mixed else classes)
+
+
+class _TwoClasses(Answers):
+    """The probability of the positive class, and the class that is decided on."""
+
+    nothing = np.empty(0)
+
+    @property
+    def gives(self) -> str:
+        return f"the probability of {self.schema.label} = {self.schema.positive_class!r}"
+
+    @property
+    def rule(self) -> float:
+        return self.scorer.calibration.threshold
+
+    def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        return {"probability": predictions}
+
+    def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
+        positive = self._called(np.ones(len(predictions), np.int32))
+        probability, decision = super().arrow(predictions).values()
+        return {"probability": probability, "positive_class": positive, "decision": decision}
+
+    def of_manifest(self) -> dict[str, Any]:
+        schema = self.schema
+        return {"positive_class": schema.positive_class, "negative_class": schema.negative_class}
+
+    def of_summary(self, counts: Counts) -> dict[str, Any]:
+        return {
+            "positive_class": self.schema.positive_class,
+            **self._by_class(counts),
+            "decision_threshold": self.rule,
+            "mean_probability": counts.means and counts.means[0],
+        }
+
+    @staticmethod
+    def outcome(summary: "ScoringSummary") -> str:
+        counts = reversed(summary.decisions.items())
+        decided = ", ".join(f"{rows} as {label}" for label, rows in counts)
+        return f", probability of {summary.positive_class}: {decided}"
+
+    def _counted_by(self, predictions: np.ndarray, decided: np.ndarray) -> np.ndarray:
+        return predictions
+
+
+class _Number(Answers):
+    """A number, and the ends of its interval."""
+
+    nothing = np.empty((0, len(OF_A_NUMBER)))
+
+    @property
+    def gives(self) -> str:
+        return f"the number {self.schema.label}"
+
+    def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(OF_A_NUMBER, np.ascontiguousarray(predictions.T), strict=True))
+
+    frame = columns
+
+    def values(self, predictions: np.ndarray) -> np.ndarray:
+        return np.asarray(predictions[:, 0])
+
+    def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
+        return {name: pa.array(column) for name, column in self.columns(predictions).items()}
+
+    def count(self, predictions: np.ndarray) -> Counts:
+        # In deviations: far from 0 the bins would have no width.
+        away = (predictions[:, 0] - self._target.mean) / self._target.deviation
+        rows, _ = np.histogram(away.clip(-REACH, REACH), BINS, (-REACH, REACH))
+        return Counts.of(predictions, rows[None])
+
+    def of_manifest(self) -> dict[str, Any]:
+        return {"task": NUMBER, "coverage": self.scorer.calibration.coverage}
+
+    def of_summary(self, counts: Counts) -> dict[str, Any]:
+        mean, reach = self._target.mean, REACH * self._target.deviation
+        return {
+            **self.of_manifest(),
+            "means": counts.means and dict(zip(OF_A_NUMBER, counts.means, strict=True)),
+            "histograms": {OF_A_NUMBER[0]: counts.histograms[0].tolist()},
+            "histogram_range": (mean - reach, mean + reach),
+            "prediction_range": (counts.lowest, counts.highest) if counts.rows else None,
+        }
+
+    @staticmethod
+    def outcome(summary: "ScoringSummary") -> str:
+        if summary.prediction_range is None or summary.means is None:
+            return ": no predictions"
+        low, high = (f"{end:.4g}" for end in summary.prediction_range)
+        return (
+            f": predictions from {low} to {high}, mean {summary.means[OF_A_NUMBER[0]]:.4g}, "
+            f"intervals at {100 * (summary.coverage or 0):.4g} %"
+        )
+
+    @property
+    def _target(self) -> Target:
+        if self.schema.target is None:
+            raise ValueError("Expected the schema of a label that is a number.")
+        return self.schema.target
+
+
+ANSWERS: dict[Kind, type[Answers]] = {
+    TWO_CLASSES: _TwoClasses,
+    CLASSES: Answers,
+    NUMBER: _Number,
+}
+
+
+def answers_of(scorer: Scorer) -> Answers:
+    """Tell what a network's predictions say, by its task."""
+    return ANSWERS[scorer.schema.task.kind](scorer)
+
+
+def have_none(predictions: np.ndarray) -> np.ndarray:
+    """Tell which rows a network gives no prediction, bool (rows,)."""
+    return np.asarray(np.isnan(_first(predictions)))
+
+
+def _first(predictions: np.ndarray) -> np.ndarray:
+    return predictions if predictions.ndim == 1 else predictions[:, 0]
