@@ -51,7 +51,7 @@ def check_data(
     if before is not None:
         facts += _beside_champion(now, before, promotion)
     faults = [f"{fact} ({expected})" for fact, expected in facts if expected]
-    told = MEASURES[now.kind]
+    told = MEASURES[now.task.kind]
     leaks = f"possible leak, alone {told.telling} ({told.name}): {listed(now.possible_leaks)}"
     if now.possible_leaks and promotion.refuse_possible_leaks:
         faults.append(f"{leaks} (expected none for promotion.refuse_possible_leaks; {LEAVE_OUT})")

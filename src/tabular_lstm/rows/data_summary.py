@@ -11,14 +11,13 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen, Share
 from tabular_lstm.parameters import (
-    CLASSES,
     NUMBER,
     TASKS,
     TWO_CLASSES,
     Columns,
-    Kind,
     Moment,
     Split,
+    Task,
 )
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.feature_summary import FeatureSummary
@@ -112,10 +111,14 @@ class DataSummary(FileRows):
     lineage: Lineage | None = None
 
     @property
-    def kind(self) -> Kind:
-        """Say of which kind the task is."""
-        kinds: dict[str, Kind] = {"task": NUMBER, "classes": CLASSES}
-        return next((kind for name, kind in kinds.items() if name in self.split), TWO_CLASSES)
+    def task(self) -> Task:
+        """Say what is predicted."""
+        if "task" in self.split:
+            return Task(kind=NUMBER)
+        if classes := self.split.get("classes"):
+            return Task.of_classes(classes)
+        pair = ("negative_class", "positive_class")
+        return Task(kind=TWO_CLASSES, classes=[self.split[n] for n in pair if n in self.split])
 
     @property
     def told_apart_by(self) -> str:
