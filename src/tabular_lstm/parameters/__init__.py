@@ -33,7 +33,7 @@ from tabular_lstm.parameters.runs import (
     Tolerance,
 )
 from tabular_lstm.parameters.split import Moment, Split, in_utc
-from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Class, Task, Value
+from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Class, Kind, Task, Value
 from tabular_lstm.parameters.tuning import TUNABLE, Range, Tuning, values_of, with_values, without
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "Ensemble",
     "Evaluation",
     "Event",
+    "Kind",
     "Mlflow",
     "Moment",
     "Network",
