@@ -119,7 +119,7 @@ class _Variance:
     leak: ClassVar[float] = 0.998
     # Of many a table a city or a model tells most of a price, and its rows are independent.
     alike: ClassVar[float] = 0.8
-    falls: ClassVar[tuple[float, float]] = 0.02, 0.1
+    falls: ClassVar[tuple[float, float]] = 0.03, 0.1
     rarest = 0.5
 
     def __init__(self, labels: np.ndarray, task: Task) -> None:
@@ -154,9 +154,9 @@ class _Variance:
         """Measure likewise how well a category does, of which each row's place is known, from 0."""
         if not self.enough(ENOUGH_ROWS)[0]:
             return 0.0
-        # As if one more row had the mean of all: few others tell less than many.
-        sums, rows = np.bincount(places, self.labels), np.bincount(places)
-        return _told(self.labels, (sums[places] - self.labels) / rows[places])
+        sums, others = np.bincount(places, self.labels), np.bincount(places)[places] - 1
+        means = (sums[places] - self.labels) / np.maximum(others, 1)
+        return _told(self.labels, np.where(others > 0, means, 0))
 
     def learned(self, seen: np.ndarray, out: np.ndarray) -> np.ndarray:
         """Give the scores of some rows, (rows, 1), of a forest that saw the others."""
