@@ -9,9 +9,10 @@ Found are rows that share the value of a column, such as a time, an identifier o
 columns together; or all values but those of nearly unique columns and of one counter, and but for
 the last digits of numbers. Of a declared group one row is looked at, so that found is what groups
 share. Not found are fewer than 20 such values; labels that agree no further than those of a city or
-an occupation, a correlation below 0.2; a number or date whose neighbours agree nearly as far, where
-the fall is below 0.05; what three columns say together; near-duplicates that differ in two columns
-whose values repeat; and rows that are near in time or place, without a value in common.
+an occupation, a correlation below 0.2, of numbers below 0.8; a number or date whose neighbours
+agree nearly as far, where the fall is below 0.05, of numbers 0.1; what three columns say together;
+near-duplicates that differ in two columns whose values repeat; and rows that are near in time or
+place, without a value in common.
 """
 
 from collections.abc import Collection, Sequence
@@ -105,7 +106,7 @@ def find_dependent_rows(
     """Find what says most clearly which rows belong together, if anything does.
 
     Args:
-        rows: Valid rows: the label as 0 and 1, numbers read. Columns that conf ignores may be among
+        rows: Valid rows: labels and numbers read. Columns that conf ignores may be among
             them: they can say which rows belong together, and the quick model never sees them.
         columns: The roles of the columns. Rows of a declared group are on one side already: its
             first row is looked at. With a declared time nothing is looked for.
