@@ -169,9 +169,8 @@ class Judged(Rows):
         judged = self.parts.get(name, self)
         values, point = judged.resampled[name][metric], getattr(judged.metrics[name], metric)
         low, high = bounds(values[~np.isnan(values)], point, confidence)
-        predictions = judged.predictions[name]
-        constant = np.full_like(predictions, 0.5)
-        unseen = self.measure.unseen(metric, judged, predictions, constant, confidence)
+        both = judged.predictions[name], np.full_like(judged.predictions[name], 0.5)
+        unseen = self.measure.unseen(metric, judged, *both, confidence)
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:

@@ -110,8 +110,9 @@ class Measure:
             return unseen_log_loss(rows.labels, one, other, *counted)
         if metric != "roc_auc":
             return 0.0
-        both = zip(*(self.against_others(rows.labels, p) for p in (one, other)), strict=True)
-        return float(np.mean([unseen_roc_auc(*of, p, *counted) for of, (_, p) in both]))
+        of_one, of_other = (self.against_others(rows.labels, p) for p in (one, other))
+        both = zip(of_one, of_other, strict=True)
+        return float(np.mean([unseen_roc_auc(own, p, q, *counted) for (own, p), (_, q) in both]))
 
     def farther(
         self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray
