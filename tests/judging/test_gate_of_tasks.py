@@ -13,7 +13,7 @@ from tabular_lstm.judging.metrics import CANDIDATE, Metrics
 from tabular_lstm.parameters import Promotion, Validation
 from tabular_lstm.rows.feature_summary import FeatureSummary
 from tests.helpers.decisions import DATA
-from tests.judging.test_measures import FOUR, OF_NUMBER, classes_of, judge, numbers_of
+from tests.helpers.judged_tasks import FOUR, OF_NUMBER, classes_of, judge, numbers_of
 
 PROMOTION = Promotion()
 
