@@ -32,6 +32,9 @@ from tabular_lstm.rows.schema import Schema
 
 logger = logging.getLogger(__name__)
 
+# Of the rows that are held out once: targets, predictions and weights.
+Known = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+
 
 @dataclass(frozen=True)
 class Fits:
@@ -106,8 +109,9 @@ def predict_with_baselines(
         out_of_fold = np.empty(len(labels))
         for place, (_, held_out) in enumerate(splits):
             out_of_fold[held_out] = predicted[name, place]
+        held_out_once = targets[seen], out_of_fold[seen], of_seen
         predictions[name], threshold = of_task.finished(
-            predicted[name, None], targets[seen], out_of_fold[seen], of_seen, schema, training
+            predicted[name, None], held_out_once, schema, training
         )
         if threshold is not None:
             thresholds[name] = threshold
@@ -204,15 +208,10 @@ class _OfTwoClasses:
         return np.asarray(model.predict_proba(rows)[:, 1])
 
     def finished(
-        self,
-        predicted: np.ndarray,
-        targets: np.ndarray,
-        out_of_fold: np.ndarray,
-        weights: np.ndarray | None,
-        schema: Schema,
-        training: Training,
+        self, predicted: np.ndarray, known: Known, schema: Schema, training: Training
     ) -> tuple[np.ndarray, float | None]:
         """Give the predictions, and the decision threshold."""
+        targets, out_of_fold, weights = known
         return predicted, choose_threshold(targets, out_of_fold, training.objective, weights)
 
 
@@ -239,17 +238,12 @@ class _OfNumber(_OfTwoClasses):
         return np.asarray(model.predict(rows))
 
     def finished(
-        self,
-        predicted: np.ndarray,
-        targets: np.ndarray,
-        out_of_fold: np.ndarray,
-        weights: np.ndarray | None,
-        schema: Schema,
-        training: Training,
+        self, predicted: np.ndarray, known: Known, schema: Schema, training: Training
     ) -> tuple[np.ndarray, float | None]:
+        targets, out_of_fold, weights = known
         # As of a network whose spread is 1, of which the logarithm is 0.
-        new, known = (np.stack([p, np.zeros(len(p))], axis=1) for p in (predicted, out_of_fold))
-        calibration = outputs_of(schema.task).calibration(targets, known, 1.0, training, weights)
+        new, old = (np.stack([p, np.zeros(len(p))], axis=1) for p in (predicted, out_of_fold))
+        calibration = outputs_of(schema.task).calibration(targets, old, 1.0, training, weights)
         return predictions_of(new, schema, calibration), None
 
 

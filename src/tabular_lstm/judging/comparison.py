@@ -166,11 +166,12 @@ class Judged(Rows):
 
     def bounds(self, name: str, metric: str, confidence: float) -> tuple[float, float]:
         """Bound a model's metric on its rows, below and above, each with that confidence."""
-        judged, measure = self.parts.get(name, self), self.measure
+        judged = self.parts.get(name, self)
         values, point = judged.resampled[name][metric], getattr(judged.metrics[name], metric)
         low, high = bounds(values[~np.isnan(values)], point, confidence)
-        models = judged.predictions[name], measure.knows_nothing(judged)
-        unseen = measure.unseen(metric, judged, *models, confidence)
+        predictions = judged.predictions[name]
+        constant = np.full_like(predictions, 0.5)
+        unseen = self.measure.unseen(metric, judged, predictions, constant, confidence)
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:

@@ -122,24 +122,21 @@ class Measure:
             )
         )
 
-    def knows_nothing(self, rows: Rows) -> np.ndarray:
-        """Give predictions that are the same for all rows."""
-        return np.full(len(rows.labels), 0.5)
-
     def with_intervals(
         self, measured: Metrics, rows: Rows, predictions: np.ndarray, resampled: Resampled
     ) -> Metrics:
         """Bound each metric, and not by a point where all rows are right, or ranked rightly."""
         tail = (1 + CENTRAL) / 2
         intervals = {metric: interval(values) for metric, values in resampled.items()}
-        constant = self.knows_nothing(rows)
-        unseen = {"roc_auc": self.unseen("roc_auc", rows, predictions, constant, tail)}
+        constant = np.full_like(predictions, 0.5)
+        unseen = {
+            m: self.unseen(m, rows, predictions, constant, tail) for m in {"roc_auc"} & {*intervals}
+        }
         if getattr(measured, "accuracy", None) in {0, 1}:
             counted = count_rows(rows.labels, rows.weights, rows.groups)
             unseen["accuracy"] = unseen_share(counted, tail)
-        for metric in unseen.keys() & intervals.keys():
+        for metric, off in unseen.items():
             (low, high), point = intervals[metric], getattr(measured, metric)
-            off = unseen[metric]
             intervals[metric] = max(min(low, point - off), 0.0), min(max(high, point + off), 1.0)
         return measured.model_copy(update={"interval": intervals})
 
@@ -200,10 +197,6 @@ class _Classes(Measure):
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         return [((labels == c).astype(int), predictions[:, c]) for c in np.unique(labels)]
 
-    def knows_nothing(self, rows: Rows) -> np.ndarray:
-        count = len(self.task.classes)
-        return np.full((len(rows.labels), count), 1 / count)
-
     def named(self, place: int) -> tuple[str, str]:
         name = f"of class {self.task.classes[place]}"
         return name, f"rows {name}"
@@ -238,7 +231,8 @@ class _Number(Measure):
 
     def statistics(self, rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistics:
         # In deviations from the mean: squares of large numbers have no digits for small ones.
-        unit = self.unit(rows) or 1.0
+        deviation = self.unit(rows)
+        unit = deviation or 1.0
         labels = (rows.labels - np.average(rows.labels, weights=rows.weights)) / unit
         errors = (predictions[:, 0] - rows.labels) / unit
 
@@ -247,18 +241,11 @@ class _Number(Measure):
             error, off = counts @ errors**2 / whole, counts @ np.abs(errors) / whole
             variance = counts @ labels**2 / whole - (counts @ labels / whole) ** 2
             varies = variance > EQUAL
-            r2 = np.where(varies, 1 - error / np.where(varies, variance, 1), np.nan)
+            none = np.nan if deviation else (error == 0).astype(float)
+            r2 = np.where(varies, 1 - error / np.where(varies, variance, 1), none)
             return {"rmse": unit * np.sqrt(error), "mae": unit * off, "r2": r2}
 
         return measure
-
-    def unseen(
-        self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray, confidence: float
-    ) -> float:
-        return 0.0
-
-    def knows_nothing(self, rows: Rows) -> np.ndarray:
-        return np.tile(np.average(rows.labels, weights=rows.weights), (len(rows.labels), 3))
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
         return np.zeros(len(labels), int)

@@ -65,7 +65,8 @@ def scored_numbers(bins: list[int], ends: tuple[float, float]) -> "Figure":
 
     `bins` has rows in equal bins between the ends; the first and the last have all beyond, too.
     """
-    figure, axes = new_axes("predicted; the outermost bars have all that is beyond", "rows")
+    beyond = "; the outermost bars have all beyond, too" if bins[0] or bins[-1] else ""
+    figure, axes = new_axes(f"predicted{beyond}", "rows")
     filled = np.flatnonzero(bins)
     first, last = (filled[0], filled[-1] + 1) if len(filled) else (0, len(bins))
     edges = np.linspace(*ends, len(bins) + 1)[first : last + 1]

@@ -67,7 +67,8 @@ def train(
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
-        counted from 1, whose weights the model has, and, of two classes, `decision_threshold`.
+        counted from 1, whose weights the model has, and, of two classes, `decision_threshold`, of a
+        number `coverage`.
 
         An ensemble's losses are means over its members, and there is more: `validation_loss`, of
         each member on its fold, calibrated; `kept_loss`, the same with the weights that it keeps so

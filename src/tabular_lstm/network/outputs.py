@@ -231,7 +231,7 @@ class _OfNumber(Outputs):
         return Calibration(residuals=residuals, coverage=training.coverage)
 
     def history(self, calibration: Calibration) -> dict[str, float]:
-        return {}
+        return {} if calibration.coverage is None else {"coverage": calibration.coverage}
 
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None

@@ -1,0 +1,255 @@
+"""Measures of classes and of a number, against scikit-learn and by brute force."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from tabular_lstm.judging.comparison import Judged, compare_with_baselines
+from tabular_lstm.judging.intervals import unseen_share
+from tabular_lstm.judging.measures import from_columns, measure_of, to_columns
+from tabular_lstm.judging.metrics import CANDIDATE, written
+from tabular_lstm.network.calibration import Calibration, decisions
+from tabular_lstm.parameters import NUMBER, Evaluation, Task
+
+NAMES = ["red", "green", "blue", 4]
+FOUR, OF_NUMBER = Task.of_classes(NAMES), Task(kind=NUMBER)
+RESAMPLED = Evaluation(bootstrap_resamples=200)
+COSTS = ((0.0, 1.0, 5.0, 1.0), (1.0, 0.0, 1.0, 1.0), (9.0, 1.0, 0.0, 1.0), (1.0, 1.0, 1.0, 0.0))
+
+
+def classes_of(count: int = 200, seed: int = 0, skill: float = 1.5) -> tuple[np.ndarray, ...]:
+    """Labels of four classes, and probabilities that tell something of them."""
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(4, count, p=[0.4, 0.3, 0.2, 0.1])
+    logits = rng.normal(size=(count, 4)) + skill * np.eye(4)[labels]
+    odds = np.exp(logits)
+    return labels, odds / odds.sum(axis=1, keepdims=True)
+
+
+def numbers_of(
+    count: int = 200, seed: int = 0, unit: float = 1.0, error: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and predictions with intervals, in some unit."""
+    rng = np.random.default_rng(seed)
+    labels = rng.normal(5, 2, count)
+    predicted = labels + rng.normal(0, error, count)
+    return unit * labels, unit * np.stack([predicted, predicted - 0.8, predicted + 0.7], axis=1)
+
+
+def judge(task: Task, labels: np.ndarray, rule: Any = None, **models: np.ndarray) -> Judged:
+    rules = dict.fromkeys(models, rule)
+    return Judged(labels, task=task).with_models(models, rules, RESAMPLED)
+
+
+def weighted(count: int, seed: int = 5) -> np.ndarray:
+    weights = np.random.default_rng(seed).uniform(0.2, 3, count)
+    return weights / weights.mean()
+
+
+# Classes
+
+
+@pytest.mark.parametrize("with_weights", [False, True])
+def test_classes_are_measured_as_scikit_learn_does(with_weights: bool) -> None:
+    labels, p = classes_of()
+    weights = weighted(200) if with_weights else None
+    of = Judged(labels, weights, task=FOUR).with_models({"one": p}, {"one": None}, RESAMPLED)
+    measured: Any = of.metrics["one"]
+    decided, counts = p.argmax(axis=1), {"sample_weight": weights}
+    areas = [sk.roc_auc_score(labels == c, p[:, c], **counts) for c in range(4)]
+    assert measured.roc_auc == pytest.approx(np.mean(areas))
+    assert measured.log_loss == pytest.approx(sk.log_loss(labels, p, **counts))
+    assert measured.accuracy == pytest.approx(sk.accuracy_score(labels, decided, **counts))
+    squares = np.square(p - np.eye(4)[labels]).sum(axis=1)
+    assert measured.brier_score == pytest.approx(np.average(squares, weights=weights))
+    np.testing.assert_allclose(
+        measured.confusion_matrix, sk.confusion_matrix(labels, decided, **counts)
+    )
+    assert [*measured.by_class] == ["red", "green", "blue", "4"]
+    rates = sk.precision_recall_fscore_support(labels, decided, **counts)
+    for place, of_class in enumerate(measured.by_class.values()):
+        found = [of_class.precision, of_class.recall, of_class.f1, of_class.roc_auc]
+        assert found == pytest.approx([*(rate[place] for rate in rates[:3]), areas[place]])
+    for metric, (low, high) in measured.interval.items():
+        assert low < getattr(measured, metric) < high
+
+
+def test_the_area_is_averaged_over_the_classes_that_have_rows_in_each_resample() -> None:
+    labels, p = classes_of()
+    some = np.flatnonzero(labels != 2)
+    judged = judge(FOUR, labels[some], one=p[some])
+    measured: Any = judged.metrics["one"]
+    areas = [sk.roc_auc_score(labels[some] == c, p[some, c]) for c in (0, 1, 3)]
+    assert measured.roc_auc == pytest.approx(np.mean(areas))
+    assert measured.by_class["blue"].roc_auc is measured.by_class["blue"].recall is None
+    # By brute force: the same draws, measured one by one.
+    few, of_few = labels[:12], p[:12]
+    resampled = judge(FOUR, few, one=of_few).resampled["one"]
+    drawn = np.random.default_rng(RESAMPLED.seed).integers(12, size=(200, 12))
+    for place, rows in enumerate(drawn):
+        own, probabilities = few[rows], of_few[rows]
+        known = [c for c in np.unique(few) if 0 < np.mean(own == c) < 1]
+        areas = [sk.roc_auc_score(own == c, probabilities[:, c]) for c in known]
+        assert resampled["roc_auc"][place] == pytest.approx(np.mean(areas))
+        loss = -np.log(probabilities[np.arange(12), own]).mean()
+        assert resampled["log_loss"][place] == pytest.approx(loss)
+
+
+@pytest.mark.parametrize("rule", [None, COSTS])
+def test_classes_are_decided_as_the_network_decides(rule: Any) -> None:
+    labels, p = classes_of(seed=3, skill=0.5)
+    expected = decisions(p, Calibration(costs=rule))
+    measured: Any = judge(FOUR, labels, rule, one=p).metrics["one"]
+    assert measured.accuracy == pytest.approx(np.mean(expected == labels))
+    assert (expected != p.argmax(axis=1)).any() == (rule is not None)
+
+
+@pytest.mark.parametrize("rule", [None, COSTS])
+def test_no_model_of_classes_gains_by_giving_no_prediction(rule: Any) -> None:
+    labels, p = classes_of(seed=3, skill=0.0)
+    gaps = p.copy()
+    gaps[::7] = np.nan
+    judged = judge(FOUR, labels, rule, whole=p, gaps=gaps)
+    whole, less = (judged.metrics[name] for name in ("whole", "gaps"))
+    assert judged.without_prediction == {"whole": 0, "gaps": 29}
+    assert less.log_loss > whole.log_loss + 1
+    assert less.roc_auc < whole.roc_auc
+    assert less.accuracy <= np.mean(np.arange(200) % 7 > 0)
+    assert less.brier_score > whole.brier_score
+
+
+def test_of_classes_that_two_models_rank_rightly_few_rows_do_not_show_them_equal() -> None:
+    """The bound is the mean of those of the classes, each by its own rows."""
+    labels = np.repeat([0, 1, 2, 3], [40, 30, 20, 10])
+    rng = np.random.default_rng(0)
+    one, other = (np.eye(4)[labels] + rng.uniform(0, 0.4, (100, 4)) for _ in range(2))
+    one, other = (p / p.sum(axis=1, keepdims=True) for p in (one, other))
+    compared = judge(FOUR, labels, one=one, other=other).compare("one", "other", 0.95)["roc_auc"]
+    expected = np.mean([unseen_share(rows, 0.95) for rows in (40, 30, 20, 10)])
+    assert compared.difference == 0
+    assert -compared.at_worst == compared.at_best == pytest.approx(expected)
+
+
+# A number
+
+
+@pytest.mark.parametrize("with_weights", [False, True])
+@pytest.mark.parametrize("unit", [1.0, 1e9, 1e-9])
+def test_a_number_is_measured_as_scikit_learn_does(unit: float, with_weights: bool) -> None:
+    labels, predictions = numbers_of(unit=unit)
+    weights = weighted(200) if with_weights else None
+    of = Judged(labels, weights, task=OF_NUMBER)
+    judged = of.with_models({"one": predictions}, {"one": None}, RESAMPLED)
+    measured: Any = judged.metrics["one"]
+    given = labels, predictions[:, 0]
+    counts = {"sample_weight": weights}
+    assert measured.rmse == pytest.approx(sk.root_mean_squared_error(*given, **counts))
+    assert measured.mae == pytest.approx(sk.mean_absolute_error(*given, **counts))
+    assert measured.r2 == pytest.approx(sk.r2_score(*given, **counts))
+    inside = (predictions[:, 1] <= labels) & (labels <= predictions[:, 2])
+    assert measured.coverage == pytest.approx(np.average(inside, weights=weights))
+    assert measured.width == pytest.approx(1.5 * unit)
+    drawn = np.random.default_rng(RESAMPLED.seed).integers(200, size=(200, 200))
+    for place, rows in enumerate(drawn[:20]):
+        some = labels[rows], predictions[rows, 0]
+        counts = {"sample_weight": None if weights is None else weights[rows]}
+        found = [judged.resampled["one"][metric][place] for metric in ("rmse", "mae", "r2")]
+        expected = (sk.root_mean_squared_error, sk.mean_absolute_error, sk.r2_score)
+        assert found == pytest.approx([measure(*some, **counts) for measure in expected])
+
+
+def test_comparisons_of_a_number_do_not_hang_on_its_unit() -> None:
+    (labels, one), (_, other) = numbers_of(), numbers_of(error=0.6)
+    compared = judge(OF_NUMBER, labels, one=one, other=other).compare("one", "other", 0.95)
+    assert [*compared] == ["rmse", "mae"]
+    for unit in (1e-12, 1e12):
+        scaled = judge(OF_NUMBER, unit * labels, one=unit * one, other=unit * other)
+        for metric, numbers in scaled.compare("one", "other", 0.95).items():
+            for name, value in numbers:
+                assert value == pytest.approx(unit * getattr(compared[metric], name), rel=1e-6)
+
+
+def test_no_model_of_a_number_gains_by_giving_no_prediction() -> None:
+    labels, good = numbers_of()
+    for p in (good, good * [-3, -5, 2], np.full_like(good, labels.mean())):
+        gaps = np.where(np.arange(200)[:, None] % 7, p, np.nan)
+        judged = judge(OF_NUMBER, labels, whole=p, gaps=gaps)
+        whole, less = (judged.metrics[name] for name in ("whole", "gaps"))
+        assert judged.without_prediction["gaps"] == 29
+        assert less.rmse > whole.rmse
+        assert less.mae > whole.mae
+        assert less.r2 < whole.r2
+        assert less.coverage <= whole.coverage
+    nothing = judge(OF_NUMBER, labels, none=np.full_like(good, np.nan)).metrics["none"]
+    assert nothing.rmse >= np.ptp(labels)
+
+
+def test_a_label_that_is_always_the_same_has_no_spread_to_explain() -> None:
+    labels = np.full(30, 7.0)
+    right, wrong = np.full((30, 3), 7.0), np.full((30, 3), 8.0)
+    judged = judge(OF_NUMBER, labels, right=right, wrong=wrong)
+    assert [judged.metrics[name].r2 for name in ("right", "wrong")] == [1, 0]
+    assert judged.compare("wrong", "right", 0.95)["rmse"].at_worst == 1
+    assert judged.unit("right") == 0
+
+
+# Both
+
+
+def test_predictions_are_read_from_the_columns_that_they_are_written_to() -> None:
+    import pandas as pd  # noqa: PLC0415
+
+    of_two = np.array([0.1, np.nan, 0.3])
+    for task, predictions, columns in (
+        (Task.of_classes([0, 1]), of_two, ["m"]),
+        (FOUR, classes_of(3)[1], ["m_0", "m_1", "m_2", "m_3"]),
+        (OF_NUMBER, numbers_of(3)[1], ["m", "m_lower", "m_upper"]),
+    ):
+        table = pd.DataFrame(to_columns("m", predictions, task))
+        assert [*table] == columns
+        np.testing.assert_array_equal(from_columns(table, "m", task), predictions)
+
+
+def test_the_class_with_fewest_rows_is_counted_and_named() -> None:
+    labels, groups = np.array([0, 0, 1, 1, 2, 2, 2, 3]), np.arange(8) // 2
+    four = measure_of(FOUR)
+    assert four.fewest(Judged(labels)) == (1, ("of class 4", "rows of class 4"))
+    # Three groups have rows of the classes 2 and 3, and one each of the others.
+    assert four.fewest(Judged(labels, groups=groups))[0] == 1
+    assert four.fewest(Judged(labels[:7])) == (0, ("of class 4", "rows of class 4"))
+    assert measure_of(OF_NUMBER).fewest(Judged(labels * 1.5)) == (8, None)
+    assert measure_of(OF_NUMBER).fewest(Judged(labels * 1.5, groups=groups)) == (4, None)
+
+
+def test_the_verdict_speaks_of_the_task() -> None:
+    labels, p = classes_of()
+    _, linear = classes_of(skill=0.5)
+    models = {
+        CANDIDATE: p,
+        "majority_class": np.tile(np.bincount(labels) / 200, (200, 1)),
+        "logistic_regression": linear,
+    }
+    of_classes = compare_with_baselines(judge(FOUR, labels, **models), RESAMPLED)
+    assert of_classes[0].startswith("Candidate on 200 test rows: ROC AUC 0.")
+    assert of_classes[1].startswith("Of the rows of each class it finds: red ")
+    assert of_classes[2].startswith("The candidate beats the majority class: ROC AUC 0.")
+    labels, worse = numbers_of(unit=1000, error=0.6)
+    _, better = numbers_of(unit=1000, seed=0, error=0.5)
+    mean = np.full_like(worse, labels.mean())
+    models = {CANDIDATE: worse, "mean": mean, "linear_regression": better}
+    of_number = compare_with_baselines(judge(OF_NUMBER, labels, **models), RESAMPLED)
+    assert of_number[0].startswith("The candidate loses to linear regression: RMSE ")
+    assert of_number[1].startswith("Candidate on 200 test rows: RMSE ")
+    assert "of the labels are within its intervals, which are 1,500 wide on average" in of_number[2]
+    assert of_number[3].startswith("The candidate beats the mean: RMSE ")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1234567.8, "1,235,000"), (0.00012345, "0.0001234"), (1.5e-9, "1.5e-09"), (-2e15, "-2e+15")],
+)
+def test_metrics_in_the_labels_unit_have_four_digits(value: float, text: str) -> None:
+    assert written("rmse", value) == text
+    assert written("mae", value, "+.3f") == (text if value < 0 else f"+{text}")
