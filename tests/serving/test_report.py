@@ -288,7 +288,7 @@ def test_what_a_number_may_lose_is_told_in_deviations(served_number: Project) ->
     ]
     judgement["checks"][3] |= {"compared": {before["run_id"]: {"rmse": lost, "mae": lost}}}
     shown = Parsed(page_of(inputs)).text
-    assert "RMSE +1,235 worse +2.5 worse +1 deviations 10,000,000" in shown
+    assert "RMSE +1,235 worse +2.5 worse +0.02 deviations 10,000,000" in shown
     assert "in standard deviations of the label" in shown
     assert "+0.50 deviations" in section(shown, "What changed in the data")
 
