@@ -95,7 +95,7 @@ def test_confusions_are_shares_of_the_actual_class(classes: int) -> None:
     of_actual = counts.sum(axis=1)
     for (actual, taken), count in np.ndenumerate(counts):
         share = 100 * count / max(of_actual[actual], 1)
-        expected = f"{count}\n{share:.1f} %" if classes == 4 else f"{share:.0f}"
+        expected = f"{count}\n{share:.1f} %" if classes == 4 else (f"{share:.0f}" if count else "")
         assert texts[taken + 0.5, actual + 0.5] == expected
     assert axes.yaxis_inverted()
     named = [label.get_text() for label in axes.get_yticklabels()]
@@ -109,9 +109,9 @@ def test_of_many_classes_the_commonest_confusions_are_bars() -> None:
     wrong = sk.confusion_matrix(rows.labels, decided, labels=range(20))
     np.fill_diagonal(wrong, 0)
     bars = [bar.get_width() for bar in axes_of(figure).patches]
-    assert bars == sorted(wrong.ravel(), reverse=True)[:20]
+    assert bars == sorted(wrong.ravel(), reverse=True)[:15]
     for name, length in zip(names(figure), bars, strict=True):
-        actual, taken = (int(part[-2:]) for part in name.split(" → "))
+        actual, taken = (int(part[-2:]) for part in name.split("\n→ "))
         assert wrong[actual, taken] == length
     said = str(figure.get_supxlabel()).replace("\n", " ")
     assert f"{wrong.sum()} of 400 rows are taken for another class" in said
