@@ -26,6 +26,7 @@ from typing import Any
 
 import accuracy_summary
 import numpy as np
+from accuracy_summary import FILES
 from bagged import BAGGED
 from bagged_networks import NETWORKS
 from peers import FEWER_PEERS, PEERS, Method
@@ -48,11 +49,6 @@ from tuned import TUNED
 from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Kind
 
 HERE = Path(__file__).resolve().parent
-FILES = {
-    TWO_CLASSES: "accuracy.csv",
-    CLASSES: "accuracy_classes.csv",
-    NUMBER: "accuracy_numbers.csv",
-}
 OF_CLASSES = ("roc_auc", "accuracy", "log_loss")
 SCORES = {
     TWO_CLASSES: OF_CLASSES,

@@ -4,6 +4,10 @@ python benchmarks/accuracy_summary.py
 
 A table compares its methods on the sets that all of them were measured on, and says how many these
 are. A method that was measured on none of a table's sets is left out of it.
+
+Of more classes and of numbers the tables of `loss_comparison.py` are written to
+`docs/benchmarks.md`, between the comments that name the file of the folds, and those of every set
+to `accuracy.md`.
 """
 
 from collections.abc import Sequence
@@ -13,10 +17,28 @@ from pathlib import Path
 import accuracy_drawing
 import pandas as pd
 from accuracy_comparison import compare
-from sets import BALANCED_CHOSEN, BALANCED_REPORTED, CHOSEN_ON, REPORTED_ON
+from loss_comparison import FIRST, Measures, complete, intervals, means_of, pairs, table
+from sets import (
+    BALANCED_CHOSEN,
+    BALANCED_REPORTED,
+    CHOSEN_ON,
+    CLASSES_CHOSEN,
+    CLASSES_REPORTED,
+    NUMBERS_CHOSEN,
+    NUMBERS_REPORTED,
+    REPORTED_ON,
+)
 from tables import markdown
 
+from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES
+
 HERE = Path(__file__).resolve().parent
+DOCS = HERE.parent / "docs/benchmarks.md"
+FILES = {
+    TWO_CLASSES: "accuracy.csv",
+    CLASSES: "accuracy_classes.csv",
+    NUMBER: "accuracy_numbers.csv",
+}
 BAGS = ["lstm", "catboost_bagged", "lightgbm_bagged"]
 FAST = [
     *BAGS,
@@ -119,10 +141,71 @@ def summarize(results: pd.DataFrame) -> str:
     return "\n".join(parts)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A task's sets, and by what models are compared on them."""
+
+    measures: Measures
+    sides: dict[str, list[str]]
+
+
+OF_TASKS = {
+    CLASSES: Compared(
+        Measures("log_loss", ("roc_auc", "accuracy"), ("log loss", "ROC AUC", "accuracy")),
+        {"not chosen on": CLASSES_REPORTED, "chosen on": CLASSES_CHOSEN},
+    ),
+    NUMBER: Compared(
+        Measures("nrmse", ("r2",), ("nRMSE", "R²")),
+        {"not chosen on": NUMBERS_REPORTED, "chosen on": NUMBERS_CHOSEN},
+    ),
+}
+
+
+def of_task(kind: str, results: pd.DataFrame) -> str:
+    """Write what is compared of a task, for people."""
+    parts, compared = [], OF_TASKS[kind]
+    for side, names in compared.sides.items():
+        if complete(results, names, [FIRST]).empty:
+            continue
+        parts.append(f"**Sets that the defaults were {side}.**")
+        parts.append(table(results, names, compared.measures))
+        parts.append(pairs(results, names, compared.measures.loss))
+        if kind == NUMBER:
+            parts.append(intervals(results, names))
+    return "\n".join(parts)
+
+
+def sets_of_task(kind: str, results: pd.DataFrame) -> str:
+    """Write all measures of every set."""
+    measures = OF_TASKS[kind].measures
+    parts = []
+    for measure in (measures.loss, *measures.others):
+        means = means_of(results, measure).round(4)
+        rows = [{"": name, **filled(row)} for name, row in means.iterrows()]
+        parts.append(f"## {kind}: mean {measure} of five folds\n\n{markdown(rows)}\n")
+    return "\n".join(parts)
+
+
+def replaced(text: str, name: str, part: str) -> str:
+    """Put a part between the comments that name a file."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{part}\n{end}{after}"
+
+
 def main() -> None:
     """Write them, and draw."""
     results = pd.read_csv(HERE / "accuracy.csv")
     summary = summarize(results)
+    for kind in OF_TASKS:
+        if not (HERE / FILES[kind]).exists():
+            continue
+        of_kind = pd.read_csv(HERE / FILES[kind])
+        if FIRST in set(of_kind["method"]):
+            text = DOCS.read_text()
+            DOCS.write_text(replaced(text, FILES[kind], of_task(kind, of_kind)))
+        summary += f"\n{sets_of_task(kind, of_kind)}"
     (HERE / "accuracy.md").write_text(summary)
     folds = in_common(results, TABLES[0])
     accuracy_drawing.draw(

@@ -140,6 +140,10 @@ NUMBERS = {
         "regression/yacht_hydrodynamics/yacht_hydrodynamics.data.txt", separator=None
     ),
 }
+# Sets that are alike count as one where sets are compared.
+FAMILIES = dict.fromkeys(("mortgage", "treasury"), "rates") | dict.fromkeys(
+    ("wankara", "wizmir"), "weather"
+)
 
 
 def numbered(label: pd.Series) -> tuple[pd.Series, np.ndarray]:

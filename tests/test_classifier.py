@@ -22,13 +22,13 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import (
     check_methods_sample_order_invariance,
     check_methods_subset_invariance,
-    parametrize_with_checks,
 )
 
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network import fit, plan
+from tests.helpers.estimators import same_bits, with_all_checks
 from tests.helpers.project import TINY, Project
 
 NAN = float("nan")
@@ -81,25 +81,7 @@ def of_array() -> LSTMClassifier:
     return tiny(epochs=2).fit(NUMBERS.to_numpy(), LABELS)
 
 
-def same_bits(one: Any, other: Any) -> bool:
-    return np.asarray(one).tobytes() == np.asarray(other).tobytes()
-
-
 # In scikit-learn's hands
-
-UNCHECKED = {
-    "check_array_api_input": "skips itself: SCIPY_ARRAY_API has to be set before SciPy's import",
-}
-# What holds instead, and to which bits, is tested in tests/network/test_weights.py.
-NOT_TO_THE_BIT = {
-    "check_sample_weight_equivalence_on_dense_data": "a row twice is in another place of another "
-    "shuffle, and in two folds, so only the loss and its expected gradient are those of weight 2",
-}
-
-
-def with_all_checks(estimator: LSTMClassifier) -> pytest.MarkDecorator:
-    failing = NOT_TO_THE_BIT | ({} if "SCIPY_ARRAY_API" in os.environ else UNCHECKED)
-    return parametrize_with_checks([estimator], expected_failed_checks=lambda _: failing)
 
 
 @pytest.mark.no_cover  # a hundred trainings, which take half as long so
@@ -436,7 +418,7 @@ def test_labels_come_back_from_predict_and_from_a_file(
 
 def test_other_labels_are_refused() -> None:
     for labels, fact in (
-        (["a", "b", "c", "d"] * 30, "expected 2 classes, got 4"),
+        (LABELS + 0.5 * ROWS["age"], "Unknown label type: continuous"),
         (["yes"] * 120, r"got only one class: \['yes'\]"),
         (np.where(LABELS, 1.0, NAN), "NaN"),
     ):
@@ -477,6 +459,76 @@ def test_the_objective_moves_the_threshold_of_predict_the_right_way() -> None:
     assert threshold["accuracy"] < threshold["dear false positives"]
     called = {name: model.predict(rows).sum() for name, model in models.items()}
     assert called["dear false positives"] < called["accuracy"] < called["dear false negatives"]
+
+
+# More than two classes
+
+KINDS = np.array(["high", "low", "middle"])
+
+
+def of_three(rows: pd.DataFrame = ROWS) -> np.ndarray:
+    """Name each row by its income, of which a few are missing."""
+    income = rows["income"].fillna(30).to_numpy()
+    return KINDS[np.select([income > 36, income < 24], [0, 1], 2)]
+
+
+def test_three_classes_are_told_apart_and_come_back_from_a_file(tmp_path: Path) -> None:
+    model = tiny(epochs=60).fit(ROWS, of_three())
+    assert model.classes_.tolist() == KINDS.tolist()
+    given = model.predict_proba(ROWS)
+    assert given.shape == (len(ROWS), 3)
+    np.testing.assert_allclose(given.sum(axis=1), 1)
+    assert model.predict(ROWS).tolist() == KINDS[given.argmax(axis=1)].tolist()
+    assert model.score(ROWS, of_three()) > 0.7
+
+    model.save(tmp_path / "model.keras")
+    loaded = LSTMClassifier.load(tmp_path / "model.keras")
+    assert loaded.classes_.tolist() == KINDS.tolist()
+    assert same_bits(loaded.predict_proba(ROWS), given)
+
+
+def test_a_matrix_of_costs_moves_what_is_decided(tmp_path: Path) -> None:
+    # Not to see what is low is dear.
+    costs = [[0, 1, 1], [5, 0, 5], [1, 1, 0]]
+    model = tiny(objective="costs", costs=costs).fit(ROWS, of_three())
+    plain = tiny().fit(ROWS, of_three())
+    given = model.predict_proba(ROWS)
+    assert same_bits(given, plain.predict_proba(ROWS))
+    expected = KINDS[np.argmin(given @ np.array(costs), axis=1)]
+    assert model.predict(ROWS).tolist() == expected.tolist()
+    assert (model.predict(ROWS) == "low").sum() > (plain.predict(ROWS) == "low").sum()
+
+    model.save(tmp_path / "model.keras")
+    loaded = LSTMClassifier.load(tmp_path / "model.keras")
+    assert loaded.predict(ROWS).tolist() == expected.tolist()
+    assert loaded.objective == "costs"
+    assert np.array_equal(loaded.costs, costs)
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"objective": "f1"}, "objective = 'f1': expected 'accuracy' or 'costs' of 3 classes"),
+        ({"objective": "costs"}, "of 3 classes as many rows of as many numbers"),
+        ({"objective": "costs", "costs": [[0, 1], [1, 0]]}, "of 3 classes as many rows"),
+        ({"objective": "costs", "costs": [[0, -1, 1]] * 3}, r"matrix.0.1 = -1: Input should be"),
+    ],
+)
+def test_what_does_not_suit_three_classes_is_refused(given: Any, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        tiny(**given).fit(ROWS, of_three())
+
+
+def test_weights_of_three_classes_are_those_of_scikit_learn() -> None:
+    labels = of_three()
+    balanced = tiny(epochs=3, class_weight="balanced").fit(ROWS, labels)
+    by_row = tiny(epochs=3).fit(ROWS, labels, compute_sample_weight("balanced", labels))
+    assert same_models(balanced, by_row)
+    # A class of weight 0 is not there: two are left.
+    two = tiny(epochs=3, class_weight={"middle": 0}).fit(ROWS, labels)
+    assert two.classes_.tolist() == ["high", "low"]
+    there = labels != "middle"
+    assert same_models(two, tiny(epochs=3).fit(ROWS[there], labels[there]))
 
 
 # One file

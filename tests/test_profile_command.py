@@ -64,6 +64,24 @@ def test_a_mistake_gets_one_line_and_writes_nothing(project: Project) -> None:
     assert {*project.path.rglob("*")} == before
 
 
+def test_what_is_unsure_is_answered_by_an_option(project: Project) -> None:
+    """Of few whole numbers, an amount or classes."""
+    rows = {"age": [x % 70 for x in range(400)], "quality": [3 + x % 7 for x in range(400)]}
+    pd.DataFrame(rows).to_csv(project.path / "wine.csv", index=False)
+    profile = ("profile", "wine.csv", "--env", "wine", "--force")
+    said = {}
+    for task in ((), ("--task", "classes"), ("--task", "number")):
+        page = succeeds(here(*profile, *task))
+        said[task] = page.partition("Unsure:")[2].count("--task classes")
+        conf = yaml.safe_load((project.path / "conf/wine/parameters.yml").read_text())
+        label = {"label": "quality", "task": "number"}
+        if "classes" in task:
+            label = {"label": "quality", "classes": [*range(3, 10)]}
+        assert conf["columns"] == label
+    assert [*said.values()] == [1, 0, 0]
+    assert "--task" in here(*profile, "--task", "number of rooms").stderr
+
+
 def test_it_needs_no_tensorflow(project: Project) -> None:
     write_clinic(project.path / "clinic.csv")
     ended, modules = with_modules(project, "profile", "clinic.csv", "--env", "clinic")

@@ -327,6 +327,32 @@ def test_after_a_swap_of_the_classes_the_two_ways_out_lead_on(served: Project) -
     assert set(predictions_of(served)["positive_class"]) == {1}
 
 
+@pytest.mark.long
+def test_after_a_third_class_came_up_the_champion_of_two_is_judged_no_more(served: Project) -> None:
+    rows = pd.read_csv(served.raw)
+    rows.loc[rows["glucose"] > 140, "diabetes"] = 2
+    rows.to_csv(served.raw, index=False)
+    declare(served, **QUICK, columns={"label": "diabetes", "classes": [0, 1, 2]})
+    said = message_of(here(*SCORING))
+    assert "columns.positive_class was 1 and is not set" in said
+    assert "columns.classes was not set and is [0, 1, 2]. Set conf back." in said
+    succeeds(here(*RETRAINING))
+    last = log_of(served)[-1]
+    assert last["action"] == "rejected"
+    assert "positive_class was 1 for it and is not set" in last["reason"]
+
+    succeeds(here(*RETRAINING, "--params", "promotion.start_over=true"))
+    succeeds(here(*SCORING))
+    scored = predictions_of(served)
+    assert list(scored.columns[1:5]) == [*(f"probability_{n}" for n in range(3)), "decision"]
+    assert set(scored["decision"]) <= {0, 1, 2}
+    assert "the champion gives the probability of diabetes = 1" in message_of(here(*ROLLBACK))
+    # The other way out: conf as it was.
+    declare(served, **QUICK)
+    assert "the probabilities of diabetes = 0, 1, 2; since" in message_of(here(*SCORING))
+    succeeds(here(*ROLLBACK))
+
+
 def test_scorings_that_begin_in_one_millisecond_have_a_folder_each(
     served: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,7 +124,7 @@ def test_from_a_table_to_predictions_with_no_hand_edit(project: Project, task: s
     # A run and its verdict.
     house.kedro("run", "--env", task)
     metrics = project.metrics(task)
-    assert (metrics["data"]["valid_rows"], metrics["data"]["quarantined_rows"]) == (COUNT, 0)
+    assert (metrics["data"]["rows"], metrics["data"]["quarantined_rows"]) == (COUNT, 0)
 
     # A first candidate is promoted; the same once more is none.
     house.run("retraining")

@@ -1,4 +1,4 @@
-"""From a CSV of labelled rows to a trained, judged and promoted LSTM classifier."""
+"""From a CSV of labelled rows to a trained, judged and promoted LSTM."""
 
 import importlib
 import logging
@@ -15,10 +15,11 @@ if logging.getLogger("matplotlib").level == logging.NOTSET:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 __version__ = "0.1.0"
-__all__ = ["LSTMClassifier", "load_champion"]
+__all__ = ["LSTMClassifier", "LSTMRegressor", "load_champion"]
 
 WHERE = {
     "LSTMClassifier": "tabular_lstm.classifier",
+    "LSTMRegressor": "tabular_lstm.regressor",
     "load_champion": "tabular_lstm.serving.champion",
 }
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.parameters import Columns, Parameters, Split
+from tabular_lstm.parameters.columns import TASKS
 from tabular_lstm.rows.load_args import number_format_of
 
 # By block, the values of conf by name; as JSON has them.
@@ -40,12 +41,13 @@ class Lineage(Frozen):
         """Say which value of conf was another one, and what it is now; None where all are alike.
 
         A name that the other does not have is no change: a later version added it, or took it away.
+        But of another task conf has other names.
         """
         for block, before in self.conf.items():
             known = now.get(block, {})
             for name, was in before.items():
-                if name in known and known[name] != was:
-                    return _difference(f"{block}.{name}", was, known[name])
+                if (name in known or name in TASKS) and known.get(name) != was:
+                    return _difference(f"{block}.{name}", was, known.get(name))
         return None
 
 

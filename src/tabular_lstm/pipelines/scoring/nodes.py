@@ -82,11 +82,10 @@ def score_rows(
     Returns:
         The predictions, which are made while they are saved; and what is counted meanwhile.
     """
-    task = ScoringTask(checked_rows.check, champion, run_id, began(run_id), scoring.reasons)
-    tally = Tally(checked_rows, task.answers)
+    tally = Tally(checked_rows, answers_of(champion.scorer))
     predictions = Predictions(
         checked=checked_rows,
-        scoring=task,
+        scoring=ScoringTask(checked_rows.check, champion, run_id, began(run_id), scoring.reasons),
         conditions=scoring_conditions,
         tally=tally,
         workers=engine.workers,

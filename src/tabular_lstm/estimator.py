@@ -1,0 +1,243 @@
+"""What both estimators of scikit-learn share, over the same functions that the nodes call."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.parameters import Ensemble, Network, Reshaping, Task, Training
+from tabular_lstm.rows.keys import number_values
+from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
+from tabular_lstm.rows.sequences import by_name, to_sequences
+from tabular_lstm.rows.weights import checked_weights, scaled
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.tensorflow_import import import_tensorflow
+
+# What scikit-learn checks of an array: text and NaN may be in it, infinite numbers may not.
+CHECKED: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
+
+
+class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
+    """An ensemble of LSTMs for tabular rows: what `LSTMClassifier` and `LSTMRegressor` share."""
+
+    kinds: tuple[str, ...] = ()  # the tasks that it is for
+    label_type: type | None = None  # what y is converted to
+    class_weight: Any = None
+
+    def __init__(
+        self,
+        members: int = 8,
+        units: Sequence[int] = (8,),
+        dropout: float = 0.3,
+        features_per_step: int | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float = 0.006,
+        weight_decay: float = 0.01,
+        patience: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        frequency_scale: float | Sequence[float] = (0.1, 1.0),
+        feature_dropout: float | Sequence[float] = (0.0, 0.2),
+    ) -> None:
+        self.members = members
+        self.units = units
+        self.dropout = dropout
+        self.features_per_step = features_per_step
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.patience = patience
+        self.random_state = random_state
+        self.frequency_scale = frequency_scale
+        self.feature_dropout = feature_dropout
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:  # noqa: N803
+        """Train on labelled rows.
+
+        The weights count in the loss, in when a member stops and in the calibration; not in how
+        numbers are scaled. Only their proportions count: weights that are all alike give the same
+        bits as none. A row of weight 0 is as if it were not there, to the bit. A row of weight 2 is
+        the row twice in the loss and its expected gradient, not to the bit. Messages count rows
+        without those of weight 0.
+
+        Args:
+            X: A frame, or an array (rows, features).
+            y: Labels (rows,): of two classes or more, or numbers.
+            sample_weight: How much each row counts, (rows,), 0 or more. Default: all alike.
+            groups: Of each row, (rows,); rows of one, such as a patient's, are in one member's
+                fold. `set_fit_request` routes them. Default: each row is its own.
+
+        Raises:
+            ValueError: X, y or a weight is not of this form, less than two rows or two classes
+                count, or a parameter has an impossible value.
+        """
+        rows, y = self._fitted_rows(X, y)
+        weights = checked_weights(y, sample_weight, self.class_weight)
+        check_consistent_length(rows, groups)
+        if not (counts := weights > 0).all():
+            rows, y, weights = rows[counts], y[counts], weights[counts]
+        task, labels = self._labels(y)
+        reshaping, network, training = self._parameters(task)
+        dates, categorical = kinds_of(rows)
+        schema = learn_schema(
+            rows,
+            categorical=categorical,
+            missing={},
+            dates=dict.fromkeys(dates),
+            reshaping=reshaping,
+            label="label",
+            task=task,
+            labels=labels,
+        )
+        import_tensorflow()  # not before, because it takes seconds
+        from tabular_lstm.network.build import build  # noqa: PLC0415
+        from tabular_lstm.network.fit import train  # noqa: PLC0415
+
+        self.network_, self.history_ = train(
+            build(schema, network, training.seed),
+            to_sequences(rows, schema),
+            labels,
+            training,
+            scaled(weights),
+            None if groups is None else number_values(column_or_1d(groups)[counts]),
+        )
+        return self
+
+    def save(self, path: str | Path) -> None:
+        """Write the network, with schema and calibration, to one `.keras` file.
+
+        Raises:
+            ValueError: The name does not end in `.keras`.
+        """
+        check_is_fitted(self)
+        if Path(path).suffix != ".keras":
+            raise ValueError(f"{path}: expected a file name that ends in .keras.")
+        self.network_.save(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` or a run of the pipeline wrote; nothing in the file is executed.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            DataError: A `ValueError`: it is no whole `.keras` file, may not be read, or holds
+                another kind of model, or a network of another task.
+        """
+        return cls.from_network(Artifact.read(Path(path)).network)
+
+    @classmethod
+    def from_network(cls, network: Any) -> Self:
+        """Make a fitted estimator of a trained `LSTMEnsemble`, such as the candidate of a run.
+
+        Raises:
+            DataError: It is of another task.
+        """
+        if (task := network.schema.task).kind not in cls.kinds:
+            expected = " or ".join(cls.kinds)
+            raise DataError(f"{cls.__name__}: expected a network of {expected}, got {task.kind}.")
+        training = Training.model_validate(network.training or {})
+        options = network.options
+        scales, dropped = zip(*options.kinds, strict=True)
+        model = cls(
+            units=tuple(options.units),
+            frequency_scale=scales,
+            feature_dropout=dropped,
+            **options.model_dump(include={"members", "dropout"}),
+            features_per_step=network.schema.features_per_step,
+            random_state=training.seed,
+            **training.model_dump(exclude={"objective", "coverage", "groups", "seed"}),
+            **cls._arguments(training),
+        )
+        model.network_, schema = network, network.schema
+        if classes := task.classes:
+            of_one_type = len({*map(type, classes)}) == 1
+            model.classes_ = np.array(classes, None if of_one_type else object)
+        model.n_features_in_ = len(schema.columns)
+        if schema.columns != _array_names(model.n_features_in_):
+            model.feature_names_in_ = np.array(schema.columns, dtype=object)
+        return model
+
+    def __sklearn_tags__(self) -> Any:
+        """Say what the estimator takes."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
+        return tags
+
+    def _labels(self, y: np.ndarray) -> tuple[Task, np.ndarray]:
+        """Give the task, and the labels as the rows of a run have them."""
+        raise NotImplementedError
+
+    def _objective(self, task: Task) -> dict[str, Any]:
+        """Give what decisions are for, as conf says it."""
+        return {}
+
+    @classmethod
+    def _arguments(cls, training: Training) -> dict[str, Any]:
+        """Give the arguments that only this estimator has, of one trained so."""
+        return {}
+
+    def _parameters(self, task: Task) -> tuple[Reshaping, Network, Training]:
+        """Check the arguments as the pipeline's parameters are checked."""
+        # A grid's numbers of NumPy become Python's.
+        given = {name: np.asarray(value).tolist() for name, value in self.get_params().items()}
+        given["objective"] = self._objective(task)
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(2**31)
+        given["seed"] = int(seed)
+
+        def chosen(block: type[BaseModel]) -> Any:
+            names = block.model_fields.keys() & given.keys()
+            return block.model_validate({name: given[name] for name in names})
+
+        return chosen(Reshaping), Network(ensemble=chosen(Ensemble)), chosen(Training)
+
+    def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
+        """Check X and y as scikit-learn does, and give X as a frame."""
+        if isinstance(X, pd.DataFrame):
+            rows = by_name(X)  # which refuses a name that is there twice
+            validate_data(self, X, y, skip_check_array=True)  # remembers the names
+            check_consistent_length(X, y)
+            if not X.size:
+                raise ValueError(f"Expected rows and columns, got X of shape {X.shape}.")
+        else:
+            X, y = validate_data(self, X, y, **CHECKED)  # noqa: N806
+            rows = pd.DataFrame(X, columns=_array_names(X.shape[1]))
+        y = check_array(y, ensure_2d=False, dtype=self.label_type, input_name="y")
+        return rows, column_or_1d(y, warn=True)
+
+    def _predictions(self, X: Any, coverage: float | None = None) -> np.ndarray:  # noqa: N803
+        """Give the network's predictions, see `network.outputs.predictions`."""
+        check_is_fitted(self)
+        from tabular_lstm.network.score import score  # noqa: PLC0415
+
+        scorer = Scorer.of(self.network_)
+        if coverage is not None:
+            declared = scorer.calibration.model_copy(update={"coverage": coverage})
+            scorer = replace(scorer, calibration=declared)
+        return score(scorer, to_sequences(self._rows(X), scorer.schema))
+
+    def _rows(self, X: Any) -> pd.DataFrame:  # noqa: N803
+        """Give what is to be predicted as a frame with the schema's names."""
+        features = self.network_.schema.columns
+        named = features != _array_names(len(features))
+        if isinstance(X, pd.DataFrame) and not len(X):
+            raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}): expected rows.")
+        if isinstance(X, pd.DataFrame) and (named or {*features} <= {*map(str, X)}):
+            return X
+        return pd.DataFrame(validate_data(self, X, reset=False, **CHECKED), columns=features)
+
+
+def _array_names(count: int) -> list[str]:
+    """Name the columns of an array."""
+    return [f"x{place}" for place in range(count)]

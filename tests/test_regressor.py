@@ -1,0 +1,171 @@
+"""The estimator of numbers: scikit-learn's own checks, intervals, and one file to keep."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import cross_val_score
+from sklearn.utils.estimator_checks import check_methods_subset_invariance
+
+from tabular_lstm import LSTMClassifier, LSTMRegressor
+from tests.helpers.estimators import same_bits, with_all_checks
+
+
+def tiny(**changed: Any) -> LSTMRegressor:
+    """Make an estimator that trains in half a second, most of it TensorFlow's tracing."""
+    settings = {"members": 2, "units": (4,), "epochs": 60, "patience": 60, "learning_rate": 0.03}
+    return LSTMRegressor(**(settings | {"random_state": 0} | changed))
+
+
+def houses(count: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    """Make rows of numbers and names, and prices, which vary more where the house is large."""
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame(
+        {"size": rng.uniform(20, 200, count), "place": rng.choice(["city", "lake"], count)}
+    )
+    noise = rng.normal(0, 0.2, count) * rows["size"]
+    prices = 1000 * (rows["size"] + np.where(rows["place"] == "lake", 60, 0) + noise)
+    rows.loc[::17, "place"] = None
+    return rows, prices.to_numpy()
+
+
+ROWS, PRICES = houses(300)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.INFO)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> LSTMRegressor:
+    return tiny().fit(ROWS, PRICES)
+
+
+# In scikit-learn's hands
+
+
+@pytest.mark.long  # some sixty trainings; the checks that a regressor has of its own are below
+@pytest.mark.no_cover
+@with_all_checks(tiny(epochs=30))
+def test_scikit_learn_finds_nothing_amiss(
+    estimator: LSTMRegressor, check: Callable[[Any], None]
+) -> None:
+    check(estimator)
+
+
+def test_a_row_has_one_prediction() -> None:
+    check_methods_subset_invariance("LSTMRegressor", tiny())
+
+
+def test_scikit_learn_measures_r2_by_folds() -> None:
+    assert cross_val_score(tiny(), ROWS, PRICES, cv=2, error_score="raise").mean() > 0.5
+
+
+# Numbers and intervals
+
+
+def test_predictions_are_in_the_unit_of_the_label(fitted: LSTMRegressor) -> None:
+    rows, prices = houses(400, seed=1)
+    predicted = fitted.predict(rows)
+    assert predicted.shape == (400,)
+    assert fitted.score(rows, prices) > 0.6
+    # Another unit is another scale, and nothing else.
+    other = tiny().fit(ROWS, PRICES / 1000 - 40)
+    np.testing.assert_allclose(1000 * (other.predict(rows) + 40), predicted, rtol=0.02)
+
+
+def test_intervals_hold_their_rate_and_are_wide_where_numbers_vary(fitted: LSTMRegressor) -> None:
+    rows, prices = houses(1000, seed=2)
+    widths = []
+    for coverage in (0.5, 0.8, 0.95):
+        lower, upper = fitted.predict_interval(rows, coverage=coverage).T
+        assert np.mean((lower <= prices) & (prices <= upper)) == pytest.approx(coverage, abs=0.08)
+        widths.append(upper - lower)
+    assert (widths[0] < widths[1]).all()
+    assert (widths[1] < widths[2]).all()
+    large = rows["size"] > 150
+    assert widths[1][large].mean() > 1.5 * widths[1][rows["size"] < 60].mean()
+    declared = fitted.predict_interval(rows)
+    assert same_bits(declared, fitted.predict_interval(rows, coverage=0.9))
+    for coverage in (0.4, 1.0):
+        with pytest.raises(ValueError, match=r"expected a share from 0\.5 to 0\.99"):
+            fitted.predict_interval(rows, coverage=coverage)
+
+
+def test_rows_of_weight_0_are_as_if_they_were_not_there() -> None:
+    weights = np.random.default_rng(0).integers(0, 3, len(ROWS))
+    there = weights > 0
+    prices = np.where(there, PRICES, 1e12)
+    groups = np.arange(len(ROWS)) % 50
+    model = tiny(epochs=3).fit(ROWS, prices, weights, groups)
+    expected = tiny(epochs=3).fit(ROWS[there], PRICES[there], weights[there], groups[there])
+    assert same_bits(model.predict(ROWS), expected.predict(ROWS))
+    assert not same_bits(
+        expected.predict(ROWS), tiny(epochs=3).fit(ROWS[there], PRICES[there]).predict(ROWS)
+    )
+
+
+# Labels
+
+
+def test_numbers_are_numbers_whatever_holds_them() -> None:
+    one, other, third = (
+        tiny(epochs=2).fit(ROWS, given).predict(ROWS)
+        for given in (PRICES, PRICES.astype(object), pd.Series(PRICES, dtype="Float64"))
+    )
+    assert same_bits(one, other)
+    assert same_bits(one, third)
+
+
+@pytest.mark.parametrize(
+    ("labels", "fault"),
+    [
+        (["dear", "cheap"] * 150, "could not convert string to float"),
+        (np.where(PRICES > 1e5, np.nan, PRICES), "NaN"),
+        (np.where(PRICES > 1e5, np.inf, PRICES), "infinity"),
+        (PRICES[1:], "inconsistent numbers of samples"),
+    ],
+)
+def test_labels_that_are_no_numbers_are_refused(labels: Any, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        tiny().fit(ROWS, labels)
+
+
+def test_a_constant_and_two_rows_are_learned_and_one_row_is_refused() -> None:
+    constant = tiny(epochs=2).fit(ROWS, np.full(len(ROWS), 7.0))
+    np.testing.assert_allclose(constant.predict(ROWS), 7, atol=1)
+    assert np.isfinite(tiny(epochs=2).fit(ROWS[:2], PRICES[:2]).predict_interval(ROWS)).all()
+    for rows, weights in ((ROWS[:1], None), (ROWS[:2], [0, 1])):
+        with pytest.raises(ValueError, match="Expected 2 rows or more, got n_samples=1"):
+            tiny().fit(rows, PRICES[: len(rows)], weights)
+
+
+# One file
+
+
+def test_a_file_gives_all_back_to_the_bit(fitted: LSTMRegressor, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "model.keras")
+    loaded = LSTMRegressor.load(tmp_path / "model.keras")
+    assert same_bits(loaded.predict(ROWS), fitted.predict(ROWS))
+    for coverage in (None, 0.6):
+        expected = fitted.predict_interval(ROWS, coverage)
+        assert same_bits(loaded.predict_interval(ROWS, coverage), expected)
+    chosen = fitted.get_params() | {"frequency_scale": (0.1, 1.0), "feature_dropout": (0.0, 0.2)}
+    assert loaded.get_params().keys() == chosen.keys()
+    assert loaded.get_params()["epochs"] == 60
+    with pytest.raises(ValueError, match="LSTMClassifier: expected a network of two classes or"):
+        LSTMClassifier.load(tmp_path / "model.keras")
+
+
+def test_a_network_of_classes_is_no_regressor(tmp_path: Path) -> None:
+    rows, labels = pd.DataFrame({"a": range(40)}), np.arange(40) > 20
+    LSTMClassifier(members=2, units=(4,), epochs=1).fit(rows, labels).save(tmp_path / "two.keras")
+    with pytest.raises(ValueError, match="expected a network of number, got two classes"):
+        LSTMRegressor.load(tmp_path / "two.keras")
