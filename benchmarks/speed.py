@@ -7,7 +7,7 @@
 - step: what one member's step of the optimizer costs, against Keras' `fit` of one such network of
   stock layers at the same batch size.
 - scoring: rows a second of `predict_proba` on 1,000,000 rows of 8 features, against LightGBM and
-  CatBoost.
+  CatBoost; and of the forward pass of three classes and of a number, beside that of two classes.
 - growth: fit and score at 1,000 to 1,000,000 rows, and the peak memory beside the data's size.
 
 Ratios are of medians over several rounds in one run; the numbers of another machine differ.
@@ -36,13 +36,17 @@ from tabular_lstm import LSTMClassifier
 from tabular_lstm.network.build import build
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.plan import batch_size
-from tabular_lstm.parameters import Network, Reshaping, Task, Training
+from tabular_lstm.network.score import score
+from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.parameters import NUMBER, Network, Reshaping, Task, Training
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 
 DATA = Path(__file__).resolve().parents[1] / "data/01_raw/diabetes.csv"
 ROUNDS = 5
+TWO = Task.of_classes((0, 1))
+TASKS = {"two classes": TWO, "three": Task.of_classes((0, 1, 2)), "a number": Task(kind=NUMBER)}
 SCORED_ROWS = 1_000_000
 GROWTH = (1_000, 10_000, 100_000, 1_000_000)
 GROWTH_FEATURES = 8
@@ -55,15 +59,16 @@ def pima() -> tuple[pd.DataFrame, np.ndarray]:
     return rows.iloc[:, :8].astype(float), rows.iloc[:, 8].to_numpy()
 
 
-def schema_of(rows: pd.DataFrame) -> Schema:
-    """Learn the default schema of numeric rows."""
+def schema_of(rows: pd.DataFrame, task: Task = TWO) -> Schema:
+    """Learn the default schema of numeric rows; a number is the first feature."""
     return learn_schema(
         rows,
         categorical=[],
         missing={},
         reshaping=Reshaping(),
         label="label",
-        task=Task.of_classes((0, 1)),
+        task=task,
+        labels=rows.iloc[:, 0].to_numpy(),
     )
 
 
@@ -175,6 +180,25 @@ def measure_scoring() -> None:
     )
     rates = {name: SCORED_ROWS / value for name, value in medians.items()}
     tell("scoring", rates, "rows/s", "LSTMClassifier", "LightGBM")
+    measure_tasks(many)
+
+
+def measure_tasks(many: pd.DataFrame) -> None:
+    """Rows a second of each task's forward pass, by networks of the same size."""
+    networks = (build(schema_of(many[:1000], task), Network(), 0) for task in TASKS.values())
+    scorers = dict(zip(TASKS, map(Scorer.of, networks), strict=True))
+    sequences = to_sequences(many, scorers["two classes"].schema)
+    for scorer in scorers.values():
+        score(scorer, sequences[:1000], many=True)  # compile
+    medians = compare(
+        {
+            name: lambda scorer=scorer: score(scorer, sequences)  # type: ignore[misc]
+            for name, scorer in scorers.items()
+        }
+    )
+    rates = {name: len(many) / value for name, value in medians.items()}
+    for name in ("three", "a number"):
+        tell("tasks", rates, "rows/s", name, "two classes")
 
 
 def measure_growth() -> None:

@@ -1,9 +1,19 @@
-"""An environment has outputs of its own, and a name that is no path."""
+"""An environment has outputs of its own, and a name that is no path; those shipped work."""
+
+import json
+from typing import Any
 
 import pytest
 
 from tabular_lstm.environments import output_folder, refuse_no_name
 from tabular_lstm.errors import DataError
+from tests.helpers.project import Project
+from tests.helpers.scorings import finished
+
+SMALL: dict[str, Any] = {
+    "network": {"ensemble": {"members": 4}},
+    "evaluation": {"bootstrap_resamples": 100, "importance_repeats": 1},
+}
 
 
 @pytest.mark.parametrize(
@@ -31,3 +41,22 @@ def test_a_path_is_no_environment(env: str) -> None:
 @pytest.mark.parametrize("env", [None, "base", "local", "tutorial", "north.2", "wine_red"])
 def test_a_name_is_one(env: str | None) -> None:
     refuse_no_name(env, "conf")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("env", ["vehicles", "concrete"])
+def test_the_shipped_environments_serve_a_model_after_a_first_retraining(
+    project: Project, env: str
+) -> None:
+    """Of four classes, and of a number: small networks already beat the linear model."""
+    project.run("retraining", env=env, training={"epochs": 100, "learning_rate": 0.01}, **SMALL)
+    decision = json.loads(project.versions("08_reporting/decision.json", env)[-1].read_text())
+    assert decision["action"] == "promoted", decision["reason"]
+    metrics = project.metrics(env)
+    assert metrics["data"]["quarantined_rows"] == 0
+    loss = {"vehicles": "log_loss", "concrete": "rmse"}[env]
+    linear = {"vehicles": "logistic_regression", "concrete": "linear_regression"}[env]
+    assert metrics["test"][loss] < metrics["baselines"][linear][loss]
+    project.run("scoring", env=env)
+    (manifest,) = finished(project, env)
+    assert manifest["rows"] == manifest["scored_rows"] == metrics["data"]["rows"]

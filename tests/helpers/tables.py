@@ -69,19 +69,20 @@ def rows_to_learn(csv: Path) -> pd.DataFrame:
 
 
 def write_task(project: Project, task: str, **blocks: Any) -> pd.DataFrame:
-    """Write the rows with a label of that task, which a tiny network learns, and declare it.
+    """Write the rows with a label of that task, and declare it.
 
-    Of classes `size` is small, middle or large, a third of the rows each; of a number `price` is
-    about 70 to 320.
+    A tiny network learns the label, and a straight line cannot: `size`, of which a third of the
+    rows are in the middle of a feature, or `price`, about 100, and about 200 in that middle.
     """
     rows = pd.read_csv(project.raw).drop(columns=LABEL)
-    price = rows["glucose"] + 2 * rows["age"] + np.random.default_rng(0).normal(0, 5, len(rows))
+    middle = rows["glucose"].between(100, 128)
     if task == NUMBER:
-        rows["price"], columns = price.round(2), {"label": "price", "task": "number"}
+        noise = np.random.default_rng(0).normal(0, 5, len(rows))
+        rows["price"] = (100 + 100 * middle + rows["age"] / 5 + noise).round(2)
+        columns = {"label": "price", "task": "number"}
     else:
-        sizes = ["small", "middle", "large"]
-        rows["size"] = pd.qcut(price, 3, labels=sizes).astype(str)
-        columns = {"label": "size", "classes": sizes}
+        rows["size"] = np.where(middle, "middle", np.where(rows["age"] < 30, "small", "large"))
+        columns = {"label": "size", "classes": ["small", "middle", "large"]}
     rows.to_csv(project.raw, index=False)
     declare(project, **{"columns": columns, **blocks})
     return rows

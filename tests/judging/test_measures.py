@@ -7,40 +7,15 @@ import pytest
 from sklearn import metrics as sk
 
 from tabular_lstm.judging.comparison import Judged, compare_with_baselines
-from tabular_lstm.judging.intervals import unseen_share
+from tabular_lstm.judging.gate import not_within
+from tabular_lstm.judging.intervals import bounds, unseen_share
 from tabular_lstm.judging.measures import from_columns, measure_of, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, written
 from tabular_lstm.network.calibration import Calibration, decisions
-from tabular_lstm.parameters import NUMBER, Evaluation, Task
+from tabular_lstm.parameters import Task, Tolerance
+from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 
-NAMES = ["red", "green", "blue", 4]
-FOUR, OF_NUMBER = Task.of_classes(NAMES), Task(kind=NUMBER)
-RESAMPLED = Evaluation(bootstrap_resamples=200)
 COSTS = ((0.0, 1.0, 5.0, 1.0), (1.0, 0.0, 1.0, 1.0), (9.0, 1.0, 0.0, 1.0), (1.0, 1.0, 1.0, 0.0))
-
-
-def classes_of(count: int = 200, seed: int = 0, skill: float = 1.5) -> tuple[np.ndarray, ...]:
-    """Labels of four classes, and probabilities that tell something of them."""
-    rng = np.random.default_rng(seed)
-    labels = rng.choice(4, count, p=[0.4, 0.3, 0.2, 0.1])
-    logits = rng.normal(size=(count, 4)) + skill * np.eye(4)[labels]
-    odds = np.exp(logits)
-    return labels, odds / odds.sum(axis=1, keepdims=True)
-
-
-def numbers_of(
-    count: int = 200, seed: int = 0, unit: float = 1.0, error: float = 0.5
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels, and predictions with intervals, in some unit."""
-    rng = np.random.default_rng(seed)
-    labels = rng.normal(5, 2, count)
-    predicted = labels + rng.normal(0, error, count)
-    return unit * labels, unit * np.stack([predicted, predicted - 0.8, predicted + 0.7], axis=1)
-
-
-def judge(task: Task, labels: np.ndarray, rule: Any = None, **models: np.ndarray) -> Judged:
-    rules = dict.fromkeys(models, rule)
-    return Judged(labels, task=task).with_models(models, rules, RESAMPLED)
 
 
 def weighted(count: int, seed: int = 5) -> np.ndarray:
@@ -169,6 +144,62 @@ def test_comparisons_of_a_number_do_not_hang_on_its_unit() -> None:
         for metric, numbers in scaled.compare("one", "other", 0.95).items():
             for name, value in numbers:
                 assert value == pytest.approx(unit * getattr(compared[metric], name), rel=1e-6)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tail", [2.5, 30])
+@pytest.mark.parametrize("rows", [20, 60])
+def test_worse_candidates_of_a_number_pass_no_more_often_than_declared(
+    rows: int, tail: float
+) -> None:
+    """The candidate is worse by the tolerance, whatever the tails of the errors are."""
+    passed = 0
+    for number in range(200):
+        rng = np.random.default_rng([number, rows])
+        labels = rng.normal(size=rows)
+        shared, own, its = rng.standard_t(tail + 1, (3, rows)) * ((tail - 1) / (tail + 1)) ** 0.5
+        errors = {"one": (0.52, own), "other": (0.5, its)}
+        models = {
+            name: labels + by * (0.7**0.5 * shared + 0.3**0.5 * alone)
+            for name, (by, alone) in errors.items()
+        }
+        judged = judge(
+            OF_NUMBER, labels, **{n: np.stack([p, p, p], axis=1) for n, p in models.items()}
+        )
+        compared = judged.compare("one", "other", 0.95)
+        passed += not not_within(Tolerance(rmse=0.02, mae=0.02), compared)
+    # 5 % declared; three deviations of the share of 200 draws come on top.
+    assert passed / 200 < 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
+
+
+def test_the_bound_of_a_number_holds_one_more_row_as_far_off_as_any() -> None:
+    """By brute force: the row that speaks most against the one model, added once more."""
+    labels, one = numbers_of(40)
+    _, other = numbers_of(40, seed=1, error=0.4)
+    other += labels[:, None] - numbers_of(40, seed=1)[0][:, None]
+
+    def differences(rows: np.ndarray) -> list[float]:
+        off = [p[rows, 0] - labels[rows] for p in (one, other)]
+        rmse, mae = (
+            [float(np.mean(np.abs(e) ** power) ** (1 / power)) for e in off] for power in (2, 1)
+        )
+        return [rmse[0] - rmse[1], mae[0] - mae[1]]
+
+    point = differences(np.arange(40))
+    more = np.array([differences(np.append(np.arange(40), row)) for row in range(40)]) - point
+    of = measure_of(OF_NUMBER)
+    judged = judge(OF_NUMBER, labels, one=one, other=other)
+    for place, metric in enumerate(("rmse", "mae")):
+        rise, fall = of.farther(metric, judged, one, other)
+        assert rise == pytest.approx(more[:, place].max(), rel=0.1)
+        assert fall == pytest.approx(more[:, place].min(), rel=0.1)
+        values = judged.resampled["one"][metric] - judged.resampled["other"][metric]
+        low, high = bounds(values, point[place], 0.95)
+        compared = judged.compare("one", "other", 0.95)[metric]
+        assert compared.at_worst == pytest.approx(high + rise)
+        assert compared.at_best == pytest.approx(low + fall)
+    alone = Judged(labels, groups=np.arange(40))
+    assert of.farther("mae", alone, one, other) == of.farther("mae", judged, one, other)
 
 
 def test_no_model_of_a_number_gains_by_giving_no_prediction() -> None:

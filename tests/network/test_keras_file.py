@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.keras_file import (
     WEIGHTS,
     NoNetworkError,
@@ -25,6 +26,7 @@ from tabular_lstm.network.keras_file import (
 )
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.serving.artifact import Artifact
 from tests.helpers.networks import (
     NETWORKS,
@@ -76,6 +78,30 @@ def test_a_file_holds_what_keras_itself_loads_and_scores_as_it_does(
         for rows in (40, FEW + 1):
             measured = score(scorer, sequences[:rows])
             np.testing.assert_allclose(measured, expected[:rows, 0], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("task", "calibration"),
+    [
+        (CLASSES, {"temperature": 0.6, "costs": ((0.0, 1.0, 2.0), (1.0, 0.0, 1.0), (3, 1.0, 0.0))}),
+        (NUMBER, {"coverage": 0.8, "residuals": tuple(0.1 * place for place in range(50))}),
+    ],
+)
+def test_a_file_holds_the_calibration_of_its_task(
+    task: str, calibration: dict[str, Any], tmp_path: Path
+) -> None:
+    schema, path = schema_of(task=task), tmp_path / "network.keras"
+    made = ensemble_of(schema)
+    network = LSTMEnsemble.from_config(made.get_config() | calibration)
+    network.set_weights(made.get_weights())
+    network.save(path)
+    saved, by_keras = Artifact.read(path), keras.saving.load_model(path)
+    assert saved.scorer.calibration == network.calibration == Calibration(**calibration)
+    assert saved.network.get_config() == by_keras.get_config() == network.get_config()
+    sequences = sequences_of(schema, 40)
+    expected = score(Scorer.of(network), sequences)
+    assert expected.shape == (40, 3)
+    np.testing.assert_array_equal(saved.score(sequences), expected)
 
 
 SCORE = """
@@ -150,14 +176,18 @@ def calling(module: str, name: str, **arguments: Any) -> Make:
     return with_keys(module=module, class_name=name, registered_name=name, config=arguments)
 
 
-def configured(**changed: Any) -> Make:
-    """Change arguments of the network, or of a block of them."""
+def configured(task: str = TWO_CLASSES, **changed: Any) -> Make:
+    """Change arguments of a network of the task, or of a block of them; None takes one away."""
 
     def make(whole: Path, path: Path) -> None:
+        ensemble_of(schema_of(names=(1,), task=task)).save(whole)
         config = json.loads(parts_of(whole)["config.json"])["config"]
         for place, value in changed.items():
             *block, name = place.split("__")
-            (config[block[0]] if block else config)[name] = value
+            of = config[block[0]] if block else config
+            of[name] = value
+            if value is None:
+                del of[name]
         with_keys(config=config)(whole, path)
 
     return make
@@ -202,6 +232,7 @@ def virtual(file: h5py.File) -> None:
     file.create_virtual_dataset("embed/vars/2", layout)
 
 
+COSTS, RISING = [[0, 1, 2], [1, 0, 1], [3, 1, 0]], [0.02 * place for place in range(50)]
 VECTORS, BIAS = "embed/vars/3", "embed/vars/2"
 ZEROS = np.zeros((2, 5, 3), np.float32)
 PASSWORDS = {"external": [("/etc/passwd", 0, 72)]}
@@ -247,6 +278,29 @@ NOT_AS_KERAS = "is not in model.weights.h5 as Keras writes an array"
         (configured(training={"epochs": -1}), "config.training.epochs"),
         (configured(threshold=True), "config.threshold: Input should be"),
         (configured(temperature=float("inf")), "config.temperature: Input should be"),
+        (configured(threshold=None), "config.threshold: Field required"),
+        (configured(costs=COSTS), "config.costs: expected none where the task is two classes"),
+        (configured(coverage=0.9), "config.coverage: expected none where the task is two classes"),
+        (configured(schema__classes=["a", "b", "c"]), "two classes, classes, or a target, got"),
+        (configured(schema__positive_class=None), "two classes, classes, or a target, got"),
+        (configured(CLASSES, costs=COSTS[:2]), "config.costs: expected a row of 3 costs for each"),
+        (configured(CLASSES, costs=[[0, 1], [1, 0], [1, 1]]), "expected a row of 3 costs for each"),
+        (configured(CLASSES, costs=[[0, 1, float("nan")], *COSTS[1:]]), "config.costs.0.2: Input"),
+        (
+            configured(CLASSES, costs=[[0, 1, float("inf")], *COSTS[1:]]),
+            "expected numbers as cost",
+        ),
+        (configured(CLASSES, residuals=RISING), "expected none where the task is classes"),
+        (configured(CLASSES, schema__classes=["bus", "car", "car"]), "three or more different"),
+        (configured(CLASSES, schema__classes=list(range(10**4))), "as config.json declares"),
+        (configured(NUMBER, residuals=RISING[1:]), "config.residuals: Tuple should have at least"),
+        (configured(NUMBER, residuals=RISING[::-1]), "residuals that do not fall"),
+        (configured(NUMBER, residuals=[float("nan")] * 50), "config.residuals.0: Input should be"),
+        (configured(NUMBER, coverage=float("nan")), "config.coverage: Input should be"),
+        (configured(NUMBER, coverage=True), "config.coverage: Input should be"),
+        (configured(NUMBER, schema__target={"mean": 0, "deviation": float("inf")}), "deviation="),
+        (configured(NUMBER, schema__target={"mean": float("nan"), "deviation": 1}), "mean=nan"),
+        (created("layers/read_out/vars/1", data=np.zeros((2, 9), np.float32)), "float32 (2, 1)"),
     ],
 )
 def test_another_file_is_refused_before_it_costs_memory_or_runs_anything(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import log_softmax, softmax
-from sklearn.metrics import log_loss
+from scipy.stats import expon, lognorm, norm, uniform
+from sklearn.metrics import log_loss, mean_pinball_loss
 
 from tabular_lstm.network.calibration import (
     RATES,
@@ -16,7 +17,7 @@ from tabular_lstm.network.calibration import (
     residual_quantiles,
 )
 from tabular_lstm.network.fit import fingerprint, train
-from tabular_lstm.network.outputs import outputs_of, predictions
+from tabular_lstm.network.outputs import QUANTILES, outputs_of, predictions
 from tabular_lstm.parameters import CLASSES, NUMBER, Objective, Task, Training
 from tests.helpers.networks import schema_of, sequences_of
 from tests.helpers.trainings import network_of, same, training_of
@@ -83,11 +84,12 @@ def test_the_decision_is_that_of_the_lowest_expected_cost() -> None:
 
 
 def skewed(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Standardized labels whose spread is known by the outputs, but for its unit."""
+    """Standardized labels whose quantiles are known by the outputs, but for their distances."""
     rng = np.random.default_rng(seed)
-    mean, spread = rng.normal(size=rows), rng.normal(-1, 0.5, rows)
-    error = (rng.exponential(size=rows) - 1) * np.exp(spread)
-    return (mean + error).astype(np.float32), np.stack([mean, spread + 0.7], 1)
+    start, spread = rng.normal(size=rows), np.exp(rng.normal(-1, 0.5, rows))
+    quantiles = np.log(2) + 0.6 * (-np.log1p(-QUANTILES) - np.log(2))
+    outputs = start[:, None] + spread[:, None] * quantiles
+    return (start + spread * rng.exponential(size=rows)).astype(np.float32), outputs
 
 
 @pytest.mark.parametrize("rows", [20, 200])
@@ -119,8 +121,34 @@ def test_a_residual_of_weight_two_counts_as_two_and_wider_rates_are_wider() -> N
     assert alone[-1] > 3
 
 
+def test_the_loss_of_a_number_is_lowest_at_the_quantiles_in_training_and_out_of_fold() -> None:
+    targets = np.random.default_rng(0).exponential(size=4000).astype(np.float32)
+    quantiles = np.quantile(targets, QUANTILES)
+    lowest = OF_NUMBER.losses(targets, np.tile(quantiles, (4000, 1))).mean()
+    pinball = [
+        mean_pinball_loss(targets, np.full(4000, quantile), alpha=rate)
+        for rate, quantile in zip(QUANTILES, quantiles, strict=True)
+    ]
+    assert lowest == pytest.approx(2 * np.mean(pinball), rel=1e-4)
+    for place in range(5):
+        for step in (-0.05, 0.05):
+            moved = np.tile(quantiles + step * (np.arange(5) == place), (4000, 1))
+            assert OF_NUMBER.losses(targets, moved).mean() > lowest
+    given = tf.constant(targets[None]), tf.constant(moved[None], tf.float32)
+    in_training = OF_NUMBER.tensor_losses(tf, *given)
+    np.testing.assert_allclose(in_training[0], OF_NUMBER.losses(targets, moved), atol=1e-5)
+
+
+def test_the_prediction_is_the_mean_of_the_distribution_and_within_its_interval() -> None:
+    for distribution in (expon(), norm(1, 2), lognorm(0.7), uniform()):
+        outputs = distribution.ppf(QUANTILES)[None]
+        ((predicted, lower, upper),) = (predictions(outputs, NUMBERS, Calibration(), 0.5) - 20) / 4
+        assert predicted == pytest.approx(distribution.mean(), abs=0.02 * distribution.std())
+        assert lower < predicted < upper
+
+
 def test_an_outlier_counts_in_training_as_if_it_were_ten_deviations_away() -> None:
-    outputs = np.zeros((3, 2))
+    outputs = np.zeros((3, 5))
     near, far = (OF_NUMBER.losses(np.array([0, 1, y], np.float32), outputs) for y in (10, 1e8))
     np.testing.assert_array_equal(near, far)
 
@@ -153,7 +181,7 @@ def test_a_training_has_the_same_bits_twice_and_learns(task: Task) -> None:
     given = predictions(np.asarray(first(sequences)), schema, Calibration())
     if task.kind == NUMBER:
         assert "temperature" not in history
-        assert history["out_of_fold_squared_error"] < 0.3
+        assert history["out_of_fold_quantile_loss"] < 0.2
         assert first.calibration.coverage == 0.9
         assert np.corrcoef(given[:, 0], labels)[0, 1] > 0.9
     else:

@@ -7,14 +7,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from tabular_lstm.network import score as score_module
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.forward import BLOCK
-from tabular_lstm.network.score import FEW_VALUES, score, score_changed
+from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import Scorer
-from tests.helpers.networks import LAYOUTS, MIXED, ensemble_of, schema_of, sequences_of, with_slot
+from tabular_lstm.parameters import CLASSES, NUMBER
+from tests.helpers.networks import (
+    LAYOUTS,
+    MIXED,
+    TASKS,
+    ensemble_of,
+    id_of,
+    schema_of,
+    sequences_of,
+    with_slot,
+)
 
 
 def with_large_weights(network: LSTMEnsemble, times: float) -> LSTMEnsemble:
@@ -23,11 +34,7 @@ def with_large_weights(network: LSTMEnsemble, times: float) -> LSTMEnsemble:
 
 
 @pytest.mark.parametrize(("missing", "units"), [(0.0, [4]), (0.3, [3, 1, 2]), (1.0, [4, 3])])
-@pytest.mark.parametrize(
-    "layout",
-    LAYOUTS,
-    ids=lambda layout: "-".join(map(str, layout.values())),
-)
+@pytest.mark.parametrize("layout", LAYOUTS, ids=id_of)
 def test_the_score_is_what_keras_computes(
     layout: dict[str, Any], units: list[int], missing: float
 ) -> None:
@@ -43,6 +50,32 @@ def test_the_score_is_what_keras_computes(
     np.testing.assert_array_equal(sequences, before)
     if missing < 1:
         assert np.ptp(probabilities) > 0.005
+
+
+@pytest.mark.parametrize("layout", TASKS, ids=id_of)
+def test_classes_and_numbers_are_scored_as_keras_computes_them(layout: dict[str, Any]) -> None:
+    schema = schema_of(**layout)
+    network = with_large_weights(ensemble_of(schema, units=[3, 2], members=3), 2.0)
+    network.calibration = Calibration(temperature=1.0 if schema.target else 0.6)
+    sequences = sequences_of(schema, rows=FEW + 40, missing=0.2)
+    computed = network(sequences).numpy().astype(float)
+    for rows, many in ((40, None), (FEW + 40, False), (FEW + 40, True)):
+        predicted = score(Scorer.of(network), sequences[:rows], many)
+        assert predicted.dtype == np.float64
+        if schema.target is None:
+            assert predicted.shape == (rows, len(schema.classes or ()))
+            np.testing.assert_allclose(predicted, computed[:rows], atol=1e-6)
+            np.testing.assert_allclose(predicted.sum(1), 1, rtol=1e-12)
+            continue
+        # Of a number what Keras gives is in standard deviations, and the logarithm of some.
+        mean, deviation = schema.target.mean, schema.target.deviation
+        center, spread = computed[:rows].T
+        center, spread = mean + deviation * center, deviation * np.exp(spread)
+        np.testing.assert_allclose(predicted[:, 0], center, atol=1e-5)
+        for coverage in (0.9, 0.6):
+            ends = score(Scorer.of(network), sequences[:rows], many, coverage)[:, 1:]
+            half = spread * norm.ppf((1 + coverage) / 2)
+            np.testing.assert_allclose(ends.T, [center - half, center + half], atol=2e-4)
 
 
 ODD = [np.nan, 0.0, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45]
@@ -131,7 +164,13 @@ def test_a_thread_a_core_computes_or_as_many_as_the_environment_says(
 @pytest.mark.parametrize("rows", [30, FEW_VALUES // 8 + 1], ids=["few", "many"])
 @pytest.mark.parametrize(
     "layout",
-    [{"features": 5}, {"features": 5, "names": (1, 4)}, {"features": 3, "names": (0, 1, 2)}],
+    [
+        {"features": 5},
+        {"features": 5, "names": (1, 4)},
+        {"features": 3, "names": (0, 1, 2)},
+        {"features": 5, "task": CLASSES},
+        {"features": 5, "task": NUMBER},
+    ],
 )
 def test_rows_with_a_slot_changed_are_scored_as_if_they_always_were(
     layout: dict[str, Any], rows: int, units: list[int]
@@ -151,6 +190,7 @@ def test_rows_with_a_slot_changed_are_scored_as_if_they_always_were(
     ):
         for one, scored in zip(values, measured, strict=True):
             changed = with_slot(sequences, *divmod(slot, schema.features_per_step), one)
-            np.testing.assert_allclose(scored, score(Scorer.of(network), changed), atol=1e-6)
+            expected = score(Scorer.of(network), changed)
+            np.testing.assert_allclose(scored, expected, atol=5e-6 if schema.target else 1e-6)
         assert np.ptp(measured, axis=0).max() > 1e-3
     np.testing.assert_array_equal(sequences, before)

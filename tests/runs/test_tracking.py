@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from tabular_lstm.judging.metrics import NumberMetrics
 from tabular_lstm.parameters import Mlflow
 from tabular_lstm.runs import tracking
 from tests.helpers.champions import log_of
 from tests.helpers.commands import ROLLBACK, here, succeeds, with_modules
+from tests.helpers.decisions import decision
 from tests.helpers.notifications import DOUBTFUL
 from tests.helpers.project import QUICK, Project, declare
 
@@ -65,3 +67,17 @@ def test_a_server_whose_host_may_be_a_secret_is_not_asked(
     warning = warning_of(caplog)
     assert "mlflow: tracking_uri: its URL has a host that is none, or an @ behind it" in warning
     assert not [part for part in ("tok", "evil", "HOST") if part in warning]
+
+
+def test_the_metrics_are_those_that_the_task_has() -> None:
+    judgement = decision(True).judgement
+    assert judgement is not None
+    of_two = tracking.metrics_of(judgement)
+    assert {"roc_auc", "roc_auc.low", "decision_threshold", "test_rows"} <= of_two.keys()
+    interval = {"rmse": (1.0, 3.0)}
+    of_number = {"rmse": 2, "mae": 1, "r2": 0.5, "coverage": 0.9, "width": 6, "label_deviation": 3}
+    measured = NumberMetrics.model_validate({**of_number, "interval": interval})
+    found = tracking.metrics_of(judgement.model_copy(update={"candidate": measured}))
+    assert {name: found[name] for name in of_number} == of_number
+    assert (found["rmse.low"], found["rmse.high"]) == (1, 3)
+    assert not found.keys() & {"roc_auc", "log_loss", "interval"}

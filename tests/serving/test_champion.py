@@ -251,3 +251,26 @@ def test_it_scores_as_it_was_judged_also_for_mlflow(served: Project) -> None:
     np.testing.assert_array_equal(scored["decision"], champion.predict(rows))
     with pytest.raises(DataError, match="no column 'glucose'"):
         of_mlflow.predict(rows.drop(columns="glucose"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("task", ["classes", "number"])
+def test_a_champion_of_each_task_scores_as_it_was_judged(
+    task: str, request: pytest.FixtureRequest
+) -> None:
+    served: Project = request.getfixturevalue(f"served_{task}")
+    judged = pd.read_csv(served.versions("07_model_output/candidate_predictions.csv")[-1])
+    champion, rows = load_champion(), served.rows("test")
+    of_model = [name for name in judged if name.startswith("candidate")]
+    scored = champion.frame(rows)
+    columns = scored.drop(columns="decision", errors="ignore")
+    assert columns.shape == (len(judged), len(of_model)) == (len(rows), 3)
+    np.testing.assert_allclose(columns, judged[of_model], rtol=1e-6, atol=1e-6)
+    label = rows[champion.schema.label]
+    if task == "classes":
+        right = champion.predict(rows) == np.array(champion.schema.classes)[label]
+        assert right.mean() > 0.5
+    else:
+        assert np.corrcoef(champion.predict(rows), label)[0, 1] > 0.5
+        inside = (scored["lower"] <= label) & (label <= scored["upper"])
+        assert inside.mean() == pytest.approx(0.9, abs=0.08)

@@ -1,18 +1,33 @@
 """A search: the same trials from the same seed, wherever it was stopped, in Optuna's storage."""
 
+import math
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import optuna
+import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.drawing import TUNING_FIGURES
-from tabular_lstm.parameters import Network, Training, Tuning
+from tabular_lstm.parameters import NUMBER, TWO_CLASSES, Ensemble, Network, Training, Tuning
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.tuning.search import draw
-from tabular_lstm.tuning.trials import Outcome, Study, TrialPart, best_of
+from tabular_lstm.tuning.trials import (
+    LOSSES,
+    BestParameters,
+    Outcome,
+    Study,
+    Trial,
+    TrialPart,
+    TrialTask,
+    best_of,
+    run_trial,
+)
 from tests.helpers.disks import files_of_at_most
+from tests.helpers.networks import schema_of
 from tests.helpers.searches import EARLY, SPACE, StoppedError, ending, searched
 
 DIVERGED = Outcome(end="diverged", log_loss=None, losses=[])
@@ -125,6 +140,30 @@ def test_the_best_is_the_complete_trial_with_the_lowest_log_loss(whole: Study) -
     alone = whole.model_copy(update={"trials": whole.trials[:1]})
     found = best_of(alone, Network(), Training(), tuning, "2026-11-26T22.18.45.038Z")
     assert "None of 1 trial was better" in found.sentence()
+
+
+def test_trials_of_a_number_are_trained_and_compared_by_its_squared_error() -> None:
+    """Of a label with the standard deviation 4 the error is in shares of its variance."""
+    rng = np.random.default_rng(0)
+    sequences = rng.normal(size=(80, 2, 2)).astype(np.float32)
+    labels = pd.Series(20 + 4 * sequences[:, 0, 0] + rng.normal(size=80))
+    schema = schema_of(task=NUMBER)
+    network = Network(ensemble=Ensemble(members=2, units=[4], dimensions=3, frequencies=2))
+    task = TrialTask(schema, network, Training(epochs=2), LabelledSet(sequences, labels))
+    number, outcome = run_trial(task, TrialPart(7, {}, math.inf))
+    assert (number, outcome.end) == (7, "complete")
+    assert outcome.log_loss is not None
+    assert 0 < outcome.log_loss < 3
+    loss = LOSSES[schema.task.kind]
+    trial = Trial(number=1, values={"training.epochs": 2}, **outcome.model_dump())
+    study = Study(database=Path("x"), name="x", trials=[trial], loss=loss)
+    tuning = Tuning.model_validate({"space": {"training.epochs": {"low": 1, "high": 9}}})
+    found = best_of(study, network, task.training, tuning, "2026-11-26T22.18.45.038Z")
+    assert f"parameters: out-of-fold squared error {outcome.log_loss:.4f}" in found.sentence()
+    assert BestParameters.model_validate_json(found.model_dump_json()) == found
+    of_classes = found.model_copy(update={"loss": LOSSES[TWO_CLASSES]})
+    assert "loss" in found.model_dump()
+    assert "loss" not in of_classes.model_dump(), "as before there were other tasks"
 
 
 def test_optunas_plots_are_drawn_of_a_single_trial_too(tmp_path: Path) -> None:

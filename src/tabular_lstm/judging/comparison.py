@@ -169,9 +169,8 @@ class Judged(Rows):
         judged = self.parts.get(name, self)
         values, point = judged.resampled[name][metric], getattr(judged.metrics[name], metric)
         low, high = bounds(values[~np.isnan(values)], point, confidence)
-        predictions = judged.predictions[name]
-        constant = np.full_like(predictions, 0.5)
-        unseen = self.measure.unseen(metric, judged, predictions, constant, confidence)
+        both = judged.predictions[name], np.full_like(judged.predictions[name], 0.5)
+        unseen = self.measure.unseen(metric, judged, *both, confidence)
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:
@@ -184,10 +183,11 @@ class Judged(Rows):
             worse = sign * values[~np.isnan(values)]
             best, worst = bounds(worse / unit, sign * point / unit, confidence)
             unseen = self._unseen(one, other, metric, confidence)
+            rise, fall = self.measure.farther(*self._both(one, other, metric))
             compared[metric] = Difference(
                 difference=point,
-                at_worst=sign * np.maximum(worst * unit, sign * point + unseen),
-                at_best=sign * np.minimum(best * unit, sign * point - unseen),
+                at_worst=sign * np.maximum(worst * unit + rise, sign * point + unseen),
+                at_best=sign * np.minimum(best * unit + fall, sign * point - unseen),
                 detectable=np.maximum(deviations * worse.std(), unseen),
             )
         return compared
@@ -198,9 +198,11 @@ class Judged(Rows):
 
     def _unseen(self, one: str, other: str, metric: str, confidence: float) -> float:
         """Say by how much a difference may be off for rows of a kind that none here is of."""
-        judged = self.parts.get(other, self)
-        models = judged.predictions[one], judged.predictions[other]
-        return self.measure.unseen(metric, judged, *models, confidence)
+        return self.measure.unseen(*self._both(one, other, metric), confidence)
+
+    def _both(self, one: str, other: str, metric: str) -> tuple[str, Rows, np.ndarray, np.ndarray]:
+        of = self.parts.get(other, self)
+        return metric, of, of.predictions[one], of.predictions[other]
 
 
 def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:

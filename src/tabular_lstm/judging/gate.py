@@ -15,10 +15,10 @@ from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, writ
 from tabular_lstm.parameters import Promotion, Tolerance, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import listed, said_of
+from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.rows.weights import weights_note
 
 NONE = Tolerance(log_loss=0, roc_auc=0, rmse=0, mae=0)
-APART = "telling the classes apart", "roc_auc"
 LEAVE_OUT = "leave it out: name it in columns.ignore"
 START_OVER = "--params promotion.start_over=true judges without the champion"
 WIDEN = "If that is meant, change the limit"
@@ -51,9 +51,8 @@ def check_data(
     if before is not None:
         facts += _beside_champion(now, before, promotion)
     faults = [f"{fact} ({expected})" for fact, expected in facts if expected]
-    of_number = now.label is not None and now.label.kind == "number"
-    alone, by = ("giving the label away", "r2") if of_number else APART
-    leaks = f"possible leak, alone {alone} ({METRICS[by]}): {listed(now.possible_leaks)}"
+    told = MEASURES[now.task.kind]
+    leaks = f"possible leak, alone {told.telling} ({told.name}): {listed(now.possible_leaks)}"
     if now.possible_leaks and promotion.refuse_possible_leaks:
         faults.append(f"{leaks} (expected none for promotion.refuse_possible_leaks; {LEAVE_OUT})")
     sentence = ", ".join(fact for fact, _ in facts)

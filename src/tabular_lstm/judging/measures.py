@@ -5,8 +5,9 @@ the probability of the positive one, (rows,); of more classes that of each, (row
 number itself and the lower and the upper end of its interval, (rows, 3); float64 all of them.
 
 What is measured of one class against another is, of several classes, measured for each against all
-others, and averaged over those that have rows. Of a number no bound is widened for rows of a kind
-that the test rows do not hold, as how far off such a row may be has no limit.
+others, and averaged over those that have rows. Of a number, how far off a row may be of a kind that
+the test rows do not hold has no limit: bounds are widened as if one more row were as far off as the
+farthest of them.
 """
 
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from tabular_lstm.judging.metrics import (
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.rows.weights import count_rows
 
+Two = tuple[np.ndarray, np.ndarray]
 # What decides: of two classes the threshold; of more classes what each decision (column) costs for
 # each actual class (row), None where each error costs the same; None of a number.
 Rule = float | tuple[tuple[float, ...], ...] | None
@@ -64,9 +66,7 @@ class Measure:
         """Name the columns of a model's predictions in a table, after the model's name."""
         return ("",)
 
-    def settled(
-        self, labels: np.ndarray, predictions: np.ndarray, rule: Rule
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
         """Give predictions without gaps, and decisions as of `network.calibration`, int (rows,).
 
         A row that a model gives none, NaN, gets a wrong one, so that no model gains by that.
@@ -97,9 +97,7 @@ class Measure:
 
         return measure
 
-    def against_others(
-        self, labels: np.ndarray, predictions: np.ndarray
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
+    def against_others(self, labels: np.ndarray, predictions: np.ndarray) -> list[Two]:
         """Give for each class its labels, 0 or 1, and its probabilities."""
         return [(labels, predictions)]
 
@@ -112,15 +110,15 @@ class Measure:
             return unseen_log_loss(rows.labels, one, other, *counted)
         if metric != "roc_auc":
             return 0.0
-        both = (self.against_others(rows.labels, p) for p in (one, other))
-        return float(
-            np.mean(
-                [
-                    unseen_roc_auc(own, p, q, *counted)
-                    for (own, p), (_, q) in zip(*both, strict=True)
-                ]
-            )
-        )
+        of_one, of_other = (self.against_others(rows.labels, p) for p in (one, other))
+        both = zip(of_one, of_other, strict=True)
+        return float(np.mean([unseen_roc_auc(own, p, q, *counted) for (own, p), (_, q) in both]))
+
+    def farther(
+        self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray
+    ) -> tuple[float, float]:
+        """Say by how much a difference rises, and falls, by one more row as far off as any."""
+        return 0.0, 0.0
 
     def with_intervals(
         self, measured: Metrics, rows: Rows, predictions: np.ndarray, resampled: Resampled
@@ -178,9 +176,7 @@ class _Classes(Measure):
     def endings(self) -> tuple[str, ...]:
         return tuple(f"_{place}" for place in range(len(self.task.classes)))
 
-    def settled(
-        self, labels: np.ndarray, predictions: np.ndarray, rule: Rule
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
         none = np.isnan(predictions).any(axis=1)
         wrong = 1.0 - np.eye(predictions.shape[1])[labels]
         known = np.where(none[:, None], wrong, predictions)
@@ -192,9 +188,7 @@ class _Classes(Measure):
     ) -> Metrics:
         return class_metrics(rows.labels, predictions, decided, self.task.classes, rows.weights)
 
-    def against_others(
-        self, labels: np.ndarray, predictions: np.ndarray
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
+    def against_others(self, labels: np.ndarray, predictions: np.ndarray) -> list[Two]:
         return [((labels == c).astype(int), predictions[:, c]) for c in np.unique(labels)]
 
     def named(self, place: int) -> tuple[str, str]:
@@ -214,9 +208,7 @@ class _Number(Measure):
     def endings(self) -> tuple[str, ...]:
         return "", "_lower", "_upper"
 
-    def settled(
-        self, labels: np.ndarray, predictions: np.ndarray, rule: Rule
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
         # Off by all that labels differ, or by as much as the model is anywhere.
         none = np.isnan(predictions).any(axis=1)
         errors = np.abs(predictions[~none, 0] - labels[~none])
@@ -246,6 +238,21 @@ class _Number(Measure):
             return {"rmse": unit * np.sqrt(error), "mae": unit * off, "r2": r2}
 
         return measure
+
+    def farther(
+        self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray
+    ) -> tuple[float, float]:
+        losses = [np.abs(p[:, 0] - rows.labels) for p in (one, other)]
+        if metric == "rmse":  # to the first order
+            means = [np.average(off**2, weights=rows.weights) ** 0.5 for off in losses]
+            losses = [off**2 / (2 * mean or 1) for off, mean in zip(losses, means, strict=True)]
+        more = losses[0] - losses[1]
+        more -= np.average(more, weights=rows.weights)
+        if rows.weights is not None:
+            more *= rows.weights
+        if rows.groups is not None:
+            more = np.bincount(rows.groups, more)
+        return float(more.max() / (len(more) + 1)), float(more.min() / (len(more) + 1))
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
         return np.zeros(len(labels), int)

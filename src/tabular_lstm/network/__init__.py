@@ -1,12 +1,13 @@
 """The network: an ensemble of LSTMs over the features of a row; Keras, and nothing of Kedro.
 
-Read `slots`, `layers` and `build`; then `plan`, `members`, `member_training`, `calibration` and
-`fit`; then `scorer`, `keras_file`, `score`, `forward` and the kernel, which need no TensorFlow.
+Read `outputs`, the table of what differs by task; `slots`, `layers` and `build`; then `plan`,
+`members`, `member_training`, `kinds`, `calibration` and `fit`; then `scorer`, `keras_file`,
+`score`, `forward` and the kernel. `outputs`, `calibration` and what scores need no TensorFlow.
 
 What the rest of the project relies on is four functions, so another network can take its place:
 
 - `build.build(schema, network, seed)` → an untrained `keras.Model`
 - `fit.train(network, sequences, labels, training)` → (candidate, history)
-- `fit.predict(candidate, sequences)` → probabilities
+- `fit.predict(candidate, sequences)` → predictions
 - `keras_file.read_keras_file(content, file)` → what a file holds, for `score.score`
 """

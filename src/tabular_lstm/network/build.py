@@ -31,8 +31,8 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
 
     Shape:
         (n, T, F) to (n, o): raw values in; out comes the probability of the positive class of two,
-        the probabilities of more classes, or the mean and the logarithm of the spread of a number
-        in the unit of the schema's target.
+        the probabilities of more classes, or the quantiles of a number in the unit of the
+        schema's target.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ from tabular_lstm.parameters import TWO_CLASSES, CostMatrix, Coverage, NotNegati
 
 # Rates of intervals that the residuals are kept for.
 RATES = np.linspace(0.5, 0.99, 50)
-NORMAL = ndtri((1 + RATES) / 2)
+NORMAL = ndtri((1 + RATES) / 2) / ndtri(0.95)
 # A temperature beyond these comes of too few rows, or of classes that are perfectly separated.
 TEMPERATURES = (0.2, 5.0)
 # Sums of weights are equal that differ by less than a millionth: rows that hardly count, as by a
@@ -35,8 +35,8 @@ class Calibration(Frozen):
         threshold: Of two classes, the probability from which a row is called positive.
         costs: Of more classes, the cost of each decision (column) for each actual class (row).
             Default: each error costs the same.
-        residuals: Of a number, the share of its spread within which so many labels lie, for each
-            of `RATES`. Default: of a normal distribution.
+        residuals: Of a number, how many times the learned distance from the median so many labels
+            lie within, for each of `RATES`. Default: of a normal distribution.
         coverage: Of a number, the declared rate of its intervals. Default: 0.9.
     """
 
@@ -195,5 +195,5 @@ def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) ->
     place = np.searchsorted(rates, RATES - 1e-9)
     beyond = place == len(rates)
     ranked = ratios[order][np.minimum(place, len(rates) - 1)].astype(np.float64)
-    ranked[beyond] *= (NORMAL / ndtri((1 + rates[-1]) / 2))[beyond]
+    ranked[beyond] *= (NORMAL * ndtri(0.95) / ndtri((1 + rates[-1]) / 2))[beyond]
     return tuple(ranked.tolist())

@@ -1,8 +1,8 @@
 """What the outputs of a network mean, of each task: loss, calibration, predictions, decisions.
 
 Outputs are float, (rows, o); of members in training (k, n, o). Of two classes there is one, the
-logit of the positive class; of more classes one logit each; of a number the mean of the label and
-the logarithm of its spread, both in the unit of the schema's target. Scoring does without
+logit of the positive class; of more classes one logit each; of a number quantiles of
+the label, in the unit of the schema's target. Scoring does without
 TensorFlow, so the functions of tensors are given its module.
 """
 
@@ -34,8 +34,11 @@ from tabular_lstm.rows.schema import Schema
 # Standardized labels beyond that count as if they were there: an outlier of 10^9 among tens would
 # be all that is learned.
 FARTHEST = 10.0
-# Logarithms of the spread beyond these come of rows that are learned by heart, or of no number.
-NARROWEST, WIDEST = -5.0, 3.0
+# What is learned of a number, and what each counts for in the mean.
+QUANTILES = np.array([0.05, 0.25, 0.5, 0.75, 0.95], np.float32)
+IN_MEAN = np.array([0.185, 0.0, 0.63, 0.0, 0.185])
+# Quantiles that are closer to the median come of rows that are learned by heart.
+NARROWEST = 1e-3
 # Strata of a number's folds.
 STRATA = 16
 
@@ -183,13 +186,15 @@ class _OfTwoClasses(Outputs):
 
 
 class _OfNumber(Outputs):
-    """The same of a number, of which the mean and the logarithm of the spread are learned.
+    """The same of a number, of which `QUANTILES` are learned.
 
-    Source: Seitzer, Tavakoli, Antic and Martius, "On the Pitfalls of Heteroscedastic Uncertainty
-    Estimation with Probabilistic Neural Networks", ICLR 2022 (the loss).
+    Sources: Koenker and Bassett, "Regression Quantiles", 1978 (the loss); Keefer and Bodily,
+    "Three-Point Approximations for Continuous Random Variables", 1983 (the mean); Romano, Patterson
+    and Candès, "Conformalized Quantile Regression", NeurIPS 2019 (intervals, here in shares of the
+    distance from the median).
     """
 
-    loss, predicted = "squared_error", "prediction"
+    loss = "quantile_loss"
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         mean, deviation = _unit(schema)
@@ -200,18 +205,15 @@ class _OfNumber(Outputs):
         return np.searchsorted(ends, targets).astype(np.uint8)
 
     def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
-        mean, spread = tf.unstack(outputs, axis=-1)
-        spread = tf.clip_by_value(spread, NARROWEST, WIDEST)
-        error = tf.clip_by_value(targets, -FARTHEST, FARTHEST) - mean
-        losses = error * error * tf.exp(-2 * spread) / 2 + spread
-        return losses * tf.stop_gradient(tf.exp(spread))
+        error = tf.clip_by_value(targets, -FARTHEST, FARTHEST)[..., None] - outputs
+        return 2 * tf.reduce_mean(tf.maximum(QUANTILES * error, (QUANTILES - 1) * error), -1)
 
     def activated(self, tf: Any, outputs: Any) -> Any:
         return outputs
 
     def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-        error = np.clip(targets, -FARTHEST, FARTHEST) - outputs[:, 0]
-        return np.asarray(error * error, np.float64)
+        error = np.clip(targets, -FARTHEST, FARTHEST)[:, None] - outputs.astype(np.float64)
+        return np.asarray(2 * np.maximum(QUANTILES * error, (QUANTILES - 1) * error).mean(1))
 
     def fit_temperature(
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
@@ -226,25 +228,26 @@ class _OfNumber(Outputs):
         training: Training,
         weights: np.ndarray | None,
     ) -> Calibration:
-        ratios = np.abs(targets - outputs[:, 0]) / _spread(outputs)
+        _, median, below, above = _distribution(outputs)
+        error = targets - median
+        ratios = np.where(error < 0, -error / below, error / above)
         residuals = residual_quantiles(ratios, weights)
         return Calibration(residuals=residuals, coverage=training.coverage)
 
     def history(self, calibration: Calibration) -> dict[str, float]:
-        return {} if calibration.coverage is None else {"coverage": calibration.coverage}
+        return {}
 
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
     ) -> np.ndarray:
-        mean, deviation = _unit(schema)
+        expected, median, below, above = _distribution(outputs)
         rate = coverage or calibration.coverage or Training().coverage
         residuals = NORMAL if calibration.residuals is None else calibration.residuals
-        half = _spread(outputs) * np.interp(rate, RATES, residuals)
-        center = outputs[:, 0].astype(np.float64)
-        return mean + deviation * np.stack([center, center - half, center + half], 1)
-
-    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
-        return np.zeros(len(predicted), int)
+        times = np.interp(rate, RATES, residuals)
+        lower = np.minimum(median - times * below, expected)
+        upper = np.maximum(median + times * above, expected)
+        mean, deviation = _unit(schema)
+        return mean + deviation * np.stack([expected, lower, upper], 1)
 
 
 def _unit(schema: Schema) -> tuple[float, float]:
@@ -254,8 +257,12 @@ def _unit(schema: Schema) -> tuple[float, float]:
     return schema.target.mean, schema.target.deviation
 
 
-def _spread(outputs: np.ndarray) -> np.ndarray:
-    return np.exp(np.clip(outputs[:, 1].astype(np.float64), NARROWEST, WIDEST))
+def _distribution(outputs: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Give mean and median of each row, and the distances to the lowest and highest quantile."""
+    ordered = np.sort(outputs.astype(np.float64), 1)
+    median = ordered[:, 2]
+    below, above = median - ordered[:, 0], ordered[:, -1] - median
+    return ordered @ IN_MEAN, median, np.maximum(below, NARROWEST), np.maximum(above, NARROWEST)
 
 
 OUTPUTS: dict[str, Outputs] = {

@@ -63,9 +63,9 @@ def score(
     """Give the predictions.
 
     A row's probability is the same within 1e-7 in every call of at most 1,024 rows, and within 1e-6
-    in any call, on any processor; so is a number, in standard deviations of the label. The same
-    rows in the same order give the same bits on any number of threads of one processor. Where the
-    kernel computes, a row has the same bits in any call.
+    in any call, on any processor; a number within 1e-7 and 1e-5 standard deviations of the label.
+    The same rows in the same order give the same bits on any number of threads of one processor.
+    Where the kernel computes, a row has the same bits in any call.
 
     Args:
         scorer: The ensemble.

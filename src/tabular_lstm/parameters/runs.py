@@ -84,11 +84,11 @@ class Report(Parameters):
 
 
 class Scoring(Parameters):
-    """What the predictions say of each row beside its probability.
+    """What the predictions say of each row beside what is predicted.
 
     Attributes:
         pass_through: Columns that are copied from the rows, beside key and label.
-        reasons: How many features to name that moved the probability. Default: none.
+        reasons: How many features to name that moved the prediction. Default: none.
         force: Whether to score even where nothing is new.
     """
 

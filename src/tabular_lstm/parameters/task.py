@@ -53,4 +53,4 @@ class Task(Frozen):
     @property
     def outputs(self) -> int:
         """How many numbers the network gives for a row: see `network.outputs`."""
-        return {TWO_CLASSES: 1, CLASSES: len(self.classes), NUMBER: 2}[self.kind]
+        return {TWO_CLASSES: 1, CLASSES: len(self.classes), NUMBER: 5}[self.kind]

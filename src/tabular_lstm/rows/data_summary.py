@@ -10,7 +10,15 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen, Share
-from tabular_lstm.parameters import TASKS, Columns, Moment, Split, Task
+from tabular_lstm.parameters import (
+    NUMBER,
+    TASKS,
+    TWO_CLASSES,
+    Columns,
+    Moment,
+    Split,
+    Task,
+)
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.rows.labels import label_of
@@ -105,8 +113,12 @@ class DataSummary(FileRows):
     @property
     def task(self) -> Task:
         """Say what is predicted."""
-        said = {name: self.split[name] for name in ("label", *TASKS) if name in self.split}
-        return Columns.model_validate(said).task
+        if "task" in self.split:
+            return Task(kind=NUMBER)
+        if classes := self.split.get("classes"):
+            return Task.of_classes(classes)
+        pair = ("negative_class", "positive_class")
+        return Task(kind=TWO_CLASSES, classes=[self.split[n] for n in pair if n in self.split])
 
     @property
     def told_apart_by(self) -> str:

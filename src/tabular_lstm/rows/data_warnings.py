@@ -1,6 +1,6 @@
 """Warnings of what can be read and may still be wrong, such as possible leaks of the label.
 
-A possible leak is a feature that alone tells the classes apart. Such a feature is often known only
+A possible leak is a feature that alone gives the label away. Such a feature is often known only
 after the label: a date of discharge, a row number of rows that were sorted by the label.
 """
 
@@ -11,18 +11,16 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import LISTED, shown
-from tabular_lstm.parameters import TWO_CLASSES, Columns
+from tabular_lstm.parameters import Columns
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts, spelling
 from tabular_lstm.rows.dependent_rows import DependentRows
+from tabular_lstm.rows.label_measures import ENOUGH_ROWS, measure_of
 from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.train_test_split import row_hashes
 
-LEAK = 0.99
-# Rows of each class, below which chance too often ranks all rows rightly.
-ENOUGH_ROWS = 10
 logger = logging.getLogger(__name__)
 
 
@@ -31,19 +29,18 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
 
     A number ranks the rows in its order or in the opposite one, missing values first or last, or by
     the labels of the rows next to it in that order, whichever ranks best. Equal values, of
-    categories and of numbers, also rank them by the share of positives among the *other* rows of
-    that value: what no two rows share tells nothing. Of a group the first row counts alone, because
-    the others share its label.
+    categories and of numbers, also rank them by the labels of the *other* rows of that value: what
+    no two rows share tells nothing. Of a group the first row counts alone, because the others share
+    its label.
 
     Where nearly each row but for its copies has a value of its own, copies share it: of equal rows
     one counts.
 
     Returns:
-        ROC AUC of the features that reach 0.99, the highest first; none where there are fewer than
-        ten rows of a class, which chance orders rightly too often.
+        Of the features that reach 0.99 their ROC AUC, of more classes the mean of each one against
+        the others; of a number R² of its ranks, of those that reach 0.998; the highest first.
+        Classes of fewer than ten rows, which chance orders rightly too often, do not count.
     """
-    if columns.task.kind != TWO_CLASSES:
-        return {}
     if columns.group is not None:
         rows = rows.drop_duplicates(columns.group)
     features = [str(name) for name in rows if name not in columns.not_features]
@@ -58,16 +55,16 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
 
 
 def _leaks(rows: pd.DataFrame, features: Sequence[str], columns: Columns) -> dict[str, float]:
-    labels = rows[columns.label].to_numpy() == 1
-    if min(labels.sum(), (~labels).sum()) < ENOUGH_ROWS:
+    measure = measure_of(rows[columns.label].to_numpy(), columns.task)
+    if not measure.enough(ENOUGH_ROWS).any():
         return {}
-    areas = {
-        name: _auc_of_category(rows[name], labels)
+    told = {
+        name: measure.of_category(pd.factorize(rows[name])[0] + 1)
         if name in columns.categorical
-        else _auc_of_number(amounts(rows[name], columns), labels)
+        else measure.of_number(amounts(rows[name], columns))
         for name in progress(features, "Looking for leaks, features")
     }
-    return {name: auc for name, auc in areas.items() if auc >= LEAK}
+    return {name: value for name, value in told.items() if value >= measure.leak}
 
 
 def listed(leaks: Mapping[str, float]) -> str:
@@ -86,7 +83,7 @@ def facts_of(found: DependentRows) -> str:
     """Say which rows belong together, and what a quick model gains from that."""
     return (
         f"rows with the same {found.named} ({found.groups:,} values, {found.rows:,} rows) mostly "
-        f"have the same label. {numbers_of(found)}"
+        f"have {found.same}. {numbers_of(found)}"
     )
 
 
@@ -94,7 +91,7 @@ def numbers_of(found: DependentRows) -> str:
     """Say what a quick model gains from rows that belong together and are on both sides."""
     low, high = found.fall
     return (
-        f"A quick model's ROC AUC is {found.spread:.2f} with such rows on both sides and "
+        f"A quick model's {found.measure} is {found.spread:.2f} with such rows on both sides and "
         f"{found.together:.2f} with them together (a fall of {low:.2f} to {high:.2f})"
     )
 
@@ -116,74 +113,6 @@ def ways_out(found: DependentRows, ignored: Collection[str] = ()) -> str:
     features = [shown(name) for name in found.columns if name not in ignored]
     independent = f"split.independent: [{', '.join(features)}]" if features else "leave it so"
     return f"{ways[found.kind]}. Or, if the rows are independent: {independent}"
-
-
-def _auc_of_number(values: np.ndarray, labels: np.ndarray) -> float:
-    by_neighbours = _auc_of_neighbours(values, labels)
-    # NaN is one value, the last.
-    distinct, places = np.unique(values, return_inverse=True)
-    positives, negatives = _counts(places, labels)
-    del places  # of many rows what is not needed is freed at once
-    last = _roc_auc(positives, negatives)
-    first = last
-    if np.isnan(distinct[-1]):
-        first = _roc_auc(np.roll(positives, 1), np.roll(negatives, 1))
-    by_others = _auc_of_others(positives, negatives) if len(distinct) < len(values) else 0.5
-    return max(first, 1 - first, last, 1 - last, by_others, by_neighbours)
-
-
-def _auc_of_neighbours(values: np.ndarray, labels: np.ndarray) -> float:
-    """Rank each row by the labels of the two rows below and the two above it in the values' order.
-
-    So a number is found that tells the classes apart by stretches, such as the row number in a file
-    of sorted files. Equal values are in an order drawn once, which tells nothing.
-    """
-    drawn = np.random.default_rng(0).permutation(len(values))
-    ordered = labels[drawn[np.argsort(values[drawn], kind="stable")]].astype(float)
-    del drawn
-    padded = np.pad(ordered, 2, constant_values=ordered.mean())
-    around = padded[:-4] + padded[1:-3]
-    around += padded[3:-1]
-    around += padded[4:]
-    del padded
-    _, places = np.unique(np.round(around, 9, out=around), return_inverse=True)
-    return _roc_auc(*_counts(places, ordered))
-
-
-def _auc_of_category(column: pd.Series, labels: np.ndarray) -> float:
-    places, _ = pd.factorize(column)
-    return _auc_of_others(*_counts(places + 1, labels))
-
-
-def _counts(places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count the positive and the negative rows of each value."""
-    rows, positives = np.bincount(places), np.bincount(places, labels)
-    return positives, rows - positives
-
-
-def _auc_of_others(positives: np.ndarray, negatives: np.ndarray) -> float:
-    """Rank each row by the share of positives among the other rows of its value."""
-    share = positives.sum() / (positives.sum() + negatives.sum())
-    shared = positives + negatives > 1
-    alone = [positives[~shared].sum()], [negatives[~shared].sum()]
-    positives, negatives = positives[shared], negatives[shared]
-    # As if one more row were as likely positive as all are: few others tell less than many.
-    others = positives + negatives
-    scores = np.r_[(positives - 1 + share) / others, (positives + share) / others, share]
-    none = np.zeros(len(positives))
-    score, places = np.unique(scores, return_inverse=True)
-    of_score = (
-        np.bincount(places, np.r_[counts], len(score))
-        for counts in ((positives, none, alone[0]), (none, negatives, alone[1]))
-    )
-    return _roc_auc(*of_score)
-
-
-def _roc_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
-    """Give the ROC AUC of values in rising order, from the rows of each class at each value."""
-    below = np.cumsum(negatives) - negatives
-    right = float(positives @ (below + negatives / 2))
-    return right / float(positives.sum() * negatives.sum())
 
 
 def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:

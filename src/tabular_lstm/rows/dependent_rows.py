@@ -9,38 +9,40 @@ Found are rows that share the value of a column, such as a time, an identifier o
 columns together; or all values but those of nearly unique columns and of one counter, and but for
 the last digits of numbers. Of a declared group one row is looked at, so that found is what groups
 share. Not found are fewer than 20 such values; labels that agree no further than those of a city or
-an occupation, a correlation below 0.2; a number or date whose neighbours agree nearly as far, where
-the fall is below 0.05; what three columns say together; near-duplicates that differ in two columns
-whose values repeat; and rows that are near in time or place, without a value in common.
+an occupation, a correlation below 0.2, of numbers below 0.8; a number or date whose neighbours
+agree nearly as far, where the fall is below 0.05, of numbers 0.1; what three columns say together;
+near-duplicates that differ in two columns whose values repeat; and rows that are near in time or
+place, without a value in common.
 """
 
 from collections.abc import Collection, Sequence
 from itertools import product
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.parameters import TWO_CLASSES, Columns
+from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cell_hashes import CellHashes
 from tabular_lstm.rows.dates import DTYPE, MICROSECONDS, parts
+from tabular_lstm.rows.label_measures import AREA, MEASURES, Measure, Name, measure_of
 from tabular_lstm.rows.repeated_values import Kind, Repeated, repeated_values
 
 # A quick model of so many rows is fitted for each of so many suspects.
 ROWS, OF_CLASS, MOST_ROWS = 4_000, 200, 10_000
 OF_KIND = 2
-FOLDS, TREES, LEAF = 5, 40, 5
-# The least low end of the interval of a fall, and how near to the lowest one it has to come.
-LEAST_FALL, NEARLY = 0.01, 0.8
-OF_SMOOTH = 0.05  # the least where the column may just have a smooth effect
+FOLDS = 5
+# How near to the lowest end of a fall's interval that of another one has to come.
+NEARLY = 0.8
 HUGE = 1e30
 DECIMALS = 6  # of scores: last bits are not the same on every processor
 
 
 class Fall(NamedTuple):
-    """What a quick model loses where rows of one value are kept together: interval, and areas."""
+    """What a quick model loses where rows of one value are kept together: interval; measured."""
 
     low: float
     high: float
@@ -59,7 +61,8 @@ class DependentRows(Frozen):
         groups: How many values several rows have.
         rows: How many rows have these values.
         alike: How far the labels of such rows agree beyond chance: 0 as by chance, 1 always.
-        spread: ROC AUC of a quick model, with such rows spread over train and test rows: a forest
+        measure: What `spread` and `together` are, see `label_measures`.
+        spread: Of a quick model, with such rows spread over train and test rows: a forest
             that has not seen them, moved by how far it is off for the other rows of the value.
         together: Of the forest alone, which such rows tell nothing where they are on one side.
         fall: 95 % interval of the difference, corrected for how many were measured.
@@ -71,9 +74,21 @@ class DependentRows(Frozen):
     groups: int
     rows: int
     alike: float
+    measure: Name = AREA
     spread: float
     together: float
     fall: tuple[float, float]
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the measure of classes: older decisions keep their hash."""
+        dumped: dict[str, Any] = dump(self)
+        return {n: value for n, value in dumped.items() if (n, value) != ("measure", AREA)}
+
+    @property
+    def same(self) -> str:
+        """Say what the labels of such rows are."""
+        return next(of.same for of in MEASURES.values() if of.name == self.measure)
 
     @property
     def named(self) -> str:
@@ -91,7 +106,7 @@ def find_dependent_rows(
     """Find what says most clearly which rows belong together, if anything does.
 
     Args:
-        rows: Valid rows: the label as 0 and 1, numbers read. Columns that conf ignores may be among
+        rows: Valid rows: labels and numbers read. Columns that conf ignores may be among
             them: they can say which rows belong together, and the quick model never sees them.
         columns: The roles of the columns. Rows of a declared group are on one side already: its
             first row is looked at. With a declared time nothing is looked for.
@@ -99,13 +114,13 @@ def find_dependent_rows(
             that share more, unless their labels agree clearly further, and several columns that all
             are named.
     """
-    if columns.time is not None or not len(rows) or columns.task.kind != TWO_CLASSES:
+    if columns.time is not None or not len(rows):
         return None
     all_rows = rows
     if columns.group is not None:
         rows = rows.drop_duplicates(columns.group)
-    labels = rows[columns.label].to_numpy() == 1
-    if labels.all() or not labels.any():
+    measure = measure_of(rows[columns.label].to_numpy(), columns.task)
+    if not measure.enough(1).any():
         return None
     cells = CellHashes(rows, columns)
     candidates = [str(name) for name in rows if name not in columns.not_features]
@@ -113,17 +128,17 @@ def find_dependent_rows(
     features = [name for name in of_model if name in candidates]
     if not features:
         return None
-    found = repeated_values(cells, labels, candidates, features, independent)
+    found = repeated_values(cells, measure, candidates, features, independent)
     suspects = [
         suspect
         for kind, smooth in product(get_args(Kind), (False, True))
         for suspect in [one for one in found if (one.kind, one.smooth) == (kind, smooth)][:OF_KIND]
     ]
-    falls = [_fall_of(cells, labels, features, suspect, len(suspects)) for suspect in suspects]
+    falls = [_fall_of(cells, measure, features, suspect, len(suspects)) for suspect in suspects]
     clear = [
         (fall, suspect)
         for fall, suspect in zip(falls, suspects, strict=True)
-        if fall.low >= (OF_SMOOTH if suspect.smooth else LEAST_FALL)
+        if fall.low >= measure.falls[suspect.smooth]
     ]
     if not clear:
         return None
@@ -139,6 +154,7 @@ def find_dependent_rows(
         groups=int((sizes > 1).sum()),
         rows=int(sizes[sizes > 1].sum()),
         alike=suspect.agreement.alike,
+        measure=measure.name,
         spread=fall.spread,
         together=fall.together,
         fall=(fall.low, fall.high),
@@ -147,25 +163,25 @@ def find_dependent_rows(
 
 def _fall_of(
     cells: CellHashes,
-    labels: np.ndarray,
+    measure: Measure,
     features: Sequence[str],
     suspect: Repeated,
     suspects: int,
 ) -> Fall:
     """Judge a quick model on some of the rows twice: whole groups, more where a class is rare."""
-    rarer = min(labels.mean(), 1 - labels.mean())
-    most = int(np.clip(OF_CLASS / rarer, ROWS, MOST_ROWS))
+    most = int(np.clip(OF_CLASS / measure.rarest, ROWS, MOST_ROWS))
     places, shared = suspect.taken(cells, most)
-    labels = labels[places]
-    if min(labels.sum(), (~labels).sum()) < FOLDS:
+    measure = measure.at(places)
+    if not measure.enough(FOLDS).any():
         return Fall(0.0, 0.0, 0.5, 0.5)
     apart = cells.columns.group or cells.columns.key
     side = cells.joined([apart] if apart else features, places, missing=True)
     groups = pd.factorize(np.where(shared == 0, side, shared))[0]
     seen = np.column_stack([_seen(cells, name, places) for name in features])
-    together = _out_of_fold(seen, labels, _folds(labels, groups))
-    spread = together + _known_again(labels - together, groups, pd.factorize(side)[0])
-    return _fall(labels, spread, together, groups, suspects)
+    together = _out_of_fold(measure, seen, _folds(measure.labels, groups))
+    side = pd.factorize(side)[0]
+    known = [_known_again(errors, groups, side) for errors in (measure.marks - together).T]
+    return _fall(measure, together + np.column_stack(known), together, groups, suspects)
 
 
 def _seen(cells: CellHashes, name: str, places: np.ndarray) -> np.ndarray:
@@ -180,25 +196,21 @@ def _seen(cells: CellHashes, name: str, places: np.ndarray) -> np.ndarray:
 
 
 def _folds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Deal the groups out to folds, so that each has about as many positive rows."""
-    sizes, positives = np.bincount(groups), np.bincount(groups, labels)
+    """Deal the groups out to folds, so that each has about the same labels."""
+    sizes, sums = np.bincount(groups), np.bincount(groups, labels)
     drawn = np.random.default_rng(0).permutation(len(sizes))
-    order = drawn[np.lexsort((sizes[drawn], positives[drawn] / sizes[drawn]))]
+    order = drawn[np.lexsort((sizes[drawn], sums[drawn] / sizes[drawn]))]
     folds = np.empty(len(sizes), int)
     folds[order] = np.arange(len(sizes)) % FOLDS
     return np.asarray(folds[groups])
 
 
-def _out_of_fold(seen: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Give each row its probability, by a forest that saw none of its fold."""
-    from sklearn.ensemble import ExtraTreesClassifier  # noqa: PLC0415  it takes a second
-
-    scores = np.empty(len(labels))
+def _out_of_fold(measure: Measure, seen: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Give each row its scores, (rows, marks), by a forest that saw none of its fold."""
+    scores = np.empty(measure.marks.shape)
     for fold in range(FOLDS):
-        model = ExtraTreesClassifier(TREES, min_samples_leaf=LEAF, random_state=0)
         out = folds == fold
-        model.fit(seen[~out], labels[~out])
-        scores[out] = model.predict_proba(seen[out])[:, -1]
+        scores[out] = measure.learned(seen, out)
     return np.asarray(scores.round(DECIMALS))
 
 
@@ -217,27 +229,16 @@ def _known_again(errors: np.ndarray, groups: np.ndarray, side: np.ndarray) -> np
 
 
 def _fall(
-    labels: np.ndarray, spread: np.ndarray, together: np.ndarray, groups: np.ndarray, suspects: int
+    measure: Measure, spread: np.ndarray, together: np.ndarray, groups: np.ndarray, suspects: int
 ) -> Fall:
-    """Compare two areas under the ROC curve of rows that come in groups.
-
-    Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 1997: the variance
-    of the sums, by group, of each row's share of an area.
+    """Compare scores of rows that come in groups, by the sums of each group's shares.
 
     The interval of 95 % is corrected for so many suspects.
     """
-    from scipy.stats import norm, rankdata  # noqa: PLC0415
+    from scipy.stats import norm  # noqa: PLC0415
 
-    areas, shares = [], []
-    for score in (spread, together):
-        among = rankdata(score)
-        among[labels] -= rankdata(score[labels])
-        among[~labels] -= rankdata(score[~labels])
-        positives, negatives = labels.sum(), (~labels).sum()
-        won = np.where(labels, among / negatives, 1 - among / positives)
-        areas.append(float(won[labels].mean()))
-        shares.append((won - areas[-1]) / np.where(labels, positives, negatives))
-    of_groups = np.bincount(groups, shares[0] - shares[1])
+    (before, shares), (after, others) = (measure.judged(of, FOLDS) for of in (spread, together))
+    of_groups = np.bincount(groups, shares - others)
     error = np.sqrt((of_groups**2).sum())
-    fall, wide = areas[0] - areas[1], norm.ppf(1 - 0.025 / suspects) * error
-    return Fall(float(fall - wide), float(fall + wide), *areas)
+    fall, wide = before - after, norm.ppf(1 - 0.025 / suspects) * error
+    return Fall(float(fall - wide), float(fall + wide), before, after)

@@ -15,7 +15,8 @@ class LabelledRows:
 
     Attributes:
         features: The schema's columns, in its order, (rows, features), by row number.
-        labels: int64 (rows,), 1 for the positive class and 0 for the negative, by row number.
+        labels: int64 (rows,), the number of the class, of two 1 for the positive one; or float64
+            (rows,), the number itself; by row number.
         weights: float64 (rows,), of mean 1; None where all rows count alike.
         groups: int (rows,), see `tabular_lstm.rows.keys.number_groups`; None where each row is
             its own.

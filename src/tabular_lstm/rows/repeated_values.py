@@ -13,15 +13,16 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.rows.cell_hashes import CellHashes, Taken
+from tabular_lstm.rows.label_measures import Measure
 
 ROWS = 30_000  # that the look takes
 # Columns that are looked at in pairs: of more, those whose values say most.
 PAIRED = 16
 # Near-duplicates are equal in so many columns at least.
 LEAST_EQUAL = 3
-# Several rows have each of so many values; their labels agree so far, of 1, of rare labels at
-# least half as far, and so surely.
-LEAST_GROUPS, LEAST_ALIKE, OF_RARE, LEAST_SURE = 20, 0.2, 0.5, 3.5
+# Several rows have each of so many values; their labels agree as far as `label_measures` says, rare
+# ones at least half as far, and so surely.
+LEAST_GROUPS, OF_RARE, LEAST_SURE = 20, 0.5, 3.5
 # A number or date may have a smooth effect if neighbours agree nearly as far as rows of one value.
 SMOOTH = 0.6
 # The share of rows that are alone with their value in a nearly unique column.
@@ -86,45 +87,64 @@ class Repeated(NamedTuple):
         return cells.taken_of(self.columns, most, self.rounded, missing=near)
 
 
-def agreement(hashes: np.ndarray, labels: np.ndarray) -> Agreement:
+def agreement(hashes: np.ndarray, marks: np.ndarray, least: float) -> Agreement:
     """Measure how rows of one value agree: the intraclass correlation, each row counting once.
 
     Args:
         hashes: Of the rows' values; 0 is none.
-        labels: bool, of the rows.
+        marks: Of the rows' labels, (rows, marks), see `label_measures`. Of several, chance is taken
+            for as large as it is of one, which is on the safe side.
+        least: How far labels agree that are no rarer than others, see `label_measures`.
     """
     groups, distinct = pd.factorize(hashes)
     sizes = np.bincount(groups, minlength=len(distinct)).astype(float)
-    positives = np.bincount(groups, labels, len(distinct))
     several = (sizes > 1) & (distinct != 0)
-    sizes, positives = sizes[several], positives[several]
-    share = positives.sum() / max(sizes.sum(), 1)
+    sizes, (sums, squares) = sizes[several], _sums(groups, marks, len(distinct))
     alone = float(1 - sizes.sum() / max(len(hashes), 1))
     pairs = float((sizes * (sizes - 1) / 2).sum())
-    if not 0 < share < 1:
-        return Agreement(0.0, LEAST_ALIKE, 0.0, len(sizes), pairs, alone)
-    sums = positives - sizes * share
-    squares = positives * (1 - share) ** 2 + (sizes - positives) * share**2
-    agreeing = ((sums**2 - squares) / (sizes - 1)).sum() / (share * (1 - share))
+    agreeing = variance = 0.0
+    for of_mark, of_squares in zip(sums[:, several], squares[:, several], strict=True):
+        share = of_mark.sum() / max(sizes.sum(), 1)
+        # Of 0 and 1 the squares are the sums.
+        more = of_squares - of_mark
+        apart = of_mark * (1 - share) ** 2 + (sizes - of_mark) * share**2 + more
+        agreeing += (((of_mark - sizes * share) ** 2 - apart) / (sizes - 1)).sum()
+        variance += share * (1 - share) + more.sum() / max(sizes.sum(), 1)
+    if not variance > 0:
+        return Agreement(0.0, least, 0.0, len(sizes), pairs, alone)
+    agreeing /= variance
     chance = np.sqrt((2 * sizes / (sizes - 1)).sum())
     alike, sure = float(agreeing / sizes.sum()), float(agreeing / chance)
-    least = LEAST_ALIKE * max(float(4 * share * (1 - share)), OF_RARE)
+    # Two marks, one for each of two classes, have twice the variance of one.
+    even = 4 * variance / min(marks.shape[1], 2)
+    least *= float(np.clip(even, OF_RARE, 1))
     return Agreement(alike, least, sure, len(sizes), pairs, alone)
 
 
-def neighbours_agree(numbers: np.ndarray, labels: np.ndarray) -> float:
+def _sums(groups: np.ndarray, marks: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sum the marks of each group, and their squares, (marks, groups)."""
+    numbers = marks.T.astype(float)
+    each = [[np.bincount(groups, of, count) for of in values] for values in (numbers, numbers**2)]
+    return np.array(each[0]), np.array(each[1])
+
+
+def neighbours_agree(numbers: np.ndarray, marks: np.ndarray) -> float:
     """Measure how far rows of neighbouring values agree beyond chance, likewise."""
-    known, share = ~np.isnan(numbers), labels.mean()
+    known = ~np.isnan(numbers)
     _, groups, sizes = np.unique(numbers[known], return_inverse=True, return_counts=True)
-    means = np.bincount(groups, labels[known] - share) / sizes
     weights = np.minimum(sizes[1:], sizes[:-1])
-    agreeing = (weights * means[1:] * means[:-1]).sum()
-    return float(agreeing / (max(weights.sum(), 1) * share * (1 - share)))
+    agreeing = variance = 0.0
+    for of_mark in marks.T.astype(float):
+        share = of_mark.mean()
+        means = np.bincount(groups, of_mark[known] - share) / sizes
+        agreeing += (weights * means[1:] * means[:-1]).sum()
+        variance += share * (1 - share) + (of_mark**2 - of_mark).mean()
+    return float(agreeing / (max(weights.sum(), 1) * variance))
 
 
 def repeated_values(
     cells: CellHashes,
-    labels: np.ndarray,
+    measure: Measure,
     candidates: Sequence[str],
     features: Sequence[str],
     independent: Collection[str],
@@ -133,7 +153,7 @@ def repeated_values(
 
     Args:
         cells: The rows.
-        labels: bool (rows,).
+        measure: Of their labels.
         candidates: Columns whose values are looked at, alone and in pairs; all features are there.
         features: Columns in which near-duplicates are equal.
         independent: Columns of which conf says that rows of one value are independent.
@@ -142,16 +162,16 @@ def repeated_values(
     found: list[Repeated] = []
     for name in candidates:
         places, hashes = cells.taken_of([name], ROWS)
-        singles[name] = said = agreement(hashes, labels[places])
+        singles[name] = said = agreement(hashes, measure.marks[places], measure.alike)
         if not said.clear:
             continue
         numbers = cells.numbers(name, places)
-        near = 0.0 if numbers is None else neighbours_agree(numbers, labels[places])
+        near = 0.0 if numbers is None else neighbours_agree(numbers, measure.marks[places])
         smooth = near >= SMOOTH * said.alike
         found.append(Repeated("column", (name,), said, smooth=smooth))
-    found += _pairs(cells, labels, singles)
+    found += _pairs(cells, measure, singles)
     for rounded in (False, True):
-        found += _near_duplicates(cells, labels, {n: singles[n] for n in features}, rounded)
+        found += _near_duplicates(cells, measure, {n: singles[n] for n in features}, rounded)
     calm = {name: singles[name] for name in independent if name in singles}
     asked = [one for one in found if not _declared(one, calm, cells)]
     return sorted(asked, key=lambda one: -one.agreement.alike * (1 - one.agreement.alone))
@@ -178,7 +198,7 @@ def _declared(one: Repeated, independent: Mapping[str, Agreement], cells: CellHa
     return False
 
 
-def _pairs(cells: CellHashes, labels: np.ndarray, singles: dict[str, Agreement]) -> list[Repeated]:
+def _pairs(cells: CellHashes, measure: Measure, singles: dict[str, Agreement]) -> list[Repeated]:
     repeating = {name: one for name, one in singles.items() if one.alone < UNIQUE and one.groups}
     most = sorted(repeating, key=lambda name: -repeating[name].sure)[:PAIRED]
     most.sort(key=lambda name: -repeating[name].groups)  # its rows hold all of each pair's value
@@ -186,7 +206,9 @@ def _pairs(cells: CellHashes, labels: np.ndarray, singles: dict[str, Agreement])
     for place, one in enumerate(most[:-1]):
         places, _ = cells.taken_of([one], ROWS)
         for other in most[place + 1 :]:
-            said = agreement(cells.joined([one, other], places), labels[places])
+            said = agreement(
+                cells.joined([one, other], places), measure.marks[places], measure.alike
+            )
             alone = max(singles[one].alike, singles[other].alike)
             if said.clear and said.alike >= alone + MORE_ALIKE:
                 found.append(Repeated("columns", (one, other), said))
@@ -194,7 +216,7 @@ def _pairs(cells: CellHashes, labels: np.ndarray, singles: dict[str, Agreement])
 
 
 def _near_duplicates(
-    cells: CellHashes, labels: np.ndarray, singles: dict[str, Agreement], rounded: bool
+    cells: CellHashes, measure: Measure, singles: dict[str, Agreement], rounded: bool
 ) -> list[Repeated]:
     unique = [name for name, one in singles.items() if one.alone >= UNIQUE]
     if rounded:
@@ -206,8 +228,13 @@ def _near_duplicates(
         return []
     hashes = partial(cells.all_but_one, equal, rounded=rounded)
     chances = cells.chances(equal, rounded)
-    by_chance = np.prod(list(chances.values())) * len(labels) * min(ROWS, len(labels)) / 2
-    said = [agreement(of_rows, labels[places]) for places, of_rows in cells.taken(hashes, ROWS)]
+    by_chance = (
+        np.prod(list(chances.values())) * len(measure.marks) * min(ROWS, len(measure.marks)) / 2
+    )
+    said = [
+        agreement(of_rows, measure.marks[places], measure.alike)
+        for places, of_rows in cells.taken(hashes, ROWS)
+    ]
     found = []
     if said[0].clear and said[0].pairs >= SURPRISE * by_chance and (unique or rounded):
         found.append(Repeated("near-duplicates", tuple(equal), said[0], tuple(unique), rounded))

@@ -20,7 +20,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import not_written, replace
 from tabular_lstm.runs.guards import check_parameters
 from tabular_lstm.runs.lock import Lock
-from tabular_lstm.tuning.trials import LOSS, BestParameters
+from tabular_lstm.tuning.trials import BestParameters
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
         ):
             if file != path and _has_blocks(file):
                 raise DataError(f"{file} has network or training already")
-        written = f"run {found.run_id}: {LOSS} {found.best.log_loss:.4f}"
+        written = f"run {found.run_id}: {found.loss} {found.best.log_loss:.4f}"
         replace(path, f"{WRITTEN_BY}, {written}\n\n{_yaml(blocks)}".encode())
     except (DataError, OSError) as error:
         by_hand = f"Not adopted: {error}. To do it by hand:", *_yaml(blocks).splitlines()

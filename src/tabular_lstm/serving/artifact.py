@@ -96,7 +96,7 @@ class Artifact:
         """Give valid rows their predictions, by the schema inside the network."""
         return self.score(self.sequences(rows))
 
-    def no_probability(self, rows: str, way: str) -> DataError:
+    def no_prediction(self, rows: str, way: str) -> DataError:
         """Say that the champion gives these rows no prediction, and the way out."""
         what = outputs_of(self.scorer.schema.task).predicted
         return DataError(

@@ -130,7 +130,7 @@ class Champion:
         predictions = score(self.artifact.scorer, sequences, coverage=coverage)
         if (none := np.flatnonzero(have_none(predictions)) + 1).size:
             way = f"To restore the champion before it: {self.run_command} --pipelines rollback"
-            raise self.artifact.no_probability(row_list(none.tolist()), way)
+            raise self.artifact.no_prediction(row_list(none.tolist()), way)
         return predictions
 
 

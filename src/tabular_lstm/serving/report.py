@@ -18,6 +18,7 @@ from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, written
 from tabular_lstm.parameters import Training
 from tabular_lstm.rows.data_warnings import listed
+from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.serving.decision import Decision, Provenance
 
 LISTED = 20  # rows, features
@@ -52,6 +53,7 @@ def page(
         judgement=judgement,
         champion=champion,
         leaks=listed(judgement.data.possible_leaks),
+        told=MEASURES[judgement.data.task.kind],
         checks={check.name: check for check in judgement.checks},
         failed=[check for check in judgement.checks if not check.passed],
         worse=WORSE,

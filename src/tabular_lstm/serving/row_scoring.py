@@ -117,7 +117,7 @@ class ScoringTask:
         if (none := have_none(predictions)).any():
             rows = row_list(batch.rows[none].tolist())
             where = f"{rows} of {batch.file}" if batch.file else rows
-            raise self.champion.no_probability(where, "Restore another one: --pipelines rollback")
+            raise self.champion.no_prediction(where, "Restore another one: --pipelines rollback")
 
     def _reasons(
         self, sequences: np.ndarray, predictions: np.ndarray, many: bool

@@ -20,7 +20,15 @@ from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError, counted
 from tabular_lstm.judging.drawing import TUNING_FIGURES, style, to_svg
 from tabular_lstm.parameters import TUNABLE, Range, Tuning, values_of, without
-from tabular_lstm.tuning.trials import LOSS, Outcome, Study, Trial, TrialPart, TrialTask, run_trial
+from tabular_lstm.tuning.trials import (
+    LOSSES,
+    Outcome,
+    Study,
+    Trial,
+    TrialPart,
+    TrialTask,
+    run_trial,
+)
 
 try:
     import optuna
@@ -67,7 +75,8 @@ def search(database: Path, task: TrialTask, tuning: Tuning, workers: Workers) ->
         database.parent.mkdir(parents=True, exist_ok=True)
         study = _opened(database, name)
         _run(study, task, tuning, workers)
-        return Study(database=database, name=name, trials=trials_of(study))
+        loss = LOSSES[task.schema.task.kind]
+        return Study(database=database, name=name, trials=trials_of(study), loss=loss)
     except (OptunaError, SQLAlchemyError, OSError) as error:
         fault = str(error).splitlines()[0]
         raise DataError(
@@ -124,7 +133,7 @@ def draw(study: Study) -> dict[str, str]:
     drawn = {}
     for name, title in TUNING_FIGURES.items():
         with style(), warnings.catch_warnings(action="ignore"):  # "experimental"
-            panels = np.ravel(PLOTS[name](shown, target_name=LOSS))
+            panels = np.ravel(PLOTS[name](shown, target_name=study.loss))
             for axes in panels:
                 axes.set_title("", loc="left")
                 axes.set_title("")
@@ -184,7 +193,7 @@ def _run(study: optuna.Study, task: TrialTask, tuning: Tuning, workers: Workers)
             _add_present(study, tuning.space, present, outcome)
         else:
             _tell(study, trial, outcome)
-        _log(trials_of(study), outcome, wanted)
+        _log(trials_of(study), outcome, wanted, LOSSES[task.schema.task.kind])
 
 
 def _ask(study: optuna.Study, tuning: Tuning, place: int) -> optuna.Trial:
@@ -236,12 +245,12 @@ def _distribution(name: str, where: Range) -> Distribution:
     return FloatDistribution(low, high, log=where.log)
 
 
-def _log(ended: list[Trial], outcome: Outcome, wanted: int) -> None:
+def _log(ended: list[Trial], outcome: Outcome, wanted: int, loss: str) -> None:
     """Log a line a trial. On workers they end in another order than they began in."""
     losses = [trial.log_loss for trial in ended if trial.log_loss is not None]
     how = f"{outcome.end} after {counted(len(outcome.losses), 'epoch')}"
     if outcome.log_loss is not None:
-        how = f"{LOSS} {outcome.log_loss:.4f}"
+        how = f"{loss} {outcome.log_loss:.4f}"
     logger.info(
         "%d of %d trials have ended; the last one: %s; the best so far: %.4f",
         *(len(ended), wanted, how, min(losses, default=np.nan)),

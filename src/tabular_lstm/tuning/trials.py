@@ -8,17 +8,29 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.metrics import METRICS
-from tabular_lstm.parameters import Network, Training, Tuning, values_of, with_values
+from tabular_lstm.parameters import (
+    CLASSES,
+    NUMBER,
+    TWO_CLASSES,
+    Network,
+    Training,
+    Tuning,
+    values_of,
+    with_values,
+)
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 End = Literal["complete", "pruned", "diverged"]
 LOSS = f"out-of-fold {METRICS['log_loss']}"
+# By the task; of a number as of one with a standard deviation of 1.
+LOSSES = {TWO_CLASSES: LOSS, CLASSES: LOSS, NUMBER: "out-of-fold squared error"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,8 @@ class Outcome(Frozen):
 
     Attributes:
         end: `complete`; `pruned`, given up; or `diverged`, the loss was not finite.
-        log_loss: Of the calibrated out-of-fold probabilities; None if it is not complete.
+        log_loss: Of the calibrated out-of-fold outputs, of a number the squared error, see
+            `LOSSES`; None if it is not complete.
         losses: Of each epoch, the calibrated loss on the members' folds with the weights kept so
             far, of the kind of members where it is lower.
     """
@@ -71,11 +84,13 @@ class Trial(Outcome):
 class Study(Frozen):
     """The trials of a study that have ended, in the order in which they began.
 
-    One that is complete has the present parameters. The study has its name in the database.
+    One that is complete has the present parameters. The study has its name in the database, and
+    `loss` names by what trials are compared.
     """
 
     database: Path
     name: str
+    loss: str = LOSS
     trials: list[Trial]
 
 
@@ -93,7 +108,7 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
         _, history = train(
             built,
             rows.sequences,
-            rows.labels.to_numpy(np.float32),
+            rows.labels.to_numpy(),
             training,
             rows.weights,
             rows.groups,
@@ -103,8 +118,8 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
         return part.number, _outcome("pruned", end.kept_losses)
     except DivergedError as end:
         return part.number, _outcome("diverged", end.kept_losses)
-    losses, log_loss = history["kept_loss"], history["out_of_fold_log_loss"]
-    return part.number, _outcome("complete", losses, log_loss)
+    loss = next(value for name, value in history.items() if name.startswith("out_of_fold_"))
+    return part.number, _outcome("complete", history["kept_loss"], loss)
 
 
 def _outcome(end: End, losses: list[float], log_loss: float | None = None) -> Outcome:
@@ -128,6 +143,7 @@ class BestParameters(Frozen):
         present: With the parameters in force.
         best: With the lowest log loss; the present ones where no other are better.
         network, training: The blocks with the best values.
+        loss: By what trials are compared, in words.
     """
 
     run_id: str
@@ -139,6 +155,13 @@ class BestParameters(Frozen):
     best: Measured
     network: Network
     training: Training
+    loss: str = LOSS
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the loss of classes."""
+        dumped: dict[str, Any] = dump(self)
+        return {n: value for n, value in dumped.items() if (n, value) != ("loss", LOSS)}
 
     @property
     def better(self) -> bool:
@@ -151,12 +174,12 @@ class BestParameters(Frozen):
         if not self.better:
             return (
                 f"None of {counted(self.trials, 'trial')}{early} was better than the present "
-                f"parameters: {LOSS} {self.present.log_loss:.4f}"
+                f"parameters: {self.loss} {self.present.log_loss:.4f}"
             )
         gain = round(self.present.log_loss, 4) - round(self.best.log_loss, 4)
         return (
             f"The best of {counted(self.trials, 'trial')}{early} is number {self.best.trial}: "
-            f"{LOSS} {self.best.log_loss:.4f}, with the present parameters "
+            f"{self.loss} {self.best.log_loss:.4f}, with the present parameters "
             f"{self.present.log_loss:.4f}, {gain:.4f} more. The best of many is partly luck on "
             "these rows; how good it is, a retraining measures on test rows"
         )
@@ -186,4 +209,5 @@ def best_of(
         best=best,
         network=blocks[0],
         training=blocks[1],
+        loss=study.loss,
     )

@@ -5,11 +5,11 @@ import logging
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted, shown
-from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
+from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import MEND, sides_of
@@ -24,8 +24,8 @@ REPEATED = (
     "none"
 )
 LEAKS = (
-    "%s: possible leak, each of these features alone tells the classes of the train rows apart "
-    f"({METRICS['roc_auc']}): %s. If it is known only after the label, name it in columns.ignore"
+    "%s: possible leak, each of these features alone %s (%s): %s. If it is known only after the "
+    "label, name it in columns.ignore"
 )
 BOUNDARY = (
     "A retraining keeps the boundary of the last decision, so that no row changes sides; elsewhere "
@@ -161,7 +161,8 @@ def split_rows(
         by = summary.told_apart_by
         logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test), by, by, by)
     if summary.possible_leaks:
-        logger.warning(LEAKS, source.file, data_warnings.listed(summary.possible_leaks))
+        measure, leaks = MEASURES[columns.task.kind], data_warnings.listed(summary.possible_leaks)
+        logger.warning(LEAKS, source.file, measure.tells, measure.name, leaks)
     if summary.dependent_rows:
         said = data_warnings.said_of(summary.dependent_rows)
         logger.warning("%s: %s", source.file, said)

@@ -1,0 +1,271 @@
+"""How well something tells the labels, for each task: a feature alone, or a quick model.
+
+Of classes that is the ROC AUC, of more than two the mean of each one's against the others; of a
+number R², the share of the variance of its ranks that is told: no outlier decides. What is measured
+otherwise for one task than for another stands in the table at the end.
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar, Literal, get_args
+
+import numpy as np
+
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
+
+Name = Literal["ROC AUC", "R²"]
+AREA, VARIANCE = get_args(Name)
+# Rows of each class, below which chance too often ranks all rows rightly.
+ENOUGH_ROWS = 10
+TREES, LEAF = 40, 5
+
+
+class _Areas:
+    """Of classes: the area under the ROC curve.
+
+    Attributes:
+        marks: bool (rows, marks): whether a row is of the positive class, or of each class.
+        leak: From which on a feature is a possible leak.
+        alike: How far labels of rows of one value agree at least, of 1, that are worth a model.
+        tells, telling: What such a feature does.
+        same: What the labels are of rows that belong together.
+        falls: The least low end of the interval of a fall; and the least where a column may just
+            have a smooth effect.
+    """
+
+    name: ClassVar[Name] = AREA
+    tells: ClassVar[str] = "tells the classes of the train rows apart"
+    telling: ClassVar[str] = "telling the classes apart"
+    same: ClassVar[str] = "the same label"
+    leak: ClassVar[float] = 0.99
+    alike: ClassVar[float] = 0.2
+    falls: ClassVar[tuple[float, float]] = 0.01, 0.05
+
+    def __init__(self, labels: np.ndarray, task: Task) -> None:
+        self.labels, self.task = labels, task
+        self.classes = [1] if task.kind == TWO_CLASSES else [*range(len(task.classes))]
+        self.marks = np.column_stack([labels == place for place in self.classes])
+
+    def at(self, places: np.ndarray) -> "_Areas":
+        """Take these rows."""
+        return _Areas(self.labels[places], self.task)
+
+    @property
+    def rarest(self) -> float:
+        """The share of the rarest class that is there."""
+        shares = self.marks[:, self.enough(1)].mean(axis=0)
+        return float(np.minimum(shares, 1 - shares).min())
+
+    def enough(self, least: int) -> np.ndarray:
+        """Tell of which marks there are so many rows that have and that have not, bool (marks,)."""
+        counts = self.marks.sum(axis=0)
+        return np.asarray((counts >= least) & (counts <= len(self.marks) - least))
+
+    def of_number(self, values: np.ndarray) -> float:
+        """Measure how well a number ranks the labels: see `data_warnings.possible_leaks`."""
+        marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
+        order = _order(values)
+        by_neighbours = [_area_of_neighbours(of[order]) for of in marks]
+        del order  # of many rows what is not needed is freed at once
+        distinct, places = np.unique(values, return_inverse=True)
+        areas = (_area_of_values(distinct, places, of) for of in marks)
+        return _mean(map(max, by_neighbours, areas))
+
+    def of_category(self, places: np.ndarray) -> float:
+        """Measure likewise how well a category does, of which each row's place is known, from 0."""
+        marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
+        return _mean(_area_of_others(*_counts(places, of)) for of in marks)
+
+    def learned(self, seen: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Give the scores of some rows, (rows, marks), of a forest that saw the others."""
+        from sklearn.ensemble import ExtraTreesClassifier  # noqa: PLC0415  it takes a second
+
+        model = ExtraTreesClassifier(TREES, min_samples_leaf=LEAF, random_state=0)
+        model.fit(seen[~out], self.labels[~out])
+        scores = np.zeros((out.sum(), len(self.task.classes)))
+        scores[:, model.classes_] = model.predict_proba(seen[out])
+        return np.asarray(scores[:, self.classes])
+
+    def judged(self, scores: np.ndarray, least: int) -> tuple[float, np.ndarray]:
+        """Measure scores (rows, marks), and give each row's share of how far that is off, (rows,).
+
+        Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 1997.
+        """
+        from scipy.stats import rankdata  # noqa: PLC0415
+
+        areas, shares, enough = [], [], self.enough(least)
+        for of, score in zip(self.marks.T[enough], scores.T[enough], strict=True):
+            among = rankdata(score)
+            among[of] -= rankdata(score[of])
+            among[~of] -= rankdata(score[~of])
+            positives, negatives = of.sum(), (~of).sum()
+            won = np.where(of, among / negatives, 1 - among / positives)
+            areas.append(float(won[of].mean()))
+            shares.append((won - areas[-1]) / np.where(of, positives, negatives))
+        return _mean(areas), np.asarray(np.mean(shares, axis=0))
+
+
+class _Variance:
+    """Of a number: R² of its ranks.
+
+    Attributes:
+        marks: float64 (rows, 1): the ranks, with the mean and the variance of an even pair of
+            classes.
+    """
+
+    name: ClassVar[Name] = VARIANCE
+    tells: ClassVar[str] = "gives the label of the train rows away"
+    telling: ClassVar[str] = "giving the label away"
+    same: ClassVar[str] = "nearly the same label"
+    leak: ClassVar[float] = 0.998
+    # Of many a table a city or a model tells most of a price, and its rows are independent.
+    alike: ClassVar[float] = 0.8
+    falls: ClassVar[tuple[float, float]] = 0.03, 0.1
+    rarest = 0.5
+
+    def __init__(self, labels: np.ndarray, task: Task) -> None:
+        self.labels, self.task = _ranks(labels), task
+        self.marks = 0.5 + self.labels[:, None] / 2
+
+    def at(self, places: np.ndarray) -> "_Variance":
+        """Take these rows."""
+        return _Variance(self.labels[places], self.task)
+
+    def enough(self, least: int) -> np.ndarray:
+        """Tell whether there are twice so many rows, bool (1,), as of an even pair of classes."""
+        return np.array([len(self.marks) >= 2 * least and bool(self.labels.any())])
+
+    def of_number(self, values: np.ndarray) -> float:
+        """Measure how well a number ranks the labels: see `data_warnings.possible_leaks`."""
+        if not self.enough(ENOUGH_ROWS)[0]:
+            return 0.0
+        ordered = self.labels[_order(values)]
+        by_neighbours = _told(ordered, _around(ordered) / 4)
+        distinct, places = np.unique(values, return_inverse=True)
+        told = []
+        for first in (False, True):  # where missing values are, which are one value, the last
+            moved = np.where(places == len(distinct) - 1, -1, places) if first else places
+            told.append(float(np.mean(_ranks(moved) * self.labels) ** 2))
+            if not np.isnan(distinct[-1]):
+                break
+        by_others = self.of_category(places) if len(distinct) < len(values) else 0.0
+        return max(*told, by_others, by_neighbours)
+
+    def of_category(self, places: np.ndarray) -> float:
+        """Measure likewise how well a category does, of which each row's place is known, from 0."""
+        if not self.enough(ENOUGH_ROWS)[0]:
+            return 0.0
+        sums, others = np.bincount(places, self.labels), np.bincount(places)[places] - 1
+        means = (sums[places] - self.labels) / np.maximum(others, 1)
+        return _told(self.labels, np.where(others > 0, means, 0))
+
+    def learned(self, seen: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Give the scores of some rows, (rows, 1), of a forest that saw the others."""
+        from sklearn.ensemble import ExtraTreesRegressor  # noqa: PLC0415  it takes a second
+
+        model = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=0)
+        model.fit(seen[~out], self.marks[~out, 0])
+        return np.asarray(model.predict(seen[out])[:, None])
+
+    def judged(self, scores: np.ndarray, least: int) -> tuple[float, np.ndarray]:
+        """Measure scores (rows, 1), and give each row's share of how far that is off, (rows,)."""
+        missed = (self.marks - scores)[:, 0] ** 2
+        all_there_is = (self.marks - self.marks.mean())[:, 0] ** 2
+        told = 1 - missed.sum() / all_there_is.sum()
+        return float(told), ((1 - told) * all_there_is - missed) / all_there_is.sum()
+
+
+Measure = _Areas | _Variance
+MEASURES: dict[str, type[Measure]] = {TWO_CLASSES: _Areas, CLASSES: _Areas, NUMBER: _Variance}
+
+
+def measure_of(labels: np.ndarray, task: Task) -> Measure:
+    """Give what measures how well something tells the labels, (rows,), of valid rows."""
+    return MEASURES[task.kind](labels, task)
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = [*values]
+    return sum(found) / len(found) if found else 0.0
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Give ranks with the mean 0 and the variance 1, equal ones of equal values; zeros of one."""
+    from scipy.stats import rankdata  # noqa: PLC0415
+
+    ranks = rankdata(values)
+    ranks -= ranks.mean()
+    return np.asarray(ranks / (ranks.std() or 1.0))
+
+
+def _told(labels: np.ndarray, said: np.ndarray) -> float:
+    """Give the share of the variance of standardised labels that is told."""
+    return float(1 - np.mean((labels - said) ** 2))
+
+
+def _order(values: np.ndarray) -> np.ndarray:
+    """Give the places of the rows in the values' order; of equal ones it is drawn, once."""
+    drawn = np.random.default_rng(0).permutation(len(values))
+    return np.asarray(drawn[np.argsort(values[drawn], kind="stable")])
+
+
+def _around(ordered: np.ndarray) -> np.ndarray:
+    """Sum what the two rows below each row and the two above it have."""
+    padded = np.pad(ordered, 2, constant_values=ordered.mean())
+    around = padded[:-4] + padded[1:-3]
+    around += padded[3:-1]
+    around += padded[4:]
+    return np.asarray(around)
+
+
+def _area_of_neighbours(ordered: np.ndarray) -> float:
+    """Rank each row by the labels of the two rows below and the two above it in the values' order.
+
+    So a number is found that tells the classes apart by stretches, such as the row number in a file
+    of sorted files. Equal values are in an order that tells nothing.
+    """
+    ordered = ordered.astype(float)
+    around = _around(ordered)
+    _, places = np.unique(np.round(around, 9, out=around), return_inverse=True)
+    return _roc_auc(*_counts(places, ordered))
+
+
+def _area_of_values(distinct: np.ndarray, places: np.ndarray, of: np.ndarray) -> float:
+    """Rank each row by its value, or by the other rows that have it; NaN is one value, the last."""
+    positives, negatives = _counts(places, of)
+    last = _roc_auc(positives, negatives)
+    first = last
+    if np.isnan(distinct[-1]):
+        first = _roc_auc(np.roll(positives, 1), np.roll(negatives, 1))
+    by_others = _area_of_others(positives, negatives) if len(distinct) < len(places) else 0.5
+    return max(first, 1 - first, last, 1 - last, by_others)
+
+
+def _counts(places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count the positive and the negative rows of each value."""
+    rows, positives = np.bincount(places), np.bincount(places, labels)
+    return positives, rows - positives
+
+
+def _area_of_others(positives: np.ndarray, negatives: np.ndarray) -> float:
+    """Rank each row by the share of positives among the other rows of its value."""
+    share = positives.sum() / (positives.sum() + negatives.sum())
+    shared = positives + negatives > 1
+    alone = [positives[~shared].sum()], [negatives[~shared].sum()]
+    positives, negatives = positives[shared], negatives[shared]
+    # As if one more row were as likely positive as all are: few others tell less than many.
+    others = positives + negatives
+    scores = np.r_[(positives - 1 + share) / others, (positives + share) / others, share]
+    none = np.zeros(len(positives))
+    score, places = np.unique(scores, return_inverse=True)
+    of_score = (
+        np.bincount(places, np.r_[counts], len(score))
+        for counts in ((positives, none, alone[0]), (none, negatives, alone[1]))
+    )
+    return _roc_auc(*of_score)
+
+
+def _roc_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
+    """Give the ROC AUC of values in rising order, from the rows of each class at each value."""
+    below = np.cumsum(negatives) - negatives
+    right = float(positives @ (below + negatives / 2))
+    return right / float(positives.sum() * negatives.sum())

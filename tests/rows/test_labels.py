@@ -1,0 +1,180 @@
+"""A label of each task: which cells are read, what is said of others, and which rows suffice."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
+from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
+from tabular_lstm.pipelines.reshaping.nodes import learn_schema
+from tabular_lstm.rows.data_summary import DataSummary, hash_of
+from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.schema import fingerprint
+from tabular_lstm.rows.validation import read_rows
+from tests.helpers.raw_rows import of_frame
+
+ROWS = 400
+CLASSES = ["bus", "Zoë", 3, "007"]
+
+
+def columns_of(**roles: Any) -> Columns:
+    return Columns(label="y", **roles)
+
+
+def table(labels: Any) -> pd.DataFrame:
+    """Rows of text, each with two numbers that say nothing."""
+    rng, count = np.random.default_rng(0), len(labels)
+    rows = pd.DataFrame({"a": rng.normal(size=count), "b": rng.normal(size=count), "y": labels})
+    return rows.astype("str").set_index(pd.RangeIndex(1, count + 1, name="row"))
+
+
+def split(labels: Any, columns: Columns, **blocks: Any) -> tuple[pd.DataFrame, DataSummary]:
+    """Give train rows and data summary."""
+    valid, _, source = validate_rows(of_frame(table(labels)), columns)
+    train, _, summary = split_rows(valid, source, columns, Split(**blocks))
+    return train, summary
+
+
+def drawn(*values: str) -> np.ndarray:
+    return np.random.default_rng(1).choice([*values], ROWS).astype(object)
+
+
+def test_a_class_is_read_as_a_number_or_a_text_and_nothing_else_is_one() -> None:
+    cells = [
+        "bus",
+        " bus ",
+        "3",
+        "3.0",
+        "3e0",
+        "007",
+        "Zoe\u0308",
+        "BUS",
+        "b us",
+        "7",
+        "van",
+        "",
+        "NA",
+    ]
+    read = read_rows([table(cells)], columns_of(classes=CLASSES), "rows.csv")
+    assert read.valid["y"].tolist() == [0, 0, 2, 2, 2, 3]
+    assert read.valid["y"].dtype == np.int64
+    assert read.unlabelled == 2
+    spelt = "but for case, blanks, Unicode form or zeros in front"
+    assert read.quarantined["reason"].tolist() == [
+        f"y: 'Zoe\u0308' is 'Zoë' {spelt}",
+        f"y: 'BUS' is 'bus' {spelt}",
+        f"y: 'b us' is 'bus' {spelt}",
+        f"y: '7' is '007' {spelt}",
+        "y: 'van' is neither 'bus', 'Zoë', 3 nor '007'",
+    ]
+
+
+def test_of_many_classes_a_reason_names_some() -> None:
+    columns = columns_of(classes=[f"c{number}" for number in range(40)])
+    (reason,) = read_rows([table(["c1", "d"])], columns, "rows.csv").quarantined["reason"]
+    assert reason == "y: 'd' is neither 'c0', 'c1', 'c2', 'c3', 'c4' nor one of 35 others"
+
+
+def test_a_number_is_read_as_a_feature_is() -> None:
+    cells = ["1.234,5", "-2", "12 kg", "1e40", "-9", "inf", "nan"]
+    columns = columns_of(task="number", bounds={"y": (-5, None)})
+    german = NumberFormat(decimal=",", thousands=".")
+    read = read_rows([table(cells)[["y"]].assign(a="1")], columns, "rows.csv", german)
+    assert read.valid["y"].tolist() == [1234.5, -2]
+    assert read.unlabelled == 1
+    assert read.quarantined["reason"].tolist() == [
+        "y: '12 kg' is not a number",
+        "y: 1e40 is infinite or beyond 1e+30 in size",
+        "y: -9 is outside [-5, inf)",
+        "y: inf is infinite or beyond 1e+30 in size",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("roles", "to_do"),
+    [
+        ({"classes": ["bus", "car", "van"]}, "add 'tram' to columns.classes"),
+        (
+            {"positive_class": "bus", "negative_class": "car"},
+            "write columns.classes: ['car', 'bus', 'tram'] in place of the two",
+        ),
+    ],
+)
+def test_a_common_value_that_is_no_class_is_asked_about(roles: dict[str, Any], to_do: str) -> None:
+    labels = drawn("bus", "car")
+    labels[:30], labels[30:60], labels[60:65] = "tram", "BUS ", "rare"
+    valid, _, source = validate_rows(of_frame(table(labels)), columns_of(**roles))
+    with pytest.raises(DataError) as refused:
+        accept_rows(valid, source, Validation())
+    hints = [line for line in refused.value.args if "if that is a class" in line]
+    asked = "column 'y': 30 of 400 labelled rows have 'tram'; if that is a class, "
+    assert hints[0] == f"{asked}{to_do}"
+    assert len(hints) == 1, "BUS is bus, and few rows are rare"
+
+
+def test_a_class_without_rows_is_named_with_what_to_do() -> None:
+    with pytest.raises(DataError, match=r"no row that can be used is 'van'; .* take it out of"):
+        split(drawn("bus", "car"), columns_of(classes=["bus", "car", "van"]))
+
+
+def test_a_class_is_needed_on_the_train_side_and_warned_of_on_the_test_side(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    common = drawn("bus", "car")
+    train, summary = split(common, columns_of(positive_class="bus", negative_class="car"))
+    assert summary.label_share is not None
+    assert summary.label is None
+    # Whatever a row's label is, it stays on its side.
+    of_train, columns = train.index.to_numpy() - 1, columns_of(classes=["bus", "car", "van"])
+    with caplog.at_level(logging.WARNING):
+        split(np.where(np.isin(np.arange(ROWS), of_train[:3]), "van", common), columns)
+    assert "the test side has fewer than 2 rows of 'van'" in caplog.text
+    with pytest.raises(DataError, match="on the train side 1 row with y = 'van'"):
+        split(np.where(np.arange(ROWS) == of_train[0], "van", common), columns)
+
+
+def test_the_summary_of_classes_and_of_a_number_says_what_the_labels_are() -> None:
+    labels = drawn("bus", "car", "car", "van")
+    _, summary = split(labels, columns_of(classes=["bus", "car", "van"]))
+    assert summary.label_share is None
+    assert summary.label is not None
+    assert summary.label.levels == {
+        name: pytest.approx(np.mean(labels == name), abs=1e-4) for name in ("bus", "car", "van")
+    }
+    assert summary.split["classes"] == ["bus", "car", "van"]
+    assert summary.task.classes == ("bus", "car", "van")
+    prices = np.random.default_rng(2).normal(50, 9, ROWS).round(2)
+    prices[0] = 1e9
+    train, summary = split(prices, columns_of(task="number"))
+    assert summary.label is not None
+    assert summary.label.mean == pytest.approx(50, abs=2)
+    assert summary.label.deviation == pytest.approx(9, abs=1)
+    assert summary.split["task"] == "number"
+    assert DataSummary.model_validate_json(summary.model_dump_json()) == summary
+    schema = learn_schema(train, summary, columns_of(task="number"), Reshaping())
+    assert schema.target is not None
+    assert schema.target.deviation == pytest.approx(9, abs=1)
+
+
+def test_a_constant_number_is_refused() -> None:
+    with pytest.raises(DataError, match=r"all \d+ labels of the train side are 3; expected"):
+        split(np.full(ROWS, 3.0), columns_of(task="number"))
+    with pytest.raises(DataError, match=r"too few rows to split: 0 rows on the test side"):
+        split([1.0, 2.0], columns_of(task="number"), test_fraction=0.01)
+
+
+def test_labels_that_are_numbers_are_hashed_as_they_are(tmp_path: Any) -> None:
+    sequences = np.zeros((3, 1, 1), np.float32)
+    labels = [
+        np.array(values) for values in ([0, 1, 2], [0.0, 1, 2], [0.5, 1, 2], [-1e30, 1e30, 0])
+    ]
+    hashes = [fingerprint(sequences, of) for of in labels]
+    assert hashes[0] == hashes[1]
+    assert len({*hashes}) == 3
+    train, _ = split(np.linspace(-1e9, 0.1, ROWS), columns_of(task="number"))
+    train.to_parquet(tmp_path / "rows.parquet")
+    assert hash_of(pd.read_parquet(tmp_path / "rows.parquet")) == hash_of(train)
