@@ -6,17 +6,32 @@ import nbclient
 import nbformat
 import pytest
 
+from tabular_lstm.parameters import CLASSES, NUMBER
 from tests.helpers.once import Once
 from tests.helpers.project import ROOT, TINY, Project
-from tests.helpers.tables import write_people
+from tests.helpers.tables import write_people, write_task
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("mixed", [False, True], ids=["numbers alone", "categories and dates too"])
-def test_explore_runs_on_the_last_run(project: Project, once: Once, mixed: bool) -> None:
-    if mixed:
+@pytest.mark.parametrize(
+    ("rows", "figures"),
+    [
+        ("ran", 7),  # numbers alone
+        ("people with dates", 7),
+        (CLASSES, 7),
+        (NUMBER, 6),
+    ],
+)
+def test_explore_runs_on_the_last_run(
+    project: Project, once: Once, rows: str, figures: int
+) -> None:
+    if rows == "people with dates":
         write_people(project, dates=True)
-    once("people with dates" if mixed else "ran", project, lambda: project.run(**TINY))
+    elif rows != "ran":
+        write_task(project, rows)
+    # A retraining of a task by this name is another run.
+    name = f"{rows}, run" if rows in {CLASSES, NUMBER} else rows
+    once(name, project, lambda: project.run(**TINY))
     shutil.copytree(ROOT / "notebooks", project.path / "notebooks")
     notebook = nbformat.read(project.path / "notebooks/explore.ipynb", as_version=4)
 
@@ -28,4 +43,4 @@ def test_explore_runs_on_the_last_run(project: Project, once: Once, mixed: bool)
     assert "The candidate" in texts
     kinds = [kind for output in outputs for kind in output.get("data", {})]
     assert kinds.count("image/png") == 1
-    assert kinds.count("image/svg+xml") == 2
+    assert kinds.count("image/svg+xml") == figures

@@ -14,6 +14,7 @@ import pytest
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.drift import changes_of
+from tabular_lstm.judging.metrics import written
 from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
@@ -33,6 +34,25 @@ HEADINGS = [
     "Quarantined rows",
     "How to roll back",
     "Small print",
+]
+
+
+CLASS_FIGURES = [
+    "learning_curves",
+    "class_roc_curves",
+    "class_rates",
+    "calibration_curve",
+    "confusion_matrix",
+    "importance_chart",
+    "certainty",
+]
+NUMBER_FIGURES = [
+    "learning_curves",
+    "predicted_and_true",
+    "errors_by_prediction",
+    "interval_coverage",
+    "absolute_errors",
+    "importance_chart",
 ]
 
 
@@ -210,6 +230,67 @@ def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -
     way_back = section(shown, "How to roll back")
     assert "Nothing needs to be rolled back" in way_back
     assert "kedro run --pipelines rollback" in way_back
+
+
+def only_run(project: Project) -> Run:
+    """The one run of a project."""
+    (folder,) = (project.path / "data/08_reporting/report.html").iterdir()
+    return Run(project.path / "data", folder.name)
+
+
+def test_the_page_of_classes_speaks_of_each_class(served_classes: Project) -> None:
+    run = only_run(served_classes)
+    shown = text(run)
+    assert "size, 3 classes, environment base" in shown
+    for word in ("ositive", "hreshold"):
+        assert word not in shown.partition("Parameters")[0]
+    by_class = section(shown, "The candidate beside the others").partition("class by class")[2]
+    measured = run.judgement["candidate"]
+    data = section(shown, "What changed in the data")
+    for number, (name, rates) in enumerate(measured["by_class"].items()):
+        rows = sum(measured["confusion_matrix"][number])
+        assert f"{name} {rows:g} {rates['precision']:.3f} {rates['recall']:.3f}" in by_class
+        assert f"{name} size {100 * run.judgement['data']['label']['levels'][name]:.1f} %" in data
+    assert {*run.figures} == {*CLASS_FIGURES}
+    for name in CLASS_FIGURES:
+        assert f'alt="{TITLES[name]}. ' in run.page
+
+
+def test_the_page_of_a_number_speaks_in_its_unit(served_number: Project) -> None:
+    run = only_run(served_number)
+    shown = text(run)
+    assert "price, a number, environment base" in shown
+    for word in ("ositive", "hreshold", "ROC AUC", "nats", "robabilit"):
+        assert word not in shown.partition("Parameters")[0]
+    beside = section(shown, "The candidate beside the others")
+    measured, mean = run.judgement["candidate"], run.judgement["baselines"]["mean"]
+    for of in (measured, mean):
+        assert f" {written('rmse', of['rmse'])} " in beside
+        assert f" {100 * of['coverage']:.1f} % {written('width', of['width'])} " in beside
+    assert "which shall hold 90 % of the labels" in beside
+    label = run.judgement["data"]["label"]
+    assert f"mean ± deviation {written('rmse', label['mean'])} ± " in shown
+    assert {*run.figures} == {*NUMBER_FIGURES}
+    for name in NUMBER_FIGURES:
+        assert f'alt="{TITLES[name]}. ' in run.page
+
+
+def test_what_a_number_may_lose_is_told_in_deviations(served_number: Project) -> None:
+    inputs = only_run(served_number).inputs
+    decision = inputs["decision"]
+    judgement = decision["judgement"]
+    lost = {"difference": 1234.5678, "at_worst": 2.5, "at_best": -1e-7, "detectable": 1e7}
+    before = {"run_id": "2026-01-01T00.00.00.000Z", "sha256": "ab" * 32}
+    label = judgement["data"]["label"]
+    then = {**judgement["data"], "label": {**label, "mean": label["mean"] - label["deviation"] / 2}}
+    judgement["champions"] = [
+        before | {"data": then, "metrics": judgement["candidate"] | {"rmse": 0.25}}
+    ]
+    judgement["checks"][3] |= {"compared": {before["run_id"]: {"rmse": lost, "mae": lost}}}
+    shown = Parsed(page_of(inputs)).text
+    assert "RMSE +1,235 worse +2.5 worse +0.02 deviations 10,000,000" in shown
+    assert "in standard deviations of the label" in shown
+    assert "+0.50 deviations" in section(shown, "What changed in the data")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ RATES: dict[str, tuple[str, dict[str, Any]]] = {
         {"marker": "D", "markersize": 4, "color": COLORS[CANDIDATE]},
     ),
 }
-MOST_ROWS, MOST_CELLS, MOST_PAIRS = 40, 12, 20
+MOST_ROWS, MOST_CELLS, MOST_PAIRS = 40, 12, 15
 TILTED: Any = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
 
 
@@ -77,7 +77,7 @@ def confusion_matrix(judged: Judged) -> "Figure":
     axis = "predicted" if few else "predicted, in % of the actual class's rows"
     height = 1.2 + max(2.0, 0.32 * len(rows))
     figure, axes = drawing.new_axes(axis, "actual", height)
-    texts = [f"{100 * share:.{1 if few else 0}f}" for share in shares.flat]
+    texts = [f"{100 * share:.{int(few)}f}" if few or share else "" for share in shares.flat]
     if few:
         both = zip(counts.flat, texts, strict=True)
         texts = [f"{drawing.in_full(count)}\n{text} %" for count, text in both]
@@ -91,17 +91,19 @@ def confusion_matrix(judged: Judged) -> "Figure":
 
 
 def _commonest_confusions(counts: np.ndarray, shares: np.ndarray, judged: Judged) -> "Figure":
-    """Draw how many rows of a class are taken for another one, of the twenty commonest pairs."""
+    """Draw how many rows of a class are taken for another one, of the fifteen commonest pairs."""
     wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
     commonest = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
     pairs = [divmod(int(place), len(counts)) for place in commonest if wrong.flat[place]]
-    classes = [short(name, 11) for name in judged.task.classes]
+    classes = [*map(short, judged.task.classes)]
     axis = (
         f"rows, with their share of the actual class; {drawing.in_full(wrong.sum())} of "
         f"{drawing.in_full(counts.sum())} rows are taken for another class, in "
         f"{np.sum(wrong > 0)} ways, of which {len(pairs)} are shown"
     )
-    figure, axes = drawing.new_rows([f"{classes[a]} → {classes[b]}" for a, b in pairs], axis)
+    figure, axes = drawing.new_rows([""] * len(pairs), axis)
+    figure.set_figheight(1.2 + 2 * drawing.LEGEND_LINE * max(3, len(pairs)))
+    axes.set_yticks(range(len(pairs)), [f"{classes[a]}\n→ {classes[b]}" for a, b in pairs])
     values = [wrong[pair] for pair in pairs]
     bars = axes.barh(range(len(pairs)), values, color=COLORS[CANDIDATE], height=0.7)
     axes.bar_label(bars, [f"{100 * shares[pair]:.0f} %" for pair in pairs], padding=3, fontsize=9)
