@@ -137,7 +137,7 @@ def test_what_no_run_promotes_predicts_nothing_though_the_log_has_its_hash(
         with pytest.raises(DataError, match=r"candidate\.keras: expected a whole"):
             load_champion()
         assert said in message_of(here(*RETRAINING, *seed(5)))
-        assert outputs(served) == before
+    assert before.items() <= outputs(served).items()
     assert (finished(served), unfinished(served)) == ([], [])
 
     # Who starts over has a champion again.

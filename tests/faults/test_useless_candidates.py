@@ -36,7 +36,7 @@ def all_alike(network: Any) -> None:
         (TWO_CLASSES, all_alike, NOTHING_BETTER.format("majority class")),
         (CLASSES, no_number, NOTHING_GIVEN.format("probability", 165, 165)),
         (CLASSES, all_alike, NOTHING_BETTER.format("majority class")),
-        (NUMBER, no_number, NOTHING_GIVEN.format("prediction", 165, 165)),
+        (NUMBER, no_number, NOTHING_GIVEN.format("prediction", 157, 157)),
         (NUMBER, all_alike, NOTHING_BETTER.format("mean")),
     ],
 )
