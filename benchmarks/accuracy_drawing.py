@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.judging.metrics import METRICS
+NAMES = {"roc_auc": "ROC AUC", "log_loss": "log loss"}
 
 
 def draw(ranks: Mapping[str, pd.DataFrame], of: str, path: Path) -> None:
@@ -40,7 +40,7 @@ def draw(ranks: Mapping[str, pd.DataFrame], of: str, path: Path) -> None:
         )
         axis.scatter(mean_ranks, range(methods), c=colors, zorder=3)
         axis.set_yticks(range(methods), names)
-        axis.set_title(f"{METRICS[metric]}, {sets} data sets")
+        axis.set_title(f"{NAMES[metric]}, {sets} data sets")
         axis.grid(axis="x", alpha=0.3)
     figure.suptitle(of)
     figure.supxlabel("mean rank, 1 is best; where bars overlap, 5 % does not tell methods apart")

@@ -508,9 +508,12 @@ def test_a_matrix_of_costs_moves_what_is_decided(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "fault"),
     [
-        ({"objective": "f1"}, "objective = 'f1': expected 'accuracy' or 'costs' of 3 classes"),
-        ({"objective": "costs"}, "of 3 classes as many rows of as many numbers"),
-        ({"objective": "costs", "costs": [[0, 1], [1, 0]]}, "of 3 classes as many rows"),
+        (
+            {"objective": "f1"},
+            "objective.kind = f1: for 3 classes expected accuracy or costs",
+        ),
+        ({"objective": "costs"}, "expected 3 rows of 3 costs"),
+        ({"objective": "costs", "costs": [[0, 1], [1, 0]]}, "expected 3 rows of 3 costs"),
         ({"objective": "costs", "costs": [[0, -1, 1]] * 3}, r"matrix.0.1 = -1: Input should be"),
     ],
 )

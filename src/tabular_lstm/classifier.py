@@ -126,25 +126,11 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
             )
         return Task.of_classes(self.classes_.tolist()), labels
 
-    def _objective(self, task: Task) -> dict[str, Any]:
-        count, costs = len(task.classes), np.asarray(self.costs, dtype=object)
-        shape: tuple[int, ...]
-        if count == 2:
-            shape, expected = (2,), "what a false positive and what a false negative cost"
-        elif self.objective == "costs":
-            shape, expected = (count, count), f"of {count} classes as many rows of as many numbers"
-        elif self.objective == "accuracy":
-            return {"kind": self.objective}
-        else:
-            expected = "'accuracy' or 'costs'"
-            raise ValueError(
-                f"objective = {self.objective!r}: expected {expected} of {count} classes."
-            )
-        if costs.shape != shape:
-            raise ValueError(f"costs = {self.costs!r}: expected {expected}.")
-        names = ("false_positive", "false_negative")
-        given = dict(zip(names, costs.tolist(), strict=True)) if count == 2 else costs.tolist()
-        return {"kind": np.asarray(self.objective).tolist(), "costs": given}
+    def _objective(self) -> dict[str, Any]:
+        costs: Any = np.asarray(self.costs).tolist()
+        if np.shape(costs) == (2,):
+            costs = dict(zip(("false_positive", "false_negative"), costs, strict=True))
+        return {"kind": np.asarray(self.objective).tolist(), "costs": costs}
 
     @classmethod
     def _arguments(cls, training: Training) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import Ensemble, Network, Reshaping, Task, Training
+from tabular_lstm.parameters import Ensemble, Network, Reshaping, Task, Training, fault_of_task
 from tabular_lstm.rows.keys import number_values
 from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
@@ -177,7 +177,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         """Give the task, and the labels as the rows of a run have them."""
         raise NotImplementedError
 
-    def _objective(self, task: Task) -> dict[str, Any]:
+    def _objective(self) -> dict[str, Any]:
         """Give what decisions are for, as conf says it."""
         return {}
 
@@ -190,7 +190,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         """Check the arguments as the pipeline's parameters are checked."""
         # A grid's numbers of NumPy become Python's.
         given = {name: np.asarray(value).tolist() for name, value in self.get_params().items()}
-        given["objective"] = self._objective(task)
+        given["objective"] = self._objective()
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(2**31)
@@ -200,7 +200,10 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
             names = block.model_fields.keys() & given.keys()
             return block.model_validate({name: given[name] for name in names})
 
-        return chosen(Reshaping), Network(ensemble=chosen(Ensemble)), chosen(Training)
+        network, training = Network(ensemble=chosen(Ensemble)), chosen(Training)
+        if fault := fault_of_task(task, network, training):
+            raise ValueError(fault)
+        return chosen(Reshaping), network, training
 
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
         """Check X and y as scikit-learn does, and give X as a frame."""

@@ -1,6 +1,7 @@
 """The baselines: fitted on the train rows alone, with a threshold that serves the objective."""
 
 import logging
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from tabular_lstm.judging import baselines
 from tabular_lstm.judging.baselines import _splits, predict_with_baselines
 from tabular_lstm.network import plan
 from tabular_lstm.parameters import Evaluation, Training
+from tabular_lstm.rows.schema import Target
 from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
 
 EVALUATION = Evaluation()
@@ -161,3 +163,47 @@ def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> Non
     )
     assert by_rows["hist_gradient_boosting"] != by_groups["hist_gradient_boosting"]
     assert by_own == by_rows
+
+
+# Classes and a number
+
+
+def of_task(labels: np.ndarray, unit: float = 1.0, **task: Any) -> dict[str, np.ndarray]:
+    """The baselines' predictions of ninety rows, fitted on the others."""
+    sequences, _ = rows_of(len(labels))
+    sequences[:, 0, 0] = labels + np.random.default_rng(1).normal(0, 0.3, len(labels))
+    schema = schema_of().model_copy(update={"positive_class": None, "negative_class": None, **task})
+    train_set = set_of(sequences[90:], pd.Series(unit * labels[90:] if unit != 1 else labels[90:]))
+    predictions, thresholds = predict_with_baselines(
+        train_set, sequences[:90], schema, Training(), EVALUATION
+    )
+    assert not thresholds
+    return predictions
+
+
+def test_baselines_of_classes_give_a_probability_for_each_class() -> None:
+    labels = np.arange(390) % 4
+    # Of the class 3 there is no train row.
+    predictions = of_task(np.where(labels == 3, 1, labels), classes=("a", "b", "c", "d"))
+    assert [*predictions] == BASELINES
+    for name, p in predictions.items():
+        assert p.shape == (90, 4)
+        np.testing.assert_allclose(p.sum(axis=1), 1)
+        assert not p[:, 3].any()
+        if name != "majority_class":
+            assert np.mean(p.argmax(axis=1) == np.where(labels == 3, 1, labels)[:90]) > 0.7
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_baselines_of_a_number_give_intervals_that_hold_their_share(unit: float) -> None:
+    labels = np.random.default_rng(0).normal(3, 1, 390)
+    predictions = of_task(labels, unit, target=Target(mean=3 * unit, deviation=unit))
+    assert [*predictions] == ["mean", "linear_regression", "hist_gradient_boosting"]
+    held = unit * labels[:90]
+    for name, p in predictions.items():
+        middle, lower, upper = p.T
+        assert 0.8 < np.mean((lower <= held) & (held <= upper)) <= 1
+        np.testing.assert_allclose(upper - middle, middle - lower)
+        error = np.sqrt(np.mean((middle - held) ** 2)) / unit
+        assert error < (1.2 if name == "mean" else 0.5)
+    np.testing.assert_allclose(predictions["mean"][:, 0], unit * labels[90:].mean(), rtol=1e-5)

@@ -25,9 +25,9 @@ def doubts(values: list[Any], name: str = "target", **told: str) -> str:
     return " ".join(found(values, name, **told).unsure)
 
 
-def refusal(values: list[Any], **told: str) -> str:
+def refusal(values: list[Any], name: str = "target", **told: str) -> str:
     with pytest.raises(DataError) as caught:
-        found(values, **told)
+        found(values, name, **told)
     return str(caught.value)
 
 
@@ -86,7 +86,7 @@ def test_a_class_of_too_few_rows_is_left_out_and_said() -> None:
     # So many that a run would stop are kept.
     many = [f"rare {x // 20}" if x < 100 else "ab"[x % 2] for x in range(COUNT)]
     assert len(found(many).columns().classes or []) == 7
-    assert "a class has 20 rows; a run stops" in doubts(many)
+    assert "A run needs two train rows of each class" in doubts(many)
 
 
 def test_a_class_too_rare_to_be_judged_is_named_with_what_to_do() -> None:
@@ -94,7 +94,7 @@ def test_a_class_too_rare_to_be_judged_is_named_with_what_to_do() -> None:
     assert found(values).columns().classes == ["a", "b", "c", "rare"]
     said = doubts(values)
     assert "classes of fewer than 100 rows: rare: 60" in said
-    assert "20 test rows of each class (promotion.min_test_rows_per_class): collect more" in said
+    assert "a promotion 20 test rows (promotion.min_test_rows_per_class): collect more" in said
     assert "fewer than 100" not in doubts(["a", "b", "c"] * 200)
 
 
@@ -133,7 +133,9 @@ def test_a_column_that_is_no_label_is_refused_with_the_reason() -> None:
     assert (
         "'target' has 150 distinct values, such as 'w0'; expected numbers, or two to 100" in words
     )
-    assert "Write numbers without a unit" in refusal([f"{x % 130} kg" for x in range(COUNT)])
+    units = [f"{x % 130} EUR" for x in range(COUNT)]
+    for name in ("target", "price"):
+        assert "Write numbers without a unit" in refusal(units, name)
     assert "holds no numbers, such as 'a'" in refusal(["a", "b", "c"] * 200, task="number")
     assert "'target' has 600 distinct values" in refusal(MANY, task="classes")
     assert "has not two classes, so none is the positive" in refusal([0, 1, 2] * 200, positive="1")

@@ -159,7 +159,7 @@ def test_trials_of_a_number_are_trained_and_compared_by_its_squared_error() -> N
     study = Study(database=Path("x"), name="x", trials=[trial], loss=loss)
     tuning = Tuning.model_validate({"space": {"training.epochs": {"low": 1, "high": 9}}})
     found = best_of(study, network, task.training, tuning, "2026-11-26T22.18.45.038Z")
-    assert f"parameters: out-of-fold squared error {outcome.log_loss:.4f}" in found.sentence()
+    assert f"parameters: out-of-fold quantile loss {outcome.log_loss:.4f}" in found.sentence()
     assert BestParameters.model_validate_json(found.model_dump_json()) == found
     of_classes = found.model_copy(update={"loss": LOSSES[TWO_CLASSES]})
     assert "loss" in found.model_dump()

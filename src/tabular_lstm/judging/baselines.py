@@ -21,14 +21,12 @@ from threadpoolctl import threadpool_limits
 
 from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.judging.measures import measure_of
-from tabular_lstm.network.calibration import choose_threshold
-from tabular_lstm.network.outputs import outputs_of
-from tabular_lstm.network.outputs import predictions as predictions_of
+from tabular_lstm.network.calibration import RATES, choose_threshold, residual_quantiles
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Evaluation, Training
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.labelled_set import LabelledSet
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import Schema, Target
 
 logger = logging.getLogger(__name__)
 
@@ -232,7 +230,8 @@ class _OfNumber(_OfTwoClasses):
     estimators = DummyRegressor, Ridge, HistGradientBoostingRegressor
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
-        return outputs_of(schema.task).targets(labels, schema).astype(np.float64)
+        target = _target(schema)
+        return (labels - target.mean) / target.deviation
 
     def predicted(self, model: Any, rows: np.ndarray, schema: Schema) -> np.ndarray:
         return np.asarray(model.predict(rows))
@@ -241,10 +240,16 @@ class _OfNumber(_OfTwoClasses):
         self, predicted: np.ndarray, known: Known, schema: Schema, training: Training
     ) -> tuple[np.ndarray, float | None]:
         targets, out_of_fold, weights = known
-        # As of a network whose spread is 1, of which the logarithm is 0.
-        new, old = (np.stack([p, np.zeros(len(p))], axis=1) for p in (predicted, out_of_fold))
-        calibration = outputs_of(schema.task).calibration(targets, old, 1.0, training, weights)
-        return predictions_of(new, schema, calibration), None
+        residuals = residual_quantiles(np.abs(targets - out_of_fold), weights)
+        half, target = np.interp(training.coverage, RATES, residuals), _target(schema)
+        ends = np.stack([predicted, predicted - half, predicted + half], axis=1)
+        return target.mean + target.deviation * ends, None
+
+
+def _target(schema: Schema) -> Target:
+    if schema.target is None:
+        raise ValueError(f"expected a schema of a number, got one of {schema.task.kind}")
+    return schema.target
 
 
 OF_TASKS = {TWO_CLASSES: _OfTwoClasses(), CLASSES: _OfClasses(), NUMBER: _OfNumber()}

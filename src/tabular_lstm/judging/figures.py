@@ -37,7 +37,7 @@ COMPARED = ("roc_auc", "log_loss", "rmse", "mae")
 LOSSES = {
     TWO_CLASSES: "binary cross-entropy",
     CLASSES: "cross-entropy",
-    NUMBER: "squared error / the label's variance",
+    NUMBER: "quantile loss / the label's standard deviation",
 }
 AXES_OF_CALIBRATION = {
     TWO_CLASSES: ("predicted probability", "observed share of positives"),

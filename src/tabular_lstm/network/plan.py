@@ -226,11 +226,13 @@ def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int)
     sizes = np.bincount(groups)
     fold = np.empty(len(sizes), np.uint8)
     left = np.random.default_rng([seed, folds]).permutation(len(sizes))
+    placed = np.zeros(len(sizes), bool)
     for value in values[np.lexsort((-values.astype(float), counts))]:
         count = np.bincount(groups, labels == value).astype(int)
-        placed, has = np.setdiff1d(np.arange(len(sizes)), left), count[left] > 0
+        has = count[left] > 0
         of_class, rows = (np.bincount(fold[placed], of[placed], folds) for of in (count, sizes))
         order, left = left[has], left[~has]
+        placed[order] = True
         order = order[np.lexsort((-sizes[order], -count[order]))]
         heap = [*zip(of_class.tolist(), rows.tolist(), range(folds), strict=True)]
         heapq.heapify(heap)

@@ -151,7 +151,7 @@ def _ways(
         ("called as what is predicted", predicted),
         (last, [c for c in placed if c is ends[-1]]),
         (f"{first}, and it has classes", [c for c in placed if kinds[c.name] != NUMBER]),
-        ("by its name", sure),  # and why it is none is said
+        ("by its name", [c for c in table.columns if c in sure or names_a(c.name, "predicted")]),
     ]
 
 

@@ -58,8 +58,8 @@ LEFT_OUT = (
 )
 TOO_FEW = "label: a class has {}; a run stops where a side gets fewer than two"
 NOT_JUDGED = (
-    f"label: classes of fewer than {JUDGED} rows: {{}}. A candidate is promoted with "
-    f"{LEAST} test rows of each class (promotion.min_test_rows_per_class): collect more, put rare "
+    f"label: classes of fewer than {JUDGED} rows: {{}}. A run needs two train rows of each class, "
+    f"a promotion {LEAST} test rows (promotion.min_test_rows_per_class): collect more, put rare "
     "classes together in the column, or take such a class from classes, and its rows go to "
     "quarantine"
 )
@@ -192,7 +192,7 @@ def _classes(
     task = Task.of_classes([class_value(value, form) for value in order])
     if coded:
         doubts.append(_set_aside(coded, task.kind, next(iter(column.codes)), labelled))
-    if (fewest := min(kept.values())) < ENOUGH:
+    if task.kind == TWO_CLASSES and (fewest := min(kept.values())) < ENOUGH:
         doubts.append(TOO_FEW.format(counted(fewest, "row")))
     counts = tuple(kept[value] for value in order)
     return ProposedTask(task, why, counts, unsure=tuple(doubts))

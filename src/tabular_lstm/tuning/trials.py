@@ -30,7 +30,7 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 End = Literal["complete", "pruned", "diverged"]
 LOSS = f"out-of-fold {METRICS['log_loss']}"
 # By the task; of a number as of one with a standard deviation of 1.
-LOSSES = {TWO_CLASSES: LOSS, CLASSES: LOSS, NUMBER: "out-of-fold squared error"}
+LOSSES = {TWO_CLASSES: LOSS, CLASSES: LOSS, NUMBER: "out-of-fold quantile loss"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Outcome(Frozen):
 
     Attributes:
         end: `complete`; `pruned`, given up; or `diverged`, the loss was not finite.
-        log_loss: Of the calibrated out-of-fold outputs, of a number the squared error, see
+        log_loss: Of the calibrated out-of-fold outputs, of a number the quantile loss, see
             `LOSSES`; None if it is not complete.
         losses: Of each epoch, the calibrated loss on the members' folds with the weights kept so
             far, of the kind of members where it is lower.
