@@ -112,7 +112,7 @@ class Measure:
             return 0.0
         of_one, of_other = (self.against_others(rows.labels, p) for p in (one, other))
         both = zip(of_one, of_other, strict=True)
-        # So many rows without one of a kind speak of all kinds together, and at worst all are of one
+        # So many rows without one of a kind speak of all kinds together: at worst all are of one
         # class, of whose mean with the others it is a share.
         return max(unseen_roc_auc(own, p, q, *counted) for (own, p), (_, q) in both) / len(of_one)
 
