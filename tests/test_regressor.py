@@ -130,6 +130,7 @@ def test_numbers_are_numbers_whatever_holds_them() -> None:
         (["dear", "cheap"] * 150, "could not convert string to float"),
         (np.where(PRICES > 1e5, np.nan, PRICES), "NaN"),
         (np.where(PRICES > 1e5, np.inf, PRICES), "infinity"),
+        (PRICES * 1e35, "Expected labels that float32 holds, got one of"),
         (PRICES[1:], "inconsistent numbers of samples"),
     ],
 )

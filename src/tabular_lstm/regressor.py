@@ -76,4 +76,6 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
             raise ValueError(
                 f"Expected 2 rows or more, got n_samples={len(y)}. Rows of weight 0 do not count."
             )
+        if np.abs(y).max() > np.finfo(np.float32).max:
+            raise ValueError(f"Expected labels that float32 holds, got one of {np.abs(y).max()}.")
         return Task(kind=NUMBER), y

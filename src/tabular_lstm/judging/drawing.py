@@ -193,12 +193,6 @@ def amounts() -> "EngFormatter":
     return formatter
 
 
-def quantiles(values: np.ndarray, at: Any, weights: np.ndarray | None) -> np.ndarray:
-    """Give the values below which such shares of the rows, or of their weight, are."""
-    how: Any = {} if weights is None else {"weights": weights, "method": "inverted_cdf"}
-    return np.asarray(np.quantile(values, at, **how))
-
-
 def to_svg(figure: "Figure", title: str) -> str:
     """Write a figure, with its title above; the same figure gives the same text."""
     with style():

@@ -5,25 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tabular_lstm.judging import class_figures, number_figures
+from tabular_lstm.judging import class_figures, drawing, number_figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import (
-    BAR,
     CLASS_COLORS,
     COLORS,
     GREY,
-    SHOWN,
-    SKY,
     add_legend,
-    amounts,
-    draw_cells,
-    in_full,
-    mark,
-    name_rows,
     new_axes,
-    new_bars,
-    new_figure,
-    new_unit_square,
     short,
     styled,
 )
@@ -61,7 +50,7 @@ def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
     """Draw loss per epoch, with the epoch whose weights were kept."""
     figure, axes = new_axes("epoch", LOSSES[task.kind], lines=2)
     curves = {
-        "loss": ("rows trained on, with dropout", SKY),
+        "loss": ("rows trained on, with dropout", drawing.SKY),
         "validation_loss": ("rows held out from each member, calibrated", COLORS[CANDIDATE]),
     }
     for name, (label, color) in curves.items():
@@ -70,7 +59,7 @@ def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
             axes.plot(epochs, history[name], label=label, color=color)
     axes.locator_params(axis="x", integer=True)
     kept = "median epoch kept" if "best_epochs" in history else "epoch kept"
-    mark(axes, history["best_epoch"], f"{kept}: {history['best_epoch']}")
+    drawing.mark(axes, history["best_epoch"], f"{kept}: {history['best_epoch']}")
     add_legend(figure)
     return figure
 
@@ -81,7 +70,7 @@ def roc_curve(judged: Judged) -> "Figure":
     from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
 
     axes_names = "false positive rate", "true positive rate"
-    figure, axes = new_unit_square(*axes_names, len(judged.predictions))
+    figure, axes = drawing.new_unit_square(*axes_names, len(judged.predictions))
     for name, p in judged.predictions.items():
         x, y, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
         _add_curve(axes, name, f"AUC {_metrics(judged, name).roc_auc:.3f}", x, y)
@@ -94,7 +83,7 @@ def precision_recall_curve(judged: Judged) -> "Figure":
     """Draw precision against recall for every model."""
     from sklearn.metrics import precision_recall_curve as curve_of  # noqa: PLC0415
 
-    figure, axes = new_unit_square("recall", "precision", len(judged.predictions))
+    figure, axes = drawing.new_unit_square("recall", "precision", len(judged.predictions))
     for name, p in judged.predictions.items():
         precision, recall, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
         mean = _metrics(judged, name).average_precision
@@ -111,7 +100,7 @@ def calibration_curve(judged: Judged) -> "Figure":
     Of more classes, of the class that a model gives the largest probability.
     """
     axes_names = AXES_OF_CALIBRATION[judged.task.kind]
-    figure, axes = new_unit_square(*axes_names, 1 + len(judged.predictions))
+    figure, axes = drawing.new_unit_square(*axes_names, 1 + len(judged.predictions))
     axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
     for name in judged.predictions:
         rows, predicted, observed = calibration_bins(*_of_likeliest(judged, name), judged.weights)
@@ -128,7 +117,7 @@ def confusion_matrix(judged: Judged) -> "Figure":
     matrix = _metrics(judged, CANDIDATE).confusion_matrix
     counts = np.reshape([*matrix.model_dump().values()], (2, 2))
     figure, axes = new_axes("predicted", "actual", height=2.8)
-    draw_cells(axes, counts, counts.max(), 16, map(in_full, counts.flat))
+    drawing.draw_cells(axes, counts, counts.max(), 16, map(drawing.in_full, counts.flat))
     names = [f"class\n{short(label, 18)}" for label in judged.task.classes]
     axes.set_xticks([0.5, 1.5], names)
     axes.set_yticks([0.5, 1.5], names)
@@ -138,11 +127,11 @@ def confusion_matrix(judged: Judged) -> "Figure":
 @styled
 def importance_chart(importance: Importance) -> "Figure":
     """Draw what the features are worth, at most thirty of them, the most important on top."""
-    shown, count = dict([*importance.features.items()][:SHOWN]), len(importance.features)
+    shown, count = dict([*importance.features.items()][: drawing.SHOWN]), len(importance.features)
     of_all = f"; {len(shown)} of {count} features" if count > len(shown) else ""
     how = f"lost when shuffled, {importance.shuffles} times {importance.rows} rows{of_all}"
     axis = f"{METRICS[importance.measure]} {how}"
-    figure, axes = new_bars(
+    figure, axes = drawing.new_bars(
         {name: lost.mean for name, lost in shown.items()}, axis, COLORS[CANDIDATE]
     )
     means, deviations = zip(*((lost.mean, lost.std) for lost in shown.values()), strict=True)
@@ -152,31 +141,25 @@ def importance_chart(importance: Importance) -> "Figure":
 
 @styled
 def score_distribution(judged: Judged) -> "Figure":
-    """Draw how the candidate's probabilities spread in each class."""
+    """Draw how the candidate's probabilities spread over the rows of each of two classes."""
     names = [f"class {short(name)}" for name in judged.task.classes]
-    axis = "predicted probability", "share of the class's rows"
-    figure, axes = _histograms(judged, judged.predictions[CANDIDATE], judged.labels, names, axis)
-    mark(axes, _metrics(judged, CANDIDATE).decision_threshold, "decision threshold")
-    add_legend(figure)
-    return figure
+    threshold = _metrics(judged, CANDIDATE).decision_threshold
+    return _spread(judged, "predicted probability", "share of the class's rows", names, threshold)
 
 
 @styled
 def certainty(judged: Judged) -> "Figure":
     """Draw how the largest probabilities spread where their class is the right one, or not."""
-    right, p = _of_likeliest(judged, CANDIDATE)
+    right, _ = _of_likeliest(judged, CANDIDATE)
     names = [f"it is wrong: {np.sum(~right):,} rows", f"it is right: {np.sum(right):,} rows"]
-    axis = "probability of the likeliest class", "share of these rows"
-    figure, _ = _histograms(judged, p, right, names, axis)
-    add_legend(figure)
-    return figure
+    return _spread(judged, "probability of the likeliest class", "share of these rows", names)
 
 
 @styled
 def intervals(models: dict[str, Metrics]) -> "Figure":
     """Draw the gate's metrics of each model with their 95 % intervals, the first model on top."""
     # Panels one above the other: so they fit a phone, and no name needs a legend.
-    figure, panels = new_figure(1.6 + 2 * BAR * (len(models) + 1), panels=2)
+    figure, panels = drawing.new_figure(1.6 + 2 * drawing.BAR * (len(models) + 1), panels=2)
     known = next(iter(models.values())).interval
     for axes, metric in zip(panels, (name for name in COMPARED if name in known), strict=True):
         direction = "less is better" if WORSE[metric] > 0 else "more is better"
@@ -184,11 +167,11 @@ def intervals(models: dict[str, Metrics]) -> "Figure":
             color, name = COLORS[model], MODELS[model]
             axes.plot(measured.interval[metric], [place] * 2, color=color, linewidth=3, label=name)
             axes.plot([getattr(measured, metric)], [place], color=color, marker="o", markersize=8)
-        name_rows(axes, [MODELS[model] for model in models])
+        drawing.name_rows(axes, [MODELS[model] for model in models])
         axes.set_ylim(len(models) - 0.4, -0.6)
         axes.set_xlabel(f"{METRICS[metric]}, {direction}")
         if metric in IN_UNITS:
-            axes.xaxis.set_major_formatter(amounts())
+            axes.xaxis.set_major_formatter(drawing.amounts())
     return figure
 
 
@@ -242,19 +225,23 @@ def _of_likeliest(judged: Judged, model: str) -> tuple[np.ndarray, np.ndarray]:
     return (judged.labels, p) if p.ndim == 1 else (p.argmax(axis=1) == judged.labels, p.max(axis=1))
 
 
-def _histograms(
-    judged: Judged, p: np.ndarray, kinds: np.ndarray, names: list[str], axes_names: tuple[str, str]
-) -> "tuple[Figure, Axes]":
-    """Draw how probabilities spread over the rows of kind 0, and over those of kind 1."""
-    figure, axes = new_axes(*axes_names, lines=2)
+def _spread(
+    judged: Judged, x: str, y: str, names: list[str], threshold: float | None = None
+) -> "Figure":
+    """Draw the probabilities of the rows that have not their likeliest class, and of the others."""
+    figure, axes = new_axes(x, y, lines=2)
     axes.set_xlim(0, 1)
-    for kind, (name, color) in enumerate(zip(names, CLASS_COLORS, strict=True)):
-        of_kind = kinds == kind
-        weights = None if judged.weights is None else judged.weights[of_kind]
-        counts, edges = np.histogram(p[of_kind], 20, (0, 1), weights=weights)
+    whether, p = _of_likeliest(judged, CANDIDATE)
+    for place, (name, color) in enumerate(zip(names, CLASS_COLORS, strict=True)):
+        rows = whether == place
+        weights = None if judged.weights is None else judged.weights[rows]
+        counts, edges = np.histogram(p[rows], 20, (0, 1), weights=weights)
         shares = counts / (counts.sum() or 1)
         axes.stairs(shares, edges, fill=True, alpha=0.6, color=color, label=name)
-    return figure, axes
+    if threshold is not None:
+        drawing.mark(axes, threshold, "decision threshold")
+    add_legend(figure)
+    return figure
 
 
 def _add_curve(

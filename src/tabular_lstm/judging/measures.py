@@ -112,7 +112,9 @@ class Measure:
             return 0.0
         of_one, of_other = (self.against_others(rows.labels, p) for p in (one, other))
         both = zip(of_one, of_other, strict=True)
-        return float(np.mean([unseen_roc_auc(own, p, q, *counted) for (own, p), (_, q) in both]))
+        # So many rows without one of a kind speak of all kinds together: at worst all are of one
+        # class, of whose mean with the others it is a share.
+        return max(unseen_roc_auc(own, p, q, *counted) for (own, p), (_, q) in both) / len(of_one)
 
     def farther(
         self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray

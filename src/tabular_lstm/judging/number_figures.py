@@ -4,18 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tabular_lstm.judging import drawing
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.drawing import (
-    COLORS,
-    GREY,
-    ORANGE,
-    add_legend,
-    amounts,
-    new_axes,
-    quantiles,
-    styled,
-    wrapped,
-)
+from tabular_lstm.judging.drawing import COLORS, GREY, ORANGE, amounts, styled
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL
 from tabular_lstm.judging.metrics import CANDIDATE, MODELS
 from tabular_lstm.rows.weights import count_rows
@@ -34,12 +25,12 @@ FAR = 1.0  # from the middle nine tenths of the values, in times of their range
 def predicted_and_true(judged: Judged) -> "Figure":
     """Draw the true numbers against the candidate's, with the line on which they are equal."""
     truth, predicted = judged.labels, judged.predictions[CANDIDATE][:, 0]
-    figure, axes = new_axes("", "true", height=4, lines=2)
+    figure, axes = drawing.new_axes("", "true", height=4, lines=2)
     both = np.concatenate([truth, predicted])
     ends = [_fit(axes, which, both) for which in ("x", "y")]
     axes.plot(*ends, ":", color=GREY, label="predicted = true")
     _add_points(axes, predicted, truth)
-    add_legend(figure)
+    drawing.add_legend(figure)
     return figure
 
 
@@ -48,20 +39,20 @@ def errors_by_prediction(judged: Judged) -> "Figure":
     """Draw the candidate's errors against its predictions, with the median of each tenth."""
     predicted, low, high = judged.predictions[CANDIDATE].T
     error = judged.labels - predicted
-    figure, axes = new_axes("", "error: true - predicted", lines=3)
+    figure, axes = drawing.new_axes("", "error: true - predicted", lines=3)
     _fit(axes, "x", predicted)
     _fit(axes, "y", error, by_powers=False)
     axes.axhline(0, linestyle=":", color=GREY)
     _add_points(axes, predicted, error)
     tenths = _tenths(predicted)
     middle, off, below, above = (
-        [quantiles(values[rows], 0.5, _of(judged.weights, rows)) for rows in tenths]
+        [_quantiles(values[rows], 0.5, _of(judged.weights, rows)) for rows in tenths]
         for values in (predicted, error, low - predicted, high - predicted)
     )
     band: Any = {"color": COLORS[CANDIDATE], "alpha": 0.15, "linewidth": 0}
     axes.fill_between(middle, below, above, label="interval, median of each tenth", **band)
     axes.plot(middle, off, "o-", color=ORANGE, label="error, median of each tenth of the rows")
-    add_legend(figure)
+    drawing.add_legend(figure)
     return figure
 
 
@@ -71,7 +62,7 @@ def interval_coverage(judged: Judged, declared: float) -> "Figure":
     predicted, low, high = judged.predictions[CANDIDATE].T
     holds, tenths = (low <= judged.labels) & (judged.labels <= high), _tenths(predicted)
     axes_names = "predicted, median of each tenth of the rows", "rows within their interval"
-    figure, axes = new_axes(*axes_names)
+    figure, axes = drawing.new_axes(*axes_names)
     axes.axhline(declared, linestyle=":", color=GREY)
     said = f"dotted: declared, {100 * declared:g} %"
     axes.text(0, 1.02, said, transform=axes.transAxes, color=GREY, fontsize=9)
@@ -89,16 +80,16 @@ def interval_coverage(judged: Judged, declared: float) -> "Figure":
 def absolute_errors(judged: Judged) -> "Figure":
     """Draw of every model which share of the rows it predicts with at most so large an error."""
     axes_names = "error, without its sign", "share of rows up to that error"
-    figure, axes = new_axes(*axes_names, lines=len(judged.predictions))
+    figure, axes = drawing.new_axes(*axes_names, lines=len(judged.predictions))
     steps = np.linspace(0, 1, 201)
     for name, predictions in judged.predictions.items():
-        errors = quantiles(abs(judged.labels - predictions[:, 0]), steps, judged.weights)
+        errors = _quantiles(abs(judged.labels - predictions[:, 0]), steps, judged.weights)
         named = f"{MODELS[name]}, median {_short(errors[100])}"
         axes.plot(errors, steps, label=named, color=COLORS[name])
         if name == CANDIDATE:
             axes.set(xlim=(0, 2 * errors[180] or None), ylim=(0, 1.02))
     axes.xaxis.set_major_formatter(amounts())
-    add_legend(figure)
+    drawing.add_legend(figure)
     return figure
 
 
@@ -112,7 +103,7 @@ def _add_points(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
         said += f"; {len(chosen):,} of {len(x):,} rows, chosen by chance"
     if beyond:
         said += f"; {beyond:,} of {len(x):,} rows are beyond the edges"
-    axes.set_xlabel(wrapped(said))
+    axes.set_xlabel(drawing.wrapped(said))
     dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": COLORS[CANDIDATE]}
     axes.scatter(x[chosen], y[chosen], label="a row", **dot)
 
@@ -157,6 +148,11 @@ def _share(judged: Judged, holds: np.ndarray, rows: np.ndarray) -> tuple[float, 
     z2 = NORMAL.inv_cdf((1 + CENTRAL) / 2) ** 2
     off = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2)))
     return share, tuple((share + z2 / (2 * n) + side * off) / (1 + z2 / n) for side in (-1, 1))
+
+
+def _quantiles(values: np.ndarray, at: Any, weights: np.ndarray | None) -> np.ndarray:
+    how: Any = {} if weights is None else {"weights": weights, "method": "inverted_cdf"}
+    return np.asarray(np.quantile(values, at, **how))
 
 
 def _of(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:

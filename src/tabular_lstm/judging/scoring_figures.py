@@ -4,19 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tabular_lstm.judging.drawing import (
-    CLASS_COLORS,
-    COLORS,
-    GREY,
-    SHOWN,
-    add_legend,
-    amounts,
-    mark,
-    new_axes,
-    new_bars,
-    short,
-    styled,
-)
+from tabular_lstm.judging import drawing
+from tabular_lstm.judging.drawing import CLASS_COLORS, COLORS, GREY, SHOWN, amounts, styled
 from tabular_lstm.judging.metrics import CANDIDATE
 
 if TYPE_CHECKING:
@@ -30,19 +19,19 @@ def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> 
     `histograms` has, by the label decided on, the rows in equal bins from 0 to 1, the negative
     one first. They stand on each other.
     """
-    figure, axes = new_axes("predicted probability", "rows", lines=2)
+    figure, axes = drawing.new_axes("predicted probability", "rows", lines=2)
     axes.set_xlim(0, 1)
     below = np.zeros(len(next(iter(histograms.values()))))
     edges = np.linspace(0, 1, len(below) + 1)
     for (label, rows), color in zip(histograms.items(), CLASS_COLORS, strict=True):
-        name = f"called {short(label)}: {sum(rows):,} {'row' if sum(rows) == 1 else 'rows'}"
+        name = f"called {drawing.short(label)}: {sum(rows):,} {'row' if sum(rows) == 1 else 'rows'}"
         top = below + rows
         axes.stairs(top, edges, baseline=below, fill=True, color=color, label=name)
         below = top
     axes.locator_params(axis="y", integer=True)
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    mark(axes, threshold, "decision threshold")
-    add_legend(figure)
+    drawing.mark(axes, threshold, "decision threshold")
+    drawing.add_legend(figure)
     return figure
 
 
@@ -51,11 +40,10 @@ def scored_decisions(decisions: dict[str, int]) -> "Figure":
     """Draw how many new rows are called what, the commonest class on top, thirty at most."""
     commonest = sorted(decisions.items(), key=lambda called: -called[1])[:SHOWN]
     of_all = f"; {SHOWN} of {len(decisions)} classes" if len(decisions) > SHOWN else ""
-    figure, axes = new_bars(dict(commonest), f"rows called so{of_all}", COLORS[CANDIDATE])
+    figure, axes = drawing.new_bars(dict(commonest), f"rows called so{of_all}", COLORS[CANDIDATE])
     axes.bar_label(axes.containers[0], fmt="{:,.0f}", padding=3, fontsize=9)  # type: ignore[arg-type]
     axes.margins(x=0.15)
-    axes.locator_params(axis="x", integer=True, nbins=5)
-    axes.xaxis.set_major_formatter(amounts())
+    axes.set_xticks([])
     return figure
 
 
@@ -66,7 +54,7 @@ def scored_numbers(bins: list[int], ends: tuple[float, float]) -> "Figure":
     `bins` has rows in equal bins between the ends; the first and the last have all beyond, too.
     """
     beyond = "; the outermost bars have all beyond, too" if bins[0] or bins[-1] else ""
-    figure, axes = new_axes(f"predicted{beyond}", "rows")
+    figure, axes = drawing.new_axes(f"predicted{beyond}", "rows")
     filled = np.flatnonzero(bins)
     first, last = (filled[0], filled[-1] + 1) if len(filled) else (0, len(bins))
     edges = np.linspace(*ends, len(bins) + 1)[first : last + 1]
@@ -81,7 +69,7 @@ def scored_numbers(bins: list[int], ends: tuple[float, float]) -> "Figure":
 def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> "Figure":
     """Draw why `quarantined` of `rows` were set aside: cells by reason, the commonest on top."""
     axis = f"cells; {quarantined:,} of {rows:,} rows are in quarantine"
-    figure, axes = new_bars(dict(list(reasons.items())[:SHOWN]), axis, GREY)
+    figure, axes = drawing.new_bars(dict(list(reasons.items())[:SHOWN]), axis, GREY)
     axes.set_xlim(0, 1.05 * max([1, *reasons.values()]))
     axes.locator_params(axis="x", integer=True)
     return figure

@@ -239,7 +239,8 @@ class _OfNumber(Outputs):
         return Calibration(residuals=residuals, coverage=training.coverage)
 
     def history(self, calibration: Calibration) -> dict[str, float]:
-        return {}
+        # The rate that the figure of the intervals holds them against.
+        return {} if calibration.coverage is None else {"coverage": calibration.coverage}
 
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None

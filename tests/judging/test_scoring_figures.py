@@ -1,0 +1,27 @@
+"""The figures of a scoring hold what was counted."""
+
+import numpy as np
+
+from tabular_lstm.judging import scoring_figures
+
+
+def test_decisions_are_bars_the_commonest_on_top() -> None:
+    decisions = {f"class {number}": number for number in range(40)}
+    figure = scoring_figures.scored_decisions(decisions)
+    (axes,) = figure.axes
+    assert [bar.get_width() for bar in axes.patches] == [*range(39, 9, -1)]  # type: ignore[attr-defined]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == [f"class {number}" for number in range(39, 9, -1)]
+    assert figure.get_supxlabel() == "rows called so; 30 of 40 classes"
+
+
+def test_numbers_are_a_histogram_that_says_what_lies_beyond() -> None:
+    bins = [0] * 50
+    bins[10:13] = 3, 5, 1
+    (axes,) = scoring_figures.scored_numbers(bins, (-5.0, 5.0)).axes
+    values, edges, _ = axes.patches[0].get_data()  # type: ignore[attr-defined]
+    assert list(values) == [3, 5, 1]
+    np.testing.assert_allclose(edges, [-3, -2.8, -2.6, -2.4])
+    assert axes.get_xlabel() == "predicted"
+    (axes,) = scoring_figures.scored_numbers([*bins[:-1], 7], (-5.0, 5.0)).axes
+    assert axes.get_xlabel() == "predicted; the outermost bars have all beyond, too"
