@@ -40,18 +40,14 @@ HEADINGS = [
 CLASS_FIGURES = [
     "learning_curves",
     "class_roc_curves",
-    "class_rates",
     "calibration_curve",
     "confusion_matrix",
     "importance_chart",
-    "certainty",
 ]
 NUMBER_FIGURES = [
     "learning_curves",
     "predicted_and_true",
-    "errors_by_prediction",
     "interval_coverage",
-    "absolute_errors",
     "importance_chart",
 ]
 

@@ -142,17 +142,18 @@ def importance_chart(importance: Importance) -> "Figure":
 @styled
 def score_distribution(judged: Judged) -> "Figure":
     """Draw how the candidate's probabilities spread over the rows of each of two classes."""
-    names = [f"class {short(name)}" for name in judged.task.classes]
-    threshold = _metrics(judged, CANDIDATE).decision_threshold
-    return _spread(judged, "predicted probability", "share of the class's rows", names, threshold)
-
-
-@styled
-def certainty(judged: Judged) -> "Figure":
-    """Draw how the largest probabilities spread where their class is the right one, or not."""
-    right, _ = _of_likeliest(judged, CANDIDATE)
-    names = [f"it is wrong: {np.sum(~right):,} rows", f"it is right: {np.sum(right):,} rows"]
-    return _spread(judged, "probability of the likeliest class", "share of these rows", names)
+    figure, axes = new_axes("predicted probability", "share of the class's rows", lines=2)
+    axes.set_xlim(0, 1)
+    for place, (label, color) in enumerate(zip(judged.task.classes, CLASS_COLORS, strict=True)):
+        rows = judged.labels == place
+        p = judged.predictions[CANDIDATE][rows]
+        weights = None if judged.weights is None else judged.weights[rows]
+        counts, edges = np.histogram(p, 20, (0, 1), weights=weights)
+        shares, name = counts / (counts.sum() or 1), f"class {short(label)}"
+        axes.stairs(shares, edges, fill=True, alpha=0.6, color=color, label=name)
+    drawing.mark(axes, _metrics(judged, CANDIDATE).decision_threshold, "decision threshold")
+    add_legend(figure)
+    return figure
 
 
 @styled
@@ -184,18 +185,8 @@ DRAWINGS: "dict[str, list[Callable[[Judged], Figure]]]" = {
         confusion_matrix,
         score_distribution,
     ],
-    CLASSES: [
-        class_figures.class_roc_curves,
-        class_figures.class_rates,
-        calibration_curve,
-        class_figures.confusion_matrix,
-        certainty,
-    ],
-    NUMBER: [
-        number_figures.predicted_and_true,
-        number_figures.errors_by_prediction,
-        number_figures.absolute_errors,
-    ],
+    CLASSES: [class_figures.class_roc_curves, calibration_curve, class_figures.confusion_matrix],
+    NUMBER: [number_figures.predicted_and_true],
 }
 
 
@@ -223,25 +214,6 @@ def _of_likeliest(judged: Judged, model: str) -> tuple[np.ndarray, np.ndarray]:
     """Give whether each row has its likeliest class, of two the positive one, and how likely."""
     p = judged.predictions[model]
     return (judged.labels, p) if p.ndim == 1 else (p.argmax(axis=1) == judged.labels, p.max(axis=1))
-
-
-def _spread(
-    judged: Judged, x: str, y: str, names: list[str], threshold: float | None = None
-) -> "Figure":
-    """Draw the probabilities of the rows that have not their likeliest class, and of the others."""
-    figure, axes = new_axes(x, y, lines=2)
-    axes.set_xlim(0, 1)
-    whether, p = _of_likeliest(judged, CANDIDATE)
-    for place, (name, color) in enumerate(zip(names, CLASS_COLORS, strict=True)):
-        rows = whether == place
-        weights = None if judged.weights is None else judged.weights[rows]
-        counts, edges = np.histogram(p[rows], 20, (0, 1), weights=weights)
-        shares = counts / (counts.sum() or 1)
-        axes.stairs(shares, edges, fill=True, alpha=0.6, color=color, label=name)
-    if threshold is not None:
-        drawing.mark(axes, threshold, "decision threshold")
-    add_legend(figure)
-    return figure
 
 
 def _add_curve(
