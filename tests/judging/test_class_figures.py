@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn import metrics as sk
 
-from tabular_lstm.judging import class_figures, figures
+from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.parameters import Evaluation, Task
 
@@ -34,33 +34,10 @@ def axes_of(figure: Figure) -> Axes:
     return axes
 
 
-def legend(figure: Figure) -> list[str]:
-    """The names of what is drawn."""
-    (drawn,) = figure.legends
-    return [text.get_text() for text in drawn.get_texts()]
-
-
-def test_each_class_that_has_rows_has_a_roc_curve_the_worst_first() -> None:
-    rows = judged(4)
-    figure = class_figures.class_roc_curves(rows)
-    p = rows.predictions["candidate"]
-    areas = {n: sk.roc_auc_score(rows.labels == n, p[:, n]) for n in range(3)}
-    worst_first = sorted(areas, key=areas.__getitem__)
-    assert legend(figure) == [f"species {n:02}, AUC {areas[n]:.3f}" for n in worst_first]
-    for line, number in zip(axes_of(figure).lines, worst_first, strict=True):
-        assert np.trapezoid(*reversed(line.get_data())) == pytest.approx(areas[number])
-
-
-def test_of_many_classes_the_worst_are_shown_and_it_says_so() -> None:
-    figure = class_figures.class_roc_curves(judged(50))
-    assert axes_of(figure).get_xlabel().endswith("the 8 of 49 classes with the smallest AUC")
-    assert len(legend(figure)) == 8
-
-
 @pytest.mark.parametrize("classes", [4, 20])
 def test_confusions_are_shares_of_the_actual_class(classes: int) -> None:
     rows = judged(classes)
-    axes = axes_of(class_figures.confusion_matrix(rows))
+    axes = axes_of(figures.class_confusions(rows))
     decided = rows.predictions["candidate"].argmax(axis=1)
     counts = sk.confusion_matrix(rows.labels, decided, labels=range(classes))
     named = [label.get_text() for label in axes.get_yticklabels()]

@@ -39,9 +39,8 @@ HEADINGS = [
 
 CLASS_FIGURES = [
     "learning_curves",
-    "class_roc_curves",
     "calibration_curve",
-    "confusion_matrix",
+    "class_confusions",
     "importance_chart",
 ]
 NUMBER_FIGURES = [

@@ -23,11 +23,11 @@ FIGURES = {
     "learning_curves": "Learning curves",
     "roc_curve": "ROC curve",
     "precision_recall_curve": "Precision and recall",
-    "class_roc_curves": "ROC curve of each class",
     "predicted_and_true": "Predicted and true",
     "interval_coverage": "Coverage of the intervals",
     "calibration_curve": "Calibration",
     "confusion_matrix": "Confusion matrix of the candidate",
+    "class_confusions": "Confusion matrix of the candidate",
     "importance_chart": "Permutation importance",
     "score_distribution": "Probabilities by class",
 }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tabular_lstm.judging import class_figures, drawing, number_figures
+from tabular_lstm.judging import drawing, number_figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import (
     CLASS_COLORS,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COMPARED = ("roc_auc", "log_loss", "rmse", "mae")
+MOST_CLASSES = 12  # in a confusion matrix
 LOSSES = {
     TWO_CLASSES: "binary cross-entropy",
     CLASSES: "cross-entropy",
@@ -125,6 +126,29 @@ def confusion_matrix(judged: Judged) -> "Figure":
 
 
 @styled
+def class_confusions(judged: Judged) -> "Figure":
+    """Draw which classes the candidate takes for which; of many classes, of the most confused."""
+    measured: Any = judged.metrics[CANDIDATE]
+    counts = np.array(measured.confusion_matrix)
+    rows = counts.sum(axis=1)
+    confused = rows + counts.sum(axis=0) - 2 * counts.diagonal()
+    shown = np.sort(np.argsort(-confused, kind="stable")[:MOST_CLASSES])
+    shares = (counts / np.maximum(rows, 1e-9)[:, None])[np.ix_(shown, shown)]
+    most = f"; the {len(shown)} of {len(rows)} classes with the most errors"
+    axis = f"predicted, in % of the actual class's rows{most if len(shown) < len(rows) else ''}"
+    height = 1.2 + max(2.0, 0.32 * len(shown))
+    figure, axes = new_axes(drawing.wrapped(axis), "actual", height)
+    texts = [f"{100 * share:.0f}" if share else "" for share in shares.flat]
+    drawing.draw_cells(axes, shares, 1, 9, texts)
+    names = [short(judged.task.classes[number], 14) for number in shown]
+    places = np.arange(len(names)) + 0.5
+    axes.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
+    actual = zip(names, rows[shown], strict=True)
+    axes.set_yticks(places, [f"{name} ({drawing.in_full(count)})" for name, count in actual])
+    return figure
+
+
+@styled
 def importance_chart(importance: Importance) -> "Figure":
     """Draw what the features are worth, at most thirty of them, the most important on top."""
     shown, count = dict([*importance.features.items()][: drawing.SHOWN]), len(importance.features)
@@ -185,7 +209,7 @@ DRAWINGS: "dict[str, list[Callable[[Judged], Figure]]]" = {
         confusion_matrix,
         score_distribution,
     ],
-    CLASSES: [class_figures.class_roc_curves, calibration_curve, class_figures.confusion_matrix],
+    CLASSES: [calibration_curve, class_confusions],
     NUMBER: [number_figures.predicted_and_true],
 }
 

@@ -7,7 +7,7 @@ import numpy as np
 from tabular_lstm.judging import drawing
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import COLORS, GREY, amounts, styled
-from tabular_lstm.judging.intervals import CENTRAL, NORMAL
+from tabular_lstm.judging.intervals import CENTRAL
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.rows.weights import count_rows
 
@@ -70,16 +70,14 @@ def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
 
 
 def _share(judged: Judged, holds: np.ndarray, rows: np.ndarray) -> tuple[float, tuple[float, ...]]:
-    """Give the share of rows that hold, and its 95 % interval.
+    """Give the share of rows that hold, and its 95 % interval, Wilson's."""
+    from scipy.stats import binomtest  # noqa: PLC0415
 
-    Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal
-    of the American Statistical Association 22, 1927.
-    """
     weights, groups = _of(judged.weights, rows), _of(judged.groups, rows)
-    share, n = float(np.average(holds[rows], weights=weights)), count_rows(rows, weights, groups)
-    z2 = NORMAL.inv_cdf((1 + CENTRAL) / 2) ** 2
-    off = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2)))
-    return share, tuple((share + z2 / (2 * n) + side * off) / (1 + z2 / n) for side in (-1, 1))
+    share = float(np.average(holds[rows], weights=weights))
+    count = round(count_rows(rows, weights, groups))
+    found = binomtest(round(share * count), count).proportion_ci(CENTRAL, "wilson")
+    return share, (found.low, found.high)
 
 
 def _of(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
