@@ -19,14 +19,14 @@ from kedro.framework.project import pipelines
 
 # Before any test imports TensorFlow, so that it computes as in a run.
 import tabular_lstm  # noqa: F401
-from tabular_lstm.parameters import CLASSES, NUMBER
+from tabular_lstm.parameters import TWO_CLASSES
 
 pytest.register_assert_rewrite("tests.helpers")
 
 from tests.helpers.commands import RETRAINING, here, succeeds  # noqa: E402
 from tests.helpers.once import Once  # noqa: E402
-from tests.helpers.project import QUICK, TINY, Project, declare  # noqa: E402
-from tests.helpers.tables import rows_to_learn, write_task  # noqa: E402
+from tests.helpers.project import QUICK, TINY, Project  # noqa: E402
+from tests.helpers.tables import write_task  # noqa: E402
 
 # No property of the code is a matter of milliseconds, and a failure says how to repeat it.
 hypothesis.settings.register_profile("untimed", deadline=None, print_blob=True)
@@ -57,32 +57,19 @@ def ran(project: Project, once: Once) -> Project:
 
 
 @pytest.fixture
-def quick(project: Project) -> Project:
+def task() -> str:
+    """The task of the project's label; a test is parametrized with others."""
+    return TWO_CLASSES
+
+
+@pytest.fixture
+def quick(project: Project, task: str) -> Project:
     """A project whose retrainings promote, and take as long as TensorFlow takes to import."""
-    rows_to_learn(project.raw).to_csv(project.raw, index=False)
-    declare(project, **QUICK)
+    write_task(project, task, **QUICK)
     return project
 
 
 @pytest.fixture
-def served(quick: Project, once: Once) -> Project:
+def served(quick: Project, once: Once, task: str) -> Project:
     """A project after a first retraining."""
-    return once("served", quick, lambda: succeeds(here(*RETRAINING)))
-
-
-@pytest.fixture
-def served_classes(project: Project, once: Once) -> Project:
-    """A project of a label of three classes after a first retraining."""
-    return once("classes", project, lambda: retrained(project, CLASSES))
-
-
-@pytest.fixture
-def served_number(project: Project, once: Once) -> Project:
-    """A project of a label that is a number after a first retraining."""
-    return once("number", project, lambda: retrained(project, NUMBER))
-
-
-def retrained(project: Project, task: str) -> None:
-    """Let a first candidate learn a label of that task and be promoted."""
-    write_task(project, task, **QUICK)
-    succeeds(here(*RETRAINING))
+    return once(f"served {task}", quick, lambda: succeeds(here(*RETRAINING)))

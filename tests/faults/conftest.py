@@ -34,8 +34,8 @@ def mounts() -> None:
 
 
 @pytest.fixture
-def served_twice(served: Project, once: Once) -> Project:
+def served_twice(served: Project, once: Once, task: str) -> Project:
     """A project after two retrainings, of which both promoted."""
-    once("served twice", served, lambda: served.run("retraining", training={"seed": 1}))
+    once(f"served twice {task}", served, lambda: served.run("retraining", training={"seed": 1}))
     assert [line["action"] for line in log_of(served)] == ["promoted", "promoted"]
     return served

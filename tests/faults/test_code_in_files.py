@@ -9,11 +9,8 @@ import keras
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import sha256
-from tabular_lstm.serving.decision import Decision
-from tests.helpers.champions import LOCK, champion_of, champion_path, log_of, log_path
+from tests.helpers.champions import LOCK, champion_of, champion_path, forge
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed
-from tests.helpers.logs import write_chained
 from tests.helpers.project import Project
 
 
@@ -49,18 +46,7 @@ def test_code_in_a_champion_is_not_run_though_the_log_has_its_hash(
     marker = tmp_path_factory.mktemp("marker") / "the code ran"
     forged = champion_path(served_twice)
     lambda_in_our_network(forged, marker)
-    lines, content = log_of(served_twice), forged.read_bytes()
-    for kept in served_twice.versions("06_models/candidate.keras"):
-        kept.write_bytes(content)
-    hashed = sha256(content)
-    for line in lines:
-        decision = (
-            served_twice.path / f"data/08_reporting/decision.json/{line['run_id']}/decision.json"
-        )
-        decision.write_text(decision.read_text().replace(line["sha256"], hashed))
-        written = Decision.model_validate_json(decision.read_text())
-        line |= {"sha256": hashed, "decision_sha256": written.fingerprint()}
-    write_chained(log_path(served_twice), lines)
+    forge(served_twice, forged.read_bytes())
     before = served_twice.files()
 
     champion = champion_of(served_twice)

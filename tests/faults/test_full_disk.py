@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import pytest
 
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.champions import (
     assert_settled,
     assert_sound,
@@ -47,10 +48,10 @@ TORN = 10
 
 
 @pytest.mark.parametrize(
-    ("output", "fault", "file"),
+    ("output", "fault", "file", "task"),
     [
-        ("candidate@network", "size=1000", "candidate"),
-        ("promotions", "size=log", "promotions.jsonl"),
+        ("candidate@network", "size=1000", "candidate", NUMBER),
+        ("promotions", "size=log", "promotions.jsonl", CLASSES),
     ],
 )
 def test_no_space_for_a_file_leaves_no_half_of_it(
@@ -72,11 +73,11 @@ def test_no_space_for_a_file_leaves_no_half_of_it(
 
 
 @pytest.mark.parametrize(
-    ("output", "file"),
+    ("output", "file", "task"),
     [
-        ("train_rows", "03_primary/train_rows.parquet"),
-        ("candidate_predictions", "07_model_output/candidate_predictions.csv"),
-        ("figures", "08_reporting/figures"),
+        ("train_rows", "03_primary/train_rows.parquet", TWO_CLASSES),
+        ("candidate_predictions", "07_model_output/candidate_predictions.csv", NUMBER),
+        ("figures", "08_reporting/figures", CLASSES),
     ],
 )
 def test_a_training_names_the_file_without_kedros_words(
@@ -102,7 +103,7 @@ def kibibytes(project: Project, pattern: str) -> int:
 
 
 @pytest.mark.usefixtures("mounts")
-@pytest.mark.parametrize("file", ["", "report"])
+@pytest.mark.parametrize(("file", "task"), [("", NUMBER), ("report", CLASSES)])
 def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
     served: Project, file: str
 ) -> None:

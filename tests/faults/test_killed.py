@@ -1,4 +1,7 @@
-"""A run that is killed at any instant: the old champion serves or the new one, whole."""
+"""A run that is killed at any instant: the old champion serves or the new one, whole.
+
+The tasks take turns: the network's file, the decision and the predictions differ by the task.
+"""
 
 import json
 import random
@@ -9,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.champions import (
     assert_settled,
     assert_sound,
@@ -18,7 +22,7 @@ from tests.helpers.champions import (
     on_disk,
 )
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, note, sabotaged, seed, succeeds
-from tests.helpers.kills import Instant, Timeline, killed, strata, timeline_of
+from tests.helpers.kills import Instant, Timeline, in_turn, killed, strata, timeline_of
 from tests.helpers.once import Once
 from tests.helpers.project import Project
 
@@ -49,8 +53,7 @@ def timeline(served: Project, once: Once, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.mark.parametrize(
-    "instant",
-    [pytest.param(instant, id=str(instant).replace(" ", "-")) for instant in instants()],
+    ("instant", "task"), in_turn(instants()), ids=lambda value: str(value).replace(" ", "-")
 )
 def test_a_retraining_killed_at_any_instant_leaves_the_old_or_the_new_champion(
     served: Project, timeline: Timeline, instant: Instant
@@ -79,12 +82,12 @@ def promote(project: Project, output: str, fault: str) -> subprocess.CompletedPr
 
 
 @pytest.mark.parametrize(
-    ("output", "fault", "serves"),
+    ("output", "fault", "serves", "task"),
     [
-        ("candidate@network", "before=replace", "old"),
-        ("promotions", "before=write", "old"),
-        ("promotions", "after=write", "new"),
-        ("promotions", "before=fsync", "new"),
+        ("candidate@network", "before=replace", "old", NUMBER),
+        ("promotions", "before=write", "old", CLASSES),
+        ("promotions", "after=write", "new", NUMBER),
+        ("promotions", "before=fsync", "new", TWO_CLASSES),
     ],
 )
 def test_a_retraining_killed_at_a_step_of_the_commit_has_decided_or_not(
@@ -120,7 +123,9 @@ def test_a_line_that_was_cut_off_counts_for_nothing_and_the_next_run_takes_it_aw
     assert_settled(served)
 
 
-@pytest.mark.parametrize(("fault", "decided"), [("before=write", 0), ("after=write", 1)])
+@pytest.mark.parametrize(
+    ("fault", "decided", "task"), [("before=write", 0, NUMBER), ("after=write", 1, CLASSES)]
+)
 def test_the_first_retraining_of_all_killed_at_its_commit_blocks_nobody(
     quick: Project, fault: str, decided: int
 ) -> None:
@@ -135,11 +140,11 @@ def test_the_first_retraining_of_all_killed_at_its_commit_blocks_nobody(
 
 
 @pytest.mark.parametrize(
-    ("output", "fault", "serves"),
+    ("output", "fault", "serves", "task"),
     [
-        ("decision", "before=replace", "second"),
-        ("promotions", "before=write", "second"),
-        ("promotions", "after=write", "first"),
+        ("decision", "before=replace", "second", CLASSES),
+        ("promotions", "before=write", "second", TWO_CLASSES),
+        ("promotions", "after=write", "first", NUMBER),
     ],
 )
 def test_a_rollback_killed_at_a_step_of_its_commit_has_decided_or_not(

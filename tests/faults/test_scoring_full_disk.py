@@ -2,6 +2,7 @@
 
 import pytest
 
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.commands import here, message_of, note, sabotaged, succeeds
 from tests.helpers.disks import assert_no_space, on_a_small_disk
 from tests.helpers.project import Project
@@ -33,12 +34,12 @@ def assert_next_one_finishes(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "size", "file", "runs"),
+    ("output", "size", "file", "runs", "task"),
     [
-        ("quarantined_rows_to_score", 20_000, "quarantined_rows_to_score.csv", 1),
-        ("predictions", 200_000, "predictions", 1),
-        ("scoring_summary", 100, "scoring_summary.json", 2),
-        ("scoring_figures", 1000, "scoring_figures", 2),
+        ("quarantined_rows_to_score", 20_000, "quarantined_rows_to_score.csv", 1, TWO_CLASSES),
+        ("predictions", 200_000, "predictions", 1, NUMBER),
+        ("scoring_summary", 100, "scoring_summary.json", 2, CLASSES),
+        ("scoring_figures", 1000, "scoring_figures", 2, NUMBER),
     ],
 )
 def test_no_space_for_a_file_leaves_no_half_of_it(
@@ -53,7 +54,9 @@ def test_no_space_for_a_file_leaves_no_half_of_it(
 
 
 @pytest.mark.usefixtures("mounts")
-@pytest.mark.parametrize("free", [0, 40, 400, 1000])
+@pytest.mark.parametrize(
+    ("free", "task"), [(0, TWO_CLASSES), (40, CLASSES), (400, NUMBER), (1000, CLASSES)]
+)
 def test_a_full_disk_ends_a_scoring_and_the_next_one_with_space_succeeds(
     scored: Project, free: int
 ) -> None:

@@ -1,5 +1,6 @@
 """A scoring that is killed at any instant: nothing unfinished is read, and the next one starts
-from the rows and takes away what this one left."""
+from the rows and takes away what this one left. The tasks take turns: predictions, manifest and
+summary differ by the task."""
 
 import json
 import random
@@ -9,9 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, note, sabotaged, seed, succeeds
-from tests.helpers.kills import Instant, Timeline, killed, strata, timeline_of
+from tests.helpers.kills import Instant, Timeline, in_turn, killed, strata, timeline_of
 from tests.helpers.once import Once
 from tests.helpers.project import Project
 from tests.helpers.scorings import (
@@ -40,14 +42,14 @@ def instants() -> Iterator[Instant]:
 
 
 @pytest.fixture
-def scored(served: Project, once: Once) -> Project:
+def scored(served: Project, once: Once, task: str) -> Project:
     """A project with rows to score, in which others were scored before."""
 
     def steps() -> None:
         succeeds(here(*SCORING))
         write_rows(served, "rows.csv", ROWS)
 
-    return once("scored", served, steps)
+    return once(f"scored {task}", served, steps)
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def assert_next_one_finishes(project: Project, before: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "instant", [pytest.param(i, id=str(i).replace(" ", "-")) for i in instants()]
+    ("instant", "task"), in_turn(instants()), ids=lambda value: str(value).replace(" ", "-")
 )
 def test_a_scoring_killed_at_any_instant_leaves_nothing_that_is_read_unless_it_has_finished(
     scored: Project, timeline: Timeline, instant: Instant
@@ -91,16 +93,16 @@ def test_a_scoring_killed_at_any_instant_leaves_nothing_that_is_read_unless_it_h
 
 
 @pytest.mark.parametrize(
-    ("output", "fault", "is_finished"),
+    ("output", "fault", "is_finished", "task"),
     [
-        ("quarantined_rows_to_score", "before=fsync", False),
-        ("predictions", "before=fsync", False),
-        ("predictions", "before=rename", False),
-        ("predictions", "before=replace", False),
-        ("predictions", "after=replace", True),
-        ("scoring_summary", "before=fsync", True),
-        ("scoring_summary", "after=replace", True),
-        ("scoring_figures", "before=fsync", True),
+        ("quarantined_rows_to_score", "before=fsync", False, TWO_CLASSES),
+        ("predictions", "before=fsync", False, NUMBER),
+        ("predictions", "before=rename", False, CLASSES),
+        ("predictions", "before=replace", False, TWO_CLASSES),
+        ("predictions", "after=replace", True, NUMBER),
+        ("scoring_summary", "before=fsync", True, CLASSES),
+        ("scoring_summary", "after=replace", True, NUMBER),
+        ("scoring_figures", "before=fsync", True, CLASSES),
     ],
 )
 def test_a_scoring_killed_at_a_step_of_its_end_has_finished_or_not(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.commands import here, succeeds
 from tests.helpers.project import Project
 from tests.helpers.scorings import SCORING, finished, folder_of, predictions_of
@@ -30,7 +31,9 @@ def flipped(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("change", [deleted, emptied, flipped])
+@pytest.mark.parametrize(
+    ("change", "task"), [(deleted, TWO_CLASSES), (emptied, CLASSES), (flipped, NUMBER)]
+)
 def test_a_part_that_is_not_as_it_was_written_is_named_and_the_rows_can_be_scored_again(
     served: Project, change: Callable[[Path], None]
 ) -> None:
@@ -63,7 +66,13 @@ def half(manifest: dict[str, object]) -> None:
     del manifest["parts"]
 
 
-@pytest.mark.parametrize("change", [lost_a_row, half])
+def of_no_task(manifest: dict[str, object]) -> None:
+    manifest["task"] = "colors"
+
+
+@pytest.mark.parametrize(
+    ("change", "task"), [(lost_a_row, NUMBER), (half, TWO_CLASSES), (of_no_task, CLASSES)]
+)
 def test_a_damaged_manifest_is_named_and_keeps_nobody_from_scoring(
     served: Project, change: Callable[[dict[str, object]], None]
 ) -> None:

@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from kedro.framework.session import KedroSession
 
 from tabular_lstm.files import sha256
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.decision import Decision
+from tests.helpers.logs import write_chained
 from tests.helpers.project import Project
 
 LOCK = "data/retraining.lock"
@@ -41,6 +44,19 @@ def on_disk(project: Project) -> str:
     return sha256(champion_path(project).read_bytes())
 
 
+def forge(project: Project, content: bytes) -> None:
+    """Put other bytes in the place of each candidate, and their hash in log and decisions."""
+    lines, hashed = log_of(project), sha256(content)
+    for kept in project.versions("06_models/candidate.keras"):
+        kept.write_bytes(content)
+    for line in lines:
+        decision = project.path / f"data/08_reporting/decision.json/{line['run_id']}/decision.json"
+        decision.write_text(decision.read_text().replace(line["sha256"], hashed))
+        written = Decision.model_validate_json(decision.read_text())
+        line |= {"sha256": hashed, "decision_sha256": written.fingerprint()}
+    write_chained(log_path(project), lines)
+
+
 def assert_sound(project: Project, before: bytes) -> str:
     """Check what must hold whatever happened to a run, and give the hash of what serves.
 
@@ -53,7 +69,10 @@ def assert_sound(project: Project, before: bytes) -> str:
     assert after[len(before) :].count(b"\n") <= 1
     champion = champion_of(project)
     assert champion.sha256 == on_disk(project) == log_of(project)[-1]["sha256"]
-    assert 0 < champion.network.calibration.threshold < 1
+    assert champion.network.calibration == champion.scorer.calibration
+    schema = champion.scorer.schema
+    rows = np.zeros((2, schema.steps, schema.features_per_step), np.float32)
+    assert np.isfinite(champion.score(rows)).all()
     return champion.sha256
 
 

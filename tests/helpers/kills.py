@@ -1,14 +1,16 @@
 """Runs that are killed at an instant of their duration, by what they are at then."""
 
+import itertools
 import os
 import random
 import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.processes import PIPED, started
 from tests.helpers.project import Project
 
@@ -36,6 +38,11 @@ def strata(count: int, rng: random.Random) -> Iterator[Instant]:
     """Give an instant in each of so many equal parts of a run's duration."""
     for number in range(count):
         yield Instant(number, share=(number + rng.random()) / count)
+
+
+def in_turn(instants: Iterable[Instant]) -> Iterator[tuple[Instant, str]]:
+    """Give each instant a task, one after the other."""
+    return zip(instants, itertools.cycle((TWO_CLASSES, CLASSES, NUMBER)), strict=False)
 
 
 def watch(run: subprocess.Popen[str]) -> Iterator[tuple[str, float]]:

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from kedro.framework.session import KedroSession
 
 from tabular_lstm.files import sha256
+from tabular_lstm.parameters import NUMBER
 from tests.helpers.project import Project
+from tests.helpers.tables import LABELS
 
 SCORING = ("run", "--pipelines", "scoring")
 # Of the rows that `write_rows` writes, one has a bad cell.
@@ -52,7 +55,7 @@ def summary_of(project: Project) -> dict[str, Any]:
 
 def write_rows(project: Project, name: str, count: int) -> Path:
     """Write so many rows without a label, of which every fiftieth has a bad cell."""
-    rows = pd.read_csv(project.raw, dtype=str).drop(columns="diabetes")
+    rows = pd.read_csv(project.raw, dtype=str).drop(columns=LABELS, errors="ignore")
     rows = pd.concat([rows] * -(-count // len(rows)), ignore_index=True)[:count]
     rows.loc[::BAD_EVERY, "age"] = "old"
     path = project.path / name
@@ -60,11 +63,20 @@ def write_rows(project: Project, name: str, count: int) -> Path:
     return path
 
 
+def predicted_by(manifest: dict[str, Any]) -> list[str]:
+    """Name the columns of numbers that predictions have, as their manifest says."""
+    if manifest.get("task") == NUMBER:
+        return ["prediction", "lower", "upper"]
+    if "classes" in manifest:
+        return [f"probability_{value}" for value in manifest["classes"]]
+    return ["probability"]
+
+
 def assert_sound(project: Project) -> list[str]:
     """Check what must hold whatever happened to scorings, and name the runs that finished.
 
-    Each finished run has all its rows once, scored or in its quarantine; what the catalog loads is
-    of the newest of them; and whatever else can be loaded is whole.
+    Each finished run has all its rows once, scored by numbers of its task or in its quarantine;
+    what the catalog loads is of the newest of them; and whatever else can be loaded is whole.
     """
     manifests = finished(project)
     for manifest in manifests:
@@ -72,11 +84,12 @@ def assert_sound(project: Project) -> list[str]:
         parts = [folder_of(project) / run / part["file"] for part in manifest["parts"]]
         for path, part in zip(parts, manifest["parts"], strict=True):
             assert sha256(path.read_bytes()) == part["sha256"]
-        scored = pd.concat([pd.read_parquet(path) for path in parts])["row"]
+        scored = pd.concat([pd.read_parquet(path) for path in parts])
+        assert np.isfinite(scored[predicted_by(manifest)]).all(axis=None)
         aside = quarantine_of(project, run)["row"].astype(int)
         assert len(scored) == manifest["scored_rows"]
         assert len(aside) == manifest["quarantined_rows"]
-        rows = sorted([*scored, *aside])
+        rows = sorted([*scored["row"], *aside])
         assert rows == list(range(1, manifest["rows"] + 1))
     if manifests:
         newest = predictions_of(project)

@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tabular_lstm.parameters import NUMBER
+from tabular_lstm.parameters import CLASSES, TWO_CLASSES
 from tests.helpers.project import Project, declare
 
 LABEL = "diabetes"
+# Of each task, see `write_task`.
+LABELS = [LABEL, "size", "price"]
 
 
 def write_people(project: Project, gaps: bool = True, dates: bool = False) -> None:
@@ -68,24 +70,29 @@ def rows_to_learn(csv: Path) -> pd.DataFrame:
     return rows.assign(**{LABEL: (rows["glucose"].between(100, 128) ^ noise).astype(int)})
 
 
-def write_task(project: Project, task: str, **blocks: Any) -> pd.DataFrame:
+def write_task(project: Project, task: str, **blocks: Any) -> None:
     """Write the rows with a label of that task, and declare it.
 
-    A tiny network learns the label, and a straight line cannot: `size`, of which a third of the
-    rows are in the middle of a feature, or `price`, about 100, and about 200 in that middle.
+    A tiny network learns the label, and a straight line cannot: of two classes see `rows_to_learn`;
+    `size`, of which a third of the rows are in the middle of a feature; or `price`, about 100, and
+    about 200 in that middle.
     """
-    rows = pd.read_csv(project.raw).drop(columns=LABEL)
+    rows, drawn = pd.read_csv(project.raw).drop(columns=LABEL), np.random.default_rng(0)
     middle = rows["glucose"].between(100, 128)
-    if task == NUMBER:
-        noise = np.random.default_rng(0).normal(0, 5, len(rows))
-        rows["price"] = (100 + 100 * middle + rows["age"] / 5 + noise).round(2)
-        columns = {"label": "price", "task": "number"}
+    if task == TWO_CLASSES:
+        rows = rows_to_learn(project.raw)
+    elif task == CLASSES:
+        sizes = np.array(["small", "middle", "large"])
+        told = np.where(middle, 1, np.where(rows["age"] < 30, 0, 2))
+        noise = drawn.random(len(rows)) < 0.05
+        rows["size"] = sizes[np.where(noise, drawn.integers(0, 3, len(rows)), told)]
+        blocks["columns"] = {"label": "size", "classes": sizes.tolist()}
     else:
-        rows["size"] = np.where(middle, "middle", np.where(rows["age"] < 30, "small", "large"))
-        columns = {"label": "size", "classes": ["small", "middle", "large"]}
+        noise = drawn.normal(0, 5, len(rows))
+        rows["price"] = (100 + 100 * middle + rows["age"] / 5 + noise).round(2)
+        blocks["columns"] = {"label": "price", "task": "number"}
     rows.to_csv(project.raw, index=False)
-    declare(project, **{"columns": columns, **blocks})
-    return rows
+    declare(project, **blocks)
 
 
 def write_incidents(

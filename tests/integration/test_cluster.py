@@ -18,11 +18,21 @@ from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
 from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.fit import train
-from tabular_lstm.parameters import Columns, Evaluation, Scoring, Training, Validation
+from tabular_lstm.parameters import (
+    CLASSES,
+    NUMBER,
+    TWO_CLASSES,
+    Columns,
+    Evaluation,
+    Scoring,
+    Training,
+    Validation,
+)
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
 from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
 from tabular_lstm.rows import csv_batches, csv_header, raw_rows
+from tabular_lstm.rows.schema import Target
 from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions
@@ -35,7 +45,7 @@ from tests.helpers.logs import run
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, finished, folder_of, rows_at, write_rows
 from tests.helpers.servers import hanging
-from tests.helpers.trainings import HERE, half_told, network_of, same, training_of
+from tests.helpers.trainings import HERE, SCHEMA, half_told, network_of, same, training_of
 
 ROWS = 3000
 COLUMNS = Columns(label="diabetes", positive_class=1, negative_class=0)
@@ -108,8 +118,8 @@ def in_a_folder(text: str, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("written", "reasons"),
-    [(in_quotes, 2), (in_a_folder, 0)],
+    ("written", "reasons", "task"),
+    [(in_quotes, 2, TWO_CLASSES), (in_a_folder, 0, CLASSES), (in_quotes, 2, NUMBER)],
 )
 def test_workers_write_the_same_bytes(
     many_batches: Project,
@@ -136,8 +146,17 @@ def test_workers_write_the_same_bytes(
     assert scored["age"].tolist() == ages[ages != "old"].tolist()
 
 
-def test_workers_train_the_same_weights(running: RealCluster) -> None:
-    network, rows = network_of(members=4, dropout=0.3), half_told(200)
+OF_NUMBER: dict[str, Any] = {
+    **dict.fromkeys(["positive_class", "negative_class"]),
+    "target": Target(mean=100.0, deviation=20.0),
+}
+
+
+@pytest.mark.parametrize("changed", [{}, OF_NUMBER])
+def test_workers_train_the_same_weights(running: RealCluster, changed: dict[str, Any]) -> None:
+    network = network_of(schema=SCHEMA.model_copy(update=changed), members=4, dropout=0.3)
+    sequences, told = half_told(200)
+    rows = sequences, 80 + 40 * told + sequences[:, 1, 0] if changed else told
     training = training_of(groups=2)
     engine = running.engine()
     local, history = train(network, *rows, training)

@@ -255,10 +255,7 @@ def test_it_scores_as_it_was_judged_also_for_mlflow(served: Project) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("task", ["classes", "number"])
-def test_a_champion_of_each_task_scores_as_it_was_judged(
-    task: str, request: pytest.FixtureRequest
-) -> None:
-    served: Project = request.getfixturevalue(f"served_{task}")
+def test_a_champion_of_each_task_scores_as_it_was_judged(served: Project, task: str) -> None:
     judged = pd.read_csv(served.versions("07_model_output/candidate_predictions.csv")[-1])
     champion, rows = load_champion(), served.rows("test")
     of_model = [name for name in judged if name.startswith("candidate")]

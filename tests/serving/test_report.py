@@ -15,6 +15,7 @@ from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.drift import changes_of
 from tabular_lstm.judging.metrics import written
+from tabular_lstm.parameters import CLASSES, NUMBER
 from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
@@ -233,8 +234,9 @@ def only_run(project: Project) -> Run:
     return Run(project.path / "data", folder.name)
 
 
-def test_the_page_of_classes_speaks_of_each_class(served_classes: Project) -> None:
-    run = only_run(served_classes)
+@pytest.mark.parametrize("task", [CLASSES])
+def test_the_page_of_classes_speaks_of_each_class(served: Project) -> None:
+    run = only_run(served)
     shown = text(run)
     assert "size, 3 classes, environment base" in shown
     for word in ("ositive", "hreshold"):
@@ -251,8 +253,9 @@ def test_the_page_of_classes_speaks_of_each_class(served_classes: Project) -> No
         assert f'alt="{TITLES[name]}. ' in run.page
 
 
-def test_the_page_of_a_number_speaks_in_its_unit(served_number: Project) -> None:
-    run = only_run(served_number)
+@pytest.mark.parametrize("task", [NUMBER])
+def test_the_page_of_a_number_speaks_in_its_unit(served: Project) -> None:
+    run = only_run(served)
     shown = text(run)
     assert "price, a number, environment base" in shown
     for word in ("ositive", "hreshold", "ROC AUC", "nats", "robabilit"):
@@ -270,8 +273,9 @@ def test_the_page_of_a_number_speaks_in_its_unit(served_number: Project) -> None
         assert f'alt="{TITLES[name]}. ' in run.page
 
 
-def test_what_a_number_may_lose_is_told_in_deviations(served_number: Project) -> None:
-    inputs = only_run(served_number).inputs
+@pytest.mark.parametrize("task", [NUMBER])
+def test_what_a_number_may_lose_is_told_in_deviations(served: Project) -> None:
+    inputs = only_run(served).inputs
     decision = inputs["decision"]
     judgement = decision["judgement"]
     lost = {"difference": 1234.5678, "at_worst": 2.5, "at_best": -1e-7, "detectable": 1e7}
@@ -283,7 +287,7 @@ def test_what_a_number_may_lose_is_told_in_deviations(served_number: Project) ->
     ]
     judgement["checks"][3] |= {"compared": {before["run_id"]: {"rmse": lost, "mae": lost}}}
     shown = Parsed(page_of(inputs)).text
-    assert "RMSE +1,235 worse +2.5 worse +0.02 deviations 10,000,000" in shown
+    assert "RMSE +1,235 worse +2.5 worse +1 deviations 10,000,000" in shown
     assert "in standard deviations of the label" in shown
     assert "+0.50 deviations" in section(shown, "What changed in the data")
 

@@ -38,7 +38,7 @@ MOST_CLASSES = 12  # in a confusion matrix
 LOSSES = {
     TWO_CLASSES: "binary cross-entropy",
     CLASSES: "cross-entropy",
-    NUMBER: "quantile loss / the label's standard deviation",
+    NUMBER: "quantile loss, in standard deviations",
 }
 AXES_OF_CALIBRATION = {
     TWO_CLASSES: ("predicted probability", "observed share of positives"),
