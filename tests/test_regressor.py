@@ -17,7 +17,7 @@ from tests.helpers.estimators import same_bits, with_all_checks
 
 def tiny(**changed: Any) -> LSTMRegressor:
     """Make an estimator that trains in half a second, most of it TensorFlow's tracing."""
-    settings = {"members": 2, "units": (4,), "epochs": 60, "patience": 60, "learning_rate": 0.03}
+    settings = {"members": 2, "units": (4,), "epochs": 60, "patience": 60, "learning_rate": 0.015}
     return LSTMRegressor(**(settings | {"random_state": 0} | changed))
 
 

@@ -51,10 +51,7 @@ def test_a_run_of_a_number_has_its_figures() -> None:
         "absolute_errors",
         "importance_chart",
     }
-    assert (
-        axes_of(drawn["learning_curves"]).get_ylabel()
-        == "quantile loss / the label's standard deviation"
-    )
+    assert axes_of(drawn["learning_curves"]).get_ylabel() == "quantile loss, in standard deviations"
     assert str(drawn["importance_chart"].get_supxlabel()).startswith("R² lost when shuffled")
 
 

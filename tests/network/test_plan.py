@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.network import plan as module
+from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import (
     grouped_folds,
     plan_training,
     stratified_folds,
 )
-from tabular_lstm.parameters import Training
+from tabular_lstm.parameters import NUMBER, Task, Training
 
 
 def classes_of(drawn: np.ndarray, share: np.ndarray | float, classes: int) -> np.ndarray:
@@ -92,6 +93,15 @@ def test_some_members_have_the_rows_that_they_have_among_all() -> None:
     assert (part.kind, part.left_out) == (plan.kind[3:], plan.left_out[3:])
     for of_all, of_some in zip(plan.batches(), part.batches(), strict=True):
         np.testing.assert_array_equal(of_all[:, 3:], of_some)
+
+
+def test_a_number_has_half_the_epochs_at_twice_the_learning_rate() -> None:
+    labels = np.arange(100) % 3
+    plan, faster = (plan_training(3, labels, 4, Training(), speed=speed) for speed in (1, 2))
+    assert (plan.epochs, faster.epochs) == (200, 100)
+    np.testing.assert_allclose(faster.rates(1), 2 * plan.rates(1))
+    assert outputs_of(Task(kind=NUMBER)).speed == 2
+    assert outputs_of(Task.of_classes("abc")).speed == outputs_of(Task.of_classes("ab")).speed == 1
 
 
 # Many rows

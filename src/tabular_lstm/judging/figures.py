@@ -37,7 +37,7 @@ COMPARED = ("roc_auc", "log_loss", "rmse", "mae")
 LOSSES = {
     TWO_CLASSES: "binary cross-entropy",
     CLASSES: "cross-entropy",
-    NUMBER: "quantile loss / the label's standard deviation",
+    NUMBER: "quantile loss, in standard deviations",
 }
 AXES_OF_CALIBRATION = {
     TWO_CLASSES: ("predicted probability", "observed share of positives"),

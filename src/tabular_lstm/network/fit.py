@@ -86,7 +86,8 @@ def train(
     of = outputs_of(network.schema.task)
     targets = of.targets(labels, network.schema)
     features, kinds = sequences[0].size, len(options.frequency_scale)
-    plan = plan_training(options.count, of.strata(targets), features, training, groups, kinds)
+    strata = of.strata(targets)
+    plan = plan_training(options.count, strata, features, training, groups, kinds, of.speed)
     rows = sequences, targets, training, weights
     task = Task(config, network.get_weights(), *rows, plan, limit)
     parts = split(options.count, training.groups)

@@ -107,6 +107,7 @@ def plan_training(
     training: Training,
     groups: np.ndarray | None = None,
     kinds: int = 1,
+    speed: int = 1,
 ) -> Plan:
     """Choose what the parameters leave open, and log the choice.
 
@@ -117,6 +118,7 @@ def plan_training(
         training: The parameters.
         groups: See `fit.train`.
         kinds: How many kinds there are, each with as many members. Default: 1.
+        speed: Of the task: what the learning rate is multiplied by, and see `epochs`.
     """
     rows = len(labels)
     count = rows if groups is None else int(groups.max()) + 1
@@ -140,7 +142,7 @@ def plan_training(
             for rng, of_fold in zip(rngs, of_folds, strict=True)
         ]
     batch = min(training.batch_size or batch_size(rows), passed)
-    limit = training.epochs or epochs(rows, features)
+    limit = training.epochs or epochs(rows, features, speed)
     plan = Plan(
         fold=fold,
         kind=[member // of_kind for member in range(members)],
@@ -150,7 +152,7 @@ def plan_training(
         steps=passed // batch,
         epochs=limit,
         patience=training.patience or min(20, limit),
-        rate=training.learning_rate * (batch / 32) ** 0.5,
+        rate=speed * training.learning_rate * (batch / 32) ** 0.5,
         seed=training.seed,
     )
     logger.info(
@@ -185,21 +187,23 @@ def batch_size(rows: int) -> int:
     return int(np.clip(size, 32, max(256, largest)))
 
 
-def epochs(rows: int, features: int) -> int:
+def epochs(rows: int, features: int, speed: int = 1) -> int:
     """Choose how often the rows are passed over at most: less often where they are many, or wide.
 
     From 200 features on, twice the features have half the epochs, so that a training does not take
-    longer for them; down to 8 epochs.
+    longer for them; down to 8 epochs. At twice the speed, few rows have half the epochs.
 
     Examples:
         >>> [epochs(rows, 8) for rows in (768, 5000, 20_000, 100_000, 1_000_000)]
         [200, 100, 25, 12, 5]
         >>> [epochs(768, features) for features in (200, 500, 2000, 5000)]
         [200, 80, 20, 8]
+        >>> [epochs(rows, 8, speed=2) for rows in (768, 5000, 20_000)]
+        [100, 100, 25]
     """
     rows = max(rows, 1)
     # Twelve are better than fewer, but of half a million rows or more too long.
-    by_rows = np.clip(max(500_000 // rows, min(12, 5_000_000 // rows)), 5, 200)
+    by_rows = np.clip(max(500_000 // rows, min(12, 5_000_000 // rows)), 5, 200 // speed)
     return int(min(by_rows, max(40_000 // features, 8)))
 
 

@@ -169,13 +169,14 @@ class Training(Parameters):
     seed; its decision threshold is 0.5.
 
     Attributes:
-        epochs: Passes over the train rows, at most. Default: 200, fewer where the rows are many,
-            down to 5, or where they have more than 200 features, down to 8. Of more than two
-            million rows a pass is over a part: see `tabular_lstm.network.plan`.
+        epochs: Passes over the train rows, at most. Default: 200, or 100 of a number; fewer where
+            the rows are many, down to 5, or where they have more than 200 features, down to 8. Of
+            more than two million rows a pass is over a part: see `tabular_lstm.network.plan`.
         batch_size: Rows to a step of the optimizer. Default: about a sixteenth of the rows, a
             power of 2 between 32 and 256, more from some 400,000 rows on.
-        learning_rate: AdamW's if a step has 32 rows; it grows with the square root of the batch
-            size, and in the second half of the epochs it falls to 0 along half a cosine.
+        learning_rate: AdamW's if a step has 32 rows; of a number AdamW's is twice that. It grows
+            with the square root of the batch size, and in the second half of the epochs it falls to
+            0 along half a cosine.
         weight_decay: Share of the kernels, times the learning rate, taken off at each step.
         patience: Epochs without a lower loss on its fold, calibrated, before a member stops; its
             best epoch's weights are kept. Default: 20.
