@@ -92,7 +92,8 @@ def test_a_label_of_another_task_is_no_fault_of_the_data() -> None:
 
 def test_a_possible_leak_of_a_number_is_named_with_its_measure() -> None:
     number = data_of(FeatureSummary(kind="number", missing=0.0, mean=1.0, deviation=2.0))
-    leaky = number.model_copy(update={"possible_leaks": {"paid": 0.9991}})
+    split = number.split | {"task": "number"}
+    leaky = number.model_copy(update={"possible_leaks": {"paid": 0.9991}, "split": split})
     checked = gate.check_data(leaky, [], PROMOTION, Validation())
     assert "possible leak, alone giving the label away (R²): paid (0.999)" in checked.sentence
 
