@@ -116,8 +116,7 @@ def _exchanged(judged: Judged, name: str, confidence: float) -> str:
     Class Classification Problems", Machine Learning 45, 2001.
     """
     rows, clearest, said = judged.parts.get(name, judged), 0.0, ""
-    known = np.unique(rows.labels) if judged.measure.exchangeable else []
-    pairs = [*combinations(known, 2)]
+    pairs = [*combinations(np.unique(rows.labels), 2)] if judged.measure.exchangeable else []
     for one, other in pairs:
         two = (rows.labels == one) | (rows.labels == other)
         of, p = rows.part(two), rows.predictions[name][two]
