@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.errors import LISTED, counted
+from tabular_lstm.errors import LISTED, DataError, counted
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns, Task
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
 from tabular_lstm.rows.feature_summary import of_levels, of_numbers
@@ -182,6 +182,9 @@ class _Number(_Label):
         if labels is None:
             raise ValueError("expected the labels of a number")
         mean, variance = scale(labels)
+        if variance**0.5 < np.finfo(np.float32).tiny:
+            how = f"The labels differ by {np.ptp(labels):g} at most"
+            raise DataError(f"{how}, too little to learn from: multiply them.")
         return {"target": {"mean": mean, "deviation": variance**0.5}}
 
     def too_few(self, sides: Sides) -> tuple[str, bool] | None:
