@@ -109,7 +109,7 @@ def test_a_common_value_that_is_no_class_is_asked_about(roles: dict[str, Any], t
     labels[:30], labels[30:60], labels[60:65] = "tram", "BUS ", "rare"
     valid, _, source = validate_rows(of_frame(table(labels)), columns_of(**roles))
     with pytest.raises(DataError) as refused:
-        accept_rows(valid, source, Validation())
+        accept_rows(valid, source, columns_of(**roles), Validation())
     hints = [line for line in refused.value.args if "if that is a class" in line]
     asked = "column 'y': 30 of 400 labelled rows have 'tram'; if that is a class, "
     assert hints[0] == f"{asked}{to_do}"
@@ -119,6 +119,28 @@ def test_a_common_value_that_is_no_class_is_asked_about(roles: dict[str, Any], t
 def test_a_class_without_rows_is_named_with_what_to_do() -> None:
     with pytest.raises(DataError, match=r"no row that can be used is 'van'; .* take it out of"):
         split(drawn("bus", "car"), columns_of(classes=["bus", "car", "van"]))
+
+
+@pytest.mark.parametrize("some", [0, 40])
+def test_labels_that_became_numbers_are_asked_about(some: int) -> None:
+    labels = np.random.default_rng(2).normal(50, 9, ROWS).round(2).astype(object)
+    labels[:some] = "bus"
+    columns = columns_of(classes=["bus", "car", "van"])
+    with pytest.raises(DataError) as refused:
+        split(labels, columns)
+    said = f"{ROWS - some} of 400 labelled rows have a number that is no class; if the label is a"
+    assert f"{said} number now: columns.task: number, in place of the classes" in str(refused.value)
+    for misleading in ("take it out", "columns.categorical"):
+        assert misleading not in str(refused.value)
+    # Where a feature is the reason too, the page says what may be declared of one.
+    rows = table(labels)
+    rows.iloc[:3, 0] = "abc"
+    valid, _, source = validate_rows(of_frame(rows), columns)
+    with pytest.raises(DataError, match=r"words under columns\.categorical"):
+        accept_rows(valid, source, columns, Validation())
+    labels[some:] = "tram"
+    _, _, source = validate_rows(of_frame(table(labels)), columns)
+    assert "columns.task" not in " ".join(source.reasons)
 
 
 def test_a_class_is_needed_on_the_train_side_and_warned_of_on_the_test_side(
@@ -133,8 +155,16 @@ def test_a_class_is_needed_on_the_train_side_and_warned_of_on_the_test_side(
     with caplog.at_level(logging.WARNING):
         split(np.where(np.isin(np.arange(ROWS), of_train[:3]), "van", common), columns)
     assert "the test side has fewer than 2 rows of 'van'" in caplog.text
-    with pytest.raises(DataError, match="on the train side 1 row with y = 'van'"):
-        split(np.where(np.arange(ROWS) == of_train[0], "van", common), columns)
+    lone, of_test = np.arange(ROWS) == of_train[0], [*{*range(ROWS)} - {*of_train}][:2]
+    out = "or take 'van' out of columns.classes: such rows then go to quarantine"
+    with pytest.raises(DataError, match=f"on the train side 1 row with .* Add some, {out}"):
+        split(np.where(lone, "van", common), columns)
+    lone[of_test] = True
+    with pytest.raises(DataError, match=f"1 row with y = 'van'.* or change split, {out}"):
+        split(np.where(lone, "van", common), columns)
+    two = columns_of(positive_class="bus", negative_class="van")
+    with pytest.raises(DataError, match=r"2\. Add some, or change split\.$"):
+        split(np.where(lone, "van", "bus"), two)
 
 
 def test_the_summary_of_classes_and_of_a_number_says_what_the_labels_are() -> None:

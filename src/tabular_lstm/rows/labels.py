@@ -15,7 +15,7 @@ from tabular_lstm.errors import LISTED, counted, shown
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns, Task
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, spelling, texts
 from tabular_lstm.rows.feature_summary import of_levels, of_numbers
-from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers, scale
 
 # Classes, rarer than those listed, that a message counts.
@@ -24,6 +24,15 @@ NAMED = 5
 LEAST = 2
 # The share of the labelled rows from which on a value may be a class that conf lacks.
 OFTEN = 0.05
+SPLIT = "Add some, or change split."
+GONE = (
+    " Add some, or, if there will be none, take it out of columns.classes: a model of the other "
+    "classes is then trained."
+)
+NUMBERS = (
+    "column '{}': {} of {} labelled rows have a number that is no class; if the label is a number "
+    "now: columns.task: number, in place of the classes"
+)
 SPELT = "but for case, blanks, Unicode form or zeros in front"
 
 Sides = Mapping[str, pd.DataFrame]
@@ -44,8 +53,8 @@ class _Label:
         self.classes: tuple[Class, ...] = columns.task.classes
         self.noun = "row" if columns.group is None else "group"
 
-    def hints(self, quarantined: pd.Series, labelled: int) -> list[str]:
-        """Say which values of quarantined cells are so common that they may be classes."""
+    def hints(self, quarantined: pd.Series, labelled: int, form: NumberFormat) -> list[str]:
+        """Say what common labels of quarantined rows may be, classes that conf lacks or numbers."""
         return []
 
     def few(self, test: pd.DataFrame) -> str | None:
@@ -98,11 +107,11 @@ class _TwoClasses(_Label):
         fault = f"is neither {_listed(self._named([*self.in_order.values()]), 'nor')}"
         return problems_at(cells, unknown, fault, quoted=True)
 
-    def hints(self, quarantined: pd.Series, labelled: int) -> list[str]:
-        """Say which values of quarantined cells are so common that they may be classes."""
+    def hints(self, quarantined: pd.Series, labelled: int, form: NumberFormat) -> list[str]:
+        """Say what common labels of quarantined rows may be, classes that conf lacks or numbers."""
         counts = texts(quarantined).value_counts()
         common = pd.Series(counts.index[counts > OFTEN * labelled], dtype="str")
-        common = common[(self._places(common, POINT) < 0) & self._meant(common).isna()]
+        common = common[(self._places(common, form) < 0) & self._meant(common).isna()]
         return [
             f"column '{self.name}': {counts[value]} of {labelled} labelled rows have "
             f"{shown(repr(value))}; if that is a class, {self._add(value)}"
@@ -131,8 +140,8 @@ class _TwoClasses(_Label):
         """See `of_schema`."""
         return dict(zip(("negative_class", "positive_class"), task.classes, strict=True))
 
-    def too_few(self, sides: Sides) -> tuple[str, bool] | None:
-        """Say why rows do not suffice, and whether others, or another split, might; or None.
+    def too_few(self, sides: Sides) -> tuple[str, str] | None:
+        """Say why rows do not suffice, and what might help, "" of nothing; or None.
 
         Expected are two rows, or groups, of each class on the train side, and on the test side two
         of two classes.
@@ -141,7 +150,7 @@ class _TwoClasses(_Label):
         everywhere = [*counts.values()]
         absent = [name for name in everywhere[0] if not any(count[name] for count in everywhere)]
         if absent:
-            return self._absent(self._named(absent)), False
+            return self._absent(self._named(absent)), ""
         for side, of_side in counts.items():
             few = [name for name, count in of_side.items() if count < LEAST]
             if few and (side == "train" or len(self.classes) - len(few) < 2):
@@ -149,9 +158,13 @@ class _TwoClasses(_Label):
                 return (
                     f"too few {self.noun}s to split: on the {side} side {count} with "
                     f"{self.name} = {few[0]!r}; expected at least {LEAST}.",
-                    True,
+                    self._ways(few, everywhere),
                 )
         return None
+
+    def _ways(self, few: list[Class], counts: list[dict[Class, int]]) -> str:
+        """Say what might help where a side has too few rows of some classes."""
+        return SPLIT
 
     def few(self, test: pd.DataFrame) -> str | None:
         """Say of which classes the test side has too few rows to judge them; None where enough."""
@@ -195,6 +208,21 @@ class _Classes(_TwoClasses):
     def _add(self, value: str) -> str:
         return f"add {value!r} to columns.classes"
 
+    def hints(self, quarantined: pd.Series, labelled: int, form: NumberFormat) -> list[str]:
+        unknown = quarantined[self._places(quarantined, form) < 0]
+        hints = super().hints(quarantined, labelled, form)
+        if len(unknown) > OFTEN * labelled and not np.isnan(numbers_of(unknown, form)[0]).any():
+            hints.append(NUMBERS.format(self.name, len(unknown), labelled))
+        return hints
+
+    def _ways(self, few: list[Class], counts: list[dict[Class, int]]) -> str:
+        splits = all(sum(count[name] for count in counts) >= LEAST for name in few)
+        ways = SPLIT if splits else "Add some."
+        if len(few) > len(self.classes) - 2:
+            return ways
+        out = f"take {_first(self._named(few))} out of columns.classes"
+        return f"{ways[:-1]}, or {out}: such rows then go to quarantine."
+
     def summary(self, labels: pd.Series) -> dict[str, Any]:
         """Give the share of each class."""
         names = labels.map({place: str(name) for place, name in self.in_order.items()})
@@ -214,8 +242,7 @@ class _Classes(_TwoClasses):
     def _absent(self, absent: list[str]) -> str:
         return (
             f"column '{self.name}': no row that can be used is {_first(absent)}; expected some of "
-            "each of columns.classes. Add some, or, if there will be none, take it out of "
-            "columns.classes: a model of the other classes is then trained."
+            f"each of columns.classes.{GONE if len(self.classes) - len(absent) > 1 else ''}"
         )
 
 
@@ -245,8 +272,8 @@ class _Number(_Label):
         mean, variance = scale(labels)
         return {"target": {"mean": mean, "deviation": variance**0.5}}
 
-    def too_few(self, sides: Sides) -> tuple[str, bool] | None:
-        """Say why rows do not suffice, and whether others, or another split, might; or None."""
+    def too_few(self, sides: Sides) -> tuple[str, str] | None:
+        """Say why rows do not suffice, and what might help, "" of nothing; or None."""
         by = self.columns.group
         for side, rows in sides.items():
             count = len(rows) if by is None else rows[by].nunique()
@@ -254,7 +281,7 @@ class _Number(_Label):
                 return (
                     f"too few {self.noun}s to split: {counted(count, self.noun)} on the {side} "
                     f"side; expected at least {LEAST}.",
-                    True,
+                    SPLIT,
                 )
         labels = sides["train"][self.name]
         if labels.min() < labels.max():
@@ -262,7 +289,7 @@ class _Number(_Label):
         return (
             f"column '{self.name}': all {len(labels)} labels of the train side are "
             f"{labels.iloc[0]:g}; expected different ones, of which something can be learned.",
-            False,
+            "",
         )
 
 

@@ -83,7 +83,7 @@ def read_rows(
         message = "%s: %d times without an offset are read as UTC, among %d with one"
         logging.getLogger(__name__).warning(message, file, *times.offsets)
     aside = rows.quarantined()
-    hints = label_of(columns).hints(aside[columns.label], rows.count)
+    hints = label_of(columns).hints(aside[columns.label], rows.count, number_format)
     return ReadRows(rows.valid(), aside, unlabelled, [*rows.kinds.listed(), *hints])
 
 
