@@ -95,7 +95,7 @@ def test_intervals_hold_their_rate_and_are_wide_where_numbers_vary(fitted: LSTMR
     declared = fitted.predict_interval(rows)
     assert same_bits(declared, fitted.predict_interval(rows, coverage=0.9))
     for coverage in (0.4, 1.0):
-        with pytest.raises(ValueError, match=r"expected a share from 0\.5 to 0\.99"):
+        with pytest.raises(ValueError, match=r"Expected a coverage from 0\.5 to 0\.99"):
             fitted.predict_interval(rows, coverage=coverage)
 
 

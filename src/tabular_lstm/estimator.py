@@ -1,7 +1,6 @@
 """What both estimators of scikit-learn share, over the same functions that the nodes call."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -225,10 +224,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         from tabular_lstm.network.score import score  # noqa: PLC0415
 
         scorer = Scorer.of(self.network_)
-        if coverage is not None:
-            declared = scorer.calibration.model_copy(update={"coverage": coverage})
-            scorer = replace(scorer, calibration=declared)
-        return score(scorer, to_sequences(self._rows(X), scorer.schema))
+        return score(scorer, to_sequences(self._rows(X), scorer.schema), coverage=coverage)
 
     def _rows(self, X: Any) -> pd.DataFrame:  # noqa: N803
         """Give what is to be predicted as a frame with the schema's names."""

@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Promotion, Split, Validation
 from tabular_lstm.parameters.columns import MOST_CLASSES
 from tabular_lstm.parameters.task import Kind, Task
 from tabular_lstm.profiling.label_classes import (
-    alike,
     class_rank,
     class_value,
     classes_of,
@@ -24,7 +20,6 @@ from tabular_lstm.profiling.label_classes import (
 )
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.word_lists import names_a
-from tabular_lstm.rows.number_format import all_pointed
 
 LIMIT = Validation().max_quarantined_fraction
 LEAST = Promotion().min_test_rows_per_class
@@ -33,9 +28,6 @@ LEAST = Promotion().min_test_rows_per_class
 ENOUGH, FEW, JUDGED = 30, 8, round(LEAST / Split().test_fraction)
 # Distinct whole numbers that may be classes; and of these, those that rather are none.
 FEW_CLASSES, AMOUNT = 20, 6
-# How far outside nine tenths of the labels one is, in multiples of what these span, that may be a
-# fault.
-FAR = 30
 SET_ASIDE = (
     "label: {} {}, such as '{}', will go to quarantine{}; where there is no label, leave the cell "
     "empty"
@@ -63,18 +55,12 @@ RARE = (
 )
 TOO_FEW = "label: a class has {}; a run stops where a side gets fewer than two"
 NOT_JUDGED = (
-    f"label: classes of fewer than {JUDGED} rows: {{}}. A run needs two train rows of each class, "
-    f"a promotion {LEAST} test rows (promotion.min_test_rows_per_class): collect more, put rare "
-    "classes together in the column, or take such a class from classes, and its rows go to "
-    "quarantine"
+    f"label: classes of fewer than {JUDGED} rows: {{}}. A promotion needs {LEAST} test rows of "
+    "each (promotion.min_test_rows_per_class): collect more, or put rare classes together"
 )
 AS_CLASSES = "label: taken for classes; if these numbers are an amount, --task number"
 AS_NUMBER = "label: taken for an amount; if these numbers are classes, --task classes"
 ZEROS = "label: {} 0, far from all others; if it means 'no label', leave these cells empty"
-OUTLIERS = (
-    "label: {} far outside the others, such as {:.12g}: these are {:.12g} to {:.12g}; if that is a "
-    "fault, set bounds of the label, and such rows go to quarantine"
-)
 
 
 @dataclass(frozen=True)
@@ -197,7 +183,7 @@ def _classes(
         unsure = [AS_CLASSES] if amounts else []
         if few := {value: n for value, n in kept.items() if n < JUDGED}:
             unsure.append(NOT_JUDGED.format(listed(few)))
-    doubts = [*unsure, *doubts, *alike(classes)]
+    doubts = [*unsure, *doubts]
     task = Task.of_classes([class_value(value, form) for value in order])
     if coded:
         doubts.append(_set_aside(coded, task.kind, next(iter(column.codes)), labelled))
@@ -222,32 +208,12 @@ def _number(
         doubts.append(_set_aside(count, NUMBER, example, labelled))
     if zeros := column.codes.get(0, 0):
         doubts.append(ZEROS.format(f"{counted(zeros, 'row')} {'is' if zeros == 1 else 'are'}"))
-    doubts += _far_outside(column)
     return ProposedTask(
         Task(kind=NUMBER),
         f"{column.distinct} distinct values, {low:g} to {high:g}",
         bounds=bounds if below or above else None,
         unsure=tuple(doubts),
     )
-
-
-def _far_outside(column: ColumnProfile) -> list[str]:
-    """Say which labels stand so far outside the others that they may be faults."""
-    read = all_pointed(column.cells.texts, column.number_format).cast(pa.float64())
-    numbers = read.to_numpy(zero_copy_only=False)
-    codes = [code for code in column.codes if not isinstance(code, str) and code]
-    left = np.isfinite(numbers) & ~np.isin(numbers, codes)
-    numbers = np.repeat(numbers[left], column.cells.counts[left])
-    low = np.quantile(numbers, LIMIT, method="higher")
-    high = np.quantile(numbers, 1 - LIMIT, method="lower")
-    reach = FAR * (high - low)
-    others = (numbers >= low - reach) & (numbers <= high + reach)
-    if reach == 0 or others.all():
-        return []
-    count = int((~others).sum())
-    said = f"{counted(count, 'row')} {'lies' if count == 1 else 'lie'}"
-    spanned = numbers[others].min(), numbers[others].max()
-    return [OUTLIERS.format(said, numbers[~others][0], *spanned)]
 
 
 def _set_aside(count: int, kind: Kind, example: Code, labelled: int) -> str:

@@ -3,7 +3,6 @@
 A hash of its content or its time decides on a row alone, so that the row never changes sides.
 """
 
-import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,7 +20,6 @@ from tabular_lstm.rows.weights import weights_of
 if TYPE_CHECKING:
     from tabular_lstm.rows.data_summary import Source
 
-logger = logging.getLogger(__name__)
 
 MEND = (
     "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
@@ -163,8 +161,7 @@ def sides_of(
     except DataError as error:
         raise DataError(f"{source.file}: {error}") from error
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
-    label = label_of(columns)
-    if found := label.too_few(sides):
+    if found := label_of(columns).too_few(sides):
         fault, ways = found
         if ways:
             fault += f" {_equal_rows(sides, columns)}{ways}"
@@ -174,16 +171,14 @@ def sides_of(
         if source.unlabelled_rows:
             fault += f" {source.unlabelled_rows} of {source.rows} rows are unlabelled."
         raise DataError(f"{source.file}: {fault}")
-    if split.test_fraction and (few := label.few(test)):
-        logger.warning("%s: %s", source.file, few)
     return Sides(train, test, bounded, weightless)
 
 
 def lines_of(source: "Source", columns: Columns) -> list[str]:
     """Say why rows are in quarantine, and what to do; nothing but the label is there to mend it."""
     name = shown(columns.label, len(columns.label))
-    of_label = [f": {name}: " in line or line.startswith("column '") for line in source.reasons]
-    return [*source.reasons, MEND.format("" if all(of_label) else DECLARE)]
+    of_label = all(f": {name}: " in line for line in source.reasons)
+    return [*source.reasons, MEND.format(label_of(columns).others if of_label else DECLARE)]
 
 
 def _equal_rows(sides: dict[str, pd.DataFrame], columns: Columns) -> str:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from tabular_lstm.environments import output_folder, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.score import score
 from tabular_lstm.parameters import NUMBER, Columns
 from tabular_lstm.rows.schema import Schema
@@ -107,8 +106,6 @@ class Champion:
             DataError: See `predict`; or the label is no number, or there is no such coverage.
         """
         self._refuse(self.schema.task.kind != NUMBER, "no intervals")
-        if coverage is not None and not RATES[0] <= coverage <= RATES[-1]:
-            raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage}.")
         return self._predictions(rows, coverage)[:, 1:]
 
     def frame(self, rows: pd.DataFrame) -> pd.DataFrame:
