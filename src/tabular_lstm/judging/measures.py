@@ -57,6 +57,7 @@ class Measure:
     # The metric whose value tells that a model knows nothing, and what a worse one is worse than.
     nothing = ("roc_auc", 0.5, "chance")
     drifting = ("roc_auc", "highest")  # what a `DriftCheck` names the first and its better bound
+    exchangeable = False  # whether two classes may be exchanged among others
     # The simplest one, the linear one, and boosted trees.
     baselines = ("majority_class", "logistic_regression", "hist_gradient_boosting")
     predicted, many_predicted = "probability", "probabilities"  # what a row is given
@@ -174,6 +175,8 @@ class Measure:
 
 
 class _Classes(Measure):
+    exchangeable = True
+
     @property
     def endings(self) -> tuple[str, ...]:
         return tuple(f"_{place}" for place in range(len(self.task.classes)))
