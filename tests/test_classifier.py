@@ -517,9 +517,9 @@ def test_a_matrix_of_costs_moves_what_is_decided(tmp_path: Path) -> None:
             {"objective": "f1"},
             "objective.kind = f1: for 3 classes expected accuracy or costs",
         ),
-        ({"objective": "costs"}, "expected 3 rows of 3 costs"),
-        ({"objective": "costs", "costs": [[0, 1], [1, 0]]}, "expected 3 rows of 3 costs"),
-        ({"objective": "costs", "costs": [[0, -1, 1]] * 3}, r"matrix.0.1 = -1: Input should be"),
+        ({"objective": "costs"}, "a matrix of 3 rows of 3 costs"),
+        ({"objective": "costs", "costs": [[0, 1], [1, 0]]}, "a matrix of 3 rows of 3 costs"),
+        ({"objective": "costs", "costs": [[0, -1, 1]] * 3}, r"costs.0.1 = -1: Input should be"),
     ],
 )
 def test_what_does_not_suit_three_classes_is_refused(given: Any, fault: str) -> None:

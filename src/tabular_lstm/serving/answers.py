@@ -267,4 +267,4 @@ def answers_of(scorer: Scorer) -> Answers:
 
 def have_none(predictions: np.ndarray) -> np.ndarray:
     """Tell which rows a network gives no prediction, bool (rows,)."""
-    return np.asarray(np.isnan(predictions.reshape(len(predictions), -1)[:, 0]))
+    return np.asarray(np.isnan(predictions if predictions.ndim == 1 else predictions[:, 0]))
