@@ -119,9 +119,11 @@ def test_a_residual_of_weight_two_counts_as_two_and_wider_rates_are_wider() -> N
     # Rows beside one that outweighs them all, which no member left out, are rows still.
     few = residual_quantiles(ratios[:30])
     np.testing.assert_allclose(residual_quantiles(ratios[:30], np.full(30, 6e-8)), few)
-    # Beside it they are none: its own residual is the only one.
+    # With it they tell what one row does: the widest is as many times enlarged.
     heavy = residual_quantiles(ratios[:30], np.where(np.arange(30) == 7, 1e9, 1.0))
-    np.testing.assert_allclose(heavy, residual_quantiles(ratios[7:8]), rtol=1e-3)
+    widest = residual_quantiles(ratios[:30].max(keepdims=True))
+    assert (ratios[7] <= np.array(heavy)).all()
+    assert (np.array(heavy) < 1.001 * np.array(widest)).all()
     alone = np.array(residual_quantiles(np.array([1.0])))
     assert alone[RATES <= 0.5] == 1
     assert alone[-1] > 3
