@@ -44,12 +44,10 @@ def written(metric: str, value: float, form: str = ".3f") -> str:
     """Write a metric, or a difference of two, for people.
 
     Examples:
-        >>> written("roc_auc", 0.84161), written("accuracy", 0.84161)
-        ('0.842', '84.2 %')
+        >>> written("roc_auc", 0.84161), written("accuracy", 0.84161), written("r2", -0.0001)
+        ('0.842', '84.2 %', '0.000')
         >>> written("rmse", 1234567.8), written("rmse", -0.000123456, "+.4f")
         ('1,235,000', '-0.0001235')
-        >>> written("r2", -0.0001)
-        '0.000'
     """
     if metric == "accuracy":
         return f"{100 * value:.1f} %"
