@@ -44,9 +44,7 @@ def test_each_class_that_has_rows_has_a_roc_curve_the_worst_first() -> None:
     rows = judged(4, weights=np.linspace(0.5, 1.5, 400))
     figure = figures.class_roc_curves(rows)
     p, w = rows.predictions["candidate"], rows.weights
-    areas = {
-        n: sk.roc_auc_score(rows.labels == n, p[:, n], sample_weight=weights) for n in range(3)
-    }
+    areas = {n: sk.roc_auc_score(rows.labels == n, p[:, n], sample_weight=w) for n in range(3)}
     worst_first = sorted(areas, key=areas.__getitem__)
     assert legend(figure) == ("", [f"species {n:02}, AUC {areas[n]:.3f}" for n in worst_first])
     for line, number in zip(axes_of(figure).lines, worst_first, strict=True):

@@ -86,7 +86,7 @@ def test_of_many_rows_some_are_drawn_and_those_far_out_are_counted() -> None:
     for draw in (number_figures.predicted_and_true, number_figures.errors_by_prediction):
         axes = axes_of(draw(rows))
         said = " ".join(axes.get_xlabel().split())
-        assert said.endswith("rows, chosen by chance; of 2,000 rows beyond the edges: 3")
+        assert said.endswith("rows, chosen by chance; beyond the edges: 3 of 2,000 rows")
         assert axes.get_ylim()[1] < 10
 
 

@@ -76,7 +76,7 @@ def _add_points(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
     beyond = int(np.sum((x < left) | (x > right) | (y < low) | (y > high)))
     chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:POINTS])
     by_chance = f"; {len(chosen)} of {len(x):,} rows, chosen by chance"
-    edges = f"; of {len(x):,} rows beyond the edges: {beyond:,}"
+    edges = f"; beyond the edges: {beyond:,} of {len(x):,} rows"
     said = f"predicted{by_chance * (len(chosen) < len(x))}{edges * (beyond > 0)}"
     axes.set_xlabel(drawing.wrapped(said))
     dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": COLORS[CANDIDATE]}
