@@ -132,6 +132,10 @@ def test_numbers_are_numbers_whatever_holds_them() -> None:
         (np.where(PRICES > 1e5, np.inf, PRICES), "infinity"),
         (PRICES * 1e35, "Expected labels that float32 holds, got one of"),
         (PRICES[1:], "inconsistent numbers of samples"),
+        (PRICES * 1e-305, "too little to learn from: multiply them"),
+        (pd.date_range("2020", periods=300), "got values of datetime64"),
+        (pd.Series(pd.to_timedelta(range(300), "D")), "got values of timedelta64"),
+        (pd.Series(pd.date_range("2020", periods=300)).astype(object), "got values of Timestamp"),
     ],
 )
 def test_labels_that_are_no_numbers_are_refused(labels: Any, fault: str) -> None:

@@ -206,6 +206,8 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
         """Check X and y as scikit-learn does, and give X as a frame."""
+        if y is not None:
+            _refuse_no_labels(y)
         if isinstance(X, pd.DataFrame):
             rows = by_name(X)  # which refuses a name that is there twice
             validate_data(self, X, y, skip_check_array=True)  # remembers the names
@@ -235,6 +237,20 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         if isinstance(X, pd.DataFrame) and (named or {*features} <= {*map(str, X)}):
             return X
         return pd.DataFrame(validate_data(self, X, reset=False, **CHECKED), columns=features)
+
+
+def _refuse_no_labels(y: Any) -> None:
+    """Refuse labels that are not there, that are dates, or of which some are text and some not."""
+    given = np.asarray(y)
+    if given.dtype.kind in "biufc":
+        return
+    values = np.ravel(given if given.dtype.kind in "mM" else np.asarray(y, object))
+    if pd.isna(values).any():
+        raise ValueError("Input y contains NaN or None: expected a label of each row.")
+    kind = pd.api.types.infer_dtype(values)
+    if kind.startswith(("mixed", "date", "time", "period")) and kind != "mixed-integer-float":
+        types = ", ".join(sorted({type(value).__name__ for value in values}))
+        raise ValueError(f"y: expected numbers, or classes of one type, got values of {types}.")
 
 
 def _array_names(count: int) -> list[str]:

@@ -179,6 +179,7 @@ def test_a_champion_of_a_number_that_became_worse_stops_the_gate() -> None:
     # The difference is some 0.7, of a label that deviates by 2.
     assert 0.2 < fallen.least_fall < 0.7
     assert "has become worse: RMSE " in fallen.sentence
+    assert "may have changed, such as another unit, or the world" in fallen.sentence
     for known in (then, None):
         useless = drifted(of_number(b=4.0), known)
         assert "is clearly worse than the mean of the labels: RMSE " in useless.sentence
@@ -192,6 +193,7 @@ def test_a_champion_of_classes_that_fell_stops_the_gate() -> None:
     assert drifted(of_classes(b=1.5), then).passed
     fallen = drifted(of_classes(b=0.3), then)
     assert "has fallen: ROC AUC 0." in fallen.sentence
+    assert "such as classes swapped or another unit" in fallen.sentence
     assert fallen.rmse is None
     assert "rmse" not in fallen.model_dump_json()
     assert "is clearly worse than chance" in drifted(of_classes(b=-1.0), then).sentence

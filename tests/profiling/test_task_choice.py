@@ -83,10 +83,16 @@ def test_a_class_of_too_few_rows_is_left_out_and_said() -> None:
     # Two are left: the one is predicted against the other.
     pair = found([*["rare"] * 3, *(["no", "yes"] * 300)[3:]]).columns()
     assert (pair.positive_class, pair.negative_class) == ("yes", "no")
-    # So many that a run would stop are kept.
+    # So many that too many rows would go are kept, but for those of which a run would stop.
     many = [f"rare {x // 20}" if x < 100 else "ab"[x % 2] for x in range(COUNT)]
     assert len(found(many).columns().classes or []) == 7
     assert "A promotion needs 20 test rows of each" in doubts(many)
+    assert found(["lone", *many[1:]]).columns().classes == found(many).columns().classes
+    words = [f"about {x % 100}" for x in range(COUNT)]
+    for told in ({}, {"task": "classes", "label": "target"}):
+        said = refusal(words, **told)
+        assert "has 100 different values, 100 of them in fewer than 8 rows, such as 'a" in said
+        assert "write numbers alone" in said
 
 
 def test_a_class_too_rare_to_be_judged_is_named_with_what_to_do() -> None:
@@ -136,6 +142,11 @@ def test_a_column_that_is_no_label_is_refused_with_the_reason() -> None:
     units = [f"{x % 130} EUR" for x in range(COUNT)]
     for name in ("target", "price"):
         assert "Write numbers without a unit" in refusal(units, name)
+    for cell in ("{} kg", "{}.5%", "€5,{:03}.24"):
+        unnamed = refusal([cell.format(x % 130) for x in range(COUNT)], "z")
+        assert f"If column 'z' is the label, such as '{cell.format(0)}': write numbers" in unnamed
+        assert "No column has two values" in unnamed
+    assert "No column has two values" not in refusal(units, "z", label="z")
     assert "holds no numbers, such as 'a'" in refusal(["a", "b", "c"] * 200, task="number")
     assert "'target' has 600 distinct values" in refusal(MANY, task="classes")
     assert "has not two classes, so none is the positive" in refusal([0, 1, 2] * 200, positive="1")

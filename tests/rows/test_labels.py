@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Reshaping, Split
-from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
+from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
+from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema
 from tabular_lstm.rows.data_summary import DataSummary, hash_of
 from tabular_lstm.rows.number_format import NumberFormat
@@ -102,8 +102,30 @@ def test_a_class_is_needed_on_the_train_side_and_not_on_the_test_side() -> None:
     # Whatever a row's label is, it stays on its side.
     of_train, columns = train.index.to_numpy() - 1, columns_of(classes=["bus", "car", "van"])
     split(np.where(np.isin(np.arange(ROWS), of_train[:3]), "van", common), columns)
-    with pytest.raises(DataError, match="on the train side 1 row with y = 'van'"):
-        split(np.where(np.arange(ROWS) == of_train[0], "van", common), columns)
+    lone, of_test = np.arange(ROWS) == of_train[0], [*{*range(ROWS)} - {*of_train}][:2]
+    out = "or take 'van' out of columns.classes: such rows then go to quarantine"
+    with pytest.raises(DataError, match=f"on the train side 1 row with .* Add some, {out}"):
+        split(np.where(lone, "van", common), columns)
+    lone[of_test] = True
+    with pytest.raises(DataError, match=f"1 row with y = 'van'.* or change split, {out}"):
+        split(np.where(lone, "van", common), columns)
+    two = columns_of(positive_class="bus", negative_class="van")
+    with pytest.raises(DataError, match=r"2\. Add some, or change split\.$"):
+        split(np.where(lone, "van", "bus"), two)
+
+
+def test_labels_that_became_numbers_are_asked_about() -> None:
+    rows = table(np.random.default_rng(2).normal(50, 9, ROWS).round(2))
+    columns = columns_of(classes=["bus", "car", "van"])
+    with pytest.raises(DataError, match=r"is a number now, write columns\.task: number") as refused:
+        split(rows["y"], columns)
+    for misleading in ("take it out", "columns.categorical"):
+        assert misleading not in str(refused.value)
+    # Where a feature is the reason too, the page says what may be declared of one.
+    rows.iloc[:3, 0] = "abc"
+    valid, _, source = validate_rows(of_frame(rows), columns)
+    with pytest.raises(DataError, match=r"words under columns\.categorical"):
+        accept_rows(valid, source, columns, Validation())
 
 
 def test_the_summary_of_classes_and_of_a_number_says_what_the_labels_are() -> None:

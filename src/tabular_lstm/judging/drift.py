@@ -28,7 +28,7 @@ LEAST = 0.05
 MUCH = 2.0  # deviations, or doublings of them
 SHARE = 0.25  # of the rows
 ASK = (
-    "What the label or a feature means may have changed, such as classes swapped or another unit, "
+    "What the label or a feature means may have changed, such as {}, "
     "or the world did. Look at the newest rows; if that is meant, "
 )
 
@@ -54,7 +54,7 @@ def check_drift(
         unknown = f"not known: {name} did not score these rows ({champion.not_compared})"
         return DriftCheck(passed=True, sentence=unknown)
     measure, measured = judged.measure, judged.metrics[champion.run_id]
-    metric = measure.spoken[0]
+    metric, ask = measure.spoken[0], ASK.format(measure.changed)
     sign, now = WORSE[metric], getattr(measured, metric)
     bounds = judged.bounds(champion.run_id, metric, promotion.confidence)
     best = min(bounds, key=lambda bound: sign * bound)
@@ -72,15 +72,15 @@ def check_drift(
         least = _least_fall(then, metric, now, best, promotion.confidence)
     _, highest = judged.bounds(champion.run_id, floor, promotion.confidence)
     if highest < least_of_floor:
-        fault = f"{name} is clearly worse than {nothing}: {compared}. {ASK}{START_OVER}"
+        fault = f"{name} is clearly worse than {nothing}: {compared}. {ask}{START_OVER}"
     elif exchanged := _exchanged(judged, champion.run_id, promotion.confidence):
-        fault = f"{name} {exchanged}: {compared}. {ASK}{START_OVER}"
+        fault = f"{name} {exchanged}: {compared}. {ask}{START_OVER}"
     elif least > promotion.max_champion_fall * unit:
         limit, higher = promotion.max_champion_fall, metric in IN_UNITS
         fault = (
             f"{name} has {'become worse' if higher else 'fallen'}: {compared}, clearly more than "
             f"promotion.max_champion_fall = {limit:g} "
-            f"{'of the deviations of its labels higher' if higher else 'lower'}. {ASK}widen that "
+            f"{'of the deviations of its labels higher' if higher else 'lower'}. {ask}widen that "
             f"limit, or {START_OVER}"
         )
     else:

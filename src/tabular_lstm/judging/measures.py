@@ -57,6 +57,7 @@ class Measure:
     # The metric whose value tells that a model knows nothing, and what a worse one is worse than.
     nothing = ("roc_auc", 0.5, "chance")
     drifting = ("roc_auc", "highest")  # what a `DriftCheck` names the first and its better bound
+    changed = "classes swapped or another unit"  # what may be behind a fall
     exchangeable = False  # whether two classes may be exchanged among others
     # The simplest one, the linear one, and boosted trees.
     baselines = ("majority_class", "logistic_regression", "hist_gradient_boosting")
@@ -206,6 +207,7 @@ class _Number(Measure):
     sampled = spoken = ("rmse", "mae", "r2")
     nothing = ("r2", 0.0, "the mean of the labels")
     drifting = ("rmse", "lowest")
+    changed = "another unit"
     baselines = ("mean", "linear_regression", "hist_gradient_boosting")
     predicted, many_predicted = "prediction", "predictions"
 

@@ -83,8 +83,9 @@ def score(
     Raises:
         DataError: There is no such coverage.
     """
-    if coverage is not None and not RATES[0] <= coverage <= RATES[-1]:
-        raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage}.")
+    one = isinstance(coverage, float | np.floating)
+    if coverage is not None and not (one and RATES[0] <= coverage <= RATES[-1]):
+        raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage!r}.")
     rows = len(sequences)
     slots = sequences.reshape(rows, len(scorer.slots.places))
     many = are_many(scorer, rows) if many is None else many

@@ -29,7 +29,8 @@ from tabular_lstm.rows.number_format import all_pointed
 LIMIT = Validation().max_quarantined_fraction
 LEAST = Promotion().min_test_rows_per_class
 # Rows of a class from which on each side surely gets two, and as many test rows as promotion asks.
-ENOUGH, JUDGED = 30, round(LEAST / Split().test_fraction)
+# Of the fewest hardly ever fewer than two are train rows.
+ENOUGH, FEW, JUDGED = 30, 8, round(LEAST / Split().test_fraction)
 # Distinct whole numbers that may be classes; and of these, those that rather are none.
 FEW_CLASSES, AMOUNT = 20, 6
 FAR = 30  # from the middle nine tenths of the labels, in times of their range, may be a fault
@@ -53,6 +54,10 @@ ALL_MISSING = (
 LEFT_OUT = (
     "label: too few rows to learn a class from: {}. These rows go to quarantine; collect more, and "
     "name the class under classes, or put rare classes together in the column"
+)
+RARE = (
+    "column '{}' has {}, such as '{}': a run would stop, which needs two train rows of each. Where "
+    "they are numbers, write numbers alone, and --task number; else put rare ones together."
 )
 TOO_FEW = "label: a class has {}; a run stops where a side gets fewer than two"
 NOT_JUDGED = (
@@ -156,10 +161,14 @@ def _classes(
 ) -> ProposedTask:
     """Propose two classes or more; of several those that have too few rows are left out."""
     form, labelled = table.number_format, table.rows - column.cells.missing
-    rare = {value: count for value, count in classes.items() if count < ENOUGH}
     coded = labelled - sum(classes.values())
-    may_go = sum(rare.values()) + coded <= LIMIT * labelled and len(classes) - len(rare) >= 2
-    rare = rare if may_go and len(classes) > 2 else {}
+    for least in (ENOUGH, FEW, 0) if len(classes) > 2 else (0,):
+        rare = {value: count for value, count in classes.items() if count < least}
+        if sum(rare.values()) + coded <= LIMIT * labelled and len(classes) - len(rare) >= 2:
+            break
+        if least == FEW and rare:
+            said = f"{len(classes)} different values, {len(rare)} of them in fewer than {FEW} rows"
+            raise refusal(table, RARE.format(column.name, said, shown(next(iter(rare)))))
     kept = {value: count for value, count in classes.items() if value not in rare}
     doubts = [LEFT_OUT.format(listed(rare))] if rare else []
     if len(kept) == 2:
@@ -251,6 +260,5 @@ def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
 def refusal(table: TableProfile, fault: str) -> DataError:
     """Say what is wrong, and which columns have two values."""
     fitting = described([c for c in table.columns if len(classes_of(c)) == 2])
-    found = f"Of two values, such as --label may name: {fitting}"
-    none = "No column has two values; --label may name one of classes or of a number"
-    return DataError(f"{table.file}: {fault} {found if fitting else none}.")
+    found = f" Of two values, such as --label may name: {fitting}."
+    return DataError(f"{table.file}: {fault}{found if fitting else ''}")

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.errors import LISTED, counted
+from tabular_lstm.errors import LISTED, DataError, counted
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns, Task
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
 from tabular_lstm.rows.feature_summary import of_levels, of_numbers
@@ -22,6 +22,11 @@ from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers, scale
 NAMED = 5
 # Rows or groups of a class on a side.
 LEAST = 2
+SPLIT = "Add some, or change split."
+GONE = (
+    " Add some, or, if there will be none, take it out of columns.classes: a model of the other "
+    "classes is then trained."
+)
 
 Sides = Mapping[str, pd.DataFrame]
 
@@ -44,6 +49,8 @@ class _Label:
 
 class _TwoClasses(_Label):
     """A label of two classes."""
+
+    others = ""  # what to do where labels are right that are none of the classes
 
     @property
     def in_order(self) -> dict[int, Class]:
@@ -89,8 +96,8 @@ class _TwoClasses(_Label):
         """See `of_schema`."""
         return dict(zip(("negative_class", "positive_class"), task.classes, strict=True))
 
-    def too_few(self, sides: Sides) -> tuple[str, bool] | None:
-        """Say why rows do not suffice, and whether others, or another split, might; or None.
+    def too_few(self, sides: Sides) -> tuple[str, str] | None:
+        """Say why rows do not suffice, and what might help, "" of nothing; or None.
 
         Expected are two rows, or groups, of each class on the train side, and on the test side two
         of two classes.
@@ -99,7 +106,7 @@ class _TwoClasses(_Label):
         everywhere = [*counts.values()]
         absent = [name for name in everywhere[0] if not any(count[name] for count in everywhere)]
         if absent:
-            return self._absent([*map(repr, absent)]), False
+            return self._absent([*map(repr, absent)]), ""
         for side, of_side in counts.items():
             few = [name for name, count in of_side.items() if count < LEAST]
             if few and (side == "train" or len(self.classes) - len(few) < 2):
@@ -107,9 +114,13 @@ class _TwoClasses(_Label):
                 return (
                     f"too few {self.noun}s to split: on the {side} side {count} with "
                     f"{self.name} = {few[0]!r}; expected at least {LEAST}.",
-                    True,
+                    self._ways(few, everywhere),
                 )
         return None
+
+    def _ways(self, few: list[Class], counts: list[dict[Class, int]]) -> str:
+        """Say what might help where a side has too few rows of some classes."""
+        return SPLIT
 
     def _absent(self, absent: list[str]) -> str:
         found = "one class only" if len(absent) == 1 else "no row that can be used"
@@ -129,10 +140,23 @@ class _TwoClasses(_Label):
 class _Classes(_TwoClasses):
     """A label of three classes or more."""
 
+    others = (
+        "; or, where the label is right, name its classes under columns.classes; or, if the label "
+        "is a number now, write columns.task: number, in place of the classes"
+    )
+
     @property
     def in_order(self) -> dict[int, Class]:
         """The classes by their numbers, in their order."""
         return dict(enumerate(self.classes))
+
+    def _ways(self, few: list[Class], counts: list[dict[Class, int]]) -> str:
+        splits = all(sum(count[name] for count in counts) >= LEAST for name in few)
+        ways = SPLIT if splits else "Add some."
+        if len(few) > len(self.classes) - 2:
+            return ways
+        out = f"take {_first([*map(repr, few)])} out of columns.classes"
+        return f"{ways[:-1]}, or {out}: such rows then go to quarantine."
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
         """Give the share of each class."""
@@ -153,14 +177,14 @@ class _Classes(_TwoClasses):
     def _absent(self, absent: list[str]) -> str:
         return (
             f"column '{self.name}': no row that can be used is {_first(absent)}; expected some of "
-            "each of columns.classes. Add some, or, if there will be none, take it out of "
-            "columns.classes: a model of the other classes is then trained."
+            f"each of columns.classes.{GONE if len(self.classes) - len(absent) > 1 else ''}"
         )
 
 
 class _Number(_Label):
     """A label that is a number."""
 
+    others = ""
     expected = "a number"
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
@@ -182,10 +206,13 @@ class _Number(_Label):
         if labels is None:
             raise ValueError("expected the labels of a number")
         mean, variance = scale(labels)
+        if variance**0.5 < np.finfo(np.float32).tiny:
+            how = f"The labels differ by {np.ptp(labels):g} at most"
+            raise DataError(f"{how}, too little to learn from: multiply them.")
         return {"target": {"mean": mean, "deviation": variance**0.5}}
 
-    def too_few(self, sides: Sides) -> tuple[str, bool] | None:
-        """Say why rows do not suffice, and whether others, or another split, might; or None."""
+    def too_few(self, sides: Sides) -> tuple[str, str] | None:
+        """Say why rows do not suffice, and what might help, "" of nothing; or None."""
         by = self.columns.group
         for side, rows in sides.items():
             count = len(rows) if by is None else rows[by].nunique()
@@ -193,7 +220,7 @@ class _Number(_Label):
                 return (
                     f"too few {self.noun}s to split: {counted(count, self.noun)} on the {side} "
                     f"side; expected at least {LEAST}.",
-                    True,
+                    SPLIT,
                 )
         labels = sides["train"][self.name]
         if labels.min() < labels.max():
@@ -201,7 +228,7 @@ class _Number(_Label):
         return (
             f"column '{self.name}': all {len(labels)} labels of the train side are "
             f"{labels.iloc[0]:g}; expected different ones, of which something can be learned.",
-            False,
+            "",
         )
 
 

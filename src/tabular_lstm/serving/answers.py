@@ -1,5 +1,6 @@
 """Answers: how predictions are written, counted and called, by the task; `answers_of` chooses."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -238,7 +239,11 @@ class _Number(Answers):
 
     @staticmethod
     def outcome(summary: "ScoringSummary") -> str:
-        mean = f"{summary.means[OF_A_NUMBER[0]]:.4g}" if summary.means else "none"
+        mean = "none"
+        if summary.means:
+            low, high = summary.histogram_range
+            places = 3 - math.floor(math.log10(high - low))  # of labels near 10^6 there are more
+            mean = f"{round(summary.means[OF_A_NUMBER[0]], places):.15g}"
         return f": mean prediction {mean}, intervals at {100 * (summary.coverage or 0):.4g} %"
 
     @property
