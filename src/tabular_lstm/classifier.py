@@ -46,6 +46,7 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
         history_: Of the training, see `tabular_lstm.network.fit.train`; not there after `load`.
 
     Examples:
+        >>> import numpy as np, pandas as pd
         >>> rows = pd.DataFrame({"size": range(40), "color": ["red", "blue"] * 20})
         >>> labels = np.where(rows["size"] < 20, "small", "large")
         >>> model = LSTMClassifier(members=2, epochs=40, random_state=0).fit(rows, labels)

@@ -24,6 +24,7 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
         history_: Of the training, see `tabular_lstm.network.fit.train`; not there after `load`.
 
     Examples:
+        >>> import numpy as np, pandas as pd
         >>> rows = pd.DataFrame({"size": range(60), "color": ["red", "blue"] * 30})
         >>> prices = rows["size"] + np.where(rows["color"] == "red", 30, 0)
         >>> model = LSTMRegressor(members=2, epochs=60, random_state=0).fit(rows, prices)

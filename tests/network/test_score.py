@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import norm
 
 from tabular_lstm.network import score as score_module
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.forward import BLOCK
+from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER
@@ -67,15 +67,11 @@ def test_classes_and_numbers_are_scored_as_keras_computes_them(layout: dict[str,
             np.testing.assert_allclose(predicted, computed[:rows], atol=1e-6)
             np.testing.assert_allclose(predicted.sum(1), 1, rtol=1e-12)
             continue
-        # Of a number what Keras gives is in standard deviations, and the logarithm of some.
-        mean, deviation = schema.target.mean, schema.target.deviation
-        center, spread = computed[:rows].T
-        center, spread = mean + deviation * center, deviation * np.exp(spread)
-        np.testing.assert_allclose(predicted[:, 0], center, atol=1e-5)
+        # Of a number Keras gives quantiles, and `test_outputs` tells what they mean.
         for coverage in (0.9, 0.6):
-            ends = score(Scorer.of(network), sequences[:rows], many, coverage)[:, 1:]
-            half = spread * norm.ppf((1 + coverage) / 2)
-            np.testing.assert_allclose(ends.T, [center - half, center + half], atol=2e-4)
+            found = score(Scorer.of(network), sequences[:rows], many, coverage)
+            expected = predictions(computed[:rows], schema, network.calibration, coverage)
+            np.testing.assert_allclose(found, expected, atol=2e-4)
 
 
 ODD = [np.nan, 0.0, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45]
