@@ -421,6 +421,11 @@ def test_other_labels_are_refused() -> None:
         (LABELS + 0.5 * ROWS["age"], "Unknown label type: continuous"),
         (["yes"] * 120, r"got only one class: \['yes'\]"),
         (np.where(LABELS, 1.0, NAN), "NaN"),
+        (["a", "b", None] * 40, "NaN or None"),
+        (np.array([0, 1, pd.NA] * 40, object), "NaN or None"),
+        (["a", "b", NAN] * 40, "NaN or None"),
+        (["a", 1] * 60, "got values of int, str"),
+        (pd.Series(pd.date_range("2020", periods=120)), "got values of datetime64"),
     ):
         with pytest.raises(ValueError, match=fact):
             tiny().fit(NUMBERS, labels)
@@ -512,9 +517,9 @@ def test_a_matrix_of_costs_moves_what_is_decided(tmp_path: Path) -> None:
             {"objective": "f1"},
             "objective.kind = f1: for 3 classes expected accuracy or costs",
         ),
-        ({"objective": "costs"}, "expected 3 rows of 3 costs"),
-        ({"objective": "costs", "costs": [[0, 1], [1, 0]]}, "expected 3 rows of 3 costs"),
-        ({"objective": "costs", "costs": [[0, -1, 1]] * 3}, r"matrix.0.1 = -1: Input should be"),
+        ({"objective": "costs"}, "a matrix of 3 rows of 3 costs"),
+        ({"objective": "costs", "costs": [[0, 1], [1, 0]]}, "a matrix of 3 rows of 3 costs"),
+        ({"objective": "costs", "costs": [[0, -1, 1]] * 3}, r"costs.0.1 = -1: Input should be"),
     ],
 )
 def test_what_does_not_suit_three_classes_is_refused(given: Any, fault: str) -> None:

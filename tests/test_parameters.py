@@ -17,6 +17,7 @@ from tests.helpers.project import ROOT
 PAIR = {"positive_class": 1, "negative_class": 0}
 CLASSES = {"classes": ["a", "b", "c"]}
 NUMBER = {"task": "number"}
+NO_PAIR = {"positive_class": None, "negative_class": None}
 ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}
 ENVIRONMENTS = sorted(
     path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local"
@@ -69,8 +70,10 @@ def test_costs_that_no_objective_would_use_are_refused_by_their_path() -> None:
         (CLASSES, {"network": {"kind": "tutorial"}}, ("two classes apart", "for 3 classes", "ens")),
         (NUMBER, {"network": {"kind": "tutorial"}}, ("for a number expected kind: ensemble",)),
         (CLASSES, {"training": {"objective": {"kind": "f1"}}}, ("= f1", "accuracy or costs")),
-        (NUMBER, {"training": {"objective": {"kind": "costs"}}}, ("for a number", "accuracy")),
-        (CLASSES, {"training": costs_of({"false_negative": 2})}, ("3 rows of 3 costs",)),
+        (NUMBER, {"training": {"objective": {"kind": "f1"}}}, ("no decision: leave objective",)),
+        (CLASSES, {"training": costs_of({"false_negative": 2})}, ("matrix of 3 rows of 3 costs",)),
+        (CLASSES, {"training": costs_of([[0] * 3] * 3)}, ("[0.0, 0.0, 0.0]", "number 1, costs le")),
+        (CLASSES, {"training": costs_of([[0, 1, 1], [1, 2, 1], [1, 1, 0]])}, ("number 2, costs",)),
         (CLASSES, {"training": costs_of([[0, 1], [1, 0]])}, ("3 rows of 3 costs",)),
         (PAIR, {"training": costs_of([[0, 1], [1, 0]])}, ("false_positive and false_negative",)),
         (PAIR, {"training": {"coverage": 0.8}}, ("training.coverage", "two classes have none")),
@@ -93,13 +96,17 @@ def test_a_cost_matrix_is_written_in_the_place_of_both_costs() -> None:
     assert "coverage" not in written
     whole = {"columns": {"label": "y", **CLASSES}, "training": given}
     assert check_parameters(whole)["training"] == training
-    assert "objective.cost_matrix.0.1 = -1" in refusal("training", costs_of([[0, -1], [1, 0]]))
+    assert "objective.costs.0.1 = -1" in refusal("training", costs_of([[0, -1], [1, 0]]))
+    for by_class in ({"a": 1, "b": 2, "c": 3}, {"a": {"b": 1}}):
+        assert "or of classes a matrix" in refusal("training", costs_of(by_class))
 
 
 @pytest.mark.parametrize(
     ("values", "facts"),
     [
         ({"positive_class": True}, ("positive_class = True", "quote it")),
+        (CLASSES | {"task": "classes"} | NO_PAIR, ("leave task out: classes says it",)),
+        ({"classes": ["a", "b", None]} | NO_PAIR, ("classes.2 = None", "quote it")),
         ({"positive_class": "0"}, ("positive_class and negative_class", "0")),
         ({"key": "y"}, ("'y'", "under label and under key")),
         ({"features": ["a", "b", "a"]}, ("features", "twice")),

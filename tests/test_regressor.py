@@ -95,7 +95,7 @@ def test_intervals_hold_their_rate_and_are_wide_where_numbers_vary(fitted: LSTMR
     declared = fitted.predict_interval(rows)
     assert same_bits(declared, fitted.predict_interval(rows, coverage=0.9))
     for coverage in (0.4, 1.0):
-        with pytest.raises(ValueError, match=r"expected a share from 0\.5 to 0\.99"):
+        with pytest.raises(ValueError, match=r"Expected a coverage from 0\.5 to 0\.99"):
             fitted.predict_interval(rows, coverage=coverage)
 
 
@@ -132,6 +132,10 @@ def test_numbers_are_numbers_whatever_holds_them() -> None:
         (np.where(PRICES > 1e5, np.inf, PRICES), "infinity"),
         (PRICES * 1e35, "Expected labels that float32 holds, got one of"),
         (PRICES[1:], "inconsistent numbers of samples"),
+        (PRICES * 1e-305, "too little to learn from: multiply them"),
+        (pd.date_range("2020", periods=300), "got values of datetime64"),
+        (pd.Series(pd.to_timedelta(range(300), "D")), "got values of timedelta64"),
+        (pd.Series(pd.date_range("2020", periods=300)).astype(object), "got values of Timestamp"),
     ],
 )
 def test_labels_that_are_no_numbers_are_refused(labels: Any, fault: str) -> None:

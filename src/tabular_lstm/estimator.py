@@ -1,7 +1,6 @@
 """What both estimators of scikit-learn share, over the same functions that the nodes call."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -207,6 +206,8 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
         """Check X and y as scikit-learn does, and give X as a frame."""
+        if y is not None:
+            _refuse_no_labels(y)
         if isinstance(X, pd.DataFrame):
             rows = by_name(X)  # which refuses a name that is there twice
             validate_data(self, X, y, skip_check_array=True)  # remembers the names
@@ -225,10 +226,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         from tabular_lstm.network.score import score  # noqa: PLC0415
 
         scorer = Scorer.of(self.network_)
-        if coverage is not None:
-            declared = scorer.calibration.model_copy(update={"coverage": coverage})
-            scorer = replace(scorer, calibration=declared)
-        return score(scorer, to_sequences(self._rows(X), scorer.schema))
+        return score(scorer, to_sequences(self._rows(X), scorer.schema), coverage=coverage)
 
     def _rows(self, X: Any) -> pd.DataFrame:  # noqa: N803
         """Give what is to be predicted as a frame with the schema's names."""
@@ -239,6 +237,20 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         if isinstance(X, pd.DataFrame) and (named or {*features} <= {*map(str, X)}):
             return X
         return pd.DataFrame(validate_data(self, X, reset=False, **CHECKED), columns=features)
+
+
+def _refuse_no_labels(y: Any) -> None:
+    """Refuse labels that are not there, that are dates, or of which some are text and some not."""
+    given = np.asarray(y)
+    if given.dtype.kind in "biufc":
+        return
+    values = np.ravel(given if given.dtype.kind in "mM" else np.asarray(y, object))
+    if pd.isna(values).any():
+        raise ValueError("Input y contains NaN or None: expected a label of each row.")
+    kind = pd.api.types.infer_dtype(values)
+    if kind.startswith(("mixed", "date", "time", "period")) and kind != "mixed-integer-float":
+        types = ", ".join(sorted({type(value).__name__ for value in values}))
+        raise ValueError(f"y: expected numbers, or classes of one type, got values of {types}.")
 
 
 def _array_names(count: int) -> list[str]:

@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from tabular_lstm.estimator import LSTMEstimator
-from tabular_lstm.network.calibration import RATES
 from tabular_lstm.parameters import NUMBER, Task
 
 
@@ -65,10 +64,6 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
         Raises:
             ValueError: See `predict`; or there is no such coverage.
         """
-        if coverage is not None and not RATES[0] <= coverage <= RATES[-1]:
-            raise ValueError(
-                f"coverage = {coverage}: expected a share from {RATES[0]} to {RATES[-1]}."
-            )
         return self._predictions(X, coverage)[:, 1:]
 
     def _labels(self, y: np.ndarray) -> tuple[Task, np.ndarray]:

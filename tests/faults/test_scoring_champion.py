@@ -89,23 +89,26 @@ def test_what_becomes_of_the_champion_amid_a_scoring_changes_nothing_in_it(
 
 
 @pytest.mark.parametrize(("task", "other"), [(CLASSES, TWO_CLASSES), (NUMBER, CLASSES)])
-def test_a_champion_of_another_task_that_serves_again_scores_nothing_until_conf_is_its_own(
+def test_who_goes_back_to_a_champion_of_another_task_sets_conf_back_first(
     served: Project, task: str, other: str
 ) -> None:
+    first = champion_path(served)
     succeeds(here(*SCORING))
     succeeded_by(other)(served)
-    succeeds(here(*SCORING))
-    succeeds(here(*ROLLBACK))
-    message = message_of(here(*SCORING))
-    assert f"{champion_path(served)}: the champion gives" in message
+    second = on_disk(served)
+    message = message_of(here(*ROLLBACK))
+    assert message.startswith(f"{first}: the champion gives")
     assert "Set conf back" in message
-    # Of both tasks, one after the other; the newest are loaded.
-    assert [manifest.get("task", TWO_CLASSES) for manifest in finished(served)] == [task, other]
-    assert len(assert_sound(served)) == 2
+    assert on_disk(served) == second
+    succeeds(here(*SCORING))
 
     label_of(served, task)
-    succeeds(here(*SCORING, "--params", "scoring.force=true"))
-    assert finished(served)[-1]["champion"]["sha256"] == on_disk(served)
+    succeeds(here(*ROLLBACK))
+    assert champion_path(served) == first
+    succeeds(here(*SCORING))
+    # Of both tasks, one after the other; the newest are loaded.
+    tasks = [manifest.get("task", TWO_CLASSES) for manifest in finished(served)]
+    assert tasks == [task, other, task]
     assert len(assert_sound(served)) == 3
 
 

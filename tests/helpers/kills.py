@@ -40,9 +40,9 @@ def strata(count: int, rng: random.Random) -> Iterator[Instant]:
         yield Instant(number, share=(number + rng.random()) / count)
 
 
-def in_turn(instants: Iterable[Instant]) -> Iterator[tuple[Instant, str]]:
+def in_turn(instants: Iterable[Instant]) -> list[tuple[Instant, str]]:
     """Give each instant a task, one after the other."""
-    return zip(instants, itertools.cycle((TWO_CLASSES, CLASSES, NUMBER)), strict=False)
+    return [*zip(instants, itertools.cycle((TWO_CLASSES, CLASSES, NUMBER)), strict=False)]
 
 
 def watch(run: subprocess.Popen[str]) -> Iterator[tuple[str, float]]:

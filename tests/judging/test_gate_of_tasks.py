@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tabular_lstm.judging import drift, gate
@@ -10,12 +11,13 @@ from tabular_lstm.judging.checks import Champion, DriftCheck, FloorCheck, check_
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.judging.metrics import CANDIDATE, Metrics
-from tabular_lstm.parameters import Promotion, Validation
+from tabular_lstm.parameters import Evaluation, Promotion, Task, Validation
 from tabular_lstm.rows.feature_summary import FeatureSummary
 from tests.helpers.decisions import DATA
-from tests.helpers.judged_tasks import FOUR, OF_NUMBER, classes_of, judge, numbers_of
+from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 
 PROMOTION = Promotion()
+FEW = Evaluation(bootstrap_resamples=100)
 
 
 def of_number(unit: float = 1.0, candidate: float = 0.5, **errors: float) -> Judged:
@@ -90,7 +92,8 @@ def test_a_label_of_another_task_is_no_fault_of_the_data() -> None:
 
 def test_a_possible_leak_of_a_number_is_named_with_its_measure() -> None:
     number = data_of(FeatureSummary(kind="number", missing=0.0, mean=1.0, deviation=2.0))
-    leaky = number.model_copy(update={"possible_leaks": {"paid": 0.9991}})
+    split = number.split | {"task": "number"}
+    leaky = number.model_copy(update={"possible_leaks": {"paid": 0.9991}, "split": split})
     checked = gate.check_data(leaky, [], PROMOTION, Validation())
     assert "possible leak, alone giving the label away (R²): paid (0.999)" in checked.sentence
 
@@ -176,6 +179,7 @@ def test_a_champion_of_a_number_that_became_worse_stops_the_gate() -> None:
     # The difference is some 0.7, of a label that deviates by 2.
     assert 0.2 < fallen.least_fall < 0.7
     assert "has become worse: RMSE " in fallen.sentence
+    assert "may have changed, such as another unit, or the world" in fallen.sentence
     for known in (then, None):
         useless = drifted(of_number(b=4.0), known)
         assert "is clearly worse than the mean of the labels: RMSE " in useless.sentence
@@ -189,9 +193,41 @@ def test_a_champion_of_classes_that_fell_stops_the_gate() -> None:
     assert drifted(of_classes(b=1.5), then).passed
     fallen = drifted(of_classes(b=0.3), then)
     assert "has fallen: ROC AUC 0." in fallen.sentence
+    assert "such as classes swapped or another unit" in fallen.sentence
     assert fallen.rmse is None
     assert "rmse" not in fallen.model_dump_json()
     assert "is clearly worse than chance" in drifted(of_classes(b=-1.0), then).sentence
+
+
+def test_two_classes_of_several_that_are_exchanged_stop_the_gate() -> None:
+    """The ROC AUC of all classes hardly tells: two of twenty, or those that look alike."""
+    rng, task = np.random.default_rng(0), Task.of_classes([f"c{place}" for place in range(20)])
+    labels = rng.choice(20, 600)
+    logits = rng.normal(size=(600, 20)) + 3 * np.eye(20)[labels]
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    exchange = np.array([1, 0, *range(2, 20)])
+    then = judge(task, labels, b=p).metrics["b"]
+    assert drifted(judge(task, labels, b=p), then).passed
+    said = drifted(judge(task, exchange[labels], b=p), then).sentence
+    assert "the champion b tells 'c0' from 'c1' clearly worse than chance (ROC AUC 0." in said
+    assert said.endswith("--params promotion.start_over=true judges without the champion")
+    # Of rows that are of one group each class tells what one row does.
+    groups = pd.factorize(np.where(labels < 2, labels, np.arange(600)))[0]
+    alike = Judged(exchange[labels], groups=groups, task=task)
+    assert drifted(alike.with_models({"b": p}, {"b": None}, RESAMPLED), then).passed
+
+
+def test_two_classes_that_a_champion_never_told_apart_are_not_taken_for_exchanged() -> None:
+    rng, passed = np.random.default_rng(0), 0
+    then = of_classes(b=1.5).metrics["b"]
+    for _ in range(100):
+        labels = rng.choice(4, 200, p=[0.4, 0.3, 0.2, 0.1])
+        logits = rng.normal(size=(200, 4)) + 2 * np.eye(4)[np.maximum(labels, 1)]
+        logits[:, 0] = logits[:, 1] + rng.normal(size=200)
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        judged = Judged(labels, task=FOUR).with_models({"b": p}, {"b": None}, FEW)
+        passed += "tells 'red' from 'green'" not in drifted(judged, then).sentence
+    assert passed >= 98
 
 
 # The artifact

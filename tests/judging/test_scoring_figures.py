@@ -15,13 +15,9 @@ def test_decisions_are_bars_the_commonest_on_top() -> None:
     assert figure.get_supxlabel() == "rows called so; 30 of 40 classes"
 
 
-def test_numbers_are_a_histogram_that_says_what_lies_beyond() -> None:
-    bins = [0] * 50
-    bins[10:13] = 3, 5, 1
+def test_numbers_are_a_histogram() -> None:
+    bins = [*range(50)]
     (axes,) = scoring_figures.scored_numbers(bins, (-5.0, 5.0)).axes
     values, edges, _ = axes.patches[0].get_data()  # type: ignore[attr-defined]
-    assert list(values) == [3, 5, 1]
-    np.testing.assert_allclose(edges, [-3, -2.8, -2.6, -2.4])
-    assert axes.get_xlabel() == "predicted"
-    (axes,) = scoring_figures.scored_numbers([*bins[:-1], 7], (-5.0, 5.0)).axes
-    assert axes.get_xlabel() == "predicted; the outermost bars have all beyond, too"
+    assert list(values) == bins
+    np.testing.assert_allclose(edges, np.linspace(-5, 5, 51))

@@ -111,11 +111,19 @@ def test_intervals_hold_their_rate_of_new_labels_or_more_where_rows_are_few(rows
 
 
 def test_a_residual_of_weight_two_counts_as_two_and_wider_rates_are_wider() -> None:
-    ratios = np.random.default_rng(0).exponential(size=30)
-    counts = np.random.default_rng(1).integers(1, 4, 30)
+    ratios = np.random.default_rng(0).exponential(size=3000)
+    counts = np.random.default_rng(1).integers(1, 4, 3000)
     weighted = residual_quantiles(ratios, counts.astype(float))
-    assert weighted == residual_quantiles(ratios.repeat(counts))
+    np.testing.assert_allclose(weighted, residual_quantiles(ratios.repeat(counts)), rtol=0.02)
     assert (np.diff(weighted) >= 0).all()
+    # Rows beside one that outweighs them all, which no member left out, are rows still.
+    few = residual_quantiles(ratios[:30])
+    np.testing.assert_allclose(residual_quantiles(ratios[:30], np.full(30, 6e-8)), few)
+    # With it they tell what one row does: the widest is as many times enlarged.
+    heavy = residual_quantiles(ratios[:30], np.where(np.arange(30) == 7, 1e9, 1.0))
+    widest = residual_quantiles(ratios[:30].max(keepdims=True))
+    assert (ratios[7] <= np.array(heavy)).all()
+    assert (np.array(heavy) < 1.001 * np.array(widest)).all()
     alone = np.array(residual_quantiles(np.array([1.0])))
     assert alone[RATES <= 0.5] == 1
     assert alone[-1] > 3

@@ -151,8 +151,8 @@ def test_an_unlabelled_row_is_counted_and_no_other_cell_of_it_is_read(
         "rows.csv: 10 rows, 2 valid, 1 quarantined, 7 unlabelled"
     ]
     with pytest.raises(DataError, match="1 of 3 labelled rows were quarantined"):
-        accept_rows(rows, source, Validation(max_quarantined_fraction=0.33))
-    accept_rows(rows, source, Validation(max_quarantined_fraction=0.34))
+        accept_rows(rows, source, COLUMNS, Validation(max_quarantined_fraction=0.33))
+    accept_rows(rows, source, COLUMNS, Validation(max_quarantined_fraction=0.34))
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_later_version_that_is_invalid_supersedes_nothing(tmp_path: Path) -> N
     assert quarantined["row"].tolist() == ["2026-11-01.csv:2", "2026-11-02.csv:1"]
     assert (source.quarantined_rows, source.superseded_rows) == (2, 0)
     with pytest.raises(DataError, match=r"rows 2026-11-01\.csv:2, 2026-11-02\.csv:1: b: "):
-        accept_rows(rows, source, Validation())
+        accept_rows(rows, source, COLUMNS, Validation())
 
 
 def test_a_later_row_without_label_takes_no_label_away(tmp_path: Path) -> None:
@@ -519,7 +519,7 @@ def test_no_node_changes_its_inputs(columns: Columns) -> None:
     pd.testing.assert_frame_equal(frame, before)
 
     inputs = (rows.copy(deep=True), quarantined.copy(deep=True), source.model_copy())
-    accept_rows(rows, source, Validation())
+    accept_rows(rows, source, COLUMNS, Validation())
     split_rows(rows, source, columns, Split())
     pd.testing.assert_frame_equal(rows, inputs[0])
     pd.testing.assert_frame_equal(quarantined, inputs[1])

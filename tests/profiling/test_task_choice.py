@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tabular_lstm.errors import DataError
@@ -83,10 +82,16 @@ def test_a_class_of_too_few_rows_is_left_out_and_said() -> None:
     # Two are left: the one is predicted against the other.
     pair = found([*["rare"] * 3, *(["no", "yes"] * 300)[3:]]).columns()
     assert (pair.positive_class, pair.negative_class) == ("yes", "no")
-    # So many that a run would stop are kept.
+    # So many that too many rows would go are kept, but for those of which a run would stop.
     many = [f"rare {x // 20}" if x < 100 else "ab"[x % 2] for x in range(COUNT)]
     assert len(found(many).columns().classes or []) == 7
-    assert "A run needs two train rows of each class" in doubts(many)
+    assert "A promotion needs 20 test rows of each" in doubts(many)
+    assert found(["lone", *many[1:]]).columns().classes == found(many).columns().classes
+    words = [f"about {x % 100}" for x in range(COUNT)]
+    for told in ({}, {"task": "classes", "label": "target"}):
+        said = refusal(words, **told)
+        assert "has 100 different values, 100 of them in fewer than 8 rows, such as 'a" in said
+        assert "write numbers alone" in said
 
 
 def test_a_class_too_rare_to_be_judged_is_named_with_what_to_do() -> None:
@@ -94,27 +99,8 @@ def test_a_class_too_rare_to_be_judged_is_named_with_what_to_do() -> None:
     assert found(values).columns().classes == ["a", "b", "c", "rare"]
     said = doubts(values)
     assert "classes of fewer than 100 rows: rare: 60" in said
-    assert "a promotion 20 test rows (promotion.min_test_rows_per_class): collect more" in said
+    assert "20 test rows of each (promotion.min_test_rows_per_class): collect more" in said
     assert "fewer than 100" not in doubts(["a", "b", "c"] * 200)
-
-
-@pytest.mark.parametrize("two", [("red", "Red"), ("a  b", "a b")])
-def test_classes_that_differ_by_case_or_blanks_are_pointed_out(two: tuple[str, str]) -> None:
-    said = doubts([*two, "other"] * 200)
-    assert f"'{two[0]}', '{two[1]}' differ by case or blanks alone" in said
-
-
-def test_a_label_far_outside_the_others_is_named_with_what_to_do() -> None:
-    said = doubts([*MANY[1:], 1e9])
-    assert "1 row lies far outside the others, such as 1000000000: these are 20.14 to" in said
-    assert "set bounds of the label, and such rows go to quarantine" in said
-    assert found([*MANY[1:], 1e9]).columns().bounds == {}
-    low = doubts([*MANY[:597], -1e7, -1e7, 1e9])
-    assert "3 rows lie far outside" in low
-    assert "these are 20 to 105.71" in low
-    skewed = np.random.default_rng(0).lognormal(3, 1.5, COUNT).round(2).tolist()
-    assert "far outside" not in doubts(skewed)
-    assert "far outside" not in doubts([*([0] * 400), *skewed[:200]])
 
 
 def test_a_code_for_no_label_stands_beyond_the_bounds() -> None:
@@ -136,6 +122,11 @@ def test_a_column_that_is_no_label_is_refused_with_the_reason() -> None:
     units = [f"{x % 130} EUR" for x in range(COUNT)]
     for name in ("target", "price"):
         assert "Write numbers without a unit" in refusal(units, name)
+    for cell in ("{} kg", "{}.5%", "€5,{:03}.24"):
+        unnamed = refusal([cell.format(x % 130) for x in range(COUNT)], "z")
+        assert f"If column 'z' is the label, such as '{cell.format(0)}': write numbers" in unnamed
+        assert "No column has two values" in unnamed
+    assert "No column has two values" not in refusal(units, "z", label="z")
     assert "holds no numbers, such as 'a'" in refusal(["a", "b", "c"] * 200, task="number")
     assert "'target' has 600 distinct values" in refusal(MANY, task="classes")
     assert "has not two classes, so none is the positive" in refusal([0, 1, 2] * 200, positive="1")

@@ -96,12 +96,10 @@ def test_a_number_has_a_prediction_and_an_interval_at_the_declared_rate(project:
     (manifest,) = finished(project)
     assert (manifest["task"], manifest["coverage"]) == (NUMBER, 0.8)
     summary = summary_of(project)
-    assert summary["prediction_range"] == [scored["prediction"].min(), scored["prediction"].max()]
     assert sum(summary["histograms"]["prediction"]) == 60
     assert summary["means"] == pytest.approx(scored[OF_A_NUMBER].mean().to_dict())
     assert not summary.keys() & {"positive_class", "decisions", "decision_threshold"}
-    low, high = (f"{end:.4g}" for end in summary["prediction_range"])
-    assert f"predictions from {low} to {high}, mean " in said
+    assert f": mean prediction {scored['prediction'].mean():.4g}, " in said
     assert "intervals at 80 %; 0 in quarantine." in said
 
 
@@ -179,7 +177,8 @@ def test_a_champion_of_another_task_neither_scores_nor_serves_again(
     for arguments in ((*SCORING, *rows_at(path)), ROLLBACK):
         message = message_of(here(*arguments))
         assert said in message
-        assert "kedro run --pipelines retraining --params promotion.start_over=true" in message
+        anew = "kedro run --pipelines retraining --params promotion.start_over=true"
+        assert (anew in message) == (arguments is not ROLLBACK)
 
 
 # Without a run -----------------------------------------------------------------------------------
@@ -209,7 +208,6 @@ def test_counts_of_parts_add_up_to_those_of_all(task: str) -> None:
     np.testing.assert_array_equal(added.histograms, whole.histograms)
     assert added.rows == whole.rows == 100
     assert added.means == pytest.approx(whole.means)
-    assert (added.lowest, added.highest) == (whole.lowest, whole.highest)
 
 
 def test_what_is_far_from_the_labels_mean_is_in_the_outer_bins() -> None:
@@ -256,7 +254,7 @@ def test_of_many_classes_the_sentence_names_the_commonest() -> None:
     )
     assert summary.sentence() == (
         f"Scored 780 of 790 rows with the champion of run {run('a')}: 39 as c39, 38 as c38, 37 as "
-        "c37, 36 as c36, 35 as c35, 595 as one of 35 others; 10 in quarantine."
+        "c37, 36 as c36, 35 as c35, …; 10 in quarantine."
     )
     # What another task has is not written.
     assert "positive_class" not in summary.model_dump()

@@ -40,19 +40,14 @@ HEADINGS = [
 
 CLASS_FIGURES = [
     "learning_curves",
-    "class_roc_curves",
-    "class_rates",
     "calibration_curve",
-    "confusion_matrix",
+    "class_confusions",
     "importance_chart",
-    "certainty",
 ]
 NUMBER_FIGURES = [
     "learning_curves",
     "predicted_and_true",
-    "errors_by_prediction",
     "interval_coverage",
-    "absolute_errors",
     "importance_chart",
 ]
 

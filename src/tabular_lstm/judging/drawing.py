@@ -23,17 +23,13 @@ FIGURES = {
     "learning_curves": "Learning curves",
     "roc_curve": "ROC curve",
     "precision_recall_curve": "Precision and recall",
-    "class_roc_curves": "ROC curve of each class",
-    "class_rates": "Precision and recall of each class",
     "predicted_and_true": "Predicted and true",
-    "errors_by_prediction": "Errors by prediction",
     "interval_coverage": "Coverage of the intervals",
-    "absolute_errors": "Errors by size",
     "calibration_curve": "Calibration",
     "confusion_matrix": "Confusion matrix of the candidate",
+    "class_confusions": "Confusion matrix of the candidate",
     "importance_chart": "Permutation importance",
     "score_distribution": "Probabilities by class",
-    "certainty": "Certainty, right and wrong",
 }
 SCORING_FIGURES = {
     "scored_probabilities": "Probabilities of the scored rows",
@@ -146,22 +142,14 @@ def new_unit_square(x: str, y: str, lines: int) -> "tuple[Figure, Axes]":
     return figure, axes
 
 
-def new_rows(names: list[str], x: str, lines: int = 0) -> "tuple[Figure, Axes]":
-    """Make a figure with a row for each name, the first on top; `x` says what the rows show."""
-    figure, (axes,) = new_figure(1.0 + BAR * max(3, len(names)) + LEGEND_LINE * lines)
-    if lines:
-        axes.set_xlabel(x)
-    else:
-        figure.supxlabel(wrapped(x), fontsize="medium")  # below it all: names may take half of it
-    name_rows(axes, names)
-    axes.set_ylim(max(3, len(names)) - 0.4, -0.6)
-    return figure, axes
-
-
 def new_bars(values: Mapping[str, float], x: str, color: str) -> "tuple[Figure, Axes]":
-    """Draw a horizontal bar for each value, the first on top."""
-    figure, axes = new_rows(list(values), x)
+    """Draw a horizontal bar for each value, the first on top; `x` says what they show."""
+    lines = max(3, len(values))
+    figure, (axes,) = new_figure(1.0 + BAR * lines)
+    figure.supxlabel(wrapped(x), fontsize="medium")  # below it all: names may take half of it
     axes.barh(range(len(values)), list(values.values()), color=color, height=0.7)
+    name_rows(axes, list(values))
+    axes.set_ylim(lines - 0.4, -0.6)
     return figure, axes
 
 
@@ -223,10 +211,9 @@ def name_rows(axes: "Axes", names: list[str]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def add_legend(figure: "Figure", above: str | None = None) -> None:
+def add_legend(figure: "Figure") -> None:
     """Name what was drawn, below the plot, where it covers nothing; one line each, for a phone."""
-    style: dict[str, Any] = {"title": above, "alignment": "left", "title_fontsize": 9}
-    figure.legend(loc="outside lower left", ncols=1, **(style if above else {}))
+    figure.legend(loc="outside lower left", ncols=1)
 
 
 def mark(axes: "Axes", x: float, text: str) -> None:

@@ -5,6 +5,7 @@ did: a candidate that is better is no good news then.
 """
 
 import math
+from itertools import combinations
 
 import numpy as np
 from pydantic import NonNegativeInt
@@ -14,11 +15,12 @@ from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.checks import Champion, DriftCheck
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.gate import START_OVER
-from tabular_lstm.judging.intervals import CENTRAL, NORMAL
+from tabular_lstm.judging.intervals import CENTRAL, EPSILON, NORMAL, Ranking
 from tabular_lstm.judging.metrics import IN_UNITS, METRICS, WORSE, Metrics, written
 from tabular_lstm.parameters import Promotion
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.feature_summary import FeatureSummary
+from tabular_lstm.rows.weights import count_by_class
 
 SHOWN = 20
 # What each night's rows do by themselves is smaller.
@@ -26,7 +28,7 @@ LEAST = 0.05
 MUCH = 2.0  # deviations, or doublings of them
 SHARE = 0.25  # of the rows
 ASK = (
-    "What the label or a feature means may have changed, such as classes swapped or another unit, "
+    "What the label or a feature means may have changed, such as {}, "
     "or the world did. Look at the newest rows; if that is meant, "
 )
 
@@ -39,9 +41,10 @@ def check_drift(
 ) -> DriftCheck:
     """Ask that the champion that serves, the first, is neither worse than chance nor has fallen.
 
-    By bounds at `confidence`, its ROC AUC on these rows is clearly below 0.5, or clearly more than
-    `max_champion_fall` below that of its promotion, unless rows counted by other weights then. Of a
-    number, its R² is clearly below 0, or its RMSE clearly above, in deviations of the label then.
+    By bounds at `confidence`, its ROC AUC on these rows is clearly below 0.5, of more classes that
+    of any two of them among their rows, or clearly more than `max_champion_fall` below that of its
+    promotion, unless rows counted by other weights then. Of a number, its R² is clearly below 0, or
+    its RMSE clearly above, in deviations of the label then.
     """
     if not champions:
         return DriftCheck(passed=True, sentence="there was no champion whose results could change")
@@ -51,7 +54,7 @@ def check_drift(
         unknown = f"not known: {name} did not score these rows ({champion.not_compared})"
         return DriftCheck(passed=True, sentence=unknown)
     measure, measured = judged.measure, judged.metrics[champion.run_id]
-    metric = measure.spoken[0]
+    metric, ask = measure.spoken[0], ASK.format(measure.changed)
     sign, now = WORSE[metric], getattr(measured, metric)
     bounds = judged.bounds(champion.run_id, metric, promotion.confidence)
     best = min(bounds, key=lambda bound: sign * bound)
@@ -69,13 +72,15 @@ def check_drift(
         least = _least_fall(then, metric, now, best, promotion.confidence)
     _, highest = judged.bounds(champion.run_id, floor, promotion.confidence)
     if highest < least_of_floor:
-        fault = f"{name} is clearly worse than {nothing}: {compared}. {ASK}{START_OVER}"
+        fault = f"{name} is clearly worse than {nothing}: {compared}. {ask}{START_OVER}"
+    elif exchanged := _exchanged(judged, champion.run_id, promotion.confidence):
+        fault = f"{name} {exchanged}: {compared}. {ask}{START_OVER}"
     elif least > promotion.max_champion_fall * unit:
         limit, higher = promotion.max_champion_fall, metric in IN_UNITS
         fault = (
             f"{name} has {'become worse' if higher else 'fallen'}: {compared}, clearly more than "
             f"promotion.max_champion_fall = {limit:g} "
-            f"{'of the deviations of its labels higher' if higher else 'lower'}. {ASK}widen that "
+            f"{'of the deviations of its labels higher' if higher else 'lower'}. {ask}widen that "
             f"limit, or {START_OVER}"
         )
     else:
@@ -100,6 +105,30 @@ def _least_fall(then: Metrics, metric: str, now: float, best: float, confidence:
     worst = max(sign * bound for bound in then.interval[metric])
     below = (worst - sign * before) * NORMAL.inv_cdf(confidence) / two_sided
     return float(sign * now - sign * before - np.hypot(below, best - now))
+
+
+def _exchanged(judged: Judged, name: str, confidence: float) -> str:
+    """Say which two of several classes a model ranks against each other as if exchanged, if any.
+
+    By Wilcoxon's rank sum test of each pair's rows, of which Bonferroni's correction counts both
+    directions: a champion that was promoted may know nothing of some two classes.
+    Source: Hand and Till, "A Simple Generalisation of the Area Under the ROC Curve for Multiple
+    Class Classification Problems", Machine Learning 45, 2001.
+    """
+    rows, clearest, said = judged.parts.get(name, judged), 0.0, ""
+    pairs = [*combinations(np.unique(rows.labels), 2)] if judged.measure.exchangeable else []
+    for one, other in pairs:
+        two = (rows.labels == one) | (rows.labels == other)
+        of, p = rows.part(two), rows.predictions[name][two]
+        labels, both = (of.labels == one).astype(int), np.maximum(p[:, one] + p[:, other], EPSILON)
+        counts = np.ones(len(labels)) if of.weights is None else of.weights
+        area = Ranking.of(labels, p[:, one] / both).roc_auc(counts)
+        n, m = count_by_class(labels, of.weights, of.groups)
+        z = (area - 0.5) * math.sqrt(12 * n * m / (n + m + 1))
+        if z < min(clearest, NORMAL.inv_cdf((1 - confidence) / (2 * len(pairs)))):
+            clearest, (a, b) = z, (shown(judged.task.classes[place]) for place in (one, other))
+            said = f"tells '{a}' from '{b}' clearly worse than chance (ROC AUC {area:.3f})"
+    return said
 
 
 class FeatureChange(Frozen):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tabular_lstm.judging import class_figures, drawing, number_figures
+from tabular_lstm.judging import drawing, number_figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import (
     CLASS_COLORS,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COMPARED = ("roc_auc", "log_loss", "rmse", "mae")
+MOST_CLASSES = 12  # in a confusion matrix
 LOSSES = {
     TWO_CLASSES: "binary cross-entropy",
     CLASSES: "cross-entropy",
@@ -125,6 +126,29 @@ def confusion_matrix(judged: Judged) -> "Figure":
 
 
 @styled
+def class_confusions(judged: Judged) -> "Figure":
+    """Draw which classes the candidate takes for which; of many classes, of the most confused."""
+    measured: Any = judged.metrics[CANDIDATE]
+    counts = np.array(measured.confusion_matrix)
+    rows = counts.sum(axis=1)
+    confused = rows + counts.sum(axis=0) - 2 * counts.diagonal()
+    shown = np.sort(np.argsort(-confused, kind="stable")[:MOST_CLASSES])
+    shares = (counts / np.maximum(rows, 1e-9)[:, None])[np.ix_(shown, shown)]
+    most = f"; the {len(shown)} of {len(rows)} classes with the most errors"
+    axis = f"predicted, in % of the actual class's rows{most if len(shown) < len(rows) else ''}"
+    height = 1.2 + max(2.0, 0.32 * len(shown))
+    figure, axes = new_axes(drawing.wrapped(axis), "actual", height)
+    texts = [f"{100 * share:.0f}" if share else "" for share in shares.flat]
+    drawing.draw_cells(axes, shares, 1, 9, texts)
+    names = [short(judged.task.classes[number], 14) for number in shown]
+    places = np.arange(len(names)) + 0.5
+    axes.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
+    actual = zip(names, rows[shown], strict=True)
+    axes.set_yticks(places, [f"{name} ({drawing.in_full(count)})" for name, count in actual])
+    return figure
+
+
+@styled
 def importance_chart(importance: Importance) -> "Figure":
     """Draw what the features are worth, at most thirty of them, the most important on top."""
     shown, count = dict([*importance.features.items()][: drawing.SHOWN]), len(importance.features)
@@ -142,17 +166,18 @@ def importance_chart(importance: Importance) -> "Figure":
 @styled
 def score_distribution(judged: Judged) -> "Figure":
     """Draw how the candidate's probabilities spread over the rows of each of two classes."""
-    names = [f"class {short(name)}" for name in judged.task.classes]
-    threshold = _metrics(judged, CANDIDATE).decision_threshold
-    return _spread(judged, "predicted probability", "share of the class's rows", names, threshold)
-
-
-@styled
-def certainty(judged: Judged) -> "Figure":
-    """Draw how the largest probabilities spread where their class is the right one, or not."""
-    right, _ = _of_likeliest(judged, CANDIDATE)
-    names = [f"it is wrong: {np.sum(~right):,} rows", f"it is right: {np.sum(right):,} rows"]
-    return _spread(judged, "probability of the likeliest class", "share of these rows", names)
+    figure, axes = new_axes("predicted probability", "share of the class's rows", lines=2)
+    axes.set_xlim(0, 1)
+    for place, (label, color) in enumerate(zip(judged.task.classes, CLASS_COLORS, strict=True)):
+        rows = judged.labels == place
+        p = judged.predictions[CANDIDATE][rows]
+        weights = None if judged.weights is None else judged.weights[rows]
+        counts, edges = np.histogram(p, 20, (0, 1), weights=weights)
+        shares, name = counts / (counts.sum() or 1), f"class {short(label)}"
+        axes.stairs(shares, edges, fill=True, alpha=0.6, color=color, label=name)
+    drawing.mark(axes, _metrics(judged, CANDIDATE).decision_threshold, "decision threshold")
+    add_legend(figure)
+    return figure
 
 
 @styled
@@ -184,18 +209,8 @@ DRAWINGS: "dict[str, list[Callable[[Judged], Figure]]]" = {
         confusion_matrix,
         score_distribution,
     ],
-    CLASSES: [
-        class_figures.class_roc_curves,
-        class_figures.class_rates,
-        calibration_curve,
-        class_figures.confusion_matrix,
-        certainty,
-    ],
-    NUMBER: [
-        number_figures.predicted_and_true,
-        number_figures.errors_by_prediction,
-        number_figures.absolute_errors,
-    ],
+    CLASSES: [calibration_curve, class_confusions],
+    NUMBER: [number_figures.predicted_and_true],
 }
 
 
@@ -223,25 +238,6 @@ def _of_likeliest(judged: Judged, model: str) -> tuple[np.ndarray, np.ndarray]:
     """Give whether each row has its likeliest class, of two the positive one, and how likely."""
     p = judged.predictions[model]
     return (judged.labels, p) if p.ndim == 1 else (p.argmax(axis=1) == judged.labels, p.max(axis=1))
-
-
-def _spread(
-    judged: Judged, x: str, y: str, names: list[str], threshold: float | None = None
-) -> "Figure":
-    """Draw the probabilities of the rows that have not their likeliest class, and of the others."""
-    figure, axes = new_axes(x, y, lines=2)
-    axes.set_xlim(0, 1)
-    whether, p = _of_likeliest(judged, CANDIDATE)
-    for place, (name, color) in enumerate(zip(names, CLASS_COLORS, strict=True)):
-        rows = whether == place
-        weights = None if judged.weights is None else judged.weights[rows]
-        counts, edges = np.histogram(p[rows], 20, (0, 1), weights=weights)
-        shares = counts / (counts.sum() or 1)
-        axes.stairs(shares, edges, fill=True, alpha=0.6, color=color, label=name)
-    if threshold is not None:
-        drawing.mark(axes, threshold, "decision threshold")
-    add_legend(figure)
-    return figure
 
 
 def _add_curve(

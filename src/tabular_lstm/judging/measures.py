@@ -57,6 +57,8 @@ class Measure:
     # The metric whose value tells that a model knows nothing, and what a worse one is worse than.
     nothing = ("roc_auc", 0.5, "chance")
     drifting = ("roc_auc", "highest")  # what a `DriftCheck` names the first and its better bound
+    changed = "classes swapped or another unit"  # what may be behind a fall
+    exchangeable = False  # whether two classes may be exchanged among others
     # The simplest one, the linear one, and boosted trees.
     baselines = ("majority_class", "logistic_regression", "hist_gradient_boosting")
     predicted, many_predicted = "probability", "probabilities"  # what a row is given
@@ -174,6 +176,8 @@ class Measure:
 
 
 class _Classes(Measure):
+    exchangeable = True
+
     @property
     def endings(self) -> tuple[str, ...]:
         return tuple(f"_{place}" for place in range(len(self.task.classes)))
@@ -203,6 +207,7 @@ class _Number(Measure):
     sampled = spoken = ("rmse", "mae", "r2")
     nothing = ("r2", 0.0, "the mean of the labels")
     drifting = ("rmse", "lowest")
+    changed = "another unit"
     baselines = ("mean", "linear_regression", "hist_gradient_boosting")
     predicted, many_predicted = "prediction", "predictions"
 

@@ -44,8 +44,8 @@ def written(metric: str, value: float, form: str = ".3f") -> str:
     """Write a metric, or a difference of two, for people.
 
     Examples:
-        >>> written("roc_auc", 0.84161), written("accuracy", 0.84161)
-        ('0.842', '84.2 %')
+        >>> written("roc_auc", 0.84161), written("accuracy", 0.84161), written("r2", -0.0001)
+        ('0.842', '84.2 %', '0.000')
         >>> written("rmse", 1234567.8), written("rmse", -0.000123456, "+.4f")
         ('1,235,000', '-0.0001235')
     """
@@ -53,7 +53,7 @@ def written(metric: str, value: float, form: str = ".3f") -> str:
         return f"{100 * value:.1f} %"
     if metric in IN_UNITS:
         return f"{float(f'{value:.4g}'):{'+' if form[0] == '+' else ''},.10g}"
-    return format(value, form)
+    return format(value, form.replace(".", "z.") if metric == "r2" else form)
 
 
 class ConfusionMatrix(Frozen):

@@ -39,29 +39,20 @@ def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> 
 def scored_decisions(decisions: dict[str, int]) -> "Figure":
     """Draw how many new rows are called what, the commonest class on top, thirty at most."""
     commonest = sorted(decisions.items(), key=lambda called: -called[1])[:SHOWN]
-    of_all = f"; {SHOWN} of {len(decisions)} classes" if len(decisions) > SHOWN else ""
-    figure, axes = drawing.new_bars(dict(commonest), f"rows called so{of_all}", COLORS[CANDIDATE])
-    axes.bar_label(axes.containers[0], fmt="{:,.0f}", padding=3, fontsize=9)  # type: ignore[arg-type]
-    axes.margins(x=0.15)
-    axes.set_xticks([])
+    of_all = f"; {len(commonest)} of {len(decisions)} classes"
+    axis = f"rows called so{of_all if len(commonest) < len(decisions) else ''}"
+    figure, axes = drawing.new_bars(dict(commonest), axis, COLORS[CANDIDATE])
+    axes.locator_params(axis="x", integer=True)
     return figure
 
 
 @styled
 def scored_numbers(bins: list[int], ends: tuple[float, float]) -> "Figure":
-    """Draw how the numbers predicted of new rows spread.
-
-    `bins` has rows in equal bins between the ends; the first and the last have all beyond, too.
-    """
-    beyond = "; the outermost bars have all beyond, too" if bins[0] or bins[-1] else ""
-    figure, axes = drawing.new_axes(f"predicted{beyond}", "rows")
-    filled = np.flatnonzero(bins)
-    first, last = (filled[0], filled[-1] + 1) if len(filled) else (0, len(bins))
-    edges = np.linspace(*ends, len(bins) + 1)[first : last + 1]
-    axes.stairs(bins[first:last], edges, fill=True, color=COLORS[CANDIDATE])
+    """Draw how the numbers predicted of new rows spread: rows in equal bins between the ends."""
+    figure, axes = drawing.new_axes("predicted; the outermost bars have all beyond", "rows")
+    axes.stairs(bins, np.linspace(*ends, len(bins) + 1), fill=True, color=COLORS[CANDIDATE])
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(amounts())
-    axes.locator_params(axis="y", integer=True)
     return figure
 
 

@@ -182,8 +182,9 @@ def decision_of(
 def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
     """Give what so many residuals of a new row are within, for each of `RATES`.
 
-    Of n residuals and the new row's, the rate is that of n + 1. Where n are too few for a rate, the
-    largest one is enlarged as a normal distribution's quantiles are.
+    Of n residuals and the new row's, the rate is that of n + 1; with weights n is what they tell,
+    see `effective_rows`. Where n are too few for a rate, the largest one is enlarged as a normal
+    distribution's quantiles are.
 
     Source: Papadopoulos, Gammerman and Vovk, "Normalized Nonconformity Measures for Regression
     Conformal Prediction", 2008; out of fold: Barber, Candès, Ramdas and Tibshirani, "Predictive
@@ -191,7 +192,7 @@ def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) ->
     """
     order = np.argsort(ratios, kind="stable")
     counts = np.ones(len(ratios)) if weights is None else weights[order]
-    rates = np.cumsum(counts) / (counts.sum() + 1)
+    rates = np.cumsum(counts) / (counts.sum() + np.square(counts).sum() / counts.sum())
     place = np.searchsorted(rates, RATES - 1e-9)
     beyond = place == len(rates)
     ranked = ratios[order][np.minimum(place, len(rates) - 1)].astype(np.float64)

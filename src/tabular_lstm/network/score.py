@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from tabular_lstm.errors import DataError
+from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.forward import cut, forward_of
 from tabular_lstm.network.outputs import outputs_of, predictions
 from tabular_lstm.network.scorer import Scorer
@@ -72,11 +74,18 @@ def score(
         sequences: float32 (rows, steps, features_per_step), NaN where missing.
         many: Whether these rows are of many, which the kernel computes if there is one: a stream's
             last block may be small. Default: whether they are many themselves, by `are_many`.
-        coverage: Share of rows whose number the interval holds. Default: as was declared.
+        coverage: Share of rows whose number the interval holds, from 0.5 to 0.99. Default: as was
+            declared.
 
     Returns:
         float64: see `outputs.predictions`.
+
+    Raises:
+        DataError: There is no such coverage.
     """
+    one = isinstance(coverage, float | np.floating)
+    if coverage is not None and not (one and RATES[0] <= coverage <= RATES[-1]):
+        raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage!r}.")
     rows = len(sequences)
     slots = sequences.reshape(rows, len(scorer.slots.places))
     many = are_many(scorer, rows) if many is None else many

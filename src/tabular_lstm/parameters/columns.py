@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from tabular_lstm.frozen import Number, Parameters
-from tabular_lstm.parameters.task import NUMBER, Task, Value
+from tabular_lstm.parameters.task import CLASSES, NUMBER, Task, Value
 
 
 def _with_formats(dates: Any) -> Any:
@@ -24,6 +24,12 @@ def _with_formats(dates: Any) -> Any:
     if not (is_list or isinstance(dates, dict)):
         raise ValueError("expected a list of names, or a dictionary from names to formats")
     return dict.fromkeys(dates) if is_list else dates
+
+
+def _not_classes(task: Any) -> Any:
+    if task == CLASSES:
+        raise ValueError("leave task out: classes says it")
+    return task
 
 
 Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
@@ -81,7 +87,9 @@ class Columns(Parameters):
     positive_class: Value | None = None
     negative_class: Value | None = None
     classes: list[Value] | None = None
-    declared_task: Annotated[Literal["number"] | None, Field(alias="task")] = None
+    declared_task: Annotated[
+        Literal["number"] | None, BeforeValidator(_not_classes), Field(alias="task")
+    ] = None
     key: str | None = None
     weight: str | None = None
     group: str | None = None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
     StrictInt,
@@ -127,6 +128,17 @@ class Costs(Parameters):
     false_negative: Positive = 1.0
 
 
+def _matrix(costs: Any) -> Any:
+    return costs if isinstance(costs, list | tuple) else None
+
+
+def _errors(costs: Any) -> Any:
+    by_class = isinstance(costs, dict) and (len(costs) > 2 or dict in map(type, costs.values()))
+    if by_class:
+        raise ValueError("expected false_positive and false_negative, or of classes a matrix")
+    return costs if _matrix(costs) is None else Costs()
+
+
 class Objective(Parameters):
     """What decisions are for, as learned from out-of-fold predictions of the train rows.
 
@@ -138,16 +150,10 @@ class Objective(Parameters):
     """
 
     kind: Literal["accuracy", "f1", "costs"] = "accuracy"
-    costs: Costs = Costs()
-    cost_matrix: CostMatrix | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _list_is_a_matrix(cls, given: Any) -> Any:
-        if isinstance(given, dict) and isinstance(given.get("costs"), list | tuple):
-            others = {name: value for name, value in given.items() if name != "costs"}
-            return others | {"cost_matrix": given["costs"]}
-        return given
+    costs: Annotated[Costs, BeforeValidator(_errors)] = Costs()
+    cost_matrix: Annotated[
+        CostMatrix | None, BeforeValidator(_matrix), Field(validation_alias="costs")
+    ] = None
 
     @model_serializer(mode="wrap")
     def _matrix_is_a_list(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -206,32 +212,39 @@ class Training(Parameters):
 
 def fault_of_task(task: Task, network: Network, training: Training) -> str | None:
     """Say what of the blocks `network` and `training` does not go with the task, if anything."""
-    objective, count = training.objective, len(task.classes)
+    objective = training.objective
     if network.kind == "tutorial" and task.kind != TWO_CLASSES:
         return (
             "network.kind = tutorial: the tutorial's network tells two classes apart; for "
             f"{task.in_words} expected kind: ensemble"
         )
     if objective.kind not in OBJECTIVES[task.kind]:
-        expected = " or ".join(OBJECTIVES[task.kind])
-        return (
-            f"training.objective.kind = {objective.kind}: for {task.in_words} expected {expected}"
-        )
-    if task.kind == TWO_CLASSES and objective.cost_matrix is not None:
-        return (
-            "training.objective.costs is a matrix: for two classes expected false_positive and "
-            "false_negative"
-        )
-    if task.kind == CLASSES and objective.kind == "costs":
-        sizes = {len(objective.cost_matrix or ()), *map(len, objective.cost_matrix or ())}
-        if sizes != {count}:
-            return (
-                f"training.objective.costs: for {task.in_words} expected {count} rows of {count} "
-                "costs, a row for each actual class and in it the cost of deciding for each class, "
-                "in the order of columns.classes"
-            )
+        expected = f"for {task.in_words} expected {' or '.join(OBJECTIVES[task.kind])}"
+        none = "a number has no decision: leave objective out"
+        return f"training.objective.kind = {objective.kind}: {expected if task.classes else none}"
+    if fault := _fault_of_costs(task, objective):
+        return f"training.objective.costs{fault}"
     if task.kind != NUMBER and training.coverage != DECLARED:
         return f"training.coverage is of a number's intervals; {task.in_words} have none"
+    return None
+
+
+def _fault_of_costs(task: Task, objective: Objective) -> str | None:
+    matrix, count = objective.cost_matrix or (), len(task.classes)
+    if task.kind == TWO_CLASSES and matrix:
+        return " is a matrix: for two classes expected false_positive and false_negative"
+    if task.kind != CLASSES or objective.kind != "costs":
+        return None
+    if {len(matrix), *map(len, matrix)} != {count}:
+        return (
+            f": for {task.in_words} expected a matrix of {count} rows of {count} costs, a row for "
+            "each actual class and in it the cost of deciding for each class, in the order of "
+            "columns.classes"
+        )
+    for place, (name, row) in enumerate(zip(task.classes, matrix, strict=True)):
+        if not min(row) == row[place] < max(row):
+            costs = f" of {name!r} are {[*row]}"
+            return f"{costs}; expected that the right decision, number {place + 1}, costs least"
     return None
 
 

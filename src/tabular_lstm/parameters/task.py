@@ -19,6 +19,8 @@ TWO_CLASSES, CLASSES, NUMBER = get_args(Kind)
 def _quoted(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
+    if not isinstance(value, int | float | str):
+        raise ValueError("expected a text or a number; if this is one, quote it")
     return value
 
 

@@ -27,6 +27,8 @@ from tabular_lstm.profiling.word_lists import (
 MOST = 0.5
 LIKELY = "most rows have and that is no trait, such as sex"
 ONLY = "the only column of two values"
+UNITS = " If column '{}' is the label, such as '{}': write numbers without a unit."
+NONE = " No column has two values; --label may name one of classes or of a number."
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,9 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
         said = f"no label was found.{more if len(fitting) > 1 else ''}"
         if ends and kind_of(ends[-1]):
             said += f" The last column is {shown(ends[-1].name)}, such as --label may name."
-        raise refusal(table, said)
+        if measured := [c for c in table.columns if c.kind == "quantity"]:
+            said += UNITS.format(shown(measured[-1].name), shown(measured[-1].example))
+        raise refusal(table, said if fitting else said + NONE)
     last = ends[-1]
     chosen = last if last in found else found[0]
     if reason == "by its name" and len(found) == 1:

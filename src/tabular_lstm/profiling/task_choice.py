@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Promotion, Split, Validation
 from tabular_lstm.parameters.columns import MOST_CLASSES
 from tabular_lstm.parameters.task import Kind, Task
 from tabular_lstm.profiling.label_classes import (
-    alike,
     class_rank,
     class_value,
     classes_of,
@@ -24,17 +20,14 @@ from tabular_lstm.profiling.label_classes import (
 )
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.word_lists import names_a
-from tabular_lstm.rows.number_format import all_pointed
 
 LIMIT = Validation().max_quarantined_fraction
 LEAST = Promotion().min_test_rows_per_class
 # Rows of a class from which on each side surely gets two, and as many test rows as promotion asks.
-ENOUGH, JUDGED = 30, round(LEAST / Split().test_fraction)
+# Of the fewest hardly ever fewer than two are train rows.
+ENOUGH, FEW, JUDGED = 30, 8, round(LEAST / Split().test_fraction)
 # Distinct whole numbers that may be classes; and of these, those that rather are none.
 FEW_CLASSES, AMOUNT = 20, 6
-# How far outside nine tenths of the labels one is, in multiples of what these span, that may be a
-# fault.
-FAR = 30
 SET_ASIDE = (
     "label: {} {}, such as '{}', will go to quarantine{}; where there is no label, leave the cell "
     "empty"
@@ -56,20 +49,18 @@ LEFT_OUT = (
     "label: too few rows to learn a class from: {}. These rows go to quarantine; collect more, and "
     "name the class under classes, or put rare classes together in the column"
 )
+RARE = (
+    "column '{}' has {}, such as '{}': a run would stop, which needs two train rows of each. Where "
+    "they are numbers, write numbers alone, and --task number; else put rare ones together."
+)
 TOO_FEW = "label: a class has {}; a run stops where a side gets fewer than two"
 NOT_JUDGED = (
-    f"label: classes of fewer than {JUDGED} rows: {{}}. A run needs two train rows of each class, "
-    f"a promotion {LEAST} test rows (promotion.min_test_rows_per_class): collect more, put rare "
-    "classes together in the column, or take such a class from classes, and its rows go to "
-    "quarantine"
+    f"label: classes of fewer than {JUDGED} rows: {{}}. A promotion needs {LEAST} test rows of "
+    "each (promotion.min_test_rows_per_class): collect more, or put rare classes together"
 )
 AS_CLASSES = "label: taken for classes; if these numbers are an amount, --task number"
 AS_NUMBER = "label: taken for an amount; if these numbers are classes, --task classes"
 ZEROS = "label: {} 0, far from all others; if it means 'no label', leave these cells empty"
-OUTLIERS = (
-    "label: {} far outside the others, such as {:.12g}: these are {:.12g} to {:.12g}; if that is a "
-    "fault, set bounds of the label, and such rows go to quarantine"
-)
 
 
 @dataclass(frozen=True)
@@ -160,10 +151,14 @@ def _classes(
 ) -> ProposedTask:
     """Propose two classes or more; of several those that have too few rows are left out."""
     form, labelled = table.number_format, table.rows - column.cells.missing
-    rare = {value: count for value, count in classes.items() if count < ENOUGH}
     coded = labelled - sum(classes.values())
-    may_go = sum(rare.values()) + coded <= LIMIT * labelled and len(classes) - len(rare) >= 2
-    rare = rare if may_go and len(classes) > 2 else {}
+    for least in (ENOUGH, FEW, 0) if len(classes) > 2 else (0,):
+        rare = {value: count for value, count in classes.items() if count < least}
+        if sum(rare.values()) + coded <= LIMIT * labelled and len(classes) - len(rare) >= 2:
+            break
+        if least == FEW and rare:
+            said = f"{len(classes)} different values, {len(rare)} of them in fewer than {FEW} rows"
+            raise refusal(table, RARE.format(column.name, said, shown(next(iter(rare)))))
     kept = {value: count for value, count in classes.items() if value not in rare}
     doubts = [LEFT_OUT.format(listed(rare))] if rare else []
     if len(kept) == 2:
@@ -188,7 +183,7 @@ def _classes(
         unsure = [AS_CLASSES] if amounts else []
         if few := {value: n for value, n in kept.items() if n < JUDGED}:
             unsure.append(NOT_JUDGED.format(listed(few)))
-    doubts = [*unsure, *doubts, *alike(classes)]
+    doubts = [*unsure, *doubts]
     task = Task.of_classes([class_value(value, form) for value in order])
     if coded:
         doubts.append(_set_aside(coded, task.kind, next(iter(column.codes)), labelled))
@@ -213,32 +208,12 @@ def _number(
         doubts.append(_set_aside(count, NUMBER, example, labelled))
     if zeros := column.codes.get(0, 0):
         doubts.append(ZEROS.format(f"{counted(zeros, 'row')} {'is' if zeros == 1 else 'are'}"))
-    doubts += _far_outside(column)
     return ProposedTask(
         Task(kind=NUMBER),
         f"{column.distinct} distinct values, {low:g} to {high:g}",
         bounds=bounds if below or above else None,
         unsure=tuple(doubts),
     )
-
-
-def _far_outside(column: ColumnProfile) -> list[str]:
-    """Say which labels stand so far outside the others that they may be faults."""
-    read = all_pointed(column.cells.texts, column.number_format).cast(pa.float64())
-    numbers = read.to_numpy(zero_copy_only=False)
-    codes = [code for code in column.codes if not isinstance(code, str) and code]
-    left = np.isfinite(numbers) & ~np.isin(numbers, codes)
-    numbers = np.repeat(numbers[left], column.cells.counts[left])
-    low = np.quantile(numbers, LIMIT, method="higher")
-    high = np.quantile(numbers, 1 - LIMIT, method="lower")
-    reach = FAR * (high - low)
-    others = (numbers >= low - reach) & (numbers <= high + reach)
-    if reach == 0 or others.all():
-        return []
-    count = int((~others).sum())
-    said = f"{counted(count, 'row')} {'lies' if count == 1 else 'lie'}"
-    spanned = numbers[others].min(), numbers[others].max()
-    return [OUTLIERS.format(said, numbers[~others][0], *spanned)]
 
 
 def _set_aside(count: int, kind: Kind, example: Code, labelled: int) -> str:
@@ -259,6 +234,5 @@ def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
 def refusal(table: TableProfile, fault: str) -> DataError:
     """Say what is wrong, and which columns have two values."""
     fitting = described([c for c in table.columns if len(classes_of(c)) == 2])
-    found = f"Of two values, such as --label may name: {fitting}"
-    none = "No column has two values; --label may name one of classes or of a number"
-    return DataError(f"{table.file}: {fault} {found if fitting else none}.")
+    found = f" Of two values, such as --label may name: {fitting}."
+    return DataError(f"{table.file}: {fault}{found if fitting else ''}")

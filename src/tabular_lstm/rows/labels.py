@@ -11,20 +11,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.errors import LISTED, counted, shown
+from tabular_lstm.errors import LISTED, DataError, counted
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns, Task
-from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, spelling, texts
+from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
 from tabular_lstm.rows.feature_summary import of_levels, of_numbers
-from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers, scale
 
 # Classes, rarer than those listed, that a message counts.
 NAMED = 5
 # Rows or groups of a class on a side.
 LEAST = 2
-# The share of the labelled rows from which on a value may be a class that conf lacks.
-OFTEN = 0.05
-SPELT = "but for case, blanks, Unicode form or zeros in front"
+SPLIT = "Add some, or change split."
+GONE = (
+    " Add some, or, if there will be none, take it out of columns.classes: a model of the other "
+    "classes is then trained."
+)
 
 Sides = Mapping[str, pd.DataFrame]
 
@@ -44,17 +46,11 @@ class _Label:
         self.classes: tuple[Class, ...] = columns.task.classes
         self.noun = "row" if columns.group is None else "group"
 
-    def hints(self, quarantined: pd.Series, labelled: int) -> list[str]:
-        """Say which values of quarantined cells are so common that they may be classes."""
-        return []
-
-    def few(self, test: pd.DataFrame) -> str | None:
-        """Say of which classes the test side has too few rows to judge them; None where enough."""
-        return None
-
 
 class _TwoClasses(_Label):
     """A label of two classes."""
+
+    others = ""  # what to do where labels are right that are none of the classes
 
     @property
     def in_order(self) -> dict[int, Class]:
@@ -64,7 +60,7 @@ class _TwoClasses(_Label):
     @property
     def expected(self) -> str:
         """What a label may be."""
-        return _listed(self._named([*self.in_order.values()]), "or")
+        return _listed([*map(repr, self.in_order.values())], "or")
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
         """Read the labels that are there; a class that is a number matches however written.
@@ -73,14 +69,6 @@ class _TwoClasses(_Label):
             int64 (rows,), the number of each one's class in `task.classes`, 0 where there is none;
             and the problems.
         """
-        labels = self._places(cells, number_format)
-        return np.maximum(labels, 0), self._problems(cells, labels < 0)
-
-    def _named(self, classes: list[Class]) -> list[str]:
-        return [*map(repr, classes)]
-
-    def _places(self, cells: pd.Series, number_format: NumberFormat) -> np.ndarray:
-        """Give the number of each cell's class, -1 of none."""
         words = {name: place for place, name in enumerate(self.classes) if isinstance(name, str)}
         labels = np.full(len(cells), -1, np.int64)
         if words:
@@ -92,31 +80,8 @@ class _TwoClasses(_Label):
             for place, name in enumerate(self.classes):
                 if not isinstance(name, str):
                     labels[numbers == name] = place
-        return labels
-
-    def _problems(self, cells: pd.Series, unknown: np.ndarray) -> Problems:
-        fault = f"is neither {_listed(self._named([*self.in_order.values()]), 'nor')}"
-        return problems_at(cells, unknown, fault, quoted=True)
-
-    def hints(self, quarantined: pd.Series, labelled: int) -> list[str]:
-        """Say which values of quarantined cells are so common that they may be classes."""
-        counts = texts(quarantined).value_counts()
-        common = pd.Series(counts.index[counts > OFTEN * labelled], dtype="str")
-        common = common[(self._places(common, POINT) < 0) & self._meant(common).isna()]
-        return [
-            f"column '{self.name}': {counts[value]} of {labelled} labelled rows have "
-            f"{shown(repr(value))}; if that is a class, {self._add(value)}"
-            for value in common
-        ]
-
-    def _meant(self, cells: pd.Series) -> pd.Series:
-        """Give for each cell the class of text that it is but for its spelling, or None."""
-        words = [name for name in self.classes if isinstance(name, str)]
-        spelt = zip(_spelt(pd.Series(words, dtype="str")), words, strict=True)
-        return pd.Series(map(dict(spelt).get, _spelt(cells)), cells.index, dtype=object)
-
-    def _add(self, value: str) -> str:
-        return f"write columns.classes: {[*self.classes, value]} in place of the two"
+        fault = f"is neither {_listed([*map(repr, self.in_order.values())], 'nor')}"
+        return np.maximum(labels, 0), problems_at(cells, labels < 0, fault, quoted=True)
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
         """Give what a data summary holds of the labels of both sides."""
@@ -131,8 +96,8 @@ class _TwoClasses(_Label):
         """See `of_schema`."""
         return dict(zip(("negative_class", "positive_class"), task.classes, strict=True))
 
-    def too_few(self, sides: Sides) -> tuple[str, bool] | None:
-        """Say why rows do not suffice, and whether others, or another split, might; or None.
+    def too_few(self, sides: Sides) -> tuple[str, str] | None:
+        """Say why rows do not suffice, and what might help, "" of nothing; or None.
 
         Expected are two rows, or groups, of each class on the train side, and on the test side two
         of two classes.
@@ -141,7 +106,7 @@ class _TwoClasses(_Label):
         everywhere = [*counts.values()]
         absent = [name for name in everywhere[0] if not any(count[name] for count in everywhere)]
         if absent:
-            return self._absent(self._named(absent)), False
+            return self._absent([*map(repr, absent)]), ""
         for side, of_side in counts.items():
             few = [name for name, count in of_side.items() if count < LEAST]
             if few and (side == "train" or len(self.classes) - len(few) < 2):
@@ -149,15 +114,13 @@ class _TwoClasses(_Label):
                 return (
                     f"too few {self.noun}s to split: on the {side} side {count} with "
                     f"{self.name} = {few[0]!r}; expected at least {LEAST}.",
-                    True,
+                    self._ways(few, everywhere),
                 )
         return None
 
-    def few(self, test: pd.DataFrame) -> str | None:
-        """Say of which classes the test side has too few rows to judge them; None where enough."""
-        few = [name for name, count in self._counts(test).items() if count < LEAST]
-        said = f"the test side has fewer than {LEAST} {self.noun}s of {_first(self._named(few))}"
-        return f"{said}: too few to judge a model by" if few else None
+    def _ways(self, few: list[Class], counts: list[dict[Class, int]]) -> str:
+        """Say what might help where a side has too few rows of some classes."""
+        return SPLIT
 
     def _absent(self, absent: list[str]) -> str:
         found = "one class only" if len(absent) == 1 else "no row that can be used"
@@ -177,23 +140,23 @@ class _TwoClasses(_Label):
 class _Classes(_TwoClasses):
     """A label of three classes or more."""
 
+    others = (
+        "; or, where the label is right, name its classes under columns.classes; or, if the label "
+        "is a number now, write columns.task: number, in place of the classes"
+    )
+
     @property
     def in_order(self) -> dict[int, Class]:
         """The classes by their numbers, in their order."""
         return dict(enumerate(self.classes))
 
-    def _named(self, classes: list[Class]) -> list[str]:
-        return [shown(repr(name)) for name in classes]
-
-    def _problems(self, cells: pd.Series, unknown: np.ndarray) -> Problems:
-        problems = super()._problems(cells, unknown)
-        for place, name in zip(problems, self._meant(cells[unknown]), strict=True):
-            if name is not None:
-                problems[place] = f"'{shown(cells.iloc[place])}' is {name!r} {SPELT}"
-        return problems
-
-    def _add(self, value: str) -> str:
-        return f"add {value!r} to columns.classes"
+    def _ways(self, few: list[Class], counts: list[dict[Class, int]]) -> str:
+        splits = all(sum(count[name] for count in counts) >= LEAST for name in few)
+        ways = SPLIT if splits else "Add some."
+        if len(few) > len(self.classes) - 2:
+            return ways
+        out = f"take {_first([*map(repr, few)])} out of columns.classes"
+        return f"{ways[:-1]}, or {out}: such rows then go to quarantine."
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
         """Give the share of each class."""
@@ -203,7 +166,7 @@ class _Classes(_TwoClasses):
     def described(self, labels: pd.Series) -> str:
         """Say the share of each class, the commonest first."""
         counts = labels.map(self.in_order).value_counts(normalize=True)
-        named = zip(counts, self._named([*counts.index]), strict=True)
+        named = zip(counts, map(repr, counts.index), strict=True)
         return f"of them {_first([f'{100 * share:.1f} % {name}' for share, name in named])}"
 
     @staticmethod
@@ -214,14 +177,14 @@ class _Classes(_TwoClasses):
     def _absent(self, absent: list[str]) -> str:
         return (
             f"column '{self.name}': no row that can be used is {_first(absent)}; expected some of "
-            "each of columns.classes. Add some, or, if there will be none, take it out of "
-            "columns.classes: a model of the other classes is then trained."
+            f"each of columns.classes.{GONE if len(self.classes) - len(absent) > 1 else ''}"
         )
 
 
 class _Number(_Label):
     """A label that is a number."""
 
+    others = ""
     expected = "a number"
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
@@ -243,10 +206,13 @@ class _Number(_Label):
         if labels is None:
             raise ValueError("expected the labels of a number")
         mean, variance = scale(labels)
+        if variance**0.5 < np.finfo(np.float32).tiny:
+            how = f"The labels differ by {np.ptp(labels):g} at most"
+            raise DataError(f"{how}, too little to learn from: multiply them.")
         return {"target": {"mean": mean, "deviation": variance**0.5}}
 
-    def too_few(self, sides: Sides) -> tuple[str, bool] | None:
-        """Say why rows do not suffice, and whether others, or another split, might; or None."""
+    def too_few(self, sides: Sides) -> tuple[str, str] | None:
+        """Say why rows do not suffice, and what might help, "" of nothing; or None."""
         by = self.columns.group
         for side, rows in sides.items():
             count = len(rows) if by is None else rows[by].nunique()
@@ -254,7 +220,7 @@ class _Number(_Label):
                 return (
                     f"too few {self.noun}s to split: {counted(count, self.noun)} on the {side} "
                     f"side; expected at least {LEAST}.",
-                    True,
+                    SPLIT,
                 )
         labels = sides["train"][self.name]
         if labels.min() < labels.max():
@@ -262,12 +228,8 @@ class _Number(_Label):
         return (
             f"column '{self.name}': all {len(labels)} labels of the train side are "
             f"{labels.iloc[0]:g}; expected different ones, of which something can be learned.",
-            False,
+            "",
         )
-
-
-def _spelt(cells: pd.Series) -> list[str | None]:
-    return list(spelling(as_texts(texts(cells))).to_pylist())
 
 
 def _first(names: list[str]) -> str:

@@ -3,7 +3,6 @@
 A hash of its content or its time decides on a row alone, so that the row never changes sides.
 """
 
-import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,13 +20,14 @@ from tabular_lstm.rows.weights import weights_of
 if TYPE_CHECKING:
     from tabular_lstm.rows.data_summary import Source
 
-logger = logging.getLogger(__name__)
 
 MEND = (
     "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
-    "Mend them; or declare what the columns hold: words under columns.categorical, dates under "
-    "columns.dates, what means 'not measured' under columns.missing. A row without a label has an "
-    "empty cell there."
+    "Mend them{}. A row without a label has an empty cell there."
+)
+DECLARE = (
+    "; or declare what the columns hold: words under columns.categorical, dates under "
+    "columns.dates, what means 'not measured' under columns.missing"
 )
 
 
@@ -161,20 +161,24 @@ def sides_of(
     except DataError as error:
         raise DataError(f"{source.file}: {error}") from error
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
-    label = label_of(columns)
-    if found := label.too_few(sides):
-        fault, may_change = found
-        if may_change:
-            fault += f" {_equal_rows(sides, columns)}Add some, or change split."
+    if found := label_of(columns).too_few(sides):
+        fault, ways = found
+        if ways:
+            fault += f" {_equal_rows(sides, columns)}{ways}"
         if source.quarantined_rows:
             fault += f" {source.quarantined_rows} of {source.labelled} were quarantined:"
-            raise DataError(f"{source.file}: {fault}", *source.reasons, MEND)
+            raise DataError(f"{source.file}: {fault}", *lines_of(source, columns))
         if source.unlabelled_rows:
             fault += f" {source.unlabelled_rows} of {source.rows} rows are unlabelled."
         raise DataError(f"{source.file}: {fault}")
-    if split.test_fraction and (few := label.few(test)):
-        logger.warning("%s: %s", source.file, few)
     return Sides(train, test, bounded, weightless)
+
+
+def lines_of(source: "Source", columns: Columns) -> list[str]:
+    """Say why rows are in quarantine, and what to do; nothing but the label is there to mend it."""
+    name = shown(columns.label, len(columns.label))
+    of_label = all(f": {name}: " in line for line in source.reasons)
+    return [*source.reasons, MEND.format(label_of(columns).others if of_label else DECLARE)]
 
 
 def _equal_rows(sides: dict[str, pd.DataFrame], columns: Columns) -> str:

@@ -82,9 +82,7 @@ def read_rows(
     if times.offsets.all():
         message = "%s: %d times without an offset are read as UTC, among %d with one"
         logging.getLogger(__name__).warning(message, file, *times.offsets)
-    aside = rows.quarantined()
-    hints = label_of(columns).hints(aside[columns.label], rows.count)
-    return ReadRows(rows.valid(), aside, unlabelled, [*rows.kinds.listed(), *hints])
+    return ReadRows(rows.valid(), rows.quarantined(), unlabelled, rows.kinds.listed())
 
 
 def _read(

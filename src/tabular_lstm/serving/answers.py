@@ -1,5 +1,6 @@
 """Answers: how predictions are written, counted and called, by the task; `answers_of` chooses."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -32,28 +33,13 @@ class Counts:
             its probability, of two classes by that of the positive one; or (1, 50), rows by the
             number that was predicted, the first and the last bin with all that is beyond.
         sums: float64 (columns,), of the predictions.
-        lowest: Of the first column; `highest` likewise.
     """
 
     histograms: np.ndarray
     sums: np.ndarray
-    lowest: float
-    highest: float
-
-    @classmethod
-    def of(cls, predictions: np.ndarray, histograms: np.ndarray) -> "Counts":
-        """Add the sums and the ends of predictions to their histograms."""
-        first = _first(predictions)
-        lowest, highest = float(first.min(initial=np.inf)), float(first.max(initial=-np.inf))
-        return cls(histograms, np.atleast_1d(predictions.sum(0)), lowest, highest)
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.histograms + other.histograms,
-            self.sums + other.sums,
-            min(self.lowest, other.lowest),
-            max(self.highest, other.highest),
-        )
+        return Counts(self.histograms + other.histograms, self.sums + other.sums)
 
     @property
     def rows(self) -> int:
@@ -127,7 +113,7 @@ class Answers:
         probabilities = self._counted_by(predictions, decided)
         by_class = [probabilities[decided == number] for number in range(len(self.task.classes))]
         histograms = [np.histogram(of_class, BINS, (0, 1))[0] for of_class in by_class]
-        return Counts.of(predictions, np.stack(histograms))
+        return Counts(np.stack(histograms), np.atleast_1d(predictions.sum(0)))
 
     def of_manifest(self) -> dict[str, Any]:
         """Give what a manifest says of the task."""
@@ -144,9 +130,7 @@ class Answers:
         """Say what the rows of a scoring were called, the commonest class first."""
         by_rows = sorted(summary.decisions.items(), key=lambda decision: -decision[1])
         said = [f"{rows} as {label}" for label, rows in by_rows[:NAMED]]
-        if others := by_rows[NAMED:]:
-            said.append(f"{sum(rows for _, rows in others)} as one of {len(others)} others")
-        return f": {', '.join(said)}"
+        return f": {', '.join(said)}{', …' if len(by_rows) > NAMED else ''}"
 
     def _decided(self, predictions: np.ndarray) -> np.ndarray:
         return decisions(predictions, self.scorer.calibration).astype(np.int32)
@@ -239,7 +223,7 @@ class _Number(Answers):
         # In deviations: far from 0 the bins would have no width.
         away = (predictions[:, 0] - self._target.mean) / self._target.deviation
         rows, _ = np.histogram(away.clip(-REACH, REACH), BINS, (-REACH, REACH))
-        return Counts.of(predictions, rows[None])
+        return Counts(rows[None], predictions.sum(0))
 
     def of_manifest(self) -> dict[str, Any]:
         return {"task": NUMBER, "coverage": self.scorer.calibration.coverage}
@@ -251,18 +235,16 @@ class _Number(Answers):
             "means": counts.means and dict(zip(OF_A_NUMBER, counts.means, strict=True)),
             "histograms": {OF_A_NUMBER[0]: counts.histograms[0].tolist()},
             "histogram_range": (mean - reach, mean + reach),
-            "prediction_range": (counts.lowest, counts.highest) if counts.rows else None,
         }
 
     @staticmethod
     def outcome(summary: "ScoringSummary") -> str:
-        if summary.prediction_range is None or summary.means is None:
-            return ": no predictions"
-        low, high = (f"{end:.4g}" for end in summary.prediction_range)
-        return (
-            f": predictions from {low} to {high}, mean {summary.means[OF_A_NUMBER[0]]:.4g}, "
-            f"intervals at {100 * (summary.coverage or 0):.4g} %"
-        )
+        mean = "none"
+        if summary.means:
+            low, high = summary.histogram_range
+            places = 3 - math.floor(math.log10(high - low))  # of labels near 10^6 there are more
+            mean = f"{round(summary.means[OF_A_NUMBER[0]], places):.15g}"
+        return f": mean prediction {mean}, intervals at {100 * (summary.coverage or 0):.4g} %"
 
     @property
     def _target(self) -> Target:
@@ -285,8 +267,4 @@ def answers_of(scorer: Scorer) -> Answers:
 
 def have_none(predictions: np.ndarray) -> np.ndarray:
     """Tell which rows a network gives no prediction, bool (rows,)."""
-    return np.asarray(np.isnan(_first(predictions)))
-
-
-def _first(predictions: np.ndarray) -> np.ndarray:
-    return predictions if predictions.ndim == 1 else predictions[:, 0]
+    return np.asarray(np.isnan(predictions if predictions.ndim == 1 else predictions[:, 0]))

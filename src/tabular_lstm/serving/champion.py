@@ -11,7 +11,6 @@ import pandas as pd
 
 from tabular_lstm.environments import output_folder, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.score import score
 from tabular_lstm.parameters import NUMBER, Columns
 from tabular_lstm.rows.schema import Schema
@@ -107,8 +106,6 @@ class Champion:
             DataError: See `predict`; or the label is no number, or there is no such coverage.
         """
         self._refuse(self.schema.task.kind != NUMBER, "no intervals")
-        if coverage is not None and not RATES[0] <= coverage <= RATES[-1]:
-            raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage}.")
         return self._predictions(rows, coverage)[:, 1:]
 
     def frame(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -168,20 +165,24 @@ def declared_task(of: Schema | Columns) -> dict[str, str]:
     return {name: "not set" if value is None else repr(value) for name, value in declared.items()}
 
 
-def refuse_other_task(artifact: Artifact, columns: Columns, run_command: str) -> None:
+def refuse_other_task(artifact: Artifact, columns: Columns, run_command: str = "") -> None:
     """Stop where a champion gives something else than conf names: another class, or a number.
 
+    With `run_command`, a new champion would help too.
+
     Raises:
-        DataError: Names label and classes, the champion's and conf's, and the two ways out.
+        DataError: Names label and classes, the champion's and conf's, and the ways out.
     """
     its, now = declared_task(artifact.scorer.schema), declared_task(columns)
     changed = [f"columns.{n} was {its[n]} and is {now[n]}" for n in its if its[n] != now[n]]
     if changed:
+        other = (
+            f" Or, to promote one with today's conf, judged without it: {run_command} --pipelines "
+            "retraining --params promotion.start_over=true."
+        )
         raise DataError(
             f"{artifact.file}: the champion gives {answers_of(artifact.scorer).gives}; since it "
-            f"was trained, {', '.join(changed)}. Set conf back. Or, to promote one with today's "
-            f"conf, judged without it: {run_command} --pipelines retraining --params "
-            "promotion.start_over=true."
+            f"was trained, {', '.join(changed)}. Set conf back.{other if run_command else ''}"
         )
 
 

@@ -25,7 +25,6 @@ class ScoringSummary(AsGiven):
             classes that of the value, in 50 bins from 0 to 1; of a number by `prediction`.
         histogram_range: Where a number's bins begin and end; the first and the last one hold all
             that is beyond.
-        prediction_range: The lowest and the highest number; None where no row was scored.
         quarantined_by_reason: Cells by column and kind of problem, the commonest first.
         unknown_categories: Rows by column, where the champion was not trained with the category.
     """
@@ -45,7 +44,6 @@ class ScoringSummary(AsGiven):
     means: dict[str, float] | None = None
     histograms: dict[str, list[int]]
     histogram_range: tuple[float, float] = (0.0, 1.0)
-    prediction_range: tuple[float, float] | None = None
     quarantined_by_reason: dict[str, int]
     unknown_categories: dict[str, int]
 

@@ -12,7 +12,7 @@ from tabular_lstm.rows.dependent_rows import find_dependent_rows
 from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.rows.train_test_split import MEND, sides_of
+from tabular_lstm.rows.train_test_split import lines_of, sides_of
 from tabular_lstm.rows.validation import read_rows
 from tabular_lstm.serving.champion_history import Champions
 
@@ -88,7 +88,9 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
     )
 
 
-def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation) -> pd.DataFrame:
+def accept_rows(
+    valid_rows: pd.DataFrame, source: Source, columns: Columns, validation: Validation
+) -> pd.DataFrame:
     """Let the valid rows through unless too many others were quarantined.
 
     Its own node, so that the quarantined rows are on disk before the run stops for them.
@@ -101,8 +103,7 @@ def accept_rows(valid_rows: pd.DataFrame, source: Source, validation: Validation
         raise DataError(
             f"{source.file}: {source.quarantined_rows} of {source.labelled} were quarantined, "
             f"more than max_quarantined_fraction = {limit} allows:",
-            *source.reasons,
-            MEND,
+            *lines_of(source, columns),
         )
     return valid_rows
 

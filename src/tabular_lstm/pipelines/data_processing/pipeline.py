@@ -22,7 +22,7 @@ def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
     )
     accept = Node(
         accept_rows,
-        inputs=["valid_rows", "source", "params:validation"],
+        inputs=["valid_rows", "source", "params:columns", "params:validation"],
         outputs="accepted_rows",
         name="accept_rows",
     )

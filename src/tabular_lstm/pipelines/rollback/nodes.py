@@ -39,7 +39,7 @@ def choose_champion(
         artifact = promoted_artifact(champions, known[run])
     except NotComparedError as why:
         raise DataError(f"Run {run} cannot serve again: {why}. {listed}") from why
-    refuse_other_task(artifact, columns, provenance.run_command)
+    refuse_other_task(artifact, columns)
     asked = "the champion before" if rollback.run_id is None else "that run by its id"
     again = "serves on" if run == now else "serves again"
     return Decision(
