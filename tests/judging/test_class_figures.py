@@ -34,6 +34,32 @@ def axes_of(figure: Figure) -> Axes:
     return axes
 
 
+def legend(figure: Figure) -> tuple[str, list[str]]:
+    """The note above the legend, and the names of what is drawn."""
+    (drawn,) = figure.legends
+    return drawn.get_title().get_text(), [text.get_text() for text in drawn.get_texts()]
+
+
+def test_each_class_that_has_rows_has_a_roc_curve_the_worst_first() -> None:
+    rows = judged(4, weights=np.linspace(0.5, 1.5, 400))
+    figure = figures.class_roc_curves(rows)
+    p, w = rows.predictions["candidate"], rows.weights
+    areas = {n: sk.roc_auc_score(rows.labels == n, p[:, n], sample_weight=w) for n in range(3)}
+    worst_first = sorted(areas, key=areas.__getitem__)
+    assert legend(figure) == ("", [f"species {n:02}, AUC {areas[n]:.3f}" for n in worst_first])
+    for line, number in zip(axes_of(figure).lines, worst_first, strict=True):
+        assert np.trapezoid(*reversed(line.get_data())) == pytest.approx(areas[number])
+
+
+def test_of_many_classes_the_worst_have_curves_and_the_legend_says_so() -> None:
+    rows = judged(50)
+    note, names = legend(figures.class_roc_curves(rows))
+    assert note == "the 8 of 49 classes with the smallest AUC"
+    p = rows.predictions["candidate"]
+    areas = [sk.roc_auc_score(rows.labels == n, p[:, n]) for n in range(49)]
+    assert names == [f"species {n:02}, AUC {areas[n]:.3f}" for n in np.argsort(areas)[:8]]
+
+
 @pytest.mark.parametrize("classes", [4, 20])
 def test_confusions_are_shares_of_the_actual_class(classes: int) -> None:
     rows = judged(classes)

@@ -46,6 +46,7 @@ def test_a_run_of_a_number_has_its_figures() -> None:
     assert set(drawn) == {
         "learning_curves",
         "predicted_and_true",
+        "errors_by_prediction",
         "interval_coverage",
         "importance_chart",
     }
@@ -59,19 +60,42 @@ def test_each_row_is_a_point() -> None:
     figure = number_figures.predicted_and_true(rows)
     np.testing.assert_allclose(points_of(figure), np.stack([predicted, rows.labels], 1))
     axes = axes_of(figure)
+    assert axes.get_xlim() == axes.get_ylim()
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
 
 
-def test_of_many_rows_some_are_drawn_and_it_says_so() -> None:
-    figure = number_figures.predicted_and_true(normal(2000))
+def test_errors_are_drawn_by_prediction_with_the_median_of_each_tenth() -> None:
+    rows = normal()
+    predicted = rows.predictions["candidate"][:, 0]
+    figure = number_figures.errors_by_prediction(rows)
+    both = np.stack([predicted, rows.labels - predicted], 1)
+    np.testing.assert_allclose(points_of(figure), both)
+    zero, medians = axes_of(figure).lines
+    assert set(zero.get_ydata()) == {0}
+    tenths = both[np.argsort(predicted)].reshape(10, 30, 2)
+    np.testing.assert_allclose(np.stack(medians.get_data(), 1), np.median(tenths, axis=1))
+
+
+def test_of_many_rows_some_are_drawn_and_those_far_out_are_counted() -> None:
+    rows = normal(2000)
+    figure = number_figures.predicted_and_true(rows)
     assert len(points_of(figure)) == 500
     assert axes_of(figure).get_xlabel() == "predicted; 500 of 2,000 rows, chosen by chance"
+    rows.labels[:3] = 1e9
+    rows = judged(rows.labels, rows.predictions["candidate"][:, 0])
+    for draw in (number_figures.predicted_and_true, number_figures.errors_by_prediction):
+        axes = axes_of(draw(rows))
+        said = " ".join(axes.get_xlabel().split())
+        assert said.endswith("rows, chosen by chance; beyond the edges: 3 of 2,000 rows")
+        assert axes.get_ylim()[1] < 10
 
 
 def test_a_label_with_a_long_tail_is_shown_by_its_powers_of_ten() -> None:
     price = np.exp(11 + np.random.default_rng(0).normal(size=500))
     axes = axes_of(number_figures.predicted_and_true(judged(price, price * 1.1)))
     assert axes.get_xscale() == axes.get_yscale() == "log"
+    axes = axes_of(number_figures.errors_by_prediction(judged(price, price * 1.1)))
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
     assert axes_of(number_figures.predicted_and_true(normal())).get_xscale() == "linear"
 
 

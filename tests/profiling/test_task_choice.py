@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tabular_lstm.errors import DataError
@@ -101,6 +102,25 @@ def test_a_class_too_rare_to_be_judged_is_named_with_what_to_do() -> None:
     assert "classes of fewer than 100 rows: rare: 60" in said
     assert "20 test rows of each (promotion.min_test_rows_per_class): collect more" in said
     assert "fewer than 100" not in doubts(["a", "b", "c"] * 200)
+
+
+@pytest.mark.parametrize("two", [("red", "Red"), ("a  b", "a b")])
+def test_classes_that_differ_by_case_or_blanks_are_pointed_out(two: tuple[str, str]) -> None:
+    said = doubts([*two, "other"] * 200)
+    assert f"'{two[0]}', '{two[1]}' differ by case or blanks alone" in said
+
+
+def test_a_label_far_outside_the_others_is_named_with_what_to_do() -> None:
+    said = doubts([*MANY[1:], 1e9])
+    assert "1 row lies far outside the others, such as 1000000000: these are 20.14 to" in said
+    assert "set bounds of the label, and such rows go to quarantine" in said
+    assert found([*MANY[1:], 1e9]).columns().bounds == {}
+    low = doubts([*MANY[:597], -1e7, -1e7, 1e9])
+    assert "3 rows lie far outside" in low
+    assert "these are 20 to 105.71" in low
+    skewed = np.random.default_rng(0).lognormal(3, 1.5, COUNT).round(2).tolist()
+    assert "far outside" not in doubts(skewed)
+    assert "far outside" not in doubts([*([0] * 400), *skewed[:200]])
 
 
 def test_a_code_for_no_label_stands_beyond_the_bounds() -> None:

@@ -40,6 +40,7 @@ HEADINGS = [
 
 CLASS_FIGURES = [
     "learning_curves",
+    "class_roc_curves",
     "calibration_curve",
     "class_confusions",
     "importance_chart",
@@ -47,6 +48,7 @@ CLASS_FIGURES = [
 NUMBER_FIGURES = [
     "learning_curves",
     "predicted_and_true",
+    "errors_by_prediction",
     "interval_coverage",
     "importance_chart",
 ]

@@ -23,7 +23,9 @@ FIGURES = {
     "learning_curves": "Learning curves",
     "roc_curve": "ROC curve",
     "precision_recall_curve": "Precision and recall",
+    "class_roc_curves": "ROC curve of each class",
     "predicted_and_true": "Predicted and true",
+    "errors_by_prediction": "Errors by prediction",
     "interval_coverage": "Coverage of the intervals",
     "calibration_curve": "Calibration",
     "confusion_matrix": "Confusion matrix of the candidate",
@@ -211,9 +213,10 @@ def name_rows(axes: "Axes", names: list[str]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def add_legend(figure: "Figure") -> None:
+def add_legend(figure: "Figure", note: str = "") -> None:
     """Name what was drawn, below the plot, where it covers nothing; one line each, for a phone."""
-    figure.legend(loc="outside lower left", ncols=1)
+    above: Any = {"title": note, "title_fontsize": 9, "alignment": "left"} if note else {}
+    figure.legend(loc="outside lower left", ncols=1, **above)
 
 
 def mark(axes: "Axes", x: float, text: str) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 COMPARED = ("roc_auc", "log_loss", "rmse", "mae")
 MOST_CLASSES = 12  # in a confusion matrix
+CURVES = (*dict.fromkeys(COLORS.values()), drawing.ORANGE, drawing.SKY, drawing.PINK)
 LOSSES = {
     TWO_CLASSES: "binary cross-entropy",
     CLASSES: "cross-entropy",
@@ -126,6 +127,27 @@ def confusion_matrix(judged: Judged) -> "Figure":
 
 
 @styled
+def class_roc_curves(judged: Judged) -> "Figure":
+    """Draw the candidate's ROC curve of each class against the others, of many of the worst."""
+    from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
+
+    measured: Any = judged.metrics[CANDIDATE]
+    areas = [found.roc_auc for found in measured.by_class.values()]
+    known = [number for number, area in enumerate(areas) if area is not None]
+    shown = sorted(known, key=areas.__getitem__)[: len(CURVES)]
+    axes_names = "false positive rate", "true positive rate"
+    figure, axes = drawing.new_unit_square(*axes_names, len(shown) + 1)
+    for number, color in zip(shown, CURVES, strict=False):
+        p = judged.predictions[CANDIDATE][:, number]
+        x, y, _ = curve_of(judged.labels == number, p, sample_weight=judged.weights)
+        name = f"{short(judged.task.classes[number])}, AUC {areas[number]:.3f}"
+        axes.plot(x, y, label=name, color=color)
+    some = f"the {len(shown)} of {len(known)} classes with the smallest AUC"
+    add_legend(figure, some if len(shown) < len(known) else "")
+    return figure
+
+
+@styled
 def class_confusions(judged: Judged) -> "Figure":
     """Draw which classes the candidate takes for which; of many classes, of the most confused."""
     measured: Any = judged.metrics[CANDIDATE]
@@ -209,8 +231,8 @@ DRAWINGS: "dict[str, list[Callable[[Judged], Figure]]]" = {
         confusion_matrix,
         score_distribution,
     ],
-    CLASSES: [calibration_curve, class_confusions],
-    NUMBER: [number_figures.predicted_and_true],
+    CLASSES: [class_roc_curves, calibration_curve, class_confusions],
+    NUMBER: [number_figures.predicted_and_true, number_figures.errors_by_prediction],
 }
 
 

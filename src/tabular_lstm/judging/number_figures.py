@@ -1,4 +1,4 @@
-"""The figures of a number: predictions beside the truth, and how often intervals hold it."""
+"""The figures of a number: how far predictions are off, and how often intervals hold the truth."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,39 +6,46 @@ import numpy as np
 
 from tabular_lstm.judging import drawing
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.drawing import COLORS, GREY, amounts, styled
+from tabular_lstm.judging.drawing import COLORS, GREY, ORANGE, amounts, styled
 from tabular_lstm.judging.intervals import CENTRAL
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.rows.weights import count_rows
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 POINTS = 500
 # The upper twentieth of the values is so many times as far from the median as the lower one.
 LONG_TAIL = 4
+FAR = 1.0  # from the middle nine tenths of the values, in times of their range
 
 
 @styled
 def predicted_and_true(judged: Judged) -> "Figure":
-    """Draw the true numbers against the candidate's, with the line on which they are equal.
-
-    Where numbers above 0 have a long tail, both axes go by powers of ten.
-    """
+    """Draw the true numbers against the candidate's, with the line on which they are equal."""
     truth, predicted = judged.labels, judged.predictions[CANDIDATE][:, 0]
-    chosen = np.sort(np.random.default_rng(0).permutation(len(truth))[:POINTS])
-    by_chance = f"; {len(chosen)} of {len(truth):,} rows, chosen by chance"
-    name = f"predicted{by_chance if len(chosen) < len(truth) else ''}"
-    figure, axes = drawing.new_axes(name, "true", height=4, lines=2)
-    low, middle, high = np.quantile(truth, [0.05, 0.5, 0.95])
-    lowest, highest = (end([truth[chosen], predicted[chosen]]) for end in (np.min, np.max))
-    if lowest > 0 and high - middle > LONG_TAIL * (middle - low):
-        axes.set(xscale="log", yscale="log")
-    axes.plot(*[[lowest, highest]] * 2, ":", color=GREY, label="predicted = true")
-    dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": COLORS[CANDIDATE]}
-    axes.scatter(predicted[chosen], truth[chosen], label="a row", **dot)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(amounts())
+    figure, axes = drawing.new_axes("", "true", height=4, lines=2)
+    both = np.concatenate([truth, predicted])
+    ends = [_fit(axes, which, both) for which in ("x", "y")]
+    axes.plot(*ends, ":", color=GREY, label="predicted = true")
+    _add_points(axes, predicted, truth)
+    drawing.add_legend(figure)
+    return figure
+
+
+@styled
+def errors_by_prediction(judged: Judged) -> "Figure":
+    """Draw the candidate's errors against its predictions, with the median of each tenth."""
+    predicted = judged.predictions[CANDIDATE][:, 0]
+    error = judged.labels - predicted
+    figure, axes = drawing.new_axes("", "error: true - predicted", lines=2)
+    _fit(axes, "x", predicted)
+    _fit(axes, "y", error, by_powers=False)
+    axes.axhline(0, linestyle=":", color=GREY)
+    _add_points(axes, predicted, error)
+    medians = [(np.median(predicted[rows]), np.median(error[rows])) for rows in _tenths(predicted)]
+    axes.plot(*zip(*medians, strict=True), "o-", color=ORANGE, label="median of each tenth of rows")
     drawing.add_legend(figure)
     return figure
 
@@ -61,6 +68,42 @@ def interval_coverage(judged: Judged, declared: float) -> "Figure":
     axes.set_xticks(range(len(tenths)), names, rotation=45)
     axes.set_xlim(-0.6, len(tenths) - 0.4)
     return figure
+
+
+def _add_points(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
+    """Draw a point for each row, or each of a sample, and say how many and which are not seen."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    beyond = int(np.sum((x < left) | (x > right) | (y < low) | (y > high)))
+    chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:POINTS])
+    by_chance = f"; {len(chosen)} of {len(x):,} rows, chosen by chance"
+    edges = f"; beyond the edges: {beyond:,} of {len(x):,} rows"
+    said = f"predicted{by_chance * (len(chosen) < len(x))}{edges * (beyond > 0)}"
+    axes.set_xlabel(drawing.wrapped(said))
+    dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": COLORS[CANDIDATE]}
+    axes.scatter(x[chosen], y[chosen], label="a row", **dot)
+
+
+def _fit(
+    axes: "Axes", which: str, values: np.ndarray, *, by_powers: bool = True
+) -> tuple[float, float]:
+    """Let an axis, x or y, show all values but those that are far out; give its ends.
+
+    Where values above 0 have a long tail, it goes by powers of ten if it may.
+    """
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    powers = by_powers and low > 0 and high - middle > LONG_TAIL * (middle - low)
+    known = np.log(values[values > 0]) if powers else values
+    low, high = np.quantile(known, [0.05, 0.95])
+    reach = FAR * (high - low) or np.inf
+    near = known[(known >= low - reach) & (known <= high + reach)]
+    room = 0.05 * np.ptp(near) or 1.0
+    ends = near.min() - room, near.max() + room
+    if powers:
+        ends = float(np.exp(ends[0])), float(np.exp(ends[1]))
+        axes.set(**{f"{which}scale": "log"})
+    axes.set(**{f"{which}lim": ends})
+    getattr(axes, f"{which}axis").set_major_formatter(amounts())
+    return ends
 
 
 def _tenths(predicted: np.ndarray) -> list[np.ndarray]:

@@ -10,6 +10,8 @@ from tabular_lstm.profiling.table_profile import ColumnProfile
 from tabular_lstm.profiling.word_lists import LETTERS, WORDS
 from tabular_lstm.rows.number_format import NumberFormat, pointed
 
+ALIKE = "label: {} differ by case or blanks alone: if they are one class, write them alike"
+
 
 def classes_of(column: ColumnProfile) -> dict[str, int]:
     """Give the values of a column that may be classes, with their counts; none of many values.
@@ -37,6 +39,15 @@ def class_rank(value: str, form: NumberFormat) -> tuple[bool, float, str]:
     """Give what sorts numbers by their value, and words by the alphabet after them."""
     number = same_value(value, form)
     return (True, 0.0, value) if isinstance(number, str) else (False, number, value)
+
+
+def alike(classes: Mapping[str, int]) -> list[str]:
+    """Say which classes differ by case or blanks alone."""
+    spellings: dict[str, list[str]] = {}
+    for value in classes:
+        spellings.setdefault(" ".join(value.split()).casefold(), []).append(value)
+    several = [f"'{shown(v)}'" for values in spellings.values() if len(values) > 1 for v in values]
+    return [ALIKE.format(first_ten(several))] if several else []
 
 
 def positive_rank(

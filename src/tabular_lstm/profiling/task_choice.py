@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Promotion, Split, Validation
 from tabular_lstm.parameters.columns import MOST_CLASSES
 from tabular_lstm.parameters.task import Kind, Task
 from tabular_lstm.profiling.label_classes import (
+    alike,
     class_rank,
     class_value,
     classes_of,
@@ -20,6 +24,7 @@ from tabular_lstm.profiling.label_classes import (
 )
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.word_lists import names_a
+from tabular_lstm.rows.number_format import all_pointed
 
 LIMIT = Validation().max_quarantined_fraction
 LEAST = Promotion().min_test_rows_per_class
@@ -28,6 +33,7 @@ LEAST = Promotion().min_test_rows_per_class
 ENOUGH, FEW, JUDGED = 30, 8, round(LEAST / Split().test_fraction)
 # Distinct whole numbers that may be classes; and of these, those that rather are none.
 FEW_CLASSES, AMOUNT = 20, 6
+FAR = 30  # from the middle nine tenths of the labels, in times of their range, may be a fault
 SET_ASIDE = (
     "label: {} {}, such as '{}', will go to quarantine{}; where there is no label, leave the cell "
     "empty"
@@ -61,6 +67,10 @@ NOT_JUDGED = (
 AS_CLASSES = "label: taken for classes; if these numbers are an amount, --task number"
 AS_NUMBER = "label: taken for an amount; if these numbers are classes, --task classes"
 ZEROS = "label: {} 0, far from all others; if it means 'no label', leave these cells empty"
+OUTLIERS = (
+    "label: {} far outside the others, such as {:.12g}: these are {:.12g} to {:.12g}; if that is a "
+    "fault, set bounds of the label, and such rows go to quarantine"
+)
 
 
 @dataclass(frozen=True)
@@ -183,7 +193,7 @@ def _classes(
         unsure = [AS_CLASSES] if amounts else []
         if few := {value: n for value, n in kept.items() if n < JUDGED}:
             unsure.append(NOT_JUDGED.format(listed(few)))
-    doubts = [*unsure, *doubts]
+    doubts = [*unsure, *doubts, *alike(classes)]
     task = Task.of_classes([class_value(value, form) for value in order])
     if coded:
         doubts.append(_set_aside(coded, task.kind, next(iter(column.codes)), labelled))
@@ -208,12 +218,28 @@ def _number(
         doubts.append(_set_aside(count, NUMBER, example, labelled))
     if zeros := column.codes.get(0, 0):
         doubts.append(ZEROS.format(f"{counted(zeros, 'row')} {'is' if zeros == 1 else 'are'}"))
+    doubts += _far_outside(column, numbers)
     return ProposedTask(
         Task(kind=NUMBER),
         f"{column.distinct} distinct values, {low:g} to {high:g}",
         bounds=bounds if below or above else None,
         unsure=tuple(doubts),
     )
+
+
+def _far_outside(column: ColumnProfile, codes: list[float]) -> list[str]:
+    """Say which labels, codes aside, stand so far outside the others that they may be faults."""
+    read = all_pointed(column.cells.texts, column.number_format).cast(pa.float64())
+    numbers = read.to_numpy(zero_copy_only=False)
+    left = np.isfinite(numbers) & ~np.isin(numbers, codes)
+    numbers = np.repeat(numbers[left], column.cells.counts[left])
+    low, high = np.quantile(numbers, [LIMIT, 1 - LIMIT], method="nearest")
+    reach = FAR * (high - low)
+    near = (numbers >= low - reach) & (numbers <= high + reach)
+    if reach == 0 or near.all():
+        return []
+    lie = f"{counted(np.sum(~near), 'row')} {'lies' if np.sum(~near) == 1 else 'lie'}"
+    return [OUTLIERS.format(lie, numbers[~near][0], numbers[near].min(), numbers[near].max())]
 
 
 def _set_aside(count: int, kind: Kind, example: Code, labelled: int) -> str:
