@@ -17,7 +17,7 @@ from pathlib import Path
 import accuracy_drawing
 import pandas as pd
 from accuracy_comparison import compare
-from loss_comparison import FIRST, Measures, complete, intervals, means_of, pairs, table
+from loss_comparison import BAGS, FIRST, Measures, complete, intervals, means_of, pairs, table
 from sets import (
     BALANCED_CHOSEN,
     BALANCED_REPORTED,
@@ -39,7 +39,6 @@ FILES = {
     CLASSES: "accuracy_classes.csv",
     NUMBER: "accuracy_numbers.csv",
 }
-BAGS = ["lstm", "catboost_bagged", "lightgbm_bagged"]
 FAST = [
     *BAGS,
     "catboost",
@@ -165,7 +164,7 @@ def of_task(kind: str, results: pd.DataFrame) -> str:
     """Write what is compared of a task, for people."""
     parts, compared = [], OF_TASKS[kind]
     for side, names in compared.sides.items():
-        if complete(results, names, [FIRST]).empty:
+        if complete(results, names, BAGS).empty:
             continue
         parts.append(f"**Sets that the defaults were {side}.**")
         parts.append(table(results, names, compared.measures))

@@ -25,7 +25,9 @@ NAMES = {
     "random_forest": "random forest",
     "realmlp": "RealMLP, eight folds",
 }
+BAGS = ["lstm", "catboost_bagged", "lightgbm_bagged"]
 FOLDS = 5
+FEW = 4  # sets, below which no pair is compared
 LEVEL = 0.01  # a ratio of losses within that of 1
 FAR = 0.05
 LEAST_COVERED = 0.8
@@ -60,16 +62,14 @@ def complete(results: pd.DataFrame, names: Sequence[str], needed: list[str]) -> 
 
 
 def table(results: pd.DataFrame, names: Sequence[str], measures: Measures) -> str:
-    """Write the means of all methods, and in brackets their mean ranks, the least loss first.
+    """Write the means of the methods, and in brackets their mean ranks, the least loss first.
 
-    Methods that have none of the sets that the network has in full are left out; of the others the
-    sets are counted that all have.
+    The sets are those that the network, eight CatBoosts and eight LightGBMs have in full; methods
+    that lack one of these sets are named in its place.
     """
-    whole = means_of(results[results["data"].isin(names)], measures.loss)
-    own = whole[whole[FIRST].notna()].dropna(axis="columns", how="all")
-    # RealMLP is compared by itself, because it was measured on fewer sets.
-    methods = [name for name in NAMES if name in own and name != "realmlp"]
-    folds = complete(results, names, methods)
+    shared = complete(results, names, BAGS)["data"].unique().tolist()
+    whole = means_of(results[results["data"].isin(shared)], measures.loss).dropna(axis="columns")
+    folds = complete(results, shared, [name for name in NAMES if name in whole])
     columns: dict[str, pd.Series] = {}
     for measure, words in zip((measures.loss, *measures.others), measures.words, strict=True):
         means = means_of(folds, measure)
@@ -82,10 +82,12 @@ def table(results: pd.DataFrame, names: Sequence[str], measures: Measures) -> st
         {"": NAMES[name], **{words: column[name] for words, column in columns.items()}}
         for name in order
     ]
-    count = folds["data"].nunique()
-    missing = sorted({*names} - {*folds["data"]}, key=str.lower)
+    missing = sorted({*names} - {*shared}, key=str.lower)
     note = f" Not measured in full: {', '.join(missing)}." if missing else ""
-    return f"On {count} of {len(names)} sets.{note}\n\n{markdown(rows)}\n"
+    for name in sorted({*NAMES} - {*whole}):
+        count = complete(results, names, [name])["data"].nunique()
+        note += f" Measured on {count} alone: {NAMES[name]}."
+    return f"On {len(shared)} of {len(names)} sets.{note}\n\n{markdown(rows)}\n"
 
 
 def pairs(results: pd.DataFrame, names: Sequence[str], loss: str) -> str:
@@ -93,7 +95,7 @@ def pairs(results: pd.DataFrame, names: Sequence[str], loss: str) -> str:
     rows, lines = [], []
     for other in EQUALS:
         folds = complete(results, names, [FIRST, other])
-        if folds.empty:
+        if folds["data"].nunique() < FEW:
             continue
         by_fold = folds.pivot_table(loss, ["data", "fold"], "method")
         seconds = folds.groupby("method")["cpu_seconds"].sum()

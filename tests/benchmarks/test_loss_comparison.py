@@ -37,12 +37,13 @@ def measured(losses: dict[str, list[float]], coverage: float = 0.9) -> pd.DataFr
 BOTH = measured({"lstm": [0.10, 0.20, 0.30, 0.44], "catboost_bagged": [0.20, 0.20, 0.30, 0.40]})
 
 
-def test_the_table_is_of_sets_that_all_have_and_names_the_others() -> None:
-    fewer = measured({"linear": [0.5, 0.5, 0.5]})
+def test_the_table_is_of_sets_that_the_bags_have_and_names_the_others() -> None:
+    others = measured({"lightgbm_bagged": [0.5, 0.5, 0.5], "linear": [0.6] * 3, "catboost": [0.1]})
 
-    text = table(pd.concat([BOTH, fewer]), SETS, OF_TASKS[NUMBER].measures)
+    text = table(pd.concat([BOTH, others]), SETS, OF_TASKS[NUMBER].measures)
 
-    assert text.startswith("On 3 of 4 sets. Not measured in full: quake.\n")
+    assert text.startswith("On 3 of 4 sets. Not measured in full: quake. Measured on 1 alone: CatB")
+    assert "Measured on 0 alone: RealMLP" in text
     assert "| the network | 0.2000 (1.33) | 0.8000 (1.33) | 3.0 | 1.0 |" in text
     assert text.index("the network") < text.index("eight CatBoosts") < text.index("linear")
 
@@ -84,7 +85,7 @@ def test_intervals_that_hold_too_seldom_are_named() -> None:
 
 
 def test_the_tables_stand_between_the_comments_that_name_the_file(tmp_path: Path) -> None:
-    text = of_task(NUMBER, BOTH)
+    text = of_task(NUMBER, pd.concat([BOTH, measured({"lightgbm_bagged": [0.5] * 4})]))
     assert "not chosen on" in text
     assert f"of {len(NUMBERS_REPORTED)} sets" in text
 
