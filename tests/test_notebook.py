@@ -18,8 +18,8 @@ from tests.helpers.tables import write_people, write_task
     [
         ("ran", 7),  # numbers alone
         ("people with dates", 7),
-        (CLASSES, 7),
-        (NUMBER, 6),
+        (CLASSES, 5),
+        (NUMBER, 5),
     ],
 )
 def test_explore_runs_on_the_last_run(

@@ -103,7 +103,7 @@ def kibibytes(project: Project, pattern: str) -> int:
 
 
 @pytest.mark.usefixtures("mounts")
-@pytest.mark.parametrize(("file", "task"), [("", NUMBER), ("report", CLASSES)])
+@pytest.mark.parametrize(("file", "task"), [("", NUMBER), ("report", TWO_CLASSES)])
 def test_a_full_disk_ends_a_retraining_and_the_next_one_with_space_succeeds(
     served: Project, file: str
 ) -> None:
