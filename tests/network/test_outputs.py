@@ -12,7 +12,6 @@ from sklearn.metrics import log_loss, mean_pinball_loss
 from tabular_lstm.network.calibration import (
     RATES,
     Calibration,
-    decision_of,
     decisions,
     residual_quantiles,
 )
@@ -70,8 +69,10 @@ def test_the_decision_is_that_of_the_lowest_expected_cost() -> None:
     labels, logits = logits_of(400, 3)
     objective = Objective.model_validate({"kind": "costs", "costs": COSTS})
     probabilities = softmax(logits, 1)
-    cheap = decisions(probabilities, decision_of(THREE.task, labels, probabilities, objective))
-    plain = decisions(probabilities, decision_of(THREE.task, labels, probabilities, Objective()))
+    cheap, plain = (
+        decisions(probabilities, OF_THREE.calibration(labels, logits, 1.0, training, None))
+        for training in (Training(objective=objective), Training())
+    )
     np.testing.assert_array_equal(plain, probabilities.argmax(1))
     for row, decided in zip(probabilities[:50], cheap[:50], strict=True):
         expected = [sum(row[a] * COSTS[a][d] for a in range(3)) for d in range(3)]

@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import ndtri
 
 from tabular_lstm.frozen import Frozen, Number, Share
-from tabular_lstm.parameters import TWO_CLASSES, CostMatrix, Coverage, NotNegative, Objective, Task
+from tabular_lstm.parameters import CostMatrix, Coverage, NotNegative, Objective
 
 # Rates of intervals that the residuals are kept for.
 RATES = np.linspace(0.5, 0.99, 50)
@@ -164,19 +164,6 @@ def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
         return np.asarray(np.argmax(predicted, 1))
     # A matrix product may give some rows other last bits than the rest.
     return np.asarray(np.argmin(np.einsum("nc,cd->nd", predicted, calibration.costs), 1))
-
-
-def decision_of(
-    task: Task,
-    labels: np.ndarray,
-    predicted: np.ndarray,
-    objective: Objective,
-    weights: np.ndarray | None = None,
-) -> Calibration:
-    """Learn how to decide from out-of-fold predictions of classes, of any model."""
-    if task.kind == TWO_CLASSES:
-        return Calibration(threshold=choose_threshold(labels, predicted, objective, weights))
-    return Calibration(costs=objective.cost_matrix)
 
 
 def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
