@@ -12,6 +12,7 @@ from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.datasets.typed_json import preview
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import from_json
+from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import read_champion
 from tabular_lstm.serving.champion_history import (
@@ -19,6 +20,7 @@ from tabular_lstm.serving.champion_history import (
     DECISIONS,
     FINGERPRINTS,
     LOG,
+    REFERENCES,
     Champions,
     Versions,
 )
@@ -47,6 +49,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
             artifacts=Versions(self._outputs / CANDIDATES, Artifact.read),
             decisions=Versions(self._outputs / DECISIONS, _read_decision),
             fingerprints=Versions(self._outputs / FINGERPRINTS, read_fingerprints),
+            references=Versions(self._outputs / REFERENCES, _read_reference),
         )
 
     def save(self, data: LogEntry) -> None:
@@ -70,6 +73,10 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
 
 def _read_decision(path: Path) -> Decision:
     return from_json(Decision, path.read_bytes, f"{path}: expected a Decision as JSON")
+
+
+def _read_reference(path: Path) -> Reference:
+    return from_json(Reference, path.read_bytes, f"{path}: expected a Reference as JSON")
 
 
 class ChampionDataset(AbstractDataset[None, Artifact]):

@@ -24,6 +24,7 @@ from tabular_lstm.parameters.runs import (
     Engine,
     Event,
     Mlflow,
+    Monitoring,
     Notify,
     Promotion,
     Report,
@@ -56,6 +57,7 @@ __all__ = [
     "Kind",
     "Mlflow",
     "Moment",
+    "Monitoring",
     "Network",
     "NotNegative",
     "Notify",
@@ -81,6 +83,6 @@ __all__ = [
 ]
 
 # Which of them change no candidate and no decision.
-OF_RUNS = (Engine, Retraining, Report, Rollback, Scoring, Tuning, Notify, Mlflow)
+OF_RUNS = (Engine, Retraining, Report, Rollback, Scoring, Monitoring, Tuning, Notify, Mlflow)
 OF_MODELS = (Columns, Validation, Split, Reshaping, Network, Training, Evaluation, Promotion)
 BLOCKS: dict[str, type[Parameters]] = {b.__name__.lower(): b for b in (*OF_MODELS, *OF_RUNS)}

@@ -7,6 +7,9 @@ from pydantic import Field, StrictInt, model_validator
 from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
 from tabular_lstm.parameters.hyperparameters import NotNegative
 
+# 1, 2 and 75 mean something else.
+ExitCode = Literal[0] | Annotated[StrictInt, Field(ge=3, le=74)]
+
 
 class Tolerance(Parameters):
     """By how much a candidate may be worse than a champion.
@@ -74,7 +77,7 @@ class Retraining(Parameters):
     """
 
     force: bool = False
-    exit_on_rejection: Literal[0] | Annotated[StrictInt, Field(ge=3, le=74)] = 0
+    exit_on_rejection: ExitCode = 0
 
 
 class Report(Parameters):
@@ -130,7 +133,25 @@ class Engine(Parameters):
         return self
 
 
-Event = Literal["promoted", "rejected", "unchanged", "rolled_back", "scored", "failed"]
+class Monitoring(Parameters):
+    """When rows are called other than those that the champion was trained on, and what follows.
+
+    Attributes:
+        false_alarms: Share of runs in which rows that are as they were raise an alarm.
+        smallest_change: Share of the rows; what moved by less is no alarm.
+        ignore: Columns that are not watched, such as a date that moves on by itself.
+        on_drift: `warn`, or `stop`: no manifest of a scoring, no promotion by a retraining.
+        exit_on_alarm: Exit code of a run that ends with an alarm: 0, or one from 3 to 74.
+    """
+
+    false_alarms: Annotated[Number, Field(gt=0, le=0.2)] = 0.01
+    smallest_change: Share = 0.01
+    ignore: list[str] = []
+    on_drift: Literal["warn", "stop"] = "warn"
+    exit_on_alarm: ExitCode = 0
+
+
+Event = Literal["promoted", "rejected", "unchanged", "rolled_back", "scored", "alarm", "failed"]
 EVENTS: tuple[Event, ...] = get_args(Event)
 
 

@@ -30,7 +30,7 @@ from tabular_lstm.serving.manifest import (
 logger = logging.getLogger(__name__)
 
 # What a scoring leaves beside its predictions.
-VERSIONED = ("quarantined_rows_to_score", "scoring_summary", "scoring_figures")
+VERSIONED = ("quarantined_rows_to_score", "scoring_summary", "scoring_drift", "scoring_figures")
 # What predictions follow from; what else conf says of columns is in the champion's schema.
 USED = {
     "columns": {"key"},

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
@@ -15,11 +16,12 @@ from tabular_lstm.serving.promotion_log import LogEntry
 if TYPE_CHECKING:
     from tabular_lstm.serving.artifact import Artifact
 
-# In the folder of an environment's outputs; the versions of the last three are by run id.
+# In the folder of an environment's outputs; the versions of the others are by run id.
 LOG = "08_reporting/promotions.jsonl"
 CANDIDATES = "06_models/candidate.keras"
 DECISIONS = "08_reporting/decision.json"
 FINGERPRINTS = "06_models/train_fingerprints.npz"
+REFERENCES = "06_models/reference.json"
 # What is alike in splits that have one boundary.
 DECIDING = ("kind", "time", "test_fraction")
 Value = TypeVar("Value")
@@ -63,6 +65,7 @@ class Champions:
     artifacts: Mapping[str, "Artifact"] = field(default_factory=dict)
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
+    references: Mapping[str, Reference] = field(default_factory=dict)
 
     def boundary(self, columns: Columns, split: Split) -> Moment | None:
         """Find the boundary of a split by time that stays in force.

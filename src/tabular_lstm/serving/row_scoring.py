@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tabular_lstm.errors import row_list
+from tabular_lstm.monitoring.watch import Seen, Watch
 from tabular_lstm.network.score import are_many, reasons, score
 from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
 from tabular_lstm.rows.sequences import count_unknown
@@ -30,11 +31,13 @@ class ScoredBatch:
         checked: The batch; what became the predictions is left out.
         counts: Of the predictions.
         unknown: Rows by column, where the champion was not trained with the category.
+        seen: What is compared with the champion's reference; None where there is none.
     """
 
     checked: CheckedBatch
     counts: Counts
     unknown: dict[str, int]
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,17 @@ class ScoredPart:
 
 @dataclass(frozen=True)
 class ScoringTask:
-    """How a run scores batches, naming so many features as reasons for each row."""
+    """How a run scores batches, naming so many features as reasons for each row.
+
+    `watch` counts the rows beside the champion's reference, if there is one.
+    """
 
     check: Check
     champion: Artifact
     run_id: str
     scored_at: datetime
     reasons: int
+    watch: Watch | None = None
 
     @cached_property
     def scored_by(self) -> ScoredBy:
@@ -110,6 +117,7 @@ class ScoringTask:
             replace(batch, rows=batch.rows[:0], sequences=batch.sequences[:0], copied={}),
             answers.count(predictions),
             count_unknown(batch.sequences, self.check.schema),
+            self.watch.count(batch.sequences, predictions) if self.watch else None,
         )
         return scored, pa.RecordBatch.from_pydict(columns)
 

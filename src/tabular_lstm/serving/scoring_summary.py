@@ -3,6 +3,7 @@
 from collections import Counter
 
 from tabular_lstm.errors import counted
+from tabular_lstm.monitoring.watch import Seen
 from tabular_lstm.parameters import TWO_CLASSES, Class, Kind
 from tabular_lstm.rows.scoring_validation import CheckedRows
 from tabular_lstm.serving.answers import ANSWERS, Answers
@@ -61,6 +62,7 @@ class Tally:
 
     Attributes:
         rows_by_file: Rows that were read, by file; "" is a lone one.
+        seen: What is compared with the champion's reference; None where there is none, or no rows.
     """
 
     def __init__(self, checked: CheckedRows, answers: Answers) -> None:
@@ -68,6 +70,7 @@ class Tally:
         self._checked, self._answers = checked, answers
         self._counts = answers.count(answers.nothing)
         self._unknown: Counter[str] = Counter()
+        self.seen: Seen | None = None
 
     @property
     def scored_rows(self) -> int:
@@ -79,6 +82,8 @@ class Tally:
         self.rows_by_file[batch.checked.file or ""] += batch.checked.count
         self._counts += batch.counts
         self._unknown.update(batch.unknown)
+        if batch.seen is not None:
+            self.seen = batch.seen if self.seen is None else self.seen + batch.seen
 
     def summary(self, run_id: str, champion: ScoredBy) -> ScoringSummary:
         """Give the numbers; complete once the rows have passed."""

@@ -57,6 +57,18 @@ def create_pipeline() -> Pipeline:
                 name="evaluate",
             ),
             Node(
+                nodes.keep_reference,
+                inputs=[
+                    "candidate@file",
+                    "train_set",
+                    "candidate_predictions",
+                    "schema",
+                    "data_summary",
+                ],
+                outputs="reference",
+                name="keep_reference",
+            ),
+            Node(
                 nodes.measure_importance,
                 inputs=[
                     "candidate@network",

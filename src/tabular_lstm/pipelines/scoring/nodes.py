@@ -7,12 +7,16 @@ import pyarrow as pa
 from tabular_lstm.engine import Engine
 from tabular_lstm.judging import scoring_figures
 from tabular_lstm.judging.drawing import SCORING_FIGURES, to_svg
-from tabular_lstm.parameters import Columns, Scoring, Validation
+from tabular_lstm.monitoring.drift import Drift, compare
+from tabular_lstm.monitoring.reference import Reference
+from tabular_lstm.monitoring.watch import Watch
+from tabular_lstm.parameters import Columns, Monitoring, Scoring, Validation
 from tabular_lstm.rows.quarantine import Quarantine
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
 from tabular_lstm.rows.scoring_validation import Check, CheckedRows
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.manifest import Conditions, ScoredBy
 from tabular_lstm.serving.prediction_parts import Predictions, refuse_names
 from tabular_lstm.serving.row_scoring import ScoringTask
@@ -72,6 +76,7 @@ def validate_rows_to_score(
 def score_rows(
     checked_rows: CheckedRows,
     champion: Artifact,
+    champions: Champions,
     scoring: Scoring,
     scoring_conditions: Conditions,
     run_id: str,
@@ -83,14 +88,50 @@ def score_rows(
         The predictions, which are made while they are saved; and what is counted meanwhile.
     """
     tally = Tally(checked_rows, answers_of(champion.scorer))
+    schema, reference = champion.scorer.schema, reference_of(champion, champions)
+    watch = Watch(reference, schema) if reference else None
     predictions = Predictions(
         checked=checked_rows,
-        scoring=ScoringTask(checked_rows.check, champion, run_id, began(run_id), scoring.reasons),
+        scoring=ScoringTask(
+            checked_rows.check, champion, run_id, began(run_id), scoring.reasons, watch
+        ),
         conditions=scoring_conditions,
         tally=tally,
         workers=engine.workers,
     )
     return predictions, tally
+
+
+def compare_with_reference(
+    tally: Tally,
+    scoring_summary: ScoringSummary,
+    champion: Artifact,
+    champions: Champions,
+    monitoring: Monitoring,
+    run_id: str,
+) -> Drift:
+    """Compare the scored rows with those that the champion was trained on."""
+    reference = reference_of(champion, champions)
+    if reference is None or tally.seen is None:
+        why = "no rows were scored" if reference else "the champion's run left no reference"
+        return Drift(run_id=run_id, champion=str(champion.run_id), not_compared=why)
+    drift = compare(
+        Watch(reference, champion.scorer.schema),
+        tally.seen,
+        run_id,
+        str(champion.run_id),
+        monitoring,
+        scoring_summary.quarantined_rows,
+    )
+    if drift.alarm:
+        logger.warning("ALARM: %s", drift.alarm)
+    return drift
+
+
+def reference_of(champion: Artifact, champions: Champions) -> Reference | None:
+    """Read the champion's reference; none where its run left none, or another candidate's."""
+    reference = champions.references.get(str(champion.run_id))
+    return reference if reference and reference.candidate_sha256 == champion.sha256 else None
 
 
 def summarize_scoring(

@@ -26,6 +26,7 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "checked_rows",
                     "champion",
+                    "champions",
                     "params:scoring",
                     "scoring_conditions",
                     "run_id",
@@ -39,6 +40,19 @@ def create_pipeline() -> Pipeline:
                 inputs=["tally", "checked_rows", "champion", "run_id"],
                 outputs="scoring_summary",
                 name="summarize_scoring",
+            ),
+            Node(
+                nodes.compare_with_reference,
+                inputs=[
+                    "tally",
+                    "scoring_summary",
+                    "champion",
+                    "champions",
+                    "params:monitoring",
+                    "run_id",
+                ],
+                outputs="scoring_drift",
+                name="compare_with_reference",
             ),
             Node(
                 nodes.draw_scores,
