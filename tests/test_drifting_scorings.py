@@ -91,24 +91,6 @@ def test_stop_leaves_no_predictions_and_says_what_to_do(served: Project) -> None
     )
 
 
-def test_rows_of_another_unit_that_are_beyond_the_bounds_are_counted_by_the_quarantine(
-    served: Project,
-) -> None:
-    rows = rows_of(served, bmi=4.0)  # of 32, bounds allow 100
-    said = logged(*SCORING, *rows_at(rows, "validation.max_quarantined_fraction=1.0"))
-    assert "quarantine" in said.splitlines()[-1]
-    assert said.splitlines()[-1].startswith("ALARM: ")
-
-
-def test_where_every_row_is_quarantined_the_alarm_says_so(served: Project) -> None:
-    rows = pd.read_csv(rows_of(served), dtype=str).assign(bmi="?")
-    rows.to_csv(served.path / "bad.csv", index=False)
-    options = ("validation.max_quarantined_fraction=1.0", "scoring.reasons=2")
-    said = logged(*SCORING, *rows_at("bad.csv", *options))
-    assert said.splitlines()[-1].startswith("ALARM: ")
-    assert "quarantine" in said.splitlines()[-1]
-
-
 def reference_of(project: Project) -> Path:
     """The champion's reference."""
     return project.versions("07_model_output/reference.json")[-1]
