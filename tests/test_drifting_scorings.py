@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tabular_lstm.parameters import CLASSES, NUMBER
 from tests.helpers.commands import here, logged, message_of, succeeds
 from tests.helpers.notifications import lines, to
 from tests.helpers.project import QUICK, Project, declare
@@ -119,3 +120,15 @@ def test_a_champion_without_its_reference_scores_and_one_line_says_what_mends_it
     drift = drift_of(served)
     assert drift["not_compared"]
     assert not drift["features"]
+
+
+@pytest.mark.parametrize("task", [CLASSES, NUMBER])
+def test_other_tasks_watch_their_scores_too(served: Project) -> None:
+    """A tenth of glucose: the network says the same of all rows."""
+    said = logged(*SCORING, *rows_at(rows_of(served)))
+    assert "ALARM" not in said
+    said = logged(*SCORING, *rows_at(rows_of(served, glucose=0.1)))
+    assert said.splitlines()[-1].startswith("ALARM: ")
+    drift = drift_of(served)
+    assert drift["features"]["glucose"]["moved"]
+    assert any(score["moved"] for score in drift["scores"].values())
