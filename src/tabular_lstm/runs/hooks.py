@@ -44,6 +44,10 @@ def _saved_by(pipeline: Pipeline) -> set[str]:
     return {name for name in pipeline.datasets() if name.partition("@")[0] in saved}
 
 
+def _alarm_line(alarm: str | None) -> str:
+    return printable(f" ALARM: {alarm}.") if alarm else ""
+
+
 class RunHooks:
     """The project's hooks; Kedro calls the methods."""
 
@@ -186,15 +190,13 @@ class RunHooks:
                     level = logging.WARNING if warned and not place else logging.INFO
                     logger.log(level, "%s", sentence)
             if guards.decides(pipeline):
-                decided = catalog.load("champions").log[-1]
-                decision = catalog.load("decision").model_dump(mode="json")
-                message = printable(closing_line(decided))
-                self.notify(decided.action, message, decision=decision)
+                decided, decision = catalog.load("champions").log[-1], catalog.load("decision")
+                message, alarm = printable(closing_line(decided)), _alarm_line(decision.alarm)
+                document = {"decision": decision.model_dump(mode="json")}
+                self.notify("alarm" if alarm else decided.action, message + alarm, **document)
                 self._mirror(catalog)
-                logger.info(message)
-                command = click.get_current_context(silent=True)
-                if decided.action == "rejected" and command:
-                    command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
+                code = self._parameters["retraining"].exit_on_rejection
+                self._end_log(message, alarm, code if decided.action == "rejected" else 0)
             if scoring_guards.scores(pipeline):
                 summary = catalog.load("scoring_summary").sentence()
                 folder = scoring_guards.folder_of(catalog) / self._run_id
@@ -204,6 +206,15 @@ class RunHooks:
                 logger.info(message)
         finally:
             self.end()
+
+    def _end_log(self, message: str, alarm: str, exit_code: int = 0) -> None:
+        """Say how the run ended; an alarm is the last line, and has an exit code of its own."""
+        logger.info(message)
+        if alarm:
+            logger.warning(alarm.strip())
+            exit_code = self._parameters["monitoring"].exit_on_alarm or exit_code
+        if command := click.get_current_context(silent=True):
+            command.meta[EXIT_CODE] = exit_code
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:

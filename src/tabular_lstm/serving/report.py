@@ -7,7 +7,6 @@ is what they are filled with.
 from base64 import b64encode
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -19,6 +18,7 @@ from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, writ
 from tabular_lstm.parameters import Training
 from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.rows.label_measures import MEASURES
+from tabular_lstm.serving.data_drift import KEPT
 from tabular_lstm.serving.decision import Decision, Provenance
 
 LISTED = 20  # rows, features
@@ -48,6 +48,9 @@ def page(
     models |= judgement.baselines
     drawn = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
     drawn |= {name: figures[name] for name in FIGURES if name in figures}
+    drift = judgement.drift
+    both = drift.features | drift.scores if drift else {}
+    shifts = dict(sorted(both.items(), key=lambda of: (-of[1].moved, -of[1].statistic)))
     return _template("report.html.jinja").render(
         decision=decision,
         judgement=judgement,
@@ -66,7 +69,8 @@ def page(
         quarantined=quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
         columns_count=quarantined_rows.shape[1],
         shown=LISTED,
-        day=_day,
+        shifts=shifts,
+        kept=KEPT,
         provenance=provenance,
         quarantined_count=len(quarantined_rows),
         parameters=yaml.safe_dump(decision.parameters, sort_keys=False, allow_unicode=True),
@@ -102,8 +106,3 @@ def _measured(value: float, metric: str, form: str = ".3f") -> str:
 def _written(value: object) -> object:
     """Write text so that it is seen; a line end is white space in HTML."""
     return "\n".join(map(printable, value.split("\n"))) if type(value) is str else value
-
-
-def _day(mean: float) -> str:
-    """Name the day that is so many days after 1970-01-01."""
-    return str(np.datetime64(round(mean), "D"))
