@@ -44,10 +44,6 @@ def _saved_by(pipeline: Pipeline) -> set[str]:
     return {name for name in pipeline.datasets() if name.partition("@")[0] in saved}
 
 
-def _alarm_line(alarm: str | None) -> str:
-    return printable(f" ALARM: {alarm}.") if alarm else ""
-
-
 class RunHooks:
     """The project's hooks; Kedro calls the methods."""
 
@@ -191,30 +187,24 @@ class RunHooks:
                     logger.log(level, "%s", sentence)
             if guards.decides(pipeline):
                 decided, decision = catalog.load("champions").log[-1], catalog.load("decision")
-                message, alarm = printable(closing_line(decided)), _alarm_line(decision.alarm)
-                document = {"decision": decision.model_dump(mode="json")}
-                self.notify("alarm" if alarm else decided.action, message + alarm, **document)
+                command = click.get_current_context(silent=True)
+                if decided.action == "rejected" and command:
+                    command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
                 self._mirror(catalog)
-                code = self._parameters["retraining"].exit_on_rejection
-                self._end_log(message, alarm, code if decided.action == "rejected" else 0)
+                message, document = (
+                    printable(closing_line(decided)),
+                    decision.model_dump(mode="json"),
+                )
+                self._close(decided.action, message, decision.alarm, decision=document)
             if scoring_guards.scores(pipeline):
                 summary = catalog.load("scoring_summary").sentence()
                 folder = scoring_guards.folder_of(catalog) / self._run_id
                 manifest = read_manifest(folder).model_dump(mode="json")
                 message = printable(f"{summary} Predictions: {folder}")
-                self.notify("scored", message, manifest=manifest)
-                logger.info(message)
+                alarm = catalog.load("scoring_drift").alarm
+                self._close("scored", message, alarm, manifest=manifest)
         finally:
             self.end()
-
-    def _end_log(self, message: str, alarm: str, exit_code: int = 0) -> None:
-        """Say how the run ended; an alarm is the last line, and has an exit code of its own."""
-        logger.info(message)
-        if alarm:
-            logger.warning(alarm.strip())
-            exit_code = self._parameters["monitoring"].exit_on_alarm or exit_code
-        if command := click.get_current_context(silent=True):
-            command.meta[EXIT_CODE] = exit_code
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -247,17 +237,39 @@ class RunHooks:
                 except OSError as error:
                     logger.warning("%s: %s. It is still an earlier run's", latest, error.strerror)
 
-    def notify(self, event: Event, message: str, **document: dict[str, Any]) -> None:
-        """Notify whoever is to know how the run ended; the document is `decision` or `manifest`."""
+    def _close(
+        self, event: Event, message: str, alarm: str | None, **document: dict[str, Any]
+    ) -> None:
+        """Notify of the end and say it, the alarm last."""
+        last = printable(f"ALARM: {alarm}") if alarm else message
+        self.notify(event, last, alarm=bool(alarm), **document)
+        logger.info(message)
+        if alarm:
+            logger.warning(last)
+            code, command = (
+                self._parameters["monitoring"].exit_on_alarm,
+                click.get_current_context(silent=True),
+            )
+            if code and command:
+                command.meta[EXIT_CODE] = code
+
+    def notify(
+        self, event: Event, message: str, alarm: bool = False, **document: dict[str, Any]
+    ) -> None:
+        """Notify whoever is to know how the run ended; the document is `decision` or `manifest`.
+
+        An end with an alarm is told once: as `alarm` where that is among the events of conf,
+        otherwise as what it is without one.
+        """
         context = self._context
+        wanted, credentials = notify.read(context.config_loader)
         end = notify.RunEnd(
-            event=event,
+            event="alarm" if alarm and "alarm" in wanted.events else event,
             environment=context.env or "base",
             run_id=self._run_id or None,
             message=message,
             **document,
         )
-        wanted, credentials = notify.read(context.config_loader)
         notify.notify(end, wanted, credentials, context.project_path)
 
     def _mirror(self, catalog: Any) -> None:
