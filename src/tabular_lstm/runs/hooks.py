@@ -191,10 +191,8 @@ class RunHooks:
                 if decided.action == "rejected" and command:
                     command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
                 self._mirror(catalog)
-                message, document = (
-                    printable(closing_line(decided)),
-                    decision.model_dump(mode="json"),
-                )
+                message = printable(closing_line(decided))
+                document = decision.model_dump(mode="json")
                 self._close(decided.action, message, decision.alarm, decision=document)
             if scoring_guards.scores(pipeline):
                 summary = catalog.load("scoring_summary").sentence()
@@ -246,11 +244,8 @@ class RunHooks:
         logger.info(message)
         if alarm:
             logger.warning(last)
-            code, command = (
-                self._parameters["monitoring"].exit_on_alarm,
-                click.get_current_context(silent=True),
-            )
-            if code and command:
+            code = self._parameters["monitoring"].exit_on_alarm
+            if code and (command := click.get_current_context(silent=True)):
                 command.meta[EXIT_CODE] = code
 
     def notify(
