@@ -98,7 +98,7 @@ def compare_champions(
             artifact = promoted_artifact(champions, known[run])
             expected = judgement.fingerprints_sha256
             kept = _kept(champions.fingerprints, run, "train rows' fingerprints are", expected)
-            watch = None if found else _watch(artifact, champions, run)
+            watch = None if found else _watch(artifact, champions)
             scored = score(artifact, kept, train_rows, test_rows, columns, schema, watch)
             champion["left_out_rows"] = int(scored.trained_on.sum())
             refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class, schema.task)
@@ -143,12 +143,10 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
     return artifact
 
 
-def _watch(artifact: Artifact, champions: Champions, run: str) -> Watch | None:
-    """Read a champion's reference; none where its run left none of this artifact."""
-    by, sha256 = attrgetter("candidate_sha256"), artifact.sha256
-    with contextlib.suppress(NotComparedError):
-        reference = _kept(champions.references, run, "reference is", sha256, by)
-        return Watch(reference, artifact.scorer.schema)
+def _watch(artifact: Artifact, champions: Champions) -> Watch | None:
+    """Read a champion's reference; none where its run left none, or another candidate's."""
+    with contextlib.suppress(DataError):
+        return Watch(champions.reference_of(artifact), artifact.scorer.schema)
     return None
 
 
