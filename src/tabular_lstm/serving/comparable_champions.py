@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -133,7 +133,8 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
         DataError: It serves and cannot be loaded.
     """
     run = promotion.run_id
-    artifact = _kept(champions.artifacts, run, "artifact is", promotion.sha256)
+    kept = _kept(champions.artifacts, run, "artifact is", promotion.sha256)
+    artifact = replace(kept, run_id=run)
     try:
         artifact.scorer  # noqa: B018
     except NoNetworkError as error:
@@ -200,7 +201,8 @@ def score(
         groups = test_rows[columns.group]
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
     predictions, rule = artifact.score(sequences), answers_of(artifact.scorer).rule
-    seen = watch and watch.count(sequences[~trained_on], predictions[~trained_on])
+    new = ~trained_on
+    seen = watch.count(sequences[new], predictions[new]) if watch else None
     return Scored(predictions, rule, trained_on, watch, seen)
 
 
