@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import NonNegativeInt
 
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.monitoring.expected import estimates, sums
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
 from tabular_lstm.rows.schema import Schema
 
@@ -49,6 +50,8 @@ class Reference(Frozen):
         features: By column, of the train rows.
         scores: By name, of the rows that it was judged on, which it was not trained on.
         rows, quarantined_rows: Of the file, without unlabelled ones.
+        estimated: The metrics of the rows that it was judged on, by its predictions of them alone:
+            `expected.estimates`. Default: none, an earlier version's.
     """
 
     candidate_sha256: str
@@ -57,6 +60,7 @@ class Reference(Frozen):
     scores: dict[str, Profile]
     rows: NonNegativeInt
     quarantined_rows: NonNegativeInt
+    estimated: dict[str, float] = {}
 
     @classmethod
     def of(
@@ -71,9 +75,9 @@ class Reference(Frozen):
             name: profile("score", column)
             for name, column in scores_of(predictions, schema.task).items()
         }
-        return cls.model_validate(
-            {"task": schema.task, "features": features, "scores": scores, **facts}
-        )
+        counted = {"features": features, "scores": scores}
+        estimated = estimates(sums(predictions, schema.task), schema.task)
+        return cls.model_validate({"task": schema.task, **counted, "estimated": estimated, **facts})
 
 
 def columns_of(sequences: np.ndarray, schema: Schema) -> list[tuple[str, np.ndarray]]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tabular_lstm.monitoring.expected import sums
 from tabular_lstm.monitoring.reference import (
     Profile,
     Reference,
@@ -23,14 +24,16 @@ class Seen:
         counts: By feature, then by score, in the reference's order: the counts of its cells.
         moments: float64 (features + scores, 3): how many are known, and the sums of their
             distances from the reference's mean, in its deviations, and of the squares of these.
+        estimate: What the performance that is expected is made of: `expected.sums`.
     """
 
     counts: tuple[np.ndarray, ...]
     moments: np.ndarray
+    estimate: np.ndarray
 
     def __add__(self, other: "Seen") -> "Seen":
         counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
-        return Seen(counts, self.moments + other.moments)
+        return Seen(counts, self.moments + other.moments, self.estimate + other.estimate)
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,6 @@ class Watch:
         """Give what is watched, the features first."""
         return self.reference.features | self.reference.scores
 
-    @property
-    def nothing(self) -> Seen:
-        """Give the counts of no rows."""
-        profiles = [*self.profiles.values()]
-        counts = tuple(np.zeros(len(one.counts), np.int64) for one in profiles)
-        return Seen(counts, np.zeros((len(profiles), 3)))
-
     def count(self, sequences: np.ndarray, predictions: np.ndarray) -> Seen:
         """Count rows that are scored.
 
@@ -63,7 +59,11 @@ class Watch:
         columns += scores_of(predictions, self.reference.task).values()
         profiles = self.profiles.values()
         counted = [_count(one, column) for one, column in zip(profiles, columns, strict=True)]
-        return Seen(tuple(c for c, _ in counted), np.array([m for _, m in counted]))
+        return Seen(
+            tuple(c for c, _ in counted),
+            np.array([m for _, m in counted]),
+            sums(predictions, self.reference.task),
+        )
 
 
 def _count(profile: Profile, values: np.ndarray) -> tuple[np.ndarray, tuple[float, float, float]]:

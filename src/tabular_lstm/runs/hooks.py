@@ -35,7 +35,11 @@ logger = logging.getLogger(__name__)
 # Where a command finds, among click's `meta`, how to notify of its run's end, and its exit code.
 NOTIFY, EXIT_CODE = "tabular_lstm.notify", "tabular_lstm.exit_code"
 # Copies of the newest run's outputs, under names that stay the same.
-LATEST = {"report": "latest.html", "metrics": "latest_metrics.json"}
+LATEST = {
+    "report": "latest.html",
+    "metrics": "latest_metrics.json",
+    "monitoring": "latest_monitoring.json",
+}
 
 
 def _saved_by(pipeline: Pipeline) -> set[str]:

@@ -2,12 +2,14 @@
 
 import logging
 
+import numpy as np
 import pyarrow as pa
 
 from tabular_lstm.engine import Engine
 from tabular_lstm.judging import scoring_figures
 from tabular_lstm.judging.drawing import SCORING_FIGURES, to_svg
 from tabular_lstm.monitoring.drift import Drift, compare
+from tabular_lstm.monitoring.expected import Estimate, expect
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.monitoring.watch import Watch
 from tabular_lstm.parameters import Columns, Monitoring, Scoring, Validation
@@ -122,10 +124,23 @@ def compare_with_reference(
         str(champion.run_id),
         monitoring,
         scoring_summary.quarantined_rows,
+    ).model_copy(
+        update={
+            "expected": _expected(tally.seen.estimate, reference, champions, str(champion.run_id))
+        }
     )
     if drift.alarm:
         logger.warning("ALARM: %s", drift.alarm)
     return drift
+
+
+def _expected(
+    sums: np.ndarray, reference: Reference, champions: Champions, champion: str
+) -> dict[str, Estimate]:
+    """Give the performance that is expected; none where the champion's decision is gone."""
+    promised = champions.promised(champion)
+    rows = max((profile.rows for profile in reference.scores.values()), default=0)
+    return expect(promised, reference.estimated, rows, sums, reference.task)
 
 
 def reference_of(champion: Artifact, champions: Champions) -> Reference | None:
