@@ -21,7 +21,8 @@ class ScoringHealth(Frozen):
     Attributes:
         scored_at: UTC.
         labelled_rows: Scored rows whose label has come.
-        drift: What moved, None where nothing did or nothing was compared.
+        moved: Features and scores that moved; None where nothing was compared.
+        drift: What moved; None where nothing did.
         expected: By metric, without labels; empty where it is not known.
         real: By metric, of the labelled rows; empty where they are too few.
     """
@@ -32,6 +33,7 @@ class ScoringHealth(Frozen):
     scored_rows: NonNegativeInt
     quarantined_rows: NonNegativeInt
     labelled_rows: NonNegativeInt
+    moved: NonNegativeInt | None = None
     drift: str | None = None
     expected: dict[str, Estimate] = {}
     real: dict[str, Estimate] = {}

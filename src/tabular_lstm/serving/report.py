@@ -4,18 +4,16 @@ The words and the layout are in `report.html.jinja` and, of a rollback, `rollbac
 is what they are filled with.
 """
 
-from base64 import b64encode
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from tabular_lstm.errors import counted, printable, shown
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, written
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE
+from tabular_lstm.judging.pages import images, template
 from tabular_lstm.parameters import Training
 from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.rows.label_measures import MEASURES
@@ -48,7 +46,7 @@ def page(
     models |= judgement.baselines
     drawn = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
     drawn |= {name: figures[name] for name in FIGURES if name in figures}
-    return _template("report.html.jinja").render(
+    return template("serving", "report.html.jinja").render(
         decision=decision,
         judgement=judgement,
         champion=champion,
@@ -71,37 +69,15 @@ def page(
         quarantined_count=len(quarantined_rows),
         parameters=yaml.safe_dump(decision.parameters, sort_keys=False, allow_unicode=True),
         titles=TITLES,
-        # As images: nothing in one of them can run, or be taken for a part of another.
-        images={name: b64encode(svg.encode()).decode() for name, svg in drawn.items()},
+        images=images(drawn),
     )
 
 
 def page_of_rollback(decision: Decision, provenance: Provenance) -> str:
     """Write the page of a rollback, which says who serves now."""
-    return _template("rollback.html.jinja").render(decision=decision, provenance=provenance)
-
-
-def _template(name: str) -> Template:
-    # Cells come from the user's file, so that everything is escaped but what `safe` lets through.
-    environment = Environment(
-        loader=PackageLoader("tabular_lstm", "serving"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_written,
+    return template("serving", "rollback.html.jinja").render(
+        decision=decision, provenance=provenance
     )
-    environment.filters |= {"counted": counted, "shown": shown, "written": _measured}
-    return environment.get_template(name)
-
-
-def _measured(value: float, metric: str, form: str = ".3f") -> str:
-    return written(metric, value, form)
-
-
-def _written(value: object) -> object:
-    """Write text so that it is seen; a line end is white space in HTML."""
-    return "\n".join(map(printable, value.split("\n"))) if type(value) is str else value
 
 
 def _day(mean: float) -> str:

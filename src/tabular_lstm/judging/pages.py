@@ -1,0 +1,41 @@
+"""How a page for people is written: HTML that needs no internet connection and no JavaScript."""
+
+from base64 import b64encode
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
+
+from tabular_lstm.errors import counted, printable, shown
+from tabular_lstm.judging.metrics import written
+
+
+def template(room: str, name: str) -> Template:
+    """Give a room's template, which may include `head.html.jinja`.
+
+    Cells come from the user's file, so that everything is escaped but what `safe` lets through.
+    """
+    environment = Environment(
+        loader=ChoiceLoader(
+            [PackageLoader("tabular_lstm", folder) for folder in (room, "judging")]
+        ),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_written,
+    )
+    environment.filters |= {"counted": counted, "shown": shown, "written": _measured}
+    return environment.get_template(name)
+
+
+def images(figures: dict[str, str]) -> dict[str, str]:
+    """Give each SVG as Base64: nothing in an image runs, or is taken for a part of another one."""
+    return {name: b64encode(svg.encode()).decode() for name, svg in figures.items()}
+
+
+def _measured(value: float, metric: str, form: str = ".3f") -> str:
+    return written(metric, value, form)
+
+
+def _written(value: object) -> object:
+    """Write text so that it is seen; a line end is white space in HTML."""
+    return "\n".join(map(printable, value.split("\n"))) if type(value) is str else value
