@@ -161,6 +161,6 @@ class LateLabelsDataset(RowsToScoreDataset):
         super().__init__(filepath, **arguments)
         self._must_exist = given is not None
 
-    def load(self) -> RawRows | None:
+    def load(self) -> RawRows | None:  # type: ignore[override]
         """List the files, see `RowsToScoreDataset`; None where there is none and none is named."""
         return super().load() if self._must_exist or self._exists() else None

@@ -2,9 +2,10 @@
 
 If probabilities are right, the log loss of a row is on average their entropy, and a row counts for
 each class as much as its probability says, which gives ROC AUC. Source: confidence-based
-performance estimation, https://nannyml.readthedocs.io, "How it works". Of a number, errors are taken
-to grow with the widths of the intervals. The promised metrics are moved by as much as these estimates
-of the rows differ from those of the evaluated rows, so that an error of calibration cancels.
+performance estimation, https://nannyml.readthedocs.io, "How it works". Of a number, errors are
+taken to grow with the widths of the intervals. The promised metrics are moved by as much as these
+estimates of the rows differ from those of the evaluated rows, so that an error of calibration
+cancels.
 
 This assumes that a row with these features has the label that it would have had: the estimate sees
 that rows are harder or easier, and sees neither concept drift nor a shift of the labels that the
@@ -34,10 +35,10 @@ class Estimate(Frozen):
 
 def promised_by(measured: Metrics) -> dict[str, Estimate]:
     """Take the metrics that the gate compares, as they were measured on the evaluated rows."""
+    bounded = [(name, measured.interval[name]) for name in WORSE if name in measured.interval]
     return {
         name: Estimate(value=getattr(measured, name), low=low, high=high)
-        for name, (low, high) in measured.interval.items()
-        if name in WORSE
+        for name, (low, high) in bounded
     }
 
 
@@ -95,7 +96,7 @@ class _Classes:
 
     @staticmethod
     def moved(promised: float, evaluated: float, now: float) -> tuple[float, float]:
-        """Give the promised metric moved from one estimate to the other, and what errors grow by."""
+        """Give the promised metric, moved between the estimates, and what its error grows by."""
         return promised + (now - evaluated), 1.0
 
     @classmethod

@@ -109,6 +109,10 @@ class Health(Frozen):
             f"which {its.labelled_rows} have a label{found}."
         )
 
+    def closing_line(self) -> str:
+        """Say the alarm and what to do about it."""
+        return f"{self.alarm}. To {self.advice}: {self.command}"
+
 
 def _written(name: str, of: Estimate) -> str:
     low, high = written(name, of.low), written(name, of.high)

@@ -43,13 +43,14 @@ class Losses:
     def lowest_mean(self, rate: float) -> float:
         """Bound the mean that later rows of this kind will have, from below, at any time.
 
-        An asymptotic confidence sequence: however often one looks while labels come, the bound is
-        wrong at any look in a share `rate` of all champions. So a monitoring need not know how often
-        it ran before, and any number of looks is free, which no correction for a planned number of
-        looks gives. Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central
-        limit theory and asymptotic confidence sequences", Annals of Statistics 52, 2024; its mixture
-        is Robbins', one-sided as in Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform,
-        nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49, 2021.
+        An asymptotic confidence sequence: however often one looks while labels come, a share `rate`
+        of champions has a look at which the bound is wrong. So a monitoring need not know how often
+        it ran before, and any number of looks is free; a correction for looks has to know how many
+        there will be. Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform
+        central limit theory and asymptotic confidence sequences", Annals of Statistics 52, 2024;
+        the mixture is Robbins', one-sided as in Howard, Ramdas, McAuliffe and Sekhon,
+        "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49,
+        2021.
         """
         ratio = (-2 * np.log(2 * rate) + np.log(1 - 2 * np.log(2 * rate))) / TUNED_FOR
         grown = self.rows * ratio + 1
@@ -171,7 +172,7 @@ class _Number:
 
     @staticmethod
     def losses(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-        return (predictions - labels) ** 2
+        return np.square(predictions - labels)
 
     @classmethod
     def measured(cls, labels: np.ndarray, predictions: np.ndarray) -> dict[str, Estimate]:

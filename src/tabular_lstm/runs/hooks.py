@@ -206,6 +206,11 @@ class RunHooks:
                 message = printable(f"{summary} Predictions: {folder}")
                 self.notify("scored", message, manifest=manifest)
                 logger.info(message)
+            if "monitoring" in pipeline.all_outputs():
+                health = catalog.load("monitoring")
+                logger.info("%s", health.sentence())
+                if health.alarm:
+                    logger.warning("ALARM: %s", printable(health.closing_line()))
         finally:
             self.end()
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.monitoring.health import (
-    Change,
     ChampionHealth,
+    Change,
     Health,
     ScoringHealth,
     advise,
@@ -23,6 +23,7 @@ from tabular_lstm.serving.answers import ANSWERS
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.finished_scorings import FinishedScoring, FinishedScorings
 from tabular_lstm.serving.promotion_log import champion_of, promoted, standing
+from tabular_lstm.serving.run_id import began
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ def examine(
         logger.warning("Scoring %s: %s", run, note)
     return Health(
         run_id=run_id,
-        at=run_id,
+        at=f"{began(run_id):%Y-%m-%dT%H:%M:%SZ}",
         champion=serves,
         alarm="; ".join(filter(None, [health[serves].alarm, drift])) or None,
         advice=advice,
@@ -171,6 +172,7 @@ def _scoring(scoring: FinishedScoring, measured: Measured) -> ScoringHealth:
         scored_rows=manifest.scored_rows,
         quarantined_rows=manifest.quarantined_rows,
         labelled_rows=rows.losses.rows,
+        moved=len(drift.moved) if drift and not drift.not_compared else None,
         drift=drift.alarm if drift else None,
         expected=drift.expected if drift else {},
         real=rows.real,
