@@ -172,7 +172,7 @@ class _Number:
 
     @staticmethod
     def losses(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-        return np.square(predictions - labels)
+        return np.asarray((predictions - labels) ** 2)
 
     @classmethod
     def measured(cls, labels: np.ndarray, predictions: np.ndarray) -> dict[str, Estimate]:

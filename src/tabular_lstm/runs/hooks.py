@@ -204,13 +204,14 @@ class RunHooks:
                 folder = scoring_guards.folder_of(catalog) / self._run_id
                 manifest = read_manifest(folder).model_dump(mode="json")
                 message = printable(f"{summary} Predictions: {folder}")
-                self.notify("scored", message, manifest=manifest)
-                logger.info(message)
+                alarm = catalog.load("scoring_drift").alarm
+                self._close("scored", message, alarm, manifest=manifest)
             if "monitoring" in pipeline.all_outputs():
                 health = catalog.load("monitoring")
-                logger.info("%s", health.sentence())
                 if health.alarm:
-                    logger.warning("ALARM: %s", printable(health.closing_line()))
+                    self._close("alarm", health.sentence(), health.closing_line())
+                else:
+                    logger.info(health.sentence())
         finally:
             self.end()
 
@@ -245,17 +246,35 @@ class RunHooks:
                 except OSError as error:
                     logger.warning("%s: %s. It is still an earlier run's", latest, error.strerror)
 
-    def notify(self, event: Event, message: str, **document: dict[str, Any]) -> None:
-        """Notify whoever is to know how the run ended; the document is `decision` or `manifest`."""
+    def _close(
+        self, event: Event, message: str, alarm: str | None, **document: dict[str, Any]
+    ) -> None:
+        """Notify of the end and say it, the alarm last."""
+        last = printable(f"ALARM: {alarm}") if alarm else message
+        self.notify(event, last, alarm=bool(alarm), **document)
+        logger.info(message)
+        if alarm:
+            logger.warning(last)
+            if command := click.get_current_context(silent=True):
+                command.meta[EXIT_CODE] = self._parameters["monitoring"].exit_on_alarm
+
+    def notify(
+        self, event: Event, message: str, alarm: bool = False, **document: dict[str, Any]
+    ) -> None:
+        """Notify whoever is to know how the run ended; the document is `decision` or `manifest`.
+
+        An end with an alarm is told once: as `alarm` where that is among the events of conf,
+        otherwise as what it is without one.
+        """
         context = self._context
+        wanted, credentials = notify.read(context.config_loader)
         end = notify.RunEnd(
-            event=event,
+            event="alarm" if alarm and "alarm" in wanted.events else event,
             environment=context.env or "base",
             run_id=self._run_id or None,
             message=message,
             **document,
         )
-        wanted, credentials = notify.read(context.config_loader)
         notify.notify(end, wanted, credentials, context.project_path)
 
     def _mirror(self, catalog: Any) -> None:
