@@ -35,7 +35,11 @@ logger = logging.getLogger(__name__)
 # Where a command finds, among click's `meta`, how to notify of its run's end, and its exit code.
 NOTIFY, EXIT_CODE = "tabular_lstm.notify", "tabular_lstm.exit_code"
 # Copies of the newest run's outputs, under names that stay the same.
-LATEST = {"report": "latest.html", "metrics": "latest_metrics.json"}
+LATEST = {
+    "report": "latest.html",
+    "metrics": "latest_metrics.json",
+    "monitoring": "latest_monitoring.json",
+}
 
 
 def _saved_by(pipeline: Pipeline) -> set[str]:
@@ -201,6 +205,12 @@ class RunHooks:
                 message = printable(f"{summary} Predictions: {folder}")
                 alarm = catalog.load("scoring_drift").alarm
                 self._close("scored", message, alarm, manifest=manifest)
+            if "monitoring" in pipeline.all_outputs():
+                health = catalog.load("monitoring")
+                if health.alarm:
+                    self._close("alarm", health.sentence(), health.closing_line())
+                else:
+                    logger.info(health.sentence())
         finally:
             self.end()
 
