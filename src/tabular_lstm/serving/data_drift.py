@@ -4,6 +4,8 @@ Only rows count that the champion was not trained on. Where nothing changed, the
 train rows were, so that an alarm is as rare as it is declared to be.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from tabular_lstm.judging.checks import FeaturesMoved
@@ -85,7 +87,7 @@ def by_group(watch: Watch, seen: Seen, groups: np.ndarray) -> tuple[Watch, Seen]
     reference = watch.reference
     of = {"features": divided(reference.features), "scores": divided(reference.scores)}
     counts = tuple(np.rint(of_one / rows_each).astype(np.int64) for of_one in seen.counts)
-    fewer = Seen(counts, seen.moments / rows_each)
+    fewer = replace(seen, counts=counts, moments=seen.moments / rows_each)
     return Watch(reference.model_copy(update=of), watch.schema), fewer
 
 
