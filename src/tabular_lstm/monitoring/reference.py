@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import NonNegativeInt
 
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.monitoring.expected import estimates, sums
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
 from tabular_lstm.rows.schema import Schema
 
@@ -54,6 +55,8 @@ class Reference(Frozen):
         features: By column, of the train rows.
         scores: By name, of the rows that it was judged on, which it was not trained on.
         rows, quarantined_rows: Of the file, without unlabelled ones.
+        evaluated_rows: How many it was judged on. Default: 0, as in an earlier version's.
+        estimated: Their metrics by its predictions alone, see `expected.estimates`. Default: none.
     """
 
     candidate_sha256: str
@@ -62,6 +65,8 @@ class Reference(Frozen):
     scores: dict[str, Profile]
     rows: NonNegativeInt
     quarantined_rows: NonNegativeInt
+    evaluated_rows: NonNegativeInt = 0
+    estimated: dict[str, float] = {}
 
     @classmethod
     def of(
@@ -77,8 +82,11 @@ class Reference(Frozen):
             for name, column in scores_of(predictions, schema.task).items()
             if name not in features  # a column may be called `prediction`
         }
+        estimated = estimates(sums(predictions, schema.task), schema.task)
+        counted = {"features": features, "scores": scores, "estimated": estimated}
+        evaluated_rows = len(predictions)
         return cls.model_validate(
-            {"task": schema.task, "features": features, "scores": scores, **facts}
+            {"task": schema.task, "evaluated_rows": evaluated_rows, **counted, **facts}
         )
 
 

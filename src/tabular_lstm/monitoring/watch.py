@@ -6,6 +6,7 @@ from itertools import chain
 
 import numpy as np
 
+from tabular_lstm.monitoring.expected import sums
 from tabular_lstm.monitoring.reference import (
     Profile,
     Reference,
@@ -27,14 +28,16 @@ class Seen:
         moments: float64 (features + scores, 3): how many are known, and the sums of their
             distances from the reference's mean, in its deviations, and of the squares of these;
             0 of a category, and where the reference has no mean.
+        estimate: What the expected performance is made of, see `expected.sums`.
     """
 
     counts: tuple[np.ndarray, ...]
     moments: np.ndarray
+    estimate: np.ndarray
 
     def __add__(self, other: "Seen") -> "Seen":
         counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
-        return Seen(counts, self.moments + other.moments)
+        return Seen(counts, self.moments + other.moments, self.estimate + other.estimate)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Watch:
     def nothing(self) -> Seen:
         """Give the counts of no rows."""
         counts = tuple(np.zeros(len(one.counts), np.int64) for one in self.profiles.values())
-        return Seen(counts, np.zeros((len(counts), 3)))
+        return Seen(counts, np.zeros((len(counts), 3)), np.zeros(1))
 
     def count(self, sequences: np.ndarray, predictions: np.ndarray) -> Seen:
         """Count rows that are scored.
@@ -72,7 +75,8 @@ class Watch:
             else:
                 counts.append(count_numbers(column, profile.edges))
             moments.append(_moments(profile, column))
-        return Seen(tuple(counts), np.array(moments))
+        estimate = sums(predictions, self.reference.task)
+        return Seen(tuple(counts), np.array(moments), estimate)
 
     @cached_property
     def _cells(self) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.monitoring.expected import Estimate, promised_by
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.data_summary import DataSummary
@@ -66,6 +67,14 @@ class Champions:
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
     references: Mapping[str, Reference] = field(default_factory=dict)
+
+    def promised(self, run: str) -> dict[str, Estimate]:
+        """Give the metrics that a champion was promoted with; none where its decision is gone."""
+        try:
+            judgement = self.decisions[run].judgement
+        except (KeyError, DataError):
+            return {}
+        return promised_by(judgement.candidate) if judgement else {}
 
     def reference_of(self, champion: "Artifact") -> Reference:
         """Read what rows are compared with that the champion scores, or that come after its own.

@@ -102,9 +102,10 @@ def score_rows(
     return predictions, tally
 
 
-def compare_with_reference(tally: Tally) -> Drift:
-    """Compare the scored rows with those that the champion was trained on."""
-    return tally.drift
+def compare_with_reference(tally: Tally, champion: Artifact, champions: Champions) -> Drift:
+    """Compare the scored rows with those that the champion was trained on and judged on."""
+    promised = champions.promised(str(champion.run_id))
+    return tally.drift.model_copy(update={"expected": tally.expected(promised)})
 
 
 def summarize_scoring(tally: Tally, checked_rows: CheckedRows) -> ScoringSummary:

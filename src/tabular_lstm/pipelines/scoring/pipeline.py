@@ -44,7 +44,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.compare_with_reference,
-                inputs="tally",
+                inputs=["tally", "champion", "champions"],
                 outputs="scoring_drift",
                 name="compare_with_reference",
             ),
