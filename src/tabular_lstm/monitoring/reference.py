@@ -109,7 +109,7 @@ def profile(kind: Watched, values: np.ndarray, categories: int = 0) -> Profile:
     if kind == "category":
         return Profile(kind=kind, counts=tuple(count_categories(values, categories).tolist()))
     if not len(known):
-        return Profile(kind=kind, counts=(len(values), 0, 0))
+        return Profile(kind=kind, counts=(len(values), 0))
     edges = edges_of(known)
     return Profile(
         kind=kind,
