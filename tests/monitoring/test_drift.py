@@ -137,7 +137,7 @@ def test_the_share_of_a_category_and_the_range_of_dates_are_said_in_words(watch:
         "0 % are 'Bonn', were 61 %",
     )
     assert drift.features["seen"].sentence.endswith(
-        "100 % of the rows are above the trained range 2019-12-30 to 2020-11-04"
+        "100 % of the rows are above the trained range 2020-01-01 to 2020-10-27"
     )
 
 

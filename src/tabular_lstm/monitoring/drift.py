@@ -7,6 +7,7 @@ from pydantic import NonNegativeInt
 
 from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.monitoring.expected import Estimate
 from tabular_lstm.monitoring.reference import Profile, Reference
 from tabular_lstm.monitoring.shift_sentence import percent, sentence_of
 from tabular_lstm.monitoring.threshold import Counts, smallest_shift, threshold_of
@@ -52,12 +53,14 @@ class Drift(Frozen):
         champion: The run that trained it.
         not_compared: Why nothing was compared; None where it was, and all below holds.
         rows, quarantined_rows: What was read.
+        compared_rows: How many of these were compared.
         false_alarms: The declared rate a run.
         threshold: That each `Shift.statistic` is compared with.
         smallest_shift: Of a number, in standard deviations, that is seen with four chances of five;
             None where the rows are too few to see any.
         features, scores: By name.
         quarantine: Of the share of the rows that is quarantined, whose rise alone counts.
+        expected: The performance, without labels; empty where it is not known.
     """
 
     run_id: str
@@ -65,12 +68,14 @@ class Drift(Frozen):
     not_compared: str | None = None
     rows: NonNegativeInt = 0
     quarantined_rows: NonNegativeInt = 0
+    compared_rows: NonNegativeInt = 0
     false_alarms: float = 0.0
     threshold: float = 0.0
     smallest_shift: float | None = 0.0
     features: dict[str, Shift] = {}
     scores: dict[str, Shift] = {}
     quarantine: Shift | None = None
+    expected: dict[str, Estimate] = {}
 
     @property
     def moved(self) -> dict[str, Shift]:
@@ -98,7 +103,7 @@ class Drift(Frozen):
         """Say what these rows are too few for; None where they show also a smaller shift."""
         if self.not_compared is not None or (self.smallest_shift or SMALL + 1) <= SMALL:
             return None
-        rows = counted(self.rows - self.quarantined_rows, "row")
+        rows = counted(self.compared_rows, "row")
         if self.smallest_shift is None:
             return f"{rows}: too few to tell whether the data moved; no change would have been seen"
         shift = f"a shift of more than {self.smallest_shift:.2g} standard deviations"
@@ -133,9 +138,7 @@ def compare(
     shifts = {}
     for name, (profile, counts, moments) in every.items():
         differences = counts.differences(smallest)
-        categories = watch.schema.categories.get(name, ())
-        part = int(differences.argmax())
-        said = sentence_of(profile, part, counts.now, moments, categories)
+        said = sentence_of(profile, int(differences.argmax()), counts.now, moments)
         shifts[name] = _shift(counts, differences, threshold, said)
     trained = next(iter(reference.features.values())).rows
     return Drift(
@@ -143,6 +146,7 @@ def compare(
         champion=champion,
         rows=rows + quarantined,
         quarantined_rows=quarantined,
+        compared_rows=rows,
         false_alarms=monitoring.false_alarms,
         threshold=threshold,
         smallest_shift=smallest_shift(trained, rows, threshold, smallest),

@@ -1,7 +1,7 @@
 """The sentence of a shift: what is other than in the reference, by how much, in plain words."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -17,13 +17,7 @@ OUTSIDE = 0.05  # of the rows, that are worth a word
 MEDIAN = 2.5  # deviations that move a normal number's median by all rows, nearly
 
 
-def sentence_of(
-    profile: Profile,
-    part: int,
-    counts: np.ndarray,
-    moments: np.ndarray,
-    categories: Sequence[str] = (),
-) -> str:
+def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.ndarray) -> str:
     """Say what is other in new rows than in a profile.
 
     Args:
@@ -31,17 +25,17 @@ def sentence_of(
         part: The place among `Counts.differences` of the clearest one.
         counts: Of the new rows, as `Profile.counts`.
         moments: Of the new rows, a row of `Seen.moments`.
-        categories: Of the feature, in the schema's order.
     """
     was, now = (c / max(c.sum(), 1) for c in (np.array(profile.counts), counts))
     if part == 0:
         return "{} have no value, were {}".format(*_alike(now[0], was[0], percent))
     if profile.kind == "category":
-        if part > len(categories):
+        if part == len(now) - 1:
             return f"{percent(now[-1])} are of a category that the champion was not trained with"
-        name = shown(categories[part - 1])
         share, before = _alike(now[part], was[part], percent)
-        return f"{share} are '{name}', were {before}"
+        if part > len(profile.categories):
+            return f"{share} are of one of the rarer categories, were {before}"
+        return f"{share} are '{shown(profile.categories[part - 1])}', were {before}"
     if profile.mean is None or not moments[0]:
         return "{} have a value, were {}".format(*_alike(1 - now[0], 1 - was[0], percent))
     return _of_number(profile, part, was, now, moments)
