@@ -24,6 +24,7 @@ from tabular_lstm.parameters import Event
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.runs.hooks import EXIT_CODE, NOTIFY
 from tabular_lstm.runs.lock import LockedError
+from tabular_lstm.serving.prediction_parts import AlarmError
 
 logger = logging.getLogger(__name__)
 
@@ -82,9 +83,13 @@ class Run(Command):
                 _notify(ctx, "failed", f"{type(error).__name__}: {_lines(error)}")
                 _escape(error)
                 raise
-            _notify(ctx, "failed", f"Error: {_lines(fault)}")
+            _notify(ctx, "failed", f"Error: {_lines(fault)}", isinstance(fault, AlarmError))
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
-            raise kind(_lines(fault)) from error
+            ended = kind(_lines(fault))
+            if isinstance(fault, AlarmError):
+                ended.show()
+                ctx.exit(fault.exit_code)
+            raise ended from error
         if code := ctx.meta.get(EXIT_CODE, 0):
             ctx.exit(code)
         return result
@@ -135,10 +140,10 @@ def _refused(error: BaseException | None) -> bool:
     return {"kedro"} < {*raised_in.parts} and raised_in.parent.name in {"config", "pipeline"}
 
 
-def _notify(ctx: click.Context, event: Event, message: str) -> None:
+def _notify(ctx: click.Context, event: Event, message: str, alarm: bool = False) -> None:
     """Notify of the run's end, if conf could be read."""
     if notify := ctx.meta.get(NOTIFY):
-        notify(event, message)
+        notify(event, message, alarm)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

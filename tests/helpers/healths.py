@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.monitoring.drift import Drift, compare
+from tabular_lstm.monitoring.expected import Estimate
 from tabular_lstm.monitoring.health import (
     Action,
     ChampionHealth,
     Change,
-    Estimate,
     Health,
     ScoringHealth,
 )

@@ -122,7 +122,7 @@ def test_where_there_is_nothing_to_draw_a_sentence_says_so() -> None:
     nothing = found(scorings=0)
     assert "Nothing is known yet" in text(nothing)
     assert "None yet." in section(nothing, "Scorings")
-    assert "There is no scoring yet." in section(nothing, "What moved in")
+    assert "has scored no rows." in section(nothing, "What moved in")
 
     one = found(scorings=1, drift_from=None, labels_until=0)
     assert "it takes two scorings" in section(one, "Over time")

@@ -149,3 +149,18 @@ class RowsToScoreDataset(RawCSVDataset):
                 "twice; expected one of them. Move the others elsewhere."
             )
         return rows
+
+
+class LateLabelsDataset(RowsToScoreDataset):
+    """A table of labels, see `RowsToScoreDataset`, that may not have come yet: None then.
+
+    `given` is the path where the command line names it, which must be there.
+    """
+
+    def __init__(self, filepath: str, given: str | None = None, **arguments: Any) -> None:
+        super().__init__(filepath, **arguments)
+        self._must_exist = given is not None
+
+    def load(self) -> RawRows | None:  # type: ignore[override]
+        """List the files, see `RowsToScoreDataset`; None where there is none and none is named."""
+        return super().load() if self._must_exist or self._exists() else None

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import NonNegativeInt
 
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.monitoring.expected import Estimate
 from tabular_lstm.monitoring.reference import Profile
 from tabular_lstm.monitoring.watch import Seen, Watch
 from tabular_lstm.parameters import Monitoring
@@ -54,6 +55,7 @@ class Drift(Frozen):
         smallest_shift: Of the mean of a number, in standard deviations, that would have been seen
             with four chances of five.
         features, scores: By name.
+        expected: The performance, without labels; empty where it is not known.
     """
 
     run_id: str
@@ -66,6 +68,7 @@ class Drift(Frozen):
     smallest_shift: float = 0.0
     features: dict[str, Shift] = {}
     scores: dict[str, Shift] = {}
+    expected: dict[str, Estimate] = {}
 
     @property
     def moved(self) -> dict[str, Shift]:

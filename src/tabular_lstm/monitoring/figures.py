@@ -9,7 +9,8 @@ from tabular_lstm.judging import drawing
 from tabular_lstm.judging.drawing import COLORS, GREY, INK, ORANGE, SKY, amounts, short, styled
 from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, METRICS, WORSE
 from tabular_lstm.monitoring.drift import Shift
-from tabular_lstm.monitoring.health import Estimate, Health, ScoringHealth
+from tabular_lstm.monitoring.expected import Estimate
+from tabular_lstm.monitoring.health import Health, ScoringHealth
 from tabular_lstm.monitoring.reference import Profile
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from tabular_lstm.judging.drawing import to_svg
 from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.judging.pages import images, template
 from tabular_lstm.monitoring import figures as draw
-from tabular_lstm.monitoring.health import Health, ScoringHealth
+from tabular_lstm.monitoring.health import Health
 from tabular_lstm.monitoring.reference import Reference
 
 LISTED = 30  # scorings
@@ -48,6 +48,7 @@ def page(
     return template("monitoring", "monitoring.html.jinja").render(
         health=health,
         state=_state(health),
+        scored=[one for one in health.scorings if one.champion == health.champion],
         since=serving[-1].at if serving else None,
         title=title,
         metrics=draw.metrics_of(health),
@@ -74,11 +75,8 @@ def _over_time(health: Health) -> dict[str, str]:
 
 
 def _state(health: Health) -> str:
-    """Say `alarm`, `well`, or `unknown`, where nothing tells it."""
+    """Say `alarm`, `well`, or `unknown`, where nothing tells of the champion that serves."""
     if health.alarm:
         return "alarm"
-    return "well" if any(map(_tells, health.scorings)) else "unknown"
-
-
-def _tells(one: ScoringHealth) -> bool:
-    return one.moved is not None or bool(one.real)
+    own = [one for one in health.scorings if one.champion == health.champion]
+    return "well" if any(one.moved is not None or one.real for one in own) else "unknown"

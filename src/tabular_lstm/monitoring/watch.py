@@ -1,12 +1,16 @@
 """Count rows as a reference does, batch by batch, in whatever process scores them."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
+from tabular_lstm.monitoring.expected import sums
 from tabular_lstm.monitoring.reference import (
     Profile,
     Reference,
+    cells_of,
     columns_of,
     count_categories,
     count_numbers,
@@ -22,15 +26,18 @@ class Seen:
     Attributes:
         counts: By feature, then by score, in the reference's order: the counts of its cells.
         moments: float64 (features + scores, 3): how many are known, and the sums of their
-            distances from the reference's mean, in its deviations, and of the squares of these.
+            distances from the reference's mean, in its deviations, and of the squares of these;
+            0 of a category, and where the reference has no mean.
+        estimate: What the expected performance is made of, see `expected.sums`.
     """
 
     counts: tuple[np.ndarray, ...]
     moments: np.ndarray
+    estimate: np.ndarray
 
     def __add__(self, other: "Seen") -> "Seen":
         counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
-        return Seen(counts, self.moments + other.moments)
+        return Seen(counts, self.moments + other.moments, self.estimate + other.estimate)
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Watch:
     reference: Reference
     schema: Schema
 
-    @property
+    @cached_property
     def profiles(self) -> dict[str, Profile]:
         """Give what is watched, the features first."""
         return self.reference.features | self.reference.scores
@@ -48,9 +55,8 @@ class Watch:
     @property
     def nothing(self) -> Seen:
         """Give the counts of no rows."""
-        profiles = [*self.profiles.values()]
-        counts = tuple(np.zeros(len(one.counts), np.int64) for one in profiles)
-        return Seen(counts, np.zeros((len(profiles), 3)))
+        counts = tuple(np.zeros(len(one.counts), np.int64) for one in self.profiles.values())
+        return Seen(counts, np.zeros((len(counts), 3)), np.zeros(1))
 
     def count(self, sequences: np.ndarray, predictions: np.ndarray) -> Seen:
         """Count rows that are scored.
@@ -59,18 +65,30 @@ class Watch:
             sequences: float32 (rows, steps, features_per_step), by the champion's schema.
             predictions: What the champion says of them.
         """
-        columns = [column for _, column in columns_of(sequences, self.schema)]
-        columns += scores_of(predictions, self.reference.task).values()
-        profiles = self.profiles.values()
-        counted = [_count(one, column) for one, column in zip(profiles, columns, strict=True)]
-        return Seen(tuple(c for c, _ in counted), np.array([m for _, m in counted]))
+        scores = scores_of(predictions, self.reference.task)
+        watched = [(name, scores[name]) for name in self.reference.scores]
+        counts, moments = [], []
+        for name, column in chain(columns_of(sequences, self.schema), watched):
+            profile = self.profiles[name]
+            if profile.kind == "category":
+                counts.append(count_categories(column, self._cells[name]))
+            else:
+                counts.append(count_numbers(column, profile.edges))
+            moments.append(_moments(profile, column))
+        estimate = sums(predictions, self.reference.task)
+        return Seen(tuple(counts), np.array(moments), estimate)
+
+    @cached_property
+    def _cells(self) -> dict[str, np.ndarray]:
+        of = self.reference.features.items()
+        known = self.schema.categories
+        return {n: cells_of(p.categories, known[n]) for n, p in of if p.kind == "category"}
 
 
-def _count(profile: Profile, values: np.ndarray) -> tuple[np.ndarray, tuple[float, float, float]]:
-    if profile.kind == "category":
-        return count_categories(values, len(profile.counts) - 2), (0.0, 0.0, 0.0)
-    counts, known = count_numbers(values, profile.edges), values[~np.isnan(values)]
-    if profile.mean is None:
-        return counts, (float(len(known)), 0.0, 0.0)
-    away = (known.astype(np.float64) - profile.mean) / (profile.deviation or 1.0)
-    return counts, (float(len(known)), float(away.sum()), float(away @ away))
+def _moments(profile: Profile, values: np.ndarray) -> tuple[float, float, float]:
+    if profile.mean is None or profile.deviation is None:
+        return 0.0, 0.0, 0.0
+    away = (values.astype(np.float64) - profile.mean) / (profile.deviation or 1.0)
+    missing = np.isnan(away)
+    away[missing] = 0.0
+    return float(len(away) - np.count_nonzero(missing)), float(away.sum()), float(away @ away)

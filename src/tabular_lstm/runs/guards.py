@@ -21,8 +21,8 @@ from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of, changes, standing
 from tabular_lstm.serving.run_id import by_age, is_run_id
 
-# A path that the command line may name, which the catalog reads.
-OF_THE_CATALOG = "rows_to_score"
+# Paths that the command line may name, which the catalog reads.
+OF_THE_CATALOG = {"rows_to_score", "late_labels"}
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     faults = []
     blocks = {name: block() for name, block in BLOCKS.items() if name != "columns"}
     for name, values in parameters.items():
-        if name == OF_THE_CATALOG:
+        if name in OF_THE_CATALOG:
             if name not in runtime or not isinstance(values, str) or not values:
                 faults.append(f"Parameter '{name}': expected a path, on the command line alone")
         elif name not in BLOCKS:

@@ -35,7 +35,12 @@ logger = logging.getLogger(__name__)
 # Where a command finds, among click's `meta`, how to notify of its run's end, and its exit code.
 NOTIFY, EXIT_CODE = "tabular_lstm.notify", "tabular_lstm.exit_code"
 # Copies of the newest run's outputs, under names that stay the same.
-LATEST = {"report": "latest.html", "metrics": "latest_metrics.json"}
+LATEST = {
+    "report": "latest.html",
+    "metrics": "latest_metrics.json",
+    "monitoring": "latest_monitoring.json",
+    "monitoring_page": "latest_monitoring.html",
+}
 
 
 def _saved_by(pipeline: Pipeline) -> set[str]:
@@ -186,22 +191,27 @@ class RunHooks:
                     level = logging.WARNING if warned and not place else logging.INFO
                     logger.log(level, "%s", sentence)
             if guards.decides(pipeline):
-                decided = catalog.load("champions").log[-1]
-                decision = catalog.load("decision").model_dump(mode="json")
-                message = printable(closing_line(decided))
-                self.notify(decided.action, message, decision=decision)
-                self._mirror(catalog)
-                logger.info(message)
+                decided, decision = catalog.load("champions").log[-1], catalog.load("decision")
                 command = click.get_current_context(silent=True)
                 if decided.action == "rejected" and command:
                     command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
+                self._mirror(catalog)
+                message = printable(closing_line(decided))
+                document = decision.model_dump(mode="json")
+                self._close(decided.action, message, decision.alarm, decision=document)
             if scoring_guards.scores(pipeline):
                 summary = catalog.load("scoring_summary").sentence()
                 folder = scoring_guards.folder_of(catalog) / self._run_id
                 manifest = read_manifest(folder).model_dump(mode="json")
                 message = printable(f"{summary} Predictions: {folder}")
-                self.notify("scored", message, manifest=manifest)
-                logger.info(message)
+                alarm = catalog.load("scoring_drift").alarm
+                self._close("scored", message, alarm, manifest=manifest)
+            if "monitoring" in pipeline.all_outputs():
+                health = catalog.load("monitoring")
+                if health.alarm:
+                    self._close("alarm", health.sentence(), health.closing_line())
+                else:
+                    logger.info(health.sentence())
         finally:
             self.end()
 
@@ -236,17 +246,36 @@ class RunHooks:
                 except OSError as error:
                     logger.warning("%s: %s. It is still an earlier run's", latest, error.strerror)
 
-    def notify(self, event: Event, message: str, **document: dict[str, Any]) -> None:
-        """Notify whoever is to know how the run ended; the document is `decision` or `manifest`."""
+    def _close(
+        self, event: Event, message: str, alarm: str | None, **document: dict[str, Any]
+    ) -> None:
+        """Notify of the end and say it, the alarm last."""
+        last = printable(f"ALARM: {alarm}") if alarm else message
+        self.notify(event, last, alarm=bool(alarm), **document)
+        logger.info(message)
+        if alarm:
+            logger.warning(last)
+            code = self._parameters["monitoring"].exit_on_alarm
+            if code and (command := click.get_current_context(silent=True)):
+                command.meta[EXIT_CODE] = code
+
+    def notify(
+        self, event: Event, message: str, alarm: bool = False, **document: dict[str, Any]
+    ) -> None:
+        """Notify whoever is to know how the run ended; the document is `decision` or `manifest`.
+
+        An end with an alarm is told once: as `alarm` where that is among the events of conf,
+        otherwise as what it is without one.
+        """
         context = self._context
+        wanted, credentials = notify.read(context.config_loader)
         end = notify.RunEnd(
-            event=event,
+            event="alarm" if alarm and "alarm" in wanted.events else event,
             environment=context.env or "base",
             run_id=self._run_id or None,
             message=message,
             **document,
         )
-        wanted, credentials = notify.read(context.config_loader)
         notify.notify(end, wanted, credentials, context.project_path)
 
     def _mirror(self, catalog: Any) -> None:

@@ -24,6 +24,7 @@ from tabular_lstm.serving.run_id import is_run_id
 # What no pipeline makes: read from outside, found by looking, or given by the hooks.
 GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance", "study_database"}
 GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
+GIVEN_TO_MONITORING = {"late_labels", "finished_scorings"}
 SIDES = ("train_rows", "test_rows")
 # What carries its lineage, in the order in which a run makes it.
 CARRIERS = ("data_summary", "schema", "candidate", "history", "train_fingerprints")
@@ -175,7 +176,7 @@ def _conf_now(blocks: dict[str, Parameters], raw_entry: dict[str, Any]) -> Conf:
 
 def _needed(pipeline: Pipeline) -> dict[str, str]:
     """Name what must be on disk by the catalog's names; of `candidate@file` by `candidate`."""
-    names = sorted(read_by(pipeline) - GIVEN - GIVEN_TO_SCORING)
+    names = sorted(read_by(pipeline) - GIVEN - GIVEN_TO_SCORING - GIVEN_TO_MONITORING)
     return {name.partition("@")[0]: name for name in names}
 
 

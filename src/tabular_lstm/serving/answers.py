@@ -11,7 +11,7 @@ import pyarrow as pa
 from tabular_lstm.judging.measures import Rule
 from tabular_lstm.network.calibration import decisions
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
 from tabular_lstm.rows.schema import Target
 
 if TYPE_CHECKING:
@@ -86,10 +86,15 @@ class Answers:
         """Give what decides: the threshold of two classes; of more the costs, if they differ."""
         return self.scorer.calibration.costs
 
+    @staticmethod
+    def columns_of(task: Task) -> list[str]:
+        """Name the columns of predictions: of probabilities, or of a number and its interval."""
+        return [f"probability_{value}" for value in task.classes]
+
     def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
         """Name the columns of predictions, each float64 (rows,)."""
-        names = [f"probability_{value}" for value in self.task.classes]
-        return dict(zip(names, np.ascontiguousarray(predictions.T), strict=True))
+        columns = np.ascontiguousarray(np.atleast_2d(predictions.T))
+        return dict(zip(self.columns_of(self.task), columns, strict=True))
 
     def values(self, predictions: np.ndarray) -> np.ndarray:
         """Give the label's own value that is decided on, or the number, (rows,)."""
@@ -169,8 +174,9 @@ class _TwoClasses(Answers):
     def rule(self) -> float:
         return self.scorer.calibration.threshold
 
-    def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        return {"probability": predictions}
+    @staticmethod
+    def columns_of(task: Task) -> list[str]:
+        return ["probability"]
 
     def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
         positive = self._called(np.ones(len(predictions), np.int32))
@@ -208,10 +214,12 @@ class _Number(Answers):
     def gives(self) -> str:
         return f"the number {self.schema.label}"
 
-    def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        return dict(zip(OF_A_NUMBER, np.ascontiguousarray(predictions.T), strict=True))
+    @staticmethod
+    def columns_of(task: Task) -> list[str]:
+        return [*OF_A_NUMBER]
 
-    frame = columns
+    def frame(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        return self.columns(predictions)
 
     def values(self, predictions: np.ndarray) -> np.ndarray:
         return np.asarray(predictions[:, 0])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.monitoring.expected import Estimate, promised_by
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.data_summary import DataSummary
@@ -21,7 +22,7 @@ LOG = "08_reporting/promotions.jsonl"
 CANDIDATES = "06_models/candidate.keras"
 DECISIONS = "08_reporting/decision.json"
 FINGERPRINTS = "06_models/train_fingerprints.npz"
-REFERENCES = "06_models/reference.json"
+REFERENCES = "07_model_output/reference.json"
 # What is alike in splits that have one boundary.
 DECIDING = ("kind", "time", "test_fraction")
 Value = TypeVar("Value")
@@ -66,6 +67,30 @@ class Champions:
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
     references: Mapping[str, Reference] = field(default_factory=dict)
+
+    def promised(self, run: str) -> dict[str, Estimate]:
+        """Give the metrics that a champion was promoted with; none where its decision is gone."""
+        try:
+            judgement = self.decisions[run].judgement
+        except (KeyError, DataError):
+            return {}
+        return promised_by(judgement.candidate) if judgement else {}
+
+    def reference_of(self, champion: "Artifact") -> Reference:
+        """Read what rows are compared with that the champion scores, or that come after its own.
+
+        Raises:
+            DataError: There is none, as of an earlier version's champion, or it cannot be read, or
+                is of another candidate.
+        """
+        run = str(champion.run_id)
+        try:
+            reference = self.references[run]
+        except KeyError as error:
+            raise DataError(f"the champion of run {run} has no reference") from error
+        if reference.candidate_sha256 != champion.sha256:
+            raise DataError(f"the reference of run {run} is of another candidate than its champion")
+        return reference
 
     def boundary(self, columns: Columns, split: Split) -> Moment | None:
         """Find the boundary of a split by time that stays in force.

@@ -24,8 +24,25 @@ BYTES_OF_A_PART = 2**26
 ROW = ("file", "row")
 SOURCE = ("champion", "champion_sha256", "run_id", "scored_at")
 
+STOPPED = (
+    "There are no predictions, for conf says monitoring.on_drift: stop. Look at the rows. If they "
+    "are as they should be, --params monitoring.on_drift=warn scores them all the same, and a "
+    "retraining learns from rows like these."
+)
+
 Item = TypeVar("Item")
 Part = tuple[Batch, ...]
+
+
+class AlarmError(DataError):
+    """Rows are other than those that the champion was trained on, and conf says to stop there.
+
+    `exit_code` is what conf says, or 1.
+    """
+
+    def __init__(self, alarm: str, exit_code: int) -> None:
+        super().__init__(f"ALARM: {alarm}", STOPPED)
+        self.exit_code = exit_code or 1
 
 
 def scored_parts(
@@ -137,8 +154,12 @@ class Predictions:
         """Say what was scored, once all parts are taken and written to these files.
 
         Raises:
+            AlarmError: The rows are other than the champion's, and conf says to stop there.
             ValueError: Rows were lost or doubled.
         """
+        monitoring = self.tally.monitoring
+        if monitoring.on_drift == "stop" and (alarm := self.tally.drift.alarm):
+            raise AlarmError(alarm, monitoring.exit_on_alarm)
         files, rows = self.checked.source.files, self.tally.rows_by_file
         inputs = [
             FileOfRows(file=file, rows=rows[name], sha256=sha256)

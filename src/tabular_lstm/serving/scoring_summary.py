@@ -1,14 +1,17 @@
 """What is counted of a scoring while its rows pass, and the summary that it gives at the end."""
 
 from collections import Counter
+from functools import cached_property
 
 from tabular_lstm.errors import counted
+from tabular_lstm.monitoring.drift import Drift, compare
+from tabular_lstm.monitoring.expected import Estimate, expect
 from tabular_lstm.monitoring.watch import Seen
-from tabular_lstm.parameters import TWO_CLASSES, Class, Kind
+from tabular_lstm.parameters import TWO_CLASSES, Class, Kind, Monitoring
 from tabular_lstm.rows.scoring_validation import CheckedRows
-from tabular_lstm.serving.answers import ANSWERS, Answers
+from tabular_lstm.serving.answers import ANSWERS
 from tabular_lstm.serving.manifest import AsGiven, ScoredBy
-from tabular_lstm.serving.row_scoring import ScoredBatch
+from tabular_lstm.serving.row_scoring import ScoredBatch, ScoringTask
 
 
 class ScoringSummary(AsGiven):
@@ -62,15 +65,16 @@ class Tally:
 
     Attributes:
         rows_by_file: Rows that were read, by file; "" is a lone one.
-        seen: What is compared with the champion's reference; None where there is none, or no rows.
+        monitoring: When the rows are called other than the champion's, and what follows.
     """
 
-    def __init__(self, checked: CheckedRows, answers: Answers) -> None:
+    def __init__(self, checked: CheckedRows, scoring: ScoringTask, monitoring: Monitoring) -> None:
         self.rows_by_file: Counter[str] = Counter()
-        self._checked, self._answers = checked, answers
-        self._counts = answers.count(answers.nothing)
+        self.monitoring = monitoring
+        self._checked, self._scoring, self._answers = checked, scoring, scoring.answers
+        self._counts = self._answers.count(self._answers.nothing)
         self._unknown: Counter[str] = Counter()
-        self.seen: Seen | None = None
+        self._seen: Seen | None = scoring.watch.nothing if scoring.watch else None
 
     @property
     def scored_rows(self) -> int:
@@ -82,15 +86,35 @@ class Tally:
         self.rows_by_file[batch.checked.file or ""] += batch.checked.count
         self._counts += batch.counts
         self._unknown.update(batch.unknown)
-        if batch.seen is not None:
-            self.seen = batch.seen if self.seen is None else self.seen + batch.seen
+        if self._seen is not None and batch.seen is not None:
+            self._seen += batch.seen
 
-    def summary(self, run_id: str, champion: ScoredBy) -> ScoringSummary:
+    @cached_property
+    def drift(self) -> Drift:
+        """Compare the rows with the champion's reference, once they have passed."""
+        scoring, champion = self._scoring, self._scoring.scored_by.run_id
+        if scoring.watch is None or self._seen is None:
+            why = "the champion has no reference that can be read"
+            return Drift(run_id=scoring.run_id, champion=champion, not_compared=why)
+        quarantined = self._checked.quarantine.rows
+        return compare(
+            scoring.watch, self._seen, scoring.run_id, champion, self.monitoring, quarantined
+        )
+
+    def expected(self, promised: dict[str, Estimate]) -> dict[str, Estimate]:
+        """Give the performance that is expected of the rows, see `monitoring.expected`."""
+        if self._scoring.watch is None or self._seen is None:
+            return {}
+        reference = self._scoring.watch.reference
+        evaluated = reference.estimated, reference.evaluated_rows
+        return expect(promised, *evaluated, self._seen.estimate, reference.task)
+
+    def summary(self) -> ScoringSummary:
         """Give the numbers; complete once the rows have passed."""
         quarantine = self._checked.quarantine
         return ScoringSummary(
-            run_id=run_id,
-            champion=champion,
+            run_id=self._scoring.run_id,
+            champion=self._scoring.scored_by,
             rows=self.rows_by_file.total(),
             scored_rows=self.scored_rows,
             quarantined_rows=quarantine.rows,

@@ -5,10 +5,10 @@ import logging
 import pyarrow as pa
 
 from tabular_lstm.engine import Engine
+from tabular_lstm.errors import DataError
 from tabular_lstm.judging import scoring_figures
 from tabular_lstm.judging.drawing import SCORING_FIGURES, to_svg
-from tabular_lstm.monitoring.drift import Drift, compare
-from tabular_lstm.monitoring.reference import Reference
+from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.watch import Watch
 from tabular_lstm.parameters import Columns, Monitoring, Scoring, Validation
 from tabular_lstm.rows.quarantine import Quarantine
@@ -17,20 +17,17 @@ from tabular_lstm.rows.scoring_validation import Check, CheckedRows
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import Champions
-from tabular_lstm.serving.manifest import Conditions, ScoredBy
+from tabular_lstm.serving.manifest import Conditions
 from tabular_lstm.serving.prediction_parts import Predictions, refuse_names
 from tabular_lstm.serving.row_scoring import ScoringTask
 from tabular_lstm.serving.run_id import began
 from tabular_lstm.serving.scoring_summary import ScoringSummary, Tally
 
-# Share of rows with an unknown category from which a warning says so.
-STRANGE = 0.5
-
 logger = logging.getLogger(__name__)
 
-UNKNOWN = (
-    "Column '%s': %.0f %% of %d rows hold a category that the champion was not trained with, and "
-    "count as the average one"
+NOT_WATCHED = (
+    "These rows are not compared with those that the champion was trained on: %s. A retraining "
+    "that promotes its candidate mends this"
 )
 
 
@@ -78,6 +75,7 @@ def score_rows(
     champion: Artifact,
     champions: Champions,
     scoring: Scoring,
+    monitoring: Monitoring,
     scoring_conditions: Conditions,
     run_id: str,
     engine: Engine,
@@ -87,14 +85,16 @@ def score_rows(
     Returns:
         The predictions, which are made while they are saved; and what is counted meanwhile.
     """
-    tally = Tally(checked_rows, answers_of(champion.scorer))
-    schema, reference = champion.scorer.schema, reference_of(champion, champions)
-    watch = Watch(reference, schema) if reference else None
+    watch = None
+    try:
+        watch = Watch(champions.reference_of(champion), champion.scorer.schema)
+    except DataError as error:
+        logger.warning(NOT_WATCHED, error)
+    task = ScoringTask(checked_rows.check, champion, run_id, began(run_id), scoring.reasons, watch)
+    tally = Tally(checked_rows, task, monitoring)
     predictions = Predictions(
         checked=checked_rows,
-        scoring=ScoringTask(
-            checked_rows.check, champion, run_id, began(run_id), scoring.reasons, watch
-        ),
+        scoring=task,
         conditions=scoring_conditions,
         tally=tally,
         workers=engine.workers,
@@ -102,49 +102,17 @@ def score_rows(
     return predictions, tally
 
 
-def compare_with_reference(
-    tally: Tally,
-    scoring_summary: ScoringSummary,
-    champion: Artifact,
-    champions: Champions,
-    monitoring: Monitoring,
-    run_id: str,
-) -> Drift:
-    """Compare the scored rows with those that the champion was trained on."""
-    reference = reference_of(champion, champions)
-    if reference is None or tally.seen is None:
-        why = "no rows were scored" if reference else "the champion's run left no reference"
-        return Drift(run_id=run_id, champion=str(champion.run_id), not_compared=why)
-    drift = compare(
-        Watch(reference, champion.scorer.schema),
-        tally.seen,
-        run_id,
-        str(champion.run_id),
-        monitoring,
-        scoring_summary.quarantined_rows,
-    )
-    if drift.alarm:
-        logger.warning("ALARM: %s", drift.alarm)
-    return drift
+def compare_with_reference(tally: Tally, champion: Artifact, champions: Champions) -> Drift:
+    """Compare the scored rows with those that the champion was trained on and judged on."""
+    promised = champions.promised(str(champion.run_id))
+    return tally.drift.model_copy(update={"expected": tally.expected(promised)})
 
 
-def reference_of(champion: Artifact, champions: Champions) -> Reference | None:
-    """Read the champion's reference; none where its run left none, or another candidate's."""
-    reference = champions.references.get(str(champion.run_id))
-    return reference if reference and reference.candidate_sha256 == champion.sha256 else None
-
-
-def summarize_scoring(
-    tally: Tally, checked_rows: CheckedRows, champion: Artifact, run_id: str
-) -> ScoringSummary:
-    """Give the scoring in numbers, and say in the log what was set aside or is strange."""
+def summarize_scoring(tally: Tally, checked_rows: CheckedRows) -> ScoringSummary:
+    """Give the scoring in numbers, and say in the log what was set aside."""
     for reason in checked_rows.quarantine.kinds.listed():
         logger.warning("In quarantine: %s", reason)
-    summary = tally.summary(run_id, ScoredBy.of(champion))
-    for name, rows in summary.unknown_categories.items():
-        if rows > STRANGE * summary.scored_rows:
-            logger.warning(UNKNOWN, name, 100 * rows / summary.scored_rows, summary.scored_rows)
-    return summary
+    return tally.summary()
 
 
 def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:

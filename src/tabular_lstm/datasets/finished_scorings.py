@@ -1,0 +1,65 @@
+"""All finished scorings in the catalog, for a monitoring."""
+
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+from kedro.io.core import generate_timestamp
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.frozen import from_json
+from tabular_lstm.monitoring.drift import Drift
+from tabular_lstm.serving.champion_history import Versions
+from tabular_lstm.serving.finished_scorings import FinishedScoring, FinishedScorings
+from tabular_lstm.serving.manifest import finished_runs, read_manifest
+
+
+class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):
+    """The scorings below the folder of predictions; their parts are read when they are asked for.
+
+    Args:
+        filepath: The folder of predictions.
+        drifts: The versions of `scoring_drift`.
+        run_command: How to run in this environment, for messages.
+    """
+
+    def __init__(
+        self,
+        filepath: str,
+        drifts: str,
+        run_command: str = "kedro run",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._folder, self._run_command = Path(filepath), run_command
+        self._drifts = Versions(Path(drifts), _read_drift)
+        self.metadata = metadata
+
+    def load(self) -> FinishedScorings:
+        """Read manifests and drifts; one that cannot be read does not stop the others."""
+        scorings, faults = [], {}
+        for run in finished_runs(self._folder, generate_timestamp()):
+            try:
+                manifest = read_manifest(self._folder / run)
+            except (DataError, FileNotFoundError) as error:
+                faults[run] = str(error)
+                continue
+            try:
+                drift = self._drifts.get(run)
+            except DataError as error:
+                drift, faults[run] = None, str(error)
+            scorings.append(FinishedScoring(self._folder / run, manifest, drift))
+        return FinishedScorings(tuple(scorings), faults, self._run_command)
+
+    def save(self, data: None) -> None:
+        """Refuse: a scoring writes its predictions."""
+        raise DataError(f"{self._folder}: only a scoring writes here.")
+
+    def _exists(self) -> bool:
+        return bool(finished_runs(self._folder, generate_timestamp()))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._folder}
+
+
+def _read_drift(path: Path) -> Drift:
+    return from_json(Drift, path.read_bytes, f"{path}: expected a Drift as JSON")

@@ -1,0 +1,162 @@
+"""Performance that is expected of rows without labels, from what the champion says of them.
+
+If probabilities are right, the log loss of a row is on average their entropy, and a row counts for
+each class as much as its probability says, which gives ROC AUC. Source: confidence-based
+performance estimation, https://nannyml.readthedocs.io, "How it works". Of a number, errors are
+taken to grow with the widths of the intervals. The promised metrics are moved by as much as these
+estimates of the rows differ from those of the evaluated rows, so that an error of calibration
+cancels.
+
+This assumes that a row with these features has the label that it would have had: the estimate sees
+that rows are harder or easier, and sees neither concept drift nor a shift of the labels that the
+features do not show. How wrong it is then: `benchmarks/expected_performance.py`.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.metrics import WORSE, Metrics
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
+
+# Cells of equal width between the logits -REACH and REACH, the first and last with all beyond.
+CELLS, REACH = 240, 12.0
+LEAST = 1e-15  # that a probability differs from 0 and 1
+
+
+class Estimate(Frozen):
+    """A metric with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def promised_by(measured: Metrics) -> dict[str, Estimate]:
+    """Take the metrics that the gate compares, as they were measured on the evaluated rows."""
+    bounded = [(name, measured.interval[name]) for name in WORSE if name in measured.interval]
+    return {
+        name: Estimate(value=getattr(measured, name), low=low, high=high)
+        for name, (low, high) in bounded
+    }
+
+
+def expect(
+    promised: Mapping[str, Estimate],
+    evaluated: Mapping[str, float],
+    evaluated_rows: int,
+    sums: np.ndarray,
+    task: Task,
+) -> dict[str, Estimate]:
+    """Say which metrics rows will have once they are labelled.
+
+    The interval holds the error of the promised metric and that of the rows, which is as large for
+    as many rows.
+
+    Args:
+        promised: Of the evaluated rows; see `promised_by`.
+        evaluated: The estimates of the same rows; see `estimates`.
+        evaluated_rows: How many these are.
+        sums: Of the rows without labels; see `sums`.
+        task: What is predicted.
+    """
+    rows = float(sums[0])
+    if not rows or not evaluated_rows:
+        return {}
+    now, wider = estimates(sums, task), (1 + evaluated_rows / rows) ** 0.5
+    found = {}
+    for name in promised.keys() & now.keys() & evaluated.keys():
+        was = promised[name]
+        value, scale = _BY_KIND[task.kind].moved(was.value, evaluated[name], now[name])
+        most = 1.0 if name == "roc_auc" else np.inf
+        ends = [value + scale * wider * (end - was.value) for end in (was.low, was.high)]
+        value, low, high = (float(np.clip(end, 0.0, most)) for end in (value, *ends))
+        found[name] = Estimate(value=value, low=low, high=high)
+    return {name: found[name] for name in WORSE if name in found}
+
+
+def sums(predictions: np.ndarray, task: Task) -> np.ndarray:
+    """Add up what the estimates are made of: float64, of which batches add up; first the rows."""
+    known = predictions[~np.isnan(predictions.reshape(len(predictions), -1)).any(axis=1)]
+    return np.concatenate([[len(known)], _BY_KIND[task.kind].sums(known.astype(np.float64))])
+
+
+def estimates(sums: np.ndarray, task: Task) -> dict[str, float]:
+    """Give the metrics by these sums alone; none of no rows, or where they are not known."""
+    found = _BY_KIND[task.kind].estimates(sums[1:], max(float(sums[0]), 1.0)) if sums[0] else {}
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+# By the task ---------------------------------------------------------------------------------
+
+
+class _Classes:
+    """The sum of the entropies; and of each class by cell the rows, and its probabilities."""
+
+    @staticmethod
+    def moved(promised: float, evaluated: float, now: float) -> tuple[float, float]:
+        """Give the promised metric, moved between the estimates, and what its error grows by."""
+        return promised + (now - evaluated), 1.0
+
+    @classmethod
+    def sums(cls, predictions: np.ndarray) -> np.ndarray:
+        known = predictions.clip(LEAST, 1 - LEAST)
+        entropy = float(-(predictions * np.log(known)).sum())
+        by_class = [cls._cells(of_class) for of_class in known.T]
+        return np.concatenate([[entropy], *by_class])
+
+    @classmethod
+    def estimates(cls, sums: np.ndarray, rows: float) -> dict[str, float]:
+        counts = sums[1:].reshape(-1, 2, CELLS)
+        areas = [cls._area(of, rows_of - of) for rows_of, of in counts]
+        known = [area for area in areas if np.isfinite(area)]
+        area = float(np.mean(known)) if known else np.nan
+        return {"log_loss": float(sums[0]) / rows, "roc_auc": area}
+
+    @staticmethod
+    def _cells(known: np.ndarray) -> np.ndarray:
+        logits = np.log(known) - np.log1p(-known)
+        cells = ((logits + REACH) * (CELLS / (2 * REACH))).clip(0, CELLS - 1).astype(np.int64)
+        return np.concatenate([np.bincount(cells, w, CELLS) for w in (None, known)])
+
+    @staticmethod
+    def _area(positive: np.ndarray, negative: np.ndarray) -> float:
+        pairs = float(positive.sum() * negative.sum())
+        right = float(positive @ (np.cumsum(negative) - negative / 2))
+        return right / pairs if pairs else np.nan
+
+
+class _TwoClasses(_Classes):
+    """The same of the positive class alone."""
+
+    @classmethod
+    def sums(cls, predictions: np.ndarray) -> np.ndarray:
+        known = predictions.clip(LEAST, 1 - LEAST)
+        entropy = -(predictions @ np.log(known) + (1 - predictions) @ np.log1p(-known))
+        return np.concatenate([[entropy], cls._cells(known)])
+
+
+class _Number:
+    """The sums of the widths, and of their squares."""
+
+    @staticmethod
+    def moved(promised: float, evaluated: float, now: float) -> tuple[float, float]:
+        grown = now / evaluated if evaluated else 1.0
+        return promised * grown, grown
+
+    @staticmethod
+    def sums(predictions: np.ndarray) -> np.ndarray:
+        widths = predictions[:, 2] - predictions[:, 1]
+        return np.array([widths.sum(), widths @ widths])
+
+    @staticmethod
+    def estimates(sums: np.ndarray, rows: float) -> dict[str, float]:
+        return {"rmse": float(sums[1] / rows) ** 0.5, "mae": float(sums[0]) / rows}
+
+
+_BY_KIND: dict[str, type[_Classes] | type[_Number]] = {
+    TWO_CLASSES: _TwoClasses,
+    CLASSES: _Classes,
+    NUMBER: _Number,
+}

@@ -1,0 +1,210 @@
+"""Real performance of rows whose labels have come, and whether it is worse than promised.
+
+Intervals are of the normal distribution, from each row's influence on the metric. That of ROC AUC:
+DeLong, DeLong and Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver
+Operating Characteristic Curves", Biometrics 44, 1988. Rows count alike, as if none belonged to a
+group.
+"""
+
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import Self
+
+import numpy as np
+
+from tabular_lstm.judging.intervals import CENTRAL, placements, row_losses, unseen_share
+from tabular_lstm.judging.metrics import METRICS, written
+from tabular_lstm.monitoring.expected import Estimate
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
+
+FEWEST, FEWEST_OF_CLASS = 30, 5  # labelled rows that are measured; of a class for ROC AUC
+NORMAL = NormalDist()
+TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
+# Labelled rows with which a shift is seen soonest.
+TUNED_FOR = 1000
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The losses of labelled rows: of classes the log loss, of a number the squared error."""
+
+    rows: int = 0
+    mean: float = 0.0
+    deviation: float = 0.0
+
+    @classmethod
+    def of(cls, labels: np.ndarray, predictions: np.ndarray, task: Task) -> Self:
+        """Measure each row."""
+        if len(labels) < 2:
+            return cls(len(labels))
+        losses = _BY_KIND[task.kind].losses(labels, predictions)
+        return cls(len(losses), float(losses.mean()), float(losses.std(ddof=1)))
+
+    def lowest_mean(self, rate: float) -> float:
+        """Bound the mean that later rows of this kind will have, from below, at any time.
+
+        An asymptotic confidence sequence: however often one looks while labels come, a share `rate`
+        of champions has a look at which the bound is wrong. So a monitoring need not know how often
+        it ran before, and any number of looks is free; a correction for looks has to know how many
+        there will be. Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform
+        central limit theory and asymptotic confidence sequences", Annals of Statistics 52, 2024;
+        the mixture is Robbins', one-sided as in Howard, Ramdas, McAuliffe and Sekhon,
+        "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49,
+        2021.
+        """
+        ratio = (-2 * np.log(2 * rate) + np.log(1 - 2 * np.log(2 * rate))) / TUNED_FOR
+        grown = self.rows * ratio + 1
+        margin = np.sqrt(2 * grown / ratio * np.log1p(np.sqrt(grown) / (2 * rate))) / self.rows
+        return float(self.mean - self.deviation * margin)
+
+
+@dataclass(frozen=True)
+class MeasuredRows:
+    """Labelled rows: their metrics, none of too few, and their losses."""
+
+    real: dict[str, Estimate] = field(default_factory=dict)
+    losses: Losses = Losses()
+
+    @classmethod
+    def of(cls, labels: np.ndarray, predictions: np.ndarray, task: Task) -> Self:
+        """Measure rows."""
+        return cls(measure(labels, predictions, task), Losses.of(labels, predictions, task))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All labelled rows.
+
+    Attributes:
+        scorings, champions: The rows of each, by run id.
+        faults: Why a scoring's rows do not count, by its run id.
+        labels: One of each key.
+        unknown_labels: Of no scored row.
+        quarantined_labels: Rows of the table that cannot be used.
+    """
+
+    scorings: dict[str, MeasuredRows]
+    champions: dict[str, MeasuredRows]
+    faults: dict[str, str]
+    labels: int
+    unknown_labels: int
+    quarantined_labels: int
+
+
+def measure(labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str, Estimate]:
+    """Give the metrics that the gate compares, with their intervals; none of fewer than 30 rows.
+
+    Args:
+        labels: The number of the class, int (rows,), or a number, float (rows,).
+        predictions: Of two classes the probability of the positive one, (rows,); of more that of
+            each, (rows, classes); of a number that itself, (rows,).
+        task: What is predicted.
+    """
+    if len(labels) < FEWEST:
+        return {}
+    return _BY_KIND[task.kind].measured(labels, predictions)
+
+
+def worse_than_promised(
+    losses: Losses, promised: dict[str, Estimate], false_alarms: float, task: Task
+) -> str | None:
+    """Say by how much the loss is worse than promised; None where that is not clear.
+
+    Half of the rate is the labelled rows', half that of the rows the promise was measured on, which
+    are the same at each look.
+    """
+    of_kind = _BY_KIND[task.kind]
+    name, power = of_kind.name, of_kind.power
+    if losses.rows < FEWEST or name not in promised:
+        return None
+    was = promised[name]
+    highest = was.value + (was.high - was.value) * NORMAL.inv_cdf(1 - false_alarms / 2) / TAIL
+    if losses.lowest_mean(false_alarms / 2) <= highest**power:
+        return None
+    now = losses.mean ** (1 / power)
+    return (
+        f"{METRICS[name]} {written(name, now)} of {losses.rows:,} labelled rows; promised was "
+        f"{written(name, was.value)} ({written(name, was.low)} to {written(name, was.high)})"
+    )
+
+
+# By the task ---------------------------------------------------------------------------------
+
+
+class _Classes:
+    name, power = "log_loss", 1
+
+    @staticmethod
+    def losses(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+        return row_losses(labels, predictions)
+
+    @classmethod
+    def measured(cls, labels: np.ndarray, predictions: np.ndarray) -> dict[str, Estimate]:
+        losses = cls.losses(labels, predictions)
+        found = {"log_loss": _mean(losses)}
+        ranked = [
+            one
+            for one in cls.against_others(labels, predictions)
+            if FEWEST_OF_CLASS <= one[0].sum() <= len(labels) - FEWEST_OF_CLASS
+        ]
+        if ranked:
+            found["roc_auc"] = _area(ranked)
+        return found
+
+    @staticmethod
+    def against_others(
+        labels: np.ndarray, predictions: np.ndarray
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Give for each class its labels, 0 or 1, and its probabilities."""
+        return [((labels == c).astype(int), of) for c, of in enumerate(predictions.T)]
+
+
+class _TwoClasses(_Classes):
+    @staticmethod
+    def against_others(
+        labels: np.ndarray, predictions: np.ndarray
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [(labels, predictions)]
+
+
+class _Number:
+    name, power = "rmse", 2
+
+    @staticmethod
+    def losses(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+        return np.asarray((predictions - labels) ** 2)
+
+    @classmethod
+    def measured(cls, labels: np.ndarray, predictions: np.ndarray) -> dict[str, Estimate]:
+        squared = _mean(cls.losses(labels, predictions))
+        ends = {name: max(end, 0.0) ** 0.5 for name, end in squared.model_dump().items()}
+        return {"rmse": Estimate(**ends), "mae": _mean(np.abs(predictions - labels))}
+
+
+_BY_KIND: dict[str, type[_Classes] | type[_Number]] = {
+    TWO_CLASSES: _TwoClasses,
+    CLASSES: _Classes,
+    NUMBER: _Number,
+}
+
+
+def _mean(values: np.ndarray) -> Estimate:
+    mean, off = float(values.mean()), TAIL * float(values.std(ddof=1)) / len(values) ** 0.5
+    return Estimate(value=mean, low=max(mean - off, 0.0), high=mean + off)
+
+
+def _area(ranked: list[tuple[np.ndarray, np.ndarray]]) -> Estimate:
+    """Average the ROC AUC of classes against all others; where all is ranked rightly: not sure."""
+    areas, influence = [], np.zeros(len(ranked[0][0]))
+    for labels, probabilities in ranked:
+        placed = placements(labels, probabilities)
+        areas.append(float(placed[labels == 1].mean()))
+        for value in (0, 1):
+            of_class = labels == value
+            rows = int(of_class.sum())
+            influence[of_class] += (placed[of_class] - areas[-1]) / (rows * (rows - 1)) ** 0.5
+    area = float(np.mean(areas))
+    fewest = min(int(min(labels.sum(), len(labels) - labels.sum())) for labels, _ in ranked)
+    off = TAIL * float(np.sqrt(influence @ influence)) / len(ranked)
+    off = off or unseen_share(fewest, (1 + CENTRAL) / 2)
+    return Estimate(value=area, low=max(area - off, 0.0), high=min(area + off, 1.0))

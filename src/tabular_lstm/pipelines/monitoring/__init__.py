@@ -1,0 +1,5 @@
+"""From finished scorings and labels that came late to the champion's health. No TensorFlow."""
+
+from tabular_lstm.pipelines.monitoring.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

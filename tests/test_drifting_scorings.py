@@ -1,0 +1,134 @@
+"""Rows that are other than those that the champion was trained on: said, told, or stopped at."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tabular_lstm.parameters import CLASSES, NUMBER
+from tests.helpers.commands import here, logged, message_of, succeeds
+from tests.helpers.notifications import lines, to
+from tests.helpers.project import QUICK, Project, declare
+from tests.helpers.scorings import SCORING, finished, rows_at, unfinished
+from tests.helpers.tables import LABELS
+
+WARN = ("monitoring.exit_on_alarm=7",)
+STOP = ("monitoring.on_drift=stop", "monitoring.exit_on_alarm=7")
+
+
+def rows_of(project: Project, name: str = "rows.csv", **factors: float) -> Path:
+    """Write the project's rows without their label, some columns times a factor."""
+    rows = pd.read_csv(project.raw).drop(columns=LABELS, errors="ignore")
+    for column, factor in factors.items():
+        rows[column] = (rows[column] * factor).round(3)
+    rows.to_csv(project.path / name, index=False)
+    return project.path / name
+
+
+def drift_of(project: Project) -> dict[str, Any]:
+    """The newest comparison of a scoring's rows."""
+    return json.loads(project.versions("08_reporting/scoring_drift.json")[-1].read_text())
+
+
+def test_rows_like_those_of_the_training_raise_no_alarm(served: Project) -> None:
+    said = logged(*SCORING, *rows_at(rows_of(served), *STOP))
+    assert "ALARM" not in said
+    assert "not compared" not in said
+    assert said.splitlines()[-1].startswith("Scored 768 of 768 rows")
+    assert drift_of(served)["rows"] == 768
+
+
+def test_another_unit_is_scored_with_an_alarm_as_the_last_line_and_told_once(
+    served: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = served.path / "told.json"
+    declare(served, **QUICK, notify=to(told))
+    rows = rows_of(served, bmi=0.45)  # in pounds
+    ended = here(*SCORING, *rows_at(rows, *WARN))
+    assert ended.returncode == 7
+    before, last = [record.getMessage() for record in caplog.records][-2:]
+    assert before.startswith("Scored 768 of 768 rows")
+    assert caplog.records[-1].levelname == "WARNING"
+    assert last.startswith("ALARM: 'bmi': ")
+    (manifest,) = finished(served)
+    (end,) = lines(told)
+    assert (end["event"], end["message"], end["manifest"]) == ("alarm", last, manifest)
+    assert drift_of(served)["features"]["bmi"]["moved"]
+
+    # Who did not ask for alarms is told as before.
+    declare(served, **QUICK, notify=to(told, events=["scored"]))
+    succeeds(here(*SCORING, *rows_at(rows, "scoring.force=true")))
+    assert lines(told)[-1]["event"] == "scored"
+    assert lines(told)[-1]["message"] == last
+
+
+def test_stop_leaves_no_predictions_and_says_what_to_do(served: Project) -> None:
+    told = served.path / "told.json"
+    declare(served, **QUICK, notify=to(told))
+    rows = rows_of(served, bmi=0.45)
+    message = message_of(here(*SCORING, *rows_at(rows, *STOP)), code=7)
+    assert message.startswith("ALARM: 'bmi': ")
+    assert "There are no predictions" in message
+    assert "--params monitoring.on_drift=warn" in message
+    assert finished(served) == []
+    assert unfinished(served) == []
+    (end,) = lines(told)
+    assert (end["event"], end["message"]) == ("alarm", f"Error: {message}")
+    assert "manifest" not in end
+    message_of(here(*SCORING, *rows_at(rows, "monitoring.on_drift=stop")))
+    # Whoever asked for failures alone is told too.
+    declare(served, **QUICK, notify=to(told, events=["failed"]))
+    message_of(here(*SCORING, *rows_at(rows, "monitoring.on_drift=stop")))
+    assert [end["event"] for end in lines(told)] == ["alarm", "alarm", "failed"]
+
+    # As the message says; and what was scored is no news to a stricter conf.
+    succeeds(here(*SCORING, *rows_at(rows)))
+    (manifest,) = finished(served)
+    assert (
+        f"Unchanged: rows, champion, parameters and code are those of run {manifest['run_id']}"
+        in (logged(*SCORING, *rows_at(rows, *STOP)))
+    )
+
+
+def reference_of(project: Project) -> Path:
+    """The champion's reference."""
+    return project.versions("07_model_output/reference.json")[-1]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (Path.unlink, "has no reference"),
+        (lambda path: path.write_text("{}"), "reference.json: expected a Reference as JSON"),
+        (
+            lambda path: path.write_text(path.read_text().replace('sha256": "', 'sha256": "0')),
+            "is of another candidate than its champion",
+        ),
+    ],
+)
+def test_a_champion_without_its_reference_scores_and_one_line_says_what_mends_it(
+    served: Project, spoil: Any, why: str
+) -> None:
+    spoil(reference_of(served))
+    said = logged(*SCORING, *rows_at(rows_of(served, bmi=0.45), *STOP)).splitlines()
+    (line,) = [line for line in said if "not compared" in line]
+    assert why in line
+    assert "A retraining that promotes its candidate mends this" in line
+    assert said[-1].startswith("Scored 768 of 768")
+    drift = drift_of(served)
+    assert drift["not_compared"]
+    assert not drift["features"]
+
+
+@pytest.mark.parametrize("task", [CLASSES, NUMBER])
+def test_other_tasks_watch_their_scores_too(served: Project) -> None:
+    """A tenth of glucose: the network says the same of all rows."""
+    said = logged(*SCORING, *rows_at(rows_of(served)))
+    assert "ALARM" not in said
+    said = logged(*SCORING, *rows_at(rows_of(served, glucose=0.1)))
+    assert said.splitlines()[-1].startswith("ALARM: ")
+    drift = drift_of(served)
+    assert drift["features"]["glucose"]["moved"]
+    assert any(score["moved"] for score in drift["scores"].values())
