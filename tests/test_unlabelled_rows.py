@@ -48,7 +48,7 @@ def test_a_retraining_judges_as_if_they_were_not_there(
     judgement, then = newest["judgement"], decision["judgement"]
     assert judgement["champions"][0]["not_compared"] is None
     assert judgement["candidate"] == then["candidate"]
-    assert judgement["features"] == then["features"]
+    assert (judgement["drift"]["rows"], decision["judgement"].get("drift")) == (768, None)
     assert "unlabelled_rows" not in then["data"]
     assert judgement["data"]["unlabelled_rows"] == again["data"]["unlabelled_rows"] == count
     assert {**again["data"], **first["data"]} == {**first["data"], "unlabelled_rows": count}

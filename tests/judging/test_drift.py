@@ -1,17 +1,14 @@
-"""Drift: a champion that is not what it was stops the gate; features that changed are told."""
+"""Drift: a champion that is not what it was stops the gate."""
 
-import math
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tabular_lstm.judging.checks import Champion, DriftCheck
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.drift import SHOWN, FeatureChange, changes_of, check_drift
+from tabular_lstm.judging.drift import check_drift
 from tabular_lstm.judging.metrics import Metrics
 from tabular_lstm.parameters import Evaluation, Promotion
-from tabular_lstm.rows.feature_summary import FeatureSummary
 
 RESAMPLED = Evaluation(bootstrap_resamples=200)
 LABELS = np.arange(300) % 2
@@ -101,65 +98,3 @@ def test_a_fall_within_chance_passes() -> None:
     assert fell.passed
     assert fell.roc_auc is not None
     assert fell.roc_auc < THEN.roc_auc - 0.1
-
-
-# Features
-
-
-def number(mean: float | None, deviation: float | None, missing: float = 0.0) -> FeatureSummary:
-    return FeatureSummary(kind="number", missing=missing, mean=mean, deviation=deviation)
-
-
-def category(distinct: int | None = None, **levels: float) -> FeatureSummary:
-    return FeatureSummary(
-        kind="category", missing=0, levels=levels, distinct=distinct or len(levels)
-    )
-
-
-def change(then: FeatureSummary, now: FeatureSummary) -> FeatureChange:
-    return FeatureChange(name="f", then=then, now=now)
-
-
-def test_a_number_moves_in_the_champions_deviations() -> None:
-    moved = change(number(10, 4), number(9, 8))
-    assert moved.shift == -0.25
-    assert moved.spread == 2
-    assert moved.size == 1  # the deviation doubled
-    assert change(number(10, 0), number(11, 0)).shift == math.inf
-    assert change(number(None, None, 1.0), number(1, 2)).size == math.inf
-    assert change(number(10, 4), number(10, 4, 0.3)).size == pytest.approx(0.3)
-    assert change(number(10, 4), category(a=1.0)).size == math.inf
-
-
-def test_the_features_that_changed_most_come_first() -> None:
-    then = {f"f{place}": number(0, 1) for place in range(40)} | {"gone": number(0, 1)}
-    now = {f"f{place}": number(place / 10, 1) for place in range(40)} | {"new": number(0, 1)}
-    changes = changes_of(then, now)
-    assert (changes.compared, changes.changed) == (40, 39)
-    assert [moved.name for moved in changes.most] == [f"f{39 - place}" for place in range(SHOWN)]
-    assert changes_of({}, now).compared == 0
-
-
-@pytest.mark.parametrize(
-    ("then", "now", "said"),
-    [
-        (number(10, 4), number(30, 4), "its mean moved by +5.0 of its deviations"),
-        (number(10, 4), number(10, 4, 0.4), "+40 points of missing cells"),
-        (number(None, None, 1.0), number(1, 2), "had no value before, or has none now"),
-        (number(10, 4), category(a=1.0), "a number before, a category now"),
-        (category(a=0.7, b=0.3), category(a=0.1, b=0.8, c=0.1), "level 'a': -60 points"),
-    ],
-)
-def test_a_large_change_is_said_in_words(
-    then: FeatureSummary, now: FeatureSummary, said: str
-) -> None:
-    (much,) = changes_of({"f": then}, {"f": now}).much
-    assert much.description == said
-
-
-def test_what_each_night_does_is_not_shown_or_called_much() -> None:
-    then = {"f": number(10, 4), "g": number(10, 4), "c": category(a=0.7, b=0.3)}
-    now = {"f": number(10.1, 4.1), "g": number(12, 4.4), "c": category(a=0.68, b=0.32)}
-    changes = changes_of(then, now)
-    assert (changes.changed, [one.name for one in changes.most]) == (3, ["g"])
-    assert not changes.much

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular_lstm.judging import gate
+from tabular_lstm.judging import drift, gate
 from tabular_lstm.judging.checks import (
     Champion,
     ChampionCheck,
     Check,
     DataCheck,
+    FeaturesMoved,
     FloorCheck,
     check_artifact,
 )
@@ -102,7 +103,7 @@ def check_data(
 ) -> DataCheck:
     """Check the changed data beside what the champion was trained on, if there is one."""
     champions = [Champion(run_id="b", sha256="of b", data=before)] if before else []
-    return gate.check_data(changed(DATA, **changes), champions, promotion, VALIDATION)
+    return drift.check_data(changed(DATA, **changes), champions, promotion, VALIDATION)
 
 
 def test_data_like_the_champions_pass_and_new_features_are_no_fault() -> None:
@@ -137,11 +138,27 @@ def test_data_unlike_the_champions_do_not(changes: dict[str, Any], said: str) ->
     assert said in checked.sentence
 
 
+def test_an_alarm_comes_first_and_stops_where_conf_says_so() -> None:
+    def check(**found: Any) -> DataCheck:
+        moved = FeaturesMoved(**found)
+        return drift.check_data(DATA, [], PROMOTION, VALIDATION, moved)
+
+    assert check(sentence="no drift").sentence == "1.0 % of 1000 rows quarantined, no drift"
+    warned = check(sentence="'dose': 18 times as much", alarm=True)
+    assert warned.passed
+    assert warned.sentence.startswith("ALARM: 'dose': 18 times as much. Besides, 1.0 % of 1000")
+    stopped = check(sentence="'dose': 18 times as much", alarm=True, expected="expected none")
+    assert not stopped.passed
+    assert stopped.sentence.startswith(
+        "the data are not as expected: 'dose': 18 times as much (expected none). If"
+    )
+
+
 def test_data_are_not_compared_with_a_champion_that_does_not_count() -> None:
     unlike = changed(DATA, features=["other"], valid_rows=9)
     gone = [Champion(run_id="b", sha256="of b")]
     assert check_data(unlike, START_OVER).passed
-    assert gate.check_data(DATA, gone, PROMOTION, VALIDATION).passed
+    assert drift.check_data(DATA, gone, PROMOTION, VALIDATION).passed
     assert not check_data(DATA, START_OVER, quarantined_rows=60).passed
 
 

@@ -54,7 +54,7 @@ def data_of(label: FeatureSummary) -> Any:
 
 def check_labels(now: FeatureSummary, then: FeatureSummary) -> Any:
     champions = [Champion(run_id="b", sha256="of b", data=data_of(then))]
-    return gate.check_data(data_of(now), champions, PROMOTION, Validation())
+    return drift.check_data(data_of(now), champions, PROMOTION, Validation())
 
 
 def test_the_share_of_a_class_may_not_change_much() -> None:
@@ -87,14 +87,14 @@ def test_the_mean_of_a_number_may_not_move_far(unit: float) -> None:
 def test_a_label_of_another_task_is_no_fault_of_the_data() -> None:
     number = data_of(FeatureSummary(kind="number", missing=0.0, mean=1.0, deviation=2.0))
     champions = [Champion(run_id="b", sha256="of b", data=number)]
-    assert gate.check_data(DATA, champions, PROMOTION, Validation()).passed
+    assert drift.check_data(DATA, champions, PROMOTION, Validation()).passed
 
 
 def test_a_possible_leak_of_a_number_is_named_with_its_measure() -> None:
     number = data_of(FeatureSummary(kind="number", missing=0.0, mean=1.0, deviation=2.0))
     split = number.split | {"task": "number"}
     leaky = number.model_copy(update={"possible_leaks": {"paid": 0.9991}, "split": split})
-    checked = gate.check_data(leaky, [], PROMOTION, Validation())
+    checked = drift.check_data(leaky, [], PROMOTION, Validation())
     assert "possible leak, alone giving the label away (R²): paid (0.999)" in checked.sentence
 
 

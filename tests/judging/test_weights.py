@@ -14,9 +14,9 @@ from tabular_lstm.judging import gate, metrics
 from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.drift import check_drift
+from tabular_lstm.judging.drift import check_data, check_drift
 from tabular_lstm.judging.metrics import CANDIDATE, calibration_bins, point_metrics
-from tabular_lstm.parameters import Evaluation, Promotion, Training
+from tabular_lstm.parameters import Evaluation, Promotion, Training, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.weights import scaled
 from tests.helpers.judged import rows_of, schema_of, set_of
@@ -118,7 +118,7 @@ def test_another_column_of_weights_is_told_and_makes_no_fall(
     champions = [Champion(run_id="b", sha256="of b", data=before, promoted_with=was)]
     judged = Judged(labels).with_models({"b": other}, {"b": 0.5}, RESAMPLED)
     drift = check_drift(judged, champions, Promotion(), data)
-    checked = gate.check_data(data, champions, Promotion(), gate.Validation())
+    checked = check_data(data, champions, Promotion(), Validation())
     assert checked.passed
     assert said in checked.sentence
     assert ("rows count" in checked.sentence) == bool(said)

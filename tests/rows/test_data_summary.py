@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.parameters import Columns, Reshaping, Split, Task
+from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
-from tabular_lstm.rows.feature_summary import LETTERS, FeatureSummary, summarize_features
-from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.schema_fit import learn_schema
+from tabular_lstm.rows.feature_summary import LETTERS, FeatureSummary, of_levels, of_numbers
 
 SOURCE = Source(
     file="/somewhere/rows.csv", sha256="f", rows=9, quarantined_rows=2, superseded_rows=1
@@ -95,46 +93,14 @@ def test_what_is_not_there_is_not_written_so_that_older_decisions_keep_their_has
         assert DataSummary.model_validate_json(timed.model_dump_json()) == timed
 
 
-# Features
+# Labels
 
 
-def schema_for(rows: pd.DataFrame, **roles: object) -> Schema:
-    given = {"categorical": [], "missing": {}, "reshaping": Reshaping(allow_padding=True)}
-    return learn_schema(rows, label="y", task=Task.of_classes((0, 1)), **(given | roles))
-
-
-def test_numbers_dates_and_categories_of_both_sides() -> None:
-    rows = pd.DataFrame(
-        {
-            "age": [10.0, 20.0, 30.0, 0.0],
-            "still": [7.0, 7.0, 7.0, 7.0],
-            "nothing": [np.nan] * 4,
-            "day": ["1970-01-02", "1970-01-04", None, "1970-01-03"],
-            "town": ["Rome", "Rome", "Oslo", None],
-        }
-    )
-    dates = {"day": None}
-    schema = schema_for(rows, categorical=["town"], missing={"age": [0]}, dates=dates)
-    summaries = summarize_features(rows.iloc[:2], rows.iloc[2:], schema)
-    age, day = summaries["age"], summaries["day"]
-    assert (age.kind, age.missing) == ("number", 0.25)
-    assert (age.mean, age.deviation) == (20, pytest.approx(8.165, abs=0.001))
-    assert (day.kind, day.missing, day.mean) == ("date", 0.25, 2)
-    assert summaries["still"] == FeatureSummary(kind="number", missing=0, mean=7, deviation=0)
-    assert summaries["nothing"] == FeatureSummary(kind="number", missing=1)
-    assert summaries["town"] == FeatureSummary(
-        kind="category", missing=0.25, levels={"Rome": 0.5, "Oslo": 0.25}, distinct=2
-    )
-    assert summaries["town"].knows_all_levels
-    # Whatever the order of the rows.
-    assert summarize_features(rows.iloc[2:], rows.iloc[:2], schema) == summaries
-
-
-def test_of_many_long_levels_the_commonest_are_kept_and_shortened() -> None:
-    towns = [f"{number:02d}" + "x" * 100 for number in range(40) for _ in range(number + 1)]
-    rows = pd.DataFrame({"town": towns})
-    town = summarize_features(rows, rows, schema_for(rows, categorical=["town"]))["town"]
-    assert len(town.levels) == 20
-    assert town.distinct == 40
-    assert not town.knows_all_levels
-    assert next(iter(town.levels)) == ("39" + "x" * 100)[: LETTERS - 1] + "…"
+def test_numbers_are_summarized_without_extremes_and_classes_by_their_shares() -> None:
+    age = of_numbers("number", np.array([10.0, 20.0, 30.0, np.nan]))
+    assert (age.missing, age.mean) == (0.25, 20)
+    assert age.deviation == pytest.approx(8.165, abs=0.001)
+    still = FeatureSummary(kind="number", missing=0, mean=7, deviation=0)
+    assert of_numbers("number", np.full(4, 7.0)) == still
+    town = of_levels(pd.Series(["Rome", "Oslo", "x" * 100, "Rome"]), 3)
+    assert town.levels == {"Rome": 0.5, "Oslo": 0.25, "x" * (LETTERS - 1) + "…": 0.25}

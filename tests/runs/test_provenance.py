@@ -74,6 +74,8 @@ def test_time_packages_and_parameters(tmp_path: Path) -> None:
         ("promotion", "start_over", True, False),
         ("promotion", "keep_candidates", 1, False),
         ("retraining", "force", True, False),
+        ("monitoring", "false_alarms", 0.05, False),
+        ("monitoring", "on_drift", "stop", True),
     ],
 )
 def test_what_may_change_a_decision_counts(block: str, name: str, value: Any, counts: bool) -> None:

@@ -1,30 +1,46 @@
-"""A decision: what an older one does not have is not in it, so that it keeps its hash."""
+"""A decision: what an older one does not have, or has beside that, leaves its hash as it was."""
 
 import json
+from typing import Any
+
+import pytest
 
 from tabular_lstm.files import sha256
-from tabular_lstm.judging.drift import changes_of
-from tabular_lstm.rows.feature_summary import FeatureSummary
+from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.serving.decision import Decision
 from tests.helpers.decisions import decision
 
+# What an earlier version wrote.
+AGE = {"kind": "number", "missing": 0.5, "mean": 81.0, "deviation": 3.25}
+TOWN = {"kind": "category", "missing": 0.0, "levels": {"Ulm": 0.75}, "distinct": 2}
+DAY = {"kind": "date", "missing": 1.0}
+CHANGE = {"name": "age", "then": AGE | {"mean": 40.0}, "now": AGE}
+FEATURES = {"age": AGE, "town": TOWN, "day": DAY}
 
-def test_an_older_decision_without_features_keeps_its_hash() -> None:
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {},
+        {"features": FEATURES, "changes": {"compared": 3, "changed": 1, "most": [CHANGE]}},
+        {"features": FEATURES, "changes": {"compared": 0, "changed": 0, "most": []}},
+    ],
+)
+def test_an_older_decision_keeps_its_hash(before: dict[str, Any]) -> None:
     as_written = decision(True).model_dump(mode="json")
-    assert not {"features", "changes"} & as_written["judgement"].keys()
+    assert not {"features", "changes", "drift"} & as_written["judgement"].keys()
+    as_written["judgement"] |= before
     older = Decision.model_validate_json(json.dumps(as_written))
     assert older.model_dump(mode="json") == as_written
     assert older.fingerprint() == sha256(json.dumps(as_written, separators=(",", ":")).encode())
+    assert older.alarm is None
 
 
-def test_a_decision_with_features_is_read_as_it_was_written() -> None:
+def test_a_decision_with_a_drift_is_read_as_it_was_written() -> None:
     written = decision(True)
     assert written.judgement is not None
-    then = {"age": FeatureSummary(kind="number", missing=0, mean=40.0, deviation=9.0)}
-    now = {"age": FeatureSummary(kind="number", missing=0.5, mean=41.0, deviation=9.0)}
-    judgement = written.judgement.model_copy(
-        update={"features": now, "changes": changes_of(then, now)}
-    )
+    drift = Drift(run_id=written.run_id, champion="b", not_compared="it is gone")
+    judgement = written.judgement.model_copy(update={"drift": drift})
     written = written.model_copy(update={"judgement": judgement})
     read = Decision.model_validate_json(written.model_dump_json())
     assert read == written

@@ -4,7 +4,6 @@ import json
 import re
 from base64 import b64decode
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,14 @@ import pytest
 
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.judging.drawing import TITLES
-from tabular_lstm.judging.drift import changes_of
 from tabular_lstm.judging.metrics import written
 from tabular_lstm.parameters import CLASSES, NUMBER
-from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
 from tests.helpers.browser import in_a_browser, needs_browser
 from tests.helpers.once import Once
 from tests.helpers.outputs import FIGURES
+from tests.helpers.pages import Parsed
 from tests.helpers.project import TINY, Project
 
 HOSTILE_NAME = "</script><script>document.title='mine'</script>"
@@ -52,31 +50,6 @@ NUMBER_FIGURES = [
     "interval_coverage",
     "importance_chart",
 ]
-
-
-class Parsed(HTMLParser):
-    """What a browser makes of the page: elements, attributes, and the text that is shown."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._hidden = False
-        self.feed(page)
-        self.text = " ".join(self.text.split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._hidden = tag in {"script", "style"}
-        if tag not in {"code", "span"}:
-            self.text += " § " if tag == "h2" else " "
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden = False
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.text += data
 
 
 @dataclass
@@ -379,29 +352,47 @@ def test_a_wide_table_and_long_cells_do_not_make_the_page_large(runs: list[Run])
     assert "and 980 more" in section(shown, "What changed in the data")
 
 
-def test_features_that_changed_are_told_the_most_changed_first(runs: list[Run]) -> None:
-    assert "In both runs: 8 features, of which none changed." in text(runs[1])
-    inputs = runs[2].inputs
+def shift(statistic: float, moved: bool, sentence: str, ks: float | None = 0.25) -> dict[str, Any]:
+    return {
+        "psi": 1.5,
+        "ks": ks,
+        "missing": (0.0, 0.5),
+        "outside": (0.0, 0.125),
+        "statistic": statistic,
+        "moved": moved,
+        "sentence": sentence,
+        "counts": (),
+    }
 
-    def summaries(mean: float, missing: float, levels: dict[str, float]) -> Any:
-        number = {"kind": "number", "missing": 0.0, "mean": mean, "deviation": 4.0}
-        day = {"kind": "date", "missing": missing, "mean": 20000.2, "deviation": 30.0}
-        category = {"kind": "category", "missing": 0.0, "levels": levels, "distinct": 2}
-        of = {"amount": number, "day": day, HOSTILE_NAME: category}
-        return {name: FeatureSummary.model_validate(feature) for name, feature in of.items()}
 
-    changes = changes_of(
-        summaries(10.0, 0.0, {HOSTILE_CELL: 0.75, "gone": 0.25}),
-        summaries(11.0, 0.5, {HOSTILE_CELL: 0.95, "brandnew": 0.05}),
-    )
-    inputs["decision"]["judgement"]["changes"] = changes.model_dump(mode="json")
+def test_what_moved_is_told_first_and_the_clearest_before_others(runs: list[Run]) -> None:
+    shown = text(runs[1])
+    assert "ALARM" not in shown
+    assert "Nothing moved so far that it raises an alarm" in shown
+    for run in runs[::2]:
+        assert "PSI" not in text(run)
+    assert "Not compared: " in section(text(runs[2]), "What changed in the data")
+
+    inputs = runs[1].inputs
+    inputs["decision"]["judgement"]["drift"] |= {
+        "features": {
+            "still": shift(1.0, False, "as it was"),
+            "amount": shift(30.0, True, "all is 18 times as much"),
+            HOSTILE_NAME: shift(40.0, True, HOSTILE_CELL, None),
+        },
+        "scores": {"probability of 1": shift(9.0, True, "less than it was")},
+    }
     page = page_of(inputs)
-    shown = section(Parsed(page).text, "What changed in the data")
-    assert "Of 3 features in both runs, 3 changed." in shown
-    assert shown.index("2024-10-04 ±") < shown.index("amount +0.25 deviations")
-    assert "+50.0 points missing" in shown
+    verdict, checks, *_ = Parsed(page).text.split("§ ")
+    assert "ALARM" in verdict
+    assert f"'{HOSTILE_NAME}': {HOSTILE_CELL}; 'amount': all is 18 times as much" in verdict
+    assert "⚠ passed, with an alarm" in checks
     assert HOSTILE_CELL not in page
-    assert "day, +50 points of missing cells" in Parsed(page).text
+    changed = section(Parsed(page).text, "What changed in the data")
+    places = [changed.index(name) for name in (HOSTILE_CELL, " amount ", "probability", "still")]
+    assert places == sorted(places)
+    assert "all is 18 times as much 1.500 0.250 0.0 % now 50.0 % 0.0 % now 12.5 %" in changed
+    assert f"{HOSTILE_CELL} 1.500 0.0 % now" in changed
 
 
 @pytest.mark.browser

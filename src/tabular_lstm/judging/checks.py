@@ -34,6 +34,20 @@ class Champion(Frozen):
     metrics: Metrics | None = None
 
 
+class FeaturesMoved(Frozen):
+    """What of features and scores moved since the champion was trained, see `monitoring.drift`.
+
+    Attributes:
+        sentence: Says what moved, that nothing did, or why nothing was compared.
+        alarm: Whether it raises an alarm.
+        expected: What was, where the alarm stops a promotion; else empty.
+    """
+
+    sentence: str
+    alarm: bool = False
+    expected: str = ""
+
+
 class Check(Frozen):
     """What one check says of a candidate, in a sentence."""
 

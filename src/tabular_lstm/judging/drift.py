@@ -1,4 +1,4 @@
-"""Drift since the champion's run: of the champion's results, and of each feature.
+"""Drift since the champion's run: of the data, and of the champion's results.
 
 Where the champion is no longer what it was, labels or features may mean something else than they
 did: a candidate that is better is no good news then.
@@ -8,29 +8,138 @@ import math
 from itertools import combinations
 
 import numpy as np
-from pydantic import NonNegativeInt
 
-from tabular_lstm.errors import shown
-from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.checks import Champion, DriftCheck
+from tabular_lstm.errors import printable, shown
+from tabular_lstm.judging.checks import Champion, DataCheck, DriftCheck, FeaturesMoved
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.judging.intervals import CENTRAL, EPSILON, NORMAL, Ranking
 from tabular_lstm.judging.metrics import IN_UNITS, METRICS, WORSE, Metrics, written
-from tabular_lstm.parameters import Promotion
+from tabular_lstm.parameters import Promotion, Validation
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.feature_summary import FeatureSummary
+from tabular_lstm.rows.data_warnings import listed, said_of
+from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.rows.weights import count_by_class
 
-SHOWN = 20
-# What each night's rows do by themselves is smaller.
-LEAST = 0.05
-MUCH = 2.0  # deviations, or doublings of them
-SHARE = 0.25  # of the rows
+LEAVE_OUT = "leave it out: name it in columns.ignore"
+WIDEN = "If that is meant, change the limit"
 ASK = (
     "What the label or a feature means may have changed, such as {}, "
     "or the world did. Look at the newest rows; if that is meant, "
 )
+
+
+def check_data(
+    data_summary: DataSummary,
+    champions: list[Champion],
+    promotion: Promotion,
+    validation: Validation,
+    moved: FeaturesMoved | None = None,
+) -> DataCheck:
+    """Compare the data with what the champion that serves, the first, was trained on, if any.
+
+    Where rows that belong together may be on both sides, no figure can be trusted.
+    """
+    now, limit = data_summary, validation.max_quarantined_fraction
+    before = champions[0].data if champions and not promotion.start_over else None
+    share = now.quarantined_rows / now.labelled_rows
+    # What is said, and what was expected where that is beyond its limit.
+    facts = [
+        (
+            f"{_percent(share)} of {now.labelled} quarantined",
+            ""
+            if share <= limit
+            else f"expected at most validation.max_quarantined_fraction = {_percent(limit)}",
+        )
+    ]
+    if now.repeated_test_rows:
+        facts.append(_repeated(now, promotion.max_repeated_test_rows))
+    if before is not None:
+        facts += _beside_champion(now, before, promotion)
+    warned = moved is not None and moved.alarm and not moved.expected
+    if moved is not None and not warned:
+        facts.insert(0 if moved.alarm else len(facts), (moved.sentence, moved.expected))
+    faults = [f"{fact} ({expected})" for fact, expected in facts if expected]
+    told = MEASURES[now.task.kind]
+    leaks = f"possible leak, alone {told.telling} ({told.name}): {listed(now.possible_leaks)}"
+    if now.possible_leaks and promotion.refuse_possible_leaks:
+        faults.append(f"{leaks} (expected none for promotion.refuse_possible_leaks; {LEAVE_OUT})")
+    sentence = ", ".join(fact for fact, _ in facts)
+    wrong = [f"the data are not as expected: {'; '.join(faults)}. {WIDEN}"] if faults else []
+    if now.dependent_rows:
+        wrong.insert(0, said_of(now.dependent_rows))
+    if wrong:
+        sentence = ". Besides, ".join(wrong)
+    elif now.possible_leaks:
+        sentence += f"; {leaks}. If that is known only after the label, {LEAVE_OUT}"
+    if moved is not None and warned:
+        sentence = f"ALARM: {moved.sentence}. Besides, {sentence}"
+    return DataCheck(passed=not wrong, sentence=printable(sentence), quarantined_fraction=share)
+
+
+def _repeated(now: DataSummary, limit: float) -> tuple[str, str]:
+    """Give the fact that test rows have the features of train rows of other keys."""
+    share, by = now.repeated_test_rows / now.test_rows, now.told_apart_by
+    fact = f"{_percent(share)} of {now.test_rows} test rows have the features of a train row"
+    why = (
+        f"expected at most promotion.max_repeated_test_rows = {_percent(limit)}; the same row "
+        f"under two {by}s proves nothing"
+    )
+    return f"{fact} of another {by}", "" if share <= limit else why
+
+
+def _beside_champion(
+    now: DataSummary, before: DataSummary, promotion: Promotion
+) -> list[tuple[str, str]]:
+    """Give the facts about rows, labels and features beside the champion's."""
+    ratio, (low, high) = now.valid_rows / before.valid_rows, promotion.row_ratio
+    new, gone = {*now.features} - {*before.features}, {*before.features} - {*now.features}
+    features = [
+        f"{kind} {'feature' if len(names) == 1 else 'features'}: {', '.join(sorted(names))}"
+        for kind, names in (("new", new), ("lost", gone))
+        if names
+    ]
+    return [
+        (
+            f"{now.valid_rows} valid rows, {ratio:.2f} times the champion's {before.valid_rows}",
+            ""
+            if low <= ratio <= high
+            else f"expected promotion.row_ratio = {low:g} to {high:g} times",
+        ),
+        *_label_beside(now, before, promotion),
+        # Whether the champion can do without is said where it is compared with.
+        ("; ".join(features) or "the same features", ""),
+        *([(now.other_weights(before), "")] if now.weight != before.weight else []),
+    ]
+
+
+def _label_beside(
+    now: DataSummary, before: DataSummary, promotion: Promotion
+) -> list[tuple[str, str]]:
+    """Give the fact about labels beside the champion's; none where the task was another one."""
+    limit = promotion.max_label_share_change
+    expected = f"expected at most promotion.max_label_share_change = {limit:g} of difference"
+    both = now.label, before.label
+    if now.label_share is not None and before.label_share is not None:
+        share, its, named = now.label_share, before.label_share, "positive"
+    elif both[0] is None or both[1] is None or both[0].kind != both[1].kind:
+        return []
+    elif both[0].mean is None or both[1].mean is None:
+        names = sorted({*both[0].levels, *both[1].levels})
+        shares = {name: [label.levels.get(name, 0.0) for label in both if label] for name in names}
+        most = max(names, key=lambda name: abs(shares[name][0] - shares[name][1]))
+        (share, its), named = shares[most], f"of class {most}"
+    else:
+        mean, its, deviation = both[0].mean, both[1].mean, both[1].deviation or 0.0
+        limit = promotion.max_label_shift
+        expected = (
+            f"expected at most promotion.max_label_shift = {limit:g} of its standard deviation, "
+            f"{deviation:.4g}, of difference"
+        )
+        fact = f"labels of {mean:.4g} on average against the champion's {its:.4g}"
+        return [(fact, "" if abs(mean - its) <= limit * deviation else expected)]
+    fact = f"{_percent(share)} {named} against the champion's {_percent(its)}"
+    return [(fact, "" if abs(share - its) <= limit else expected)]
 
 
 def check_drift(
@@ -131,116 +240,5 @@ def _exchanged(judged: Judged, name: str, confidence: float) -> str:
     return said
 
 
-class FeatureChange(Frozen):
-    """A feature's summaries in the champion's run and in this one, which are not the same."""
-
-    name: str
-    then: FeatureSummary
-    now: FeatureSummary
-
-    @property
-    def shift(self) -> float | None:
-        """How far the mean moved, in the champion's deviations; infinite where it had none."""
-        then, now = self.then, self.now
-        if then.kind != now.kind or then.mean is None or now.mean is None:
-            return None
-        moved = now.mean - then.mean
-        return moved / then.deviation if then.deviation else math.copysign(math.inf, moved or 1)
-
-    @property
-    def spread(self) -> float | None:
-        """By what the deviation was multiplied; None where one is 0 or unknown."""
-        if self.then.kind == self.now.kind and self.then.deviation and self.now.deviation:
-            return self.now.deviation / self.then.deviation
-        return None
-
-    @property
-    def levels(self) -> dict[str, float]:
-        """By how much at least the share of each level rose, the largest change first."""
-        then, now = self.then.levels, self.now.levels
-        names = dict.fromkeys([*then, *now])
-        rise = {name: now.get(name, 0.0) - then.get(name, 0.0) for name in names}
-        # What is below the recorded shares may have been anything up to the smallest of them.
-        for run, sign in ((self.then, 1), (self.now, -1)):
-            least = 0.0 if run.knows_all_levels else min(run.levels.values(), default=0.0)
-            for name in names:
-                if name not in run.levels:
-                    rise[name] = sign * max(0.0, sign * rise[name] - least)
-        return dict(sorted(rise.items(), key=lambda level: -abs(level[1])))
-
-    @property
-    def missing(self) -> float:
-        """By how much the share of the rows without a value rose."""
-        return self.now.missing - self.then.missing
-
-    @property
-    def sizes(self) -> dict[str, float]:
-        """How much each part changed: as deviations, doublings of them, or shares of the rows."""
-        return {
-            "mean": abs(self.shift or 0.0),
-            "deviation": abs(math.log2(self.spread)) if self.spread else 0.0,
-            "missing": abs(self.missing),
-            "levels": max(map(abs, self.levels.values()), default=0.0),
-        }
-
-    @property
-    def size(self) -> float:
-        """How much it changed in the part that changed most."""
-        if self.then.kind != self.now.kind or (self.then.mean is None) != (self.now.mean is None):
-            return math.inf
-        return max(self.sizes.values())
-
-    @property
-    def is_much(self) -> bool:
-        """Tell whether it looks as if the feature meant something else, or came in another unit."""
-        sizes = self.sizes
-        return self.size >= MUCH or max(sizes["missing"], sizes["levels"]) >= SHARE
-
-    @property
-    def description(self) -> str:
-        """Name what changed most."""
-        if self.then.kind != self.now.kind:
-            return f"a {self.then.kind} before, a {self.now.kind} now"
-        if self.size == math.inf:
-            return "did not vary before" if self.shift else "had no value before, or has none now"
-        sizes = self.sizes
-        most = max(sizes, key=sizes.__getitem__)
-        if most == "mean":
-            return f"its mean moved by {self.shift or 0.0:+.1f} of its deviations"
-        if most == "deviation":
-            return f"its deviation is {self.spread:.2g} times as large"
-        if most == "missing":
-            return f"{100 * self.missing:+.0f} points of missing cells"
-        level, rise = next(iter(self.levels.items()))
-        return f"level {shown(level, 60)!r}: {100 * rise:+.0f} points"
-
-
-class DataChanges(Frozen):
-    """What changed since the champion's run, feature by feature.
-
-    Attributes:
-        compared, changed: Features that both runs recorded, and those that are not the same.
-        most: The at most twenty that changed most, by a twentieth of a deviation or of the rows.
-    """
-
-    compared: NonNegativeInt
-    changed: NonNegativeInt
-    most: list[FeatureChange]
-
-    @property
-    def much(self) -> list[FeatureChange]:
-        """Give those that look as if they meant something else than in the champion's run."""
-        return [change for change in self.most if change.is_much]
-
-
-def changes_of(then: dict[str, FeatureSummary], now: dict[str, FeatureSummary]) -> DataChanges:
-    """Compare the features that both runs have."""
-    both = [name for name in now if name in then]
-    changed = [
-        FeatureChange(name=name, then=then[name], now=now[name])
-        for name in both
-        if then[name] != now[name]
-    ]
-    most = sorted(changed, key=lambda change: -change.size)[:SHOWN]
-    most = [change for change in most if change.size >= LEAST]
-    return DataChanges(compared=len(both), changed=len(changed), most=most)
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -8,127 +8,14 @@ from collections.abc import Collection
 
 import numpy as np
 
-from tabular_lstm.errors import printable
-from tabular_lstm.judging.checks import Champion, ChampionCheck, Check, DataCheck, FloorCheck
+from tabular_lstm.judging.checks import Champion, ChampionCheck, Check, FloorCheck
 from tabular_lstm.judging.comparison import Comparison, Judged
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, written
-from tabular_lstm.parameters import Promotion, Tolerance, Validation
-from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.data_warnings import listed, said_of
-from tabular_lstm.rows.label_measures import MEASURES
+from tabular_lstm.parameters import Promotion, Tolerance
 from tabular_lstm.rows.weights import weights_note
 
 NONE = Tolerance(log_loss=0, roc_auc=0, rmse=0, mae=0)
-LEAVE_OUT = "leave it out: name it in columns.ignore"
 START_OVER = "--params promotion.start_over=true judges without the champion"
-WIDEN = "If that is meant, change the limit"
-
-
-def check_data(
-    data_summary: DataSummary,
-    champions: list[Champion],
-    promotion: Promotion,
-    validation: Validation,
-) -> DataCheck:
-    """Compare the data with what the champion that serves, the first, was trained on, if any.
-
-    Where rows that belong together may be on both sides, no figure can be trusted.
-    """
-    now, limit = data_summary, validation.max_quarantined_fraction
-    before = champions[0].data if champions and not promotion.start_over else None
-    share = now.quarantined_rows / now.labelled_rows
-    # What is said, and what was expected where that is beyond its limit.
-    facts = [
-        (
-            f"{_percent(share)} of {now.labelled} quarantined",
-            ""
-            if share <= limit
-            else f"expected at most validation.max_quarantined_fraction = {_percent(limit)}",
-        )
-    ]
-    if now.repeated_test_rows:
-        facts.append(_repeated(now, promotion.max_repeated_test_rows))
-    if before is not None:
-        facts += _beside_champion(now, before, promotion)
-    faults = [f"{fact} ({expected})" for fact, expected in facts if expected]
-    told = MEASURES[now.task.kind]
-    leaks = f"possible leak, alone {told.telling} ({told.name}): {listed(now.possible_leaks)}"
-    if now.possible_leaks and promotion.refuse_possible_leaks:
-        faults.append(f"{leaks} (expected none for promotion.refuse_possible_leaks; {LEAVE_OUT})")
-    sentence = ", ".join(fact for fact, _ in facts)
-    wrong = [f"the data are not as expected: {'; '.join(faults)}. {WIDEN}"] if faults else []
-    if now.dependent_rows:
-        wrong.insert(0, said_of(now.dependent_rows))
-    if wrong:
-        sentence = ". Besides, ".join(wrong)
-    elif now.possible_leaks:
-        sentence += f"; {leaks}. If that is known only after the label, {LEAVE_OUT}"
-    return DataCheck(passed=not wrong, sentence=printable(sentence), quarantined_fraction=share)
-
-
-def _repeated(now: DataSummary, limit: float) -> tuple[str, str]:
-    """Give the fact that test rows have the features of train rows of other keys."""
-    share, by = now.repeated_test_rows / now.test_rows, now.told_apart_by
-    fact = f"{_percent(share)} of {now.test_rows} test rows have the features of a train row"
-    why = (
-        f"expected at most promotion.max_repeated_test_rows = {_percent(limit)}; the same row "
-        f"under two {by}s proves nothing"
-    )
-    return f"{fact} of another {by}", "" if share <= limit else why
-
-
-def _beside_champion(
-    now: DataSummary, before: DataSummary, promotion: Promotion
-) -> list[tuple[str, str]]:
-    """Give the facts about rows, labels and features beside the champion's."""
-    ratio, (low, high) = now.valid_rows / before.valid_rows, promotion.row_ratio
-    new, gone = {*now.features} - {*before.features}, {*before.features} - {*now.features}
-    features = [
-        f"{kind} {'feature' if len(names) == 1 else 'features'}: {', '.join(sorted(names))}"
-        for kind, names in (("new", new), ("lost", gone))
-        if names
-    ]
-    return [
-        (
-            f"{now.valid_rows} valid rows, {ratio:.2f} times the champion's {before.valid_rows}",
-            ""
-            if low <= ratio <= high
-            else f"expected promotion.row_ratio = {low:g} to {high:g} times",
-        ),
-        *_label_beside(now, before, promotion),
-        # Whether the champion can do without is said where it is compared with.
-        ("; ".join(features) or "the same features", ""),
-        *([(now.other_weights(before), "")] if now.weight != before.weight else []),
-    ]
-
-
-def _label_beside(
-    now: DataSummary, before: DataSummary, promotion: Promotion
-) -> list[tuple[str, str]]:
-    """Give the fact about labels beside the champion's; none where the task was another one."""
-    limit = promotion.max_label_share_change
-    expected = f"expected at most promotion.max_label_share_change = {limit:g} of difference"
-    both = now.label, before.label
-    if now.label_share is not None and before.label_share is not None:
-        share, its, named = now.label_share, before.label_share, "positive"
-    elif both[0] is None or both[1] is None or both[0].kind != both[1].kind:
-        return []
-    elif both[0].mean is None or both[1].mean is None:
-        names = sorted({*both[0].levels, *both[1].levels})
-        shares = {name: [label.levels.get(name, 0.0) for label in both if label] for name in names}
-        most = max(names, key=lambda name: abs(shares[name][0] - shares[name][1]))
-        (share, its), named = shares[most], f"of class {most}"
-    else:
-        mean, its, deviation = both[0].mean, both[1].mean, both[1].deviation or 0.0
-        limit = promotion.max_label_shift
-        expected = (
-            f"expected at most promotion.max_label_shift = {limit:g} of its standard deviation, "
-            f"{deviation:.4g}, of difference"
-        )
-        fact = f"labels of {mean:.4g} on average against the champion's {its:.4g}"
-        return [(fact, "" if abs(mean - its) <= limit * deviation else expected)]
-    fact = f"{_percent(share)} {named} against the champion's {_percent(its)}"
-    return [(fact, "" if abs(share - its) <= limit else expected)]
 
 
 def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
@@ -293,7 +180,3 @@ def _numbers(differences: Comparison, bound: str = "at_worst") -> str:
         f"{written(metric, getattr(numbers, bound), '+.4f')}"
         for metric, numbers in differences.items()
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

@@ -8,15 +8,9 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen, Share
-from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.numbers import scale
-from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.sequences import amounts
 
 Kind = Literal["number", "date", "category"]
-# A decision is kept for ever, so that what is recorded in it has a limit.
-FEATURES = 1000
-LEVELS, ALL_LEVELS = 20, 2000  # of a feature, and of all features together
 LETTERS = 30  # of a level
 
 
@@ -47,23 +41,6 @@ class FeatureSummary(Frozen):
     def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         dumped: dict[str, Any] = dump(self)
         return {name: value for name, value in dumped.items() if value not in (None, {})}
-
-
-def summarize_features(
-    train_rows: pd.DataFrame, test_rows: pd.DataFrame, schema: Schema
-) -> dict[str, FeatureSummary]:
-    """Summarize the first thousand features over the valid rows of both sides."""
-    levels = min(LEVELS, max(2, ALL_LEVELS // max(1, len(schema.categories))))
-    summaries = {}
-    for name in schema.columns[:FEATURES]:
-        column = pd.concat([train_rows[name], test_rows[name]])
-        if name in schema.categories:
-            texts = read_category(column, schema.missing.get(name, []))
-            summaries[name] = of_levels(texts, levels)
-        else:
-            kind: Kind = "date" if name in schema.dates else "number"
-            summaries[name] = of_numbers(kind, amounts(column, schema))
-    return summaries
 
 
 def of_levels(texts: pd.Series, most: int) -> FeatureSummary:

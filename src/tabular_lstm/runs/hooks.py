@@ -39,6 +39,7 @@ LATEST = {
     "report": "latest.html",
     "metrics": "latest_metrics.json",
     "monitoring": "latest_monitoring.json",
+    "monitoring_page": "latest_monitoring.html",
 }
 
 
@@ -190,15 +191,14 @@ class RunHooks:
                     level = logging.WARNING if warned and not place else logging.INFO
                     logger.log(level, "%s", sentence)
             if guards.decides(pipeline):
-                decided = catalog.load("champions").log[-1]
-                decision = catalog.load("decision").model_dump(mode="json")
-                message = printable(closing_line(decided))
-                self.notify(decided.action, message, decision=decision)
-                self._mirror(catalog)
-                logger.info(message)
+                decided, decision = catalog.load("champions").log[-1], catalog.load("decision")
                 command = click.get_current_context(silent=True)
                 if decided.action == "rejected" and command:
                     command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
+                self._mirror(catalog)
+                message = printable(closing_line(decided))
+                document = decision.model_dump(mode="json")
+                self._close(decided.action, message, decision.alarm, decision=document)
             if scoring_guards.scores(pipeline):
                 summary = catalog.load("scoring_summary").sentence()
                 folder = scoring_guards.folder_of(catalog) / self._run_id
@@ -255,8 +255,9 @@ class RunHooks:
         logger.info(message)
         if alarm:
             logger.warning(last)
-            if command := click.get_current_context(silent=True):
-                command.meta[EXIT_CODE] = self._parameters["monitoring"].exit_on_alarm
+            code = self._parameters["monitoring"].exit_on_alarm
+            if code and (command := click.get_current_context(silent=True)):
+                command.meta[EXIT_CODE] = code
 
     def notify(
         self, event: Event, message: str, alarm: bool = False, **document: dict[str, Any]

@@ -15,7 +15,11 @@ from tabular_lstm.parameters import OF_RUNS
 from tabular_lstm.serving.decision import Provenance
 
 # Of these, none changes what is trained or how it is judged.
-LEFT_OUT = {("promotion", "start_over"), ("promotion", "keep_candidates")}
+LEFT_OUT = {
+    ("promotion", "start_over"),
+    ("promotion", "keep_candidates"),
+    ("monitoring", "exit_on_alarm"),
+}
 BLOCKS_LEFT_OUT = {block.__name__.lower() for block in OF_RUNS}
 # What may name somebody's address is in no decision.
 PRIVATE = {"notify", "mlflow"}
@@ -44,12 +48,14 @@ def provenance(
 def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
     """Hash the parameters and the way the raw rows are read, where they can change a decision.
 
-    The entry's metadata are for Kedro-Viz and do not count.
+    The entry's metadata are for Kedro-Viz and do not count. Nor does `monitoring`, unless an alarm
+    stops a promotion: where it only warns, the hash is that of logs without it.
     """
+    stops = blocks.get("monitoring", {}).get("on_drift") == "stop"
     used = {
         block: {name: value for name, value in values.items() if (block, name) not in LEFT_OUT}
         for block, values in blocks.items()
-        if block not in BLOCKS_LEFT_OUT
+        if block not in BLOCKS_LEFT_OUT or (block == "monitoring" and stops)
     }
     read = {name: value for name, value in raw_rows.items() if name != "metadata"}
     content = json.dumps([used, read], sort_keys=True, default=str)

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -12,12 +12,12 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, printable
 from tabular_lstm.judging.checks import Champion
-from tabular_lstm.judging.drift import DataChanges
 from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import Rule, measure_of
+from tabular_lstm.monitoring.drift import Drift
+from tabular_lstm.monitoring.watch import Seen, Watch
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns, Promotion, Task
-from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
@@ -47,25 +47,28 @@ class Scored:
     """What a champion says of the test rows, and which of them it was trained on, bool (rows,).
 
     `predictions` are as `network.score.score` gives them; `rule` is what decides, see
-    `serving.answers.Answers.rule`.
+    `serving.answers.Answers.rule`. `seen` is what `watch`, of its reference, counts of the rows
+    that it was not trained on; None where it has no reference.
     """
 
     predictions: np.ndarray
     rule: Rule
     trained_on: np.ndarray
+    watch: Watch | None = None
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True)
 class ComparedChampions:
     """The champions that stand, the one that serves first, and what the compared ones say.
 
-    `features` are those of this run, and `changes` since the run of the champion that serves.
+    `drift` is of the test rows from what the champion that serves was trained on; None where there
+    is no champion.
     """
 
     champions: list[Champion]
     scored: dict[str, Scored]
-    features: dict[str, FeatureSummary] = field(default_factory=dict)
-    changes: DataChanges | None = None
+    drift: Drift | None = None
 
 
 def compare_champions(
@@ -95,7 +98,8 @@ def compare_champions(
             artifact = promoted_artifact(champions, known[run])
             expected = judgement.fingerprints_sha256
             kept = _kept(champions.fingerprints, run, "train rows' fingerprints are", expected)
-            scored = score(artifact, kept, train_rows, test_rows, columns, schema)
+            watch = None if found else _watch(artifact, champions)
+            scored = score(artifact, kept, train_rows, test_rows, columns, schema, watch)
             champion["left_out_rows"] = int(scored.trained_on.sum())
             refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class, schema.task)
         except NotComparedError as why:
@@ -129,7 +133,8 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
         DataError: It serves and cannot be loaded.
     """
     run = promotion.run_id
-    artifact = _kept(champions.artifacts, run, "artifact is", promotion.sha256)
+    kept = _kept(champions.artifacts, run, "artifact is", promotion.sha256)
+    artifact = replace(kept, run_id=run)
     try:
         artifact.scorer  # noqa: B018
     except NoNetworkError as error:
@@ -137,6 +142,13 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
             raise
         raise NotComparedError(f"it cannot be loaded: {error}") from error
     return artifact
+
+
+def _watch(artifact: Artifact, champions: Champions) -> Watch | None:
+    """Read a champion's reference; none where its run left none, or another candidate's."""
+    with contextlib.suppress(DataError):
+        return Watch(champions.reference_of(artifact), artifact.scorer.schema)
+    return None
 
 
 def _kept(
@@ -160,8 +172,9 @@ def score(
     test_rows: pd.DataFrame,
     columns: Columns,
     schema: Schema,
+    watch: Watch | None = None,
 ) -> Scored:
-    """Let a champion score the test rows, and find those that it was trained on.
+    """Let a champion score the test rows, find those that it was trained on, and count the others.
 
     A row was trained on if its key, group or time was or, without one that is the same, its
     features as the champion sees them. With one, rows of others may look alike, and candidate and
@@ -187,7 +200,10 @@ def score(
     if columns.group is not None:
         groups = test_rows[columns.group]
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
-    return Scored(artifact.score(sequences), answers_of(artifact.scorer).rule, trained_on)
+    predictions, rule = artifact.score(sequences), answers_of(artifact.scorer).rule
+    new = ~trained_on
+    seen = watch.count(sequences[new], predictions[new]) if watch else None
+    return Scored(predictions, rule, trained_on, watch, seen)
 
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:

@@ -14,10 +14,9 @@ from tabular_lstm.judging.checks import (
     DriftCheck,
     FloorCheck,
 )
-from tabular_lstm.judging.drift import DataChanges
 from tabular_lstm.judging.metrics import Metrics
+from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.feature_summary import FeatureSummary
 from tabular_lstm.serving.run_id import RunId
 
 Checks = tuple[DataCheck, DriftCheck, FloorCheck, ChampionCheck, ArtifactCheck]
@@ -76,8 +75,9 @@ class Judgement(Frozen):
     """What a candidate was judged by: the gate's checks, and metrics on the same test rows.
 
     `champions` are those that stand, the one that served before first; `fingerprints_sha256` is of
-    the candidate's train rows' fingerprints. `features` are summaries of this run's, and `changes`
-    what they are beside those of the champion; older decisions have neither.
+    the candidate's train rows' fingerprints. `drift` is of this run's test rows from what the
+    champion was trained on, see `serving.data_drift`; None where there was no champion. `features`
+    and `changes` are what earlier versions wrote in its place, which only their hash is made of.
     """
 
     checks: Checks
@@ -89,14 +89,15 @@ class Judgement(Frozen):
     data: DataSummary
     inputs: Inputs
     looks: Looks
-    features: dict[str, FeatureSummary] = {}
-    changes: DataChanges | None = None
+    features: dict[str, Any] = {}
+    changes: dict[str, Any] | None = None
+    drift: Drift | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         dumped: dict[str, Any] = dump(self)
         # A decision of a run without these keeps the hash by which the log names it.
-        for name in ("features", "changes"):
+        for name in ("features", "changes", "drift"):
             if not dumped.get(name, True):
                 del dumped[name]
         return dumped
@@ -130,6 +131,12 @@ class Decision(Outcome):
     parameters: dict[str, Any]
     packages: dict[str, str]
     git_commit: str | None
+
+    @property
+    def alarm(self) -> str | None:
+        """Say what of the data moved since the champion was trained; None where nothing did."""
+        drift = self.judgement and self.judgement.drift
+        return drift.alarm if drift else None
 
     def fingerprint(self) -> str:
         """Hash what it says, however its file is laid out."""

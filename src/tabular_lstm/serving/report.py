@@ -6,7 +6,6 @@ is what they are filled with.
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 
@@ -17,6 +16,7 @@ from tabular_lstm.judging.pages import images, template
 from tabular_lstm.parameters import Training
 from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.rows.label_measures import MEASURES
+from tabular_lstm.serving.data_drift import KEPT
 from tabular_lstm.serving.decision import Decision, Provenance
 
 LISTED = 20  # rows, features
@@ -46,6 +46,9 @@ def page(
     models |= judgement.baselines
     drawn = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
     drawn |= {name: figures[name] for name in FIGURES if name in figures}
+    drift = judgement.drift
+    both = drift.features | drift.scores if drift else {}
+    shifts = dict(sorted(both.items(), key=lambda of: (-of[1].moved, -of[1].statistic)))
     return template("serving", "report.html.jinja").render(
         decision=decision,
         judgement=judgement,
@@ -64,7 +67,8 @@ def page(
         quarantined=quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
         columns_count=quarantined_rows.shape[1],
         shown=LISTED,
-        day=_day,
+        shifts=shifts,
+        kept=KEPT,
         provenance=provenance,
         quarantined_count=len(quarantined_rows),
         parameters=yaml.safe_dump(decision.parameters, sort_keys=False, allow_unicode=True),
@@ -78,8 +82,3 @@ def page_of_rollback(decision: Decision, provenance: Provenance) -> str:
     return template("serving", "rollback.html.jinja").render(
         decision=decision, provenance=provenance
     )
-
-
-def _day(mean: float) -> str:
-    """Name the day that is so many days after 1970-01-01."""
-    return str(np.datetime64(round(mean), "D"))

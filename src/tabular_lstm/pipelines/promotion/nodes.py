@@ -1,21 +1,17 @@
 """Judge the candidate against the champions, decide, and promote."""
 
-import contextlib
-import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import LISTED, DataError, counted, shown
+from tabular_lstm.errors import DataError
 from tabular_lstm.judging import checks, drift, gate
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.drift import DataChanges, changes_of
 from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, Metrics
-from tabular_lstm.parameters import Columns, Evaluation, Promotion, Validation
+from tabular_lstm.parameters import Columns, Evaluation, Monitoring, Promotion, Validation
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.feature_summary import FeatureSummary, summarize_features
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
@@ -23,21 +19,14 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import CANDIDATES, Champions
 from tabular_lstm.serving.comparable_champions import (
     ComparedChampions,
-    NotComparedError,
     Scored,
     compare_champions,
-    judged_by,
 )
+from tabular_lstm.serving.data_drift import data_drift, features_moved
 from tabular_lstm.serving.decision import Checks, Decision, Judgement, Provenance
-from tabular_lstm.serving.promotion_log import LogEntry, champion_of, looks, promoted
-
-logger = logging.getLogger(__name__)
+from tabular_lstm.serving.promotion_log import LogEntry, champion_of, looks
 
 GOLDEN_ROWS = 32
-CHANGED = (
-    "Since the champion's run %s changed much, as where a unit or a source is another: "
-    "%s. Look at the newest rows; the report has each"
-)
 
 
 @dataclass(frozen=True)
@@ -55,10 +44,13 @@ def predict_with_champions(
     test_rows: pd.DataFrame,
     test_set: LabelledSet,
     schema: Schema,
+    data_summary: DataSummary,
     columns: Columns,
     promotion: Promotion,
+    monitoring: Monitoring,
+    run_id: str,
 ) -> tuple[pd.DataFrame, ComparedChampions]:
-    """Let the champions that stand score the same test rows, and compare the features with theirs.
+    """Let the champions that stand score the same test rows, and compare these with their own.
 
     Returns:
         `row`, `label` and what `judging.measures.to_columns` gives for each champion's run id,
@@ -72,9 +64,8 @@ def predict_with_champions(
     for run, scored in compared.scored.items():
         known = np.where(scored.trained_on, np.nan, scored.predictions.T).T
         predictions = predictions.assign(**to_columns(run, known, schema.task))
-    features = summarize_features(train_rows, test_rows, schema)
-    changes = _changes(features, champions)
-    return predictions, replace(compared, features=features, changes=changes)
+    drift = data_drift(compared, test_set, data_summary, monitoring, run_id)
+    return predictions, replace(compared, drift=drift)
 
 
 def _with_champions(judged: Judged, scored: dict[str, Scored], evaluation: Evaluation) -> Judged:
@@ -105,13 +96,15 @@ def check_candidate(
     evaluation: Evaluation,
     promotion: Promotion,
     validation: Validation,
+    monitoring: Monitoring,
 ) -> Checked:
     """Measure the champions beside the candidate, and put it to the gate's five checks."""
     judged = _with_champions(judged, compared_champions.scored, evaluation)
     champions = compared_champions.champions
     predictions = from_columns(candidate_predictions, CANDIDATE, judged.task)
+    moved = features_moved(compared_champions.drift, monitoring)
     of_the_gate = (
-        gate.check_data(data_summary, champions, promotion, validation),
+        drift.check_data(data_summary, champions, promotion, validation, moved),
         drift.check_drift(judged, champions, promotion, data_summary),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
@@ -160,8 +153,7 @@ def decide(
         data=data_summary.model_copy(update={"lineage": None}),
         inputs=provenance.inputs(data_summary.sha256),
         looks=looks(champions.log, data_summary.test_rows_sha256),
-        features=compared_champions.features,
-        changes=compared_champions.changes,
+        drift=compared_champions.drift,
     )
     serving = known[0].sha256 if known else None
     return Decision(
@@ -174,22 +166,6 @@ def decide(
         sha256=checked.candidate_sha256 if accepted else serving,
         judgement=judgement,
     )
-
-
-def _changes(now: dict[str, FeatureSummary], champions: Champions) -> DataChanges:
-    """Compare this run's features with those of the champion's run, and warn of large changes."""
-    then: dict[str, FeatureSummary] = {}
-    if champion := champion_of(champions.log):
-        with contextlib.suppress(NotComparedError):
-            promotion = promoted(champions.log)[champion]
-            then = judged_by(champions, promotion).features
-    changes = changes_of(then, now)
-    if changes.much:
-        listed = "; ".join(
-            f"'{shown(one.name)}', {one.description}" for one in changes.much[:LISTED]
-        )
-        logger.warning(CHANGED, counted(len(changes.much), "feature"), listed)
-    return changes
 
 
 def record(decision: Decision, report: str, champions: Champions) -> LogEntry:

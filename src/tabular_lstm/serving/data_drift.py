@@ -1,0 +1,107 @@
+"""The drift of a retraining's data: its test rows beside the reference of the champion that serves.
+
+Only rows count that the champion was not trained on. Where nothing changed, they are drawn as its
+train rows were, so that an alarm is as rare as it is declared to be.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from tabular_lstm.judging.checks import FeaturesMoved
+from tabular_lstm.monitoring.drift import Drift, Shift, compare
+from tabular_lstm.monitoring.reference import Profile
+from tabular_lstm.monitoring.watch import Seen, Watch
+from tabular_lstm.parameters import Monitoring
+from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.serving.comparable_champions import ComparedChampions
+
+# A decision is kept for ever, so that what is recorded in it has a limit.
+KEPT = 20
+
+
+def data_drift(
+    compared: ComparedChampions,
+    test_set: LabelledSet,
+    data_summary: DataSummary,
+    monitoring: Monitoring,
+    run_id: str,
+) -> Drift | None:
+    """Compare the test rows that are new to the champion that serves with its reference.
+
+    Returns:
+        As much of the drift as a decision has room for; None where there is no champion.
+    """
+    if not compared.champions:
+        return None
+    champion = compared.champions[0].run_id
+    scored = compared.scored.get(champion)
+    if scored is None or scored.watch is None or scored.seen is None:
+        why = "the champion's run left no reference" if scored else "nor are the models"
+        return Drift(run_id=run_id, champion=champion, not_compared=why)
+    watch, seen = scored.watch, scored.seen
+    if test_set.groups is not None:
+        watch, seen = by_group(watch, seen, test_set.groups[~scored.trained_on])
+    # As many as of so many rows: those in quarantine are on no side.
+    share = data_summary.quarantined_rows / data_summary.valid_rows
+    quarantined = round(share * int(seen.counts[0].sum()))
+    drift = compare(watch, seen, run_id, champion, monitoring, quarantined)
+    read = {"rows": data_summary.labelled_rows, "quarantined_rows": data_summary.quarantined_rows}
+    return _kept(drift.model_copy(update=read))
+
+
+def _kept(drift: Drift) -> Drift:
+    clearest = sorted(
+        (drift.features | drift.scores).values(), key=lambda shift: (-shift.moved, -shift.statistic)
+    )[:KEPT]
+
+    def kept(shifts: dict[str, Shift]) -> dict[str, Shift]:
+        return {
+            name: shift.model_copy(update={"counts": ()})
+            for name, shift in shifts.items()
+            if any(shift is one for one in clearest)
+        }
+
+    of = {"features": kept(drift.features), "scores": kept(drift.scores)}
+    return drift.model_copy(update=of)
+
+
+def by_group(watch: Watch, seen: Seen, groups: np.ndarray) -> tuple[Watch, Seen]:
+    """Count each group as one row: the rows of a group are alike, so that they prove no more.
+
+    All counts, of the reference too, are divided by the mean size of a row's group.
+    Source: Kish, "Survey Sampling", 1965, 8.2, where all rows of a cluster are equal.
+    """
+    sizes = np.bincount(groups)
+    rows_each = float((sizes**2).sum() / sizes.sum())
+
+    def divided(profiles: dict[str, Profile]) -> dict[str, Profile]:
+        return {
+            name: profile.model_copy(
+                update={"counts": tuple(np.rint(np.array(profile.counts) / rows_each).astype(int))}
+            )
+            for name, profile in profiles.items()
+        }
+
+    reference = watch.reference
+    of = {"features": divided(reference.features), "scores": divided(reference.scores)}
+    counts = tuple(np.rint(of_one / rows_each).astype(np.int64) for of_one in seen.counts)
+    fewer = replace(seen, counts=counts, moments=seen.moments / rows_each)
+    return Watch(reference.model_copy(update=of), watch.schema), fewer
+
+
+def features_moved(drift: Drift | None, monitoring: Monitoring) -> FeaturesMoved | None:
+    """Say in a fact of the gate's first check what the drift is; None without a champion."""
+    if drift is None:
+        return None
+    if drift.not_compared is not None:
+        return FeaturesMoved(sentence=f"their drift is not known: {drift.not_compared}")
+    if drift.alarm is None:
+        return FeaturesMoved(sentence="no drift of features or scores")
+    expected = "expected no alarm for monitoring.on_drift = stop"
+    return FeaturesMoved(
+        sentence=drift.alarm,
+        alarm=True,
+        expected=expected if monitoring.on_drift == "stop" else "",
+    )
