@@ -65,7 +65,7 @@ def generated(kind: str, rows: int = MOST_ROWS) -> tuple[pd.DataFrame, np.ndarra
     x = drawn.normal(size=(rows, 6))
     told, noise = x[:, 1] + x[:, 2] * x[:, 3], np.exp(0.7 * x[:, 0])
     if kind == NUMBER:
-        labels = told + 0.5 * noise * drawn.normal(size=rows)
+        labels: np.ndarray = told + 0.5 * noise * drawn.normal(size=rows)
     else:
         steps = [0.0] if kind == TWO_CLASSES else [-0.8, 0.8]
         labels = np.searchsorted(steps, told + 0.5 * noise * drawn.logistic(size=rows))
@@ -191,7 +191,7 @@ def losses_of(draw: np.random.Generator, rows: int, other: float = 0.0) -> np.nd
     """Draw the log losses of rows, of which this share has the label of the opposite odds."""
     right = expit(draw.normal(-1, 1.5, rows))
     chance = (1 - other) * right + other * (1 - right)
-    return -np.log(np.where(draw.random(rows) < chance, right, 1 - right))
+    return np.asarray(-np.log(np.where(draw.random(rows) < chance, right, 1 - right)))
 
 
 def first_alarms(evaluated: int, other: float, champion: int) -> tuple[float, float]:
