@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tabular_lstm.parameters import CLASSES, NUMBER
 from tests.helpers.commands import here, logged, message_of, succeeds
 from tests.helpers.notifications import lines, to
 from tests.helpers.project import QUICK, Project, declare
@@ -91,24 +92,6 @@ def test_stop_leaves_no_predictions_and_says_what_to_do(served: Project) -> None
     )
 
 
-def test_rows_of_another_unit_that_are_beyond_the_bounds_are_counted_by_the_quarantine(
-    served: Project,
-) -> None:
-    rows = rows_of(served, bmi=4.0)  # of 32, bounds allow 100
-    said = logged(*SCORING, *rows_at(rows, "validation.max_quarantined_fraction=1.0"))
-    assert "quarantine" in said.splitlines()[-1]
-    assert said.splitlines()[-1].startswith("ALARM: ")
-
-
-def test_where_every_row_is_quarantined_the_alarm_says_so(served: Project) -> None:
-    rows = pd.read_csv(rows_of(served), dtype=str).assign(bmi="?")
-    rows.to_csv(served.path / "bad.csv", index=False)
-    options = ("validation.max_quarantined_fraction=1.0", "scoring.reasons=2")
-    said = logged(*SCORING, *rows_at("bad.csv", *options))
-    assert said.splitlines()[-1].startswith("ALARM: ")
-    assert "quarantine" in said.splitlines()[-1]
-
-
 def reference_of(project: Project) -> Path:
     """The champion's reference."""
     return project.versions("07_model_output/reference.json")[-1]
@@ -137,3 +120,15 @@ def test_a_champion_without_its_reference_scores_and_one_line_says_what_mends_it
     drift = drift_of(served)
     assert drift["not_compared"]
     assert not drift["features"]
+
+
+@pytest.mark.parametrize("task", [CLASSES, NUMBER])
+def test_other_tasks_watch_their_scores_too(served: Project) -> None:
+    """A tenth of glucose: the network says the same of all rows."""
+    said = logged(*SCORING, *rows_at(rows_of(served)))
+    assert "ALARM" not in said
+    said = logged(*SCORING, *rows_at(rows_of(served, glucose=0.1)))
+    assert said.splitlines()[-1].startswith("ALARM: ")
+    drift = drift_of(served)
+    assert drift["features"]["glucose"]["moved"]
+    assert any(score["moved"] for score in drift["scores"].values())

@@ -64,3 +64,6 @@ def test_labels_are_put_beside_what_was_promised_and_expected(project: Project, 
     (scoring,), (champion,) = health_of(project)["scorings"], health_of(project)["champions"]
     assert scoring["real"] == champion["real"]
     assert champion["real"].keys() == champion["promised"].keys()
+    page = (project.path / "data/08_reporting/latest_monitoring.html").read_text()
+    assert "✓ The champion is well" in page
+    assert f"{len(rows)} labelled" in page

@@ -4,7 +4,6 @@ import json
 import re
 from base64 import b64decode
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from tabular_lstm.serving.decision import Decision, Provenance
 from tests.helpers.browser import in_a_browser, needs_browser
 from tests.helpers.once import Once
 from tests.helpers.outputs import FIGURES
+from tests.helpers.pages import Parsed
 from tests.helpers.project import TINY, Project
 
 HOSTILE_NAME = "</script><script>document.title='mine'</script>"
@@ -50,31 +50,6 @@ NUMBER_FIGURES = [
     "interval_coverage",
     "importance_chart",
 ]
-
-
-class Parsed(HTMLParser):
-    """What a browser makes of the page: elements, attributes, and the text that is shown."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._hidden = False
-        self.feed(page)
-        self.text = " ".join(self.text.split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._hidden = tag in {"script", "style"}
-        if tag not in {"code", "span"}:
-            self.text += " § " if tag == "h2" else " "
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden = False
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.text += data
 
 
 @dataclass

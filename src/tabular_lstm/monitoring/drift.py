@@ -1,21 +1,23 @@
-"""Drift: what of new rows is not as the reference has it, at one rate of false alarms a run.
+"""Drift: what of new rows is not as the reference has it, at one rate of false alarms a run."""
 
-Each share of rows, such as those without a value or below an edge, is compared with the
-reference's by the signed root of twice the log-likelihood ratio, which is nearly normal also where
-rows are few. The threshold is for the largest one of all features and scores: it is exceeded with
-the declared rate when the rows of reference and batch are exchanged at random.
-"""
+from collections.abc import Mapping
 
 import numpy as np
 from pydantic import NonNegativeInt
 
+from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.monitoring.expected import Estimate
-from tabular_lstm.monitoring.reference import Profile
+from tabular_lstm.monitoring.reference import Profile, Reference
+from tabular_lstm.monitoring.shift_sentence import percent, sentence_of
+from tabular_lstm.monitoring.threshold import Counts, smallest_shift, threshold_of
 from tabular_lstm.monitoring.watch import Seen, Watch
 from tabular_lstm.parameters import Monitoring
 
-RESAMPLES = 2000
+NAMED = 5
+QUARANTINED = "quarantined rows"
+# Of a number, in standard deviations, that is small enough to need no word.
+SMALL = 0.5
 
 
 class Shift(Frozen):
@@ -26,9 +28,10 @@ class Shift(Frozen):
         ks: Kolmogorov-Smirnov distance at the edges; None of a category.
         missing, outside: Shares of the rows without a value; and outside of the trained range, or
             of an unknown category; in the reference and now.
-        statistic: The largest root of a log-likelihood ratio.
-        moved: Whether that is beyond the threshold, and the change not small.
-        sentence: What changed most.
+        statistic: The largest of `Counts.differences`; 0 where no share moved by
+            `smallest_change`.
+        moved: Whether that is beyond the threshold.
+        sentence: What is other, and by how much.
         counts: Of the rows, as `Profile.counts`.
     """
 
@@ -50,11 +53,13 @@ class Drift(Frozen):
         champion: The run that trained it.
         not_compared: Why nothing was compared; None where it was, and all below holds.
         rows, quarantined_rows: What was read.
+        compared_rows: How many of these were compared.
         false_alarms: The declared rate a run.
         threshold: That each `Shift.statistic` is compared with.
-        smallest_shift: Of the mean of a number, in standard deviations, that would have been seen
-            with four chances of five.
+        smallest_shift: Of a number, in standard deviations, that is seen with four chances of five;
+            None where the rows are too few to see any.
         features, scores: By name.
+        quarantine: Of the share of the rows that is quarantined, whose rise alone counts.
         expected: The performance, without labels; empty where it is not known.
     """
 
@@ -63,123 +68,123 @@ class Drift(Frozen):
     not_compared: str | None = None
     rows: NonNegativeInt = 0
     quarantined_rows: NonNegativeInt = 0
+    compared_rows: NonNegativeInt = 0
     false_alarms: float = 0.0
     threshold: float = 0.0
-    smallest_shift: float = 0.0
+    smallest_shift: float | None = 0.0
     features: dict[str, Shift] = {}
     scores: dict[str, Shift] = {}
+    quarantine: Shift | None = None
     expected: dict[str, Estimate] = {}
 
     @property
     def moved(self) -> dict[str, Shift]:
         """Give what moved, the clearest first."""
-        both = self.features | self.scores
-        by = sorted(both, key=lambda name: -both[name].statistic)
-        return {name: both[name] for name in by if both[name].moved}
+        quarantine = {QUARANTINED: self.quarantine} if self.quarantine else {}
+        every = quarantine | self.scores | self.features
+        by = sorted(every, key=lambda name: -every[name].statistic)
+        return {name: every[name] for name in by if every[name].moved}
 
     @property
     def alarm(self) -> str | None:
-        """Say what moved; None where nothing did."""
-        if not self.moved:
+        """Say on one line what moved, the five clearest; None where nothing did."""
+        moved = self.moved
+        said = [
+            f"'{shown(name)}': {shift.sentence}"
+            if name in self.features
+            else f"{shown(name)}: {shift.sentence}"
+            for name, shift in [*moved.items()][:NAMED]
+        ]
+        more = [f"and {len(moved) - NAMED} more"] if len(moved) > NAMED else []
+        return "; ".join(said + more) or None
+
+    @property
+    def few_rows(self) -> str | None:
+        """Say what these rows are too few for; None where they show also a smaller shift."""
+        if self.not_compared is not None or (self.smallest_shift or SMALL + 1) <= SMALL:
             return None
-        return "; ".join(f"'{name}': {shift.sentence}" for name, shift in self.moved.items())
+        rows = counted(self.compared_rows, "row")
+        if self.smallest_shift is None:
+            return f"{rows}: too few to tell whether the data moved; no change would have been seen"
+        shift = f"a shift of more than {self.smallest_shift:.2g} standard deviations"
+        return f"{rows}: only {shift} would have been seen"
 
 
 def compare(
     watch: Watch, seen: Seen, run_id: str, champion: str, monitoring: Monitoring, quarantined: int
 ) -> Drift:
-    """Compare rows that were counted with the reference; the same rows give the same drift."""
-    profiles = watch.profiles
-    both = {
-        name: (np.array(profile.counts), counts)
-        for (name, profile), counts in zip(profiles.items(), seen.counts, strict=True)
+    """Compare rows that were counted with the reference; the same rows give the same drift.
+
+    Args:
+        watch: With the reference of the champion.
+        seen: What it counted.
+        run_id: Of the rows.
+        champion: The run that trained what scored them.
+        monitoring: The rate, and what is left out.
+        quarantined: Rows that came with them and were quarantined.
+    """
+    reference, smallest = watch.reference, monitoring.smallest_change
+    rows = int(seen.counts[0].sum())
+    every = {
+        name: (profile, Counts(profile.kind != "category", np.array(profile.counts), now), moments)
+        for (name, profile), now, moments in zip(
+            watch.profiles.items(), seen.counts, seen.moments, strict=True
+        )
         if name not in monitoring.ignore
     }
-    threshold = _threshold([(profiles[name], *counts) for name, counts in both.items()], monitoring)
-    shifts = {name: _shift(profiles[name], *both[name], threshold, monitoring) for name in both}
-    rows = int(seen.counts[0].sum())
-    of = next(iter(watch.reference.features.values())).rows
-    noise = np.sqrt(0.25 * (1 / max(rows, 1) + 1 / max(of, 1)))
+    kept = _in_quarantine(reference, rows, quarantined)
+    compared = [*(counts for _, counts, _ in every.values()), kept]
+    threshold = threshold_of(compared, monitoring.false_alarms, smallest)
+    shifts = {}
+    for name, (profile, counts, moments) in every.items():
+        differences = counts.differences(smallest)
+        said = sentence_of(profile, int(differences.argmax()), counts.now, moments)
+        shifts[name] = _shift(counts, differences, threshold, said)
+    trained = next(iter(reference.features.values())).rows
     return Drift(
         run_id=run_id,
         champion=champion,
         rows=rows + quarantined,
         quarantined_rows=quarantined,
+        compared_rows=rows,
         false_alarms=monitoring.false_alarms,
         threshold=threshold,
-        smallest_shift=float((threshold + 0.84) * noise / 0.3989),
-        features={name: of for name, of in shifts.items() if name in watch.reference.features},
-        scores={name: of for name, of in shifts.items() if name in watch.reference.scores},
+        smallest_shift=smallest_shift(trained, rows, threshold, smallest),
+        features=_of(reference.features, shifts),
+        scores=_of(reference.scores, shifts),
+        quarantine=_quarantine(kept, threshold, smallest),
     )
 
 
-def parts_of(profile: Profile, counts: np.ndarray) -> np.ndarray:
-    """Count the rows of each part that is compared, (…, parts) of (…, cells).
-
-    Of a category, the rows of each cell; of a number those without a value, and of the others those
-    below each edge.
-    """
-    if profile.kind == "category":
-        return counts
-    return np.concatenate([counts[..., :1], np.cumsum(counts[..., 1:-1], axis=-1)], axis=-1)
+def _of(profiles: Mapping[str, Profile], shifts: dict[str, Shift]) -> dict[str, Shift]:
+    return {name: shifts[name] for name in profiles if name in shifts}
 
 
-def roots(before: np.ndarray, now: np.ndarray, rows: int, new: int) -> np.ndarray:
-    """Give the root of twice the log-likelihood ratio of two shares, of 0 where one has no rows."""
-    pooled = (before + now) / max(rows + new, 1)
-    ratio = sum(
-        _entropy_term(part, total * share)
-        for part, total, share in (
-            (before, rows, pooled),
-            (rows - before, rows, 1 - pooled),
-            (now, new, pooled),
-            (new - now, new, 1 - pooled),
-        )
-    )
-    return np.sqrt(np.maximum(2 * ratio, 0.0))
+def _in_quarantine(reference: Reference, rows: int, quarantined: int) -> Counts:
+    before = [reference.rows - reference.quarantined_rows, reference.quarantined_rows]
+    return Counts(False, np.array(before), np.array([rows, quarantined]), rise=True)
 
 
-def _entropy_term(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    some = (found > 0) & (expected > 0)
-    return found * np.log(np.where(some, found, 1) / np.where(some, expected, 1))
+def _quarantine(kept: Counts, threshold: float, smallest: float) -> Shift:
+    was, now = kept.before / max(kept.before.sum(), 1), kept.now / max(kept.now.sum(), 1)
+    said = f"{percent(now[1])} of the rows, were {percent(was[1])}"
+    return _shift(kept, kept.differences(smallest), threshold, said)
 
 
-def _threshold(
-    compared: list[tuple[Profile, np.ndarray, np.ndarray]], monitoring: Monitoring
-) -> float:
-    """Exchange the rows of reference and batch at random, of each feature by itself."""
-    draw, highest = np.random.default_rng(0), np.zeros(RESAMPLES)
-    for profile, before, now in compared:
-        new, pooled = int(now.sum()), before + now
-        again = draw.multivariate_hypergeometric(pooled, new, RESAMPLES)
-        parts = parts_of(profile, pooled - again), parts_of(profile, again)
-        highest = np.maximum(highest, roots(*parts, int(before.sum()), new).max(axis=1))
-    return float(np.quantile(highest, 1 - monitoring.false_alarms, method="higher"))
-
-
-def _shift(
-    profile: Profile,
-    before: np.ndarray,
-    now: np.ndarray,
-    threshold: float,
-    monitoring: Monitoring,
-) -> Shift:
-    rows, new = max(int(before.sum()), 1), max(int(now.sum()), 1)
-    parts = parts_of(profile, before), parts_of(profile, now)
-    by_part = roots(*parts, int(before.sum()), int(now.sum()))
-    share, its = now / new, before / rows
-    change = float(np.abs(parts[1] / new - parts[0] / rows).max())
-    most = int(by_part.argmax())
-    some = (np.maximum(share, 0.5 / new), np.maximum(its, 0.5 / rows))
-    number = profile.kind != "category"
-    outside = [float(c[1] + c[-1]) if number else float(c[-1]) for c in (its, share)]
+def _shift(counts: Counts, differences: np.ndarray, threshold: float, sentence: str) -> Shift:
+    both = counts.before, counts.now
+    was, now = (c / max(c.sum(), 1) for c in both)
+    once, again = (np.maximum(c, 0.5) / max(c.sum(), 1) for c in both)
+    below = [np.cumsum(c[1:-1]) / max(c[1:].sum(), 1) for c in both]
+    ends = [s[1:].sum() - s[2:-1].sum() if counts.ordered else s[-1] for s in (was, now)]
+    largest = float(differences.max())
     return Shift(
-        psi=float(((some[0] - some[1]) * np.log(some[0] / some[1])).sum()),
-        ks=float(np.abs(parts[1][1:] / new - parts[0][1:] / rows).max()) if number else None,
-        missing=(float(its[0]), float(share[0])),
-        outside=(outside[0], outside[1]),
-        statistic=float(by_part[most]),
-        moved=bool(by_part[most] > threshold and change >= monitoring.smallest_change),
-        sentence=f"{100 * change:.3g} % of the rows moved",
-        counts=tuple(now.tolist()),
+        psi=float(((again - once) * np.log(again / once)).sum()),
+        ks=float(np.abs(below[1] - below[0]).max(initial=0.0)) if counts.ordered else None,
+        missing=(float(was[0]), float(now[0])),
+        outside=(float(ends[0]), float(ends[1])),
+        statistic=largest,
+        moved=largest > threshold,
+        sentence=sentence,
+        counts=tuple(counts.now.tolist()),
     )

@@ -78,7 +78,8 @@ def expect(
 
 def sums(predictions: np.ndarray, task: Task) -> np.ndarray:
     """Add up what the estimates are made of: float64, of which batches add up; first the rows."""
-    known = predictions[~np.isnan(predictions.reshape(len(predictions), -1)).any(axis=1)]
+    each = predictions.reshape(len(predictions), np.prod(predictions.shape[1:], dtype=int))
+    known = predictions[~np.isnan(each).any(axis=1)]
     return np.concatenate([[len(known)], _BY_KIND[task.kind].sums(known.astype(np.float64))])
 
 

@@ -65,6 +65,7 @@ __all__ = [
     "Parameters",
     "Promotion",
     "Range",
+    "Report",
     "Reshaping",
     "Rollback",
     "Scoring",

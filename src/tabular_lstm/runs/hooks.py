@@ -39,6 +39,7 @@ LATEST = {
     "report": "latest.html",
     "metrics": "latest_metrics.json",
     "monitoring": "latest_monitoring.json",
+    "monitoring_page": "latest_monitoring.html",
 }
 
 

@@ -1,5 +1,6 @@
 """Read labels, find the predictions that they belong to, measure these, and say what to do."""
 
+import contextlib
 import logging
 from itertools import groupby
 
@@ -16,8 +17,9 @@ from tabular_lstm.monitoring.health import (
     together,
 )
 from tabular_lstm.monitoring.late_labels import LateLabels, read_late_labels
+from tabular_lstm.monitoring.page import page
 from tabular_lstm.monitoring.performance import Measured, MeasuredRows, worse_than_promised
-from tabular_lstm.parameters import Columns, Monitoring, Task
+from tabular_lstm.parameters import Columns, Monitoring, Report, Task
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.serving.answers import ANSWERS
 from tabular_lstm.serving.champion_history import Champions
@@ -160,6 +162,17 @@ def examine(
         quarantined_labels=measured.quarantined_labels,
         notes=[f"Scoring {run}: {note}" for run, note in notes],
     )
+
+
+def write_page(health: Health, champions: Champions, report: Report) -> str:
+    """Write the page for people, with the distributions of what moved in the newest scoring."""
+    reference, categories = None, {}
+    if health.newest:
+        with contextlib.suppress(KeyError, DataError):  # the page says what there is without
+            champion = champions.artifacts[health.newest.champion]
+            reference = champions.reference_of(champion)
+            categories = champion.scorer.schema.categories
+    return page(health, reference, categories, report.title)
 
 
 def _scoring(scoring: FinishedScoring, measured: Measured) -> ScoringHealth:

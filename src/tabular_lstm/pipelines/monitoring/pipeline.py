@@ -1,4 +1,4 @@
-"""Wiring: late labels → labels; with finished scorings → measured → the champion's health."""
+"""Wiring: late labels → labels; with finished scorings → measured → health → page."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from tabular_lstm.pipelines.monitoring import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `late_labels` and `finished_scorings` to `monitoring`."""
+    """Wire the nodes from `late_labels` and `finished_scorings` to `monitoring` and its page."""
     return Pipeline(
         [
             Node(
@@ -33,6 +33,12 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs="monitoring",
                 name="examine",
+            ),
+            Node(
+                nodes.write_page,
+                inputs=["monitoring", "champions", "params:report"],
+                outputs="monitoring_page",
+                name="write_page",
             ),
         ],
         namespace="monitoring",

@@ -1,0 +1,82 @@
+"""The page for people: is the champion well? One HTML file, which fetches nothing.
+
+The words and the layout are in `monitoring.html.jinja`; here is what they are filled with.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tabular_lstm.judging.drawing import to_svg
+from tabular_lstm.judging.metrics import METRICS
+from tabular_lstm.judging.pages import images, template
+from tabular_lstm.monitoring import figures as draw
+from tabular_lstm.monitoring.health import Health
+from tabular_lstm.monitoring.reference import Reference
+
+LISTED = 30  # scorings
+DISTRIBUTIONS = 8
+TITLES = {
+    "rows": "Scored rows",
+    "performance": "Expected and real performance",
+    "moved": "What moved",
+}
+
+
+def page(
+    health: Health,
+    reference: Reference | None,
+    categories: Mapping[str, Sequence[str]],
+    title: str | None,
+) -> str:
+    """Write the page.
+
+    Args:
+        health: What a monitoring found.
+        reference: Of the champion of the newest scoring; None where its run left none.
+        categories: By feature, the names of that champion's categories, in the schema's order.
+        title: The report's; None where conf has none.
+    """
+    moved = [*health.newest.moved.items()][:DISTRIBUTIONS] if health.newest and reference else []
+    profiles = reference.features | reference.scores if reference else {}
+    drawn = {
+        name: to_svg(
+            draw.distributions(profiles[name], shift, categories.get(name, ())),
+            draw.title_of(name),
+        )
+        for name, shift in moved
+    }
+    serving = [change for change in health.changes if change.action != "rejected"]
+    return template("monitoring", "monitoring.html.jinja").render(
+        health=health,
+        state=_state(health),
+        scored=[one for one in health.scorings if one.champion == health.champion],
+        since=serving[-1].at if serving else None,
+        title=title,
+        metrics=draw.metrics_of(health),
+        metric_names=METRICS,
+        over_time=images(_over_time(health)),
+        titles=TITLES,
+        moved=dict(moved),
+        distributions=images(drawn),
+        listed=health.scorings[: -LISTED - 1 : -1],
+        in_figures=draw.NEWEST,
+    )
+
+
+def _over_time(health: Health) -> dict[str, str]:
+    """Draw what two scorings or more have; what has nothing to show is a sentence of the page."""
+    some, drawn = health.scorings, {}
+    if len(some) > 1:
+        drawn["rows"] = draw.rows_over_time(health)
+        if draw.metrics_of(health):
+            drawn["performance"] = draw.performance_over_time(health)
+        if any(one.moved for one in some):
+            drawn["moved"] = draw.moved_over_time(health)
+    return {name: to_svg(figure, TITLES[name]) for name, figure in drawn.items()}
+
+
+def _state(health: Health) -> str:
+    """Say `alarm`, `well`, or `unknown`, where nothing tells of the champion that serves."""
+    if health.alarm:
+        return "alarm"
+    own = [one for one in health.scorings if one.champion == health.champion]
+    return "well" if any(one.moved is not None or one.real for one in own) else "unknown"

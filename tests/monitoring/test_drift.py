@@ -1,0 +1,278 @@
+"""What is said of rows that are compared with a reference, and how often it is said wrongly."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.monitoring.drift import Drift, compare
+from tabular_lstm.monitoring.reference import Reference, count_numbers, profile
+from tabular_lstm.monitoring.threshold import Counts, smallest_shift, threshold_of
+from tabular_lstm.monitoring.watch import Watch
+from tabular_lstm.parameters import Monitoring, Reshaping, Task
+from tabular_lstm.rows.schema_fit import learn_schema
+from tabular_lstm.rows.sequences import to_sequences
+
+TRAINED, TESTED = 2000, 500
+
+
+def people(count: int, seed: int = 0) -> pd.DataFrame:
+    drawn = np.random.default_rng(seed)
+    wage = drawn.gamma(9, 0.045, count)
+    wage[drawn.random(count) < 0.05] = np.nan
+    return pd.DataFrame(
+        {
+            "wage": wage,
+            "glucose": drawn.normal(121, 30, count),
+            "year": drawn.integers(2010, 2021, count).astype(float),
+            "level": drawn.normal(0, 1, count),
+            "city": drawn.choice(["Rome", "Oslo", "Bonn"], count, p=[0.05, 0.35, 0.6]),
+            "seen": pd.Timestamp("2020-01-01")
+            + pd.to_timedelta(drawn.integers(0, 300, count), "D"),
+        }
+    )
+
+
+def probabilities(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng([seed, 1]).beta(2, 4, count).astype(np.float32)
+
+
+def watch_of(rows: pd.DataFrame, scores: np.ndarray, quarantined: int = 20) -> Watch:
+    schema = learn_schema(
+        rows,
+        categorical=["city"] if "city" in rows else [],
+        missing={},
+        reshaping=Reshaping(allow_padding=True),
+        label="y",
+        task=Task.of_classes(["no", "yes"]),
+        dates={"seen": None} if "seen" in rows else {},
+    )
+    facts = {"rows": len(rows) + len(scores) + quarantined, "quarantined_rows": quarantined}
+    sequences = to_sequences(rows, schema)
+    reference = Reference.of(sequences, scores, schema, candidate_sha256="0" * 64, **facts)
+    return Watch(reference, schema)
+
+
+@pytest.fixture(scope="module")
+def watch() -> Watch:
+    return watch_of(people(TRAINED), probabilities(TESTED))
+
+
+def drift_of(
+    watch: Watch,
+    rows: pd.DataFrame,
+    scores: np.ndarray | None = None,
+    quarantined: int = 0,
+    **monitoring: Any,
+) -> Drift:
+    scores = probabilities(len(rows), 9) if scores is None else scores
+    half, places = len(rows) // 2, to_sequences(rows, watch.schema)
+    # Batch by batch, as a scoring counts them.
+    seen = watch.nothing + watch.count(places[:half], scores[:half])
+    seen += watch.count(places[half:], scores[half:])
+    return compare(watch, seen, "run", "champion", Monitoring(**monitoring), quarantined)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        (
+            "wage",
+            lambda c: c * 100,
+            r"'wage': about 100 times as large \(mean \d\d\.\d, was 0\.4\d*\)",
+        ),
+        (
+            "glucose",
+            lambda c: c / 18,
+            r"'glucose': about 1[789] times smaller \(mean 6\.\d*, was 12\d\)",
+        ),
+        (
+            "level",
+            lambda c: c * 30,
+            r"'level': about \d\d times as widely spread \(standard deviation \d\d\.\d, was ",
+        ),
+        ("year", lambda c: c + 62, "'year': mean 2077, was 2015: 100 % of the rows are above the "),
+        ("seen", lambda c: c + pd.Timedelta(days=730), "'seen': mean 2022-"),
+        ("glucose", lambda c: c + 15, "'glucose': mean 13"),
+        ("level", lambda c: np.abs(c) * 0.9 - 0.75, "'level': "),
+        ("city", lambda c: c.mask(np.arange(len(c)) < 80, "Rome"), "'city': 4"),
+        ("city", lambda c: c.mask(c == "Oslo", "Lima"), "of a category that the champion was not "),
+        ("wage", lambda c: c.mask(np.arange(len(c)) % 5 == 0), "have no value, were 5 %"),
+        ("wage", lambda c: c * np.nan, "'wage': 100 % have no value, were 5 %"),
+    ],
+)
+def test_the_alarm_names_the_column_and_what_changed(
+    watch: Watch, name: str, changed: Any, said: str
+) -> None:
+    rows = people(200, seed=1)
+
+    drift = drift_of(watch, rows.assign(**{name: changed(rows[name])}))
+
+    assert drift.alarm
+    assert re.search(said, drift.alarm)
+    assert [*drift.moved] == [name]
+
+
+def test_rows_as_they_were_raise_no_alarm(watch: Watch) -> None:
+    drift = drift_of(watch, people(200, seed=1), quarantined=2)
+
+    assert drift.alarm is None
+    assert not drift.moved
+    assert {*drift.features} == {"wage", "glucose", "year", "level", "city", "seen"}
+    assert max(shift.psi for shift in drift.features.values()) < 0.3
+    assert drift.features["city"].ks is None
+
+
+def test_the_share_of_a_category_and_the_range_of_dates_are_said_in_words(watch: Watch) -> None:
+    rows = people(200, seed=1)
+    rows["city"] = np.where(np.arange(200) < 80, "Rome", "Oslo")
+    rows["seen"] += pd.Timedelta(days=730)
+
+    drift = drift_of(watch, rows)
+
+    assert drift.features["city"].sentence in (
+        "40 % are 'Rome', were 5 %",
+        "0 % are 'Bonn', were 61 %",
+    )
+    assert drift.features["seen"].sentence.endswith(
+        "100 % of the rows are above the trained range 2020-01-01 to 2020-10-27"
+    )
+
+
+def test_scores_alone_and_the_quarantine_are_compared_too(watch: Watch) -> None:
+    rows = people(200, seed=1)
+
+    drift = drift_of(watch, rows, scores=probabilities(200) / 10, quarantined=50)
+
+    assert [*drift.moved] == ["probability of yes", "quarantined rows"]
+    assert drift.alarm == (
+        "probability of yes: mean 0.036, was 0.335; quarantined rows: 20 % of the rows, were 0.8 %"
+    )
+    assert drift.rows == 250
+
+
+def test_fewer_quarantined_rows_are_no_alarm() -> None:
+    watch = watch_of(people(TRAINED), probabilities(TESTED), quarantined=1000)
+
+    assert drift_of(watch, people(200, seed=1)).alarm is None
+
+
+def test_the_five_clearest_are_named(watch: Watch) -> None:
+    names = [f"n{place}\n" for place in range(8)]
+    drawn = np.random.default_rng(0)
+    wide = watch_of(pd.DataFrame(drawn.normal(size=(500, 8)), columns=names), probabilities(100))
+
+    drift = drift_of(wide, pd.DataFrame(drawn.normal(9, 1, (50, 8)), columns=names))
+
+    assert drift.alarm
+    assert drift.alarm.count("mean") == 5
+    assert drift.alarm.endswith("; and 3 more")
+    assert "\n" not in drift.alarm
+    assert "'n" in drift.alarm
+
+
+def test_what_is_ignored_is_not_compared(watch: Watch) -> None:
+    rows = people(200, seed=1)
+    rows["seen"] += pd.Timedelta(days=730)
+
+    drift = drift_of(watch, rows, ignore=["seen"])
+
+    assert drift.alarm is None
+    assert "seen" not in drift.features
+
+
+def test_a_small_change_is_no_alarm_however_clear(watch: Watch) -> None:
+    rows = people(20_000, seed=1)
+    rows.loc[rows.index % 16 == 0, "wage"] = np.nan
+
+    assert [*drift_of(watch, rows, smallest_change=0.02).moved] == ["wage"]
+    assert drift_of(watch, rows, smallest_change=0.2).alarm is None
+
+
+def test_few_rows_say_what_they_do_not_show(watch: Watch) -> None:
+    some = drift_of(watch, people(12, seed=1))
+    one = drift_of(watch_of(people(20), probabilities(10)), people(1, seed=1))
+
+    assert (
+        some.few_rows
+        == "12 rows: only a shift of more than 1.4 standard deviations would have been seen"
+    )
+    assert one.smallest_shift is None
+    assert one.few_rows
+    assert "too few to tell" in one.few_rows
+    assert drift_of(watch, people(500, seed=1)).few_rows is None
+
+
+def test_a_column_without_any_value_is_compared(watch: Watch) -> None:
+    rows = people(200).assign(wage=np.nan)
+    empty = watch_of(rows, probabilities(100))
+
+    assert drift_of(empty, people(100, seed=1).assign(wage=np.nan)).alarm is None
+    assert "'wage': 8 % have no value, were 100 %" in str(
+        drift_of(empty, people(100, seed=1)).alarm
+    )
+
+
+def test_no_rows_are_no_drift(watch: Watch) -> None:
+    drift = compare(watch, watch.nothing, "run", "champion", Monitoring(), 0)
+
+    assert drift.alarm is None
+    assert drift.smallest_shift is None
+
+
+def test_the_same_rows_give_the_same_drift_and_it_is_kept_as_json(watch: Watch) -> None:
+    drift = drift_of(watch, people(100, seed=1))
+
+    assert drift_of(watch, people(100, seed=1)) == drift
+    assert Drift.model_validate_json(drift.model_dump_json()) == drift
+
+
+def counts_of(before: np.ndarray, now: np.ndarray) -> Counts:
+    """Count by the edges of each reference's own, as in a run."""
+    edges = profile("number", before.astype(np.float32)).edges
+    return Counts(True, *(count_numbers(rows.astype(np.float32), edges) for rows in (before, now)))
+
+
+@pytest.mark.parametrize(
+    ("trained", "new"), [(60, 12), (300, 300), (100, 2000), (2000, 30), (2000, 1)]
+)
+def test_alarms_without_drift_have_the_declared_rate(trained: int, new: int) -> None:
+    drawn, alarms, runs, rate = np.random.default_rng(0), 0, 300, 0.2
+    for _ in range(runs):
+        sides = trained, new
+        compared = [
+            counts_of(*(drawn.normal(size=n) for n in sides)),
+            counts_of(*(drawn.geometric(0.3, n) for n in sides)),
+            Counts(False, *(drawn.multinomial(n, [0.5, 0.3, 0.2]) for n in sides)),
+            Counts(False, *(drawn.multinomial(n, [0.95, 0.05]) for n in sides), rise=True),
+        ]
+        largest = max(counts.differences(0.0).max() for counts in compared)
+        alarms += largest > threshold_of(compared, rate, 0.0)
+
+    # Of such a binomial number, 1 of 1,000 is outside; of one row, most values are alike.
+    assert (38 if new > 1 else 0) <= alarms <= 84
+
+
+@pytest.mark.parametrize(("trained", "new"), [(2000, 12), (200, 2000)])
+def test_the_smallest_shift_is_seen_with_four_chances_of_five(trained: int, new: int) -> None:
+    drawn, threshold, batches = np.random.default_rng(0), 4.0, 300
+    shift = smallest_shift(trained, new, threshold, 0.01)
+
+    assert shift
+    seen = [
+        counts_of(drawn.normal(size=trained), drawn.normal(shift, 1, new)).differences(0.01).max()
+        for _ in range(batches)
+    ]
+    assert 0.72 < np.mean(np.array(seen) > threshold) < 0.88
+
+
+@pytest.mark.parametrize("new", [10**7, 10**8, 2 * 10**9])
+def test_very_many_rows_are_compared(new: int) -> None:
+    before = np.array([100, 0, *[1000] * 20, 0])
+    alike = Counts(True, before, before * (new // 20_100))
+    moved = Counts(True, before, np.roll(alike.now, 2))
+
+    assert alike.differences(0.0).max() < threshold_of([alike] * 3, 0.01, 0.0)
+    assert moved.differences(0.0).max() > threshold_of([moved] * 3, 0.01, 0.0)

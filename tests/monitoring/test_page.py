@@ -1,0 +1,182 @@
+"""The page: what it says first, what it draws, what it says where there is nothing to draw."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tabular_lstm.monitoring.drift import Drift
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
+from tests.helpers.browser import measured, needs_browser
+from tests.helpers.healths import Found, found, run_at
+from tests.helpers.pages import Parsed
+
+HEADINGS = ["Over time", "Scorings", "Champions", "What moved in the newest scoring", "Small print"]
+HOSTILE = "</script><script>document.title='mine'</script><img src=x onerror=alert(1)>"
+OVER_TIME = ["Scored rows", "Expected and real performance", "What moved"]
+
+
+def text(page: Found) -> str:
+    return Parsed(page.page).text
+
+
+def section(page: Found, heading: str) -> str:
+    (part,) = [part for part in text(page).split("§ ") if part.startswith(heading)]
+    return part
+
+
+def figures(page: Found) -> list[str]:
+    """What the figures say to readers who do not see them."""
+    elements = Parsed(page.page).elements
+    return [str(attributes["alt"]) for tag, attributes in elements if tag == "img"]
+
+
+def test_an_alarm_comes_first_with_what_to_do_and_who_serves() -> None:
+    page = found()
+
+    first, *sections = text(page).split("§ ")
+
+    assert first.startswith("✗ Alarm ")
+    alarm = page.health.alarm
+    assert alarm
+    assert alarm in first
+    command = "kedro run --env patients --pipelines retraining"
+    assert f"What to do: retrain. In the project's folder: {command}" in first
+    assert f"The champion of run {run_at(1)} serves since 2026-11-07 03:00 UTC." in first
+    assert "8 scorings so far; 2,343 labels came, of which 3 are of no scored row." in first
+    for shown, heading in zip(sections, HEADINGS, strict=True):
+        assert shown.startswith(heading)
+
+
+def test_an_alarm_for_which_nothing_can_be_done_says_where_to_look() -> None:
+    page = found().having(advice="nothing", command=None)
+    assert "What to do: look at what moved, below." in text(page)
+    assert "<pre>" not in page.page
+
+
+def test_a_champion_that_is_well() -> None:
+    page = found(drift_from=None)
+    first = text(page).partition("§ ")[0]
+    assert "✓ The champion is well" in first
+    assert "What to do" not in first
+
+
+@pytest.mark.parametrize(
+    ("task", "metrics"),
+    [
+        (TWO_CLASSES, ["log loss", "ROC AUC"]),
+        (CLASSES, ["log loss", "ROC AUC"]),
+        (NUMBER, ["RMSE", "MAE"]),
+    ],
+)
+def test_each_task_has_its_metrics(task: str, metrics: list[str]) -> None:
+    page = found(task)
+    scorings, champions = section(page, "Scorings"), section(page, "Champions")
+    for metric in metrics:
+        assert f"{metric[0].upper()}{metric[1:]}" in scorings
+    value = {NUMBER: "41,200 39,550 to 42,850"}.get(task)
+    assert (value or "0.8") in champions
+    assert [name.partition(". ")[0] for name in figures(page)[:3]] == OVER_TIME
+
+
+def test_what_moved_is_drawn_the_clearest_first_with_its_distances() -> None:
+    page = found()
+    newest = page.health.newest
+    assert newest
+    moved = section(page, "What moved in the newest scoring")
+    assert f"400 rows of run {newest.run_id} beside the reference" in moved
+    names = [re.findall(r"^How (.*) spreads", said)[0] for said in figures(page)[3:]]
+    assert names == [*newest.moved]
+    wage = newest.features["wage"]
+    assert f"wage: {wage.sentence}. PSI {wage.psi:.3g}, KS {wage.ks:.3g}; missing 1." in moved
+    assert "unknown 0 % → 50 %" in moved  # of a category, which has no KS
+
+
+def test_at_most_eight_distributions_and_thirty_scorings() -> None:
+    page = found()
+    health, reference = page.health, page.reference
+    assert health.newest
+    assert reference
+    wage, known = health.newest.features["wage"], reference.features["wage"]
+    many = [f"wage {number}" for number in range(12)]
+    newest = health.newest.model_copy(update={"features": dict.fromkeys(many, wage), "scores": {}})
+    wider = reference.model_copy(update={"features": dict.fromkeys(many, known)})
+    scorings = [
+        one.model_copy(update={"run_id": f"{one.run_id}{number}"})
+        for number in range(10)
+        for one in health.scorings
+    ]
+
+    page = replace(page.having(newest=newest, scorings=scorings), reference=wider)
+
+    assert len(figures(page)) == 3 + 8
+    assert "8 of 12 are shown" in section(page, "What moved in")
+    listed = section(page, "Scorings")
+    assert listed.count(" scored ") == 30
+    assert "And 50 earlier." in listed
+    assert "The figures show the newest 60 of 80 scorings." in text(page)
+
+
+def test_where_there_is_nothing_to_draw_a_sentence_says_so() -> None:
+    nothing = found(scorings=0)
+    assert "Nothing is known yet" in text(nothing)
+    assert "None yet." in section(nothing, "Scorings")
+    assert "has scored no rows." in section(nothing, "What moved in")
+
+    one = found(scorings=1, drift_from=None, labels_until=0)
+    assert "it takes two scorings" in section(one, "Over time")
+    assert "400 rows are as the reference has them" in section(one, "What moved in")
+    for page in (nothing, one):
+        assert figures(page) == []
+
+    well = found(drift_from=None)
+    assert "Nothing moved in any scoring." in section(well, "Over time")
+    blind = [one.model_copy(update={"expected": {}, "real": {}}) for one in well.health.scorings]
+    unknown = well.having(scorings=blind)
+    assert "No performance yet" in section(unknown, "Over time")
+    assert len(figures(unknown)) == 1
+
+
+def test_without_a_reference_the_reason_is_said() -> None:
+    known = found(drift_from=None, labels_until=0)
+    why = "the champion's run left no reference"
+    newest = Drift(run_id=run_at(10), champion=run_at(1), not_compared=why)
+    scorings = [one.model_copy(update={"moved": None}) for one in known.health.scorings]
+
+    page = replace(known.having(newest=newest, scorings=scorings), reference=None)
+
+    assert "Nothing is known yet" in text(page)
+    assert f"Nothing was compared: {why}." in section(page, "What moved in")
+    assert section(page, "Scorings").count("not compared") == 8
+
+
+def test_names_and_sentences_of_others_are_text() -> None:
+    hostile = found(wage=HOSTILE, region="$a_b$ & <b>")
+    page = replace(hostile, title=HOSTILE, categories={"$a_b$ & <b>": [HOSTILE] * 4})
+    champions = [one.model_copy(update={"alarm": HOSTILE}) for one in page.health.champions]
+
+    page = page.having(champions=champions, alarm=f"{HOSTILE}\u202e", command=HOSTILE)
+
+    elements = Parsed(page.page).elements
+    assert {tag for tag, _ in elements}.isdisjoint({"script", "b", "svg"})
+    assert all(str(a["src"]).startswith("data:image/svg") for tag, a in elements if tag == "img")
+    assert HOSTILE in text(page)
+    assert "\u202e" not in page.page
+    assert "default-src 'none'" in page.page
+
+
+@pytest.mark.browser
+@needs_browser
+def test_nothing_is_cut_off_or_on_top_of_another(tmp_path: Path) -> None:
+    long = "monthly_gross_wage_of_the_main_employment_in_cents"
+    page = found(CLASSES, scorings=20, drift_from=1, wage=long)
+    path = tmp_path / "page.html"
+    path.write_text(page.page)
+
+    for width in (1200, 400):
+        layout = measured(path, width)
+        assert layout["width"] == width
+        assert layout["wide"] == []
+        assert layout["texts"] == []
+        assert len(layout["pixels"]) == len(figures(page)) == 10
