@@ -1,9 +1,9 @@
 """What `kedro run --pipelines scoring` costs for a file of rows, as a process of its own.
 
-`python benchmarks/scoring.py files` and `start` call it. Two tables are scored by a default
-network: Pima's eight numbers, with the codes and bounds that conf declares, and a mixed one of
-twelve numbers, seven categories of 10 to 28 words and a key. A file is one block of rows over and
-over, so that it takes little time to write.
+`python benchmarks/scoring.py files`, `start` and `monitoring` call it. Two tables are scored by a
+default network: Pima's eight numbers, with the codes and bounds that conf declares, and a mixed
+one of twelve numbers, seven categories of 10 to 28 words and a key. A file is one block of rows
+over and over, so that it takes little time to write.
 """
 
 import statistics
@@ -21,10 +21,11 @@ import pandas as pd
 import yaml
 from lightgbm import LGBMClassifier
 from processes import Finished, run
-from projects import PROJECT, project_copy, serve
+from projects import PROJECT, RUN, project_copy, serve
 from speed import seconds
 
 from tabular_lstm import load_champion
+from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.network.score import score
 from tabular_lstm.parameters import Reshaping, Task
 from tabular_lstm.rows.schema import Schema
@@ -36,6 +37,7 @@ BLOCK = 100_000
 SIZES = ((1, 3), (10, 3), (100, 1))
 FEW, FEW_ROWS = 100, "few.csv"
 ROUNDS = 7
+WATCHED_ROUNDS = 3
 NUMBERS = 12
 CATEGORIES = range(10, 29, 3)
 
@@ -205,6 +207,55 @@ def measure_start() -> None:
         f"{took['registry']:.2f} s, ratio {took['scoring'] / took['registry']:.2f}; peak memory of "
         f"the scoring {peak / 1e6:,.0f} MB"
     )
+
+
+def measure_monitoring(blocks: str = "100") -> None:
+    """Score blocks of rows by a champion with a reference, and by the same without, in turns."""
+    table = numbers()
+    with served(table) as project:
+        write(table, int(blocks), project / "rows.csv")
+        file = project / f"data/07_model_output/reference.json/{RUN}/reference.json"
+        file.parent.mkdir(parents=True)
+        reference = reference_of(table, project)
+        found: dict[str, list[Finished]] = {"without a reference": [], "with one": []}
+        for _ in range(WATCHED_ROUNDS):
+            for how, scorings in found.items():
+                file.unlink(missing_ok=True)
+                if how == "with one":
+                    file.write_text(reference)
+                scorings.append(score_file(table, project, "rows.csv"))
+        assert "ALARM" not in found["with one"][0].log
+    print(f"monitoring: {int(blocks) * BLOCK:,} rows of {len(table.schema.columns)} features")
+    took = {
+        how: [statistics.median(values) for values in zip(*map(costs, scorings), strict=True)]
+        for how, scorings in found.items()
+    }
+    for place, unit in enumerate(("s", "s of processor time", "MB at most")):
+        without, watched = (values[place] for values in took.values())
+        print(
+            f"monitoring: {without:.1f} {unit} without a reference, {watched:.1f} with one: ratio "
+            f"{watched / without:.3f}"
+        )
+
+
+def costs(finished: Finished) -> tuple[float, float, float]:
+    """Give seconds, seconds of processor time, and the peak memory in MB."""
+    return finished.seconds, finished.processor_seconds, finished.peak / 1e6
+
+
+def reference_of(table: Table, project: Path) -> str:
+    """Make the reference of the network that serves, of the table's first rows."""
+    artifact = load_champion(project).artifact
+    sequences = to_sequences(table.features[: len(table.labels)], table.schema)
+    reference = Reference.of(
+        sequences,
+        score(artifact.scorer, sequences),
+        table.schema,
+        candidate_sha256=artifact.sha256,
+        rows=len(sequences),
+        quarantined_rows=0,
+    )
+    return reference.model_dump_json()
 
 
 def medians(work: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:

@@ -38,6 +38,10 @@ def test_rows_like_those_of_the_training_raise_no_alarm(served: Project) -> None
     assert "not compared" not in said
     assert said.splitlines()[-1].startswith("Scored 768 of 768 rows")
     assert drift_of(served)["rows"] == 768
+    # Twenty rows show less.
+    said = logged(*SCORING)
+    assert "ALARM" not in said
+    assert "20 rows: only a shift of more than" in said
 
 
 def test_another_unit_is_scored_with_an_alarm_as_the_last_line_and_told_once(
@@ -90,6 +94,15 @@ def test_stop_leaves_no_predictions_and_says_what_to_do(served: Project) -> None
         f"Unchanged: rows, champion, parameters and code are those of run {manifest['run_id']}"
         in (logged(*SCORING, *rows_at(rows, *STOP)))
     )
+
+
+def test_rows_of_another_unit_that_are_beyond_the_bounds_are_counted_by_the_quarantine(
+    served: Project,
+) -> None:
+    rows = rows_of(served, bmi=4.0)  # of 32, bounds allow 100
+    said = logged(*SCORING, *rows_at(rows, "validation.max_quarantined_fraction=1.0"))
+    assert said.splitlines()[-1].startswith("ALARM: ")
+    assert "quarantined rows: 9" in said.splitlines()[-1]
 
 
 def reference_of(project: Project) -> Path:

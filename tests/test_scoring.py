@@ -23,6 +23,7 @@ from tests.helpers.commands import (
     RETRAINING,
     ROLLBACK,
     here,
+    logged,
     message_of,
     seed,
     succeeds,
@@ -461,7 +462,7 @@ def test_values_of_a_parquet_file_are_copied_with_their_types(served: Project) -
     assert scored["bmi"].equals(rows["bmi"])
 
 
-def test_a_label_of_words_is_decided_in_words_and_unknown_words_are_warned_of(
+def test_a_label_of_words_is_decided_in_words_and_unknown_words_are_an_alarm(
     project: Project, once: Once, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = rows_to_learn(project.raw).assign(color=["red", "blue"] * 384)
@@ -477,14 +478,15 @@ def test_a_label_of_words_is_decided_in_words_and_unknown_words_are_warned_of(
     assert scored["decision"].astype(str).tolist() == expected.tolist()
     assert summary_of(words)["decisions"].keys() == {"no", "yes"}
     assert summary_of(words)["unknown_categories"] == {"color": 20}
-    assert "Column 'color': 67 % of 30 rows hold a category that the champion" in caplog.text
+    assert "ALARM: 'color': " in caplog.text
 
 
 def test_where_every_row_is_bad_and_may_be_the_predictions_are_empty(served: Project) -> None:
     rows = pd.read_csv(example(served), dtype=str).assign(bmi="?")
     path = write(served, "rows.csv", rows)
     options = ("validation.max_quarantined_fraction=1.0", "scoring.reasons=2")
-    succeeds(here(*SCORING, *rows_at(path, *options)))
+    said = logged(*SCORING, *rows_at(path, *options))
+    assert said.splitlines()[-1] == "ALARM: quarantined rows: 100 % of the rows, were 0 %"
     scored = predictions_of(served)
     assert scored.columns[0] == "row"
     assert len(scored) == 0

@@ -13,6 +13,7 @@ import pytest
 from kedro.io import DatasetError
 
 from tabular_lstm import parameters
+from tabular_lstm.datasets.champion_datasets import ChampionsDataset
 from tabular_lstm.datasets.predictions import PredictionsDataset, QuarantineDataset
 from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
 from tabular_lstm.engine import Engine, cluster
@@ -24,6 +25,7 @@ from tabular_lstm.parameters import (
     TWO_CLASSES,
     Columns,
     Evaluation,
+    Monitoring,
     Scoring,
     Training,
     Validation,
@@ -35,6 +37,7 @@ from tabular_lstm.rows import csv_batches, csv_header, raw_rows
 from tabular_lstm.rows.schema import Target
 from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.manifest import Conditions
 from tabular_lstm.serving.prediction_parts import Predictions
 from tests.helpers.champions import champion_path, log_of
@@ -71,22 +74,29 @@ def scoring_of(
 ) -> Predictions:
     """A scoring of rows of the project, which is not yet done."""
     source = RowsToScoreDataset(str(served.path / rows), load_args).load()
+    left = ChampionsDataset(str(served.path / "data")).load()
     champion = Artifact.read(champion_path(served))
+    reference = left.references[champion_path(served).parent.name]
     champion = Artifact(champion.content, champion.file, run("a"))
     validation = Validation(max_quarantined_fraction=0.1)
     scoring = Scoring(reasons=reasons, pass_through=["age"])
     checked, _ = validate_rows_to_score(source, champion, COLUMNS, validation, scoring)
-    predictions, _ = score_rows(checked, champion, scoring, CONDITIONS, run("s"), engine)
+    champions = Champions(references={run("a"): reference})
+    conf = champions, scoring, Monitoring(), CONDITIONS
+    predictions, _ = score_rows(checked, champion, *conf, run("s"), engine)
     return predictions
 
 
 def saved(predictions: Predictions, folder: Path) -> dict[str, bytes]:
-    """Score, and give the files that are left, the quarantine too."""
+    """Score, and give the files that are left, the quarantine too, and what the rows are like."""
     quarantine = QuarantineDataset(filepath=str(folder / "quarantine.csv"))
     quarantine.save(predictions.checked.quarantine)
     PredictionsDataset(str(folder)).save(predictions)
     left = [*(folder / run("s")).iterdir(), folder / "quarantine.csv"]
-    return {path.name: path.read_bytes() for path in left}
+    drift = predictions.tally.drift
+    assert drift.compared_rows > 0
+    files = {path.name: path.read_bytes() for path in left}
+    return {**files, "drift": drift.model_dump_json().encode()}
 
 
 @pytest.fixture

@@ -88,7 +88,11 @@ class Watch:
 def _moments(profile: Profile, values: np.ndarray) -> tuple[float, float, float]:
     if profile.mean is None or profile.deviation is None:
         return 0.0, 0.0, 0.0
-    away = (values.astype(np.float64) - profile.mean) / (profile.deviation or 1.0)
+    away = values.astype(np.float64)
+    away -= profile.mean
+    away /= profile.deviation or 1.0
     missing = np.isnan(away)
     away[missing] = 0.0
-    return float(len(away) - np.count_nonzero(missing)), float(away.sum()), float(away @ away)
+    # Not by BLAS, whose last bits depend on its threads.
+    squares = float(np.square(away).sum())
+    return float(len(away) - np.count_nonzero(missing)), float(away.sum()), squares

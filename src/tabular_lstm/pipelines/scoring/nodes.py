@@ -105,6 +105,8 @@ def score_rows(
 def compare_with_reference(tally: Tally, champion: Artifact, champions: Champions) -> Drift:
     """Compare the scored rows with those that the champion was trained on and judged on."""
     promised = champions.promised(str(champion.run_id))
+    if (few := tally.drift.few_rows) and not tally.drift.alarm:
+        logger.info("Compared with the train rows: %s", few)
     return tally.drift.model_copy(update={"expected": tally.expected(promised)})
 
 
