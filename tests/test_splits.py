@@ -146,6 +146,8 @@ def test_retrainings_by_group_compare_on_the_groups_that_are_new_to_the_champion
     # The same split: nothing is left out.
     again = retrain(quick, seed=1, columns=BY_GROUP)
     assert again["judgement"]["champions"][0]["left_out_rows"] == 0
+    assert again["judgement"]["drift"]["compared_rows"] == len(quick.rows("test"))
+    assert not any(shift["moved"] for shift in again["judgement"]["drift"]["features"].values())
     assert sides(quick) == patients
     report = quick.versions("08_reporting/report.html")[-1].read_text()
     assert "All rows of one patient are on one side" in report
@@ -161,6 +163,7 @@ def test_retrainings_by_group_compare_on_the_groups_that_are_new_to_the_champion
     (champion, *_) = other["judgement"]["champions"]
     assert champion["left_out_rows"] == known.sum() > 0
     assert champion["not_compared"] is None
+    assert other["judgement"]["drift"]["compared_rows"] == len(test) - known.sum()
     assert (
         f"{known.sum()} of {len(test)} test rows left out"
         in other["judgement"]["checks"][3]["sentence"]

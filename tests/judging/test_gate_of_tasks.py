@@ -12,7 +12,7 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.judging.metrics import CANDIDATE, Metrics
 from tabular_lstm.parameters import Evaluation, Promotion, Task, Validation
-from tabular_lstm.rows.feature_summary import FeatureSummary
+from tabular_lstm.rows.label_summary import LabelSummary
 from tests.helpers.decisions import DATA
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 
@@ -48,18 +48,18 @@ def champion(judged: Judged, run: str = "b", **known: Any) -> Champion:
 # Data
 
 
-def data_of(label: FeatureSummary) -> Any:
+def data_of(label: LabelSummary) -> Any:
     return DATA.model_copy(update={"label_share": None, "label": label})
 
 
-def check_labels(now: FeatureSummary, then: FeatureSummary) -> Any:
+def check_labels(now: LabelSummary, then: LabelSummary) -> Any:
     champions = [Champion(run_id="b", sha256="of b", data=data_of(then))]
     return drift.check_data(data_of(now), champions, PROMOTION, Validation())
 
 
 def test_the_share_of_a_class_may_not_change_much() -> None:
-    def shares(**levels: float) -> FeatureSummary:
-        return FeatureSummary(kind="category", missing=0.0, levels=levels, distinct=len(levels))
+    def shares(**levels: float) -> LabelSummary:
+        return LabelSummary(kind="category", missing=0.0, levels=levels, distinct=len(levels))
 
     before = shares(red=0.5, green=0.3, blue=0.2)
     near = check_labels(shares(red=0.42, green=0.3, blue=0.28), before)
@@ -75,8 +75,8 @@ def test_the_share_of_a_class_may_not_change_much() -> None:
 
 @pytest.mark.parametrize("unit", [1.0, 1e6])
 def test_the_mean_of_a_number_may_not_move_far(unit: float) -> None:
-    def number(mean: float) -> FeatureSummary:
-        return FeatureSummary(kind="number", missing=0.0, mean=unit * mean, deviation=unit * 2)
+    def number(mean: float) -> LabelSummary:
+        return LabelSummary(kind="number", missing=0.0, mean=unit * mean, deviation=unit * 2)
 
     assert check_labels(number(5.9), number(5.0)).passed
     moved = check_labels(number(3.9), number(5.0))
@@ -85,13 +85,13 @@ def test_the_mean_of_a_number_may_not_move_far(unit: float) -> None:
 
 
 def test_a_label_of_another_task_is_no_fault_of_the_data() -> None:
-    number = data_of(FeatureSummary(kind="number", missing=0.0, mean=1.0, deviation=2.0))
+    number = data_of(LabelSummary(kind="number", missing=0.0, mean=1.0, deviation=2.0))
     champions = [Champion(run_id="b", sha256="of b", data=number)]
     assert drift.check_data(DATA, champions, PROMOTION, Validation()).passed
 
 
 def test_a_possible_leak_of_a_number_is_named_with_its_measure() -> None:
-    number = data_of(FeatureSummary(kind="number", missing=0.0, mean=1.0, deviation=2.0))
+    number = data_of(LabelSummary(kind="number", missing=0.0, mean=1.0, deviation=2.0))
     split = number.split | {"task": "number"}
     leaky = number.model_copy(update={"possible_leaks": {"paid": 0.9991}, "split": split})
     checked = drift.check_data(leaky, [], PROMOTION, Validation())

@@ -8,7 +8,7 @@ import pytest
 
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
-from tabular_lstm.rows.feature_summary import LETTERS, FeatureSummary, of_levels, of_numbers
+from tabular_lstm.rows.label_summary import LETTERS, LabelSummary, of_classes, of_numbers
 
 SOURCE = Source(
     file="/somewhere/rows.csv", sha256="f", rows=9, quarantined_rows=2, superseded_rows=1
@@ -96,11 +96,11 @@ def test_what_is_not_there_is_not_written_so_that_older_decisions_keep_their_has
 # Labels
 
 
-def test_numbers_are_summarized_without_extremes_and_classes_by_their_shares() -> None:
-    age = of_numbers("number", np.array([10.0, 20.0, 30.0, np.nan]))
-    assert (age.missing, age.mean) == (0.25, 20)
+def test_numbers_are_summarized_by_their_mean_and_classes_by_their_shares() -> None:
+    age = of_numbers(np.array([10.0, 20.0, 30.0]))
+    assert (age.missing, age.mean) == (0, 20)
     assert age.deviation == pytest.approx(8.165, abs=0.001)
-    still = FeatureSummary(kind="number", missing=0, mean=7, deviation=0)
-    assert of_numbers("number", np.full(4, 7.0)) == still
-    town = of_levels(pd.Series(["Rome", "Oslo", "x" * 100, "Rome"]), 3)
+    still = LabelSummary(kind="number", missing=0, mean=7, deviation=0)
+    assert of_numbers(np.full(4, 7.0)) == still
+    town = of_classes(pd.Series(["Rome", "Oslo", "x" * 100, "Rome"]))
     assert town.levels == {"Rome": 0.5, "Oslo": 0.25, "x" * (LETTERS - 1) + "…": 0.25}

@@ -61,6 +61,7 @@ class Drift(Frozen):
         features, scores: By name.
         quarantine: Of the share of the rows that is quarantined, whose rise alone counts.
         expected: The performance, without labels; empty where it is not known.
+        more_moved: Further features and scores that moved, which are not kept here.
     """
 
     run_id: str
@@ -76,6 +77,7 @@ class Drift(Frozen):
     scores: dict[str, Shift] = {}
     quarantine: Shift | None = None
     expected: dict[str, Estimate] = {}
+    more_moved: NonNegativeInt = 0
 
     @property
     def moved(self) -> dict[str, Shift]:
@@ -95,7 +97,8 @@ class Drift(Frozen):
             else f"{shown(name)}: {shift.sentence}"
             for name, shift in [*moved.items()][:NAMED]
         ]
-        more = [f"and {len(moved) - NAMED} more"] if len(moved) > NAMED else []
+        unsaid = len(moved) - NAMED + self.more_moved
+        more = [f"and {unsaid} more"] if unsaid > 0 else []
         return "; ".join(said + more) or None
 
     @property

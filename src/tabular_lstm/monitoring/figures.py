@@ -183,18 +183,12 @@ def _add_legend(figure: "Figure", panels: "list[Axes]", actions: set[str]) -> No
 # How the rows of a feature, or a score, spread ------------------------------------------------
 
 
-def distributions(profile: Profile, shift: Shift, categories: Sequence[str]) -> "Figure":
-    """Draw the shares of the rows in each cell of the profile, in the reference and now.
-
-    Args:
-        profile: The reference's.
-        shift: Has the counts of now.
-        categories: The names of a category's cells; of any other empty.
-    """
+def distributions(profile: Profile, shift: Shift) -> "Figure":
+    """Draw the shares of the rows in each cell of a profile, in the reference and now."""
     before, now = np.array(profile.counts), np.array(shift.counts)
     shares = 100 * np.array([before / max(1, before.sum()), now / max(1, now.sum())])
-    if profile.kind == "category" or not profile.edges:
-        names = ["missing", *categories, "unknown"]
+    if profile.kind == "category":
+        names = ["missing", *profile.categories, "rarer ones", "unknown"]
         return _category_bars(*_largest(names, shares))
     return _number_bars(profile, shares)
 

@@ -20,7 +20,7 @@ from tabular_lstm.parameters import (
     Task,
 )
 from tabular_lstm.rows.dependent_rows import DependentRows
-from tabular_lstm.rows.feature_summary import FeatureSummary
+from tabular_lstm.rows.label_summary import LabelSummary
 from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.lineage import Lineage, conf_of_rows
 from tabular_lstm.rows.load_args import number_format_of
@@ -98,7 +98,7 @@ class DataSummary(FileRows):
     valid_rows: Positive
     features: list[str]
     label_share: Share | None = None
-    label: FeatureSummary | None = None
+    label: LabelSummary | None = None
     test_rows_sha256: str
     split: dict[str, Any]
     boundary: Moment | None = None

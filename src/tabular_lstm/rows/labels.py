@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from tabular_lstm.errors import LISTED, DataError, counted
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns, Task
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
-from tabular_lstm.rows.feature_summary import of_levels, of_numbers
+from tabular_lstm.rows.label_summary import of_classes, of_numbers
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers, scale
 
@@ -161,7 +161,7 @@ class _Classes(_TwoClasses):
     def summary(self, labels: pd.Series) -> dict[str, Any]:
         """Give the share of each class."""
         names = labels.map({place: str(name) for place, name in self.in_order.items()})
-        return {"label": of_levels(names, len(self.classes))}
+        return {"label": of_classes(names)}
 
     def described(self, labels: pd.Series) -> str:
         """Say the share of each class, the commonest first."""
@@ -193,7 +193,7 @@ class _Number(_Label):
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
         """Give mean and standard deviation."""
-        return {"label": of_numbers("number", labels.to_numpy())}
+        return {"label": of_numbers(labels.to_numpy())}
 
     def described(self, labels: pd.Series) -> str:
         """Say their mean and their standard deviation."""

@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from tabular_lstm.judging.checks import FeaturesMoved
-from tabular_lstm.monitoring.drift import Drift, Shift, compare
+from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Profile
 from tabular_lstm.monitoring.watch import Seen, Watch
-from tabular_lstm.parameters import Monitoring
+from tabular_lstm.parameters import Columns, Monitoring
 from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.fingerprints import of_sequences
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.serving.comparable_champions import ComparedChampions
 
@@ -25,6 +26,7 @@ def data_drift(
     compared: ComparedChampions,
     test_set: LabelledSet,
     data_summary: DataSummary,
+    columns: Columns,
     monitoring: Monitoring,
     run_id: str,
 ) -> Drift | None:
@@ -38,42 +40,49 @@ def data_drift(
     champion = compared.champions[0].run_id
     scored = compared.scored.get(champion)
     if scored is None or scored.watch is None or scored.seen is None:
-        why = "the champion's run left no reference" if scored else "nor are the models"
+        why = "the champion's run left no reference" if scored else "the champion is not compared"
         return Drift(run_id=run_id, champion=champion, not_compared=why)
-    watch, seen = scored.watch, scored.seen
-    if test_set.groups is not None:
-        watch, seen = by_group(watch, seen, test_set.groups[~scored.trained_on])
+    watch, seen, new = scored.watch, scored.seen, ~scored.trained_on
+    groups = test_set.groups
+    if groups is None and columns.key is None and columns.together is None:
+        groups = of_sequences(test_set.sequences)  # equal rows are on one side
+    if groups is not None:
+        watch, seen = by_group(watch, seen, groups[new])
     # As many as of so many rows: those in quarantine are on no side.
     share = data_summary.quarantined_rows / data_summary.valid_rows
     quarantined = round(share * int(seen.counts[0].sum()))
     drift = compare(watch, seen, run_id, champion, monitoring, quarantined)
-    read = {"rows": data_summary.labelled_rows, "quarantined_rows": data_summary.quarantined_rows}
-    return _kept(drift.model_copy(update=read))
+    read = {
+        "rows": data_summary.labelled_rows,
+        "quarantined_rows": data_summary.quarantined_rows,
+        "compared_rows": int(new.sum()),
+    }
+    return kept(drift.model_copy(update=read))
 
 
-def _kept(drift: Drift) -> Drift:
-    clearest = sorted(
-        (drift.features | drift.scores).values(), key=lambda shift: (-shift.moved, -shift.statistic)
-    )[:KEPT]
-
-    def kept(shifts: dict[str, Shift]) -> dict[str, Shift]:
-        return {
-            name: shift.model_copy(update={"counts": ()})
-            for name, shift in shifts.items()
-            if any(shift is one for one in clearest)
-        }
-
-    of = {"features": kept(drift.features), "scores": kept(drift.scores)}
+def kept(drift: Drift) -> Drift:
+    """Keep what moved most clearly, without counts; of what performance to expect labels tell."""
+    every = drift.features | drift.scores
+    clearest = sorted(every, key=lambda name: (-every[name].moved, -every[name].statistic))[:KEPT]
+    short = {name: every[name].model_copy(update={"counts": ()}) for name in clearest}
+    left_out = sum(shift.moved for shift in every.values()) - sum(s.moved for s in short.values())
+    of = {
+        "features": {name: short[name] for name in clearest if name in drift.features},
+        "scores": {name: short[name] for name in clearest if name in drift.scores},
+        "more_moved": left_out,
+        "expected": {},
+    }
     return drift.model_copy(update=of)
 
 
 def by_group(watch: Watch, seen: Seen, groups: np.ndarray) -> tuple[Watch, Seen]:
     """Count each group as one row: the rows of a group are alike, so that they prove no more.
 
-    All counts, of the reference too, are divided by the mean size of a row's group.
+    All counts, of the reference too, are divided by the mean size of a row's group; `groups` has
+    any value for each of the rows that were seen.
     Source: Kish, "Survey Sampling", 1965, 8.2, where all rows of a cluster are equal.
     """
-    sizes = np.bincount(groups)
+    sizes = np.unique(groups, return_counts=True)[1]
     rows_each = float((sizes**2).sum() / sizes.sum())
 
     def divided(profiles: dict[str, Profile]) -> dict[str, Profile]:
@@ -96,9 +105,11 @@ def features_moved(drift: Drift | None, monitoring: Monitoring) -> FeaturesMoved
     if drift is None:
         return None
     if drift.not_compared is not None:
-        return FeaturesMoved(sentence=f"their drift is not known: {drift.not_compared}")
+        return FeaturesMoved(sentence=f"drift is not known: {drift.not_compared}")
     if drift.alarm is None:
-        return FeaturesMoved(sentence="no drift of features or scores")
+        return FeaturesMoved(
+            sentence=f"no drift ({drift.few_rows})" if drift.few_rows else "no drift"
+        )
     expected = "expected no alarm for monitoring.on_drift = stop"
     return FeaturesMoved(
         sentence=drift.alarm,

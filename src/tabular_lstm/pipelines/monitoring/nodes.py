@@ -166,13 +166,11 @@ def examine(
 
 def write_page(health: Health, champions: Champions, report: Report) -> str:
     """Write the page for people, with the distributions of what moved in the newest scoring."""
-    reference, categories = None, {}
+    reference = None
     if health.newest:
         with contextlib.suppress(KeyError, DataError):  # the page says what there is without
-            champion = champions.artifacts[health.newest.champion]
-            reference = champions.reference_of(champion)
-            categories = champion.scorer.schema.categories
-    return page(health, reference, categories, report.title)
+            reference = champions.reference_of(champions.artifacts[health.newest.champion])
+    return page(health, reference, report.title)
 
 
 def _scoring(scoring: FinishedScoring, measured: Measured) -> ScoringHealth:

@@ -64,7 +64,7 @@ def predict_with_champions(
     for run, scored in compared.scored.items():
         known = np.where(scored.trained_on, np.nan, scored.predictions.T).T
         predictions = predictions.assign(**to_columns(run, known, schema.task))
-    drift = data_drift(compared, test_set, data_summary, monitoring, run_id)
+    drift = data_drift(compared, test_set, data_summary, columns, monitoring, run_id)
     return predictions, replace(compared, drift=drift)
 
 

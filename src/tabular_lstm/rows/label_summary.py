@@ -1,0 +1,68 @@
+"""The summary of a label that is no pair of classes, which later runs compare theirs with."""
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
+from tabular_lstm.errors import shown
+from tabular_lstm.frozen import Frozen, Share
+from tabular_lstm.rows.numbers import scale
+
+LETTERS = 30  # of a class
+
+
+class LabelSummary(Frozen):
+    """What the labels of the valid rows are, each row counted once.
+
+    Attributes:
+        kind: `number`, or `category` of classes.
+        missing: Share of the rows without a label: none.
+        mean: Of numbers, winsorized at the 1st and the 99th percentile; None of classes.
+        deviation: Likewise, the standard deviation; 0 where the label never varies.
+        levels: The share of the rows by class, the commonest first.
+        distinct: How many classes there are.
+    """
+
+    kind: Literal["number", "category"]
+    missing: Share
+    mean: float | None = None
+    deviation: float | None = None
+    levels: dict[str, Share] = {}
+    distinct: int | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        return {name: value for name, value in dumped.items() if value not in (None, {})}
+
+
+def of_classes(names: pd.Series) -> LabelSummary:
+    """Summarize the classes of rows."""
+    shares = names.value_counts() / len(names)
+    # Of equally many rows the first by its name, whatever the order of the rows.
+    commonest = sorted(shares.items(), key=lambda level: (-level[1], str(level[0])))
+    return LabelSummary(
+        kind="category",
+        missing=0.0,
+        levels={shown(name, LETTERS): rounded(share) for name, share in commonest},
+        distinct=len(shares),
+    )
+
+
+def of_numbers(values: np.ndarray) -> LabelSummary:
+    """Summarize the numbers of rows."""
+    mean, variance = scale(values)
+    varies = values.min() < values.max()
+    return LabelSummary(
+        kind="number",
+        missing=0.0,
+        mean=rounded(mean, 7),
+        deviation=rounded(variance**0.5) if varies else 0.0,
+    )
+
+
+def rounded(value: float, digits: int = 4) -> float:
+    """Keep so many digits: fewer bytes, and equal data have equal numbers on any processor."""
+    return float(f"{value:.{digits}g}")
