@@ -78,8 +78,8 @@ def expect(
 
 def sums(predictions: np.ndarray, task: Task) -> np.ndarray:
     """Add up what the estimates are made of: float64, of which batches add up; first the rows."""
-    each = predictions.reshape(len(predictions), np.prod(predictions.shape[1:], dtype=int))
-    known = predictions[~np.isnan(each).any(axis=1)]
+    none = np.isnan(predictions if predictions.ndim == 1 else predictions.sum(axis=1))
+    known = predictions[~none]
     return np.concatenate([[len(known)], _BY_KIND[task.kind].sums(known.astype(np.float64))])
 
 
