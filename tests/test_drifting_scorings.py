@@ -81,11 +81,10 @@ def test_stop_leaves_no_predictions_and_says_what_to_do(served: Project) -> None
     (end,) = lines(told)
     assert (end["event"], end["message"]) == ("alarm", f"Error: {message}")
     assert "manifest" not in end
-    message_of(here(*SCORING, *rows_at(rows, "monitoring.on_drift=stop")))
     # Whoever asked for failures alone is told too.
     declare(served, **QUICK, notify=to(told, events=["failed"]))
     message_of(here(*SCORING, *rows_at(rows, "monitoring.on_drift=stop")))
-    assert [end["event"] for end in lines(told)] == ["alarm", "alarm", "failed"]
+    assert [end["event"] for end in lines(told)] == ["alarm", "failed"]
 
     # As the message says; and what was scored is no news to a stricter conf.
     succeeds(here(*SCORING, *rows_at(rows)))
@@ -115,10 +114,6 @@ def reference_of(project: Project) -> Path:
     [
         (Path.unlink, "has no reference"),
         (lambda path: path.write_text("{}"), "reference.json: expected a Reference as JSON"),
-        (
-            lambda path: path.write_text(path.read_text().replace('sha256": "', 'sha256": "0')),
-            "is of another candidate than its champion",
-        ),
     ],
 )
 def test_a_champion_without_its_reference_scores_and_one_line_says_what_mends_it(
@@ -135,6 +130,7 @@ def test_a_champion_without_its_reference_scores_and_one_line_says_what_mends_it
     assert not drift["features"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", [CLASSES, NUMBER])
 def test_other_tasks_watch_their_scores_too(served: Project) -> None:
     """A tenth of glucose: the network says the same of all rows."""

@@ -1,19 +1,64 @@
 """Is the champion well: labels that come late are put beside all that was predicted."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
-from tests.helpers.commands import RETRAINING, here, logged, succeeds
+from tests.helpers.champions import log_of
+from tests.helpers.commands import (
+    RETRAINING,
+    ROLLBACK,
+    here,
+    logged,
+    message_of,
+    seed,
+    succeeds,
+    with_modules,
+)
+from tests.helpers.once import Once
 from tests.helpers.project import QUICK, Project
-from tests.helpers.scorings import SCORING, rows_at
-from tests.helpers.tables import LABELS, write_task
+from tests.helpers.scorings import SCORING, finished, folder_of, rows_at
+from tests.helpers.tables import LABEL, LABELS, write_task
 
 MONITORING = ("run", "--pipelines", "monitoring")
 KEY = "id"
+
+
+def keyed(project: Project, task: str) -> None:
+    """Write the rows of a task with a key."""
+    write_task(project, task)
+    path = project.path / "conf/local/parameters.yml"
+    two = {"label": LABEL, "positive_class": 1, "negative_class": 0}
+    columns = json.loads(path.read_text()).get("columns", two) | {"key": KEY}
+    rows = pd.read_csv(project.raw)
+    rows.insert(0, KEY, [f"p{row}" for row in range(len(rows))])
+    rows.to_csv(project.raw, index=False)
+    path.write_text(json.dumps({**QUICK, "columns": columns}))
+
+
+def score(project: Project, rows: pd.DataFrame) -> None:
+    """Score rows whose labels are not known yet."""
+    path = project.path / "new.csv"
+    rows.drop(columns=LABELS, errors="ignore").to_csv(path, index=False)
+    succeeds(here(*SCORING, *rows_at(path)))
+
+
+def labels_at(path: Path, *parameters: str) -> tuple[str, str]:
+    """Arguments that name the table of labels, and give other parameters."""
+    return "--params", ",".join([f"late_labels={path}", *parameters])
+
+
+def written(project: Project, rows: pd.DataFrame, name: str = "labels.csv") -> Path:
+    """Write keys and labels alone."""
+    path = project.path / name
+    label = next(column for column in LABELS if column in rows)
+    rows[[KEY, label]].to_csv(path, index=False)
+    return path
 
 
 def health_of(project: Project) -> dict[str, Any]:
@@ -21,49 +66,171 @@ def health_of(project: Project) -> dict[str, Any]:
     return json.loads((project.path / "data/08_reporting/latest_monitoring.json").read_text())
 
 
-def keyed(project: Project, task: str) -> None:
-    """Write the rows of a task with a key."""
-    write_task(project, task)
-    declared = json.loads((project.path / "conf/local/parameters.yml").read_text())
-    two = {"label": LABELS[0], "positive_class": 1, "negative_class": 0}
-    columns = declared.get("columns", two) | {"key": KEY}
+def labelled(health: dict[str, Any], of: str) -> list[int]:
+    return [one["labelled_rows"] for one in health[of]]
+
+
+@pytest.fixture
+def two_champions(project: Project, once: Once) -> Project:
+    """A project where a champion scored rows 0 to 399, and the next one 300 to 699."""
+
+    def steps() -> None:
+        keyed(project, TWO_CLASSES)
+        rows = pd.read_csv(project.raw)
+        for number, first in enumerate((0, 300)):
+            succeeds(here(*RETRAINING, *seed(number)))
+            score(project, rows[first : first + 400])
+
+    return once("two champions", project, steps)
+
+
+def test_labels_in_two_pieces_are_joined_to_the_predictions_of_each_champion(
+    two_champions: Project,
+) -> None:
+    project = two_champions
     rows = pd.read_csv(project.raw)
-    rows.insert(0, KEY, [f"p{row}" for row in range(len(rows))])
-    rows.to_csv(project.raw, index=False)
-    conf = project.path / "conf/local/parameters.yml"
-    conf.write_text(json.dumps({**QUICK, "columns": columns}))
-
-
-def labels_at(project: Project, rows: pd.DataFrame, name: str = "labels.csv") -> tuple[str, str]:
-    """Write a table of labels, and give the arguments that name it."""
-    rows.to_csv(project.path / name, index=False)
-    return "--params", f"late_labels={project.path / name}"
-
-
-def score(project: Project, rows: pd.DataFrame, name: str) -> None:
-    """Score rows whose labels are not known yet."""
-    path = project.path / name
-    rows.drop(columns=LABELS, errors="ignore").to_csv(path, index=False)
-    succeeds(here(*SCORING, *rows_at(path)))
-
-
-@pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])
-def test_labels_are_put_beside_what_was_promised_and_expected(project: Project, task: str) -> None:
-    keyed(project, task)
-    succeeds(here(*RETRAINING))
-    rows = pd.read_csv(project.raw)
-    score(project, rows, "one.csv")
     assert "No labels have come yet" in logged(*MONITORING)
-    without = health_of(project)
-    assert (without["labels"], without["alarm"], without["advice"]) == (0, None, "nothing")
-    assert without["scorings"][0]["expected"].keys() == without["champions"][0]["promised"].keys()
+    health = health_of(project)
+    assert labelled(health, "scorings") == labelled(health, "champions") == [0, 0]
+    assert (health["labels"], health["alarm"], health["advice"]) == (0, None, "nothing")
+    first, second = (entry["run_id"] for entry in log_of(project))
+    assert health["champion"] == second
+    assert [one["expected"].keys() for one in health["scorings"]] == [{"log_loss", "roc_auc"}] * 2
 
-    label = next(name for name in LABELS if name in rows)
-    said = logged(*MONITORING, *labels_at(project, rows[[KEY, label]]))
-    assert "of which 768 have a label" in said
+    # The champion before serves again, and scores rows of both.
+    succeeds(here(*ROLLBACK))
+    score(project, rows[350:])
+    labels = project.path / "labels"
+    labels.mkdir()
+    written(project, rows[:350], "labels/one.csv")
+    succeeds(here(*MONITORING, *labels_at(labels)))
+    health = health_of(project)
+    assert labelled(health, "scorings") == [350, 50, 0]
+    assert labelled(health, "champions") == [350, 50]
+
+    # A second piece: of a key the last label counts; a bad one, none, and two that nobody scored.
+    others = [["p1", 1 - rows[LABEL][1]], ["p600", "maybe"], ["p601", ""], ["x", 0], ["y", 1]]
+    more = pd.concat([rows[[KEY, LABEL]][350:600], pd.DataFrame(others, columns=[KEY, LABEL])])
+    more.to_csv(labels / "two.csv", index=False)
+    said = logged(*MONITORING, *labels_at(labels))
+    assert f"two.csv:252: {LABEL}: 'maybe' is neither 1 nor 0" in said
+    health = health_of(project)
+    assert (health["labels"], health["unknown_labels"], health["quarantined_labels"]) == (602, 2, 1)
+    aside = project.versions("02_intermediate/quarantined_labels.csv")[-1]
+    assert pd.read_csv(aside, dtype=str)[KEY].tolist() == ["p600"]
+    assert labelled(health, "scorings") == [400, 300, 250]
+    # Rows 350 to 399 were scored twice by the first champion, and count once.
+    assert labelled(health, "champions") == [600, 300]
+    assert health["champion"] == first
+    assert [one["action"] for one in health["changes"]] == ["promoted", "promoted", "rolled_back"]
+    assert (
+        f"The champion of run {first} scored 818 rows, of which 600 have a label: log loss" in said
+    )
+
+    # The last label of a key counted, in real metrics as one would compute them.
+    run = finished(project)[0]["run_id"]
+    scored = pd.read_parquet(folder_of(project) / run / "part-00000.parquet")
+    true = rows[LABEL][:400].where(rows.index[:400] != 1, 1 - rows[LABEL])
+    chance = scored["probability"].where(true == 1, 1 - scored["probability"])
+    loss = -np.log(chance).mean()
+    assert health["scorings"][0]["real"]["log_loss"]["value"] == pytest.approx(loss)
+
+
+def test_a_champion_that_is_worse_than_promised_is_rolled_back_from_where_the_one_before_was_well(
+    two_champions: Project,
+) -> None:
+    project = two_champions
+    rows = pd.read_csv(project.raw)
+    first, second = (entry["run_id"] for entry in log_of(project))
+    late = rows.assign(**{LABEL: rows[LABEL].where(rows.index < 400, 1 - rows[LABEL])})
+    path = written(project, late)
+    code = "monitoring.exit_on_alarm=7"
+    ended, modules = with_modules(project, *MONITORING, *labels_at(path, code))
+    assert ended.returncode == 7
+    assert not {"tensorflow", "keras"} & modules
+    health = health_of(project)
+    assert (health["advice"], health["command"]) == ("roll back", "kedro run --pipelines rollback")
+    before, now = health["champions"]
+    assert (before["run_id"], before["alarm"]) == (first, None)
+    assert now["alarm"].startswith("log loss ")
+    last = [line for line in ended.stdout.splitlines() if " WARNING " in line or " INFO " in line]
+    assert "WARNING ALARM: " in " ".join(last[-1].split())
+    assert "of 400 labelled rows; promised was" in last[-1]
+    assert last[-1].endswith(". To roll back: kedro run --pipelines rollback")
+
+    # The one before was no better on its own rows.
+    late = rows.assign(**{LABEL: 1 - rows[LABEL]})
+    succeeds(here(*MONITORING, *labels_at(written(project, late))))
+    health = health_of(project)
+    assert all(one["alarm"] for one in health["champions"])
+    assert (health["advice"], health["command"]) == ("retrain", "kedro run --pipelines retraining")
+    assert second in health["champion"]
+
+
+def test_what_is_not_whole_does_not_count_and_is_said(two_champions: Project) -> None:
+    project = two_champions
+    rows = pd.read_csv(project.raw)
+    folder, (one, other) = folder_of(project), (each["run_id"] for each in finished(project))
+    part = folder / one / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    drift = project.path / f"data/08_reporting/scoring_drift.json/{other}/scoring_drift.json"
+    drift.unlink()
+    # As an earlier version wrote it.
+    manifest = json.loads((folder / other / "manifest.json").read_text())
+    old = {n: value for n, value in manifest.items() if n not in {"positive_class", "task"}}
+    old.pop("negative_class")
+    (folder / other / "manifest.json").write_text(json.dumps(old))
+    (folder / "2026-01-01T00.00.00.000Z").mkdir()  # killed while it scored
+
+    path = written(project, rows)
+    said = logged(*MONITORING, *labels_at(path))
+    assert f"Scoring {one}: its labelled rows do not count: {part}: expected SHA-256" in said
+    health = health_of(project)
+    assert [each["run_id"] for each in health["scorings"]] == [one, other]
+    assert labelled(health, "scorings") == labelled(health, "champions") == [0, 400]
+    assert health["scorings"][1]["expected"] == {}
+    assert health["unknown_labels"] == 768 - 400
+    assert health["notes"][0].startswith(f"Scoring {one}: ")
+
+    (folder / one / "manifest.json").write_text("{")
+    drift.write_text("[]")
+    logged(*MONITORING, *labels_at(path))
+    health = health_of(project)
+    assert [each["run_id"] for each in health["scorings"]] == [other]
+    assert len(health["notes"]) == 2
+
+
+def test_a_monitoring_refuses_what_it_cannot_join(project: Project) -> None:
+    absent = project.path / "none.csv"
+    said = message_of(here(*MONITORING, *labels_at(absent)))
+    assert said.startswith(f"{absent}: no such file or directory")
+    assert message_of(here(*MONITORING)) == (
+        "There is no champion yet. kedro run --pipelines retraining trains one."
+    )
+    rows = pd.read_csv(project.raw)
+    rows.assign(**{KEY: rows.index}).to_csv(absent, index=False)
+    assert "conf names none. Name under columns.key" in message_of(
+        here(*MONITORING, *labels_at(absent))
+    )
+
+
+@pytest.mark.parametrize("task", [NUMBER, pytest.param(CLASSES, marks=pytest.mark.long)])
+def test_each_task_has_its_expected_and_its_real_metrics(
+    project: Project, once: Once, task: str
+) -> None:
+    def steps() -> None:
+        keyed(project, task)
+        succeeds(here(*RETRAINING))
+        score(project, pd.read_csv(project.raw))
+
+    once(f"keyed {task}", project, steps)
+    path = written(project, pd.read_csv(project.raw))
+    assert "of which 768 have a label" in logged(*MONITORING, *labels_at(path))
     (scoring,), (champion,) = health_of(project)["scorings"], health_of(project)["champions"]
     assert scoring["real"] == champion["real"]
-    assert champion["real"].keys() == champion["promised"].keys()
-    page = (project.path / "data/08_reporting/latest_monitoring.html").read_text()
-    assert "✓ The champion is well" in page
-    assert f"{len(rows)} labelled" in page
+    names = ["rmse", "mae"] if task == NUMBER else ["log_loss", "roc_auc"]
+    for found in (champion["promised"], scoring["expected"], scoring["real"]):
+        assert [*found] == names
+    for name in names:
+        interval = scoring["expected"][name]
+        assert interval["low"] < scoring["real"][name]["value"] < interval["high"]

@@ -85,7 +85,6 @@ class Found:
 
     health: Health
     reference: Reference | None
-    categories: dict[str, list[str]]
     title: str | None = None
 
     def having(self, **changes: Any) -> Self:
@@ -94,7 +93,7 @@ class Found:
 
     @cached_property
     def page(self) -> str:
-        return page(self.health, self.reference, self.categories, self.title)
+        return page(self.health, self.reference, self.title)
 
 
 @cache
@@ -192,7 +191,7 @@ def found(
         labels=sum(one.labelled_rows for one in known) + 3,
         unknown_labels=3,
     )
-    return Found(health, reference, {n: list(map(str, c)) for n, c in schema.categories.items()})
+    return Found(health, reference)
 
 
 def change(action: Action, run: str, serves_now: str) -> Change:

@@ -72,7 +72,9 @@ def drift_of(
     # Batch by batch, as a scoring counts them.
     seen = watch.nothing + watch.count(places[:half], scores[:half])
     seen += watch.count(places[half:], scores[half:])
-    return compare(watch, seen, "run", "champion", Monitoring(**monitoring), quarantined)
+    # At this rate, fewer resamples do.
+    parameters = Monitoring(**{"false_alarms": 0.05, **monitoring})
+    return compare(watch, seen, "run", "champion", parameters, quarantined)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ def test_a_small_change_is_no_alarm_however_clear(watch: Watch) -> None:
 
 
 def test_few_rows_say_what_they_do_not_show(watch: Watch) -> None:
-    some = drift_of(watch, people(12, seed=1))
+    some = drift_of(watch, people(12, seed=1), false_alarms=0.01)
     one = drift_of(watch_of(people(20), probabilities(10)), people(1, seed=1))
 
     assert (
@@ -235,11 +237,9 @@ def counts_of(before: np.ndarray, now: np.ndarray) -> Counts:
     return Counts(True, *(count_numbers(rows.astype(np.float32), edges) for rows in (before, now)))
 
 
-@pytest.mark.parametrize(
-    ("trained", "new"), [(60, 12), (300, 300), (100, 2000), (2000, 30), (2000, 1)]
-)
+@pytest.mark.parametrize(("trained", "new"), [(60, 12), (100, 2000), (2000, 1)])
 def test_alarms_without_drift_have_the_declared_rate(trained: int, new: int) -> None:
-    drawn, alarms, runs, rate = np.random.default_rng(0), 0, 300, 0.2
+    drawn, alarms, runs, rate = np.random.default_rng(0), 0, 200, 0.2
     for _ in range(runs):
         sides = trained, new
         compared = [
@@ -252,7 +252,7 @@ def test_alarms_without_drift_have_the_declared_rate(trained: int, new: int) -> 
         alarms += largest > threshold_of(compared, rate, 0.0)
 
     # Of such a binomial number, 1 of 1,000 is outside; of one row, most values are alike.
-    assert (38 if new > 1 else 0) <= alarms <= 84
+    assert (22 if new > 1 else 0) <= alarms <= 59
 
 
 @pytest.mark.parametrize(("trained", "new"), [(2000, 12), (200, 2000)])

@@ -38,9 +38,9 @@ def test_an_alarm_comes_first_with_what_to_do_and_who_serves() -> None:
     first, *sections = text(page).split("§ ")
 
     assert first.startswith("✗ Alarm ")
-    alarm = page.health.alarm
-    assert alarm
-    assert alarm in first
+    assert page.health.newest
+    for name, shift in page.health.newest.moved.items():
+        assert f"{name}: {shift.sentence}" in first
     command = "kedro run --env patients --pipelines retraining"
     assert f"What to do: retrain. In the project's folder: {command}" in first
     assert f"The champion of run {run_at(1)} serves since 2026-11-07 03:00 UTC." in first
@@ -153,7 +153,12 @@ def test_without_a_reference_the_reason_is_said() -> None:
 
 def test_names_and_sentences_of_others_are_text() -> None:
     hostile = found(wage=HOSTILE, region="$a_b$ & <b>")
-    page = replace(hostile, title=HOSTILE, categories={"$a_b$ & <b>": [HOSTILE] * 4})
+    assert hostile.reference
+    profiles = dict(hostile.reference.features)
+    region = profiles["$a_b$ & <b>"]
+    profiles["$a_b$ & <b>"] = region.model_copy(update={"categories": (HOSTILE,) * 4})
+    reference = hostile.reference.model_copy(update={"features": profiles})
+    page = replace(hostile, title=HOSTILE, reference=reference)
     champions = [one.model_copy(update={"alarm": HOSTILE}) for one in page.health.champions]
 
     page = page.having(champions=champions, alarm=f"{HOSTILE}\u202e", command=HOSTILE)

@@ -1,11 +1,13 @@
-"""The boundary of a split by time is that of the newest decision on rows split in the same way."""
+"""The boundary of a split by time is the newest decision's; a reference is its champion's alone."""
 
 from typing import Any
 
 import pytest
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
+from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.promotion_log import LogEntry
@@ -66,3 +68,17 @@ def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(fault: str) ->
     with pytest.raises(DataError, match=f"of run {newer.run_id} is gone, damaged or edited"):
         newest.boundary(COLUMNS, SPLIT)
     assert newest.boundary(COLUMNS, Split(kind="time", from_="2026-04-01")) is None
+
+
+def test_the_reference_of_another_candidate_is_not_the_champions() -> None:
+    champion, other = Artifact(b"a", "a.keras", "run"), Artifact(b"b", "b.keras", "run")
+    facts = {"task": {"kind": "number"}, "rows": 1, "quarantined_rows": 0}
+    reference = Reference.model_validate(
+        {"candidate_sha256": champion.sha256, "features": {}, "scores": {}, **facts}
+    )
+    champions = Champions(references={"run": reference})
+    assert champions.reference_of(champion) is reference
+    with pytest.raises(DataError, match="the reference of run run is of another candidate"):
+        champions.reference_of(other)
+    with pytest.raises(DataError, match="the champion of run run has no reference"):
+        Champions().reference_of(champion)

@@ -141,7 +141,8 @@ def compare(
     shifts = {}
     for name, (profile, counts, moments) in every.items():
         differences = counts.differences(smallest)
-        said = sentence_of(profile, int(differences.argmax()), counts.now, moments)
+        clearest = differences if differences.any() else counts.differences(0.0)
+        said = sentence_of(profile, int(clearest.argmax()), counts.now, moments)
         shifts[name] = _shift(counts, differences, threshold, said)
     trained = next(iter(reference.features.values())).rows
     return Drift(

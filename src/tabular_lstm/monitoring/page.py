@@ -3,12 +3,11 @@
 The words and the layout are in `monitoring.html.jinja`; here is what they are filled with.
 """
 
-from collections.abc import Mapping, Sequence
-
 from tabular_lstm.judging.drawing import to_svg
 from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.judging.pages import images, template
 from tabular_lstm.monitoring import figures as draw
+from tabular_lstm.monitoring.drift import NAMED
 from tabular_lstm.monitoring.health import Health
 from tabular_lstm.monitoring.reference import Reference
 
@@ -21,28 +20,20 @@ TITLES = {
 }
 
 
-def page(
-    health: Health,
-    reference: Reference | None,
-    categories: Mapping[str, Sequence[str]],
-    title: str | None,
-) -> str:
+def page(health: Health, reference: Reference | None, title: str | None) -> str:
     """Write the page.
 
     Args:
         health: What a monitoring found.
-        reference: Of the champion of the newest scoring; None where its run left none.
-        categories: By feature, the names of that champion's categories, in the schema's order.
+        reference: Of the champion of the newest scoring; None where there is none.
         title: The report's; None where conf has none.
     """
-    moved = [*health.newest.moved.items()][:DISTRIBUTIONS] if health.newest and reference else []
     profiles = reference.features | reference.scores if reference else {}
+    moved = health.newest.moved if health.newest else {}
+    clearest = [name for name in moved if name in profiles][:DISTRIBUTIONS]
     drawn = {
-        name: to_svg(
-            draw.distributions(profiles[name], shift, categories.get(name, ())),
-            draw.title_of(name),
-        )
-        for name, shift in moved
+        name: to_svg(draw.distributions(profiles[name], moved[name]), draw.title_of(name))
+        for name in clearest
     }
     serving = [change for change in health.changes if change.action != "rejected"]
     return template("monitoring", "monitoring.html.jinja").render(
@@ -55,7 +46,10 @@ def page(
         metric_names=METRICS,
         over_time=images(_over_time(health)),
         titles=TITLES,
-        moved=dict(moved),
+        worse=next((one.alarm for one in health.champions if one.run_id == health.champion), None),
+        all_moved=moved,
+        named=NAMED,
+        moved={name: moved[name] for name in clearest},
         distributions=images(drawn),
         listed=health.scorings[: -LISTED - 1 : -1],
         in_figures=draw.NEWEST,

@@ -6,22 +6,22 @@ Operating Characteristic Curves", Biometrics 44, 1988. Rows count alike, as if n
 group.
 """
 
+import math
+import sys
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Self
 
 import numpy as np
 
 from tabular_lstm.judging.intervals import CENTRAL, placements, row_losses, unseen_share
 from tabular_lstm.judging.metrics import METRICS, written
-from tabular_lstm.monitoring.expected import Estimate
+from tabular_lstm.monitoring.expected import TAIL, Estimate
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 
 FEWEST, FEWEST_OF_CLASS = 30, 5  # labelled rows that are measured; of a class for ROC AUC
-NORMAL = NormalDist()
-TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
-# Labelled rows with which a shift is seen soonest.
-TUNED_FOR = 1000
+# Labelled rows with which a loss that is worse is seen soonest.
+TUNED_FOR = 500
+TINY = sys.float_info.min
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,6 @@ class Losses:
             return cls(len(labels))
         losses = _BY_KIND[task.kind].losses(labels, predictions)
         return cls(len(losses), float(losses.mean()), float(losses.std(ddof=1)))
-
-    def lowest_mean(self, rate: float) -> float:
-        """Bound the mean that later rows of this kind will have, from below, at any time.
-
-        An asymptotic confidence sequence: however often one looks while labels come, a share `rate`
-        of champions has a look at which the bound is wrong. So a monitoring need not know how often
-        it ran before, and any number of looks is free; a correction for looks has to know how many
-        there will be. Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform
-        central limit theory and asymptotic confidence sequences", Annals of Statistics 52, 2024;
-        the mixture is Robbins', one-sided as in Howard, Ramdas, McAuliffe and Sekhon,
-        "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49,
-        2021.
-        """
-        ratio = (-2 * np.log(2 * rate) + np.log(1 - 2 * np.log(2 * rate))) / TUNED_FOR
-        grown = self.rows * ratio + 1
-        margin = np.sqrt(2 * grown / ratio * np.log1p(np.sqrt(grown) / (2 * rate))) / self.rows
-        return float(self.mean - self.deviation * margin)
 
 
 @dataclass(frozen=True)
@@ -110,22 +93,41 @@ def worse_than_promised(
 ) -> str | None:
     """Say by how much the loss is worse than promised; None where that is not clear.
 
-    Half of the rate is the labelled rows', half that of the rows the promise was measured on, which
-    are the same at each look.
+    However often one looks while labels come, a share `false_alarms` of champions that keep their
+    promise raises an alarm at any look: the bound is an asymptotic confidence sequence. So a
+    monitoring need not know how often it ran before, and any number of looks is free; a correction
+    for looks has to know how many there will be. Source: Waudby-Smith, Arbour, Sinha, Kennedy and
+    Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", Annals of
+    Statistics 52, 2024; the mixture is Robbins', one-sided as in Howard, Ramdas, McAuliffe and
+    Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics
+    49, 2021. The error of the promise is the same at each look. So the difference grows like a
+    Brownian motion in its information, one over its variance: Jennison and Turnbull, "Group
+    Sequential Methods", 1999, section 3.1.
     """
     of_kind = _BY_KIND[task.kind]
     name, power = of_kind.name, of_kind.power
     if losses.rows < FEWEST or name not in promised:
         return None
     was = promised[name]
-    highest = was.value + (was.high - was.value) * NORMAL.inv_cdf(1 - false_alarms / 2) / TAIL
-    if losses.lowest_mean(false_alarms / 2) <= highest**power:
+    error = ((was.high**power - was.value**power) / TAIL) ** 2
+    information, tuned_for = (
+        1 / max(error + losses.deviation**2 / rows, TINY) for rows in (losses.rows, TUNED_FOR)
+    )
+    if losses.mean - was.value**power <= _margin(information, tuned_for, false_alarms):
         return None
     now = losses.mean ** (1 / power)
     return (
         f"{METRICS[name]} {written(name, now)} of {losses.rows:,} labelled rows; promised was "
         f"{written(name, was.value)} ({written(name, was.low)} to {written(name, was.high)})"
     )
+
+
+def _margin(information: float, tuned_for: float, rate: float) -> float:
+    """Bound a mean that is 0 at every time at once; tightest where the information is so much."""
+    doubled = -2 * math.log(2 * rate)
+    least = tuned_for / (doubled + math.log(1 + doubled))
+    both = information + least
+    return math.sqrt(2 * both * math.log1p(math.sqrt(both / least) / (2 * rate))) / information
 
 
 # By the task ---------------------------------------------------------------------------------

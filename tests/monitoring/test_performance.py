@@ -1,0 +1,94 @@
+"""Real performance of labelled rows, its intervals, and the alarm at any number of looks."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.metrics import log_loss, mean_absolute_error, roc_auc_score, root_mean_squared_error
+
+from tabular_lstm.monitoring.expected import Estimate
+from tabular_lstm.monitoring.performance import (
+    FEWEST,
+    Losses,
+    measure,
+    worse_than_promised,
+)
+from tabular_lstm.parameters import NUMBER, Task
+
+TWO, THREE = Task.of_classes((0, 1)), Task.of_classes((0, 1, 2))
+A_NUMBER = Task(kind=NUMBER)
+
+
+def of_two(rows: int, seed: int, other: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(seed)
+    given = expit(draw.normal(-1, 1.5, rows))
+    chance = (1 - other) * given + other * (1 - given)
+    return (draw.random(rows) < chance).astype(int), given
+
+
+def test_metrics_are_those_of_scikit_learn() -> None:
+    labels, given = of_two(500, 0)
+    found = measure(labels, given, TWO)
+    assert found["log_loss"].value == pytest.approx(log_loss(labels, given))
+    assert found["roc_auc"].value == pytest.approx(roc_auc_score(labels, given))
+
+    draw = np.random.default_rng(0)
+    three, classes = draw.dirichlet([1, 1, 1], 500), draw.integers(0, 3, 500)
+    found = measure(classes, three, THREE)
+    assert found["log_loss"].value == pytest.approx(log_loss(classes, three))
+    area = roc_auc_score(classes, three, multi_class="ovr")
+    assert found["roc_auc"].value == pytest.approx(area)
+
+    numbers, predicted = draw.normal(size=500), draw.normal(size=500)
+    found = measure(numbers, predicted, A_NUMBER)
+    assert found["rmse"].value == pytest.approx(root_mean_squared_error(numbers, predicted))
+    assert found["mae"].value == pytest.approx(mean_absolute_error(numbers, predicted))
+
+
+def test_intervals_hold_what_many_rows_have() -> None:
+    of_many = measure(*of_two(300_000, 1), TWO)
+    few = [measure(*of_two(200, seed), TWO) for seed in range(100)]
+    for name, true in of_many.items():
+        within = [one[name].low < true.value < one[name].high for one in few]
+        assert np.mean(within) > 0.88
+
+
+def test_few_rows_and_rare_classes_are_not_measured_and_a_perfect_ranking_is_not_sure() -> None:
+    labels, given = of_two(FEWEST, 0)
+    assert measure(labels[1:], given[1:], TWO) == {}
+    assert measure(np.zeros(FEWEST, int), given, TWO).keys() == {"log_loss"}
+    found = measure((given > 0.3).astype(int), given, TWO)["roc_auc"]
+    assert (found.value, found.high) == (1, 1)
+    assert found.low < 0.9
+
+
+def first_alarm(promised: dict[str, Estimate], labels: np.ndarray, given: np.ndarray) -> float:
+    """Look at every 20 labels that come; inf where no look alarms."""
+    for rows in range(20, len(labels) + 1, 20):
+        losses = Losses.of(labels[:rows], given[:rows], TWO)
+        if worse_than_promised(losses, promised, 0.05, TWO):
+            return rows
+    return np.inf
+
+
+def test_a_champion_that_keeps_its_promise_alarms_at_no_look_and_a_worse_one_soon() -> None:
+    first = {other: [] for other in (0.0, 0.3)}
+    for seed in range(60):
+        promised = measure(*of_two(1000, 3 * seed), TWO)
+        for place, (other, found) in enumerate(first.items()):
+            found.append(first_alarm(promised, *of_two(1000, 3 * seed + 1 + place, other)))
+    kept, worse = (np.isfinite(found) for found in first.values())
+    assert kept.sum() <= 6  # of 60 at a rate of 5 %, with a chance of 98 %
+    assert worse.all()
+    assert np.median(first[0.3]) < 200
+
+
+def test_an_alarm_says_what_was_found_and_what_was_promised() -> None:
+    promised = {"rmse": Estimate(value=2.0, low=1.8, high=2.2)}
+    errors = np.random.default_rng(0).normal(0, 3, 2000)
+    losses = Losses.of(errors, np.zeros(2000), A_NUMBER)
+    said = worse_than_promised(losses, promised, 0.01, A_NUMBER)
+    found = f"{np.sqrt((errors**2).mean()):.4g}"
+    assert said == f"RMSE {found} of 2,000 labelled rows; promised was 2 (1.8 to 2.2)"
+    assert worse_than_promised(losses, {}, 0.01, A_NUMBER) is None
+    better = Losses.of(errors / 2, np.zeros(2000), A_NUMBER)
+    assert worse_than_promised(better, promised, 0.01, A_NUMBER) is None

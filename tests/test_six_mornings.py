@@ -1,0 +1,189 @@
+"""Six mornings of scoring, as README tells them: drift, late labels, an alarm, a new champion."""
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.helpers.commands import RETRAINING, here
+from tests.helpers.documents import BLOCK, text, unchanging
+from tests.helpers.notifications import lines, to
+from tests.helpers.once import Once
+from tests.helpers.pages import Parsed
+from tests.helpers.project import QUICK, Project, declare
+from tests.helpers.scorings import SCORING, rows_at
+
+MONITORING = ("run", "--pipelines", "monitoring")
+EVERY_MORNING, LATE = 300, 2
+DRIFT_FROM = 4
+ALARM = 7  # exit code
+
+
+def applications(first: int, count: int) -> pd.DataFrame:
+    """Give applications, of which those with a wage near 1,900 and many children are granted."""
+    drawn = np.random.default_rng(first)
+    wage, children = np.exp(drawn.normal(7.8, 0.4, count)), drawn.poisson(1.2, count)
+    odds = np.exp((450 - abs(wage - 1900)) / 120 + children - 1.2)
+    return pd.DataFrame(
+        {
+            "number": [f"A{number}" for number in range(first, first + count)],
+            "wage": wage.round(2),
+            "children": children,
+            "resident_since": drawn.integers(1980, 2026, count),
+            "district": drawn.choice(["north", "south", "east"], count),
+            "granted": np.where(drawn.random(count) < odds / (1 + odds), "yes", "no"),
+        }
+    )
+
+
+def in_cents(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same with another unit."""
+    return rows.assign(wage=(100 * rows["wage"]).round())
+
+
+class Story:
+    """A project in which one thing happens after the other, and what each run said last."""
+
+    def __init__(self, project: Project, caplog: pytest.LogCaptureFixture) -> None:
+        self.project, self._caplog = project, caplog
+        self.told = project.path / "told.json"
+        self.mornings: list[pd.DataFrame] = []
+        columns = {"label": "granted", "key": "number", "categorical": ["district"]}
+        columns |= {"positive_class": "yes", "negative_class": "no"}
+        alarm = {"monitoring": {"exit_on_alarm": ALARM}, "notify": to(self.told)}
+        declare(project, **QUICK, **alarm, columns=columns)
+
+        self.everything: list[str] = []
+        self.said: list[str] = []
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """Run a command to an exit code, and give its last line."""
+        self._caplog.clear()
+        ended = here(*arguments)
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        self.said = [record.getMessage() for record in self._caplog.records]
+        self.everything += self.said
+        return self.said[-1]
+
+    @property
+    def champions(self) -> list[str]:
+        """Who served, the newest last."""
+        log = (self.project.path / "data/08_reporting/promotions.jsonl").read_text().splitlines()
+        return [one["run_id"] for one in map(json.loads, log) if one["action"] == "promoted"]
+
+    @staticmethod
+    def yes(scored: str) -> int:
+        """How many rows a scoring calls `yes`."""
+        (rows,) = re.findall(r"(\d+) as yes", scored)
+        return int(rows)
+
+    def morning(self, rows: pd.DataFrame, code: int = 0) -> str:
+        """Score the rows of a morning, whose labels are not known yet."""
+        self.mornings.append(rows)
+        path = self.project.path / f"morning_{len(self.mornings)}.csv"
+        rows.drop(columns="granted").to_csv(path, index=False)
+        return self.run(*SCORING, *rows_at(path), code=code)
+
+    def monitoring(self, code: int = 0) -> str:
+        """Put the labels that have come beside the predictions."""
+        labels = pd.concat(self.mornings[: len(self.mornings) - LATE])
+        path = self.project.path / "labels.csv"
+        labels[["number", "granted"]].to_csv(path, index=False)
+        return self.run(*MONITORING, "--params", f"late_labels={path}", code=code)
+
+    @property
+    def health(self) -> dict[str, Any]:
+        """What the newest monitoring found."""
+        return json.loads(self._latest("json"))
+
+    @property
+    def page(self) -> str:
+        return self._latest("html")
+
+    def _latest(self, kind: str) -> str:
+        path = self.project.path / f"data/08_reporting/latest_monitoring.{kind}"
+        return path.read_text()
+
+
+@pytest.fixture
+def story(project: Project, once: Once, caplog: pytest.LogCaptureFixture) -> Story:
+    """A project with a champion."""
+    story = Story(project, caplog)
+    applications(0, 1500).to_csv(project.raw, index=False)
+    once("applications", project, lambda: story.run(*RETRAINING))
+    return story
+
+
+@pytest.mark.long
+def test_six_mornings(story: Story) -> None:
+    (first,) = story.champions
+    for day in range(1, DRIFT_FROM):
+        scored = story.morning(applications(10_000 * day, EVERY_MORNING))
+        assert scored.startswith(f"Scored 300 of 300 rows with the champion of run {first}")
+    labelled = story.monitoring()
+    assert f"The champion of run {first} scored 900 rows, of which 300 have a label" in labelled
+    assert (story.health["alarm"], story.health["advice"]) == (None, "nothing")
+    assert "✓ The champion is well" in story.page
+
+    for day in range(DRIFT_FROM, 7):
+        alarm = story.morning(in_cents(applications(10_000 * day, EVERY_MORNING)), code=ALARM)
+        assert re.match(r"ALARM: 'wage': about 100 times as large \(mean 2\d+, was 2\d+\)", alarm)
+    assert [end["event"] for end in lines(story.told)][-4:] == ["scored", *["alarm"] * 3]
+    assert lines(story.told)[-1]["message"] == alarm
+
+    # By now the first morning of the new unit has labels.
+    advice = story.monitoring(code=ALARM)
+    assert advice.startswith("ALARM: log loss ")
+    assert "of 1,200 labelled rows; promised was 0." in advice
+    assert "'wage': about 100 times as large" in advice
+    assert advice.endswith("To retrain: kedro run --pipelines retraining")
+    assert [one["moved"] for one in story.health["scorings"]] == [0, 0, 0, 2, 2, 2]
+    assert "✗ Alarm" in story.page
+    assert "How wage spreads, in the reference and now" in story.page
+
+    # All rows in the new unit. Whether that is meant, a person says.
+    known = [applications(0, 1500), *story.mornings[:3]]
+    pd.concat([*map(in_cents, known), story.mornings[3]]).to_csv(story.project.raw, index=False)
+    rejected = story.run(*RETRAINING, code=ALARM)
+    assert "'wage': about 100 times as large" in rejected
+    assert story.champions == [first]
+    assert "if that is meant, " in story.said[-2]
+    assert "--params promotion.start_over=true" in story.said[-2]
+    story.run(*RETRAINING, "--params", "promotion.start_over=true")
+    new = story.champions[-1]
+    assert new != first
+
+    scored = story.morning(in_cents(applications(70_000, EVERY_MORNING)))
+    assert scored.startswith(f"Scored 300 of 300 rows with the champion of run {new}")
+    story.monitoring()
+    assert (story.health["champion"], story.health["alarm"]) == (new, None)
+    shown = Parsed(story.page).text
+    assert "✓ The champion is well" in shown
+    assert f"The champion of run {new} serves since" in shown
+    assert shown.count("2 moved") == 3
+    actions = [change["action"] for change in story.health["changes"]]
+    assert actions == ["promoted", "rejected", "promoted"]
+
+    said = {unchanging(line) for line in story.everything}
+    for page in ("README.md", "docs/monitoring.md"):
+        examples = [code for kind, code in BLOCK.findall(text(page)) if kind == "text example"]
+        assert examples, page
+        for line in examples[0].splitlines():
+            assert unchanging(re.sub(r"^(INFO|WARNING) +", "", line)) in said, line
+
+
+def test_another_unit_and_a_far_year_are_both_named(story: Story) -> None:
+    rows = applications(10_000, 700)
+    usual = story.yes(story.morning(rows))
+    far = in_cents(rows).assign(
+        number=rows["number"] + "b", resident_since=rows["resident_since"] + 100
+    )
+
+    alarm = story.morning(far, code=ALARM)
+
+    assert "'wage': about 100 times as large" in alarm
+    assert re.search(r"'resident_since': mean 21\d\d, was 20\d\d: 100 % of the rows", alarm)
+    assert story.yes(story.said[-2]) < 0.2 * usual
