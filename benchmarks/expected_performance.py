@@ -33,11 +33,10 @@ from scipy.special import expit
 from scipy.stats import rankdata, spearmanr
 from tables import markdown
 
+from tabular_lstm.judging.intervals import NORMAL
 from tabular_lstm.judging.metrics import METRICS, written
-from tabular_lstm.monitoring.expected import Estimate, estimates, expect, sums
+from tabular_lstm.monitoring.expected import TAIL, Estimate, estimates, expect, sums
 from tabular_lstm.monitoring.performance import (
-    NORMAL,
-    TAIL,
     Losses,
     measure,
     worse_than_promised,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from kedro.framework.project import pipelines
 
+from tests.helpers.documents import BLOCK, text, unchanging
 from tests.helpers.project import ROOT, Project
 from tests.helpers.scorings import finished
 
@@ -20,7 +21,6 @@ PAGES = sorted(
     for folder in (".", "benchmarks", "data", "docs")
     for path in (ROOT / folder).glob("*.md")
 )
-BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 RUN = {"bash", "python", "yaml"}
 # What takes root, another system or somebody's secrets; tests/integration has these.
 LEFT = {"sh", "yaml example"}
@@ -32,31 +32,13 @@ GOES_ON = [
     "docs/retraining.md",
     "docs/scoring.md",
     "docs/scheduling.md",
+    "docs/monitoring.md",
 ]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-# What differs from run to run, or in the last bits from processor to processor.
-CHANGING = [
-    (r"\d{4}-\d\d-\d\dT[\d.]+Z", "RUN"),
-    (r"[+-]?\d+(\.\d+)?", "NUMBER"),
-    (r"is behind|is ahead of|is level with|beats|loses to", "COMPARES WITH"),
-    (r", (within chance|by less than matters)", ""),
-    (r"\s+", " "),
-]
-
-
-def text(page: str) -> str:
-    return (ROOT / page).read_text()
 
 
 def without_blocks(page: str) -> str:
     return BLOCK.sub("", text(page))
-
-
-def unchanging(line: str) -> str:
-    """A line without numbers, run ids and the outcome of a comparison."""
-    for pattern, replacement in CHANGING:
-        line = re.sub(pattern, replacement, line)
-    return line.strip()
 
 
 def run_blocks(pages: list[str], project: Project) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.helpers.commands import RETRAINING, here
+from tests.helpers.documents import BLOCK, text, unchanging
 from tests.helpers.notifications import lines, to
 from tests.helpers.once import Once
 from tests.helpers.pages import Parsed
@@ -22,10 +23,10 @@ ALARM = 7  # exit code
 
 
 def applications(first: int, count: int) -> pd.DataFrame:
-    """Give applications for support, of which the low wages and the many children are granted."""
+    """Give applications, of which those with a wage near 1,900 and many children are granted."""
     drawn = np.random.default_rng(first)
     wage, children = np.exp(drawn.normal(7.8, 0.4, count)), drawn.poisson(1.2, count)
-    odds = np.exp((2100 - wage) / 150 + 2 * children - 3)
+    odds = np.exp((450 - abs(wage - 1900)) / 120 + children - 1.2)
     return pd.DataFrame(
         {
             "number": [f"A{number}" for number in range(first, first + count)],
@@ -116,6 +117,7 @@ def story(project: Project, once: Once, caplog: pytest.LogCaptureFixture) -> Sto
     return story
 
 
+@pytest.mark.long
 def test_six_mornings(story: Story) -> None:
     (first,) = story.champions
     for day in range(1, DRIFT_FROM):
@@ -140,6 +142,7 @@ def test_six_mornings(story: Story) -> None:
     assert advice.endswith("To retrain: kedro run --pipelines retraining")
     assert [one["moved"] for one in story.health["scorings"]] == [0, 0, 0, 2, 2, 2]
     assert "✗ Alarm" in story.page
+    assert "How wage spreads, in the reference and now" in story.page
 
     # All rows in the new unit. Whether that is meant, a person says.
     known = [applications(0, 1500), *story.mornings[:3]]
@@ -163,6 +166,13 @@ def test_six_mornings(story: Story) -> None:
     assert shown.count("2 moved") == 3
     actions = [change["action"] for change in story.health["changes"]]
     assert actions == ["promoted", "rejected", "promoted"]
+
+    said = {unchanging(line) for line in story.everything}
+    for page in ("README.md", "docs/monitoring.md"):
+        examples = [code for kind, code in BLOCK.findall(text(page)) if kind == "text example"]
+        assert examples, page
+        for line in examples[0].splitlines():
+            assert unchanging(re.sub(r"^(INFO|WARNING) +", "", line)) in said, line
 
 
 def test_another_unit_and_a_far_year_are_both_named(story: Story) -> None:

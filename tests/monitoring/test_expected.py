@@ -99,3 +99,22 @@ def test_sure_predictions_and_those_that_are_none_are_summed_up() -> None:
     found = estimates(sums(np.array([0.0, 1.0, np.nan, 1e-300]), TWO), TWO)
     assert found["log_loss"] == pytest.approx(0, abs=1e-12)
     assert found["roc_auc"] == pytest.approx(1)
+
+
+def test_few_evaluated_rows_that_are_all_right_do_not_make_an_estimate_sure() -> None:
+    within, narrow = [], []
+    for seed in range(60):
+        draw = np.random.default_rng(seed)
+        sure = expit(draw.choice([-5.0, 5.0], 300))
+        labels = (draw.random(300) < sure).astype(int)
+        known = estimates(sums(sure[:100], TWO), TWO)
+        promised = measure(labels[:100], sure[:100], TWO)
+        expected = expect(promised, known, 100, sums(sure[100:], TWO), TWO)["log_loss"]
+        within.append(
+            expected.low
+            <= measure(labels[100:], sure[100:], TWO)["log_loss"].value
+            <= expected.high
+        )
+        narrow.append(promised["log_loss"].high - promised["log_loss"].low < 1e-9)
+    assert any(narrow)
+    assert np.mean(within) > 0.9

@@ -17,12 +17,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.intervals import CENTRAL, NORMAL
 from tabular_lstm.judging.metrics import WORSE, Metrics
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 
 # Cells of equal width between the logits -REACH and REACH, the first and last with all beyond.
 CELLS, REACH = 240, 12.0
 LEAST = 1e-15  # that a probability differs from 0 and 1
+TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
 
 
 class Estimate(Frozen):
@@ -52,7 +54,8 @@ def expect(
     """Say which metrics rows will have once they are labelled.
 
     The interval holds the error of the promised metric and that of the rows, which is as large for
-    as many rows.
+    as many rows; and neither is smaller than by the probabilities, because where nearly all is
+    right few evaluated rows tell an error.
 
     Args:
         promised: Of the evaluated rows; see `promised_by`.
@@ -61,17 +64,21 @@ def expect(
         sums: Of the rows without labels; see `sums`.
         task: What is predicted.
     """
-    rows = float(sums[0])
+    rows, of_kind = float(sums[0]), _BY_KIND[task.kind]
     if not rows or not evaluated_rows:
         return {}
-    now, wider = estimates(sums, task), (1 + evaluated_rows / rows) ** 0.5
+    now, errors = estimates(sums, task), of_kind.errors(sums[1:], rows)
     found = {}
     for name in promised.keys() & now.keys() & evaluated.keys():
         was = promised[name]
-        value, scale = _BY_KIND[task.kind].moved(was.value, evaluated[name], now[name])
+        value, grown = of_kind.moved(was.value, evaluated[name], now[name])
+        least = TAIL * errors.get(name, 0.0) * (1 + rows / evaluated_rows) ** 0.5
+        wider = grown * (1 + evaluated_rows / rows) ** 0.5
+        below, above = (
+            max(wider * off, least) for off in (was.value - was.low, was.high - was.value)
+        )
         most = 1.0 if name == "roc_auc" else np.inf
-        ends = [value + scale * wider * (end - was.value) for end in (was.low, was.high)]
-        value, low, high = (float(np.clip(end, 0.0, most)) for end in (value, *ends))
+        value, low, high = np.clip([value, value - below, value + above], 0.0, most).tolist()
         found[name] = Estimate(value=value, low=low, high=high)
     return {name: found[name] for name in WORSE if name in found}
 
@@ -103,9 +110,9 @@ class _Classes:
     @classmethod
     def sums(cls, predictions: np.ndarray) -> np.ndarray:
         known = predictions.clip(LEAST, 1 - LEAST)
-        entropy = float(-(predictions * np.log(known)).sum())
-        by_class = [cls._cells(of_class) for of_class in known.T]
-        return np.concatenate([[entropy], *by_class])
+        logs = np.log(known)
+        by_class = [cls._cells(*of) for of in zip(known.T, logs.T, np.log1p(-known).T, strict=True)]
+        return np.concatenate([[-(predictions * logs).sum()], *by_class])
 
     @classmethod
     def estimates(cls, sums: np.ndarray, rows: float) -> dict[str, float]:
@@ -115,10 +122,38 @@ class _Classes:
         area = float(np.mean(known)) if known else np.nan
         return {"log_loss": float(sums[0]) / rows, "roc_auc": area}
 
+    @classmethod
+    def errors(cls, sums: np.ndarray, rows: float) -> dict[str, float]:
+        """Give the standard errors of so many rows, where the probabilities are right."""
+        counts = [(of, rows_of - of) for rows_of, of in sums[1:].reshape(-1, 2, CELLS)]
+        squares = sum(cls._squares(*both) for both in counts) / rows - (sums[0] / rows) ** 2
+        areas = [error for both in counts if np.isfinite(error := cls._area_error(*both))]
+        area = float(np.mean(areas)) if areas else 0.0
+        return {"log_loss": float(max(squares, 0.0) / rows) ** 0.5, "roc_auc": area}
+
     @staticmethod
-    def _cells(known: np.ndarray) -> np.ndarray:
-        logits = np.log(known) - np.log1p(-known)
-        cells = ((logits + REACH) * (CELLS / (2 * REACH))).clip(0, CELLS - 1).astype(np.int64)
+    def _squares(positive: np.ndarray, negative: np.ndarray) -> float:
+        """Add up the squared losses of the rows of a class."""
+        return float(positive @ np.log(_share(positive, negative)) ** 2)
+
+    @staticmethod
+    def _area_error(positive: np.ndarray, negative: np.ndarray) -> float:
+        """Give the standard error by DeLong, see `performance`."""
+        if not (ours := positive.sum()) * (others := negative.sum()):
+            return np.nan
+        below = (np.cumsum(negative) - negative / 2) / others
+        above = 1 - (np.cumsum(positive) - positive / 2) / ours
+        variances = (
+            np.average(placed**2, weights=of) - np.average(placed, weights=of) ** 2
+            for placed, of in ((below, positive), (above, negative))
+        )
+        return float(sum(v / n for v, n in zip(variances, (ours, others), strict=True)) ** 0.5)
+
+    @staticmethod
+    def _cells(known: np.ndarray, log: np.ndarray, of_others: np.ndarray) -> np.ndarray:
+        cells = (
+            ((log - of_others + REACH) * (CELLS / (2 * REACH))).clip(0, CELLS - 1).astype(np.int64)
+        )
         return np.concatenate([np.bincount(cells, w, CELLS) for w in (None, known)])
 
     @staticmethod
@@ -134,8 +169,21 @@ class _TwoClasses(_Classes):
     @classmethod
     def sums(cls, predictions: np.ndarray) -> np.ndarray:
         known = predictions.clip(LEAST, 1 - LEAST)
-        entropy = -(predictions @ np.log(known) + (1 - predictions) @ np.log1p(-known))
-        return np.concatenate([[entropy], cls._cells(known)])
+        log, of_others = np.log(known), np.log1p(-known)
+        # Not by BLAS, whose threads would wait for each other.
+        entropy = -(predictions * log + (1 - predictions) * of_others).sum()
+        return np.concatenate([[entropy], cls._cells(known, log, of_others)])
+
+    @staticmethod
+    def _squares(positive: np.ndarray, negative: np.ndarray) -> float:
+        both = ((positive, negative), (negative, positive))
+        return sum(_Classes._squares(*one) for one in both)
+
+
+def _share(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """Give the mean probability of each cell; LEAST or more, also of one without rows."""
+    rows = positive + negative
+    return np.asarray(np.maximum(positive / np.where(rows, rows, 1), LEAST))
 
 
 class _Number:
@@ -149,11 +197,15 @@ class _Number:
     @staticmethod
     def sums(predictions: np.ndarray) -> np.ndarray:
         widths = predictions[:, 2] - predictions[:, 1]
-        return np.array([widths.sum(), widths @ widths])
+        return np.array([widths.sum(), np.square(widths).sum()])
 
     @staticmethod
     def estimates(sums: np.ndarray, rows: float) -> dict[str, float]:
         return {"rmse": float(sums[1] / rows) ** 0.5, "mae": float(sums[0]) / rows}
+
+    @staticmethod
+    def errors(sums: np.ndarray, rows: float) -> dict[str, float]:
+        return {}
 
 
 _BY_KIND: dict[str, type[_Classes] | type[_Number]] = {

@@ -1,6 +1,7 @@
 """The figures of the page: scorings in the order of time, and how the rows of a feature spread."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,7 +78,8 @@ def performance_over_time(health: Health) -> "Figure":
             ends = [first - 0.5, last + 0.5]
             axes.fill_between(ends, estimate.low, estimate.high, color=BEFORE, alpha=0.6, lw=0)
             axes.plot(ends, [estimate.value] * 2, color=INK, linestyle=":", label="promised")
-        _draw_expected(axes, [one.expected.get(metric) for one in drawn])
+        for _, of_champion in groupby(enumerate(drawn), lambda one: one[1].champion):
+            _draw_expected(axes, {at: one.expected.get(metric) for at, one in of_champion})
         for place, one in enumerate(drawn):
             if found := one.real.get(metric):
                 axes.vlines(place, found.low, found.high, color=BLUE, linewidth=2)
@@ -97,10 +99,10 @@ def metrics_of(health: Health) -> list[str]:
     return [name for name in METRICS if name in known and name in WORSE]
 
 
-def _draw_expected(axes: "Axes", known: Sequence[Estimate | None]) -> None:
-    """Draw a line with its band, or where no neighbour is known, a diamond with its interval."""
-    values = np.array([[e.low, e.value, e.high] if e else [np.nan] * 3 for e in known]).T
-    places = np.arange(len(known))
+def _draw_expected(axes: "Axes", known: dict[int, Estimate | None]) -> None:
+    """Draw a line with its band, and at each place a diamond with its interval."""
+    values = np.array([[e.low, e.value, e.high] if e else [np.nan] * 3 for e in known.values()]).T
+    places = [*known]
     axes.fill_between(places, values[0], values[2], color=ORANGE, alpha=0.3, linewidth=0)
     axes.vlines(places, values[0], values[2], color=ORANGE, linewidth=1)
     axes.plot(places, values[1], "D-", color=ORANGE, markersize=4, label="expected without labels")
@@ -152,8 +154,8 @@ def _finish(figure: "Figure", panels: "list[Axes]", health: Health) -> None:
         axes.grid(visible=False, axis="x")
         axes.set_xticks([])
     step = -(-len(drawn) // TICKS)
-    places = range(len(drawn) - 1, -1, -step)
-    panels[-1].set_xticks(places, [_when(drawn[place], drawn) for place in places])
+    named = {_when(drawn[at], drawn): at for at in range((len(drawn) - 1) % step, len(drawn), step)}
+    panels[-1].set_xticks([*named.values()], [*named])
     _add_legend(figure, panels, {change.action for change in health.changes})
 
 

@@ -9,19 +9,16 @@ group.
 import math
 import sys
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Self
 
 import numpy as np
 
 from tabular_lstm.judging.intervals import CENTRAL, placements, row_losses, unseen_share
 from tabular_lstm.judging.metrics import METRICS, written
-from tabular_lstm.monitoring.expected import Estimate
+from tabular_lstm.monitoring.expected import TAIL, Estimate
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 
 FEWEST, FEWEST_OF_CLASS = 30, 5  # labelled rows that are measured; of a class for ROC AUC
-NORMAL = NormalDist()
-TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
 # Labelled rows with which a loss that is worse is seen soonest.
 TUNED_FOR = 500
 TINY = sys.float_info.min

@@ -168,8 +168,11 @@ def write_page(health: Health, champions: Champions, report: Report) -> str:
     """Write the page for people, with the distributions of what moved in the newest scoring."""
     reference = None
     if health.newest:
-        with contextlib.suppress(KeyError, DataError):  # the page says what there is without
-            reference = champions.reference_of(champions.artifacts[health.newest.champion])
+        run = health.newest.champion
+        with contextlib.suppress(DataError):  # the page says so
+            reference = champions.references.get(run)
+        if reference and reference.candidate_sha256 != promoted(champions.log)[run].sha256:
+            reference = None
     return page(health, reference, report.title)
 
 
