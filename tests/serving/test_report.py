@@ -385,7 +385,7 @@ def test_what_moved_is_told_first_and_the_clearest_before_others(runs: list[Run]
     page = page_of(inputs)
     verdict, checks, *_ = Parsed(page).text.split("§ ")
     assert "ALARM" in verdict
-    assert f"'{HOSTILE_NAME}': {HOSTILE_CELL}; 'amount': all is 18 times as much" in verdict
+    assert f"'{HOSTILE_NAME[:39]}…': {HOSTILE_CELL}; 'amount': all is 18 times as much" in verdict
     assert "⚠ passed, with an alarm" in checks
     assert HOSTILE_CELL not in page
     changed = section(Parsed(page).text, "What changed in the data")

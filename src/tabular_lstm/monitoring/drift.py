@@ -180,13 +180,14 @@ def _shift(counts: Counts, differences: np.ndarray, threshold: float, sentence: 
     was, now = (c / max(c.sum(), 1) for c in both)
     once, again = (np.maximum(c, 0.5) / max(c.sum(), 1) for c in both)
     below = [np.cumsum(c[1:-1]) / max(c[1:].sum(), 1) for c in both]
-    ends = [s[1:].sum() - s[2:-1].sum() if counts.ordered else s[-1] for s in (was, now)]
+    ends = [c[1:].sum() - c[2:-1].sum() if counts.ordered else c[-1] for c in both]
+    outside = [end / max(c.sum(), 1) for end, c in zip(ends, both, strict=True)]
     largest = float(differences.max())
     return Shift(
         psi=float(((again - once) * np.log(again / once)).sum()),
         ks=float(np.abs(below[1] - below[0]).max(initial=0.0)) if counts.ordered else None,
         missing=(float(was[0]), float(now[0])),
-        outside=(float(ends[0]), float(ends[1])),
+        outside=(float(outside[0]), float(outside[1])),
         statistic=largest,
         moved=largest > threshold,
         sentence=sentence,

@@ -110,9 +110,9 @@ class _Classes:
     @classmethod
     def sums(cls, predictions: np.ndarray) -> np.ndarray:
         known = predictions.clip(LEAST, 1 - LEAST)
-        entropy = float(-(predictions * np.log(known)).sum())
-        by_class = [cls._cells(of_class) for of_class in known.T]
-        return np.concatenate([[entropy], *by_class])
+        logs = np.log(known)
+        by_class = [cls._cells(*of) for of in zip(known.T, logs.T, np.log1p(-known).T, strict=True)]
+        return np.concatenate([[-(predictions * logs).sum()], *by_class])
 
     @classmethod
     def estimates(cls, sums: np.ndarray, rows: float) -> dict[str, float]:
@@ -150,9 +150,10 @@ class _Classes:
         return float(sum(v / n for v, n in zip(variances, (ours, others), strict=True)) ** 0.5)
 
     @staticmethod
-    def _cells(known: np.ndarray) -> np.ndarray:
-        logits = np.log(known) - np.log1p(-known)
-        cells = ((logits + REACH) * (CELLS / (2 * REACH))).clip(0, CELLS - 1).astype(np.int64)
+    def _cells(known: np.ndarray, log: np.ndarray, of_others: np.ndarray) -> np.ndarray:
+        cells = (
+            ((log - of_others + REACH) * (CELLS / (2 * REACH))).clip(0, CELLS - 1).astype(np.int64)
+        )
         return np.concatenate([np.bincount(cells, w, CELLS) for w in (None, known)])
 
     @staticmethod
@@ -168,8 +169,10 @@ class _TwoClasses(_Classes):
     @classmethod
     def sums(cls, predictions: np.ndarray) -> np.ndarray:
         known = predictions.clip(LEAST, 1 - LEAST)
-        entropy = -(predictions @ np.log(known) + (1 - predictions) @ np.log1p(-known))
-        return np.concatenate([[entropy], cls._cells(known)])
+        log, of_others = np.log(known), np.log1p(-known)
+        # Not by BLAS, whose threads would wait for each other.
+        entropy = -(predictions * log + (1 - predictions) * of_others).sum()
+        return np.concatenate([[entropy], cls._cells(known, log, of_others)])
 
     @staticmethod
     def _squares(positive: np.ndarray, negative: np.ndarray) -> float:
@@ -194,7 +197,7 @@ class _Number:
     @staticmethod
     def sums(predictions: np.ndarray) -> np.ndarray:
         widths = predictions[:, 2] - predictions[:, 1]
-        return np.array([widths.sum(), widths @ widths])
+        return np.array([widths.sum(), np.square(widths).sum()])
 
     @staticmethod
     def estimates(sums: np.ndarray, rows: float) -> dict[str, float]:
