@@ -248,7 +248,7 @@ def reference_of(table: Table, project: Path) -> str:
     artifact = load_champion(project).artifact
     sequences = to_sequences(table.features[: len(table.labels)], table.schema)
     reference = Reference.of(
-        sequences,
+        [sequences],
         score(artifact.scorer, sequences),
         table.schema,
         candidate_sha256=artifact.sha256,

@@ -127,7 +127,7 @@ def found(
         dates={train.columns[2]: None},
     )
     reference = Reference.of(
-        to_sequences(train, schema),
+        [to_sequences(train, schema)],
         predictions(4000, task, 0),
         schema,
         candidate_sha256="0" * 64,

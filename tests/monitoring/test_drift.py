@@ -39,7 +39,7 @@ def probabilities(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng([seed, 1]).beta(2, 4, count).astype(np.float32)
 
 
-def watch_of(rows: pd.DataFrame, scores: np.ndarray, quarantined: int = 20) -> Watch:
+def watch_of(rows: pd.DataFrame, scores: np.ndarray, quarantined: int = 20, **facts: Any) -> Watch:
     schema = learn_schema(
         rows,
         categorical=["city"] if "city" in rows else [],
@@ -49,9 +49,9 @@ def watch_of(rows: pd.DataFrame, scores: np.ndarray, quarantined: int = 20) -> W
         task=Task.of_classes(["no", "yes"]),
         dates={"seen": None} if "seen" in rows else {},
     )
-    facts = {"rows": len(rows) + len(scores) + quarantined, "quarantined_rows": quarantined}
+    facts |= {"rows": len(rows) + len(scores) + quarantined, "quarantined_rows": quarantined}
     sequences = to_sequences(rows, schema)
-    reference = Reference.of(sequences, scores, schema, candidate_sha256="0" * 64, **facts)
+    reference = Reference.of([sequences], scores, schema, candidate_sha256="0" * 64, **facts)
     return Watch(reference, schema)
 
 
@@ -115,6 +115,26 @@ def test_the_alarm_names_the_column_and_what_changed(
     assert drift.alarm
     assert re.search(said, drift.alarm)
     assert [*drift.moved] == [name]
+
+
+def test_rows_of_a_group_prove_no_more_than_one_of_them() -> None:
+    """New groups, each of eight rows that are alike, are no drift."""
+    each, groups = 8, 60
+    trained = people(groups).loc[np.repeat(range(groups), each)]
+    scores = np.repeat(probabilities(groups), each)
+    by_rows, by_groups = (watch_of(trained, scores, rows_each=n) for n in (1.0, float(each)))
+
+    def alarms(watch: Watch) -> int:
+        new = range(1, 9)
+        drawn = [people(groups, seed).loc[np.repeat(range(groups), each)] for seed in new]
+        said = [np.repeat(probabilities(groups, seed), each) for seed in new]
+        return sum(drift_of(watch, *of).alarm is not None for of in zip(drawn, said, strict=True))
+
+    assert alarms(by_rows) >= 6
+    assert alarms(by_groups) <= 1
+    moved = drift_of(by_groups, trained.assign(wage=trained["wage"] * 100), scores)
+    assert [*moved.moved] == ["wage"]
+    assert moved.compared_rows == groups * each
 
 
 def test_rows_as_they_were_raise_no_alarm(watch: Watch) -> None:

@@ -29,7 +29,7 @@ def predictions_of(task: str) -> np.ndarray:
 def watch_of(schema: Schema, sequences: np.ndarray, predictions: np.ndarray) -> Watch:
     """Watch by the reference of these rows, as it was written and read."""
     facts = {"candidate_sha256": "0", "rows": len(sequences), "quarantined_rows": 0}
-    reference = Reference.of(sequences, predictions, schema, **facts)
+    reference = Reference.of([sequences], predictions, schema, **facts)
     return Watch(Reference.model_validate_json(reference.model_dump_json()), schema)
 
 

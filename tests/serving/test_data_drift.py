@@ -109,7 +109,7 @@ def drift_of(
     sequences = drawn.normal(size=(GROUPS, 2, 1)).astype(np.float32)[OF]
     scores = drawn.random(GROUPS).astype(np.float32)[OF]
     facts = {"candidate_sha256": "", "rows": len(OF), "quarantined_rows": 0}
-    kept_then = Reference.of(sequences[~TEST], scores[TEST], SCHEMA, **facts)
+    kept_then = Reference.of([sequences[~TEST]], scores[TEST], SCHEMA, **facts)
     now = sequences[TEST] + np.float32(shift)
     known = np.arange(len(now)) < trained_on
     watch = Watch(kept_then, SCHEMA) if reference else None

@@ -114,9 +114,17 @@ class Drift(Frozen):
 
 
 def compare(
-    watch: Watch, seen: Seen, run_id: str, champion: str, monitoring: Monitoring, quarantined: int
+    watch: Watch,
+    seen: Seen,
+    run_id: str,
+    champion: str,
+    monitoring: Monitoring,
+    quarantined: int,
+    rows_each: float | None = None,
 ) -> Drift:
     """Compare rows that were counted with the reference; the same rows give the same drift.
+
+    Rows of a group are alike, and prove no more than one.
 
     Args:
         watch: With the reference of the champion.
@@ -125,6 +133,7 @@ def compare(
         champion: The run that trained what scored them.
         monitoring: The rate, and what is left out.
         quarantined: Rows that came with them and were quarantined.
+        rows_each: How many rows count as one. Default: as in the reference.
     """
     reference, smallest = watch.reference, monitoring.smallest_change
     rows = int(seen.counts[0].sum())
@@ -135,13 +144,15 @@ def compare(
         )
         if name not in monitoring.ignore
     }
+    each = reference.rows_each if rows_each is None else rows_each
     kept = _in_quarantine(reference, rows, quarantined)
-    compared = [*(counts for _, counts, _ in every.values()), kept]
+    compared = [of.divided(each) for of in (*(counts for _, counts, _ in every.values()), kept)]
     threshold = threshold_of(compared, monitoring.false_alarms, smallest)
     shifts = {}
     for name, (profile, counts, moments) in every.items():
-        differences = counts.differences(smallest)
-        clearest = differences if differences.any() else counts.differences(0.0)
+        fewer = counts.divided(each)
+        differences = fewer.differences(smallest)
+        clearest = differences if differences.any() else fewer.differences(0.0)
         said = sentence_of(profile, int(clearest.argmax()), counts.now, moments)
         shifts[name] = _shift(counts, differences, threshold, said)
     trained = next(iter(reference.features.values())).rows
@@ -153,10 +164,12 @@ def compare(
         compared_rows=rows,
         false_alarms=monitoring.false_alarms,
         threshold=threshold,
-        smallest_shift=smallest_shift(trained, rows, threshold, smallest),
+        smallest_shift=smallest_shift(
+            round(trained / each), round(rows / each), threshold, smallest
+        ),
         features=_of(reference.features, shifts),
         scores=_of(reference.scores, shifts),
-        quarantine=_quarantine(kept, threshold, smallest),
+        quarantine=_quarantine(kept, compared[-1].differences(smallest), threshold),
     )
 
 
@@ -169,10 +182,10 @@ def _in_quarantine(reference: Reference, rows: int, quarantined: int) -> Counts:
     return Counts(False, np.array(before), np.array([rows, quarantined]), rise=True)
 
 
-def _quarantine(kept: Counts, threshold: float, smallest: float) -> Shift:
+def _quarantine(kept: Counts, differences: np.ndarray, threshold: float) -> Shift:
     was, now = kept.before / max(kept.before.sum(), 1), kept.now / max(kept.now.sum(), 1)
     said = f"{percent(now[1])} of the rows, were {percent(was[1])}"
-    return _shift(kept, kept.differences(smallest), threshold, said)
+    return _shift(kept, differences, threshold, said)
 
 
 def _shift(counts: Counts, differences: np.ndarray, threshold: float, sentence: str) -> Shift:

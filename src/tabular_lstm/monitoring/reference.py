@@ -52,11 +52,14 @@ class Reference(Frozen):
     Attributes:
         candidate_sha256: The hash of the candidate whose reference this is.
         task: What it predicts.
-        features: By column, of the train rows.
+        features: By column, of the rows of both sides: without a key, rows that are alike are all
+            on one side, so that neither side is like new rows.
         scores: By name, of the rows that it was judged on, which it was not trained on.
         rows, quarantined_rows: Of the file, without unlabelled ones.
         evaluated_rows: How many it was judged on. Default: 0, as in an earlier version's.
         estimated: Their metrics by its predictions alone, see `expected.estimates`. Default: none.
+        rows_each: How many rows of a group a row has beside it and itself, on average. Default: 1,
+            where there are no groups.
     """
 
     candidate_sha256: str
@@ -67,16 +70,18 @@ class Reference(Frozen):
     quarantined_rows: NonNegativeInt
     evaluated_rows: NonNegativeInt = 0
     estimated: dict[str, float] = {}
+    rows_each: float = 1.0
 
     @classmethod
     def of(
-        cls, sequences: np.ndarray, predictions: np.ndarray, schema: Schema, **facts: object
+        cls, sides: Sequence[np.ndarray], predictions: np.ndarray, schema: Schema, **facts: object
     ) -> Self:
-        """Count the sequences of train rows, and the predictions of evaluated rows."""
-        features = {
-            name: profile(_kind(name, schema), column, schema.categories.get(name, []))
-            for name, column in columns_of(sequences, schema)
-        }
+        """Count the sequences of both sides, and the predictions of evaluated rows."""
+        features = {}
+        for columns in zip(*(columns_of(sequences, schema) for sequences in sides), strict=True):
+            name, values = columns[0][0], np.concatenate([column for _, column in columns])
+            categories = schema.categories.get(name, [])
+            features[name] = profile(_kind(name, schema), values, categories)
         scores = {
             name: profile("score", column)
             for name, column in scores_of(predictions, schema.task).items()
@@ -88,6 +93,19 @@ class Reference(Frozen):
         return cls.model_validate(
             {"task": schema.task, "evaluated_rows": evaluated_rows, **counted, **facts}
         )
+
+
+def rows_each(groups: Sequence[np.ndarray]) -> float:
+    """Give the mean size of a row's group: so many rows prove no more than one, if all are alike.
+
+    Source: Kish, "Survey Sampling", 1965, 8.2.
+
+    Args:
+        groups: Of each side, a value for each row that is the same within a group.
+    """
+    counted = [np.unique(of_side, return_counts=True)[1] for of_side in groups if len(of_side)]
+    sizes = np.concatenate([*counted, np.zeros(0, int)])
+    return float((sizes**2).sum() / sizes.sum()) if len(sizes) else 1.0
 
 
 def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.ndarray]]:

@@ -42,6 +42,13 @@ class Counts:
     now: np.ndarray
     rise: bool = False
 
+    def divided(self, by: float) -> "Counts":
+        """Count so many rows as one."""
+        if by == 1:
+            return self
+        before, now = (np.rint(c / by).astype(np.int64) for c in (self.before, self.now))
+        return replace(self, before=before, now=now)
+
     def differences(self, smallest: float) -> np.ndarray:
         """Measure how each part of the rows differs from the reference, (…, parts), 0 or above.
 

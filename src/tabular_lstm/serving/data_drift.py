@@ -4,14 +4,9 @@ Only rows count that the champion was not trained on. Where nothing changed, the
 train rows were, so that an alarm is as rare as it is declared to be.
 """
 
-from dataclasses import replace
-
-import numpy as np
-
 from tabular_lstm.judging.checks import FeaturesMoved
 from tabular_lstm.monitoring.drift import Drift, compare
-from tabular_lstm.monitoring.reference import Profile
-from tabular_lstm.monitoring.watch import Seen, Watch
+from tabular_lstm.monitoring.reference import rows_each
 from tabular_lstm.parameters import Columns, Monitoring
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import of_sequences
@@ -42,16 +37,14 @@ def data_drift(
     if scored is None or scored.watch is None or scored.seen is None:
         why = "the champion's run left no reference" if scored else "the champion is not compared"
         return Drift(run_id=run_id, champion=champion, not_compared=why)
-    watch, seen, new = scored.watch, scored.seen, ~scored.trained_on
-    groups = test_set.groups
+    new, groups = ~scored.trained_on, test_set.groups
     if groups is None and columns.key is None and columns.together is None:
         groups = of_sequences(test_set.sequences)  # equal rows are on one side
-    if groups is not None:
-        watch, seen = by_group(watch, seen, groups[new])
     # As many as of so many rows: those in quarantine are on no side.
     share = data_summary.quarantined_rows / data_summary.valid_rows
-    quarantined = round(share * int(seen.counts[0].sum()))
-    drift = compare(watch, seen, run_id, champion, monitoring, quarantined)
+    quarantined = round(share * int(scored.seen.counts[0].sum()))
+    each = rows_each([] if groups is None else [groups[new]])
+    drift = compare(scored.watch, scored.seen, run_id, champion, monitoring, quarantined, each)
     read = {
         "rows": data_summary.labelled_rows,
         "quarantined_rows": data_summary.quarantined_rows,
@@ -73,31 +66,6 @@ def kept(drift: Drift) -> Drift:
         "expected": {},
     }
     return drift.model_copy(update=of)
-
-
-def by_group(watch: Watch, seen: Seen, groups: np.ndarray) -> tuple[Watch, Seen]:
-    """Count each group as one row: the rows of a group are alike, so that they prove no more.
-
-    All counts, of the reference too, are divided by the mean size of a row's group; `groups` has
-    any value for each of the rows that were seen.
-    Source: Kish, "Survey Sampling", 1965, 8.2, where all rows of a cluster are equal.
-    """
-    sizes = np.unique(groups, return_counts=True)[1]
-    rows_each = float((sizes**2).sum() / sizes.sum())
-
-    def divided(profiles: dict[str, Profile]) -> dict[str, Profile]:
-        return {
-            name: profile.model_copy(
-                update={"counts": tuple(np.rint(np.array(profile.counts) / rows_each).astype(int))}
-            )
-            for name, profile in profiles.items()
-        }
-
-    reference = watch.reference
-    of = {"features": divided(reference.features), "scores": divided(reference.scores)}
-    counts = tuple(np.rint(of_one / rows_each).astype(np.int64) for of_one in seen.counts)
-    fewer = replace(seen, counts=counts, moments=seen.moments / rows_each)
-    return Watch(reference.model_copy(update=of), watch.schema), fewer
 
 
 def features_moved(drift: Drift | None, monitoring: Monitoring) -> FeaturesMoved | None:

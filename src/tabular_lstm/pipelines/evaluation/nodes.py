@@ -16,7 +16,7 @@ from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
-from tabular_lstm.monitoring.reference import Reference
+from tabular_lstm.monitoring.reference import Reference, rows_each
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import said_of
@@ -155,18 +155,21 @@ def evaluate(
 def keep_reference(
     candidate_artifact: Any,
     train_set: LabelledSet,
+    test_set: LabelledSet,
     candidate_predictions: pd.DataFrame,
     schema: Schema,
     data_summary: DataSummary,
 ) -> Reference:
-    """Count how train rows and scores spread, for later rows to be compared with."""
+    """Count how the rows of both sides and the scores spread, for later rows to compare with."""
+    sides = train_set, test_set
     return Reference.of(
-        train_set.sequences,
+        [side.sequences for side in sides],
         from_columns(candidate_predictions, CANDIDATE, schema.task),
         schema,
         candidate_sha256=candidate_artifact.sha256,
         rows=data_summary.labelled_rows,
         quarantined_rows=data_summary.quarantined_rows,
+        rows_each=rows_each([side.groups for side in sides if side.groups is not None]),
     )
 
 

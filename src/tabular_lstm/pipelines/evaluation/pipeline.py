@@ -61,6 +61,7 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "candidate@file",
                     "train_set",
+                    "test_set",
                     "candidate_predictions",
                     "schema",
                     "data_summary",
