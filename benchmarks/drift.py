@@ -295,7 +295,7 @@ drifted where half of the columns are.
 
 Of {min(DRIFTED.values())} to {max(DRIFTED.values())} batches, {min(DRIFTED_OTHERS.values())} to
 {max(DRIFTED_OTHERS.values())} for the others. At p < 0.05 the test calls a column without drift in
-5 %; its and evidently's calls have the false alarms above.
+5 %. Such a call and evidently's have the false alarms above.
 
 {with_drift(python, thresholds)}
 

@@ -268,6 +268,15 @@ def test_the_smallest_shift_is_seen_with_four_chances_of_five(trained: int, new:
     assert 0.72 < np.mean(np.array(seen) > threshold) < 0.88
 
 
+def test_a_shift_of_all_values_is_clearest_in_their_ranks() -> None:
+    drawn = np.random.default_rng(0)
+
+    shifted = counts_of(drawn.normal(size=2000), drawn.normal(0.3, 1, 2000)).differences(0.0)
+
+    assert shifted.argmax() == len(shifted) - 1
+    assert shifted[-1] > 1.1 * shifted[:-1].max()
+
+
 @pytest.mark.parametrize("new", [10**7, 10**8, 2 * 10**9])
 def test_very_many_rows_are_compared(new: int) -> None:
     before = np.array([100, 0, *[1000] * 20, 0])

@@ -89,8 +89,10 @@ def test_what_moved_is_drawn_the_clearest_first_with_its_distances() -> None:
     names = [re.findall(r"^How (.*) spreads", said)[0] for said in figures(page)[3:]]
     assert names == [*newest.moved]
     wage = newest.features["wage"]
-    assert f"wage: {wage.sentence}. PSI {wage.psi:.3g}, KS {wage.ks:.3g}; missing 1." in moved
-    assert "unknown 0 % → 50 %" in moved  # of a category, which has no KS
+    assert (
+        f"wage: {wage.sentence}. PSI {wage.psi:.2g}, KS {wage.ks:.2g}; missing 1.65 % → " in moved
+    )
+    assert "PSI 4.5; unknown 0 % → 50 %." in moved  # of a category, which has no KS
 
 
 def test_at_most_eight_distributions_and_thirty_scorings() -> None:
@@ -134,7 +136,7 @@ def test_where_there_is_nothing_to_draw_a_sentence_says_so() -> None:
     assert "Nothing moved in any scoring." in section(well, "Over time")
     blind = [one.model_copy(update={"expected": {}, "real": {}}) for one in well.health.scorings]
     unknown = well.having(scorings=blind)
-    assert "No performance yet" in section(unknown, "Over time")
+    assert "There is none yet" in section(unknown, "Over time")
     assert len(figures(unknown)) == 1
 
 

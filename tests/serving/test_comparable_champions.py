@@ -290,7 +290,8 @@ def test_an_artifact_is_the_one_that_was_promoted_or_nothing_is_compared(tmp_pat
     broken = Artifact(b"no network", "candidate.keras")
     entry = PROMOTION.model_copy(update={"sha256": artifact.sha256})
     left = {run("a"): artifact}
-    assert promoted_artifact(Champions([entry], left), entry) is artifact
+    named = promoted_artifact(Champions([entry], left), entry)
+    assert (named.sha256, named.run_id) == (artifact.sha256, run("a"))
     with pytest.raises(NotComparedError, match="its artifact is gone, damaged or not what was"):
         promoted_artifact(Champions([entry], {run("a"): broken}), entry)
     entry = entry.model_copy(update={"sha256": broken.sha256})
