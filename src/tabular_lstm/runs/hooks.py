@@ -38,7 +38,7 @@ NOTIFY, EXIT_CODE = "tabular_lstm.notify", "tabular_lstm.exit_code"
 LATEST = {
     "report": "latest.html",
     "metrics": "latest_metrics.json",
-    "monitoring": "latest_monitoring.json",
+    "health": "latest_monitoring.json",
     "monitoring_page": "latest_monitoring.html",
 }
 
@@ -206,8 +206,8 @@ class RunHooks:
                 message = printable(f"{summary} Predictions: {folder}")
                 alarm = catalog.load("scoring_drift").alarm
                 self._close("scored", message, alarm, manifest=manifest)
-            if "monitoring" in pipeline.all_outputs():
-                health = catalog.load("monitoring")
+            if "health" in pipeline.all_outputs():
+                health = catalog.load("health")
                 if health.alarm:
                     self._close("alarm", health.sentence(), health.closing_line())
                 else:

@@ -6,7 +6,7 @@ from tabular_lstm.pipelines.monitoring import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `late_labels` and `finished_scorings` to `monitoring` and its page."""
+    """Wire the nodes from `late_labels` and `finished_scorings` to `health` and its page."""
     return Pipeline(
         [
             Node(
@@ -31,12 +31,12 @@ def create_pipeline() -> Pipeline:
                     "params:monitoring",
                     "run_id",
                 ],
-                outputs="monitoring",
+                outputs="health",
                 name="examine",
             ),
             Node(
                 nodes.write_page,
-                inputs=["monitoring", "champions", "params:report"],
+                inputs=["health", "champions", "params:report"],
                 outputs="monitoring_page",
                 name="write_page",
             ),
