@@ -1,4 +1,4 @@
-"""The reference of a candidate: how its train rows and its scores spread, in counts."""
+"""The reference of a candidate: how its rows and its scores spread, in counts."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal, Self
@@ -58,8 +58,8 @@ class Reference(Frozen):
         rows, quarantined_rows: Of the file, without unlabelled ones.
         evaluated_rows: How many it was judged on. Default: 0, as in an earlier version's.
         estimated: Their metrics by its predictions alone, see `expected.estimates`. Default: none.
-        rows_each: How many rows of a group a row has beside it and itself, on average. Default: 1,
-            where there are no groups.
+        rows_each: The mean size of a row's group: so many rows count as one. Default: 1, where
+            each row is its own.
     """
 
     candidate_sha256: str
