@@ -68,7 +68,7 @@ def measure_labelled_rows(
     """
     scorings, measured, faults = {}, {}, {}
     notes, unlabelled = _of_one_class(labels, columns.task), []
-    found = np.zeros(len(labels.keys), bool)
+    found, scored, matched = np.zeros(len(labels.keys), bool), 0, 0
     stand: dict[str, LabelledRows | None] = dict.fromkeys(standing(champions.log)[:2])
     by_champion = sorted(finished_scorings.scorings, key=lambda one: one.manifest.champion.run_id)
     for champion, of_champion in groupby(by_champion, lambda one: one.manifest.champion.run_id):
@@ -83,6 +83,7 @@ def measure_labelled_rows(
                 faults[run] = f"its labelled rows do not count: {error}"
                 continue
             found[places] = True
+            scored, matched = scored + scoring.manifest.scored_rows, matched + len(places)
             unlabelled += without
             new = ~trained_on[places]
             left_out[places[~new]] = True
@@ -99,7 +100,8 @@ def measure_labelled_rows(
                 f"{counted(int(left_out.sum()), 'labelled row')} of the champion of run {champion}"
             )
             notes.append(f"{said} were trained on, and do not count")
-    if unlabelled and 10 * found.sum() < len(labels.keys):
+    # Of a table with all labels of the past few are of scored rows, but scored rows have one.
+    if unlabelled and 10 * found.sum() < len(labels.keys) and 10 * matched < scored:
         ours, theirs = (
             " and ".join(f"'{shown(str(key))}'" for key in keys)
             for keys in (labels.keys[~found][:2], unlabelled[:2])
