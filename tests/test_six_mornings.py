@@ -132,7 +132,7 @@ def test_six_mornings(story: Story) -> None:
         alarm = story.morning(in_cents(applications(10_000 * day, EVERY_MORNING)), code=ALARM)
         assert re.match(r"ALARM: 'wage': about 100 times as large \(mean 2\d+, was 2\d+\)", alarm)
     assert [end["event"] for end in lines(story.told)][-4:] == ["scored", *["alarm"] * 3]
-    assert lines(story.told)[-1]["message"] == alarm
+    assert lines(story.told)[-1]["message"] == f"{story.said[-2]} {alarm}"
 
     # By now the first morning of the new unit has labels.
     advice = story.monitoring(code=ALARM)
@@ -186,5 +186,5 @@ def test_another_unit_and_a_far_year_are_both_named(story: Story) -> None:
     alarm = story.morning(far, code=ALARM)
 
     assert "'wage': about 100 times as large" in alarm
-    assert re.search(r"'resident_since': mean 21\d\d, was 20\d\d: 100 % of the rows", alarm)
+    assert re.search(r"'resident_since': 100 % of the rows .* \(mean 21\d\d, was 20\d\d\)", alarm)
     assert story.yes(story.said[-2]) < 0.2 * usual
