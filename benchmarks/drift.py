@@ -87,7 +87,7 @@ def table(draw: Draw, rows: int) -> tuple[list[np.ndarray], np.ndarray]:
 def count(profile: Profile, values: np.ndarray, kind: str) -> np.ndarray:
     """Count values as a watch does."""
     if kind == "category":
-        return count_categories(values, cells_of(profile.categories, LEVELS[kind]))
+        return count_categories(values, cells_of(LEVELS[kind]))
     return count_numbers(values, profile.edges)
 
 

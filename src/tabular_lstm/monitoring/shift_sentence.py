@@ -1,7 +1,7 @@
 """The sentence of a shift: what is other than in the reference, by how much, in plain words."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -31,14 +31,28 @@ def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.nda
         return "{} have no value, were {}".format(*_alike(now[0], was[0], percent))
     if profile.kind == "category":
         if part == len(now) - 1:
-            return f"{percent(now[-1])} are of a category that the champion was not trained with"
+            share, before = _alike(now[-1], was[-1], percent)
+            new = "of a category that the champion was not trained with"
+            return f"{share} are {new}" + (f", expected {before}" if was[-1] else "")
         share, before = _alike(now[part], was[part], percent)
-        if part > len(profile.categories):
-            return f"{share} are of one of the rarer categories, were {before}"
-        return f"{share} are '{shown(profile.categories[part - 1])}', were {before}"
+        return f"{share} are {name_of(profile.categories[part - 1])}, were {before}"
     if profile.mean is None or not moments[0]:
         return "{} have a value, were {}".format(*_alike(1 - now[0], 1 - was[0], percent))
     return _of_number(profile, part, was, now, moments)
+
+
+def name_of(categories: Sequence[str]) -> str:
+    """Name the categories of a cell.
+
+    Examples:
+        >>> name_of(["a"]), name_of(["a", "b", "c"])
+        ("'a'", "of one of 3 categories ('a', 'b', …)")
+    """
+    named = [f"'{shown(category)}'" for category in categories[:2]]
+    if len(categories) == 1:
+        return named[0]
+    more = ", …" if len(categories) > 2 else ""
+    return f"of one of {len(categories)} categories ({', '.join(named)}{more})"
 
 
 def _of_number(
