@@ -149,7 +149,7 @@ def test_the_lowest_rate_has_few_enough_resamples() -> None:
         Monitoring(false_alarms=1e-9)
 
 
-def drift_of_codes(trained: np.ndarray, others: np.ndarray, new: np.ndarray, seed: int) -> Drift:
+def drift_of_codes(trained: np.ndarray, others: np.ndarray, new: np.ndarray) -> Drift:
     """Compare new rows of one categorical column, whose schema knows the train rows alone."""
     known = np.unique(trained)
     schema = schema_of(1, 1, task=NUMBER).model_copy(
@@ -160,19 +160,18 @@ def drift_of_codes(trained: np.ndarray, others: np.ndarray, new: np.ndarray, see
         places = np.where(np.isin(codes, known), np.searchsorted(known, codes), len(known))
         return places.astype(np.float32).reshape(-1, 1, 1)
 
-    drawn = np.random.default_rng([seed, 1])
-    scores = [drawn.normal(size=(len(rows), 3)) for rows in (others, new)]
     facts = {"candidate_sha256": "0", "rows": 9, "quarantined_rows": 0}
-    reference = Reference.of([sequences(trained), sequences(others)], scores[0], schema, **facts)
+    sides, scores = [sequences(trained), sequences(others)], np.zeros((len(new), 3))
+    reference = Reference.of(sides, scores, schema, **facts)
     watch = Watch(reference, schema)
-    seen = watch.count(sequences(new), scores[1])
+    seen = watch.count(sequences(new), scores)
     return compare(watch, seen, "run", "champion", Monitoring(false_alarms=0.1), 0)
 
 
 def test_many_categories_raise_no_alarm_until_a_rare_one_becomes_common() -> None:
     alarms, runs = 0, 0
-    cases = itertools.product((60, 100, 200, 500), (False, True), (600, 3200))
-    for seed, (many, zipf, rows) in enumerate(cases):
+    for seed, (many, zipf) in enumerate(itertools.product((60, 100, 200, 500), (False, True))):
+        rows = 600 if many // 100 % 2 == zipf else 3200
         drawn = np.random.default_rng(seed)
         shares = 1 / np.arange(1, many + 1) if zipf else np.ones(many)
 
@@ -182,19 +181,19 @@ def test_many_categories_raise_no_alarm_until_a_rare_one_becomes_common() -> Non
         each = []
         for _ in range(4):
             trained, others, new = draw(rows), draw(rows // 4), draw(1000)
-            each.append(drift_of_codes(trained, others, new, seed).alarm is not None)
+            each.append(drift_of_codes(trained, others, new).alarm is not None)
         assert sum(each) <= 3, (many, zipf, rows)
         alarms, runs = alarms + sum(each), runs + len(each)
 
-        assert drift_of_codes(trained, others, np.append(trained, others), seed).alarm is None
+        assert drift_of_codes(trained, others, np.append(trained, others)).alarm is None
         codes, counts = np.unique(trained, return_counts=True)
         rare = codes[counts.argmin()]
         new[:100] = rare
-        moved = drift_of_codes(trained, others, new, seed).features["city"]
+        moved = drift_of_codes(trained, others, new).features["city"]
         assert moved.moved
         if many < 500:
             assert f"are 'c{rare:03}', were" in moved.sentence
 
     # One of ten, and of such a binomial number 1 of 1,000 is above.
-    assert runs == 64
-    assert alarms <= 14
+    assert runs == 32
+    assert alarms <= 9
