@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tabular_lstm.monitoring.drift import NAMED
 from tabular_lstm.parameters import CLASSES, NUMBER
 from tests.helpers.commands import here, logged, message_of, succeeds
 from tests.helpers.notifications import lines, to
@@ -58,17 +59,33 @@ def test_another_unit_is_scored_with_an_alarm_as_the_last_line_and_told_once(
     assert last.startswith("ALARM: 'bmi': ")
     (manifest,) = finished(served)
     (end,) = lines(told)
-    assert (end["event"], end["message"], end["manifest"]) == ("alarm", last, manifest)
+    assert (end["event"], end["message"], end["manifest"]) == (
+        "alarm",
+        f"{before} {last}",
+        manifest,
+    )
     assert drift_of(served)["features"]["bmi"]["moved"]
+
+    # Whatever started the scoring tries again.
+    assert here(*SCORING, *rows_at(rows, *WARN)).returncode == 7
+    unchanged, again = [record.getMessage() for record in caplog.records][-2:]
+    assert unchanged.startswith("Unchanged: rows, champion, parameters and code are those of run ")
+    assert (again, caplog.records[-1].levelname) == (last, "WARNING")
+    assert len(finished(served)) == 1
+    (_, end) = lines(told)
+    assert (end["event"], end["message"]) == ("alarm", f"{unchanged} {again}")
 
     # Who did not ask for alarms is told as before.
     declare(served, **QUICK, notify=to(told, events=["scored"]))
     succeeds(here(*SCORING, *rows_at(rows, "scoring.force=true")))
     assert lines(told)[-1]["event"] == "scored"
-    assert lines(told)[-1]["message"] == last
+    assert lines(told)[-1]["message"].startswith("Scored 768 of 768 rows")
+    assert lines(told)[-1]["message"].endswith(f" {last}")
 
 
-def test_stop_leaves_no_predictions_and_says_what_to_do(served: Project) -> None:
+def test_stop_leaves_no_predictions_and_says_what_to_do(
+    served: Project, caplog: pytest.LogCaptureFixture
+) -> None:
     told = served.path / "told.json"
     declare(served, **QUICK, notify=to(told))
     rows = rows_of(served, bmi=0.45)
@@ -86,13 +103,32 @@ def test_stop_leaves_no_predictions_and_says_what_to_do(served: Project) -> None
     message_of(here(*SCORING, *rows_at(rows, "monitoring.on_drift=stop")))
     assert [end["event"] for end in lines(told)] == ["alarm", "failed"]
 
-    # As the message says; and what was scored is no news to a stricter conf.
+    # As the message says; a stricter conf scores nothing again, and does not take it for well.
     succeeds(here(*SCORING, *rows_at(rows)))
     (manifest,) = finished(served)
-    assert (
-        f"Unchanged: rows, champion, parameters and code are those of run {manifest['run_id']}"
-        in (logged(*SCORING, *rows_at(rows, *STOP)))
-    )
+    for stop, code in (STOP, 7), (STOP[:1], 1):
+        assert here(*SCORING, *rows_at(rows, *stop)).returncode == code
+        before, last = [record.getMessage() for record in caplog.records][-2:]
+        assert before.startswith("Unchanged: rows, champion, parameters and code are those of run ")
+        assert manifest["run_id"] in before
+        assert last.startswith("ALARM: 'bmi': ")
+    assert len(finished(served)) == 1
+
+
+def test_an_alarm_that_stops_names_all_that_moved_and_what_conf_misnames_is_said(
+    served: Project,
+) -> None:
+    columns = [name for name in pd.read_csv(served.raw) if name not in {*LABELS, "age"}]
+    rows = rows_of(served, **dict.fromkeys(columns, 0.3))
+    assert len(columns) > NAMED
+    ignoring = ("monitoring.ignore=[aeg]",)  # conf may be ahead of the champion
+    message = message_of(here(*SCORING, *rows_at(rows, *STOP)), code=7)
+    assert "more" not in message
+    for column in columns:
+        assert f"'{column}': " in message
+    said = logged(*SCORING, *rows_at(rows, *ignoring))
+    assert said.count("monitoring.ignore, for this champion: 'aeg' is unknown; did you") == 1
+    assert "did you mean 'age'?" in said
 
 
 def test_rows_of_another_unit_that_are_beyond_the_bounds_are_counted_by_the_quarantine(
@@ -109,25 +145,49 @@ def reference_of(project: Project) -> Path:
     return project.versions("07_model_output/reference.json")[-1]
 
 
+def of_another(path: Path) -> None:
+    """Put a reference in its place that is whole, and another candidate's."""
+    reference = json.loads(path.read_text()) | {"candidate_sha256": "of another"}
+    path.write_text(json.dumps(reference))
+
+
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (Path.unlink, "has no reference"),
-        (lambda path: path.write_text("{}"), "reference.json: expected a Reference as JSON"),
+        (Path.unlink, "expected the champion's reference, got no file"),
+        (lambda path: path.write_text("{"), "reference.json: expected a Reference as JSON"),
+        (of_another, "expected the champion's reference, got that of another candidate"),
     ],
 )
-def test_a_champion_without_its_reference_scores_and_one_line_says_what_mends_it(
+def test_a_champion_without_its_reference_scores_only_where_drift_stops_nothing(
     served: Project, spoil: Any, why: str
 ) -> None:
     spoil(reference_of(served))
-    said = logged(*SCORING, *rows_at(rows_of(served, bmi=0.45), *STOP)).splitlines()
+    rows = rows_of(served, bmi=0.45)
+
+    def refused() -> None:
+        """Conf says that drift stops a scoring, and nothing would tell it."""
+        message = message_of(here(*SCORING, *rows_at(rows, *STOP)))
+        assert message.startswith("These rows cannot be compared with those")
+        assert why in message
+        assert "/reference.json" in message
+        assert ".." not in message
+        assert "--params monitoring.on_drift=warn. A retraining that promotes" in message
+        assert unfinished(served) == []
+
+    refused()
+    said = logged(*SCORING, *rows_at(rows)).splitlines()
     (line,) = [line for line in said if "not compared" in line]
     assert why in line
+    assert ".." not in line
     assert "A retraining that promotes its candidate mends this" in line
     assert said[-1].startswith("Scored 768 of 768")
     drift = drift_of(served)
     assert drift["not_compared"]
     assert not drift["features"]
+    # What was scored without a comparison is none that need not be scored again.
+    refused()
+    assert len(finished(served)) == 1
 
 
 @pytest.mark.long

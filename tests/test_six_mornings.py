@@ -132,7 +132,7 @@ def test_six_mornings(story: Story) -> None:
         alarm = story.morning(in_cents(applications(10_000 * day, EVERY_MORNING)), code=ALARM)
         assert re.match(r"ALARM: 'wage': about 100 times as large \(mean 2\d+, was 2\d+\)", alarm)
     assert [end["event"] for end in lines(story.told)][-4:] == ["scored", *["alarm"] * 3]
-    assert lines(story.told)[-1]["message"] == alarm
+    assert lines(story.told)[-1]["message"] == f"{story.said[-2]} {alarm}"
 
     # By now the first morning of the new unit has labels.
     advice = story.monitoring(code=ALARM)

@@ -26,8 +26,6 @@ from tabular_lstm.runs.hooks import EXIT_CODE, NOTIFY
 from tabular_lstm.runs.lock import LockedError
 from tabular_lstm.serving.prediction_parts import AlarmError
 
-logger = logging.getLogger(__name__)
-
 USER_ERRORS = (
     DatasetError,
     ParameterValidationError,
@@ -73,10 +71,8 @@ class Run(Command):
             _refuse_unknown_pipelines(ctx.params["pipelines"])
             _refuse_other_runners(ctx.params)
             result = super().invoke(ctx)
-        except NothingNewError as end:
-            _notify(ctx, "unchanged", f"Unchanged: {_lines(end)}")
-            logger.info("Unchanged: %s", end)
-            return None
+        except NothingNewError:  # the hooks have said it
+            result = None
         except Exception as error:
             fault = _fault(error)
             if fault is None:

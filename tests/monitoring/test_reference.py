@@ -7,13 +7,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pydantic import ValidationError
 
-from tabular_lstm.monitoring.reference import (
+from tabular_lstm.monitoring.category_cells import (
     CELLS,
-    Profile,
-    Reference,
     categories_of,
     cells_of,
     count_categories,
+)
+from tabular_lstm.monitoring.reference import (
+    Profile,
+    Reference,
     count_numbers,
     profile,
 )

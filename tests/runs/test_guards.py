@@ -55,7 +55,7 @@ def test_what_was_judged_against_who_serves_is_not_trained_again(
     log: list[LogEntry], said: str
 ) -> None:
     with pytest.raises(NothingNewError) as end:
-        refuse_nothing_new(log, NEW)
+        refuse_nothing_new(Champions(log), NEW)
     assert said in str(end.value)
     assert "--params retraining.force=true" in str(end.value)
 
@@ -72,7 +72,7 @@ def test_what_was_judged_against_who_serves_is_not_trained_again(
     ],
 )
 def test_anything_else_is(log: list[LogEntry]) -> None:
-    refuse_nothing_new(log, NEW)  # or it raises
+    refuse_nothing_new(Champions(log), NEW)  # or it raises
 
 
 def whole(project: Project, name: str) -> Pipeline:

@@ -78,7 +78,9 @@ def test_the_reference_of_another_candidate_is_not_the_champions() -> None:
     )
     champions = Champions(references={"run": reference})
     assert champions.reference_of(champion) is reference
-    with pytest.raises(DataError, match="the reference of run run is of another candidate"):
+    with pytest.raises(
+        DataError, match="of run run: expected the champion's reference, got that of another"
+    ):
         champions.reference_of(other)
-    with pytest.raises(DataError, match="the champion of run run has no reference"):
+    with pytest.raises(DataError, match="expected the champion's reference, got no file"):
         Champions().reference_of(champion)

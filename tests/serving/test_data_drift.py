@@ -54,15 +54,27 @@ def test_another_unit_ends_in_an_alarm_that_names_column_and_factor(served: Proj
 
 
 @pytest.mark.parametrize("task", [NUMBER])
-def test_where_conf_says_so_an_alarm_is_the_reason_to_reject(served: Project) -> None:
+def test_where_conf_says_so_an_alarm_is_the_reason_to_reject(
+    served: Project, caplog: pytest.LogCaptureFixture
+) -> None:
     write_glucose(served, 1 / 18)
     stop = "monitoring.on_drift=stop,monitoring.exit_on_alarm=5,retraining.exit_on_rejection=3"
     assert here(*RETRAINING, "--params", stop).returncode == 5
+    alarm = caplog.records[-1].getMessage()
     decision = decision_of(served)
     assert decision["action"] == "rejected"
     assert decision["reason"] == decision["judgement"]["checks"][0]["sentence"]
     assert re.match(f"the data are not as expected: {UNIT}", decision["reason"])
     assert "(expected no alarm for monitoring.on_drift = stop)" in decision["reason"]
+    assert "change the limit" not in decision["reason"]
+    assert "--params monitoring.on_drift=warn" in decision["reason"]
+
+    # Whoever tries again is told the same.
+    assert here(*RETRAINING, "--params", stop).returncode == 5
+    before, last = [record.getMessage() for record in caplog.records[-2:]]
+    assert before.startswith("Unchanged: data, parameters and code are those of run")
+    assert decision["run_id"] in before
+    assert (last, caplog.records[-1].levelname) == (alarm, "WARNING")
 
 
 @pytest.mark.parametrize("task", [CLASSES])
@@ -73,8 +85,11 @@ def test_data_that_grow_and_are_as_they_were_raise_no_alarm(served: Project) -> 
     near = np.random.default_rng(0).normal(1, 0.03, (len(more), len(numbers)))
     more[numbers] = (more[numbers] * near).round(3)
     pd.concat([rows, more]).to_csv(served.raw, index=False)
-    stop = ("--params", "monitoring.on_drift=stop")
-    assert "ALARM" not in succeeds(here(*RETRAINING, *stop))
+    # A column that the champion does not have is none that conf may not name.
+    stop = ("--params", "monitoring.on_drift=stop,monitoring.ignore=[glucos]")
+    said = logged(*RETRAINING, *stop)
+    assert "ALARM" not in said
+    assert said.count("'glucos' is unknown; did you mean 'glucose'?") == 1
     judgement = decision_of(served)["judgement"]
     assert judgement["checks"][0]["passed"]
     assert (
@@ -85,6 +100,20 @@ def test_data_that_grow_and_are_as_they_were_raise_no_alarm(served: Project) -> 
     assert judgement["drift"]["scores"].keys() == {
         f"probability of {size}" for size in ("small", "middle", "large")
     }
+
+
+@pytest.mark.long
+def test_a_retraining_mends_a_reference_that_is_gone_and_says_so(served: Project) -> None:
+    (kept_then,) = served.versions("07_model_output/reference.json")
+    kept_then.unlink()
+    succeeds(here(*RETRAINING, "--params", "monitoring.on_drift=stop,training.seed=7"))
+    first = decision_of(served)["judgement"]["checks"][0]
+    assert first["passed"]
+    why = "the champion has no reference that can be read"
+    assert first["sentence"].endswith(
+        f"drift is not known, so that monitoring.on_drift = stop stops nothing: {why}"
+    )
+    assert served.versions("07_model_output/reference.json")[-1].exists()
 
 
 # What is compared
@@ -147,13 +176,14 @@ def test_without_a_champion_its_scores_or_a_reference_nothing_is_compared() -> N
     gone = ComparedChampions([Champion(run_id="b", sha256="", not_compared="it is gone")], {})
     for drift, why in (
         (data_drift(gone, *of), "the champion is not compared"),
-        (drift_of(0, reference=False), "the champion's run left no reference"),
+        (drift_of(0, reference=False), "the champion has no reference that can be read"),
     ):
         moved = features_moved(drift, Monitoring(on_drift="stop"))
         assert drift is not None
         assert (drift.alarm, drift.not_compared) == (None, why)
         assert moved is not None
-        assert (moved.sentence, moved.expected) == (f"drift is not known: {why}", "")
+        so = "so that monitoring.on_drift = stop stops nothing"
+        assert (moved.sentence, moved.expected) == (f"drift is not known, {so}: {why}", "")
 
 
 def test_a_decision_keeps_what_moved_most_clearly_and_counts_the_rest() -> None:

@@ -23,6 +23,11 @@ from tabular_lstm.rows.weights import count_by_class
 
 LEAVE_OUT = "leave it out: name it in columns.ignore"
 WIDEN = "If that is meant, change the limit"
+# What moved has no limit that could be changed.
+LET_MOVE = (
+    "If what moved is meant, --params monitoring.on_drift=warn, or name the column in "
+    "monitoring.ignore"
+)
 ASK = (
     "What the label or a feature means may have changed, such as {}, "
     "or the world did. Look at the newest rows; if that is meant, "
@@ -65,7 +70,11 @@ def check_data(
     if now.possible_leaks and promotion.refuse_possible_leaks:
         faults.append(f"{leaks} (expected none for promotion.refuse_possible_leaks; {LEAVE_OUT})")
     sentence = ", ".join(fact for fact, _ in facts)
-    wrong = [f"the data are not as expected: {'; '.join(faults)}. {WIDEN}"] if faults else []
+    wrong = []
+    if faults:
+        stopped = moved is not None and bool(moved.expected)
+        ways = [LET_MOVE] * stopped + [WIDEN] * (len(faults) > stopped)
+        wrong = [". ".join([f"the data are not as expected: {'; '.join(faults)}", *ways])]
     if now.dependent_rows:
         wrong.insert(0, said_of(now.dependent_rows))
     if wrong:

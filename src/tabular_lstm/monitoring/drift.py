@@ -89,18 +89,22 @@ class Drift(Frozen):
         return {name: every[name] for name in by if every[name].moved}
 
     @property
-    def alarm(self) -> str | None:
-        """Say on one line what moved, the five clearest; None where nothing did."""
-        moved = self.moved
-        said = [
+    def said(self) -> list[str]:
+        """Say of each that moved what is other, the clearest first."""
+        return [
             f"'{shown(name)}': {shift.sentence}"
             if name in self.features
             else f"{shown(name)}: {shift.sentence}"
-            for name, shift in [*moved.items()][:NAMED]
+            for name, shift in self.moved.items()
         ]
-        unsaid = len(moved) - NAMED + self.more_moved
+
+    @property
+    def alarm(self) -> str | None:
+        """Say on one line what moved, the five clearest; None where nothing did."""
+        said = self.said
+        unsaid = len(said) - NAMED + self.more_moved
         more = [f"and {unsaid} more"] if unsaid > 0 else []
-        return "; ".join(said + more) or None
+        return "; ".join(said[:NAMED] + more) or None
 
     @property
     def few_rows(self) -> str | None:

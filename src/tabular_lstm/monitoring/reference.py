@@ -1,13 +1,18 @@
 """The reference of a candidate: how its rows and its scores spread, in counts."""
 
 from collections.abc import Container, Iterator, Sequence
-from hashlib import blake2b
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
 
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.monitoring.category_cells import (
+    categories_of,
+    cells_of,
+    count_categories,
+    would_be_unknown,
+)
 from tabular_lstm.monitoring.expected import estimates, sums
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.rows.schema import Schema
@@ -16,7 +21,6 @@ Watched = Literal["number", "date", "category", "score"]
 Count = Annotated[int, Field(ge=0, le=10**15)]
 BINS = 20
 FEW = 20  # distinct values, which have a cell each
-CELLS = 200  # of categories
 ENOUGH = 100_000  # values, to tell quantiles
 DIGITS = 2  # of an edge's distance from the next one: no edge is a value of a single row
 
@@ -30,7 +34,7 @@ class Profile(Frozen):
             have, and what is just above the highest one; rounded. 0 where all is missing.
         categories: Of a category the schema's, by cell: see `cells_of`.
         counts: Of a category the rows without a value, those of each cell of `categories`, and of
-            those that the schema does not know, see `_would_be_unknown`. Of any other the rows
+            those that the schema does not know, see `would_be_unknown`. Of any other the rows
             without a value, below the lowest edge, between an edge and the next one, and from the
             highest on.
         mean, deviation: Of the values that are known; None of a category and where all is missing.
@@ -117,7 +121,7 @@ class Reference(Frozen):
             name, values = columns[0][0], np.concatenate([column for _, column in columns])
             if (kind := kinds_of(schema)[name]) == "category":
                 categories = schema.categories[name]
-                alone = _would_be_unknown(values[: len(sides[0])], groups)
+                alone = would_be_unknown(values[: len(sides[0])], groups)
                 values[: len(sides[0])][alone] = len(categories)
                 features[name] = profile(kind, values, categories)
             else:
@@ -246,64 +250,6 @@ def count_numbers(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
     below = [np.count_nonzero(values < edge) for edge in np.asarray(edges, np.float32)]
     missing = np.count_nonzero(np.isnan(values))
     return np.array([missing, *np.diff([0, *below, len(values) - missing])], np.int64)
-
-
-def categories_of(categories: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Give the categories of each cell but those of missing values and of unknown ones.
-
-    At most 200 categories have a cell each, in the schema's order. More are put into 200 cells by a
-    hash of their text, some of which may be empty and are left out: no choice rests on counts that
-    are compared later, and a rare category that becomes common moves its cell.
-    """
-    if len(categories) <= CELLS:
-        return tuple((category,) for category in categories)
-    cells: dict[int, list[str]] = {}
-    for category in categories:
-        digest = blake2b(category.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        cells.setdefault(int.from_bytes(digest, "big") % CELLS, []).append(category)
-    return tuple(tuple(cells[cell]) for cell in sorted(cells))
-
-
-def cells_of(categories: Sequence[str]) -> np.ndarray:
-    """Give the cell of `Profile.counts` of each place in the schema's list, int64 (places + 2,).
-
-    The last ones are of a category that the schema does not know, and of a missing value.
-    """
-    named = categories_of(categories)
-    cells = {category: cell for cell, some in enumerate(named, 1) for category in some}
-    return np.array([*(cells[c] for c in categories), len(named) + 1, 0], np.int64)
-
-
-def count_categories(places: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Count categories as `Profile.counts` has them, by `cells_of`: int64."""
-    which = np.where(np.isnan(places), len(cells) - 1, places).astype(np.int64)
-    rows = np.bincount(which, minlength=len(cells))
-    counts = np.zeros(cells.max() + 1, np.int64)
-    np.add.at(counts, cells, rows)
-    return counts
-
-
-def _would_be_unknown(places: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """Tell which train rows have a category that no row outside of their group has, bool (rows,).
-
-    The schema knows each category of the train rows, so that of these none is unknown. Of new rows
-    some are: as large a share as of train rows, each of which is left out in turn. So such rows are
-    counted as unknown.
-
-    Source: Good, "The population frequencies of species and the estimation of population
-    parameters", Biometrika 40, 1953.
-    """
-    known = ~np.isnan(places)
-    some = places[known].astype(np.int64)
-    if groups is not None and len(some):
-        codes = np.unique(groups[known], return_inverse=True)[1]
-        pairs = np.unique(some * len(places) + codes)
-        having = np.bincount(pairs // len(places))
-    else:
-        having = np.bincount(some)
-    alone = np.zeros(len(places), bool)
-    alone[known] = having[some] == 1
-    return alone
 
 
 def kinds_of(schema: Schema) -> dict[str, Watched]:

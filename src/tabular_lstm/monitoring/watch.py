@@ -7,14 +7,12 @@ from itertools import chain
 import numpy as np
 
 from tabular_lstm.errors import DataError, shown
+from tabular_lstm.monitoring.category_cells import categories_of, cells_of, count_categories
 from tabular_lstm.monitoring.expected import sums
 from tabular_lstm.monitoring.reference import (
     Profile,
     Reference,
-    categories_of,
-    cells_of,
     columns_of,
-    count_categories,
     count_numbers,
     kinds_of,
     scores_of,

@@ -18,7 +18,7 @@ from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.partial_runs import GIVEN, read_by
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Inputs
-from tabular_lstm.serving.promotion_log import LogEntry, champion_of, changes, standing
+from tabular_lstm.serving.promotion_log import champion_of, changes, standing
 from tabular_lstm.serving.run_id import by_age, is_run_id
 
 # Paths that the command line may name, which the catalog reads.
@@ -28,7 +28,17 @@ logger = logging.getLogger(__name__)
 
 
 class NothingNewError(Exception):
-    """A run would repeat what another has done already. A normal end: exit code 0."""
+    """A run would repeat what another has done already. A normal end.
+
+    Args:
+        message: Names the other run.
+        alarm: That the other run ended with, so that this one does too. Default: none.
+        exit_code: With an alarm, where conf names none. Default: 0.
+    """
+
+    def __init__(self, message: str, alarm: str | None = None, exit_code: int = 0) -> None:
+        super().__init__(message)
+        self.alarm, self.exit_code = alarm, exit_code
 
 
 def decides(pipeline: Pipeline) -> bool:
@@ -174,12 +184,16 @@ def warn_of_another_environment(champions: Champions, env: str | None) -> None:
             )
 
 
-def refuse_nothing_new(log: list[LogEntry], inputs: Inputs) -> None:
+def refuse_nothing_new(champions: Champions, inputs: Inputs) -> None:
     """Stop where training would give a candidate that was judged already against who serves.
 
     Same data, parameters and code give the same candidate. The candidate was judged if it is the
     champion, if it was rejected since that one came to serve, or if it was rolled back from.
+
+    Raises:
+        NothingNewError: Names that run, and has the alarm of its decision.
     """
+    log, alarm = champions.log, None
     stand = standing(log)
     since = log.index(changes(log)[-1]) if stand else 0
     for place, entry in enumerate(log):
@@ -191,7 +205,10 @@ def refuse_nothing_new(log: list[LogEntry], inputs: Inputs) -> None:
             fate = f"was rejected: {entry.reason}"
         else:
             continue
+        with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
+            alarm = champions.decisions[entry.run_id].alarm
         raise NothingNewError(
             f"data, parameters and code are those of run {entry.run_id}, which {fate}. To train "
-            "all the same: --params retraining.force=true"
+            "all the same: --params retraining.force=true",
+            alarm,
         )

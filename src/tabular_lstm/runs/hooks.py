@@ -98,9 +98,12 @@ class RunHooks:
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
                 prune(catalog, pipeline, log, promotion, self._run_id)
-        except BaseException:
+        except BaseException as error:
             (folder / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
             self.end()
+            if isinstance(error, guards.NothingNewError):
+                message = printable(f"Unchanged: {error}")
+                self._close("unchanged", message, error.alarm, error.exit_code)
             raise
 
     def _entry(self, name: str) -> dict[str, Any]:
@@ -135,7 +138,7 @@ class RunHooks:
                     raw_rows = catalog.get("raw_rows")
                     # Another dataset than the project's is refused when its rows are validated.
                     data = raw_rows.sha256() if isinstance(raw_rows, RawCSVDataset) else ""
-                    guards.refuse_nothing_new(champions.log, made_of.inputs(data))
+                    guards.refuse_nothing_new(champions, made_of.inputs(data))
         except OSError as error:
             raise not_written(error, folder) from error
 
@@ -156,7 +159,8 @@ class RunHooks:
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.get("rows_to_score").hashes()
-            scoring_guards.refuse_scored_before(catalog, inputs, champion, conditions, now)
+            stops = self._parameters["monitoring"].on_drift == "stop"
+            scoring_guards.refuse_scored_before(catalog, inputs, champion, conditions, stops, now)
 
     def _check_champion(self, catalog: Any, pipeline: Pipeline) -> None:
         """Check the champion's file, before hours are spent on a candidate to compare with it.
@@ -247,15 +251,15 @@ class RunHooks:
                     logger.warning("%s: %s. It is still an earlier run's", latest, error.strerror)
 
     def _close(
-        self, event: Event, message: str, alarm: str | None, **document: dict[str, Any]
+        self, event: Event, message: str, alarm: str | None, exit_code: int = 0, **document: Any
     ) -> None:
-        """Notify of the end and say it, the alarm last."""
-        last = printable(f"ALARM: {alarm}") if alarm else message
-        self.notify(event, last, alarm=bool(alarm), **document)
+        """Notify of the end and say it, the alarm last; its exit code is conf's or the given."""
+        last = printable(f"ALARM: {alarm}") if alarm else ""
+        self.notify(event, f"{message} {last}".rstrip(), alarm=bool(alarm), **document)
         logger.info(message)
         if alarm:
             logger.warning(last)
-            code = self._parameters["monitoring"].exit_on_alarm
+            code = self._parameters["monitoring"].exit_on_alarm or exit_code
             if code and (command := click.get_current_context(silent=True)):
                 command.meta[EXIT_CODE] = code
 

@@ -39,7 +39,12 @@ NO_HOST = (
 
 
 class RunEnd(Frozen):
-    """The end of a run: the last line of its log, and its `decision.json` or `manifest.json`."""
+    """The end of a run.
+
+    Attributes:
+        message: What the log ends with; with an alarm these are its last two lines.
+        decision, manifest: Its `decision.json` or `manifest.json`, if it left one.
+    """
 
     project: Literal["tabular-lstm"] = "tabular-lstm"
     event: Event

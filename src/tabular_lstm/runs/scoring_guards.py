@@ -15,7 +15,8 @@ from tabular_lstm.code_version import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import make_folder, not_written
-from tabular_lstm.frozen import Parameters
+from tabular_lstm.frozen import Parameters, from_json
+from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.runs.lock import lock_file
 from tabular_lstm.serving.artifact import Artifact
@@ -71,14 +72,20 @@ def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Cond
 
 
 def refuse_scored_before(
-    catalog: Any, inputs: dict[str, str], champion: Artifact, conditions: Conditions, now: str
+    catalog: Any,
+    inputs: dict[str, str],
+    champion: Artifact,
+    conditions: Conditions,
+    stops: bool,
+    now: str,
 ) -> None:
     """Stop where the newest predictions are those that this run would give.
 
-    A run of which an output is gone or was changed does not count.
+    A run of which an output is gone or was changed does not count; nor, where drift stops a
+    scoring, one whose rows were not compared.
 
     Raises:
-        NothingNewError: Names the run.
+        NothingNewError: Names the run, and has its alarm.
     """
     for run in finished_runs(folder_of(catalog), now)[-1:]:
         folder = folder_of(catalog) / run
@@ -89,12 +96,25 @@ def refuse_scored_before(
             for part in manifest.parts:
                 read_part(folder, part)
             versions = (folder_of_versions(catalog.get(name)) for name in VERSIONED)
-            if all((path / run / path.name).exists() for path in versions if path):
-                raise NothingNewError(
-                    f"rows, champion, parameters and code are those of run {run}, whose "
-                    f"predictions are in {folder}. To score all the same: --params "
-                    "scoring.force=true"
-                )
+            if not all((path / run / path.name).exists() for path in versions if path):
+                return
+            drift = _drift_of(run, folder_of_versions(catalog.get("scoring_drift")))
+            if stops and (drift is None or drift.not_compared is not None):
+                return
+            raise NothingNewError(
+                f"rows, champion, parameters and code are those of run {run}, whose predictions "
+                f"are in {folder}. To score all the same: --params scoring.force=true",
+                drift.alarm if drift else None,
+                exit_code=int(stops),
+            )
+
+
+def _drift_of(run: str, drifts: Path | None) -> Drift | None:
+    """Read the drift of a scoring; None where a catalog does not keep it in a file."""
+    if drifts is None:
+        return None
+    path = drifts / run / drifts.name
+    return from_json(Drift, path.read_bytes, f"{path}: expected a Drift as JSON")
 
 
 @contextlib.contextmanager

@@ -84,12 +84,13 @@ class Champions:
                 is of another candidate.
         """
         run = str(champion.run_id)
+        expected = f"{REFERENCES} of run {run}: expected the champion's reference, got"
         try:
             reference = self.references[run]
         except KeyError as error:
-            raise DataError(f"the champion of run {run} has no reference") from error
+            raise DataError(f"{expected} no file") from error
         if reference.candidate_sha256 != champion.sha256:
-            raise DataError(f"the reference of run {run} is of another candidate than its champion")
+            raise DataError(f"{expected} that of another candidate")
         return reference
 
     def boundary(self, columns: Columns, split: Split) -> Moment | None:

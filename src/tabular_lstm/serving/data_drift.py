@@ -4,9 +4,13 @@ Only rows count that the champion was not trained on. Where nothing changed, the
 train rows were, so that an alarm is as rare as it is declared to be.
 """
 
+import logging
+
+from tabular_lstm.errors import printable, unknown_name
 from tabular_lstm.judging.checks import FeaturesMoved
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import rows_each
+from tabular_lstm.monitoring.watch import Watch
 from tabular_lstm.parameters import Columns, Monitoring
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import of_sequences
@@ -15,6 +19,15 @@ from tabular_lstm.serving.comparable_champions import ComparedChampions
 
 # A decision is kept for ever, so that what is recorded in it has a limit.
 KEPT = 20
+
+logger = logging.getLogger(__name__)
+
+
+def warn_of_unknown_columns(watch: Watch, monitoring: Monitoring) -> None:
+    """Say which columns of `monitoring.ignore` the champion does not have; conf may be ahead."""
+    known = [*watch.profiles]
+    if unknown := [unknown_name(name, known) for name in monitoring.ignore if name not in known]:
+        logger.warning("monitoring.ignore, for this champion: %s", printable("; ".join(unknown)))
 
 
 def data_drift(
@@ -35,8 +48,10 @@ def data_drift(
     champion = compared.champions[0].run_id
     scored = compared.scored.get(champion)
     if scored is None or scored.watch is None or scored.seen is None:
-        why = "the champion's run left no reference" if scored else "the champion is not compared"
+        unread = "the champion has no reference that can be read"
+        why = unread if scored else "the champion is not compared"
         return Drift(run_id=run_id, champion=champion, not_compared=why)
+    warn_of_unknown_columns(scored.watch, monitoring)
     new, groups = ~scored.trained_on, test_set.groups
     if groups is None and columns.key is None and columns.together is None:
         groups = of_sequences(test_set.sequences)  # equal rows are on one side
@@ -72,8 +87,10 @@ def features_moved(drift: Drift | None, monitoring: Monitoring) -> FeaturesMoved
     """Say in a fact of the gate's first check what the drift is; None without a champion."""
     if drift is None:
         return None
+    stops = monitoring.on_drift == "stop"
     if drift.not_compared is not None:
-        return FeaturesMoved(sentence=f"drift is not known: {drift.not_compared}")
+        so = ", so that monitoring.on_drift = stop stops nothing" if stops else ""
+        return FeaturesMoved(sentence=f"drift is not known{so}: {drift.not_compared}")
     if drift.alarm is None:
         return FeaturesMoved(
             sentence=f"no drift ({drift.few_rows})" if drift.few_rows else "no drift"
@@ -82,5 +99,5 @@ def features_moved(drift: Drift | None, monitoring: Monitoring) -> FeaturesMoved
     return FeaturesMoved(
         sentence=drift.alarm,
         alarm=True,
-        expected=expected if monitoring.on_drift == "stop" else "",
+        expected=expected if stops else "",
     )

@@ -1,7 +1,7 @@
 """Predictions: a stream of parts, the files of scored rows, from this process or from workers."""
 
 import contextlib
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -37,11 +37,12 @@ Part = tuple[Batch, ...]
 class AlarmError(DataError):
     """Rows are other than those that the champion was trained on, and conf says to stop there.
 
-    `exit_code` is what conf says, or 1.
+    It names all that moved, for such a scoring leaves no drift. `exit_code` is conf's, or 1.
     """
 
-    def __init__(self, alarm: str, exit_code: int) -> None:
-        super().__init__(f"ALARM: {alarm}", STOPPED)
+    def __init__(self, moved: Sequence[str], exit_code: int) -> None:
+        clearest, *others = moved
+        super().__init__(f"ALARM: {clearest}", *others, STOPPED)
         self.exit_code = exit_code or 1
 
 
@@ -158,8 +159,8 @@ class Predictions:
             ValueError: Rows were lost or doubled.
         """
         monitoring = self.tally.monitoring
-        if monitoring.on_drift == "stop" and (alarm := self.tally.drift.alarm):
-            raise AlarmError(alarm, monitoring.exit_on_alarm)
+        if monitoring.on_drift == "stop" and (moved := self.tally.drift.said):
+            raise AlarmError(moved, monitoring.exit_on_alarm)
         files, rows = self.checked.source.files, self.tally.rows_by_file
         inputs = [
             FileOfRows(file=file, rows=rows[name], sha256=sha256)

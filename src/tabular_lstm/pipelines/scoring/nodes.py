@@ -17,6 +17,7 @@ from tabular_lstm.rows.scoring_validation import Check, CheckedRows
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import Champions
+from tabular_lstm.serving.data_drift import warn_of_unknown_columns
 from tabular_lstm.serving.manifest import Conditions
 from tabular_lstm.serving.prediction_parts import Predictions, refuse_names
 from tabular_lstm.serving.row_scoring import ScoringTask
@@ -25,9 +26,11 @@ from tabular_lstm.serving.scoring_summary import ScoringSummary, Tally
 
 logger = logging.getLogger(__name__)
 
-NOT_WATCHED = (
-    "These rows are not compared with those that the champion was trained on: %s. A retraining "
-    "that promotes its candidate mends this"
+NOT_WATCHED = "These rows {} compared with those that the champion was trained on: {}. {}"
+MEND = "A retraining that promotes its candidate mends this"
+NOT_SCORED = (
+    "No row was scored, for conf says monitoring.on_drift: stop. Put the file back; or score "
+    "without a comparison: --params monitoring.on_drift=warn. " + MEND + "."
 )
 
 
@@ -84,12 +87,19 @@ def score_rows(
 
     Returns:
         The predictions, which are made while they are saved; and what is counted meanwhile.
+
+    Raises:
+        DataError: Drift stops a scoring, and the champion has no reference to tell drift by.
     """
     watch = None
     try:
         watch = Watch(champions.reference_of(champion), champion.scorer.schema)
+        warn_of_unknown_columns(watch, monitoring)
     except DataError as error:
-        logger.warning(NOT_WATCHED, error)
+        why = str(error).removesuffix(".")
+        if monitoring.on_drift == "stop":
+            raise DataError(NOT_WATCHED.format("cannot be", why, NOT_SCORED)) from error
+        logger.warning(NOT_WATCHED.format("are not", why, MEND))
     task = ScoringTask(checked_rows.check, champion, run_id, began(run_id), scoring.reasons, watch)
     tally = Tally(checked_rows, task, monitoring)
     predictions = Predictions(
