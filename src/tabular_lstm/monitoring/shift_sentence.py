@@ -122,7 +122,7 @@ def _of_cell(profile: Profile, part: int, shares: Shares, change: float, moved: 
         return ""
     for side, cell, its in (("below", 1, 1), ("above", last, last - 1)):
         if gained[cell] >= WORTH * change or (part == its and gained[cell] > 0):
-            low, high = write(profile.edges[0]), write(profile.edges[-1])
+            low, high = _alike(profile.edges[0], profile.edges[-1], write)
             rows = f"{percent(now[cell])} of the rows are {side} the trained range"
             return f"{rows} {low} to {high} ({moved})"
     cell = 1 + int(gained[1:].argmax())
