@@ -195,7 +195,15 @@ def amounts(count: int, seed: int = 0) -> pd.DataFrame:
     gain = np.where(drawn.random(count) < 0.05, 0, drawn.lognormal(6, 1.5, count))
     rare = np.where(drawn.random(count) < 0.9, 0, drawn.lognormal(8, 1.5, count))
     blood = np.where(drawn.random(count) < 0.7, np.nan, drawn.gamma(4, 1, count))
-    return pd.DataFrame({"gain": gain, "rare": rare, "blood": blood, "same": 3.0})
+    return pd.DataFrame(
+        {
+            "gain": gain,
+            "rare": rare,
+            "blood": blood,
+            "same": 3.0,
+            "near": 5 + 1e-5 * gain / gain.max(),
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +227,7 @@ def skewed() -> Watch:
         ("blood", lambda c: c.fillna(4), r"7\d % are between .* and no row is without a value, "),
         ("same", lambda c: c + 1, r"all rows are 4 \(mean was 3\)"),
         ("same", lambda c: c, "as in the reference"),
+        ("near", lambda c: c + 0.1, r"100 % of the rows are above the trained range 5 to 5\.0+1"),
     ],
 )
 def test_what_is_said_of_skewed_amounts_is_not_by_their_tail(

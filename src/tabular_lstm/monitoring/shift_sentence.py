@@ -1,7 +1,7 @@
 """The sentence of a shift: what is other than in the reference, by how much, in plain words."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -57,18 +57,27 @@ def _of_category(profile: Profile, part: int, was: np.ndarray, now: np.ndarray) 
         return _missing(was, now)
     share, before = _alike(now[part], was[part], percent)
     if part < len(now) - 1:
-        return f"{share} are {_category(profile, part)}, were {before}"
-    said, lost = f"{share} are {UNKNOWN}", 1 + int(gained[1:-1].argmin())
+        return f"{share} are {name_of(profile.categories[part - 1])}, were {before}"
+    said = f"{share} are {UNKNOWN}" + (f", expected {before}" if was[-1] else "")
+    lost = 1 + int(gained[1:-1].argmin())
     if -gained[lost] < WORTH * gained[part]:
         return said
     share, before = _alike(now[lost], was[lost], percent)
-    return f"{said}, and {_category(profile, lost)} are {share}, were {before}"
+    return f"{said}, and {name_of(profile.categories[lost - 1])} are {share}, were {before}"
 
 
-def _category(profile: Profile, cell: int) -> str:
-    if cell > len(profile.categories):
-        return "of one of the rarer categories"
-    return f"'{shown(profile.categories[cell - 1])}'"
+def name_of(categories: Sequence[str]) -> str:
+    """Name the categories of a cell.
+
+    Examples:
+        >>> name_of(["a"]), name_of(["a", "b", "c"])
+        ("'a'", "of one of 3 categories ('a', 'b', …)")
+    """
+    named = [f"'{shown(category)}'" for category in categories[:2]]
+    if len(categories) == 1:
+        return named[0]
+    more = ", …" if len(categories) > 2 else ""
+    return f"of one of {len(categories)} categories ({', '.join(named)}{more})"
 
 
 def _of_number(profile: Profile, part: int, shares: Shares, moments: np.ndarray) -> str:
@@ -113,7 +122,7 @@ def _of_cell(profile: Profile, part: int, shares: Shares, change: float, moved: 
         return ""
     for side, cell, its in (("below", 1, 1), ("above", last, last - 1)):
         if gained[cell] >= WORTH * change or (part == its and gained[cell] > 0):
-            low, high = write(profile.edges[0]), write(profile.edges[-1])
+            low, high = _alike(profile.edges[0], profile.edges[-1], write)
             rows = f"{percent(now[cell])} of the rows are {side} the trained range"
             return f"{rows} {low} to {high} ({moved})"
     cell = 1 + int(gained[1:].argmax())
