@@ -180,6 +180,9 @@ def test_an_incident_that_is_over_is_a_note_and_no_alarm(story: Story) -> None:
     (note,) = health.notes
     assert note.startswith(f"It was worse than promised, and is not since scoring {well}: log loss")
     assert f"since scoring {broken}" in note
+    # Nor does it hide the next one.
+    again = story.score("b", range(900, 960), right=False)
+    assert f"of 60 labelled rows since scoring {again}" in str(story.health(range(960)).alarm)
 
 
 def test_the_newest_scoring_that_can_tell_decides(story: Story) -> None:

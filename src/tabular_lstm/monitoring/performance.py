@@ -124,7 +124,7 @@ def worse_than_promised(
     these over all s is false_alarms: a union bound. Source: Shin, Ramdas and Rinaldo, "E-detectors:
     a nonparametric framework for sequential change detection", 2022, arXiv:2203.03532. It is over
     where the mean from a later start on is not above the promised value; which needs no rate, as it
-    only takes an alarm away.
+    only takes an alarm away. Said is the clearest that is not over.
 
     Of one start the bound is an asymptotic confidence sequence. So a monitoring need not know how
     often it ran before, and any number of looks is free; a correction for looks has to know how
@@ -152,18 +152,23 @@ def worse_than_promised(
             )
             rate = false_alarms / (start * (start + 1))
             beyond[run] = worse_by[run] / _margin(information, tuned_for, rate)
-    clearest = max(beyond, key=lambda run: beyond[run], default=None)
-    if clearest is None or beyond[clearest] <= 1:
+    starts = list(since)
+    over = {
+        run: next((r for r in starts[at:] if worse_by.get(r, 1) <= 0), None)
+        for at, run in enumerate(starts)
+    }
+    alarms = [run for run in beyond if beyond[run] > 1]
+    if not alarms:
         return None
-    now, from_then = since[clearest], list(since).index(clearest)
+    clearest = max(alarms, key=lambda run: (over[run] is None, beyond[run]))
+    now, from_then = since[clearest], starts.index(clearest)
     began = f" since scoring {clearest}" if from_then else ""
     sentence = (
         f"{METRICS[name]} {written(name, now.mean ** (1 / power))} of {now.rows:,} labelled rows"
         f"{began}; promised was {written(name, was.value)} ({written(name, was.low)} to "
         f"{written(name, was.high)})"
     )
-    later = list(since)[from_then + 1 :]
-    return Worse(sentence, next((run for run in later if worse_by.get(run, 1.0) <= 0), None))
+    return Worse(sentence, over[clearest])
 
 
 def _margin(information: float, tuned_for: float, rate: float) -> float:
