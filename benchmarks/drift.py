@@ -27,7 +27,8 @@ from scipy.special import expit, logit
 from scipy.stats import binomtest, chi2_contingency, ks_2samp
 from tables import markdown
 
-from tabular_lstm.monitoring.reference import Profile, cells_of, count_categories, count_numbers
+from tabular_lstm.monitoring.category_cells import cells_of, count_categories
+from tabular_lstm.monitoring.reference import Profile, count_numbers
 from tabular_lstm.monitoring.reference import profile as profile_of
 from tabular_lstm.monitoring.threshold import Counts, smallest_shift, threshold_of
 from tabular_lstm.parameters import Monitoring
@@ -87,7 +88,7 @@ def table(draw: Draw, rows: int) -> tuple[list[np.ndarray], np.ndarray]:
 def count(profile: Profile, values: np.ndarray, kind: str) -> np.ndarray:
     """Count values as a watch does."""
     if kind == "category":
-        return count_categories(values, cells_of(profile.categories, LEVELS[kind]))
+        return count_categories(values, cells_of(LEVELS[kind]))
     return count_numbers(values, profile.edges)
 
 

@@ -95,12 +95,39 @@ def drift_of(
             lambda c: c * 30,
             r"'level': about \d\d times as widely spread \(standard deviation \d\d\.\d, was ",
         ),
-        ("year", lambda c: c + 62, "'year': mean 2077, was 2015: 100 % of the rows are above the "),
-        ("seen", lambda c: c + pd.Timedelta(days=730), "'seen': mean 2022-"),
+        (
+            "wage",
+            lambda c: c.where(np.arange(len(c)) % 2 == 0, c * 100),
+            r"'wage': 4\d % of the rows are above the trained range 0.1 to \d.* \(mean \d\d",
+        ),
+        (
+            "year",
+            lambda c: c + 62,
+            r"'year': 100 % of the rows are above the trained .* \(mean 2077, was 2015\)",
+        ),
+        (
+            "seen",
+            lambda c: c + pd.Timedelta(days=730),
+            r"'seen': 100 % of the rows .* \(mean 2022-",
+        ),
+        ("glucose", lambda c: c * 0 + 121.5, r"'glucose': all rows are 121.5 \(mean was 12\d"),
+        (
+            "glucose",
+            lambda c: 121.5 + (c - 121.5) / 1000,
+            r"'glucose': 100 % are between 1[12]\d and 12\d, were \d",
+        ),
+        ("level", lambda c: c * 0, r"'level': all rows are 0 \(mean was"),
+        ("level", lambda c: c * 1e-27, r"'level': all rows are 0 \(mean was"),
         ("glucose", lambda c: c + 15, "'glucose': mean 13"),
         ("level", lambda c: np.abs(c) * 0.9 - 0.75, "'level': "),
         ("city", lambda c: c.mask(np.arange(len(c)) < 80, "Rome"), "'city': 4"),
-        ("city", lambda c: c.mask(c == "Oslo", "Lima"), "of a category that the champion was not "),
+        (
+            "city",
+            lambda c: c.mask(c == "Oslo", "Lima"),
+            r"'city': 3\d % are of a category that the champion was not trained with, "
+            r"and 'Oslo' are 0 %, were 3\d %",
+        ),
+        ("city", lambda c: c.mask(c == "Bonn"), "'city': [56]\\d % have no value, were 0 %"),
         ("wage", lambda c: c.mask(np.arange(len(c)) % 5 == 0), "have no value, were 5 %"),
         ("wage", lambda c: c * np.nan, "'wage': 100 % have no value, were 5 %"),
     ],
@@ -158,9 +185,60 @@ def test_the_share_of_a_category_and_the_range_of_dates_are_said_in_words(watch:
         "40 % are 'Rome', were 5 %",
         "0 % are 'Bonn', were 61 %",
     )
-    assert drift.features["seen"].sentence.endswith(
-        "100 % of the rows are above the trained range 2020-01-01 to 2020-10-27"
+    assert drift.features["seen"].sentence.startswith(
+        "100 % of the rows are above the trained range 2020-01-01 to 2020-10-27 (mean 2022-"
     )
+
+
+def amounts(count: int, seed: int = 0) -> pd.DataFrame:
+    drawn = np.random.default_rng(seed)
+    gain = np.where(drawn.random(count) < 0.05, 0, drawn.lognormal(6, 1.5, count))
+    rare = np.where(drawn.random(count) < 0.9, 0, drawn.lognormal(8, 1.5, count))
+    blood = np.where(drawn.random(count) < 0.7, np.nan, drawn.gamma(4, 1, count))
+    return pd.DataFrame(
+        {
+            "gain": gain,
+            "rare": rare,
+            "blood": blood,
+            "same": 3.0,
+            "near": 5 + 1e-5 * gain / gain.max(),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def skewed() -> Watch:
+    return watch_of(amounts(TRAINED), probabilities(TESTED))
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        ("gain", lambda c: -c, r"9\d % of the rows are below the trained range 0 to .* \(mean -"),
+        ("gain", lambda c: c.mask(np.arange(len(c)) % 6 == 0, 0), r"2\d % are between 0 and \d"),
+        ("gain", lambda c: c * 100, "about [0-9]+ times as large|[78]. % of the rows are above"),
+        ("rare", lambda c: c.where(np.arange(len(c)) % 2 == 0, c * 100), r"\d % of the rows are a"),
+        (
+            "blood",
+            lambda c: c.fillna(-999),
+            r"7\d % of the rows are below the trained range 0.* to 1.* \(mean -7.*, was 4.*\), "
+            r"and no row is without a value, \d\d % were$",
+        ),
+        ("blood", lambda c: c.fillna(4), r"7\d % are between .* and no row is without a value, "),
+        ("same", lambda c: c + 1, r"all rows are 4 \(mean was 3\)"),
+        ("same", lambda c: c, "as in the reference"),
+        ("near", lambda c: c + 0.1, r"100 % of the rows are above the trained range 5 to 5\.0+1"),
+    ],
+)
+def test_what_is_said_of_skewed_amounts_is_not_by_their_tail(
+    skewed: Watch, name: str, changed: Any, said: str
+) -> None:
+    for seed in (1, 2, 3):
+        rows = amounts(400, seed)
+
+        sentence = drift_of(skewed, rows.assign(**{name: changed(rows[name])}))
+
+        assert re.match(said, sentence.features[name].sentence)
 
 
 def test_scores_alone_and_the_quarantine_are_compared_too(watch: Watch) -> None:

@@ -5,14 +5,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from pydantic import ValidationError
 
-from tabular_lstm.monitoring.reference import (
-    NAMED,
+from tabular_lstm.monitoring.category_cells import (
+    CELLS,
+    categories_of,
     cells_of,
     count_categories,
+)
+from tabular_lstm.monitoring.reference import (
+    Profile,
+    Reference,
     count_numbers,
     profile,
 )
+from tabular_lstm.parameters import NUMBER
+from tests.helpers.networks import schema_of
 
 FLOATS = st.floats(-(2.0**99), 2.0**99, width=32) | st.sampled_from([0.0, 1.0, np.nan])
 COLUMNS = arrays.arrays(np.float32, st.integers(1, 200), elements=FLOATS)
@@ -63,7 +71,10 @@ def test_no_edge_has_more_digits_than_tell_it_from_the_next() -> None:
         ([np.nan] * 3, (0.0,), (3, 0, 0)),
         ([np.nan, 5], (5.0, 5.001), (1, 0, 1, 0)),
         # Most rows have one value: it has a cell of its own.
-        ([0] * 95 + [20, 40, 60, 80, 90], (0.0, 20.0, 91.0), (0, 0, 95, 5, 0)),
+        ([0] * 97 + [1] * 3, (0.0, 1.0, 1.1), (0, 0, 97, 3, 0)),
+        ([0] * 98 + [1 / 3, 2 / 3], (0.0, 0.33, 0.66, 0.67), (0, 0, 98, 1, 1, 0)),
+        ([0] * 970 + [*range(1, 31)], (0.0, 1.0, 31.0), (0, 0, 970, 30, 0)),
+        ([-1] * 3 + [0] * 194 + [1] * 3, (-1.0, 0.0, 1.0, 1.1), (0, 0, 3, 194, 3, 0)),
     ],
 )
 def test_columns_of_few_values(
@@ -92,18 +103,61 @@ def test_infinite_numbers_are_outside() -> None:
     assert (counts[0], counts[1], counts[-1]) == (1, 1, 2)
 
 
-def test_the_commonest_categories_have_a_cell_each_and_the_others_one() -> None:
-    categories = [f"c{place:03}" for place in range(200)]
-    # The later ones of the list are the commonest.
-    places = np.repeat(np.arange(200), np.arange(200)).astype(np.float32)
-    found = profile("category", np.append(places, np.nan), categories)
-    assert found.categories == tuple(categories[-NAMED:])
-    assert found.rows == len(places) + 1
-    missing, first, *_, last, others, unknown = found.counts
-    assert (missing, first, last, unknown) == (1, 150, 199, 0)
-    assert others == sum(range(150))
+@pytest.mark.parametrize("distinct", range(1, 21))
+def test_each_of_few_values_has_a_cell(distinct: int) -> None:
+    drawn = np.random.default_rng(distinct)
+    few = np.unique(drawn.normal(0, 10, distinct).astype(np.float32))
+    values = np.append(np.repeat(few[0], 100_000), few)
+    counts = profile("number", values).counts
+    assert counts == (0, 0, 100_001, *[1] * (distinct - 1), 0)
 
-    cells = cells_of(found.categories, categories)
-    new = count_categories(np.array([200, 200, np.nan, 199, 0], np.float32), cells)
-    assert [new[0], *new[-3:]] == [1, 1, 1, 2]
-    assert new.sum() == 5
+
+@pytest.mark.parametrize("many", [1, 60, 200, 201, 500, 5000])
+def test_each_category_has_a_cell_and_of_many_some_share_one(many: int) -> None:
+    categories = [f"c{place:04}" for place in range(many)]
+    named, cells = categories_of(categories), cells_of(categories)
+    assert len(named) == many if many <= CELLS else 120 < len(named) <= CELLS
+    assert sorted(category for some in named for category in some) == categories
+    assert max(map(len, named)) <= (1 if many <= CELLS else 6 + many // 60)
+    assert all(categories[place] in named[cell - 1] for place, cell in enumerate(cells[:-2]))
+
+    # A category stays where it is, whatever others there are.
+    if many > CELLS + 1:
+        alike = categories_of(categories[1:])
+        assert sum(some in named for some in alike) >= len(named) - 2
+    new = count_categories(np.array([many, many, np.nan, many - 1, 0], np.float32), cells)
+    assert (new[0], new[-1], new.sum()) == (1, 2, 5)
+
+
+def test_a_train_row_whose_category_no_other_group_has_counts_as_unknown() -> None:
+    schema = schema_of(1, 1, task=NUMBER).model_copy(
+        update={"features": ["city"], "categories": {"city": ["a", "b", "c"]}}
+    )
+    trained = np.array([0, 0, 0, 1, 1, 2, np.nan], np.float32).reshape(-1, 1, 1)
+    others = np.array([3, 2], np.float32).reshape(-1, 1, 1)  # one is unknown in any case
+
+    def counts(groups: list[int] | None) -> tuple[int, ...]:
+        facts = {"candidate_sha256": "0", "rows": 9, "quarantined_rows": 0}
+        of = None if groups is None else np.array(groups)
+        found = Reference.of([trained, others], np.zeros((2, 3)), schema, groups=of, **facts)
+        return found.features["city"].counts
+
+    assert counts(None) == (1, 3, 2, 1, 2)
+    assert counts([1, 1, 2, 3, 3, 3, 3]) == (1, 3, 0, 1, 4)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"kind": "number", "edges": [0, 1], "counts": [0, 0, 5]},
+        {"kind": "number", "edges": [], "counts": [0, 0]},
+        {"kind": "number", "edges": [1, 0], "counts": [0, 0, 5, 0]},
+        {"kind": "number", "edges": [0, "NaN"], "counts": [0, 0, 5, 0]},
+        {"kind": "category", "categories": [["a"], ["b"]], "counts": [0, 5, 0]},
+        {"kind": "category", "categories": [["a"]], "counts": [0, None, 0]},
+        {"kind": "category", "categories": [["a"]], "counts": [0, 10**20, 0]},
+    ],
+)
+def test_a_damaged_profile_is_refused(damaged: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Profile.model_validate(damaged)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_data_that_grow_and_are_as_they_were_raise_no_alarm(served: Project) -> 
 @pytest.mark.long
 def test_a_retraining_mends_a_reference_that_is_gone_and_says_so(served: Project) -> None:
     (kept_then,) = served.versions("07_model_output/reference.json")
-    kept_then.unlink()
+    rmtree(kept_then.parent)
     succeeds(here(*RETRAINING, "--params", "monitoring.on_drift=stop,training.seed=7"))
     first = decision_of(served)["judgement"]["checks"][0]
     assert first["passed"]
@@ -113,7 +114,7 @@ def test_a_retraining_mends_a_reference_that_is_gone_and_says_so(served: Project
     assert first["sentence"].endswith(
         f"drift is not known, so that monitoring.on_drift = stop stops nothing: {why}"
     )
-    assert len(served.versions("07_model_output/reference.json")) == 1
+    assert served.versions("07_model_output/reference.json")[-1].exists()
 
 
 # What is compared

@@ -8,7 +8,7 @@ from pydantic import NonNegativeInt
 from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.monitoring.expected import Estimate
-from tabular_lstm.monitoring.reference import Profile, Reference
+from tabular_lstm.monitoring.reference import Profile, Reference, apart
 from tabular_lstm.monitoring.shift_sentence import percent, sentence_of
 from tabular_lstm.monitoring.threshold import Counts, smallest_shift, threshold_of
 from tabular_lstm.monitoring.watch import Seen, Watch
@@ -82,8 +82,9 @@ class Drift(Frozen):
     @property
     def moved(self) -> dict[str, Shift]:
         """Give what moved, the clearest first."""
-        quarantine = {QUARANTINED: self.quarantine} if self.quarantine else {}
-        every = quarantine | self.scores | self.features
+        every = self.scores | self.features
+        if self.quarantine:
+            every[apart(QUARANTINED, every)] = self.quarantine
         by = sorted(every, key=lambda name: -every[name].statistic)
         return {name: every[name] for name in by if every[name].moved}
 
@@ -146,7 +147,7 @@ def compare(
         for (name, profile), now, moments in zip(
             watch.profiles.items(), seen.counts, seen.moments, strict=True
         )
-        if name not in monitoring.ignore
+        if name in reference.scores or name not in monitoring.ignore
     }
     each = reference.rows_each if rows_each is None else rows_each
     kept = _in_quarantine(reference, rows, quarantined)

@@ -30,7 +30,11 @@ def page(health: Health, reference: Reference | None, title: str | None) -> str:
     """
     profiles = reference.features | reference.scores if reference else {}
     moved = health.newest.moved if health.newest else {}
-    clearest = [name for name in moved if name in profiles][:DISTRIBUTIONS]
+    clearest = [
+        name
+        for name in moved
+        if name in profiles and len(moved[name].counts) == len(profiles[name].counts)
+    ][:DISTRIBUTIONS]
     drawn = {
         name: to_svg(draw.distributions(profiles[name], moved[name]), draw.title_of(name))
         for name in clearest

@@ -1,19 +1,26 @@
 """The reference of a candidate: how its rows and its scores spread, in counts."""
 
-from collections.abc import Iterator, Sequence
-from typing import Literal, Self
+from collections.abc import Container, Iterator, Sequence
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import NonNegativeInt
+from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
 
 from tabular_lstm.frozen import Frozen
+from tabular_lstm.monitoring.category_cells import (
+    categories_of,
+    cells_of,
+    count_categories,
+    would_be_unknown,
+)
 from tabular_lstm.monitoring.expected import estimates, sums
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.rows.schema import Schema
 
 Watched = Literal["number", "date", "category", "score"]
+Count = Annotated[int, Field(ge=0, le=10**15)]
 BINS = 20
-NAMED = 50  # categories that have a cell of their own
+FEW = 20  # distinct values, which have a cell each
 ENOUGH = 100_000  # values, to tell quantiles
 DIGITS = 2  # of an edge's distance from the next one: no edge is a value of a single row
 
@@ -22,23 +29,33 @@ class Profile(Frozen):
     """How a feature or a score spreads, as counts of cells.
 
     Attributes:
-        edges: Of numbers, dates (days since 1970-01-01) and scores, the lowest value, quantiles,
-            the two ends of each value that many rows have, and what is just above the highest
-            one; rounded. 0 where all is missing.
-        categories: Of a category the commonest ones, at most 50, in the schema's order.
-        counts: Of a category the rows without a value, those of each of `categories`, of the
-            schema's other ones together, and of those that the schema does not know. Of any other
-            the rows without a value, below the lowest edge, between an edge and the next one, and
-            from the highest on.
+        edges: Of numbers, dates (days since 1970-01-01) and scores, the lowest value, each other
+            one if they are at most 20, else quantiles and the two ends of each value that many rows
+            have, and what is just above the highest one; rounded. 0 where all is missing.
+        categories: Of a category the schema's, by cell: see `cells_of`.
+        counts: Of a category the rows without a value, those of each cell of `categories`, and of
+            those that the schema does not know, see `would_be_unknown`. Of any other the rows
+            without a value, below the lowest edge, between an edge and the next one, and from the
+            highest on.
         mean, deviation: Of the values that are known; None of a category and where all is missing.
     """
 
     kind: Watched
-    edges: tuple[float, ...] = ()
-    categories: tuple[str, ...] = ()
-    counts: tuple[NonNegativeInt, ...]
-    mean: float | None = None
-    deviation: float | None = None
+    edges: tuple[FiniteFloat, ...] = ()
+    categories: tuple[tuple[str, ...], ...] = ()
+    counts: tuple[Count, ...]
+    mean: FiniteFloat | None = None
+    deviation: Annotated[FiniteFloat, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """Refuse what a damaged file has, which would be compared wrongly."""
+        cells = len(self.categories if self.kind == "category" else self.edges) + 2
+        if len(self.counts) != cells:
+            raise ValueError(f"{len(self.counts)} counts; expected one for each of {cells} cells")
+        if self.kind != "category" and not (self.edges and np.all(np.diff(self.edges) > 0)):
+            raise ValueError("the edges do not ascend; expected one at least, each once, in order")
+        return self
 
     @property
     def rows(self) -> int:
@@ -54,7 +71,8 @@ class Reference(Frozen):
         task: What it predicts.
         features: By column, of the rows of both sides: without a key, rows that are alike are all
             on one side, so that neither side is like new rows.
-        scores: By name, of the rows that it was judged on, which it was not trained on.
+        scores: By the name of `scores_of`, of the rows that it was judged on, which it was not
+            trained on.
         rows, quarantined_rows: Of the file, without unlabelled ones.
         evaluated_rows: How many it was judged on. Default: 0, as in an earlier version's.
         estimated: Their metrics by its predictions alone, see `expected.estimates`. Default: none.
@@ -70,23 +88,46 @@ class Reference(Frozen):
     quarantined_rows: NonNegativeInt
     evaluated_rows: NonNegativeInt = 0
     estimated: dict[str, float] = {}
-    rows_each: float = 1.0
+    rows_each: Annotated[FiniteFloat, Field(ge=1)] = 1.0
+
+    @model_validator(mode="after")
+    def _counts_rows(self) -> Self:
+        """Refuse more rows in quarantine than there are."""
+        if self.quarantined_rows > self.rows:
+            raise ValueError(f"{self.quarantined_rows} quarantined rows of {self.rows}")
+        return self
 
     @classmethod
     def of(
-        cls, sides: Sequence[np.ndarray], predictions: np.ndarray, schema: Schema, **facts: object
+        cls,
+        sides: Sequence[np.ndarray],
+        predictions: np.ndarray,
+        schema: Schema,
+        groups: np.ndarray | None = None,
+        **facts: object,
     ) -> Self:
-        """Count the sequences of both sides, and the predictions of evaluated rows."""
+        """Count the sequences of both sides, and the predictions of evaluated rows.
+
+        Args:
+            sides: The sequences of train rows, which the schema was learned from, then the others.
+            predictions: Of the evaluated rows.
+            schema: Of the candidate.
+            groups: Of train rows, a value that is the same within a group. Default: each row is
+                its own.
+            facts: Further attributes.
+        """
         features = {}
         for columns in zip(*(columns_of(sequences, schema) for sequences in sides), strict=True):
             name, values = columns[0][0], np.concatenate([column for _, column in columns])
-            categories = schema.categories.get(name, [])
-            features[name] = profile(_kind(name, schema), values, categories)
-        scores = {
-            name: profile("score", column)
-            for name, column in scores_of(predictions, schema.task).items()
-            if name not in features  # a column may be called `prediction`
-        }
+            if (kind := kinds_of(schema)[name]) == "category":
+                categories = schema.categories[name]
+                alone = would_be_unknown(values[: len(sides[0])], groups)
+                values[: len(sides[0])][alone] = len(categories)
+                features[name] = profile(kind, values, categories)
+            else:
+                features[name] = profile(kind, values)
+        said = scores_of(predictions, schema).items()
+        scores = {name: profile("score", column) for name, column in said}
         estimated = estimates(sums(predictions, schema.task), schema.task)
         counted = {"features": features, "scores": scores, "estimated": estimated}
         evaluated_rows = len(predictions)
@@ -130,18 +171,30 @@ def _of_number(predictions: np.ndarray, task: Task) -> dict[str, np.ndarray]:
 SCORES = {TWO_CLASSES: _of_two, CLASSES: _of_classes, NUMBER: _of_number}
 
 
-def scores_of(predictions: np.ndarray, task: Task) -> dict[str, np.ndarray]:
+def scores_of(predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
     """Name what of predictions is watched, each (rows,)."""
-    kind: Kind = task.kind
-    return SCORES[kind](predictions, task)
+    scores = SCORES[schema.task.kind](predictions, schema.task)
+    return {apart(name, schema.slots): column for name, column in scores.items()}
+
+
+def apart(name: str, columns: Container[str]) -> str:
+    """Give what is no column another name than each column has.
+
+    Examples:
+        >>> apart("prediction", ["age"]), apart("prediction", ["prediction"])
+        ('prediction', 'the prediction')
+    """
+    while name in columns:
+        name = f"the {name}"
+    return name
 
 
 def profile(kind: Watched, values: np.ndarray, categories: Sequence[str] = ()) -> Profile:
     """Count the values of a column, NaN where missing; a category is its place."""
     if kind == "category":
-        common = _commonest(values, categories)
-        counts = count_categories(values, cells_of(common, categories))
-        return Profile(kind=kind, categories=common, counts=tuple(counts.tolist()))
+        counts = count_categories(values, cells_of(categories))
+        named = categories_of(categories)
+        return Profile(kind=kind, categories=named, counts=tuple(counts.tolist()))
     values = values.astype(np.float32)
     known = values[~np.isnan(values)].astype(np.float64)
     edges = edges_of(known) if len(known) else (0.0,)
@@ -160,26 +213,34 @@ def edges_of(known: np.ndarray) -> tuple[float, ...]:
     Quantiles are those of every so many-th value where there are many.
     """
     some = known[:: 1 + len(known) // ENOUGH]
+    few = np.unique(some)
+    few = np.unique(known) if len(few) <= FEW else few
     ranks = np.linspace(0, 1, BINS + 1)[1:-1]
     quantiles, times = np.unique(np.quantile(some, ranks, method="nearest"), return_counts=True)
     low, high = float(known.min()), float(known.max())
     # A value of many rows has a cell of its own.
     above = [known[known > often].min() for often in quantiles[times > 1] if often < high]
-    points = np.unique([low, *quantiles, *above, high])
+    points = few if len(few) <= FEW else np.unique([low, *quantiles, *above, high])
     near = np.diff(points, prepend=-np.inf, append=np.inf)
     apart = np.minimum(near[:-1], near[1:])
     if len(points) == 1:
         apart = np.abs(points) / 100 if low else np.ones(1)
     places = [DIGITS - 1 - int(np.floor(np.log10(gap))) for gap in apart]
-    first, last = round(low, places[0]), round(high, places[-1])
-    if first > low:
-        first = round(low - 10.0 ** -places[0], places[0])
-    step = 10.0 ** -places[-1]
+    first, *rounded = [_not_above(float(p), at) for p, at in zip(points, places, strict=True)]
+    last, step = round(high, places[-1]), 10.0 ** -places[-1]
     while np.float32(last) <= np.float32(high):
         last, step = round(high + step, places[-1]), 2 * step
-    ends = {low, high} - {*quantiles}
-    rounded = {round(float(p), at) for p, at in zip(points, places, strict=True) if p not in ends}
-    return (first, *sorted(edge for edge in rounded if first < edge < last), last)
+    if len(few) > FEW and high not in {*quantiles, *above}:
+        rounded.pop()  # the highest value of all needs no cell
+    return (first, *sorted({edge for edge in rounded if first < edge < last}), last)
+
+
+def _not_above(value: float, digits: int) -> float:
+    """Round a value to what is not above it, so that it stays in the cell that begins there."""
+    rounded = round(value, digits)
+    if np.float32(rounded) > np.float32(value):
+        rounded = round(value - 10.0**-digits, digits)
+    return rounded
 
 
 def count_numbers(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
@@ -191,29 +252,9 @@ def count_numbers(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
     return np.array([missing, *np.diff([0, *below, len(values) - missing])], np.int64)
 
 
-def cells_of(common: Sequence[str], categories: Sequence[str]) -> np.ndarray:
-    """Give the cell of `Profile.counts` of each place in the schema's list, int64 (places + 2,).
-
-    The last ones are of a category that the schema does not know, and of a missing value.
-    """
-    cells = {category: cell for cell, category in enumerate(common, 1)}
-    others = len(common) + 1
-    return np.array([*(cells.get(c, others) for c in categories), others + 1, 0], np.int64)
-
-
-def count_categories(places: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Count categories as `Profile.counts` has them, by `cells_of`: int64."""
-    which = np.where(np.isnan(places), len(cells) - 1, places).astype(np.int64)
-    rows = np.bincount(which, minlength=len(cells))
-    counts = np.zeros(cells.max() + 1, np.int64)
-    np.add.at(counts, cells, rows)
-    return counts
-
-
-def _commonest(places: np.ndarray, categories: Sequence[str]) -> tuple[str, ...]:
-    rows = np.bincount(places[~np.isnan(places)].astype(np.int64), minlength=len(categories) + 1)
-    most = np.argsort(-rows[:-1], kind="stable")[:NAMED]
-    return tuple(categories[place] for place in sorted(most))
+def kinds_of(schema: Schema) -> dict[str, Watched]:
+    """Give what each column is, in the order of `columns_of`."""
+    return {name: _kind(name, schema) for name in schema.slots}
 
 
 def _kind(name: str, schema: Schema) -> Watched:

@@ -1,7 +1,7 @@
 """The sentence of a shift: what is other than in the reference, by how much, in plain words."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,11 +10,17 @@ from tabular_lstm.errors import shown
 from tabular_lstm.monitoring.reference import Profile
 
 UNIT = math.log(1.5)  # a factor below is no change of the unit
-ALIKE = 0.25  # of the factor's logarithm, by which the ratios of mean and deviation may differ
 NEAR = 0.05  # of a power of ten, which is then named
 OFF_ZERO = 0.3  # deviations that a mean is away from 0, where its ratio says something
-OUTSIDE = 0.05  # of the rows, that are worth a word
-MEDIAN = 2.5  # deviations that move a normal number's median by all rows, nearly
+UNSCALED = 0.1  # of the rows, at most, that a factor leaves in other cells
+WORTH, NEARLY = 0.5, 0.8  # of the largest change of a share, that are worth a word, or nearly all
+MOVED = (1.25, 6.0)  # deviations that a mean moves where all values do, for the largest change
+FLOAT32 = 6  # digits that a value has
+PRECISE = 1e-12  # of what is summed: a mean below is 0
+SAME, UNKNOWN = "as in the reference", "of a category that the champion was not trained with"
+
+Pair = tuple[float, float]  # of new rows, and of the reference
+Shares = tuple[np.ndarray, np.ndarray]  # of the reference, and of new rows
 
 
 def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.ndarray) -> str:
@@ -27,51 +33,113 @@ def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.nda
         moments: Of the new rows, a row of `Seen.moments`.
     """
     was, now = (c / max(c.sum(), 1) for c in (np.array(profile.counts), counts))
-    if part == 0:
-        return "{} have no value, were {}".format(*_alike(now[0], was[0], percent))
+    if part == 0 and was[0] == now[0]:
+        return SAME
     if profile.kind == "category":
-        if part == len(now) - 1:
-            return f"{percent(now[-1])} are of a category that the champion was not trained with"
-        share, before = _alike(now[part], was[part], percent)
-        if part > len(profile.categories):
-            return f"{share} are of one of the rarer categories, were {before}"
-        return f"{share} are '{shown(profile.categories[part - 1])}', were {before}"
+        return _of_category(profile, part, was, now)
     if profile.mean is None or not moments[0]:
-        return "{} have a value, were {}".format(*_alike(1 - now[0], 1 - was[0], percent))
-    return _of_number(profile, part, was, now, moments)
+        return _missing(was, now)
+    return _of_number(profile, part, (was, now), moments)
 
 
-def _of_number(
-    profile: Profile, part: int, was: np.ndarray, now: np.ndarray, moments: np.ndarray
-) -> str:
+def _missing(was: np.ndarray, now: np.ndarray) -> str:
+    share, before = _alike(now[0], was[0], percent)
+    if now[0] == 0 < was[0]:
+        return f"no row is without a value, {before} were"
+    return f"{share} have no value, were {before}"
+
+
+def _of_category(profile: Profile, part: int, was: np.ndarray, now: np.ndarray) -> str:
+    gained = now - was
+    if gained.max() >= NEARLY * -gained[part]:
+        part = part if gained[part] > 0 else int(gained.argmax())
+    if part == 0:
+        return _missing(was, now)
+    share, before = _alike(now[part], was[part], percent)
+    if part < len(now) - 1:
+        return f"{share} are {name_of(profile.categories[part - 1])}, were {before}"
+    said = f"{share} are {UNKNOWN}" + (f", expected {before}" if was[-1] else "")
+    lost = 1 + int(gained[1:-1].argmin())
+    if -gained[lost] < WORTH * gained[part]:
+        return said
+    share, before = _alike(now[lost], was[lost], percent)
+    return f"{said}, and {name_of(profile.categories[lost - 1])} are {share}, were {before}"
+
+
+def name_of(categories: Sequence[str]) -> str:
+    """Name the categories of a cell.
+
+    Examples:
+        >>> name_of(["a"]), name_of(["a", "b", "c"])
+        ("'a'", "of one of 3 categories ('a', 'b', …)")
+    """
+    named = [f"'{shown(category)}'" for category in categories[:2]]
+    if len(categories) == 1:
+        return named[0]
+    more = ", …" if len(categories) > 2 else ""
+    return f"of one of {len(categories)} categories ({', '.join(named)}{more})"
+
+
+def _of_number(profile: Profile, part: int, shares: Shares, moments: np.ndarray) -> str:
+    was, now = shares
     mean, unit = profile.mean or 0.0, profile.deviation or 1.0
     away, square = moments[1:] / moments[0]
-    means = mean + unit * away, mean
-    deviations = unit * math.sqrt(max(square - away**2, 0.0)), profile.deviation or 0.0
-    write = _date if profile.kind == "date" else number
-    if profile.kind == "number" and (said := _of_factor(means, deviations)):
-        return said
-    said = "mean {}, was {}".format(*_alike(*means, write))
-    if profile.kind != "score":
-        for side, cell, its in (("below", 1, 1), ("above", -1, len(was) - 2)):
-            if now[cell] - was[cell] > OUTSIDE or (part == its and now[cell] > was[cell]):
-                low, high = write(profile.edges[0]), write(profile.edges[-1])
-                rows = f"{percent(now[cell])} of the rows are {side} the trained range"
-                return f"{said}: {rows} {low} to {high}"
-    below, once = np.cumsum(now[1:-1])[:-1], np.cumsum(was[1:-1])[:-1]
+    summed = abs(mean) + unit * math.sqrt(square), profile.deviation or 0.0
+    means = _precise(mean + unit * away, summed[0]), _precise(mean, summed[1])
+    spread, write = max(square - away**2, 0.0), _date if profile.kind == "date" else number
+    if now.max() == 1 and spread <= PRECISE * square:
+        return f"all rows are {write(means[0], FLOAT32)} (mean was {write(means[1])})"
+    deviations = unit * math.sqrt(spread), profile.deviation or 0.0
+    gained = now - was
+    below, once = np.cumsum(now[1:-1]), np.cumsum(was[1:-1])
     most = int(np.abs(below - once).argmax())
-    if abs(away) >= MEDIAN / 2 * abs(below[most] - once[most]):
-        return said
-    share, before = _alike(below[most], once[most], percent)
-    return f"{share} are below {write(profile.edges[most])}, were {before}"
+    change = max(abs(gained[0]), abs(below[most] - once[most]))
+    moved = "mean {}, was {}".format(*_alike(*means, write))
+    said = _of_factor(profile, shares, means, deviations, int(moments[0]))
+    said = said or _of_cell(profile, part, shares, change, moved)
+    if not said and part:
+        if MOVED[0] <= away / ((once - below)[most] or 1.0) <= MOVED[1]:
+            said = moved
+        elif below[most] > once[most]:
+            share, before = _alike(below[most], once[most], percent)
+            said = f"{share} are below {write(profile.edges[most])}, were {before}"
+        else:
+            share, before = _alike(now[most + 2 :].sum(), was[most + 2 :].sum(), percent)
+            said = f"{share} are {write(profile.edges[most])} or more, were {before}"
+    missing = [_missing(was, now)] if part == 0 or abs(gained[0]) >= WORTH * change else []
+    return ", and ".join([said, *missing] if said else missing)
 
 
-def _of_factor(means: tuple[float, float], deviations: tuple[float, float]) -> str:
-    """Say that numbers come in another unit; empty where mean and deviation do not agree on it."""
-    if min(deviations) <= 0:
+def _precise(mean: float, summed: float) -> float:
+    return mean if abs(mean) > PRECISE * summed else 0.0
+
+
+def _of_cell(profile: Profile, part: int, shares: Shares, change: float, moved: str) -> str:
+    """Say which cell gained nearly all rows that moved, or many outside; empty where none did."""
+    (was, now), write = shares, _date if profile.kind == "date" else number
+    gained, last = now - was, len(now) - 1
+    if profile.kind == "score":
+        return ""
+    for side, cell, its in (("below", 1, 1), ("above", last, last - 1)):
+        if gained[cell] >= WORTH * change or (part == its and gained[cell] > 0):
+            low, high = _alike(profile.edges[0], profile.edges[-1], write)
+            rows = f"{percent(now[cell])} of the rows are {side} the trained range"
+            return f"{rows} {low} to {high} ({moved})"
+    cell = 1 + int(gained[1:].argmax())
+    if gained[cell] < NEARLY * change or cell in (1, last):
+        return ""
+    low, high = _alike(profile.edges[cell - 2], profile.edges[cell - 1], write)
+    share, before = _alike(now[cell], was[cell], percent)
+    return f"{share} are between {low} and {high}, were {before}"
+
+
+def _of_factor(profile: Profile, shares: Shares, means: Pair, deviations: Pair, rows: int) -> str:
+    """Say that numbers come in another unit; empty where mean, deviation or cells do not agree."""
+    if profile.kind != "number" or min(deviations) <= 0:
         return ""
     spread = math.log(deviations[0] / deviations[1])
-    if all(abs(m) < OFF_ZERO * d for m, d in zip(means, deviations, strict=True)):
+    both_signs = profile.edges[0] < 0 < profile.edges[-1]
+    if both_signs and all(abs(m) < OFF_ZERO * d for m, d in zip(means, deviations, strict=True)):
         means, said = deviations, "standard deviation {}, was {}"
         times = ("about {} times as widely spread", "spread about {} times less")
     elif means[0] * means[1] > 0:
@@ -79,10 +147,22 @@ def _of_factor(means: tuple[float, float], deviations: tuple[float, float]) -> s
     else:
         return ""
     factor = math.log(means[0] / means[1])
-    if abs(factor) < UNIT or abs(factor - spread) > ALIKE * abs(factor):
+    alike = abs(factor) >= UNIT and abs(factor - spread) <= 0.1 + 3 / math.sqrt(rows)
+    if not alike or not _scaled(np.array(profile.edges), shares, math.exp(factor)):
         return ""
     by = times[0 if factor > 0 else 1].format(_times(math.exp(abs(factor))))
     return f"{by} ({said.format(*_alike(*means, number))})"
+
+
+def _scaled(edges: np.ndarray, shares: Shares, factor: float) -> bool:
+    """Tell whether the cells are those of the reference's values times a factor."""
+    once, below = (np.cumsum(side[1:-1]) / side[1:].sum() for side in shares)
+    ends = np.array([0.0, *once, 1.0])
+    least = ends[np.searchsorted(edges, edges / factor, side="right")]
+    most = ends[np.searchsorted(edges, edges / factor, side="left") + 1]
+    off, unsure = np.maximum(least - below, below - most).max(), (most - least).max()
+    change = np.abs(below - once).max()
+    return bool(off <= min(UNSCALED, change / 4) and unsure <= change / 2)
 
 
 def _times(factor: float) -> str:
@@ -113,10 +193,11 @@ def percent(share: float, digits: int = 3) -> str:
     """Write a share.
 
     Examples:
-        >>> percent(0.4), percent(0.0526), percent(0.0526, 4), percent(0.00081)
-        ('40 %', '5 %', '5.3 %', '0.08 %')
+        >>> percent(0.4), percent(0.0526), percent(0.0526, 4), percent(0.00081), percent(0.9996)
+        ('40 %', '5 %', '5.3 %', '0.08 %', '99.96 %')
     """
-    left = digits - 3 + (0 if share == 0 else max(0, -math.floor(math.log10(100 * share) + 1e-9)))
+    end = round(min(share, 1 - share), 10)  # no share but of all rows is 100 %
+    left = digits - 3 + (max(0, -math.floor(math.log10(100 * end) + 1e-9)) if end > 0 else 0)
     return f"{100 * share:.{left}f} %"
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtr, ndtri, xlogy
 
-BEYOND = (10, 50)  # resamples above the threshold, at least and at most
+BEYOND = (2, 50)  # resamples above the threshold, at least and at most
 CELLS = 4_000_000  # that are drawn in a run, where this leaves enough resamples
 AT_ONCE = 200_000  # cells
 COUNTED = 10**9  # rows that NumPy exchanges, see `_exchange`
@@ -34,7 +34,8 @@ class Counts:
     Attributes:
         ordered: Whether the cells but the first, of rows without a value, are in an order.
         before, now: int64 (…, cells).
-        rise: Whether a share counts only where it rose, and the first cell's not at all.
+        rise: Whether the last cell's share alone counts. Without an order it counts only where it
+            rose: that fewer rows are unknown, or in quarantine, harms nobody.
     """
 
     ordered: bool
@@ -46,7 +47,9 @@ class Counts:
         """Count so many rows as one."""
         if by == 1:
             return self
-        before, now = (np.rint(c / by).astype(np.int64) for c in (self.before, self.now))
+        # What is rounded off a cell is left to the next one.
+        whole = (np.rint(np.cumsum(c, axis=-1) / by) for c in (self.before, self.now))
+        before, now = (np.diff(c, axis=-1, prepend=0).astype(np.int64) for c in whole)
         return replace(self, before=before, now=now)
 
     def differences(self, smallest: float) -> np.ndarray:
@@ -59,7 +62,8 @@ class Counts:
         rows = np.maximum(self.before.sum(axis=-1, keepdims=True), 1)
         new = np.maximum(self.now.sum(axis=-1, keepdims=True), 1)
         change = now / new - before / rows
-        change = change if self.rise else np.abs(change)
+        either = slice(None) if self.ordered else slice(-1)
+        change[..., either] = np.abs(change[..., either])
         differences = np.where(change >= smallest, _roots(before, now, rows, new), 0.0)
         if not self.ordered:
             return differences
@@ -74,7 +78,7 @@ class Counts:
         but the last one, and those above it.
         """
         if not self.ordered:
-            return counts[..., 1:] if self.rise else counts
+            return counts[..., -1:] if self.rise else counts
         below = np.cumsum(counts[..., 1:-2], axis=-1)
         return np.concatenate([counts[..., :1], below, counts[..., -1:]], axis=-1)
 

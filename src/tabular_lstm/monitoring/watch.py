@@ -6,14 +6,15 @@ from itertools import chain
 
 import numpy as np
 
+from tabular_lstm.errors import DataError, shown
+from tabular_lstm.monitoring.category_cells import categories_of, cells_of, count_categories
 from tabular_lstm.monitoring.expected import sums
 from tabular_lstm.monitoring.reference import (
     Profile,
     Reference,
-    cells_of,
     columns_of,
-    count_categories,
     count_numbers,
+    kinds_of,
     scores_of,
 )
 from tabular_lstm.rows.schema import Schema
@@ -42,10 +43,35 @@ class Seen:
 
 @dataclass(frozen=True)
 class Watch:
-    """Counts the rows of a champion as its reference does."""
+    """Counts the rows of a champion as its reference does.
+
+    Raises:
+        DataError: The reference is of another schema than the champion's, as in a damaged file.
+    """
 
     reference: Reference
     schema: Schema
+
+    def __post_init__(self) -> None:
+        columns, scores = self.reference.features, self.reference.scores
+        kinds = kinds_of(self.schema)
+        odd = [
+            name
+            for name, kind in kinds.items()
+            if name not in columns
+            or columns[name].kind != kind
+            or columns[name].rows != next(iter(columns.values())).rows
+            or columns[name].categories != categories_of(self.schema.categories.get(name, []))
+        ]
+        none = np.zeros((0, max(1, len(self.schema.task.classes))))
+        expected = [*kinds, *scores_of(none, self.schema)]
+        if not odd and [*columns, *scores] != expected:
+            odd = [*(columns | scores).keys() ^ {*expected}] or expected
+        if odd:
+            raise DataError(
+                f"the champion's reference.json has another '{shown(sorted(odd)[0])}' than the "
+                "champion; expected just what it was trained with, and its scores"
+            )
 
     @cached_property
     def profiles(self) -> dict[str, Profile]:
@@ -65,7 +91,7 @@ class Watch:
             sequences: float32 (rows, steps, features_per_step), by the champion's schema.
             predictions: What the champion says of them.
         """
-        scores = scores_of(predictions, self.reference.task)
+        scores = scores_of(predictions, self.schema)
         watched = [(name, scores[name]) for name in self.reference.scores]
         counts, moments = [], []
         for name, column in chain(columns_of(sequences, self.schema), watched):
@@ -80,9 +106,7 @@ class Watch:
 
     @cached_property
     def _cells(self) -> dict[str, np.ndarray]:
-        of = self.reference.features.items()
-        known = self.schema.categories
-        return {n: cells_of(p.categories, known[n]) for n, p in of if p.kind == "category"}
+        return {name: cells_of(known) for name, known in self.schema.categories.items()}
 
 
 def _moments(profile: Profile, values: np.ndarray) -> tuple[float, float, float]:

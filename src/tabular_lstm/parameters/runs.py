@@ -137,14 +137,15 @@ class Monitoring(Parameters):
     """When rows are called other than those that the champion was trained on, and what follows.
 
     Attributes:
-        false_alarms: Share of runs in which rows that are as they were raise an alarm.
+        false_alarms: Share of runs in which rows that are as they were raise an alarm, 0.001
+            to 0.2.
         smallest_change: Share of the rows; what moved by less is no alarm.
         ignore: Columns that are not watched, such as a date that moves on by itself.
         on_drift: `warn`, or `stop`: no manifest of a scoring, no promotion by a retraining.
         exit_on_alarm: Exit code of a run that ends with an alarm: 0, or one from 3 to 74.
     """
 
-    false_alarms: Annotated[Number, Field(gt=0, le=0.2)] = 0.01
+    false_alarms: Annotated[Number, Field(ge=0.001, le=0.2)] = 0.01
     smallest_change: Share = 0.01
     ignore: list[str] = []
     on_drift: Literal["warn", "stop"] = "warn"

@@ -166,6 +166,7 @@ def keep_reference(
         [side.sequences for side in sides],
         from_columns(candidate_predictions, CANDIDATE, schema.task),
         schema,
+        groups=train_set.groups,
         candidate_sha256=candidate_artifact.sha256,
         rows=data_summary.labelled_rows,
         quarantined_rows=data_summary.quarantined_rows,
