@@ -31,6 +31,7 @@ OUTPUTS = {
     "07_model_output/candidate_predictions.csv",
     "07_model_output/baseline_predictions.json",
     "07_model_output/permutation_importance.json",
+    "07_model_output/reference.json",
     "08_reporting/metrics.json",
     "08_reporting/verdict.json",
 }
