@@ -137,9 +137,10 @@ def test_six_mornings(story: Story) -> None:
     # By now the first morning of the new unit has labels.
     advice = story.monitoring(code=ALARM)
     assert advice.startswith("ALARM: log loss ")
-    assert "of 1,200 labelled rows; promised was 0." in advice
+    assert re.search(r"of 300 labelled rows since scoring \S+; promised was 0\.", advice)
     assert "'wage': about 100 times as large" in advice
-    assert advice.endswith("To retrain: kedro run --pipelines retraining")
+    assert "Look at what moved: if it is a mistake, mend the rows and score them again" in advice
+    assert advice.endswith("retrain on newly labelled rows: kedro run --pipelines retraining")
     assert [one["moved"] for one in story.health["scorings"]] == [0, 0, 0, 2, 2, 2]
     assert "✗ Alarm" in story.page
     assert "How wage spreads, in the reference and now" in story.page

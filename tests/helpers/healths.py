@@ -178,7 +178,9 @@ def found(
                 labelled_rows=sum(one.labelled_rows for one in known if one.champion == run),
                 promised=promised,
                 expected={n: around(v, 0.03) for n, v in usual},
-                real={n: around(v, 0.05) for n, v in usual},
+                real={n: around(v, 0.05) for n, v in usual}
+                if any(one.champion == run and one.labelled_rows for one in known)
+                else {},
             )
             for run in champions
         ],

@@ -42,7 +42,8 @@ def test_an_alarm_comes_first_with_what_to_do_and_who_serves() -> None:
     for name, shift in page.health.newest.moved.items():
         assert f"{name}: {shift.sentence}" in first
     command = "kedro run --env patients --pipelines retraining"
-    assert f"What to do: retrain. In the project's folder: {command}" in first
+    assert "What to do. Look at what moved: if it is a mistake, mend the rows and score" in first
+    assert f"; if it is meant, retrain on newly labelled rows: {command}" in first
     assert f"The champion of run {run_at(1)} serves since 2026-11-07 03:00 UTC." in first
     assert "8 scorings so far; 2,343 labels came, of which 3 are of no scored row." in first
     for shown, heading in zip(sections, HEADINGS, strict=True):
@@ -60,6 +61,14 @@ def test_a_champion_that_is_well() -> None:
     first = text(page).partition("§ ")[0]
     assert "✓ The champion is well" in first
     assert "What to do" not in first
+
+
+def test_a_scoring_that_cannot_tell_does_not_say_that_the_champion_is_well() -> None:
+    page = found(drift_from=None, labels_until=0)
+    assert "✓ The champion is well" in text(page)
+    assert page.health.newest
+    few = page.health.newest.model_copy(update={"smallest_shift": None})
+    assert "Nothing is known yet" in text(page.having(newest=few))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +137,9 @@ def test_where_there_is_nothing_to_draw_a_sentence_says_so() -> None:
 
     one = found(scorings=1, drift_from=None, labels_until=0)
     assert "it takes two scorings" in section(one, "Over time")
-    assert "400 rows are as the reference has them" in section(one, "What moved in")
+    assert f"400 rows of run {run_at(3)} are as the reference has them" in section(
+        one, "What moved in"
+    )
     for page in (nothing, one):
         assert figures(page) == []
 

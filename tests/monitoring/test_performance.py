@@ -9,6 +9,8 @@ from tabular_lstm.monitoring.expected import Estimate
 from tabular_lstm.monitoring.performance import (
     FEWEST,
     Losses,
+    Worse,
+    losses_of,
     measure,
     worse_than_promised,
 )
@@ -62,10 +64,11 @@ def test_few_rows_and_rare_classes_are_not_measured_and_a_perfect_ranking_is_not
 
 
 def first_alarm(promised: dict[str, Estimate], labels: np.ndarray, given: np.ndarray) -> float:
-    """Look at every 20 labels that come; inf where no look alarms."""
+    """Look at every 20 labels of scorings of 250 rows; inf where no look alarms."""
+    losses = losses_of(labels, given, TWO)
     for rows in range(20, len(labels) + 1, 20):
-        losses = Losses.of(labels[:rows], given[:rows], TWO)
-        if worse_than_promised(losses, promised, 0.05, TWO):
+        since = {str(at): Losses.of(losses[at:rows]) for at in range(0, rows, 250)}
+        if worse_than_promised(since, promised, 0.05, TWO):
             return rows
     return np.inf
 
@@ -85,10 +88,11 @@ def test_a_champion_that_keeps_its_promise_alarms_at_no_look_and_a_worse_one_soo
 def test_an_alarm_says_what_was_found_and_what_was_promised() -> None:
     promised = {"rmse": Estimate(value=2.0, low=1.8, high=2.2)}
     errors = np.random.default_rng(0).normal(0, 3, 2000)
-    losses = Losses.of(errors, np.zeros(2000), A_NUMBER)
-    said = worse_than_promised(losses, promised, 0.01, A_NUMBER)
+    losses = {"a": Losses.of(errors**2)}
+    worse = worse_than_promised(losses, promised, 0.01, A_NUMBER)
     found = f"{np.sqrt((errors**2).mean()):.4g}"
-    assert said == f"RMSE {found} of 2,000 labelled rows; promised was 2 (1.8 to 2.2)"
+    said = f"RMSE {found} of 2,000 labelled rows; promised was 2 (1.8 to 2.2)"
+    assert worse == Worse(said, over=None)
     assert worse_than_promised(losses, {}, 0.01, A_NUMBER) is None
-    better = Losses.of(errors / 2, np.zeros(2000), A_NUMBER)
+    better = {"a": Losses.of((errors / 2) ** 2)}
     assert worse_than_promised(better, promised, 0.01, A_NUMBER) is None

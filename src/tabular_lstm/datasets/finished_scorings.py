@@ -43,8 +43,14 @@ class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):
             except (DataError, FileNotFoundError) as error:
                 faults[run] = str(error)
                 continue
+            drift = None
             try:
                 drift = self._drifts.get(run)
+                if drift and drift.run_id != run:
+                    raise DataError(
+                        f"{self._drifts.path(run)}: expected the drift of this run, got that of "
+                        f"run {drift.run_id}; it is not used"
+                    )
             except DataError as error:
                 drift, faults[run] = None, str(error)
             scorings.append(FinishedScoring(self._folder / run, manifest, drift))

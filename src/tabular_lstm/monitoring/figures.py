@@ -190,7 +190,7 @@ def distributions(profile: Profile, shift: Shift) -> "Figure":
     before, now = np.array(profile.counts), np.array(shift.counts)
     shares = 100 * np.array([before / max(1, before.sum()), now / max(1, now.sum())])
     if profile.kind == "category":
-        # Of a cell with several categories, as large ones as may be, the first.
+        # A cell with several categories is named by the first.
         several = ("", " and {} more")
         known = [c[0] + several[len(c) > 1].format(len(c) - 1) for c in profile.categories]
         names = ["missing", *known, "unknown"]

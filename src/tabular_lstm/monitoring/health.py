@@ -1,5 +1,6 @@
 """The health of champions: what a monitoring found, as `monitoring.json` and the page have it."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -74,7 +75,8 @@ class Health(Frozen):
         alarm: The sentence of the alarm; None where the champion is well.
         advice, command: What to do, and by which command.
         scorings, champions, changes: The oldest first.
-        newest: The drift of the newest scoring; None where there is no scoring.
+        newest: The drift of the champion's newest scoring that can tell whether the data moved, or
+            where none can, of its newest scoring; None where there is none.
         labels: Rows of the table of labels, each key once; `unknown_labels` are of no scored row,
             and `quarantined_labels` cannot be used and are not among them.
         notes: What does not count, and why, in sentences.
@@ -109,9 +111,19 @@ class Health(Frozen):
             f"which {its.labelled_rows} have a label{found}."
         )
 
+    @property
+    def what_to_do(self) -> str:
+        """Say what to do, before the command."""
+        if self.newest and self.newest.alarm:
+            return (
+                "Look at what moved: if it is a mistake, mend the rows and score them again; if it "
+                "is meant, retrain on newly labelled rows"
+            )
+        return f"To {self.advice}"
+
     def closing_line(self) -> str:
         """Say the alarm and what to do about it."""
-        return f"{self.alarm}. To {self.advice}: {self.command}"
+        return f"{self.alarm}. {self.what_to_do}: {self.command}"
 
 
 def _written(name: str, of: Estimate) -> str:
@@ -134,21 +146,54 @@ def together(scorings: list[ScoringHealth]) -> dict[str, Estimate]:
     return expected
 
 
-def advise(now: ChampionHealth, before: ChampionHealth | None, drift: str | None) -> Advice:
+def advise(worse: str | None, before_is_better: bool, drift: str | None) -> Advice:
     """Say what to do about the champion.
 
     Roll back only where the champion is worse than promised though the newest rows are as they
-    were, and the one before kept its promise and was clearly better on its own labelled rows.
+    were, and the one before is clearly better on rows that both scored. Rows of other times do not
+    tell: what labels mean may have changed between them.
 
     Args:
-        now: Who serves.
-        before: Whom a rollback would restore; None where there is none.
+        worse: By how much the champion is worse than promised; None where it is not.
+        before_is_better: Of the champion that a rollback would restore.
         drift: What moved in the newest rows; None where nothing did.
     """
-    if not now.alarm:
-        return "retrain" if drift else "nothing"
-    if drift or before is None or before.alarm or not before.promised:
-        return "retrain"
-    both = {"log_loss", "rmse"} & now.real.keys() & before.real.keys()
-    better = any(now.real[name].low > before.real[name].high for name in both)
-    return "roll back" if better else "retrain"
+    if not worse and not drift:
+        return "nothing"
+    return "roll back" if worse and before_is_better and not drift else "retrain"
+
+
+def cannot_tell(drift: Drift | None) -> str | None:
+    """Say why a scoring cannot tell whether the data moved; None where it can."""
+    if drift is None:
+        return "its run left no comparison that can be used"
+    return drift.not_compared or (None if drift.alarm else drift.few_rows)
+
+
+def newest_that_tells(drifts: dict[str, Drift | None]) -> tuple[Drift | None, list[str]]:
+    """Give the newest drift that can tell whether the data moved, and say which newer ones cannot.
+
+    Where none can, it is that of the newest scoring.
+
+    Args:
+        drifts: Of a champion's scorings by run id, the oldest first.
+    """
+    why = {run: cannot_tell(drift) for run, drift in drifts.items()}
+    runs = [*reversed(why)]
+    tells = next((place for place, run in enumerate(runs) if why[run] is None), len(runs))
+    if not tells:
+        return drifts[runs[0]] if runs else None, []
+    before = f" and {tells - 1} before it cannot" if tells > 1 else " cannot"
+    said = f"Scoring {runs[0]}{before} tell whether the data moved: {why[runs[0]]}"
+    return drifts[runs[tells if tells < len(runs) else 0]], [said]
+
+
+def each_once(notes: Sequence[tuple[str, str]]) -> list[str]:
+    """Say the notes on scorings, each with its run id, and the same note once."""
+    runs: dict[str, list[str]] = {}
+    for run, note in notes:
+        runs.setdefault(note, []).append(run)
+    return [
+        f"Scoring {of[0]}{f' and {len(of) - 1} more' if of[1:] else ''}: {note}"
+        for note, of in runs.items()
+    ]

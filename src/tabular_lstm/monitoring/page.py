@@ -8,7 +8,7 @@ from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.judging.pages import images, template
 from tabular_lstm.monitoring import figures as draw
 from tabular_lstm.monitoring.drift import NAMED
-from tabular_lstm.monitoring.health import Health
+from tabular_lstm.monitoring.health import Health, cannot_tell
 from tabular_lstm.monitoring.reference import Reference
 
 LISTED = 30  # scorings
@@ -76,5 +76,5 @@ def _state(health: Health) -> str:
     """Say `alarm`, `well`, or `unknown`, where nothing tells of the champion that serves."""
     if health.alarm:
         return "alarm"
-    own = [one for one in health.scorings if one.champion == health.champion]
-    return "well" if any(one.moved is not None or one.real for one in own) else "unknown"
+    its = next(one for one in health.champions if one.run_id == health.champion)
+    return "well" if its.real or not cannot_tell(health.newest) else "unknown"

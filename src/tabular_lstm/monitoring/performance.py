@@ -8,6 +8,7 @@ group.
 
 import math
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -26,32 +27,32 @@ TINY = sys.float_info.min
 
 @dataclass(frozen=True)
 class Losses:
-    """The losses of labelled rows: of classes the log loss, of a number the squared error."""
+    """The losses of labelled rows, see `losses_of`."""
 
     rows: int = 0
     mean: float = 0.0
     deviation: float = 0.0
 
     @classmethod
-    def of(cls, labels: np.ndarray, predictions: np.ndarray, task: Task) -> Self:
-        """Measure each row."""
-        if len(labels) < 2:
-            return cls(len(labels))
-        losses = _BY_KIND[task.kind].losses(labels, predictions)
+    def of(cls, losses: np.ndarray) -> Self:
+        """Take mean and deviation."""
+        if len(losses) < 2:
+            return cls(len(losses))
         return cls(len(losses), float(losses.mean()), float(losses.std(ddof=1)))
 
 
 @dataclass(frozen=True)
 class MeasuredRows:
-    """Labelled rows: their metrics, none of too few, and their losses."""
+    """Labelled rows: how many, and their metrics, none of too few.
 
+    Attributes:
+        since: Of a champion by run id of its scorings, in their order: the losses of the rows that
+            this scoring or a later one scored last.
+    """
+
+    rows: int = 0
     real: dict[str, Estimate] = field(default_factory=dict)
-    losses: Losses = Losses()
-
-    @classmethod
-    def of(cls, labels: np.ndarray, predictions: np.ndarray, task: Task) -> Self:
-        """Measure rows."""
-        return cls(measure(labels, predictions, task), Losses.of(labels, predictions, task))
+    since: Mapping[str, Losses] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,10 @@ class Measured:
 
     Attributes:
         scorings, champions: The rows of each, by run id.
+        before_is_better: Whether the champion before is clearly better than the one that serves
+            on rows that both scored.
         faults: Why a scoring's rows do not count, by its run id.
+        notes: What else to know of the labels, in sentences.
         labels: One of each key.
         unknown_labels: Of no scored row.
         quarantined_labels: Rows of the table that cannot be used.
@@ -68,7 +72,9 @@ class Measured:
 
     scorings: dict[str, MeasuredRows]
     champions: dict[str, MeasuredRows]
+    before_is_better: bool
     faults: dict[str, str]
+    notes: Sequence[str]
     labels: int
     unknown_labels: int
     quarantined_labels: int
@@ -88,15 +94,41 @@ def measure(labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str
     return _BY_KIND[task.kind].measured(labels, predictions)
 
 
+def losses_of(labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray:
+    """Give each row's loss, (rows,): of classes the log loss, of a number the squared error."""
+    return _BY_KIND[task.kind].losses(labels, predictions)
+
+
+@dataclass(frozen=True)
+class Worse:
+    """That a champion was worse than promised.
+
+    Attributes:
+        sentence: By how much, and from which scoring on.
+        over: The scoring from which on it was not any more; None where it still is.
+    """
+
+    sentence: str
+    over: str | None
+
+
 def worse_than_promised(
-    losses: Losses, promised: dict[str, Estimate], false_alarms: float, task: Task
-) -> str | None:
+    since: Mapping[str, Losses], promised: dict[str, Estimate], false_alarms: float, task: Task
+) -> Worse | None:
     """Say by how much the loss is worse than promised; None where that is not clear.
 
-    However often one looks while labels come, a share `false_alarms` of champions that keep their
-    promise raises an alarm at any look: the bound is an asymptotic confidence sequence. So a
-    monitoring need not know how often it ran before, and any number of looks is free; a correction
-    for looks has to know how many there will be. Source: Waudby-Smith, Arbour, Sinha, Kennedy and
+    A champion that was well for long may be broken now. So each of its scorings is a start, and the
+    rows from there on are tested: see `MeasuredRows.since`. However often one looks while labels
+    come, a share `false_alarms` of champions that keep their promise raises an alarm at any look
+    and any start. The start s = 1, 2, 3 … has the rate false_alarms / (s (s + 1)), and the sum of
+    these over all s is false_alarms: a union bound. Source: Shin, Ramdas and Rinaldo, "E-detectors:
+    a nonparametric framework for sequential change detection", 2022, arXiv:2203.03532. It is over
+    where the mean from a later start on is not above the promised value; which needs no rate, as it
+    only takes an alarm away.
+
+    Of one start the bound is an asymptotic confidence sequence. So a monitoring need not know how
+    often it ran before, and any number of looks is free; a correction for looks has to know how
+    many there will be. Source: Waudby-Smith, Arbour, Sinha, Kennedy and
     Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", Annals of
     Statistics 52, 2024; the mixture is Robbins', one-sided as in Howard, Ramdas, McAuliffe and
     Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics
@@ -106,20 +138,32 @@ def worse_than_promised(
     """
     of_kind = _BY_KIND[task.kind]
     name, power = of_kind.name, of_kind.power
-    if losses.rows < FEWEST or name not in promised:
+    if name not in promised:
         return None
     was = promised[name]
     error = ((was.high**power - was.value**power) / TAIL) ** 2
-    information, tuned_for = (
-        1 / max(error + losses.deviation**2 / rows, TINY) for rows in (losses.rows, TUNED_FOR)
-    )
-    if losses.mean - was.value**power <= _margin(information, tuned_for, false_alarms):
+    worse_by, beyond = {}, {}
+    for start, (run, losses) in enumerate(since.items(), 1):
+        if losses.rows >= FEWEST:
+            worse_by[run] = losses.mean - was.value**power
+            information, tuned_for = (
+                1 / max(error + losses.deviation**2 / rows, TINY)
+                for rows in (losses.rows, TUNED_FOR)
+            )
+            rate = false_alarms / (start * (start + 1))
+            beyond[run] = worse_by[run] / _margin(information, tuned_for, rate)
+    clearest = max(beyond, key=lambda run: beyond[run], default=None)
+    if clearest is None or beyond[clearest] <= 1:
         return None
-    now = losses.mean ** (1 / power)
-    return (
-        f"{METRICS[name]} {written(name, now)} of {losses.rows:,} labelled rows; promised was "
-        f"{written(name, was.value)} ({written(name, was.low)} to {written(name, was.high)})"
+    now, from_then = since[clearest], list(since).index(clearest)
+    began = f" since scoring {clearest}" if from_then else ""
+    sentence = (
+        f"{METRICS[name]} {written(name, now.mean ** (1 / power))} of {now.rows:,} labelled rows"
+        f"{began}; promised was {written(name, was.value)} ({written(name, was.low)} to "
+        f"{written(name, was.high)})"
     )
+    later = list(since)[from_then + 1 :]
+    return Worse(sentence, next((run for run in later if worse_by.get(run, 1.0) <= 0), None))
 
 
 def _margin(information: float, tuned_for: float, rate: float) -> float:

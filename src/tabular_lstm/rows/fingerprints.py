@@ -99,6 +99,12 @@ class Fingerprints:
             return np.asarray(np.any(found, axis=0))
         return np.isin(of_sequences(sequences), self.sequences)
 
+    def hold_keys(self, keys: pd.Series) -> np.ndarray:
+        """Tell which keys were trained on, (rows,); none where they are of another column."""
+        if keys.name != self.key:
+            return np.zeros(len(keys), bool)
+        return np.isin(of_keys(keys), self.keys)
+
 
 def of_sequences(sequences: np.ndarray) -> np.ndarray:
     """Hash each row's float32 bytes: uint64 (rows,); 0 and -0 are one number, and so is each NaN.

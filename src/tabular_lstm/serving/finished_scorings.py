@@ -21,14 +21,27 @@ class FinishedScoring:
     manifest: Manifest
     drift: Drift | None
 
-    @property
-    def task(self) -> Task | None:
-        """Say what was predicted; None where an earlier version did not write the classes down."""
+    def refuse_another(self, task: Task) -> None:
+        """Refuse a task that was not predicted; a class that is not written down is any class.
+
+        Raises:
+            DataError: Says both.
+        """
         manifest = self.manifest
-        if manifest.task != TWO_CLASSES:
-            return Task(kind=manifest.task, classes=manifest.classes or ())
+        two = manifest.task == TWO_CLASSES
         both = manifest.negative_class, manifest.positive_class
-        return None if None in both else Task(kind=TWO_CLASSES, classes=both)
+        classes = both if two else manifest.classes or ()
+        if manifest.task == task.kind and len(classes) == len(task.classes):
+            pairs = zip(classes, task.classes, strict=True)
+            if all(was == now or (two and was is None) for was, now in pairs):
+                return
+        was = ", ".join(str(c) for c in classes if c is not None)
+        now = ", ".join(map(str, task.classes))
+        words = Task(kind=manifest.task, classes=manifest.classes or ()).in_words
+        raise DataError(
+            f"it predicted {words}{': ' * bool(was)}{was}, and conf names {task.in_words}"
+            f"{': ' * bool(now)}{now}"
+        )
 
     def parts(self, columns: list[str]) -> Iterator[pa.Table]:
         """Read these columns, one part after the other.

@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.measure_labelled_rows,
-                inputs=["labels", "finished_scorings", "params:columns"],
+                inputs=["labels", "finished_scorings", "champions", "params:columns"],
                 outputs="measured",
                 name="measure_labelled_rows",
             ),

@@ -1,0 +1,282 @@
+"""What a monitoring makes of scorings and labels: which rows count, who is worse, what to do."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.files import sha256
+from tabular_lstm.monitoring.drift import Drift, Shift
+from tabular_lstm.monitoring.expected import Estimate
+from tabular_lstm.monitoring.health import Health
+from tabular_lstm.monitoring.late_labels import LateLabels
+from tabular_lstm.parameters import Columns, Monitoring
+from tabular_lstm.pipelines.monitoring.nodes import examine, measure_labelled_rows
+from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.serving.champion_history import Champions
+from tabular_lstm.serving.finished_scorings import FinishedScoring, FinishedScorings
+from tabular_lstm.serving.manifest import Manifest
+from tests.helpers.decisions import DATA, decision
+from tests.helpers.logs import promotion, run
+
+COLUMNS = Columns(label="ill", positive_class="yes", negative_class="no", key="id")
+LOG = [promotion("a"), promotion("b", "a")]
+# Both are promised a log loss of about 0.2.
+PROMISED = {"log_loss": Estimate(value=0.2, low=0.18, high=0.22)}
+CALM = Shift(
+    psi=0,
+    ks=0,
+    missing=(0, 0),
+    outside=(0, 0),
+    statistic=0,
+    moved=False,
+    sentence="about 100 times as large",
+    counts=(),
+)
+RETRAIN, ROLL_BACK = "kedro run --pipelines retraining", "kedro run --pipelines rollback"
+
+
+class Promised(Champions):
+    """Champions whose promises are all the same."""
+
+    def promised(self, run: str) -> dict[str, Estimate]:
+        return PROMISED
+
+
+@dataclass
+class Story:
+    """Scorings on disk, one after the other, and what is known of them."""
+
+    folder: Path
+    scorings: list[FinishedScoring] = field(default_factory=list)
+    champions: Champions = field(default_factory=lambda: Promised(LOG))
+
+    def score(
+        self,
+        champion: str,
+        keys: Sequence[int],
+        right: bool = True,
+        drift: dict[str, Any] | None = None,
+        **manifest: Any,
+    ) -> str:
+        """Score people, of whom the odd ones are ill, rightly or the wrong way round.
+
+        Returns:
+            The run id.
+        """
+        of_run = f"2026-11-26T02.15.00.{len(self.scorings):03}Z"
+        folder, numbers = self.folder / of_run, np.array(keys)
+        folder.mkdir()
+        drawn = np.random.default_rng(len(self.scorings)).uniform(0.75, 0.9, len(numbers))
+        ill = (numbers % 2 == 1) == right
+        rows = {"id": [f"P{key}" for key in keys], "probability": np.where(ill, drawn, 1 - drawn)}
+        pd.DataFrame(rows).to_parquet(folder / "part-00000.parquet")
+        part = (folder / "part-00000.parquet").read_bytes()
+        known = {
+            "run_id": of_run,
+            "scored_at": "2026-11-26T02:15:00Z",
+            "champion": {"run_id": run(champion), "sha256": "of the champion"},
+            "positive_class": "yes",
+            "negative_class": "no",
+            "rows": len(keys),
+            "scored_rows": len(keys),
+            "quarantined_rows": 0,
+            "inputs": [{"file": "a.csv", "rows": len(keys), "sha256": "of a"}],
+            "parts": [
+                {"file": "part-00000.parquet", "rows": len(keys), "sha256": sha256(part)},
+            ],
+            "parameters": {},
+            "code_sha256": "of the code",
+        }
+        whole = {name: value for name, value in (known | manifest).items() if value is not None}
+        usual = {"rows": len(keys), "compared_rows": len(keys), "smallest_shift": 0.2}
+        compared = Drift(run_id=of_run, champion=run(champion), **usual | (drift or {}))
+        self.scorings.append(FinishedScoring(folder, Manifest.model_validate(whole), compared))
+        return of_run
+
+    def health(self, labelled: Sequence[int], prefix: str = "P", label: str = "ill") -> Health:
+        """Monitor with the labels of people that have come."""
+        numbers = np.array(labelled, int)
+        labels = LateLabels(
+            keys=pd.Index([f"{prefix}{key}" for key in labelled], dtype="str"),
+            labels=numbers % 2,
+            unlabelled=0,
+            superseded=0,
+            quarantined=pd.DataFrame(),
+            reasons=(),
+        )
+        finished = FinishedScorings(tuple(self.scorings), {}, "kedro run")
+        columns = COLUMNS.model_copy(update={"label": label})
+        measured = measure_labelled_rows(labels, finished, self.champions, columns)
+        return examine(measured, finished, self.champions, columns, Monitoring(), run("z"))
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Story:
+    return Story(tmp_path)
+
+
+def labelled(health: Health) -> list[int]:
+    return [one.labelled_rows for one in health.scorings]
+
+
+def test_a_rollback_is_advised_only_where_the_one_before_was_better_on_the_same_rows(
+    story: Story,
+) -> None:
+    # Before the meaning of the label changed, and after: other rows do not tell.
+    story.score("a", range(300))
+    story.score("b", range(300, 600), right=False)
+    health = story.health(range(600))
+    assert health.alarm
+    assert (health.advice, health.command) == ("retrain", RETRAIN)
+
+    # Of 29 of the same rows too few have a label; of 30 enough.
+    story.score("a", range(300, 400))
+    assert story.health([*range(300), *range(371, 600)]).advice == "retrain"
+    health = story.health([*range(300), *range(370, 600)])
+    assert (health.advice, health.command) == ("roll back", ROLL_BACK)
+    assert health.closing_line().endswith(f". To roll back: {ROLL_BACK}")
+
+    # Where these are as wrong, it would not help.
+    story.score("a", range(300, 400), right=False)
+    assert story.health(range(600)).advice == "retrain"
+
+
+def test_the_newest_rows_that_moved_are_no_reason_to_roll_back(story: Story) -> None:
+    moved = {"features": {"wage": CALM.model_copy(update={"moved": True})}}
+    story.score("a", range(300))
+    story.score("b", range(300), right=False, drift=moved)
+    health = story.health(range(300))
+    assert health.advice == "retrain"
+    assert health.closing_line() == (
+        f"{health.alarm}. Look at what moved: if it is a mistake, mend the rows and score them "
+        f"again; if it is meant, retrain on newly labelled rows: {RETRAIN}"
+    )
+
+
+def test_a_good_past_does_not_hide_a_broken_present(story: Story) -> None:
+    for night in range(10):
+        story.score("b", range(1000 * night, 1000 * night + 1000))
+    broken = story.score("b", range(10_000, 10_060), right=False)
+    health = story.health(range(10_060))
+    assert health.alarm
+    assert f" of 60 labelled rows since scoring {broken}; promised was 0.2" in health.alarm
+
+
+def test_an_incident_that_is_over_is_a_note_and_no_alarm(story: Story) -> None:
+    story.score("b", range(300))
+    broken = story.score("b", range(300, 600), right=False)
+    assert f"of 300 labelled rows since scoring {broken}" in str(story.health(range(600)).alarm)
+    well = story.score("b", range(600, 900))
+    # 29 labels do not tell.
+    assert story.health(range(629)).alarm
+    health = story.health(range(900))
+    assert (health.alarm, health.advice) == (None, "nothing")
+    (note,) = health.notes
+    assert note.startswith(f"It was worse than promised, and is not since scoring {well}: log loss")
+    assert f"since scoring {broken}" in note
+
+
+def test_the_newest_scoring_that_can_tell_decides(story: Story) -> None:
+    moved = {"features": {"wage": CALM.model_copy(update={"moved": True})}}
+    few, blind = {"smallest_shift": None}, {"not_compared": "it has no reference"}
+    first = story.score("b", range(300), drift=few)
+    health = story.health([])
+    assert (health.alarm, health.notes) == (
+        None,
+        [
+            f"Scoring {first} cannot tell whether the data moved: 300 rows: too few to tell "
+            "whether the data moved; no change would have been seen"
+        ],
+    )
+    alarming = story.score("b", range(300), drift=moved | few)
+    story.score("a", range(300))
+    story.score("b", range(3), drift=few)
+    last = story.score("b", range(3), drift=blind)
+    health = story.health([])
+    assert health.newest
+    assert health.newest.run_id == alarming
+    assert health.alarm == "'wage': about 100 times as large"
+    assert health.notes == [
+        f"Scoring {last} and 1 before it cannot tell whether the data moved: it has no reference"
+    ]
+    story.score("b", range(300))
+    health = story.health([])
+    assert (health.alarm, health.notes) == (None, [])
+
+
+def test_rows_that_the_champion_was_trained_on_do_not_count(story: Story) -> None:
+    keys = pd.Series([f"P{key}" for key in range(100)], name="id")
+    kept = Fingerprints.of_rows(np.arange(200.0).reshape(100, 2, 1), keys)
+    story.score("a", range(300))
+    story.score("b", range(300))
+    story.champions = Promised(LOG, fingerprints={run("b"): kept})
+    health = story.health(range(300))
+    assert labelled(health) == [300, 200]
+    assert health.notes == [
+        f"100 labelled rows of the champion of run {run('b')} were trained on, and do not count"
+    ]
+    assert health.unknown_labels == 0
+    # Keys of another column are other keys.
+    other = Fingerprints.of_rows(np.arange(200.0).reshape(100, 2, 1), keys.rename("visit"))
+    story.champions = Promised(LOG, fingerprints={run("b"): other})
+    assert labelled(story.health(range(300))) == [300, 300]
+
+
+def test_a_key_that_a_scoring_has_several_times_counts_once(story: Story) -> None:
+    story.score("b", [*[0] * 100, *range(40)])
+    assert labelled(story.health(range(300))) == [40]
+
+
+def test_labels_whose_keys_are_spelled_otherwise_are_said(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    story.score("b", range(100))
+    said = (
+        "Of 100 labels 0 are of a scored row. Expected keys as scored, such as 'P0' and 'P1'; got "
+        "'p-0' and 'p-1'. Where these are the same rows, write their 'id' alike"
+    )
+    assert story.health(range(100), prefix="p-").notes == [said]
+    assert (logging.WARNING, f"{said}.") in {(r.levelno, r.getMessage()) for r in caplog.records}
+    # Of a table with all labels of the past, few are of scored rows.
+    assert story.health(range(2000)).notes == []
+    story.score("b", range(3000, 4000))
+    assert "Of 2000 labels 100 are" in story.health(range(2000)).notes[0]
+
+
+def test_what_was_predicted_for_another_label_is_not_measured(story: Story) -> None:
+    first, _ = story.score("b", range(100)), story.score("b", range(100))
+    made = decision(True, LOG[:1], "b")
+    assert made.judgement
+    data = DATA.model_copy(update={"split": {"label": "ill"}})
+    judged = made.model_copy(update={"judgement": made.judgement.model_copy(update={"data": data})})
+    story.champions = Promised(LOG, decisions={run("b"): judged})
+    assert labelled(story.health(range(100))) == [100, 100]
+    health = story.health(range(100), label="dead")
+    assert labelled(health) == [0, 0]
+    assert health.notes == [
+        f"Scoring {first} and 1 more: its labelled rows do not count: it predicted 'ill', and conf "
+        "names 'dead'"
+    ]
+
+
+def test_a_manifest_of_an_earlier_version_may_not_contradict_conf(story: Story) -> None:
+    story.score("b", range(100), negative_class=None)
+    other = story.score("b", range(100), negative_class=None, positive_class="no")
+    health = story.health(range(100))
+    assert labelled(health) == [100, 0]
+    assert health.notes == [
+        f"Scoring {other}: its labelled rows do not count: it predicted two classes: no, and conf "
+        "names two classes: no, yes"
+    ]
+
+
+def test_labels_of_one_class_are_said(story: Story) -> None:
+    story.score("b", range(100))
+    (note,) = story.health(range(1, 100, 2)).notes
+    assert note.startswith("All labels that came are of one class, yes")
