@@ -9,6 +9,7 @@ folds, which is too small because folds share rows. It takes some ten minutes a 
 """
 
 import sys
+from typing import Any
 
 import numpy as np
 from accuracy import SCORES, scores
@@ -20,7 +21,7 @@ from tabular_lstm import LSTMClassifier, LSTMRegressor
 from tabular_lstm.parameters.task import NUMBER
 
 SETS = ("treasury", "mortgage", "maternal_health_risk")
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "the defaults": {},
     "no dropout": {"dropout": 0.0, "feature_dropout": 0.0},
     "three times as many epochs": {"epochs": 300, "patience": 60},
@@ -28,7 +29,7 @@ VARIANTS = {
 }
 
 
-def losses(data: str, changed: dict[str, object]) -> np.ndarray:
+def losses(data: str, changed: dict[str, Any]) -> np.ndarray:
     """Give the loss of each fold: nRMSE of a number, or log loss."""
     rows, labels = load(data)
     kind = kind_of(data)
