@@ -96,3 +96,15 @@ def test_an_alarm_says_what_was_found_and_what_was_promised() -> None:
     assert worse_than_promised(losses, {}, 0.01, A_NUMBER) is None
     better = {"a": Losses.of((errors / 2) ** 2)}
     assert worse_than_promised(better, promised, 0.01, A_NUMBER) is None
+
+
+def test_a_worse_incident_that_is_over_does_not_hide_one_that_is_not() -> None:
+    promised = {"log_loss": Estimate(value=0.45, low=0.4, high=0.5)}
+    past = {"a": Losses(6000, 0.8, 0.4), "b": Losses(3000, 0.44, 0.4)}
+    worse = worse_than_promised(past, promised, 0.01, TWO)
+    assert worse
+    assert worse.over == "b"
+    worse = worse_than_promised(past | {"c": Losses(1500, 0.65, 0.4)}, promised, 0.01, TWO)
+    assert worse
+    assert worse.over is None
+    assert worse.sentence.startswith("log loss 0.650 of 1,500 labelled rows since scoring c; ")
