@@ -16,10 +16,11 @@ from tabular_lstm.monitoring.expected import Estimate
 from tabular_lstm.monitoring.health import Health
 from tabular_lstm.monitoring.late_labels import LateLabels
 from tabular_lstm.parameters import Columns, Monitoring
-from tabular_lstm.pipelines.monitoring.nodes import examine, measure_labelled_rows
+from tabular_lstm.pipelines.monitoring.nodes import examine
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.finished_scorings import FinishedScoring, FinishedScorings
+from tabular_lstm.serving.label_join import measure_labelled_rows
 from tabular_lstm.serving.manifest import Manifest
 from tests.helpers.decisions import DATA, decision
 from tests.helpers.logs import promotion, run

@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.monitoring import nodes
+from tabular_lstm.serving import label_join
 
 
 def create_pipeline() -> Pipeline:
@@ -16,7 +17,7 @@ def create_pipeline() -> Pipeline:
                 name="read_labels",
             ),
             Node(
-                nodes.measure_labelled_rows,
+                label_join.measure_labelled_rows,
                 inputs=["labels", "finished_scorings", "champions", "params:columns"],
                 outputs="measured",
                 name="measure_labelled_rows",
