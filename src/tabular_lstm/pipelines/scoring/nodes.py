@@ -116,7 +116,7 @@ def compare_with_reference(tally: Tally, champion: Artifact, champions: Champion
     """Compare the scored rows with those that the champion was trained on and judged on."""
     promised = champions.promised(str(champion.run_id))
     if (few := tally.drift.few_rows) and not tally.drift.alarm:
-        logger.info("Compared with the train rows: %s", few)
+        logger.info("Compared with the reference: %s", few)
     return tally.drift.model_copy(update={"expected": tally.expected(promised)})
 
 
