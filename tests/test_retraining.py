@@ -286,6 +286,7 @@ def test_the_way_back_and_further_back(house: Retrainer) -> None:
         house.retrain(seed=2)
 
 
+@pytest.mark.long
 def test_what_a_champion_has_lost_is_no_free_pass(house: Retrainer) -> None:
     """Its decision is another, and later the champion before it has no file: each is named."""
     first, code = house.log()[0]["run_id"], {"missing": {"glucose": [0, -1]}}

@@ -121,6 +121,7 @@ def test_a_split_by_time_takes_a_declared_format(project: Project) -> None:
     assert "visited" not in "".join(schema["features"])
 
 
+@pytest.mark.long
 def test_a_champion_that_knew_no_groups_is_not_compared_on_groups(quick: Project) -> None:
     """Its fingerprints do not say which groups it was trained on."""
     features = [name for name in pd.read_csv(quick.raw) if name != LABEL]

@@ -184,6 +184,7 @@ def test_names_and_sentences_of_others_are_text() -> None:
     assert "default-src 'none'" in page.page
 
 
+@pytest.mark.long
 @pytest.mark.browser
 @needs_browser
 def test_nothing_is_cut_off_or_on_top_of_another(tmp_path: Path) -> None:

@@ -168,6 +168,7 @@ def drift_of_codes(trained: np.ndarray, others: np.ndarray, new: np.ndarray) -> 
     return compare(watch, seen, "run", "champion", Monitoring(false_alarms=0.1), 0)
 
 
+@pytest.mark.long
 def test_many_categories_raise_no_alarm_until_a_rare_one_becomes_common() -> None:
     alarms, runs = 0, 0
     for seed, (many, zipf) in enumerate(itertools.product((60, 100, 200, 500), (False, True))):

@@ -49,6 +49,7 @@ def test_only_what_was_judged_is_promoted() -> None:
     assert record(rejected, "", Champions()) == LogEntry.of(rejected)
 
 
+@pytest.mark.long
 def test_a_feature_may_have_any_name_in_a_retraining(quick: Project) -> None:
     """Also those that the columns of outputs have."""
     names = ["judged_probability", "row", "label", "reason", CANDIDATE, "index", "file"]

@@ -54,6 +54,7 @@ def test_another_unit_ends_in_an_alarm_that_names_column_and_factor(served: Proj
     assert "⚠ passed, with an alarm" in page
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", [NUMBER])
 def test_where_conf_says_so_an_alarm_is_the_reason_to_reject(
     served: Project, caplog: pytest.LogCaptureFixture
@@ -78,6 +79,7 @@ def test_where_conf_says_so_an_alarm_is_the_reason_to_reject(
     assert (last, caplog.records[-1].levelname) == (alarm, "WARNING")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", [CLASSES])
 def test_data_that_grow_and_are_as_they_were_raise_no_alarm(served: Project) -> None:
     rows = pd.read_csv(served.raw)
