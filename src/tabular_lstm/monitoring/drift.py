@@ -154,8 +154,7 @@ def compare(
     compared = [of.divided(each) for of in (*(counts for _, counts, _ in every.values()), kept)]
     threshold = threshold_of(compared, monitoring.false_alarms, smallest)
     shifts = {}
-    for name, (profile, counts, moments) in every.items():
-        fewer = counts.divided(each)
+    for (name, (profile, counts, moments)), fewer in zip(every.items(), compared, strict=False):
         differences = fewer.differences(smallest)
         clearest = differences if differences.any() else fewer.differences(0.0)
         said = sentence_of(profile, int(clearest.argmax()), counts.now, moments)

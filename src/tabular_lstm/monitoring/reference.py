@@ -119,7 +119,7 @@ class Reference(Frozen):
         features = {}
         for columns in zip(*(columns_of(sequences, schema) for sequences in sides), strict=True):
             name, values = columns[0][0], np.concatenate([column for _, column in columns])
-            if (kind := kinds_of(schema)[name]) == "category":
+            if (kind := _kind(name, schema)) == "category":
                 categories = schema.categories[name]
                 alone = would_be_unknown(values[: len(sides[0])], groups)
                 values[: len(sides[0])][alone] = len(categories)
