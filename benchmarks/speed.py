@@ -2,13 +2,14 @@
 
     python benchmarks/speed.py [fit] [step] [scoring] [growth]
 
-- fit: `LSTMClassifier().fit` on Pima's 768 rows, all its members, against the tutorial's 20
-  epochs of Keras' `fit`.
+- fit: `LSTMClassifier().fit` beside eight CatBoosts and one on six sets, and on Pima beside the
+  tutorial's 20 epochs of Keras' `fit`; see `fit_time.py`.
 - step: what one member's step of the optimizer costs, against Keras' `fit` of one such network of
   stock layers at the same batch size.
 - scoring: rows a second of `predict_proba` on 1,000,000 rows of 8 features, against LightGBM and
   CatBoost; and of the forward pass of three classes and of a number, beside that of two classes.
-- growth: fit and score at 1,000 to 1,000,000 rows, and the peak memory beside the data's size.
+- growth: fit and score at 1,000 to 1,000,000 rows of 8 features, and at 1,000 rows of 5,000, and
+  the peak memory beside the data's size.
 
 Ratios are of medians over several rounds in one run; the numbers of another machine differ.
 """
@@ -48,8 +49,7 @@ ROUNDS = 5
 TWO = Task.of_classes((0, 1))
 TASKS = {"two classes": TWO, "three": Task.of_classes((0, 1, 2)), "a number": Task(kind=NUMBER)}
 SCORED_ROWS = 1_000_000
-GROWTH = (1_000, 10_000, 100_000, 1_000_000)
-GROWTH_FEATURES = 8
+GROWTH = ((1_000, 8), (10_000, 8), (100_000, 8), (1_000_000, 8), (1_000, 5_000))
 TEST_ROWS = 10_000
 
 
@@ -89,23 +89,10 @@ def compare(work: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[st
 
 
 def measure_fit() -> None:
-    """Fit on Pima against the tutorial's fit."""
-    rows, labels = pima()
-    schema = schema_of(rows)
-    sequences = to_sequences(rows, schema)
+    """Fit beside CatBoost and the tutorial."""
+    from fit_time import measure_six  # noqa: PLC0415
 
-    def fit_tutorial() -> None:
-        model = build(schema, Network(kind="tutorial"), 0)
-        model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
-        model.fit(sequences, labels, epochs=20, batch_size=8, verbose=0)
-
-    medians = compare(
-        {
-            "LSTMClassifier().fit": lambda: LSTMClassifier(random_state=0).fit(rows, labels),
-            "the tutorial's fit": fit_tutorial,
-        }
-    )
-    tell("fit", medians, "s", "LSTMClassifier().fit", "the tutorial's fit")
+    measure_six([])
 
 
 def measure_step() -> None:
@@ -202,24 +189,25 @@ def measure_tasks(many: pd.DataFrame) -> None:
 
 
 def measure_growth() -> None:
-    """Fit and score ever more rows, each size in a process of its own for its peak memory."""
-    for rows in GROWTH:
-        command = [sys.executable, __file__, "grow", str(rows)]
+    """Fit and score ever more rows, each table in a process of its own for its peak memory."""
+    for rows, features in GROWTH:
+        command = [sys.executable, __file__, "grow", str(rows), str(features)]
         finished = subprocess.run(command, check=True, capture_output=True, text=True)
         told = json.loads(finished.stdout.splitlines()[-1])
         print(
-            f"growth: {rows:>9,} rows: fit {told['fit']:7.1f} s ({told['epochs']} epochs of "
-            f"{told['batch']} rows a step), AUC {told['auc']:.3f} of {told['highest']:.3f}, "
-            f"score {told['score']:6.2f} s, peak memory {told['peak']:.0f} MB, of them "
-            f"{told['before']:.0f} MB before fit; data {told['data']:.1f} MB"
+            f"growth: {rows:>9,} x {features:,}: fit {told['fit']:7.1f} s "
+            f"({told['epochs']} epochs of {told['batch']} rows a step), "
+            f"AUC {told['auc']:.3f} of {told['highest']:.3f}, score {told['score']:6.2f} s, "
+            f"peak memory {told['peak']:.0f} MB, of them {told['before']:.0f} MB before fit; "
+            f"data {told['data']:.1f} MB"
         )
 
 
-def grow(count: int) -> None:
-    """Fit and score so many rows; print what it took as JSON."""
-    test, test_labels, chances = synthetic(TEST_ROWS, seed=0)
-    rows, labels, _ = synthetic(count, seed=1)
-    LSTMClassifier(members=1, epochs=1).fit(rows[:100], labels[:100])  # import TensorFlow
+def grow(count: int, features: int) -> None:
+    """Fit and score such a table; print what it took as JSON."""
+    test, test_labels, chances = synthetic(TEST_ROWS, features, seed=0)
+    rows, labels, _ = synthetic(count, features, seed=1)
+    LSTMClassifier(members=1, epochs=1).fit(rows[:100, :8], labels[:100])  # import TensorFlow
     before = peak_megabytes()
     model = LSTMClassifier(random_state=0)
     fitting = seconds(lambda: model.fit(rows, labels))
@@ -239,10 +227,10 @@ def grow(count: int) -> None:
     print(json.dumps(told))
 
 
-def synthetic(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw rows, labels and each row's true log-odds."""
+def synthetic(count: int, features: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw rows of four features or more, labels and each row's true log-odds."""
     rng = np.random.default_rng(seed)
-    rows = rng.normal(size=(count, GROWTH_FEATURES)).astype(np.float32)
+    rows = rng.normal(size=(count, features)).astype(np.float32)
     logits = 2 * rows[:, 0] * rows[:, 1] + np.sin(3 * rows[:, 2]) + rows[:, 3]
     return rows, (rng.random(count) < 1 / (1 + np.exp(-logits))).astype(int), logits
 
@@ -268,7 +256,7 @@ MEASURES = {
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["grow"]:
-        grow(int(sys.argv[2]))
+        grow(*map(int, sys.argv[2:]))
     else:
         for name in sys.argv[1:] or MEASURES:
             MEASURES[name]()
