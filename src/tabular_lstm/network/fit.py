@@ -62,8 +62,8 @@ def train(
             fold. Default: each row is its own. Not for the network `tutorial`, which has no folds.
         workers: Who trains the groups of members, if `training.groups` are several. Default: this
             process, one after the other.
-        limit: The `kept_loss` above which training is given up once it has not fallen for a third
-            of the patience. Default: none.
+        limit: The `kept_loss` above which training is given up once it has not fallen for
+            `member_training.STALLS` epochs. Default: none.
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,

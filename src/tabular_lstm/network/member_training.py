@@ -44,6 +44,8 @@ class Trained:
     losses: dict[str, list[float]]  # of each epoch, see `fit.train`
 
 
+# The share of the members with no progress from which on the others are not waited for.
+QUORUM = 0.75
 # Epochs without progress after which a training may be given up.
 STALLS = 6
 
@@ -83,8 +85,9 @@ def split(members: int, groups: int) -> list[range]:
 def train_group(task: Task, numbers: range) -> Trained:
     """Train some of the members, by their numbers, until each has stopped.
 
-    A member's learning rate falls to 0 once its loss has not fallen for the plan's patience, or so
-    that it is 0 in the last epoch; then the member stops. It keeps the weights of its best epoch.
+    A member's learning rate falls to 0 once its loss, or that of most of the others, has not fallen
+    for the plan's patience, or so that it is 0 in the last epoch; then the member stops. It keeps
+    the weights of its best epoch.
 
     Raises:
         HopelessError: The limit of the task says so.
@@ -99,9 +102,9 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
     """Train `Members` by their part of the plan; see `train_group`."""
     kind, count = np.array(plan.kind), len(plan.kind)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
-    loss, of_kept = np.full(count, np.inf), np.full(count, np.inf)
+    of_kept = np.full(count, np.inf)
     best, outputs = members.weights.copy(), [np.empty(0)] * count
-    best_outputs = list(outputs)
+    best_outputs = [*outputs]
     # The epochs after which each member's learning rate starts to fall, and in which it gets to 0.
     starts, ends = np.full(count, plan.last_start), np.full(count, plan.epochs)
     losses, validation_losses, kept_losses = [], [], []
@@ -130,7 +133,9 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
             raise HopelessError(kept_losses)
         if not np.isfinite(losses[-1]):
             break
-        falls = (epoch - best_epoch >= plan.patience) & (epoch < starts)
+        waits = (epoch - best_epoch >= plan.patience) | (epoch > starts)
+        # The last few would have a graph's time each, and add little to the mean.
+        falls = (waits | (waits.mean() >= QUORUM)) & (epoch < starts)
         starts[falls], ends[falls] = epoch, min(epoch + plan.cooldown(epoch), plan.epochs)
         if (epoch >= ends).all():
             break

@@ -181,11 +181,11 @@ class Training(Parameters):
         batch_size: Rows to a step of the optimizer. Default: about a sixteenth of the rows, a
             power of 2 between 32 and 256, more from some 400,000 rows on.
         learning_rate: AdamW's if a step has 32 rows; of a number AdamW's is twice that. It grows
-            with the square root of the batch size, and in the second half of the epochs it falls to
-            0 along half a cosine.
+            with the square root of the batch size, and falls to 0 before a member stops.
         weight_decay: Share of the kernels, times the learning rate, taken off at each step.
-        patience: Epochs without a lower loss on its fold, calibrated, before a member stops; its
-            best epoch's weights are kept. Default: 20.
+        patience: Epochs without a lower loss on its fold, calibrated, before a member's learning
+            rate falls to 0, which takes three tenths as many epochs as there were, and at least
+            four; its best epoch's weights are kept. Default: 5.
         objective: What the decision threshold is chosen for.
         coverage: Share of the labels that a number's intervals shall hold, from 0.5 to 0.99.
         groups: In how many groups the members are trained, each by itself, so that an engine with
