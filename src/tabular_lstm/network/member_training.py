@@ -45,7 +45,7 @@ class Trained:
 
 
 # The share of the members with no progress from which on the others are not waited for.
-QUORUM = 0.75
+QUORUM = 0.875
 # Epochs without progress after which a training may be given up.
 STALLS = 6
 
