@@ -46,6 +46,8 @@ class Trained:
 
 # The share of the members with no progress from which on the others are not waited for.
 QUORUM = 0.875
+# A member that has learned for long waits longer: that share of the epochs until its best one.
+PATIENCE_GROWS = 0.4
 # Epochs without progress after which a training may be given up.
 STALLS = 6
 
@@ -133,7 +135,8 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
             raise HopelessError(kept_losses)
         if not np.isfinite(losses[-1]):
             break
-        waits = (epoch - best_epoch >= plan.patience) | (epoch > starts)
+        patience = np.maximum(plan.patience, PATIENCE_GROWS * best_epoch)
+        waits = (epoch - best_epoch >= patience) | (epoch > starts)
         # The last few would have a graph's time each, and add little to the mean.
         falls = (waits | (waits.mean() >= QUORUM)) & (epoch < starts)
         starts[falls], ends[falls] = epoch, min(epoch + plan.cooldown(epoch), plan.epochs)
