@@ -187,8 +187,17 @@ class Members:
         norm = tf.norm(gradient, axis=1, keepdims=True)
         gradient *= GRADIENT_NORM / tf.maximum(norm, GRADIENT_NORM)
         step = tf.cast(self.step.assign_add(1), tf.float32)
-        mean = self.mean.assign(0.9 * self.mean + 0.1 * gradient)
-        square = self.square.assign(0.999 * self.square + 0.001 * gradient * gradient)
-        unbiased = tf.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-        change = unbiased * mean / (tf.sqrt(square) + 1e-8) + self.decay * self.weights
-        self.weights.assign_sub(rate * change)
+        self.weights.assign_sub(rate * self.decay * self.weights)
+        # One pass over the weights in place of a dozen.
+        tf.raw_ops.ResourceApplyAdam(
+            var=self.weights.handle,
+            m=self.mean.handle,
+            v=self.square.handle,
+            beta1_power=0.9**step,
+            beta2_power=0.999**step,
+            lr=rate,
+            beta1=0.9,
+            beta2=0.999,
+            epsilon=1e-8,
+            grad=gradient,
+        )
